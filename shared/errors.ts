@@ -1,0 +1,102 @@
+// The one table of errors a user can meet: what the proxy answers, what the admin API answers, what logs call
+// them. A code is part of the public interface; docs/errors in README is checked against this table by a test.
+
+import type { Reason } from './protocol/reason.ts'
+
+export type ErrorSource = 'client' | 'tunnel' | 'backend' | 'registry' | 'database' | 'internal'
+/** May the request be sent again: `always` means that no byte of it reached the application. */
+export type Retry = 'never' | 'idempotent' | 'always'
+
+export interface ErrorRow {
+  readonly status: number
+  readonly source: ErrorSource
+  readonly retry: Retry
+  /** One line for the client; no host name, no internals. */
+  readonly meaning: string
+}
+
+const row = (status: number, source: ErrorSource, retry: Retry, meaning: string): ErrorRow => ({
+  status,
+  source,
+  retry,
+  meaning,
+})
+
+export const ERRORS = {
+  // The proxy
+  bad_request: row(400, 'client', 'never', 'The request is malformed.'),
+  request_timeout: row(408, 'client', 'never', 'The request did not arrive in time.'),
+  method_not_allowed: row(405, 'client', 'never', 'This method is not allowed here.'),
+  payload_too_large: row(413, 'client', 'never', 'The request body is larger than this route allows.'),
+  uri_too_long: row(414, 'client', 'never', 'The request target is too long.'),
+  expectation_failed: row(417, 'client', 'never', 'The expectation in the request cannot be met.'),
+  rate_limited: row(429, 'client', 'always', 'Too many requests.'),
+  headers_too_large: row(431, 'client', 'never', 'The request headers are too large.'),
+  route_not_found: row(404, 'client', 'never', 'No route is mounted at this host and path.'),
+  no_telephone: row(503, 'registry', 'always', 'The service behind this route is not connected.'),
+  telephone_lost: row(502, 'tunnel', 'idempotent', 'The connection to the service was lost.'),
+  backend_unreachable: row(502, 'backend', 'always', 'The service is connected but not running.'),
+  backend_protocol_error: row(502, 'backend', 'never', 'The service gave an answer that is not HTTP.'),
+  backend_timeout: row(504, 'backend', 'idempotent', 'The service did not answer in time.'),
+  overloaded: row(503, 'internal', 'always', 'Too much is going on right now.'),
+  draining: row(503, 'internal', 'always', 'This server is about to stop.'),
+  internal_error: row(500, 'internal', 'never', 'Something went wrong in the proxy.'),
+  // The admin API and the tunnel endpoint
+  invalid_request: row(400, 'client', 'never', 'A field has a value that cannot be used.'),
+  unauthorized: row(401, 'client', 'never', 'A valid credential is needed.'),
+  token_revoked: row(401, 'client', 'never', 'This token has been revoked.'),
+  token_expired: row(401, 'client', 'never', 'This token has expired.'),
+  forbidden: row(403, 'client', 'never', 'The credential does not reach this far.'),
+  not_found: row(404, 'client', 'never', 'There is no such thing.'),
+  conflict: row(409, 'client', 'never', 'This contradicts something that exists.'),
+  mount_conflict: row(409, 'client', 'never', 'The mount lies on, above or beneath that of another route.'),
+  precondition_failed: row(412, 'client', 'never', 'The row has changed since you read it.'),
+  precondition_required: row(428, 'client', 'never', 'Send If-Match with the ETag that you read.'),
+  upgrade_required: row(426, 'client', 'never', 'This address speaks WebSocket only.'),
+  database_unavailable: row(503, 'database', 'always', 'The database cannot be reached; traffic goes on.'),
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** An error with a code of the table. `detail` may be shown to whoever caused it; `field` names the culprit. */
+export class VeraError extends Error {
+  readonly code: ErrorCode
+  readonly field: string | undefined
+
+  constructor(code: ErrorCode, detail?: string, options: { field?: string; cause?: unknown } = {}) {
+    super(
+      detail ?? ERRORS[code].meaning,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    )
+    this.name = 'VeraError'
+    this.code = code
+    this.field = options.field
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status
+  }
+}
+
+/** How a stream that ended before its answer head looks to the client. */
+export function errorOfReason(reason: Reason): ErrorCode {
+  switch (reason) {
+    case 'backend_unreachable':
+    case 'backend_timeout':
+    case 'backend_protocol_error':
+    case 'payload_too_large':
+    case 'overloaded':
+    case 'draining':
+      return reason
+    case 'backend_closed':
+      return 'backend_protocol_error'
+    case 'idle_timeout':
+      return 'backend_timeout'
+    case 'refused':
+    case 'unknown_service':
+    case 'unauthorized':
+      return 'no_telephone'
+    default:
+      return 'telephone_lost'
+  }
+}

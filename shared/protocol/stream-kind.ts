@@ -1,0 +1,26 @@
+// What a stream carries. The number travels in the OPEN frame; an end that does not know one refuses the
+// stream with `unknown_kind`, so that new kinds can be added without a new protocol version.
+
+export const STREAM_KINDS = {
+  /** One HTTP exchange: head, body, trailers, both ways. Fields: service, method, target, then headers. */
+  http: 1,
+  /** An HTTP request that asks for an upgrade; after a 101 both directions are plain bytes. Fields as `http`. */
+  upgrade: 2,
+  /** A raw byte stream. Fields: service, destination (may be empty). */
+  tcp: 3,
+  /** Reserved: request and answer of a few bytes. Nobody accepts it yet. */
+  call: 4,
+  /** The receiver sends back what it gets. Tests the whole data path of a session. */
+  echo: 5,
+} as const
+
+export type StreamKind = keyof typeof STREAM_KINDS
+
+const BY_NUMBER = new Map<number, StreamKind>(
+  (Object.keys(STREAM_KINDS) as StreamKind[]).map(kind => [STREAM_KINDS[kind], kind]),
+)
+
+/** The kind for a number from the wire, or undefined when this end does not know it. */
+export function streamKindOfNumber(number: number): StreamKind | undefined {
+  return BY_NUMBER.get(number)
+}

@@ -1,0 +1,69 @@
+// The two faces of one stream: `Stream` is what its owner calls, `StreamEvents` what its owner is called with.
+// Both ends of a tunnel use the same pair. A stream has two halves; each ends once, by END, or both end
+// at once by an abort. After `onEnd` and our own end, or after `onAbort`, nothing more happens on it.
+//
+//   opener                         acceptor
+//   session.open(opening, events)  → onOpen(stream, opening) returns its events
+//   write/end                      → onData… onEnd
+//   onHead (1xx)* onHead           ← respond(head)
+//   onData… onEnd                  ← write/end
+
+import type { TunnelError } from './reason.ts'
+import type { StreamKind } from './stream-kind.ts'
+
+/** Alternating names and values, as Node's `rawHeaders`: bytes as latin1, case and order as received. */
+export type Fields = string[]
+
+/** What opens a stream. Strings hold bytes as latin1 and no NUL, CR or LF. */
+export interface Opening {
+  readonly kind: StreamKind
+  /** Replicas this stream has passed already; a peer refuses a second hop. */
+  readonly hops: number
+  readonly service: string
+  /** HTTP method; empty for other kinds. */
+  readonly method: string
+  /** HTTP request target in origin form; for tcp the destination; else empty. */
+  readonly target: string
+  readonly fields: Fields
+}
+
+export interface AnswerHead {
+  /** 100…999. Below 200, 101 excepted, more heads follow. */
+  readonly status: number
+  /** The reason phrase, may be empty. */
+  readonly statusText: string
+  readonly fields: Fields
+}
+
+export interface StreamEvents {
+  /** Opener only: any number of 1xx heads (never 101), then one final head. */
+  onHead(head: AnswerHead): void
+  /** Body bytes. They count against our window until `consume` is called for them. The chunk is ours to keep. */
+  onData(chunk: Buffer): void
+  /** The far half is complete. With trailers when there were any. */
+  onEnd(trailers: Fields | undefined): void
+  /** After a `write` that returned false: there is room again. */
+  onWritable(): void
+  /** Both halves ended early: a reset from the far end, or the session is lost. Never after our own `reset`. */
+  onAbort(error: TunnelError): void
+}
+
+export interface Stream {
+  readonly id: number
+  readonly kind: StreamKind
+  /** False once the stream is reset, lost, or both halves are complete. */
+  readonly open: boolean
+  /** Acceptor only: sends an answer head. Throws when a final head was sent before. */
+  respond(head: AnswerHead): void
+  /**
+   * Sends body bytes; the chunk must not change afterwards. Always takes the chunk; false asks the caller to
+   * stop until `onWritable`. Ignored on a stream that is no longer open.
+   */
+  write(chunk: Buffer): boolean
+  /** Completes our half, after everything written. */
+  end(trailers?: Fields): void
+  /** Ends both halves at once. The far end's owner gets `onAbort`; ours does not. No effect when not open. */
+  reset(reason: TunnelError['reason'], detail?: string): void
+  /** Gives `bytes` of received data back to the far end as credit. */
+  consume(bytes: number): void
+}
