@@ -1,0 +1,283 @@
+// What the rest of Plugboard may ask of the database, as plain types: rows, pages, mutations. The admin API, the
+// tunnel endpoint and the command line code against `Store`; the modules beside this file implement it with
+// drizzle, and nothing outside this folder sees SQL, drizzle or pg. Every promise here rejects with a VeraError:
+// `not_found`, `conflict`, `mount_conflict`, `invalid_request`, `precondition_failed`, `database_unavailable`.
+
+import type { JsonObject } from './json.ts'
+
+/** Who changes something, and (for If-Match) the version that they saw; another one is `precondition_failed`. */
+export interface Mutation {
+  /** For the audit log: `admin-key:<id>`, `token:<jti>`, `cli`, `system`. 1-255 characters. */
+  readonly actor: string
+  readonly ifVersion?: number | undefined
+}
+
+export interface PageRequest {
+  /** 1-500, default 100. */
+  readonly limit?: number | undefined
+  /** `nextCursor` of the page before; opaque. One that was not made here is `invalid_request`, field `cursor`. */
+  readonly cursor?: string | undefined
+}
+
+/** Rows in a fixed order; rows inserted meanwhile never make a later page repeat or skip an older row. */
+export interface Page<Row> {
+  readonly items: readonly Row[]
+  readonly nextCursor: string | undefined
+}
+
+export interface Service {
+  readonly id: string
+  /** Unique among the living. */
+  readonly name: string
+  /** As written; routes/service-policy.ts knows its keys and fills in the defaults. */
+  readonly policy: JsonObject
+  /** 1 at birth, +1 with each change; the ETag. */
+  readonly version: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly deletedAt: Date | null
+}
+
+export interface ServiceStore {
+  create(
+    input: { readonly name: string; readonly policy?: JsonObject | undefined },
+    by: Mutation,
+  ): Promise<Service>
+  /** A living service by name, or any by id. */
+  find(nameOrId: string): Promise<Service | undefined>
+  get(nameOrId: string): Promise<Service>
+  /** Ordered by name. `search`: the name contains this. */
+  list(
+    request?: PageRequest & {
+      readonly search?: string | undefined
+      readonly includeDeleted?: boolean | undefined
+    },
+  ): Promise<Page<Service>>
+  /** `policy` replaces the whole policy. */
+  update(
+    nameOrId: string,
+    patch: { readonly name?: string | undefined; readonly policy?: JsonObject | undefined },
+    by: Mutation,
+  ): Promise<Service>
+  /** Soft. A service with living routes is `conflict`, its detail names one of them. */
+  remove(nameOrId: string, by: Mutation): Promise<Service>
+}
+
+export interface Route {
+  readonly id: string
+  /** Host pattern: `app.example.com`, `*.example.com` or `*`. */
+  readonly host: string
+  /** Mount path: `/`, `/api`, `/a/b`. */
+  readonly mountPath: string
+  /** Both as one string, the way people write it: `app.example.com/api`, `app.example.com`, `*`. */
+  readonly mount: string
+  readonly serviceId: string
+  readonly serviceName: string
+  /** As written; routes/route-options.ts knows its keys. */
+  readonly options: JsonObject
+  readonly version: number
+  /** Id of the token whose telephone claimed this mount; null: made through the admin API. */
+  readonly claimedBy: string | null
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly deletedAt: Date | null
+}
+
+export interface RouteStore {
+  /** `service`: name or id of a living one. */
+  create(
+    input: { readonly mount: string; readonly service: string; readonly options?: JsonObject | undefined },
+    by: Mutation,
+  ): Promise<Route>
+  /** A living route by its exact mount, or any by id. */
+  find(idOrMount: string): Promise<Route | undefined>
+  get(idOrMount: string): Promise<Route>
+  /** Ordered by host, then mount path. */
+  list(
+    request?: PageRequest & {
+      readonly service?: string | undefined
+      readonly host?: string | undefined
+      readonly includeDeleted?: boolean | undefined
+    },
+  ): Promise<Page<Route>>
+  update(
+    idOrMount: string,
+    patch: {
+      readonly mount?: string | undefined
+      readonly service?: string | undefined
+      readonly options?: JsonObject | undefined
+    },
+    by: Mutation,
+  ): Promise<Route>
+  /** Soft. */
+  remove(idOrMount: string, by: Mutation): Promise<Route>
+}
+
+/** What a telephone's token may do. An empty list grants nothing; patterns as in shared/mounts.ts. */
+export interface Scope {
+  readonly services: readonly string[]
+  readonly mounts: readonly string[]
+}
+
+export interface Token extends Scope {
+  /** `jti` of the JWT. */
+  readonly id: string
+  /** `sub` of the JWT. */
+  readonly name: string
+  readonly ttlSeconds: number
+  readonly version: number
+  readonly createdAt: Date
+  /** Of the newest JWT issued under this id. */
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+  readonly lastSeenAt: Date | null
+}
+
+export interface TokenStore {
+  create(
+    input: Scope & { readonly id?: string | undefined; readonly name: string; readonly ttlSeconds: number },
+    by: Mutation,
+  ): Promise<Token>
+  find(id: string): Promise<Token | undefined>
+  get(id: string): Promise<Token>
+  /** Newest first. `active`: only those neither revoked nor expired. */
+  list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<Token>>
+  /** Moves `expiresAt` to now + ttlSeconds: `token_revoked` or `token_expired` when it is too late. Not a change. */
+  renew(id: string): Promise<Token>
+  /** Idempotent. Directories of all replicas hear of it through the change log. */
+  revoke(id: string, by: Mutation): Promise<Token>
+  /** Notes that a telephone was seen just now. Not a change. */
+  touch(id: string): Promise<void>
+}
+
+export interface SigningKey {
+  readonly kid: string
+  readonly algorithm: 'EdDSA'
+  readonly publicJwk: JsonObject
+  readonly createdAt: Date
+  /** Since then it signs no more; it verifies until it is removed. */
+  readonly retiredAt: Date | null
+}
+
+export interface PrivateSigningKey extends SigningKey {
+  readonly privateJwk: JsonObject
+}
+
+export interface NewSigningKey {
+  readonly kid: string
+  readonly publicJwk: JsonObject
+  readonly privateJwk: JsonObject
+}
+
+export interface SigningKeyStore {
+  /** Newest first, retired ones too. */
+  list(): Promise<readonly SigningKey[]>
+  /** The newest key that is not retired: the one to sign with. */
+  current(): Promise<PrivateSigningKey | undefined>
+  /** The current key; made and stored when there is none. Replicas that race end with the same one. */
+  ensure(generate: () => Promise<NewSigningKey>, by: Mutation): Promise<PrivateSigningKey>
+  /** Stores a new current key and retires the ones before. */
+  rotate(key: NewSigningKey, by: Mutation): Promise<PrivateSigningKey>
+  /** From now on, tokens that it signed verify nowhere. */
+  remove(kid: string, by: Mutation): Promise<void>
+}
+
+export interface AdminKey {
+  readonly id: string
+  readonly name: string
+  /** First characters of the key: finds the row, and tells a person which key it is. Unique. */
+  readonly prefix: string
+  readonly scopes: readonly string[]
+  readonly version: number
+  readonly createdAt: Date
+  readonly expiresAt: Date | null
+  readonly revokedAt: Date | null
+  readonly lastUsedAt: Date | null
+}
+
+export interface AdminKeyStore {
+  create(
+    input: {
+      readonly name: string
+      readonly prefix: string
+      /** Of the whole key; the key itself is never stored. */
+      readonly hash: string
+      readonly scopes: readonly string[]
+      readonly expiresAt?: Date | null | undefined
+    },
+    by: Mutation,
+  ): Promise<AdminKey>
+  get(id: string): Promise<AdminKey>
+  /** For the check of a credential; the only query that shows the hash. Revoked and expired keys are found too. */
+  findByPrefix(prefix: string): Promise<(AdminKey & { readonly hash: string }) | undefined>
+  /** Newest first. `active`: only those neither revoked nor expired. */
+  list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<AdminKey>>
+  /** Idempotent. */
+  revoke(id: string, by: Mutation): Promise<AdminKey>
+  /** Notes that the key was used just now. Not a change. */
+  touch(id: string): Promise<void>
+}
+
+export const CHANGE_ENTITIES = ['service', 'route', 'token', 'signing_key', 'admin_key'] as const
+export type ChangeEntity = (typeof CHANGE_ENTITIES)[number]
+export type ChangeAction = 'created' | 'updated' | 'deleted' | 'restored' | 'revoked' | 'retired' | 'purged'
+
+/** One entry of the audit log. Sequences have no gap and commit in order. */
+export interface Change {
+  readonly sequence: number
+  /** Random; tells a restored database's entry from the one that had this sequence before. */
+  readonly id: string
+  readonly at: Date
+  readonly actor: string
+  readonly entity: ChangeEntity
+  readonly entityId: string
+  readonly action: ChangeAction
+  /** The row as it was and as it is, in camelCase, without secrets. */
+  readonly before: JsonObject | null
+  readonly after: JsonObject | null
+}
+
+export interface ChangeStore {
+  /** Newest first. */
+  list(
+    request?: PageRequest & {
+      readonly entity?: ChangeEntity | undefined
+      readonly entityId?: string | undefined
+      readonly actor?: string | undefined
+    },
+  ): Promise<Page<Change>>
+  /** Oldest first, `sequence` > `after`; at most 1,000. */
+  after(sequence: number, limit?: number): Promise<readonly Change[]>
+  /** Sequence of the newest change; 0 when there is none. */
+  latest(): Promise<number>
+  /** Drops all but the newest `keep` (≥ 1) changes; returns how many went. */
+  prune(keep: number): Promise<number>
+}
+
+export interface Claim {
+  /** Created with the default policy when there is none of this name. */
+  readonly service: string
+  /** `host/path`. */
+  readonly mount: string
+  readonly options?: JsonObject | undefined
+  /** The verified token of the telephone; a scope that does not reach is `forbidden`. */
+  readonly token: Scope & { readonly id: string }
+}
+
+export interface Claimed {
+  readonly service: Service
+  readonly route: Route
+  /** False: all of it was there already. */
+  readonly created: boolean
+}
+
+export interface Store {
+  readonly services: ServiceStore
+  readonly routes: RouteStore
+  readonly tokens: TokenStore
+  readonly signingKeys: SigningKeyStore
+  readonly adminKeys: AdminKeyStore
+  readonly changes: ChangeStore
+  /** Idempotent: a telephone asks at each connection. Another service's mount is `mount_conflict`. */
+  claimMount(claim: Claim): Promise<Claimed>
+}

@@ -1,0 +1,49 @@
+// How a service wants its traffic handled: balancing, timeouts, limits. The admin API writes policies through
+// `servicePolicyInputSchema`, where an unknown key is an error; the directory reads stored ones through
+// `resolveServicePolicy`, where it is not: a newer replica may have written it.
+
+import { z } from 'zod'
+
+const timeoutMs = z.int().min(1).max(86_400_000)
+
+const fields = {
+  /** Which line gets the next stream. */
+  balancing: z.enum(['least_streams', 'round_robin', 'random']).default('least_streams'),
+  /** From the last byte of the request to the answer's head. ms */
+  responseHeadTimeoutMs: timeoutMs.default(30_000),
+  /** Without a byte in either direction of an exchange. ms */
+  idleTimeoutMs: timeoutMs.default(300_000),
+  /** The same for an upgraded connection, a WebSocket say. ms */
+  upgradeIdleTimeoutMs: timeoutMs.default(3_600_000),
+  /** Bytes; null: no limit. */
+  maxRequestBodyBytes: z.int().min(0).nullable().default(null),
+  /** Streams open at once through one replica; null: no limit. */
+  maxStreams: z.int().min(1).max(1_000_000).nullable().default(null),
+  /** More attempts after the first, on other lines, where repeating is safe. */
+  retries: z.int().min(0).max(10).default(2),
+  /** The Host that the backend sees: the client's, that of the backend's own URL, or this one. */
+  hostHeader: z
+    .union([z.enum(['preserve', 'backend']), z.object({ fixed: z.string().min(1).max(255) }).strict()])
+    .default('preserve'),
+} as const
+
+/** Every key filled in. */
+export const servicePolicySchema = z.object(fields)
+export type ServicePolicy = Readonly<z.output<typeof servicePolicySchema>>
+
+/** What may be written: any subset of the keys, nothing else. Absent keys stay absent, so defaults can move. */
+export const servicePolicyInputSchema = z
+  .strictObject({
+    balancing: fields.balancing.removeDefault(),
+    responseHeadTimeoutMs: fields.responseHeadTimeoutMs.removeDefault(),
+    idleTimeoutMs: fields.idleTimeoutMs.removeDefault(),
+    upgradeIdleTimeoutMs: fields.upgradeIdleTimeoutMs.removeDefault(),
+    maxRequestBodyBytes: fields.maxRequestBodyBytes.removeDefault(),
+    maxStreams: fields.maxStreams.removeDefault(),
+    retries: fields.retries.removeDefault(),
+    hostHeader: fields.hostHeader.removeDefault(),
+  })
+  .partial()
+export type ServicePolicyInput = z.output<typeof servicePolicyInputSchema>
+
+export const DEFAULT_SERVICE_POLICY: ServicePolicy = Object.freeze(servicePolicySchema.parse({}))

@@ -1,0 +1,178 @@
+// The names of things that requests are routed by: hosts, mounts, services, and the scope patterns of tokens.
+// Pure string work, used by both programs: parse what people write into one normal form (which the database
+// checks again), and answer "does this scope reach that mount". It must not know how routes are stored.
+//
+//   mount  = host-pattern [ path ]          app.example.com/api   *.example.com   */hooks   *
+//   scope  = the same, and it covers its own host pattern and every path on or beneath its own; `*` covers all
+
+import { domainToASCII } from 'node:url'
+
+/** A mount in normal form. */
+export interface Mount {
+  /** `app.example.com`, `*.example.com` or `*`: lower case, ASCII (IDNA), without port and trailing dot. */
+  readonly host: string
+  /** Starts with `/`; no trailing slash but for `/` itself; case-sensitive. */
+  readonly path: string
+}
+
+/** What is wrong with a string, for the person who wrote it; or its normal form. */
+export type Parsed<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly problem: string }
+
+/** The path prefix that Plugboard keeps for itself on every host. */
+export const RESERVED_PATH = '/_plugboard'
+
+export const MAX_MOUNT_PATH_LENGTH = 1024
+export const MAX_HOST_LENGTH = 253
+
+const ok = <Value>(value: Value): Parsed<Value> => ({ ok: true, value })
+const wrong = (problem: string): Parsed<never> => ({ ok: false, problem })
+
+const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
+const BRACKETED_IPV6 = /^\[[0-9a-f:.]{2,45}\]$/
+
+/**
+ * A host as a request names it (`Host`, `:authority`), in the form that routes are matched by: without port and
+ * trailing dot, lower case, IDNA in ASCII. Undefined when it is no host.
+ */
+export function normalizeHost(host: string): string | undefined {
+  let name = host
+  if (name.startsWith('[')) {
+    const end = name.indexOf(']')
+    if (end < 0 || !/^(:\d{0,5})?$/.test(name.slice(end + 1))) return undefined
+    name = name.slice(0, end + 1).toLowerCase()
+    return BRACKETED_IPV6.test(name) ? name : undefined
+  }
+  const colon = name.indexOf(':')
+  if (colon >= 0) {
+    if (!/^\d{0,5}$/.test(name.slice(colon + 1))) return undefined
+    name = name.slice(0, colon)
+  }
+  return normalizeName(name)
+}
+
+function normalizeName(written: string): string | undefined {
+  let name = written
+  // ASCII names are only folded; domainToASCII would also accept `0x7f.1` for an address and percent signs.
+  if (/[^\x21-\x7e]/.test(name)) name = /[\s/?#@:%\\]/.test(name) ? '' : domainToASCII(name)
+  if (name.endsWith('.')) name = name.slice(0, -1)
+  name = name.toLowerCase()
+  if (name.length === 0 || name.length > MAX_HOST_LENGTH) return undefined
+  return name.split('.').every(label => LABEL.test(label)) ? name : undefined
+}
+
+/** `app.example.com`, `*.example.com`, `*`; ports are refused, since routes do not tell them apart. */
+export function parseHostPattern(written: string): Parsed<string> {
+  if (written === '*') return ok('*')
+  if (written.startsWith('[')) {
+    const host = normalizeHost(written)
+    if (host !== undefined && written.endsWith(']')) return ok(host)
+    return wrong(`"${written}" is not an IPv6 address in brackets`)
+  }
+  if (written.includes(':')) return wrong('a mount names no port')
+  const wildcard = written.startsWith('*.')
+  const name = normalizeName(wildcard ? written.slice(2) : written)
+  if (name === undefined || (wildcard && name.length > MAX_HOST_LENGTH - 2)) {
+    return wrong(
+      written.includes('*') && !wildcard
+        ? 'a wildcard stands for whole labels at the front: *.example.com'
+        : `"${written}" is not a host name`,
+    )
+  }
+  return ok(wildcard ? `*.${name}` : name)
+}
+
+/** A mount path as people write it; `/api/` means `/api`. What a request could never be matched to is refused. */
+export function parseMountPath(written: string): Parsed<string> {
+  if (written === '' || written === '/') return ok('/')
+  if (!written.startsWith('/')) return wrong('a mount path starts with /')
+  const path = written.endsWith('/') ? written.slice(0, -1) : written
+  if (path.length > MAX_MOUNT_PATH_LENGTH) {
+    return wrong(`a mount path is at most ${MAX_MOUNT_PATH_LENGTH} characters long`)
+  }
+  if (/[?#]/.test(path)) return wrong('a mount path has no query and no fragment')
+  if (!/^[\x21-\x7e]+$/.test(path) || /["<>\\^`{|}]/.test(path)) {
+    return wrong('a mount path is ASCII; write other characters percent-encoded')
+  }
+  if (/%(?![0-9a-fA-F]{2})/.test(path)) return wrong('a percent sign is followed by two hexadecimal digits')
+  if (/%00/.test(path)) return wrong('a mount path holds no NUL')
+  for (const segment of path.slice(1).split('/')) {
+    if (segment === '') return wrong('a mount path has no empty segment')
+    const dots = segment.replace(/%2e/gi, '.')
+    if (dots === '.' || dots === '..') return wrong('a mount path has no dot segments')
+  }
+  if (isOnOrBeneath(path, RESERVED_PATH)) return wrong(`${RESERVED_PATH} is reserved`)
+  return ok(path)
+}
+
+/** `host` or `host/path`. */
+export function parseMount(written: string): Parsed<Mount> {
+  const trimmed = written.trim()
+  if (trimmed === '') return wrong('a mount is a host, or a host and a path: app.example.com/api')
+  if (trimmed.includes('://')) return wrong('a mount has no scheme: app.example.com/api')
+  const slash = trimmed.indexOf('/')
+  const host = parseHostPattern(slash < 0 ? trimmed : trimmed.slice(0, slash))
+  if (!host.ok) return host
+  const path = parseMountPath(slash < 0 ? '/' : trimmed.slice(slash))
+  return path.ok ? ok({ host: host.value, path: path.value }) : path
+}
+
+/** The way people write it: `app.example.com/api`, and `app.example.com` for its root. */
+export function formatMount(mount: Mount): string {
+  return mount.path === '/' ? mount.host : mount.host + mount.path
+}
+
+/** Whether `path` is `mountPath` or lies beneath it; `/apix` is not beneath `/api`. */
+export function isOnOrBeneath(path: string, mountPath: string): boolean {
+  if (mountPath === '/') return true
+  return path.startsWith(mountPath) && (path.length === mountPath.length || path[mountPath.length] === '/')
+}
+
+/**
+ * Whether one mount scope of a token reaches `mount`. A scope is a mount pattern: its own host pattern, and every
+ * path on or beneath its own. `*.example.com` also reaches each host and longer wildcard under example.com; `*`
+ * reaches everything. A scope that is no pattern reaches nothing.
+ */
+export function mountScopeCovers(scope: string, mount: Mount): boolean {
+  const parsed = parseMount(scope)
+  return (
+    parsed.ok && hostCovers(parsed.value.host, mount.host) && isOnOrBeneath(mount.path, parsed.value.path)
+  )
+}
+
+function hostCovers(pattern: string, host: string): boolean {
+  if (pattern === '*' || pattern === host) return true
+  return pattern.startsWith('*.') && host.endsWith(pattern.slice(1))
+}
+
+export const MAX_SERVICE_NAME_LENGTH = 63
+
+const SERVICE_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** Like a DNS label, dots allowed: `shop`, `shop-eu.v2`. A UUID is refused: names and ids share their places. */
+export function parseServiceName(written: string): Parsed<string> {
+  if (!SERVICE_NAME.test(written)) {
+    return wrong(
+      `a service name has 1-${MAX_SERVICE_NAME_LENGTH} characters of a-z, 0-9, "-" and ".", not "-" or "." at its ends`,
+    )
+  }
+  return UUID.test(written) ? wrong('a service name does not look like an id') : ok(written)
+}
+
+/** Whether one service scope of a token reaches the service: `*`, its exact name, or a prefix as in `shop-*`. */
+export function serviceScopeCovers(scope: string, service: string): boolean {
+  return scope.endsWith('*') ? service.startsWith(scope.slice(0, -1)) : scope === service
+}
+
+/** A service name for a mount that was given none: `app.localhost/api` → `app.localhost-api`, `*` → `any`. */
+export function serviceNameOfMount(mount: Mount): string {
+  const host = mount.host.replace(/^\*$/, 'any').replace(/^\*\./, 'any.')
+  const slug = `${host}${mount.path}`
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .slice(0, MAX_SERVICE_NAME_LENGTH)
+    .replace(/^[.-]+|[.-]+$/g, '')
+  return slug === '' ? 'service' : slug
+}
