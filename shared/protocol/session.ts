@@ -1,33 +1,43 @@
-// SKELETON: the interface is final, the implementation is on its way.
+// The multiplexer on one tunnel: carries streams in both directions over a transport's messages. Greets,
+// agrees on a version, watches that the peer is alive, gives streams their turns, drains and closes.
+// Knows nothing of sockets, tokens, routes or HTTP.
+//
+//   opening ──hello──▶ open ──(drain, either side)──▶ open, no new streams ──last stream──▶ closed
+//      └────────────── bad frame, silence, close, transport gone ──────────────────────────▶ closed
 
-import { type Clock } from '../clock.ts'
-import type { ControlMessage, Hello } from './control.ts'
-import type { Reason, TunnelError } from './reason.ts'
+import { type Clock, systemClock, type Timer } from '../clock.ts'
+import { type ControlMessage, type Hello, parseControl } from './control.ts'
+import { decodeMessage, FrameError, type FrameSink } from './decode.ts'
+import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts'
+import { MuxStream, type StreamHost } from './mux-stream.ts'
+import { HeadTooLargeError, Outbox } from './outbox.ts'
+import { PingClock } from './ping-clock.ts'
+import { REASONS, type Reason, reasonOfCode, TunnelError } from './reason.ts'
+import { GrowthBudget, ReceiveWindow } from './receive-window.ts'
 import type { Opening, Stream, StreamEvents } from './stream.ts'
+import { streamKindOfNumber } from './stream-kind.ts'
 import type { Transport } from './transport.ts'
+import { agreeOnVersion, PROTOCOL_VERSIONS } from './version.ts'
+
+export type { SessionLimits } from './limits.ts'
 
 /** Who we are, as our hello says it. Versions and limits are the session's own to add. */
-export type Identity = Pick<Hello, 'agent' | 'instance' | 'name' | 'startedAt'> & { features?: string[] }
-
-export interface SessionLimits {
-  readonly maxStreams: number
-  readonly maxFrameBytes: number
-  readonly initialWindowBytes: number
-  readonly maxWindowBytes: number
-  readonly pingIntervalMs: number
-  readonly pingTimeoutMs: number
+export type Identity = Pick<Hello, 'agent' | 'instance' | 'name' | 'startedAt'> & {
+  readonly features?: string[]
+  /** Inclusive range; for tests of version negotiation. */
+  readonly versions?: readonly [number, number]
 }
 
 export interface SessionEvents {
   /** The peer's hello has come and a version is agreed: streams may be opened. */
-  onReady(peer: Hello): void
+  onReady(peer: Hello, version: number): void
   /** The peer opens a stream. Returns its events. To refuse, reset the stream here and return anything. */
   onStream(stream: Stream, opening: Opening): StreamEvents
   /** A control message that is not the session's own (all but hello, drain and drained). */
   onControl(message: ControlMessage): void
   /** The peer drains: open no new streams here (`open` would throw). */
   onPeerDrain(graceMs: number): void
-  /** The end, exactly once; every stream has had its `onAbort` before. */
+  /** The end, exactly once, when the transport is closed too; every stream has had its `onAbort` before. */
   onClose(error: TunnelError): void
 }
 
@@ -41,24 +51,429 @@ export interface SessionOptions {
   readonly clock?: Clock
 }
 
-export declare class Session {
-  constructor(options: SessionOptions)
+export class Session {
+  readonly #transport: Transport
+  readonly #events: SessionEvents
+  readonly #limits: SessionLimits
+  readonly #clock: Clock
+  readonly #outbox: Outbox
+  readonly #growth: GrowthBudget
+  readonly #host: StreamHost
+  readonly #pings: PingClock
+  readonly #streams = new Map<number, MuxStream>()
+  /** Streams with data and credit, in the order of their turns. */
+  readonly #turns: MuxStream[] = []
+  /** Streams whose owner stopped because the transport was full. */
+  readonly #waiting = new Set<MuxStream>()
+  readonly #identity: Identity
+  #state: 'opening' | 'open' | 'closed' = 'opening'
+  #peer: Hello | undefined
+  #nextId: number
+  #highestPeerId = 0
+  #ownStreams = 0
+  #draining = false
+  #drainConfirmed = false
+  #peerDraining = false
+  #pumping = false
+  #helloTimer: Timer | undefined
+  #drainTimer: Timer | undefined
+  #error: TunnelError | undefined
+  readonly #closed = Promise.withResolvers<void>()
+
+  constructor(options: SessionOptions) {
+    this.#transport = options.transport
+    this.#events = options.events
+    this.#identity = options.identity
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#clock = options.clock ?? systemClock
+    this.#nextId = options.role === 'dialer' ? 1 : 2
+    this.#growth = new GrowthBudget(this.#limits.windowGrowthBytes)
+    this.#outbox = new Outbox(this.#transport, () => this.#pump())
+    this.#pings = new PingClock({
+      clock: this.#clock,
+      intervalMs: this.#limits.pingIntervalMs,
+      timeoutMs: this.#limits.pingTimeoutMs,
+      receivedBytes: () => this.#transport.receivedBytes,
+      ping: opaque => this.#outbox.ping(opaque),
+      onDead: () => this.#fail(new TunnelError('ping_timeout')),
+    })
+    this.#host = this.#streamHost()
+    this.#helloTimer = this.#clock.after(this.#limits.helloTimeoutMs, () =>
+      this.#fail(new TunnelError('protocol_error', { detail: 'no hello in time' })),
+    )
+    this.#transport.start({
+      onMessage: message => this.#messageArrived(message),
+      onClose: end => this.#transportClosed(end.clean, end.detail),
+    })
+    this.#outbox.control(JSON.stringify(this.#hello()))
+  }
+
   /** `opening` until the peer's hello; then `open`; `closed` at the end. */
-  readonly state: 'opening' | 'open' | 'closed'
-  /** True when new streams can be opened: open, the peer is not draining, and its stream limit is not reached. */
-  readonly canOpen: boolean
+  get state(): 'opening' | 'open' | 'closed' {
+    return this.#state
+  }
+
+  /** What the peer said of itself; undefined while opening. */
+  get peer(): Hello | undefined {
+    return this.#peer
+  }
+
+  /** True when `open` would not throw. */
+  get canOpen(): boolean {
+    return (
+      this.#state === 'open' &&
+      !this.#draining &&
+      !this.#peerDraining &&
+      this.#ownStreams < (this.#peer as Hello).maxStreams
+    )
+  }
+
   /** Streams open now, both directions. */
-  readonly streamCount: number
+  get streamCount(): number {
+    return this.#streams.size
+  }
+
   /** Smoothed round trip, ms; undefined before the first pong. */
-  readonly rttMs: number | undefined
-  /** Throws TunnelError (draining, overloaded, session_lost). `end`: our half is complete with the head. */
-  open(opening: Opening, events: StreamEvents, end: boolean): Stream
-  sendControl(message: ControlMessage): void
+  get rttMs(): number | undefined {
+    return this.#pings.rttMs
+  }
+
+  /**
+   * Opens a stream. `end`: our half is complete with the head.
+   * Throws TunnelError: `draining`, `overloaded` (the peer's stream limit), `session_lost`, or
+   * `payload_too_large` (the head does not fit in the peer's frames).
+   */
+  open(opening: Opening, events: StreamEvents, end: boolean): Stream {
+    if (!this.canOpen) throw this.#whyNotOpen()
+    const id = this.#nextId
+    try {
+      this.#outbox.open(id, opening, end)
+    } catch (error) {
+      if (error instanceof HeadTooLargeError) throw new TunnelError('payload_too_large', { cause: error })
+      throw error
+    }
+    this.#nextId += 2
+    this.#ownStreams += 1
+    const stream = this.#newStream(id, opening.kind, true)
+    stream.attach(events)
+    if (end) stream.endWithHead()
+    // Ids are used up after two thousand million streams: the session makes way for a fresh one.
+    if (this.#nextId > this.#limits.lastStreamId) void this.drain(this.#limits.exhaustedDrainMs)
+    return stream
+  }
+
+  /** Ignored on a closed session. Throws HeadTooLargeError when the peer would not take the message. */
+  sendControl(message: ControlMessage): void {
+    if (this.#state !== 'closed') this.#outbox.control(JSON.stringify(message))
+  }
+
   /**
    * Asks the peer for no new streams (they are refused once it has confirmed), waits until none is left, at
    * most `graceMs`, resets the rest with `draining`, then closes. Resolves when the session is closed.
    */
-  drain(graceMs: number): Promise<void>
-  /** Says goodbye with a reason, then closes. Streams abort. */
-  close(reason: Reason, detail?: string): void
+  drain(graceMs: number): Promise<void> {
+    if (this.#state === 'open' && !this.#draining) {
+      this.#draining = true
+      this.#outbox.control(JSON.stringify({ type: 'drain', graceMs } satisfies ControlMessage))
+      this.#drainTimer = this.#clock.after(graceMs, () => {
+        for (const stream of [...this.#streams.values()]) {
+          stream.reset('draining')
+          stream.abort(new TunnelError('draining'))
+        }
+        this.close('going_away', 'drained, grace is over')
+      })
+    } else if (this.#state === 'opening') {
+      this.close('going_away', 'drained')
+    }
+    return this.#closed.promise
+  }
+
+  /** Says goodbye with a reason, then closes. Streams abort with it. No effect on a closed session. */
+  close(reason: Reason, detail = ''): void {
+    this.#fail(new TunnelError(reason, { detail }))
+  }
+
+  // Arrivals
+
+  readonly #sink: FrameSink = {
+    onDataFrame: (id, body, end) => {
+      const stream = this.#find(id)
+      if (stream === undefined) return
+      stream.dataArrived(body)
+      if (end) stream.endArrived(undefined)
+    },
+    onOpenFrame: (id, kind, hops, block, body, end) => this.#openArrived(id, kind, hops, block, body, end),
+    onHeadFrame: (id, status, block, body, end) => {
+      const stream = this.#find(id)
+      if (stream === undefined) return
+      const statusText = block.shift() as string
+      stream.headArrived({ status, statusText, fields: block })
+      if (body !== undefined && stream.open) stream.dataArrived(body)
+      if (end) stream.endArrived(undefined)
+    },
+    onTrailersFrame: (id, fields) => this.#find(id)?.endArrived(fields),
+    onResetFrame: (id, code, detail) =>
+      this.#find(id)?.abort(new TunnelError(reasonOfCode(code), { detail, remote: true })),
+    onWindowFrame: (id, bytes) => this.#find(id)?.creditArrived(bytes),
+    onPingFrame: opaque => {
+      if (this.#state !== 'closed') this.#outbox.pong(opaque)
+    },
+    onPongFrame: opaque => this.#pings.pong(opaque),
+    onControlFrame: payload => this.#controlArrived(payload),
+    onByeFrame: (code, detail) => {
+      const error = new TunnelError(reasonOfCode(code), { detail, remote: true })
+      this.#end(error)
+      this.#transport.close('bye')
+    },
+  }
+
+  #messageArrived(message: Buffer): void {
+    if (this.#state === 'closed') return
+    try {
+      decodeMessage(message, this.#limits.maxFrameBytes, this.#sink)
+    } catch (error) {
+      this.#fail(asTunnelError(error))
+      return
+    }
+    if (this.#outbox.unsentBytes > this.#limits.sendHardLimitBytes) {
+      this.#fail(new TunnelError('overloaded', { detail: 'the peer does not read' }))
+    }
+  }
+
+  #openArrived(
+    id: number,
+    kindNumber: number,
+    hops: number,
+    block: string[],
+    body: Buffer | undefined,
+    end: boolean,
+  ): void {
+    if (this.#state === 'closed') return
+    if (this.#peer === undefined) throw new FrameError('OPEN before hello')
+    if (id % 2 === this.#nextId % 2 || id <= this.#highestPeerId) throw new FrameError(`OPEN of stream ${id}`)
+    this.#highestPeerId = id
+    const kind = streamKindOfNumber(kindNumber)
+    const refusal = this.#refusal(kind)
+    if (kind === undefined || refusal !== undefined) {
+      this.#outbox.reset(id, REASONS[refusal ?? 'unknown_kind'].code, '')
+      return
+    }
+    const [service, method, target] = block.splice(0, 3) as [string, string, string]
+    const stream = this.#newStream(id, kind, false)
+    stream.attach(this.#events.onStream(stream, { kind, hops, service, method, target, fields: block }))
+    if (body !== undefined && stream.open) stream.dataArrived(body)
+    if (end) stream.endArrived(undefined)
+  }
+
+  #refusal(kind: string | undefined): Reason | undefined {
+    if (kind === undefined) return 'unknown_kind'
+    if (this.#drainConfirmed) return 'draining'
+    if (this.#streams.size - this.#ownStreams >= this.#limits.maxStreams) return 'overloaded'
+    return undefined
+  }
+
+  #controlArrived(payload: Buffer): void {
+    if (this.#state === 'closed') return
+    const message = readControl(payload)
+    if (this.#peer === undefined) {
+      if (message?.type !== 'hello') throw new FrameError('the first message is not hello')
+      this.#helloArrived(message)
+      return
+    }
+    if (message === undefined) return
+    switch (message.type) {
+      case 'hello':
+        throw new FrameError('a second hello')
+      case 'drain':
+        this.#peerDraining = true
+        this.#outbox.control(JSON.stringify({ type: 'drained' } satisfies ControlMessage))
+        this.#events.onPeerDrain(message.graceMs)
+        return
+      case 'drained':
+        if (!this.#draining) throw new FrameError('drained without drain')
+        this.#drainConfirmed = true
+        this.#closeWhenDrained()
+        return
+      default:
+        this.#events.onControl(message)
+    }
+  }
+
+  #helloArrived(peer: Hello): void {
+    const version = agreeOnVersion(this.#identity.versions ?? PROTOCOL_VERSIONS, peer.versions)
+    if (version === undefined) {
+      this.#fail(
+        new TunnelError('unsupported_version', { detail: `the peer speaks ${peer.versions.join('-')}` }),
+      )
+      return
+    }
+    this.#helloTimer?.cancel()
+    this.#helloTimer = undefined
+    this.#peer = peer
+    this.#state = 'open'
+    this.#outbox.maxFrameBytes = peer.maxFrameBytes
+    this.#pings.start()
+    this.#events.onReady(peer, version)
+  }
+
+  // The end
+
+  #transportClosed(clean: boolean, detail: string): void {
+    this.#end(
+      new TunnelError('session_lost', { detail: detail || (clean ? 'closed without bye' : 'cut off') }),
+    )
+    this.#events.onClose(this.#error as TunnelError)
+    this.#closed.resolve()
+  }
+
+  /** Ends the session from this side: tells the peer why, as far as it still listens. */
+  #fail(error: TunnelError): void {
+    if (this.#state === 'closed') return
+    this.#end(error)
+    if (error.reason === 'ping_timeout') {
+      this.#transport.terminate()
+      return
+    }
+    this.#outbox.bye(REASONS[error.reason].code, error.message)
+    this.#outbox.close()
+    this.#transport.close(error.reason)
+  }
+
+  #end(error: TunnelError): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#error = error
+    this.#helloTimer?.cancel()
+    this.#drainTimer?.cancel()
+    this.#pings.stop()
+    this.#turns.length = 0
+    this.#waiting.clear()
+    for (const stream of [...this.#streams.values()]) stream.abort(error)
+  }
+
+  #closeWhenDrained(): void {
+    if (this.#state === 'open' && this.#drainConfirmed && this.#streams.size === 0) {
+      this.close('going_away', 'drained')
+    }
+  }
+
+  // Streams and their turns
+
+  #newStream(id: number, kind: Opening['kind'], opener: boolean): MuxStream {
+    const stream = new MuxStream({
+      id,
+      kind,
+      host: this.#host,
+      opener,
+      creditBytes: (this.#peer as Hello).initialWindowBytes,
+      window: new ReceiveWindow(this.#limits.initialWindowBytes),
+    })
+    this.#streams.set(id, stream)
+    return stream
+  }
+
+  /** The stream of a frame; undefined when it is closed here already and the frame was on its way. */
+  #find(id: number): MuxStream | undefined {
+    const stream = this.#streams.get(id)
+    if (stream !== undefined || this.#state === 'closed') return stream
+    const wasOpened = id % 2 === this.#nextId % 2 ? id < this.#nextId : id <= this.#highestPeerId
+    if (!wasOpened) throw new FrameError(`frame of stream ${id}, which was never opened`)
+    return undefined
+  }
+
+  #streamHost(): StreamHost {
+    const session = this
+    return {
+      outbox: this.#outbox,
+      growth: this.#growth,
+      maxWindowBytes: this.#limits.maxWindowBytes,
+      get congested() {
+        return session.#congested
+      },
+      get queued() {
+        return session.#turns.length > 0
+      },
+      get rttMs() {
+        return session.#pings.rttMs
+      },
+      now: () => this.#clock.now(),
+      takeTurns: stream => this.#takeTurns(stream),
+      awaitRoom: stream => this.#waiting.add(stream),
+      forget: stream => this.#forget(stream),
+    }
+  }
+
+  get #congested(): boolean {
+    return this.#outbox.unsentBytes >= this.#limits.sendHighWaterBytes
+  }
+
+  #takeTurns(stream: MuxStream): void {
+    if (!stream.inTurn) {
+      stream.inTurn = true
+      this.#turns.push(stream)
+    }
+    this.#pump()
+  }
+
+  /** Round robin over the streams that can send, one slice each, until the transport is full. */
+  #pump(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      while (this.#turns.length > 0 && !this.#congested) {
+        const stream = this.#turns.shift() as MuxStream
+        stream.inTurn = false
+        if (stream.open && stream.sendSlice() && !stream.inTurn) {
+          stream.inTurn = true
+          this.#turns.push(stream)
+        }
+      }
+      if (!this.#congested) {
+        for (const stream of this.#waiting) {
+          this.#waiting.delete(stream)
+          stream.writable()
+          if (this.#congested) break
+        }
+      }
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  #forget(stream: MuxStream): void {
+    this.#streams.delete(stream.id)
+    this.#waiting.delete(stream)
+    if (stream.id % 2 === this.#nextId % 2) this.#ownStreams -= 1
+    if (this.#drainConfirmed) this.#closeWhenDrained()
+  }
+
+  #whyNotOpen(): TunnelError {
+    if (this.#state !== 'open')
+      return this.#error ?? new TunnelError('session_lost', { detail: 'not open yet' })
+    return new TunnelError(this.#draining || this.#peerDraining ? 'draining' : 'overloaded')
+  }
+
+  #hello(): Hello {
+    const { agent, instance, name, startedAt, features = [], versions = PROTOCOL_VERSIONS } = this.#identity
+    const { initialWindowBytes, maxStreams, maxFrameBytes } = this.#limits
+    const range: [number, number] = [versions[0], versions[1]]
+    const own = { agent, instance, name, startedAt, features, initialWindowBytes, maxStreams, maxFrameBytes }
+    return { type: 'hello', versions: range, ...own }
+  }
+}
+
+function readControl(payload: Buffer): ControlMessage | undefined {
+  try {
+    return parseControl(payload)
+  } catch (error) {
+    throw new FrameError(error instanceof Error ? error.message : 'malformed control message')
+  }
+}
+
+/** What ends a session when handling a message has thrown: the peer's fault, or a fault of ours. */
+function asTunnelError(error: unknown): TunnelError {
+  if (error instanceof TunnelError) return error
+  if (error instanceof FrameError)
+    return new TunnelError('protocol_error', { detail: error.message, cause: error })
+  return new TunnelError('internal_error', { cause: error })
 }

@@ -1,0 +1,68 @@
+// Writes frames into buffers: pure functions of their arguments, no session state. outbox.ts calls them
+// on its batch; decode.ts is their inverse.
+
+import { FRAME_HEADER_BYTES } from './frame.ts'
+import type { Fields } from './stream.ts'
+
+/** Writes a frame header at `offset`; the payload goes behind it. Returns the payload's offset. */
+export function writeFrameHeader(
+  buffer: Buffer,
+  offset: number,
+  type: number,
+  flags: number,
+  length: number,
+  streamId: number,
+): number {
+  buffer[offset] = type
+  buffer[offset + 1] = flags
+  writeU24(buffer, offset + 2, length)
+  writeU32(buffer, offset + 5, streamId)
+  return offset + FRAME_HEADER_BYTES
+}
+
+/** Sets the length of a frame that has grown since its header was written. */
+export function patchFrameLength(buffer: Buffer, frameOffset: number, length: number): void {
+  writeU24(buffer, frameOffset + 2, length)
+}
+
+/** Adds flags to a frame that is already written. */
+export function patchFrameFlags(buffer: Buffer, frameOffset: number, flags: number): void {
+  buffer[frameOffset + 1] = (buffer[frameOffset + 1] ?? 0) | flags
+}
+
+export function writeU16(buffer: Buffer, offset: number, value: number): void {
+  buffer[offset] = value >>> 8
+  buffer[offset + 1] = value
+}
+
+export function writeU24(buffer: Buffer, offset: number, value: number): void {
+  buffer[offset] = value >>> 16
+  buffer[offset + 1] = value >>> 8
+  buffer[offset + 2] = value
+}
+
+export function writeU32(buffer: Buffer, offset: number, value: number): void {
+  buffer[offset] = value >>> 24
+  buffer[offset + 1] = value >>> 16
+  buffer[offset + 2] = value >>> 8
+  buffer[offset + 3] = value
+}
+
+/**
+ * The head block of an OPEN: service, method, target, then names and values, separated by NUL, latin1.
+ * One join and one write: no field can hold a NUL, so none needs a length (PROTOCOL.md, "Head blocks").
+ */
+export function openBlock(service: string, method: string, target: string, fields: Fields): string {
+  const start = `${service}\0${method}\0${target}`
+  return fields.length === 0 ? start : `${start}\0${fields.join('\0')}`
+}
+
+/** The head block of a HEAD: reason phrase, then names and values. */
+export function answerBlock(statusText: string, fields: Fields): string {
+  return fields.length === 0 ? statusText : `${statusText}\0${fields.join('\0')}`
+}
+
+/** The block of a TRAILERS frame: names and values. */
+export function trailersBlock(fields: Fields): string {
+  return fields.join('\0')
+}

@@ -1,0 +1,46 @@
+// The layout of a frame, its types and flags: the constants that encode.ts and decode.ts share.
+// PROTOCOL.md, "Frames", is the specification; this file adds nothing to it.
+//
+//   byte 0      1       2 … 4          5 … 8             9 …
+//        type   flags   length (u24)   stream id (u32)   payload
+//
+// All integers are big-endian. A WebSocket message holds one or more whole frames and nothing else.
+
+export const FRAME_HEADER_BYTES = 9
+
+export const FRAME = {
+  data: 0x00,
+  open: 0x01,
+  head: 0x02,
+  trailers: 0x03,
+  reset: 0x04,
+  window: 0x05,
+  ping: 0x06,
+  pong: 0x07,
+  control: 0x08,
+  bye: 0x09,
+} as const
+
+export type FrameType = (typeof FRAME)[keyof typeof FRAME]
+
+/** An unknown type with this bit set is skipped; without it, it ends the session. */
+export const IGNORABLE_TYPE_BIT = 0x80
+
+/** On DATA, OPEN and HEAD: the sender's half of the stream is complete with this frame. */
+export const FLAG_END = 0x01
+
+/** OPEN payload: kind (u8), hops (u8), length of the head block (u24), head block, body bytes. */
+export const OPEN_PREFIX_BYTES = 5
+/** HEAD payload: status (u16), length of the head block (u24), head block, body bytes. */
+export const HEAD_PREFIX_BYTES = 5
+/** RESET and BYE payload: reason code (u16), then detail in UTF-8, at most this many bytes. */
+export const DETAIL_MAX_BYTES = 512
+export const PING_BYTES = 8
+export const WINDOW_BYTES = 4
+
+/** Largest payload a frame can have by its layout; a session's own limit is lower (hello.maxFrameBytes). */
+export const FRAME_MAX_BYTES = 0xff_ffff
+/** A sender cuts bodies into slices of at most this, so that streams take turns. */
+export const DATA_SLICE_BYTES = 65_536
+/** No stream may ever hold more credit than this. */
+export const CREDIT_MAX_BYTES = 0x7fff_ffff

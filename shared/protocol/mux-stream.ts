@@ -1,0 +1,242 @@
+// One stream of a session: order of frames, credit both ways, and what waits for credit or for room.
+// The session feeds it frames and turns; its owner sees only the `Stream` face (stream.ts).
+//
+//   each half:   (await head →) body → ended        the stream:  open → closed
+//
+// An acceptor's own half and an opener's far half start at `await head`, the others at `body`. A frame that
+// does not fit the far half's state is a FrameError (the peer's fault); a call that does not fit ours throws.
+
+import { FrameError } from './decode.ts'
+import { DATA_SLICE_BYTES } from './frame.ts'
+import type { Outbox } from './outbox.ts'
+import { REASONS, type Reason, TunnelError } from './reason.ts'
+import type { GrowthBudget, ReceiveWindow } from './receive-window.ts'
+import type { AnswerHead, Fields, Stream, StreamEvents } from './stream.ts'
+import type { StreamKind } from './stream-kind.ts'
+
+/** What a stream needs of its session. */
+export interface StreamHost {
+  readonly outbox: Outbox
+  readonly growth: GrowthBudget
+  readonly maxWindowBytes: number
+  /** True when body data should wait in the streams. */
+  readonly congested: boolean
+  /** True when other streams are waiting for their turn. */
+  readonly queued: boolean
+  readonly rttMs: number | undefined
+  now(): number
+  /** The stream has data and credit: give it a turn. */
+  takeTurns(stream: MuxStream): void
+  /** The stream was told to stop writing only because of congestion: call `writable` when it is over. */
+  awaitRoom(stream: MuxStream): void
+  /** The stream is closed; forget it. */
+  forget(stream: MuxStream): void
+}
+
+const AWAIT_HEAD = 0
+const BODY = 1
+const ENDED = 2
+type Half = typeof AWAIT_HEAD | typeof BODY | typeof ENDED
+
+export interface MuxStreamOptions {
+  readonly id: number
+  readonly kind: StreamKind
+  readonly host: StreamHost
+  readonly opener: boolean
+  /** What the peer lets us send before its first WINDOW. */
+  readonly creditBytes: number
+  readonly window: ReceiveWindow
+}
+
+export class MuxStream implements Stream {
+  readonly id: number
+  readonly kind: StreamKind
+  readonly #host: StreamHost
+  readonly #opener: boolean
+  readonly #window: ReceiveWindow
+  #events: StreamEvents | undefined
+  #ours: Half
+  #theirs: Half
+  #open = true
+  #creditBytes: number
+  // Body that waits for credit or for its turn, and what comes after it.
+  #pending: Buffer[] = []
+  #endPending = false
+  #trailersPending: Fields | undefined
+  /** The owner was told to stop. */
+  #blocked = false
+  /** In the session's ring of turns. */
+  inTurn = false
+
+  constructor(options: MuxStreamOptions) {
+    this.id = options.id
+    this.kind = options.kind
+    this.#host = options.host
+    this.#opener = options.opener
+    this.#ours = options.opener ? BODY : AWAIT_HEAD
+    this.#theirs = options.opener ? AWAIT_HEAD : BODY
+    this.#creditBytes = options.creditBytes
+    this.#window = options.window
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  // The owner's calls
+
+  respond(head: AnswerHead): void {
+    if (!this.#open) return
+    if (this.#opener) throw new Error('only the acceptor of a stream responds')
+    if (this.#ours !== AWAIT_HEAD) throw new Error('a final head was sent before')
+    const final = isFinal(head.status)
+    this.#host.outbox.head(this.id, head, final)
+    if (final) this.#ours = BODY
+  }
+
+  write(chunk: Buffer): boolean {
+    if (!this.#open || chunk.length === 0) return !this.#blocked
+    if (this.#ours !== BODY || this.#endPending) throw new Error('write outside of the body')
+    const host = this.#host
+    const fits = chunk.length <= this.#creditBytes && chunk.length <= this.#sliceBytes()
+    if (fits && this.#pending.length === 0 && !host.queued && !host.congested) {
+      this.#creditBytes -= chunk.length
+      host.outbox.data(this.id, chunk, false)
+      if (!host.congested) return true
+      this.#blocked = true
+      host.awaitRoom(this)
+      return false
+    }
+    this.#pending.push(chunk)
+    this.#blocked = true
+    if (this.#creditBytes > 0) host.takeTurns(this)
+    return !this.#blocked
+  }
+
+  end(trailers?: Fields): void {
+    if (!this.#open) return
+    if (this.#ours !== BODY || this.#endPending) throw new Error('end outside of the body')
+    if (this.#pending.length > 0) {
+      this.#endPending = true
+      this.#trailersPending = trailers
+    } else {
+      this.#finishOurs(trailers)
+    }
+  }
+
+  reset(reason: Reason, detail = ''): void {
+    if (!this.#open) return
+    this.#host.outbox.reset(this.id, REASONS[reason].code, detail)
+    this.#close()
+  }
+
+  consume(bytes: number): void {
+    if (!this.#open || this.#theirs === ENDED || bytes === 0) return
+    if (!this.#window.consume(bytes)) return
+    const host = this.#host
+    const grant = this.#window.update(host.now(), host.rttMs ?? 0, host.maxWindowBytes, host.growth)
+    host.outbox.window(this.id, grant)
+  }
+
+  // The session's calls
+
+  /** The owner's events; until they are known no frame may be delivered. */
+  attach(events: StreamEvents): void {
+    this.#events = events
+  }
+
+  /** The opener's half is complete with its head. */
+  endWithHead(): void {
+    this.#ours = ENDED
+  }
+
+  headArrived(head: AnswerHead): void {
+    if (!this.#opener) throw new FrameError('HEAD from the opener of a stream')
+    if (this.#theirs !== AWAIT_HEAD) throw new FrameError('a second final HEAD')
+    if (isFinal(head.status)) this.#theirs = BODY
+    this.#events?.onHead(head)
+  }
+
+  dataArrived(body: Buffer): void {
+    if (this.#theirs === AWAIT_HEAD) throw new FrameError('DATA before the final HEAD')
+    if (this.#theirs === ENDED) throw new FrameError('DATA after END')
+    if (body.length === 0) return
+    if (!this.#window.receive(body.length)) {
+      throw new TunnelError('flow_control_error', { detail: `stream ${this.id} sent more than its window` })
+    }
+    this.#events?.onData(body)
+  }
+
+  endArrived(trailers: Fields | undefined): void {
+    if (!this.#open) return
+    if (this.#theirs === AWAIT_HEAD) throw new FrameError('END before the final HEAD')
+    if (this.#theirs === ENDED) throw new FrameError('a second END')
+    this.#theirs = ENDED
+    if (this.#ours === ENDED) this.#close()
+    this.#events?.onEnd(trailers)
+  }
+
+  creditArrived(bytes: number): void {
+    this.#creditBytes += bytes
+    if (this.#creditBytes > 0x7fff_ffff) {
+      throw new TunnelError('flow_control_error', { detail: `stream ${this.id} was given too much credit` })
+    }
+    if (this.#pending.length > 0) this.#host.takeTurns(this)
+  }
+
+  /** Ended from outside: a RESET has come, or the session is over. */
+  abort(error: TunnelError): void {
+    if (!this.#open) return
+    this.#close()
+    this.#events?.onAbort(error)
+  }
+
+  /** One turn: sends at most one slice. True when another turn is wanted. */
+  sendSlice(): boolean {
+    const chunk = this.#pending[0]
+    if (chunk === undefined || this.#creditBytes <= 0) return false
+    const bytes = Math.min(chunk.length, this.#creditBytes, this.#sliceBytes())
+    this.#creditBytes -= bytes
+    if (bytes === chunk.length) {
+      this.#pending.shift()
+      this.#host.outbox.data(this.id, chunk, false)
+    } else {
+      this.#pending[0] = chunk.subarray(bytes)
+      this.#host.outbox.data(this.id, chunk.subarray(0, bytes), false)
+    }
+    if (this.#pending.length > 0) return this.#creditBytes > 0
+    if (this.#endPending) this.#finishOurs(this.#trailersPending)
+    else this.writable()
+    return false
+  }
+
+  /** There is room again. */
+  writable(): void {
+    if (!this.#blocked || !this.#open || this.#pending.length > 0) return
+    this.#blocked = false
+    this.#events?.onWritable()
+  }
+
+  #sliceBytes(): number {
+    return Math.min(DATA_SLICE_BYTES, this.#host.outbox.maxFrameBytes)
+  }
+
+  #finishOurs(trailers: Fields | undefined): void {
+    this.#ours = ENDED
+    if (trailers !== undefined && trailers.length > 0) this.#host.outbox.trailers(this.id, trailers)
+    else this.#host.outbox.end(this.id)
+    if (this.#theirs === ENDED) this.#close()
+  }
+
+  #close(): void {
+    this.#open = false
+    this.#pending = []
+    this.#window.release(this.#host.growth)
+    this.#host.forget(this)
+  }
+}
+
+/** 101 is final for a stream: bytes follow it. */
+function isFinal(status: number): boolean {
+  return status >= 200 || status === 101
+}

@@ -1,0 +1,232 @@
+// Collects every frame of one event-loop turn into one message: fewer WebSocket messages, fewer system calls
+// (measured: a third of the CPU of a small request). Sends at the end of the turn, or at once when the batch
+// is full. A body that follows its own head, and an END that follows its own body, ride on the frame that
+// is already there, so that a small exchange is one frame each way.
+//
+// Knows frames, not streams: credit and fairness are the session's.
+
+import {
+  answerBlock,
+  openBlock,
+  patchFrameFlags,
+  patchFrameLength,
+  trailersBlock,
+  writeFrameHeader,
+  writeU16,
+  writeU24,
+  writeU32,
+} from './encode.ts'
+import {
+  DATA_SLICE_BYTES,
+  DETAIL_MAX_BYTES,
+  FLAG_END,
+  FRAME,
+  FRAME_HEADER_BYTES,
+  HEAD_PREFIX_BYTES,
+  OPEN_PREFIX_BYTES,
+  WINDOW_BYTES,
+} from './frame.ts'
+import { giveSlab, SLAB_BYTES, takeSlab } from './slab-pool.ts'
+import type { AnswerHead, Fields, Opening } from './stream.ts'
+import { STREAM_KINDS } from './stream-kind.ts'
+import type { Transport } from './transport.ts'
+
+/** A batch of this size goes out without waiting for the end of the turn. */
+const FLUSH_BYTES = 65_536
+const NO_STREAM = 0
+
+/** A head does not fit in a frame the peer would take. */
+export class HeadTooLargeError extends Error {
+  constructor(bytes: number, limit: number) {
+    super(`a head of ${bytes} bytes is over the peer's limit of ${limit}`)
+    this.name = 'HeadTooLargeError'
+  }
+}
+
+export class Outbox {
+  readonly #transport: Transport
+  readonly #onSent: () => void
+  /** The peer's limit, known with its hello. */
+  maxFrameBytes = 16_384
+  #slab: Buffer | undefined
+  #used = 0
+  #scheduled: NodeJS.Immediate | undefined
+  #closed = false
+  // The last frame of the batch, when it can still take body bytes or END.
+  #lastStream = NO_STREAM
+  #lastFrameAt = 0
+  #lastFrameBytes = 0
+
+  /** `onSent`: a batch has left the process, there may be room again. */
+  constructor(transport: Transport, onSent: () => void) {
+    this.#transport = transport
+    this.#onSent = onSent
+  }
+
+  /** Bytes on their way: in the batch and in the transport. */
+  get unsentBytes(): number {
+    return this.#used + this.#transport.bufferedBytes
+  }
+
+  open(streamId: number, opening: Opening, end: boolean): void {
+    const block = openBlock(opening.service, opening.method, opening.target, opening.fields)
+    const at = this.#head(FRAME.open, streamId, OPEN_PREFIX_BYTES, block, end)
+    const slab = this.#slab as Buffer
+    slab[at] = STREAM_KINDS[opening.kind]
+    slab[at + 1] = opening.hops
+    if (!end) this.#keepOpen(streamId, at, OPEN_PREFIX_BYTES + block.length)
+  }
+
+  /** An answer head; a final one can take the body that follows. */
+  head(streamId: number, head: AnswerHead, final: boolean): void {
+    const block = answerBlock(head.statusText, head.fields)
+    const at = this.#head(FRAME.head, streamId, HEAD_PREFIX_BYTES, block, false)
+    writeU16(this.#slab as Buffer, at, head.status)
+    if (final) this.#keepOpen(streamId, at, HEAD_PREFIX_BYTES + block.length)
+  }
+
+  /** At most DATA_SLICE_BYTES of body. */
+  data(streamId: number, body: Buffer, end: boolean): void {
+    const bytes = body.length
+    if (this.#lastStream === streamId && this.#extends(bytes)) {
+      body.copy(this.#slab as Buffer, this.#used)
+      this.#used += bytes
+      this.#lastFrameBytes += bytes
+      patchFrameLength(this.#slab as Buffer, this.#lastFrameAt, this.#lastFrameBytes)
+      if (end) this.end(streamId)
+    } else {
+      const at = this.#frame(FRAME.data, end ? FLAG_END : 0, bytes, streamId)
+      body.copy(this.#slab as Buffer, at)
+      if (!end) this.#keepOpen(streamId, at, bytes)
+    }
+    if (this.#used >= FLUSH_BYTES) this.flush()
+  }
+
+  /** END: on the stream's last frame when that is still here, else as an empty DATA frame. */
+  end(streamId: number): void {
+    if (this.#lastStream === streamId) {
+      patchFrameFlags(this.#slab as Buffer, this.#lastFrameAt, FLAG_END)
+      this.#lastStream = NO_STREAM
+    } else {
+      this.#frame(FRAME.data, FLAG_END, 0, streamId)
+    }
+  }
+
+  trailers(streamId: number, fields: Fields): void {
+    const block = trailersBlock(fields)
+    this.#fits(block.length)
+    const at = this.#frame(FRAME.trailers, 0, block.length, streamId)
+    this.#slab?.write(block, at, 'latin1')
+  }
+
+  reset(streamId: number, code: number, detail: string): void {
+    this.#reason(FRAME.reset, streamId, code, detail)
+  }
+
+  bye(code: number, detail: string): void {
+    this.#reason(FRAME.bye, 0, code, detail)
+  }
+
+  window(streamId: number, bytes: number): void {
+    const at = this.#frame(FRAME.window, 0, WINDOW_BYTES, streamId)
+    writeU32(this.#slab as Buffer, at, bytes)
+  }
+
+  ping(opaque: Buffer): void {
+    const at = this.#frame(FRAME.ping, 0, opaque.length, 0)
+    opaque.copy(this.#slab as Buffer, at)
+  }
+
+  pong(opaque: Buffer): void {
+    const at = this.#frame(FRAME.pong, 0, opaque.length, 0)
+    opaque.copy(this.#slab as Buffer, at)
+  }
+
+  /** Throws HeadTooLargeError when the peer would not take it. */
+  control(json: string): void {
+    const payload = Buffer.from(json)
+    this.#fits(payload.length)
+    const at = this.#frame(FRAME.control, 0, payload.length, 0)
+    payload.copy(this.#slab as Buffer, at)
+  }
+
+  /** Sends the batch now. */
+  flush(): void {
+    if (this.#scheduled !== undefined) {
+      clearImmediate(this.#scheduled)
+      this.#scheduled = undefined
+    }
+    this.#lastStream = NO_STREAM
+    const slab = this.#slab
+    if (slab === undefined) return
+    const message = slab.subarray(0, this.#used)
+    this.#slab = undefined
+    this.#used = 0
+    this.#transport.send(message, () => {
+      giveSlab(slab)
+      if (!this.#closed) this.#onSent()
+    })
+  }
+
+  /** Sends what is left; nothing may be added afterwards. */
+  close(): void {
+    this.flush()
+    this.#closed = true
+  }
+
+  #reason(type: number, streamId: number, code: number, detail: string): void {
+    const text = Buffer.from(detail).subarray(0, DETAIL_MAX_BYTES)
+    const at = this.#frame(type, 0, 2 + text.length, streamId)
+    writeU16(this.#slab as Buffer, at, code)
+    text.copy(this.#slab as Buffer, at + 2)
+  }
+
+  /** Writes an OPEN or HEAD but for its first bytes. Throws HeadTooLargeError. Returns the payload's offset. */
+  #head(type: number, streamId: number, prefixBytes: number, block: string, end: boolean): number {
+    const bytes = prefixBytes + block.length
+    this.#fits(bytes)
+    const at = this.#frame(type, end ? FLAG_END : 0, bytes, streamId)
+    const slab = this.#slab as Buffer
+    writeU24(slab, at + prefixBytes - 3, block.length)
+    slab.write(block, at + prefixBytes, 'latin1')
+    return at
+  }
+
+  #fits(bytes: number): void {
+    if (bytes > this.maxFrameBytes) throw new HeadTooLargeError(bytes, this.maxFrameBytes)
+  }
+
+  /** Makes room for a frame and writes its header. Returns the payload's offset in the slab. */
+  #frame(type: number, flags: number, bytes: number, streamId: number): number {
+    const total = FRAME_HEADER_BYTES + bytes
+    if (this.#slab !== undefined && this.#used + total > this.#slab.length) this.flush()
+    if (this.#slab === undefined) {
+      this.#slab = total > SLAB_BYTES ? Buffer.allocUnsafeSlow(total) : takeSlab()
+      this.#scheduled = setImmediate(this.#flushScheduled)
+    }
+    const at = writeFrameHeader(this.#slab, this.#used, type, flags, bytes, streamId)
+    this.#used += total
+    this.#lastStream = NO_STREAM
+    return at
+  }
+
+  readonly #flushScheduled = (): void => {
+    this.#scheduled = undefined
+    this.flush()
+  }
+
+  #keepOpen(streamId: number, payloadAt: number, bytes: number): void {
+    this.#lastStream = streamId
+    this.#lastFrameAt = payloadAt - FRAME_HEADER_BYTES
+    this.#lastFrameBytes = bytes
+  }
+
+  #extends(bytes: number): boolean {
+    const grown = this.#lastFrameBytes + bytes
+    return (
+      grown <= DATA_SLICE_BYTES &&
+      grown <= this.maxFrameBytes &&
+      this.#used + bytes <= (this.#slab as Buffer).length
+    )
+  }
+}

@@ -1,0 +1,82 @@
+// Watches that the peer is alive, and measures the round trip. Pings travel in the same order as everything
+// else, so a pong proves the whole path. Any byte that arrives proves the peer's side of it: a slow link that
+// is busy with a large body is not a dead one.
+
+import type { Clock, Timer } from '../clock.ts'
+import { PING_BYTES } from './frame.ts'
+
+export interface PingClockOptions {
+  readonly clock: Clock
+  readonly intervalMs: number
+  /** Silence that counts as death, ms. Found at most one interval later. */
+  readonly timeoutMs: number
+  /** Bytes the transport has received so far. */
+  readonly receivedBytes: () => number
+  readonly ping: (opaque: Buffer) => void
+  readonly onDead: () => void
+}
+
+export class PingClock {
+  readonly #options: PingClockOptions
+  #timer: Timer | undefined
+  #heardBytes = 0
+  #heardAtMs = 0
+  #outstanding: Buffer | undefined
+  #sentAtMs = 0
+  #rttMs: number | undefined
+
+  constructor(options: PingClockOptions) {
+    this.#options = options
+  }
+
+  /** Smoothed round trip (RFC 6298: an eighth of each new sample), ms; undefined before the first pong. */
+  get rttMs(): number | undefined {
+    return this.#rttMs
+  }
+
+  start(): void {
+    this.#heardAtMs = this.#options.clock.now()
+    this.#heardBytes = this.#options.receivedBytes()
+    this.#sendPing()
+    this.#schedule()
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#outstanding = undefined
+  }
+
+  /** A pong that answers no ping of ours is ignored. */
+  pong(opaque: Buffer): void {
+    if (this.#outstanding === undefined || !opaque.equals(this.#outstanding)) return
+    this.#outstanding = undefined
+    const sampleMs = this.#options.clock.now() - this.#sentAtMs
+    this.#rttMs = this.#rttMs === undefined ? sampleMs : this.#rttMs + (sampleMs - this.#rttMs) / 8
+  }
+
+  #schedule(): void {
+    this.#timer = this.#options.clock.after(this.#options.intervalMs, () => this.#tick())
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.clock.now()
+    const received = this.#options.receivedBytes()
+    if (received !== this.#heardBytes) {
+      this.#heardBytes = received
+      this.#heardAtMs = nowMs
+    } else if (nowMs - this.#heardAtMs >= this.#options.timeoutMs) {
+      this.stop()
+      this.#options.onDead()
+      return
+    }
+    if (this.#outstanding === undefined) this.#sendPing()
+    this.#schedule()
+  }
+
+  #sendPing(): void {
+    this.#outstanding = Buffer.from(crypto.getRandomValues(new Uint8Array(PING_BYTES)))
+    this.#sentAtMs = this.#options.clock.now()
+    this.#options.ping(this.#outstanding)
+  }
+}

@@ -1,0 +1,82 @@
+// A session's transport over one WebSocket of `ws`, the same for both ends. The only file here that knows
+// WebSockets; shared/protocol sees the Transport interface alone.
+
+import type { Socket } from 'node:net'
+import type { RawData, WebSocket } from 'ws'
+import type { Transport, TransportReceiver } from './protocol/transport.ts'
+
+/** Time for the peer to answer a close, ms; then the socket is destroyed. */
+const CLOSE_TIMEOUT_MS = 1000
+
+const NORMAL_CLOSURE = 1000
+
+/**
+ * `socket`: the connection under the WebSocket, whose byte count is the proof of life. The WebSocket must be
+ * open, with no message listener yet; messages that come before `start` would be lost.
+ */
+export function webSocketTransport(webSocket: WebSocket, socket: Socket): Transport {
+  return new WebSocketTransport(webSocket, socket)
+}
+
+class WebSocketTransport implements Transport {
+  readonly #webSocket: WebSocket
+  readonly #socket: Socket
+  #detail = ''
+  #closeTimer: NodeJS.Timeout | undefined
+
+  constructor(webSocket: WebSocket, socket: Socket) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+  }
+
+  get bufferedBytes(): number {
+    return this.#webSocket.bufferedAmount
+  }
+
+  get receivedBytes(): number {
+    return this.#socket.bytesRead
+  }
+
+  start(receiver: TransportReceiver): void {
+    this.#socket.setNoDelay(true)
+    this.#webSocket.on('message', (data: RawData, binary: boolean) => {
+      if (binary) receiver.onMessage(data as Buffer)
+      else this.#refuse('text message')
+    })
+    this.#webSocket.on('error', error => {
+      this.#detail ||= error.message
+    })
+    this.#webSocket.on('close', (code, reason) => {
+      clearTimeout(this.#closeTimer)
+      const clean = code === NORMAL_CLOSURE
+      receiver.onClose({ clean, detail: this.#detail || reason.toString() || `code ${code}` })
+    })
+  }
+
+  send(message: Buffer, sent: () => void): void {
+    // An error here is followed by 'close', which is where it is told.
+    this.#webSocket.send(message, { binary: true, compress: false }, () => sent())
+  }
+
+  pause(): void {
+    this.#webSocket.pause()
+  }
+
+  resume(): void {
+    this.#webSocket.resume()
+  }
+
+  close(detail: string): void {
+    this.#webSocket.close(NORMAL_CLOSURE, detail)
+    this.#closeTimer ??= setTimeout(() => this.#webSocket.terminate(), CLOSE_TIMEOUT_MS)
+  }
+
+  terminate(): void {
+    this.#webSocket.terminate()
+  }
+
+  #refuse(detail: string): void {
+    this.#detail = detail
+    this.#webSocket.terminate()
+  }
+}
