@@ -1,0 +1,233 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
+import { durationSchema } from './settings/schema.ts'
+import {
+  addOptions,
+  describeSettings,
+  type ListenAddress,
+  type LoadOptions,
+  loadSettings,
+  SettingsError,
+  type SettingsOf,
+  setting,
+  settingsMarkdown,
+} from './settings.ts'
+
+const service = z.strictObject({ name: z.string(), target: z.url(), timeout: durationSchema.optional() })
+const table = {
+  config: setting.path({ help: 'The settings file' }),
+  listen: setting.listen({ default: ':4000', short: 'l', help: 'The public address' }),
+  drainTimeoutMs: setting.duration({ default: '30s', min: '1s', max: '1h', help: 'The grace at stop' }),
+  maxHeadBytes: setting.bytes({ default: '64KiB', max: '1MiB', help: 'The largest head' }),
+  accessLog: setting.boolean({ default: true, help: 'One line per request' }),
+  format: setting.choice(['json', 'text'], { default: 'json', help: 'The form of a line' }),
+  databaseUrl: setting.url({
+    protocols: ['postgres', 'postgresql'],
+    secret: true,
+    variables: ['DATABASE_URL'],
+    help: 'The database',
+  }),
+  data: setting.path({ default: './data', help: 'The data folder' }),
+  trustedProxies: setting.list({ default: [], item: 'cidr', help: 'Who may say X-Forwarded-For' }),
+  services: setting.structure(z.array(service), { default: [], help: 'The services' }),
+} as const
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'settings-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+type Given = Partial<LoadOptions<typeof table>>
+const load = (given: Given = {}) => loadSettings(table, { prefix: 'APP_', env: {}, cwd: folder, ...given })
+const file = (text: string) => {
+  writeFileSync(join(folder, 'app.yaml'), text)
+  return { flags: { config: 'app.yaml' } }
+}
+function problems(given: Given): string[] {
+  try {
+    load(given)
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems.map(p => `${p.source}: ${p.detail}`)
+    throw error
+  }
+  return []
+}
+
+describe('values', () => {
+  test('come from the defaults, strictly typed', () => {
+    const { values } = load()
+    expect(values).toMatchObject({
+      listen: { host: undefined, port: 4000 },
+      drainTimeoutMs: 30_000,
+      maxHeadBytes: 65_536,
+      accessLog: true,
+      format: 'json',
+      databaseUrl: undefined,
+      data: join(folder, 'data'),
+      trustedProxies: [],
+      services: [],
+    })
+    type Values = SettingsOf<typeof table>
+    expectTypeOf<Values['listen']>().toEqualTypeOf<ListenAddress>()
+    expectTypeOf<Values['drainTimeoutMs']>().toEqualTypeOf<number>()
+    expectTypeOf<Values['databaseUrl']>().toEqualTypeOf<string | undefined>()
+    expectTypeOf<Values['format']>().toEqualTypeOf<'json' | 'text'>()
+    expectTypeOf<Values['services'][number]['timeout']>().toEqualTypeOf<number | undefined>()
+  })
+
+  test('a flag beats a variable, which beats the file', () => {
+    const { flags } = file('listen: :1\ndrainTimeout: 1m\nmaxHead: 1KiB\n')
+    const env = { APP_LISTEN: ':2', APP_DRAIN_TIMEOUT: '2m' }
+    const { values, sources } = load({ flags: { ...flags, listen: '127.0.0.1:3' }, env })
+    expect(values).toMatchObject({
+      listen: { host: '127.0.0.1', port: 3 },
+      drainTimeoutMs: 120_000,
+      maxHeadBytes: 1024,
+    })
+    expect(sources.listen.label).toBe('flag --listen')
+    expect(sources.drainTimeoutMs.label).toBe('variable APP_DRAIN_TIMEOUT')
+    expect(sources.maxHeadBytes.label).toBe('app.yaml:3')
+    expect(sources.format.label).toBe('default')
+  })
+
+  test.each([
+    ['drainTimeout', '1h', 'drainTimeoutMs', 3_600_000],
+    ['drainTimeout', '1m30s', 'drainTimeoutMs', 90_000],
+    ['drainTimeout', '1500ms', 'drainTimeoutMs', 1500],
+    ['maxHead', '10KB', 'maxHeadBytes', 10_000],
+    ['maxHead', '0.5MiB', 'maxHeadBytes', 524_288],
+    ['listen', '[::1]:80', 'listen', { host: '::1', port: 80 }],
+    ['listen', '8080', 'listen', { host: undefined, port: 8080 }],
+    ['trustedProxies', 'a, b,', 'trustedProxies', ['a', 'b']],
+    ['accessLog', false, 'accessLog', false],
+  ])('%s %s', (flag, raw, key, expected) => {
+    expect(load({ flags: { [flag]: raw } }).values).toMatchObject({ [key]: expected })
+  })
+
+  test('a relative path in the file starts at the file', () => {
+    writeFileSync(join(folder, 'app.yaml'), 'data: ../elsewhere\n')
+    const { values } = load({ cwd: '/', flags: { config: join(folder, 'app.yaml') } })
+    expect(values.data).toBe(join(folder, '../elsewhere'))
+  })
+
+  test('a structured part goes through its schema', () => {
+    const { values } = load(file('services:\n  - { name: web, target: "http://a:1", timeout: 5s }\n'))
+    expect(values.services).toEqual([{ name: 'web', target: 'http://a:1', timeout: 5000 }])
+  })
+
+  test('a secret may come from a file that a variable names', () => {
+    writeFileSync(join(folder, 'secret'), 'postgres://u:p@h/d\n')
+    const { values, sources } = load({ env: { APP_DATABASE_URL_FILE: 'secret' } })
+    expect(values.databaseUrl).toBe('postgres://u:p@h/d')
+    expect(sources.databaseUrl.label).toBe('variable APP_DATABASE_URL_FILE')
+  })
+
+  test('an alias without our prefix counts, our own name first', () => {
+    const env = { DATABASE_URL: 'postgres://alias', APP_DATABASE_URL: 'postgres://own' }
+    expect(load({ env: { DATABASE_URL: env.DATABASE_URL } }).values.databaseUrl).toBe('postgres://alias')
+    expect(load({ env }).values.databaseUrl).toBe('postgres://own')
+  })
+
+  test('an empty variable is absent; what Kubernetes sets for a Service is not ours', () => {
+    const env = {
+      APP_LISTEN: '',
+      APP_PORT: 'tcp://10.0.0.7:4000',
+      APP_SERVICE_HOST: '10.0.0.7',
+      APP_PORT_4000_TCP_ADDR: '10.0.0.7',
+    }
+    expect(load({ env }).values.listen.port).toBe(4000)
+  })
+})
+
+describe('problems', () => {
+  test('all at once, each with its place', () => {
+    const { flags } = file('drainTimout: 30s\nmaxHead: 5MiB\nservices:\n  - name: web\n    targt: http://a\n')
+    const given = { flags: { ...flags, listen: 'nowhere' }, env: { APP_FORMAT: 'xml', APP_LISTN: ':1' } }
+    expect(problems(given)).toEqual([
+      'variable APP_LISTN: there is no such setting; did you mean APP_LISTEN?',
+      'app.yaml:1: unknown key "drainTimout"; did you mean drainTimeout?',
+      'app.yaml:4: services[0].target: Invalid input: expected string, received undefined',
+      'app.yaml:5: services[0]: unknown key "targt"; did you mean target?',
+      'app.yaml:2: 5MiB is too large: at most 1MiB',
+      'variable APP_FORMAT: "xml" is none of json, text',
+      'flag --listen: "nowhere" is not an address such as :4000, 127.0.0.1:4000 or [::1]:4000',
+    ])
+  })
+
+  test.each([
+    [{ flags: { drainTimeout: '30' } }, 'flag --drain-timeout: "30" has no unit: write 30s'],
+    [{ flags: { drainTimeout: '1ms' } }, 'flag --drain-timeout: 1ms is too small: at least 1s'],
+    [{ flags: { listen: ':99999' } }, 'flag --listen: ":99999" is not an address'],
+    [{ env: { APP_ACCESS_LOG: 'maybe' } }, 'variable APP_ACCESS_LOG: "maybe" is neither true nor false'],
+    [{ flags: { config: 'none.yaml' } }, 'none.yaml: the file cannot be read (ENOENT)'],
+    [
+      { env: { APP_DATABASE_URL_FILE: '/nope' } },
+      'variable APP_DATABASE_URL_FILE: the file /nope cannot be read (ENOENT)',
+    ],
+    [
+      { env: { APP_DATABASE_URL_FILE: 'a', APP_DATABASE_URL: 'postgres://b' } },
+      'variable APP_DATABASE_URL_FILE: APP_DATABASE_URL sets the same thing',
+    ],
+  ] satisfies [Given, string][])('%o', (given, expected) => {
+    const found = problems(given)
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain(expected)
+  })
+
+  test.each([
+    ['listen: [', 'app.yaml:1: not valid YAML'],
+    ['- a\n', 'app.yaml:1: the file must hold settings'],
+    ['\nlisten:\n', 'app.yaml:2: listen has no value'],
+    ['listen: :1\nlisten: :2\n', 'app.yaml:2: not valid YAML: Map keys must be unique'],
+  ])('the file %j', (text, expected) => {
+    expect(problems(file(text))[0]).toContain(expected)
+  })
+
+  test('never show a secret', () => {
+    const [found] = problems({ env: { APP_DATABASE_URL: 'mysql://u:hunter2@h/d' } })
+    expect(found).toBe('variable APP_DATABASE_URL: not usable as URL (the value is secret and not shown)')
+  })
+
+  test('a missing required setting names the ways to give it', () => {
+    const required = { token: setting.text({ required: true, secret: true, help: 'The token' }) }
+    expect(() => loadSettings(required, { prefix: 'APP_', env: {} })).toThrow(
+      'token: is missing: set --token, or APP_TOKEN',
+    )
+  })
+
+  test('a rule between settings names the source of the culprit', () => {
+    const check: NonNullable<Given['check']> = () => [{ key: 'drainTimeoutMs', detail: 'is at odds' }]
+    expect(problems({ flags: { drainTimeout: '5s' }, check })).toEqual([
+      'drainTimeout (flag --drain-timeout): is at odds',
+    ])
+  })
+})
+
+test('the effective settings hide secrets and say where each value is from', () => {
+  const loaded = load({
+    env: { APP_DATABASE_URL: 'postgres://u:hunter2@h/d' },
+    flags: { drainTimeout: '90s' },
+  })
+  const text = describeSettings(table, loaded)
+  expect(text).toMatch(/^databaseUrl +\*{3} +\(variable APP_DATABASE_URL\)$/m)
+  expect(text).toMatch(/^drainTimeout +90s +\(flag --drain-timeout\)$/m)
+  expect(text).not.toContain('hunter2')
+})
+
+test('options and the table of the README come from the same rows', () => {
+  const flags: string[] = []
+  addOptions({ option: (flag: string, help: string) => flags.push(`${flag}: ${help}`) }, table, 'APP_')
+  expect(flags).toContain(
+    '--drain-timeout <duration>: The grace at stop (at least 1s, at most 1h; default 30s; APP_DRAIN_TIMEOUT)',
+  )
+  expect(flags).toContain('-l, --listen <host:port>: The public address (default :4000; APP_LISTEN)')
+  expect(flags).toContain('--no-access-log: the opposite of --access-log')
+  expect(flags.join()).not.toContain('--services')
+  expect(settingsMarkdown(table, 'APP_')).toContain(
+    '| `maxHead` | `--max-head` | `APP_MAX_HEAD` | size | `64KiB` | The largest head (at most 1MiB) |',
+  )
+})

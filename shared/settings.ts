@@ -1,0 +1,124 @@
+// Settings: a table of rows (settings/row.ts) is filled from flags, then the environment, then a YAML file, then
+// the defaults. All problems are reported at once, each with the place to mend. Used by both programs at start;
+// knows nothing of what any setting means.
+
+import { type Environment, type EnvironmentOptions, readEnvironment } from './settings/environment.ts'
+import { readSettingsFile } from './settings/file.ts'
+import { readFlags } from './settings/flags.ts'
+import {
+  flagOf,
+  type LoadedSettings,
+  nameOf,
+  type Row,
+  type SettingsOf,
+  type SettingsTable,
+  variableOf,
+} from './settings/row.ts'
+import { type Candidate, type Problem, type Reading, SettingsError, type Source } from './settings/source.ts'
+
+export { describeSettings, settingsMarkdown } from './settings/describe.ts'
+export type { Environment } from './settings/environment.ts'
+export { addOptions } from './settings/flags.ts'
+export type { ListenAddress } from './settings/kind.ts'
+export {
+  type LoadedSettings,
+  type Row,
+  type SettingsOf,
+  type SettingsTable,
+  setting,
+} from './settings/row.ts'
+export { type Problem, SettingsError, type Source } from './settings/source.ts'
+
+export interface LoadOptions<Table extends SettingsTable> {
+  /** `PLUGBOARD_` or `TELEPHONE_`. */
+  readonly prefix: string
+  /** What the command line parser found: commander's `opts()`. */
+  readonly flags?: Readonly<Record<string, unknown>>
+  /** Default: the process's. */
+  readonly env?: Environment
+  /** Default: the process's. */
+  readonly cwd?: string
+  readonly otherVariables?: EnvironmentOptions['otherVariables']
+  /** Rules between settings. Called only when each value by itself is good. */
+  readonly check?: (values: SettingsOf<Table>) => readonly { key: keyof Table & string; detail: string }[]
+}
+
+const DEFAULT: Source = { kind: 'default', label: 'default' }
+const NOT_SET: Source = { kind: 'none', label: 'not set' }
+
+/** The file is the one that the setting `config` (when the table has that row) names in a flag or a variable.
+ * @throws SettingsError with every problem found. */
+export function loadSettings<Table extends SettingsTable>(
+  table: Table,
+  options: LoadOptions<Table>,
+): LoadedSettings<Table> {
+  const { prefix, flags = {}, env = process.env, cwd = process.cwd(), otherVariables = [] } = options
+  const readings: Reading[] = [
+    readFlags(table, flags, cwd),
+    readEnvironment(table, { prefix, env, cwd, otherVariables }),
+  ]
+  const config = readings.flatMap(reading => reading.candidates).find(({ key }) => key === 'config')
+  if (typeof config?.raw === 'string') readings.push(readSettingsFile(table, config.raw, cwd))
+
+  const problems: Problem[] = readings.flatMap(reading => reading.problems)
+  const values: Record<string, unknown> = {}
+  const sources: Record<string, Source> = {}
+  // From the weakest source to the strongest; each value is looked at, also when a stronger one replaces it.
+  for (const candidate of [...defaults(table, cwd), ...readings.reverse().flatMap(r => r.candidates)]) {
+    const { key, source } = candidate
+    const row = table[key]
+    if (row === undefined) continue
+    const parsed = candidate.parsed
+      ? ({ ok: true, value: candidate.raw } as const)
+      : row.kind.parse(candidate.raw, candidate.folder)
+    if (parsed.ok) {
+      values[key] = parsed.value
+      sources[key] = source
+    } else {
+      problems.push({ source: source.label, detail: row.secret ? hidden(row) : parsed.problem })
+    }
+  }
+  for (const [key, row] of Object.entries(table)) {
+    if (key in sources) continue
+    sources[key] = NOT_SET
+    values[key] = undefined
+    const failed = readings.some(reading => reading.candidates.some(candidate => candidate.key === key))
+    if (row.required && !failed)
+      problems.push({ source: nameOf(key, row), detail: missing(key, table, prefix) })
+  }
+  const loaded = { values, sources } as LoadedSettings<Table>
+  if (problems.length === 0) {
+    for (const { key, detail } of options.check?.(loaded.values) ?? []) {
+      problems.push({ source: `${nameOf(key, table[key]!)} (${loaded.sources[key].label})`, detail })
+    }
+  }
+  if (problems.length > 0) throw new SettingsError(problems)
+  return loaded
+}
+
+function defaults(table: SettingsTable, cwd: string): Candidate[] {
+  return Object.entries(table)
+    .filter(([, row]) => row.default !== undefined)
+    .map(([key, row]) => ({
+      key,
+      raw: row.default,
+      source: DEFAULT,
+      folder: cwd,
+      parsed: row.schema !== undefined,
+    }))
+}
+
+const hidden = (row: Row<unknown>): string =>
+  `not usable as ${row.kind.name} (the value is secret and not shown)`
+
+function missing(key: string, table: SettingsTable, prefix: string): string {
+  const row = table[key]!
+  const name = nameOf(key, row)
+  if (row.schema !== undefined) return `is missing: add "${name}:" to the file`
+  const ways = [
+    flagOf(name),
+    variableOf(prefix, name),
+    ...('config' in table ? [`"${name}:" in the file`] : []),
+  ]
+  return `is missing: set ${ways.join(', or ')}`
+}

@@ -1,0 +1,61 @@
+// Flags: the options that a command line parser (commander) is to offer, and the reading of what it found.
+// The parser itself stays outside: unknown flags, and "did you mean" for them, are its job.
+
+import { flagOf, nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
+import type { Candidate, Reading } from './source.ts'
+
+/** The part of commander's Command that is needed. */
+export interface OptionHost {
+  option(flags: string, description: string): unknown
+  option(
+    flags: string,
+    description: string,
+    collect: (value: string, previous: readonly string[] | undefined) => readonly string[],
+  ): unknown
+}
+
+/** One option per row, with default and variable in its help. No defaults are given to the parser: it must not
+ * answer what nobody typed. */
+export function addOptions(command: OptionHost, table: SettingsTable, prefix: string): void {
+  for (const [key, row] of Object.entries(table)) {
+    if (row.schema !== undefined) continue
+    const name = nameOf(key, row)
+    const short = row.short === undefined ? '' : `-${row.short}, `
+    const description = optionHelp(row, variableOf(prefix, name))
+    if (row.kind.name === 'yes or no') {
+      command.option(`${short}${flagOf(name)}`, description)
+      command.option(`--no-${flagOf(name).slice(2)}`, `the opposite of ${flagOf(name)}`)
+    } else if (row.kind.name === 'list') {
+      const collect = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
+      command.option(`${short}${flagOf(name)} <${row.kind.placeholder}>`, description, collect)
+    } else {
+      command.option(`${short}${flagOf(name)} <${row.kind.placeholder}>`, description)
+    }
+  }
+}
+
+function optionHelp(row: Row<unknown>, variable: string): string {
+  const notes = [
+    row.bounds,
+    row.default === undefined || row.default === '' ? '' : `default ${String(row.default)}`,
+    `${variable}${row.secret ? ' or _FILE' : ''}`,
+  ]
+  return `${row.help} (${notes.filter(note => note !== '').join('; ')})`
+}
+
+/** `flags`: commander's `opts()`. Keys that are no setting belong to the command and are left alone. */
+export function readFlags(
+  table: SettingsTable,
+  flags: Readonly<Record<string, unknown>>,
+  cwd: string,
+): Reading {
+  const candidates: Candidate[] = []
+  for (const [key, row] of Object.entries(table)) {
+    const name = nameOf(key, row)
+    const raw = flags[name]
+    if (raw === undefined) continue
+    const flag = raw === false ? `--no-${flagOf(name).slice(2)}` : flagOf(name)
+    candidates.push({ key, raw, source: { kind: 'flag', label: `flag ${flag}` }, folder: cwd })
+  }
+  return { candidates, problems: [] }
+}

@@ -1,0 +1,264 @@
+// The kinds of value a setting can have: how text becomes the value, how the value becomes text again, and what
+// to tell a person who wrote something else. Knows nothing of flags, variables or files.
+
+import { resolve } from 'node:path'
+
+/** `:4000` has no host: all interfaces, IPv6 and IPv4. */
+export interface ListenAddress {
+  readonly host: string | undefined
+  readonly port: number
+}
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: string }
+
+export interface Kind<T> {
+  /** How the kind is called in tables: `duration`, `list of text`. */
+  readonly name: string
+  /** What stands for the value in `--help`: `--drain-timeout <duration>`. */
+  readonly placeholder: string
+  /** `raw` is text from a flag or a variable, or a plain value of YAML. `folder`: what relative paths start at. */
+  parse(raw: unknown, folder: string): Parsed<T>
+  format(value: T): string
+}
+
+export const good = <T>(value: T): Parsed<T> => ({ ok: true, value })
+export const bad = (problem: string): Parsed<never> => ({ ok: false, problem })
+
+/** How a wrong value is quoted back; long values are cut, because a secret pasted into the wrong place is long. */
+export function quote(raw: unknown): string {
+  const text = typeof raw === 'string' ? raw : (JSON.stringify(raw) ?? String(raw))
+  return `"${text.length > 40 ? `${text.slice(0, 24)}…` : text}"`
+}
+
+const asText = (raw: unknown): string | undefined =>
+  typeof raw === 'string' ? raw.trim() : typeof raw === 'number' ? String(raw) : undefined
+
+export const textKind: Kind<string> = {
+  name: 'text',
+  placeholder: 'text',
+  parse(raw) {
+    const text = asText(raw)
+    return text === undefined ? bad(`${quote(raw)} is not text`) : good(text)
+  },
+  format: value => value,
+}
+
+interface Bounds {
+  readonly min: number
+  readonly max: number
+}
+
+function within<T extends number>(value: T, bounds: Bounds, format: (value: number) => string): Parsed<T> {
+  if (value < bounds.min) return bad(`${format(value)} is too small: at least ${format(bounds.min)}`)
+  if (value > bounds.max) return bad(`${format(value)} is too large: at most ${format(bounds.max)}`)
+  return good(value)
+}
+
+export function integerKind(bounds: Bounds, name = 'integer'): Kind<number> {
+  return {
+    name,
+    placeholder: name === 'port' ? 'port' : 'n',
+    parse(raw) {
+      const text = asText(raw)
+      if (text === undefined || !/^-?\d{1,15}$/.test(text)) return bad(`${quote(raw)} is not a whole number`)
+      return within(Number(text), bounds, String)
+    },
+    format: String,
+  }
+}
+
+const DURATION_UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** Milliseconds of `500ms`, `30s`, `2m`, `1h30m`, `7d`; `0` needs no unit. */
+export function parseDuration(raw: unknown): Parsed<number> {
+  const text = asText(raw)
+  if (text === '0') return good(0)
+  if (text !== undefined && /^\d+(\.\d+)?$/.test(text)) {
+    return bad(`${quote(text)} has no unit: write ${text}s for seconds or ${text}ms for milliseconds`)
+  }
+  if (text === undefined || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) {
+    return bad(`${quote(raw)} is not a duration such as 500ms, 30s, 2m, 1h or 7d`)
+  }
+  let totalMs = 0
+  for (const [, amount, , unit] of text.matchAll(/(\d+(\.\d+)?)(ms|s|m|h|d)/g)) {
+    totalMs += Number(amount) * DURATION_UNITS_MS[unit as keyof typeof DURATION_UNITS_MS]
+  }
+  return Number.isSafeInteger(Math.round(totalMs))
+    ? good(Math.round(totalMs))
+    : bad(`${quote(text)} is too long`)
+}
+
+/** The shortest exact form: 90000 is `90s`, 120000 is `2m`. */
+export function formatDuration(ms: number): string {
+  for (const unit of ['d', 'h', 'm', 's'] as const) {
+    if (ms !== 0 && ms % DURATION_UNITS_MS[unit] === 0) return `${ms / DURATION_UNITS_MS[unit]}${unit}`
+  }
+  return ms === 0 ? '0' : `${ms}ms`
+}
+
+export function durationKind(bounds: Bounds): Kind<number> {
+  return {
+    name: 'duration',
+    placeholder: 'duration',
+    parse(raw) {
+      const parsed = parseDuration(raw)
+      return parsed.ok ? within(parsed.value, bounds, formatDuration) : parsed
+    },
+    format: formatDuration,
+  }
+}
+
+const BYTE_UNITS = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+} as const
+
+/** Bytes of `65536`, `64KiB`, `10MB`, `1.5GiB`. */
+export function parseBytes(raw: unknown): Parsed<number> {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b)?$/i.exec(asText(raw) ?? '')
+  const unit = (match?.[2] ?? 'b').toLowerCase()
+  if (match === null || !(unit in BYTE_UNITS)) return bad(`${quote(raw)} is not a size such as 64KiB or 10MB`)
+  const bytes = Number(match[1]) * BYTE_UNITS[unit as keyof typeof BYTE_UNITS]
+  return Number.isSafeInteger(bytes) ? good(bytes) : bad(`${quote(raw)} is not a whole number of bytes`)
+}
+
+export function formatBytes(bytes: number): string {
+  for (const [unit, factor] of [
+    ['TiB', 2 ** 40],
+    ['GiB', 2 ** 30],
+    ['MiB', 2 ** 20],
+    ['KiB', 2 ** 10],
+    ['MB', 1e6],
+    ['KB', 1e3],
+  ] as const) {
+    if (bytes !== 0 && bytes % factor === 0) return `${bytes / factor}${unit}`
+  }
+  return `${bytes}B`
+}
+
+export function bytesKind(bounds: Bounds): Kind<number> {
+  return {
+    name: 'size',
+    placeholder: 'size',
+    parse(raw) {
+      const parsed = parseBytes(raw)
+      return parsed.ok ? within(parsed.value, bounds, formatBytes) : parsed
+    },
+    format: formatBytes,
+  }
+}
+
+const YES = new Set(['true', 'yes', 'on', '1'])
+const NO = new Set(['false', 'no', 'off', '0'])
+
+export const booleanKind: Kind<boolean> = {
+  name: 'yes or no',
+  placeholder: '',
+  parse(raw) {
+    if (typeof raw === 'boolean') return good(raw)
+    const text = asText(raw)?.toLowerCase() ?? ''
+    if (YES.has(text)) return good(true)
+    return NO.has(text) ? good(false) : bad(`${quote(raw)} is neither true nor false`)
+  },
+  format: String,
+}
+
+/** `protocols` as in `new URL(x).protocol`, without the colon. The text itself is the value. */
+export function urlKind(protocols: readonly string[]): Kind<string> {
+  return {
+    name: 'URL',
+    placeholder: 'url',
+    parse(raw) {
+      const text = asText(raw)
+      const wanted = protocols.map(protocol => `${protocol}://…`).join(' or ')
+      // The text is not quoted back: a URL may hold a password.
+      if (text === undefined || !URL.canParse(text)) return bad(`not a URL; expected ${wanted}`)
+      const protocol = new URL(text).protocol.slice(0, -1)
+      return protocols.includes(protocol)
+        ? good(text)
+        : bad(`${protocol}: cannot be used; expected ${wanted}`)
+    },
+    format: value => withoutPassword(value),
+  }
+}
+
+/** A URL as it may be shown: its password, if any, replaced. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@\s]*):[^@\s]*@/i, '$1:***@')
+}
+
+/** An absolute path. Relative ones start at the file that names them, else at the working directory. */
+export const pathKind: Kind<string> = {
+  name: 'path',
+  placeholder: 'path',
+  parse(raw, folder) {
+    const text = asText(raw)
+    if (text === undefined || text === '') return bad(`${quote(raw)} is not a path`)
+    return text.includes('\0') ? bad('a path cannot hold a NUL byte') : good(resolve(folder, text))
+  },
+  format: value => value,
+}
+
+export function choiceKind<const T extends string>(choices: readonly T[]): Kind<T> {
+  return {
+    name: choices.join(', '),
+    placeholder: choices.join('|'),
+    parse(raw) {
+      const found = choices.find(choice => choice === raw)
+      return found === undefined ? bad(`${quote(raw)} is none of ${choices.join(', ')}`) : good(found)
+    },
+    format: value => value,
+  }
+}
+
+/** `4000`, `:4000`, `127.0.0.1:4000`, `localhost:4000`, `[::1]:4000`. Port 0 lets the system choose. */
+export const listenKind: Kind<ListenAddress> = {
+  name: 'host:port',
+  placeholder: 'host:port',
+  parse(raw) {
+    const match = /^(?:(\[[0-9a-fA-F:.%]+\]|[^:[\]\s/]*):)?(\d{1,5})$/.exec(asText(raw) ?? '')
+    const port = Number(match?.[2])
+    if (match === null || port > 65_535) {
+      return bad(`${quote(raw)} is not an address such as :4000, 127.0.0.1:4000 or [::1]:4000`)
+    }
+    const host = match[1]?.replace(/^\[|\]$/g, '')
+    return good({ host: host === '' || host === '*' ? undefined : host, port })
+  },
+  format: ({ host, port }) => `${host?.includes(':') ? `[${host}]` : (host ?? '')}:${port}`,
+}
+
+/** Text separated by commas, a YAML sequence, or a flag given several times. `check` returns what is wrong. */
+export function listKind(
+  placeholder: string,
+  check: (item: string) => string | undefined = () => undefined,
+): Kind<readonly string[]> {
+  return {
+    name: 'list',
+    placeholder: `${placeholder}…`,
+    parse(raw) {
+      const items: string[] = []
+      const problems: string[] = []
+      for (const part of Array.isArray(raw) ? raw : [raw]) {
+        const text = asText(part)
+        if (text === undefined) problems.push(`${quote(part)} is not text`)
+        else items.push(...text.split(',').map(item => item.trim()))
+      }
+      const kept = items.filter(item => item !== '')
+      for (const item of kept) {
+        const problem = check(item)
+        if (problem !== undefined) problems.push(problem)
+      }
+      return problems.length === 0 ? good(kept) : bad(problems.join('; '))
+    },
+    format: value => value.join(','),
+  }
+}

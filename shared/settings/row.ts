@@ -1,0 +1,156 @@
+// One row per setting. A table of rows is the single place that says which settings exist: `--help`, variables,
+// the YAML file, the README and the type of the result all come from it.
+
+import type { z } from 'zod'
+import {
+  booleanKind,
+  bytesKind,
+  choiceKind,
+  durationKind,
+  integerKind,
+  type Kind,
+  type ListenAddress,
+  listenKind,
+  listKind,
+  parseBytes,
+  parseDuration,
+  pathKind,
+  textKind,
+  urlKind,
+} from './kind.ts'
+import type { Source } from './source.ts'
+
+/** `T` is the type of the value; it includes `undefined` when the setting has no default and is not required. */
+export interface Row<T> {
+  readonly kind: Kind<T>
+  /** As a person would write it; parsed like any other source, so a wrong default fails the first start. */
+  readonly default: unknown
+  readonly required: boolean
+  readonly secret: boolean
+  /** One line; what it does, not how it is spelled. */
+  readonly help: string
+  /** `at least 1s, at most 1h`, or nothing. */
+  readonly bounds: string
+  /** One letter for a short flag. */
+  readonly short: string | undefined
+  /** Variables without our prefix that also set it, such as `DATABASE_URL`. */
+  readonly variables: readonly string[]
+  /** Only in the YAML file: a part with a shape of its own. */
+  readonly schema: z.ZodType<T> | undefined
+}
+
+export type SettingsTable = Readonly<Record<string, Row<unknown>>>
+export type SettingsOf<Table extends SettingsTable> = {
+  readonly [Key in keyof Table]: Table[Key] extends Row<infer T> ? T : never
+}
+
+/** What `loadSettings` gives: the values, and where each came from. */
+export interface LoadedSettings<Table extends SettingsTable> {
+  readonly values: SettingsOf<Table>
+  readonly sources: { readonly [Key in keyof Table]: Source }
+}
+
+interface Options {
+  readonly help: string
+  readonly default?: unknown
+  readonly required?: true
+  readonly secret?: boolean
+  readonly short?: string
+  readonly variables?: readonly string[]
+}
+
+/** A default, or `required`, means that there is always a value. */
+type Filled<T, O extends Options> = O extends { readonly default: unknown } | { readonly required: true }
+  ? T
+  : T | undefined
+
+function row<T, O extends Options>(
+  kind: Kind<T>,
+  options: O,
+  bounds = '',
+  schema?: z.ZodType<T>,
+): Row<Filled<T, O>> {
+  return {
+    kind: kind as Kind<Filled<T, O>>,
+    default: options.default,
+    required: options.required ?? false,
+    secret: options.secret ?? false,
+    help: options.help,
+    bounds,
+    short: options.short,
+    variables: options.variables ?? [],
+    schema: schema as z.ZodType<Filled<T, O>> | undefined,
+  }
+}
+
+interface Bounded extends Options {
+  readonly min?: number | string
+  readonly max?: number | string
+}
+
+const boundsText = ({ min, max }: Bounded): string =>
+  [min === undefined ? '' : `at least ${min}`, max === undefined ? '' : `at most ${max}`]
+    .filter(part => part !== '')
+    .join(', ')
+
+function boundsOf(
+  { min, max }: Bounded,
+  lowest: number,
+  parse: (raw: unknown) => { ok: boolean; value?: number },
+) {
+  const read = (raw: number | string | undefined, otherwise: number): number => {
+    if (raw === undefined) return otherwise
+    const parsed = parse(raw)
+    if (!parsed.ok || parsed.value === undefined) throw new TypeError(`a bound of ${raw} cannot be read`)
+    return parsed.value
+  }
+  return { min: read(min, lowest), max: read(max, Number.MAX_SAFE_INTEGER) }
+}
+
+const plainNumber = (raw: unknown) => ({ ok: typeof raw === 'number', value: Number(raw) })
+
+/** Makers of rows, one per kind. The key of a duration ends in `Ms`, that of a size in `Bytes`. */
+export const setting = {
+  text: <const O extends Options>(options: O) => row<string, O>(textKind, options),
+  integer: <const O extends Bounded>(options: O) =>
+    row<number, O>(integerKind(boundsOf(options, 0, plainNumber)), options, boundsText(options)),
+  port: <const O extends Options>(options: O) =>
+    row<number, O>(integerKind({ min: 0, max: 65_535 }, 'port'), options),
+  duration: <const O extends Bounded>(options: O) =>
+    row<number, O>(durationKind(boundsOf(options, 0, parseDuration)), options, boundsText(options)),
+  bytes: <const O extends Bounded>(options: O) =>
+    row<number, O>(bytesKind(boundsOf(options, 0, parseBytes)), options, boundsText(options)),
+  boolean: <const O extends Options>(options: O) => row<boolean, O>(booleanKind, options),
+  url: <const O extends Options & { readonly protocols: readonly string[] }>(options: O) =>
+    row<string, O>(urlKind(options.protocols), options),
+  path: <const O extends Options>(options: O) => row<string, O>(pathKind, options),
+  choice: <const T extends string, const O extends Options>(choices: readonly T[], options: O) =>
+    row<T, O>(choiceKind(choices), options),
+  listen: <const O extends Options>(options: O) => row<ListenAddress, O>(listenKind, options),
+  /** `check` says what is wrong with an item, or nothing. */
+  list: <const O extends Options & { readonly item: string; check?(item: string): string | undefined }>(
+    options: O,
+  ) => row<readonly string[], O>(listKind(options.item, options.check), options),
+  /** A part of the YAML file with a shape of its own; no flag and no variable. */
+  structure: <T, const O extends Options>(schema: z.ZodType<T>, options: O) =>
+    row<T, O>(structureKind as Kind<T>, options, '', schema),
+}
+
+const structureKind: Kind<unknown> = {
+  name: 'section of the file',
+  placeholder: '',
+  parse: () => ({ ok: false, problem: 'can be set in the file only' }),
+  format: value => JSON.stringify(value),
+}
+
+/** `drainTimeoutMs` in the program is `drainTimeout: 30s` to a person: the unit is in the value there. */
+export function nameOf(key: string, row: Row<unknown>): string {
+  const suffix = row.kind.name === 'duration' ? 'Ms' : row.kind.name === 'size' ? 'Bytes' : ''
+  if (!key.endsWith(suffix)) throw new TypeError(`the setting ${key} must end in ${suffix}`)
+  return key.slice(0, key.length - suffix.length)
+}
+
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+export const flagOf = (name: string): string => `--${kebab(name)}`
+export const variableOf = (prefix: string, name: string): string =>
+  prefix + kebab(name).replaceAll('-', '_').toUpperCase()
