@@ -1,0 +1,123 @@
+// Logs: JSON lines for a machine, readable lines for a person; a constant message and fields of one typed list.
+// Made once by each program and handed to whoever needs it. Access lines skip pino: they are the only hot ones.
+
+import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
+import type { AccessFields, LogFields } from './log/fields.ts'
+import { readable } from './log/readable.ts'
+import { redact } from './log/redact.ts'
+import { FileSink, type LineSink } from './log/sink.ts'
+
+export type { AccessFields, LogFields } from './log/fields.ts'
+export type { LineSink } from './log/sink.ts'
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+export const LOG_FORMATS = ['json', 'text'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+/** The message is constant, what varies is in the fields. `error` means that a human must act. */
+export interface Logger {
+  trace(message: string, fields?: LogFields): void
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  /** For fields that cost something to gather. */
+  enabled(level: Exclude<LogLevel, 'silent'>): boolean
+  /** The same log with `fields` on every line. */
+  child(fields: LogFields): Logger
+}
+
+export interface Log extends Logger {
+  /** One line per finished request: about a microsecond, batched, dropped and counted when the reader stalls. */
+  access(fields: AccessFields): void
+  /** Resolves when everything has been written. */
+  close(): Promise<void>
+}
+
+export interface LogOptions {
+  readonly level: LogLevel
+  readonly format: LogFormat
+  /** On every line: `replicaId`, say. */
+  readonly fields?: LogFields
+  /** Default: the standard output. */
+  readonly sink?: LineSink & { close?(): Promise<void> }
+  /** Default: a terminal that has not said NO_COLOR. */
+  readonly colours?: boolean
+  /** Default true. Without it `access` does nothing. */
+  readonly accessLog?: boolean
+  /** Milliseconds since 1970. */
+  readonly wallTime?: () => number
+}
+
+export function createLog(options: LogOptions): Log {
+  const { level, format, fields = {}, accessLog = true, wallTime = Date.now } = options
+  const colours = options.colours ?? coloursWanted(process.env, process.stdout.isTTY === true)
+  const render = (line: string): string =>
+    redact(format === 'json' ? line : readable(JSON.parse(line) as Record<string, unknown>, colours))
+  const timestamp = (): string => `,"time":"${new Date(wallTime()).toISOString()}"`
+  const droppedLine = (count: number): string =>
+    render(`{"level":"warn"${timestamp()},"msg":"log lines dropped","count":${count}}\n`)
+  const sink = options.sink ?? new FileSink({ onDropped: droppedLine })
+
+  const root = pino(
+    {
+      level: level satisfies LevelWithSilent,
+      base: null,
+      timestamp,
+      formatters: { level: label => ({ level: label }) },
+      serializers: { err: pino.stdSerializers.errWithCause },
+    },
+    { write: (line: string) => sink.write(render(line), true) },
+  )
+  const base = JSON.stringify(fields).slice(1, -1)
+  const prefix = base === '' ? '' : `,${base}`
+  return Object.assign(wrap(Object.keys(fields).length === 0 ? root : root.child(fields)), {
+    access(record: AccessFields): void {
+      if (!accessLog) return
+      const line = `{"level":"info"${timestamp()}${prefix},"msg":"request",${JSON.stringify(record).slice(1)}\n`
+      sink.write(format === 'json' ? line : render(line), false)
+    },
+    async close(): Promise<void> {
+      await sink.flush()
+      await sink.close?.()
+    },
+  })
+}
+
+function wrap(target: Pino): Logger {
+  return {
+    trace: (message, fields) => target.trace(fields ?? {}, message),
+    debug: (message, fields) => target.debug(fields ?? {}, message),
+    info: (message, fields) => target.info(fields ?? {}, message),
+    warn: (message, fields) => target.warn(fields ?? {}, message),
+    error: (message, fields) => target.error(fields ?? {}, message),
+    enabled: level => target.isLevelEnabled(level),
+    child: fields => wrap(target.child(fields)),
+  }
+}
+
+/** NO_COLOR (no-color.org) wins over everything, then FORCE_COLOR, then whether it is a terminal. */
+export function coloursWanted(
+  env: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
+): boolean {
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '') return env.FORCE_COLOR !== '0'
+  return isTerminal && env.TERM !== 'dumb'
+}
+
+const nothing = (): void => undefined
+
+/** For tests, and for a library's caller who wants no log. */
+export const silentLogger: Log = {
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  enabled: () => false,
+  child: () => silentLogger,
+  access: nothing,
+  close: () => Promise.resolve(),
+}
