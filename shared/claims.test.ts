@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { claimsSchema, grantsNothing } from './claims.ts'
+
+it('reads absent scopes as empty, and an empty scope grants nothing', () => {
+  const claims = claimsSchema.parse({ sub: 'laptop', jti: 't1', exp: 1 })
+  expect(claims).toMatchObject({ services: [], mounts: [] })
+  expect(grantsNothing(claims)).toBe(true)
+  expect(grantsNothing({ services: ['web'], mounts: [] })).toBe(false)
+})
+
+it.each([
+  { jti: 'x', exp: 1 },
+  { sub: 'x', exp: 1 },
+  { sub: 'x', jti: 'x' },
+  { sub: 'x', jti: 'x', exp: 1, services: 'web' },
+  { sub: 'x', jti: 'x', exp: 1, mounts: [1] },
+])('refuses %j', claims => {
+  expect(claimsSchema.safeParse(claims).success).toBe(false)
+})

@@ -1,0 +1,29 @@
+// What the JWT of a telephone says: who it is and how far it reaches. Both sides read it: Plugboard to decide,
+// the Telephone to know when to renew. Only the shape is checked here; signature, audience and time are not.
+
+import { z } from 'zod'
+
+/** `aud` of every token that a Plugboard accepts. */
+export const TOKEN_AUDIENCE = 'plugboard'
+
+const scope = z.array(z.string().min(1).max(2048)).max(1000).default([])
+
+export const claimsSchema = z.object({
+  /** Name of the telephone. */
+  sub: z.string().min(1).max(255),
+  /** Id of the token; stays the same when it is renewed. */
+  jti: z.string().min(1).max(255),
+  /** Seconds since 1970. */
+  exp: z.int().min(0),
+  iat: z.int().min(0).optional(),
+  /** Services it may serve; absent or empty: none. Patterns as in mounts.ts. */
+  services: scope,
+  /** Mounts it may claim; absent or empty: none. */
+  mounts: scope,
+})
+export type Claims = z.infer<typeof claimsSchema>
+
+/** An empty scope grants nothing: such a token opens no tunnel. */
+export function grantsNothing(claims: Pick<Claims, 'services' | 'mounts'>): boolean {
+  return claims.services.length === 0 && claims.mounts.length === 0
+}

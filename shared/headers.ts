@@ -1,0 +1,160 @@
+// Field names that an HTTP hop treats specially, told apart without lower-casing or allocating: both ends of a
+// tunnel are hops, so both read this table. Names and values travel as in Node's `rawHeaders`: a flat list,
+// case and order as received. Knows nothing of sockets, routes or policy.
+
+/** What `fieldOf` says about a name. Everything not named here is `other` and passes through. */
+export const FIELD = {
+  other: 0,
+  /** Keep-Alive, Proxy-Connection, Proxy-Authenticate, Proxy-Authorization, HTTP2-Settings: dropped at a hop. */
+  hopByHop: 1,
+  connection: 2,
+  transferEncoding: 3,
+  upgrade: 4,
+  te: 5,
+  contentLength: 6,
+  host: 7,
+  date: 8,
+  expect: 9,
+  requestId: 10,
+} as const
+
+export type Field = (typeof FIELD)[keyof typeof FIELD]
+
+/** Compares a name or token with one that is in lower case, letters, digits and `-` only. */
+export function equalsIgnoringCase(text: string, lowerCase: string): boolean {
+  if (text.length !== lowerCase.length) return false
+  for (let index = 0; index < lowerCase.length; index += 1) {
+    const expected = lowerCase.charCodeAt(index)
+    const code = text.charCodeAt(index)
+    if (code !== expected && (code | 0x20) !== expected) return false
+  }
+  return true
+}
+
+/** RFC 9110 section 7.6.1 and RFC 9112: the fields that end at each hop, and those that frame or route. */
+export function fieldOf(name: string): Field {
+  switch (name.length) {
+    case 2:
+      return equalsIgnoringCase(name, 'te') ? FIELD.te : FIELD.other
+    case 4:
+      if (equalsIgnoringCase(name, 'host')) return FIELD.host
+      return equalsIgnoringCase(name, 'date') ? FIELD.date : FIELD.other
+    case 6:
+      return equalsIgnoringCase(name, 'expect') ? FIELD.expect : FIELD.other
+    case 7:
+      return equalsIgnoringCase(name, 'upgrade') ? FIELD.upgrade : FIELD.other
+    case 10:
+      if (equalsIgnoringCase(name, 'connection')) return FIELD.connection
+      return equalsIgnoringCase(name, 'keep-alive') ? FIELD.hopByHop : FIELD.other
+    case 12:
+      return equalsIgnoringCase(name, 'x-request-id') ? FIELD.requestId : FIELD.other
+    case 14:
+      if (equalsIgnoringCase(name, 'content-length')) return FIELD.contentLength
+      return equalsIgnoringCase(name, 'http2-settings') ? FIELD.hopByHop : FIELD.other
+    case 16:
+      return equalsIgnoringCase(name, 'proxy-connection') ? FIELD.hopByHop : FIELD.other
+    case 17:
+      return equalsIgnoringCase(name, 'transfer-encoding') ? FIELD.transferEncoding : FIELD.other
+    case 18:
+      return equalsIgnoringCase(name, 'proxy-authenticate') ? FIELD.hopByHop : FIELD.other
+    case 19:
+      return equalsIgnoringCase(name, 'proxy-authorization') ? FIELD.hopByHop : FIELD.other
+    default:
+      return FIELD.other
+  }
+}
+
+/**
+ * The fields that a Connection value names beyond the usual ones (`close`, `keep-alive`, `upgrade`, `te`), in
+ * lower case; undefined when there are none, which is nearly always. They end at this hop too.
+ */
+export function nominatedFields(connectionValue: string): string[] | undefined {
+  switch (connectionValue) {
+    case 'keep-alive':
+    case 'close':
+    case 'Upgrade':
+    case 'upgrade':
+    case 'keep-alive, Upgrade':
+      return undefined
+    default:
+  }
+  let named: string[] | undefined
+  for (const part of connectionValue.split(',')) {
+    const token = part.trim().toLowerCase()
+    switch (token) {
+      case '':
+      case 'close':
+      case 'keep-alive':
+      case 'upgrade':
+      case 'te':
+        break
+      default:
+        named ??= []
+        named.push(token)
+    }
+  }
+  return named
+}
+
+/** Takes the named fields (lower case) out of a flat list, in place. */
+export function removeFields(fields: string[], names: readonly string[]): void {
+  let kept = 0
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] as string
+    if (names.includes(name.toLowerCase())) continue
+    fields[kept] = name
+    fields[kept + 1] = fields[index + 1] as string
+    kept += 2
+  }
+  fields.length = kept
+}
+
+/** True when a comma-separated list holds the token (lower case), compared without case. */
+export function listHolds(value: string, token: string): boolean {
+  if (value.length === token.length) return equalsIgnoringCase(value, token)
+  if (value.length < token.length) return false
+  return value.split(',').some(part => equalsIgnoringCase(part.trim(), token))
+}
+
+/** The length that a Content-Length value gives; undefined when it is not 1*DIGIT or not a safe integer. */
+export function parseContentLength(value: string): number | undefined {
+  if (value.length === 0 || value.length > 16) return undefined
+  let length = 0
+  for (let index = 0; index < value.length; index += 1) {
+    const digit = value.charCodeAt(index) - 0x30
+    if (digit < 0 || digit > 9) return undefined
+    length = length * 10 + digit
+  }
+  return Number.isSafeInteger(length) ? length : undefined
+}
+
+const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
+  // framing and hops
+  ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'content-length', 'upgrade'],
+  // routing
+  ...['host', 'forwarded', 'via', 'x-request-id', 'x-real-ip', 'max-forwards'],
+  // authentication and state
+  ...['authorization', 'www-authenticate', 'authentication-info', 'cookie', 'set-cookie'],
+  // what a recipient must know before the body
+  ...['content-encoding', 'content-type', 'content-range', 'cache-control', 'pragma', 'expect', 'range'],
+  ...['age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning'],
+])
+
+/** RFC 9110 section 6.5.1: may this name stand in a trailer section that we relay? */
+export function allowedInTrailers(name: string): boolean {
+  const lowerCase = name.toLowerCase()
+  if (FORBIDDEN_TRAILERS.has(lowerCase)) return false
+  return !/^(?:proxy-|if-|x-forwarded-|plugboard-)/.test(lowerCase)
+}
+
+/** The trailers that may go on; undefined when none is left. */
+export function relayedTrailers(trailers: readonly string[]): string[] | undefined {
+  let kept: string[] | undefined
+  for (let index = 0; index + 1 < trailers.length; index += 2) {
+    const name = trailers[index] as string
+    if (!allowedInTrailers(name)) continue
+    kept ??= []
+    kept.push(name, trailers[index + 1] as string)
+  }
+  return kept
+}
