@@ -1,0 +1,29 @@
+// Ports for processes that must be told theirs, and keep it over a restart. Drawn from below the range that
+// the system gives to outgoing connections, so that none of those can take it in between.
+
+import { createServer } from 'node:net'
+
+const LOWEST = 20_000
+const HIGHEST = 30_000
+const ATTEMPTS = 100
+
+const given = new Set<number>()
+
+/** A port of 127.0.0.1 that nobody listens on; never the same twice in one process. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+    if (given.has(port) || !(await canListen(port))) continue
+    given.add(port)
+    return port
+  }
+  throw new Error(`no free port between ${LOWEST} and ${HIGHEST} in ${ATTEMPTS} attempts`)
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}

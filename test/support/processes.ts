@@ -1,0 +1,49 @@
+// All child processes of one test: started here, stopped here. The end fails loudly when one has crashed, does
+// not stop when asked to, ends with another code than 0, or leaves a process of its own behind.
+
+import { execPath } from 'node:process'
+import { afterEach } from 'vitest'
+import { Child, type ChildOptions, describeExit } from './child.ts'
+
+export class Processes {
+  readonly #children: Child[] = []
+
+  start(options: ChildOptions): Child {
+    const child = new Child(options)
+    this.#children.push(child)
+    return child
+  }
+
+  /** A Node process of this repository's own runtime. */
+  node(name: string, args: readonly string[], options: Partial<ChildOptions> = {}): Child {
+    return this.start({ name, command: execPath, args, ...options })
+  }
+
+  /** Stops all, the last started first. Throws one Error that lists everything that was not in order. */
+  async stopAll(): Promise<void> {
+    const problems: string[] = []
+    for (const child of this.#children.splice(0).reverse()) {
+      try {
+        const crashed = !child.running && !child.expectedToExit
+        const asked = child.running
+        const exit = await child.stop()
+        if (crashed) problems.push(`${child.name} ended by itself: ${describeExit(exit)}\n${child.output}`)
+        else if (asked && exit.code !== 0) {
+          problems.push(`${child.name} was stopped and ended with ${describeExit(exit)}\n${child.output}`)
+        }
+      } catch (error) {
+        problems.push(error instanceof Error ? error.message : String(error))
+      }
+      const left = child.killGroup()
+      if (left.length > 0) problems.push(`${child.name} left processes behind: ${left.join(', ')}`)
+    }
+    if (problems.length > 0) throw new Error(problems.join('\n\n'))
+  }
+}
+
+/** Processes that end with each test of the calling file or block. */
+export function useProcesses(): Processes {
+  const processes = new Processes()
+  afterEach(() => processes.stopAll())
+  return processes
+}
