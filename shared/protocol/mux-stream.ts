@@ -23,7 +23,8 @@ export interface StreamHost {
   readonly congested: boolean
   /** True when other streams are waiting for their turn. */
   readonly queued: boolean
-  readonly rttMs: number | undefined
+  /** Round trip of the path, ms; 0 before it is known. */
+  readonly pathRttMs: number
   now(): number
   /** The stream has data and credit: give it a turn. */
   takeTurns(stream: MuxStream): void
@@ -134,7 +135,7 @@ export class MuxStream implements Stream {
     if (!this.#open || this.#theirs === ENDED || bytes === 0) return
     if (!this.#window.consume(bytes)) return
     const host = this.#host
-    const grant = this.#window.update(host.now(), host.rttMs ?? 0, host.maxWindowBytes, host.growth)
+    const grant = this.#window.update(host.now(), host.pathRttMs, host.maxWindowBytes, host.growth)
     host.outbox.window(this.id, grant)
   }
 

@@ -16,6 +16,9 @@ export interface PingClockOptions {
   readonly onDead: () => void
 }
 
+/** How long a smallest round trip is believed before newer ones alone count, ms. */
+const SMALLEST_KEPT_MS = 300_000
+
 export class PingClock {
   readonly #options: PingClockOptions
   #timer: Timer | undefined
@@ -24,6 +27,10 @@ export class PingClock {
   #outstanding: Buffer | undefined
   #sentAtMs = 0
   #rttMs: number | undefined
+  // The smallest samples of this period and of the one before it.
+  #periodStartMs = 0
+  #smallestMs = Number.POSITIVE_INFINITY
+  #smallestBeforeMs = Number.POSITIVE_INFINITY
 
   constructor(options: PingClockOptions) {
     this.#options = options
@@ -32,6 +39,15 @@ export class PingClock {
   /** Smoothed round trip (RFC 6298: an eighth of each new sample), ms; undefined before the first pong. */
   get rttMs(): number | undefined {
     return this.#rttMs
+  }
+
+  /**
+   * The round trip of the path alone, ms: the smallest of the last five to ten minutes. Under load the smoothed
+   * one also holds the time spent in our own queues, and windows that grow by it would feed themselves.
+   */
+  get pathRttMs(): number {
+    const smallest = Math.min(this.#smallestMs, this.#smallestBeforeMs)
+    return Number.isFinite(smallest) ? smallest : 0
   }
 
   start(): void {
@@ -53,6 +69,13 @@ export class PingClock {
     this.#outstanding = undefined
     const sampleMs = this.#options.clock.now() - this.#sentAtMs
     this.#rttMs = this.#rttMs === undefined ? sampleMs : this.#rttMs + (sampleMs - this.#rttMs) / 8
+    if (this.#sentAtMs - this.#periodStartMs > SMALLEST_KEPT_MS) {
+      this.#periodStartMs = this.#sentAtMs
+      this.#smallestBeforeMs = this.#smallestMs
+      this.#smallestMs = sampleMs
+    } else {
+      this.#smallestMs = Math.min(this.#smallestMs, sampleMs)
+    }
   }
 
   #schedule(): void {

@@ -1,11 +1,17 @@
 // The receiving side of flow control for one stream: how much the peer may still send, when to give credit
 // back, and when the window should grow.
 //
-// A window that is emptied within two round trips is what limits the stream, so it doubles (auto-tuning as
-// in D. Fisk and W. Feng, "Dynamic right-sizing", 2001; HTTP/2 servers do the same). A reader that stalls gives
-// nothing back, so its window never grows.
+// A window of which half is used within two round trips may be what limits the stream, so it doubles (after
+// M. Fisk and W. Feng, "Dynamic right-sizing", 2001) - as long as doubling helps: when the last one did not
+// raise the rate by a quarter, something else is the limit and more window would only be more queue (the rule
+// by which BBR leaves its start-up). A reader that stalls gives nothing back, so its window never grows.
 
 import { CREDIT_MAX_BYTES } from './frame.ts'
+
+/** A doubling must raise the rate by this factor, or it was the last. */
+const WORTHWHILE = 1.25
+/** Rates over less time than this are noise, ms. */
+const SHORTEST_MEASURE_MS = 10
 
 /** Bytes that windows may grow by, shared by the streams of a session (or of a process). */
 export class GrowthBudget {
@@ -35,6 +41,10 @@ export class ReceiveWindow {
   /** Consumed by the owner, not yet given back. */
   #consumedBytes = 0
   #lastUpdateMs = 0
+  // The rate since the window grew last, and the one before that, bytes per ms.
+  #measuredSinceMs = 0
+  #measuredBytes = 0
+  #rateBefore = 0
 
   constructor(initialBytes: number) {
     this.#sizeBytes = initialBytes
@@ -57,23 +67,40 @@ export class ReceiveWindow {
     return this.#consumedBytes * 2 >= this.#sizeBytes
   }
 
-  /**
-   * The credit to send now, bytes. Grows the window when it was emptied within two round trips of the last
-   * update (half a window each: four updates' worth of time).
-   */
+  /** The credit to send now, bytes: what was consumed, and what the window grows by. */
   update(nowMs: number, rttMs: number, maxBytes: number, budget: GrowthBudget): number {
     let grant = this.#consumedBytes
-    const limited = this.#lastUpdateMs > 0 && nowMs - this.#lastUpdateMs < 2 * rttMs
-    if (limited && this.#sizeBytes < maxBytes) {
-      const growth = budget.take(Math.min(this.#sizeBytes, maxBytes - this.#sizeBytes))
-      this.#sizeBytes += growth
-      this.#grownBytes += growth
-      grant += growth
+    if (this.#lastUpdateMs === 0) {
+      this.#measuredSinceMs = nowMs
+    } else {
+      this.#measuredBytes += grant
+      const limited = nowMs - this.#lastUpdateMs < 2 * rttMs
+      if (limited && this.#sizeBytes < maxBytes && this.#growthHelps(nowMs, rttMs)) {
+        const growth = budget.take(Math.min(this.#sizeBytes, maxBytes - this.#sizeBytes))
+        this.#sizeBytes += growth
+        this.#grownBytes += growth
+        grant += growth
+      }
     }
     this.#lastUpdateMs = nowMs
     this.#consumedBytes = 0
     this.#creditBytes = Math.min(this.#creditBytes + grant, CREDIT_MAX_BYTES)
     return grant
+  }
+
+  /** Once a measure is long enough: did the last doubling raise the rate? The first one is always worth a try. */
+  #growthHelps(nowMs: number, rttMs: number): boolean {
+    const elapsedMs = nowMs - this.#measuredSinceMs
+    if (elapsedMs < Math.max(2 * rttMs, SHORTEST_MEASURE_MS)) return false
+    const rate = this.#measuredBytes / elapsedMs
+    const before = this.#rateBefore
+    this.#measuredSinceMs = nowMs
+    this.#measuredBytes = 0
+    // A rate that has halved says that the path has changed: start over.
+    if (rate * 2 < before) this.#rateBefore = 0
+    if (rate < before * WORTHWHILE) return false
+    this.#rateBefore = rate
+    return true
   }
 
   /** The stream is over: what the window had grown by goes back to the budget. */

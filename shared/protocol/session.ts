@@ -393,8 +393,8 @@ export class Session {
       get queued() {
         return session.#turns.length > 0
       },
-      get rttMs() {
-        return session.#pings.rttMs
+      get pathRttMs() {
+        return session.#pings.pathRttMs
       },
       now: () => this.#clock.now(),
       takeTurns: stream => this.#takeTurns(stream),
