@@ -51,6 +51,7 @@ export const ERRORS = {
   conflict: row(409, 'client', 'never', 'This contradicts something that exists.'),
   mount_conflict: row(409, 'client', 'never', 'The mount lies on, above or beneath that of another route.'),
   precondition_failed: row(412, 'client', 'never', 'The row has changed since you read it.'),
+  unsupported_media_type: row(415, 'client', 'never', 'The body is not of a type that is understood here.'),
   precondition_required: row(428, 'client', 'never', 'Send If-Match with the ETag that you read.'),
   upgrade_required: row(426, 'client', 'never', 'This address speaks WebSocket only.'),
   database_unavailable: row(503, 'database', 'always', 'The database cannot be reached; traffic goes on.'),
@@ -64,10 +65,7 @@ export class VeraError extends Error {
   readonly field: string | undefined
 
   constructor(code: ErrorCode, detail?: string, options: { field?: string; cause?: unknown } = {}) {
-    super(
-      detail ?? ERRORS[code].meaning,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    )
+    super(detail ?? ERRORS[code].meaning, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'VeraError'
     this.code = code
     this.field = options.field
