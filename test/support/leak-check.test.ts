@@ -1,0 +1,18 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { expectNoLeak, leakedSince, openResources } from './leak-check.ts'
+
+describe('leak check', () => {
+  it('sees an open server and a running timer, and is content once they are gone', async () => {
+    const before = openResources()
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const timer = setTimeout(() => undefined, 60_000)
+    expect(leakedSince(before)).toEqual(expect.arrayContaining(['TCPServerWrap +1', 'Timeout +1']))
+    clearTimeout(timer)
+    await expect(expectNoLeak(before)).rejects.toThrow('TCPServerWrap +1')
+    server.close()
+    await expectNoLeak(before)
+  })
+})
