@@ -1,0 +1,187 @@
+// What the misbehaving backend can be asked for, by path. `raw` writes exact bytes to the socket past Node's
+// HTTP layer; everything else is ordinary HTTP. Parameters come in the query.
+
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream'
+import { patternBytes } from '../pattern.ts'
+
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly query: URLSearchParams
+}
+
+const number = (query: URLSearchParams, name: string, fallback: number) => Number(query.get(name) ?? fallback)
+
+/** Reads the body to its end; undefined when it broke off. */
+async function readBody(request: IncomingMessage): Promise<{ bytes: number; sha256: string } | undefined> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      hash.update(chunk)
+      bytes += chunk.length
+    }
+  } catch {
+    // The sender went away: the report says so (see server.ts), there is nobody to answer.
+    return undefined
+  }
+  return { bytes, sha256: hash.digest('hex') }
+}
+
+/** Sends `count` pieces, one each `intervalMs`, until the reader goes away. */
+function sendSlowly(
+  response: ServerResponse,
+  count: number,
+  intervalMs: number,
+  piece: (n: number) => string,
+): void {
+  let sent = 0
+  const next = () => {
+    if (sent === count) {
+      response.end()
+      return
+    }
+    response.write(piece(sent))
+    sent += 1
+    timer = setTimeout(next, intervalMs)
+  }
+  let timer: NodeJS.Timeout | undefined
+  response.on('close', () => clearTimeout(timer))
+  next()
+}
+
+function sendPattern(response: ServerResponse, totalBytes: number): void {
+  let sent = 0
+  const fill = () => {
+    while (sent < totalBytes) {
+      const size = Math.min(65_536, totalBytes - sent)
+      const more = response.write(patternBytes(sent, size))
+      sent += size
+      if (!more) {
+        response.once('drain', fill)
+        return
+      }
+    }
+    response.end()
+  }
+  fill()
+}
+
+export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<void>> = {
+  '/hello': ({ response }) => void response.end('hello\n'),
+
+  /** Status, one header and body as asked: ?status=&name=&value=&body= */
+  '/answer': ({ response, query }) => {
+    const name = query.get('name')
+    response.writeHead(number(query, 'status', 200), name ? { [name]: query.get('value') ?? '' } : {})
+    response.end(query.get('body') ?? '')
+  },
+
+  /** The request's own head, as JSON: method, url, rawHeaders. */
+  '/request': ({ request, response }) => {
+    request.resume()
+    const { method, url, rawHeaders, httpVersion } = request
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ method, url, rawHeaders, httpVersion }))
+  },
+
+  /** The request's body comes back while it is still being sent. */
+  '/echo': ({ request, response }) => {
+    const type = request.headers['content-type']
+    if (type) response.setHeader('content-type', type)
+    pipeline(request, response, () => undefined)
+  },
+
+  /** Reads the whole body, then says how many bytes and their SHA-256. */
+  '/hash': async ({ request, response }) => {
+    const body = await readBody(request)
+    if (!body) return
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ ...body, rawTrailers: request.rawTrailers }))
+  },
+
+  /** ?bytes= of a known pattern, with a length; ?chunked=1 without. */
+  '/download': ({ response, query }) => {
+    const bytes = number(query, 'bytes', 1_048_576)
+    if (!query.has('chunked')) response.setHeader('content-length', bytes)
+    sendPattern(response, bytes)
+  },
+
+  /** ?count= events, one each ?intervalMs=, with the backend's monotonic clock in µs. */
+  '/sse': ({ response, query }) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    const stamp = (n: number) => `id: ${n}\ndata: ${process.hrtime.bigint() / 1000n}\n\n`
+    sendSlowly(response, number(query, 'count', 10), number(query, 'intervalMs', 50), stamp)
+  },
+
+  '/ndjson': ({ response, query }) => {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    const line = (n: number) => `${JSON.stringify({ n })}\n`
+    sendSlowly(response, number(query, 'count', 10), number(query, 'intervalMs', 50), line)
+  },
+
+  /** Takes the request and says nothing for ever. */
+  '/silent': ({ request }) => void request.resume(),
+
+  /** Never reads the body, never answers. */
+  '/never-read': ({ request }) => void request.pause(),
+
+  /** Answers after ?ms=. */
+  '/late': ({ request, response, query }) => {
+    request.resume()
+    const timer = setTimeout(() => response.end('late\n'), number(query, 'ms', 100))
+    response.on('close', () => clearTimeout(timer))
+  },
+
+  /** Answers at the first sight of the head and leaves the body unread. */
+  '/early': ({ response, query }) => {
+    response.writeHead(number(query, 'status', 403), { 'content-length': '6' })
+    response.end('early\n')
+  },
+
+  /** Promises ?length= bytes (0: chunked), sends ?bytes=, then ends the connection: ?how=fin|reset. */
+  '/die': ({ response, query }) => {
+    const length = number(query, 'length', 1000)
+    if (length > 0) response.setHeader('content-length', length)
+    response.write(patternBytes(0, number(query, 'bytes', 100)), () => {
+      if (query.get('how') === 'reset') response.socket?.resetAndDestroy()
+      else response.socket?.destroy()
+    })
+  },
+
+  /** Ends the connection without an answer: ?how=fin|reset. */
+  '/hang-up': ({ response, query }) => {
+    if (query.get('how') === 'reset') response.socket?.resetAndDestroy()
+    else response.socket?.destroy()
+  },
+
+  /** Writes ?bytes= (base64url) to the socket as they are; ?then=close ends it afterwards. */
+  '/raw': ({ request, response, query }) => {
+    request.resume()
+    const bytes = Buffer.from(query.get('bytes') ?? '', 'base64url')
+    response.socket?.write(bytes, () => {
+      if (query.get('then') === 'close') response.socket?.destroy()
+    })
+  },
+
+  /** A 103 with a link, then the answer; ?then=die ends the connection in between. */
+  '/early-hints': ({ response, query }) => {
+    response.writeEarlyHints({ link: '</style.css>; rel=preload' }, () => {
+      if (query.get('then') === 'die') response.socket?.destroy()
+      else response.end('hinted\n')
+    })
+  },
+
+  /** A chunked answer with trailers. */
+  '/trailers': ({ response }) => {
+    response.writeHead(200, { trailer: 'x-checksum, x-more', 'transfer-encoding': 'chunked' })
+    response.write('body\n')
+    response.addTrailers([
+      ['x-checksum', 'abc'],
+      ['x-more', 'def'],
+    ])
+    response.end()
+  },
+}

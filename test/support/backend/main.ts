@@ -1,0 +1,22 @@
+// The misbehaving backend as a process of its own, so that it does not share an event loop with what is tested
+// or measured. Reports go to the parent over the IPC channel; without a parent it prints its port and serves.
+
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { BackendReport } from './report.ts'
+import { createBackend } from './server.ts'
+
+const report = (event: BackendReport) => {
+  if (process.connected) process.send?.(event)
+}
+
+const server = createBackend(report)
+server.listen(Number(process.argv[2] ?? 0), '127.0.0.1')
+await once(server, 'listening')
+const { port } = server.address() as AddressInfo
+console.log(`listening on ${port}`)
+report({ type: 'listening', port })
+
+const stop = () => process.exit(0)
+process.on('SIGTERM', stop)
+process.on('disconnect', stop)
