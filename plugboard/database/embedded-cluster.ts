@@ -1,0 +1,211 @@
+// The files of the embedded Postgres: <folder>/cluster is its data, <folder>/postgres.log what it says. Made
+// here, once and completely or not at all; started and stopped elsewhere (embedded-postgres.ts).
+//
+// As root on Linux, the server's user need not be able to reach the folder by its path (a project in /root, say):
+// programs are started *in* the cluster's folder before they give up root, and know it as /proc/self/cwd. So the
+// data stays where the user asked for it, and nobody else needs a way in. (Decision 0002.)
+
+import { execFile } from 'node:child_process'
+import {
+  chown,
+  lchown,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Binaries } from './embedded-binaries.ts'
+import type { ServerUser } from './embedded-user.ts'
+import { codeOf, folderError, StartupError } from './startup-error.ts'
+
+export interface Cluster {
+  /** Absolute. */
+  readonly folder: string
+  readonly data: string
+  readonly log: string
+  readonly user: ServerUser | undefined
+  readonly binaries: Binaries
+}
+
+/** Nothing of the caller's environment (PGDATA, PGOPTIONS, LC_*) gets through to Postgres. */
+export const SERVER_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' }
+
+/** How a program that is started in the cluster's folder calls it. */
+export function ownNameOf(data: string, user: ServerUser | undefined): string {
+  return user !== undefined && process.platform === 'linux' ? '/proc/self/cwd' : data
+}
+
+/** Makes the folder and the cluster in it where there is none. Throws StartupError for what a person must fix. */
+export async function prepareCluster(cluster: Cluster): Promise<void> {
+  try {
+    await removeLeftovers(cluster)
+    if ((await dataVersion(cluster)) === undefined) await initialize(cluster)
+    await giveToUser(cluster)
+  } catch (error) {
+    throw folderError(cluster.folder, error)
+  }
+  const version = await dataVersion(cluster)
+  if (version !== cluster.binaries.majorVersion) {
+    throw new StartupError(
+      `${cluster.data} was written by Postgres ${version}, and this is Postgres ${cluster.binaries.majorVersion}: ` +
+        'dump it with the old version and restore it with the new one.',
+    )
+  }
+}
+
+/** Proves that we may write there, in one step that leaves nothing behind. */
+export async function prepareFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const probe = join(folder, `.probe-${process.pid}`)
+    await (await open(probe, 'w', 0o600)).close()
+    await rm(probe)
+  } catch (error) {
+    throw folderError(folder, error)
+  }
+}
+
+async function dataVersion({ data }: Cluster): Promise<string | undefined> {
+  try {
+    return (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+const FRESH = /^cluster\.new-(\d+)$/
+
+/** Half-made clusters of starts that were killed. */
+async function removeLeftovers({ folder }: Cluster): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = FRESH.exec(name)?.[1]
+    if (pid !== undefined && Number(pid) !== process.pid && !isAlive(Number(pid))) {
+      await rm(join(folder, name), { recursive: true, force: true })
+    }
+  }
+}
+
+async function initialize(cluster: Cluster): Promise<void> {
+  const { folder, user, binaries, data } = cluster
+  const fresh = join(folder, `cluster.new-${process.pid}`)
+  await rm(fresh, { recursive: true, force: true })
+  await mkdir(fresh, { mode: 0o700 })
+  try {
+    if (user !== undefined) await chown(fresh, user.uid, user.gid)
+    // The built-in locale does not change with the operating system's, as indexes of others do.
+    const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8']
+    const access = ['--username=plugboard', '--auth=trust', '--no-instructions']
+    await promisify(execFile)(binaries.initdb, [`--pgdata=${ownNameOf(fresh, user)}`, ...locale, ...access], {
+      ...user,
+      cwd: fresh,
+      env: SERVER_ENVIRONMENT,
+    }).catch((error: unknown) => {
+      throw initializeError(folder, error)
+    })
+    await rename(fresh, data)
+    const parent = await open(folder, 'r')
+    await parent.sync().finally(() => parent.close())
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true })
+    // Another process was faster: its cluster is as good as ours.
+    if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '') && (await dataVersion(cluster)) !== undefined)
+      return
+    throw error
+  }
+}
+
+function initializeError(folder: string, error: unknown): StartupError {
+  const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : ''
+  if (/No space left on device|Disk quota exceeded/.test(said)) {
+    return new StartupError(`The disk that holds ${folder} is full.`, error)
+  }
+  if (/Permission denied/.test(said)) {
+    return new StartupError(
+      `Postgres may not enter ${folder}: choose a data folder that other users can reach.`,
+      error,
+    )
+  }
+  const line = said.split('\n').find(text => /error|fatal/i.test(text))
+  return new StartupError(`Postgres could not set up ${folder}: ${line ?? said.trim()}`, error)
+}
+
+/** As root, a data folder that was copied or restored by root changes hands again. */
+async function giveToUser({ data, user, folder }: Cluster): Promise<void> {
+  const handle = await open(data, 'r')
+  const { uid } = await handle.stat().finally(() => handle.close())
+  const wanted = user?.uid ?? process.getuid?.()
+  if (uid === wanted) return
+  if (user === undefined) throw new StartupError(`The data folder ${folder} belongs to another user.`)
+  for (const entry of await readdir(data, { recursive: true, withFileTypes: true })) {
+    await lchown(join(entry.parentPath, entry.name), user.uid, user.gid)
+  }
+  await chown(data, user.uid, user.gid)
+}
+
+/** The postmaster that the cluster's lock file names, if it is alive and this cluster's. */
+export async function livingPostmaster({ data }: Cluster): Promise<number | undefined> {
+  let pid: number
+  try {
+    pid = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0])
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+  if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined
+  // After a reboot (or in a new container) that number may be anybody's.
+  return (await worksIn(pid, data)) ? pid : undefined
+}
+
+async function worksIn(pid: number, data: string): Promise<boolean> {
+  if (process.platform === 'linux') {
+    try {
+      return (await readlink(`/proc/${pid}/cwd`)) === (await realpath(data))
+    } catch (error) {
+      if (['ENOENT', 'ESRCH'].includes(codeOf(error) ?? '')) return false
+      // Its owner is not us, or we are a root that may not look: the name of the program has to do.
+      return /^postgres/.test(await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => ''))
+    }
+  }
+  try {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'comm=', '-p', String(pid)])
+    return stdout.includes('postgres')
+  } catch {
+    return false // ps exits with 1 when there is no such process
+  }
+}
+
+/**
+ * For when Postgres refuses to start because the number in a dead server's lock belongs to some process again.
+ * The lock moves aside before it is judged, so that one which a racing start has just made is put back.
+ */
+export async function removeStaleLock(cluster: Cluster): Promise<void> {
+  if ((await livingPostmaster(cluster)) !== undefined) return
+  for (const name of ['postmaster.pid', '.s.PGSQL.5432.lock']) {
+    const lock = join(cluster.data, name)
+    const aside = `${lock}.stale-${process.pid}`
+    try {
+      await rename(lock, aside)
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') continue
+      throw error
+    }
+    const pid = Number((await readFile(aside, 'utf8')).split('\n')[0])
+    if (isAlive(pid) && (await worksIn(pid, cluster.data))) await rename(aside, lock)
+    else await rm(aside)
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
+  }
+}

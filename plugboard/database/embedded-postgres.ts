@@ -1,0 +1,355 @@
+// The default database of one machine: a real Postgres of our own in a data folder, on a unix socket, without a
+// port. Started here, watched, restarted when it dies, stopped with us. Production sets DATABASE_URL instead.
+//
+// Who owns the folder is decided by an advisory lock, held on one connection for as long as we run:
+//
+//   start ──▶ connect ──▶ lock ──▶ own ──▶ (connection lost) ──▶ connect …
+//               │ nobody there       │ held by another
+//               ▼                    ▼
+//             spawn, retry         refuse: StartupError
+//
+// So a Postgres whose parent was killed with -9 is simply taken over, a second Plugboard is refused, and there
+// is no lock file to go stale: a dead owner's connection closes by itself.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { type FileHandle, open, rename, stat, truncate } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Backoff } from '@vera-stack/shared/backoff.ts'
+import pg from 'pg'
+import { provideBinaries } from './embedded-binaries.ts'
+import {
+  type Cluster,
+  isAlive,
+  livingPostmaster,
+  ownNameOf,
+  prepareCluster,
+  prepareFolder,
+  removeStaleLock,
+  SERVER_ENVIRONMENT,
+} from './embedded-cluster.ts'
+import { chooseServerUser } from './embedded-user.ts'
+import { codeOf, folderError, StartupError } from './startup-error.ts'
+
+export interface EmbeddedPostgresOptions {
+  /** Holds `cluster/` and `postgres.log`; made when missing. Its parent should be private: secrets live nearby. */
+  readonly folder: string
+  /** A pino logger fits. */
+  readonly log: EmbeddedPostgresLog
+  /** Name of the database, made when missing. Default `plugboard`. */
+  readonly database?: string | undefined
+  /** Off for throw-away databases of tests only: they start faster and lose everything in a power cut. */
+  readonly durable?: boolean | undefined
+}
+
+export interface EmbeddedPostgresLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** Server settings: small, quiet, no network. Durability is Postgres' default: an acknowledged commit is on disk. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  listen_addresses: '',
+  unix_socket_directories: '.',
+  unix_socket_permissions: '0700',
+  max_connections: '60',
+  shared_buffers: '64MB',
+  max_wal_size: '256MB',
+  min_wal_size: '32MB',
+  io_method: 'sync',
+  jit: 'off',
+  max_parallel_workers_per_gather: '0',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  // Statements that fail are their sender's business; the log is for starts, stops and damage.
+  log_min_messages: 'log',
+  log_checkpoints: 'off',
+  log_autovacuum_min_duration: '-1',
+}
+const WITHOUT_DURABILITY = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
+
+/** Two int4 of an advisory lock in the database `postgres`: "this folder is mine". */
+const OWNER_LOCK = [0x76657261, 1] as const
+
+const START_DEADLINE_MS = 60_000
+/** A predecessor that was killed just now may hold the lock until the kernel has closed its sockets. */
+const PREDECESSOR_GRACE_MS = 1_500
+const FAST_STOP_DEADLINE_MS = 30_000
+const RETRY_INTERVAL_MS = 25
+const LOG_CHECK_INTERVAL_MS = 60_000
+const MAX_LOG_BYTES = 8 * 1024 * 1024
+/** `sun_path` holds 104 bytes on macOS, 108 on Linux; the socket's own name and a NUL go off. */
+const MAX_SOCKET_FOLDER_BYTES = 103 - '/.s.PGSQL.5432'.length
+
+export class EmbeddedPostgres {
+  readonly #cluster: Cluster
+  readonly #options: EmbeddedPostgresOptions
+  readonly #socketFolder: string
+  /** Keeps /proc/self/fd/<n> alive when the socket's real path is too long. */
+  readonly #folderHandle: FileHandle | undefined
+  readonly #logTimer: NodeJS.Timeout
+  #child: ChildProcess | undefined
+  #logOffset = 0
+  #owner: pg.Client | undefined
+  #relaunching: Promise<void> | undefined
+  readonly #stopping = new AbortController()
+
+  private constructor(
+    cluster: Cluster,
+    options: EmbeddedPostgresOptions,
+    socketFolder: string,
+    folderHandle: FileHandle | undefined,
+  ) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#socketFolder = socketFolder
+    this.#folderHandle = folderHandle
+    this.#logTimer = setInterval(() => void this.#boundLog(), LOG_CHECK_INTERVAL_MS).unref()
+  }
+
+  /**
+   * Resolves when the database takes connections. Throws StartupError, one line, when a person has to act: the
+   * folder is in use, not writable, full, or was written by another major version.
+   */
+  static async start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+    const folder = resolve(options.folder)
+    await prepareFolder(folder)
+    const data = join(folder, 'cluster')
+    const user = await chooseServerUser(folder, data)
+    const binaries = await provideBinaries(user)
+    const cluster: Cluster = { folder, data, log: join(folder, 'postgres.log'), user, binaries }
+    await prepareCluster(cluster)
+    const short = Buffer.byteLength(data) <= MAX_SOCKET_FOLDER_BYTES
+    if (!short && process.platform !== 'linux') {
+      throw new StartupError(`The path of the data folder is too long for a socket: ${folder}`)
+    }
+    const handle = short ? undefined : await open(data, 'r')
+    const socketFolder = handle === undefined ? data : `/proc/self/fd/${handle.fd}`
+    const postgres = new EmbeddedPostgres(cluster, options, socketFolder, handle)
+    try {
+      await postgres.#launch()
+      await postgres.#createDatabase()
+    } catch (error) {
+      await postgres.stop()
+      throw folderError(folder, error)
+    }
+    return postgres
+  }
+
+  /** For this process: where the path of the socket is too long, the URL goes through our own open folder. */
+  get url(): string {
+    const database = this.#options.database ?? 'plugboard'
+    return `postgres://plugboard@/${database}?host=${encodeURIComponent(this.#socketFolder)}`
+  }
+
+  /** Of the postmaster; undefined while there is none. */
+  async pid(): Promise<number | undefined> {
+    return await livingPostmaster(this.#cluster)
+  }
+
+  /** Fast shutdown: open transactions end, everything committed is on disk. Resolves when the process is gone. */
+  async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    this.#stopping.abort()
+    clearInterval(this.#logTimer)
+    await this.#relaunching
+    // Without the lock somebody else owns the server, and it is not ours to stop.
+    if (this.#owner !== undefined) {
+      await this.#shutDown()
+      await this.#owner.end().catch((error: unknown) => this.#ignoreClosing(error))
+    }
+    await this.#folderHandle?.close()
+  }
+
+  async #shutDown(): Promise<void> {
+    const pid = await livingPostmaster(this.#cluster)
+    if (pid === undefined) return
+    process.kill(pid, 'SIGINT')
+    for (let waitedMs = 0; isAlive(pid); waitedMs += RETRY_INTERVAL_MS) {
+      // SIGQUIT skips the last checkpoint; the write-ahead log has everything that was acknowledged.
+      if (waitedMs === FAST_STOP_DEADLINE_MS) process.kill(pid, 'SIGQUIT')
+      await delay(RETRY_INTERVAL_MS)
+    }
+  }
+
+  /** Until we own a server that answers. Spawns one when there is none. */
+  async #launch(): Promise<void> {
+    const startedAt = performance.now()
+    let heldSinceMs: number | undefined
+    for (;;) {
+      const elapsedMs = performance.now() - startedAt
+      const attempt = await this.#tryToOwn()
+      if (attempt.state === 'owned') return
+      if (attempt.state === 'held') {
+        heldSinceMs ??= elapsedMs
+        if (elapsedMs - heldSinceMs > PREDECESSOR_GRACE_MS) {
+          throw new StartupError(
+            `The data folder ${this.#cluster.folder} is in use by another plugboard (${attempt.holder}).`,
+          )
+        }
+      } else {
+        heldSinceMs = undefined
+        if (attempt.state === 'absent') await this.#ensureChild()
+      }
+      if (elapsedMs > START_DEADLINE_MS) {
+        throw new StartupError(`Postgres does not answer; what it says is in ${this.#cluster.log}`)
+      }
+      await delay(RETRY_INTERVAL_MS, undefined, { signal: this.#stopping.signal })
+    }
+  }
+
+  async #tryToOwn(): Promise<
+    { readonly state: 'owned' | 'absent' | 'busy' } | { readonly state: 'held'; readonly holder: string }
+  > {
+    const client = new pg.Client({
+      host: this.#socketFolder,
+      user: 'plugboard',
+      database: 'postgres',
+      application_name: `plugboard process ${process.pid}`,
+      connectionTimeoutMillis: 5_000,
+    })
+    try {
+      // An error event without a listener would end the process; connect() and query() report it as well.
+      client.on('error', () => this.#ownerLost(client))
+      await client.connect()
+      const locked = await client.query<{ owned: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS owned', [
+        ...OWNER_LOCK,
+      ])
+      if (locked.rows[0]?.owned === true) {
+        this.#owner = client
+        client.on('end', () => this.#ownerLost(client))
+        return { state: 'owned' }
+      }
+      const holder = await client.query<{ name: string }>(
+        `SELECT application_name AS name FROM pg_stat_activity JOIN pg_locks USING (pid)
+         WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND granted`,
+        [...OWNER_LOCK],
+      )
+      await client.end()
+      return { state: 'held', holder: holder.rows[0]?.name ?? 'which is just starting or stopping' }
+    } catch (error) {
+      await client.end().catch((closing: unknown) => this.#ignoreClosing(closing))
+      const code = codeOf(error)
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') return { state: 'absent' }
+      if (code === 'EACCES') {
+        throw new StartupError(`The data folder ${this.#cluster.folder} belongs to another user.`, error)
+      }
+      // Starting up, recovering, shutting down, or dying under our hands: look again.
+      return { state: 'busy' }
+    }
+  }
+
+  /** Nothing is lost with a connection that was to be closed anyway. */
+  #ignoreClosing(error: unknown): void {
+    this.#options.log.info({ error: String(error) }, 'closing a connection to the embedded database failed')
+  }
+
+  async #ensureChild(): Promise<void> {
+    const child = this.#child
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) return
+    this.#child = undefined
+    if (child !== undefined) await this.#judgeExit(child)
+    const cluster = this.#cluster
+    const size = await sizeOf(cluster.log)
+    if (size > MAX_LOG_BYTES / 8) await rename(cluster.log, `${cluster.log}.1`)
+    const log = await open(cluster.log, 'a', 0o600)
+    try {
+      this.#logOffset = (await log.stat()).size
+      const settings = { ...SETTINGS, ...(this.#options.durable === false ? WITHOUT_DURABILITY : {}) }
+      const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+      // A session of its own: Ctrl-C in the terminal is for us, and we stop Postgres last.
+      const spawned = spawn(
+        cluster.binaries.postgres,
+        ['-D', ownNameOf(cluster.data, cluster.user), ...flags],
+        {
+          ...cluster.user,
+          cwd: cluster.data,
+          env: SERVER_ENVIRONMENT,
+          detached: true,
+          stdio: ['ignore', log.fd, log.fd],
+        },
+      )
+      this.#child = spawned
+      await new Promise<void>((started, failed) => {
+        spawned.once('spawn', started)
+        spawned.once('error', failed)
+      })
+      spawned.unref()
+    } finally {
+      await log.close()
+    }
+  }
+
+  /** Returns when trying again makes sense. */
+  async #judgeExit(child: ChildProcess): Promise<void> {
+    const said = await this.#lastWords()
+    // Another start was faster, or processes of a dead server are still going: both pass.
+    if (/lock file .* already exists/.test(said)) return await removeStaleLock(this.#cluster)
+    if (/pre-existing shared memory block/.test(said)) return
+    if (child.exitCode === 0 || child.signalCode !== null) return
+    if (/No space left on device|Disk quota exceeded/.test(said)) {
+      throw new StartupError(`The disk that holds ${this.#cluster.folder} is full.`)
+    }
+    const fatal = said.split('\n').findLast(line => /FATAL|PANIC|error/.test(line))
+    throw new StartupError(
+      `Postgres did not start: ${fatal?.replace(/^.*?(FATAL|PANIC):\s*/, '') ?? 'no reason given'} (${this.#cluster.log})`,
+    )
+  }
+
+  async #lastWords(): Promise<string> {
+    const log = await open(this.#cluster.log, 'r')
+    try {
+      const { buffer, bytesRead } = await log.read(Buffer.alloc(16_384), 0, 16_384, this.#logOffset)
+      return buffer.toString('utf8', 0, bytesRead)
+    } finally {
+      await log.close()
+    }
+  }
+
+  #ownerLost(client: pg.Client): void {
+    if (client !== this.#owner || this.#stopping.signal.aborted) return
+    this.#owner = undefined
+    this.#options.log.warn({}, 'the embedded database went away, bringing it back')
+    this.#relaunching = this.#relaunch()
+  }
+
+  async #relaunch(): Promise<void> {
+    const backoff = new Backoff({ baseMs: 100, capMs: 5_000 })
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#launch()
+        return this.#options.log.info({}, 'the embedded database is back')
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return
+        this.#options.log.error({ error: String(error) }, 'the embedded database does not come back')
+        // Cut short by stop(), which the loop's condition then sees.
+        await delay(backoff.next(100), undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  async #createDatabase(): Promise<void> {
+    const name = this.#options.database ?? 'plugboard'
+    const found = await this.#owner?.query('SELECT 1 FROM pg_database WHERE datname = $1', [name])
+    if (found?.rowCount === 0) await this.#owner?.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`)
+  }
+
+  /** Postgres appends, so a log that is cut to nothing goes on at its start. */
+  async #boundLog(): Promise<void> {
+    try {
+      if ((await sizeOf(this.#cluster.log)) > MAX_LOG_BYTES) await truncate(this.#cluster.log, 0)
+    } catch (error) {
+      this.#options.log.warn({ error: String(error) }, "the embedded database's log cannot be cut")
+    }
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 0
+    throw error
+  }
+}
