@@ -1,0 +1,93 @@
+// The admin API as one application: what each request passes on its way in, then the operations by topic. All of
+// it is described by the OpenAPI document that it serves. Listening is admin-server.ts' job.
+
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { bodyLimit } from 'hono/body-limit'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { unknownPath } from './allow.ts'
+import { authenticate } from './authenticate.ts'
+import { addChangeOperations } from './changes.ts'
+import { addHealth } from './health.ts'
+import { addKeyOperations } from './keys.ts'
+import { problemResponse, validationError } from './problem.ts'
+import { requestGuard } from './request-guard.ts'
+import { addRouteOperations } from './routes.ts'
+import { addServiceOperations } from './services.ts'
+import { addJwks, addSigningKeyOperations } from './signing-keys.ts'
+import { addStatusOperations } from './status.ts'
+import { addTokenOperations } from './tokens.ts'
+
+const MAX_BODY_BYTES = 256 * 1024
+
+export interface AdminApp {
+  /** A request and, from a listener, its connection. Never rejects. */
+  fetch(request: Request, env?: AdminEnv['Bindings']): Promise<Response>
+  /** The OpenAPI 3.1 document. */
+  document(): object
+  /** Ends the event streams. */
+  stop(): void
+}
+
+export function createAdminApp(deps: AdminDependencies): AdminApp {
+  const app = new OpenAPIHono<AdminEnv>({
+    defaultHook: result => {
+      if (!result.success) throw validationError(result.target, result.error.issues)
+    },
+  })
+  const stopping = new AbortController()
+
+  app.onError(problemResponse)
+  app.use(requestGuard({ log: deps.log, allowedHosts: deps.allowedHosts }))
+  addHealth(app, deps)
+  addJwks(app, deps)
+  // The document is public, like the source it is made from.
+  app.get('/openapi.json', c => c.json(document()))
+  // Later steps put the dashboard and /metrics here: before the credential that only /v1 asks for.
+  app.use('/v1/*', authenticate(deps))
+  app.use(
+    '/v1/*',
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => {
+        throw new VeraError('payload_too_large', `a body has at most ${MAX_BODY_BYTES} bytes`)
+      },
+    }),
+  )
+  addRouteOperations(app, deps)
+  addServiceOperations(app, deps)
+  addTokenOperations(app, deps)
+  addKeyOperations(app, deps)
+  addSigningKeyOperations(app, deps)
+  addChangeOperations(app, deps, stopping.signal)
+  addStatusOperations(app, deps)
+  app.notFound(unknownPath(app))
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An admin key: `Authorization: Bearer vsk_…`.',
+  })
+  let made: object | undefined
+  function document(): object {
+    made ??= app.getOpenAPI31Document({
+      openapi: '3.1.0',
+      info: {
+        title: 'Plugboard admin API',
+        version: deps.version,
+        description:
+          'Routes, services, tokens and keys of a Plugboard. Rows carry an ETag; changing or deleting one needs ' +
+          'If-Match. Errors are problem details (RFC 9457) with a `code`.',
+        license: { name: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+    })
+    return made
+  }
+
+  return {
+    fetch: async (request, env) => app.fetch(request, env),
+    document,
+    stop: () => stopping.abort(),
+  }
+}

@@ -1,0 +1,65 @@
+// What a request carries through the middleware of the admin API, and what the API needs from the rest of
+// Plugboard. plugboard.ts fills it in.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { AdminKey, NewSigningKey, Store } from '../database/store.ts'
+import type { Directory } from '../routes/directory.ts'
+import type { ReplicaDirectory, TelephoneDirectory } from './telephone-directory.ts'
+
+/** Makes and withdraws the JWTs of telephones. */
+export interface TokenIssuer {
+  /** The token itself is in no other answer ever again. */
+  issue(
+    input: {
+      readonly name: string
+      readonly services: readonly string[]
+      readonly mounts: readonly string[]
+      readonly ttlSeconds: number
+    },
+    actor: string,
+  ): Promise<{ readonly id: string; readonly token: string; readonly expiresAt: Date }>
+  revoke(id: string, actor: string): Promise<void>
+}
+
+export interface AdminDependencies {
+  readonly store: Store
+  readonly directory: Pick<
+    Directory,
+    | 'ready'
+    | 'source'
+    | 'appliedSequence'
+    | 'databaseReachable'
+    | 'routeCount'
+    | 'services'
+    | 'subscribe'
+    | 'verificationKeys'
+  >
+  readonly tokens: TokenIssuer
+  readonly telephones: TelephoneDirectory
+  readonly replicas: ReplicaDirectory
+  /** For the rotation of signing keys. */
+  readonly generateSigningKey: () => Promise<NewSigningKey>
+  readonly log: Logger
+  readonly clock: Clock
+  /** Of the software. */
+  readonly version: string
+  /** True from the moment the process is asked to stop. */
+  readonly draining: () => boolean
+  /** Hosts (without port) that a request may name; undefined: any. See `allowedHosts`. */
+  readonly allowedHosts?: ReadonlySet<string> | undefined
+  /** Event streams open at once. Default 100. */
+  readonly maxEventStreams?: number | undefined
+}
+
+export interface AdminEnv {
+  Bindings: { readonly incoming?: { readonly socket: { readonly remoteAddress?: string | undefined } } }
+  Variables: {
+    requestId: string
+    log: Logger
+    /** Set by `authenticate`. */
+    key: AdminKey
+    /** For the audit log: `admin-key:<id>`. */
+    actor: string
+  }
+}

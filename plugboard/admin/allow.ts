@@ -1,0 +1,34 @@
+// 404 and 405: which methods a path knows, read from the routes that the application has.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Hono, NotFoundHandler } from 'hono'
+import type { AdminEnv } from './admin-env.ts'
+import { problemResponse } from './problem.ts'
+
+/** Call it after the last route has been added. */
+export function unknownPath(app: Pick<Hono<AdminEnv>, 'routes'>): NotFoundHandler<AdminEnv> {
+  const methodsOf = new Map<string, { pattern: RegExp; methods: Set<string> }>()
+  for (const { method, path } of app.routes) {
+    // Middleware counts as a route of method ALL.
+    if (method === 'ALL') continue
+    const entry = methodsOf.get(path) ?? { pattern: patternOf(path), methods: new Set<string>() }
+    methodsOf.set(path, entry)
+    entry.methods.add(method)
+    if (method === 'GET') entry.methods.add('HEAD')
+  }
+  return c => {
+    const found = [...methodsOf.values()].filter(({ pattern }) => pattern.test(c.req.path))
+    if (found.length === 0) return problemResponse(new VeraError('not_found', 'this path does not exist'), c)
+    const methods = [...new Set(found.flatMap(entry => [...entry.methods])), 'OPTIONS'].sort()
+    c.header('Allow', methods.join(', '))
+    if (c.req.method === 'OPTIONS') return c.body(null, 204)
+    return problemResponse(new VeraError('method_not_allowed', `this path knows ${methods.join(', ')}`), c)
+  }
+}
+
+function patternOf(path: string): RegExp {
+  const segments = path
+    .split('/')
+    .map(segment => (segment.startsWith(':') ? '[^/]+' : RegExp.escape(segment)))
+  return new RegExp(`^${segments.join('/')}$`)
+}

@@ -1,0 +1,43 @@
+// API keys: `vsk_` + 10 characters that find the row + 43 that are the secret (256 bits, base 62). Only the SHA-256
+// of the whole is stored. A fast hash is right here: there is nothing to guess in 256 random bits.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const PREFIX_LENGTH = 14
+const KEY = /^vsk_[0-9A-Za-z]{53}$/
+
+/** Fixed length, no punctuation: a double click selects all of it. */
+function base62(bytes: Uint8Array, length: number): string {
+  let value = BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
+  let text = ''
+  for (let i = 0; i < length; i += 1) {
+    text = DIGITS[Number(value % 62n)] + text
+    value /= 62n
+  }
+  return text
+}
+
+export interface NewApiKey {
+  /** Shown once, never stored. */
+  readonly key: string
+  readonly prefix: string
+  readonly hash: string
+}
+
+/** `random` gives as many bytes as asked for. */
+export function createApiKey(random: (bytes: number) => Uint8Array = randomBytes): NewApiKey {
+  const key = `vsk_${base62(random(7), 10)}${base62(random(32), 43)}`
+  return { key, prefix: prefixOf(key), hash: hashOf(key) }
+}
+
+/** False for what cannot be a key: no query is spent on it. */
+export const looksLikeApiKey = (text: string): boolean => KEY.test(text)
+export const prefixOf = (key: string): string => key.slice(0, PREFIX_LENGTH)
+export const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex')
+
+/** In constant time, also when there is no stored hash to compare with. */
+export function hashMatches(hash: string, stored: string | undefined): boolean {
+  const same = timingSafeEqual(Buffer.from(hash), Buffer.from((stored ?? '').padEnd(64, '0').slice(0, 64)))
+  return same && stored?.length === 64
+}

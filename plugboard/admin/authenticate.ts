@@ -1,0 +1,111 @@
+// Who asks, and whether they may. A key is looked up at each request, so that a revocation counts at once. While
+// the database is away, keys that were good in the last minutes still open what does not need it: status.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Context, MiddlewareHandler } from 'hono'
+import type { AdminKey } from '../database/store.ts'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
+import { FailedAttempts } from './failed-attempts.ts'
+import { allows, type Permission } from './scope.ts'
+
+const REMEMBERED_FOR_MS = 300_000
+const REMEMBERED_KEYS = 1000
+const TOUCH_INTERVAL_MS = 60_000
+
+interface Remembered {
+  readonly key: AdminKey
+  readonly at: number
+}
+
+/** Sets `key` and `actor`, or throws `unauthorized`, `rate_limited`, `database_unavailable`. */
+export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): MiddlewareHandler<AdminEnv> {
+  const { store, clock } = deps
+  const failures = new FailedAttempts({ clock })
+  // By hash: what is kept here opens nothing by itself.
+  const remembered = new Map<string, Remembered>()
+  const touchedAt = new Map<string, number>()
+
+  const remember = (hash: string, key: AdminKey): void => {
+    remembered.delete(hash)
+    remembered.set(hash, { key, at: clock.now() })
+    if (remembered.size > REMEMBERED_KEYS) forget(remembered)
+  }
+  const recall = (hash: string): AdminKey | undefined => {
+    const entry = remembered.get(hash)
+    return entry !== undefined && clock.now() - entry.at < REMEMBERED_FOR_MS ? entry.key : undefined
+  }
+  const touch = (key: AdminKey, c: Context<AdminEnv>): void => {
+    const last = touchedAt.get(key.id)
+    if (last !== undefined && clock.now() - last < TOUCH_INTERVAL_MS) return
+    touchedAt.delete(key.id)
+    touchedAt.set(key.id, clock.now())
+    if (touchedAt.size > REMEMBERED_KEYS) forget(touchedAt)
+    // Nobody waits for it, and nothing depends on it.
+    store.adminKeys.touch(key.id).catch((err: unknown) => c.get('log').debug('key not touched', { err }))
+  }
+
+  return async (c, next) => {
+    const credential = credentialOf(c)
+    const hash = hashOf(credential)
+    const address = c.env?.incoming?.socket.remoteAddress ?? 'unknown'
+    const waitMs = recall(hash) === undefined ? failures.waitMs(address) : 0
+    if (waitMs > 0) {
+      c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
+      throw new VeraError('rate_limited', 'too many failed attempts from this address')
+    }
+    const reject = (detail: string): VeraError => {
+      failures.failed(address)
+      remembered.delete(hash)
+      return new VeraError('unauthorized', detail)
+    }
+    if (!looksLikeApiKey(credential)) throw reject('the credential is not an API key (vsk_…)')
+    let key: AdminKey
+    try {
+      const found = await store.adminKeys.findByPrefix(prefixOf(credential))
+      if (!hashMatches(hash, found?.hash) || found === undefined) throw reject('the API key is not known')
+      if (found.revokedAt !== null) throw reject('the API key has been revoked')
+      const { hash: _, ...row } = found
+      key = row
+      remember(hash, key)
+      touch(key, c)
+    } catch (error) {
+      const recalled = recall(hash)
+      const away = error instanceof VeraError && error.code === 'database_unavailable'
+      if (!away || recalled === undefined || !worksWithoutDatabase(c)) throw error
+      key = recalled
+    }
+    if (key.expiresAt !== null && key.expiresAt.getTime() <= clock.wallTime()) {
+      throw reject('the API key has expired')
+    }
+    c.set('key', key)
+    c.set('actor', `admin-key:${key.id}`)
+    await next()
+  }
+}
+
+const worksWithoutDatabase = (c: Context<AdminEnv>): boolean =>
+  c.req.method === 'GET' && /^\/v1\/(status|telephones|replicas)$/.test(c.req.path)
+
+function credentialOf(c: Context<AdminEnv>): string {
+  const header = c.req.header('authorization')
+  if (header === undefined) throw new VeraError('unauthorized', 'send Authorization: Bearer <API key>')
+  const match = /^bearer +([^\s]+)$/i.exec(header.trim())
+  if (match?.[1] === undefined) throw new VeraError('unauthorized', 'the Authorization scheme is Bearer')
+  return match[1]
+}
+
+function forget(map: Map<string, unknown>): void {
+  const [oldest] = map.keys()
+  if (oldest !== undefined) map.delete(oldest)
+}
+
+/** For one operation. The problem names the scope, so that the right key can be made. */
+export function requirePermission(permission: Permission): MiddlewareHandler<AdminEnv> {
+  return async (c, next) => {
+    if (!allows(c.get('key').scopes, permission)) {
+      throw new VeraError('forbidden', `the API key lacks the scope ${permission}`)
+    }
+    await next()
+  }
+}

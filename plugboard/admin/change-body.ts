@@ -1,0 +1,31 @@
+// A change as the API shows it, in lists and in event streams.
+
+import { z } from '@hono/zod-openapi'
+import { CHANGE_ENTITIES, type Change } from '../database/store.ts'
+import { jsonObject, timestamp } from './operation.ts'
+
+export const changeSchema = z
+  .strictObject({
+    sequence: z.int().openapi({ description: 'Without gaps.' }),
+    id: z.string(),
+    at: timestamp,
+    actor: z.string().openapi({ example: 'admin-key:0199…' }),
+    entity: z.enum(CHANGE_ENTITIES),
+    entityId: z.string(),
+    action: z.enum(['created', 'updated', 'deleted', 'restored', 'revoked', 'retired', 'purged']),
+    before: jsonObject.nullable(),
+    after: jsonObject.nullable(),
+  })
+  .openapi('Change')
+
+export const changeBody = (row: Change): z.infer<typeof changeSchema> => ({
+  sequence: row.sequence,
+  id: row.id,
+  at: row.at.toISOString(),
+  actor: row.actor,
+  entity: row.entity,
+  entityId: row.entityId,
+  action: row.action,
+  before: row.before,
+  after: row.after,
+})

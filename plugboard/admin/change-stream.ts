@@ -1,0 +1,113 @@
+// One event stream of changes. The directory tells when there is something new; what it is comes from the change
+// log, in order and without gaps, whatever was missed meanwhile. A slow reader slows only itself.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Context } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import type { Change } from '../database/store.ts'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { changeBody } from './change-body.ts'
+
+/** Between comments that keep proxies from cutting an idle stream. */
+const KEEP_ALIVE_MS = 15_000
+const BATCH = 100
+
+export function streamChanges(
+  c: Context<AdminEnv>,
+  deps: Pick<AdminDependencies, 'store' | 'directory' | 'clock'>,
+  options: { readonly after: number; readonly stopping: AbortSignal; readonly onEnd: () => void },
+): Response {
+  const { store, directory, clock } = deps
+  const key = c.get('key')
+  const log = c.get('log')
+  const alarm = new Alarm(clock)
+  const unsubscribe = directory.subscribe({ applied: () => alarm.ring() })
+  const stop = (): void => alarm.ring()
+  options.stopping.addEventListener('abort', stop, { once: true })
+
+  const withdrawn = (change: Change): boolean =>
+    change.entity === 'admin_key' && change.entityId === key.id && change.action === 'revoked'
+  const expired = (): boolean => key.expiresAt !== null && key.expiresAt.getTime() <= clock.wallTime()
+  /** What comes next; nothing while the database is away. */
+  const read = async (after: number): Promise<readonly Change[]> => {
+    try {
+      return await store.changes.after(after, BATCH)
+    } catch (error) {
+      if (error instanceof VeraError && error.code === 'database_unavailable') return []
+      throw error
+    }
+  }
+
+  return streamSSE(
+    c,
+    async stream => {
+      stream.onAbort(stop)
+      try {
+        let last = options.after
+        await stream.write(': changes follow\n\n')
+        while (!stream.aborted && !options.stopping.aborted && !expired()) {
+          const changes = await read(last)
+          for (const change of changes) {
+            await stream.writeSSE({
+              event: 'change',
+              id: String(change.sequence),
+              data: JSON.stringify(changeBody(change)),
+            })
+            last = change.sequence
+            if (withdrawn(change)) return
+          }
+          if (changes.length === BATCH) continue
+          const rang = await alarm.wait(KEEP_ALIVE_MS)
+          if (!rang && !stream.aborted) await stream.write(': still here\n\n')
+        }
+      } finally {
+        unsubscribe()
+        options.stopping.removeEventListener('abort', stop)
+        alarm.cancel()
+        options.onEnd()
+      }
+    },
+    error => {
+      log.warn('event stream failed', { err: error })
+      return Promise.resolve()
+    },
+  )
+}
+
+/** Wakes one waiter; a ring while nobody waits is kept for the next. */
+class Alarm {
+  readonly #clock: Clock
+  #rung = false
+  #wake: ((rang: boolean) => void) | undefined
+  #timer: { cancel(): void } | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  ring(): void {
+    this.#rung = true
+    this.#wake?.(true)
+  }
+
+  /** True: it rang; false: time is up. */
+  async wait(timeoutMs: number): Promise<boolean> {
+    if (!this.#rung) {
+      await new Promise<boolean>(resolve => {
+        this.#wake = resolve
+        this.#timer = this.#clock.after(timeoutMs, () => resolve(false))
+      })
+    }
+    this.cancel()
+    const rang = this.#rung
+    this.#rung = false
+    return rang
+  }
+
+  cancel(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#wake = undefined
+  }
+}

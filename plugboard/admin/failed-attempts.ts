@@ -1,0 +1,55 @@
+// Counts failed log-ins per address, so that a guesser costs us no database. A bucket per address: it holds some
+// attempts and regains them slowly. The map is bounded: the address that failed longest ago is forgotten first.
+
+import { isIPv6 } from 'node:net'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+
+export interface FailedAttemptsOptions {
+  readonly clock: Clock
+  /** Failures in a row that are let through. */
+  readonly burst?: number
+  /** Time to regain one, ms. */
+  readonly regainMs?: number
+  readonly maxAddresses?: number
+}
+
+export class FailedAttempts {
+  readonly #clock: Clock
+  readonly #burst: number
+  readonly #regainMs: number
+  readonly #maxAddresses: number
+  /** When the bucket will be full again, in clock time. In order of the last failure. */
+  readonly #fullAt = new Map<string, number>()
+
+  constructor(options: FailedAttemptsOptions) {
+    this.#clock = options.clock
+    this.#burst = options.burst ?? 20
+    this.#regainMs = options.regainMs ?? 3000
+    this.#maxAddresses = options.maxAddresses ?? 10_000
+  }
+
+  /** Milliseconds until the next attempt from here is looked at; 0: now. */
+  waitMs(address: string): number {
+    const missingMs = (this.#fullAt.get(bucketOf(address)) ?? 0) - this.#clock.now()
+    return Math.max(0, Math.ceil(missingMs - (this.#burst - 1) * this.#regainMs))
+  }
+
+  failed(address: string): void {
+    const bucket = bucketOf(address)
+    const now = this.#clock.now()
+    const fullAt = Math.max(this.#fullAt.get(bucket) ?? 0, now) + this.#regainMs
+    this.#fullAt.delete(bucket)
+    this.#fullAt.set(bucket, Math.min(fullAt, now + this.#burst * this.#regainMs))
+    if (this.#fullAt.size <= this.#maxAddresses) return
+    const [oldest] = this.#fullAt.keys()
+    if (oldest !== undefined) this.#fullAt.delete(oldest)
+  }
+}
+
+/** An IPv6 user has a /64 at least: the first four groups. */
+function bucketOf(address: string): string {
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address
+  const [head = ''] = address.split('::')
+  const groups = head.split(':').filter(group => group !== '')
+  return `${[...groups, '0', '0', '0', '0'].slice(0, 4).join(':')}::/64`
+}

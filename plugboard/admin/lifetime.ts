@@ -1,0 +1,30 @@
+// How long a credential is good for, as people write it: `90d`.
+
+import { z } from '@hono/zod-openapi'
+import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
+
+const MIN_MS = 10_000
+const MAX_MS = 3650 * 86_400_000
+
+const parse = (text: string, context: z.RefinementCtx): number => {
+  const parsed = parseDuration(text)
+  if (parsed.ok && parsed.value >= MIN_MS && parsed.value <= MAX_MS) return Math.round(parsed.value / 1000)
+  context.addIssue({ code: 'custom', message: parsed.ok ? 'from 10s to 3650d' : parsed.problem })
+  return z.NEVER
+}
+
+/** Seconds; `otherwise` when it is absent. */
+export const lifetimeSchema = (otherwise: string) =>
+  z.string().default(otherwise).transform(parse).openapi({
+    type: 'string',
+    description: 'Lifetime, from 10s to 3650d.',
+    example: otherwise,
+    default: otherwise,
+  })
+
+/** Seconds; absent: for ever. */
+export const optionalLifetimeSchema = z.string().transform(parse).optional().openapi({
+  type: 'string',
+  description: 'Lifetime, from 10s to 3650d; absent: until revoked.',
+  example: '90d',
+})

@@ -1,0 +1,67 @@
+// What every request to the admin port meets first: an id, headers that keep browsers out of trouble, and the
+// checks that keep other people's web pages from using a browser on this machine as their way in.
+
+import { randomUUIDv7 } from 'node:crypto'
+import { isIP } from 'node:net'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { MiddlewareHandler } from 'hono'
+import type { AdminEnv } from './admin-env.ts'
+
+const SECURITY_HEADERS = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+} as const
+
+export function requestGuard(options: {
+  readonly log: Logger
+  readonly allowedHosts: ReadonlySet<string> | undefined
+}): MiddlewareHandler<AdminEnv> {
+  return async (c, next) => {
+    const given = c.req.header('x-request-id')
+    const requestId = given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUIDv7()
+    c.set('requestId', requestId)
+    c.set('log', options.log.child({ requestId, method: c.req.method, path: c.req.path }))
+    c.header('X-Request-ID', requestId)
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
+
+    const host = c.req.header('host') ?? new URL(c.req.url).host
+    if (options.allowedHosts !== undefined && !options.allowedHosts.has(hostnameOf(host))) {
+      // DNS rebinding: a page of evil.example whose name now points at 127.0.0.1 still says so in Host.
+      const detail = 'this Host is not allowed; add it to the setting adminHosts'
+      throw new VeraError('forbidden', detail)
+    }
+    const origin = c.req.header('origin')
+    const crossSite = c.req.header('sec-fetch-site') === 'cross-site'
+    if (crossSite || (origin !== undefined && !sameHost(origin, host))) {
+      throw new VeraError('forbidden', 'requests from other web sites are refused')
+    }
+    await next()
+  }
+}
+
+const sameHost = (origin: string, host: string): boolean =>
+  URL.canParse(origin) && new URL(origin).host.toLowerCase() === host.toLowerCase()
+
+/** Without port and brackets. */
+function hostnameOf(host: string): string {
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host)
+  return (match?.[1] ?? match?.[2] ?? '').toLowerCase().replace(/\.$/, '')
+}
+
+/** The names that the admin API answers to: those configured; else localhost, if it listens there; else any. */
+export function allowedHosts(
+  listenHost: string | undefined,
+  configured: readonly string[],
+): ReadonlySet<string> | undefined {
+  const loopback =
+    listenHost === 'localhost' ||
+    listenHost === '::1' ||
+    (listenHost?.startsWith('127.') && isIP(listenHost) === 4)
+  if (!loopback && configured.length === 0) return undefined
+  const own = loopback ? ['localhost', '127.0.0.1', '::1', listenHost ?? ''] : [listenHost ?? '']
+  return new Set([...own, ...configured.map(hostnameOf)].filter(host => host !== ''))
+}

@@ -1,0 +1,213 @@
+// Routes over HTTP: host and path → service.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Route } from '../database/store.ts'
+import { routeOptionsInputSchema } from '../routes/route-options.ts'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { etagOf, ifMatchVersion, notModified } from './etag.ts'
+import { mergePatch, mergePatchOf } from './merge-patch.ts'
+import {
+  body,
+  ETAG_HEADER,
+  ifMatchHeader,
+  ifNoneMatchHeader,
+  json,
+  jsonObject,
+  NOT_MODIFIED,
+  operation,
+  timestamp,
+} from './operation.ts'
+import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
+
+const mount = z.string().min(1).max(1300).openapi({
+  description: 'Host pattern and path prefix. The host may be `*.example.com` or `*`.',
+  example: 'app.example.com/api',
+})
+const serviceRef = z
+  .string()
+  .min(1)
+  .max(63)
+  .openapi({ description: 'Name or id of a service.', example: 'shop' })
+
+export const routeSchema = z
+  .strictObject({
+    id: z.string(),
+    mount,
+    host: z.string().openapi({ example: 'app.example.com' }),
+    mountPath: z.string().openapi({ example: '/api' }),
+    service: z.string().openapi({ description: 'Name of the service.', example: 'shop' }),
+    serviceId: z.string(),
+    options: jsonObject.openapi({ description: 'As written; what is absent has its default.' }),
+    claimedBy: z.string().nullable().openapi({
+      description: 'Id of the token whose telephone claimed this mount; null: made through this API.',
+    }),
+    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
+    createdAt: timestamp,
+    updatedAt: timestamp,
+    deletedAt: timestamp.nullable(),
+  })
+  .openapi('Route')
+
+export const routeBody = (row: Route): z.infer<typeof routeSchema> => ({
+  id: row.id,
+  mount: row.mount,
+  host: row.host,
+  mountPath: row.mountPath,
+  service: row.serviceName,
+  serviceId: row.serviceId,
+  options: row.options,
+  claimedBy: row.claimedBy,
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+  deletedAt: row.deletedAt?.toISOString() ?? null,
+})
+
+const params = z.object({
+  id: z
+    .string()
+    .min(1)
+    .max(1300)
+    .openapi({ description: 'Id, or the mount with `/` as `%2F`.', example: 'app.example.com%2Fapi' }),
+})
+const createBody = z
+  .strictObject({ mount, service: serviceRef, options: routeOptionsInputSchema.optional() })
+  .openapi('NewRoute')
+const changeBody = z
+  .strictObject({
+    mount: mount.optional(),
+    service: serviceRef.optional(),
+    options: mergePatchOf(routeOptionsInputSchema)
+      .optional()
+      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
+  })
+  .openapi('RouteChange')
+const tags = ['routes']
+
+const createOperation = operation(
+  { permission: 'routes:write', fails: ['mount_conflict', 'payload_too_large', 'unsupported_media_type'] },
+  {
+    method: 'post',
+    path: '/v1/routes',
+    operationId: 'createRoute',
+    tags,
+    summary: 'Add a route',
+    request: { body: body(createBody) },
+    responses: { 201: { ...json(routeSchema, 'The new route.'), headers: ETAG_HEADER } },
+  },
+)
+const listOperation = operation(
+  { permission: 'routes:read' },
+  {
+    method: 'get',
+    path: '/v1/routes',
+    operationId: 'listRoutes',
+    tags,
+    summary: 'List routes, by host and path',
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        host: z.string().max(255).optional().openapi({ description: 'Exactly this host pattern.' }),
+        service: serviceRef.optional(),
+        includeDeleted: flagQuery('Deleted routes too.'),
+      }),
+    },
+    responses: { 200: json(pageOf(routeSchema, 'Route'), 'A page of routes.') },
+  },
+)
+const readOperation = operation(
+  { permission: 'routes:read', fails: ['not_found'] },
+  {
+    method: 'get',
+    path: '/v1/routes/{id}',
+    operationId: 'getRoute',
+    tags,
+    summary: 'Read a route',
+    request: {
+      params,
+      headers: ifNoneMatchHeader,
+      query: z.strictObject({ includeDeleted: flagQuery('Also when it is deleted.') }),
+    },
+    responses: { 200: { ...json(routeSchema, 'The route.'), headers: ETAG_HEADER }, ...NOT_MODIFIED },
+  },
+)
+const changeOperation = operation(
+  {
+    permission: 'routes:write',
+    fails: [
+      'not_found',
+      'mount_conflict',
+      'precondition_failed',
+      'precondition_required',
+      'payload_too_large',
+      'unsupported_media_type',
+    ],
+  },
+  {
+    method: 'patch',
+    path: '/v1/routes/{id}',
+    operationId: 'changeRoute',
+    tags,
+    summary: 'Change a route',
+    request: { params, headers: ifMatchHeader, body: body(changeBody) },
+    responses: { 200: { ...json(routeSchema, 'The route as it is now.'), headers: ETAG_HEADER } },
+  },
+)
+const removeOperation = operation(
+  { permission: 'routes:write', fails: ['not_found', 'precondition_failed', 'precondition_required'] },
+  {
+    method: 'delete',
+    path: '/v1/routes/{id}',
+    operationId: 'deleteRoute',
+    tags,
+    summary: 'Delete a route',
+    description: 'Open requests and WebSockets on it go on.',
+    request: { params, headers: ifMatchHeader },
+    responses: { 204: { description: 'It is gone.' } },
+  },
+)
+
+export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminDependencies): void {
+  const living = async (idOrMount: string): Promise<Route> => {
+    const row = await store.routes.get(idOrMount)
+    if (row.deletedAt !== null) throw new VeraError('not_found', 'this route has been deleted')
+    return row
+  }
+  app.openapi(createOperation, async c => {
+    const row = await store.routes.create(c.req.valid('json'), { actor: c.get('actor') })
+    c.header('Location', `/v1/routes/${row.id}`)
+    c.header('ETag', etagOf(row))
+    return c.json(routeBody(row), 201)
+  })
+  app.openapi(listOperation, async c => {
+    const page = await store.routes.list(c.req.valid('query'))
+    return c.json(pageBody(c, page, routeBody), 200)
+  })
+  app.openapi(readOperation, async c => {
+    const { id } = c.req.valid('param')
+    const row = c.req.valid('query').includeDeleted ? await store.routes.get(id) : await living(id)
+    return notModified(c, row) ? c.body(null, 304) : c.json(routeBody(row), 200)
+  })
+  app.openapi(changeOperation, async c => {
+    const { id } = c.req.valid('param')
+    const { options: patch, ...fields } = c.req.valid('json')
+    let ifVersion = await ifMatchVersion(c, () => living(id))
+    let options: Route['options'] | undefined
+    if (patch !== undefined) {
+      // Merged into what was read, so it must still be what is there when it is written.
+      const before = await living(id)
+      options = mergePatch(before.options, patch)
+      ifVersion ??= before.version
+    }
+    const row = await store.routes.update(id, { ...fields, options }, { actor: c.get('actor'), ifVersion })
+    c.header('ETag', etagOf(row))
+    return c.json(routeBody(row), 200)
+  })
+  app.openapi(removeOperation, async c => {
+    const { id } = c.req.valid('param')
+    const ifVersion = await ifMatchVersion(c, () => living(id))
+    await store.routes.remove(id, { actor: c.get('actor'), ifVersion })
+    return c.body(null, 204)
+  })
+}

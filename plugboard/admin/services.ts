@@ -1,0 +1,191 @@
+// Services over HTTP: a named pool of backends and the policy for its traffic.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Service } from '../database/store.ts'
+import { servicePolicyInputSchema } from '../routes/service-policy.ts'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { etagOf, ifMatchVersion, notModified } from './etag.ts'
+import { mergePatch, mergePatchOf } from './merge-patch.ts'
+import {
+  body,
+  ETAG_HEADER,
+  ifMatchHeader,
+  ifNoneMatchHeader,
+  json,
+  jsonObject,
+  NOT_MODIFIED,
+  operation,
+  timestamp,
+} from './operation.ts'
+import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
+
+const name = z.string().min(1).max(63).openapi({
+  description: 'Lower-case letters, digits, `-` and `.`; unique.',
+  example: 'shop',
+})
+
+const serviceSchema = z
+  .strictObject({
+    id: z.string(),
+    name,
+    policy: jsonObject.openapi({ description: 'As written; what is absent has its default.' }),
+    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
+    createdAt: timestamp,
+    updatedAt: timestamp,
+    deletedAt: timestamp.nullable(),
+  })
+  .openapi('Service')
+
+const serviceBody = (row: Service): z.infer<typeof serviceSchema> => ({
+  id: row.id,
+  name: row.name,
+  policy: row.policy,
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+  deletedAt: row.deletedAt?.toISOString() ?? null,
+})
+
+const params = z.object({
+  id: z.string().min(1).max(63).openapi({ description: 'Name or id.', example: 'shop' }),
+})
+const createBody = z.strictObject({ name, policy: servicePolicyInputSchema.optional() }).openapi('NewService')
+const changeBody = z
+  .strictObject({
+    name: name.optional(),
+    policy: mergePatchOf(servicePolicyInputSchema)
+      .optional()
+      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
+  })
+  .openapi('ServiceChange')
+const tags = ['services']
+
+const createOperation = operation(
+  { permission: 'services:write', fails: ['conflict', 'payload_too_large', 'unsupported_media_type'] },
+  {
+    method: 'post',
+    path: '/v1/services',
+    operationId: 'createService',
+    tags,
+    summary: 'Add a service',
+    request: { body: body(createBody) },
+    responses: { 201: { ...json(serviceSchema, 'The new service.'), headers: ETAG_HEADER } },
+  },
+)
+const listOperation = operation(
+  { permission: 'services:read' },
+  {
+    method: 'get',
+    path: '/v1/services',
+    operationId: 'listServices',
+    tags,
+    summary: 'List services, by name',
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        search: z.string().min(1).max(63).optional().openapi({ description: 'The name contains this.' }),
+        includeDeleted: flagQuery('Deleted services too.'),
+      }),
+    },
+    responses: { 200: json(pageOf(serviceSchema, 'Service'), 'A page of services.') },
+  },
+)
+const readOperation = operation(
+  { permission: 'services:read', fails: ['not_found'] },
+  {
+    method: 'get',
+    path: '/v1/services/{id}',
+    operationId: 'getService',
+    tags,
+    summary: 'Read a service',
+    request: {
+      params,
+      headers: ifNoneMatchHeader,
+      query: z.strictObject({ includeDeleted: flagQuery('Also when it is deleted.') }),
+    },
+    responses: { 200: { ...json(serviceSchema, 'The service.'), headers: ETAG_HEADER }, ...NOT_MODIFIED },
+  },
+)
+const changeOperation = operation(
+  {
+    permission: 'services:write',
+    fails: [
+      'not_found',
+      'conflict',
+      'precondition_failed',
+      'precondition_required',
+      'payload_too_large',
+      'unsupported_media_type',
+    ],
+  },
+  {
+    method: 'patch',
+    path: '/v1/services/{id}',
+    operationId: 'changeService',
+    tags,
+    summary: 'Change a service',
+    request: { params, headers: ifMatchHeader, body: body(changeBody) },
+    responses: { 200: { ...json(serviceSchema, 'The service as it is now.'), headers: ETAG_HEADER } },
+  },
+)
+const removeOperation = operation(
+  {
+    permission: 'services:write',
+    fails: ['not_found', 'conflict', 'precondition_failed', 'precondition_required'],
+  },
+  {
+    method: 'delete',
+    path: '/v1/services/{id}',
+    operationId: 'deleteService',
+    tags,
+    summary: 'Delete a service',
+    description: 'Its routes must be gone already.',
+    request: { params, headers: ifMatchHeader },
+    responses: { 204: { description: 'It is gone.' } },
+  },
+)
+
+export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminDependencies): void {
+  const living = async (nameOrId: string): Promise<Service> => {
+    const row = await store.services.get(nameOrId)
+    if (row.deletedAt !== null) throw new VeraError('not_found', 'this service has been deleted')
+    return row
+  }
+  app.openapi(createOperation, async c => {
+    const row = await store.services.create(c.req.valid('json'), { actor: c.get('actor') })
+    c.header('Location', `/v1/services/${row.id}`)
+    c.header('ETag', etagOf(row))
+    return c.json(serviceBody(row), 201)
+  })
+  app.openapi(listOperation, async c => {
+    const page = await store.services.list(c.req.valid('query'))
+    return c.json(pageBody(c, page, serviceBody), 200)
+  })
+  app.openapi(readOperation, async c => {
+    const { id } = c.req.valid('param')
+    const row = c.req.valid('query').includeDeleted ? await store.services.get(id) : await living(id)
+    return notModified(c, row) ? c.body(null, 304) : c.json(serviceBody(row), 200)
+  })
+  app.openapi(changeOperation, async c => {
+    const { id } = c.req.valid('param')
+    const { policy: patch, ...fields } = c.req.valid('json')
+    let ifVersion = await ifMatchVersion(c, () => living(id))
+    let policy: Service['policy'] | undefined
+    if (patch !== undefined) {
+      // Merged into what was read, so it must still be what is there when it is written.
+      const before = await living(id)
+      policy = mergePatch(before.policy, patch)
+      ifVersion ??= before.version
+    }
+    const row = await store.services.update(id, { ...fields, policy }, { actor: c.get('actor'), ifVersion })
+    c.header('ETag', etagOf(row))
+    return c.json(serviceBody(row), 200)
+  })
+  app.openapi(removeOperation, async c => {
+    const { id } = c.req.valid('param')
+    const ifVersion = await ifMatchVersion(c, () => living(id))
+    await store.services.remove(id, { actor: c.get('actor'), ifVersion })
+    return c.body(null, 204)
+  })
+}

@@ -1,0 +1,189 @@
+// What is going on right now, from memory: telephones, replicas, this process. Works without the database.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { json, operation, timestamp } from './operation.ts'
+import type { ReplicaStatus, TelephoneStatus } from './telephone-directory.ts'
+
+const telephoneSchema = z
+  .strictObject({
+    id: z.string().openapi({ description: 'Of the tunnel; a telephone holds several.' }),
+    name: z.string(),
+    instance: z.string().openapi({ description: 'Of the process; new at each start.' }),
+    agent: z.string().openapi({ example: 'telephone/0.1.0' }),
+    remoteAddress: z.string(),
+    connectedAt: timestamp,
+    services: z.array(
+      z.strictObject({
+        service: z.string(),
+        mounts: z.array(z.string()),
+        health: z.enum(['up', 'down']),
+        weight: z.number(),
+        version: z.string(),
+        labels: z.record(z.string(), z.string()),
+      }),
+    ),
+    tokenId: z.string(),
+    streams: z.int(),
+    rttMs: z.number().nullable(),
+    replicaId: z.string(),
+  })
+  .openapi('Telephone')
+
+// Field by field: what a later version adds to these rows is not shown until the schema says so.
+const telephoneBody = (row: TelephoneStatus): z.infer<typeof telephoneSchema> => ({
+  id: row.id,
+  name: row.name,
+  instance: row.instance,
+  agent: row.agent,
+  remoteAddress: row.remoteAddress,
+  connectedAt: row.connectedAt.toISOString(),
+  services: row.services.map(line => ({
+    service: line.service,
+    mounts: [...line.mounts],
+    health: line.health,
+    weight: line.weight,
+    version: line.version,
+    labels: { ...line.labels },
+  })),
+  tokenId: row.tokenId,
+  streams: row.streams,
+  rttMs: row.rttMs ?? null,
+  replicaId: row.replicaId,
+})
+
+const replicaSchema = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    address: z.string(),
+    version: z.string(),
+    startedAt: timestamp,
+    appliedSequence: z.int(),
+    tunnels: z.int(),
+    streams: z.int(),
+    self: z.boolean(),
+  })
+  .openapi('Replica')
+
+const replicaBody = (row: ReplicaStatus): z.infer<typeof replicaSchema> => ({
+  id: row.id,
+  name: row.name,
+  address: row.address,
+  version: row.version,
+  startedAt: row.startedAt.toISOString(),
+  appliedSequence: row.appliedSequence,
+  tunnels: row.tunnels,
+  streams: row.streams,
+  self: row.self,
+})
+
+const statusSchema = z
+  .strictObject({
+    version: z.string(),
+    ready: z.boolean(),
+    draining: z.boolean(),
+    database: z.enum(['reachable', 'unreachable']),
+    tableSource: z.enum(['database', 'snapshot']).nullable(),
+    appliedSequence: z.int().openapi({ description: 'Of the last change that this replica has applied.' }),
+    latestSequence: z
+      .int()
+      .nullable()
+      .openapi({ description: 'Of the last change there is; null: unknown.' }),
+    routes: z.int(),
+    services: z.int(),
+    telephones: z.int().openapi({ description: 'Processes; each may hold several tunnels.' }),
+    tunnels: z.int(),
+    streams: z.int(),
+    replicas: z.array(replicaSchema),
+  })
+  .openapi('Status')
+
+const tags = ['status']
+
+const telephonesOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/telephones',
+    operationId: 'listTelephones',
+    tags,
+    summary: 'Who is connected',
+    request: {
+      query: z.strictObject({
+        service: z.string().max(63).optional().openapi({ description: 'Only those that serve it.' }),
+        name: z.string().max(255).optional(),
+      }),
+    },
+    responses: {
+      200: json(z.strictObject({ items: z.array(telephoneSchema) }).openapi('Telephones'), 'Their tunnels.'),
+    },
+  },
+)
+const replicasOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/replicas',
+    operationId: 'listReplicas',
+    tags,
+    summary: 'The replicas of this Plugboard',
+    responses: {
+      200: json(z.strictObject({ items: z.array(replicaSchema) }).openapi('Replicas'), 'All known.'),
+    },
+  },
+)
+const statusOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/status',
+    operationId: 'getStatus',
+    tags,
+    summary: 'How this Plugboard is',
+    responses: { 200: json(statusSchema, 'Counts and states.') },
+  },
+)
+
+export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
+  const { store, directory, telephones, replicas } = deps
+  app.openapi(telephonesOperation, c => {
+    const { service, name } = c.req.valid('query')
+    const items = telephones
+      .list()
+      .filter(telephone => name === undefined || telephone.name === name)
+      .filter(({ services }) => service === undefined || services.some(line => line.service === service))
+    return c.json({ items: items.map(telephoneBody) }, 200)
+  })
+  app.openapi(replicasOperation, c => c.json({ items: replicas.list().map(replicaBody) }, 200))
+  app.openapi(statusOperation, async c => {
+    const tunnels = telephones.list()
+    return c.json(
+      {
+        version: deps.version,
+        ready: directory.ready,
+        draining: deps.draining(),
+        database: directory.databaseReachable ? ('reachable' as const) : ('unreachable' as const),
+        tableSource: directory.source ?? null,
+        appliedSequence: directory.appliedSequence,
+        latestSequence: directory.databaseReachable ? await latest(c.get('log')) : null,
+        routes: directory.routeCount,
+        services: [...directory.services()].length,
+        telephones: new Set(tunnels.map(({ instance }) => instance)).size,
+        tunnels: tunnels.length,
+        streams: tunnels.reduce((sum, { streams }) => sum + streams, 0),
+        replicas: replicas.list().map(replicaBody),
+      },
+      200,
+    )
+  })
+
+  async function latest(log: AdminEnv['Variables']['log']): Promise<number | null> {
+    try {
+      return await store.changes.latest()
+    } catch (err) {
+      log.debug('latest change not known', { err })
+      return null
+    }
+  }
+}

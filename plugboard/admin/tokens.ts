@@ -1,0 +1,162 @@
+// Tokens of telephones over HTTP. The JWT is shown once, when it is issued; what is listed is who may do what.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Token } from '../database/store.ts'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { etagOf, notModified } from './etag.ts'
+import { lifetimeSchema } from './lifetime.ts'
+import {
+  body,
+  ETAG_HEADER,
+  ifNoneMatchHeader,
+  json,
+  NOT_MODIFIED,
+  operation,
+  timestamp,
+} from './operation.ts'
+import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
+
+const services = z
+  .array(z.string().min(1).max(63))
+  .max(1000)
+  .openapi({
+    description: 'Services that it may serve: names, `shop-*`, or `*`. Empty: none.',
+    example: ['shop'],
+  })
+const mounts = z
+  .array(z.string().min(1).max(1300))
+  .max(1000)
+  .openapi({
+    description:
+      'Mounts that it may claim, with all beneath them: `app.example.com/api`, or `*`. Empty: none.',
+    example: ['app.example.com/api'],
+  })
+const name = z.string().min(1).max(255).openapi({ description: 'Of the telephone.', example: 'shop-1' })
+
+const tokenFields = {
+  id: z.string().openapi({ description: '`jti` of the JWT.' }),
+  name,
+  services,
+  mounts,
+  ttlSeconds: z.int(),
+  state: z.enum(['active', 'expired', 'revoked']),
+  version: z.int(),
+  createdAt: timestamp,
+  expiresAt: timestamp,
+  revokedAt: timestamp.nullable(),
+  lastSeenAt: timestamp.nullable(),
+} as const
+const tokenSchema = z.strictObject(tokenFields).openapi('Token')
+const issuedTokenSchema = z
+  .strictObject({ ...tokenFields, token: z.string().openapi({ description: 'The JWT. Shown this once.' }) })
+  .openapi('IssuedToken')
+
+export const tokenBody = (row: Token, clock: Clock): z.infer<typeof tokenSchema> => ({
+  id: row.id,
+  name: row.name,
+  services: [...row.services],
+  mounts: [...row.mounts],
+  ttlSeconds: row.ttlSeconds,
+  state:
+    row.revokedAt !== null ? 'revoked' : row.expiresAt.getTime() <= clock.wallTime() ? 'expired' : 'active',
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  expiresAt: row.expiresAt.toISOString(),
+  revokedAt: row.revokedAt?.toISOString() ?? null,
+  lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
+})
+
+const params = z.object({ id: z.string().min(1).max(255) })
+const tags = ['tokens']
+
+const issueOperation = operation(
+  { permission: 'tokens:write', fails: ['payload_too_large', 'unsupported_media_type'] },
+  {
+    method: 'post',
+    path: '/v1/tokens',
+    operationId: 'issueToken',
+    tags,
+    summary: 'Issue a token for a telephone',
+    request: {
+      body: body(
+        z
+          .strictObject({
+            name,
+            services: services.optional(),
+            mounts: mounts.optional(),
+            ttl: lifetimeSchema('30d'),
+          })
+          .openapi('NewToken'),
+      ),
+    },
+    responses: { 201: { ...json(issuedTokenSchema, 'The token, with its JWT.'), headers: ETAG_HEADER } },
+  },
+)
+const listOperation = operation(
+  { permission: 'tokens:read' },
+  {
+    method: 'get',
+    path: '/v1/tokens',
+    operationId: 'listTokens',
+    tags,
+    summary: 'List tokens, newest first',
+    request: { query: z.strictObject({ ...pageQuery, active: flagQuery('Neither revoked nor expired.') }) },
+    responses: { 200: json(pageOf(tokenSchema, 'Token'), 'A page of tokens.') },
+  },
+)
+const readOperation = operation(
+  { permission: 'tokens:read', fails: ['not_found'] },
+  {
+    method: 'get',
+    path: '/v1/tokens/{id}',
+    operationId: 'getToken',
+    tags,
+    summary: 'Read a token',
+    request: { params, headers: ifNoneMatchHeader },
+    responses: { 200: { ...json(tokenSchema, 'The token.'), headers: ETAG_HEADER }, ...NOT_MODIFIED },
+  },
+)
+const revokeOperation = operation(
+  { permission: 'tokens:write', fails: ['not_found'] },
+  {
+    method: 'post',
+    path: '/v1/tokens/{id}/revoke',
+    operationId: 'revokeToken',
+    tags,
+    summary: 'Revoke a token',
+    description: 'Its tunnels close on every replica at once. Doing it twice is no error.',
+    request: { params },
+    responses: { 200: { ...json(tokenSchema, 'The token, revoked.'), headers: ETAG_HEADER } },
+  },
+)
+
+export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
+  const { store, tokens, clock } = deps
+  app.openapi(issueOperation, async c => {
+    const { name, services = [], mounts = [], ttl } = c.req.valid('json')
+    const issued = await tokens.issue({ name, services, mounts, ttlSeconds: ttl }, c.get('actor'))
+    const row = await store.tokens.get(issued.id)
+    c.header('Location', `/v1/tokens/${row.id}`)
+    c.header('ETag', etagOf(row))
+    return c.json({ ...tokenBody(row, clock), token: issued.token }, 201)
+  })
+  app.openapi(listOperation, async c => {
+    const page = await store.tokens.list(c.req.valid('query'))
+    return c.json(
+      pageBody(c, page, row => tokenBody(row, clock)),
+      200,
+    )
+  })
+  app.openapi(readOperation, async c => {
+    const row = await store.tokens.get(c.req.valid('param').id)
+    return notModified(c, row) ? c.body(null, 304) : c.json(tokenBody(row, clock), 200)
+  })
+  app.openapi(revokeOperation, async c => {
+    const { id } = c.req.valid('param')
+    await tokens.revoke(id, c.get('actor'))
+    const row = await store.tokens.get(id)
+    c.header('ETag', etagOf(row))
+    return c.json(tokenBody(row, clock), 200)
+  })
+}

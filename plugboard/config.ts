@@ -1,0 +1,171 @@
+// The settings of a Plugboard process: one row each. `--help`, the variables PLUGBOARD_*, the YAML file and the
+// table in plugboard/README.md come from here. What they do is up to plugboard.ts, which hands them out.
+
+import { hostname } from 'node:os'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import {
+  type LoadedSettings,
+  type LoadOptions,
+  loadSettings,
+  type SettingsOf,
+  setting,
+} from '@vera-stack/shared/settings.ts'
+import { TrustedProxies } from './proxy/trusted-proxies.ts'
+
+export const VARIABLE_PREFIX = 'PLUGBOARD_'
+
+export const plugboardSettings = {
+  config: setting.path({ short: 'c', help: 'YAML file with settings' }),
+  name: setting.text({ default: hostname(), help: 'Name of this replica in status and logs' }),
+  data: setting.path({
+    default: './data',
+    help: 'Folder for secrets, the snapshot and the embedded database',
+  }),
+
+  // Listeners
+  listen: setting.listen({
+    default: ':4000',
+    help: 'Public address: clients, and telephones at /_plugboard/',
+  }),
+  adminListen: setting.listen({ default: '127.0.0.1:4001', help: 'Address of the admin API' }),
+  adminHosts: setting.list({
+    default: [],
+    item: 'host',
+    help: 'Host names under which the admin API may be addressed; empty: localhost on loopback, else any',
+  }),
+  publicUrl: setting.url({
+    protocols: ['http', 'https'],
+    help: 'How the public address looks from outside; told to telephones',
+  }),
+  trustedProxies: setting.list({
+    default: [],
+    item: 'cidr',
+    check: networkProblem,
+    help: 'Addresses and networks whose X-Forwarded-* fields are believed',
+  }),
+
+  // Database
+  databaseUrl: setting.url({
+    protocols: ['postgres', 'postgresql'],
+    secret: true,
+    variables: ['DATABASE_URL'],
+    help: 'Postgres 14 or newer',
+  }),
+  databaseConnections: setting.integer({
+    default: 10,
+    min: 2,
+    max: 500,
+    help: 'Largest number of connections',
+  }),
+  migrate: setting.boolean({ default: true, help: 'Bring the schema up to date at start' }),
+  changesKept: setting.integer({ default: 1_000_000, min: 1000, help: 'Entries that the change log keeps' }),
+
+  // Logs
+  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Least severe lines to write' }),
+  logFormat: setting.choice(['auto', 'json', 'text'], {
+    default: 'auto',
+    help: 'auto: text on a terminal, JSON lines elsewhere',
+  }),
+  accessLog: setting.boolean({ default: true, help: 'One line per finished request' }),
+
+  // Limits of the public address
+  maxConnections: setting.integer({ default: 20_000, min: 1, help: 'Client connections open at once' }),
+  maxHeadBytes: setting.bytes({
+    default: '64KiB',
+    min: '1KiB',
+    max: '1MiB',
+    help: 'Request line and headers',
+  }),
+  maxHeaders: setting.integer({ default: 200, min: 10, max: 2000, help: 'Header lines of a request' }),
+  maxTargetBytes: setting.bytes({ default: '16KiB', min: '256B', max: '64KiB', help: 'Path and query' }),
+  headTimeoutMs: setting.duration({
+    default: '10s',
+    min: '100ms',
+    max: '10m',
+    help: 'For a whole request head',
+  }),
+  bodyIdleTimeoutMs: setting.duration({
+    default: '60s',
+    min: '100ms',
+    max: '1h',
+    help: 'For the next byte of a request body',
+  }),
+  keepAliveTimeoutMs: setting.duration({
+    default: '75s',
+    min: '1s',
+    max: '1h',
+    help: 'For the next request on a connection',
+  }),
+
+  // Tunnels
+  maxTunnels: setting.integer({ default: 10_000, min: 1, help: 'Tunnels open at once' }),
+  tunnelMaxStreams: setting.integer({ default: 4096, min: 1, max: 1_000_000, help: 'Streams on one tunnel' }),
+  tunnelMaxWindowBytes: setting.bytes({
+    default: '16MiB',
+    min: '256KiB',
+    max: '256MiB',
+    help: 'What one stream may have under way',
+  }),
+  tunnelPingIntervalMs: setting.duration({ default: '2s', min: '100ms', max: '10m', help: 'Between pings' }),
+  tunnelPingTimeoutMs: setting.duration({
+    default: '6s',
+    min: '200ms',
+    max: '30m',
+    help: 'Silence after which a tunnel is taken for dead',
+  }),
+
+  drainTimeoutMs: setting.duration({
+    default: '30s',
+    max: '24h',
+    help: 'At stop: how long open requests and WebSockets may go on',
+  }),
+} as const
+
+export type PlugboardConfig = SettingsOf<typeof plugboardSettings>
+export type LoadedPlugboardConfig = LoadedSettings<typeof plugboardSettings>
+
+/** Variables of the command line client, which a server started from the same shell does not mind. */
+export const CLIENT_VARIABLES = ['URL', 'API_KEY', 'API_KEY_FILE', 'OUTPUT'].map(
+  name => VARIABLE_PREFIX + name,
+)
+
+/** @throws SettingsError with all problems. */
+export function loadPlugboardConfig(
+  options: Pick<LoadOptions<typeof plugboardSettings>, 'flags' | 'env' | 'cwd'> = {},
+): LoadedPlugboardConfig {
+  return loadSettings(plugboardSettings, {
+    ...options,
+    prefix: VARIABLE_PREFIX,
+    otherVariables: CLIENT_VARIABLES,
+    check: checkPlugboardConfig,
+  })
+}
+
+/** Rules between settings. */
+export function checkPlugboardConfig(config: PlugboardConfig) {
+  const problems: { key: keyof PlugboardConfig; detail: string }[] = []
+  const { listen, adminListen } = config
+  const sameHost =
+    listen.host === adminListen.host || listen.host === undefined || adminListen.host === undefined
+  if (listen.port !== 0 && listen.port === adminListen.port && sameHost) {
+    problems.push({ key: 'adminListen', detail: `the public address has port ${listen.port} already` })
+  }
+  if (config.tunnelPingTimeoutMs <= config.tunnelPingIntervalMs) {
+    problems.push({ key: 'tunnelPingTimeoutMs', detail: 'must be longer than tunnelPingInterval' })
+  }
+  if (config.maxTargetBytes > config.maxHeadBytes) {
+    problems.push({ key: 'maxTargetBytes', detail: 'must not be larger than maxHead, which contains it' })
+  }
+  return problems
+}
+
+function networkProblem(network: string): string | undefined {
+  try {
+    new TrustedProxies([network])
+    return undefined
+  } catch (error) {
+    if (error instanceof VeraError) return error.message
+    throw error
+  }
+}
