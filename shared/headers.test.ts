@@ -23,6 +23,7 @@ describe('fieldOf', () => {
     ['proxy-authenticate', FIELD.hopByHop],
     ['HTTP2-Settings', FIELD.hopByHop],
     ['TE', FIELD.te],
+    ['Trailer', FIELD.trailer],
     ['UPGRADE', FIELD.upgrade],
     ['Content-Length', FIELD.contentLength],
     ['Content-Type', FIELD.other],

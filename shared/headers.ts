@@ -16,6 +16,7 @@ export const FIELD = {
   date: 8,
   expect: 9,
   requestId: 10,
+  trailer: 11,
 } as const
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
@@ -42,7 +43,8 @@ export function fieldOf(name: string): Field {
     case 6:
       return equalsIgnoringCase(name, 'expect') ? FIELD.expect : FIELD.other
     case 7:
-      return equalsIgnoringCase(name, 'upgrade') ? FIELD.upgrade : FIELD.other
+      if (equalsIgnoringCase(name, 'upgrade')) return FIELD.upgrade
+      return equalsIgnoringCase(name, 'trailer') ? FIELD.trailer : FIELD.other
     case 10:
       if (equalsIgnoringCase(name, 'connection')) return FIELD.connection
       return equalsIgnoringCase(name, 'keep-alive') ? FIELD.hopByHop : FIELD.other

@@ -1,0 +1,131 @@
+// The edge: turns what Node parsed into a routed request, or says which error it is. Everything that two HTTP
+// implementations could read differently is decided here, once, before a byte goes anywhere (rows F1-F11, H1-H10).
+
+import type { IncomingMessage } from 'node:http'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { isOnOrBeneath, RESERVED_PATH } from '@vera-stack/shared/mounts.ts'
+import type { StreamKind } from '@vera-stack/shared/protocol/stream-kind.ts'
+import type { Directory } from '../routes/directory.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { RoutedRequest } from './forwarding.ts'
+import { RequestFields } from './request-fields.ts'
+import type { RequestIds } from './request-id.ts'
+import { HostCache, normalizePath, splitAbsoluteForm, stripMount } from './target.ts'
+
+export interface AdmissionLimits {
+  /** Characters of the request target. */
+  readonly maxTargetLength: number
+  readonly maxHeaders: number
+}
+
+/** Where telephones dial in. */
+export const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
+
+/** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
+export type Admitted = RoutedRequest | ErrorCode | 'tunnel' | 'options'
+
+export class Admission {
+  readonly #directory: Pick<Directory, 'match'>
+  readonly #limits: AdmissionLimits
+  readonly #ids: RequestIds
+  readonly #hosts = new HostCache()
+  readonly #fields = new RequestFields()
+  /** Of the request that was looked at last, also when it was refused. */
+  requestId = ''
+  host = ''
+  path = ''
+
+  constructor(directory: Pick<Directory, 'match'>, limits: AdmissionLimits, ids: RequestIds) {
+    this.#directory = directory
+    this.#limits = limits
+    this.#ids = ids
+  }
+
+  get accept(): string {
+    return this.#fields.accept
+  }
+
+  /** The last request has a body that nobody will read when it is refused. */
+  get hasBody(): boolean {
+    return this.#fields.chunked || this.#fields.contentLength > 0
+  }
+
+  /** The protocols that its Upgrade asks for; empty when it does not. */
+  get upgrade(): string {
+    return this.#fields.upgrade
+  }
+
+  admit(req: IncomingMessage, connection: ClientConnection, kind: StreamKind): Admitted {
+    const fields = this.#fields
+    const raw = req.rawHeaders
+    const url = req.url ?? ''
+    this.host = ''
+    this.path = ''
+    const wellFormed = fields.read(raw, connection, req.httpVersionMinor === 0)
+    this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
+    if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
+    if (url.length > this.#limits.maxTargetLength) return 'uri_too_long'
+    if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return 'bad_request'
+    let target = url
+    if (url === '*' && req.method === 'OPTIONS') {
+      return this.#hosts.normalize(fields.host) === undefined ? 'bad_request' : 'options'
+    }
+    if (url.charCodeAt(0) !== 0x2f) {
+      const absolute = splitAbsoluteForm(url)
+      if (absolute === undefined) return 'bad_request'
+      // A Host that is no host is refused also when the target makes it irrelevant (RFC 9112 section 3.2).
+      if (fields.host === '' || this.#hosts.normalize(fields.host) === undefined) return 'bad_request'
+      fields.replaceHost(absolute.authority)
+      target = absolute.target
+    }
+    const host = fields.host === '' ? undefined : this.#hosts.normalize(fields.host)
+    if (host === undefined) return 'bad_request'
+    const question = target.indexOf('?')
+    const rawPath = question === -1 ? target : target.slice(0, question)
+    const path = normalizePath(rawPath)
+    if (path === undefined) return 'bad_request'
+    this.host = host
+    this.path = path
+    if (path.charCodeAt(1) === 0x5f && isOnOrBeneath(path, RESERVED_PATH)) {
+      return path === TUNNEL_PATH ? 'tunnel' : 'route_not_found'
+    }
+    const route = this.#directory.match(host, path)
+    if (route === undefined) return 'route_not_found'
+    return this.#routed(req, connection, kind, route, target, path, rawPath)
+  }
+
+  #routed(
+    req: IncomingMessage,
+    connection: ClientConnection,
+    kind: StreamKind,
+    route: RoutedRequest['route'],
+    target: string,
+    path: string,
+    rawPath: string,
+  ): RoutedRequest {
+    const fields = this.#fields
+    const stripped = route.options.stripMount && route.mountPath !== '/'
+    const forwarded = stripped ? stripMount(path, route.mountPath) : path
+    fields.addOurs(connection, this.requestId, stripped ? route.mountPath : '')
+    fields.applyHostPolicy(route.service.policy.hostHeader)
+    if (kind === 'upgrade') fields.fields.push('Connection', 'Upgrade', 'Upgrade', fields.upgrade)
+    return {
+      opening: {
+        kind,
+        hops: 0,
+        service: route.service.name,
+        method: req.method ?? 'GET',
+        target: forwarded === rawPath ? target : forwarded + target.slice(rawPath.length),
+        fields: fields.fields,
+      },
+      route,
+      requestId: this.requestId,
+      host: this.host,
+      path,
+      accept: fields.accept,
+      contentLength: fields.contentLength,
+      chunked: fields.chunked,
+      expectsContinue: fields.expectsContinue,
+    }
+  }
+}

@@ -1,0 +1,208 @@
+// Writes one answer to the client: 1xx heads, the head, the body as it comes, trailers. A head waits for the end
+// of the event-loop turn it came in, because most answers are complete by then and leave in one write.
+// Counts the body against its length: a telephone can make an answer too short or too long, never look complete.
+//
+//   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
+
+import type { ServerResponse } from 'node:http'
+import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
+import {
+  type AnswerFields,
+  readAnswerFields,
+  readInterimFields,
+  removeTrailerField,
+} from './answer-fields.ts'
+
+/** `written`: give the credit back now; `full`: when the response drains; `broken`: the answer is not HTTP. */
+export type Written = 'written' | 'full' | 'broken'
+
+export interface AnswerOwner {
+  readonly requestId: string
+  /** The connection is to be closed after this answer. */
+  readonly closeAfter: boolean
+  /** A held head could not be written: nothing of it has left. */
+  answerBroken(): void
+}
+
+export class AnswerWriter {
+  readonly #res: ServerResponse
+  readonly #owner: AnswerOwner
+  readonly #http10: boolean
+  readonly #isHead: boolean
+  #state: 'idle' | 'held' | 'streaming' | 'ended' = 'idle'
+  #head: AnswerHead | undefined
+  #answer: AnswerFields | undefined
+  #held: Buffer | undefined
+  #bodyless = false
+  /** -1: not known beforehand. */
+  #contentLength = -1
+  /** Of the body, as far as it was given to the response. */
+  bytesOut = 0
+
+  constructor(res: ServerResponse, owner: AnswerOwner) {
+    this.#res = res
+    this.#owner = owner
+    this.#http10 = res.req.httpVersionMinor === 0
+    this.#isHead = res.req.method === 'HEAD'
+  }
+
+  /** 0 before there is a head. */
+  get status(): number {
+    return this.#head?.status ?? 0
+  }
+
+  /** True once something of the head has left: from here on nothing else can be answered. */
+  get started(): boolean {
+    return this.#state === 'streaming' || this.#state === 'ended'
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended'
+  }
+
+  /** True when only the end of the connection ends the body: a cut must not look like that. */
+  get closeDelimited(): boolean {
+    return this.#http10 && this.#contentLength === -1
+  }
+
+  /** A 1xx head (row R5). False: it cannot be relayed, which harms nobody. */
+  interim(head: AnswerHead): boolean {
+    const res = this.#res
+    if (this.#http10 || this.#state !== 'idle') return false
+    if (head.status === 100) {
+      res.writeContinue()
+      return true
+    }
+    // Answers before this one are not written yet, or this Node cannot.
+    if (res.socket === null || typeof res.writeInformation !== 'function') return false
+    try {
+      res.writeInformation(head.status, readInterimFields(head.fields))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Takes the final head. False: it is not HTTP. */
+  hold(head: AnswerHead): boolean {
+    const answer = readAnswerFields(head.fields, this.#owner.requestId)
+    if (answer === undefined || head.status < 200 || head.status > 999) return false
+    this.#head = head
+    this.#answer = answer
+    const { status } = head
+    this.#bodyless = this.#isHead || status === 204 || status === 205 || status === 304
+    this.#contentLength = status === 204 ? -1 : status === 205 ? 0 : answer.contentLength
+    this.#state = 'held'
+    holdUntilTurnEnds(this)
+    return true
+  }
+
+  data(chunk: Buffer): Written {
+    if (this.#bodyless) return 'written'
+    this.bytesOut += chunk.length
+    if (this.#contentLength !== -1 && this.bytesOut > this.#contentLength) return 'broken'
+    if (this.#state === 'held') {
+      if (this.#held === undefined) {
+        this.#held = chunk
+        return 'written'
+      }
+      if (!this.#start()) return 'broken'
+    }
+    return this.#res.write(chunk) ? 'written' : 'full'
+  }
+
+  /** The far end says that the answer is complete. False: it is not, or its trailers are not HTTP. */
+  end(trailers: Fields | undefined): boolean {
+    if (this.#state === 'held') return this.#endWhole(trailers)
+    if (!this.#bodyless && this.#contentLength !== -1 && this.bytesOut !== this.#contentLength) return false
+    if (trailers !== undefined && !this.#addTrailers(trailers)) return false
+    this.#state = 'ended'
+    this.#res.end()
+    return true
+  }
+
+  /** The turn is over: what is held leaves. */
+  flush(): void {
+    if (this.#state !== 'held') return
+    if (!this.#start()) this.#owner.answerBroken()
+    else if (this.bytesOut === 0) this.#res.flushHeaders()
+  }
+
+  /** A problem is answered instead: what is held is dropped. */
+  abandon(): void {
+    this.#state = 'ended'
+    this.#held = undefined
+  }
+
+  #endWhole(trailers: Fields | undefined): boolean {
+    const held = this.#held
+    const answer = this.#answer as AnswerFields
+    if (!this.#bodyless && this.#contentLength === -1 && trailers === undefined && !answer.trailer) {
+      this.#contentLength = this.bytesOut
+    }
+    if (!this.#bodyless && this.#contentLength !== -1 && this.bytesOut !== this.#contentLength) return false
+    if (!this.#writeHead()) return false
+    if (trailers !== undefined) {
+      if (held !== undefined) this.#res.write(held)
+      this.#held = undefined
+      this.#state = 'streaming'
+      return this.end(trailers)
+    }
+    this.#state = 'ended'
+    if (held === undefined) this.#res.end()
+    else this.#res.end(held)
+    return true
+  }
+
+  #start(): boolean {
+    if (!this.#writeHead()) return false
+    this.#state = 'streaming'
+    if (this.#held !== undefined) this.#res.write(this.#held)
+    this.#held = undefined
+    return true
+  }
+
+  /** False: Node refuses a field, the status or its text; nothing was written then. */
+  #writeHead(): boolean {
+    const { status, statusText } = this.#head as AnswerHead
+    const { fields, dated, trailer } = this.#answer as AnswerFields
+    const res = this.#res
+    if (this.#contentLength !== -1) fields.push('Content-Length', String(this.#contentLength))
+    if (trailer && (this.#bodyless || this.#http10 || this.#contentLength !== -1)) removeTrailerField(fields)
+    if (dated) res.sendDate = false
+    if (this.#owner.closeAfter) fields.push('Connection', 'close')
+    try {
+      res.writeHead(status, statusText, fields)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #addTrailers(trailers: Fields): boolean {
+    if (this.#http10 || this.#bodyless || this.#contentLength !== -1) return true
+    const relayed = relayedTrailers(trailers)
+    if (relayed === undefined) return true
+    const pairs: [string, string][] = []
+    for (let index = 0; index + 1 < relayed.length; index += 2) {
+      pairs.push([relayed[index] as string, relayed[index + 1] as string])
+    }
+    try {
+      this.#res.addTrailers(pairs)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+const waiting: AnswerWriter[] = []
+
+function holdUntilTurnEnds(writer: AnswerWriter): void {
+  if (waiting.push(writer) === 1) process.nextTick(turnEnded)
+}
+
+function turnEnded(): void {
+  for (const writer of waiting.splice(0)) writer.flush()
+}

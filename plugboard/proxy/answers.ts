@@ -1,0 +1,109 @@
+// What the proxy itself answers: problem details (RFC 9457), or a small page when the client prefers HTML. Always
+// with `Plugboard-Error` and the request id; never a stack, a host name of ours or anything the client sent.
+
+import { STATUS_CODES } from 'node:http'
+import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+
+export interface Problem {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly statusText: string
+  /** Without Connection and Date. */
+  readonly fields: string[]
+  readonly body: Buffer
+}
+
+export interface ProblemOptions {
+  readonly requestId: string
+  /** The client's Accept. */
+  readonly accept?: string | undefined
+  /** One line for the client, instead of the code's meaning. */
+  readonly detail?: string | undefined
+  readonly retryAfterSeconds?: number | undefined
+  readonly extraFields?: readonly string[] | undefined
+}
+
+const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
+  no_telephone: 2,
+  overloaded: 1,
+  draining: 1,
+  rate_limited: 1,
+  database_unavailable: 5,
+}
+
+export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+
+export function makeProblem(code: ErrorCode, options: ProblemOptions): Problem {
+  const { status, meaning } = ERRORS[code]
+  const statusText = STATUS_CODES[status] ?? ''
+  const detail = options.detail ?? meaning
+  const html = prefersHtml(options.accept)
+  const body = Buffer.from(
+    html
+      ? page(status, statusText, detail, code, options.requestId)
+      : JSON.stringify({ type: 'about:blank', title: statusText, status, detail, code, ...idOf(options) }),
+  )
+  const fields = [
+    ...['Content-Type', html ? 'text/html; charset=utf-8' : 'application/problem+json'],
+    ...['Content-Length', String(body.length), 'Cache-Control', 'no-store'],
+    ...['Plugboard-Error', code, 'X-Request-ID', options.requestId],
+  ]
+  if (html) fields.push('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'")
+  const retryAfterSeconds = options.retryAfterSeconds ?? RETRY_AFTER_SECONDS[code]
+  if (retryAfterSeconds !== undefined) fields.push('Retry-After', String(retryAfterSeconds))
+  if (code === 'method_not_allowed') fields.push('Allow', ALLOWED_METHODS)
+  if (code === 'upgrade_required') fields.push('Upgrade', 'websocket')
+  if (options.extraFields !== undefined) fields.push(...options.extraFields)
+  return { code, status, statusText, fields, body }
+}
+
+/** The whole answer as bytes, for a socket that has no ServerResponse (any more). It closes the connection. */
+export function problemBytes(problem: Problem, method?: string): Buffer {
+  const { status, statusText, fields, body } = problem
+  let head = `HTTP/1.1 ${status} ${statusText}\r\n`
+  for (let index = 0; index + 1 < fields.length; index += 2)
+    head += `${fields[index]}: ${fields[index + 1]}\r\n`
+  const connection = problem.code === 'upgrade_required' ? 'close, Upgrade' : 'close'
+  head += `Connection: ${connection}\r\nDate: ${new Date().toUTCString()}\r\n\r\n`
+  return method === 'HEAD' ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body])
+}
+
+/** True when HTML has a higher quality in Accept than what we say by default. */
+export function prefersHtml(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes('html')) return false
+  let html = 0
+  let json = 0
+  for (const range of accept.split(',')) {
+    const [type = '', ...parameters] = range.split(';').map(part => part.trim().toLowerCase())
+    const quality = Number(parameters.find(each => each.startsWith('q='))?.slice(2) ?? '1')
+    if (type === 'text/html') html = Math.max(html, quality)
+    if (type === 'application/json' || type === 'application/problem+json') json = Math.max(json, quality)
+  }
+  return html > json
+}
+
+function idOf({ requestId }: ProblemOptions): { requestId?: string } {
+  return requestId === '' ? {} : { requestId }
+}
+
+function page(status: number, title: string, detail: string, code: string, requestId: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${status} ${escapeHtml(title)}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem }
+small { color: #666; overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { body { background: #111; color: #eee } small { color: #999 } }
+</style>
+<h1>${status} ${escapeHtml(title)}</h1>
+<p>${escapeHtml(detail)}</p>
+<small>${code} · ${escapeHtml(requestId)}</small>
+</html>
+`
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
+}

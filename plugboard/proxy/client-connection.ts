@@ -1,0 +1,79 @@
+// One client's TCP connection: what is the same for all its requests (worked out once), and which of its
+// requests are in flight. It tells them when the client is gone, and keeps answers in order when the connection
+// itself has something to say. It must not know how a request is forwarded.
+
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { plainAddress, type TrustedProxies } from './trusted-proxies.ts'
+
+/** Something in flight on the connection. */
+export interface InFlight {
+  /** The connection is gone. */
+  clientGone(): void
+  /** The request's body broke its framing: no more of it will come. True when it answers for that itself. */
+  bodyBroke(error: NodeJS.ErrnoException): boolean
+}
+
+export class ClientConnection {
+  readonly socket: Socket
+  readonly remoteAddress: string
+  /** The peer may say who the client is. */
+  readonly trusted: boolean
+  readonly proto: 'http' | 'https'
+  /** `for=…;proto=…;host=`: our element of Forwarded up to the host. */
+  readonly forwardedPrefix: string
+  /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
+  closing = false
+  readonly #inFlight: InFlight[] = []
+  #lastWords: Buffer | undefined
+
+  constructor(socket: Socket, trustedProxies: TrustedProxies) {
+    this.socket = socket
+    this.remoteAddress = plainAddress(socket.remoteAddress)
+    this.trusted = trustedProxies.trusts(this.remoteAddress)
+    this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
+    const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress
+    this.forwardedPrefix = `for=${node};proto=${this.proto};host=`
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight.length
+  }
+
+  add(request: InFlight): void {
+    this.#inFlight.push(request)
+  }
+
+  remove(request: InFlight): void {
+    const index = this.#inFlight.indexOf(request)
+    if (index !== -1) this.#inFlight.splice(index, 1)
+    if (this.#inFlight.length === 0 && this.#lastWords !== undefined) this.#speak(this.#lastWords)
+  }
+
+  /** The request whose body is arriving broke; true when it answers for that. Earlier ones are not concerned. */
+  bodyBroke(error: NodeJS.ErrnoException): boolean {
+    return this.#inFlight.at(-1)?.bodyBroke(error) ?? false
+  }
+
+  /** Sends these bytes after all answers that are still due, then closes. No request is taken any more. */
+  sayAndClose(bytes: Buffer, after?: ServerResponse): void {
+    if (this.closing) return
+    this.closing = true
+    if (after !== undefined) after.once('finish', () => this.#speak(bytes))
+    else if (this.#inFlight.length === 0) this.#speak(bytes)
+    else this.#lastWords = bytes
+  }
+
+  gone(): void {
+    this.closing = true
+    this.#lastWords = undefined
+    for (const request of this.#inFlight.splice(0)) request.clientGone()
+  }
+
+  #speak(bytes: Buffer): void {
+    this.#lastWords = undefined
+    if (this.socket.writable) this.socket.write(bytes)
+    this.socket.destroySoon()
+  }
+}

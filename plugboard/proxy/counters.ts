@@ -1,0 +1,30 @@
+// What the public port counts: plain numbers that only grow, read by whoever exports metrics.
+
+export interface ProxyCounters {
+  connections: number
+  /** Refused at accept, over the limit. */
+  connectionsRefused: number
+  requests: number
+  upgrades: number
+  /** Attempts after the first. */
+  retries: number
+  /** The client went away before its answer was complete. */
+  clientAborts: number
+  /** Answers cut off after their head. */
+  truncated: number
+  /** Answers that the proxy itself gave, by code. */
+  readonly problems: Record<string, number>
+}
+
+export function createProxyCounters(): ProxyCounters {
+  return {
+    connections: 0,
+    connectionsRefused: 0,
+    requests: 0,
+    upgrades: 0,
+    retries: 0,
+    clientAborts: 0,
+    truncated: 0,
+    problems: {},
+  }
+}

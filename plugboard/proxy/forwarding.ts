@@ -1,0 +1,216 @@
+// What an exchange and an upgrade have in common: a stream on some line of the route's service, another line when
+// that fails before it mattered, and the accounts at the end. Which of the two it is decides what a head means.
+//
+// A failed attempt may be repeated when the application has seen nothing of it (`delivered: no`), or, without an
+// answer so far, when the method is idempotent (RFC 9110 section 9.2.2). Never on a line that was tried, at most
+// `policy.retries` times, never after a timeout: its budget is spent.
+
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { errorOfReason } from '@vera-stack/shared/errors.ts'
+import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { DirectoryRoute } from '../routes/directory.ts'
+import type { Candidate } from '../telephones/line-picker.ts'
+import type { ClientConnection, InFlight } from './client-connection.ts'
+import type { Deadlined } from './deadlines.ts'
+import type { ProxyContext } from './proxy-context.ts'
+
+/** A request that has passed the edge and found its route. */
+export interface RoutedRequest {
+  readonly opening: Opening
+  readonly route: DirectoryRoute
+  readonly requestId: string
+  readonly host: string
+  /** Normalised, without query, as the client asked for it. */
+  readonly path: string
+  /** Empty when the client sent none. */
+  readonly accept: string
+  /** -1: no Content-Length. */
+  readonly contentLength: number
+  readonly chunked: boolean
+  /** The client waits for a 100 before it sends the body. */
+  readonly expectsContinue: boolean
+}
+
+export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
+  protected readonly context: ProxyContext
+  protected readonly connection: ClientConnection
+  protected readonly request: RoutedRequest
+  protected stream: Stream | undefined
+  protected bytesIn = 0
+  /** Of Deadlines: when a byte last moved. */
+  protected activeAtMs: number
+  readonly #startedAtMs: number
+  #candidate: Candidate | undefined
+  #telephone: string | undefined
+  #tried: Candidate[] | undefined
+  #retriesLeft: number
+  #over = false
+
+  constructor(context: ProxyContext, connection: ClientConnection, request: RoutedRequest) {
+    this.context = context
+    this.connection = connection
+    this.request = request
+    this.#retriesLeft = request.route.service.policy.retries
+    this.#startedAtMs = context.clock.now()
+    this.activeAtMs = this.#startedAtMs
+    connection.add(this)
+    context.deadlines.add(this)
+  }
+
+  abstract onHead(head: AnswerHead): void
+  abstract onData(chunk: Buffer): void
+  abstract onEnd(trailers: Fields | undefined): void
+  abstract onWritable(): void
+  abstract clientGone(): void
+  abstract bodyBroke(error: NodeJS.ErrnoException): boolean
+  abstract checkDeadline(nowMs: number): void
+  /** Cuts it off, whatever state it is in: the server's grace is over. */
+  abstract destroy(): void
+  /** The stream is gone, and no other line may take over. */
+  protected abstract failed(code: ErrorCode, error: TunnelError): void
+  /** Sends the request again, to `this.stream`. Only called when `canReplay`. */
+  protected abstract replay(): void
+  /** The request can be sent again from its first byte, and nothing was answered yet. */
+  protected abstract readonly canReplay: boolean
+  /** The request is complete with its head. */
+  protected abstract readonly endsWithHead: boolean
+
+  get requestId(): string {
+    return this.request.requestId
+  }
+
+  protected get over(): boolean {
+    return this.#over
+  }
+
+  onAbort(error: TunnelError): void {
+    this.stream = undefined
+    const failedOn = this.#releaseLine()
+    if (this.#over) return
+    const code = errorOfReason(error.reason)
+    if (failedOn === undefined || this.#retriesLeft === 0 || !this.canReplay || !this.#mayRepeat(error)) {
+      this.failed(code, error)
+      return
+    }
+    this.#tried ??= []
+    this.#tried.push(failedOn)
+    this.#retriesLeft -= 1
+    if (this.openStream(code) !== undefined) {
+      this.failed(code, error)
+      return
+    }
+    this.context.counters.retries += 1
+    this.replay()
+  }
+
+  /** Opens the stream on a line; or says why there is none. `exhausted`: what to say when all were tried. */
+  protected openStream(exhausted: ErrorCode = 'no_telephone'): ErrorCode | undefined {
+    const { picker } = this.context
+    const { service } = this.request.route
+    let lastCode = exhausted
+    for (;;) {
+      const picked = picker.pick(service.name, service.policy, this.#tried)
+      if (typeof picked === 'string') return picked === 'exhausted' ? lastCode : picked
+      try {
+        this.stream = picked.upstream.open(this.request.opening, this, this.endsWithHead)
+        this.#candidate = picked
+        this.#telephone = picked.line.telephone
+        picker.acquire(picked)
+        return undefined
+      } catch (error) {
+        if (!(error instanceof TunnelError)) {
+          this.context.log.error('stream not opened', { requestId: this.requestId, err: error })
+          return 'internal_error'
+        }
+        if (error.reason === 'payload_too_large') return 'headers_too_large'
+        lastCode = errorOfReason(error.reason)
+        this.#tried ??= []
+        this.#tried.push(picked)
+      }
+    }
+  }
+
+  /** Lets go of the stream; the far end hears of it unless both halves are complete. */
+  protected dropStream(reason: Reason): void {
+    this.stream?.reset(reason)
+    this.stream = undefined
+    this.#releaseLine()
+  }
+
+  protected active(): void {
+    this.activeAtMs = this.context.deadlines.nowMs
+  }
+
+  /** Once, at the very end: the access line. `status` 0 is never logged. */
+  protected finish(status: number, bytesOut: number, code: ErrorCode | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    this.#releaseLine()
+    const { opening, route, host, path, requestId } = this.request
+    this.context.access({
+      requestId,
+      method: opening.method,
+      host,
+      path,
+      status,
+      durationMs: Math.round((this.context.clock.now() - this.#startedAtMs) * 1000) / 1000,
+      bytesIn: this.bytesIn,
+      bytesOut,
+      remoteAddress: this.connection.remoteAddress,
+      route: route.id,
+      service: route.service.name,
+      telephoneId: this.#telephone,
+      code,
+    })
+  }
+
+  /** Nothing is in flight any more. */
+  protected leave(): void {
+    this.context.deadlines.delete(this)
+    this.connection.remove(this)
+  }
+
+  #releaseLine(): Candidate | undefined {
+    const candidate = this.#candidate
+    this.#candidate = undefined
+    if (candidate !== undefined) this.context.picker.release(candidate)
+    return candidate
+  }
+
+  #mayRepeat(error: TunnelError): boolean {
+    return (
+      error.delivered === 'no' ||
+      (repeatableReason(error.reason) && isIdempotent(this.request.opening.method))
+    )
+  }
+}
+
+function repeatableReason(reason: Reason): boolean {
+  switch (reason) {
+    case 'session_lost':
+    case 'going_away':
+    case 'replaced':
+    case 'ping_timeout':
+    case 'internal_error':
+    case 'protocol_error':
+    case 'backend_closed':
+      return true
+    default:
+      return false
+  }
+}
+
+function isIdempotent(method: string): boolean {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+    case 'OPTIONS':
+    case 'PUT':
+    case 'DELETE':
+    case 'TRACE':
+      return true
+    default:
+      return false
+  }
+}

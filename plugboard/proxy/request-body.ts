@@ -1,0 +1,93 @@
+// The request's body on its way into the stream, with backpressure, and with a copy of its beginning for as long
+// as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy.
+
+import type { IncomingMessage } from 'node:http'
+import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
+
+export const REPLAY_BYTES = 64 * 1024
+
+export interface BodyOwner {
+  /** Bytes have come, before they are sent on. False: they are not wanted. */
+  bodyMoved(bytes: number): boolean
+  /** All of it has come. */
+  bodyEnded(): void
+}
+
+export class RequestBody {
+  readonly #req: IncomingMessage
+  readonly #owner: BodyOwner
+  #stream: Stream | undefined
+  #kept: Buffer[] | undefined = []
+  #keptBytes = 0
+  #trailers: string[] | undefined
+  #discarding = false
+  /** All of it has come from the client. */
+  ended = false
+  /** The stream has no room: the client is not the one to wait for. */
+  blocked = false
+
+  constructor(req: IncomingMessage, owner: BodyOwner) {
+    this.#req = req
+    this.#owner = owner
+    req.on('data', (chunk: Buffer) => this.#arrived(chunk))
+    req.on('end', () => this.#ended())
+    // An abort is told by the connection; without a listener Node keeps it to itself, with 'data' it would throw.
+    req.on('error', () => this.stop())
+  }
+
+  get canReplay(): boolean {
+    return this.#kept !== undefined
+  }
+
+  /** Sends what has come so far, then the rest as it comes. */
+  sendTo(stream: Stream): void {
+    this.#stream = stream
+    let room = true
+    for (const chunk of this.#kept ?? []) room = stream.write(chunk)
+    if (this.ended) stream.end(this.#trailers)
+    else if (!room) this.#block()
+    else if (this.blocked) this.unblock()
+  }
+
+  /** There is an answer: the request will not be sent again. */
+  forgetCopy(): void {
+    this.#kept = undefined
+  }
+
+  unblock(): void {
+    this.blocked = false
+    this.#req.resume()
+  }
+
+  /** No stream takes it any more; what still comes is thrown away. */
+  stop(): void {
+    this.#stream = undefined
+    this.#kept = undefined
+    this.#discarding = true
+    if (this.blocked) this.unblock()
+  }
+
+  #arrived(chunk: Buffer): void {
+    if (!this.#owner.bodyMoved(chunk.length) || this.#discarding) return
+    if (this.#kept !== undefined) {
+      this.#keptBytes += chunk.length
+      if (this.#keptBytes > REPLAY_BYTES) this.#kept = undefined
+      else this.#kept.push(chunk)
+    }
+    if (this.#stream?.write(chunk) === false) this.#block()
+  }
+
+  #ended(): void {
+    this.ended = true
+    const { rawTrailers } = this.#req
+    this.#trailers = rawTrailers.length === 0 ? undefined : relayedTrailers(rawTrailers)
+    this.#stream?.end(this.#trailers)
+    this.#owner.bodyEnded()
+  }
+
+  #block(): void {
+    this.blocked = true
+    this.#req.pause()
+  }
+}

@@ -1,0 +1,251 @@
+// One pass over a request's raw header list: what ends at this hop is taken out, what we must know is noted, what
+// a stranger may not say is dropped; then ours are added (rows F2-F4, F7, H1-H7, H10). One reader serves all
+// requests, one after the other: `read` overwrites what the last one left. Hot: no closures, no lower-casing.
+
+import {
+  equalsIgnoringCase,
+  FIELD,
+  fieldOf,
+  listHolds,
+  nominatedFields,
+  parseContentLength,
+  removeFields,
+} from '@vera-stack/shared/headers.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { looksLikeRequestId } from './request-id.ts'
+import { portOf } from './target.ts'
+
+/** What peers say of the client before them. */
+interface Claims {
+  for: string | undefined
+  host: string | undefined
+  proto: string | undefined
+  port: string | undefined
+  forwarded: string | undefined
+}
+
+/** Named by Connection or not, these are not the client's to take away: they frame and route. */
+const KEPT_WHEN_NOMINATED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding'])
+
+export class RequestFields {
+  /** What goes on, in order, in the case it came in. The list is new for each request; the caller keeps it. */
+  fields: string[] = []
+  /** Of the one Host field; empty when there is none. */
+  host = ''
+  /** -1: no Content-Length. */
+  contentLength = -1
+  chunked = false
+  /** Empty when there is none, or when Connection does not name it. */
+  upgrade = ''
+  /** The client's, when it looks like one; else empty. */
+  requestId = ''
+  accept = ''
+  /** `Expect: 100-continue`. Any other expectation has been refused before. */
+  expectsContinue = false
+  #hostIndex = -1
+  readonly #claims: Claims = none()
+
+  /** False: malformed, and the connection must end (row F2, F3, F4, F7). */
+  read(raw: readonly string[], connection: ClientConnection, http10: boolean): boolean {
+    const fields: string[] = []
+    this.fields = fields
+    this.host = ''
+    this.contentLength = -1
+    this.chunked = false
+    this.upgrade = ''
+    this.requestId = ''
+    this.accept = ''
+    this.expectsContinue = false
+    this.#hostIndex = -1
+    const claims = this.#claims
+    if (connection.trusted) Object.assign(claims, none())
+    let named = ''
+    let te: string | undefined
+    let requestIds = 0
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+      const name = raw[index] as string
+      const value = raw[index + 1] as string
+      switch (fieldOf(name)) {
+        case FIELD.other:
+          if (isOurs(name)) break
+          if (isAboutClient(name)) {
+            if (connection.trusted) this.#note(name, value, fields)
+            break
+          }
+          if (name.length === 6 && equalsIgnoringCase(name, 'accept')) this.accept ||= value
+          fields.push(name, value)
+          break
+        case FIELD.host:
+          if (this.#hostIndex !== -1) return false
+          this.host = value
+          this.#hostIndex = fields.length
+          fields.push(name, value)
+          break
+        case FIELD.contentLength: {
+          const length = parseContentLength(value)
+          if (length === undefined || this.contentLength !== -1) return false
+          this.contentLength = length
+          fields.push(name, value)
+          break
+        }
+        case FIELD.transferEncoding:
+          if (this.chunked || http10 || !equalsIgnoringCase(value, 'chunked')) return false
+          this.chunked = true
+          break
+        case FIELD.connection:
+          named = named === '' ? value : `${named}, ${value}`
+          break
+        case FIELD.upgrade:
+          this.upgrade = this.upgrade === '' ? value : `${this.upgrade}, ${value}`
+          break
+        case FIELD.te:
+          te = te === undefined ? value : ''
+          break
+        case FIELD.expect:
+          this.expectsContinue = !http10
+          break
+        case FIELD.requestId:
+          requestIds += 1
+          this.requestId = requestIds === 1 && looksLikeRequestId(value) ? value : ''
+          break
+        case FIELD.hopByHop:
+          break
+        default:
+          fields.push(name, value)
+      }
+    }
+    if (this.chunked && this.contentLength !== -1) return false
+    if (this.upgrade !== '' && !listHolds(named, 'upgrade')) this.upgrade = ''
+    const nominated = named === '' ? undefined : nominatedFields(named)
+    if (nominated !== undefined) this.#drop(nominated)
+    this.expectsContinue &&= this.chunked || this.contentLength > 0
+    if (this.expectsContinue) fields.push('Expect', '100-continue')
+    if (te !== undefined && equalsIgnoringCase(te, 'trailers')) fields.push('TE', 'trailers')
+    return true
+  }
+
+  /** The target's authority has won over Host (row F8). */
+  replaceHost(host: string): void {
+    this.host = host
+    if (this.#hostIndex === -1) {
+      this.fields.unshift('Host', host)
+      this.#hostIndex = 0
+    } else {
+      this.fields[this.#hostIndex + 1] = host
+    }
+  }
+
+  /** Host as the service wants it: `fixed`, or absent, so that the Telephone puts in its backend's own. */
+  applyHostPolicy(policy: 'preserve' | 'backend' | { readonly fixed: string }): void {
+    if (policy === 'preserve') return
+    if (policy === 'backend') this.fields.splice(this.#hostIndex, 2)
+    else this.fields[this.#hostIndex + 1] = policy.fixed
+  }
+
+  /** Adds what we saw of the client and the id of the request. Last, so that nothing above can take it out. */
+  addOurs(connection: ClientConnection, requestId: string, strippedPrefix: string): void {
+    const { host } = this
+    const claims = this.#claims
+    const quoted = host.includes(':') ? `"${host}"` : host
+    const element = connection.forwardedPrefix + quoted
+    if (connection.trusted) {
+      this.fields.push(
+        ...['X-Forwarded-For', append(claims.for, connection.remoteAddress)],
+        ...['X-Forwarded-Host', claims.host ?? host],
+        ...['X-Forwarded-Proto', claims.proto ?? connection.proto],
+        ...[
+          'X-Forwarded-Port',
+          claims.port ?? portOf(claims.host ?? host) ?? defaultPort(claims.proto ?? connection.proto),
+        ],
+        ...['Forwarded', append(claims.forwarded, element)],
+      )
+    } else {
+      this.fields.push(
+        'X-Forwarded-For',
+        connection.remoteAddress,
+        'X-Forwarded-Host',
+        host,
+        'X-Forwarded-Proto',
+        connection.proto,
+        'X-Forwarded-Port',
+        portOf(host) ?? defaultPort(connection.proto),
+        'Forwarded',
+        element,
+      )
+    }
+    if (strippedPrefix !== '') this.fields.push('X-Forwarded-Prefix', strippedPrefix)
+    this.fields.push('X-Request-ID', requestId)
+  }
+
+  /** From a trusted peer: kept aside to be appended to, or passed on. Aliases are dropped even then. */
+  #note(name: string, value: string, fields: string[]): void {
+    const claims = this.#claims
+    switch (name.toLowerCase()) {
+      case 'x-forwarded-for':
+        claims.for = append(claims.for, value)
+        break
+      case 'forwarded':
+        claims.forwarded = append(claims.forwarded, value)
+        break
+      case 'x-forwarded-host':
+        claims.host ??= value
+        break
+      case 'x-forwarded-proto':
+        claims.proto ??= value
+        break
+      case 'x-forwarded-port':
+        claims.port ??= value
+        break
+      default:
+        if (!/[_.]/.test(name)) fields.push(name, value)
+    }
+  }
+
+  #drop(nominated: readonly string[]): void {
+    const claims = this.#claims
+    if (nominated.includes('x-forwarded-for')) claims.for = undefined
+    if (nominated.includes('x-forwarded-host')) claims.host = undefined
+    if (nominated.includes('x-forwarded-proto')) claims.proto = undefined
+    if (nominated.includes('x-forwarded-port')) claims.port = undefined
+    if (nominated.includes('forwarded')) claims.forwarded = undefined
+    const host = this.fields[this.#hostIndex]
+    removeFields(
+      this.fields,
+      nominated.filter(name => !KEPT_WHEN_NOMINATED.has(name)),
+    )
+    if (host !== undefined) this.#hostIndex = this.fields.indexOf(host)
+  }
+}
+
+function none(): Claims {
+  return { for: undefined, host: undefined, proto: undefined, port: undefined, forwarded: undefined }
+}
+
+function append(before: string | undefined, last: string): string {
+  return before === undefined ? last : `${before}, ${last}`
+}
+
+function defaultPort(proto: string): string {
+  return proto === 'https' ? '443' : '80'
+}
+
+/** X-Forwarded-*, X-Real-IP, Forwarded, and X-Request-ID misspelt: with `_` or `.` backends read them as one. */
+function isAboutClient(name: string): boolean {
+  const first = name.charCodeAt(0) | 0x20
+  if (first === 0x66) return name.length === 9 && equalsIgnoringCase(name, 'forwarded')
+  if (first !== 0x78 || name.length < 9) return false
+  const separator = name.charCodeAt(1)
+  if (separator !== 0x2d && separator !== 0x5f && separator !== 0x2e) return false
+  const third = name.charCodeAt(2) | 0x20
+  if (third !== 0x66 && third !== 0x72) return false
+  const spelt = name.toLowerCase().replace(/[_.]/g, '-')
+  return spelt.startsWith('x-forwarded-') || spelt === 'x-real-ip' || spelt === 'x-request-id'
+}
+
+/** `Plugboard-*` is ours to say, in either direction and however it is spelt. */
+export function isOurs(name: string): boolean {
+  if (name.length < 10 || (name.charCodeAt(0) | 0x20) !== 0x70) return false
+  const separator = name.charCodeAt(9)
+  if (separator !== 0x2d && separator !== 0x5f && separator !== 0x2e) return false
+  return equalsIgnoringCase(name.slice(0, 9), 'plugboard')
+}

@@ -1,0 +1,363 @@
+// The public port: Node's own HTTP server, kept strict, and the one place where its events are turned into
+// exchanges, upgrades, tunnels and refusals. It owns the listener, the connections and their limits.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Directory } from '../routes/directory.ts'
+import type { LinePicker } from '../telephones/line-picker.ts'
+import type { AccessSink } from './access.ts'
+import { Admission } from './admission.ts'
+import { ALLOWED_METHODS, makeProblem, problemBytes } from './answers.ts'
+import { ClientConnection } from './client-connection.ts'
+import { createProxyCounters, type ProxyCounters } from './counters.ts'
+import { Deadlines } from './deadlines.ts'
+import { Exchange } from './exchange.ts'
+import type { ProxyContext } from './proxy-context.ts'
+import { RequestIds } from './request-id.ts'
+import { TrustedProxies } from './trusted-proxies.ts'
+import { Upgrade } from './upgrade.ts'
+import { mayUpgrade } from './upgrade-request.ts'
+
+/** Takes the upgrades of the reserved path: telephones. The socket is its own from here on. */
+export interface TunnelAcceptor {
+  accept(req: IncomingMessage, socket: Socket, head: Buffer, client: { remoteAddress: string }): void
+}
+
+export interface ProxyLimits {
+  /** Connections open at once; one over is refused at accept. */
+  readonly maxConnections: number
+  readonly maxHeaders: number
+  /** Bytes of request line and headers together. */
+  readonly maxHeaderBytes: number
+  readonly maxTargetLength: number
+  /** Requests of one connection that wait for their answers at once (pipelining). */
+  readonly maxPipelined: number
+  /** For the headers to arrive. ms */
+  readonly headersTimeoutMs: number
+  /** An idle connection is kept this long. ms */
+  readonly keepAliveTimeoutMs: number
+  /** How often timeouts are looked at. ms */
+  readonly deadlineIntervalMs: number
+}
+
+export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
+  maxConnections: 50_000,
+  maxHeaders: 200,
+  maxHeaderBytes: 32 * 1024,
+  maxTargetLength: 16 * 1024,
+  maxPipelined: 64,
+  headersTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 75_000,
+  deadlineIntervalMs: 200,
+}
+
+export interface ProxyOptions {
+  readonly directory: Pick<Directory, 'match'>
+  readonly picker: LinePicker
+  readonly tunnels?: TunnelAcceptor | undefined
+  /** Addresses and CIDR ranges whose X-Forwarded-* and Forwarded are believed. */
+  readonly trustedProxies?: readonly string[] | undefined
+  readonly limits?: Partial<ProxyLimits> | undefined
+  readonly log: Logger
+  readonly access?: AccessSink | undefined
+  readonly clock?: Clock | undefined
+  /** True while the process is short of memory: new requests get `overloaded`. */
+  readonly overloaded?: (() => boolean) | undefined
+}
+
+/** Codes after which what follows on the connection cannot be trusted. */
+const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set([
+  ...(['bad_request', 'uri_too_long', 'headers_too_large', 'expectation_failed'] as const),
+])
+
+const IDLE_CLOSE_INTERVAL_MS = 100
+
+export class ProxyServer {
+  readonly counters: ProxyCounters = createProxyCounters()
+  readonly #options: ProxyOptions
+  readonly #limits: ProxyLimits
+  readonly #server: Server
+  readonly #trusted: TrustedProxies
+  readonly #connections = new Map<Duplex, ClientConnection>()
+  readonly #context: ProxyContext
+  readonly #admission: Admission
+  #whenEmpty: (() => void) | undefined
+
+  constructor(options: ProxyOptions) {
+    const clock = options.clock ?? systemClock
+    this.#options = options
+    this.#limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
+    this.#trusted = new TrustedProxies(options.trustedProxies ?? [])
+    this.#context = {
+      directory: options.directory,
+      picker: options.picker,
+      clock,
+      deadlines: new Deadlines(clock, this.#limits.deadlineIntervalMs),
+      counters: this.counters,
+      access: options.access ?? (() => undefined),
+      log: options.log,
+      draining: false,
+    }
+    this.#admission = new Admission(options.directory, this.#limits, new RequestIds(() => clock.wallTime()))
+    this.#server = this.#createServer()
+  }
+
+  /** Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free one. */
+  listen(port: number, host?: string): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ port, host, backlog: 1024 }, () => {
+        this.#server.removeListener('error', reject)
+        this.#server.on('error', error => this.#options.log.error('public listener failed', { err: error }))
+        resolve(this.#server.address() as AddressInfo)
+      })
+    })
+  }
+
+  /** Client connections open now, tunnels not among them. */
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Exchanges and upgraded connections in flight. */
+  get inFlightCount(): number {
+    return this.#context.deadlines.size
+  }
+
+  /**
+   * Accepts no more, closes each connection with its answer, waits for exchanges and upgraded connections at most
+   * `graceMs`, then cuts what is left. Resolves when no client connection is open; tunnels are not its business.
+   */
+  async drain(graceMs: number): Promise<void> {
+    this.#context.draining = true
+    this.#server.close()
+    if (this.#connections.size === 0) return
+    const { clock } = this.#context
+    let timer: Timer | undefined
+    const closeIdle = (): void => {
+      this.#server.closeIdleConnections()
+      timer = clock.after(IDLE_CLOSE_INTERVAL_MS, closeIdle)
+    }
+    const empty = new Promise<void>(resolve => {
+      this.#whenEmpty = resolve
+    })
+    closeIdle()
+    const grace = clock.after(graceMs, () => this.#cutAll())
+    await empty
+    grace.cancel()
+    timer?.cancel()
+  }
+
+  /** Cuts everything. */
+  async close(): Promise<void> {
+    this.#context.draining = true
+    this.#server.close()
+    if (this.#connections.size === 0) return
+    const empty = new Promise<void>(resolve => {
+      this.#whenEmpty = resolve
+    })
+    this.#cutAll()
+    await empty
+  }
+
+  #createServer(): Server {
+    const limits = this.#limits
+    const server = createServer({
+      insecureHTTPParser: false,
+      // Looked at here, with all other Hosts that Node lets through.
+      requireHostHeader: false,
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      // A slow body that moves is never cut; one that does not is cut by the exchange's own idle timeout.
+      requestTimeout: 0,
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headersTimeoutMs / 4)),
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      optimizeEmptyRequests: true,
+      shouldUpgradeCallback: (req: IncomingMessage) =>
+        mayUpgrade(req, this.#connections.get(req.socket)?.inFlightCount ?? 0),
+    })
+    // No silent cut: Node would drop the headers past this number; `maxHeaders` refuses the request instead.
+    server.maxHeadersCount = 0
+    server.maxConnections = limits.maxConnections
+    server.on('connection', (socket: Socket) => this.#connected(socket))
+    server.on('drop', () => {
+      this.counters.connectionsRefused += 1
+    })
+    server.on('request', (req, res) => this.#requested(req, res))
+    server.on('checkContinue', (req, res) => this.#requested(req, res))
+    server.on('checkExpectation', (req, res) => this.#requested(req, res, 'expectation_failed'))
+    server.on('upgrade', (req, socket, head) => this.#upgradeRequested(req, socket as Socket, head))
+    server.on('connect', (req: IncomingMessage, socket: Duplex) => this.#connectRequested(req, socket))
+    server.on('clientError', (error, socket) => this.#clientFailed(error, socket))
+    return server
+  }
+
+  #connected(socket: Socket): void {
+    this.counters.connections += 1
+    const connection = new ClientConnection(socket, this.#trusted)
+    this.#connections.set(socket, connection)
+    socket.once('close', () => {
+      connection.gone()
+      this.#forget(socket)
+    })
+  }
+
+  #requested(req: IncomingMessage, res: ServerResponse, refusal?: ErrorCode): void {
+    const connection = this.#connections.get(req.socket)
+    if (connection === undefined || connection.closing) return
+    this.counters.requests += 1
+    const admitted = this.#admission.admit(req, connection, 'http')
+    if (admitted === 'options') {
+      res.writeHead(204, ['Allow', ALLOWED_METHODS, 'X-Request-ID', this.#admission.requestId]).end()
+      return
+    }
+    if (typeof admitted === 'string') {
+      this.#refuse(req, res, admitted === 'tunnel' ? 'upgrade_required' : admitted)
+      return
+    }
+    const code = refusal ?? this.#overload(connection)
+    if (code !== undefined) {
+      this.#refuse(req, res, code)
+      return
+    }
+    new Exchange(this.#context, connection, admitted, req, res).start()
+  }
+
+  #overload(connection: ClientConnection): ErrorCode | undefined {
+    const busy = connection.inFlightCount >= this.#limits.maxPipelined
+    return busy || this.#options.overloaded?.() === true ? 'overloaded' : undefined
+  }
+
+  /** Answers with a problem; ends the connection when what follows on it cannot be trusted, or is of no use. */
+  #refuse(req: IncomingMessage, res: ServerResponse, code: ErrorCode): void {
+    const { requestId, accept, hasBody } = this.#admission
+    const problem = makeProblem(code, { requestId, accept })
+    const closes = CLOSING_CODES.has(code) || hasBody || this.#context.draining
+    if (closes) {
+      problem.fields.push('Connection', code === 'upgrade_required' ? 'close, Upgrade' : 'close')
+      const connection = this.#connections.get(req.socket)
+      if (connection !== undefined) connection.closing = true
+    }
+    res.writeHead(problem.status, problem.statusText, problem.fields)
+    res.end(problem.body)
+    this.#note(req, code, problem.status, problem.body.length)
+  }
+
+  #upgradeRequested(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    const connection = this.#connections.get(req.socket)
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
+    // Whatever the error is, 'close' follows and tells everyone.
+    socket.on('error', () => socket.destroy())
+    this.counters.requests += 1
+    const admitted = this.#admission.admit(req, connection, 'upgrade')
+    if (admitted === 'tunnel' && this.#options.tunnels !== undefined) {
+      this.#forget(socket)
+      this.#options.tunnels.accept(req, socket, head, connection)
+      return
+    }
+    if (admitted === 'tunnel' || admitted === 'options') {
+      this.#say(req, connection, 'route_not_found')
+      return
+    }
+    if (typeof admitted === 'string') {
+      this.#say(req, connection, admitted)
+      return
+    }
+    const code = mayUpgrade(req, connection.inFlightCount) ? this.#overload(connection) : 'bad_request'
+    if (code !== undefined) {
+      this.#say(req, connection, code)
+      return
+    }
+    new Upgrade(this.#context, connection, admitted, req, this.#admission.upgrade).start(head)
+  }
+
+  #connectRequested(req: IncomingMessage, socket: Duplex): void {
+    socket.on('error', () => socket.destroy())
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
+    this.counters.requests += 1
+    this.#admission.admit(req, connection, 'http')
+    socket.resume()
+    this.#say(req, connection, 'method_not_allowed')
+  }
+
+  /** The parser, or the socket, has failed. What Node has parsed before stays in order. */
+  #clientFailed(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined || error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    if (connection.closing) return
+    if (connection.bodyBroke(error)) {
+      connection.closing = true
+      return
+    }
+    const code = codeOfParserError(error, this.#limits.maxTargetLength)
+    this.#count(code)
+    connection.sayAndClose(problemBytes(makeProblem(code, { requestId: '' })))
+  }
+
+  #say(req: IncomingMessage, connection: ClientConnection, code: ErrorCode): void {
+    const { requestId, accept } = this.#admission
+    const problem = makeProblem(code, { requestId, accept })
+    this.#note(req, code, problem.status, problem.body.length)
+    connection.sayAndClose(problemBytes(problem, req.method))
+  }
+
+  #note(req: IncomingMessage, code: ErrorCode, status: number, bytesOut: number): void {
+    const { requestId, host, path } = this.#admission
+    const remoteAddress = this.#connections.get(req.socket)?.remoteAddress ?? ''
+    const method = req.method ?? ''
+    this.#count(code)
+    this.#context.access({
+      ...{ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code },
+    })
+  }
+
+  #count(code: ErrorCode): void {
+    this.counters.problems[code] = (this.counters.problems[code] ?? 0) + 1
+  }
+
+  #forget(socket: Duplex): void {
+    this.#connections.delete(socket)
+    if (this.#connections.size === 0) this.#whenEmpty?.()
+  }
+
+  #cutAll(): void {
+    for (const connection of this.#connections.values()) connection.socket.destroy()
+  }
+}
+
+function codeOfParserError(
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
+  maxTarget: number,
+): ErrorCode {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'request_timeout'
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return 'payload_too_large'
+    case 'HPE_HEADER_OVERFLOW': {
+      // Node has one limit for line and fields; a packet that is all target has broken it with its line.
+      const packet = error.rawPacket
+      const lineEnd = packet?.indexOf('\n') ?? 0
+      return lineEnd === -1 || lineEnd > maxTarget ? 'uri_too_long' : 'headers_too_large'
+    }
+    default:
+      return 'bad_request'
+  }
+}

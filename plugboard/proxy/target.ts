@@ -1,0 +1,85 @@
+// The request target and the host, brought into their one form: the path that is matched is the path that is
+// forwarded, so that no two readers of it can disagree (rows F8, F9, H8, H9). Pure string work.
+
+import { normalizeHost } from '@vera-stack/shared/mounts.ts'
+
+/**
+ * RFC 3986 section 5.2.4 for a path that starts with `/`, with `%2e` counted as a dot. `%2f` and `%5c` stay and
+ * split nothing, empty segments stay. Undefined: it climbs above the root, holds `%00`, or is no path.
+ */
+export function normalizePath(path: string): string | undefined {
+  if (path.charCodeAt(0) !== 0x2f) return undefined
+  let afterSlash = false
+  for (let index = 0; index < path.length; index += 1) {
+    const code = path.charCodeAt(index)
+    if (code === 0x25 || (afterSlash && code === 0x2e)) return normalizeSegments(path)
+    afterSlash = code === 0x2f
+  }
+  return path
+}
+
+function normalizeSegments(path: string): string | undefined {
+  if (path.includes('%00')) return undefined
+  const kept: string[] = []
+  const segments = path.split('/')
+  for (let index = 1; index < segments.length; index += 1) {
+    const segment = segments[index] as string
+    const dots = segment.length <= 6 ? segment.replace(/%2e/gi, '.') : segment
+    if (dots !== '.' && dots !== '..') {
+      kept.push(segment)
+      continue
+    }
+    if (dots === '..' && kept.pop() === undefined) return undefined
+    // A trailing dot segment names the folder: its slash stays.
+    if (index === segments.length - 1) kept.push('')
+  }
+  return `/${kept.join('/')}`
+}
+
+/** A target in absolute form (RFC 9112 section 3.2.2), taken apart; undefined when it is none we serve. */
+export function splitAbsoluteForm(
+  target: string,
+): { readonly authority: string; readonly target: string } | undefined {
+  const scheme = /^https?:\/\//i.exec(target)
+  if (scheme === null) return undefined
+  const rest = target.slice(scheme[0].length)
+  const end = rest.search(/[/?]/)
+  if (end === -1) return { authority: rest, target: '/' }
+  const path = rest.slice(end)
+  return { authority: rest.slice(0, end), target: path.startsWith('/') ? path : `/${path}` }
+}
+
+/** What remains of a path once the mount is taken off: `/api/users` behind `/api` is `/users`. */
+export function stripMount(path: string, mountPath: string): string {
+  if (mountPath === '/') return path
+  return path.length === mountPath.length ? '/' : path.slice(mountPath.length)
+}
+
+/** The port that a Host value names; undefined when it names none. */
+export function portOf(host: string): string | undefined {
+  const colon = host.lastIndexOf(':')
+  if (colon === -1 || host.charCodeAt(host.length - 1) === 0x5d) return undefined
+  return colon === host.length - 1 ? undefined : host.slice(colon + 1)
+}
+
+/** Remembers the normal form of the hosts that are asked for all the time; bounded, since clients name them. */
+export class HostCache {
+  readonly #normal = new Map<string, string>()
+  readonly #maxEntries: number
+
+  constructor(maxEntries = 1024) {
+    this.#maxEntries = maxEntries
+  }
+
+  /** Undefined when it is no host. Bytes outside ASCII are none: a client sends IDNA's ASCII form. */
+  normalize(host: string): string | undefined {
+    const known = this.#normal.get(host)
+    if (known !== undefined) return known
+    if (host.length > 300 || !/^[\x21-\x7e]+$/.test(host)) return undefined
+    const normal = normalizeHost(host)
+    if (normal === undefined) return undefined
+    if (this.#normal.size >= this.#maxEntries) this.#normal.clear()
+    this.#normal.set(host, normal)
+    return normal
+  }
+}

@@ -1,0 +1,44 @@
+// A line: "this tunnel can take streams for this service". Plain data, so that it can be replicated: only the
+// replica that holds the tunnel writes it, everyone else copies. It knows nothing of sockets.
+
+export interface Line {
+  /** Unique in the cluster: `tunnelId/service`. */
+  readonly id: string
+  /** The replica that holds the tunnel: the only writer of this line. */
+  readonly replicaId: string
+  /** Random, new for each tunnel. */
+  readonly tunnelId: string
+  readonly service: string
+  /** Name of the telephone, and the id of the process behind it: two tunnels of one process share both. */
+  readonly telephone: string
+  readonly instance: string
+  readonly health: 'up' | 'down'
+  /** 0-1000; share of the traffic next to the service's other lines; 0 takes none. */
+  readonly weight: number
+  /** Of the software behind the line, as its operator says; may be empty. */
+  readonly version: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export function lineId(tunnelId: string, service: string): string {
+  return `${tunnelId}/${service}`
+}
+
+/** True when both say the same, whatever object they are. */
+export function sameLine(left: Line, right: Line): boolean {
+  return (
+    left.id === right.id &&
+    left.replicaId === right.replicaId &&
+    left.telephone === right.telephone &&
+    left.instance === right.instance &&
+    left.health === right.health &&
+    left.weight === right.weight &&
+    left.version === right.version &&
+    sameLabels(left.labels, right.labels)
+  )
+}
+
+function sameLabels(left: Line['labels'], right: Line['labels']): boolean {
+  const names = Object.keys(left)
+  return names.length === Object.keys(right).length && names.every(name => left[name] === right[name])
+}

@@ -1,0 +1,13 @@
+// What a request needs of whatever carries its stream. A local tunnel is one, a link to a peer that holds the
+// tunnel is another; the proxy cannot tell them apart.
+
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+
+export interface Upstream {
+  /** False while it takes no new streams: still opening, draining, at its limit, or gone. */
+  readonly canOpen: boolean
+  /** Streams open now, of all services: what balancing compares. */
+  readonly streamCount: number
+  /** Throws TunnelError (draining, overloaded, session_lost). `end`: the request is complete with its head. */
+  open(opening: Opening, events: StreamEvents, end: boolean): Stream
+}

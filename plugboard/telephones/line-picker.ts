@@ -1,0 +1,209 @@
+// Picks the line that takes a service's next stream. It follows the registry, so that a pick looks only at the
+// service's own lines, and keeps what a choice needs: the turn of each line, the streams of the service.
+// It does not open the stream, and knows neither sockets nor routes.
+
+import type { Line } from '../registry/line.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { Upstream } from '../registry/upstream.ts'
+
+export interface PickPolicy {
+  readonly balancing: 'least_streams' | 'round_robin' | 'random'
+  /** Streams of the service open at once through this replica; null: no limit. */
+  readonly maxStreams: number | null
+}
+
+/** A line with the way to it. The caller keeps it to say what it tried, and to give the stream back. */
+export interface Candidate {
+  line: Line
+  readonly upstream: Upstream
+  readonly pool: LinePool
+  /** For round robin: the credit of smooth weighted turns. */
+  turn: number
+}
+
+/** The lines of one service. */
+export interface LinePool {
+  readonly service: string
+  readonly candidates: Candidate[]
+  activeStreams: number
+  /** Where the next scan starts, so that equals take turns. */
+  cursor: number
+}
+
+/** `overloaded`: there are lines, but all are at their limit. `exhausted`: all that could help were tried. */
+export type NoLine = 'no_telephone' | 'overloaded' | 'exhausted'
+
+export interface LinePickerOptions {
+  readonly registry: Registry
+  /** The way to a line; asked once, when the line appears. Undefined: a line that cannot be reached from here. */
+  readonly upstreamOf: (line: Line) => Upstream | undefined
+  /** Uniform in [0, 1). */
+  readonly random?: () => number
+}
+
+/** Up to this many lines are all compared; of more, two at random are: nearly as even, and it does not grow. */
+const COMPARE_ALL = 16
+
+export class LinePicker {
+  readonly #pools = new Map<string, LinePool>()
+  readonly #upstreamOf: (line: Line) => Upstream | undefined
+  readonly #random: () => number
+  readonly #unsubscribe: () => void
+
+  constructor(options: LinePickerOptions) {
+    this.#upstreamOf = options.upstreamOf
+    this.#random = options.random ?? Math.random
+    this.#unsubscribe = options.registry.subscribe({
+      lineAdded: line => this.#add(line),
+      lineChanged: line => this.#change(line),
+      lineRemoved: line => this.#remove(line),
+    })
+    for (const line of options.registry.lines()) this.#add(line)
+  }
+
+  close(): void {
+    this.#unsubscribe()
+  }
+
+  /**
+   * A line that takes a stream now, none of `tried`, and of another process than those when there is one: what
+   * failed behind one tunnel of a process fails behind its second too.
+   */
+  pick(service: string, policy: PickPolicy, tried?: readonly Candidate[]): Candidate | NoLine {
+    const pool = this.#pools.get(service)
+    if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
+    if (policy.maxStreams !== null && pool.activeStreams >= policy.maxStreams) return 'overloaded'
+    if (tried !== undefined) {
+      const usable = pool.candidates.filter(candidate => canTake(candidate) && !tried.includes(candidate))
+      const elsewhere = usable.filter(candidate => !tried.some(other => sameProcess(candidate, other)))
+      const choice = elsewhere.length > 0 ? elsewhere : usable
+      return choice.length === 0 ? 'exhausted' : (this.#choose(pool, choice, policy) ?? 'exhausted')
+    }
+    const chosen = this.#choose(pool, pool.candidates, policy)
+    if (chosen !== undefined) return chosen
+    return pool.candidates.some(({ line }) => takesTraffic(line)) ? 'overloaded' : 'no_telephone'
+  }
+
+  /** A stream was opened on the candidate's line; `release` once it is over. */
+  acquire(candidate: Candidate): void {
+    candidate.pool.activeStreams += 1
+  }
+
+  release({ pool }: Candidate): void {
+    pool.activeStreams -= 1
+    if (pool.activeStreams === 0) this.#forgetWhenEmpty(pool)
+  }
+
+  #choose(pool: LinePool, from: readonly Candidate[], policy: PickPolicy): Candidate | undefined {
+    switch (policy.balancing) {
+      case 'least_streams':
+        if (from.length > COMPARE_ALL) {
+          const pair = lighter(this.#anyOf(from), this.#anyOf(from))
+          if (pair !== undefined) return pair
+        }
+        return leastStreams(pool, from)
+      case 'round_robin':
+        return nextTurn(from)
+      case 'random':
+        return this.#weighted(from)
+    }
+  }
+
+  #anyOf(from: readonly Candidate[]): Candidate | undefined {
+    const candidate = from[Math.floor(this.#random() * from.length)]
+    return candidate !== undefined && canTake(candidate) ? candidate : undefined
+  }
+
+  #weighted(from: readonly Candidate[]): Candidate | undefined {
+    let total = 0
+    for (const candidate of from) if (canTake(candidate)) total += candidate.line.weight
+    let point = this.#random() * total
+    let last: Candidate | undefined
+    for (const candidate of from) {
+      if (!canTake(candidate)) continue
+      last = candidate
+      point -= candidate.line.weight
+      if (point < 0) return candidate
+    }
+    return last
+  }
+
+  #add(line: Line): void {
+    const upstream = this.#upstreamOf(line)
+    if (upstream === undefined) return
+    let pool = this.#pools.get(line.service)
+    if (pool === undefined) {
+      pool = { service: line.service, candidates: [], activeStreams: 0, cursor: 0 }
+      this.#pools.set(line.service, pool)
+    }
+    pool.candidates.push({ line, upstream, pool, turn: 0 })
+  }
+
+  #change(line: Line): void {
+    const candidate = this.#pools.get(line.service)?.candidates.find(each => each.line.id === line.id)
+    if (candidate !== undefined) candidate.line = line
+  }
+
+  #remove(line: Line): void {
+    const pool = this.#pools.get(line.service)
+    const index = pool?.candidates.findIndex(each => each.line.id === line.id) ?? -1
+    if (pool === undefined || index === -1) return
+    pool.candidates.splice(index, 1)
+    this.#forgetWhenEmpty(pool)
+  }
+
+  #forgetWhenEmpty(pool: LinePool): void {
+    if (pool.candidates.length === 0 && pool.activeStreams === 0) this.#pools.delete(pool.service)
+  }
+}
+
+function takesTraffic(line: Line): boolean {
+  return line.health === 'up' && line.weight > 0
+}
+
+function canTake(candidate: Candidate): boolean {
+  return takesTraffic(candidate.line) && candidate.upstream.canOpen
+}
+
+function sameProcess(left: Candidate, right: Candidate): boolean {
+  return left.line.instance === right.line.instance
+}
+
+function load(candidate: Candidate): number {
+  return (candidate.upstream.streamCount + 1) / candidate.line.weight
+}
+
+function lighter(left: Candidate | undefined, right: Candidate | undefined): Candidate | undefined {
+  if (left === undefined || right === undefined) return left ?? right
+  return load(right) < load(left) ? right : left
+}
+
+function leastStreams(pool: LinePool, from: readonly Candidate[]): Candidate | undefined {
+  let best: Candidate | undefined
+  let bestLoad = Number.POSITIVE_INFINITY
+  let index = pool.cursor
+  pool.cursor = (pool.cursor + 1) % pool.candidates.length
+  for (let seen = 0; seen < from.length; seen += 1, index += 1) {
+    const candidate = from[index % from.length] as Candidate
+    if (!canTake(candidate)) continue
+    const itsLoad = load(candidate)
+    if (itsLoad >= bestLoad) continue
+    best = candidate
+    bestLoad = itsLoad
+  }
+  return best
+}
+
+/** Smooth weighted round robin: all gain their weight, the richest takes the turn and pays the round. */
+function nextTurn(from: readonly Candidate[]): Candidate | undefined {
+  let total = 0
+  let best: Candidate | undefined
+  for (const candidate of from) {
+    if (!canTake(candidate)) continue
+    total += candidate.line.weight
+    candidate.turn += candidate.line.weight
+    if (best === undefined || candidate.turn > best.turn) best = candidate
+  }
+  if (best !== undefined) best.turn -= total
+  return best
+}
