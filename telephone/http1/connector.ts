@@ -1,0 +1,74 @@
+// Opens sockets to one backend: TCP, TLS or a unix socket. Names with several addresses are tried on all of them
+// (RFC 8305), and `localhost` always has two: whether a backend listens on ::1 or 127.0.0.1 is no matter.
+// Reads go into a buffer that connection.ts owns: no allocation per read.
+
+import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { HttpTarget } from './target.ts'
+
+export interface ConnectorOptions {
+  /** False: any certificate of an https backend is taken. Default true. */
+  readonly tlsVerify?: boolean
+  /** PEM of certificate authorities to trust instead of the usual ones. */
+  readonly tlsCa?: string
+}
+
+export interface Connector {
+  /** Begins to connect. `onReady` when request bytes may be written; failures come as the socket's `error`. */
+  open(onRead: OnReadOpts, onReady: () => void): Socket
+}
+
+/** Bytes of a request body that may wait in the process for a slow backend, per connection. */
+const WRITE_BUFFER_BYTES = 262_144
+
+/** Both loopback addresses, whatever the hosts file says (RFC 6761 section 6.3). */
+const lookupLocalhost: LookupFunction = (_name, _options, callback) => {
+  callback(null, [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 },
+  ])
+}
+
+export function createConnector(target: HttpTarget, options: ConnectorOptions = {}): Connector {
+  // The whole of a TLS session is remembered from the last handshake, so that the next one is shorter.
+  let tlsSession: Buffer | undefined
+  return {
+    open(onread, onReady) {
+      const common = { allowHalfOpen: true, onread, highWaterMark: WRITE_BUFFER_BYTES }
+      if (target.kind === 'unix') return connectTcp({ ...common, path: target.path }, onReady)
+      const { host, port } = target
+      const lookup = host === 'localhost' ? { lookup: lookupLocalhost } : {}
+      const tcp = { ...common, ...lookup, host, port, noDelay: true, autoSelectFamily: true }
+      if (target.kind === 'tcp') return connectTcp(tcp, onReady)
+      const socket = connectTls(
+        {
+          ...tcp,
+          ALPNProtocols: ['http/1.1'],
+          rejectUnauthorized: options.tlsVerify ?? true,
+          ...(isIP(target.host) === 0 && { servername: target.host }),
+          ...(options.tlsCa !== undefined && { ca: options.tlsCa }),
+          ...(tlsSession !== undefined && { session: tlsSession }),
+        },
+        onReady,
+      )
+      socket.on('session', session => {
+        tlsSession = session
+      })
+      return socket
+    },
+  }
+}
+
+/** An error while connecting: no byte of the request has left. `detail` is for the telephone's own log. */
+export function connectError(error: Error): TunnelError {
+  return new TunnelError('backend_unreachable', { detail: describeSocketError(error), cause: error })
+}
+
+/** Code or message of a socket error; of the first attempt when several addresses were tried. */
+export function describeSocketError(error: Error): string {
+  if (error instanceof AggregateError && error.errors[0] instanceof Error)
+    return describeSocketError(error.errors[0])
+  const { code } = error as NodeJS.ErrnoException
+  return code === undefined ? error.message : code
+}

@@ -1,0 +1,146 @@
+// One request on a pool, from the wish to the last byte of the answer: waits for a connection, holds what the
+// client sends meanwhile, and repeats the request once when a kept-alive connection turns out to have been
+// closed by the backend in the meantime. What the answer is for is not known here.
+//
+//   waiting ──► active ──► done
+//      ▲           │
+//      └── stale ──┘ (once)
+
+import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { Connection, ConnectionUser } from './connection.ts'
+import type { Pool, Waiter } from './pool.ts'
+import { type BackendRequest, type HostRule, type RequestHead, writeRequestHead } from './request-head.ts'
+import type { RequestTraits, ResponseHead } from './response-head.ts'
+
+export interface ExchangeEvents {
+  onHead(head: ResponseHead): void
+  /** The chunk is the receiver's to keep. */
+  onBody(chunk: Buffer): void
+  /** The answer is complete; after a 101: the backend's half is. */
+  onComplete(trailers: Fields | undefined): void
+  /** After a `write` that returned false: everything has been handed to the kernel or nearly so. */
+  onDrain(): void
+  /** The end, without an answer or in the middle of one. Nothing follows. */
+  onFailure(error: TunnelError): void
+}
+
+/** RFC 9110 section 9.2.2. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+export class Exchange implements ConnectionUser, Waiter {
+  readonly #pool: Pool
+  readonly #events: ExchangeEvents
+  readonly #head: RequestHead
+  readonly #traits: RequestTraits
+  readonly #idempotent: boolean
+  #phase: 'waiting' | 'active' | 'done' = 'waiting'
+  #connection: Connection | undefined
+  #held: Buffer[] = []
+  #ended: boolean
+  #trailers: Fields | undefined
+  #retried = false
+
+  /** Throws RequestError when the request cannot be written without meaning two things. Call `run` next. */
+  constructor(pool: Pool, request: BackendRequest, hostRule: HostRule, events: ExchangeEvents) {
+    this.#pool = pool
+    this.#events = events
+    this.#head = writeRequestHead(request, hostRule)
+    this.#traits = { head: request.method === 'HEAD', upgrade: request.upgrade }
+    this.#idempotent = IDEMPOTENT.has(request.method)
+    this.#ended = request.ended
+  }
+
+  run(): void {
+    this.#pool.acquire(this)
+  }
+
+  /** Request body. Takes the chunk always; false asks to wait for `onDrain`. */
+  write(chunk: Buffer): boolean {
+    if (this.#connection !== undefined) return this.#connection.writeBody(chunk)
+    if (this.#phase === 'done') return true
+    this.#held.push(chunk)
+    return false
+  }
+
+  /** The request is complete. */
+  end(trailers: Fields | undefined): void {
+    this.#ended = true
+    this.#trailers = trailers
+    this.#connection?.endBody(trailers)
+  }
+
+  pause(): void {
+    this.#connection?.pause()
+  }
+
+  resume(): void {
+    this.#connection?.resume()
+  }
+
+  /** The answer is no longer wanted: the backend's connection is closed at once. No event follows. */
+  abort(): void {
+    const connection = this.#connection
+    const waiting = this.#phase === 'waiting'
+    this.#finish()
+    if (waiting) this.#pool.cancel(this)
+    else connection?.destroy()
+  }
+
+  // What the pool says.
+
+  onConnection(connection: Connection): void {
+    this.#phase = 'active'
+    this.#connection = connection
+    const held = this.#held
+    this.#held = []
+    connection.start(this.#head, this.#traits, this)
+    let room = true
+    for (const chunk of held) room = connection.writeBody(chunk)
+    if (this.#ended) connection.endBody(this.#trailers)
+    if (held.length > 0 && room && this.#connection === connection) this.#events.onDrain()
+  }
+
+  onNoConnection(error: TunnelError): void {
+    this.#finish()
+    this.#events.onFailure(error)
+  }
+
+  // What the connection says.
+
+  onHead(head: ResponseHead): void {
+    this.#events.onHead(head)
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#events.onBody(chunk)
+  }
+
+  onComplete(trailers: Fields | undefined): void {
+    // After a 101 our own half may still be open: the connection stays with us.
+    if (!this.#traits.upgrade || this.#connection?.raw !== true) this.#finish()
+    this.#events.onComplete(trailers)
+  }
+
+  onDrain(): void {
+    this.#events.onDrain()
+  }
+
+  onFailure(error: TunnelError, stale: boolean): void {
+    this.#connection = undefined
+    if (stale && this.#idempotent && !this.#retried) {
+      this.#retried = true
+      this.#phase = 'waiting'
+      this.#pool.acquire(this, true)
+      return
+    }
+    this.#finish()
+    this.#events.onFailure(error)
+  }
+
+  #finish(): void {
+    this.#phase = 'done'
+    this.#connection = undefined
+    this.#held = []
+  }
+}

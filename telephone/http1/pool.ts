@@ -1,0 +1,229 @@
+// Keep-alive connections to one backend. The most recently used one is taken first, so that the others fall
+// idle and are closed before the backend would close them; beyond `maxConnections` requests wait in a bounded
+// queue. Knows connections by their life only, not what is said on them.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { Connection, type ConnectionOwner } from './connection.ts'
+import type { Connector } from './connector.ts'
+import { DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
+
+export interface PoolOptions {
+  /** Connections carrying HTTP at once; upgraded ones no longer count. */
+  readonly maxConnections: number
+  /** Requests that may wait for a connection. */
+  readonly maxWaiting: number
+  /** How long one may wait, ms. */
+  readonly maxWaitMs: number
+  /** Idle connections are closed after this, ms: shorter than the 5 s of usual backends. 0: never reused. */
+  readonly keepAliveMs: number
+  readonly connectTimeoutMs: number
+  readonly parserLimits: ParserLimits
+}
+
+export const DEFAULT_POOL_OPTIONS: PoolOptions = {
+  maxConnections: 512,
+  maxWaiting: 1024,
+  maxWaitMs: 10_000,
+  keepAliveMs: 4000,
+  connectTimeoutMs: 5000,
+  parserLimits: DEFAULT_PARSER_LIMITS,
+}
+
+/** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
+export interface Waiter {
+  onConnection(connection: Connection): void
+  /** `backend_unreachable`, or `overloaded` when the queue is full or the wait too long. */
+  onNoConnection(error: TunnelError): void
+}
+
+/** A backend closes idle connections on its own clock; this much is left for the way there. */
+const HINT_MARGIN_MS = 1000
+
+export class Pool implements ConnectionOwner {
+  readonly #connector: Connector
+  readonly #clock: Clock
+  readonly #options: PoolOptions
+  readonly #idle: Connection[] = []
+  readonly #connecting = new Map<Connection, Waiter>()
+  /** Waiters and their deadlines, ms of the clock, oldest first. */
+  readonly #queue = new Map<Waiter, number>()
+  readonly #detached = new Set<Connection>()
+  /** Connections that carry HTTP or may soon: idle, busy and connecting. */
+  #size = 0
+  #sweep: Timer | undefined
+  #queueTimer: Timer | undefined
+  #closed = false
+
+  constructor(connector: Connector, clock: Clock, options: Partial<PoolOptions> = {}) {
+    this.#connector = connector
+    this.#clock = clock
+    this.#options = { ...DEFAULT_POOL_OPTIONS, ...options }
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get idleCount(): number {
+    return this.#idle.length
+  }
+
+  /** `fresh`: a new connection only, because an old one was found dead. */
+  acquire(waiter: Waiter, fresh = false): void {
+    if (!fresh) {
+      for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+        if (connection.usable && !this.#expired(connection, this.#clock.now())) {
+          waiter.onConnection(connection)
+          return
+        }
+        connection.destroy()
+      }
+    }
+    if (this.#closed) waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+    else if (this.#size < this.#options.maxConnections) this.#connect(waiter)
+    else if (fresh && this.#idle.length > 0) this.#replaceIdle(waiter)
+    else if (this.#queue.size < this.#options.maxWaiting) this.#wait(waiter)
+    else
+      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'the queue for a connection is full' }))
+  }
+
+  /** The waiter no longer wants a connection. */
+  cancel(waiter: Waiter): void {
+    if (this.#queue.delete(waiter)) return
+    for (const [connection, owner] of this.#connecting) {
+      if (owner === waiter) {
+        connection.destroy()
+        return
+      }
+    }
+  }
+
+  /** Closes idle connections now and the others as they finish; waiting requests are refused. */
+  close(): void {
+    this.#closed = true
+    this.#sweep?.cancel()
+    this.#queueTimer?.cancel()
+    for (const connection of this.#idle.splice(0)) connection.destroy()
+    const waiters = [...this.#queue.keys()]
+    this.#queue.clear()
+    for (const waiter of waiters) waiter.onNoConnection(new TunnelError('draining'))
+  }
+
+  // What connections report.
+
+  onConnected(connection: Connection): void {
+    const waiter = this.#connecting.get(connection)
+    this.#connecting.delete(connection)
+    waiter?.onConnection(connection)
+  }
+
+  onConnectFailed(connection: Connection, error: TunnelError): void {
+    const waiter = this.#connecting.get(connection)
+    this.#connecting.delete(connection)
+    this.#size -= 1
+    waiter?.onNoConnection(error)
+    this.#serveQueue()
+  }
+
+  onIdle(connection: Connection): void {
+    const waiter = this.#nextWaiter()
+    if (waiter !== undefined) {
+      waiter.onConnection(connection)
+      return
+    }
+    if (this.#closed || this.#keepAliveMs(connection) <= 0) {
+      connection.destroy()
+      return
+    }
+    connection.idleSince = this.#clock.now()
+    this.#idle.push(connection)
+    this.#sweep ??= this.#clock.after(this.#options.keepAliveMs, () => this.#closeExpired())
+  }
+
+  onDetached(connection: Connection): void {
+    this.#detached.add(connection)
+    this.#size -= 1
+    this.#serveQueue()
+  }
+
+  onClosed(connection: Connection): void {
+    if (this.#detached.delete(connection)) return
+    this.#size -= 1
+    this.#connecting.delete(connection)
+    const index = this.#idle.lastIndexOf(connection)
+    if (index !== -1) this.#idle.splice(index, 1)
+    this.#serveQueue()
+  }
+
+  #connect(waiter: Waiter): void {
+    const { connectTimeoutMs, parserLimits } = this.#options
+    this.#size += 1
+    const connection = new Connection({
+      connector: this.#connector,
+      owner: this,
+      clock: this.#clock,
+      connectTimeoutMs,
+      parserLimits,
+    })
+    this.#connecting.set(connection, waiter)
+  }
+
+  #replaceIdle(waiter: Waiter): void {
+    this.#idle.shift()?.destroy()
+    this.#connect(waiter)
+  }
+
+  #wait(waiter: Waiter): void {
+    this.#queue.set(waiter, this.#clock.now() + this.#options.maxWaitMs)
+    this.#queueTimer ??= this.#clock.after(this.#options.maxWaitMs, () => this.#refuseLate())
+  }
+
+  /** Waiters are in the order of their deadlines. */
+  #refuseLate(): void {
+    this.#queueTimer = undefined
+    const now = this.#clock.now()
+    for (const [waiter, deadline] of this.#queue) {
+      if (deadline > now) {
+        this.#queueTimer = this.#clock.after(deadline - now, () => this.#refuseLate())
+        return
+      }
+      this.#queue.delete(waiter)
+      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'waited too long for a connection' }))
+    }
+  }
+
+  #nextWaiter(): Waiter | undefined {
+    if (this.#queue.size === 0) return undefined
+    const [waiter] = this.#queue.keys()
+    if (waiter !== undefined) this.#queue.delete(waiter)
+    return waiter
+  }
+
+  #serveQueue(): void {
+    if (this.#closed) return
+    while (this.#queue.size > 0 && this.#size < this.#options.maxConnections) {
+      const waiter = this.#nextWaiter()
+      if (waiter !== undefined) this.#connect(waiter)
+    }
+  }
+
+  #keepAliveMs(connection: Connection): number {
+    const own = this.#options.keepAliveMs
+    const hint = connection.keepAliveHintMs
+    return hint === undefined ? own : Math.min(own, hint - HINT_MARGIN_MS)
+  }
+
+  #expired(connection: Connection, now: number): boolean {
+    return now - connection.idleSince >= this.#keepAliveMs(connection)
+  }
+
+  #closeExpired(): void {
+    this.#sweep = undefined
+    const now = this.#clock.now()
+    for (const connection of this.#idle.filter(idle => this.#expired(idle, now))) connection.destroy()
+    if (this.#idle.length > 0) {
+      this.#sweep = this.#clock.after(this.#options.keepAliveMs / 2, () => this.#closeExpired())
+    }
+  }
+}
