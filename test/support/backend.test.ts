@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { Backend } from './backend.ts'
 import { isPattern, patternBytes, patternHash } from './pattern.ts'
-import { useProcesses } from './processes.ts'
 import { field, RawConnection, rawExchange } from './raw-connection.ts'
+import { useProcesses } from './use-processes.ts'
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 

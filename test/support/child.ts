@@ -35,6 +35,8 @@ export class Child {
   exit: Exit | undefined
   /** Set by whoever ends it on purpose: an exit without it is a crash. */
   expectedToExit = false
+  /** What a stop may end with: most programs say 0. */
+  expectedExitCodes: readonly number[] = [0]
   readonly lines: string[] = []
   readonly #process: ChildProcess
   readonly #watchers = new Set<() => void>()

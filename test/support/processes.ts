@@ -2,7 +2,6 @@
 // not stop when asked to, ends with another code than 0, or leaves a process of its own behind.
 
 import { execPath } from 'node:process'
-import { afterEach } from 'vitest'
 import { Child, type ChildOptions, describeExit } from './child.ts'
 
 export class Processes {
@@ -28,7 +27,7 @@ export class Processes {
         const asked = child.running
         const exit = await child.stop()
         if (crashed) problems.push(`${child.name} ended by itself: ${describeExit(exit)}\n${child.output}`)
-        else if (asked && exit.code !== 0) {
+        else if (asked && !child.expectedExitCodes.includes(exit.code ?? -1)) {
           problems.push(`${child.name} was stopped and ended with ${describeExit(exit)}\n${child.output}`)
         }
       } catch (error) {
@@ -39,11 +38,4 @@ export class Processes {
     }
     if (problems.length > 0) throw new Error(problems.join('\n\n'))
   }
-}
-
-/** Processes that end with each test of the calling file or block. */
-export function useProcesses(): Processes {
-  const processes = new Processes()
-  afterEach(() => processes.stopAll())
-  return processes
 }

@@ -206,3 +206,15 @@ export async function rawExchange(port: number, bytes: string | Buffer, method?:
     connection.destroy()
   }
 }
+
+/** Whether something accepts connections there. */
+export async function canConnect(port: number): Promise<boolean> {
+  try {
+    const connection = await RawConnection.open(port)
+    connection.destroy()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return false
+    throw error
+  }
+}

@@ -1,0 +1,29 @@
+// A client process of the bench: one job from the command line, one JSON line when it is done.
+
+import { generateLoad } from './load.ts'
+import type { Job } from './protocol.ts'
+import { followEvents } from './sse.ts'
+import { download, stall, upload } from './transfer.ts'
+import { echoMessages } from './websocket.ts'
+
+const job = JSON.parse(process.argv[2] ?? '{}') as Job
+
+function run(): Promise<object> {
+  switch (job.kind) {
+    case 'load':
+      return generateLoad(job)
+    case 'download':
+      return download(job)
+    case 'upload':
+      return upload(job)
+    case 'stall':
+      return stall(job)
+    case 'sse':
+      return followEvents(job)
+    case 'websocket':
+      return echoMessages(job)
+  }
+}
+
+process.on('SIGTERM', () => process.exit(0))
+console.log(`result ${JSON.stringify(await run())}`)

@@ -1,0 +1,84 @@
+// The bench runs, measures what it says and leaves nothing behind. No figure is judged here.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { useProcesses } from '../support/use-processes.ts'
+import type { BenchReport } from './report.ts'
+import { readReport } from './small-load.ts'
+import { median, percentile } from './statistics.ts'
+
+const processes = useProcesses()
+
+async function runBench(args: readonly string[]) {
+  const folder = await mkdtemp(join(tmpdir(), 'vera-bench-test-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const jsonFile = join(folder, 'bench.json')
+  const bench = processes.node('bench', [join(import.meta.dirname, 'main.ts'), '--json', jsonFile, ...args])
+  bench.expectedToExit = true
+  const exit = await bench.exited
+  return {
+    bench,
+    exit,
+    report: () => readFile(jsonFile, 'utf8').then(text => JSON.parse(text) as BenchReport),
+  }
+}
+
+it('measures each scenario through each target', async () => {
+  const args = ['--rounds', '1', '--seconds', '0.5', '--bulk-mib', '8', '--connections', '4']
+  const { bench, exit, report } = await runBench([...args, '--targets', 'direct,vera'])
+  expect(exit, bench.output).toEqual({ code: 0, signal: null })
+  const { measurements, skipped } = await report()
+  expect(skipped).toEqual([])
+  const scenarios = new Set(measurements.map(({ scenario }) => scenario))
+  expect(measurements).toHaveLength(2 * scenarios.size)
+  for (const { scenario, target, values, rounds } of measurements) {
+    const where = `${scenario}, ${target}`
+    expect(rounds, where).toHaveLength(1)
+    expect(Object.keys(values).length, where).toBeGreaterThan(0)
+    for (const value of Object.values(values)) expect(Number.isFinite(value), where).toBe(true)
+    if (target !== 'vera') continue
+    const roles = Object.keys(values).filter(name => /\.(plugboard|telephone)$/.test(name))
+    expect(roles, where).toHaveLength(2)
+  }
+  const small = measurements.filter(({ scenario }) => scenario === 'small GET')
+  for (const { values } of small) {
+    expect(values['requestsPerSecond']).toBeGreaterThan(0)
+    expect(values['errors']).toBe(0)
+  }
+})
+
+it('names an argument that it does not understand', async () => {
+  const { bench, exit } = await runBench(['--only', 'nothing'])
+  expect(exit.code).toBe(1)
+  expect(bench.output).toContain('--only: nothing is not one of small')
+})
+
+it('reads what wrk prints', () => {
+  const text = `Running 2s test @ http://127.0.0.1:1/
+  1 threads and 32 connections
+  Latency Distribution
+     50%  607.00us
+     75%    0.70ms
+     90%    0.90ms
+     99%    1.01ms
+  103210 requests in 2.00s, 30.00MB read
+  Socket errors: connect 0, read 1, write 2, timeout 0
+  Non-2xx or 3xx responses: 10
+Requests/sec:  51600.00`
+  expect(readReport(text)).toEqual({
+    requests: 103_200,
+    errors: 13,
+    seconds: 2,
+    latencyMs: { p50: 0.607, p99: 1.01 },
+  })
+})
+
+it('takes medians and percentiles', () => {
+  expect(median([3, 1, 2])).toBe(2)
+  expect(median([4, 1, 2, 3])).toBe(2.5)
+  expect(percentile([1, 2, 3, 4], 0.5)).toBe(2)
+  expect(percentile([1, 2, 3, 4], 1)).toBe(4)
+  expect(percentile([], 0.5)).toBeNaN()
+})

@@ -1,0 +1,110 @@
+// `npm run bench`: starts backends and targets on loopback, measures them in one run, prints a table to stderr
+// and the JSON to stdout, and stops everything it started.
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Processes } from '../support/processes.ts'
+import type { Measurement, ScenarioContext } from './measurement.ts'
+import { nginxProgram, startNginx } from './nginx.ts'
+import { type BenchOptions, HELP, parseOptions, type ScenarioName, type TargetName } from './options.ts'
+import { type BenchReport, describeMachine, renderTable } from './report.ts'
+import { measureBulk } from './scenarios/bulk.ts'
+import { measureSmallRequests } from './scenarios/small.ts'
+import { measureEventStreams } from './scenarios/sse.ts'
+import { measureWebSockets } from './scenarios/websocket.ts'
+import { loadGenerator } from './small-load.ts'
+import { type StartTarget, type Target, TargetMissing } from './target.ts'
+import { startDirect } from './targets/direct.ts'
+import { startNginxProxy } from './targets/nginx.ts'
+import { startSshReverse } from './targets/ssh.ts'
+import { startVera } from './targets/vera.ts'
+
+const SCENARIOS: Record<ScenarioName, (context: ScenarioContext) => Promise<Measurement[]>> = {
+  small: measureSmallRequests,
+  bulk: measureBulk,
+  sse: measureEventStreams,
+  websocket: measureWebSockets,
+}
+
+const TARGETS: Record<TargetName, StartTarget> = {
+  direct: startDirect,
+  nginx: startNginxProxy,
+  ssh: startSshReverse,
+  vera: startVera,
+}
+
+const say = (text: string) => process.stderr.write(`${text}\n`)
+
+/** The port of the backend that a scenario wants: the fastest there is for small requests, else our own. */
+async function startBackend(scenario: ScenarioName, processes: Processes, folder: string): Promise<number> {
+  if (scenario === 'small' && nginxProgram()) {
+    const body = `${'vera-stack '.repeat(9)}\\n`
+    const locations = `location / { default_type text/plain; return 200 "${body}"; }`
+    return (await startNginx(processes, folder, 'nginx-backend', { locations })).port
+  }
+  const backend = processes.node('backend', [join(import.meta.dirname, 'bulk-backend.ts')])
+  const [, port] = await backend.waitForLine(/^listening on (\d+)$/)
+  return Number(port)
+}
+
+async function runScenario(
+  scenario: ScenarioName,
+  options: BenchOptions,
+  skipped: Map<string, string>,
+): Promise<Measurement[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'vera-bench-'))
+  const processes = new Processes()
+  try {
+    const backendPort = await startBackend(scenario, processes, folder)
+    const targets = new Map<TargetName, Target>()
+    for (const name of options.targets) {
+      const home = join(folder, name)
+      await mkdir(home)
+      try {
+        targets.set(name, await TARGETS[name]({ processes, backendPort, folder: home }))
+      } catch (error) {
+        if (!(error instanceof TargetMissing)) throw error
+        skipped.set(name, error.message)
+      }
+    }
+    return await SCENARIOS[scenario]({ processes, options, targets, say })
+  } finally {
+    try {
+      await processes.stopAll()
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2))
+  if (!options) {
+    process.stdout.write(HELP)
+    return
+  }
+  const startedAt = new Date().toISOString()
+  const skipped = new Map<string, string>()
+  const measurements: Measurement[] = []
+  for (const scenario of options.scenarios)
+    measurements.push(...(await runScenario(scenario, options, skipped)))
+  const report: BenchReport = {
+    startedAt,
+    machine: describeMachine(loadGenerator()),
+    options,
+    skipped: [...skipped].map(([target, reason]) => ({ target, reason })),
+    measurements,
+  }
+  const json = `${JSON.stringify(report, null, 2)}\n`
+  if (options.jsonFile !== undefined) await writeFile(options.jsonFile, json)
+  say(`\n${renderTable(report)}`)
+  process.stdout.write(json)
+}
+
+try {
+  await main()
+} catch (error) {
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  process.exitCode = 1
+}

@@ -1,0 +1,67 @@
+// The result of a run: as JSON for machines and as a table for people.
+
+import { cpus, release, totalmem } from 'node:os'
+import type { Measurement } from './measurement.ts'
+import type { BenchOptions } from './options.ts'
+
+export interface BenchReport {
+  readonly startedAt: string
+  readonly machine: {
+    readonly cpu: string
+    readonly cores: number
+    readonly memoryBytes: number
+    readonly system: string
+    readonly node: string
+    readonly loadGenerator: string
+  }
+  readonly options: BenchOptions
+  /** Targets that were asked for and could not be measured here. */
+  readonly skipped: readonly { readonly target: string; readonly reason: string }[]
+  readonly measurements: readonly Measurement[]
+}
+
+export function describeMachine(loadGenerator: string): BenchReport['machine'] {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    system: `${process.platform} ${release()} ${process.arch}`,
+    node: process.version,
+    loadGenerator,
+  }
+}
+
+/** One block of aligned columns for each scenario. */
+export function renderTable(report: BenchReport): string {
+  const { machine } = report
+  const lines = [
+    `${machine.cores} × ${machine.cpu}, ${machine.system}, Node ${machine.node}, load from ${machine.loadGenerator}`,
+  ]
+  const scenarios = new Set(report.measurements.map(({ scenario }) => scenario))
+  for (const scenario of scenarios) {
+    const rows = report.measurements.filter(measurement => measurement.scenario === scenario)
+    const columns = [...new Set(rows.flatMap(({ values }) => Object.keys(values)))]
+    const table = [
+      [scenario, ...columns],
+      ...rows.map(({ target, values }) => [target, ...columns.map(name => format(values[name]))]),
+    ]
+    lines.push('', ...align(table))
+  }
+  for (const { target, reason } of report.skipped) lines.push('', `${target} was left out: ${reason}`)
+  return `${lines.join('\n')}\n`
+}
+
+function format(value: number | undefined): string {
+  if (value === undefined) return '-'
+  return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
+}
+
+function align(table: readonly (readonly string[])[]): string[] {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map(row => row[column]!.length)))
+  return table.map(row =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  )
+}

@@ -1,0 +1,26 @@
+// Starts a client process of the bench and waits for its answer.
+
+import { join } from 'node:path'
+import type { Child } from '../support/child.ts'
+import type { Processes } from '../support/processes.ts'
+import type { Job, ResultOf } from './clients/protocol.ts'
+
+const SCRIPT = join(import.meta.dirname, 'clients/main.ts')
+/** No job of a sane run takes longer; a hanging one must not hang the bench. */
+const TIMEOUT_MS = 300_000
+
+export async function startClient<J extends Job>(
+  processes: Processes,
+  job: J,
+): Promise<{ child: Child; result: ResultOf<J> }> {
+  const child = processes.node(job.kind, [SCRIPT, JSON.stringify(job)])
+  child.expectedToExit = true
+  const [, json] = await child.waitForLine(/^result (.*)$/, { timeoutMs: TIMEOUT_MS })
+  return { child, result: JSON.parse(json ?? '') as ResultOf<J> }
+}
+
+export async function runClient<J extends Job>(processes: Processes, job: J): Promise<ResultOf<J>> {
+  const { child, result } = await startClient(processes, job)
+  await child.exited
+  return result
+}

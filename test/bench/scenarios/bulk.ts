@@ -1,0 +1,43 @@
+// One large download and one large upload: speed, and the most memory that each process between held; then the
+// same while another client has asked for as much and stopped reading.
+
+import { withPeakMemory } from '../cost.ts'
+import { interleaved, type Measurement, type ScenarioContext, type Values } from '../measurement.ts'
+import { runClient, startClient } from '../run-client.ts'
+import type { Target } from '../target.ts'
+
+const MEGABYTE = 1e6
+
+export async function measureBulk(context: ScenarioContext): Promise<Measurement[]> {
+  const rounds = Math.min(context.options.rounds, 3)
+  const measured: Measurement[] = []
+  for (const kind of ['download', 'upload'] as const) {
+    const transfer = (target: Target) => transferOnce(context, target, kind)
+    measured.push(...(await interleaved(context, kind, rounds, transfer)))
+    const besideStalled = async (target: Target) => {
+      const { port, host } = target
+      const bytes = context.options.bulkBytes
+      const stalled = await startClient(context.processes, { kind: 'stall', port, host, bytes })
+      try {
+        return await transferOnce(context, target, kind)
+      } finally {
+        await stalled.child.stop()
+      }
+    }
+    measured.push(...(await interleaved(context, `${kind} beside a stalled reader`, rounds, besideStalled)))
+  }
+  return measured
+}
+
+async function transferOnce(
+  { processes, options }: ScenarioContext,
+  target: Target,
+  kind: 'download' | 'upload',
+): Promise<Values> {
+  const { port, host, roles } = target
+  const { result, peakBytes } = await withPeakMemory(roles, () =>
+    runClient(processes, { kind, port, host, bytes: options.bulkBytes }),
+  )
+  const memory = Object.entries(peakBytes).map(([role, bytes]) => [`peakMB.${role}`, bytes / MEGABYTE])
+  return { megabytesPerSecond: result.bytes / MEGABYTE / result.seconds, ...Object.fromEntries(memory) }
+}

@@ -1,0 +1,21 @@
+// Small GETs: requests per second, latency, and what each process between client and backend spends on one.
+
+import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../measurement.ts'
+import { runLoad } from '../small-load.ts'
+
+export function measureSmallRequests(context: ScenarioContext): Promise<Measurement[]> {
+  const { options, processes } = context
+  return interleaved(context, 'small GET', options.rounds, async target => {
+    const { port, host } = target
+    const { seconds, connections } = options
+    const load = () => runLoad(processes, { kind: 'load', port, host, seconds, connections })
+    const { result, cpu } = await withCpuPer(target, load, ({ requests }) => requests)
+    return {
+      requestsPerSecond: result.requests / result.seconds,
+      p50Ms: result.latencyMs.p50,
+      p99Ms: result.latencyMs.p99,
+      errors: result.errors,
+      ...cpu,
+    }
+  })
+}

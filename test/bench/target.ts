@@ -1,0 +1,29 @@
+// One way from a client to the backend: direct, through another proxy, or through ours.
+
+import type { Processes } from '../support/processes.ts'
+
+export interface Target {
+  /** Where clients connect, on 127.0.0.1. */
+  readonly port: number
+  /** The `Host` they name. */
+  readonly host: string
+  /** The processes between client and backend whose cost counts, by role. */
+  readonly roles: Record<string, () => readonly number[]>
+}
+
+export interface TargetContext {
+  readonly processes: Processes
+  readonly backendPort: number
+  /** An empty folder for configuration and data, removed at the end. */
+  readonly folder: string
+}
+
+export type StartTarget = (context: TargetContext) => Promise<Target>
+
+/** Why a target is left out of this run. */
+export class TargetMissing extends Error {
+  constructor(reason: string) {
+    super(reason)
+    this.name = 'TargetMissing'
+  }
+}

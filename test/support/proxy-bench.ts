@@ -1,0 +1,119 @@
+// A public port in the test's own process: one ProxyServer, a table of routes written down by the test, and fake
+// telephones on real sessions over transports in memory. What the workbench is to a lamp: everything but the house.
+
+import type { AccessFields } from '@vera-stack/shared/log.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { Session } from '@vera-stack/shared/protocol/session.ts'
+import { type ProxyOptions, ProxyServer } from '../../plugboard/proxy/server.ts'
+import { type Line, lineId } from '../../plugboard/registry/line.ts'
+import { Registry } from '../../plugboard/registry/registry.ts'
+import type { Upstream } from '../../plugboard/registry/upstream.ts'
+import type { DirectoryRoute } from '../../plugboard/routes/directory.ts'
+import { DEFAULT_ROUTE_OPTIONS, type RouteOptions } from '../../plugboard/routes/route-options.ts'
+import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from '../../plugboard/routes/service-policy.ts'
+import { LinePicker } from '../../plugboard/telephones/line-picker.ts'
+import { eventually } from './deadline.ts'
+import { FakeTelephone } from './fake-telephone.ts'
+import { memoryTransportPair } from './memory-transport.ts'
+
+export interface BenchRoute {
+  readonly host: string
+  readonly mountPath?: string
+  readonly service?: string
+  readonly policy?: Partial<ServicePolicy>
+  readonly options?: Partial<RouteOptions>
+}
+
+export function benchRoute(route: BenchRoute): DirectoryRoute {
+  const service = route.service ?? 'web'
+  return {
+    id: `route-${service}`,
+    host: route.host,
+    mountPath: route.mountPath ?? '/',
+    service: { id: `id-${service}`, name: service, policy: { ...DEFAULT_SERVICE_POLICY, ...route.policy } },
+    options: { ...DEFAULT_ROUTE_OPTIONS, ...route.options },
+  }
+}
+
+export class ProxyBench {
+  readonly registry = new Registry()
+  readonly upstreams = new Map<string, Upstream>()
+  readonly accessLog: AccessFields[] = []
+  readonly proxy: ProxyServer
+  routes: DirectoryRoute[] = [benchRoute({ host: 'test' })]
+  port = 0
+  readonly #sessions: Session[] = []
+  #tunnels = 0
+
+  private constructor(options: Partial<ProxyOptions>) {
+    const upstreamOf = (line: Line): Upstream | undefined => this.upstreams.get(line.tunnelId)
+    this.proxy = new ProxyServer({
+      directory: {
+        match: (host, path) =>
+          this.routes.find(
+            route =>
+              route.host === host &&
+              (route.mountPath === '/' || path === route.mountPath || path.startsWith(`${route.mountPath}/`)),
+          ),
+      },
+      picker: new LinePicker({ registry: this.registry, upstreamOf, random: () => 0 }),
+      log: silentLogger,
+      access: fields => this.accessLog.push(fields),
+      ...options,
+      limits: { deadlineIntervalMs: 10, ...options.limits },
+    })
+  }
+
+  static async start(options: Partial<ProxyOptions> = {}): Promise<ProxyBench> {
+    const bench = new ProxyBench(options)
+    const address = await bench.proxy.listen(0, '127.0.0.1')
+    bench.port = address.port
+    return bench
+  }
+
+  /** A telephone with a line for each service, ready for streams. */
+  async telephone(
+    services: readonly string[] = ['web'],
+    more: { instance?: string; maxStreams?: number } = {},
+  ): Promise<FakeTelephone & { cut(): void }> {
+    const pair = memoryTransportPair()
+    this.#tunnels += 1
+    const tunnelId = `tunnel-${this.#tunnels}`
+    const instance = more.instance ?? `instance-${this.#tunnels}`
+    const session = new Session({
+      transport: pair.a,
+      role: 'acceptor',
+      identity: { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 },
+      events: {
+        onReady: () => undefined,
+        onStream: stream => {
+          stream.reset('refused')
+          throw new Error('a telephone opens no streams')
+        },
+        onControl: () => undefined,
+        onPeerDrain: () => this.registry.replace(tunnelId, []),
+        onClose: () => this.registry.replace(tunnelId, []),
+      },
+    })
+    this.#sessions.push(session)
+    const limits = more.maxStreams === undefined ? {} : { maxStreams: more.maxStreams }
+    const telephone = new FakeTelephone(pair.b, { instance }, limits)
+    await telephone.ready()
+    await eventually('the tunnel is open', () => (session.state === 'open' ? true : undefined))
+    this.upstreams.set(tunnelId, session)
+    this.registry.replace(
+      tunnelId,
+      services.map(service => ({
+        id: lineId(tunnelId, service),
+        ...{ replicaId: 'r1', tunnelId, service, telephone: 'fake', instance },
+        ...{ health: 'up' as const, weight: 100, version: '', labels: {} },
+      })),
+    )
+    return Object.assign(telephone, { cut: () => pair.cut() })
+  }
+
+  async close(): Promise<void> {
+    await this.proxy.close()
+    await Promise.all(this.#sessions.map(session => session.drain(0)))
+  }
+}

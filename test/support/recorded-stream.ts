@@ -1,0 +1,57 @@
+// The owner of one stream that writes down what it is told, and notices when it is told something out of order:
+// data after the end, two ends, anything after an abort (shared/protocol/stream.ts has the rules).
+
+import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+
+export class RecordedStream implements StreamEvents {
+  /** Set by whoever opens or accepts it. */
+  stream!: Stream
+  opening: Opening | undefined
+  readonly heads: AnswerHead[] = []
+  readonly chunks: Buffer[] = []
+  receivedBytes = 0
+  ended = false
+  trailers: Fields | undefined
+  aborted: TunnelError | undefined
+  writableCalls = 0
+  /** Broken rules. */
+  readonly violations: string[] = []
+
+  get body(): Buffer {
+    return Buffer.concat(this.chunks)
+  }
+
+  onHead(head: AnswerHead): void {
+    this.#check('onHead')
+    this.heads.push(head)
+  }
+
+  onData(chunk: Buffer): void {
+    this.#check('onData')
+    if (chunk.length === 0) this.violations.push('empty chunk')
+    this.receivedBytes += chunk.length
+    this.chunks.push(Buffer.from(chunk))
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    this.#check('onEnd')
+    this.ended = true
+    this.trailers = trailers
+  }
+
+  onWritable(): void {
+    if (this.aborted) this.violations.push('onWritable after onAbort')
+    this.writableCalls += 1
+  }
+
+  onAbort(error: TunnelError): void {
+    if (this.aborted) this.violations.push('a second onAbort')
+    this.aborted = error
+  }
+
+  #check(call: string): void {
+    if (this.aborted) this.violations.push(`${call} after onAbort`)
+    else if (this.ended) this.violations.push(`${call} after onEnd`)
+  }
+}
