@@ -1,0 +1,405 @@
+// Rows F1-F15 and H1-H10 of the edge, over raw sockets: what a client error gets, and that nothing of it goes on.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { benchRoute, ProxyBench } from '../../test/support/proxy-bench.ts'
+import { field, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+
+useLeakCheck()
+
+let bench: ProxyBench
+let telephone: FakeTelephone
+
+beforeEach(async () => {
+  bench = await ProxyBench.start()
+  telephone = await bench.telephone()
+  telephone.handler = call => call.answer(200, 'ok')
+})
+
+afterEach(() => bench.close())
+
+/** Sends bytes, expects this status, the end of the connection, and silence on the telephone. */
+async function refused(bytes: string, status: number): Promise<void> {
+  const connection = await RawConnection.open(bench.port)
+  await connection.send(bytes)
+  const answer = await connection.readAnswer()
+  expect(answer.status).toBe(status)
+  expect(field(answer.headers, 'plugboard-error')).toBeDefined()
+  expect(field(answer.headers, 'connection')).toBe('close')
+  expect((await connection.readToEnd()).toString()).toBe('')
+  expect(telephone.calls).toHaveLength(0)
+  connection.destroy()
+}
+
+const H = 'Host: test\r\n'
+
+describe('client errors', () => {
+  it.each([
+    [
+      'F1 length and chunked',
+      `POST / HTTP/1.1\r\n${H}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+    ['F2 duplicate length', `POST / HTTP/1.1\r\n${H}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc`],
+    ['F2 list length', `POST / HTTP/1.1\r\n${H}Content-Length: 3, 3\r\n\r\nabc`],
+    ['F2 empty length', `POST / HTTP/1.1\r\n${H}Content-Length: \r\n\r\n`],
+    ['F2 signed length', `POST / HTTP/1.1\r\n${H}Content-Length: +3\r\n\r\nabc`],
+    ['F2 hex length', `POST / HTTP/1.1\r\n${H}Content-Length: 0x3\r\n\r\nabc`],
+    ['F2 overflowing length', `POST / HTTP/1.1\r\n${H}Content-Length: 18446744073709551617\r\n\r\nabc`],
+    ['F2 unsafe length', `POST / HTTP/1.1\r\n${H}Content-Length: 9007199254740993\r\n\r\nabc`],
+    ['F3 ,chunked', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n`],
+    ['F3 gzip, chunked', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`],
+    ['F3 unknown coding', `POST / HTTP/1.1\r\n${H}Transfer-Encoding: x\r\n\r\n`],
+    [
+      'F3 duplicate',
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+    ['F4 HTTP/1.0 chunked', `POST / HTTP/1.0\r\n${H}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+    ['F5 bare CR', `GET / HTTP/1.1\r\n${H}X: a\rb\r\n\r\n`],
+    ['F5 bare LF', `GET / HTTP/1.1\n${H}\n`],
+    ['F5 LF ends a field', `GET / HTTP/1.1\r\n${H}X: a\nY: b\r\n\r\n`],
+    ['F5 NUL', `GET / HTTP/1.1\r\n${H}X: a\0b\r\n\r\n`],
+    ['F5 space before colon', `GET / HTTP/1.1\r\n${H}X : a\r\n\r\n`],
+    ['F5 obs-fold', `GET / HTTP/1.1\r\n${H}X: a\r\n b\r\n\r\n`],
+    ['F5 empty name', `GET / HTTP/1.1\r\n${H}: a\r\n\r\n`],
+    ['F7 duplicate', `GET / HTTP/1.1\r\n${H}Host: other\r\n\r\n`],
+    ['F7 missing', 'GET / HTTP/1.1\r\nX: a\r\n\r\n'],
+    ['F7 missing in HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n'],
+    ['F7 empty', 'GET / HTTP/1.1\r\nHost:\r\n\r\n'],
+    ['F7 space', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n'],
+    ['F7 userinfo', 'GET / HTTP/1.1\r\nHost: a@b\r\n\r\n'],
+    ['F7 slash', 'GET / HTTP/1.1\r\nHost: test/\r\n\r\n'],
+    ['F7 bytes outside ASCII', 'GET / HTTP/1.1\r\nHost: t\xebst\r\n\r\n'],
+    ['F8 target with userinfo', `GET http://a@test/ HTTP/1.1\r\n${H}\r\n`],
+    ['F8 target of another scheme', `GET ftp://test/ HTTP/1.1\r\n${H}\r\n`],
+    ['F8 malformed Host beside it', 'GET http://test/ HTTP/1.1\r\nHost: a b\r\n\r\n'],
+    ['F9 GET *', `GET * HTTP/1.1\r\n${H}\r\n`],
+    ['F9 fragment', `GET /#a HTTP/1.1\r\n${H}\r\n`],
+    ['F9 fragment in the query', `GET /?a#b HTTP/1.1\r\n${H}\r\n`],
+    ['F9 no version', `GET /\r\n${H}\r\n`],
+    ['F9 relative target', `GET a/b HTTP/1.1\r\n${H}\r\n`],
+    ['H8 above the root', `GET /a/../../b HTTP/1.1\r\n${H}\r\n`],
+    ['H8 above the root, encoded', `GET /%2e%2E/b HTTP/1.1\r\n${H}\r\n`],
+    ['H8 NUL', `GET /a%00b HTTP/1.1\r\n${H}\r\n`],
+  ])('%s', async (_row, bytes) => {
+    await refused(bytes, 400)
+  })
+
+  it('F10 too many headers', async () => {
+    await refused(`GET / HTTP/1.1\r\n${H}${'X: y\r\n'.repeat(200)}\r\n`, 431)
+  })
+
+  it('F10 too many bytes of headers', async () => {
+    await refused(`GET / HTTP/1.1\r\n${H}X: ${'y'.repeat(40_000)}\r\n\r\n`, 431)
+  })
+
+  it('F10 the last header within the limit arrives', async () => {
+    const fillers = Array.from({ length: 198 }, (_, index) => `X-${index}: y\r\n`).join('')
+    await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}${fillers}X-Last: z\r\n\r\n`)
+    expect(telephone.calls[0]?.field('x-last')).toBe('z')
+  })
+
+  it('F11 long target', async () => {
+    await refused(`GET /${'a'.repeat(17_000)} HTTP/1.1\r\n${H}\r\n`, 414)
+  })
+
+  it('F11 very long target', async () => {
+    await refused(`GET /${'a'.repeat(50_000)} HTTP/1.1\r\n${H}\r\n`, 414)
+  })
+
+  it('F13 CONNECT, its payload is not a request', async () => {
+    const connection = await RawConnection.open(bench.port)
+    await connection.send(`CONNECT test:443 HTTP/1.1\r\n${H}\r\nGET /x HTTP/1.1\r\n${H}\r\n`)
+    const answer = await connection.readAnswer()
+    expect(answer.status).toBe(405)
+    expect(field(answer.headers, 'allow')).toContain('GET')
+    expect((await connection.readToEnd()).length).toBe(0)
+    expect(telephone.calls).toHaveLength(0)
+    connection.destroy()
+  })
+
+  it('what follows a bad request is never looked at', async () => {
+    const connection = await RawConnection.open(bench.port)
+    await connection.send(`GET /%00 HTTP/1.1\r\n${H}\r\nGET /next HTTP/1.1\r\n${H}\r\n`)
+    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readToEnd()).length).toBe(0)
+    expect(telephone.calls).toHaveLength(0)
+    connection.destroy()
+  })
+
+  it('R4 unknown expectation', async () => {
+    await refused(`POST / HTTP/1.1\r\n${H}Expect: 200-ok\r\nContent-Length: 3\r\n\r\n`, 417)
+  })
+})
+
+describe('framing that goes on', () => {
+  it('F6 chunk extensions are accepted and not relayed', async () => {
+    const sent = rawExchange(
+      bench.port,
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\n\r\n`,
+    )
+    expect((await sent).status).toBe(200)
+    expect((await telephone.calls[0]?.ended)?.body.toString()).toBe('abc')
+  })
+
+  it('F6 endless chunk extensions are cut', async () => {
+    telephone.handler = undefined
+    const connection = await RawConnection.open(bench.port)
+    const extension = `3;${'a'.repeat(60_000)}\r\nabc\r\n0\r\n\r\n`
+    await connection.send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${extension}`)
+    expect((await connection.readAnswer()).status).toBe(413)
+    expect((await (await telephone.nextCall()).aborted).reason).toBeDefined()
+    connection.destroy()
+  })
+
+  it.each(['GET', 'DELETE', 'OPTIONS', 'HEAD'])('F12 %s with a body keeps its framing', async method => {
+    await rawExchange(bench.port, `${method} / HTTP/1.1\r\n${H}Content-Length: 3\r\n\r\nabc`, method)
+    await rawExchange(
+      bench.port,
+      `${method} / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+      method,
+    )
+    const [withLength, chunked] = telephone.calls
+    expect((await withLength?.ended)?.body.toString()).toBe('abc')
+    expect(withLength?.field('content-length')).toBe('3')
+    expect((await chunked?.ended)?.body.toString()).toBe('abc')
+    expect(chunked?.field('content-length')).toBeUndefined()
+    expect(chunked?.field('transfer-encoding')).toBeUndefined()
+  })
+
+  it('F12 a body of length 0 is complete with its head', async () => {
+    await rawExchange(bench.port, `POST / HTTP/1.1\r\n${H}Content-Length: 0\r\n\r\n`)
+    expect(telephone.calls[0]?.field('content-length')).toBe('0')
+    expect((await telephone.calls[0]?.ended)?.body.length).toBe(0)
+  })
+
+  it('F14 pipelined requests are answered in order', async () => {
+    telephone.handler = undefined
+    const connection = await RawConnection.open(bench.port)
+    await connection.send(['/1', '/2', '/3'].map(path => `GET ${path} HTTP/1.1\r\n${H}\r\n`).join(''))
+    const calls = [await telephone.nextCall(), await telephone.nextCall(), await telephone.nextCall()]
+    for (const call of calls.toReversed()) call.answer(200, call.opening.target)
+    const bodies: string[] = []
+    for (let index = 0; index < 3; index += 1) bodies.push((await connection.readAnswer()).body.toString())
+    expect(bodies).toEqual(['/1', '/2', '/3'])
+    connection.destroy()
+  })
+
+  it('F14 a bad request behind good ones is answered after them', async () => {
+    telephone.handler = undefined
+    const connection = await RawConnection.open(bench.port)
+    await connection.send(`GET /1 HTTP/1.1\r\n${H}\r\nGET /2 HTTP/1.1\r\n${H}\r\nBAD\r\n\r\n`)
+    const first = await telephone.nextCall()
+    const second = await telephone.nextCall()
+    second.answer(200, 'two')
+    first.answer(200, 'one')
+    expect((await connection.readAnswer()).body.toString()).toBe('one')
+    expect((await connection.readAnswer()).body.toString()).toBe('two')
+    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+  })
+
+  it('F14 more pipelined requests than are served at once get 503', async () => {
+    telephone.handler = undefined
+    const connection = await RawConnection.open(bench.port)
+    await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`.repeat(65))
+    for (let index = 0; index < 64; index += 1) (await telephone.nextCall()).answer(200, 'ok')
+    for (let index = 0; index < 64; index += 1) expect((await connection.readAnswer()).status).toBe(200)
+    expect((await connection.readAnswer()).status).toBe(503)
+    connection.destroy()
+  })
+
+  it('F15 a body shorter than its length is an abort', async () => {
+    telephone.handler = undefined
+    const connection = await RawConnection.open(bench.port)
+    await connection.send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
+    const call = await telephone.nextCall()
+    await call.untilReceived(3)
+    connection.end()
+    expect((await call.aborted).reason).toBe('cancelled')
+    await connection.readToEnd()
+    connection.destroy()
+  })
+})
+
+describe('request headers', () => {
+  it('H1 hop-by-hop fields and those that Connection names are removed, then ours are added', async () => {
+    await rawExchange(
+      bench.port,
+      [
+        ...['GET / HTTP/1.1', 'Host: test', 'connection: keep-alive, X-Secret, X-Forwarded-For, Host'],
+        ...['X-Secret: 1', 'Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive'],
+        ...['Proxy-Authorization: Basic eA==', 'TE: gzip', 'Upgrade: h2c', 'HTTP2-Settings: x', 'X-Kept: 2'],
+        ...['', ''],
+      ].join('\r\n'),
+    )
+    const names = telephone.calls[0]?.opening.fields.filter((_, index) => index % 2 === 0)
+    expect(names).toEqual([
+      ...['Host', 'X-Kept', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port'],
+      ...['Forwarded', 'X-Request-ID'],
+    ])
+  })
+
+  it.each([
+    ['trailers', 'trailers'],
+    ['Trailers', 'trailers'],
+    ['trailers, gzip', undefined],
+    ['gzip', undefined],
+  ])('H2 TE: %s', async (value, forwarded) => {
+    await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}Connection: TE\r\nTE: ${value}\r\n\r\n`)
+    expect(telephone.calls[0]?.field('te')).toBe(forwarded)
+  })
+
+  it('H3, H4 what a stranger says of the client is replaced, misspelt or not', async () => {
+    await rawExchange(
+      bench.port,
+      [
+        ...['GET / HTTP/1.1', 'Host: test:4000', 'X-Forwarded-For: 6.6.6.6', 'x-forwarded-host: evil'],
+        ...[
+          'X-Forwarded-Proto: https',
+          'X-Forwarded-Port: 1',
+          'Forwarded: for=6.6.6.6',
+          'X-Real-IP: 6.6.6.6',
+        ],
+        ...[
+          'X_Forwarded_For: 6.6.6.6',
+          'X.Forwarded.For: 6.6.6.6',
+          'x_forwarded-host: evil',
+          'X-Request_ID: 6',
+        ],
+        ...['X-Forwarded-Prefix: /evil', '', ''],
+      ].join('\r\n'),
+    )
+    const call = telephone.calls[0]
+    expect(call?.opening.fields.join(' ')).not.toMatch(/6\.6\.6\.6|evil/)
+    expect(call?.fields('x-forwarded-for')).toEqual(['127.0.0.1'])
+    expect(call?.fields('x-forwarded-host')).toEqual(['test:4000'])
+    expect(call?.fields('x-forwarded-proto')).toEqual(['http'])
+    expect(call?.fields('x-forwarded-port')).toEqual(['4000'])
+    expect(call?.fields('forwarded')).toEqual(['for=127.0.0.1;proto=http;host="test:4000"'])
+  })
+
+  it('H5 our own fields are ours', async () => {
+    await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}Plugboard-Error: x\r\nplugboard_hops: 9\r\n\r\n`)
+    expect(telephone.calls[0]?.opening.fields.join(' ').toLowerCase()).not.toContain('plugboard')
+  })
+
+  it('H6, H7 cookies are not joined, order and case are kept', async () => {
+    await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}cOOkie: a=1\r\nX-b: c\r\nCookie: d=2\r\n\r\n`)
+    expect(telephone.calls[0]?.opening.fields.slice(2, 8)).toEqual([
+      'cOOkie',
+      'a=1',
+      'X-b',
+      'c',
+      'Cookie',
+      'd=2',
+    ])
+  })
+
+  it.each([
+    ['//a', '//a'],
+    ['/a/./b/', '/a/b/'],
+    ['/a/../b?x=/../', '/b?x=/../'],
+    ['/a/%2e%2E/b', '/b'],
+    ['/a/b/..', '/a/'],
+    ['/a%2fb/%5c..', '/a%2fb/%5c..'],
+    ['/a;b=c/..;/d', '/a;b=c/..;/d'],
+    ['/%41', '/%41'],
+    ['/...', '/...'],
+    ['/?', '/?'],
+  ])('H8 %s', async (target, forwarded) => {
+    await rawExchange(bench.port, `GET ${target} HTTP/1.1\r\n${H}\r\n`)
+    expect(telephone.calls[0]?.opening.target).toBe(forwarded)
+  })
+
+  it('H8 the string that is matched is the string that is forwarded', async () => {
+    bench.routes = [benchRoute({ host: 'test', mountPath: '/public' })]
+    expect((await rawExchange(bench.port, `GET /public/../admin HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
+    expect((await rawExchange(bench.port, `GET /x/%2e./public/a HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
+    expect(telephone.calls.map(call => call.opening.target)).toEqual(['/public/a'])
+  })
+
+  it.each(['TEST', 'test:80', 'test.', 'Test.:8080'])('H9 host %s', async host => {
+    expect((await rawExchange(bench.port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status).toBe(200)
+    expect(telephone.calls[0]?.field('host')).toBe(host)
+  })
+
+  it('F8 the authority of the target wins', async () => {
+    bench.routes = [benchRoute({ host: 'real' })]
+    await rawExchange(bench.port, 'GET http://real:81/a?b HTTP/1.1\r\nHost: other\r\n\r\n')
+    const call = telephone.calls[0]
+    expect([call?.opening.target, ...(call?.fields('host') ?? [])]).toEqual(['/a?b', 'real:81'])
+    expect(call?.field('x-forwarded-host')).toBe('real:81')
+  })
+
+  it('F8 a target without a path', async () => {
+    await rawExchange(bench.port, 'GET http://test?b HTTP/1.1\r\nHost: test\r\n\r\n')
+    expect(telephone.calls[0]?.opening.target).toBe('/?b')
+  })
+
+  it('F9 OPTIONS * is about the server', async () => {
+    const answer = await rawExchange(bench.port, `OPTIONS * HTTP/1.1\r\n${H}\r\n`)
+    expect([answer.status, telephone.calls.length]).toEqual([204, 0])
+  })
+
+  it.each([
+    ['abc-123', true],
+    ['x'.repeat(128), true],
+    ['x'.repeat(129), false],
+    ['a b', false],
+  ])('H10 request id %s kept: %s', async (id, kept) => {
+    const answer = await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}X-Request-ID: ${id}\r\n\r\n`)
+    const seen = telephone.calls[0]?.field('x-request-id')
+    expect(seen === id).toBe(kept)
+    if (!kept) expect(seen).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(field(answer.headers, 'x-request-id')).toBe(seen)
+    expect(bench.accessLog[0]?.requestId).toBe(seen)
+  })
+
+  it('strips the mount and says so', async () => {
+    bench.routes = [benchRoute({ host: 'test', mountPath: '/api', options: { stripMount: true } })]
+    await rawExchange(bench.port, `GET /api?x HTTP/1.1\r\n${H}\r\n`)
+    await rawExchange(bench.port, `GET /api/users/../a?x HTTP/1.1\r\n${H}\r\n`)
+    expect(telephone.calls.map(call => call.opening.target)).toEqual(['/?x', '/a?x'])
+    expect(telephone.calls[0]?.field('x-forwarded-prefix')).toBe('/api')
+  })
+
+  it.each([
+    ['backend' as const, undefined],
+    [{ fixed: 'inner.local' }, 'inner.local'],
+  ])('host policy %j', async (hostHeader, seen) => {
+    bench.routes = [benchRoute({ host: 'test', policy: { hostHeader } })]
+    await rawExchange(bench.port, `GET / HTTP/1.1\r\nX: y\r\n${H}\r\n`)
+    expect(telephone.calls[0]?.field('host')).toBe(seen)
+    expect(telephone.calls[0]?.field('x')).toBe('y')
+    expect(telephone.calls[0]?.field('x-forwarded-host')).toBe('test')
+  })
+})
+
+describe('a trusted proxy in front', () => {
+  it('H3 is appended to', async () => {
+    await bench.close()
+    bench = await ProxyBench.start({ trustedProxies: ['127.0.0.0/8'] })
+    telephone = await bench.telephone()
+    telephone.handler = call => call.answer(200)
+    await rawExchange(
+      bench.port,
+      [
+        ...['GET / HTTP/1.1', 'Host: test', 'X-Forwarded-For: 9.9.9.9', 'X-Forwarded-For: 8.8.8.8'],
+        ...['X-Forwarded-Proto: https', 'X-Forwarded-Host: shop.example', 'Forwarded: for=9.9.9.9'],
+        ...['X-Real-IP: 9.9.9.9', 'X_Forwarded_For: 6.6.6.6', '', ''],
+      ].join('\r\n'),
+    )
+    await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}\r\n`)
+    const [call, next] = telephone.calls
+    expect(call?.fields('x-forwarded-for')).toEqual(['9.9.9.9, 8.8.8.8, 127.0.0.1'])
+    expect(call?.fields('x-forwarded-proto')).toEqual(['https'])
+    expect(call?.fields('x-forwarded-host')).toEqual(['shop.example'])
+    expect(call?.fields('x-forwarded-port')).toEqual(['443'])
+    expect(call?.fields('forwarded')).toEqual(['for=9.9.9.9, for=127.0.0.1;proto=http;host=test'])
+    expect(call?.field('x-real-ip')).toBe('9.9.9.9')
+    expect(call?.opening.fields.join()).not.toContain('6.6.6.6')
+    expect(next?.fields('x-forwarded-for')).toEqual(['127.0.0.1'])
+  })
+})
