@@ -1,14 +1,24 @@
-// The one connection to Postgres: pool, transactions, LISTEN. Everything else in Plugboard holds a `Store`.
+// The way in to this folder: a pool of connections to Postgres behind a `Store` (store.ts), and the feed of
+// changes (change-feed.ts). SQL, drizzle and pg stay in here.
 
+import { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { type ChangeFeed, openChangeFeed } from './change-feed.ts'
+import { createStore } from './postgres-store.ts'
+import { createSqlRunner, translated } from './sql-runner.ts'
 import type { Store } from './store.ts'
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/name?sslmode=…`, or of a socket: `postgres://user@/name?host=/folder`. */
   readonly url: string
+  /** Default 10. */
   readonly maxConnections?: number | undefined
+  /** Default 3,000 ms. */
   readonly connectTimeoutMs?: number | undefined
+  /** Default 10,000 ms. */
   readonly statementTimeoutMs?: number | undefined
-  /** Shown by `pg_stat_activity`. */
+  /** Shown by `pg_stat_activity`. Default `plugboard`. */
   readonly applicationName?: string | undefined
 }
 
@@ -16,8 +26,54 @@ export interface Database {
   readonly store: Store
   /** One round trip; rejects with `database_unavailable`. */
   ping(): Promise<void>
+  /** A connection of its own that follows the log of changes; one attempt, `database_unavailable` on failure. */
+  openChangeFeed(): Promise<ChangeFeed>
+  /** Waits for running statements, but not for a server that went silent. */
   close(): Promise<void>
 }
 
+const CLOSE_DEADLINE_MS = 2_000
+
 /** Connects lazily: a database that is down is an error of the first query, not of this call. */
-export declare function openDatabase(options: DatabaseOptions): Database
+export function openDatabase(options: DatabaseOptions): Database {
+  const sockets = new Set<Socket>()
+  const config = clientConfig(options, sockets)
+  const pool = new pg.Pool({ ...config, max: options.maxConnections ?? 10, idleTimeoutMillis: 30_000 })
+  // An idle connection that breaks has nobody to tell: the pool drops it, and the next query opens another.
+  pool.on('error', () => undefined)
+  const runner = createSqlRunner(pool)
+  return {
+    store: createStore(runner),
+    ping: () => runner.read(async sql => void (await sql.execute('SELECT 1'))),
+    openChangeFeed: () => translated(openChangeFeed(new pg.Client(config))),
+    close: async () => {
+      const overdue = new AbortController()
+      const deadline = delay(CLOSE_DEADLINE_MS, undefined, { signal: overdue.signal }).then(
+        () => sockets.forEach(socket => void socket.destroy()),
+        () => undefined,
+      )
+      await Promise.race([pool.end(), deadline])
+      overdue.abort()
+    },
+  }
+}
+
+function clientConfig(options: DatabaseOptions, sockets: Set<Socket>): pg.ClientConfig {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 10_000
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName ?? 'plugboard',
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
+    statement_timeout: statementTimeoutMs,
+    // The server's timeout is of no use when the server is what went silent.
+    query_timeout: statementTimeoutMs + 1_000,
+    idle_in_transaction_session_timeout: statementTimeoutMs * 2,
+    keepAlive: true,
+    stream: () => {
+      const socket = new Socket()
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      return socket
+    },
+  }
+}

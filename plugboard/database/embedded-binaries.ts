@@ -8,9 +8,9 @@ import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import type { ServerUser } from './embedded-user.ts'
@@ -55,7 +55,7 @@ function packagedFolder(): string {
   if (name === undefined)
     throw new StartupError(`There is no embedded Postgres for ${platform}. ${ELSEWHERE}`)
   try {
-    return join(dirname(fileURLToPath(import.meta.resolve(name))), '../native')
+    return join(dirname(createRequire(import.meta.url).resolve(name)), '../native')
   } catch (error) {
     const missing = `The package ${name} is not installed (npm was told to omit optional packages?). ${ELSEWHERE}`
     throw new StartupError(missing, error)

@@ -70,7 +70,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 const WITHOUT_DURABILITY = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
 
 /** Two int4 of an advisory lock in the database `postgres`: "this folder is mine". */
-const OWNER_LOCK = [0x76657261, 1] as const
+const OWNER_LOCK = [0x706c7567, 1] as const
 
 const START_DEADLINE_MS = 60_000
 /** A predecessor that was killed just now may hold the lock until the kernel has closed its sockets. */

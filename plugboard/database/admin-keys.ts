@@ -1,0 +1,85 @@
+// Queries of the admin API's keys. The key itself is shown once, where it is made; here are its prefix, by which
+// it is found, and its hash, which only `findByPrefix` reads.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { and, desc, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './page.ts'
+import { adminKeys } from './schema.ts'
+import type { Sql, SqlRunner } from './sql-runner.ts'
+import type { AdminKey, AdminKeyStore } from './store.ts'
+import { isId, untouched } from './valid.ts'
+
+const { hash: _hash, ...publicColumns } = getTableColumns(adminKeys)
+
+export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
+  return {
+    create: (input, by) =>
+      runner.write(by, async tx => {
+        const { name, prefix, hash, scopes, expiresAt } = input
+        const values = { name, prefix, hash, scopes: [...scopes], expiresAt: expiresAt ?? null }
+        const [key] = await tx.insert(adminKeys).values(values).returning(publicColumns)
+        return key!
+      }),
+    get: id =>
+      runner.read(async db => {
+        const key = await findKey(db, id)
+        if (key !== undefined) return key
+        throw new VeraError('not_found', 'There is no such key.')
+      }),
+    findByPrefix: prefix =>
+      runner.read(async db => {
+        const [key] = await db.select().from(adminKeys).where(eq(adminKeys.prefix, prefix))
+        return key
+      }),
+    list: (request = {}) =>
+      runner.read(async db => {
+        const limit = limitOf(request)
+        const conditions: (SQL | undefined)[] = []
+        if (request.active === true) {
+          const unexpired = or(isNull(adminKeys.expiresAt), gt(adminKeys.expiresAt, sql`now()`))
+          conditions.push(isNull(adminKeys.revokedAt), unexpired)
+        }
+        if (request.cursor !== undefined) {
+          const key = decodeCursor(createdKey, request.cursor)
+          conditions.push(beyond([adminKeys.createdAt, adminKeys.id], '<', key))
+        }
+        const rows = await db
+          .select(publicColumns)
+          .from(adminKeys)
+          .where(and(...conditions))
+          .orderBy(desc(adminKeys.createdAt), desc(adminKeys.id))
+          .limit(limit + 1)
+        return pageOf(rows, limit, key => [key.createdAt.toISOString(), key.id])
+      }),
+    revoke: (id, by) =>
+      runner.write(by, async tx => {
+        const found = await findKey(tx, id)
+        if (found === undefined) throw untouched('key', undefined)
+        if (by.ifVersion !== undefined && found.version !== by.ifVersion) throw untouched('key', found)
+        const [revoked] = await tx
+          .update(adminKeys)
+          .set({ revokedAt: sql`clock_timestamp()` })
+          .where(and(eq(adminKeys.id, id), isNull(adminKeys.revokedAt)))
+          .returning(publicColumns)
+        // Revoked before, or by somebody else just now: either way it is.
+        return revoked ?? (await findKey(tx, id))!
+      }),
+    touch: id =>
+      runner.read(async db => {
+        const stale = or(
+          isNull(adminKeys.lastUsedAt),
+          lt(adminKeys.lastUsedAt, sql`now() - interval '1 minute'`),
+        )
+        await db
+          .update(adminKeys)
+          .set({ lastUsedAt: sql`now()` })
+          .where(and(eq(adminKeys.id, id), stale))
+      }),
+  }
+}
+
+async function findKey(db: Sql, id: string): Promise<AdminKey | undefined> {
+  if (!isId(id)) return undefined
+  const [key] = await db.select(publicColumns).from(adminKeys).where(eq(adminKeys.id, id))
+  return key
+}

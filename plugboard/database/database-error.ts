@@ -1,0 +1,93 @@
+// The one place where Postgres' errors become ours. drizzle wraps them in an error whose message repeats the
+// parameters (hashes, private keys), so only the driver's own error is kept as a cause.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { DrizzleQueryError } from 'drizzle-orm'
+import { codeOf, StartupError } from './startup-error.ts'
+
+/** What pg knows of a failed statement; all of it comes from the server. */
+interface ServerError extends Error {
+  readonly code: string
+  readonly constraint?: string
+  readonly detail?: string
+  readonly column?: string
+}
+
+/** How a broken rule of the schema reads: by the name of its constraint, or of the trigger's. */
+const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> = {
+  routes_terminal_mounts: error =>
+    new VeraError('mount_conflict', sentences(error), { field: 'mount', cause: error }),
+  routes_mount_living: error =>
+    new VeraError('mount_conflict', 'This mount is taken.', { field: 'mount', cause: error }),
+  routes_service_living: error =>
+    new VeraError('conflict', error.message, { field: 'service', cause: error }),
+  routes_service_id_services_id_fk: error =>
+    new VeraError('conflict', 'The service of this route is gone.', { field: 'service', cause: error }),
+  services_without_routes: error => new VeraError('conflict', sentences(error), { cause: error }),
+  services_name_living: error =>
+    new VeraError('conflict', 'A service of this name exists.', { field: 'name', cause: error }),
+  admin_keys_prefix: error =>
+    new VeraError('conflict', 'A key of this prefix exists.', { field: 'prefix', cause: error }),
+  signing_keys_pkey: error =>
+    new VeraError('conflict', 'A key of this kid exists.', { field: 'kid', cause: error }),
+  routes_host_form: error =>
+    new VeraError('invalid_request', 'This is no host pattern.', { field: 'mount', cause: error }),
+  routes_mount_path_form: error =>
+    new VeraError('invalid_request', 'This mount path is not in its normal form.', {
+      field: 'mount',
+      cause: error,
+    }),
+  routes_mount_path_reserved: error =>
+    new VeraError('invalid_request', '/_plugboard is reserved.', { field: 'mount', cause: error }),
+}
+
+const sentences = (error: ServerError) => (error.detail ? `${error.message} ${error.detail}` : error.message)
+
+/** Postgres classes and codes that mean "not now": the statement may work later, with nobody's help. */
+const UNAVAILABLE = /^(08|28|53|57P|57014|58|25006|3D000|40001|40P01|55P03)/
+/** The driver's own failures carry a code of the system, or none and a sentence. */
+const CONNECTION = /^(E[A-Z]+|SELF_SIGNED.*|CERT_.*|UNABLE_TO_.*|DEPTH_ZERO.*|ERR_TLS.*)$/
+const DRIVER = /timeout|terminated|Connection|not queryable|closed|Client has encountered|pool/i
+
+/** Any error of drizzle, pg or the system → VeraError. What is none of theirs (a bug of ours) is passed on. */
+export function translateError(error: unknown): unknown {
+  if (error instanceof VeraError || error instanceof StartupError) return error
+  if (error instanceof DrizzleQueryError) return translateError(error.cause ?? new Error('a query failed'))
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    // Node tried several addresses of one name; the last reason stands for all.
+    return translateError(error.errors.at(-1))
+  }
+  if (isServerError(error)) return translateServerError(error)
+  if (error instanceof Error && (CONNECTION.test(codeOf(error) ?? '') || DRIVER.test(error.message))) {
+    return new VeraError('database_unavailable', undefined, { cause: error })
+  }
+  return error
+}
+
+function translateServerError(error: ServerError): unknown {
+  const known = error.constraint === undefined ? undefined : CONSTRAINTS[error.constraint]
+  if (known !== undefined) return known(error)
+  if (UNAVAILABLE.test(error.code)) return new VeraError('database_unavailable', undefined, { cause: error })
+  if (error.code === '23505' || error.code === '23503' || error.code === '23P01') {
+    return new VeraError('conflict', undefined, { cause: error })
+  }
+  // Checks, impossible values (a NUL in a text, a number out of range).
+  if (error.code.startsWith('22') || error.code.startsWith('23')) {
+    return new VeraError('invalid_request', undefined, {
+      cause: error,
+      ...(error.column === undefined ? {} : { field: error.column }),
+    })
+  }
+  return error
+}
+
+/** A transaction that lost a race and may simply be run again. */
+export function isSerializationFailure(error: unknown): boolean {
+  const code = codeOf(error instanceof DrizzleQueryError ? error.cause : error)
+  return code === '40001' || code === '40P01'
+}
+
+/** pg's own class is not exported as a value under ESM; `severity` marks what came from the server. */
+function isServerError(error: unknown): error is ServerError {
+  return error instanceof Error && 'severity' in error && typeof codeOf(error) === 'string'
+}

@@ -1,0 +1,23 @@
+// Puts the query modules together into the one `Store` that the rest of Plugboard holds.
+
+import { createAdminKeyStore } from './admin-keys.ts'
+import { createChangeStore } from './changes.ts'
+import { claimMount } from './claim-mount.ts'
+import { createRouteStore } from './routes.ts'
+import { createServiceStore } from './services.ts'
+import { createSigningKeyStore } from './signing-keys.ts'
+import type { SqlRunner } from './sql-runner.ts'
+import type { Store } from './store.ts'
+import { createTokenStore } from './tokens.ts'
+
+export function createStore(runner: SqlRunner): Store {
+  return {
+    services: createServiceStore(runner),
+    routes: createRouteStore(runner),
+    tokens: createTokenStore(runner),
+    signingKeys: createSigningKeyStore(runner),
+    adminKeys: createAdminKeyStore(runner),
+    changes: createChangeStore(runner),
+    claimMount: claim => claimMount(runner, claim),
+  }
+}

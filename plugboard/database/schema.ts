@@ -1,0 +1,181 @@
+// The tables, for drizzle. What a table alone cannot say (terminal mounts, versions, the change log) is in the
+// triggers of migrations/0001_rules.sql, so that it holds for every writer, psql included.
+//
+// Names are compared byte by byte (COLLATE "C"): the order does not depend on the server's locale, and a prefix
+// is a range of the index.
+
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgSchema,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import type { JsonObject } from './json.ts'
+import type { ChangeAction, ChangeEntity } from './store.ts'
+
+/** A schema of its own: Plugboard can share a database with an application. */
+export const plugboard = pgSchema('plugboard')
+
+const name = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' })
+/** Milliseconds, as a Date has them: what was read can be compared with what is stored. */
+const instant = (column: string) => timestamp(column, { withTimezone: true, precision: 3 })
+
+const rowColumns = {
+  version: integer('version').notNull().default(1),
+  createdAt: instant('created_at').notNull().defaultNow(),
+  updatedAt: instant('updated_at').notNull().defaultNow(),
+}
+
+export const services = plugboard.table(
+  'services',
+  {
+    id: uuid('id').primaryKey().defaultRandom(),
+    name: name('name').notNull(),
+    policy: jsonb('policy').$type<JsonObject>().notNull().default({}),
+    ...rowColumns,
+    deletedAt: instant('deleted_at'),
+  },
+  table => [
+    uniqueIndex('services_name_living').on(table.name).where(sql`deleted_at IS NULL`),
+    index('services_name').on(table.name, table.id),
+    check('services_name_form', sql`name ~ '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'`),
+    check('services_name_not_id', sql`name !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'`),
+    check('services_policy_object', sql`jsonb_typeof(policy) = 'object'`),
+  ],
+)
+
+export const routes = plugboard.table(
+  'routes',
+  {
+    id: uuid('id').primaryKey().defaultRandom(),
+    host: name('host').notNull(),
+    mountPath: name('mount_path').notNull(),
+    serviceId: uuid('service_id')
+      .notNull()
+      .references(() => services.id),
+    options: jsonb('options').$type<JsonObject>().notNull().default({}),
+    /** Token whose telephone claimed the mount; tokens of outside issuers have no row here, so no reference. */
+    claimedBy: text('claimed_by'),
+    ...rowColumns,
+    deletedAt: instant('deleted_at'),
+  },
+  table => [
+    uniqueIndex('routes_mount_living').on(table.host, table.mountPath).where(sql`deleted_at IS NULL`),
+    index('routes_mount').on(table.host, table.mountPath, table.id),
+    index('routes_service_living').on(table.serviceId).where(sql`deleted_at IS NULL`),
+    check(
+      'routes_host_form',
+      sql`length(host) <= 253 AND (host = '*'
+        OR host ~ '^(\\*\\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$'
+        OR host ~ '^\\[[0-9a-f:.]{2,45}\\]$')`,
+    ),
+    check(
+      'routes_mount_path_form',
+      sql`mount_path = '/' OR (length(mount_path) <= 1024
+        AND mount_path ~ '^(/([A-Za-z0-9._~!$&''()*+,\\u003b=:@-]|%[0-9A-Fa-f]{2})+)+$'
+        AND mount_path !~ '/(\\.|%2[eE]){1,2}(/|$)'
+        AND mount_path !~ '%00')`,
+    ),
+    check('routes_mount_path_reserved', sql`(mount_path || '/') !~ '^/_plugboard/'`),
+    check('routes_options_object', sql`jsonb_typeof(options) = 'object'`),
+  ],
+)
+
+export const tokens = plugboard.table(
+  'tokens',
+  {
+    id: uuid('id').primaryKey().defaultRandom(),
+    name: text('name').notNull(),
+    services: text('services').array().notNull(),
+    mounts: text('mounts').array().notNull(),
+    ttlSeconds: integer('ttl_seconds').notNull(),
+    ...rowColumns,
+    expiresAt: instant('expires_at').notNull(),
+    revokedAt: instant('revoked_at'),
+    lastSeenAt: instant('last_seen_at'),
+  },
+  table => [
+    index('tokens_newest').on(table.createdAt, table.id),
+    index('tokens_revoked').on(table.expiresAt).where(sql`revoked_at IS NOT NULL`),
+    check('tokens_name_length', sql`length(name) BETWEEN 1 AND 255`),
+    check('tokens_ttl_positive', sql`ttl_seconds > 0`),
+  ],
+)
+
+export const signingKeys = plugboard.table(
+  'signing_keys',
+  {
+    kid: text('kid').primaryKey(),
+    algorithm: text('algorithm').$type<'EdDSA'>().notNull().default('EdDSA'),
+    publicJwk: jsonb('public_jwk').$type<JsonObject>().notNull(),
+    privateJwk: jsonb('private_jwk').$type<JsonObject>().notNull(),
+    ...rowColumns,
+    retiredAt: instant('retired_at'),
+  },
+  table => [
+    // At most one key signs. Replicas that start together and all make one meet here.
+    uniqueIndex('signing_keys_current').on(sql`(true)`).where(sql`retired_at IS NULL`),
+    index('signing_keys_newest').on(table.createdAt, table.kid),
+    check('signing_keys_algorithm', sql`algorithm = 'EdDSA'`),
+    check('signing_keys_public', sql`NOT public_jwk ? 'd'`),
+  ],
+)
+
+export const adminKeys = plugboard.table(
+  'admin_keys',
+  {
+    id: uuid('id').primaryKey().defaultRandom(),
+    name: text('name').notNull(),
+    prefix: text('prefix').notNull(),
+    hash: text('hash').notNull(),
+    scopes: text('scopes').array().notNull(),
+    ...rowColumns,
+    expiresAt: instant('expires_at'),
+    revokedAt: instant('revoked_at'),
+    lastUsedAt: instant('last_used_at'),
+  },
+  table => [
+    uniqueIndex('admin_keys_prefix').on(table.prefix),
+    index('admin_keys_newest').on(table.createdAt, table.id),
+    check('admin_keys_name_length', sql`length(name) BETWEEN 1 AND 255`),
+  ],
+)
+
+export const changes = plugboard.table(
+  'changes',
+  {
+    sequence: bigint('sequence', { mode: 'number' }).primaryKey(),
+    id: uuid('id').notNull().defaultRandom(),
+    at: instant('at').notNull(),
+    actor: text('actor').notNull(),
+    entity: text('entity').$type<ChangeEntity>().notNull(),
+    entityId: text('entity_id').notNull(),
+    action: text('action').$type<ChangeAction>().notNull(),
+    before: jsonb('before').$type<JsonObject>(),
+    after: jsonb('after').$type<JsonObject>(),
+  },
+  table => [index('changes_entity').on(table.entity, table.entityId, table.sequence)],
+)
+
+/**
+ * One row: the newest sequence and its change's id. Every writer locks it before anything else and holds it until
+ * it commits, which makes sequences gapless and checks of other rows safe, in every isolation level.
+ */
+export const changeHead = plugboard.table(
+  'change_head',
+  {
+    singleton: boolean('singleton').primaryKey().default(true),
+    sequence: bigint('sequence', { mode: 'number' }).notNull(),
+    changeId: uuid('change_id'),
+  },
+  () => [check('change_head_one_row', sql`singleton`)],
+)

@@ -1,0 +1,70 @@
+// How the query modules reach Postgres: one statement on the pool, or a transaction in an actor's name. Errors
+// are translated here, once, for whatever passes through.
+
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import type pg from 'pg'
+import { isSerializationFailure, translateError } from './database-error.ts'
+import type { Mutation } from './store.ts'
+
+/** drizzle on one connection or on the pool. */
+export type Sql = NodePgDatabase
+
+export interface SqlRunner {
+  /** Statements that stand for themselves. */
+  read<Result>(query: (sql: Sql) => Promise<Result>): Promise<Result>
+  /** One transaction, in the name of `by.actor`; repeated when it lost a race, so `query` has no other effects. */
+  write<Result>(by: Pick<Mutation, 'actor'>, query: (sql: Sql) => Promise<Result>): Promise<Result>
+}
+
+const MAX_ATTEMPTS = 3
+
+export function createSqlRunner(pool: pg.Pool): SqlRunner {
+  const pooled = drizzle(pool)
+  return {
+    read: query => translated(query(pooled)),
+    write: (by, query) => translated(withRetries(() => inTransaction(pool, by.actor, query))),
+  }
+}
+
+async function withRetries<Result>(transaction: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transaction()
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !isSerializationFailure(error)) throw error
+    }
+  }
+}
+
+async function inTransaction<Result>(
+  pool: pg.Pool,
+  actor: string,
+  query: (sql: Sql) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('BEGIN')
+    // For the triggers that write the log; gone with the transaction.
+    await client.query("SELECT set_config('plugboard.actor', $1, true)", [actor])
+    const result = await query(drizzle(client))
+    await client.query('COMMIT')
+    return result
+  } catch (error) {
+    // A connection that cannot even roll back is thrown away; the server rolls back by itself.
+    await client.query('ROLLBACK').catch((failure: Error) => {
+      broken = failure
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+export async function translated<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    throw translateError(error)
+  }
+}
