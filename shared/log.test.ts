@@ -4,9 +4,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { coloursWanted } from './colours.ts'
 import { redact } from './log/redact.ts'
 import { FileSink } from './log/sink.ts'
-import { type AccessFields, coloursWanted, createLog, type LogOptions } from './log.ts'
+import { type AccessFields, createLog, type LogOptions } from './log.ts'
 
 function memory(options: Partial<LogOptions> = {}) {
   const lines: string[] = []

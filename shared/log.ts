@@ -2,6 +2,7 @@
 // Made once by each program and handed to whoever needs it. Access lines skip pino: they are the only hot ones.
 
 import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
+import { coloursWanted } from './colours.ts'
 import type { AccessFields, LogFields } from './log/fields.ts'
 import { readable } from './log/readable.ts'
 import { redact } from './log/redact.ts'
@@ -95,16 +96,6 @@ function wrap(target: Pino): Logger {
     enabled: level => target.isLevelEnabled(level),
     child: fields => wrap(target.child(fields)),
   }
-}
-
-/** NO_COLOR (no-color.org) wins over everything, then FORCE_COLOR, then whether it is a terminal. */
-export function coloursWanted(
-  env: Readonly<Record<string, string | undefined>>,
-  isTerminal: boolean,
-): boolean {
-  if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false
-  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '') return env.FORCE_COLOR !== '0'
-  return isTerminal && env.TERM !== 'dumb'
 }
 
 const nothing = (): void => undefined

@@ -118,13 +118,19 @@ export function validationError(target: string, issues: readonly Issue[]): Reque
   const culprits = issues.flatMap(issue =>
     issue.code === 'unrecognized_keys'
       ? (issue.keys ?? []).map(key => culprit(target, [...issue.path, key], 'unknown field'))
-      : [culprit(target, issue.path, issue.message)],
+      : [culprit(target, issue.path, wording(issue.message))],
   )
   const names = culprits.map(({ pointer, parameter, header, detail }) => {
     const name = pointer ?? parameter ?? header
     return name === undefined || name === '' ? detail : `${name}: ${detail}`
   })
   return new RequestError('invalid_request', names.join('; '), culprits)
+}
+
+/** The schema library's words, in ours. */
+function wording(message: string): string {
+  if (message.endsWith('received undefined')) return 'is required'
+  return message.replace(/^Invalid (input|option): /, '')
 }
 
 function culprit(target: string, path: readonly PropertyKey[], detail: string): Culprit {

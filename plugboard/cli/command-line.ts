@@ -1,0 +1,145 @@
+// The command line. Each command's module is loaded when that command is called: `plugboard route list` must not
+// wait for the libraries of `plugboard start`. A module fills in the options, the help and the action.
+
+import { Command, CommanderError } from 'commander'
+import { VERSION } from '../version.ts'
+import type { CliContext } from './api-command.ts'
+
+interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<(command: Command, context: CliContext) => void>
+}
+
+const RUN: readonly CommandEntry[] = [
+  // {
+  //   name: 'dev',
+  //   summary: 'run everything on this machine, with a database and a Telephone of its own',
+  //   load: async () => (await import('./dev.ts')).defineDev,
+  // },
+  // {
+  //   name: 'start',
+  //   summary: 'run a Plugboard replica',
+  //   load: async () => (await import('./start.ts')).defineStart,
+  // },
+  {
+    name: 'migrate',
+    summary: 'bring the database schema up to date',
+    load: async () => (await import('./migrate.ts')).defineMigrate,
+  },
+]
+
+const MANAGE: readonly CommandEntry[] = [
+  {
+    name: 'route',
+    summary: 'routes: host and path → service',
+    load: async () => (await import('./route.ts')).defineRoute,
+  },
+  {
+    name: 'service',
+    summary: 'services: pools of backends and their policy',
+    load: async () => (await import('./service.ts')).defineService,
+  },
+  {
+    name: 'token',
+    summary: 'tokens: credentials of telephones',
+    load: async () => (await import('./token.ts')).defineToken,
+  },
+  {
+    name: 'key',
+    summary: 'API keys: credentials of people and programs',
+    load: async () => (await import('./key.ts')).defineKey,
+  },
+  {
+    name: 'signing-key',
+    summary: 'the keys that tokens are signed with',
+    load: async () => (await import('./key.ts')).defineSigningKey,
+  },
+  {
+    name: 'export',
+    summary: 'write services and routes to a file',
+    load: async () => (await import('./import-export.ts')).defineExport,
+  },
+  {
+    name: 'import',
+    summary: 'make services and routes be as in a file',
+    load: async () => (await import('./import-export.ts')).defineImport,
+  },
+]
+
+const LOOK: readonly CommandEntry[] = [
+  {
+    name: 'status',
+    summary: 'how the Plugboard is',
+    load: async () => (await import('./status.ts')).defineStatus,
+  },
+  {
+    name: 'telephone',
+    summary: 'who is connected',
+    load: async () => (await import('./status.ts')).defineTelephone,
+  },
+  {
+    name: 'changes',
+    summary: 'who changed what; --follow for live',
+    load: async () => (await import('./status.ts')).defineChanges,
+  },
+]
+
+/** Runs one command line (without the program's name) and returns the exit code: 1 failure, 2 wrong usage. */
+export async function runCommandLine(args: readonly string[], context: CliContext): Promise<number> {
+  const { terminal } = context
+  const program = new Command('plugboard')
+    .description('Reverse proxy whose routes live in a database and whose backends dial in.')
+    .version(VERSION, '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => terminal.out(text),
+      writeErr: text => terminal.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'plugboard: ')),
+    })
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('(--help shows what there is)')
+    .addHelpText('after', '\nTo begin:\n  $ plugboard dev\n  $ plugboard dev --expose 3000')
+
+  const [first, second] = args.filter(arg => !arg.startsWith('-'))
+  const called = first === 'help' ? second : first
+  for (const [group, entries] of [
+    ['Run:', RUN],
+    ['Manage:', MANAGE],
+    ['Look:', LOOK],
+  ] as const) {
+    for (const { name, summary, load } of entries) {
+      const command = program.command(name).description(summary).helpGroup(group)
+      if (name === called) (await load())(command, context)
+    }
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    return explain(error, context)
+  }
+}
+
+/** A failure in one line; a stack only for what nobody foresaw. */
+function explain(error: unknown, { terminal, env }: CliContext): number {
+  const expected = error instanceof Error && FORESEEN.has(error.name)
+  const message = error instanceof Error ? error.message : String(error)
+  terminal.err(`plugboard: ${message}\n`)
+  if (error instanceof Error && (!expected || env.PLUGBOARD_DEBUG)) terminal.err(`${error.stack}\n`)
+  const usage =
+    error instanceof Error &&
+    ((error as { exitCode?: unknown }).exitCode === 2 || error.name === 'SettingsError')
+  return usage ? 2 : 1
+}
+
+/** By name: importing the classes would load what their modules need. */
+const FORESEEN: ReadonlySet<string> = new Set([
+  'ApiError',
+  'CliError',
+  'SettingsError',
+  'StartupError',
+  'TunnelError',
+  'VeraError',
+])

@@ -1,0 +1,37 @@
+// `plugboard migrate`: brings the schema of a database up to date, or says how far it is. It talks to the database
+// itself: before the first migration there is no API to talk to.
+
+import type { Command } from 'commander'
+import type { CliContext } from './api-command.ts'
+import { examples } from './api-command.ts'
+import { CliError } from './cli-error.ts'
+
+interface MigrateOptions {
+  readonly status?: boolean
+}
+
+export function defineMigrate(command: Command, context: CliContext): void {
+  command
+    .option('--database-url <url>', 'the database (PLUGBOARD_DATABASE_URL or _FILE, or DATABASE_URL)')
+    .option('-c, --config <path>', 'YAML file with settings')
+    .option('--status', 'only say what is pending; exit code 1 when something is')
+    .action(async (options: MigrateOptions) => {
+      const [{ loadPlugboardConfig }, { migrateDatabase, migrationStatus }] = await Promise.all([
+        import('../config.ts'),
+        import('../database/migrate.ts'),
+      ])
+      const { values } = loadPlugboardConfig({ flags: { ...options }, env: context.env, cwd: context.cwd })
+      const url = values.databaseUrl
+      if (url === undefined) {
+        throw new CliError(
+          'no database: give --database-url or set PLUGBOARD_DATABASE_URL (the embedded one migrates itself)',
+        )
+      }
+      const { applied, pending } = options.status
+        ? await migrationStatus({ url })
+        : await migrateDatabase({ url })
+      context.terminal.out(`${applied} migrations applied, ${pending} pending\n`)
+      if (pending > 0) throw new CliError('the schema is behind: run plugboard migrate')
+    })
+  examples(command, 'migrate --status', 'migrate --database-url postgres://plugboard@db.internal/plugboard')
+}

@@ -1,0 +1,114 @@
+// What commands print: tables for people, JSON or YAML for programs.
+
+import { styleText } from 'node:util'
+
+export type OutputFormat = 'table' | 'json' | 'yaml'
+
+export interface Column<Row> {
+  readonly title: string
+  readonly value: (row: Row) => string | number | null | undefined
+}
+
+/** Where text goes; a test gives its own. */
+export interface Terminal {
+  readonly out: (text: string) => unknown
+  readonly err: (text: string) => unknown
+  readonly colours: boolean
+}
+
+export class Output {
+  readonly #terminal: Terminal
+  readonly #format: OutputFormat
+
+  constructor(terminal: Terminal, format: OutputFormat) {
+    this.#terminal = terminal
+    this.#format = format
+  }
+
+  get format(): OutputFormat {
+    return this.#format
+  }
+
+  /** Rows; `none` is said instead of an empty table. */
+  async rows<Row>(rows: readonly Row[], columns: readonly Column<Row>[], none: string): Promise<void> {
+    if (this.#format !== 'table') return await this.#data(rows)
+    if (rows.length === 0) return this.note(none)
+    const cells = rows.map(row => columns.map(column => cellOf(column.value(row))))
+    const widths = columns.map(({ title }, i) =>
+      Math.max(title.length, ...cells.map(line => line[i]!.length)),
+    )
+    const lineOf = (line: readonly string[]): string =>
+      line
+        .map((cell, i) => (i === line.length - 1 ? cell : cell.padEnd(widths[i]!)))
+        .join('  ')
+        .trimEnd()
+    const head = lineOf(columns.map(({ title }) => title.toUpperCase()))
+    this.#terminal.out(`${this.#paint(head)}\n${cells.map(line => `${lineOf(line)}\n`).join('')}`)
+  }
+
+  /** One row, a field per line. `whole` is what programs get. */
+  async row<Row>(whole: Row, columns: readonly Column<Row>[]): Promise<void> {
+    if (this.#format !== 'table') return await this.#data(whole)
+    const width = Math.max(...columns.map(({ title }) => title.length))
+    for (const { title, value } of columns) {
+      this.#terminal.out(`${this.#paint(title.padEnd(width))}  ${cellOf(value(whole))}\n`)
+    }
+  }
+
+  /** A line for the person; programs get `whole` instead. */
+  async done<Row>(whole: Row, line: string): Promise<void> {
+    if (this.#format !== 'table') return await this.#data(whole)
+    this.#terminal.out(`${line}\n`)
+  }
+
+  /** A secret that is shown once: alone on the standard output, so that `x=$(plugboard …)` works. */
+  async secret<Row>(whole: Row, secret: string, note: string): Promise<void> {
+    if (this.#format !== 'table') return await this.#data(whole)
+    this.#terminal.err(`${note}\n`)
+    this.#terminal.out(`${secret}\n`)
+  }
+
+  note(line: string): void {
+    this.#terminal.err(`${line}\n`)
+  }
+
+  /** One event of a stream: a line of JSON, a YAML document, or `line`. */
+  async event<Row>(whole: Row, line: string): Promise<void> {
+    if (this.#format === 'yaml') this.#terminal.out('---\n')
+    if (this.#format === 'json') this.#terminal.out(`${JSON.stringify(whole)}\n`)
+    else await this.done(whole, line)
+  }
+
+  async #data(value: unknown): Promise<void> {
+    const text =
+      this.#format === 'json'
+        ? `${JSON.stringify(value, null, 2)}\n`
+        : (await import('yaml')).stringify(value)
+    this.#terminal.out(text)
+  }
+
+  #paint(text: string): string {
+    return this.#terminal.colours ? styleText('bold', text, { validateStream: false }) : text
+  }
+}
+
+/** Text from others (names, labels of telephones) must not steer the terminal. */
+function cellOf(value: string | number | null | undefined): string {
+  if (value === null || value === undefined || value === '') return '-'
+  return String(value).replace(/\p{Cc}/gu, '�')
+}
+
+/** `3m ago`, `in 29d`: one unit is enough to tell what matters. */
+export function relative(timestamp: string | null, now: number): string {
+  if (timestamp === null) return '-'
+  const ms = Date.parse(timestamp) - now
+  const units = [
+    [86_400_000, 'd'],
+    [3_600_000, 'h'],
+    [60_000, 'm'],
+    [1000, 's'],
+  ] as const
+  const [size, unit] = units.find(([length]) => Math.abs(ms) >= length) ?? [1000, 's']
+  const amount = `${Math.floor(Math.abs(ms) / size)}${unit}`
+  return ms < 0 ? `${amount} ago` : `in ${amount}`
+}

@@ -1,0 +1,98 @@
+// The rows of the admin API as the command line reads them. The OpenAPI document says more.
+
+export interface RouteRow {
+  readonly id: string
+  readonly mount: string
+  readonly service: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly claimedBy: string | null
+  readonly version: number
+  readonly createdAt: string
+  readonly updatedAt: string
+  readonly deletedAt: string | null
+}
+
+export interface ServiceRow {
+  readonly id: string
+  readonly name: string
+  readonly policy: Readonly<Record<string, unknown>>
+  readonly version: number
+  readonly createdAt: string
+  readonly updatedAt: string
+  readonly deletedAt: string | null
+}
+
+export type CredentialState = 'active' | 'expired' | 'revoked'
+
+export interface TokenRow {
+  readonly id: string
+  readonly name: string
+  readonly services: readonly string[]
+  readonly mounts: readonly string[]
+  readonly state: CredentialState
+  readonly createdAt: string
+  readonly expiresAt: string
+  readonly lastSeenAt: string | null
+}
+
+export interface KeyRow {
+  readonly id: string
+  readonly name: string
+  readonly prefix: string
+  readonly scopes: readonly string[]
+  readonly state: CredentialState
+  readonly expiresAt: string | null
+  readonly lastUsedAt: string | null
+}
+
+export interface SigningKeyRow {
+  readonly kid: string
+  readonly state: 'signing' | 'retired'
+  readonly createdAt: string
+}
+
+export interface ChangeRow {
+  readonly sequence: number
+  readonly at: string
+  readonly actor: string
+  readonly entity: string
+  readonly entityId: string
+  readonly action: string
+  readonly before: Readonly<Record<string, unknown>> | null
+  readonly after: Readonly<Record<string, unknown>> | null
+}
+
+export interface TelephoneRow {
+  readonly id: string
+  readonly name: string
+  readonly instance: string
+  readonly agent: string
+  readonly remoteAddress: string
+  readonly connectedAt: string
+  readonly services: readonly { readonly service: string; readonly health: string; readonly weight: number }[]
+  readonly streams: number
+  readonly rttMs: number | null
+  readonly replicaId: string
+}
+
+export interface StatusRow {
+  readonly version: string
+  readonly ready: boolean
+  readonly draining: boolean
+  readonly database: string
+  readonly tableSource: string | null
+  readonly appliedSequence: number
+  readonly latestSequence: number | null
+  readonly routes: number
+  readonly services: number
+  readonly telephones: number
+  readonly tunnels: number
+  readonly streams: number
+  readonly replicas: readonly {
+    readonly name: string
+    readonly version: string
+    readonly appliedSequence: number
+    readonly tunnels: number
+    readonly self: boolean
+  }[]
+}

@@ -1,0 +1,119 @@
+// `plugboard service …`
+
+import type { Command } from 'commander'
+import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
+import { usageError } from './cli-error.ts'
+import { keyValues } from './key-values.ts'
+import type { Column } from './output.ts'
+import { changeRow, removeRow } from './row-change.ts'
+import type { ServiceRow } from './rows.ts'
+
+const policyText = (row: ServiceRow): string =>
+  Object.entries(row.policy)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ')
+
+const COLUMNS: readonly Column<ServiceRow>[] = [
+  { title: 'name', value: row => row.name },
+  { title: 'policy', value: row => policyText(row) || 'default' },
+  { title: 'version', value: row => row.version },
+  { title: 'id', value: row => row.id },
+]
+const DETAILS: readonly Column<ServiceRow>[] = [
+  ...COLUMNS,
+  { title: 'created', value: row => row.createdAt },
+  { title: 'updated', value: row => row.updatedAt },
+  { title: 'deleted', value: row => row.deletedAt },
+]
+const POLICY_HELP =
+  'a part of the policy, such as retries=3, responseHeadTimeoutMs=10s, maxRequestBodyBytes=10MB, ' +
+  'balancing=round_robin, hostHeader=backend; several times. null: back to the default'
+
+interface PolicyOptions {
+  readonly policy?: readonly string[]
+}
+
+// Not split at commas: a value may be JSON.
+const collectPairs = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
+
+export function defineService(service: Command, context: CliContext): void {
+  const add = service
+    .command('add <name>')
+    .description('add a service: a named pool of backends that telephones serve')
+    .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
+  examples(add, 'service add shop', 'service add shop --policy retries=1 --policy idleTimeoutMs=10m')
+  apiAction(add, context, async ({ api, output, options }: ApiCommand<PolicyOptions>, name: string) => {
+    const policy = options.policy === undefined ? undefined : keyValues(options.policy, '--policy')
+    const { body } = await api.request<ServiceRow>('POST', '/v1/services', { body: { name, policy } })
+    await output.done(body, `service ${body.name} added`)
+  })
+
+  const list = service
+    .command('list')
+    .alias('ls')
+    .description('list services')
+    .option('--search <text>', 'only names that contain it')
+    .option('--deleted', 'deleted services too')
+  examples(list, 'service list', 'service list --search shop')
+  apiAction(
+    list,
+    context,
+    async ({ api, output, options }: ApiCommand<{ search?: string; deleted?: boolean }>) => {
+      const query = { search: options.search, includeDeleted: options.deleted }
+      const rows = await api.list<ServiceRow>('/v1/services', query)
+      await output.rows(rows, COLUMNS, 'No services. Add one: plugboard service add <name>')
+    },
+  )
+
+  const show = service.command('show <name|id>').description('show one service')
+  examples(show, 'service show shop')
+  apiAction(show, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
+    await output.row(
+      await api.get<ServiceRow>(`/v1/services/${segment(id)}`, { includeDeleted: true }),
+      DETAILS,
+    )
+  })
+
+  const set = service
+    .command('set <name|id>')
+    .description('change a service; parts of the policy that are not named stay')
+    .option('--name <name>', 'a new name')
+    .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
+    .option(
+      '--if-match <version>',
+      'only when it still has this version (default: the one just read); * for any',
+    )
+  examples(
+    set,
+    'service set shop --policy retries=0',
+    'service set shop --policy retries=null',
+    'service set shop --name shop-eu',
+  )
+  apiAction(
+    set,
+    context,
+    async (call: ApiCommand<PolicyOptions & { name?: string; ifMatch?: string }>, id: string) => {
+      const { name, policy: pairs } = call.options
+      if (name === undefined && pairs === undefined)
+        throw usageError('nothing to change: give --name or --policy')
+      const policy = pairs === undefined ? undefined : keyValues(pairs, '--policy')
+      const row = await changeRow<ServiceRow>(call, `/v1/services/${segment(id)}`, { name, policy })
+      await call.output.done(row, `service ${row.name} changed (version ${row.version})`)
+    },
+  )
+
+  const rm = service
+    .command('rm <name|id...>')
+    .description('delete services; their routes must be gone already')
+    .option(
+      '--if-match <version>',
+      'only when it still has this version (default: the one just read); * for any',
+    )
+  examples(rm, 'service rm shop')
+  apiAction(rm, context, async (call: ApiCommand<{ ifMatch?: string }>, ids: readonly string[]) => {
+    for (const id of ids) {
+      const row = await removeRow<ServiceRow>(call, `/v1/services/${segment(id)}`)
+      await call.output.done(row, `service ${row.name} deleted`)
+    }
+  })
+}

@@ -1,0 +1,72 @@
+// `plugboard token …`: credentials of telephones.
+
+import type { Command } from 'commander'
+import { type ApiCommand, apiAction, type CliContext, collect, examples, segment } from './api-command.ts'
+import { type Column, relative } from './output.ts'
+import type { TokenRow } from './rows.ts'
+
+interface IssueOptions {
+  readonly name: string
+  readonly service?: readonly string[]
+  readonly mount?: readonly string[]
+  readonly ttl?: string
+}
+
+export function defineToken(token: Command, context: CliContext): void {
+  const columns: readonly Column<TokenRow>[] = [
+    { title: 'name', value: row => row.name },
+    { title: 'state', value: row => row.state },
+    { title: 'services', value: row => row.services.join(' ') },
+    { title: 'mounts', value: row => row.mounts.join(' ') },
+    { title: 'expires', value: row => relative(row.expiresAt, context.now()) },
+    { title: 'last seen', value: row => relative(row.lastSeenAt, context.now()) },
+    { title: 'id', value: row => row.id },
+  ]
+
+  const issue = token
+    .command('issue')
+    .description('issue a token for a telephone; it is printed once')
+    .requiredOption('-n, --name <name>', 'name of the telephone')
+    .option('-s, --service <name>', 'service that it may serve: a name, shop-*, or *; several times', collect)
+    .option('-m, --mount <mount>', 'mount that it may claim, with all beneath; several times', collect)
+    .option('--ttl <duration>', 'lifetime (default 30d); a connected telephone renews by itself')
+  examples(
+    issue,
+    'token issue --name shop-1 --service shop --mount app.localhost/api',
+    'token issue --name shop-1 --service shop --ttl 24h > shop-1.token',
+  )
+  apiAction(issue, context, async ({ api, output, options }: ApiCommand<IssueOptions>) => {
+    const { name, service: services = [], mount: mounts = [], ttl } = options
+    if (services.length === 0 && mounts.length === 0) {
+      output.note('note: without --service and --mount this token opens nothing')
+    }
+    const body = { name, services, mounts, ttl }
+    const { body: row } = await api.request<TokenRow & { token: string }>('POST', '/v1/tokens', { body })
+    const until = relative(row.expiresAt, context.now())
+    await output.secret(row, row.token, `token ${row.id} for ${row.name}, expires ${until}; shown this once:`)
+  })
+
+  const list = token
+    .command('list')
+    .alias('ls')
+    .description('list tokens, newest first')
+    .option('--active', 'only those neither revoked nor expired')
+  examples(list, 'token list --active')
+  apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
+    const rows = await api.list<TokenRow>('/v1/tokens', { active: options.active })
+    await output.rows(
+      rows,
+      columns,
+      'No tokens. Issue one: plugboard token issue --name <name> --service <name>',
+    )
+  })
+
+  const revoke = token.command('revoke <id...>').description('revoke tokens; their tunnels close at once')
+  examples(revoke, 'token revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
+  apiAction(revoke, context, async ({ api, output }: ApiCommand<unknown>, ids: readonly string[]) => {
+    for (const id of ids) {
+      const { body } = await api.request<TokenRow>('POST', `/v1/tokens/${segment(id)}/revoke`)
+      await output.done(body, `token ${body.id} of ${body.name} revoked`)
+    }
+  })
+}
