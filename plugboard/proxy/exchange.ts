@@ -68,7 +68,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   bodyMoved(bytes: number): boolean {
     if (this.#state !== 'open') {
       this.#lingerBytes += bytes
-      if (this.#lingerBytes > LINGER_BYTES) this.#res.destroy()
+      if (this.#lingerBytes > LINGER_BYTES) this.destroy()
       return false
     }
     this.bytesIn += bytes
@@ -173,7 +173,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     const idleMs = nowMs - this.activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.request.route.service.policy
     if (this.#state === 'lingering') {
-      if (idleMs >= LINGER_MS) this.#res.destroy()
+      if (idleMs >= LINGER_MS) this.destroy()
       return
     }
     const uploading = this.#body !== undefined && !this.#body.ended
@@ -199,14 +199,16 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   destroy(): void {
-    this.#res.destroy()
+    // A finished response has let go of its socket; an unfinished one may still wait for its turn to have it.
+    if (this.#state === 'lingering') this.connection.socket.destroy()
+    else this.#res.destroy()
   }
 
   /** Answers with a problem; when an answer has begun, breaks it off. */
   #fail(code: ErrorCode): void {
     if (this.#state !== 'open') {
       // All that is left is a client that does not take its bytes.
-      this.#res.destroy()
+      this.destroy()
       return
     }
     this.dropStream(code === 'payload_too_large' ? code : 'cancelled')

@@ -1,0 +1,494 @@
+// Rows R1-R12, S1-S5 and the proxy's own answers: one exchange from the client's socket to the telephone's stream.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { benchRoute, ProxyBench } from '../../test/support/proxy-bench.ts'
+import { field, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+
+useLeakCheck()
+
+let bench: ProxyBench
+let telephone: FakeTelephone & { cut(): void }
+const open: RawConnection[] = []
+
+beforeEach(async () => {
+  bench = await ProxyBench.start()
+  telephone = await bench.telephone()
+})
+
+afterEach(async () => {
+  for (const connection of open.splice(0)) connection.destroy()
+  await bench.close()
+})
+
+const H = 'Host: test\r\n'
+
+async function send(bytes: string | Buffer): Promise<RawConnection> {
+  const connection = await RawConnection.open(bench.port)
+  open.push(connection)
+  await connection.send(bytes)
+  return connection
+}
+
+const get = (more = ''): Promise<RawConnection> => send(`GET / HTTP/1.1\r\n${H}${more}\r\n`)
+
+function withPolicy(policy: Parameters<typeof benchRoute>[0]['policy']): void {
+  bench.routes = [benchRoute({ host: 'test', policy: policy ?? {} })]
+}
+
+describe('answers', () => {
+  it('R1 hop-by-hop fields and those that Connection names are removed', async () => {
+    telephone.handler = call =>
+      call.answer(200, 'x', [
+        ...['Connection', 'X-Hop, close', 'X-Hop', '1', 'Keep-Alive', 'max=1', 'Transfer-Encoding', 'gzip'],
+        ...['Proxy-Authenticate', 'Basic', 'Upgrade', 'h2c', 'Plugboard-Error', 'fake', 'X-Kept', '2'],
+        ...['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Request-ID', 'fake', 'Date', 'then'],
+      ])
+    const answer = await (await get()).readAnswer()
+    expect(answer.headers.map(([name, value]) => `${name}: ${value}`)).toEqual([
+      ...['X-Kept: 2', 'Set-Cookie: a=1', 'Set-Cookie: b=2', 'Date: then'],
+      expect.stringMatching(/^X-Request-ID: [0-9a-f-]{36}$/),
+      ...['Content-Length: 1', 'Connection: keep-alive', 'Keep-Alive: timeout=75'],
+    ])
+  })
+
+  it('keeps the reason phrase', async () => {
+    telephone.handler = call => call.answer(299, '', [], 'Rather Fine')
+    expect((await (await get()).readAnswer()).statusText).toBe('Rather Fine')
+  })
+
+  it('R2 a stream that is lost in a chunked body leaves it unterminated', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    call.stream.write(Buffer.from('part'))
+    await connection.readUntil('part\r\n')
+    telephone.cut()
+    expect((await connection.readToEnd()).toString()).toBe('')
+    await eventually('it is logged', () => bench.accessLog.find(line => line.code === 'telephone_lost'))
+    expect(bench.proxy.counters.truncated).toBe(1)
+  })
+
+  it('R2 a reset in a body with a length', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '10'] })
+    call.stream.write(Buffer.from('part'))
+    await connection.readUntil('part')
+    call.stream.reset('backend_closed')
+    expect((await connection.readToEnd()).length).toBe(0)
+  })
+
+  it('R2 for HTTP/1.0 the connection is reset, not closed', async () => {
+    const connection = await send(`GET / HTTP/1.0\r\n${H}\r\n`)
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    call.stream.write(Buffer.from('part'))
+    await connection.readUntil('part')
+    call.stream.reset('backend_closed')
+    expect(await connection.closed).toBe('reset')
+  })
+
+  it.each([
+    ['too short', '10', 'part', 502],
+    ['too long', '2', 'part', 502],
+    ['no number', 'x', 'part', 502],
+  ])('R2, R8 a length that is %s', async (_what, length, body, status) => {
+    telephone.handler = call => call.answer(200, body, ['Content-Length', length])
+    const answer = await (await get()).readAnswer()
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([
+      status,
+      'backend_protocol_error',
+    ])
+  })
+
+  it('R8 two lengths', async () => {
+    telephone.handler = call => call.answer(200, 'x', ['Content-Length', '1', 'Content-Length', '1'])
+    expect((await (await get()).readAnswer()).status).toBe(502)
+  })
+
+  it('R8 bytes past the length never reach the client', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
+    call.stream.write(Buffer.from('body'))
+    expect((await connection.readAnswer()).body.toString()).toBe('body')
+    call.stream.write(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'))
+    expect((await connection.readToEnd()).toString()).toBe('')
+  })
+
+  it.each([
+    ['a field value', ['X', 'a\x01b'], 200, ''],
+    ['a field name', ['X Y', 'a'], 200, ''],
+    ['a reason phrase', [], 200, 'a\x01b'],
+  ])('R8 %s that is not HTTP', async (_what, fields, status, statusText) => {
+    telephone.handler = call => call.answer(status, 'x', fields, statusText)
+    expect((await (await get()).readAnswer()).status).toBe(502)
+    const streaming = await get()
+    telephone.handler = call => call.stream.respond({ status, statusText, fields })
+    expect((await streaming.readAnswer()).status).toBe(502)
+    expect((await (await get()).readAnswer()).status).toBe(502)
+  })
+
+  it('a 101 that nobody asked for', async () => {
+    telephone.handler = call => call.stream.respond({ status: 101, statusText: '', fields: [] })
+    expect((await (await get()).readAnswer()).status).toBe(502)
+  })
+
+  it('R5 103 is relayed, and a death after it is a 502', async () => {
+    withPolicy({ retries: 2 })
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>', 'Connection', 'x'] })
+    const hints = await connection.readHead()
+    expect([hints.status, hints.headers]).toEqual([103, [['Link', '</a>']]])
+    telephone.cut()
+    expect((await connection.readAnswer()).status).toBe(502)
+  })
+
+  it('R5 an HTTP/1.0 client gets no 1xx', async () => {
+    telephone.handler = call => {
+      call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
+      call.answer(200, 'x')
+    }
+    const head = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readHead()
+    expect(head.status).toBe(200)
+  })
+
+  it.each([
+    ['HEAD', 200, '4'],
+    ['GET', 204, undefined],
+    ['GET', 205, '0'],
+    ['GET', 304, '4'],
+  ])('R6 %s %i has no body', async (method, status, length) => {
+    telephone.handler = call => call.answer(status, 'body', ['Content-Length', '4'])
+    const connection = await send(`${method} / HTTP/1.1\r\n${H}\r\n`)
+    const head = await connection.readHead()
+    expect([head.status, field(head.headers, 'content-length')]).toEqual([status, length])
+    telephone.handler = call => call.answer(200, 'next')
+    await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
+    expect((await connection.readAnswer()).body.toString()).toBe('next')
+  })
+
+  it('R7 trailers of an answer, but no framing in them', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'Grpc-Status'] })
+    call.stream.write(Buffer.from('x'))
+    call.stream.end(['Grpc-Status', '0', 'Content-Length', '5', 'Set-Cookie', 'a=b'])
+    expect(await connection.readAnswer()).toMatchObject({
+      body: Buffer.from('x'),
+      trailers: [['Grpc-Status', '0']],
+      complete: true,
+    })
+  })
+
+  it('R7 trailers of a request, but no routing in them', async () => {
+    telephone.handler = call => call.answer(200)
+    const body = '1\r\nx\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n'
+    await (await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${body}`)).readAnswer()
+    expect((await telephone.calls[0]?.ended)?.trailers).toEqual(['X-Sum', '1'])
+  })
+
+  it('R7 an HTTP/1.0 client gets the answer without trailers and without Trailer', async () => {
+    telephone.handler = call => {
+      call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'A'] })
+      call.stream.write(Buffer.from('x'))
+      call.stream.end(['A', 'b'])
+    }
+    const answer = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readAnswer()
+    expect([answer.body.toString(), field(answer.headers, 'trailer')]).toEqual(['x', undefined])
+  })
+
+  it('R9 each chunk leaves at once', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Type', 'text/event-stream'] })
+    expect(field((await connection.readHead()).headers, 'transfer-encoding')).toBe('chunked')
+    for (const event of ['data: 1\n\n', 'data: 2\n\n']) {
+      call.stream.write(Buffer.from(event))
+      await connection.readUntil(`${event}\r\n`)
+    }
+    call.stream.end()
+    await connection.readUntil('0\r\n\r\n')
+  })
+
+  it('R10 Connection: close and HTTP/1.0 are honoured', async () => {
+    telephone.handler = call => call.answer(200, 'x')
+    for (const head of ['GET / HTTP/1.1\r\nConnection: close\r\n', 'GET / HTTP/1.0\r\n']) {
+      const connection = await send(`${head}${H}\r\n`)
+      expect((await connection.readAnswer()).body.toString()).toBe('x')
+      expect((await connection.readToEnd()).length).toBe(0)
+    }
+  })
+
+  it('R11 a client that goes away ends the stream', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    connection.reset()
+    expect((await call.aborted).reason).toBe('cancelled')
+    expect(bench.accessLog).toMatchObject([{ status: 499 }])
+    expect(bench.proxy.counters.clientAborts).toBe(1)
+  })
+})
+
+describe('uploads', () => {
+  it('streams both ways at once', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
+    const call = await telephone.nextCall()
+    await call.untilReceived(1)
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    call.stream.write(Buffer.from('A'))
+    await connection.readUntil('1\r\nA\r\n')
+    await connection.send('1\r\nb\r\n0\r\n\r\n')
+    expect((await call.ended).body.toString()).toBe('ab')
+    call.stream.end()
+    await connection.readUntil('0\r\n\r\n')
+  })
+
+  it('R3 an answer before the upload ends is relayed, the upload cancelled, the connection clean', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
+    const call = await telephone.nextCall()
+    await call.untilReceived(3)
+    call.answer(403, 'no')
+    expect((await connection.readAnswer()).status).toBe(403)
+    expect((await call.aborted).reason).toBe('cancelled')
+    telephone.handler = next => next.answer(200, 'next')
+    await connection.send(`defghij${'GET / HTTP/1.1\r\n'}${H}\r\n`)
+    expect((await connection.readAnswer()).body.toString()).toBe('next')
+  })
+
+  it('R3 an upload that goes on for ever after its answer is cut', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
+    ;(await telephone.nextCall()).answer(403, 'no')
+    expect((await connection.readAnswer()).status).toBe(403)
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
+    for (let sent = 0; sent < 64; sent += 1) await connection.send(chunk)
+    await connection.closed
+  })
+
+  it('R4 100 only once the far end takes the body', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
+    const call = await telephone.nextCall()
+    expect(call.field('expect')).toBe('100-continue')
+    call.stream.respond({ status: 100, statusText: '', fields: [] })
+    expect((await connection.readHead()).status).toBe(100)
+    await connection.send('abc')
+    expect((await call.ended).body.toString()).toBe('abc')
+    call.answer(200, 'x')
+    expect((await connection.readAnswer()).status).toBe(200)
+  })
+
+  it('R4 a final answer instead of 100 is relayed, and the connection ends', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
+    ;(await telephone.nextCall()).answer(401, 'no')
+    const head = await connection.readHead()
+    expect([head.status, field(head.headers, 'connection')]).toEqual([401, 'close'])
+    await connection.readToEnd()
+  })
+
+  it('R4 a 100 that the client did not ask for stays here', async () => {
+    telephone.handler = call => {
+      call.stream.respond({ status: 100, statusText: '', fields: [] })
+      call.answer(200, 'x')
+    }
+    expect((await (await get()).readHead()).status).toBe(200)
+  })
+
+  it('R12 a stalled reader of the upload holds the client back', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`)
+    const call = await telephone.nextCall()
+    call.autoConsume = false
+    const chunk = Buffer.from(`100000\r\n${'x'.repeat(0x100000)}\r\n`)
+    for (let sent = 0; sent < 32; sent += 1) void connection.send(chunk)
+    await call.untilReceived(262_144)
+    await eventually('the client waits', () => (connection.socket.writableLength > 0 ? true : undefined))
+    expect(call.receivedBytes).toBeLessThanOrEqual(262_144)
+    call.autoConsume = true
+    call.stream.consume(call.receivedBytes)
+    await call.untilReceived(32 * 0x100000)
+    await connection.send('0\r\n\r\n')
+    await call.ended
+    call.answer(200)
+    await connection.readAnswer()
+  })
+
+  it.each([
+    ['by its length', 'Content-Length: 11\r\n\r\n'],
+    ['as it comes', 'Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\nabcde\r\n'],
+  ])('a body over the limit of its service, %s', async (_how, bytes) => {
+    withPolicy({ maxRequestBodyBytes: 10 })
+    const connection = await send(`POST / HTTP/1.1\r\n${H}${bytes}`)
+    expect((await connection.readAnswer()).status).toBe(413)
+    for (const call of telephone.calls) expect((await call.aborted).reason).toBe('payload_too_large')
+  })
+})
+
+describe('slowness', () => {
+  it('S1 headers that do not come', async () => {
+    await bench.close()
+    bench = await ProxyBench.start({ limits: { headersTimeoutMs: 40 } })
+    const connection = await send('GET / HTTP/1.1\r\nHost')
+    expect((await connection.readAnswer()).status).toBe(408)
+    await connection.readToEnd()
+  })
+
+  it('S2 a body that does not come', async () => {
+    withPolicy({ idleTimeoutMs: 30 })
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])
+    expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
+    await connection.readToEnd()
+  })
+
+  it('S3 no head in time', async () => {
+    withPolicy({ responseHeadTimeoutMs: 30 })
+    const answer = await (await get()).readAnswer()
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
+    expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
+  })
+
+  it('an answer that stops moving is cut', async () => {
+    withPolicy({ idleTimeoutMs: 30 })
+    telephone.handler = call => call.stream.respond({ status: 200, statusText: '', fields: [] })
+    const connection = await get()
+    expect((await connection.readHead()).status).toBe(200)
+    expect((await connection.readToEnd()).toString()).toBe('')
+  })
+
+  it('S4 a reader that stops holds its stream back, and only that', async () => {
+    const stalled = await get()
+    stalled.socket.pause()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    const chunk = Buffer.alloc(1 << 20)
+    let sent = 0
+    while (sent < 64 && call.stream.write(chunk)) sent += 1
+    telephone.handler = next => next.answer(200, 'swift')
+    expect((await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}\r\n`)).body.toString()).toBe('swift')
+    expect(sent).toBeLessThan(64)
+    stalled.socket.resume()
+    await call.untilWritable()
+  })
+
+  it('a client that takes nothing is cut at the idle timeout', async () => {
+    withPolicy({ idleTimeoutMs: 50 })
+    const stalled = await get()
+    stalled.socket.pause()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    for (let sent = 0; sent < 16; sent += 1) call.stream.write(Buffer.alloc(1 << 20))
+    expect((await call.aborted).reason).toBe('cancelled')
+    await eventually('nothing is in flight', () => (bench.proxy.inFlightCount === 0 ? true : undefined))
+  })
+
+  it('S5 connections past the limit are refused at accept', async () => {
+    await bench.close()
+    bench = await ProxyBench.start({ limits: { maxConnections: 1 } })
+    const first = await RawConnection.open(bench.port)
+    const second = await RawConnection.open(bench.port)
+    await second.closed
+    expect(bench.proxy.counters.connectionsRefused).toBe(1)
+    first.destroy()
+    second.destroy()
+  })
+})
+
+describe('what the proxy itself answers', () => {
+  it.each([
+    ['route_not_found', 404, 'Host: elsewhere\r\n'],
+    ['no_telephone', 503, 'Host: lonely\r\n'],
+  ])('%s', async (code, status, host) => {
+    bench.routes.push(benchRoute({ host: 'lonely', service: 'lonely' }))
+    const answer = await rawExchange(bench.port, `GET / HTTP/1.1\r\n${host}\r\n`)
+    expect(answer.status).toBe(status)
+    expect(field(answer.headers, 'content-type')).toBe('application/problem+json')
+    expect(field(answer.headers, 'plugboard-error')).toBe(code)
+    expect(field(answer.headers, 'retry-after') !== undefined).toBe(code === 'no_telephone')
+    const requestId = field(answer.headers, 'x-request-id')
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ status, code, requestId })
+    expect(bench.accessLog).toMatchObject([{ status, code, requestId }])
+  })
+
+  it('a page for those who prefer one, without a word of what they sent', async () => {
+    const answer = await rawExchange(
+      bench.port,
+      'GET /<script> HTTP/1.1\r\nHost: x\r\nX-Request-ID: "><b>\r\nAccept: text/html,*/*;q=0.8\r\n\r\n',
+    )
+    expect(field(answer.headers, 'content-type')).toBe('text/html; charset=utf-8')
+    expect(answer.body.toString()).not.toMatch(/script|<b>/)
+  })
+
+  it('HEAD gets the head alone', async () => {
+    const connection = await send(
+      'HEAD / HTTP/1.1\r\nHost: elsewhere\r\n\r\nGET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n',
+    )
+    expect((await connection.readAnswer('HEAD')).status).toBe(404)
+    expect((await connection.readAnswer()).status).toBe(404)
+  })
+
+  it.each(['/_plugboard', '/_plugboard/', '/_plugboard/x', '/_plugboard/tunnel/x', '/x/../_plugboard/y'])(
+    '%s is ours on every host',
+    async path => {
+      expect((await rawExchange(bench.port, `GET ${path} HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
+      expect(telephone.calls).toHaveLength(0)
+    },
+  )
+
+  it('/_plugboardx is not', async () => {
+    telephone.handler = call => call.answer(200)
+    expect((await rawExchange(bench.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
+  })
+
+  it('the tunnel address speaks WebSocket only', async () => {
+    const answer = await rawExchange(bench.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect([answer.status, field(answer.headers, 'upgrade')]).toEqual([426, 'websocket'])
+  })
+
+  it('overloaded', async () => {
+    await bench.close()
+    bench = await ProxyBench.start({ overloaded: () => true })
+    const answer = await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}\r\n`)
+    expect([answer.status, field(answer.headers, 'retry-after')]).toEqual([503, '1'])
+  })
+})
+
+describe('drain', () => {
+  it('lets the answers finish, closes their connections and the idle ones', async () => {
+    telephone.handler = call => call.answer(200, 'x')
+    const idle = await get()
+    await idle.readAnswer()
+    telephone.handler = undefined
+    const busy = await get()
+    const call = await telephone.nextCall()
+    const drained = bench.proxy.drain(10_000)
+    await idle.closed
+    call.answer(200, 'late')
+    const answer = await busy.readAnswer()
+    expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual(['late', 'close'])
+    await drained
+    await expect(RawConnection.open(bench.port)).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('closes a connection whose answer had begun before', async () => {
+    const busy = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    await busy.readHead()
+    const drained = bench.proxy.drain(10_000)
+    call.stream.end()
+    await busy.readUntil('0\r\n\r\n')
+    await drained
+  })
+
+  it('cuts what is left after the grace', async () => {
+    const busy = await get()
+    const call = await telephone.nextCall()
+    await bench.proxy.drain(20)
+    expect((await call.aborted).reason).toBe('cancelled')
+    await busy.closed
+  })
+})
