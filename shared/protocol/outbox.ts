@@ -119,6 +119,11 @@ export class Outbox {
     this.#slab?.write(block, at, 'latin1')
   }
 
+  /** For trailers that have to wait behind a body. Throws HeadTooLargeError when `trailers` would. */
+  checkTrailers(fields: Fields): void {
+    this.#fits(trailersBlock(fields).length)
+  }
+
   reset(streamId: number, code: number, detail: string): void {
     this.#reason(FRAME.reset, streamId, code, detail)
   }
@@ -175,7 +180,7 @@ export class Outbox {
   }
 
   #reason(type: number, streamId: number, code: number, detail: string): void {
-    const text = Buffer.from(detail).subarray(0, DETAIL_MAX_BYTES)
+    const text = cutText(Buffer.from(detail), DETAIL_MAX_BYTES)
     const at = this.#frame(type, 0, 2 + text.length, streamId)
     writeU16(this.#slab as Buffer, at, code)
     text.copy(this.#slab as Buffer, at + 2)
@@ -229,4 +234,12 @@ export class Outbox {
       this.#used + bytes <= (this.#slab as Buffer).length
     )
   }
+}
+
+/** At most `bytes` of UTF-8, cut between characters. */
+function cutText(text: Buffer, bytes: number): Buffer {
+  if (text.length <= bytes) return text
+  let end = bytes
+  while (end > 0 && ((text[end] as number) & 0xc0) === 0x80) end -= 1
+  return text.subarray(0, end)
 }
