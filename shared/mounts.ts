@@ -30,6 +30,8 @@ const ok = <Value>(value: Value): Parsed<Value> => ({ ok: true, value })
 const wrong = (problem: string): Parsed<never> => ({ ok: false, problem })
 
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
+/** The characters of `pchar` in RFC 3986, and the slash. */
+const PATH_CHARACTERS = /^[A-Za-z0-9._~!$&'()*+,;=:@%/-]+$/
 const BRACKETED_IPV6 = /^\[[0-9a-f:.]{2,45}\]$/
 
 /**
@@ -92,8 +94,8 @@ export function parseMountPath(written: string): Parsed<string> {
     return wrong(`a mount path is at most ${MAX_MOUNT_PATH_LENGTH} characters long`)
   }
   if (/[?#]/.test(path)) return wrong('a mount path has no query and no fragment')
-  if (!/^[\x21-\x7e]+$/.test(path) || /["<>\\^`{|}]/.test(path)) {
-    return wrong('a mount path is ASCII; write other characters percent-encoded')
+  if (!PATH_CHARACTERS.test(path)) {
+    return wrong('a mount path has the characters of RFC 3986; write others percent-encoded')
   }
   if (/%(?![0-9a-fA-F]{2})/.test(path)) return wrong('a percent sign is followed by two hexadecimal digits')
   if (/%00/.test(path)) return wrong('a mount path holds no NUL')
