@@ -44,8 +44,8 @@ it('measures each scenario through each target', async () => {
   }
   const small = measurements.filter(({ scenario }) => scenario === 'small GET')
   for (const { values } of small) {
-    expect(values['requestsPerSecond']).toBeGreaterThan(0)
-    expect(values['errors']).toBe(0)
+    expect(values.requestsPerSecond).toBeGreaterThan(0)
+    expect(values.errors).toBe(0)
   }
 })
 

@@ -65,6 +65,11 @@ export class Backend {
     )
   }
 
+  /** Sends one event on every open `/stepped` stream; without a text they end. */
+  step(text?: string): void {
+    this.child.post({ step: text })
+  }
+
   /** What arrived on a connection, byte for byte, the first 64 KiB. */
   received(connection: number): string {
     const chunks = this.all('bytes').filter(report => report.connection === connection)

@@ -69,6 +69,16 @@ function sendPattern(response: ServerResponse, totalBytes: number): void {
   fill()
 }
 
+const stepped = new Set<ServerResponse>()
+
+/** One event on every stepped stream that is open; without a text they end. */
+export function step(text: string | undefined): void {
+  for (const response of stepped) {
+    if (text === undefined) response.end()
+    else response.write(`data: ${text}\n\n`)
+  }
+}
+
 export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<void>> = {
   '/hello': ({ response }) => void response.end('hello\n'),
 
@@ -114,6 +124,14 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     const stamp = (n: number) => `id: ${n}\ndata: ${process.hrtime.bigint() / 1000n}\n\n`
     sendSlowly(response, number(query, 'count', 10), number(query, 'intervalMs', 50), stamp)
+  },
+
+  /** An event stream that moves on only when the test says so (`Backend.step`); see `step` below. */
+  '/stepped': ({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    response.flushHeaders()
+    stepped.add(response)
+    response.on('close', () => stepped.delete(response))
   },
 
   '/ndjson': ({ response, query }) => {

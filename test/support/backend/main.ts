@@ -3,6 +3,7 @@
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { step } from './behaviours.ts'
 import type { BackendReport } from './report.ts'
 import { createBackend } from './server.ts'
 
@@ -17,6 +18,7 @@ const { port } = server.address() as AddressInfo
 console.log(`listening on ${port}`)
 report({ type: 'listening', port })
 
+process.on('message', message => step((message as { step?: string }).step))
 const stop = () => process.exit(0)
 process.on('SIGTERM', stop)
 process.on('disconnect', stop)

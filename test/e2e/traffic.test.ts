@@ -1,0 +1,173 @@
+// What applications do, through real processes: uploads, event streams, WebSockets, and ends that disappear.
+
+import { once } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { eventually } from '../support/deadline.ts'
+import { openRequest, send } from '../support/http-client.ts'
+import { isPattern, patternBytes, patternHash } from '../support/pattern.ts'
+import { RawConnection, rawExchange } from '../support/raw-connection.ts'
+import { HOST, useStack } from '../support/stack.ts'
+
+const TEN_MEGABYTES = 10_000_000
+const SIXTEEN_MEBIBYTES = 16 * 1_048_576
+
+const stack = useStack()
+const to = (path: string) => ({ port: stack.port, host: HOST, path })
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
+
+describe('bodies', () => {
+  it('carries 10 MB uploads side by side, bit for bit, with a length and in chunks', async () => {
+    const body = patternBytes(0, TEN_MEGABYTES)
+    const expected = { bytes: TEN_MEGABYTES, sha256: patternHash(TEN_MEGABYTES) }
+    const uploads = [{}, { 'transfer-encoding': 'chunked' }, {}, { 'transfer-encoding': 'chunked' }]
+    const answers = await Promise.all(
+      uploads.map(headers => send({ ...to('/hash'), method: 'POST', headers, body })),
+    )
+    for (const answer of answers) {
+      expect(answer.status).toBe(200)
+      expect(JSON.parse(answer.text)).toMatchObject(expected)
+    }
+  })
+
+  it('carries a download bit for bit, with a length and in chunks', async () => {
+    for (const suffix of ['', '&chunked=1']) {
+      const { body, status } = await send(to(`/download?bytes=${TEN_MEGABYTES}${suffix}`))
+      expect([status, body.length, isPattern(body, 0)]).toEqual([200, TEN_MEGABYTES, true])
+    }
+  })
+
+  it('echoes while the upload is still under way', async () => {
+    const connection = await RawConnection.open(stack.port)
+    await connection.send(`POST /echo HTTP/1.1\r\nHost: ${HOST}\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    await connection.send('5\r\nfirst\r\n')
+    expect((await connection.readHead()).status).toBe(200)
+    expect(await connection.readUntil('first\r\n')).toBe('5\r\nfirst\r\n')
+    await connection.send('6\r\nsecond\r\n0\r\n\r\n')
+    expect(await connection.readUntil('0\r\n\r\n')).toBe('6\r\nsecond\r\n0\r\n\r\n')
+    connection.destroy()
+  })
+
+  it('relays trailers and early hints', async () => {
+    const connection = await RawConnection.open(stack.port)
+    await connection.send(`GET /trailers HTTP/1.1\r\nHost: ${HOST}\r\nTE: trailers\r\n\r\n`)
+    const answer = await connection.readAnswer()
+    expect(answer.trailers).toEqual([
+      ['x-checksum', 'abc'],
+      ['x-more', 'def'],
+    ])
+    await connection.send(get('/early-hints'))
+    expect((await connection.readHead()).status).toBe(103)
+    expect((await connection.readAnswer()).body.toString()).toBe('hinted\n')
+    connection.destroy()
+  })
+})
+
+it('delivers each event of 100 parallel streams before the next one is sent', async () => {
+  const streams = await Promise.all(
+    Array.from({ length: 100 }, async () => {
+      const connection = await RawConnection.open(stack.port)
+      await connection.send(get('/stepped'))
+      expect((await connection.readHead()).status).toBe(200)
+      return connection
+    }),
+  )
+  // The backend sends event n + 1 only after every client has seen event n: a stream that holds anything back
+  // never gets there.
+  for (const text of ['one', 'two', 'three', 'four', 'five']) {
+    stack.backend.step(text)
+    await Promise.all(streams.map(stream => stream.readUntil(`data: ${text}\n\n`)))
+  }
+  stack.backend.step()
+  await Promise.all(streams.map(stream => stream.readUntil('0\r\n\r\n')))
+  for (const stream of streams) stream.destroy()
+})
+
+describe('WebSocket', () => {
+  it('echoes messages of 16 MiB, whole and in order', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${stack.port}/ws`, {
+      headers: { host: HOST },
+      maxPayload: 2 * SIXTEEN_MEBIBYTES,
+    })
+    await once(socket, 'open')
+    for (const offset of [0, 1000, 2000]) socket.send(patternBytes(offset, SIXTEEN_MEBIBYTES))
+    const echoed: Buffer[] = []
+    socket.on('message', message => echoed.push(message as Buffer))
+    await eventually('three messages come back', () => (echoed.length === 3 ? true : undefined), 50_000)
+    for (const [index, message] of echoed.entries()) {
+      expect([message.length, isPattern(message, index * 1000)]).toEqual([SIXTEEN_MEBIBYTES, true])
+    }
+    socket.close(4321, 'enough')
+    const [code] = await once(socket, 'close')
+    expect(code).toBe(4321)
+  })
+
+  it('relays any other upgrade as bytes, those before the 101 too', async () => {
+    const connection = await RawConnection.open(stack.port)
+    await connection.send(
+      `GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\nearly`,
+    )
+    expect((await connection.readHead()).status).toBe(101)
+    expect((await connection.readBytes(5)).toString()).toBe('early')
+    await connection.send('\x00\xff')
+    expect(await connection.readBytes(2)).toEqual(Buffer.from([0, 255]))
+    connection.end()
+    expect(await connection.closed).toBe('fin')
+    connection.destroy()
+  })
+
+  it('passes a refused upgrade on as the plain answer that it is', async () => {
+    const answer = await rawExchange(
+      stack.port,
+      `GET /ws?refuse=1 HTTP/1.1\r\nHost: ${HOST}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    )
+    expect([answer.status, answer.body.toString()]).toEqual([403, 'no\n'])
+  })
+})
+
+describe('an end that disappears', () => {
+  it('aborts the request at the backend when the client goes away', async () => {
+    for (const path of [
+      '/silent?client=gone',
+      '/download?bytes=100000000&client=gone',
+      '/never-read?client=gone',
+    ]) {
+      stack.backend.clear()
+      const { request } = openRequest({ ...to(path), method: 'POST', body: 'x' })
+      const { id } = await stack.backend.next('request', report => report.url === path)
+      request.destroy()
+      await stack.backend.next('answer', report => report.id === id && !report.sent)
+    }
+  })
+
+  it('ends an upgraded connection at the backend when the client goes away', async () => {
+    stack.backend.clear()
+    const connection = await RawConnection.open(stack.port)
+    await connection.send(
+      `GET /gone HTTP/1.1\r\nHost: ${HOST}\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n`,
+    )
+    const { id } = await stack.backend.next('request', report => report.url === '/gone')
+    await connection.readHead()
+    connection.reset()
+    await stack.backend.next('upgrade-end', report => report.id === id)
+  })
+
+  it('never shows a body as complete when the backend dies in the middle of it', async () => {
+    for (const how of ['fin', 'reset']) {
+      const sized = await rawExchange(stack.port, get(`/die?how=${how}&length=1000&bytes=100`))
+      expect([sized.status, sized.complete], `${how}, with a length`).toEqual([200, false])
+      const chunked = await rawExchange(stack.port, get(`/die?how=${how}&length=0&bytes=100`))
+      expect([chunked.status, chunked.complete], `${how}, chunked`).toEqual([200, false])
+    }
+  })
+
+  it('answers 502 when the backend hangs up before its answer, and goes on working', async () => {
+    for (const how of ['fin', 'reset']) {
+      const answer = await send({ ...to(`/hang-up?how=${how}`), method: 'POST' })
+      expect(answer.status).toBe(502)
+      expect(answer.headers['plugboard-error']).toBe('backend_protocol_error')
+    }
+    expect((await send(to('/hello'))).text).toBe('hello\n')
+  })
+})

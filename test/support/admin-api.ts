@@ -1,0 +1,136 @@
+// An admin API over a real database, for tests: what is beside it (directory, telephones, issuer) is played by
+// plain objects. Every answer is held against the OpenAPI document on its way through.
+
+import { randomUUID } from 'node:crypto'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { type AdminApp, createAdminApp } from '../../plugboard/admin/admin-app.ts'
+import type { AdminDependencies } from '../../plugboard/admin/admin-env.ts'
+import { createApiKey } from '../../plugboard/admin/api-key.ts'
+import type { ReplicaStatus, TelephoneStatus } from '../../plugboard/admin/telephone-directory.ts'
+import type { Store } from '../../plugboard/database/store.ts'
+import type { DirectoryListener } from '../../plugboard/routes/directory.ts'
+import { OpenApiCheck } from './openapi-check.ts'
+
+export interface CallOptions {
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** Default: a key that may do everything; null: none. */
+  readonly key?: string | null
+  readonly remoteAddress?: string
+}
+
+export interface CallAnswer {
+  readonly status: number
+  readonly headers: Headers
+  /** Tests know what they asked for. */
+  // biome-ignore lint/suspicious/noExplicitAny: assertions read the fields they expect
+  readonly body: any
+  readonly etag: string
+}
+
+export class AdminApiHarness {
+  readonly app: AdminApp
+  readonly adminKey: string
+  readonly telephones: TelephoneStatus[] = []
+  readonly replicas: ReplicaStatus[] = []
+  readonly listeners = new Set<DirectoryListener>()
+  readonly directory = {
+    ready: true,
+    source: 'database' as 'database' | 'snapshot' | undefined,
+    appliedSequence: 0,
+    databaseReachable: true,
+    routeCount: 0,
+    services: () => [].values(),
+    verificationKeys: () => [
+      { kid: 'k1', algorithm: 'EdDSA' as const, publicJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA' } },
+    ],
+    subscribe: (listener: DirectoryListener) => {
+      this.listeners.add(listener)
+      return () => void this.listeners.delete(listener)
+    },
+  }
+  readonly #store: Store
+  readonly #check: OpenApiCheck
+
+  static async create(store: Store, overrides: Partial<AdminDependencies> = {}): Promise<AdminApiHarness> {
+    const { key, prefix, hash } = createApiKey()
+    await store.adminKeys.create({ name: 'test', prefix, hash, scopes: ['admin'] }, { actor: 'test' })
+    return new AdminApiHarness(store, key, overrides)
+  }
+
+  private constructor(store: Store, adminKey: string, overrides: Partial<AdminDependencies>) {
+    this.#store = store
+    this.adminKey = adminKey
+    this.app = createAdminApp({
+      store,
+      directory: this.directory,
+      telephones: { list: () => this.telephones },
+      replicas: { list: () => this.replicas },
+      tokens: {
+        issue: async (input, actor) => {
+          const { id, expiresAt } = await store.tokens.create(input, { actor })
+          return { id, expiresAt, token: `header.${id}.signature` }
+        },
+        revoke: async (id, actor) => void (await store.tokens.revoke(id, { actor })),
+      },
+      generateSigningKey: () =>
+        Promise.resolve({
+          kid: randomUUID(),
+          publicJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA' },
+          privateJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA', d: 'BB' },
+        }),
+      log: silentLogger,
+      clock: systemClock,
+      version: '0.0.0',
+      draining: () => false,
+      ...overrides,
+    })
+    this.#check = new OpenApiCheck(this.app.document())
+  }
+
+  /** A key with these scopes. */
+  async key(scopes: readonly string[], expiresAt: Date | null = null): Promise<{ key: string; id: string }> {
+    const { key, prefix, hash } = createApiKey()
+    const row = await this.#store.adminKeys.create(
+      { name: 'test', prefix, hash, scopes, expiresAt },
+      { actor: 'test' },
+    )
+    return { key, id: row.id }
+  }
+
+  /** Tells those who follow the directory that something new is there. */
+  applied(sequence: number): void {
+    for (const listener of this.listeners) listener.applied?.(sequence)
+  }
+
+  request(method: string, path: string, options: CallOptions = {}): Request {
+    const { body, key = this.adminKey, headers = {} } = options
+    return new Request(`http://127.0.0.1:4001${path}`, {
+      method,
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+    })
+  }
+
+  async call(method: string, path: string, options: CallOptions = {}): Promise<CallAnswer> {
+    const request = this.request(method, path, options)
+    const remoteAddress = options.remoteAddress ?? '127.0.0.1'
+    const response = await this.app.fetch(request, { incoming: { socket: { remoteAddress } } })
+    const text = await response.text()
+    const body: unknown = text === '' ? undefined : JSON.parse(text)
+    const contentType = response.headers.get('content-type')?.split(';')[0]
+    const { pathname } = new URL(request.url)
+    this.#check.check(method, pathname, { status: response.status, contentType, body })
+    return {
+      status: response.status,
+      headers: response.headers,
+      body,
+      etag: response.headers.get('etag') ?? '',
+    }
+  }
+}

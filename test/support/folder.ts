@@ -1,0 +1,32 @@
+// Temporary folders of tests that start real processes. The end finds processes that still work in the folder:
+// the embedded database, say, of a Plugboard that was killed with -9.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { eventually } from './deadline.ts'
+import { listProcesses } from './process-table.ts'
+
+export function temporaryFolder(prefix = 'vera-test-'): Promise<string> {
+  return mkdtemp(join(tmpdir(), prefix))
+}
+
+/** Living processes that name the folder in their command line. */
+export function processesIn(folder: string) {
+  return listProcesses().filter(row => !row.zombie && row.command.includes(folder))
+}
+
+/** Kills what still works in the folder and removes it; returns the commands of what was killed. */
+export async function removeFolder(folder: string): Promise<string[]> {
+  const left = processesIn(folder)
+  for (const { pid } of left) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+  await eventually('processes in the folder end', () => (processesIn(folder).length === 0 ? true : undefined))
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  return left.map(({ command }) => command)
+}

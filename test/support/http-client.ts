@@ -1,0 +1,58 @@
+// Ordinary requests of a test, each on a connection of its own: 127.0.0.1 with any Host. For bytes that an HTTP
+// library would not send, see raw-connection.ts.
+
+import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+
+export interface RequestOptions {
+  readonly port: number
+  readonly path?: string
+  readonly host?: string
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string | string[]>>
+  readonly body?: string | Buffer | NodeJS.ReadableStream
+  readonly timeoutMs?: number
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+  readonly text: string
+}
+
+/** Sends the request; resolves with the head. The caller reads or destroys the message. */
+export function openRequest(options: RequestOptions): {
+  request: ClientRequest
+  answer: Promise<IncomingMessage>
+} {
+  const { port, path = '/', host, method = 'GET', headers = {}, body, timeoutMs = 30_000 } = options
+  const outgoing = request({
+    host: '127.0.0.1',
+    port,
+    path,
+    method,
+    agent: false,
+    headers: { ...(host === undefined ? {} : { host }), ...headers },
+  })
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve)
+    outgoing.once('error', reject)
+    outgoing.setTimeout(timeoutMs, () =>
+      outgoing.destroy(new Error(`${method} ${path}: silent for ${timeoutMs} ms`)),
+    )
+  })
+  // Who wants the answer gets its error; a request that is only destroyed has nobody who does.
+  answer.catch(() => undefined)
+  if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) outgoing.end(body)
+  else body.pipe(outgoing)
+  return { request: outgoing, answer }
+}
+
+/** Sends the request and reads the whole answer. Rejects when it breaks off. */
+export async function send(options: RequestOptions): Promise<Answer> {
+  const message = await openRequest(options).answer
+  const chunks: Buffer[] = []
+  for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk)
+  const body = Buffer.concat(chunks)
+  return { status: message.statusCode ?? 0, headers: message.headers, body, text: body.toString() }
+}

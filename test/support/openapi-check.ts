@@ -1,0 +1,61 @@
+// Holds the answers of an API against its own OpenAPI 3.1 document: status, media type and body must be as the
+// document says. Bodies are read with zod, from the document's JSON Schemas.
+
+import { z } from 'zod'
+
+interface MediaType {
+  readonly schema: JsonSchema
+}
+interface Operation {
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, MediaType>> }>>
+}
+interface OpenApiDocument {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> }
+}
+type JsonSchema = Parameters<typeof z.fromJSONSchema>[0]
+
+export interface Answer {
+  readonly status: number
+  readonly contentType: string | undefined
+  /** Parsed; undefined for none. */
+  readonly body: unknown
+}
+
+export class OpenApiCheck {
+  readonly #document: OpenApiDocument
+  readonly #definitions: Readonly<Record<string, JsonSchema>>
+  readonly #operations: readonly { readonly pattern: RegExp; readonly path: string }[]
+
+  constructor(document: object) {
+    // References stay within the document; zod looks for them under $defs.
+    const text = JSON.stringify(document).replaceAll('#/components/schemas/', '#/$defs/')
+    this.#document = JSON.parse(text) as OpenApiDocument
+    this.#definitions = this.#document.components.schemas
+    this.#operations = Object.keys(this.#document.paths).map(path => ({
+      path,
+      pattern: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{[^}]+\}/g, '[^/]+')}$`),
+    }))
+  }
+
+  /** Throws when the answer to `method path` is not as documented. A path that is not there is left alone. */
+  check(method: string, path: string, answer: Answer): void {
+    // A literal path wins over one with parameters, as it does in the router.
+    const found = this.#operations.filter(({ pattern }) => pattern.test(path))
+    const entry = found.find(operation => !operation.path.includes('{')) ?? found[0]
+    const operation = entry && this.#document.paths[entry.path]?.[method.toLowerCase()]
+    if (operation === undefined) return
+    const where = `${method} ${entry?.path} → ${answer.status}`
+    const response = operation.responses[answer.status]
+    if (response === undefined) throw new Error(`${where}: the status is not documented`)
+    if (response.content === undefined) {
+      if (answer.body !== undefined) throw new Error(`${where}: a body that is not documented`)
+      return
+    }
+    const schema = response.content[answer.contentType ?? '']?.schema
+    if (schema === undefined) throw new Error(`${where}: ${answer.contentType} is not documented`)
+    const whole = { ...(schema as object), $defs: this.#definitions } as JsonSchema
+    const parsed = z.fromJSONSchema(whole).safeParse(answer.body)
+    if (!parsed.success) throw new Error(`${where}: ${z.prettifyError(parsed.error)}`)
+  }
+}

@@ -1,0 +1,84 @@
+// A Telephone as its users run it: a process beside a backend, with a token and a target.
+
+import { join } from 'node:path'
+import type { Child } from './child.ts'
+import { eventually } from './deadline.ts'
+import { cleanEnvironment, type PlugboardProcess } from './plugboard-process.ts'
+import type { Processes } from './processes.ts'
+
+const MAIN = join(import.meta.dirname, '../../telephone/main.ts')
+
+export interface TelephoneOptions {
+  readonly processes: Processes
+  readonly plugboard: PlugboardProcess
+  /** The backend: a port or a URL. */
+  readonly target: number | string
+  readonly token: string
+  readonly service?: string
+  readonly mount?: string
+  /** Where it dials; default: straight to Plugboard. */
+  readonly url?: string
+  readonly args?: readonly string[]
+  readonly cwd?: string
+}
+
+export class TelephoneProcess {
+  readonly child: Child
+  readonly #plugboard: PlugboardProcess
+
+  private constructor(child: Child, plugboard: PlugboardProcess) {
+    this.child = child
+    this.#plugboard = plugboard
+  }
+
+  /** Starts it and waits until Plugboard sees a telephone of this process' start. */
+  static async start(options: TelephoneOptions): Promise<TelephoneProcess> {
+    const before = await instancesOf(options.plugboard)
+    const telephone = TelephoneProcess.launch(options)
+    await telephone.connected(before)
+    return telephone
+  }
+
+  static launch(options: TelephoneOptions): TelephoneProcess {
+    const {
+      processes,
+      plugboard,
+      target,
+      token,
+      service,
+      mount,
+      url = plugboard.url,
+      args = [],
+      cwd,
+    } = options
+    const child = processes.node(
+      'telephone',
+      [
+        MAIN,
+        'http',
+        String(target),
+        ...['--plugboard', url],
+        ...(service === undefined ? [] : ['--service', service]),
+        ...(mount === undefined ? [] : ['--mount', mount]),
+        ...args,
+      ],
+      { env: cleanEnvironment({ TELEPHONE_TOKEN: token }), ...(cwd === undefined ? {} : { cwd }) },
+    )
+    return new TelephoneProcess(child, plugboard)
+  }
+
+  /** Waits for an instance that is not among `before`. */
+  async connected(before: ReadonlySet<string> = new Set()): Promise<void> {
+    await eventually('the telephone is connected', async () => {
+      if (!this.child.running) throw new Error(`the telephone ended\n${this.child.output}`)
+      for (const instance of await instancesOf(this.#plugboard)) if (!before.has(instance)) return true
+      return undefined
+    })
+  }
+}
+
+/** Instances that have announced a service. */
+async function instancesOf(plugboard: PlugboardProcess): Promise<Set<string>> {
+  const rows = (await plugboard.telephones()) as { instance: string; services: unknown[] }[]
+  return new Set(rows.filter(row => row.services.length > 0).map(row => row.instance))
+}
