@@ -126,6 +126,8 @@ export class Admission {
       contentLength: fields.contentLength,
       chunked: fields.chunked,
       expectsContinue: fields.expectsContinue,
+      // Node's parser drops what follows an upgrade that was not granted; the rest must not be read as requests.
+      lastOnConnection: kind === 'http' && fields.upgrade !== '',
     }
   }
 }

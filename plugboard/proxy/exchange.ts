@@ -44,6 +44,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   ) {
     super(context, connection, request)
     this.#res = res
+    this.#closeAfter = request.lastOnConnection
+    if (request.lastOnConnection) connection.closing = true
     this.#writer = new AnswerWriter(res, this)
     this.#body = request.chunked || request.contentLength > 0 ? new RequestBody(req, this) : undefined
   }

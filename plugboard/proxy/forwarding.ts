@@ -30,6 +30,8 @@ export interface RoutedRequest {
   readonly chunked: boolean
   /** The client waits for a 100 before it sends the body. */
   readonly expectsContinue: boolean
+  /** What follows on the connection is not to be trusted. */
+  readonly lastOnConnection: boolean
 }
 
 export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {

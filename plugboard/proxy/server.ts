@@ -239,7 +239,8 @@ export class ProxyServer {
   #refuse(req: IncomingMessage, res: ServerResponse, code: ErrorCode): void {
     const { requestId, accept, hasBody } = this.#admission
     const problem = makeProblem(code, { requestId, accept })
-    const closes = CLOSING_CODES.has(code) || hasBody || this.#context.draining
+    const closes =
+      CLOSING_CODES.has(code) || hasBody || this.#admission.upgrade !== '' || this.#context.draining
     if (closes) {
       problem.fields.push('Connection', code === 'upgrade_required' ? 'close, Upgrade' : 'close')
       const connection = this.#connections.get(req.socket)

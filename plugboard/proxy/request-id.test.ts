@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest'
+import { looksLikeRequestId, RequestIds } from './request-id.ts'
+
+it('makes UUIDv7: the time first, version and variant in place', () => {
+  const ids = new RequestIds(
+    () => 0x017f22e279b0,
+    bytes => bytes.fill(0xff),
+  )
+  expect(ids.next()).toBe('017f22e2-79b0-7fff-bfff-ffffffffffff')
+  const zero = new RequestIds(
+    () => 1,
+    bytes => bytes.fill(0),
+  )
+  expect(zero.next()).toBe('00000000-0001-7000-8000-000000000000')
+})
+
+it('never the same twice, across draws of random bytes', () => {
+  const ids = new RequestIds(() => 1)
+  expect(new Set(Array.from({ length: 2000 }, () => ids.next())).size).toBe(2000)
+})
+
+it.each([
+  ['a', true],
+  ['~!', true],
+  ['', false],
+  ['a b', false],
+  ['\x7f', false],
+  ['é', false],
+  ['x'.repeat(129), false],
+])('%j looks like one: %s', (value, looks) => {
+  expect(looksLikeRequestId(value)).toBe(looks)
+})

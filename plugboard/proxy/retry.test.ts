@@ -1,0 +1,175 @@
+// Which failed attempts go to another line, and what the client sees when none is left.
+
+import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { benchRoute, ProxyBench } from '../../test/support/proxy-bench.ts'
+import { field, type RawAnswer, rawExchange } from '../../test/support/raw-connection.ts'
+
+useLeakCheck()
+
+let bench: ProxyBench
+let first: FakeTelephone & { cut(): void }
+let second: FakeTelephone & { cut(): void }
+
+beforeEach(async () => {
+  bench = await ProxyBench.start()
+  // Round robin starts with the first line, whatever the streams of the second.
+  bench.routes = [benchRoute({ host: 'test', policy: { balancing: 'round_robin' } })]
+  first = await bench.telephone()
+  second = await bench.telephone()
+  second.handler = call => call.answer(200, 'second')
+})
+
+afterEach(() => bench.close())
+
+const request = (method: string, body = ''): Promise<RawAnswer> =>
+  rawExchange(
+    bench.port,
+    `${method} / HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    method,
+  )
+
+const code = (answer: RawAnswer): string | undefined => field(answer.headers, 'plugboard-error')
+
+describe('nothing was delivered: any method, another line', () => {
+  it.each<Reason>([
+    'refused',
+    'draining',
+    'overloaded',
+    'unknown_service',
+    'backend_unreachable',
+    'unauthorized',
+  ])('%s', async reason => {
+    first.handler = call => call.stream.reset(reason)
+    expect((await request('POST', 'body')).body.toString()).toBe('second')
+    expect((await second.calls[0]?.ended)?.body.toString()).toBe('body')
+    expect(bench.proxy.counters.retries).toBe(1)
+  })
+})
+
+describe('something may have been delivered', () => {
+  it.each<Reason>(['session_lost', 'going_away', 'replaced', 'backend_closed', 'internal_error'])(
+    '%s: idempotent methods go on',
+    async reason => {
+      first.handler = call => call.stream.reset(reason)
+      expect((await request('PUT', 'body')).body.toString()).toBe('second')
+    },
+  )
+
+  it.each<[Reason, string]>([
+    ['session_lost', 'telephone_lost'],
+    ['backend_closed', 'backend_protocol_error'],
+  ])('%s: others get 502 %s', async (reason, expected) => {
+    first.handler = call => call.stream.reset(reason)
+    const answer = await request('POST', 'body')
+    expect([answer.status, code(answer)]).toEqual([502, expected])
+    expect(second.calls).toHaveLength(0)
+  })
+
+  it.each<[Reason, number]>([
+    ['backend_timeout', 504],
+    ['backend_protocol_error', 502],
+    ['payload_too_large', 413],
+  ])('%s is not repeated', async (reason, status) => {
+    first.handler = call => call.stream.reset(reason)
+    expect((await request('GET')).status).toBe(status)
+    expect(second.calls).toHaveLength(0)
+  })
+
+  it('a telephone that is killed', async () => {
+    first.handler = () => first.cut()
+    expect((await request('GET')).body.toString()).toBe('second')
+    first.handler = () => first.cut()
+  })
+
+  it('not once there was a head, even a 1xx', async () => {
+    first.handler = call => {
+      call.stream.respond({ status: 103, statusText: '', fields: [] })
+      call.stream.reset('session_lost')
+    }
+    expect((await request('GET')).status).toBe(502)
+  })
+})
+
+it('a body up to 64 KiB is kept for another line, a longer one is not', async () => {
+  first.handler = call => {
+    call.ended.then(
+      () => call.stream.reset('refused'),
+      () => undefined,
+    )
+  }
+  const fits = 'x'.repeat(65_536)
+  expect((await request('POST', fits)).body.toString()).toBe('second')
+  expect((await second.calls[0]?.ended)?.body.toString()).toBe(fits)
+  second.handler = first.handler
+  const answer = await request('POST', `${fits}y`)
+  expect([answer.status, code(answer)]).toEqual([503, 'no_telephone'])
+})
+
+it('a request that is still being sent goes on, on another line', async () => {
+  first.handler = call => {
+    void call.untilReceived(3).then(() => call.stream.reset('refused'))
+  }
+  const { RawConnection } = await import('../../test/support/raw-connection.ts')
+  second.handler = undefined
+  const connection = await RawConnection.open(bench.port)
+  await connection.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
+  const call = await second.nextCall()
+  await call.untilReceived(3)
+  await connection.send('3\r\ndef\r\n0\r\nX-Sum: 1\r\n\r\n')
+  expect(await call.ended).toEqual({ body: Buffer.from('abcdef'), trailers: ['X-Sum', '1'] })
+  call.answer(200, 'ok')
+  expect((await connection.readAnswer()).status).toBe(200)
+  connection.destroy()
+})
+
+it('never the same line twice, and at most policy.retries times', async () => {
+  const third = await bench.telephone()
+  for (const each of [first, second, third]) each.handler = call => call.stream.reset('backend_unreachable')
+  const answer = await request('GET')
+  expect([answer.status, code(answer)]).toEqual([502, 'backend_unreachable'])
+  expect([first, second, third].map(each => each.calls.length)).toEqual([1, 1, 1])
+  bench.routes = [benchRoute({ host: 'test', policy: { balancing: 'round_robin', retries: 0 } })]
+  await request('GET')
+  expect([first, second, third].flatMap(each => each.calls)).toHaveLength(4)
+})
+
+it('another process is tried before the second tunnel of the one that failed', async () => {
+  const twin = await bench.telephone(['web'], { instance: 'instance-1' })
+  twin.handler = call => call.answer(200, 'twin')
+  bench.registry.replace(
+    'tunnel-3',
+    [...bench.registry.linesOfTunnel('tunnel-3')].map(line => ({ ...line, weight: 1000 })),
+  )
+  first.handler = call => call.stream.reset('backend_unreachable')
+  twin.handler = call => call.stream.reset('backend_unreachable')
+  expect((await request('GET')).body.toString()).toBe('second')
+  expect(first.calls.length + twin.calls.length).toBe(1)
+})
+
+it('a line at its limit of streams is passed over; when all are, 503 overloaded', async () => {
+  await bench.close()
+  bench = await ProxyBench.start()
+  const only = await bench.telephone(['web'], { maxStreams: 0 })
+  const answer = await request('GET')
+  expect([answer.status, code(answer), only.calls.length]).toEqual([503, 'overloaded', 0])
+  second = await bench.telephone()
+  second.handler = call => call.answer(200, 'second')
+  expect((await request('GET')).body.toString()).toBe('second')
+})
+
+it('a service at its own limit of streams', async () => {
+  await bench.close()
+  bench = await ProxyBench.start()
+  bench.routes = [benchRoute({ host: 'test', policy: { maxStreams: 1 } })]
+  const telephone = await bench.telephone()
+  const held = request('GET')
+  const call = await telephone.nextCall()
+  expect(code(await request('GET'))).toBe('overloaded')
+  call.answer(200, 'x')
+  expect((await held).status).toBe(200)
+  telephone.handler = next => next.answer(200, 'x')
+  expect((await request('GET')).status).toBe(200)
+})

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { HostCache, normalizePath, portOf, splitAbsoluteForm, stripMount } from './target.ts'
+
+describe('normalizePath', () => {
+  it.each([
+    ['/', '/'],
+    ['/a/b', '/a/b'],
+    ['/a/./b', '/a/b'],
+    ['/.', '/'],
+    ['/./', '/'],
+    ['/a/..', '/'],
+    ['/a/../', '/'],
+    ['/a/b/%2E%2e/c', '/a/c'],
+    ['/a/.%2e/c', '/c'],
+    ['/a//../b', '/a/b'],
+    ['//../a', '/a'],
+    ['/a.b/.c/..d/e..', '/a.b/.c/..d/e..'],
+    ['/..;/a', '/..;/a'],
+    ['/%2f..%2f', '/%2f..%2f'],
+    ['/a%', '/a%'],
+    ['/..', undefined],
+    ['/a/../..', undefined],
+    ['/%2e%2e', undefined],
+    ['/%00', undefined],
+    ['', undefined],
+    ['a', undefined],
+    ['*', undefined],
+  ])('%s', (path, normal) => {
+    expect(normalizePath(path)).toBe(normal)
+    if (normal !== undefined) expect(normalizePath(normal)).toBe(normal)
+  })
+})
+
+it.each([
+  ['http://a/b?c', { authority: 'a', target: '/b?c' }],
+  ['HTTPS://a:1', { authority: 'a:1', target: '/' }],
+  ['http://a?b', { authority: 'a', target: '/?b' }],
+  ['ws://a/', undefined],
+  ['http:/a', undefined],
+  ['a/b', undefined],
+])('absolute form %s', (target, parts) => {
+  expect(splitAbsoluteForm(target)).toEqual(parts)
+})
+
+it('takes the mount off', () => {
+  expect([stripMount('/a/b', '/a'), stripMount('/a', '/a'), stripMount('/a', '/')]).toEqual(['/b', '/', '/a'])
+})
+
+it.each([
+  ['a', undefined],
+  ['a:80', '80'],
+  ['a:', undefined],
+  ['[::1]', undefined],
+  ['[::1]:80', '80'],
+])('port of %s', (host, port) => {
+  expect(portOf(host)).toBe(port)
+})
+
+it('remembers hosts, but not without end', () => {
+  const cache = new HostCache(2)
+  const seen = ['A', 'b.', 'C:80', 'a', 'x y', ''].map(host => cache.normalize(host))
+  expect(seen).toEqual(['a', 'b', 'c', 'a', undefined, undefined])
+  expect(cache.normalize('[::1]:4000')).toBe('[::1]')
+})

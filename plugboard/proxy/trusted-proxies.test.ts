@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { plainAddress, TrustedProxies } from './trusted-proxies.ts'
+
+it('trusts addresses and ranges of both families', () => {
+  const trusted = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'])
+  const trusts = ['10.1.2.3', '192.0.2.7', 'fd12::1', '::1'].map(address => trusted.trusts(address))
+  expect(trusts).toEqual([true, true, true, true])
+  const doubts = ['11.0.0.1', '192.0.2.8', 'fe80::1', 'unknown', ''].map(address => trusted.trusts(address))
+  expect(doubts).toEqual([false, false, false, false, false])
+  expect(new TrustedProxies([]).trusts('127.0.0.1')).toBe(false)
+})
+
+it.each(['10.0.0.0/33', 'x', '10.0.0.0/', '::/129', '10.0.0.0/8/8', '10.0.0'])('refuses %s', range => {
+  expect(() => new TrustedProxies([range])).toThrow(range)
+})
+
+it('takes the coat off an IPv4 address', () => {
+  expect(plainAddress('::ffff:127.0.0.1')).toBe('127.0.0.1')
+  expect([plainAddress('::1'), plainAddress(undefined)]).toEqual(['::1', 'unknown'])
+})

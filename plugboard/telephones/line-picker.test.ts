@@ -1,0 +1,176 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { seededRandom } from '../../test/support/seeded-random.ts'
+import { type Line, lineId } from '../registry/line.ts'
+import { Registry } from '../registry/registry.ts'
+import type { Upstream } from '../registry/upstream.ts'
+import { LinePicker, type PickPolicy } from './line-picker.ts'
+
+class FakeUpstream implements Upstream {
+  canOpen = true
+  streamCount = 0
+  open(): never {
+    throw new Error('a picker opens nothing')
+  }
+}
+
+let registry: Registry
+let picker: LinePicker
+let upstreams: Map<string, FakeUpstream>
+
+beforeEach(() => {
+  registry = new Registry()
+  upstreams = new Map()
+  picker = new LinePicker({
+    registry,
+    upstreamOf: line => upstreams.get(line.tunnelId),
+    random: seededRandom(7),
+  })
+})
+
+function add(tunnelId: string, more: Partial<Line> = {}): FakeUpstream {
+  const upstream = new FakeUpstream()
+  upstreams.set(tunnelId, upstream)
+  registry.replace(tunnelId, [line(tunnelId, more)])
+  return upstream
+}
+
+function line(tunnelId: string, more: Partial<Line> = {}): Line {
+  return {
+    ...{ id: lineId(tunnelId, 'web'), replicaId: 'r1', tunnelId, service: 'web', telephone: 'laptop' },
+    ...{ instance: `instance-${tunnelId}`, health: 'up', weight: 100, version: '', labels: {}, ...more },
+  }
+}
+
+const policy = (balancing: PickPolicy['balancing'], maxStreams: number | null = null): PickPolicy => ({
+  balancing,
+  maxStreams,
+})
+
+function picks(
+  count: number,
+  how: PickPolicy,
+  afterwards?: (upstream: FakeUpstream) => void,
+): Record<string, number> {
+  const taken: Record<string, number> = {}
+  for (let index = 0; index < count; index += 1) {
+    const candidate = picker.pick('web', how)
+    if (typeof candidate === 'string') throw new Error(candidate)
+    taken[candidate.line.tunnelId] = (taken[candidate.line.tunnelId] ?? 0) + 1
+    afterwards?.(upstreams.get(candidate.line.tunnelId) as FakeUpstream)
+  }
+  return taken
+}
+
+describe('what can be picked', () => {
+  it('nothing: no_telephone', () => {
+    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+  })
+
+  it.each(['least_streams', 'round_robin', 'random'] as const)('%s passes over unfit lines', balancing => {
+    add('down', { health: 'down' })
+    add('zero', { weight: 0 })
+    add('full').canOpen = false
+    add('fit')
+    expect(picks(20, policy(balancing))).toEqual({ fit: 20 })
+  })
+
+  it('tells lines that are full from lines that are not there', () => {
+    add('down', { health: 'down' })
+    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    add('full').canOpen = false
+    expect(picker.pick('web', policy('random'))).toBe('overloaded')
+  })
+
+  it('follows the registry', () => {
+    add('a')
+    registry.replace('a', [line('a', { health: 'down' })])
+    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+    registry.replace('a', [line('a')])
+    expect(picks(1, policy('least_streams'))).toEqual({ a: 1 })
+    registry.replace('a', [])
+    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+  })
+
+  it('knows the lines that were there before it', () => {
+    add('a')
+    picker.close()
+    picker = new LinePicker({ registry, upstreamOf: each => upstreams.get(each.tunnelId) })
+    expect(picks(1, policy('random'))).toEqual({ a: 1 })
+  })
+
+  it('not a second time what was tried, and of another process if there is one', () => {
+    add('a', { instance: 'one' })
+    add('b', { instance: 'one' })
+    add('c', { instance: 'two' })
+    const tried = []
+    const order = []
+    for (;;) {
+      const candidate = picker.pick('web', policy('least_streams'), tried)
+      if (typeof candidate === 'string') {
+        order.push(candidate)
+        break
+      }
+      tried.push(candidate)
+      order.push(candidate.line.tunnelId)
+    }
+    expect(order).toEqual(['a', 'c', 'b', 'exhausted'])
+  })
+
+  it('limits the streams of a service, also across a moment without lines', () => {
+    add('a')
+    const candidate = picker.pick('web', policy('random', 1))
+    if (typeof candidate === 'string') throw new Error(candidate)
+    picker.acquire(candidate)
+    expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
+    registry.replace('a', [])
+    registry.replace('a', [line('a')])
+    expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
+    picker.release(candidate)
+    expect(picks(1, policy('random', 1))).toEqual({ a: 1 })
+  })
+})
+
+describe('balancing', () => {
+  it('least_streams: the emptiest, by weight, equals in turn', () => {
+    add('a').streamCount = 5
+    add('b').streamCount = 3
+    add('c', { weight: 200 }).streamCount = 3
+    expect(picks(1, policy('least_streams'))).toEqual({ c: 1 })
+    for (const upstream of upstreams.values()) upstream.streamCount = 0
+    expect(picks(400, policy('least_streams'), upstream => (upstream.streamCount += 1))).toEqual({
+      ...{ a: 100, b: 100, c: 200 },
+    })
+  })
+
+  it('least_streams among idle equals takes turns', () => {
+    for (const name of ['a', 'b', 'c']) add(name)
+    expect(picks(30, policy('least_streams'))).toEqual({ a: 10, b: 10, c: 10 })
+  })
+
+  it('least_streams of very many lines stays even, and finds the only fit one', () => {
+    for (let index = 0; index < 100; index += 1) add(`t${index}`)
+    const counts = Object.values(
+      picks(1000, policy('least_streams'), upstream => (upstream.streamCount += 1)),
+    )
+    expect(counts.length).toBe(100)
+    expect(Math.max(...counts)).toBeLessThanOrEqual(15)
+    for (const [name, upstream] of upstreams) upstream.canOpen = name === 't42'
+    expect(picks(10, policy('least_streams'))).toEqual({ t42: 10 })
+  })
+
+  it('round_robin: weights, spread out', () => {
+    add('a', { weight: 2 })
+    add('b', { weight: 1 })
+    const order: string[] = []
+    for (let index = 0; index < 6; index += 1)
+      order.push(Object.keys(picks(1, policy('round_robin')))[0] as string)
+    expect(order).toEqual(['a', 'b', 'a', 'a', 'b', 'a'])
+  })
+
+  it('random: by weight', () => {
+    add('a', { weight: 300 })
+    add('b', { weight: 100 })
+    const taken = picks(4000, policy('random'))
+    expect((taken.a ?? 0) / 4000).toBeCloseTo(0.75, 1)
+  })
+})
