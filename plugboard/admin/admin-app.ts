@@ -50,7 +50,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: () => {
-        throw new VeraError('payload_too_large', `a body has at most ${MAX_BODY_BYTES} bytes`)
+        throw new VeraError('payload_too_large', `A body has at most ${MAX_BODY_BYTES} bytes.`)
       },
     }),
   )

@@ -18,11 +18,11 @@ export function unknownPath(app: Pick<Hono<AdminEnv>, 'routes'>): NotFoundHandle
   }
   return c => {
     const found = [...methodsOf.values()].filter(({ pattern }) => pattern.test(c.req.path))
-    if (found.length === 0) return problemResponse(new VeraError('not_found', 'this path does not exist'), c)
+    if (found.length === 0) return problemResponse(new VeraError('not_found', 'There is no such path.'), c)
     const methods = [...new Set(found.flatMap(entry => [...entry.methods])), 'OPTIONS'].sort()
     c.header('Allow', methods.join(', '))
     if (c.req.method === 'OPTIONS') return c.body(null, 204)
-    return problemResponse(new VeraError('method_not_allowed', `this path knows ${methods.join(', ')}`), c)
+    return problemResponse(new VeraError('method_not_allowed', `This path knows ${methods.join(', ')}.`), c)
   }
 }
 

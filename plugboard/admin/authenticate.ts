@@ -52,19 +52,19 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
     const waitMs = recall(hash) === undefined ? failures.waitMs(address) : 0
     if (waitMs > 0) {
       c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
-      throw new VeraError('rate_limited', 'too many failed attempts from this address')
+      throw new VeraError('rate_limited', 'Too many failed attempts from this address.')
     }
     const reject = (detail: string): VeraError => {
       failures.failed(address)
       remembered.delete(hash)
       return new VeraError('unauthorized', detail)
     }
-    if (!looksLikeApiKey(credential)) throw reject('the credential is not an API key (vsk_…)')
+    if (!looksLikeApiKey(credential)) throw reject('The credential is not an API key (vsk_…).')
     let key: AdminKey
     try {
       const found = await store.adminKeys.findByPrefix(prefixOf(credential))
-      if (!hashMatches(hash, found?.hash) || found === undefined) throw reject('the API key is not known')
-      if (found.revokedAt !== null) throw reject('the API key has been revoked')
+      if (!hashMatches(hash, found?.hash) || found === undefined) throw reject('The API key is not known.')
+      if (found.revokedAt !== null) throw reject('The API key has been revoked.')
       const { hash: _, ...row } = found
       key = row
       remember(hash, key)
@@ -76,7 +76,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
       key = recalled
     }
     if (key.expiresAt !== null && key.expiresAt.getTime() <= clock.wallTime()) {
-      throw reject('the API key has expired')
+      throw reject('The API key has expired.')
     }
     c.set('key', key)
     c.set('actor', `admin-key:${key.id}`)
@@ -89,9 +89,9 @@ const worksWithoutDatabase = (c: Context<AdminEnv>): boolean =>
 
 function credentialOf(c: Context<AdminEnv>): string {
   const header = c.req.header('authorization')
-  if (header === undefined) throw new VeraError('unauthorized', 'send Authorization: Bearer <API key>')
+  if (header === undefined) throw new VeraError('unauthorized', 'Send Authorization: Bearer <API key>.')
   const match = /^bearer +([^\s]+)$/i.exec(header.trim())
-  if (match?.[1] === undefined) throw new VeraError('unauthorized', 'the Authorization scheme is Bearer')
+  if (match?.[1] === undefined) throw new VeraError('unauthorized', 'The Authorization scheme is Bearer.')
   return match[1]
 }
 
@@ -104,7 +104,7 @@ function forget(map: Map<string, unknown>): void {
 export function requirePermission(permission: Permission): MiddlewareHandler<AdminEnv> {
   return async (c, next) => {
     if (!allows(c.get('key').scopes, permission)) {
-      throw new VeraError('forbidden', `the API key lacks the scope ${permission}`)
+      throw new VeraError('forbidden', `The API key lacks the scope ${permission}.`)
     }
     await next()
   }

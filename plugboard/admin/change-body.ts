@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi'
 import { CHANGE_ENTITIES, type Change } from '../database/store.ts'
-import { jsonObject, timestamp } from './operation.ts'
+import { jsonObjectOrNull, timestamp } from './operation.ts'
 
 export const changeSchema = z
   .strictObject({
@@ -13,8 +13,8 @@ export const changeSchema = z
     entity: z.enum(CHANGE_ENTITIES),
     entityId: z.string(),
     action: z.enum(['created', 'updated', 'deleted', 'restored', 'revoked', 'retired', 'purged']),
-    before: jsonObject.nullable(),
-    after: jsonObject.nullable(),
+    before: jsonObjectOrNull,
+    after: jsonObjectOrNull,
   })
   .openapi('Change')
 

@@ -53,7 +53,7 @@ export function addChangeOperations(
     if (after === undefined) return c.json(pageBody(c, await store.changes.list(query), changeBody), 200)
     const others = [query.cursor, query.entity, query.entityId, query.actor]
     if (others.some(value => value !== undefined)) {
-      throw new VeraError('invalid_request', '`after` goes with `limit` alone', { field: 'after' })
+      throw new VeraError('invalid_request', '`after` goes with `limit` alone.', { field: 'after' })
     }
     const limit = query.limit ?? 100
     const items = await store.changes.after(after, limit)
@@ -90,8 +90,9 @@ export function addChangeOperations(
   app.get('/v1/changes/stream', requirePermission('changes:read'), async c => {
     const text = c.req.query('after') ?? c.req.header('last-event-id')
     const after = text === undefined ? await store.changes.latest() : sequence.safeParse(text).data
-    if (after === undefined) throw new VeraError('invalid_request', 'a sequence number', { field: 'after' })
-    if (open >= maxEventStreams) throw new VeraError('overloaded', 'too many event streams are open')
+    if (after === undefined)
+      throw new VeraError('invalid_request', 'This is no sequence number.', { field: 'after' })
+    if (open >= maxEventStreams) throw new VeraError('overloaded', 'Too many event streams are open.')
     open += 1
     return streamChanges(c, deps, { after, stopping, onEnd: () => (open -= 1) })
   })

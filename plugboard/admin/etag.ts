@@ -23,7 +23,7 @@ export async function ifMatchVersion(
   if (header === undefined || header === '') throw new VeraError('precondition_required')
   if (header === '*') return undefined
   if (!TAGS.test(header)) {
-    const detail = 'write the ETag with its quotes: If-Match: "3"'
+    const detail = 'Write the ETag with its quotes: If-Match: "3".'
     throw new RequestError('invalid_request', detail, [{ header: 'if-match', detail }])
   }
   // Weak tags never match here (section 13.1.1), nor do tags that this API does not make.

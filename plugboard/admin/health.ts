@@ -4,7 +4,7 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
-import { json } from './operation.ts'
+import { json, problems } from './operation.ts'
 
 const tags = ['health']
 
@@ -18,7 +18,7 @@ export function addHealth(app: OpenAPIHono<AdminEnv>, { directory, draining }: A
     tags,
     summary: 'Does the process run?',
     security: [],
-    responses: { 200: json(live, 'It does.') },
+    responses: { 200: json(live, 'It does.'), ...problems('forbidden') },
   })
   app.openAPIRegistry.registerPath({
     method: 'get',
@@ -27,7 +27,11 @@ export function addHealth(app: OpenAPIHono<AdminEnv>, { directory, draining }: A
     tags,
     summary: 'Does it want traffic?',
     security: [],
-    responses: { 200: json(ready, 'It does.'), 503: json(ready, 'Not yet, or not any more.') },
+    responses: {
+      200: json(ready, 'It does.'),
+      503: json(ready, 'Not yet, or not any more.'),
+      ...problems('forbidden'),
+    },
   })
   app.get('/livez', c => c.json({ status: 'live' }))
   app.get('/readyz', c => {

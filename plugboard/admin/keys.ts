@@ -133,8 +133,8 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
       const names = missing.map(({ scope }) => scope).join(', ')
       throw new RequestError(
         'forbidden',
-        `your key cannot hand out what it does not hold: ${names}`,
-        missing.map(({ index }) => ({ pointer: `/scopes/${index}`, detail: 'not held by your key' })),
+        `Your key cannot hand out what it does not hold: ${names}.`,
+        missing.map(({ index }) => ({ pointer: `/scopes/${index}`, detail: 'Your key does not hold it.' })),
       )
     }
     const { key, prefix, hash } = createApiKey()

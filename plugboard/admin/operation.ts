@@ -88,6 +88,10 @@ export const jsonObject = z
   .custom<JsonObject>(isObject)
   .openapi({ type: 'object', additionalProperties: true })
 
+export const jsonObjectOrNull = z
+  .custom<JsonObject | null>(value => value === null || isObject(value))
+  .openapi({ type: ['object', 'null'], additionalProperties: true })
+
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -89,9 +89,9 @@ function translate(error: unknown, c: Context<AdminEnv>): Translated {
     return { code: error.code, detail: error.message, culprits: culpritOf(error, c) }
   if (error instanceof HTTPException) {
     // Thrown by hono itself: a body that is not JSON, or one of another media type.
-    if (error.status === 415) return of('unsupported_media_type', 'send Content-Type: application/json')
-    if (error.status === 400) return of('invalid_request', 'the body is not valid JSON')
-    if (error.status === 413) return of('payload_too_large', 'the body is too large')
+    if (error.status === 415) return of('unsupported_media_type', 'Send Content-Type: application/json.')
+    if (error.status === 400) return of('invalid_request', 'The body is not valid JSON.')
+    if (error.status === 413) return of('payload_too_large', 'The body is too large.')
   }
   return of('internal_error', ERRORS.internal_error.meaning)
 }

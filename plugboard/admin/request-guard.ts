@@ -31,13 +31,13 @@ export function requestGuard(options: {
     const host = c.req.header('host') ?? new URL(c.req.url).host
     if (options.allowedHosts !== undefined && !options.allowedHosts.has(hostnameOf(host))) {
       // DNS rebinding: a page of evil.example whose name now points at 127.0.0.1 still says so in Host.
-      const detail = 'this Host is not allowed; add it to the setting adminHosts'
+      const detail = 'This Host is not allowed; the setting adminHosts allows it.'
       throw new VeraError('forbidden', detail)
     }
     const origin = c.req.header('origin')
     const crossSite = c.req.header('sec-fetch-site') === 'cross-site'
     if (crossSite || (origin !== undefined && !sameHost(origin, host))) {
-      throw new VeraError('forbidden', 'requests from other web sites are refused')
+      throw new VeraError('forbidden', 'Requests from other web sites are refused.')
     }
     await next()
   }

@@ -6,7 +6,7 @@ import type { Route } from '../database/store.ts'
 import { routeOptionsInputSchema } from '../routes/route-options.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
-import { mergePatch, mergePatchOf } from './merge-patch.ts'
+import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
 import {
   body,
   ETAG_HEADER,
@@ -86,7 +86,10 @@ const changeBody = z
 const tags = ['routes']
 
 const createOperation = operation(
-  { permission: 'routes:write', fails: ['mount_conflict', 'payload_too_large', 'unsupported_media_type'] },
+  {
+    permission: 'routes:write',
+    fails: ['mount_conflict', 'conflict', 'payload_too_large', 'unsupported_media_type'],
+  },
   {
     method: 'post',
     path: '/v1/routes',
@@ -138,6 +141,7 @@ const changeOperation = operation(
     fails: [
       'not_found',
       'mount_conflict',
+      'conflict',
       'precondition_failed',
       'precondition_required',
       'payload_too_large',
@@ -171,7 +175,7 @@ const removeOperation = operation(
 export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminDependencies): void {
   const living = async (idOrMount: string): Promise<Route> => {
     const row = await store.routes.get(idOrMount)
-    if (row.deletedAt !== null) throw new VeraError('not_found', 'this route has been deleted')
+    if (row.deletedAt !== null) throw new VeraError('not_found', 'This route has been deleted.')
     return row
   }
   app.openapi(createOperation, async c => {
@@ -192,15 +196,19 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
   app.openapi(changeOperation, async c => {
     const { id } = c.req.valid('param')
     const { options: patch, ...fields } = c.req.valid('json')
-    let ifVersion = await ifMatchVersion(c, () => living(id))
-    let options: Route['options'] | undefined
-    if (patch !== undefined) {
-      // Merged into what was read, so it must still be what is there when it is written.
-      const before = await living(id)
-      options = mergePatch(before.options, patch)
-      ifVersion ??= before.version
-    }
-    const row = await store.routes.update(id, { ...fields, options }, { actor: c.get('actor'), ifVersion })
+    const ifVersion = await ifMatchVersion(c, () => living(id))
+    const actor = c.get('actor')
+    const row =
+      patch === undefined
+        ? await store.routes.update(id, fields, { actor, ifVersion })
+        : await changeMerged(
+            ifVersion,
+            () => living(id),
+            (before, version) => {
+              const options = mergePatch(before.options, patch)
+              return store.routes.update(id, { ...fields, options }, { actor, ifVersion: version })
+            },
+          )
     c.header('ETag', etagOf(row))
     return c.json(routeBody(row), 200)
   })

@@ -6,7 +6,7 @@ import type { Service } from '../database/store.ts'
 import { servicePolicyInputSchema } from '../routes/service-policy.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
-import { mergePatch, mergePatchOf } from './merge-patch.ts'
+import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
 import {
   body,
   ETAG_HEADER,
@@ -149,7 +149,7 @@ const removeOperation = operation(
 export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminDependencies): void {
   const living = async (nameOrId: string): Promise<Service> => {
     const row = await store.services.get(nameOrId)
-    if (row.deletedAt !== null) throw new VeraError('not_found', 'this service has been deleted')
+    if (row.deletedAt !== null) throw new VeraError('not_found', 'This service has been deleted.')
     return row
   }
   app.openapi(createOperation, async c => {
@@ -170,15 +170,19 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
   app.openapi(changeOperation, async c => {
     const { id } = c.req.valid('param')
     const { policy: patch, ...fields } = c.req.valid('json')
-    let ifVersion = await ifMatchVersion(c, () => living(id))
-    let policy: Service['policy'] | undefined
-    if (patch !== undefined) {
-      // Merged into what was read, so it must still be what is there when it is written.
-      const before = await living(id)
-      policy = mergePatch(before.policy, patch)
-      ifVersion ??= before.version
-    }
-    const row = await store.services.update(id, { ...fields, policy }, { actor: c.get('actor'), ifVersion })
+    const ifVersion = await ifMatchVersion(c, () => living(id))
+    const actor = c.get('actor')
+    const row =
+      patch === undefined
+        ? await store.services.update(id, fields, { actor, ifVersion })
+        : await changeMerged(
+            ifVersion,
+            () => living(id),
+            (before, version) => {
+              const policy = mergePatch(before.policy, patch)
+              return store.services.update(id, { ...fields, policy }, { actor, ifVersion: version })
+            },
+          )
     c.header('ETag', etagOf(row))
     return c.json(serviceBody(row), 200)
   })

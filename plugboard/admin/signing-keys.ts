@@ -4,7 +4,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { SigningKey } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
-import { json, jsonObject, operation, timestamp } from './operation.ts'
+import { json, jsonObject, operation, problems, timestamp } from './operation.ts'
 
 const signingKeySchema = z
   .strictObject({
@@ -92,7 +92,10 @@ export function addJwks(app: OpenAPIHono<AdminEnv>, { directory }: AdminDependen
     tags,
     summary: 'Public keys that tokens are verified with',
     security: [],
-    responses: { 200: json(z.strictObject({ keys: z.array(jsonObject) }).openapi('Jwks'), 'A JWK set.') },
+    responses: {
+      200: json(z.strictObject({ keys: z.array(jsonObject) }).openapi('Jwks'), 'A JWK set.'),
+      ...problems('forbidden'),
+    },
   })
   app.get('/.well-known/jwks.json', c => {
     const keys = directory.verificationKeys().map(({ kid, publicJwk }) => ({

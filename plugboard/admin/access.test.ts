@@ -1,0 +1,227 @@
+// Who gets in, and what the API says to requests that it cannot use.
+
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import type { Store } from '../database/store.ts'
+import { createApiKey } from './api-key.ts'
+import { allowedHosts } from './request-guard.ts'
+
+let database: TestDatabase
+let store: Store
+let api: AdminApiHarness
+beforeAll(async () => {
+  database = await createTestDatabase()
+  store = database.open().store
+})
+beforeEach(async () => {
+  api = await AdminApiHarness.create(store)
+})
+afterAll(() => database.drop())
+
+const read = (key: string | null, headers: Record<string, string> = {}) =>
+  api.call('GET', '/v1/routes', { key, headers })
+
+describe('keys', () => {
+  test('none, another scheme, nonsense, an unknown one: 401 with a reason', async () => {
+    const answers = [
+      await read(null),
+      await read(null, { authorization: 'Basic YTpi' }),
+      await read('nonsense'),
+      await read(createApiKey().key),
+    ]
+    for (const { status, headers, body } of answers) {
+      expect([status, body.code]).toEqual([401, 'unauthorized'])
+      expect(headers.get('www-authenticate')).toContain('Bearer')
+    }
+    expect(new Set(answers.map(({ body }) => body.detail as string)).size).toBe(4)
+  })
+
+  test('the right prefix with another secret opens nothing', async () => {
+    const { key } = await api.key(['admin'])
+    expect((await read(key)).status).toBe(200)
+    const forged = key.slice(0, -1) + (key.endsWith('a') ? 'b' : 'a')
+    expect((await read(forged)).status).toBe(401)
+  })
+
+  test('a revocation counts at the next request', async () => {
+    const { key, id } = await api.key(['routes:read'])
+    expect((await read(key)).status).toBe(200)
+    expect((await api.call('POST', `/v1/keys/${id}/revoke`)).body).toMatchObject({ state: 'revoked' })
+    expect((await read(key)).body.detail).toContain('revoked')
+  })
+
+  test('an expired key opens nothing', async () => {
+    const { key } = await api.key(['admin'], new Date(Date.now() - 1000))
+    expect((await read(key)).body.detail).toContain('expired')
+  })
+
+  test.each([
+    [[], 'GET', '/v1/routes', 403],
+    [['routes:read'], 'GET', '/v1/routes', 200],
+    [['routes:*'], 'GET', '/v1/routes', 200],
+    [['routes:write'], 'GET', '/v1/routes', 403],
+    [['routes:read'], 'POST', '/v1/routes', 403],
+    [['services:*'], 'GET', '/v1/routes', 403],
+    [['tokens:read'], 'GET', '/v1/keys', 403],
+    [['keys:read'], 'GET', '/v1/signing-keys', 200],
+    [['status:read'], 'GET', '/v1/telephones', 200],
+    [['status:read'], 'GET', '/v1/changes', 403],
+    [['status:read'], 'GET', '/v1/changes/stream', 403],
+    [['changes:read'], 'GET', '/v1/changes', 200],
+    [['route'], 'GET', '/v1/routes', 403],
+  ])('the scopes %j at %s %s: %i', async (scopes, method, path, status) => {
+    const { key } = await api.key(scopes)
+    const body = method === 'POST' ? { mount: 'a.test', service: 'x' } : undefined
+    expect((await api.call(method, path, { key, body })).status).toBe(status)
+  })
+
+  test('nobody hands out what they do not hold', async () => {
+    const { key } = await api.key(['keys:write', 'routes:read'])
+    const body = { name: 'mine', scopes: ['routes:read', 'routes:*', 'admin'] }
+    const refused = await api.call('POST', '/v1/keys', { key, body })
+    expect(refused.body).toMatchObject({
+      status: 403,
+      errors: [{ pointer: '/scopes/1' }, { pointer: '/scopes/2' }],
+    })
+    const made = await api.call('POST', '/v1/keys', { key, body: { name: 'mine', scopes: ['routes:read'] } })
+    expect(made.status).toBe(201)
+  })
+
+  test('an address that fails often waits; others, and keys known to be good, do not', async () => {
+    const clock = new ManualClock(1000, Date.now())
+    api = await AdminApiHarness.create(store, { clock })
+    const attempt = (key: string, remoteAddress: string) =>
+      api.call('GET', '/v1/routes', { key, remoteAddress })
+    const good = api.adminKey
+    await attempt(good, '10.0.0.1')
+    for (let i = 0; i < 20; i += 1) expect((await attempt('vsk_wrong', '10.0.0.1')).status).toBe(401)
+    const waiting = await attempt((await api.key(['admin'])).key, '10.0.0.1')
+    expect(waiting.body).toMatchObject({ status: 429, code: 'rate_limited' })
+    expect(Number(waiting.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await attempt(good, '10.0.0.1')).status).toBe(200)
+    expect((await attempt('vsk_wrong', '10.0.0.2')).status).toBe(401)
+    clock.advance(3000)
+    expect((await attempt('vsk_wrong', '10.0.0.1')).status).toBe(401)
+    expect((await attempt('vsk_wrong', '10.0.0.1')).status).toBe(429)
+  })
+})
+
+describe('the database away', () => {
+  const away = (): Promise<never> => Promise.reject(new VeraError('database_unavailable'))
+
+  test('what needs it is 503 with Retry-After; status goes on for keys that were good', async () => {
+    const flaky = { ...store, adminKeys: { ...store.adminKeys }, routes: { ...store.routes, list: away } }
+    api = await AdminApiHarness.create(flaky, { clock: systemClock })
+    expect((await api.call('GET', '/v1/status')).status).toBe(200)
+    const listed = await read(api.adminKey)
+    expect(listed.body).toMatchObject({ status: 503, code: 'database_unavailable' })
+    expect(listed.headers.get('retry-after')).toBe('2')
+
+    flaky.adminKeys.findByPrefix = away
+    api.directory.databaseReachable = false
+    expect((await api.call('GET', '/v1/status')).body).toMatchObject({
+      database: 'unreachable',
+      latestSequence: null,
+    })
+    expect((await api.call('GET', '/v1/services')).status).toBe(503)
+    expect((await api.call('GET', '/v1/status', { key: createApiKey().key })).status).toBe(503)
+    expect((await api.call('GET', '/readyz', { key: null })).status).toBe(200)
+  })
+})
+
+describe('requests from browsers', () => {
+  test('with another Host are refused on loopback', async () => {
+    api = await AdminApiHarness.create(store, { allowedHosts: allowedHosts('127.0.0.1', ['admin.test']) })
+    for (const host of ['localhost:4001', '127.0.0.1', '[::1]:4001', 'LOCALHOST', 'admin.test:1']) {
+      expect((await read(api.adminKey, { host })).status).toBe(200)
+    }
+    for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:4001']) {
+      expect((await read(api.adminKey, { host })).body).toMatchObject({ status: 403, code: 'forbidden' })
+      expect((await api.call('GET', '/livez', { headers: { host } })).status).toBe(403)
+    }
+  })
+
+  test.each([
+    [{ origin: 'https://evil.example' }, 403],
+    [{ origin: 'null' }, 403],
+    [{ 'sec-fetch-site': 'cross-site' }, 403],
+    [{ origin: 'http://127.0.0.1:4001', host: '127.0.0.1:4001' }, 200],
+    [{ 'sec-fetch-site': 'same-origin' }, 200],
+  ])('with %o: %i', async (headers, status) => {
+    expect((await read(api.adminKey, headers as Record<string, string>)).status).toBe(status)
+  })
+
+  test('the allowed hosts follow the listen address', () => {
+    expect(allowedHosts('0.0.0.0', [])).toBeUndefined()
+    expect(allowedHosts(undefined, [])).toBeUndefined()
+    expect(allowedHosts('10.0.0.1', ['admin.test'])).toEqual(new Set(['10.0.0.1', 'admin.test']))
+    expect(allowedHosts('::1', [])).toEqual(new Set(['localhost', '127.0.0.1', '::1']))
+  })
+
+  test('every answer carries the security headers and a request id', async () => {
+    for (const path of ['/v1/routes', '/nothing', '/livez', '/openapi.json']) {
+      const { headers } = await api.call('GET', path, { headers: { 'x-request-id': 'mine' } })
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('x-request-id')).toBe('mine')
+    }
+    expect((await read(api.adminKey, { 'x-request-id': 'a b' })).headers.get('x-request-id')).toMatch(
+      /^[0-9a-f-]{36}$/,
+    )
+  })
+})
+
+describe('bad requests', () => {
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    api.call('POST', '/v1/routes', { body, headers })
+
+  test.each([
+    ['{"mount":', 400, 'invalid_request'],
+    ['', 400, 'invalid_request'],
+    ['[]', 400, 'invalid_request'],
+    ['null', 400, 'invalid_request'],
+    [`{"mount":"a.test","service":"${'x'.repeat(300_000)}"}`, 413, 'payload_too_large'],
+  ])('the body %.20j: %i', async (body, status, code) => {
+    expect((await post(body)).body).toMatchObject({ status, code })
+  })
+
+  test('another media type is 415, with or without a name', async () => {
+    expect((await post('mount=a', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(415)
+    expect((await post('{}', { 'content-type': 'text/plain' })).status).toBe(415)
+    expect(
+      (await post({ mount: 'a.test' }, { 'content-type': 'application/json; charset=utf-8' })).status,
+    ).toBe(400)
+  })
+
+  test('every wrong field is named at once', async () => {
+    const { body } = await post({ mount: 3, colour: 'red', options: { 'a/b': 1 } })
+    expect(body.errors).toEqual([
+      { pointer: '/mount', detail: 'expected string, received number' },
+      { pointer: '/service', detail: 'is required' },
+      { pointer: '/options/a~1b', detail: 'unknown field' },
+      { pointer: '/colour', detail: 'unknown field' },
+    ])
+  })
+
+  test('a path that is not there is 404; a method that is not there 405 with Allow', async () => {
+    expect((await api.call('GET', '/v1/nothing')).body).toMatchObject({ status: 404, code: 'not_found' })
+    expect((await api.call('GET', '/v1/nothing', { key: null })).status).toBe(401)
+    const wrong = await api.call('PUT', '/v1/routes/x', { body: {} })
+    expect(wrong.body).toMatchObject({ status: 405, code: 'method_not_allowed' })
+    expect(wrong.headers.get('allow')).toBe('DELETE, GET, HEAD, OPTIONS, PATCH')
+    const options = await api.call('OPTIONS', '/v1/routes')
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS, POST'])
+  })
+
+  test('an error that nobody foresaw tells nothing about itself', async () => {
+    const list = () => Promise.reject(new Error('password=hunter2'))
+    api = await AdminApiHarness.create({ ...store, routes: { ...store.routes, list } })
+    const { status, body } = await read(api.adminKey)
+    expect([status, body.code]).toEqual([500, 'internal_error'])
+    expect(JSON.stringify(body)).not.toContain('hunter2')
+  })
+})

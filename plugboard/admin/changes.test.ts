@@ -1,0 +1,170 @@
+// The change log over HTTP and as an event stream, and the listener that carries it.
+
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import type { Store } from '../database/store.ts'
+import { type AdminServer, startAdminServer } from './admin-server.ts'
+
+let database: TestDatabase
+let store: Store
+let api: AdminApiHarness
+beforeEach(async () => {
+  database = await createTestDatabase()
+  store = database.open().store
+  api = await AdminApiHarness.create(store)
+})
+afterEach(() => database.drop())
+
+const addService = (name: string) => api.call('POST', '/v1/services', { body: { name } })
+
+interface Event {
+  readonly id: string
+  readonly data: { readonly entity: string; readonly action: string; readonly sequence: number }
+}
+
+/** Reads events until `count` have come or the stream ends. */
+async function events(response: Response, count: number): Promise<Event[]> {
+  const found: Event[] = []
+  let text = ''
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    const blocks = text.split('\n\n')
+    text = blocks.pop()!
+    for (const block of blocks) {
+      const data = /^data: (.*)$/m.exec(block)?.[1]
+      if (data === undefined) continue
+      found.push({ id: /^id: (.*)$/m.exec(block)![1]!, data: JSON.parse(data) as Event['data'] })
+    }
+    if (found.length >= count) break
+  }
+  return found
+}
+
+const open = (path: string, options: { key?: string; headers?: Record<string, string> } = {}) =>
+  api.app.fetch(api.request('GET', path, options))
+
+test('the log says who changed what, with filters and pages', async () => {
+  await addService('a')
+  await addService('b')
+  const { body } = await api.call('GET', '/v1/changes?entity=service')
+  expect(body.items).toMatchObject([
+    { entity: 'service', action: 'created', before: null, after: { name: 'b' } },
+    { entity: 'service', action: 'created', after: { name: 'a' } },
+  ])
+  const keyId = (await store.adminKeys.list()).items[0]!.id
+  expect(body.items[0].actor).toBe(`admin-key:${keyId}`)
+  const page = await api.call('GET', '/v1/changes?limit=1')
+  expect(page.body.next).not.toBeNull()
+})
+
+test('what came after a sequence is listed oldest first', async () => {
+  const before = await store.changes.latest()
+  await addService('a')
+  await addService('b')
+  const { body } = await api.call('GET', `/v1/changes?after=${before}`)
+  const rows = body.items as { sequence: number }[]
+  expect(rows.map(({ sequence }) => sequence)).toEqual([before + 1, before + 2])
+  expect((await api.call('GET', '/v1/changes?after=0&actor=x')).status).toBe(400)
+  expect((await api.call('GET', '/v1/changes?after=-1')).status).toBe(400)
+})
+
+describe('the stream', () => {
+  test('begins where it is asked to, and goes on as changes are applied', async () => {
+    await addService('a')
+    const after = (await store.changes.latest()) - 1
+    const response = await open(`/v1/changes/stream?after=${after}`)
+    expect(response.headers.get('content-type')).toContain('text/event-stream')
+    const reading = events(response, 3)
+    await addService('b')
+    api.applied(after + 2)
+    await addService('c')
+    api.applied(after + 3)
+    const found = await reading
+    expect(found.map(({ data }) => data.sequence)).toEqual([after + 1, after + 2, after + 3])
+    expect(found.map(({ id }) => Number(id))).toEqual([after + 1, after + 2, after + 3])
+    await expect.poll(() => api.listeners.size).toBe(0)
+  })
+
+  test('goes on after Last-Event-ID', async () => {
+    await addService('a')
+    await addService('b')
+    const latest = await store.changes.latest()
+    const headers = { 'last-event-id': String(latest - 1) }
+    const [event] = await events(await open('/v1/changes/stream', { headers }), 1)
+    expect(event?.data.sequence).toBe(latest)
+    expect((await open('/v1/changes/stream', { headers: { 'last-event-id': 'x' } })).status).toBe(400)
+  })
+
+  test('ends when its key is revoked, and when the API stops', async () => {
+    const { key, id } = await api.key(['changes:read'])
+    const revoked = events(await open('/v1/changes/stream', { key }), 100)
+    const stopped = events(await open('/v1/changes/stream'), 100)
+    await store.adminKeys.revoke(id, { actor: 'test' })
+    api.applied(await store.changes.latest())
+    expect((await revoked).at(-1)?.data).toMatchObject({ entity: 'admin_key', action: 'revoked' })
+    api.app.stop()
+    expect(await stopped).toHaveLength(1)
+    expect(api.listeners.size).toBe(0)
+  })
+
+  test('is one of a limited number', async () => {
+    api = await AdminApiHarness.create(store, { maxEventStreams: 1 })
+    const first = await open('/v1/changes/stream')
+    expect((await open('/v1/changes/stream')).status).toBe(503)
+    await first.body!.cancel()
+    await expect.poll(async () => (await open('/v1/changes/stream?after=x')).status).toBe(400)
+    await expect
+      .poll(async () => {
+        const again = await open('/v1/changes/stream')
+        await again.body?.cancel()
+        return again.status
+      })
+      .toBe(200)
+    api.app.stop()
+  })
+})
+
+describe('the listener', () => {
+  let server: AdminServer
+  beforeEach(async () => {
+    server = await startAdminServer(api.app, { host: '127.0.0.1', port: 0 })
+  })
+
+  test('serves the API, and stops with an event stream open', async () => {
+    const url = `http://127.0.0.1:${server.address.port}`
+    const authorization = `Bearer ${api.adminKey}`
+    expect((await fetch(`${url}/livez`)).status).toBe(200)
+    expect((await fetch(`${url}/v1/routes`, { headers: { authorization } })).status).toBe(200)
+    const big = {
+      method: 'POST',
+      body: 'x'.repeat(400_000),
+      headers: { authorization, 'content-type': 'application/json' },
+    }
+    expect((await fetch(`${url}/v1/routes`, big)).status).toBe(413)
+    const stream = await fetch(`${url}/v1/changes/stream`, { headers: { authorization } })
+    const reading = stream.text()
+    await server.stop(60_000)
+    expect(await reading).toContain(': changes follow')
+  })
+
+  test('cuts what does not end in time', async () => {
+    const socket = connect(server.address.port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    socket.write('POST /v1/routes HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n')
+    await once(socket, 'data')
+    socket.destroy()
+    await server.stop(10)
+  })
+
+  test('says when its port is taken', async () => {
+    const { port } = server.address
+    await expect(startAdminServer(api.app, { host: '127.0.0.1', port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    })
+    await server.stop(1000)
+  })
+})

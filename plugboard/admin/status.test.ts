@@ -1,0 +1,103 @@
+// Status, telephones, health, and the OpenAPI document itself.
+
+import { ERRORS } from '@vera-stack/shared/errors.ts'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import type { TelephoneStatus } from './telephone-directory.ts'
+
+let database: TestDatabase
+let api: AdminApiHarness
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+beforeEach(async () => {
+  api = await AdminApiHarness.create(database.open().store)
+})
+afterAll(() => database.drop())
+
+const telephone: TelephoneStatus = {
+  id: 'tunnel-1',
+  name: 'shop-1',
+  instance: 'i1',
+  agent: 'telephone/0.1.0',
+  remoteAddress: '10.0.0.1',
+  connectedAt: new Date(0),
+  services: [
+    { service: 'shop', mounts: ['a.test'], health: 'up', weight: 1, version: '', labels: { zone: 'eu' } },
+  ],
+  tokenId: 't1',
+  streams: 3,
+  rttMs: undefined,
+  replicaId: 'r1',
+}
+
+test('telephones are listed with their services, by service and by name', async () => {
+  api.telephones.push(telephone, { ...telephone, id: 'tunnel-2', name: 'other', services: [], rttMs: 1.5 })
+  const all = await api.call('GET', '/v1/telephones')
+  expect(all.body.items).toMatchObject([
+    {
+      id: 'tunnel-1',
+      rttMs: null,
+      connectedAt: '1970-01-01T00:00:00.000Z',
+      services: [{ mounts: ['a.test'] }],
+    },
+    { id: 'tunnel-2', rttMs: 1.5 },
+  ])
+  expect((await api.call('GET', '/v1/telephones?service=shop')).body.items).toHaveLength(1)
+  expect((await api.call('GET', '/v1/telephones?name=other')).body.items).toMatchObject([{ id: 'tunnel-2' }])
+})
+
+test('the status counts telephones by process, tunnels and streams', async () => {
+  api.telephones.push(telephone, { ...telephone, id: 'tunnel-2' })
+  api.replicas.push({
+    id: 'r1',
+    name: 'one',
+    address: '',
+    version: '0',
+    startedAt: new Date(0),
+    appliedSequence: 7,
+    tunnels: 2,
+    streams: 6,
+    self: true,
+  })
+  const { body } = await api.call('GET', '/v1/status')
+  expect(body).toMatchObject({ telephones: 1, tunnels: 2, streams: 6, ready: true, database: 'reachable' })
+  expect(body.latestSequence).toBeGreaterThan(0)
+  expect((await api.call('GET', '/v1/replicas')).body.items).toMatchObject([{ name: 'one', self: true }])
+})
+
+test('readiness: loading, ready, draining; liveness: always', async () => {
+  let draining = false
+  api = await AdminApiHarness.create(database.open().store, { draining: () => draining })
+  const ready = async () => {
+    const { status, body } = await api.call('GET', '/readyz', { key: null })
+    return [status, body.status as string]
+  }
+  api.directory.ready = false
+  expect(await ready()).toEqual([503, 'loading'])
+  api.directory.ready = true
+  expect(await ready()).toEqual([200, 'ready'])
+  draining = true
+  expect(await ready()).toEqual([503, 'draining'])
+  expect((await api.call('GET', '/livez', { key: null })).body).toEqual({ status: 'live' })
+})
+
+test('the document describes every operation, and every path that the API has', async () => {
+  const { body } = await api.call('GET', '/openapi.json', { key: null })
+  expect(body.openapi).toBe('3.1.0')
+  const operations = Object.values(body.paths as Record<string, Record<string, Record<string, unknown>>>)
+    .flatMap(path => Object.values(path))
+    .map(
+      operation => operation as { operationId?: string; responses: Record<string, { description: string }> },
+    )
+  const ids = operations.map(({ operationId }) => operationId)
+  expect(new Set(ids).size).toBe(operations.length)
+  expect(ids).not.toContain(undefined)
+  const codes = operations.flatMap(({ responses }) =>
+    Object.values(responses).flatMap(({ description }) =>
+      [...description.matchAll(/`(\w+)`:/g)].map(m => m[1]!),
+    ),
+  )
+  for (const code of codes) expect(ERRORS).toHaveProperty(code)
+})

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { OpenApiCheck } from './openapi-check.ts'
+
+const check = new OpenApiCheck({
+  paths: {
+    '/things/{id}': {
+      get: {
+        responses: {
+          200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } } },
+          204: {},
+        },
+      },
+    },
+  },
+  components: {
+    schemas: {
+      Thing: {
+        type: 'object',
+        properties: { name: { $ref: '#/components/schemas/Name' } },
+        required: ['name'],
+        additionalProperties: false,
+      },
+      Name: { type: ['string', 'null'], minLength: 2 },
+    },
+  },
+})
+const answer = { status: 200, contentType: 'application/json', body: { name: 'ab' } as unknown }
+
+test.each([
+  ['status', { ...answer, status: 201 }],
+  ['media type', { ...answer, contentType: 'text/html' }],
+  ['missing field', { ...answer, body: {} }],
+  ['extra field', { ...answer, body: { name: 'ab', secret: 1 } }],
+  ['wrong field', { ...answer, body: { name: 'a' } }],
+  ['body where none is', { ...answer, status: 204 }],
+])('catches a wrong %s', (_, wrong) => {
+  expect(() => check.check('GET', '/things/1', wrong)).toThrow('GET /things/{id}')
+})
+
+test('lets through what is documented', () => {
+  check.check('GET', '/things/1', answer)
+  check.check('GET', '/things/1', { ...answer, body: { name: null } })
+  check.check('GET', '/things/1', { status: 204, contentType: undefined, body: undefined })
+  check.check('GET', '/elsewhere', { ...answer, status: 404 })
+})
