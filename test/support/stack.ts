@@ -74,13 +74,13 @@ export class Stack {
   }
 
   async stop(): Promise<void> {
-    try {
-      await this.processes.stopAll()
-    } finally {
-      await this.#database?.drop()
-      const left = await removeFolder(this.folder)
-      if (left.length > 0) throw new Error(`processes were left behind: ${left.join(', ')}`)
-    }
+    const problems: unknown[] = []
+    const note = (error: unknown) => problems.push(error)
+    await this.processes.stopAll().catch(note)
+    await this.#database?.drop().catch(note)
+    const left = await removeFolder(this.folder)
+    if (left.length > 0) problems.push(new Error(`processes were left behind: ${left.join(', ')}`))
+    if (problems.length > 0) throw new AggregateError(problems, problems.map(String).join('\n'))
   }
 }
 

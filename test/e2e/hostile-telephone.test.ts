@@ -1,0 +1,158 @@
+// An authenticated telephone that sends garbage loses its tunnel; the others, and their clients, do not notice.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { send } from '../support/http-client.ts'
+import { RawConnection } from '../support/raw-connection.ts'
+import { frame, RawTelephone } from '../support/raw-telephone.ts'
+import { RequestLoop } from '../support/request-loop.ts'
+import { runSeed, seededRandom } from '../support/seeded-random.ts'
+import { HOST, useStack } from '../support/stack.ts'
+
+const stack = useStack()
+const seed = runSeed()
+const random = seededRandom(seed)
+const randomBytes = (length: number) => Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)))
+
+let loop: RequestLoop
+let hostile: RawTelephone
+
+beforeEach(async () => {
+  loop = new RequestLoop({ port: stack.port, host: HOST })
+  await loop.successes(20)
+  hostile = await RawTelephone.dial(stack.port, stack.token)
+})
+
+afterEach(async () => {
+  hostile.socket.terminate()
+  await loop.successes(50)
+  expect(await loop.stop(), `SEED=${seed}`).toEqual([])
+  const output = stack.plugboard.child.output
+  expect(output).not.toMatch(/uncaught|unhandled/i)
+})
+
+describe('before its hello', () => {
+  const CASES: [what: string, message: () => Buffer | string][] = [
+    ['a text message', () => 'hello'],
+    ['an empty message', () => Buffer.alloc(0)],
+    ['half a frame', () => frame(0x06, 0, Buffer.alloc(8)).subarray(0, 12)],
+    ['a frame other than hello', () => frame(0x06, 0, Buffer.alloc(8))],
+    ['a hello that is no JSON', () => frame(0x08, 0, '{')],
+    ['a hello without its fields', () => frame(0x08, 0, '{"type":"hello"}')],
+    ['random bytes', () => randomBytes(2000)],
+    ['a message over the limit', () => Buffer.alloc(2_000_000)],
+  ]
+  it.each(CASES)('%s ends its tunnel alone', async (_, message) => {
+    hostile.send(message())
+    await hostile.ended()
+  })
+})
+
+describe('after its hello', () => {
+  const text = (length: number) => Buffer.alloc(length, 'x')
+  const CASES: [what: string, messages: () => (Buffer | string)[]][] = [
+    ['random bytes', () => [randomBytes(5000)]],
+    ['an unknown critical frame type', () => [frame(0x7f, 0, 'x')]],
+    ['data for a stream that was never opened', () => [frame(0x00, 2, 'x')]],
+    ['an answer for a stream that was never opened', () => [frame(0x02, 2, Buffer.from([0, 200, 0, 0, 0]))]],
+    ['a stream id of the other side', () => [frame(0x01, 2, Buffer.from([1, 0, 0, 0, 0]))]],
+    ['a second hello', () => [frame(0x08, 0, '{"type":"hello"}')]],
+    ['a frame over the size that was agreed', () => [frame(0x00, 1, text(300_000))]],
+    ['a window of nothing', () => [frame(0x05, 2, Buffer.alloc(4))]],
+    ['a ping of the wrong size', () => [frame(0x06, 0, 'x')]],
+    ['a control frame on a stream', () => [frame(0x08, 3, '{}')]],
+    ['a drained that answers nothing', () => [frame(0x08, 0, '{"type":"drained"}')]],
+    [
+      'CR and LF in a head block',
+      () => [frame(0x01, 1, Buffer.from('\x01\x00\x00\x00\x0aapp\0GET\0/\r\n', 'latin1'))],
+    ],
+  ]
+  it.each(CASES)('%s ends its tunnel alone', async (_, messages) => {
+    hostile.hello()
+    await hostile.receive('"hello"')
+    for (const message of messages()) hostile.send(message)
+    await hostile.ended()
+  })
+
+  it('survives 50 tunnels of random frames', async () => {
+    for (let round = 0; round < 50; round += 1) {
+      const telephone = await RawTelephone.dial(stack.port, stack.token)
+      if (round % 2 === 0) telephone.hello()
+      for (let count = 0; count < 20; count += 1) {
+        const type = Math.floor(random() * 12)
+        telephone.send(
+          frame(type, Math.floor(random() * 4), randomBytes(Math.floor(random() * 64)), round & 1),
+        )
+      }
+      await telephone.ended()
+    }
+  })
+})
+
+describe('with a service of its own', () => {
+  const HOSTILE = 'hostile.localhost'
+
+  async function serve(): Promise<void> {
+    const known = await stack.plugboard.api('GET', '/v1/services/hostile')
+    if (known.status === 404) {
+      await stack.plugboard.addService('hostile')
+      await stack.plugboard.addRoute(HOSTILE, 'hostile')
+    }
+    hostile.hello()
+    await hostile.receive('"hello"')
+    hostile.announce('hostile')
+    await hostile.receive('"announced"')
+  }
+
+  /** The id of the stream that a request opens. */
+  async function streamOf(request: () => void): Promise<number> {
+    const opened = hostile.receive('/wanted')
+    request()
+    return (await opened).readUInt32BE(5)
+  }
+
+  const head = (status: number) => Buffer.from([status >> 8, status & 255, 0, 0, 0])
+
+  it('cannot send more than its window', async () => {
+    await serve()
+    const client = await RawConnection.open(stack.port)
+    const id = await streamOf(() => void client.send(`GET /wanted HTTP/1.1\r\nHost: ${HOSTILE}\r\n\r\n`))
+    client.socket.pause()
+    hostile.send(frame(0x02, id, head(200)))
+    for (let sent = 0; sent < 64; sent += 1) hostile.send(frame(0x00, id, Buffer.alloc(200_000)))
+    await hostile.ended()
+    client.destroy()
+  })
+
+  it('cannot make a broken answer look whole', async () => {
+    await serve()
+    const client = await RawConnection.open(stack.port)
+    const id = await streamOf(() => void client.send(`GET /wanted HTTP/1.1\r\nHost: ${HOSTILE}\r\n\r\n`))
+    hostile.send(frame(0x02, id, Buffer.concat([head(200), Buffer.from('half')])))
+    await client.readUntil('half')
+    hostile.send(frame(0x00, 99_998, 'never opened'))
+    await hostile.ended()
+    expect((await client.readToEnd()).toString()).not.toContain('0\r\n\r\n')
+    client.destroy()
+  })
+
+  it('gets its clients a 502 when it answers with nonsense', async () => {
+    await serve()
+    const answer = send({ port: stack.port, host: HOSTILE, path: '/wanted' })
+    const opened = await hostile.receive('/wanted')
+    hostile.send(frame(0x02, opened.readUInt32BE(5), head(7)))
+    expect((await answer).status).toBe(502)
+    await hostile.ended()
+  })
+
+  it('cannot announce beyond its scope', async () => {
+    const { token } = await stack.plugboard.issueToken({ services: ['only-this'] })
+    const telephone = await RawTelephone.dial(stack.port, token)
+    telephone.hello()
+    await telephone.receive('"hello"')
+    telephone.announce('app')
+    const announced = await telephone.receive('"announced"')
+    expect(announced.toString('latin1')).toContain('"accepted":false')
+    telephone.socket.terminate()
+    await telephone.ended()
+  })
+})

@@ -1,0 +1,133 @@
+// What a telephone must show before Plugboard talks to it, and what it gets when it cannot: an HTTP answer with
+// a reason, never an upgrade.
+
+import { describe, expect, it } from 'vitest'
+import { eventually } from '../support/deadline.ts'
+import { send } from '../support/http-client.ts'
+import { readJwt, signJwt } from '../support/jwt.ts'
+import { field, type RawAnswer, rawExchange } from '../support/raw-connection.ts'
+import { HOST, SERVICE, useStack } from '../support/stack.ts'
+
+const stack = useStack()
+
+/** Asks for a tunnel as a telephone does. */
+function dial(
+  token: string | undefined,
+  changes: Record<string, string | undefined> = {},
+): Promise<RawAnswer> {
+  const headers: Record<string, string | undefined> = {
+    Host: `127.0.0.1:${stack.port}`,
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Protocol': 'plugboard.v1',
+    Authorization: token === undefined ? undefined : `Bearer ${token}`,
+    ...changes,
+  }
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name}: ${value}\r\n`,
+  )
+  return rawExchange(stack.port, `GET /_plugboard/tunnel HTTP/1.1\r\n${lines.join('')}\r\n`)
+}
+
+function expectRefusal(answer: RawAnswer, status: number, code: string): void {
+  expect([answer.status, field(answer.headers, 'plugboard-error')], answer.body.toString()).toEqual([
+    status,
+    code,
+  ])
+  expect(field(answer.headers, 'content-type')).toContain('application/problem+json')
+  const problem = JSON.parse(answer.body.toString()) as { code: string; detail?: string }
+  expect(problem).toMatchObject({ code, status })
+  expect(field(answer.headers, 'sec-websocket-accept')).toBeUndefined()
+}
+
+describe('the tunnel endpoint', () => {
+  it('upgrades for a good token', async () => {
+    const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
+    expect((await dial(token)).status).toBe(101)
+  })
+
+  it('answers 401 without a token, or with something that is none', async () => {
+    expectRefusal(await dial(undefined), 401, 'unauthorized')
+    for (const token of ['x', 'a.b.c', '..', signJwt({}).slice(0, -10)]) {
+      expectRefusal(await dial(token), 401, 'unauthorized')
+    }
+    expectRefusal(await dial(undefined, { Authorization: 'Basic dXNlcjpwYXNz' }), 401, 'unauthorized')
+  })
+
+  it('answers 401 to a token of a foreign key, whatever it claims', async () => {
+    const { token } = await stack.plugboard.issueToken({ services: ['*'] })
+    const { header, claims } = readJwt(token)
+    expectRefusal(await dial(signJwt(claims, header)), 401, 'unauthorized')
+    expectRefusal(await dial(signJwt(claims, { ...header, kid: 'another' })), 401, 'unauthorized')
+  })
+
+  it('answers 401 to an unsigned token and to changed claims', async () => {
+    const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
+    const [head = '', , signature = ''] = token.split('.')
+    const { claims } = readJwt(token)
+    const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const wider = encode({ ...claims, services: ['*'], mounts: ['*'] })
+    expectRefusal(await dial(`${head}.${wider}.${signature}`), 401, 'unauthorized')
+    expectRefusal(await dial(`${encode({ alg: 'none', typ: 'JWT' })}.${wider}.`), 401, 'unauthorized')
+  })
+
+  it('answers 401 to an expired token', async () => {
+    const { token } = await stack.plugboard.issueToken({ services: [SERVICE], ttl: '1s' })
+    const refusal = await eventually('the token expires', async () => {
+      const answer = await dial(token)
+      return answer.status === 101 ? undefined : answer
+    })
+    expectRefusal(refusal, 401, 'token_expired')
+  })
+
+  it('answers 401 to a revoked token', async () => {
+    const { token, id } = await stack.plugboard.issueToken({ services: [SERVICE] })
+    await stack.plugboard.call('POST', `/v1/tokens/${id}/revoke`)
+    const refusal = await eventually('the revocation is known', async () => {
+      const answer = await dial(token)
+      return answer.status === 101 ? undefined : answer
+    })
+    expectRefusal(refusal, 401, 'token_revoked')
+  })
+
+  it('answers 403 to a token without a scope', async () => {
+    const { token } = await stack.plugboard.issueToken({})
+    expectRefusal(await dial(token), 403, 'forbidden')
+  })
+
+  it('answers 426 to anything but a WebSocket of its protocol', async () => {
+    const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
+    const other = { 'Sec-WebSocket-Protocol': 'plugboard.v99' }
+    expectRefusal(await dial(token, other), 426, 'upgrade_required')
+    expectRefusal(await dial(token, { Connection: undefined, Upgrade: undefined }), 426, 'upgrade_required')
+  })
+
+  it('never shows a token in an answer or in the log', async () => {
+    const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
+    const bad = `${token}x`
+    expect((await dial(bad)).body.toString()).not.toContain(bad)
+    expect((await dial(token)).status).toBe(101)
+    const signature = token.split('.')[2] ?? ''
+    expect(stack.plugboard.child.output).not.toContain(signature)
+  })
+})
+
+it('closes the tunnels of a token at once when it is revoked', async () => {
+  const { token, id } = await stack.plugboard.issueToken({ name: 'short-lived', services: ['revoked'] })
+  await stack.plugboard.addService('revoked')
+  await stack.plugboard.addRoute('revoked.localhost', 'revoked')
+  const telephone = await stack.startTelephone({ token, service: 'revoked' })
+  const ask = () => send({ port: stack.port, host: 'revoked.localhost', path: '/hello' })
+  await eventually('the route works', async () => ((await ask()).status === 200 ? true : undefined))
+  await stack.plugboard.call('POST', `/v1/tokens/${id}/revoke`)
+  await eventually('its line is gone', async () =>
+    (await ask()).headers['plugboard-error'] === 'no_telephone' ? true : undefined,
+  )
+  expect((await stack.plugboard.telephones()).filter(row => row.tokenId === id)).toEqual([])
+  // Others are not concerned.
+  expect((await send({ port: stack.port, host: HOST, path: '/hello' })).status).toBe(200)
+  telephone.child.expectedExitCodes = [0, 1]
+  await telephone.child.stop()
+})
