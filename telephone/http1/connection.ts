@@ -21,7 +21,7 @@ import { type ParserLimits, ResponseParser, type ResponseSink } from './response
 export interface ConnectionUser {
   /** 1xx heads, then the final one. After a 101, `onBody` and `onComplete` are the raw bytes and their end. */
   onHead(head: ResponseHead): void
-  /** The chunk is the user's to keep. */
+  /** The chunk is valid during the call; when the user pauses in it, until it resumes. Copy what must last. */
   onBody(chunk: Buffer): void
   /** The answer is complete. The connection is no longer the user's, unless it is raw. */
   onComplete(trailers: Fields | undefined): void
@@ -51,9 +51,8 @@ export interface ConnectionOptions {
   readonly parserLimits: ParserLimits
 }
 
-/** Reads of at least half the buffer are handed on whole and the buffer replaced; smaller ones are copied out. */
+/** One buffer a connection, read into again and again: no allocation and no copy, however much passes. */
 const READ_BUFFER_BYTES = 65_536
-const HAND_OVER_BYTES = READ_BUFFER_BYTES / 2
 const TCP_KEEP_ALIVE_MS = 30_000
 
 export class Connection implements ResponseSink {
@@ -77,7 +76,6 @@ export class Connection implements ResponseSink {
   #keepAlive = false
   #corked = false
   #paused = false
-  #handOver = false
   #buffer: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
   #beforeUpgrade: Buffer[] = []
   #endAfterUpgrade = false
@@ -231,7 +229,7 @@ export class Connection implements ResponseSink {
   }
 
   onBody(chunk: Buffer): void {
-    this.#user?.onBody(this.#handOver ? chunk : Buffer.from(chunk))
+    this.#user?.onBody(chunk)
   }
 
   onComplete(trailers: Fields | undefined): void {
@@ -253,8 +251,6 @@ export class Connection implements ResponseSink {
   #onRead(bytes: number): boolean {
     const buffer = this.#buffer
     this.#bytesSeen = true
-    this.#handOver = bytes >= HAND_OVER_BYTES
-    if (this.#handOver) this.#buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
     let used: number
     try {
       used = this.#parser.push(bytes === buffer.length ? buffer : buffer.subarray(0, bytes))
@@ -276,7 +272,11 @@ export class Connection implements ResponseSink {
     }
     this.#uncork()
     this.#phase = 'idle'
-    this.resume()
+    if (this.#paused) {
+      // The last user still holds what was read; it will not tell us when it lets go.
+      this.#buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+      this.resume()
+    }
     this.#owner.onIdle(this)
   }
 

@@ -39,20 +39,20 @@ class Client {
       { method: 'GET', target: '/', fields: ['Host', 'a.test'], upgrade: false, ended: true, ...request },
       { kind: 'preserve', fallback: 'backend.test' },
       {
-        onHead: head => {
+        onAnswerHead: head => {
           this.heads.push(head)
           wake()
         },
-        onBody: chunk => {
+        onAnswerBody: chunk => {
           this.body += chunk.toString('latin1')
           wake()
         },
-        onComplete: trailers => {
+        onAnswerEnd: trailers => {
           this.state = 'complete'
           this.trailers = trailers
           wake()
         },
-        onDrain: () => {
+        onRoom: () => {
           this.drains += 1
           wake()
         },

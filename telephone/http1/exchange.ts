@@ -13,14 +13,16 @@ import type { Pool, Waiter } from './pool.ts'
 import { type BackendRequest, type HostRule, type RequestHead, writeRequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
 
+/** Named apart from StreamEvents, so that one object can stand between the two. */
 export interface ExchangeEvents {
-  onHead(head: ResponseHead): void
-  /** The chunk is the receiver's to keep. */
-  onBody(chunk: Buffer): void
+  /** 1xx heads, then the final one; or a 101, after which the body is raw bytes. */
+  onAnswerHead(head: ResponseHead): void
+  /** The chunk is valid during the call; after a `pause` in it until `resume`, or for good when that never comes. */
+  onAnswerBody(chunk: Buffer): void
   /** The answer is complete; after a 101: the backend's half is. */
-  onComplete(trailers: Fields | undefined): void
+  onAnswerEnd(trailers: Fields | undefined): void
   /** After a `write` that returned false: everything has been handed to the kernel or nearly so. */
-  onDrain(): void
+  onRoom(): void
   /** The end, without an answer or in the middle of one. Nothing follows. */
   onFailure(error: TunnelError): void
 }
@@ -98,7 +100,7 @@ export class Exchange implements ConnectionUser, Waiter {
     let room = true
     for (const chunk of held) room = connection.writeBody(chunk)
     if (this.#ended) connection.endBody(this.#trailers)
-    if (held.length > 0 && room && this.#connection === connection) this.#events.onDrain()
+    if (held.length > 0 && room && this.#connection === connection) this.#events.onRoom()
   }
 
   onNoConnection(error: TunnelError): void {
@@ -109,21 +111,21 @@ export class Exchange implements ConnectionUser, Waiter {
   // What the connection says.
 
   onHead(head: ResponseHead): void {
-    this.#events.onHead(head)
+    this.#events.onAnswerHead(head)
   }
 
   onBody(chunk: Buffer): void {
-    this.#events.onBody(chunk)
+    this.#events.onAnswerBody(chunk)
   }
 
   onComplete(trailers: Fields | undefined): void {
     // After a 101 our own half may still be open: the connection stays with us.
     if (!this.#traits.upgrade || this.#connection?.raw !== true) this.#finish()
-    this.#events.onComplete(trailers)
+    this.#events.onAnswerEnd(trailers)
   }
 
   onDrain(): void {
-    this.#events.onDrain()
+    this.#events.onRoom()
   }
 
   onFailure(error: TunnelError, stale: boolean): void {

@@ -1,0 +1,166 @@
+// One stream of the tunnel joined to one exchange with the backend, with backpressure both ways:
+//
+//   tunnel ── onData ──► exchange.write ──► backend      credit is given back once the socket has room
+//   tunnel ◄─ write ──── onBody ◄───────── backend       a full tunnel pauses the socket
+//
+// Whatever ends badly on one side ends badly on the other: a body cut short becomes a reset, never an END.
+// Hop-by-hop fields are the Plugboard's to remove, both ways; here only framing is undone and done again.
+
+import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import { Exchange, type ExchangeEvents } from '../http1/exchange.ts'
+import type { Pool } from '../http1/pool.ts'
+import { type HostRule, RequestError } from '../http1/request-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { neverOpener, type Report } from './backend.ts'
+
+export class HttpForward implements StreamEvents, ExchangeEvents {
+  readonly #stream: Stream
+  readonly #opening: Opening
+  readonly #pool: Pool
+  readonly #hostRule: HostRule
+  #report: Report | undefined
+  #exchange: Exchange | undefined
+  #state: 'gathering' | 'forwarding' | 'answered' | 'over' = 'gathering'
+  /** What came with the head, in the same event-loop turn. */
+  #early: Buffer[] = []
+  #ended = false
+  #trailers: Fields | undefined
+  /** Bytes taken from the tunnel and not yet by the backend. */
+  #owedBytes = 0
+  #status = 0
+
+  constructor(stream: Stream, opening: Opening, pool: Pool, hostRule: HostRule, report: Report | undefined) {
+    this.#stream = stream
+    this.#opening = opening
+    this.#pool = pool
+    this.#hostRule = hostRule
+    this.#report = report
+    // Whether a request without Content-Length has a body shows in whether it ends with its head. That END has
+    // arrived with the head or comes later, so the rest of this message is waited for before anything is sent.
+    queueMicrotask(() => this.#begin())
+  }
+
+  // From the tunnel.
+
+  onData(chunk: Buffer): void {
+    switch (this.#state) {
+      case 'gathering':
+        this.#early.push(chunk)
+        this.#owedBytes += chunk.length
+        break
+      case 'forwarding':
+        if (this.#exchange?.write(chunk) === true) this.#stream.consume(chunk.length)
+        else this.#owedBytes += chunk.length
+        break
+      case 'answered':
+        // The answer overtook the upload, whose rest nobody reads (R3).
+        this.#stream.consume(chunk.length)
+        break
+      case 'over':
+        break
+    }
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    this.#ended = true
+    this.#trailers = trailers
+    if (this.#state === 'gathering') this.#begin()
+    else this.#exchange?.end(trailers)
+    if (this.#status === 101 && !this.#stream.open) this.#finish(undefined)
+  }
+
+  onWritable(): void {
+    this.#exchange?.resume()
+  }
+
+  /** Cancelled by the client, or the tunnel is gone: the backend hears of it at once (R11). */
+  onAbort(error: TunnelError): void {
+    this.#exchange?.abort()
+    this.#finish(error.reason)
+  }
+
+  onHead(): void {
+    neverOpener()
+  }
+
+  #begin(): void {
+    if (this.#state !== 'gathering') return
+    this.#state = 'forwarding'
+    const { method, target, fields, kind } = this.#opening
+    const early = this.#early
+    this.#early = []
+    const bare = this.#ended && early.length === 0 && this.#trailers === undefined
+    const request = { method, target, fields, upgrade: kind === 'upgrade', ended: bare }
+    try {
+      this.#exchange = new Exchange(this.#pool, request, this.#hostRule, this)
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      this.#stream.reset('protocol_error', error.message)
+      this.#finish('protocol_error')
+      return
+    }
+    this.#exchange.run()
+    let room = true
+    for (const chunk of early) room = this.#exchange.write(chunk)
+    if (room) this.#payCredit()
+    if (this.#ended && !bare) this.#exchange.end(this.#trailers)
+  }
+
+  // From the backend.
+
+  onAnswerHead(head: ResponseHead): void {
+    this.#status = head.status
+    try {
+      this.#stream.respond(head)
+    } catch (error) {
+      if (!(error instanceof HeadTooLargeError)) throw error
+      this.#exchange?.abort()
+      this.#stream.reset('backend_protocol_error', error.message)
+      this.#finish('backend_protocol_error')
+    }
+  }
+
+  onAnswerBody(chunk: Buffer): void {
+    // True says that the tunnel has copied the chunk; after false that is so once it is writable again, which is
+    // when the connection resumes and reads into the same buffer.
+    if (!this.#stream.write(chunk)) this.#exchange?.pause()
+  }
+
+  onAnswerEnd(trailers: Fields | undefined): void {
+    this.#stream.end(trailers)
+    if (this.#status === 101) {
+      // The backend's half alone is over: ours may go on.
+      if (!this.#stream.open) this.#finish(undefined)
+      return
+    }
+    this.#state = 'answered'
+    this.#payCredit()
+    this.#finish(undefined)
+  }
+
+  onRoom(): void {
+    this.#payCredit()
+  }
+
+  onFailure(error: TunnelError): void {
+    this.#stream.reset(error.reason, error.message)
+    this.#finish(error.reason)
+  }
+
+  #payCredit(): void {
+    if (this.#owedBytes === 0) return
+    this.#stream.consume(this.#owedBytes)
+    this.#owedBytes = 0
+  }
+
+  #finish(code: string | undefined): void {
+    if (this.#state !== 'answered') this.#state = 'over'
+    this.#exchange = undefined
+    this.#early = []
+    const report = this.#report
+    this.#report = undefined
+    report?.(this.#status, code)
+  }
+}
