@@ -45,7 +45,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     store: createStore(runner),
     ping: () => runner.read(async sql => void (await sql.execute('SELECT 1'))),
-    openChangeFeed: () => translated(openChangeFeed(new pg.Client(config))),
+    openChangeFeed: () =>
+      translated(
+        openChangeFeed(new pg.Client({ ...config, application_name: `${config.application_name} changes` })),
+      ),
     close: async () => {
       const overdue = new AbortController()
       const deadline = delay(CLOSE_DEADLINE_MS, undefined, { signal: overdue.signal }).then(

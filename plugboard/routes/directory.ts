@@ -1,50 +1,28 @@
 // The cache of the database: routes, services, verification keys, revoked tokens. Requests and tunnels ask it,
 // and it answers from memory; changes reach it through the change log, never through a request. It outlives the
 // database: without one it goes on with what it has, or starts from the snapshot file.
+//
+//   Postgres ─▶ change-follower ─▶ directory-state (route-table) ─▶ match(), isRevoked(), …
+//                                        ▲ start without Postgres │ after changes
+//                                        └────── snapshot file ◀──┘
 
-import type { Clock } from '@vera-stack/shared/clock.ts'
+import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
+import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
-import type { JsonObject } from '../database/json.ts'
-import type { RouteOptions } from './route-options.ts'
-import type { ServicePolicy } from './service-policy.ts'
+import type { Change } from '../database/store.ts'
+import { ChangeFollower } from './change-follower.ts'
+import type {
+  DirectoryListener,
+  DirectoryRoute,
+  DirectoryService,
+  Emit,
+  VerificationKey,
+} from './directory-entries.ts'
+import { DirectoryState, emitDifference } from './directory-state.ts'
+import { readSnapshot } from './snapshot-file.ts'
+import { SnapshotKeeper } from './snapshot-keeper.ts'
 
-export interface DirectoryService {
-  readonly id: string
-  readonly name: string
-  /** Frozen and replaced as a whole when it changes: read it once per request. */
-  readonly policy: ServicePolicy
-}
-
-export interface DirectoryRoute {
-  readonly id: string
-  /** Host pattern: `app.example.com`, `*.example.com`, `*`. */
-  readonly host: string
-  /** Mount path: `/`, `/api`. */
-  readonly mountPath: string
-  readonly service: DirectoryService
-  readonly options: RouteOptions
-}
-
-export interface VerificationKey {
-  readonly kid: string
-  readonly algorithm: 'EdDSA'
-  readonly publicJwk: JsonObject
-}
-
-/** Told after the directory itself has changed. A listener must not throw. */
-export interface DirectoryListener {
-  /** `before` absent: a new route; `after` absent: it is gone. */
-  routeChanged?(before: DirectoryRoute | undefined, after: DirectoryRoute | undefined): void
-  serviceChanged?(before: DirectoryService | undefined, after: DirectoryService | undefined): void
-  /** Close the tunnels of this token. */
-  tokenRevoked?(tokenId: string): void
-  /** Keys came or went: tunnels whose key (`kid`) is gone must end. */
-  keysChanged?(): void
-  /** After each batch of changes: every replica reports this number. */
-  applied?(sequence: number): void
-  /** The database is (not) being followed. Traffic does not care; status does. */
-  databaseReachable?(reachable: boolean): void
-}
+export type { DirectoryListener, DirectoryRoute, DirectoryService, VerificationKey }
 
 export type DirectorySource = 'database' | 'snapshot'
 
@@ -88,7 +66,7 @@ export interface DirectoryLog {
 }
 
 export interface DirectoryOptions {
-  readonly database: Database
+  readonly database: Pick<Database, 'openChangeFeed'>
   /** Path of the snapshot file; absent: none is kept. */
   readonly snapshotFile?: string | undefined
   readonly log: DirectoryLog
@@ -98,4 +76,235 @@ export interface DirectoryOptions {
   readonly pollIntervalMs?: number | undefined
 }
 
-export declare function createDirectory(options: DirectoryOptions): Directory
+/** How long the database may keep a start waiting when there is a snapshot to go on with. */
+const SNAPSHOT_AFTER_MS = 2_000
+const SWEEP_INTERVAL_MS = 60_000
+
+export function createDirectory(options: DirectoryOptions): Directory {
+  return new CachedDirectory(options)
+}
+
+class CachedDirectory implements Directory {
+  readonly #options: DirectoryOptions
+  readonly #clock: Clock
+  readonly #follower: ChangeFollower<DirectoryState>
+  readonly #keeper: SnapshotKeeper | undefined
+  readonly #listeners = new Set<DirectoryListener>()
+  readonly #waiting = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
+  readonly #firstLoad = Promise.withResolvers<DirectorySource>()
+  /** Settles when the first attempt at the database has ended, either way. */
+  readonly #firstAttempt = Promise.withResolvers<void>()
+  #state: DirectoryState | undefined
+  #source: DirectorySource | undefined
+  /** Undefined: not known yet. */
+  #reachable: boolean | undefined
+  #running: Promise<void> | undefined
+  #sweep: Timer | undefined
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#follower = new ChangeFollower({
+      openFeed: () => options.database.openChangeFeed(),
+      clock: this.#clock,
+      random: options.random ?? Math.random,
+      pollIntervalMs: options.pollIntervalMs ?? 2_000,
+      position: () => this.#state?.position,
+      emptyState: () => this.#emptyState(),
+      replace: (state, position) => this.#replace(state, position, 'database'),
+      apply: changes => this.#apply(changes),
+      reachable: (reachable, error) => this.#setReachable(reachable, error),
+      reloading: reason => options.log.warn({ reason }, 'loading all routes anew'),
+    })
+    const file = options.snapshotFile
+    if (file !== undefined) {
+      this.#keeper = new SnapshotKeeper({
+        file,
+        clock: this.#clock,
+        currentState: () => this.#state,
+        failed: error =>
+          options.log.warn({ error: String(error) }, 'the snapshot of the routes cannot be written'),
+      })
+    }
+  }
+
+  async start(signal?: AbortSignal): Promise<DirectorySource> {
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', () => this.#firstLoad.reject(signal.reason), { once: true })
+    this.#running = this.#follower.run()
+    this.#scheduleSweep()
+    if (this.#options.snapshotFile !== undefined) {
+      const patience = this.#clock.after(SNAPSHOT_AFTER_MS, this.#firstAttempt.resolve)
+      await Promise.race([this.#firstAttempt.promise, this.#firstLoad.promise])
+      patience.cancel()
+      if (this.#state === undefined) await this.#loadSnapshot(this.#options.snapshotFile)
+    }
+    return await this.#firstLoad.promise
+  }
+
+  async stop(): Promise<void> {
+    this.#sweep?.cancel()
+    await this.#follower.stop()
+    await this.#running
+    await this.#keeper?.flush()
+  }
+
+  get ready(): boolean {
+    return this.#state !== undefined
+  }
+
+  get source(): DirectorySource | undefined {
+    return this.#source
+  }
+
+  get appliedSequence(): number {
+    return this.#state?.position.sequence ?? 0
+  }
+
+  get databaseReachable(): boolean {
+    return this.#reachable === true
+  }
+
+  get routeCount(): number {
+    return this.#state?.routes.size ?? 0
+  }
+
+  match(host: string, path: string): DirectoryRoute | undefined {
+    return this.#state?.table.match(host, path)
+  }
+
+  route(id: string): DirectoryRoute | undefined {
+    return this.#state?.routes.get(id)
+  }
+
+  *routes(): IterableIterator<DirectoryRoute> {
+    if (this.#state !== undefined) yield* this.#state.routes.values()
+  }
+
+  *routesOfService(serviceId: string): IterableIterator<DirectoryRoute> {
+    yield* this.#state?.routesByService.get(serviceId) ?? []
+  }
+
+  service(id: string): DirectoryService | undefined {
+    return this.#state?.services.get(id)
+  }
+
+  serviceByName(name: string): DirectoryService | undefined {
+    return this.#state?.servicesByName.get(name)
+  }
+
+  *services(): IterableIterator<DirectoryService> {
+    if (this.#state !== undefined) yield* this.#state.services.values()
+  }
+
+  verificationKey(kid: string): VerificationKey | undefined {
+    return this.#state?.keys.get(kid)
+  }
+
+  verificationKeys(): readonly VerificationKey[] {
+    return this.#state === undefined ? [] : [...this.#state.keys.values()]
+  }
+
+  isRevoked(tokenId: string): boolean {
+    return this.#state?.revocations.has(tokenId) ?? false
+  }
+
+  subscribe(listener: DirectoryListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async waitForSequence(sequence: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.#state !== undefined && this.appliedSequence >= sequence) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const entry = { sequence, resolve }
+    const abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    this.#waiting.add(entry)
+    try {
+      await promise
+    } finally {
+      this.#waiting.delete(entry)
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  readonly #emit: Emit = tell => {
+    for (const listener of this.#listeners) {
+      try {
+        tell(listener)
+      } catch (error) {
+        // One listener's bug must not keep changes from the others, nor from the table.
+        this.#options.log.warn({ error: String(error) }, 'a listener of the directory failed')
+      }
+    }
+  }
+
+  #emptyState(): DirectoryState {
+    return new DirectoryState((service, problems) =>
+      this.#options.log.warn(
+        { service, problems },
+        'a policy has values that cannot be used; defaults apply',
+      ),
+    )
+  }
+
+  async #loadSnapshot(file: string): Promise<void> {
+    const state = this.#emptyState()
+    try {
+      const position = await readSnapshot(file, state)
+      // The database may have been faster.
+      if (this.#state === undefined) this.#replace(state, position, 'snapshot')
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+      this.#options.log.warn({ file, error: String(error) }, 'the snapshot of the routes cannot be used')
+    }
+  }
+
+  #replace(state: DirectoryState, position: LogPosition, source: DirectorySource): void {
+    const before = this.#state ?? this.#emptyState()
+    state.position = position
+    this.#state = state
+    this.#source = source
+    emitDifference(before, state, this.#emit)
+    this.#advanced()
+    this.#firstLoad.resolve(source)
+    if (source === 'database') this.#keeper?.schedule()
+  }
+
+  #apply(changes: readonly Change[]): void {
+    for (const change of changes) this.#state?.apply(change, this.#emit)
+    this.#advanced()
+    this.#keeper?.schedule()
+  }
+
+  #advanced(): void {
+    const sequence = this.appliedSequence
+    this.#emit(listener => listener.applied?.(sequence))
+    for (const entry of this.#waiting) if (entry.sequence <= sequence) entry.resolve()
+  }
+
+  #setReachable(reachable: boolean, error?: unknown): void {
+    this.#firstAttempt.resolve()
+    if (reachable && this.#state !== undefined) this.#source = 'database'
+    if (this.#reachable === reachable) return
+    const first = this.#reachable === undefined
+    this.#reachable = reachable
+    if (!reachable) this.#options.log.warn({ error: describe(error) }, 'the database cannot be reached')
+    else if (!first) this.#options.log.info({}, 'the database is back')
+    this.#emit(listener => listener.databaseReachable?.(reachable))
+  }
+
+  #scheduleSweep(): void {
+    this.#sweep = this.#clock.after(SWEEP_INTERVAL_MS, () => {
+      this.#state?.forgetExpired(this.#clock.wallTime())
+      this.#scheduleSweep()
+    })
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? `${error.message} ${error.cause.message}` : error.message
+}

@@ -15,3 +15,9 @@ export const routeOptionsInputSchema = z.strictObject({ stripMount: z.boolean() 
 export type RouteOptionsInput = z.output<typeof routeOptionsInputSchema>
 
 export const DEFAULT_ROUTE_OPTIONS: RouteOptions = Object.freeze(routeOptionsSchema.parse({}))
+
+/** Stored JSON → all options; whatever cannot be used falls back to its default. */
+export function resolveRouteOptions(stored: unknown): RouteOptions {
+  const parsed = routeOptionsSchema.safeParse(stored)
+  return parsed.success ? Object.freeze(parsed.data) : DEFAULT_ROUTE_OPTIONS
+}

@@ -47,3 +47,25 @@ export const servicePolicyInputSchema = z
 export type ServicePolicyInput = z.output<typeof servicePolicyInputSchema>
 
 export const DEFAULT_SERVICE_POLICY: ServicePolicy = Object.freeze(servicePolicySchema.parse({}))
+
+/**
+ * Stored JSON → the whole policy. What another version of this program may have written must not stop traffic: an
+ * unknown key is dropped, a value out of bounds falls back to its default and is named in `problems`.
+ */
+export function resolveServicePolicy(stored: unknown): {
+  policy: ServicePolicy
+  problems: readonly string[]
+} {
+  const parsed = servicePolicySchema.safeParse(stored)
+  if (parsed.success) return { policy: Object.freeze(parsed.data), problems: [] }
+  const bad = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
+  const rest = Object.entries(isRecord(stored) ? stored : {}).filter(([key]) => !bad.has(key))
+  return {
+    policy: Object.freeze(servicePolicySchema.parse(Object.fromEntries(rest))),
+    problems: parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`),
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,49 @@
+// What the directory holds, as those who ask it see it.
+
+import type { JsonObject } from '../database/json.ts'
+import type { RouteOptions } from './route-options.ts'
+import type { ServicePolicy } from './service-policy.ts'
+
+/** One object per service for as long as it lives; its fields change in place. */
+export interface DirectoryService {
+  readonly id: string
+  readonly name: string
+  /** Frozen, and replaced as a whole when it changes: read it once per request. */
+  readonly policy: ServicePolicy
+}
+
+/** Never changes: an edited route is a new object. */
+export interface DirectoryRoute {
+  readonly id: string
+  /** Host pattern: `app.example.com`, `*.example.com`, `*`. */
+  readonly host: string
+  /** Mount path: `/`, `/api`. */
+  readonly mountPath: string
+  readonly service: DirectoryService
+  readonly options: RouteOptions
+}
+
+export interface VerificationKey {
+  readonly kid: string
+  readonly algorithm: 'EdDSA'
+  readonly publicJwk: JsonObject
+}
+
+/** Told after the directory itself has changed. A listener must not throw. */
+export interface DirectoryListener {
+  /** `before` absent: a new route; `after` absent: it is gone. */
+  routeChanged?(before: DirectoryRoute | undefined, after: DirectoryRoute | undefined): void
+  /** `before` is a copy; `after` is the living object. */
+  serviceChanged?(before: DirectoryService | undefined, after: DirectoryService | undefined): void
+  /** Close the tunnels of this token. */
+  tokenRevoked?(tokenId: string): void
+  /** Keys came or went: tunnels whose key (`kid`) is gone must end. */
+  keysChanged?(): void
+  /** After each batch of changes: every replica reports this number. */
+  applied?(sequence: number): void
+  /** The database is (not) being followed. Traffic does not care; status does. */
+  databaseReachable?(reachable: boolean): void
+}
+
+/** Calls one method of each listener. */
+export type Emit = (tell: (listener: DirectoryListener) => void) => void

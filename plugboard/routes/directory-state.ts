@@ -1,0 +1,216 @@
+// The directory's content: filled from a snapshot (of the database or of the file), then edited by changes. All
+// edits are O(1) in the size of the table. It knows nothing of connections and files.
+
+import { z } from 'zod'
+import type {
+  LogPosition,
+  SnapshotKey,
+  SnapshotRevocation,
+  SnapshotRoute,
+  SnapshotService,
+  SnapshotSink,
+} from '../database/change-feed.ts'
+import type { JsonObject } from '../database/json.ts'
+import type { Change } from '../database/store.ts'
+import type { DirectoryRoute, DirectoryService, Emit, VerificationKey } from './directory-entries.ts'
+import { resolveRouteOptions } from './route-options.ts'
+import { RouteTable } from './route-table.ts'
+import { resolveServicePolicy } from './service-policy.ts'
+
+type Writable<Row> = { -readonly [Key in keyof Row]: Row[Key] }
+
+/** Clocks of replicas may differ by this much before a revoked token that has expired is forgotten. */
+const REVOCATION_KEPT_MS = 3_600_000
+
+const json = z.custom<JsonObject>(
+  value => typeof value === 'object' && value !== null && !Array.isArray(value),
+)
+const date = z.coerce.date()
+/** The rows of changes, as far as the directory cares. */
+const serviceRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  policy: json,
+  deletedAt: z.string().nullable(),
+})
+const routeRow = z.object({
+  id: z.string(),
+  host: z.string(),
+  mountPath: z.string(),
+  serviceId: z.string(),
+  options: json,
+  deletedAt: z.string().nullable(),
+})
+const keyRow = z.object({ kid: z.string(), publicJwk: json })
+const tokenRow = z.object({ id: z.string(), expiresAt: date, revokedAt: z.string().nullable() })
+
+const silent: Emit = () => undefined
+
+export class DirectoryState implements SnapshotSink {
+  readonly table = new RouteTable<DirectoryRoute>()
+  readonly routes = new Map<string, DirectoryRoute>()
+  readonly services = new Map<string, Writable<DirectoryService>>()
+  readonly servicesByName = new Map<string, DirectoryService>()
+  readonly routesByService = new Map<string, Set<DirectoryRoute>>()
+  readonly keys = new Map<string, VerificationKey>()
+  /** Token id → when the token expires, ms since 1970. */
+  readonly revocations = new Map<string, number>()
+  position: LogPosition = { sequence: 0, changeId: null }
+  readonly #policyProblem: (service: string, problems: readonly string[]) => void
+
+  constructor(policyProblem: (service: string, problems: readonly string[]) => void) {
+    this.#policyProblem = policyProblem
+  }
+
+  service(row: SnapshotService): void {
+    this.#setService(row, silent)
+  }
+
+  route(row: SnapshotRoute): void {
+    this.#setRoute(row, silent)
+  }
+
+  key(row: SnapshotKey): void {
+    this.keys.set(row.kid, { ...row, algorithm: 'EdDSA' })
+  }
+
+  revocation(row: SnapshotRevocation): void {
+    this.revocations.set(row.id, row.expiresAt.getTime())
+  }
+
+  /** In the order of the log. Throws when a change does not fit: then a fresh snapshot is needed. */
+  apply(change: Change, emit: Emit): void {
+    switch (change.entity) {
+      case 'service': {
+        const row = change.after === null ? undefined : serviceRow.parse(change.after)
+        if (row === undefined || row.deletedAt !== null) this.#deleteService(change.entityId, emit)
+        else this.#setService(row, emit)
+        break
+      }
+      case 'route': {
+        const row = change.after === null ? undefined : routeRow.parse(change.after)
+        if (row === undefined || row.deletedAt !== null) this.#deleteRoute(change.entityId, emit)
+        else this.#setRoute(row, emit)
+        break
+      }
+      case 'signing_key':
+        if (change.after === null) this.keys.delete(change.entityId)
+        else this.key(keyRow.parse(change.after))
+        emit(listener => listener.keysChanged?.())
+        break
+      case 'token':
+        this.#applyToken(change, emit)
+        break
+      default:
+        // Admin keys, and what a newer version may log, are none of the directory's business.
+        break
+    }
+    this.position = { sequence: change.sequence, changeId: change.id }
+  }
+
+  /** Forgets revoked tokens that are refused for their date by now. */
+  forgetExpired(wallTimeMs: number): void {
+    for (const [id, expiresAtMs] of this.revocations) {
+      if (expiresAtMs + REVOCATION_KEPT_MS < wallTimeMs) this.revocations.delete(id)
+    }
+  }
+
+  #setService(row: SnapshotService, emit: Emit): void {
+    const { policy, problems } = resolveServicePolicy(row.policy)
+    if (problems.length > 0) this.#policyProblem(row.name, problems)
+    const known = this.services.get(row.id)
+    const before = known === undefined ? undefined : { ...known }
+    const service = known ?? { id: row.id, name: row.name, policy }
+    if (before !== undefined && this.servicesByName.get(before.name) === known) {
+      this.servicesByName.delete(before.name)
+    }
+    service.name = row.name
+    service.policy = policy
+    this.services.set(row.id, service)
+    this.servicesByName.set(row.name, service)
+    emit(listener => listener.serviceChanged?.(before, service))
+  }
+
+  #deleteService(id: string, emit: Emit): void {
+    const service = this.services.get(id)
+    if (service === undefined) return
+    this.services.delete(id)
+    if (this.servicesByName.get(service.name) === service) this.servicesByName.delete(service.name)
+    emit(listener => listener.serviceChanged?.(service, undefined))
+  }
+
+  #setRoute(row: SnapshotRoute, emit: Emit): void {
+    const service = this.services.get(row.serviceId)
+    if (service === undefined)
+      throw new Error(`route ${row.id} leads to service ${row.serviceId}, which is unknown`)
+    const before = this.routes.get(row.id)
+    if (before !== undefined) this.#forget(before)
+    const { id, host, mountPath } = row
+    const route: DirectoryRoute = { id, host, mountPath, service, options: resolveRouteOptions(row.options) }
+    this.routes.set(id, route)
+    this.table.set(host, mountPath, route)
+    const siblings = this.routesByService.get(service.id)
+    if (siblings === undefined) this.routesByService.set(service.id, new Set([route]))
+    else siblings.add(route)
+    emit(listener => listener.routeChanged?.(before, route))
+  }
+
+  #deleteRoute(id: string, emit: Emit): void {
+    const route = this.routes.get(id)
+    if (route === undefined) return
+    this.routes.delete(id)
+    this.#forget(route)
+    emit(listener => listener.routeChanged?.(route, undefined))
+  }
+
+  #forget(route: DirectoryRoute): void {
+    // Rows of one statement are logged in no particular order: the mount may be its next owner's already.
+    if (this.table.get(route.host, route.mountPath) === route) this.table.delete(route.host, route.mountPath)
+    const siblings = this.routesByService.get(route.service.id)
+    siblings?.delete(route)
+    if (siblings?.size === 0) this.routesByService.delete(route.service.id)
+  }
+
+  #applyToken(change: Change, emit: Emit): void {
+    // A row that somebody deleted takes the token's rights with it.
+    const row = tokenRow.parse(change.after ?? change.before)
+    if (change.after !== null && row.revokedAt === null) {
+      this.revocations.delete(row.id)
+      return
+    }
+    if (this.revocations.has(row.id)) return
+    this.revocations.set(row.id, row.expiresAt.getTime())
+    emit(listener => listener.tokenRevoked?.(row.id))
+  }
+}
+
+/** Tells listeners what is different after a whole state has taken another one's place. */
+export function emitDifference(before: DirectoryState, after: DirectoryState, emit: Emit): void {
+  const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
+  for (const [id, service] of before.services) {
+    if (!after.services.has(id)) emit(listener => listener.serviceChanged?.(service, undefined))
+  }
+  for (const [id, service] of after.services) {
+    const old = before.services.get(id)
+    if (!same(old, service)) emit(listener => listener.serviceChanged?.(old, service))
+  }
+  for (const [id, route] of before.routes) {
+    if (!after.routes.has(id)) emit(listener => listener.routeChanged?.(route, undefined))
+  }
+  for (const [id, route] of after.routes) {
+    const old = before.routes.get(id)
+    const unchanged =
+      old !== undefined &&
+      old.host === route.host &&
+      old.mountPath === route.mountPath &&
+      old.service.id === route.service.id &&
+      same(old.options, route.options)
+    if (!unchanged) emit(listener => listener.routeChanged?.(old, route))
+  }
+  if (!same([...before.keys.keys()].sort(), [...after.keys.keys()].sort())) {
+    emit(listener => listener.keysChanged?.())
+  }
+  for (const id of after.revocations.keys()) {
+    if (!before.revocations.has(id)) emit(listener => listener.tokenRevoked?.(id))
+  }
+}

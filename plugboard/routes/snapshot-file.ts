@@ -1,0 +1,131 @@
+// The directory on disk, so that a replica which starts while Postgres is down still serves. One JSON value per
+// line: a header with the place in the log, the rows, and a last line with their count and SHA-256, without which
+// the file counts for nothing. It appears whole or not at all (written aside, synced, renamed), is readable by
+// its owner alone, and holds no secret: public halves of keys and ids of revoked tokens are the worst of it.
+
+import { createHash, randomUUID } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import type { LogPosition, SnapshotSink } from '../database/change-feed.ts'
+import type { JsonObject } from '../database/json.ts'
+import type { DirectoryState } from './directory-state.ts'
+
+const FORMAT = 'plugboard-directory'
+const VERSION = 1
+/** Rows between two breaths of the event loop. */
+const BATCH_ROWS = 500
+
+const json = z.custom<JsonObject>(
+  value => typeof value === 'object' && value !== null && !Array.isArray(value),
+)
+const headerSchema = z.object({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  sequence: z.int().min(0),
+  changeId: z.string().nullable(),
+})
+const rowSchema = z.union([
+  z.object({ service: z.object({ id: z.string(), name: z.string(), policy: json }) }),
+  z.object({
+    route: z.object({
+      id: z.string(),
+      host: z.string(),
+      mountPath: z.string(),
+      serviceId: z.string(),
+      options: json,
+    }),
+  }),
+  z.object({ key: z.object({ kid: z.string(), publicJwk: json }) }),
+  z.object({ revocation: z.object({ id: z.string(), expiresAt: z.coerce.date() }) }),
+])
+type Row = z.input<typeof rowSchema>
+const trailerSchema = z.object({ rows: z.int().min(0), sha256: z.string() })
+
+/** The state as it is at the call: later edits do not get in, though writing takes many turns. */
+export async function writeSnapshot(file: string, state: DirectoryState): Promise<void> {
+  const rows = rowsOf(state)
+  const header = { format: FORMAT, version: VERSION, ...state.position } satisfies z.input<
+    typeof headerSchema
+  >
+  const unfinished = `${file}.${randomUUID()}`
+  const hash = createHash('sha256')
+  try {
+    const handle = await open(unfinished, 'wx', 0o600)
+    try {
+      const append = async (text: string) => {
+        hash.update(text)
+        await handle.write(text)
+      }
+      await append(`${JSON.stringify(header)}\n`)
+      for (let start = 0; start < rows.length; start += BATCH_ROWS) {
+        const lines = rows.slice(start, start + BATCH_ROWS).map(row => `${JSON.stringify(row())}\n`)
+        await append(lines.join(''))
+      }
+      const trailer = { rows: rows.length, sha256: hash.digest('hex') } satisfies z.input<
+        typeof trailerSchema
+      >
+      await handle.write(`${JSON.stringify(trailer)}\n`)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(unfinished, file)
+    const folder = await open(dirname(file), 'r')
+    await folder.sync().finally(() => folder.close())
+  } finally {
+    await rm(unfinished, { force: true })
+  }
+}
+
+/** Routes never change and are kept as they are; services do, so what matters of them is copied now. */
+function rowsOf(state: DirectoryState): (() => Row)[] {
+  const rows: (() => Row)[] = []
+  for (const { id, name, policy } of state.services.values()) {
+    rows.push(() => ({ service: { id, name, policy: { ...policy } } }))
+  }
+  for (const route of state.routes.values()) {
+    rows.push(() => {
+      const { id, host, mountPath, service, options } = route
+      return { route: { id, host, mountPath, serviceId: service.id, options: { ...options } } }
+    })
+  }
+  for (const { kid, publicJwk } of state.keys.values()) rows.push(() => ({ key: { kid, publicJwk } }))
+  for (const [id, expiresAtMs] of state.revocations) {
+    rows.push(() => ({ revocation: { id, expiresAt: new Date(expiresAtMs).toISOString() } }))
+  }
+  return rows
+}
+
+/**
+ * Feeds the rows to `sink` and returns their place in the log. Throws an Error that says what is wrong with the
+ * file, ENOENT when there is none; the sink may have got a part of it by then.
+ */
+export async function readSnapshot(file: string, sink: SnapshotSink): Promise<LogPosition> {
+  const text = await readFile(file, 'utf8')
+  const end = text.lastIndexOf('\n', text.length - 2) + 1
+  const trailer = trailerSchema.safeParse(parseLine(text.slice(end)))
+  if (!trailer.success || !text.endsWith('\n')) throw new Error('it is cut short')
+  const body = text.slice(0, end)
+  if (createHash('sha256').update(body).digest('hex') !== trailer.data.sha256)
+    throw new Error('it is damaged')
+  const [first = '', ...lines] = body.trimEnd().split('\n')
+  const header = headerSchema.safeParse(parseLine(first))
+  if (!header.success) throw new Error('it has another format or version')
+  for (const line of lines) {
+    const row = rowSchema.parse(parseLine(line))
+    if ('service' in row) sink.service(row.service)
+    else if ('route' in row) sink.route(row.route)
+    else if ('key' in row) sink.key(row.key)
+    else sink.revocation(row.revocation)
+  }
+  return { sequence: header.data.sequence, changeId: header.data.changeId }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined // not JSON: no schema takes it
+  }
+}
