@@ -5,10 +5,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Child } from '../support/child.ts'
 import { eventually } from '../support/deadline.ts'
+import { findProgram } from '../support/find-program.ts'
 import { freePort } from '../support/free-port.ts'
 import type { Processes } from '../support/processes.ts'
 import { rawExchange } from '../support/raw-connection.ts'
-import { findProgram } from './installed.ts'
 
 export interface Nginx {
   readonly child: Child

@@ -1,9 +1,9 @@
 // The load of the small requests: wrk where it is installed, else a client process of ours. Both keep one
 // request under way on each connection.
 
+import { findProgram } from '../support/find-program.ts'
 import type { Processes } from '../support/processes.ts'
 import type { LoadJob, LoadResult } from './clients/protocol.ts'
-import { findProgram } from './installed.ts'
 import { runClient } from './run-client.ts'
 
 export const loadGenerator = () => (findProgram('wrk') ? 'wrk' : 'node')

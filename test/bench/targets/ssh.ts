@@ -7,10 +7,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from '../../support/deadline.ts'
+import { findProgram } from '../../support/find-program.ts'
 import { freePort } from '../../support/free-port.ts'
 import { processTree } from '../../support/process-table.ts'
 import { canConnect } from '../../support/raw-connection.ts'
-import { findProgram } from '../installed.ts'
 import { type StartTarget, TargetMissing } from '../target.ts'
 
 /** Compiled into Debian's sshd, which refuses to start as root without it. */

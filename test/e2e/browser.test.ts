@@ -1,0 +1,56 @@
+// A real browser on the welcome page. Skipped, with the reason, where there is no Chromium.
+
+import { type Browser, chromium } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findProgram } from '../support/find-program.ts'
+import { removeFolder, temporaryFolder } from '../support/folder.ts'
+import { PlugboardProcess } from '../support/plugboard-process.ts'
+import { Processes } from '../support/processes.ts'
+
+const executablePath =
+  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
+if (!executablePath) console.log('no Chromium on this machine: the browser tests are skipped')
+
+describe.skipIf(!executablePath)('a browser', () => {
+  const processes = new Processes()
+  let folder: string
+  let plugboard: PlugboardProcess
+  let browser: Browser
+
+  beforeAll(async () => {
+    folder = await temporaryFolder()
+    plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev' })
+    await plugboard.child.waitForLine(new RegExp(`http://localhost:${plugboard.port}`))
+    // Root cannot use Chromium's sandbox; the page is our own.
+    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await processes.stopAll()
+    await removeFolder(folder)
+  })
+
+  it('shows the welcome page, with nothing to complain about', async () => {
+    const tab = await browser.newPage()
+    const complaints: string[] = []
+    tab.on('console', message => complaints.push(message.text()))
+    tab.on('pageerror', error => complaints.push(error.message))
+    const response = await tab.goto(`http://localhost:${plugboard.port}/`)
+    expect(response?.status()).toBe(200)
+    expect(await tab.title()).toContain('It works')
+    expect(await tab.locator('h1').innerText()).toBe('It works.')
+    expect(await tab.getByText('Telephone').first().isVisible()).toBe(true)
+    expect(complaints).toEqual([])
+    await tab.close()
+  })
+
+  it('shows a page for people when there is no route', async () => {
+    const tab = await browser.newPage()
+    const response = await tab.goto(`http://nothing-here.localhost:${plugboard.port}/`)
+    expect(response?.status()).toBe(404)
+    expect(response?.headers()['content-type']).toContain('text/html')
+    expect(await tab.locator('body').innerText()).toContain('route_not_found')
+    await tab.close()
+  })
+})

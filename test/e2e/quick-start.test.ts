@@ -1,0 +1,163 @@
+// What a newcomer does: one command, a page in the browser; kill it, start it again; start it where it cannot
+// start, and be told why in one line.
+
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Backend } from '../support/backend.ts'
+import type { Child } from '../support/child.ts'
+import { eventually } from '../support/deadline.ts'
+import { processesIn, removeFolder, temporaryFolder } from '../support/folder.ts'
+import { freePort } from '../support/free-port.ts'
+import { send } from '../support/http-client.ts'
+import { type PlugboardOptions, PlugboardProcess } from '../support/plugboard-process.ts'
+import { Processes } from '../support/processes.ts'
+
+let processes: Processes
+let folder: string
+
+beforeEach(async () => {
+  processes = new Processes()
+  folder = await temporaryFolder()
+})
+
+afterEach(async () => {
+  try {
+    await processes.stopAll()
+  } finally {
+    // Whatever `plugboard dev` started, it ended.
+    expect(await removeFolder(folder)).toEqual([])
+  }
+})
+
+const dev = (options: Partial<PlugboardOptions> = {}) =>
+  PlugboardProcess.start({ processes, folder, command: 'dev', ...options })
+
+const page = (plugboard: PlugboardProcess, path = '/') =>
+  send({ port: plugboard.port, host: `localhost:${plugboard.port}`, path })
+
+/** Waits for the end of a start that cannot succeed: exit code 1, one line, no stack. */
+async function refusal(child: Child): Promise<string> {
+  child.expectedToExit = true
+  const exit = await child.exited
+  expect(exit, child.output).toEqual({ code: 1, signal: null })
+  expect(child.output).not.toMatch(/^\s+at /m)
+  const lines = child.lines.filter(line => /^plugboard: /.test(line))
+  expect(lines, child.output).toHaveLength(1)
+  return lines[0]!
+}
+
+describe('plugboard dev', () => {
+  it('shows a page that came through a tunnel, and says what to do next', async () => {
+    const plugboard = await dev()
+    const answer = await eventually('the page comes', async () => {
+      const got = await page(plugboard)
+      return got.status === 200 ? got : undefined
+    })
+    expect(answer.headers['content-type']).toContain('text/html')
+    expect(answer.text).toContain('It works')
+    const telephones = await plugboard.telephones()
+    expect(telephones.length).toBeGreaterThan(0)
+    await plugboard.child.waitForLine(new RegExp(`http://localhost:${plugboard.port}`))
+    expect(plugboard.child.output).toContain('telephone http')
+    await plugboard.child.stop()
+    expect(processesIn(folder)).toEqual([])
+  })
+
+  it('exposes a port of this machine instead', async () => {
+    const backend = await Backend.start(processes)
+    const plugboard = await dev({ args: ['--expose', String(backend.port)] })
+    await eventually('the app answers', async () =>
+      (await page(plugboard, '/hello')).text === 'hello\n' ? true : undefined,
+    )
+  })
+
+  it('runs twice side by side', async () => {
+    await mkdir(join(folder, 'one'))
+    await mkdir(join(folder, 'two'))
+    const [one, two] = await Promise.all([
+      dev({ folder: join(folder, 'one') }),
+      dev({ folder: join(folder, 'two') }),
+    ])
+    for (const plugboard of [one, two]) {
+      await eventually('the page comes', async () =>
+        (await page(plugboard)).status === 200 ? true : undefined,
+      )
+    }
+    expect(await one.adminKey()).not.toBe(await two.adminKey())
+  })
+
+  it('comes back with everything that was acknowledged after kill -9, three times over', async () => {
+    let plugboard = await dev()
+    const { port, adminPort } = plugboard
+    const key = await plugboard.adminKey()
+    await plugboard.addService('kept')
+    const acknowledged: string[] = []
+    for (let round = 0; round < 3; round += 1) {
+      let writing = true
+      const writer = (async () => {
+        for (let count = 0; writing; count += 1) {
+          const mount = `kept-${round}-${count}.localhost/`
+          await plugboard.addRoute(mount, 'kept')
+          acknowledged.push(mount)
+        }
+      })()
+      await eventually('some routes are written', () =>
+        acknowledged.length > 10 * (round + 1) ? true : undefined,
+      )
+      await plugboard.child.stop('SIGKILL')
+      writing = false
+      await writer.catch(() => undefined)
+      plugboard = await dev({ port, adminPort })
+      await eventually('the page comes', async () =>
+        (await page(plugboard)).status === 200 ? true : undefined,
+      )
+      expect(await plugboard.adminKey()).toBe(key)
+      for (const mount of acknowledged) {
+        const answer = await plugboard.api('GET', `/v1/routes/${encodeURIComponent(mount)}`)
+        expect(answer.status, mount).toBe(200)
+      }
+    }
+  })
+
+  it('writes its secrets for its owner alone', async () => {
+    const plugboard = await dev()
+    const { stat } = await import('node:fs/promises')
+    const mode = (await stat(join(folder, 'data/secrets/admin.key'))).mode & 0o777
+    expect(mode.toString(8)).toBe('600')
+    expect(plugboard.child.output).not.toContain(await plugboard.adminKey())
+  })
+})
+
+describe('a start that cannot succeed', () => {
+  it('names the port that is in use', async () => {
+    const port = await freePort()
+    const server = createServer().listen(port)
+    await once(server, 'listening')
+    try {
+      for (const which of ['port', 'adminPort'] as const) {
+        const { child } = await PlugboardProcess.launch({ processes, folder, command: 'dev', [which]: port })
+        expect(await refusal(child)).toMatch(new RegExp(`${port}.*in use`))
+      }
+    } finally {
+      server.close()
+      await once(server, 'close')
+    }
+  })
+
+  it('names the data folder that another one uses, which goes on', async () => {
+    const first = await dev()
+    const { child } = await PlugboardProcess.launch({ processes, folder, command: 'dev' })
+    expect(await refusal(child)).toContain(join(folder, 'data'))
+    await eventually('the page comes', async () => ((await page(first)).status === 200 ? true : undefined))
+  })
+
+  it('names the data folder that cannot be written', async () => {
+    // Root may write to any folder, but not into a file.
+    await writeFile(join(folder, 'data'), 'not a folder')
+    const { child } = await PlugboardProcess.launch({ processes, folder, command: 'dev' })
+    expect(await refusal(child)).toContain(join(folder, 'data'))
+  })
+})
