@@ -2,13 +2,17 @@
 // WebSockets; shared/protocol sees the Transport interface alone.
 
 import type { Socket } from 'node:net'
-import type { RawData, WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
+import { MESSAGE_MAX_BYTES } from './protocol/limits.ts'
 import type { Transport, TransportReceiver } from './protocol/transport.ts'
 
 /** Time for the peer to answer a close, ms; then the socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 1000
 
 const NORMAL_CLOSURE = 1000
+
+/** For the WebSocket of either end (PROTOCOL.md, "Connection" and "Limits"): no compression, no larger messages. */
+export const TUNNEL_WEBSOCKET_OPTIONS = { perMessageDeflate: false, maxPayload: MESSAGE_MAX_BYTES } as const
 
 /**
  * `socket`: the connection under the WebSocket, whose byte count is the proof of life. The WebSocket must be
@@ -67,6 +71,7 @@ class WebSocketTransport implements Transport {
   }
 
   close(detail: string): void {
+    if (this.#webSocket.readyState === WebSocket.CLOSED) return
     this.#webSocket.close(NORMAL_CLOSURE, detail)
     this.#closeTimer ??= setTimeout(() => this.#webSocket.terminate(), CLOSE_TIMEOUT_MS)
   }
@@ -75,8 +80,10 @@ class WebSocketTransport implements Transport {
     this.#webSocket.terminate()
   }
 
+  /** Ends it for good: messages that have arrived behind the refused one do not count. */
   #refuse(detail: string): void {
     this.#detail = detail
+    this.#webSocket.removeAllListeners('message')
     this.#webSocket.terminate()
   }
 }
