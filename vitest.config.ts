@@ -13,7 +13,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{shared,plugboard,telephone}/**/*.test.ts', 'test/support/**/*.test.ts'],
+          include: [
+            '{shared,plugboard,telephone}/**/*.test.ts',
+            'test/{support,conformance/protocol}/**/*.test.ts',
+          ],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
         },
@@ -22,6 +25,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/{e2e,conformance,chaos,bench}/**/*.test.ts', 'docker/**/*.test.ts'],
+          exclude: ['test/conformance/protocol/**'],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -15,11 +15,14 @@ import {
 } from './frame.ts'
 import type { Fields } from './stream.ts'
 
-/** A peer broke the frame rules; the session ends with `protocol_error`. The message is for logs. */
+/** A peer broke the rules; the session ends with `reason`. The message is for logs. */
 export class FrameError extends Error {
-  constructor(message: string) {
+  readonly reason: 'protocol_error' | 'flow_control_error'
+
+  constructor(message: string, reason: FrameError['reason'] = 'protocol_error') {
     super(message)
     this.name = 'FrameError'
+    this.reason = reason
   }
 }
 

@@ -7,12 +7,13 @@
 // does not fit the far half's state is a FrameError (the peer's fault); a call that does not fit ours throws.
 
 import { FrameError } from './decode.ts'
-import { DATA_SLICE_BYTES } from './frame.ts'
+import { CREDIT_MAX_BYTES, DATA_SLICE_BYTES } from './frame.ts'
 import type { Outbox } from './outbox.ts'
-import { REASONS, type Reason, TunnelError } from './reason.ts'
+import { REASONS, type Reason, type TunnelError } from './reason.ts'
 import type { GrowthBudget, ReceiveWindow } from './receive-window.ts'
 import type { AnswerHead, Fields, Stream, StreamEvents } from './stream.ts'
 import type { StreamKind } from './stream-kind.ts'
+import type { TurnTaker } from './turns.ts'
 
 /** What a stream needs of its session. */
 export interface StreamHost {
@@ -49,7 +50,7 @@ export interface MuxStreamOptions {
   readonly window: ReceiveWindow
 }
 
-export class MuxStream implements Stream {
+export class MuxStream implements Stream, TurnTaker {
   readonly id: number
   readonly kind: StreamKind
   readonly #host: StreamHost
@@ -66,7 +67,8 @@ export class MuxStream implements Stream {
   #trailersPending: Fields | undefined
   /** The owner was told to stop. */
   #blocked = false
-  /** In the session's ring of turns. */
+  /** Why it was aborted before its owner's events were known. */
+  #abortedEarly: TunnelError | undefined
   inTurn = false
 
   constructor(options: MuxStreamOptions) {
@@ -90,6 +92,7 @@ export class MuxStream implements Stream {
     if (!this.#open) return
     if (this.#opener) throw new Error('only the acceptor of a stream responds')
     if (this.#ours !== AWAIT_HEAD) throw new Error('a final head was sent before')
+    if (!(head.status >= 100 && head.status <= 999)) throw new RangeError(`status ${head.status}`)
     const final = isFinal(head.status)
     this.#host.outbox.head(this.id, head, final)
     if (final) this.#ours = BODY
@@ -109,15 +112,20 @@ export class MuxStream implements Stream {
       return false
     }
     this.#pending.push(chunk)
-    this.#blocked = true
     if (this.#creditBytes > 0) host.takeTurns(this)
-    return !this.#blocked
+    if (!this.#open) return true
+    const waits = this.#pending.length > 0
+    if (!waits && !host.congested) return !this.#blocked
+    this.#blocked = true
+    if (!waits) host.awaitRoom(this)
+    return false
   }
 
   end(trailers?: Fields): void {
     if (!this.#open) return
     if (this.#ours !== BODY || this.#endPending) throw new Error('end outside of the body')
     if (this.#pending.length > 0) {
+      if (trailers !== undefined) this.#host.outbox.checkTrailers(trailers)
       this.#endPending = true
       this.#trailersPending = trailers
     } else {
@@ -144,6 +152,7 @@ export class MuxStream implements Stream {
   /** The owner's events; until they are known no frame may be delivered. */
   attach(events: StreamEvents): void {
     this.#events = events
+    if (this.#abortedEarly !== undefined) events.onAbort(this.#abortedEarly)
   }
 
   /** The opener's half is complete with its head. */
@@ -163,7 +172,7 @@ export class MuxStream implements Stream {
     if (this.#theirs === ENDED) throw new FrameError('DATA after END')
     if (body.length === 0) return
     if (!this.#window.receive(body.length)) {
-      throw new TunnelError('flow_control_error', { detail: `stream ${this.id} sent more than its window` })
+      throw new FrameError(`stream ${this.id} sent more than its window`, 'flow_control_error')
     }
     this.#events?.onData(body)
   }
@@ -179,8 +188,8 @@ export class MuxStream implements Stream {
 
   creditArrived(bytes: number): void {
     this.#creditBytes += bytes
-    if (this.#creditBytes > 0x7fff_ffff) {
-      throw new TunnelError('flow_control_error', { detail: `stream ${this.id} was given too much credit` })
+    if (this.#creditBytes > CREDIT_MAX_BYTES) {
+      throw new FrameError(`stream ${this.id} was given too much credit`, 'flow_control_error')
     }
     if (this.#pending.length > 0) this.#host.takeTurns(this)
   }
@@ -189,7 +198,15 @@ export class MuxStream implements Stream {
   abort(error: TunnelError): void {
     if (!this.#open) return
     this.#close()
-    this.#events?.onAbort(error)
+    if (this.#events === undefined) this.#abortedEarly = error
+    else this.#events.onAbort(error)
+  }
+
+  /** Ends both halves from this side against the owner's will: the far end and the owner are told. */
+  evict(error: TunnelError): void {
+    if (!this.#open) return
+    this.#host.outbox.reset(this.id, REASONS[error.reason].code, error.detail)
+    this.abort(error)
   }
 
   /** One turn: sends at most one slice. True when another turn is wanted. */
@@ -223,9 +240,9 @@ export class MuxStream implements Stream {
   }
 
   #finishOurs(trailers: Fields | undefined): void {
-    this.#ours = ENDED
     if (trailers !== undefined && trailers.length > 0) this.#host.outbox.trailers(this.id, trailers)
     else this.#host.outbox.end(this.id)
+    this.#ours = ENDED
     if (this.#theirs === ENDED) this.#close()
   }
 

@@ -78,8 +78,11 @@ export class PingClock {
     }
   }
 
+  /** Looks again after an interval, or when the silence would be over its limit. */
   #schedule(): void {
-    this.#timer = this.#options.clock.after(this.#options.intervalMs, () => this.#tick())
+    const { clock, intervalMs, timeoutMs } = this.#options
+    const leftMs = this.#heardAtMs + timeoutMs - clock.now()
+    this.#timer = clock.after(Math.min(intervalMs, leftMs), () => this.#tick())
   }
 
   #tick(): void {

@@ -53,6 +53,8 @@ export class TunnelError extends Error {
   readonly reason: Reason
   /** True when the far end said so, false when this end found out by itself. */
   readonly remote: boolean
+  /** More than the reason says, may be empty. */
+  readonly detail: string
 
   constructor(reason: Reason, options: { detail?: string; remote?: boolean; cause?: unknown } = {}) {
     super(
@@ -62,6 +64,7 @@ export class TunnelError extends Error {
     this.name = 'TunnelError'
     this.reason = reason
     this.remote = options.remote ?? false
+    this.detail = options.detail ?? ''
   }
 
   get delivered(): Delivered {

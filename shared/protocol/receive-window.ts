@@ -61,8 +61,13 @@ export class ReceiveWindow {
     return this.#creditBytes >= 0
   }
 
-  /** The owner has consumed data. True: half the window or more can be given back, ask `update`. */
+  /**
+   * The owner has consumed data. True: half the window or more can be given back, ask `update`.
+   * Throws RangeError for more than has arrived: it would make the window larger than anyone decided.
+   */
   consume(bytes: number): boolean {
+    const unreadBytes = this.#sizeBytes - this.#creditBytes - this.#consumedBytes
+    if (bytes > unreadBytes) throw new RangeError(`consumed ${bytes} bytes of ${unreadBytes} unread`)
     this.#consumedBytes += bytes
     return this.#consumedBytes * 2 >= this.#sizeBytes
   }

@@ -8,7 +8,8 @@
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { type ControlMessage, type Hello, parseControl } from './control.ts'
 import { decodeMessage, FrameError, type FrameSink } from './decode.ts'
-import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts'
+import { FRAME_HEADER_BYTES } from './frame.ts'
+import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES, type SessionLimits } from './limits.ts'
 import { MuxStream, type StreamHost } from './mux-stream.ts'
 import { HeadTooLargeError, Outbox } from './outbox.ts'
 import { PingClock } from './ping-clock.ts'
@@ -17,6 +18,7 @@ import { GrowthBudget, ReceiveWindow } from './receive-window.ts'
 import type { Opening, Stream, StreamEvents } from './stream.ts'
 import { streamKindOfNumber } from './stream-kind.ts'
 import type { Transport } from './transport.ts'
+import { Turns } from './turns.ts'
 import { agreeOnVersion, PROTOCOL_VERSIONS } from './version.ts'
 
 export type { SessionLimits } from './limits.ts'
@@ -61,10 +63,7 @@ export class Session {
   readonly #host: StreamHost
   readonly #pings: PingClock
   readonly #streams = new Map<number, MuxStream>()
-  /** Streams with data and credit, in the order of their turns. */
-  readonly #turns: MuxStream[] = []
-  /** Streams whose owner stopped because the transport was full. */
-  readonly #waiting = new Set<MuxStream>()
+  readonly #turns: Turns
   readonly #identity: Identity
   #state: 'opening' | 'open' | 'closed' = 'opening'
   #peer: Hello | undefined
@@ -74,10 +73,12 @@ export class Session {
   #draining = false
   #drainConfirmed = false
   #peerDraining = false
-  #pumping = false
   #helloTimer: Timer | undefined
   #drainTimer: Timer | undefined
+  #graceEndsMs = Number.POSITIVE_INFINITY
   #error: TunnelError | undefined
+  /** What owners have thrown while they were told of the end. */
+  readonly #thrown: unknown[] = []
   readonly #closed = Promise.withResolvers<void>()
 
   constructor(options: SessionOptions) {
@@ -88,7 +89,11 @@ export class Session {
     this.#clock = options.clock ?? systemClock
     this.#nextId = options.role === 'dialer' ? 1 : 2
     this.#growth = new GrowthBudget(this.#limits.windowGrowthBytes)
-    this.#outbox = new Outbox(this.#transport, () => this.#pump())
+    this.#turns = new Turns(
+      () => this.#congested,
+      error => this.#fail(asTunnelError(error)),
+    )
+    this.#outbox = new Outbox(this.#transport, () => this.#turns.pump())
     this.#pings = new PingClock({
       clock: this.#clock,
       intervalMs: this.#limits.pingIntervalMs,
@@ -144,6 +149,7 @@ export class Session {
    * `payload_too_large` (the head does not fit in the peer's frames).
    */
   open(opening: Opening, events: StreamEvents, end: boolean): Stream {
+    this.#checkUnsent()
     if (!this.canOpen) throw this.#whyNotOpen()
     const id = this.#nextId
     try {
@@ -170,20 +176,20 @@ export class Session {
   /**
    * Asks the peer for no new streams (they are refused once it has confirmed), waits until none is left, at
    * most `graceMs`, resets the rest with `draining`, then closes. Resolves when the session is closed.
+   * Called again, it can make the grace shorter, not longer.
    */
   drain(graceMs: number): Promise<void> {
-    if (this.#state === 'open' && !this.#draining) {
+    if (this.#state === 'opening') this.close('going_away', 'drained')
+    if (this.#state === 'closed') return this.#closed.promise
+    if (!this.#draining) {
       this.#draining = true
       this.#outbox.control(JSON.stringify({ type: 'drain', graceMs } satisfies ControlMessage))
-      this.#drainTimer = this.#clock.after(graceMs, () => {
-        for (const stream of [...this.#streams.values()]) {
-          stream.reset('draining')
-          stream.abort(new TunnelError('draining'))
-        }
-        this.close('going_away', 'drained, grace is over')
-      })
-    } else if (this.#state === 'opening') {
-      this.close('going_away', 'drained')
+    }
+    const endsMs = this.#clock.now() + graceMs
+    if (endsMs < this.#graceEndsMs) {
+      this.#graceEndsMs = endsMs
+      this.#drainTimer?.cancel()
+      this.#drainTimer = this.#clock.after(graceMs, () => this.#graceOver())
     }
     return this.#closed.promise
   }
@@ -216,13 +222,19 @@ export class Session {
       this.#find(id)?.abort(new TunnelError(reasonOfCode(code), { detail, remote: true })),
     onWindowFrame: (id, bytes) => this.#find(id)?.creditArrived(bytes),
     onPingFrame: opaque => {
+      this.#needHello('PING')
       if (this.#state !== 'closed') this.#outbox.pong(opaque)
     },
-    onPongFrame: opaque => this.#pings.pong(opaque),
+    onPongFrame: opaque => {
+      this.#needHello('PONG')
+      this.#pings.pong(opaque)
+    },
     onControlFrame: payload => this.#controlArrived(payload),
     onByeFrame: (code, detail) => {
-      const error = new TunnelError(reasonOfCode(code), { detail, remote: true })
-      this.#end(error)
+      this.#needHello('BYE')
+      if (this.#state === 'closed') return
+      this.#end(new TunnelError(reasonOfCode(code), { detail, remote: true }))
+      this.#outbox.close()
       this.#transport.close('bye')
     },
   }
@@ -235,9 +247,17 @@ export class Session {
       this.#fail(asTunnelError(error))
       return
     }
-    if (this.#outbox.unsentBytes > this.#limits.sendHardLimitBytes) {
-      this.#fail(new TunnelError('overloaded', { detail: 'the peer does not read' }))
-    }
+    this.#checkUnsent()
+  }
+
+  /** A peer that does not read must not cost memory without bound: whatever it makes us send is counted. */
+  #checkUnsent(): void {
+    if (this.#outbox.unsentBytes <= this.#limits.sendHardLimitBytes) return
+    this.#fail(new TunnelError('overloaded', { detail: 'the peer does not read' }))
+  }
+
+  #needHello(name: string): void {
+    if (this.#peer === undefined) throw new FrameError(`${name} before hello`)
   }
 
   #openArrived(
@@ -249,7 +269,7 @@ export class Session {
     end: boolean,
   ): void {
     if (this.#state === 'closed') return
-    if (this.#peer === undefined) throw new FrameError('OPEN before hello')
+    this.#needHello('OPEN')
     if (id % 2 === this.#nextId % 2 || id <= this.#highestPeerId) throw new FrameError(`OPEN of stream ${id}`)
     this.#highestPeerId = id
     const kind = streamKindOfNumber(kindNumber)
@@ -267,7 +287,7 @@ export class Session {
 
   #refusal(kind: string | undefined): Reason | undefined {
     if (kind === undefined) return 'unknown_kind'
-    if (this.#drainConfirmed) return 'draining'
+    if (this.#drainConfirmed || this.#peerDraining) return 'draining'
     if (this.#streams.size - this.#ownStreams >= this.#limits.maxStreams) return 'overloaded'
     return undefined
   }
@@ -311,7 +331,7 @@ export class Session {
     this.#helloTimer = undefined
     this.#peer = peer
     this.#state = 'open'
-    this.#outbox.maxFrameBytes = peer.maxFrameBytes
+    this.#outbox.maxFrameBytes = Math.min(peer.maxFrameBytes, MESSAGE_MAX_BYTES - FRAME_HEADER_BYTES)
     this.#pings.start()
     this.#events.onReady(peer, version)
   }
@@ -322,8 +342,20 @@ export class Session {
     this.#end(
       new TunnelError('session_lost', { detail: detail || (clean ? 'closed without bye' : 'cut off') }),
     )
-    this.#events.onClose(this.#error as TunnelError)
-    this.#closed.resolve()
+    try {
+      this.#events.onClose(this.#finalError())
+    } finally {
+      this.#closed.resolve()
+    }
+  }
+
+  /** The reason of the end; what owners have thrown on the way there is its cause. */
+  #finalError(): TunnelError {
+    const error = this.#error as TunnelError
+    if (this.#thrown.length === 0) return error
+    const { reason, detail, remote } = error
+    const cause = this.#thrown.length === 1 ? this.#thrown[0] : new AggregateError(this.#thrown)
+    return new TunnelError(reason, { detail, remote, cause })
   }
 
   /** Ends the session from this side: tells the peer why, as far as it still listens. */
@@ -334,7 +366,7 @@ export class Session {
       this.#transport.terminate()
       return
     }
-    this.#outbox.bye(REASONS[error.reason].code, error.message)
+    this.#outbox.bye(REASONS[error.reason].code, error.detail)
     this.#outbox.close()
     this.#transport.close(error.reason)
   }
@@ -346,9 +378,24 @@ export class Session {
     this.#helloTimer?.cancel()
     this.#drainTimer?.cancel()
     this.#pings.stop()
-    this.#turns.length = 0
-    this.#waiting.clear()
-    for (const stream of [...this.#streams.values()]) stream.abort(error)
+    this.#turns.clear()
+    this.#abortAll(stream => stream.abort(error))
+  }
+
+  #graceOver(): void {
+    this.#abortAll(stream => stream.evict(new TunnelError('draining', { detail: 'grace is over' })))
+    this.close('going_away', 'grace is over')
+  }
+
+  /** An owner that throws keeps no other from being told. */
+  #abortAll(abort: (stream: MuxStream) => void): void {
+    for (const stream of [...this.#streams.values()]) {
+      try {
+        abort(stream)
+      } catch (error) {
+        this.#thrown.push(error)
+      }
+    }
   }
 
   #closeWhenDrained(): void {
@@ -391,14 +438,14 @@ export class Session {
         return session.#congested
       },
       get queued() {
-        return session.#turns.length > 0
+        return session.#turns.queued
       },
       get pathRttMs() {
         return session.#pings.pathRttMs
       },
       now: () => this.#clock.now(),
-      takeTurns: stream => this.#takeTurns(stream),
-      awaitRoom: stream => this.#waiting.add(stream),
+      takeTurns: stream => this.#turns.take(stream),
+      awaitRoom: stream => this.#turns.awaitRoom(stream),
       forget: stream => this.#forget(stream),
     }
   }
@@ -407,42 +454,9 @@ export class Session {
     return this.#outbox.unsentBytes >= this.#limits.sendHighWaterBytes
   }
 
-  #takeTurns(stream: MuxStream): void {
-    if (!stream.inTurn) {
-      stream.inTurn = true
-      this.#turns.push(stream)
-    }
-    this.#pump()
-  }
-
-  /** Round robin over the streams that can send, one slice each, until the transport is full. */
-  #pump(): void {
-    if (this.#pumping) return
-    this.#pumping = true
-    try {
-      while (this.#turns.length > 0 && !this.#congested) {
-        const stream = this.#turns.shift() as MuxStream
-        stream.inTurn = false
-        if (stream.open && stream.sendSlice() && !stream.inTurn) {
-          stream.inTurn = true
-          this.#turns.push(stream)
-        }
-      }
-      if (!this.#congested) {
-        for (const stream of this.#waiting) {
-          this.#waiting.delete(stream)
-          stream.writable()
-          if (this.#congested) break
-        }
-      }
-    } finally {
-      this.#pumping = false
-    }
-  }
-
   #forget(stream: MuxStream): void {
     this.#streams.delete(stream.id)
-    this.#waiting.delete(stream)
+    this.#turns.forget(stream)
     if (stream.id % 2 === this.#nextId % 2) this.#ownStreams -= 1
     if (this.#drainConfirmed) this.#closeWhenDrained()
   }
@@ -470,10 +484,9 @@ function readControl(payload: Buffer): ControlMessage | undefined {
   }
 }
 
-/** What ends a session when handling a message has thrown: the peer's fault, or a fault of ours. */
+/** What ends a session when handling a message or a turn has thrown: the peer's fault, or an owner's of ours. */
 function asTunnelError(error: unknown): TunnelError {
-  if (error instanceof TunnelError) return error
   if (error instanceof FrameError)
-    return new TunnelError('protocol_error', { detail: error.message, cause: error })
+    return new TunnelError(error.reason, { detail: error.message, cause: error })
   return new TunnelError('internal_error', { cause: error })
 }

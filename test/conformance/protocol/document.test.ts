@@ -1,0 +1,132 @@
+// PROTOCOL.md and the code say the same: its tables are compared with ours, and each of its requirements has a
+// test that carries the id in its name.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { controlSchema } from '../../../shared/protocol/control.ts'
+import {
+  CREDIT_MAX_BYTES,
+  DATA_SLICE_BYTES,
+  DETAIL_MAX_BYTES,
+  FRAME,
+  HEAD_PREFIX_BYTES,
+  OPEN_PREFIX_BYTES,
+} from '../../../shared/protocol/frame.ts'
+import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES } from '../../../shared/protocol/limits.ts'
+import { REASONS } from '../../../shared/protocol/reason.ts'
+import { STREAM_KINDS } from '../../../shared/protocol/stream-kind.ts'
+import { PROTOCOL_VERSIONS, SUBPROTOCOL } from '../../../shared/protocol/version.ts'
+import { FRAME_TABLE } from '../../support/twin-codec.ts'
+
+const PROTOCOL_FOLDER = join(import.meta.dirname, '../../../shared/protocol')
+const text = readFileSync(join(PROTOCOL_FOLDER, 'PROTOCOL.md'), 'utf8')
+
+/** The rows of the table whose first header cells are these; cells without padding and backticks. */
+function table(...headers: string[]): string[][] {
+  const lines = text.split('\n').map(cells)
+  const start = lines.findIndex(
+    row => row !== undefined && headers.every((header, index) => row[index] === header),
+  )
+  expect(start, `a table with ${headers.join(', ')}`).toBeGreaterThan(-1)
+  const rows = lines.slice(start + 2)
+  return rows.slice(0, rows.indexOf(undefined)) as string[][]
+}
+
+function cells(line: string): string[] | undefined {
+  if (!line.startsWith('|')) return undefined
+  return line
+    .slice(1, -1)
+    .split('|')
+    .map(cell => cell.trim().replaceAll('`', ''))
+}
+
+describe('requirements', () => {
+  it('are numbered without a gap, and each has a test with its id', () => {
+    const ids = [...text.matchAll(/^- \*\*(P\d+)\*\*/gm)].map(([, id]) => id!)
+    expect(ids).toEqual(ids.map((_, index) => `P${index + 1}`))
+    const tests = readdirSync(import.meta.dirname)
+      .filter(name => name.endsWith('.test.ts'))
+      .map(name => readFileSync(join(import.meta.dirname, name), 'utf8'))
+      .join('\n')
+    const tested = new Set([...tests.matchAll(/\bit(?:\.each\(.*\))?\(\s*['"`](P\d+) /g)].map(([, id]) => id))
+    expect([...tested].sort()).toEqual([...ids].sort())
+  })
+})
+
+describe('tables', () => {
+  it('frames', () => {
+    const rows = table('type', 'name', 'stream', 'payload', 'flags')
+    const numbers = Object.fromEntries(
+      rows.map(([type, name]) => [name!.toLowerCase(), Number.parseInt(type!, 16)]),
+    )
+    expect(numbers).toEqual(FRAME)
+    const twin = Object.entries(FRAME_TABLE).map(([name, row]) => [name.toLowerCase(), row.number])
+    expect(Object.fromEntries(twin)).toEqual(FRAME)
+    const ofSession = rows.filter(([, , stream]) => stream === '0').map(([, name]) => name)
+    expect(ofSession).toEqual(['PING', 'PONG', 'CONTROL', 'BYE'])
+    const withEnd = rows.filter(([, , , , flags]) => flags === 'END').map(([, name]) => name)
+    expect(withEnd).toEqual(['DATA', 'OPEN', 'HEAD'])
+    // u8 + u8 + u24 and u16 + u24.
+    expect([OPEN_PREFIX_BYTES, HEAD_PREFIX_BYTES]).toEqual([5, 5])
+    expect(rows.find(([, name]) => name === 'RESET')?.[3]).toContain(`0 … ${DETAIL_MAX_BYTES} bytes`)
+  })
+
+  it('kinds', () => {
+    const kinds = table('kind', 'name', 'what it is').map(([kind, name]) => [name, Number(kind)])
+    expect(Object.fromEntries(kinds)).toEqual(STREAM_KINDS)
+  })
+
+  it('control messages', () => {
+    const types = table('type', 'from', 'says').flatMap(([type]) => type!.split(', '))
+    expect(types.sort()).toEqual(controlSchema.options.map(option => option.shape.type.value).sort())
+    const hello = table('type', 'from', 'says').find(([type]) => type === 'hello')![2]!
+    const keys = hello.split(', ').map(key => key.split(' ')[0])
+    const schema = controlSchema.options.find(option => option.shape.type.value === 'hello')!
+    const expected = Object.keys(schema.shape).filter(key => key !== 'type')
+    expect(keys.filter(key => !key!.endsWith(']')).sort()).toEqual(expected.sort())
+  })
+
+  it('reasons', () => {
+    const rows = table('code', 'name', 'delivered').map(([code, nameAndMeaning, delivered]) => {
+      const [name, meaning] = nameAndMeaning!.split(': ')
+      return [name, { code: Number(code), delivered, meaning }]
+    })
+    expect(Object.fromEntries(rows)).toEqual(REASONS)
+  })
+
+  it('limits', () => {
+    const KIB = 1024
+    const limits = Object.fromEntries(table('', 'default', 'set by').map(row => [row[0], row[1]]))
+    const { pingTimeoutMs, pingIntervalMs, helloTimeoutMs, sendHardLimitBytes } = DEFAULT_LIMITS
+    expect(limits).toEqual({
+      'streams opened by the peer': DEFAULT_LIMITS.maxStreams.toLocaleString('en'),
+      'frame payload': `${DEFAULT_LIMITS.maxFrameBytes / KIB} KiB`,
+      'window of a new stream': `${DEFAULT_LIMITS.initialWindowBytes / KIB} KiB`,
+      message: `${MESSAGE_MAX_BYTES / KIB / KIB} MiB`,
+      'time to hello': `${helloTimeoutMs / 1000} s`,
+      silence: `${pingTimeoutMs / 1000} s, checked every ${pingIntervalMs / 1000} s`,
+      'unsent bytes': `${sendHardLimitBytes / KIB / KIB} MiB`,
+    })
+    expect(DEFAULT_LIMITS.lastStreamId).toBe(2 ** 32 - 16)
+    expect(CREDIT_MAX_BYTES).toBe(2 ** 31 - 1)
+    expect(DATA_SLICE_BYTES).toBe(64 * KIB)
+  })
+
+  it('the numbers in its sentences', () => {
+    const { helloTimeoutMs, pingTimeoutMs, pingIntervalMs, sendHardLimitBytes } = DEFAULT_LIMITS
+    const { maxWindowBytes, windowGrowthBytes } = DEFAULT_LIMITS
+    const flat = text.replaceAll(/\s+/g, ' ')
+    for (const sentence of [
+      `or none within ${helloTimeoutMs / 1000} s`,
+      `(${pingTimeoutMs / 1000} s, and at most one ping interval of ${pingIntervalMs / 1000} s more)`,
+      `(more than ${sendHardLimitBytes / 2 ** 20} MiB unsent)`,
+      `a limit for the stream (${maxWindowBytes / 2 ** 20} MiB)`,
+      `for all streams of the session (${windowGrowthBytes / 2 ** 20} MiB)`,
+      `Sec-WebSocket-Protocol: ${SUBPROTOCOL}`,
+    ]) {
+      expect(flat).toContain(sentence)
+    }
+    expect(PROTOCOL_VERSIONS[1]).toBeGreaterThanOrEqual(PROTOCOL_VERSIONS[0])
+  })
+})
