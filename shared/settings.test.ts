@@ -104,6 +104,7 @@ describe('values', () => {
     ['listen', '8080', 'listen', { host: undefined, port: 8080 }],
     ['trustedProxies', 'a, b,', 'trustedProxies', ['a', 'b']],
     ['accessLog', false, 'accessLog', false],
+    ['databaseUrl', 'postgres://u@/d?host=/run', 'databaseUrl', 'postgres://u@/d?host=/run'],
   ])('%s %s', (flag, raw, key, expected) => {
     expect(load({ flags: { [flag]: raw } }).values).toMatchObject({ [key]: expected })
   })

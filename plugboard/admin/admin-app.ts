@@ -2,11 +2,10 @@
 // it is described by the OpenAPI document that it serves. Listening is admin-server.ts' job.
 
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { VeraError } from '@vera-stack/shared/errors.ts'
-import { bodyLimit } from 'hono/body-limit'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { unknownPath } from './allow.ts'
 import { authenticate } from './authenticate.ts'
+import { boundedBody } from './bounded-body.ts'
 import { addChangeOperations } from './changes.ts'
 import { addHealth } from './health.ts'
 import { addKeyOperations } from './keys.ts'
@@ -45,15 +44,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   app.get('/openapi.json', c => c.json(document()))
   // Later steps put the dashboard and /metrics here: before the credential that only /v1 asks for.
   app.use('/v1/*', authenticate(deps))
-  app.use(
-    '/v1/*',
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        throw new VeraError('payload_too_large', `A body has at most ${MAX_BODY_BYTES} bytes.`)
-      },
-    }),
-  )
+  app.use('/v1/*', boundedBody(MAX_BODY_BYTES))
   addRouteOperations(app, deps)
   addServiceOperations(app, deps)
   addTokenOperations(app, deps)

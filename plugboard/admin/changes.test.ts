@@ -144,6 +144,21 @@ describe('the listener', () => {
       headers: { authorization, 'content-type': 'application/json' },
     }
     expect((await fetch(`${url}/v1/routes`, big)).status).toBe(413)
+    const endless = {
+      ...big,
+      body: ReadableStream.from(Array.from({ length: 100 }, () => Buffer.alloc(10_000, 120))),
+    }
+    expect((await fetch(`${url}/v1/routes`, { ...endless, duplex: 'half' })).status).toBe(413)
+    const untyped = { method: 'POST', body: Buffer.from('{}'), headers: { authorization } }
+    expect((await fetch(`${url}/v1/routes`, untyped)).status).toBe(415)
+    const name = {
+      ...big,
+      body: ReadableStream.from([Buffer.from('{"name":"sh'), Buffer.from('op"}')]),
+      duplex: 'half',
+    } as const
+    expect((await fetch(`${url}/v1/services`, name)).status).toBe(201)
+    const removal = { method: 'DELETE', headers: { authorization, 'if-match': '*' } }
+    expect((await fetch(`${url}/v1/services/shop`, removal)).status).toBe(204)
     const stream = await fetch(`${url}/v1/changes/stream`, { headers: { authorization } })
     const reading = stream.text()
     await server.stop(60_000)

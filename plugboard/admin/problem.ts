@@ -71,6 +71,8 @@ export function problemResponse(error: unknown, c: Context<AdminEnv>): Response 
   if (retryAfterS !== undefined && !c.res.headers.has('retry-after'))
     c.header('Retry-After', String(retryAfterS))
   if (code === 'unauthorized') c.header('WWW-Authenticate', 'Bearer realm="plugboard"')
+  // The rest of the body is still under way: this connection is of no more use to the client.
+  if (code === 'payload_too_large') c.header('Connection', 'close')
   c.header('Plugboard-Error', code)
   c.header('Content-Type', 'application/problem+json')
   return c.body(JSON.stringify(problem), status as 400)

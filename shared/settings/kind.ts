@@ -181,8 +181,9 @@ export function urlKind(protocols: readonly string[]): Kind<string> {
       const text = asText(raw)
       const wanted = protocols.map(protocol => `${protocol}://…`).join(' or ')
       // The text is not quoted back: a URL may hold a password.
-      if (text === undefined || !URL.canParse(text)) return bad(`not a URL; expected ${wanted}`)
-      const protocol = new URL(text).protocol.slice(0, -1)
+      const url = text === undefined ? null : URL.parse(withHost(text))
+      if (text === undefined || url === null) return bad(`not a URL; expected ${wanted}`)
+      const protocol = url.protocol.slice(0, -1)
       return protocols.includes(protocol)
         ? good(text)
         : bad(`${protocol}: cannot be used; expected ${wanted}`)
@@ -190,6 +191,9 @@ export function urlKind(protocols: readonly string[]): Kind<string> {
     format: value => withoutPassword(value),
   }
 }
+
+/** `postgres://user@/name?host=/run/postgresql`, over a unix socket, has no host: fine for Postgres, not for URL. */
+const withHost = (text: string): string => text.replace(/^(\w+:\/\/(?:[^/@]*@)?)\//, '$1localhost/')
 
 /** A URL as it may be shown: its password, if any, replaced. */
 export function withoutPassword(url: string): string {

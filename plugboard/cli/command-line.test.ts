@@ -1,0 +1,360 @@
+// The command line against a real admin API: what people type, see, and get as exit code.
+
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { type AdminServer, startAdminServer } from '../admin/admin-server.ts'
+import type { Store } from '../database/store.ts'
+import { runCommandLine } from './command-line.ts'
+
+let database: TestDatabase
+let store: Store
+let api: AdminApiHarness
+let server: AdminServer
+let folder: string
+let env: Record<string, string>
+let interrupt: AbortController
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  store = database.open().store
+  api = await AdminApiHarness.create(store)
+  server = await startAdminServer(api.app, { host: '127.0.0.1', port: 0 })
+  folder = await mkdtemp(join(tmpdir(), 'cli-'))
+  env = { PLUGBOARD_URL: `http://127.0.0.1:${server.address.port}`, PLUGBOARD_API_KEY: api.adminKey }
+  interrupt = new AbortController()
+})
+afterEach(async () => {
+  await server.stop(1000)
+  await database.drop()
+  await rm(folder, { recursive: true })
+})
+
+interface Run {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+async function run(line: string, onOut: (text: string) => void = () => undefined): Promise<Run> {
+  let out = ''
+  let err = ''
+  const code = await runCommandLine(line.split(' '), {
+    terminal: {
+      out: text => {
+        out += text
+        onOut(out)
+      },
+      err: text => {
+        err += text
+      },
+      colours: false,
+    },
+    env,
+    cwd: folder,
+    now: Date.now,
+    interrupted: () => interrupt.signal,
+  })
+  return { code, out, err }
+}
+
+/** Must work; returns what it printed. */
+async function ok(line: string): Promise<string> {
+  const { code, out, err } = await run(line)
+  expect({ line, code, err: code === 0 ? '' : err }).toEqual({ line, code: 0, err: '' })
+  return out
+}
+
+describe('routes and services', () => {
+  test('from nothing to a route and back', async () => {
+    expect((await run('route list')).err).toContain('No routes. Add one')
+    const missing = await run('route add app.localhost/api --service shop')
+    expect(missing).toMatchObject({ code: 1, out: '' })
+    expect(missing.err).toBe('plugboard: There is no service "shop". (--create-service makes it)\n')
+
+    expect(await ok('route add app.localhost/api --service shop --create-service --strip-mount')).toBe(
+      'route app.localhost/api → shop added\n',
+    )
+    expect(await ok('route list')).toMatch(
+      /^MOUNT +SERVICE +OPTIONS.*\napp\.localhost\/api +shop +stripMount=true/,
+    )
+    expect(await ok('route show app.localhost/api')).toMatch(/^service +shop$/m)
+
+    await ok('service add shop-v2')
+    expect(await ok('route set app.localhost/api --service shop-v2 --no-strip-mount')).toContain(
+      '(version 2)',
+    )
+    const [row] = JSON.parse(await ok('route ls --output json')) as Record<string, unknown>[]
+    expect(row).toMatchObject({
+      mount: 'app.localhost/api',
+      service: 'shop-v2',
+      options: { stripMount: false },
+    })
+    expect(await ok('route set app.localhost/api --mount app.localhost/v2')).toContain('app.localhost/v2')
+    expect(await ok('route rm app.localhost/v2')).toBe('route app.localhost/v2 deleted\n')
+    expect(await ok('route list --deleted --output json')).toContain('app.localhost/v2')
+  })
+
+  test('--if-match protects from changes in between', async () => {
+    await ok('service add shop')
+    await ok('service set shop --policy retries=1')
+    const stale = await run('service set shop --policy retries=5 --if-match 1')
+    expect(stale.code).toBe(1)
+    expect(stale.err).toContain('version 2 now')
+    expect((await run('service rm shop --if-match 1')).code).toBe(1)
+    await ok('service set shop --policy retries=5 --if-match *')
+    await ok('service rm shop --if-match 3')
+  })
+
+  test('parts of a policy are written as people write them', async () => {
+    await ok(
+      'service add shop --policy idleTimeoutMs=5m --policy maxRequestBodyBytes=10MB --policy hostHeader=backend',
+    )
+    await ok('service set shop --policy hostHeader={"fixed":"inner.test"} --policy idleTimeoutMs=null')
+    const row = parse(await ok('service show shop --output yaml')) as { policy: unknown }
+    expect(row.policy).toEqual({ maxRequestBodyBytes: 10_000_000, hostHeader: { fixed: 'inner.test' } })
+    const wrong = await run('service set shop --policy retries=99 --policy colour=red')
+    expect(wrong.err).toContain('/policy/colour: unknown field')
+    expect(wrong.err).toContain('/policy/retries')
+    expect((await run('service set shop --policy retries')).code).toBe(2)
+    expect((await run('service set shop --policy idleTimeoutMs=soon')).err).toContain('is not a duration')
+  })
+
+  test('a conflict names the other route', async () => {
+    await ok('route add app.localhost --service shop --create-service')
+    const { code, err } = await run('route add app.localhost/api --service shop')
+    expect(code).toBe(1)
+    expect(err).toContain('app.localhost')
+    expect(err.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('long lists are read page by page', async () => {
+    await ok('service add shop')
+    for (let i = 0; i < 520; i += 1) {
+      await store.routes.create({ mount: `h${i}.test`, service: 'shop' }, { actor: 'test' })
+    }
+    expect((JSON.parse(await ok('route list -o json')) as unknown[]).length).toBe(520)
+  }, 30_000)
+})
+
+describe('credentials', () => {
+  test('a token stands alone on the standard output', async () => {
+    const { out, err, code } = await run(
+      'token issue --name shop-1 --service shop,cart --mount a.test --ttl 1h',
+    )
+    expect(code).toBe(0)
+    expect(out).toMatch(/^header\.[\w-]+\.signature\n$/)
+    expect(err).toContain('shown this once')
+    const [row] = JSON.parse(await ok('token list -o json')) as { id: string; services: string[] }[]
+    expect(row?.services).toEqual(['shop', 'cart'])
+    expect(await ok(`token revoke ${row?.id}`)).toContain('revoked')
+    expect((await run('token list --active')).err).toContain('No tokens')
+    expect((await run('token issue --name x')).err).toContain('opens nothing')
+  })
+
+  test('an API key works, within its scopes, until it is revoked', async () => {
+    const key = (await ok('key create --name ci --scope routes:read')).trim()
+    const [row] = JSON.parse(await ok('key list -o json')) as { id: string }[]
+    expect((await run(`route list --api-key ${key}`)).code).toBe(0)
+    expect((await run(`service list --api-key ${key}`)).err).toContain('lacks the scope services:read')
+    await ok(`key revoke ${row?.id}`)
+    expect((await run(`route list --api-key ${key}`)).err).toContain('revoked')
+  })
+
+  test('signing keys rotate', async () => {
+    await ok('signing-key rotate')
+    await ok('signing-key rotate')
+    const rows = JSON.parse(await ok('signing-key list -o json')) as { kid: string; state: string }[]
+    expect(rows.map(({ state }) => state)).toEqual(['signing', 'retired'])
+    await ok(`signing-key rm ${rows[1]?.kid}`)
+  })
+
+  test('the key is found: flag, file, variable, variable with a file, data folder', async () => {
+    delete env.PLUGBOARD_API_KEY
+    const none = await run('route list')
+    expect(none.err).toMatch(/^plugboard: no API key: give --api-key-file.*secrets\/admin\.key either\n$/)
+    await writeFile(join(folder, 'key'), `${api.adminKey}\n`)
+    await ok(`route list --api-key ${api.adminKey}`)
+    await ok('route list --api-key-file key')
+    env.PLUGBOARD_API_KEY_FILE = 'key'
+    await ok('route list')
+    delete env.PLUGBOARD_API_KEY_FILE
+    await mkdir(join(folder, 'elsewhere/secrets'), { recursive: true })
+    await writeFile(join(folder, 'elsewhere/secrets/admin.key'), `${api.adminKey}\n`)
+    await ok('route list --data elsewhere')
+    env.PLUGBOARD_DATA = 'elsewhere'
+    await ok('route list')
+    // Never to another machine, unasked.
+    expect((await run('route list --url http://plugboard.example')).err).toContain('no API key')
+    expect((await run('route list --api-key-file nope')).err).toContain('ENOENT')
+  })
+})
+
+describe('looking', () => {
+  test('status and telephones', async () => {
+    api.telephones.push({
+      id: 'tunnel-1',
+      name: 'shop-\u001b[31m1',
+      instance: 'i1',
+      agent: 'telephone/0.1.0',
+      remoteAddress: '10.0.0.1',
+      connectedAt: new Date(),
+      services: [{ service: 'shop', mounts: [], health: 'down', weight: 1, version: '', labels: {} }],
+      tokenId: 't',
+      streams: 2,
+      rttMs: 1.234,
+      replicaId: 'r1',
+    })
+    expect(await ok('status')).toMatch(/^state +ready$/m)
+    const listed = await ok('telephone list')
+    expect(listed).toContain('shop (down)')
+    expect(listed).toContain('1.2 ms')
+    expect(listed).not.toContain('\u001b')
+    expect((await run('telephone list --service other')).err).toContain('No telephones')
+  })
+
+  test('changes, and changes as they happen', async () => {
+    await ok('service add shop')
+    await ok('service set shop --policy retries=1')
+    const text = await ok('changes --limit 1')
+    expect(text).toContain('service shop updated: policy {} → {"retries":1}')
+    const latest = await store.changes.latest()
+    expect(JSON.parse(await ok(`changes --after ${latest - 2} -o json`))).toHaveLength(2)
+    const following = run(`changes --follow --after ${latest - 1} -o json`, out => {
+      if (out.includes('\n')) interrupt.abort()
+    })
+    const { code, out } = await following
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({ sequence: latest, entity: 'service' })
+  })
+})
+
+describe('export and import', () => {
+  test('what was exported imports as nothing to do, also after it was lost', async () => {
+    await ok('service add shop --policy retries=1')
+    await ok('route add app.test/api --service shop --strip-mount')
+    await ok('export --file bundle.yaml')
+    expect(await ok('import bundle.yaml')).toBe('nothing to do\n')
+    const bundle = await readFile(join(folder, 'bundle.yaml'), 'utf8')
+    expect(parse(bundle)).toEqual({
+      version: 1,
+      services: [{ name: 'shop', policy: { retries: 1 } }],
+      routes: [{ mount: 'app.test/api', service: 'shop', options: { stripMount: true } }],
+    })
+    await ok('route rm app.test/api')
+    await ok('service rm shop')
+    expect(await ok('import bundle.yaml --dry-run')).toBe('+ service shop\n+ route app.test/api → shop\n')
+    expect((await run('route list')).err).toContain('No routes')
+    expect(await ok('import bundle.yaml')).toBe('2 changes made\n')
+    expect(parse(await ok('export'))).toEqual(parse(bundle))
+    expect(JSON.parse(await ok('export -o json'))).toEqual(parse(bundle))
+  })
+
+  test('differences are made good; --prune removes what is not named; a moved mount finds its place', async () => {
+    await ok('service add shop --policy retries=1 --policy idleTimeoutMs=1s')
+    await ok('service add old')
+    await ok('route add a.test/x --service shop')
+    await ok('route add b.test --service old')
+    await writeFile(
+      join(folder, 'wanted.yaml'),
+      'version: 1\nservices:\n  - {name: shop, policy: {retries: 2}}\n  - {name: cart}\nroutes:\n' +
+        '  - {mount: A.test/, service: cart}\n',
+    )
+    const plan = await ok('import wanted.yaml --prune --dry-run')
+    expect(plan.trim().split('\n')).toEqual([
+      '~ service shop: retries 1 → 2, idleTimeoutMs 1000 → default',
+      '+ service cart',
+      '- route a.test/x → shop',
+      '- route b.test → old',
+      '+ route a.test → cart',
+      '- service old',
+    ])
+    await ok('import wanted.yaml --prune')
+    expect(await ok('import wanted.yaml --prune')).toBe('nothing to do\n')
+  })
+
+  test('mistakes in the file are all named with their line, and nothing is done', async () => {
+    await writeFile(
+      join(folder, 'bad.yaml'),
+      'version: 2\nservice: []\nservices:\n  - name: shop\n    polciy: {}\nroutes:\n  - mount: a.test\n',
+    )
+    const { code, err } = await run('import bad.yaml')
+    expect(code).toBe(2)
+    expect(err).toContain('bad.yaml:2: unknown key "service"; did you mean services?')
+    expect(err).toContain('bad.yaml:5: services[0]: unknown key "polciy"; did you mean policy?')
+    expect(err).toContain('bad.yaml:7: routes[0].service')
+    expect(err).toContain('bad.yaml:1: version: 2 is too large')
+    expect((await run('service list')).err).toContain('No services')
+    expect((await run('import nope.yaml')).err).toContain('ENOENT')
+  })
+
+  test('an import that stops half-way says where, and can be repeated', async () => {
+    const text =
+      'version: 1\nservices:\n  - name: shop\nroutes:\n  - {mount: a.test, service: shop}\n  - {mount: a.test/x, service: shop}\n'
+    await writeFile(join(folder, 'half.yaml'), text)
+    const { code, err } = await run('import half.yaml')
+    expect(code).toBe(1)
+    expect(err).toContain('+ route a.test/x → shop: ')
+    expect(err).toContain('(2 of 3 steps were done; import again after mending it)')
+    await writeFile(join(folder, 'half.yaml'), text.replace('a.test/x', 'b.test'))
+    expect(await ok('import half.yaml')).toBe('1 change made\n')
+  })
+})
+
+describe('mistakes at the terminal', () => {
+  test.each([
+    ['rout list', 2, 'Did you mean route?'],
+    ['route lst', 2, 'Did you mean'],
+    ['route add', 2, "required option '-s, --service <name>'"],
+    ['route add x --service y --colour red', 2, "unknown option '--colour'"],
+    ['route set x', 2, 'nothing to change'],
+    ['route list --url nonsense', 2, 'is not an http URL'],
+    ['route list -o xml', 2, 'Allowed choices are table, json, yaml'],
+    ['changes --limit many', 2, 'is not a whole number'],
+    ['route show nothing.test', 1, 'There is no route "nothing.test".'],
+    ['route list --api-key wrong', 1, 'not an API key'],
+    ['route list --url http://127.0.0.1:1', 1, 'is Plugboard running there?'],
+    ['migrate', 1, 'no database'],
+    ['migrate --database-url mysql://u:hunter2@h/d', 2, 'the value is secret'],
+  ])('plugboard %s: exit code %i', async (line, expected, message) => {
+    const { code, out, err } = await run(line)
+    expect(code).toBe(expected)
+    expect(out).toBe('')
+    expect(err).toContain(message)
+    expect(err).not.toContain('    at ')
+    expect(err).not.toContain('hunter2')
+  })
+
+  test('help has examples for every command', async () => {
+    expect((await run('--help')).out).toContain('plugboard dev')
+    for (const line of [
+      'route add',
+      'service set',
+      'token issue',
+      'key create',
+      'import',
+      'export',
+      'changes',
+      'migrate',
+    ]) {
+      const { code, out } = await run(`${line} --help`)
+      expect(code).toBe(0)
+      expect(out).toContain(`$ plugboard ${line}`)
+    }
+    expect((await run('help route')).out).toContain('add [options] <mount>')
+    expect((await run('--version')).out).toMatch(/^\d+\.\d+\.\d+/)
+  })
+
+  test('migrate tells how far the schema is, and brings it up to date', async () => {
+    const empty = await createTestDatabase({ empty: true })
+    env.DATABASE_URL = empty.url
+    expect((await run('migrate --status')).code).toBe(1)
+    expect(await ok('migrate')).toContain(', 0 pending')
+    expect(await ok('migrate --status')).toContain(', 0 pending')
+    await empty.drop()
+  })
+})
