@@ -291,10 +291,10 @@ export class EmbeddedPostgres {
     if (/No space left on device|Disk quota exceeded/.test(said)) {
       throw new StartupError(`The disk that holds ${this.#cluster.folder} is full.`)
     }
-    const fatal = said.split('\n').findLast(line => /FATAL|PANIC|error/.test(line))
-    throw new StartupError(
-      `Postgres did not start: ${fatal?.replace(/^.*?(FATAL|PANIC):\s*/, '') ?? 'no reason given'} (${this.#cluster.log})`,
-    )
+    const fatal = said.split('\n').findLast(line => /FATAL|PANIC/.test(line))
+    const reason =
+      fatal?.replace(/^.*?(FATAL|PANIC):\s*/, '') ?? said.trim().replace(/\s+/g, ' ').slice(0, 300)
+    throw new StartupError(`Postgres did not start: ${reason} (${this.#cluster.log})`)
   }
 
   async #lastWords(): Promise<string> {

@@ -1,0 +1,218 @@
+// The launcher against real processes. As root, as in a container, the temporary folder (mode 0700, root's) also
+// stands for a project in a home that the server's user may not enter.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { isAlive } from './embedded-cluster.ts'
+import { EmbeddedPostgres } from './embedded-postgres.ts'
+
+const WRITER = fileURLToPath(new URL('../../test/support/postgres-writer.ts', import.meta.url))
+const root = process.getuid?.() === 0
+
+let parent: string
+let folder: string
+const running: EmbeddedPostgres[] = []
+const children: ChildProcess[] = []
+const logged: string[] = []
+const log = {
+  info: (_: object, message: string) => void logged.push(message),
+  warn: (_: object, message: string) => void logged.push(message),
+  error: (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`),
+}
+
+beforeAll(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'plugboard-embedded-'))
+  folder = join(parent, `it's a "folder"`, 'data')
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await Promise.all(running.splice(0).map(postgres => postgres.stop()))
+  logged.length = 0
+})
+afterAll(() => rm(parent, { recursive: true }))
+
+async function start(where = folder): Promise<EmbeddedPostgres> {
+  const postgres = await EmbeddedPostgres.start({ folder: where, log })
+  running.push(postgres)
+  return postgres
+}
+
+async function query(postgres: EmbeddedPostgres, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+function writer(args: readonly string[], user?: number) {
+  const options = user === undefined ? {} : { uid: user, gid: user }
+  const child = spawn(process.execPath, [WRITER, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...options,
+  })
+  children.push(child)
+  return { child, lines: createInterface(child.stdout) }
+}
+
+/** Lets the writer have `count` rows acknowledged, then kills what `victims` names with -9. */
+async function writeAndKill(count: number, victims: (parentPid: number) => Promise<readonly number[]>) {
+  const { child, lines } = writer([folder])
+  const acknowledged: number[] = []
+  for await (const line of lines) {
+    acknowledged.push(Number(line))
+    if (acknowledged.length < count) continue
+    for (const pid of await victims(child.pid!)) process.kill(pid, 'SIGKILL')
+    break
+  }
+  child.kill('SIGKILL')
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  return acknowledged
+}
+
+async function postmasterPid(): Promise<number> {
+  return Number((await readFile(join(folder, 'cluster/postmaster.pid'), 'utf8')).split('\n')[0])
+}
+
+const writtenRows = async (postgres: EmbeddedPostgres) =>
+  (await query(postgres, 'SELECT number FROM written ORDER BY number')).map(row => row.number)
+
+test('a folder with spaces and quotes: it starts, stops, and keeps what was written', async () => {
+  const first = await start()
+  await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer')
+  const pid = await first.pid()
+  await first.stop()
+  expect(isAlive(pid!)).toBe(false)
+  const second = await start()
+  expect(await query(second, 'SELECT * FROM kept')).toEqual([{ answer: 42 }])
+  expect(await query(second, 'SHOW fsync')).toEqual([{ fsync: 'on' }])
+  expect(await query(second, 'SHOW listen_addresses')).toEqual([{ listen_addresses: '' }])
+})
+
+test.runIf(process.platform === 'linux')('a path too long for a socket', async () => {
+  const postgres = await start(join(parent, 'x'.repeat(120), 'data'))
+  expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+})
+
+describe('killed with -9, everything acknowledged is there', () => {
+  test('the parent alone: its Postgres is taken over', async () => {
+    let orphan = 0
+    const acknowledged = await writeAndKill(50, async parentPid => {
+      orphan = await postmasterPid()
+      return [parentPid]
+    })
+    const postgres = await start()
+    expect(await postgres.pid()).toBe(orphan)
+    expect(await writtenRows(postgres)).toEqual(expect.arrayContaining(acknowledged))
+  })
+
+  test('both at once', async () => {
+    const acknowledged = await writeAndKill(50, async parentPid => [parentPid, await postmasterPid()])
+    const postgres = await start()
+    expect(await writtenRows(postgres)).toEqual(expect.arrayContaining(acknowledged))
+  })
+
+  test('Postgres alone: it is brought back', async () => {
+    const postgres = await start()
+    await query(postgres, 'CREATE TABLE before_the_crash AS SELECT 1 AS one')
+    process.kill((await postgres.pid())!, 'SIGKILL')
+    await expect.poll(() => logged, { timeout: 10_000 }).toContain('the embedded database is back')
+    expect(await query(postgres, 'SELECT * FROM before_the_crash')).toEqual([{ one: 1 }])
+  })
+
+  test.runIf(process.platform === 'linux')("its lock's number is another process's by now", async () => {
+    await start()
+    await running.pop()!.stop()
+    // As the server's user, since Postgres takes the processes of others for strangers anyway.
+    const owner = root ? { uid: 65534, gid: 65534 } : {}
+    const stranger = spawn('sleep', ['60'], owner)
+    children.push(stranger)
+    await once(stranger, 'spawn')
+    await writeFile(
+      join(folder, 'cluster/postmaster.pid'),
+      `${stranger.pid}\n/nowhere\n1\n5432\n.\n\n  1 1\n`,
+    )
+    const postgres = await start()
+    expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    expect(isAlive(stranger.pid!)).toBe(true)
+  })
+})
+
+describe('refusals, one line each', () => {
+  const refusal = async (where = folder) => {
+    const error = await start(where).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    expect(error).toMatchObject({ name: 'StartupError', message: expect.not.stringContaining('\n') })
+    return (error as Error).message
+  }
+
+  test('the folder is in use', async () => {
+    const postgres = await start()
+    expect(await refusal()).toBe(
+      `The data folder ${folder} is in use by another plugboard (plugboard process ${process.pid}).`,
+    )
+    expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  test('a file is in its place', async () => {
+    await writeFile(join(parent, 'file'), '')
+    expect(await refusal(join(parent, 'file'))).toMatch(/cannot be made: a file is in its place\.$/)
+    expect(await refusal(join(parent, 'file', 'data'))).toMatch(/cannot be made: a file is in its place\.$/)
+  })
+
+  test('another major version wrote it', async () => {
+    const old = join(parent, 'old')
+    await mkdir(join(old, 'cluster'), { recursive: true })
+    await writeFile(join(old, 'cluster/PG_VERSION'), '12\n')
+    expect(await refusal(old)).toMatch(/was written by Postgres 12, and this is Postgres 18/)
+  })
+
+  test('damaged files', async () => {
+    const damaged = join(parent, 'damaged')
+    await start(damaged)
+    await running.pop()!.stop()
+    await rm(join(damaged, 'cluster/global/pg_control'))
+    expect(await refusal(damaged)).toMatch(/^Postgres did not start: .*pg_control/)
+  })
+
+  test('the folder is not writable', async () => {
+    const closed = await mkdtemp(join(tmpdir(), 'plugboard-closed-'))
+    await chmod(closed, 0o555)
+    try {
+      // Root may write everywhere, so somebody else tries.
+      const { child, lines } = writer([join(closed, 'data'), 'once'], root ? 65534 : undefined)
+      const [said] = (await once(lines, 'line')) as [string]
+      expect(said).toBe(`refused: The data folder ${join(closed, 'data')} is not writable.`)
+      if (child.exitCode === null) await once(child, 'exit')
+      expect(child.exitCode).toBe(1)
+    } finally {
+      await rm(closed, { recursive: true })
+    }
+  })
+})
+
+test('two first starts at once: one gets the folder', async () => {
+  const contested = join(parent, 'contested')
+  const outcomes = await Promise.all(
+    [1, 2].map(async () => {
+      const { child, lines } = writer([contested])
+      const [line] = (await once(lines, 'line')) as [string]
+      return { child, line }
+    }),
+  )
+  const lines = outcomes.map(({ line }) => line).sort()
+  expect(lines).toEqual(['1', expect.stringMatching(/^refused: .* is in use by another plugboard/)])
+  for (const { child } of outcomes) child.kill('SIGKILL')
+  await start(contested)
+})
