@@ -37,6 +37,8 @@ const FORBIDDEN: [file: string, specifier: string][] = [
   ['plugboard/registry/x.ts', 'ws'],
   ['plugboard/database/x.ts', '../routes/table.ts'],
   ['plugboard/database/x.test.ts', '@vera-stack/telephone'],
+  ['plugboard/cli/x.ts', '../admin/admin-app.ts'],
+  ['plugboard/cli/x.ts', 'hono'],
   ['plugboard/a-new-folder/x.ts', 'some-library'],
 ]
 
@@ -50,6 +52,8 @@ const ALLOWED: [file: string, specifier: string][] = [
   ['plugboard/admin/y.ts', 'hono/cors'],
   ['plugboard/database/y.ts', 'drizzle-orm/pg-core'],
   ['plugboard/registry/y.ts', 'yjs'],
+  ['plugboard/cli/y.ts', 'commander'],
+  ['plugboard/cli/y.ts', '../database/migrate.ts'],
   ['plugboard/main.ts', './plugboard.ts'],
   ['plugboard/proxy/y.test.ts', '../../test/support/manual-clock.ts'],
 ]
