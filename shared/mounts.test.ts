@@ -1,0 +1,186 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  formatMount,
+  isOnOrBeneath,
+  mountScopeCovers,
+  normalizeHost,
+  parseMount,
+  parseServiceName,
+  serviceNameOfMount,
+  serviceScopeCovers,
+} from './mounts.ts'
+
+describe('hosts of requests', () => {
+  test.each([
+    ['App.Example.COM', 'app.example.com'],
+    ['app.example.com:8080', 'app.example.com'],
+    ['app.example.com.', 'app.example.com'],
+    ['app.example.com.:443', 'app.example.com'],
+    ['app.example.com:', 'app.example.com'],
+    ['localhost', 'localhost'],
+    ['my_app', 'my_app'],
+    ['127.0.0.1:4000', '127.0.0.1'],
+    ['[::1]:4000', '[::1]'],
+    ['[2001:DB8::1]', '[2001:db8::1]'],
+    ['bücher.example', 'xn--bcher-kva.example'],
+    ['ＡＰＰ.example', 'app.example'],
+    ['', undefined],
+    ['.', undefined],
+    ['a..b', undefined],
+    ['a b', undefined],
+    ['a@b', undefined],
+    ['a/b', undefined],
+    ['a:b', undefined],
+    ['a:80:80', undefined],
+    ['[::1', undefined],
+    ['[::1]x', undefined],
+    ['*.example.com', undefined],
+    ['a%00b', undefined],
+    ['-a.example', undefined],
+    [`${'a'.repeat(64)}.example`, undefined],
+    [`${'a.'.repeat(127)}a`, undefined],
+    ['é b.example', undefined],
+  ])('%j → %j', (written, expected) => expect(normalizeHost(written)).toBe(expected))
+})
+
+describe('mounts', () => {
+  test.each([
+    ['app.localhost/api', 'app.localhost', '/api'],
+    ['app.localhost', 'app.localhost', '/'],
+    ['app.localhost/', 'app.localhost', '/'],
+    ['APP.localhost/Api/', 'app.localhost', '/Api'],
+    ['*/', '*', '/'],
+    ['*', '*', '/'],
+    ['*.example.com/a/b', '*.example.com', '/a/b'],
+    ['*.Bücher.example', '*.xn--bcher-kva.example', '/'],
+    ['[::1]/x', '[::1]', '/x'],
+    ['h/a%2fb;c=1', 'h', '/a%2fb;c=1'],
+    ['  h/a ', 'h', '/a'],
+  ])('%j', (written, host, path) => {
+    const mount = { host, path }
+    expect(parseMount(written)).toEqual({ ok: true, value: mount })
+    expect(parseMount(formatMount(mount))).toEqual({ ok: true, value: mount })
+  })
+
+  test.each([
+    ['', /a host, or a host and a path/],
+    ['http://h/a', /no scheme/],
+    ['h:8080/a', /no port/],
+    ['a*.h', /whole labels/],
+    ['*.*.h', /whole labels|not a host/],
+    ['*.', /not a host/],
+    ['/api', /not a host/],
+    ['h//a', /empty segment/],
+    ['h/a//b', /empty segment/],
+    ['h/a/', undefined],
+    ['h/a//', /empty segment/],
+    ['h/./a', /dot segments/],
+    ['h/a/%2E%2e', /dot segments/],
+    ['h/a?b', /no query/],
+    ['h/a#b', /no query/],
+    ['h/a b', /RFC 3986/],
+    ['h/ä', /RFC 3986/],
+    ['h/a%0', /two hexadecimal/],
+    ['h/a%00', /NUL/],
+    ['h/_plugboard', /reserved/],
+    ['*/_plugboard/x', /reserved/],
+    ['h/_plugboardx', undefined],
+    [`h/${'a'.repeat(1024)}`, /at most/],
+    ['[::1]:80', /not an IPv6/],
+  ])('%j: %s', (written, problem) => {
+    const parsed = parseMount(written)
+    if (problem === undefined) expect(parsed.ok).toBe(true)
+    else expect(parsed).toEqual({ ok: false, problem: expect.stringMatching(problem) })
+  })
+
+  test('any string is parsed to a normal form that parses to itself, or refused', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), written => {
+        const parsed = parseMount(written)
+        if (parsed.ok) expect(parseMount(formatMount(parsed.value))).toEqual(parsed)
+      }),
+    )
+  })
+
+  test.each([
+    ['/api', '/api', true],
+    ['/api/x', '/api', true],
+    ['/apix', '/api', false],
+    ['/x', '/', true],
+    ['/', '/x', false],
+  ])('%s on or beneath %s: %s', (path, mount, expected) => expect(isOnOrBeneath(path, mount)).toBe(expected))
+})
+
+describe('scopes', () => {
+  test.each([
+    ['*', 'app.example.com/api', true],
+    ['*', '*', true],
+    ['*/api', 'app.example.com/api/x', true],
+    ['*/api', 'app.example.com/', false],
+    ['*.example.com', 'app.example.com/x', true],
+    ['*.example.com', 'a.b.example.com', true],
+    ['*.example.com', '*.b.example.com', true],
+    ['*.example.com', '*.example.com', true],
+    ['*.example.com', 'example.com', false],
+    ['*.example.com', 'badexample.com', false],
+    ['*.example.com', '*', false],
+    ['*.b.example.com', '*.example.com', false],
+    ['app.example.com/api', 'app.example.com/api', true],
+    ['app.example.com/api', 'app.example.com/api/v2', true],
+    ['app.example.com/api', 'app.example.com/apix', false],
+    ['app.example.com/api', 'app.example.com', false],
+    ['app.example.com', '*.example.com', false],
+    ['', 'app.example.com', false],
+    ['http://x', 'app.example.com', false],
+  ])('mount scope %j over %j: %s', (scope, mount, expected) => {
+    const parsed = parseMount(mount)
+    expect(parsed.ok && mountScopeCovers(scope, parsed.value)).toBe(expected)
+  })
+
+  test.each([
+    ['*', 'shop', true],
+    ['shop', 'shop', true],
+    ['shop', 'shop-eu', false],
+    ['shop-*', 'shop-eu', true],
+    ['shop-*', 'shop', false],
+    ['shop-*', 'bookshop-eu', false],
+    ['', 'shop', false],
+    ['sh*p', 'shop', false],
+  ])('service scope %j over %j: %s', (scope, service, expected) => {
+    expect(serviceScopeCovers(scope, service)).toBe(expected)
+  })
+})
+
+describe('service names', () => {
+  test.each(['a', 'shop', 'shop-eu.v2', '0', 'a'.repeat(63)])('%s', name => {
+    expect(parseServiceName(name)).toEqual({ ok: true, value: name })
+  })
+  test.each(['', '-a', 'a-', '.a', 'a.', 'A', 'a_b', 'a b', 'a'.repeat(64), crypto.randomUUID()])(
+    'not %j',
+    name => {
+      expect(parseServiceName(name).ok).toBe(false)
+    },
+  )
+  test.each([
+    ['app.localhost/api', 'app.localhost-api'],
+    ['app.localhost', 'app.localhost'],
+    ['*', 'any'],
+    ['*.example.com/a/b', 'any.example.com-a-b'],
+    ['h/A%20b', 'h-a-20b'],
+    ['[::1]', '1'],
+  ])('of mount %s: %s', (mount, expected) => {
+    const parsed = parseMount(mount)
+    expect(parsed.ok && serviceNameOfMount(parsed.value)).toBe(expected)
+  })
+  test('of any mount: always one that can be used', () => {
+    const host = fc.stringMatching(/^[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?$/)
+    const path = fc.stringMatching(/^(\/[A-Za-z0-9._~-]{1,30}){0,3}$/)
+    fc.assert(
+      fc.property(host, path, (h, p) => {
+        const parsed = parseMount(h + p)
+        if (parsed.ok) expect(parseServiceName(serviceNameOfMount(parsed.value))).toMatchObject({ ok: true })
+      }),
+    )
+  })
+})
