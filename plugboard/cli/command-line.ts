@@ -12,16 +12,16 @@ interface CommandEntry {
 }
 
 const RUN: readonly CommandEntry[] = [
-  // {
-  //   name: 'dev',
-  //   summary: 'run everything on this machine, with a database and a Telephone of its own',
-  //   load: async () => (await import('./dev.ts')).defineDev,
-  // },
-  // {
-  //   name: 'start',
-  //   summary: 'run a Plugboard replica',
-  //   load: async () => (await import('./start.ts')).defineStart,
-  // },
+  {
+    name: 'dev',
+    summary: 'run everything on this machine, with a database and a Telephone of its own',
+    load: async () => (await import('./dev.ts')).defineDev,
+  },
+  {
+    name: 'start',
+    summary: 'run a Plugboard replica',
+    load: async () => (await import('./start.ts')).defineStart,
+  },
   {
     name: 'migrate',
     summary: 'bring the database schema up to date',
