@@ -11,11 +11,19 @@ import type { RoutedRequest } from './forwarding.ts'
 import { RequestFields } from './request-fields.ts'
 import type { RequestIds } from './request-id.ts'
 import { HostCache, normalizePath, splitAbsoluteForm, stripMount } from './target.ts'
+import type { TrustedProxies } from './trusted-proxies.ts'
 
 export interface AdmissionLimits {
   /** Characters of the request target. */
   readonly maxTargetLength: number
   readonly maxHeaders: number
+}
+
+export interface AdmissionOptions {
+  readonly directory: Pick<Directory, 'match'>
+  readonly limits: AdmissionLimits
+  readonly ids: RequestIds
+  readonly trusted: TrustedProxies
 }
 
 /** Where telephones dial in. */
@@ -28,17 +36,20 @@ export class Admission {
   readonly #directory: Pick<Directory, 'match'>
   readonly #limits: AdmissionLimits
   readonly #ids: RequestIds
+  readonly #trusted: TrustedProxies
   readonly #hosts = new HostCache()
   readonly #fields = new RequestFields()
   /** Of the request that was looked at last, also when it was refused. */
   requestId = ''
   host = ''
   path = ''
+  clientAddress = ''
 
-  constructor(directory: Pick<Directory, 'match'>, limits: AdmissionLimits, ids: RequestIds) {
-    this.#directory = directory
-    this.#limits = limits
-    this.#ids = ids
+  constructor(options: AdmissionOptions) {
+    this.#directory = options.directory
+    this.#limits = options.limits
+    this.#ids = options.ids
+    this.#trusted = options.trusted
   }
 
   get accept(): string {
@@ -61,7 +72,11 @@ export class Admission {
     const url = req.url ?? ''
     this.host = ''
     this.path = ''
+    this.clientAddress = connection.remoteAddress
     const wellFormed = fields.read(raw, connection, req.httpVersionMinor === 0)
+    if (connection.trusted) {
+      this.clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.forwardedFor)
+    }
     this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
     if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
     if (url.length > this.#limits.maxTargetLength) return 'uri_too_long'
@@ -120,6 +135,7 @@ export class Admission {
       },
       route,
       requestId: this.requestId,
+      clientAddress: this.clientAddress,
       host: this.host,
       path,
       accept: fields.accept,

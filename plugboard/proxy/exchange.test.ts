@@ -336,7 +336,9 @@ describe('slowness', () => {
   })
 
   it('S2 a body that does not come', async () => {
-    withPolicy({ idleTimeoutMs: 30 })
+    await bench.close()
+    bench = await ProxyBench.start({ limits: { bodyIdleTimeoutMs: 30 } })
+    telephone = await bench.telephone()
     const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
     const answer = await connection.readAnswer()
     expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])

@@ -51,7 +51,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   start(): void {
-    const { maxRequestBodyBytes } = this.request.route.service.policy
+    const { maxRequestBodyBytes } = this.policy
     if (maxRequestBodyBytes !== null && this.request.contentLength > maxRequestBodyBytes) {
       this.#fail('payload_too_large')
       return
@@ -75,7 +75,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     }
     this.bytesIn += bytes
     this.active()
-    const { maxRequestBodyBytes } = this.request.route.service.policy
+    const { maxRequestBodyBytes } = this.policy
     if (maxRequestBodyBytes !== null && this.bytesIn > maxRequestBodyBytes) {
       this.#fail('payload_too_large')
       return false
@@ -173,7 +173,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   checkDeadline(nowMs: number): void {
     const idleMs = nowMs - this.activeAtMs
-    const { idleTimeoutMs, responseHeadTimeoutMs } = this.request.route.service.policy
+    const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
     if (this.#state === 'lingering') {
       if (idleMs >= LINGER_MS) this.destroy()
       return
@@ -182,7 +182,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     if (this.#writer.status !== 0) {
       if (idleMs >= idleTimeoutMs) this.#fail('backend_timeout')
     } else if (uploading && !this.#body?.blocked) {
-      if (idleMs >= idleTimeoutMs) {
+      if (idleMs >= this.context.bodyIdleTimeoutMs) {
         this.#closeAfter = true
         this.#fail('request_timeout')
       }

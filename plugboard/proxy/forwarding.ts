@@ -10,6 +10,7 @@ import { errorOfReason } from '@vera-stack/shared/errors.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
+import type { ServicePolicy } from '../routes/service-policy.ts'
 import type { Candidate } from '../telephones/line-picker.ts'
 import type { ClientConnection, InFlight } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
@@ -20,6 +21,8 @@ export interface RoutedRequest {
   readonly opening: Opening
   readonly route: DirectoryRoute
   readonly requestId: string
+  /** The peer, or whom trusted proxies name. */
+  readonly clientAddress: string
   readonly host: string
   /** Normalised, without query, as the client asked for it. */
   readonly path: string
@@ -38,6 +41,8 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   protected readonly context: ProxyContext
   protected readonly connection: ClientConnection
   protected readonly request: RoutedRequest
+  /** As it was when the request came. */
+  protected readonly policy: ServicePolicy
   protected stream: Stream | undefined
   protected bytesIn = 0
   /** Of Deadlines: when a byte last moved. */
@@ -53,7 +58,8 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     this.context = context
     this.connection = connection
     this.request = request
-    this.#retriesLeft = request.route.service.policy.retries
+    this.policy = request.route.service.policy
+    this.#retriesLeft = this.policy.retries
     this.#startedAtMs = context.clock.now()
     this.activeAtMs = this.#startedAtMs
     connection.add(this)
@@ -112,7 +118,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     const { service } = this.request.route
     let lastCode = exhausted
     for (;;) {
-      const picked = picker.pick(service.name, service.policy, this.#tried)
+      const picked = picker.pick(service.name, this.policy, this.#tried)
       if (typeof picked === 'string') return picked === 'exhausted' ? lastCode : picked
       try {
         this.stream = picked.upstream.open(this.request.opening, this, this.endsWithHead)
@@ -159,7 +165,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
       durationMs: Math.round((this.context.clock.now() - this.#startedAtMs) * 1000) / 1000,
       bytesIn: this.bytesIn,
       bytesOut,
-      remoteAddress: this.connection.remoteAddress,
+      remoteAddress: this.request.clientAddress,
       route: route.id,
       service: route.service.name,
       telephoneId: this.#telephone,

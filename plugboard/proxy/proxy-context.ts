@@ -16,6 +16,7 @@ export interface ProxyContext {
   readonly counters: ProxyCounters
   readonly access: AccessSink
   readonly log: Logger
+  readonly bodyIdleTimeoutMs: number
   /** Every answer from now on closes its connection. */
   draining: boolean
 }

@@ -45,6 +45,11 @@ export class RequestFields {
   #hostIndex = -1
   readonly #claims: Claims = none()
 
+  /** What a trusted peer says of the clients before it: X-Forwarded-For, all its lines. */
+  get forwardedFor(): string | undefined {
+    return this.#claims.for
+  }
+
   /** False: malformed, and the connection must end (row F2, F3, F4, F7). */
   read(raw: readonly string[], connection: ClientConnection, http10: boolean): boolean {
     const fields: string[] = []

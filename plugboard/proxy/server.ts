@@ -9,6 +9,7 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { LinePicker } from '../telephones/line-picker.ts'
+import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access.ts'
 import { Admission } from './admission.ts'
 import { ALLOWED_METHODS, makeProblem, problemBytes } from './answers.ts'
@@ -22,11 +23,6 @@ import { TrustedProxies } from './trusted-proxies.ts'
 import { Upgrade } from './upgrade.ts'
 import { mayUpgrade } from './upgrade-request.ts'
 
-/** Takes the upgrades of the reserved path: telephones. The socket is its own from here on. */
-export interface TunnelAcceptor {
-  accept(req: IncomingMessage, socket: Socket, head: Buffer, client: { remoteAddress: string }): void
-}
-
 export interface ProxyLimits {
   /** Connections open at once; one over is refused at accept. */
   readonly maxConnections: number
@@ -36,6 +32,8 @@ export interface ProxyLimits {
   readonly maxTargetLength: number
   /** Requests of one connection that wait for their answers at once (pipelining). */
   readonly maxPipelined: number
+  /** For the next bytes of a request body. ms */
+  readonly bodyIdleTimeoutMs: number
   /** For the headers to arrive. ms */
   readonly headersTimeoutMs: number
   /** An idle connection is kept this long. ms */
@@ -50,6 +48,7 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   maxHeaderBytes: 32 * 1024,
   maxTargetLength: 16 * 1024,
   maxPipelined: 64,
+  bodyIdleTimeoutMs: 60_000,
   headersTimeoutMs: 10_000,
   keepAliveTimeoutMs: 75_000,
   deadlineIntervalMs: 200,
@@ -100,9 +99,15 @@ export class ProxyServer {
       counters: this.counters,
       access: options.access ?? (() => undefined),
       log: options.log,
+      bodyIdleTimeoutMs: this.#limits.bodyIdleTimeoutMs,
       draining: false,
     }
-    this.#admission = new Admission(options.directory, this.#limits, new RequestIds(() => clock.wallTime()))
+    this.#admission = new Admission({
+      directory: options.directory,
+      limits: this.#limits,
+      ids: new RequestIds(() => clock.wallTime()),
+      trusted: this.#trusted,
+    })
     this.#server = this.#createServer()
   }
 
@@ -263,7 +268,15 @@ export class ProxyServer {
     const admitted = this.#admission.admit(req, connection, 'upgrade')
     if (admitted === 'tunnel' && this.#options.tunnels !== undefined) {
       this.#forget(socket)
-      this.#options.tunnels.accept(req, socket, head, connection)
+      const { requestId, accept, clientAddress: remoteAddress } = this.#admission
+      this.#options.tunnels.accept({
+        ...{ req, socket, head, remoteAddress, requestId },
+        refuse: (code, detail, extraFields) => {
+          const problem = makeProblem(code, { requestId, accept, detail, extraFields })
+          this.#count(code)
+          connection.sayAndClose(problemBytes(problem, req.method))
+        },
+      })
       return
     }
     if (admitted === 'tunnel' || admitted === 'options') {
@@ -320,8 +333,7 @@ export class ProxyServer {
   }
 
   #note(req: IncomingMessage, code: ErrorCode, status: number, bytesOut: number): void {
-    const { requestId, host, path } = this.#admission
-    const remoteAddress = this.#connections.get(req.socket)?.remoteAddress ?? ''
+    const { requestId, host, path, clientAddress: remoteAddress } = this.#admission
     const method = req.method ?? ''
     this.#count(code)
     this.#context.access({

@@ -10,6 +10,16 @@ it('trusts addresses and ranges of both families', () => {
   expect(new TrustedProxies([]).trusts('127.0.0.1')).toBe(false)
 })
 
+it.each([
+  [undefined, '10.0.0.1'],
+  ['9.9.9.9', '9.9.9.9'],
+  ['6.6.6.6, 9.9.9.9, 10.0.0.2', '9.9.9.9'],
+  ['10.0.0.3, 10.0.0.2', '10.0.0.3'],
+  ['6.6.6.6, nonsense, 10.0.0.2', '10.0.0.2'],
+])('the client behind 10.0.0.1 that forwards %s', (forwardedFor, client) => {
+  expect(new TrustedProxies(['10.0.0.0/8']).clientOf('10.0.0.1', forwardedFor)).toBe(client)
+})
+
 it.each(['10.0.0.0/33', 'x', '10.0.0.0/', '::/129', '10.0.0.0/8/8', '10.0.0'])('refuses %s', range => {
   expect(() => new TrustedProxies([range])).toThrow(range)
 })

@@ -25,6 +25,22 @@ export class TrustedProxies {
     return version !== 0 && this.#ranges.check(address, version === 6 ? 'ipv6' : 'ipv4')
   }
 
+  /**
+   * Who the client is: of the addresses that the peer (trusted) and those before it give, the last that is no
+   * trusted proxy itself. What lies before that one, anybody may have written.
+   */
+  clientOf(peer: string, forwardedFor: string | undefined): string {
+    if (forwardedFor === undefined) return peer
+    let client = peer
+    for (const written of forwardedFor.split(',').reverse()) {
+      const address = written.trim()
+      if (isIP(address) === 0) return client
+      client = address
+      if (!this.trusts(address)) return client
+    }
+    return client
+  }
+
   #add(range: string): void {
     const slash = range.indexOf('/')
     const address = slash === -1 ? range : range.slice(0, slash)

@@ -149,7 +149,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
 
   checkDeadline(nowMs: number): void {
     const idleMs = nowMs - this.activeAtMs
-    const { policy } = this.request.route.service
+    const { policy } = this
     if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) this.#fail('backend_timeout')
     if (this.#state === 'answering' && idleMs >= policy.idleTimeoutMs) this.#socket.destroy()
     if (this.#state === 'relaying' && idleMs >= policy.upgradeIdleTimeoutMs) {

@@ -1,6 +1,7 @@
 // The far end of a tunnel for tests of Plugboard: a real session whose streams the test answers by hand, call by
 // call. It shows what has arrived (head, body, end, abort) as promises, so that tests wait and never sleep.
 
+import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
@@ -106,6 +107,9 @@ export class FakeTelephone {
   /** Answers each call; without it calls wait in `nextCall`. */
   handler: ((call: FakeCall) => void) | undefined
   readonly calls: FakeCall[] = []
+  /** All control messages but the session's own. */
+  readonly controls: ControlMessage[] = []
+  #announcements = 0
   readonly #waiting: ((call: FakeCall) => void)[] = []
   readonly #unclaimed: FakeCall[] = []
   readonly closed: Promise<TunnelError>
@@ -125,7 +129,7 @@ export class FakeTelephone {
       events: {
         onReady: () => undefined,
         onStream: (stream, opening) => this.#called(new FakeCall(stream, opening)),
-        onControl: () => undefined,
+        onControl: message => this.controls.push(message),
         onPeerDrain: () => undefined,
         onClose: error => closed.resolve(error),
       },
@@ -134,6 +138,31 @@ export class FakeTelephone {
 
   ready(): Promise<true> {
     return eventually('the session is open', () => (this.session.state === 'open' ? true : undefined))
+  }
+
+  /** Announces services and waits for the answer to just that. */
+  announce(
+    ...services: (Partial<ServiceAnnouncement> & { service: string })[]
+  ): Promise<Announced['results']> {
+    this.#announcements += 1
+    const id = this.#announcements
+    const filled = services.map(service => ({
+      ...{ health: 'up' as const, weight: 100, version: '', labels: {} },
+      ...service,
+    }))
+    this.session.sendControl({ type: 'announce', id, services: filled })
+    return eventually('the announcement is answered', () =>
+      this.controls.filter(message => message.type === 'announced').find(message => message.id === id),
+    ).then(({ results }) => results)
+  }
+
+  /** The newest control message of a type. */
+  control<Type extends ControlMessage['type']>(type: Type): Promise<Extract<ControlMessage, { type: Type }>> {
+    return eventually(`a message ${type}`, () =>
+      this.controls.findLast(
+        (message): message is Extract<ControlMessage, { type: Type }> => message.type === type,
+      ),
+    )
   }
 
   /** The next call that no handler took. */

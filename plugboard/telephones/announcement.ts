@@ -1,0 +1,131 @@
+// Judges what a telephone announces, service by service: is it in the token's scope, is its mount there or can it
+// be claimed, where can it be reached. Decides, and asks the database for what is missing; it writes no line.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import {
+  formatMount,
+  mountScopeCovers,
+  parseMount,
+  parseServiceName,
+  serviceScopeCovers,
+} from '@vera-stack/shared/mounts.ts'
+import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import type { Claim, Claimed } from '../database/store.ts'
+import type { Directory, DirectoryRoute } from '../routes/directory.ts'
+import type { Credential } from './authenticate.ts'
+
+export interface AnnouncementOptions {
+  readonly directory: Pick<Directory, 'serviceByName' | 'routesOfService' | 'route' | 'subscribe'>
+  readonly claimMount: (claim: Claim) => Promise<Claimed>
+  /** The public address of a mount. */
+  readonly urlOf: (mount: { readonly host: string; readonly mountPath: string }) => string
+}
+
+export interface Verdict {
+  readonly announcement: ServiceAnnouncement
+  readonly accepted: boolean
+  readonly detail: string | undefined
+  readonly urls: readonly string[]
+  /** The mount in normal form, once it leads to the service. */
+  readonly mount: string | undefined
+  /** Refused only because the database cannot be asked: worth another try when it is back. */
+  readonly tryLater: boolean
+}
+
+/** How long a claimed route may take to arrive in the directory before its address is told anyway, ms. */
+const ROUTE_ARRIVAL_MS = 2000
+
+/** One at a time, in order: the claims of one telephone compete for the same lock anyway. */
+export async function judge(
+  services: readonly ServiceAnnouncement[],
+  credential: Credential,
+  options: AnnouncementOptions,
+): Promise<Verdict[]> {
+  const verdicts: Verdict[] = []
+  for (const announcement of services) verdicts.push(await judgeOne(announcement, credential, options))
+  return verdicts
+}
+
+export function resultsOf(verdicts: readonly Verdict[]): Announced['results'] {
+  return verdicts.map(({ announcement, accepted, detail, urls }) => ({
+    service: announcement.service,
+    accepted,
+    ...(detail === undefined ? {} : { detail: detail.slice(0, 500) }),
+    urls: [...urls],
+  }))
+}
+
+async function judgeOne(
+  announcement: ServiceAnnouncement,
+  credential: Credential,
+  options: AnnouncementOptions,
+): Promise<Verdict> {
+  const name = parseServiceName(announcement.service)
+  if (!name.ok) return refused(announcement, `${name.problem}.`)
+  if (!credential.services.some(scope => serviceScopeCovers(scope, name.value))) {
+    return refused(announcement, `The token does not reach service "${name.value}".`)
+  }
+  if (announcement.mount === undefined) return accepted(announcement, options, undefined)
+  const parsed = parseMount(announcement.mount)
+  if (!parsed.ok) return refused(announcement, `${parsed.problem}.`)
+  const mount = formatMount(parsed.value)
+  for (const route of routesOf(name.value, options)) {
+    // It leads here already, whoever made it: nothing to claim, and no database needed.
+    if (route.host === parsed.value.host && route.mountPath === parsed.value.path) {
+      return accepted(announcement, options, mount)
+    }
+  }
+  if (!credential.mounts.some(scope => mountScopeCovers(scope, parsed.value))) {
+    return refused(announcement, `The token does not reach mount ${mount}.`)
+  }
+  try {
+    const token = { id: credential.tokenId, services: credential.services, mounts: credential.mounts }
+    const { route } = await options.claimMount({ service: name.value, mount, token })
+    await routeArrives(route.id, options)
+    return accepted(announcement, options, mount, route)
+  } catch (error) {
+    if (!(error instanceof VeraError)) throw error
+    if (error.code !== 'database_unavailable') return refused(announcement, error.message)
+    const detail = `The database cannot be reached; mount ${mount} is claimed when it is back.`
+    return { ...refused(announcement, detail), tryLater: true }
+  }
+}
+
+function routesOf(service: string, { directory }: AnnouncementOptions): DirectoryRoute[] {
+  const found = directory.serviceByName(service)
+  return found === undefined ? [] : [...directory.routesOfService(found.id)]
+}
+
+function accepted(
+  announcement: ServiceAnnouncement,
+  options: AnnouncementOptions,
+  mount: string | undefined,
+  claimed?: { readonly host: string; readonly mountPath: string },
+): Verdict {
+  const urls = new Set(routesOf(announcement.service, options).map(options.urlOf))
+  if (claimed !== undefined) urls.add(options.urlOf(claimed))
+  const detail = urls.size === 0 ? 'No route leads to this service yet.' : undefined
+  return { announcement, accepted: true, detail, urls: [...urls].slice(0, 100), mount, tryLater: false }
+}
+
+function refused(announcement: ServiceAnnouncement, detail: string): Verdict {
+  return { announcement, accepted: false, detail, urls: [], mount: undefined, tryLater: false }
+}
+
+/** The address that is told should work: waits until the route is in the table of this replica. */
+function routeArrives(id: string, { directory }: AnnouncementOptions): Promise<void> {
+  if (directory.route(id) !== undefined) return Promise.resolve()
+  return new Promise(resolve => {
+    const done = (): void => {
+      clearTimeout(timer)
+      unsubscribe()
+      resolve()
+    }
+    const timer = setTimeout(done, ROUTE_ARRIVAL_MS)
+    const unsubscribe = directory.subscribe({
+      routeChanged: (_before, after) => {
+        if (after?.id === id) done()
+      },
+    })
+  })
+}

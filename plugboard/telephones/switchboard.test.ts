@@ -1,0 +1,365 @@
+// The life of a telephone from its first announcement to its end, over real tunnels and a real database.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { rawExchange } from '../../test/support/raw-connection.ts'
+import { TunnelBench } from '../../test/support/tunnel-bench.ts'
+
+let bench: TunnelBench
+
+beforeEach(async () => {
+  bench = await TunnelBench.start()
+})
+
+afterEach(() => bench.close())
+
+const by = { actor: 'test' }
+const lines = (service: string): string[] =>
+  [...bench.registry.linesOf(service)].map(
+    ({ telephone, health, weight }) => `${telephone} ${health} ${weight}`,
+  )
+const gone = (service: string): Promise<true> =>
+  eventually(`no line of ${service}`, () => (lines(service).length === 0 ? true : undefined))
+
+describe('announcing', () => {
+  it('a service with a mount: claimed, live, and reachable when the answer comes', async () => {
+    const { token } = await bench.token({ services: ['shop'], mounts: ['*.test'] })
+    const telephone = await bench.dial(token)
+    telephone.handler = call => call.answer(200, `${call.opening.service} ${call.opening.target}`)
+    const results = await telephone.announce({ service: 'shop', mount: 'app.test/api' })
+    expect(results).toEqual([{ service: 'shop', accepted: true, urls: ['http://app.test:4000/api'] }])
+    const answer = await rawExchange(bench.port, 'GET /api/x HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    expect([answer.status, answer.body.toString()]).toEqual([200, 'shop /api/x'])
+  })
+
+  it('a service whose route somebody else has made', async () => {
+    const { token } = await bench.token({ services: ['shop'], mounts: [] })
+    await bench.database.store.services.create({ name: 'shop' }, by)
+    await bench.database.store.routes.create({ mount: 'app.test', service: 'shop' }, by)
+    await bench.caughtUp()
+    const telephone = await bench.dial(token)
+    const results = await telephone.announce({ service: 'shop' }, { service: 'shop', mount: 'app.test' })
+    expect(results.map(({ accepted, urls }) => [accepted, ...urls])).toEqual([
+      ...[
+        [true, 'http://app.test:4000/'],
+        [true, 'http://app.test:4000/'],
+      ],
+    ])
+  })
+
+  it('a service that no route leads to is taken, and that is said', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    expect(await telephone.announce({ service: 'lonely' })).toMatchObject([
+      { accepted: true, detail: 'No route leads to this service yet.', urls: [] },
+    ])
+    expect(lines('lonely')).toEqual(['fake up 100'])
+  })
+
+  it('outside of the scope is refused row by row, and has no line', async () => {
+    const { token } = await bench.token({ services: ['shop*'], mounts: ['app.test/shop'] })
+    const telephone = await bench.dial(token)
+    const results = await telephone.announce(
+      ...[{ service: 'shop-1' }, { service: 'bank' }, { service: 'shop', mount: 'app.test/bank' }],
+      ...[{ service: 'No Name' }, { service: 'shop-2', mount: 'a b' }],
+      { service: 'shop-3', mount: 'app.test/shop/3' },
+    )
+    expect(results.map(({ accepted }) => accepted)).toEqual([true, false, false, false, false, true])
+    expect(results[1]?.detail).toBe('The token does not reach service "bank".')
+    expect(results[2]?.detail).toBe('The token does not reach mount app.test/bank.')
+    const served = [...bench.registry.lines()].map(line => line.service)
+    expect(served).toEqual(['shop-1', 'shop-3'])
+  })
+
+  it('a mount that another service has is a conflict, told plainly', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    await telephone.announce({ service: 'one', mount: 'app.test' })
+    const results = await telephone.announce({ service: 'two', mount: 'app.test/below' })
+    expect(results).toMatchObject([{ accepted: false }])
+    expect(results[0]?.detail).toContain('app.test')
+    expect(lines('two')).toEqual([])
+  })
+
+  it('replaces the set: health and weight change, what is missing goes', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    await telephone.announce({ service: 'a' }, { service: 'b' })
+    await telephone.announce({ service: 'b', health: 'down', weight: 5 })
+    expect([lines('a'), lines('b')]).toEqual([[], ['fake down 5']])
+    await telephone.announce()
+    expect([...bench.registry.lines()]).toEqual([])
+  })
+
+  it('several in a row: the newest counts', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    for (let id = 100; id < 120; id += 1) {
+      const service = {
+        service: `s${id}`,
+        mount: `h${id}.test`,
+        health: 'up',
+        weight: 1,
+        version: '',
+        labels: {},
+      } as const
+      telephone.session.sendControl({ type: 'announce', id, services: [service] })
+    }
+    await eventually('the last is answered', () =>
+      telephone.controls.find(message => message.type === 'announced' && message.id === 119),
+    )
+    expect([...bench.registry.lines()].map(line => line.service)).toEqual(['s119'])
+  })
+
+  it('is listed for the admin API', async () => {
+    const { id, token } = await bench.token()
+    const telephone = await bench.dial(token, { name: 'laptop', instance: 'laptop-instance' })
+    await telephone.announce(...[{ service: 'shop', mount: 'a.test', labels: { zone: 'x' }, version: '7' }], {
+      service: 'shop',
+      mount: 'b.test',
+    })
+    expect(bench.switchboard.list()).toEqual([
+      {
+        ...{
+          id: expect.any(String),
+          name: 'laptop',
+          instance: 'laptop-instance',
+          agent: 'fake/1',
+          tokenId: id,
+        },
+        ...{ remoteAddress: '127.0.0.1', connectedAt: expect.any(Date), streams: 0, replicaId: 'replica-1' },
+        rttMs: bench.switchboard.list()[0]?.rttMs,
+        services: [
+          {
+            ...{ service: 'shop', mounts: ['a.test', 'b.test'], health: 'up', weight: 100, version: '7' },
+            labels: { zone: 'x' },
+          },
+        ],
+      },
+    ])
+  })
+})
+
+describe('without the database', () => {
+  it('what has its route is served, what must be claimed waits and is claimed when it is back', async () => {
+    let down = true
+    await bench.close()
+    const holder: { bench?: TunnelBench } = {}
+    bench = await TunnelBench.start({
+      switchboard: {
+        store: {
+          get tokens() {
+            return (holder.bench as TunnelBench).database.store.tokens
+          },
+          claimMount: async claim => {
+            const { VeraError } = await import('@vera-stack/shared/errors.ts')
+            if (down) throw new VeraError('database_unavailable')
+            return (holder.bench as TunnelBench).database.store.claimMount(claim)
+          },
+        },
+      },
+    })
+    holder.bench = bench
+    const { token } = await bench.token()
+    await bench.database.store.services.create({ name: 'old' }, by)
+    await bench.database.store.routes.create({ mount: 'old.test', service: 'old' }, by)
+    await bench.caughtUp()
+    const telephone = await bench.dial(token)
+    const results = await telephone.announce(
+      { service: 'old', mount: 'old.test' },
+      { service: 'new', mount: 'new.test' },
+    )
+    expect(results.map(({ accepted }) => accepted)).toEqual([true, false])
+    expect(results[1]?.detail).toContain('database')
+    down = false
+    telephone.controls.length = 0
+    // The database drops every connection once: the directory loses it and finds it again.
+    const { default: pg } = await import('pg')
+    const client = new pg.Client({ connectionString: bench.testDatabase.url })
+    await client.connect()
+    await client.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    )
+    await client.end()
+    const again = await telephone.control('announced')
+    expect(again.results.map(({ accepted }) => accepted)).toEqual([true, true])
+    expect(lines('new')).toHaveLength(1)
+  })
+})
+
+describe('the end of a tunnel', () => {
+  it('lost: its lines go', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    await telephone.announce({ service: 'web' })
+    telephone.session.close('going_away')
+    await gone('web')
+    expect(bench.switchboard.tunnelCount).toBe(0)
+  })
+
+  it('the telephone drains: lines go at once, streams finish', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    await telephone.announce({ service: 'web', mount: 'app.test' })
+    const answer = rawExchange(bench.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const call = await telephone.nextCall()
+    const drained = telephone.session.drain(10_000)
+    await gone('web')
+    call.answer(200, 'finished')
+    expect((await answer).body.toString()).toBe('finished')
+    await drained
+  })
+
+  it('revoked: all tunnels of the token close', async () => {
+    const { id, token } = await bench.token()
+    const other = await bench.dial((await bench.token({ name: 'other' })).token, { name: 'other' })
+    const tunnels = [await bench.dial(token), await bench.dial(token)]
+    await bench.issuer.revoke(id, 'test')
+    for (const telephone of tunnels) expect((await telephone.closed).reason).toBe('unauthorized')
+    expect(other.session.state).toBe('open')
+  })
+
+  it('the key is removed: tunnels of its tokens close', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    const [key] = await bench.database.store.signingKeys.list()
+    await bench.database.store.signingKeys.remove(key?.kid ?? '', by)
+    expect((await telephone.closed).reason).toBe('unauthorized')
+  })
+
+  it('a rotated key still verifies', async () => {
+    const telephone = await bench.dial((await bench.token()).token)
+    const { generateSigningKey } = await import('./tokens.ts')
+    await bench.database.store.signingKeys.rotate(await generateSigningKey(), by)
+    await bench.caughtUp()
+    expect(telephone.session.state).toBe('open')
+    await bench.dial((await bench.token()).token)
+  })
+
+  it('expired without renewal', async () => {
+    const telephone = await bench.dial((await bench.token({ ttlSeconds: 1 })).token)
+    expect((await telephone.closed).reason).toBe('unauthorized')
+  })
+
+  it('a drain of the replica lets streams finish and takes no new tunnel', async () => {
+    const { token } = await bench.token()
+    const telephone = await bench.dial(token)
+    await telephone.announce({ service: 'web', mount: 'app.test' })
+    const answer = rawExchange(bench.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const call = await telephone.nextCall()
+    const drained = bench.switchboard.drain(10_000)
+    await expect(bench.dial(token)).rejects.toThrow('503')
+    call.answer(200, 'finished')
+    expect((await answer).body.toString()).toBe('finished')
+    await drained
+    expect(bench.switchboard.tunnelCount).toBe(0)
+  })
+})
+
+describe('renewal in band', () => {
+  it('gives a token of the same id, and all its tunnels live on', async () => {
+    const { id, token } = await bench.token({ ttlSeconds: 2 })
+    const telephone = await bench.dial(token)
+    const twin = await bench.dial(token)
+    await new Promise(resolve => setTimeout(resolve, 1000))
+    telephone.session.sendControl({ type: 'renew' })
+    const renewed = await telephone.control('renewed')
+    const { readJwt } = await import('../../test/support/jwt.ts')
+    expect(readJwt(renewed.token ?? '').claims).toMatchObject({ jti: id, sub: 'laptop', aud: 'plugboard' })
+    await eventually('past the first expiry', () =>
+      Date.now() > Date.parse(String(new Date((readJwt(token).claims.exp as number) * 1000))) + 100
+        ? true
+        : undefined,
+    )
+    expect([telephone.session.state, twin.session.state]).toEqual(['open', 'open'])
+    expect((await twin.closed).reason).toBe('unauthorized')
+  })
+
+  it('is refused for a token that was revoked meanwhile', async () => {
+    const { id, token } = await bench.token()
+    const telephone = await bench.dial(token)
+    telephone.session.sendControl({ type: 'renew' })
+    await telephone.control('renewed')
+    await bench.issuer.revoke(id, 'test')
+    await expect(bench.issuer.renew(id)).rejects.toMatchObject({ code: 'token_revoked' })
+    await telephone.closed
+  })
+})
+
+describe('fencing', () => {
+  it('a newer instance of the same name and subject replaces the older, all its tunnels', async () => {
+    const { token } = await bench.token()
+    const old = [
+      await bench.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 }),
+      await bench.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 }),
+    ]
+    await old[0]?.announce({ service: 'web' })
+    const newer = await bench.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    for (const telephone of old) expect((await telephone.closed).reason).toBe('replaced')
+    await gone('web')
+    expect(newer.session.state).toBe('open')
+  })
+
+  it('the older one that dials again stays out', async () => {
+    const { token } = await bench.token()
+    const newer = await bench.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    const old = await bench.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 })
+    expect((await old.closed).reason).toBe('replaced')
+    expect(newer.session.state).toBe('open')
+  })
+
+  it('another name, or another subject, is another telephone', async () => {
+    const { token } = await bench.token()
+    const stranger = (await bench.token({ name: 'stranger' })).token
+    const telephones = [
+      await bench.dial(token, { name: 'shop', instance: 'instance-a', startedAt: 1 }),
+      await bench.dial(token, { name: 'bank', instance: 'instance-b', startedAt: 2 }),
+      await bench.dial(stranger, { name: 'shop', instance: 'instance-c', startedAt: 3 }),
+    ]
+    await telephones[2]?.announce({ service: 'x' })
+    expect(telephones.map(each => each.session.state)).toEqual(['open', 'open', 'open'])
+  })
+})
+
+it('gives back what a telephone sends on an echo stream, and refuses other kinds', async () => {
+  const telephone = await bench.dial((await bench.token()).token)
+  const opening = { hops: 0, service: '', method: '', target: '', fields: [] }
+  const chunks: Buffer[] = []
+  const echoed = new Promise<void>((resolve, reject) => {
+    const stream = telephone.session.open(
+      { ...opening, kind: 'echo' },
+      {
+        onHead: () => undefined,
+        onData: chunk => {
+          chunks.push(chunk)
+          stream.consume(chunk.length)
+        },
+        onEnd: () => resolve(),
+        onWritable: () => undefined,
+        onAbort: reject,
+      },
+      false,
+    )
+    stream.write(Buffer.alloc(1 << 20, 7))
+    stream.end()
+  })
+  await echoed
+  expect(Buffer.concat(chunks).equals(Buffer.alloc(1 << 20, 7))).toBe(true)
+  const refused = new Promise<string>(resolve => {
+    telephone.session.open(
+      { ...opening, kind: 'http' },
+      {
+        onHead: () => undefined,
+        onData: () => undefined,
+        onEnd: () => undefined,
+        onWritable: () => undefined,
+        onAbort: error => resolve(error.reason),
+      },
+      true,
+    )
+  })
+  expect(await refused).toBe('unknown_kind')
+})
+
+it('tells telephones where the replicas are', async () => {
+  const { token } = await bench.token()
+  const early = await bench.dial(token)
+  const replicas = [{ id: 'replica-1', url: 'wss://one.example/_plugboard/tunnel' }]
+  bench.switchboard.setReplicas(replicas)
+  const late = await bench.dial(token)
+  for (const telephone of [early, late])
+    expect((await telephone.control('replicas')).replicas).toEqual(replicas)
+})

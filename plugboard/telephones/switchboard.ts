@@ -1,0 +1,247 @@
+// All tunnels of this replica: which connection has which id, which instance replaces which, whose token was
+// revoked. It answers "the way to this line" for the picker and "who is connected" for the admin API.
+
+import { randomUUID } from 'node:crypto'
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import type { Store } from '../database/store.ts'
+import type { Line } from '../registry/line.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { Upstream } from '../registry/upstream.ts'
+import type { Directory } from '../routes/directory.ts'
+import type { Credential } from './authenticate.ts'
+import { type ConnectionContext, TelephoneConnection } from './telephone-connection.ts'
+import type { TokenIssuer } from './tokens.ts'
+
+export interface SwitchboardOptions {
+  readonly replicaId: string
+  /** What our hello says. */
+  readonly identity: Identity
+  readonly directory: Pick<
+    Directory,
+    'serviceByName' | 'routesOfService' | 'route' | 'subscribe' | 'verificationKey'
+  >
+  readonly store: Pick<Store, 'claimMount' | 'tokens'>
+  readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
+  readonly registry: Registry
+  readonly urlOf: ConnectionContext['urlOf']
+  readonly limits?: Partial<SessionLimits> | undefined
+  readonly maxTunnels?: number | undefined
+  readonly clock?: Clock | undefined
+  readonly log: Logger
+}
+
+/** A service behind a tunnel, as it was announced and accepted. */
+export interface ConnectedService {
+  readonly service: string
+  readonly mounts: readonly string[]
+  readonly health: 'up' | 'down'
+  readonly weight: number
+  readonly version: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface ConnectedTelephone {
+  /** Of the tunnel. */
+  readonly id: string
+  /** As it calls itself. */
+  readonly name: string
+  readonly instance: string
+  readonly agent: string
+  readonly remoteAddress: string
+  readonly connectedAt: Date
+  readonly services: readonly ConnectedService[]
+  readonly tokenId: string
+  /** Streams open now. */
+  readonly streams: number
+  /** Smoothed round trip; undefined before the first answer. */
+  readonly rttMs: number | undefined
+  readonly replicaId: string
+}
+
+export interface ReplicaAddress {
+  readonly id: string
+  readonly url: string
+}
+
+const DEFAULT_MAX_TUNNELS = 10_000
+
+export class Switchboard {
+  readonly #options: SwitchboardOptions
+  readonly #clock: Clock
+  readonly #context: ConnectionContext
+  readonly #connections = new Map<string, TelephoneConnection>()
+  readonly #unsubscribe: () => void
+  #draining = false
+  #replicas: readonly ReplicaAddress[] = []
+
+  constructor(options: SwitchboardOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#context = {
+      replicaId: options.replicaId,
+      registry: options.registry,
+      directory: options.directory,
+      tokens: options.tokens,
+      claimMount: claim => options.store.claimMount(claim),
+      urlOf: options.urlOf,
+      clock: this.#clock,
+      log: options.log,
+    }
+    this.#unsubscribe = options.directory.subscribe({
+      tokenRevoked: tokenId =>
+        this.#closeWhere(credential => credential.tokenId === tokenId, 'the token was revoked'),
+      keysChanged: () =>
+        this.#closeWhere(
+          ({ kid }) => kid !== undefined && options.directory.verificationKey(kid) === undefined,
+          'the key of the token was removed',
+        ),
+      databaseReachable: reachable => {
+        if (reachable) for (const connection of this.#connections.values()) connection.retryClaims()
+      },
+    })
+  }
+
+  /** Why no tunnel is taken now; undefined: one is. */
+  get refusal(): 'draining' | 'overloaded' | undefined {
+    if (this.#draining) return 'draining'
+    return this.#connections.size >= (this.#options.maxTunnels ?? DEFAULT_MAX_TUNNELS)
+      ? 'overloaded'
+      : undefined
+  }
+
+  get tunnelCount(): number {
+    return this.#connections.size
+  }
+
+  get streamCount(): number {
+    let count = 0
+    for (const { session } of this.#connections.values()) count += session.streamCount
+    return count
+  }
+
+  /** A telephone has dialled in and proved who it is. */
+  connect(transport: Transport, credential: Credential, remoteAddress: string): void {
+    const tunnel = { id: randomUUID(), credential, remoteAddress }
+    const connection = new TelephoneConnection(this.#context, this, tunnel)
+    const { identity, limits } = this.#options
+    this.#connections.set(connection.tunnelId, connection)
+    const clock = this.#clock
+    connection.attach(
+      new Session({ transport, role: 'acceptor', identity, events: connection, clock, limits: limits ?? {} }),
+    )
+  }
+
+  /** The way to a line that ends here. */
+  upstreamOf(line: Line): Upstream | undefined {
+    return this.#connections.get(line.tunnelId)?.session
+  }
+
+  list(): ConnectedTelephone[] {
+    const telephones: ConnectedTelephone[] = []
+    for (const connection of this.#connections.values()) {
+      const { hello, session } = connection
+      if (hello === undefined) continue
+      telephones.push({
+        id: connection.tunnelId,
+        name: hello.name,
+        instance: hello.instance,
+        agent: hello.agent,
+        remoteAddress: connection.remoteAddress,
+        connectedAt: connection.connectedAt,
+        services: servicesOf(connection),
+        tokenId: connection.credential.tokenId,
+        streams: session.streamCount,
+        rttMs: session.rttMs,
+        replicaId: this.#options.replicaId,
+      })
+    }
+    return telephones
+  }
+
+  /** The addresses that telephones can dial: told to all now, and to each new one. */
+  setReplicas(replicas: readonly ReplicaAddress[]): void {
+    this.#replicas = replicas
+    for (const connection of this.#connections.values()) {
+      if (connection.hello !== undefined) this.#tellReplicas(connection)
+    }
+  }
+
+  /** All tunnels at once: telephones are asked to go elsewhere, open streams have `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true
+    await Promise.all([...this.#connections.values()].map(({ session }) => session.drain(graceMs)))
+    this.#unsubscribe()
+  }
+
+  // What connections tell
+
+  ready(newcomer: TelephoneConnection): void {
+    const { tokens } = this.#options.store
+    tokens.touch(newcomer.credential.tokenId).catch(error => {
+      this.#options.log.debug('token not touched', { tokenId: newcomer.credential.tokenId, err: error })
+    })
+    if (this.#replicas.length > 0) this.#tellReplicas(newcomer)
+    this.#fence(newcomer)
+  }
+
+  renewed(tokenId: string, renewed: Credential): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.credential.tokenId === tokenId) connection.extend(renewed)
+    }
+  }
+
+  closed(connection: TelephoneConnection): void {
+    this.#connections.delete(connection.tunnelId)
+  }
+
+  /** A newer process of the same name, under the same subject, replaces the older: half-open links would hold on. */
+  #fence(newcomer: TelephoneConnection): void {
+    for (const other of [...this.#connections.values()]) {
+      if (other === newcomer || !sameTelephone(other, newcomer)) continue
+      if (isOlder(newcomer, other)) {
+        newcomer.close('replaced', 'a newer instance is connected')
+        return
+      }
+      other.close('replaced', 'a newer instance has connected')
+    }
+  }
+
+  #tellReplicas(connection: TelephoneConnection): void {
+    connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })
+  }
+
+  #closeWhere(holds: (credential: Credential) => boolean, detail: string): void {
+    for (const connection of [...this.#connections.values()]) {
+      if (holds(connection.credential)) connection.close('unauthorized', detail)
+    }
+  }
+}
+
+/** The same name and subject, but another process. */
+function sameTelephone(left: TelephoneConnection, right: TelephoneConnection): boolean {
+  return (
+    left.hello !== undefined &&
+    left.hello.name === right.hello?.name &&
+    left.credential.subject === right.credential.subject &&
+    left.hello.instance !== right.hello.instance
+  )
+}
+
+/** Of two that started in the same millisecond, the one that came later counts as the newer. */
+function isOlder(newcomer: TelephoneConnection, other: TelephoneConnection): boolean {
+  return (newcomer.hello?.startedAt ?? 0) < (other.hello?.startedAt ?? 0)
+}
+
+function servicesOf(connection: TelephoneConnection): ConnectedService[] {
+  const services = new Map<string, ConnectedService & { mounts: string[] }>()
+  for (const { announcement, mount } of connection.services) {
+    const { service, health, weight, version, labels } = announcement
+    const entry = services.get(service) ?? { service, mounts: [], health, weight, version, labels }
+    if (mount !== undefined) entry.mounts.push(mount)
+    services.set(service, entry)
+  }
+  return [...services.values()]
+}

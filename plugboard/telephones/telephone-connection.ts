@@ -1,0 +1,276 @@
+// One tunnel's life, from its session's events: hello, announcements, lines in the registry, renewal, the end.
+// The session below carries streams; the switchboard above knows the other tunnels. Reads from top to bottom as
+// the life of a telephone.
+//
+//   connected ──hello──▶ ready ──announce──▶ lines ──peer drains──▶ no lines ──▶ closed
+//                          └──────── expired, revoked, replaced, lost ─────────────┘
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Announce, ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
+import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
+import type { Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { Session, SessionEvents } from '@vera-stack/shared/protocol/session.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import { type Line, lineId } from '../registry/line.ts'
+import type { Registry } from '../registry/registry.ts'
+import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
+import type { Credential } from './authenticate.ts'
+import { EchoStream, REFUSED } from './echo-stream.ts'
+import type { TokenIssuer } from './tokens.ts'
+
+export interface ConnectionContext extends AnnouncementOptions {
+  readonly replicaId: string
+  readonly registry: Registry
+  readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The connection's owner: told of what concerns more than this tunnel. */
+export interface ConnectionOwner {
+  /** The hello has come: it may replace others, or be replaced. */
+  ready(connection: TelephoneConnection): void
+  /** The token has a new expiry, for all its tunnels. */
+  renewed(tokenId: string, credential: Credential): void
+  closed(connection: TelephoneConnection): void
+}
+
+/** Longest time a timer of Node can wait, ms. */
+const LONGEST_TIMER_MS = 0x7fff_ffff
+/** Between looks at an expired token while the database cannot say whether it was renewed, ms. */
+const EXPIRY_RETRY_MS = 30_000
+
+export class TelephoneConnection implements SessionEvents {
+  readonly tunnelId: string
+  readonly remoteAddress: string
+  readonly connectedAt: Date
+  readonly #context: ConnectionContext
+  readonly #owner: ConnectionOwner
+  readonly #log: Logger
+  #credential: Credential
+  #session: Session | undefined
+  #hello: Hello | undefined
+  #draining = false
+  #verdicts: readonly Verdict[] = []
+  /** The announcement to judge once the one in hand is; only the newest counts. */
+  #waiting: Announce | undefined
+  #judging = false
+  /** The last one judged, when part of it has to be tried again. */
+  #unfinished: Announce | undefined
+  #expiryTimer: Timer | undefined
+
+  constructor(
+    context: ConnectionContext,
+    owner: ConnectionOwner,
+    tunnel: { readonly id: string; readonly credential: Credential; readonly remoteAddress: string },
+  ) {
+    this.#context = context
+    this.#owner = owner
+    this.#credential = tunnel.credential
+    this.tunnelId = tunnel.id
+    this.remoteAddress = tunnel.remoteAddress
+    this.connectedAt = new Date(context.clock.wallTime())
+    this.#log = context.log.child({ tunnelId: tunnel.id, tokenId: tunnel.credential.tokenId })
+  }
+
+  /** Once, with the session whose events go to this connection. */
+  attach(session: Session): void {
+    this.#session = session
+    this.#watchExpiry()
+  }
+
+  get credential(): Credential {
+    return this.#credential
+  }
+
+  get session(): Session {
+    if (this.#session === undefined) throw new Error('the connection has no session yet')
+    return this.#session
+  }
+
+  /** Undefined before it. */
+  get hello(): Hello | undefined {
+    return this.#hello
+  }
+
+  /** What was accepted of the last announcement. */
+  get services(): readonly Verdict[] {
+    return this.#verdicts.filter(verdict => verdict.accepted)
+  }
+
+  close(reason: Reason, detail: string): void {
+    this.#session?.close(reason, detail)
+  }
+
+  /** Its token was renewed, on this tunnel or another. */
+  extend(credential: Credential): void {
+    this.#credential = credential
+    this.#watchExpiry()
+  }
+
+  /** The database is back: claims that had to wait are made now. */
+  retryClaims(): void {
+    const unfinished = this.#unfinished
+    if (unfinished === undefined || this.#waiting !== undefined) return
+    this.#unfinished = undefined
+    this.#announced(unfinished)
+  }
+
+  // The session's events
+
+  onReady(peer: Hello): void {
+    this.#hello = peer
+    this.#log.info('telephone connected', {
+      telephoneId: peer.name,
+      agent: peer.agent,
+      remoteAddress: this.remoteAddress,
+    })
+    this.#owner.ready(this)
+  }
+
+  onStream(stream: Stream, opening: Opening): StreamEvents {
+    if (opening.kind === 'echo') return new EchoStream(stream)
+    stream.reset('unknown_kind')
+    return REFUSED
+  }
+
+  onControl(message: ControlMessage): void {
+    if (message.type === 'announce') this.#announced(message)
+    else if (message.type === 'renew') void this.#renew()
+  }
+
+  onPeerDrain(): void {
+    this.#draining = true
+    this.#withdraw()
+  }
+
+  onClose(error: TunnelError): void {
+    this.#expiryTimer?.cancel()
+    this.#waiting = undefined
+    this.#unfinished = undefined
+    this.#withdraw()
+    const fields = { telephoneId: this.#hello?.name, code: error.reason, detail: error.message }
+    this.#log.info('telephone disconnected', fields)
+    this.#owner.closed(this)
+  }
+
+  // Announcements
+
+  #announced(message: Announce): void {
+    this.#waiting = message
+    if (!this.#judging) void this.#judgeWaiting()
+  }
+
+  async #judgeWaiting(): Promise<void> {
+    this.#judging = true
+    try {
+      for (let message = this.#take(); message !== undefined; message = this.#take()) {
+        const verdicts = await judge(message.services, this.#credential, this.#context)
+        if (this.session.state === 'closed') return
+        this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
+        this.#verdicts = verdicts
+        if (!this.#draining) this.#context.registry.replace(this.tunnelId, this.#lines())
+        this.#answer(message, verdicts)
+      }
+    } catch (error) {
+      this.#log.error('announcement not judged', { err: error })
+      this.close('internal_error', 'the announcement could not be judged')
+    } finally {
+      this.#judging = false
+    }
+  }
+
+  #answer({ id }: Announce, verdicts: readonly Verdict[]): void {
+    const results = resultsOf(verdicts)
+    try {
+      this.session.sendControl({ type: 'announced', id, results })
+    } catch (error) {
+      if (!(error instanceof HeadTooLargeError)) throw error
+      // Very many services, and a telephone that takes only small frames: what is accepted matters most.
+      const bare = results.map(({ service, accepted }) => ({ service, accepted, urls: [] }))
+      this.session.sendControl({ type: 'announced', id, results: bare })
+    }
+  }
+
+  #take(): Announce | undefined {
+    const message = this.#waiting
+    this.#waiting = undefined
+    return message
+  }
+
+  #lines(): Line[] {
+    const lines = new Map<string, Line>()
+    for (const { announcement } of this.services) {
+      const { service, health, weight, version, labels } = announcement
+      // A service with several mounts is announced several times; it is one line.
+      if (lines.has(service)) continue
+      lines.set(service, {
+        id: lineId(this.tunnelId, service),
+        replicaId: this.#context.replicaId,
+        tunnelId: this.tunnelId,
+        telephone: this.#hello?.name ?? '',
+        instance: this.#hello?.instance ?? '',
+        ...{ service, health, weight, version, labels },
+      })
+    }
+    return [...lines.values()]
+  }
+
+  #withdraw(): void {
+    this.#context.registry.replace(this.tunnelId, [])
+  }
+
+  // The token
+
+  async #renew(): Promise<void> {
+    const { tokenId } = this.#credential
+    try {
+      const { token, expiresAt, services, mounts } = await this.#context.tokens.renew(tokenId)
+      const renewed = { ...this.#credential, services, mounts, expiresAtMs: expiresAt.getTime() }
+      this.#owner.renewed(tokenId, renewed)
+      this.session.sendControl({ type: 'renewed', token })
+    } catch (error) {
+      const known = error instanceof VeraError
+      if (!known) this.#log.error('token not renewed', { err: error })
+      const detail = !known
+        ? 'The token could not be renewed.'
+        : error.code === 'not_found'
+          ? 'The token was not issued here; its issuer renews it.'
+          : error.message
+      if (this.session.state !== 'closed') this.session.sendControl({ type: 'renewed', detail })
+    }
+  }
+
+  #watchExpiry(): void {
+    this.#expiryTimer?.cancel()
+    const leftMs = this.#credential.expiresAtMs - this.#context.clock.wallTime()
+    this.#expiryTimer = this.#context.clock.after(Math.max(0, Math.min(leftMs, LONGEST_TIMER_MS)), () => {
+      if (leftMs > LONGEST_TIMER_MS) this.#watchExpiry()
+      else void this.#expired()
+    })
+  }
+
+  /**
+   * The token's time is over here, but it may have been renewed over another tunnel, at another replica. While
+   * the database cannot say, the tunnel stays: traffic does not notice that the database is away.
+   */
+  async #expired(): Promise<void> {
+    try {
+      const expiresAt = await this.#context.tokens.expiryOf(this.#credential.tokenId)
+      if (this.session.state === 'closed') return
+      if (expiresAt !== undefined && expiresAt.getTime() > this.#context.clock.wallTime()) {
+        this.extend({ ...this.#credential, expiresAtMs: expiresAt.getTime() })
+        return
+      }
+      this.close('unauthorized', 'the token has expired')
+    } catch (error) {
+      if (this.session.state === 'closed') return
+      this.#log.warn('token expired while the database cannot be asked', {
+        code: error instanceof VeraError ? error.code : 'internal_error',
+      })
+      this.#expiryTimer = this.#context.clock.after(EXPIRY_RETRY_MS, () => void this.#expired())
+    }
+  }
+}

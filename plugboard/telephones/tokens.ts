@@ -1,0 +1,127 @@
+// Issues, renews and revokes the JWTs of telephones, and keeps the keys that sign them. What a token may do stands
+// in its row; the JWT repeats it, so that it can be checked without the database. A token's text is returned to
+// whoever asked for it and kept nowhere.
+
+import { TOKEN_AUDIENCE } from '@vera-stack/shared/claims.ts'
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+import type { NewSigningKey, PrivateSigningKey, Store, Token } from '../database/store.ts'
+
+/** `iss` of our own tokens. */
+export const TOKEN_ISSUER = 'plugboard'
+
+export interface TokenRequest {
+  /** Name of the telephone: `sub`. */
+  readonly name: string
+  /** Names, `shop-*`, or `*`. */
+  readonly services: readonly string[]
+  /** Mounts with all beneath them, or `*`. */
+  readonly mounts: readonly string[]
+  readonly ttlSeconds: number
+}
+
+export interface IssuedToken {
+  /** `jti`. */
+  readonly id: string
+  /** The JWT. */
+  readonly token: string
+  readonly expiresAt: Date
+}
+
+export interface TokenIssuerOptions {
+  readonly store: Pick<Store, 'tokens' | 'signingKeys'>
+  readonly clock?: Clock | undefined
+}
+
+export class TokenIssuer {
+  readonly #store: TokenIssuerOptions['store']
+  readonly #clock: Clock
+
+  constructor(options: TokenIssuerOptions) {
+    this.#store = options.store
+    this.#clock = options.clock ?? systemClock
+  }
+
+  /** Rejects with VeraError: `invalid_request` (the scope is no scope), `database_unavailable`. */
+  async issue(request: TokenRequest, actor: string): Promise<IssuedToken> {
+    checkScopes(request)
+    const key = await this.ensureSigningKey(actor)
+    const { name, services, mounts, ttlSeconds } = request
+    const row = await this.#store.tokens.create({ name, services, mounts, ttlSeconds }, { actor })
+    return this.#sign(row, key)
+  }
+
+  /**
+   * A new JWT under the same id, good for the same time again, with the scope that the row has now. Rejects with
+   * VeraError: `token_revoked`, `token_expired`, `not_found` (not one of ours), `database_unavailable`.
+   */
+  async renew(
+    id: string,
+  ): Promise<IssuedToken & { readonly services: readonly string[]; readonly mounts: readonly string[] }> {
+    const row = await this.#store.tokens.renew(id)
+    const issued = await this.#sign(row, await this.ensureSigningKey('system'))
+    return { ...issued, services: row.services, mounts: row.mounts }
+  }
+
+  /** Its tunnels close on every replica. Idempotent. */
+  async revoke(id: string, actor: string): Promise<void> {
+    await this.#store.tokens.revoke(id, { actor })
+  }
+
+  /** Until when the newest JWT of this id is good; undefined: not one of ours, or revoked. */
+  async expiryOf(id: string): Promise<Date | undefined> {
+    const row = await this.#store.tokens.find(id)
+    return row === undefined || row.revokedAt !== null ? undefined : row.expiresAt
+  }
+
+  /** The key to sign with; made once, whichever replica comes first. */
+  ensureSigningKey(actor: string): Promise<PrivateSigningKey> {
+    return this.#store.signingKeys.ensure(generateSigningKey, { actor })
+  }
+
+  async #sign(row: Token, key: PrivateSigningKey): Promise<IssuedToken> {
+    const nowSeconds = Math.floor(this.#clock.wallTime() / 1000)
+    const expiresSeconds = Math.floor(row.expiresAt.getTime() / 1000)
+    const token = await new SignJWT({ services: [...row.services], mounts: [...row.mounts] })
+      .setProtectedHeader({ alg: key.algorithm, kid: key.kid, typ: 'JWT' })
+      .setIssuer(TOKEN_ISSUER)
+      .setAudience(TOKEN_AUDIENCE)
+      .setSubject(row.name)
+      .setJti(row.id)
+      .setIssuedAt(nowSeconds)
+      .setExpirationTime(expiresSeconds)
+      .sign(await importJWK({ ...key.privateJwk }, key.algorithm))
+    return { id: row.id, token, expiresAt: new Date(expiresSeconds * 1000) }
+  }
+}
+
+/** An Ed25519 pair, named by its thumbprint (RFC 7638). */
+export async function generateSigningKey(): Promise<NewSigningKey> {
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+  const publicJwk = await exportJWK(publicKey)
+  const kid = await calculateJwkThumbprint(publicJwk)
+  return { kid, publicJwk: { ...publicJwk }, privateJwk: { ...(await exportJWK(privateKey)) } }
+}
+
+function checkScopes({ services, mounts }: TokenRequest): void {
+  if (services.length === 0 && mounts.length === 0) {
+    throw new VeraError('invalid_request', 'A token that grants neither services nor mounts is of no use.', {
+      field: 'services',
+    })
+  }
+  for (const scope of services) {
+    const prefix = scope.endsWith('*') ? scope.slice(0, -1) : undefined
+    const fits = prefix === undefined ? parseServiceName(scope).ok : /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(prefix)
+    if (!fits) {
+      throw new VeraError('invalid_request', `"${scope}" is neither a service name, nor a prefix with *.`, {
+        field: 'services',
+      })
+    }
+  }
+  for (const scope of mounts) {
+    const mount = parseMount(scope)
+    if (!mount.ok) throw new VeraError('invalid_request', `${mount.problem}.`, { field: 'mounts' })
+  }
+}

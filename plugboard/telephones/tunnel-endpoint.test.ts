@@ -1,0 +1,238 @@
+// What is refused before the upgrade, with which status and reason; and that nothing else is.
+
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readJwt, signJwt } from '../../test/support/jwt.ts'
+import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+import { TunnelBench } from '../../test/support/tunnel-bench.ts'
+import type { Authenticator } from './authenticate.ts'
+import { Authenticator as RealAuthenticator } from './authenticate.ts'
+
+let bench: TunnelBench
+
+beforeEach(async () => {
+  bench = await TunnelBench.start()
+})
+
+afterEach(() => bench.close())
+
+const HANDSHAKE = {
+  Host: 'any',
+  Connection: 'Upgrade',
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Version': '13',
+  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Protocol': 'plugboard.v1',
+}
+
+function request(
+  changes: Record<string, string | undefined> = {},
+  line = 'GET /_plugboard/tunnel HTTP/1.1',
+): string {
+  const fields = Object.entries({ ...HANDSHAKE, ...changes }).filter(([, value]) => value !== undefined)
+  return [line, ...fields.map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n')
+}
+
+const code = (answer: RawAnswer): string | undefined => field(answer.headers, 'plugboard-error')
+
+const dialWith = (token: string): Promise<RawAnswer> =>
+  rawExchange(bench.port, request({ Authorization: `Bearer ${token}` }))
+
+const inAnHour = (): number => Math.floor(Date.now() / 1000) + 3600
+const claims = () => ({ aud: 'plugboard', sub: 'x', jti: 'j', exp: inAnHour(), services: ['*'] })
+
+describe('the handshake', () => {
+  it.each([
+    ['another method', {}, 405, 'POST /_plugboard/tunnel HTTP/1.1'],
+    ['another protocol', { Upgrade: 'chat' }, 426, undefined],
+    ['no upgrade', { Upgrade: undefined, Connection: undefined }, 426, undefined],
+    ['another version', { 'Sec-WebSocket-Version': '8' }, 426, undefined],
+    ['no key', { 'Sec-WebSocket-Key': undefined }, 400, undefined],
+    ['a malformed key', { 'Sec-WebSocket-Key': 'x' }, 400, undefined],
+    ['no subprotocol', { 'Sec-WebSocket-Protocol': undefined }, 400, undefined],
+    ['another subprotocol', { 'Sec-WebSocket-Protocol': 'plugboard.v9' }, 400, undefined],
+  ])('%s', async (_what, changes, status, line) => {
+    const answer = await rawExchange(bench.port, request(changes, line))
+    expect(answer.status).toBe(status)
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ status })
+  })
+
+  it('is accepted with a token, whichever host is asked', async () => {
+    const { token } = await bench.token()
+    const answer = await dialWith(token)
+    expect([answer.status, field(answer.headers, 'sec-websocket-protocol')]).toEqual([101, 'plugboard.v1'])
+  })
+
+  it('is refused while draining, with Retry-After', async () => {
+    const { token } = await bench.token()
+    await bench.switchboard.drain(0)
+    const answer = await dialWith(token)
+    expect([answer.status, code(answer), field(answer.headers, 'retry-after')]).toEqual([
+      503,
+      'draining',
+      '1',
+    ])
+  })
+
+  it('is refused at the limit of tunnels', async () => {
+    await bench.close()
+    bench = await TunnelBench.start({ switchboard: { maxTunnels: 1 } })
+    const { token } = await bench.token()
+    await bench.dial(token)
+    const answer = await dialWith(token)
+    expect([answer.status, code(answer)]).toEqual([503, 'overloaded'])
+  })
+})
+
+describe('the token', () => {
+  it.each([
+    ['none', undefined],
+    ['another scheme', 'Basic eDp5'],
+    ['no JWT', 'Bearer abc'],
+    ['no JWT in three parts', 'Bearer a.b.c'],
+    ['too long', `Bearer ${'a'.repeat(16_385)}`],
+    ['unsigned', `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`],
+    ['a foreign key', `Bearer ${signJwt(claims(), { kid: 'foreign' })}`],
+    ['no key named', `Bearer ${signJwt(claims())}`],
+  ])('%s: 401', async (_what, authorization) => {
+    const answer = await rawExchange(bench.port, request({ Authorization: authorization }))
+    expect([answer.status, code(answer)]).toEqual([401, 'unauthorized'])
+    expect(field(answer.headers, 'www-authenticate')).toContain('Bearer')
+    expect(bench.switchboard.tunnelCount).toBe(0)
+  })
+
+  it('a foreign key under the name of one of ours', async () => {
+    const { token } = await bench.token()
+    const forged = signJwt({ ...readJwt(token).claims }, readJwt(token).header)
+    expect((await dialWith(forged)).status).toBe(401)
+  })
+
+  describe('signed by us', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+
+    beforeEach(async () => {
+      const jwk = { ...publicKey.export({ format: 'jwk' }) } as Record<string, string>
+      await bench.database.store.signingKeys.rotate(
+        {
+          kid: 'ours',
+          publicJwk: jwk,
+          privateJwk: { ...privateKey.export({ format: 'jwk' }) } as Record<string, string>,
+        },
+        { actor: 'test' },
+      )
+      await bench.caughtUp()
+    })
+
+    it.each<[string, Record<string, unknown>, number, string]>([
+      ['expired', { exp: 1 }, 401, 'token_expired'],
+      ['not yet valid', { nbf: inAnHour() }, 401, 'unauthorized'],
+      ['no expiry', { exp: undefined }, 401, 'unauthorized'],
+      ['another audience', { aud: 'other' }, 401, 'unauthorized'],
+      ['no subject', { sub: undefined }, 401, 'unauthorized'],
+      ['no id', { jti: undefined }, 401, 'unauthorized'],
+      ['a scope that is none', { services: 'web' }, 401, 'unauthorized'],
+      ['no scope', { services: undefined }, 403, 'forbidden'],
+      ['an empty scope', { services: [], mounts: [] }, 403, 'forbidden'],
+      ['all that is needed', {}, 101, ''],
+    ])('%s', async (_what, changes, status, expected) => {
+      const answer = await dialWith(signJwt({ ...claims(), ...changes }, { kid: 'ours' }, privateKey))
+      expect([answer.status, code(answer) ?? '']).toEqual([status, expected])
+    })
+
+    it('with a key that is removed', async () => {
+      await bench.database.store.signingKeys.remove('ours', { actor: 'test' })
+      await bench.caughtUp()
+      expect((await dialWith(signJwt(claims(), { kid: 'ours' }, privateKey))).status).toBe(401)
+    })
+  })
+
+  it('revoked', async () => {
+    const { id, token } = await bench.token()
+    await bench.issuer.revoke(id, 'test')
+    await bench.caughtUp()
+    const answer = await dialWith(token)
+    expect([answer.status, code(answer)]).toEqual([401, 'token_revoked'])
+  })
+
+  it('is checked without the database', async () => {
+    const { token } = await bench.token()
+    await bench.database.close()
+    expect((await dialWith(token)).status).toBe(101)
+  })
+})
+
+it('a client that leaves while its token is checked leaves nothing behind', async () => {
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<Awaited<ReturnType<Authenticator['authenticate']>>>()
+  const { TunnelEndpoint } = await import('./tunnel-endpoint.ts')
+  const { silentLogger } = await import('@vera-stack/shared/log.ts')
+  let connected = 0
+  const endpoint = new TunnelEndpoint({
+    authenticator: {
+      authenticate: () => {
+        asked.resolve()
+        return answer.promise
+      },
+    },
+    switchboard: { refusal: undefined, connect: () => (connected += 1) },
+    log: silentLogger,
+  })
+  const server = createServer()
+  const gone = Promise.withResolvers<void>()
+  server.on('upgrade', (req, socket, head) => {
+    socket.on('close', () => gone.resolve())
+    socket.on('error', () => socket.destroy())
+    const base = { req, socket: req.socket, head, remoteAddress: '', requestId: '' }
+    endpoint.accept({ ...base, refuse: () => expect.fail('refused') })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const connection = await RawConnection.open((server.address() as AddressInfo).port)
+  await connection.send(request({ Authorization: 'Bearer x' }))
+  await asked.promise
+  connection.reset()
+  // The socket is not read while the token is checked; the server learns of the reset when it looks.
+  server.closeAllConnections()
+  for (const socket of [connection.socket]) socket.destroy()
+  answer.resolve({ tokenId: 't', subject: 's', services: ['*'], mounts: [], expiresAtMs: 0, kid: undefined })
+  await new Promise<void>(resolve => server.close(() => resolve()))
+  expect(connected).toBeLessThanOrEqual(1)
+})
+
+describe('an outside issuer', () => {
+  it('is trusted for its own tokens, by its published keys', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+    const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'theirs', alg: 'EdDSA' }] }
+    let down = false
+    const server = createServer((_req, res) => {
+      res.statusCode = down ? 500 : 200
+      res.end(JSON.stringify(jwks))
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`
+    const outside = { issuer: 'https://id.example', jwksUrl }
+    const authenticator = new RealAuthenticator({ directory: bench.directory, outside })
+    const good = { ...claims(), iss: 'https://id.example' }
+    await expect(
+      authenticator.authenticate(signJwt(good, { kid: 'theirs' }, privateKey)),
+    ).resolves.toMatchObject({
+      subject: 'x',
+      kid: undefined,
+    })
+    await expect(authenticator.authenticate(signJwt(good, { kid: 'theirs' }))).rejects.toMatchObject({
+      code: 'unauthorized',
+    })
+    const elsewhere = { ...good, iss: 'https://other.example' }
+    await expect(
+      authenticator.authenticate(signJwt(elsewhere, { kid: 'theirs' }, privateKey)),
+    ).rejects.toMatchObject({ code: 'unauthorized' })
+    down = true
+    const fresh = new RealAuthenticator({ directory: bench.directory, outside })
+    await expect(fresh.authenticate(signJwt(good, { kid: 'theirs' }, privateKey))).rejects.toMatchObject({
+      code: 'overloaded',
+    })
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  })
+})

@@ -1,0 +1,123 @@
+// `/_plugboard/tunnel`: where telephones dial in. Everything that can be wrong is answered as HTTP, with a reason,
+// before the upgrade (the WebSocket handshake of RFC 6455, then the token); after it there is only a session.
+
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
+import { listHolds } from '@vera-stack/shared/headers.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { WebSocketServer } from 'ws'
+import type { Authenticator, Credential } from './authenticate.ts'
+import type { Switchboard } from './switchboard.ts'
+
+/** An upgrade request for the tunnel address. The socket is the endpoint's from here on. */
+export interface TunnelRequest {
+  readonly req: IncomingMessage
+  readonly socket: Socket
+  /** What had already come after the request. */
+  readonly head: Buffer
+  readonly remoteAddress: string
+  readonly requestId: string
+  /** Answers with a problem and closes. */
+  refuse(code: ErrorCode, detail?: string, extraFields?: readonly string[]): void
+}
+
+/** What the public port hands its tunnels to. */
+export interface TunnelAcceptor {
+  accept(request: TunnelRequest): void
+}
+
+export interface TunnelEndpointOptions {
+  readonly authenticator: Pick<Authenticator, 'authenticate'>
+  readonly switchboard: Pick<Switchboard, 'connect' | 'refusal'>
+  readonly log: Logger
+  /** Handshakes under way at once. */
+  readonly maxPending?: number | undefined
+}
+
+const DEFAULT_MAX_PENDING = 1000
+
+export class TunnelEndpoint implements TunnelAcceptor {
+  readonly #options: TunnelEndpointOptions
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    ...TUNNEL_WEBSOCKET_OPTIONS,
+    skipUTF8Validation: true,
+    handleProtocols: () => SUBPROTOCOL,
+  })
+  #pending = 0
+
+  constructor(options: TunnelEndpointOptions) {
+    this.#options = options
+  }
+
+  accept(request: TunnelRequest): void {
+    const refusal =
+      this.#options.switchboard.refusal ??
+      (this.#pending >= (this.#options.maxPending ?? DEFAULT_MAX_PENDING) ? 'overloaded' : undefined)
+    if (refusal !== undefined) request.refuse(refusal)
+    else if (isHandshake(request)) void this.#authenticate(request)
+  }
+
+  async #authenticate(request: TunnelRequest): Promise<void> {
+    this.#pending += 1
+    try {
+      const token = bearerToken(request.req.headers.authorization)
+      const credential = await this.#options.authenticator.authenticate(token)
+      if (request.socket.destroyed) return
+      const refusal = this.#options.switchboard.refusal
+      if (refusal === undefined) this.#upgrade(request, credential)
+      else request.refuse(refusal)
+    } catch (error) {
+      this.#refuse(request, error)
+    } finally {
+      this.#pending -= 1
+    }
+  }
+
+  #upgrade({ req, socket, head, remoteAddress }: TunnelRequest, credential: Credential): void {
+    this.#webSockets.handleUpgrade(req, socket, head, webSocket => {
+      this.#options.switchboard.connect(webSocketTransport(webSocket, socket), credential, remoteAddress)
+    })
+  }
+
+  #refuse(request: TunnelRequest, error: unknown): void {
+    if (!(error instanceof VeraError)) {
+      this.#options.log.error('telephone not authenticated', { requestId: request.requestId, err: error })
+      request.refuse('internal_error')
+      return
+    }
+    this.#options.log.info('telephone refused', {
+      requestId: request.requestId,
+      remoteAddress: request.remoteAddress,
+      code: error.code,
+      detail: error.message,
+    })
+    const challenge = error.status === 401 ? ['WWW-Authenticate', 'Bearer error="invalid_token"'] : []
+    request.refuse(error.code, error.message, challenge)
+  }
+}
+
+/** RFC 6455 section 4.2.1, and our subprotocol. False: refused. */
+function isHandshake({ req, refuse }: TunnelRequest): boolean {
+  const { headers } = req
+  if (req.method !== 'GET') refuse('method_not_allowed', 'A tunnel is opened with GET.')
+  else if (!listHolds(headers.upgrade ?? '', 'websocket')) refuse('upgrade_required')
+  else if (headers['sec-websocket-version'] !== '13') {
+    refuse('upgrade_required', 'WebSocket version 13 is spoken here.', ['Sec-WebSocket-Version', '13'])
+  } else if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
+    refuse('bad_request', 'Sec-WebSocket-Key is missing or malformed.')
+  } else if (!listHolds(headers['sec-websocket-protocol'] ?? '', SUBPROTOCOL)) {
+    refuse('bad_request', `The subprotocol ${SUBPROTOCOL} has to be offered.`)
+  } else return true
+  return false
+}
+
+function bearerToken(authorization: string | undefined): string {
+  const match = /^bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')
+  if (match?.[1] !== undefined) return match[1]
+  throw new VeraError('unauthorized', 'Send the token as "Authorization: Bearer …".')
+}

@@ -1,0 +1,118 @@
+// Plugboard's public side in the test's own process: real Postgres, directory, tokens, tunnels over real WebSockets
+// and the public port. Everything that plugboard.ts wires but the admin API.
+
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { WebSocket } from 'ws'
+import type { Database } from '../../plugboard/database/database.ts'
+import { ProxyServer } from '../../plugboard/proxy/server.ts'
+import { Registry } from '../../plugboard/registry/registry.ts'
+import { createDirectory, type Directory } from '../../plugboard/routes/directory.ts'
+import { Authenticator, type AuthenticatorOptions } from '../../plugboard/telephones/authenticate.ts'
+import { LinePicker } from '../../plugboard/telephones/line-picker.ts'
+import { publicUrls } from '../../plugboard/telephones/public-url.ts'
+import { Switchboard, type SwitchboardOptions } from '../../plugboard/telephones/switchboard.ts'
+import { TokenIssuer } from '../../plugboard/telephones/tokens.ts'
+import { TunnelEndpoint } from '../../plugboard/telephones/tunnel-endpoint.ts'
+import { FakeTelephone } from './fake-telephone.ts'
+import { createTestDatabase, type TestDatabase } from './postgres.ts'
+
+export const IDENTITY = { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 }
+
+export interface TunnelBenchOptions {
+  readonly switchboard?: Partial<SwitchboardOptions>
+  readonly authenticator?: Partial<AuthenticatorOptions>
+}
+
+export interface DialOptions {
+  readonly name?: string
+  readonly instance?: string
+  readonly startedAt?: number
+}
+
+export class TunnelBench {
+  readonly testDatabase: TestDatabase
+  readonly database: Database
+  readonly directory: Directory
+  readonly registry = new Registry()
+  readonly issuer: TokenIssuer
+  readonly switchboard: Switchboard
+  readonly picker: LinePicker
+  readonly proxy: ProxyServer
+  port = 0
+
+  private constructor(testDatabase: TestDatabase, options: TunnelBenchOptions) {
+    this.testDatabase = testDatabase
+    this.database = testDatabase.open()
+    const { store } = this.database
+    const log = silentLogger
+    const quiet = { info: () => undefined, warn: () => undefined }
+    this.directory = createDirectory({ database: this.database, log: quiet, pollIntervalMs: 200 })
+    this.issuer = new TokenIssuer({ store })
+    this.switchboard = new Switchboard({
+      ...{ replicaId: 'replica-1', identity: IDENTITY, log, store },
+      ...{ directory: this.directory, tokens: this.issuer, registry: this.registry },
+      urlOf: publicUrls('http://localhost:4000'),
+      ...options.switchboard,
+    })
+    const upstreamOf: Switchboard['upstreamOf'] = line => this.switchboard.upstreamOf(line)
+    this.picker = new LinePicker({ registry: this.registry, upstreamOf })
+    this.proxy = new ProxyServer({
+      directory: this.directory,
+      picker: this.picker,
+      tunnels: new TunnelEndpoint({
+        authenticator: new Authenticator({ directory: this.directory, ...options.authenticator }),
+        ...{ switchboard: this.switchboard, log },
+      }),
+      log,
+    })
+  }
+
+  static async start(options: TunnelBenchOptions = {}): Promise<TunnelBench> {
+    const bench = new TunnelBench(await createTestDatabase(), options)
+    await bench.directory.start()
+    bench.port = (await bench.proxy.listen(0, '127.0.0.1')).port
+    return bench
+  }
+
+  /** A token whose key and row have arrived in the directory. */
+  async token(
+    scope: { name?: string; services?: string[]; mounts?: string[]; ttlSeconds?: number } = {},
+  ): Promise<{ id: string; token: string; expiresAt: Date }> {
+    const { name = 'laptop', services = ['*'], mounts = ['*'], ttlSeconds = 3600 } = scope
+    const issued = await this.issuer.issue({ name, services, mounts, ttlSeconds }, 'test')
+    await this.caughtUp()
+    return issued
+  }
+
+  async caughtUp(): Promise<void> {
+    await this.directory.waitForSequence(await this.database.store.changes.latest())
+  }
+
+  /** A telephone with an open session. Rejects when the upgrade is refused. */
+  async dial(token: string, options: DialOptions = {}): Promise<FakeTelephone> {
+    const webSocket = new WebSocket(`ws://127.0.0.1:${this.port}/_plugboard/tunnel`, SUBPROTOCOL, {
+      ...TUNNEL_WEBSOCKET_OPTIONS,
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const telephone = await new Promise<FakeTelephone>((resolve, reject) => {
+      webSocket.once('error', reject)
+      webSocket.once('upgrade', ({ socket }) => {
+        webSocket.once('open', () =>
+          resolve(new FakeTelephone(webSocketTransport(webSocket, socket), options)),
+        )
+      })
+    })
+    await telephone.ready()
+    return telephone
+  }
+
+  async close(): Promise<void> {
+    await this.proxy.close()
+    await this.switchboard.drain(0)
+    this.picker.close()
+    await this.directory.stop()
+    await this.testDatabase.drop()
+  }
+}
