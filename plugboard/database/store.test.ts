@@ -1,0 +1,386 @@
+import type { VeraError } from '@vera-stack/shared/errors.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import type { Page, PageRequest, Store } from './store.ts'
+
+let db: TestDatabase
+let store: Store
+const by = { actor: 'test' }
+
+beforeAll(async () => {
+  db = await createTestDatabase()
+  store = db.open().store
+})
+afterAll(() => db.drop())
+
+/** The VeraError that the work ends with. */
+async function failure(work: Promise<unknown>): Promise<VeraError> {
+  return await work.then(
+    () => expect.fail('it worked'),
+    (error: VeraError) => error,
+  )
+}
+
+async function allPages<Row>(
+  list: (request: PageRequest) => Promise<Page<Row>>,
+  limit: number,
+): Promise<Row[]> {
+  const rows: Row[] = []
+  let cursor: string | undefined
+  do {
+    const page = await list({ limit, cursor })
+    rows.push(...page.items)
+    cursor = page.nextCursor
+  } while (cursor !== undefined)
+  return rows
+}
+
+describe('services', () => {
+  test('one is created, found by name and id, changed and deleted', async () => {
+    const created = await store.services.create({ name: 'shop', policy: { retries: 1 } }, by)
+    expect(created).toMatchObject({ name: 'shop', policy: { retries: 1 }, version: 1, deletedAt: null })
+    expect(await store.services.get('shop')).toEqual(created)
+    expect(await store.services.get(created.id)).toEqual(created)
+    const changed = await store.services.update('shop', { name: 'store' }, { ...by, ifVersion: 1 })
+    expect(changed).toMatchObject({ name: 'store', version: 2, policy: { retries: 1 } })
+    const removed = await store.services.remove('store', { ...by, ifVersion: 2 })
+    expect(removed.deletedAt).toBeInstanceOf(Date)
+    expect(await store.services.find('store')).toBeUndefined()
+    expect(await failure(store.services.remove('store', by))).toMatchObject({ code: 'not_found' })
+    expect(await store.services.get(created.id)).toEqual(removed)
+  })
+
+  test('a name is unique among the living, and free again after them', async () => {
+    const first = await store.services.create({ name: 'unique' }, by)
+    expect(await failure(store.services.create({ name: 'unique' }, by))).toMatchObject({
+      code: 'conflict',
+      field: 'name',
+    })
+    await store.services.remove(first.id, by)
+    const second = await store.services.create({ name: 'unique' }, by)
+    expect(second.id).not.toBe(first.id)
+    expect(await store.services.get('unique')).toEqual(second)
+  })
+
+  test('a stale version changes nothing', async () => {
+    await store.services.create({ name: 'stale' }, by)
+    await store.services.update('stale', { policy: { retries: 2 } }, by)
+    const stale = { ...by, ifVersion: 1 }
+    for (const work of [
+      () => store.services.update('stale', { policy: {} }, stale),
+      () => store.services.update('stale', {}, stale),
+      () => store.services.remove('stale', stale),
+    ]) {
+      expect(await failure(work())).toMatchObject({ code: 'precondition_failed' })
+    }
+    expect(await store.services.get('stale')).toMatchObject({ policy: { retries: 2 }, version: 2 })
+    expect(await store.services.update('stale', {}, { ...by, ifVersion: 2 })).toMatchObject({ version: 2 })
+  })
+
+  test('names that cannot be are refused with their field', async () => {
+    for (const name of ['', 'A', 'a b', crypto.randomUUID(), 'nul\0']) {
+      expect(await failure(store.services.create({ name }, by))).toMatchObject({
+        code: 'invalid_request',
+        field: 'name',
+      })
+    }
+    expect(await store.services.find('nul\0').catch((error: VeraError) => error.code)).toBe('invalid_request')
+  })
+
+  test('pages: every row once, in order, whatever comes and goes meanwhile', async () => {
+    const names = Array.from({ length: 25 }, (_, index) => `page-${String(index).padStart(2, '0')}`)
+    for (const name of names) await store.services.create({ name }, by)
+    const seen: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await store.services.list({ search: 'page-', limit: 10, cursor })
+      seen.push(...page.items.map(service => service.name))
+      cursor = page.nextCursor
+      // One that sorts before all that was seen, and the last one seen goes.
+      await store.services.create({ name: `a-page-${seen.length}` }, by)
+      await store.services.remove(seen.at(-1)!, by)
+    } while (cursor !== undefined)
+    expect(seen).toEqual(names)
+    expect(await failure(store.services.list({ cursor: 'garbage' }))).toMatchObject({ field: 'cursor' })
+    for (const limit of [0, 501, 1.5]) {
+      expect(await failure(store.services.list({ limit }))).toMatchObject({ field: 'limit' })
+    }
+  })
+})
+
+describe('routes', () => {
+  test('one is created, found by mount and id, moved and deleted', async () => {
+    const service = await store.services.create({ name: 'routed' }, by)
+    const created = await store.routes.create(
+      { mount: 'R.test/api/', service: 'routed', options: { stripMount: true } },
+      by,
+    )
+    expect(created).toMatchObject({
+      mount: 'r.test/api',
+      host: 'r.test',
+      mountPath: '/api',
+      serviceId: service.id,
+      serviceName: 'routed',
+      options: { stripMount: true },
+      version: 1,
+      claimedBy: null,
+    })
+    expect(await store.routes.get('r.test/api')).toEqual(created)
+    expect(await store.routes.get(created.id)).toEqual(created)
+    const other = await store.services.create({ name: 'routed-2' }, by)
+    const moved = await store.routes.update(
+      created.id,
+      { mount: '*.r.test', service: other.id },
+      { ...by, ifVersion: 1 },
+    )
+    expect(moved).toMatchObject({ mount: '*.r.test', serviceName: 'routed-2', version: 2 })
+    expect(await failure(store.services.remove('routed-2', by))).toMatchObject({
+      code: 'conflict',
+      message: `Service "routed-2" still has 1 route(s). Route ${created.id} mounts *.r.test.`,
+    })
+    expect(await failure(store.routes.remove(created.id, { ...by, ifVersion: 1 }))).toMatchObject({
+      code: 'precondition_failed',
+    })
+    await store.routes.remove('*.r.test', by)
+    expect(await store.routes.find('*.r.test')).toBeUndefined()
+    await store.services.remove('routed-2', by)
+  })
+
+  test('a mount that lies on, above or beneath another one names it', async () => {
+    await store.services.create({ name: 'terminal' }, by)
+    const { id } = await store.routes.create({ mount: 't.test/a/b', service: 'terminal' }, by)
+    for (const [mount, how] of [
+      ['t.test/a/b', 'is mounted already'],
+      ['t.test/a/b/c', 'lies beneath t.test/a/b'],
+      ['t.test', 'lies above t.test/a/b'],
+    ]) {
+      expect(await failure(store.routes.create({ mount: mount!, service: 'terminal' }, by))).toMatchObject({
+        code: 'mount_conflict',
+        field: 'mount',
+        message: `${mount} ${how}. Route ${id} mounts t.test/a/b for service "terminal".`,
+      })
+    }
+  })
+
+  test('bad mounts and services are refused with their field', async () => {
+    expect(
+      await failure(store.routes.create({ mount: 'h/_plugboard/x', service: 'terminal' }, by)),
+    ).toMatchObject({
+      code: 'invalid_request',
+      field: 'mount',
+    })
+    expect(await failure(store.routes.create({ mount: 'h', service: 'nobody' }, by))).toMatchObject({
+      code: 'invalid_request',
+      field: 'service',
+    })
+    expect(await failure(store.routes.get('http://h'))).toMatchObject({
+      code: 'invalid_request',
+      field: 'mount',
+    })
+  })
+
+  test('lists by host and by service, in pages', async () => {
+    await store.services.create({ name: 'listed' }, by)
+    for (const host of ['l1.test', 'l2.test']) {
+      for (const path of ['/c', '/a', '/b'])
+        await store.routes.create({ mount: host + path, service: 'listed' }, by)
+    }
+    const mounts = (routes: readonly { mount: string }[]) => routes.map(route => route.mount)
+    const all = await allPages(request => store.routes.list({ ...request, service: 'listed' }), 2)
+    expect(mounts(all)).toEqual([
+      'l1.test/a',
+      'l1.test/b',
+      'l1.test/c',
+      'l2.test/a',
+      'l2.test/b',
+      'l2.test/c',
+    ])
+    expect(mounts((await store.routes.list({ host: 'l2.test' })).items)).toEqual(mounts(all).slice(3))
+  })
+})
+
+describe('claims', () => {
+  const token = { id: crypto.randomUUID(), services: ['dev-*'], mounts: ['*.dev.test'] }
+
+  test('service and route are made once, however often and by however many they are claimed', async () => {
+    const claim = { service: 'dev-a', mount: 'a.dev.test/x', token }
+    const claims = await Promise.all(Array.from({ length: 10 }, () => store.claimMount(claim)))
+    expect(claims.filter(({ created }) => created)).toHaveLength(1)
+    expect(new Set(claims.map(({ route }) => route.id)).size).toBe(1)
+    const before = await store.changes.latest()
+    expect(await store.claimMount(claim)).toMatchObject({
+      created: false,
+      service: { name: 'dev-a' },
+      route: { mount: 'a.dev.test/x', claimedBy: token.id },
+    })
+    expect(await store.changes.latest()).toBe(before)
+    expect((await store.changes.list({ limit: 1 })).items[0]!.actor).toBe(`token:${token.id}`)
+  })
+
+  test("another service's mount, and one beneath it, is a conflict that names it", async () => {
+    const { route } = await store.claimMount({ service: 'dev-b', mount: 'b.dev.test/x', token })
+    for (const mount of ['b.dev.test/x', 'b.dev.test/x/y', 'b.dev.test']) {
+      const error = await failure(store.claimMount({ service: 'dev-c', mount, token }))
+      expect(error).toMatchObject({ code: 'mount_conflict', field: 'mount' })
+      expect(error.message).toContain(`Route ${route.id} mounts`)
+    }
+    expect(await store.services.find('dev-c')).toBeUndefined()
+  })
+
+  test('outside the scope, or with nothing in it, it is forbidden', async () => {
+    const forbidden = { code: 'forbidden' }
+    expect(await failure(store.claimMount({ service: 'prod', mount: 'a.dev.test', token }))).toMatchObject(
+      forbidden,
+    )
+    expect(await failure(store.claimMount({ service: 'dev-x', mount: 'a.test', token }))).toMatchObject(
+      forbidden,
+    )
+    const empty = { id: token.id, services: [], mounts: [] }
+    expect(
+      await failure(store.claimMount({ service: 'dev-x', mount: 'x.dev.test', token: empty })),
+    ).toMatchObject(forbidden)
+  })
+
+  test('a token that was revoked makes nothing', async () => {
+    const { id } = await store.tokens.create(
+      { name: 'r', services: ['*'], mounts: ['*'], ttlSeconds: 60 },
+      by,
+    )
+    await store.tokens.revoke(id, by)
+    const claim = { service: 'dev-r', mount: 'r.dev.test', token: { ...token, id } }
+    expect(await failure(store.claimMount(claim))).toMatchObject({ code: 'token_revoked' })
+  })
+})
+
+describe('tokens', () => {
+  test('issued, renewed, seen, revoked', async () => {
+    const id = crypto.randomUUID()
+    const input = { id, name: 'laptop', services: ['shop'], mounts: ['*'], ttlSeconds: 3_600 }
+    const token = await store.tokens.create(input, by)
+    expect(token).toMatchObject({ ...input, version: 1, revokedAt: null, lastSeenAt: null })
+    expect(Math.abs(token.expiresAt.getTime() - token.createdAt.getTime() - 3_600_000)).toBeLessThan(1_000)
+    const before = await store.changes.latest()
+    expect((await store.tokens.renew(id)).expiresAt.getTime()).toBeGreaterThanOrEqual(
+      token.expiresAt.getTime(),
+    )
+    await store.tokens.touch(id)
+    await store.tokens.touch('of-an-outside-issuer')
+    expect((await store.tokens.get(id)).lastSeenAt).toBeInstanceOf(Date)
+    expect(await store.changes.latest()).toBe(before)
+    const revoked = await store.tokens.revoke(id, by)
+    expect(revoked.revokedAt).toBeInstanceOf(Date)
+    expect(await store.tokens.revoke(id, by)).toEqual(revoked)
+    expect(await failure(store.tokens.renew(id))).toMatchObject({ code: 'token_revoked' })
+    expect(await failure(store.tokens.renew(crypto.randomUUID()))).toMatchObject({ code: 'not_found' })
+  })
+
+  test('pages, newest first; the active ones alone', async () => {
+    const names = Array.from({ length: 7 }, (_, index) => `list-${index}`)
+    for (const name of names) {
+      const { id } = await store.tokens.create({ name, services: [], mounts: [], ttlSeconds: 60 }, by)
+      if (name === 'list-3') await store.tokens.revoke(id, by)
+    }
+    const listed = async (active: boolean) =>
+      (await allPages(request => store.tokens.list({ ...request, active }), 3))
+        .map(token => token.name)
+        .filter(name => name.startsWith('list-'))
+    expect(await listed(false)).toEqual(names.toReversed())
+    expect(await listed(true)).toEqual(names.toReversed().filter(name => name !== 'list-3'))
+  })
+})
+
+describe('keys', () => {
+  const newKey = (kid: string) => ({ kid, publicJwk: { kid }, privateJwk: { kid, d: 'secret' } })
+
+  test('replicas that start together end with one signing key', async () => {
+    let made = 0
+    const generate = async () => newKey(`ensure-${++made}`)
+    const keys = await Promise.all(Array.from({ length: 8 }, () => store.signingKeys.ensure(generate, by)))
+    expect(new Set(keys.map(({ kid }) => kid)).size).toBe(1)
+    expect(await store.signingKeys.current()).toEqual(keys[0])
+    expect(keys[0]!.privateJwk).toMatchObject({ d: 'secret' })
+  })
+
+  test('rotation retires the old key, which verifies until it is removed', async () => {
+    const old = (await store.signingKeys.current())!
+    await store.signingKeys.rotate(newKey('rotated'), by)
+    expect((await store.signingKeys.current())?.kid).toBe('rotated')
+    const listed = await store.signingKeys.list()
+    expect(listed.map(({ kid, retiredAt }) => [kid, retiredAt === null])).toEqual([
+      ['rotated', true],
+      [old.kid, false],
+    ])
+    expect(JSON.stringify(listed)).not.toContain('secret')
+    await store.signingKeys.remove(old.kid, by)
+    expect(await failure(store.signingKeys.remove(old.kid, by))).toMatchObject({ code: 'not_found' })
+  })
+
+  test('admin keys: the hash shows only to the check of a credential', async () => {
+    const input = { name: 'ci', prefix: 'vk_abcd', hash: 'the-hash', scopes: ['routes:write'] }
+    const key = await store.adminKeys.create(input, by)
+    expect(key).toMatchObject({ name: 'ci', scopes: ['routes:write'], expiresAt: null, revokedAt: null })
+    expect(await failure(store.adminKeys.create(input, by))).toMatchObject({
+      code: 'conflict',
+      field: 'prefix',
+    })
+    await store.adminKeys.touch(key.id)
+    expect(await store.adminKeys.findByPrefix('vk_abcd')).toMatchObject({ id: key.id, hash: 'the-hash' })
+    expect(await store.adminKeys.findByPrefix('vk_none')).toBeUndefined()
+    const revoked = await store.adminKeys.revoke(key.id, by)
+    expect(revoked.lastUsedAt).toBeInstanceOf(Date)
+    expect(await store.adminKeys.revoke(key.id, by)).toEqual(revoked)
+    expect((await store.adminKeys.list({ active: true })).items).toEqual([])
+    const shown = [key, revoked, await store.adminKeys.get(key.id), (await store.adminKeys.list()).items]
+    expect(JSON.stringify(shown)).not.toContain('the-hash')
+  })
+})
+
+describe('changes', () => {
+  test('who, what, before and after, in the words of the API', async () => {
+    const service = await store.services.create({ name: 'logged' }, { actor: 'admin-key:1' })
+    const route = await store.routes.create(
+      { mount: 'logged.test/a', service: 'logged' },
+      { actor: 'admin-key:2' },
+    )
+    await store.routes.update(route.id, { mount: 'logged.test/b' }, { actor: 'admin-key:2' })
+    const { items } = await store.changes.list({ entity: 'route', entityId: route.id })
+    expect(items).toMatchObject([
+      { action: 'updated', before: { mountPath: '/a', version: 1 }, after: { mountPath: '/b', version: 2 } },
+      {
+        action: 'created',
+        actor: 'admin-key:2',
+        before: null,
+        after: { serviceId: service.id, deletedAt: null },
+      },
+    ])
+    expect(await store.changes.list({ actor: 'admin-key:1' })).toMatchObject({
+      items: [{ entityId: service.id }],
+    })
+    const latest = await store.changes.latest()
+    expect(items[0]!.sequence).toBe(latest)
+    expect((await store.changes.after(latest - 2)).map(({ sequence }) => sequence)).toEqual([
+      latest - 1,
+      latest,
+    ])
+  })
+
+  test('a transaction that fails leaves no number unused', async () => {
+    const before = await store.changes.latest()
+    await failure(store.services.create({ name: 'logged' }, by))
+    await failure(store.routes.create({ mount: 'logged.test/b/c', service: 'logged' }, by))
+    expect(await store.changes.latest()).toBe(before)
+    await store.services.create({ name: 'logged-2' }, by)
+    expect(await store.changes.latest()).toBe(before + 1)
+  })
+
+  test('pages lead from the newest to the first, and pruning keeps the newest', async () => {
+    const latest = await store.changes.latest()
+    const all = await allPages(request => store.changes.list(request), 50)
+    expect(all.map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: latest }, (_, index) => latest - index),
+    )
+    expect(await store.changes.prune(10)).toBe(latest - 10)
+    expect((await store.changes.list()).items).toHaveLength(10)
+    expect(await store.changes.latest()).toBe(latest)
+  })
+})
