@@ -1,0 +1,79 @@
+// The replicas a Telephone may dial: those it was configured with, and those that Plugboards have told it of. Picks
+// one for each tunnel so that tunnels end on different replicas where there are several, and steers around
+// addresses that have just failed. Plain data; no socket.
+
+/** A replica, as far as it is known. */
+export interface Address {
+  readonly url: URL
+  /** Its name; undefined for a configured address that nobody has named yet. */
+  readonly replicaId: string | undefined
+}
+
+/** How long a failed address is avoided, ms. */
+const AVOID_MS = 60_000
+
+export class Addresses {
+  readonly #configured: readonly Address[]
+  readonly #follow: boolean
+  readonly #now: () => number
+  readonly #random: () => number
+  #learned: readonly Address[] = []
+  readonly #failedAt = new Map<string, number>()
+
+  /** `follow`: use addresses that Plugboards tell of. */
+  constructor(configured: readonly URL[], follow: boolean, now: () => number, random: () => number) {
+    this.#configured = configured.map(url => ({ url, replicaId: undefined }))
+    this.#follow = follow
+    this.#now = now
+    this.#random = random
+  }
+
+  learn(replicas: readonly Address[]): void {
+    if (this.#follow) this.#learned = replicas
+    const known = new Set([...this.#learned, ...this.#configured].map(({ url }) => url.href))
+    for (const href of this.#failedAt.keys()) if (!known.has(href)) this.#failedAt.delete(href)
+  }
+
+  failed({ url }: Address): void {
+    this.#failedAt.set(url.href, this.#now())
+  }
+
+  worked({ url }: Address): void {
+    this.#failedAt.delete(url.href)
+  }
+
+  /** The best address for one more tunnel. `inUse`: where the other tunnels end, by replica name or by address. */
+  pick(inUse: readonly string[]): Address {
+    const all = [...this.#learned, ...this.#configured]
+    let best: Address | undefined
+    let bestScore = Number.POSITIVE_INFINITY
+    for (const address of all) {
+      // In this order: not just failed, few tunnels there already, named ones first, then by lot.
+      const score =
+        (this.#avoided(address) ? 1e6 : 0) +
+        this.#uses(address, inUse) * 1000 +
+        (address.replicaId === undefined && this.#learned.length > 0 ? 100 : 0) +
+        this.#random()
+      if (score < bestScore) {
+        best = address
+        bestScore = score
+      }
+    }
+    if (best === undefined) throw new Error('a Telephone without an address of a Plugboard')
+    return best
+  }
+
+  /** Would a tunnel that ends where another one does find a replica of its own? `inUse`: where all of them end. */
+  hasUnused(inUse: readonly string[]): boolean {
+    return this.#learned.some(address => !this.#avoided(address) && this.#uses(address, inUse) === 0)
+  }
+
+  #uses({ url, replicaId }: Address, inUse: readonly string[]): number {
+    return inUse.filter(use => use === replicaId || use === url.href).length
+  }
+
+  #avoided({ url }: Address): boolean {
+    const at = this.#failedAt.get(url.href)
+    return at !== undefined && this.#now() - at < AVOID_MS
+  }
+}

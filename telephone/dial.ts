@@ -1,0 +1,109 @@
+// Opens one WebSocket to a Plugboard: the handshake, who we are, and every way it can fail as one of two kinds,
+// "could not reach it" and "it said no". What is spoken afterwards is the session's; when to try again is
+// tunnel.ts's.
+
+import { Agent } from 'node:https'
+import type { Socket } from 'node:net'
+import { MESSAGE_MAX_BYTES } from '@vera-stack/shared/protocol/limits.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { WebSocket } from 'ws'
+import { DialError, dialFailure, refusal } from './dial-error.ts'
+import { isLoopback } from './plugboard-url.ts'
+
+const SUBPROTOCOL = 'plugboard.v1'
+
+export interface DialOptions {
+  readonly url: URL
+  readonly token: string
+  /** `telephone/0.1.0` */
+  readonly agent: string
+  /** For TCP, TLS and the handshake together, ms. */
+  readonly timeoutMs: number
+  /** PEM of certificate authorities to trust instead of the usual ones. */
+  readonly tlsCa?: string | undefined
+  /** HTTPS_PROXY, NO_PROXY and their like are read from here. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export interface DialEvents {
+  /**
+   * The connection is open. Its receiver must be set before this returns: the Plugboard's first message may have
+   * arrived with the handshake.
+   */
+  onOpen(transport: Transport): void
+  onFailure(error: DialError): void
+}
+
+/** Calls exactly one of the events, later. Returns a way to give up, after which neither is called. */
+export function dial(options: DialOptions, events: DialEvents): () => void {
+  const { url } = options
+  let settled = false
+  const webSocket = new WebSocket(url, SUBPROTOCOL, {
+    headers: { Authorization: `Bearer ${options.token}`, 'User-Agent': options.agent },
+    perMessageDeflate: false,
+    maxPayload: MESSAGE_MAX_BYTES,
+    handshakeTimeout: options.timeoutMs,
+    ...(options.tlsCa !== undefined && { ca: options.tlsCa }),
+    ...(usesProxy(options) && { agent: proxyAgent(options) }),
+    ...(maskingHasNoPurpose(url) && { generateMask: zeroMask }),
+  })
+  const fail = (error: DialError): void => {
+    if (settled) return
+    settled = true
+    events.onFailure(error)
+  }
+  let socket: Socket | undefined
+  webSocket.on('upgrade', response => {
+    socket = response.socket
+  })
+  webSocket.on('unexpected-response', (request, response) => {
+    void refusal(response).then(error => {
+      fail(error)
+      request.destroy()
+    })
+  })
+  // Stays for the life of the WebSocket: one that is given up reports an error that nobody waits for.
+  webSocket.on('error', error => fail(dialFailure(error)))
+  webSocket.on('open', () => {
+    if (settled) return
+    if (socket === undefined || webSocket.protocol !== SUBPROTOCOL) {
+      fail(new DialError('refused', 'the far end is not a Plugboard'))
+      webSocket.terminate()
+      return
+    }
+    settled = true
+    events.onOpen(webSocketTransport(webSocket, socket))
+  })
+  return () => {
+    if (settled) return
+    settled = true
+    webSocket.terminate()
+  }
+}
+
+// RFC 6455 makes clients mask their bytes so that a script in a browser cannot choose what an intermediary sees on
+// a plaintext connection. Within TLS an intermediary sees nothing, and on loopback there is none: there a mask of
+// zeros saves both ends a pass over every byte. Elsewhere ws's random mask stays.
+function maskingHasNoPurpose(url: URL): boolean {
+  return url.protocol === 'wss:' || isLoopback(url)
+}
+
+function zeroMask(mask: Buffer): void {
+  mask.fill(0)
+}
+
+// Only towards wss, as CONNECT: proxies do not pass an upgrade on a plaintext connection.
+function usesProxy({ url, env }: DialOptions): boolean {
+  const proxy = env.https_proxy ?? env.HTTPS_PROXY ?? ''
+  return url.protocol === 'wss:' && proxy !== '' && !isLoopback(url)
+}
+
+/** One connection is made with it, and the WebSocket keeps that; NO_PROXY is the agent's to obey (Node 24.5+). */
+function proxyAgent({ env }: DialOptions): Agent {
+  const { https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY } = env
+  return new Agent({
+    keepAlive: false,
+    proxyEnv: { HTTPS_PROXY: https_proxy ?? HTTPS_PROXY, NO_PROXY: no_proxy ?? NO_PROXY },
+  })
+}

@@ -1,0 +1,54 @@
+// What happens to a Telephone, as one closed list: the status lines for a person, the log for a machine and the
+// library's subscribers are all made from these. Nothing secret is in them.
+
+import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
+import type { DialError } from './dial-error.ts'
+import type { ForwardedExchange } from './forward.ts'
+
+/** One service as a Plugboard has judged it. */
+export type AnnouncedService = Announced['results'][number]
+
+export type TelephoneEvent =
+  /** `tunnel` counts from 1. */
+  | { readonly kind: 'dialing'; readonly tunnel: number; readonly url: string }
+  | {
+      readonly kind: 'dial_failed'
+      readonly tunnel: number
+      readonly url: string
+      readonly error: DialError
+      readonly retryInMs: number
+    }
+  | {
+      readonly kind: 'tunnel_ready'
+      readonly tunnel: number
+      readonly url: string
+      readonly replica: string
+      readonly agent: string
+    }
+  | {
+      readonly kind: 'tunnel_lost'
+      readonly tunnel: number
+      readonly url: string
+      readonly reason: Reason
+      readonly detail: string
+      readonly retryInMs: number
+    }
+  /** The replica drains, or there is a better one: a replacement is dialled, the old tunnel finishes its streams. */
+  | { readonly kind: 'tunnel_replaced'; readonly tunnel: number; readonly url: string; readonly why: string }
+  | { readonly kind: 'announced'; readonly tunnel: number; readonly results: readonly AnnouncedService[] }
+  | {
+      readonly kind: 'health'
+      readonly service: string
+      readonly health: ServiceAnnouncement['health']
+      readonly detail: string
+    }
+  /** `expiresAtMs`: milliseconds since 1970. */
+  | { readonly kind: 'token_renewed'; readonly expiresAtMs: number | undefined }
+  | { readonly kind: 'token_problem'; readonly detail: string }
+  | { readonly kind: 'exchange'; readonly exchange: ForwardedExchange }
+  | { readonly kind: 'handler_failed'; readonly service: string; readonly error: unknown }
+  | { readonly kind: 'draining'; readonly graceMs: number }
+  | { readonly kind: 'closed' }
+
+export type TelephoneListener = (event: TelephoneEvent) => void

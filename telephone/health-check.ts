@@ -1,0 +1,111 @@
+// Asks a backend again and again whether it is there, so that a Plugboard with several telephones for a service
+// can prefer those whose backend is. Optional: without it a service is announced as up.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { type ConnectorOptions, createConnector, describeSocketError } from './http1/connector.ts'
+import { Exchange } from './http1/exchange.ts'
+import { Pool } from './http1/pool.ts'
+import type { HttpTarget } from './http1/target.ts'
+
+export interface HealthCheckOptions extends ConnectorOptions {
+  readonly target: HttpTarget
+  /** `tcp`: a connection is enough. A path: GET must give a status from 200 to 399. */
+  readonly check: string
+  readonly intervalMs: number
+  readonly clock: Clock
+  readonly onChange: (health: 'up' | 'down', detail: string) => void
+}
+
+const TIMEOUT_MS = 5000
+/** One failure may be a restart; two in a row are an outage. The very first one counts at once. */
+const FAILURES_TO_DOWN = 2
+
+export class HealthCheck {
+  readonly #options: HealthCheckOptions
+  #health: 'unknown' | 'up' | 'down' = 'unknown'
+  #failures = 0
+  #timer: Timer | undefined
+  #abort: (() => void) | undefined
+  #stopped = false
+
+  constructor(options: HealthCheckOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#run()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#abort?.()
+  }
+
+  #run(): void {
+    const { clock, intervalMs, check } = this.#options
+    let over = false
+    const finish = (problem: string | undefined): void => {
+      if (over) return
+      over = true
+      this.#timer?.cancel()
+      this.#abort?.()
+      this.#abort = undefined
+      if (this.#stopped) return
+      this.#judge(problem)
+      this.#timer = clock.after(intervalMs, () => this.#run())
+    }
+    this.#timer = clock.after(Math.min(TIMEOUT_MS, intervalMs), () => finish('no answer in time'))
+    this.#abort = check === 'tcp' ? this.#connect(finish) : this.#get(check, finish)
+  }
+
+  #judge(problem: string | undefined): void {
+    this.#failures = problem === undefined ? 0 : this.#failures + 1
+    const down = this.#failures >= FAILURES_TO_DOWN || (this.#failures > 0 && this.#health === 'unknown')
+    if (problem !== undefined && !down) return
+    const health = problem === undefined ? 'up' : 'down'
+    const before = this.#health
+    this.#health = health
+    // What was announced before the first check is "up".
+    if (health !== (before === 'unknown' ? 'up' : before))
+      this.#options.onChange(health, problem ?? 'it answers')
+  }
+
+  #connect(finish: (problem: string | undefined) => void): () => void {
+    const socket = createConnector(this.#options.target, this.#options).open(
+      { buffer: Buffer.alloc(1), callback: () => true },
+      () => finish(undefined),
+    )
+    socket.on('error', error => finish(describeSocketError(error)))
+    return () => socket.destroy()
+  }
+
+  #get(path: string, finish: (problem: string | undefined) => void): () => void {
+    const { target, clock } = this.#options
+    const pool = new Pool(createConnector(target, this.#options), clock, {
+      maxConnections: 1,
+      keepAliveMs: 0,
+    })
+    const fields = ['Host', target.authority, 'User-Agent', 'telephone-health-check', 'Connection', 'close']
+    const request = { method: 'GET', target: path, fields, upgrade: false, ended: true }
+    const exchange = new Exchange(
+      pool,
+      request,
+      { kind: 'preserve', fallback: target.authority },
+      {
+        onAnswerHead(head) {
+          if (head.status >= 200) finish(head.status < 400 ? undefined : `${path} answered ${head.status}`)
+        },
+        onAnswerBody: () => undefined,
+        onAnswerEnd: () => undefined,
+        onRoom: () => undefined,
+        onFailure: error => finish(error.message),
+      },
+    )
+    exchange.run()
+    return () => {
+      exchange.abort()
+      pool.close()
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// The address of a Plugboard as people write it → the address of its tunnel endpoint.
+
+const TUNNEL_PATH = '/_plugboard/tunnel'
+
+/**
+ * `https://proxy.example.com` → `wss://proxy.example.com/_plugboard/tunnel`. Takes http, https, ws and wss, with
+ * the tunnel's path or without. Throws an Error whose message says in one line what is wrong.
+ */
+export function tunnelUrl(plugboard: string): URL {
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(plugboard) ? plugboard : `https://${plugboard}`
+  if (!URL.canParse(text))
+    throw new Error('not an address of a Plugboard; expected https://host or http://host:port')
+  const url = new URL(text)
+  switch (url.protocol) {
+    case 'http:':
+    case 'ws:':
+      url.protocol = 'ws:'
+      break
+    case 'https:':
+    case 'wss:':
+      url.protocol = 'wss:'
+      break
+    default:
+      throw new Error(`${url.protocol}// is not a Plugboard's protocol; expected https:// or http://`)
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new Error("a Plugboard's address holds no user name or password; the token goes into --token-file")
+  }
+  if (url.pathname !== '/' && url.pathname !== TUNNEL_PATH) {
+    throw new Error(`the path ${url.pathname} is not a Plugboard's; give scheme, host and port only`)
+  }
+  if (url.search !== '' || url.hash !== '') throw new Error("a Plugboard's address has no ? and no #")
+  url.pathname = TUNNEL_PATH
+  return url
+}
+
+/** Does the address name this machine, so that what is sent never leaves it? */
+export function isLoopback(url: URL): boolean {
+  const host = url.hostname
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    host === '[::1]' ||
+    /^127(\.\d{1,3}){3}$/.test(host)
+  )
+}
+
+/** For people and logs: scheme and host, without the path that is always the same. */
+export function displayUrl(url: URL): string {
+  return `${url.protocol === 'wss:' ? 'https' : 'http'}://${url.host}`
+}

@@ -1,0 +1,95 @@
+// Keeps the token alive: at two thirds of its life asks the Plugboards in band for a new one, takes what comes
+// back, and asks again when nothing does. A Telephone that is never off line needs its token handed over once.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { TelephoneEvent } from './events.ts'
+import { readClaims, renewalTime, TokenError, type TokenStore } from './token-store.ts'
+
+export interface RenewalOptions {
+  readonly store: TokenStore
+  readonly clock: Clock
+  readonly random: () => number
+  /** Sends `renew` on every tunnel that is ready; false when there is none. */
+  readonly ask: () => boolean
+  readonly report: (event: TelephoneEvent) => void
+}
+
+/** Timers beyond 2^31 ms fire at once: longer waits are made of several. */
+const MAX_WAIT_MS = 24 * 3_600_000
+/** A token that is due already is asked for within this, spread by lot: a whole fleet may start at once. */
+const SPREAD_MS = 10_000
+const MIN_RETRY_MS = 60_000
+
+export class Renewal {
+  readonly #options: RenewalOptions
+  #token: string | undefined
+  #expiresAtMs = 0
+  #timer: Timer | undefined
+  #stopped = false
+
+  constructor(options: RenewalOptions) {
+    this.#options = options
+  }
+
+  /** The token in use, told at each dial: its file may hold another one by now. */
+  follow(token: string): void {
+    if (token === this.#token || this.#stopped) return
+    this.#token = token
+    const claims = readClaims(token)
+    this.#timer?.cancel()
+    if (claims === undefined) return
+    const { clock, random } = this.#options
+    const now = clock.wallTime()
+    this.#expiresAtMs = claims.exp * 1000
+    const spread = random() * Math.min(SPREAD_MS, Math.max(this.#expiresAtMs - now, 0) / 2)
+    this.#askAt(Math.max(renewalTime(claims, now), now + spread))
+  }
+
+  onRenewed(token: string | undefined, detail: string | undefined): void {
+    const { store, report } = this.#options
+    if (token === undefined) {
+      report({ kind: 'token_problem', detail: `the token was not renewed: ${detail ?? 'no reason given'}` })
+      this.#retryLater()
+      return
+    }
+    const before = this.#expiresAtMs
+    try {
+      store.renew(token)
+    } catch (error) {
+      if (!(error instanceof TokenError)) throw error
+      report({ kind: 'token_problem', detail: error.message })
+    }
+    this.follow(token)
+    const exp = readClaims(token)?.exp
+    report({ kind: 'token_renewed', expiresAtMs: exp === undefined ? undefined : exp * 1000 })
+    // A token that lives no longer than the one before would be asked for without end.
+    if (this.#expiresAtMs <= before) this.#retryLater()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+
+  #askAt(timeMs: number): void {
+    if (this.#stopped) return
+    const { clock } = this.#options
+    const delayMs = timeMs - clock.wallTime()
+    this.#timer?.cancel()
+    this.#timer = clock.after(Math.min(Math.max(delayMs, 0), MAX_WAIT_MS), () => {
+      if (delayMs > MAX_WAIT_MS) this.#askAt(timeMs)
+      else this.#ask()
+    })
+  }
+
+  #ask(): void {
+    this.#options.ask()
+    this.#retryLater()
+  }
+
+  /** When no answer comes, or none could be asked for: a few more times before the end, then once a minute. */
+  #retryLater(): void {
+    const now = this.#options.clock.wallTime()
+    this.#askAt(now + Math.max(MIN_RETRY_MS, (this.#expiresAtMs - now) / 4))
+  }
+}

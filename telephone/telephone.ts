@@ -1,0 +1,336 @@
+// Wires a Telephone: services and their backends, tunnels and where they end, the token and its renewal. Everything
+// here is given what it needs; who reads flags, prints lines or catches signals is main.ts.
+//
+// Start: backends first (they open nothing), then the first tunnel; the others once that one is ready or has
+// failed, so that they know which replicas there are. Stop: tunnels drain, because exchanges need the backends;
+// backends last.
+
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
+import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
+import { type Address, Addresses } from './addresses.ts'
+import { dial } from './dial.ts'
+import { DialError } from './dial-error.ts'
+import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
+import type { Backend } from './forward/backend.ts'
+import { HandlerBackend } from './forward/handler-backend.ts'
+import { HttpBackend } from './forward/http-backend.ts'
+import { Forwarder } from './forward.ts'
+import { HealthCheck } from './health-check.ts'
+import { tunnelUrl } from './plugboard-url.ts'
+import { Renewal } from './renewal.ts'
+import type { Service } from './service-options.ts'
+import { TokenError, type TokenSource, TokenStore } from './token-store.ts'
+import { Tunnel, type TunnelHost } from './tunnel.ts'
+import { VERSION } from './version.ts'
+
+export interface TelephoneOptions {
+  /** One Plugboard or several; others are learned from them unless `followReplicas` is false. */
+  readonly plugboards: readonly string[]
+  readonly token: TokenSource
+  readonly services: readonly Service[]
+  /** A newer process of the same name replaces an older one. Default: host name, and service if there is one only. */
+  readonly name?: string | undefined
+  /** Default 2. */
+  readonly tunnels?: number | undefined
+  /** Default true. */
+  readonly followReplicas?: boolean | undefined
+  /** Default 30 s. */
+  readonly drainTimeoutMs?: number | undefined
+  /** Default 10 s. */
+  readonly dialTimeoutMs?: number | undefined
+  /** PEM of CAs to trust for Plugboards instead of the usual ones. */
+  readonly plugboardCa?: string | undefined
+  /** Report an event for each finished exchange. Default false. */
+  readonly reportExchanges?: boolean | undefined
+  readonly limits?: Partial<SessionLimits> | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: (() => number) | undefined
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+}
+
+export interface TunnelStatus {
+  readonly number: number
+  readonly state: Tunnel['state']
+  readonly url: string | undefined
+  readonly replica: string | undefined
+  readonly rttMs: number | undefined
+}
+
+export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000
+const DEFAULT_DIAL_TIMEOUT_MS = 10_000
+const REBALANCE_MS = 60_000
+
+export class Telephone {
+  readonly name: string
+  readonly #options: TelephoneOptions
+  readonly #clock: Clock
+  readonly #listeners = new Set<TelephoneListener>()
+  readonly #store: TokenStore
+  readonly #renewal: Renewal
+  readonly #forwarder: Forwarder
+  readonly #addresses: Addresses
+  readonly #tunnels: readonly Tunnel[]
+  readonly #checks: readonly HealthCheck[]
+  readonly #announcements: ServiceAnnouncement[]
+  readonly #firstAnswer = Promise.withResolvers<readonly AnnouncedService[]>()
+  readonly #drainTimeoutMs: number
+  #announcementId = 1
+  #services: readonly AnnouncedService[] = []
+  #started = 1
+  #rebalance: Timer | undefined
+  #keepAlive: NodeJS.Timeout | undefined
+  #closing: Promise<void> | undefined
+  #closed = false
+
+  /** Throws when a Plugboard's address cannot be used. Opens nothing: call `start`. */
+  constructor(options: TelephoneOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    const random = options.random ?? Math.random
+    this.#drainTimeoutMs = options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS
+    this.name = options.name ?? defaultName(options.services)
+    this.#store = new TokenStore(options.token)
+    this.#addresses = new Addresses(
+      options.plugboards.map(tunnelUrl),
+      options.followReplicas ?? true,
+      this.#clock.now,
+      random,
+    )
+    this.#announcements = options.services.map(announcementOf)
+    this.#renewal = new Renewal({
+      store: this.#store,
+      clock: this.#clock,
+      random,
+      ask: () => this.#tunnels.map(tunnel => tunnel.send({ type: 'renew' })).includes(true),
+      report: event => this.#report(event),
+    })
+    this.#forwarder = new Forwarder({
+      backends: new Map(options.services.map(service => [service.service, this.#backend(service)])),
+      now: this.#clock.now,
+      onExchange: options.reportExchanges
+        ? exchange => this.#report({ kind: 'exchange', exchange })
+        : undefined,
+    })
+    this.#checks = options.services.flatMap((service, index) => this.#healthCheck(service, index))
+    const host = this.#tunnelHost(random)
+    this.#tunnels = Array.from({ length: options.tunnels ?? 2 }, (_, index) => new Tunnel(index + 1, host))
+    // Who does not wait for it must not be told of it as unhandled.
+    this.#firstAnswer.promise.catch(() => undefined)
+  }
+
+  /** The first judgement of a Plugboard on the services. Rejects when the Telephone is closed before. */
+  get announced(): Promise<readonly AnnouncedService[]> {
+    return this.#firstAnswer.promise
+  }
+
+  get state(): 'connecting' | 'ready' | 'draining' | 'closed' {
+    if (this.#closed) return 'closed'
+    if (this.#closing !== undefined) return 'draining'
+    return this.#tunnels.some(tunnel => tunnel.state === 'ready') ? 'ready' : 'connecting'
+  }
+
+  get tunnels(): TunnelStatus[] {
+    return this.#tunnels.map(({ number, state, url, replica, rttMs }) => ({
+      number,
+      state,
+      url,
+      replica,
+      rttMs,
+    }))
+  }
+
+  /** The services as last judged, with the URLs where they can be reached. */
+  get services(): readonly AnnouncedService[] {
+    return this.#services
+  }
+
+  /** Returns how to stop listening. */
+  subscribe(listener: TelephoneListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  start(): void {
+    // Between two attempts nothing else would keep the process alive.
+    this.#keepAlive = setInterval(() => undefined, 2 ** 30)
+    for (const check of this.#checks) check.start()
+    this.#tunnels[0]?.start()
+    this.#watchBalance()
+  }
+
+  /** Takes no new requests, finishes the open ones within `graceMs`, closes everything. May be called twice. */
+  close(graceMs: number = this.#drainTimeoutMs): Promise<void> {
+    this.#closing ??= this.#close(graceMs)
+    return this.#closing
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    this.#report({ kind: 'draining', graceMs })
+    this.#firstAnswer.reject(new Error('the Telephone was closed'))
+    this.#renewal.stop()
+    this.#rebalance?.cancel()
+    for (const check of this.#checks) check.stop()
+    await Promise.all(this.#tunnels.map(tunnel => tunnel.stop(graceMs)))
+    this.#forwarder.close()
+    clearInterval(this.#keepAlive)
+    this.#closed = true
+    this.#report({ kind: 'closed' })
+  }
+
+  #tunnelHost(random: () => number): TunnelHost {
+    return {
+      clock: this.#clock,
+      random,
+      identity: {
+        agent: `telephone/${VERSION}`,
+        instance: randomUUID(),
+        name: this.name,
+        startedAt: this.#clock.wallTime(),
+      },
+      limits: this.#options.limits ?? {},
+      drainTimeoutMs: this.#drainTimeoutMs,
+      pick: (tunnel, avoid) => this.#addresses.pick([...this.#places(tunnel), ...(avoid ? [avoid] : [])]),
+      dial: (address, events) => {
+        let token: string
+        try {
+          token = this.#store.read()
+        } catch (error) {
+          if (!(error instanceof TokenError)) throw error
+          const failure = new DialError('refused', error.message, { code: 'token_unreadable', cause: error })
+          const soon = setImmediate(() => events.onFailure(failure))
+          return () => clearImmediate(soon)
+        }
+        this.#renewal.follow(token)
+        const { dialTimeoutMs: timeoutMs = DEFAULT_DIAL_TIMEOUT_MS, plugboardCa: tlsCa } = this.#options
+        const { env = process.env } = this.#options
+        return dial({ url: address.url, token, agent: `telephone/${VERSION}`, timeoutMs, tlsCa, env }, events)
+      },
+      announcement: () => ({ id: this.#announcementId, services: this.#announcements }),
+      onStream: (stream, opening) => this.#forwarder.onStream(stream, opening),
+      onReady: () => {
+        this.#startRest()
+        this.#balance()
+      },
+      onAnnounced: (_tunnel, announced) => this.#onAnnounced(announced),
+      onControl: (_tunnel, message) => this.#onControl(message),
+      onDialed: address => this.#addresses.worked(address),
+      onDialFailed: (_tunnel, address) => {
+        this.#addresses.failed(address)
+        this.#startRest()
+      },
+      report: event => this.#report(event),
+    }
+  }
+
+  #onAnnounced({ results }: Announced): void {
+    this.#services = results
+    this.#firstAnswer.resolve(results)
+  }
+
+  #onControl(message: ControlMessage): void {
+    switch (message.type) {
+      case 'renewed':
+        this.#renewal.onRenewed(message.token, message.detail)
+        break
+      case 'replicas':
+        this.#addresses.learn(message.replicas.flatMap(readAddress))
+        this.#balance()
+        break
+      default:
+      // Not for a Telephone.
+    }
+  }
+
+  #startRest(): void {
+    if (this.#closing !== undefined) return
+    for (const tunnel of this.#tunnels.slice(this.#started)) tunnel.start()
+    this.#started = this.#tunnels.length
+  }
+
+  /** Two tunnels on one replica while another replica has none: the later one moves. One move at a time. */
+  #balance(): void {
+    if (this.#closing !== undefined || this.#tunnels.some(({ state }) => state !== 'ready')) return
+    const places = this.#places()
+    if (!this.#addresses.hasUnused(places)) return
+    const doubled = this.#tunnels.findLast(tunnel => this.#places(tunnel).includes(tunnel.place ?? ''))
+    doubled?.move()
+  }
+
+  #watchBalance(): void {
+    this.#rebalance = this.#clock.after(REBALANCE_MS, () => {
+      this.#balance()
+      this.#watchBalance()
+    })
+  }
+
+  /** Where tunnels end, `except` left out. */
+  #places(except?: Tunnel): string[] {
+    return this.#tunnels.flatMap(tunnel =>
+      tunnel === except || tunnel.place === undefined ? [] : [tunnel.place],
+    )
+  }
+
+  #backend(service: Service): Backend {
+    const { target } = service
+    if (typeof target === 'function') {
+      const onError = (error: unknown): void =>
+        this.#report({ kind: 'handler_failed', service: service.service, error })
+      return new HandlerBackend(target, { onError })
+    }
+    const { tlsVerify, tlsCa, hostHeader, pool } = service
+    return new HttpBackend(target, this.#clock, {
+      ...pool,
+      ...(tlsVerify !== undefined && { tlsVerify }),
+      ...(tlsCa !== undefined && { tlsCa }),
+      ...(hostHeader !== undefined && { hostHeader }),
+    })
+  }
+
+  #healthCheck(service: Service, index: number): HealthCheck[] {
+    const { target, healthCheck: check, healthIntervalMs: intervalMs = 10_000, tlsVerify, tlsCa } = service
+    if (check === undefined || typeof target === 'function') return []
+    const onChange = (health: 'up' | 'down', detail: string): void => {
+      const announcement = this.#announcements[index]
+      if (announcement === undefined) return
+      this.#announcements[index] = { ...announcement, health }
+      this.#announcementId += 1
+      this.#report({ kind: 'health', service: service.service, health, detail })
+      for (const tunnel of this.#tunnels) tunnel.announce()
+    }
+    const tls = { ...(tlsVerify !== undefined && { tlsVerify }), ...(tlsCa !== undefined && { tlsCa }) }
+    return [new HealthCheck({ ...tls, target, check, intervalMs, clock: this.#clock, onChange })]
+  }
+
+  #report(event: TelephoneEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+}
+
+function announcementOf({ service, mount, weight, version, labels }: Service): ServiceAnnouncement {
+  return {
+    service,
+    ...(mount !== undefined && { mount }),
+    health: 'up',
+    weight: weight ?? 100,
+    version: version ?? '',
+    labels: { ...labels },
+  }
+}
+
+/** Unique on a network whose hosts have names of their own; the service is in it when that tells processes apart. */
+function defaultName(services: readonly Service[]): string {
+  const only = services.length === 1 ? services[0] : undefined
+  return only === undefined ? hostname() : `${hostname()}-${only.service}`
+}
+
+/** An address that cannot be dialled is no reason to end a tunnel: it is left out. */
+function readAddress({ id, url }: { id: string; url: string }): Address[] {
+  try {
+    return [{ url: tunnelUrl(url), replicaId: id }]
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,122 @@
+// The credential: where it comes from, when it ends, and where a renewed one goes. Signatures are the Plugboard's
+// to check; here a token is only decoded, for its times. Nothing in here may reach a log.
+
+import { randomBytes } from 'node:crypto'
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type Claims, claimsSchema } from '@vera-stack/shared/claims.ts'
+
+export type TokenSource =
+  | { readonly kind: 'text'; readonly token: string }
+  /** Read again at each dial, and written when the token was renewed. */
+  | { readonly kind: 'file'; readonly path: string }
+
+/** The token cannot be read or is none. The message says what to do and holds nothing of it. */
+export class TokenError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'TokenError'
+  }
+}
+
+export class TokenStore {
+  readonly #source: TokenSource
+  #renewed: string | undefined
+  /** What the file held when the renewed token came: as long as it still does, the renewed one is newer. */
+  #superseded: string | undefined
+
+  constructor(source: TokenSource) {
+    this.#source = source
+  }
+
+  /** The token to dial with now. Throws TokenError. */
+  read(): string {
+    if (this.#source.kind === 'text') return this.#renewed ?? checked(this.#source.token, 'the token')
+    const { path } = this.#source
+    try {
+      const token = readFileSync(path, 'utf8').trim()
+      return this.#renewed !== undefined && token === this.#superseded
+        ? this.#renewed
+        : checked(token, `the token file ${path}`)
+    } catch (error) {
+      if (error instanceof TokenError) throw error
+      // A file that has gone away does not end a Telephone that holds a good token.
+      if (this.#renewed !== undefined) return this.#renewed
+      throw new TokenError(`the token file ${path} cannot be read (${codeOf(error)})`, error)
+    }
+  }
+
+  /** Keeps a renewed token. Throws TokenError when it cannot be written to its file; it is used all the same. */
+  renew(token: string): void {
+    this.#renewed = checked(token, 'the renewed token')
+    if (this.#source.kind !== 'file') return
+    const { path } = this.#source
+    try {
+      this.#superseded = readFileSync(path, 'utf8').trim()
+      writeAtomically(path, `${token}\n`)
+    } catch (error) {
+      throw new TokenError(`the renewed token cannot be written to ${path} (${codeOf(error)})`, error)
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error)
+}
+
+function checked(token: string, what: string): string {
+  if (token === '') throw new TokenError(`${what} is empty`)
+  // Anything else could not stand in a header.
+  if (!/^[A-Za-z0-9._~+/=-]+$/.test(token))
+    throw new TokenError(`${what} holds something that is not a token`)
+  return token
+}
+
+/** What a token says, without proof. Undefined when it is not a JWT with the claims of a telephone. */
+export function readClaims(token: string): Claims | undefined {
+  const payload = token.split('.')[1]
+  if (payload === undefined) return undefined
+  try {
+    const parsed = claimsSchema.safeParse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')))
+    return parsed.success ? parsed.data : undefined
+  } catch {
+    // Not JSON: not a JWT. Whether that is a problem is for the Plugboard to say.
+    return undefined
+  }
+}
+
+const RENEW_AT = 2 / 3
+
+/** When to ask for a new token, ms since 1970: at two thirds of its life. `now`: for tokens without `iat`. */
+export function renewalTime({ iat, exp }: Pick<Claims, 'iat' | 'exp'>, now: number): number {
+  const start = iat === undefined ? now : iat * 1000
+  return start + (exp * 1000 - start) * RENEW_AT
+}
+
+/** The whole new file or the old one, also when the machine stops in the middle; readable by its owner alone. */
+function writeAtomically(path: string, text: string): void {
+  const draft = join(dirname(path), `.token-${randomBytes(6).toString('hex')}`)
+  const file = openSync(draft, 'wx', 0o600)
+  try {
+    try {
+      writeSync(file, text)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    chmodSync(draft, 0o600)
+    renameSync(draft, path)
+  } catch (error) {
+    unlinkSync(draft)
+    throw error
+  }
+}
