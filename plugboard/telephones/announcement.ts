@@ -1,6 +1,7 @@
 // Judges what a telephone announces, service by service: is it in the token's scope, is its mount there or can it
 // be claimed, where can it be reached. Decides, and asks the database for what is missing; it writes no line.
 
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import {
   formatMount,
@@ -15,6 +16,7 @@ import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
 
 export interface AnnouncementOptions {
+  readonly clock: Clock
   readonly directory: Pick<Directory, 'serviceByName' | 'routesOfService' | 'route' | 'subscribe'>
   readonly claimMount: (claim: Claim) => Promise<Claimed>
   /** The public address of a mount. */
@@ -113,15 +115,15 @@ function refused(announcement: ServiceAnnouncement, detail: string): Verdict {
 }
 
 /** The address that is told should work: waits until the route is in the table of this replica. */
-function routeArrives(id: string, { directory }: AnnouncementOptions): Promise<void> {
+function routeArrives(id: string, { directory, clock }: AnnouncementOptions): Promise<void> {
   if (directory.route(id) !== undefined) return Promise.resolve()
   return new Promise(resolve => {
     const done = (): void => {
-      clearTimeout(timer)
+      timer.cancel()
       unsubscribe()
       resolve()
     }
-    const timer = setTimeout(done, ROUTE_ARRIVAL_MS)
+    const timer = clock.after(ROUTE_ARRIVAL_MS, done)
     const unsubscribe = directory.subscribe({
       routeChanged: (_before, after) => {
         if (after?.id === id) done()

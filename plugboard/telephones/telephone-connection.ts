@@ -5,7 +5,7 @@
 //   connected ──hello──▶ ready ──announce──▶ lines ──peer drains──▶ no lines ──▶ closed
 //                          └──────── expired, revoked, replaced, lost ─────────────┘
 
-import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Timer } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Announce, ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
@@ -24,7 +24,6 @@ export interface ConnectionContext extends AnnouncementOptions {
   readonly replicaId: string
   readonly registry: Registry
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
-  readonly clock: Clock
   readonly log: Logger
 }
 

@@ -3,7 +3,7 @@
 
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import { Session } from '@vera-stack/shared/protocol/session.ts'
+import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { eventually, within } from './deadline.ts'
@@ -117,7 +117,7 @@ export class FakeTelephone {
   constructor(
     transport: Transport,
     identity: { name?: string; instance?: string; startedAt?: number } = {},
-    limits: { maxStreams?: number } = {},
+    limits: Partial<SessionLimits> = {},
   ) {
     const closed = Promise.withResolvers<TunnelError>()
     this.closed = closed.promise
