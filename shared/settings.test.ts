@@ -226,6 +226,7 @@ test('options and the table of the README come from the same rows', () => {
     '--drain-timeout <duration>: The grace at stop (at least 1s, at most 1h; default 30s; APP_DRAIN_TIMEOUT)',
   )
   expect(flags).toContain('-l, --listen <host:port>: The public address (default :4000; APP_LISTEN)')
+  expect(flags).toContain('--trusted-proxies <cidr…>: Who may say X-Forwarded-For (APP_TRUSTED_PROXIES)')
   expect(flags).toContain('--no-access-log: the opposite of --access-log')
   expect(flags.join()).not.toContain('--services')
   expect(settingsMarkdown(table, 'APP_')).toContain(

@@ -35,9 +35,11 @@ export function addOptions(command: OptionHost, table: SettingsTable, prefix: st
 }
 
 function optionHelp(row: Row<unknown>, variable: string): string {
+  // An empty list has nothing to show either.
+  const defaultText = String(row.default ?? '')
   const notes = [
     row.bounds,
-    row.default === undefined || row.default === '' ? '' : `default ${String(row.default)}`,
+    defaultText === '' ? '' : `default ${defaultText}`,
     `${variable}${row.secret ? ' or _FILE' : ''}`,
   ]
   return `${row.help} (${notes.filter(note => note !== '').join('; ')})`
