@@ -115,6 +115,12 @@ export const plugboardSettings = {
     help: 'Silence after which a tunnel is taken for dead',
   }),
 
+  tokenIssuer: setting.text({ help: 'Another issuer whose tokens are taken as well: its exact "iss"' }),
+  tokenJwksUrl: setting.url({
+    protocols: ['https', 'http'],
+    help: 'Address of the keys (JWKS) of that issuer',
+  }),
+
   drainTimeoutMs: setting.duration({
     default: '30s',
     max: '24h',
@@ -156,6 +162,9 @@ export function checkPlugboardConfig(config: PlugboardConfig) {
   }
   if (config.maxTargetBytes > config.maxHeadBytes) {
     problems.push({ key: 'maxTargetBytes', detail: 'must not be larger than maxHead, which contains it' })
+  }
+  if ((config.tokenIssuer === undefined) !== (config.tokenJwksUrl === undefined)) {
+    problems.push({ key: 'tokenIssuer', detail: 'goes together with tokenJwksUrl: set both or neither' })
   }
   return problems
 }

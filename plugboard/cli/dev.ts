@@ -1,0 +1,56 @@
+// `plugboard dev`: everything on one machine. A replica with the embedded database, first-run secrets, and a
+// Telephone of its own that exposes the welcome app, or the port that was named, on http://localhost.
+
+import { addOptions } from '@vera-stack/shared/settings.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { loadPlugboardConfig, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
+import { DevStack } from '../dev/dev-stack.ts'
+import { type CliContext, examples } from './api-command.ts'
+import { logOf } from './start.ts'
+import { untilStopped } from './until-stopped.ts'
+
+interface DevFlags extends Readonly<Record<string, unknown>> {
+  readonly expose?: string
+  readonly port?: number
+  readonly adminPort?: number
+}
+
+export function defineDev(command: Command, context: CliContext): void {
+  command
+    .option(
+      '--expose <target>',
+      'port, host:port or URL of a web server of yours, instead of the welcome app',
+    )
+    .option('--port <port>', 'public port (default 4000)', port)
+    .option('--admin-port <port>', 'admin port (default 4001)', port)
+  addOptions(command, plugboardSettings, VARIABLE_PREFIX)
+  command.action(async ({ expose, port: publicPort, adminPort, ...flags }: DevFlags) => {
+    const { values, sources } = loadPlugboardConfig({
+      flags: {
+        ...flags,
+        ...(publicPort === undefined ? {} : { listen: `:${publicPort}` }),
+        ...(adminPort === undefined ? {} : { adminListen: `127.0.0.1:${adminPort}` }),
+      },
+      env: context.env,
+      cwd: context.cwd,
+    })
+    // A person is watching: readable lines, also through a pipe, unless they chose otherwise.
+    const chosen = sources.logFormat.kind !== 'default'
+    const config = chosen ? values : { ...values, logFormat: 'text' as const }
+    const log = logOf(config)
+    try {
+      const stack = await DevStack.start({ config, log, expose, cwd: context.cwd })
+      context.terminal.out(stack.banner)
+      await untilStopped(log, () => stack.stop())
+    } finally {
+      await log.close()
+    }
+  })
+  examples(command, 'dev', 'dev --expose 3000', 'dev --port 4100 --admin-port 4101 --data ./other')
+}
+
+function port(text: string): number {
+  const value = Number(text)
+  if (/^\d{1,5}$/.test(text) && value <= 65_535) return value
+  throw new InvalidArgumentError('A port is a number from 0 to 65535.')
+}

@@ -1,0 +1,41 @@
+// `plugboard start`: a replica in the foreground, until SIGTERM or SIGINT. A second signal ends it at once.
+
+import { createLog, type Log } from '@vera-stack/shared/log.ts'
+import { addOptions } from '@vera-stack/shared/settings.ts'
+import type { Command } from 'commander'
+import { loadPlugboardConfig, type PlugboardConfig, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
+import { Plugboard } from '../plugboard.ts'
+import type { CliContext } from './api-command.ts'
+import { examples } from './api-command.ts'
+import { untilStopped } from './until-stopped.ts'
+
+export function defineStart(command: Command, context: CliContext): void {
+  addOptions(command, plugboardSettings, VARIABLE_PREFIX)
+  command.action(async (flags: Readonly<Record<string, unknown>>) => {
+    const { values: config } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
+    const log = logOf(config)
+    try {
+      const plugboard = await Plugboard.start({ config, log })
+      log.info('ready', { url: plugboard.publicUrl, port: plugboard.adminPort })
+      await untilStopped(log, () => plugboard.stop())
+    } finally {
+      await log.close()
+    }
+  })
+  examples(
+    command,
+    'start --database-url postgres://plugboard@db.internal/plugboard',
+    'start --config plugboard.yaml --log-format json',
+  )
+}
+
+export function logOf(config: PlugboardConfig): Log {
+  const { logLevel: level, logFormat, accessLog, name } = config
+  const format = logFormat === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : logFormat
+  return createLog({
+    level,
+    format,
+    accessLog,
+    ...(format === 'json' ? { fields: { replicaId: name } } : {}),
+  })
+}

@@ -1,0 +1,71 @@
+// What `plugboard dev` prints when it is ready: where things are, and the exact next commands.
+
+import { VERSION } from '../version.ts'
+
+export interface Place {
+  readonly publicPort: number
+  readonly adminPort: number
+  /** Paths as the person at the terminal would type them. */
+  readonly data: string
+  readonly adminKeyFile: string
+  readonly tokenFile: string
+}
+
+const DEFAULT_PUBLIC_PORT = 4000
+const DEFAULT_ADMIN_PORT = 4001
+const DEFAULT_DATA = 'data'
+
+/** Commands that work as they are, from the folder that `plugboard dev` was started in. */
+export function nextCommands(place: Place): { what: string; command: string }[] {
+  const telephone = [
+    ...['npx', 'telephone', 'http', '3000', '--mount', 'app.localhost'],
+    ...(place.publicPort === DEFAULT_PUBLIC_PORT
+      ? []
+      : ['--plugboard', `http://localhost:${place.publicPort}`]),
+    ...['--token-file', quote(place.tokenFile)],
+  ]
+  const admin = `http://127.0.0.1:${place.adminPort}`
+  const plugboard = [
+    ...['npx', 'plugboard', 'route', 'list'],
+    ...(place.adminPort === DEFAULT_ADMIN_PORT ? [] : ['--url', admin]),
+    ...(place.data === DEFAULT_DATA ? [] : ['--data', quote(place.data)]),
+  ]
+  return [
+    {
+      what: `Expose a web server of yours, on port 3000 say, as http://app.localhost:${place.publicPort}`,
+      command: telephone.join(' '),
+    },
+    { what: 'See the routes', command: plugboard.join(' ') },
+    {
+      what: 'The same through the admin API',
+      command: `curl -H "Authorization: Bearer $(cat ${quote(place.adminKeyFile)})" ${admin}/v1/routes`,
+    },
+  ]
+}
+
+export function banner(place: Place, expose: string | undefined): string {
+  const rows = [
+    ['Public', `http://localhost:${place.publicPort}`, `${expose ?? 'the welcome app'}, through a tunnel`],
+    ['Admin API', `http://127.0.0.1:${place.adminPort}`, 'described at /openapi.json'],
+    ['Data', place.data, 'database, secrets, snapshot'],
+  ] as const
+  const table = rows.map(([name, where, what]) => `  ${name.padEnd(11)}${where.padEnd(28)} ${what}`)
+  const next = nextCommands(place).map(({ what, command }) => `  ${what}:\n    ${command}`)
+  return [
+    '',
+    `Vera-Stack ${VERSION} is ready.`,
+    '',
+    ...table,
+    '',
+    next.join('\n\n'),
+    '',
+    'Ctrl-C stops it.',
+    '',
+    '',
+  ].join('\n')
+}
+
+/** For a shell, where needed. */
+function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,120 @@
+// What `plugboard dev` runs, put together: Plugboard, secrets, routes of the first start, the welcome app, the
+// Telephone beside it. All of them the real parts, joined as a user would join them.
+
+import { relative } from 'node:path'
+import { decodeClaims } from '@vera-stack/shared/claims.ts'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import type { Log } from '@vera-stack/shared/log.ts'
+import { ADMIN_KEY_FILE } from '../admin-key-file.ts'
+import type { PlugboardConfig } from '../config.ts'
+import { Plugboard } from '../plugboard.ts'
+import { SecretsFolder } from '../secrets-folder.ts'
+import { banner, nextCommands } from './banner.ts'
+import { TelephoneChild } from './telephone-child.ts'
+import { startWelcomeApp, type WelcomeApp } from './welcome-app.ts'
+
+/** The service behind http://localhost, whatever it is today. */
+const SERVICE = 'dev'
+const MOUNTS = ['localhost', '127.0.0.1']
+const ACTOR = 'plugboard dev'
+const TELEPHONE_TOKEN_FILE = 'telephone.jwt'
+const TOKEN_TTL_SECONDS = 365 * 24 * 3600
+/** A token with less left is replaced at the start. */
+const TOKEN_MARGIN_SECONDS = 24 * 3600
+
+export interface DevStackOptions {
+  readonly config: PlugboardConfig
+  readonly log: Log
+  /** What to expose instead of the welcome app: a port, `host:port` or a URL. */
+  readonly expose: string | undefined
+  /** Paths in the banner are relative to this. */
+  readonly cwd: string
+}
+
+export class DevStack {
+  readonly banner: string
+  readonly #plugboard: Plugboard
+  readonly #telephone: TelephoneChild
+  readonly #welcome: WelcomeApp | undefined
+
+  private constructor(
+    banner: string,
+    plugboard: Plugboard,
+    telephone: TelephoneChild,
+    welcome: WelcomeApp | undefined,
+  ) {
+    this.banner = banner
+    this.#plugboard = plugboard
+    this.#telephone = telephone
+    this.#welcome = welcome
+  }
+
+  static async start({ config, log, expose, cwd }: DevStackOptions): Promise<DevStack> {
+    const portFlags = { listen: '--port', adminListen: '--admin-port' }
+    const plugboard = await Plugboard.start({ config, log, portFlags, adminKey: 'always' })
+    let welcome: WelcomeApp | undefined
+    try {
+      const secrets = new SecretsFolder(config.data)
+      await ensureTelephoneToken(plugboard, secrets)
+      await ensureRoutes(plugboard)
+      const place = {
+        publicPort: plugboard.publicPort,
+        adminPort: plugboard.adminPort,
+        data: relative(cwd, config.data) || '.',
+        adminKeyFile: relative(cwd, secrets.file(ADMIN_KEY_FILE)),
+        tokenFile: relative(cwd, secrets.file(TELEPHONE_TOKEN_FILE)),
+      }
+      welcome = expose === undefined ? await startWelcomeApp(nextCommands(place)) : undefined
+      const telephone = await TelephoneChild.start({
+        args: [
+          expose ?? String(welcome?.port),
+          ...['--service', SERVICE],
+          ...['--name', `plugboard-dev-${SERVICE}`],
+          ...['--plugboard', `http://127.0.0.1:${plugboard.publicPort}`],
+          ...['--token-file', secrets.file(TELEPHONE_TOKEN_FILE)],
+        ],
+        log,
+      })
+      return new DevStack(banner(place, expose), plugboard, telephone, welcome)
+    } catch (error) {
+      await welcome?.close()
+      await plugboard.stop()
+      throw error
+    }
+  }
+
+  /** Plugboard first: what is under way still needs the others. */
+  async stop(): Promise<void> {
+    await this.#plugboard.stop()
+    await this.#telephone.stop()
+    await this.#welcome?.close()
+  }
+}
+
+/** A file that holds a token which is still good for a while. */
+async function ensureTelephoneToken(plugboard: Plugboard, secrets: SecretsFolder): Promise<void> {
+  const existing = await secrets.read(TELEPHONE_TOKEN_FILE)
+  if (existing !== undefined && (await isGood(plugboard, existing))) return
+  const request = { name: 'dev', services: ['*'], mounts: ['*'], ttlSeconds: TOKEN_TTL_SECONDS }
+  const { token } = await plugboard.tokens.issue(request, ACTOR)
+  await secrets.write(TELEPHONE_TOKEN_FILE, token)
+}
+
+async function isGood(plugboard: Plugboard, token: string): Promise<boolean> {
+  const claims = decodeClaims(token)
+  if (claims === undefined || claims.exp - systemClock.wallTime() / 1000 < TOKEN_MARGIN_SECONDS) return false
+  const row = await plugboard.store.tokens.find(claims.jti)
+  return row !== undefined && row.revokedAt === null
+}
+
+/** The service and its mounts, each made once: what a person deletes later stays deleted. */
+async function ensureRoutes({ store }: Plugboard): Promise<void> {
+  const by = { actor: ACTOR }
+  const { items } = await store.services.list({ search: SERVICE, includeDeleted: true, limit: 500 })
+  if (!items.some(service => service.name === SERVICE)) await store.services.create({ name: SERVICE }, by)
+  if ((await store.services.find(SERVICE)) === undefined) return
+  for (const mount of MOUNTS) {
+    const before = await store.routes.list({ host: mount, includeDeleted: true, limit: 1 })
+    if (before.items.length === 0) await store.routes.create({ mount, service: SERVICE }, by)
+  }
+}

@@ -1,0 +1,322 @@
+// One Plugboard process: builds its parts, wires them, starts and stops them in order. Everything else receives
+// what it needs from here.
+//
+// Start, each step because the next one needs it:
+//   1 database        the embedded one, if it is that
+//   2 admin port      probes are answered from here on ("loading")
+//   3 directory       routes, services, keys: from the database, whose schema must fit the code, or from the
+//                     snapshot file
+//   4 public port     only now can a request find its route, and a telephone be recognised
+//
+// Stop, so that nothing is cut that could have finished:
+//   1 unready         load balancers look elsewhere
+//   2 public port     no new connections; exchanges and upgraded connections finish within the grace period
+//   3 tunnels         only now: the exchanges above needed them; telephones are told, and go elsewhere
+//   4 admin port, directory, database, and the embedded Postgres last, because all of them may still write to it
+
+import { randomUUID } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import type { Log } from '@vera-stack/shared/log.ts'
+import { createAdminApp } from './admin/admin-app.ts'
+import { startAdminServer } from './admin/admin-server.ts'
+import { allowedHosts } from './admin/request-guard.ts'
+import { type AdminKeyRule, provideAdminKey } from './admin-key-file.ts'
+import type { PlugboardConfig } from './config.ts'
+import { type Database, openDatabase } from './database/database.ts'
+import { EmbeddedPostgres } from './database/embedded-postgres.ts'
+import { SchemaKeeper } from './database/schema-keeper.ts'
+import type { Store } from './database/store.ts'
+import { listenError } from './listen-error.ts'
+import { MemoryGuard } from './memory-guard.ts'
+import { ProxyServer } from './proxy/server.ts'
+import { Registry } from './registry/registry.ts'
+import { createDirectory, type Directory } from './routes/directory.ts'
+import { Authenticator } from './telephones/authenticate.ts'
+import { LinePicker } from './telephones/line-picker.ts'
+import { Switchboard } from './telephones/switchboard.ts'
+import { generateSigningKey, TokenIssuer } from './telephones/tokens.ts'
+import { TunnelEndpoint } from './telephones/tunnel-endpoint.ts'
+import { VERSION } from './version.ts'
+
+/** Time for admin requests under way at the stop, ms. */
+const ADMIN_GRACE_MS = 2000
+
+export interface PlugboardOptions {
+  readonly config: PlugboardConfig
+  readonly log: Log
+  readonly clock?: Clock
+  /** When to make an admin key. Default `when-none`. */
+  readonly adminKey?: AdminKeyRule
+  /** How the flags are called in what is said about a port that is taken. */
+  readonly portFlags?: { readonly listen: string; readonly adminListen: string }
+}
+
+export class Plugboard {
+  readonly #config: PlugboardConfig
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #adminKey: AdminKeyRule
+  readonly #portFlags: { readonly listen: string; readonly adminListen: string }
+  readonly #startedAt: Date
+  /** New at each start. */
+  readonly #id = randomUUID()
+  /** What has been started, in order; stopped from the last to the first. */
+  readonly #running: { readonly name: string; stop(): unknown }[] = []
+  #draining = false
+  #stopped: Promise<void> | undefined
+  #store: Store | undefined
+  #tokens: TokenIssuer | undefined
+  #publicAddress: AddressInfo | undefined
+  #adminAddress: AddressInfo | undefined
+
+  private constructor(options: PlugboardOptions) {
+    this.#config = options.config
+    this.#log = options.log
+    this.#clock = options.clock ?? systemClock
+    this.#adminKey = options.adminKey ?? 'when-none'
+    this.#portFlags = options.portFlags ?? { listen: '--listen', adminListen: '--admin-listen' }
+    this.#startedAt = new Date(this.#clock.wallTime())
+  }
+
+  /** Resolves when requests can be served. Throws StartupError, one line, for what a person has to mend. */
+  static async start(options: PlugboardOptions): Promise<Plugboard> {
+    const plugboard = new Plugboard(options)
+    try {
+      await plugboard.#start()
+      return plugboard
+    } catch (error) {
+      await plugboard.#stopParts()
+      throw error
+    }
+  }
+
+  get store(): Store {
+    return this.#store as Store
+  }
+
+  get tokens(): TokenIssuer {
+    return this.#tokens as TokenIssuer
+  }
+
+  get publicPort(): number {
+    return (this.#publicAddress as AddressInfo).port
+  }
+
+  get adminPort(): number {
+    return (this.#adminAddress as AddressInfo).port
+  }
+
+  /** How the public port looks from outside, without a slash at its end. */
+  get publicUrl(): string {
+    return (this.#config.publicUrl ?? `http://localhost:${this.publicPort}`).replace(/\/$/, '')
+  }
+
+  /** Drains, then stops everything. Calling it again waits for the same end. */
+  stop(): Promise<void> {
+    this.#draining = true
+    this.#stopped ??= this.#stopParts()
+    return this.#stopped
+  }
+
+  async #start(): Promise<void> {
+    const config = this.#config
+    const clock = this.#clock
+    const log = this.#log
+    const registry = new Registry()
+    const postgres = await this.#startPostgres()
+    const url = config.databaseUrl ?? (postgres as EmbeddedPostgres).url
+    const database = this.#open(url)
+    const directory = this.#createDirectory(database)
+    const tokens = new TokenIssuer({ store: database.store, clock })
+    const switchboard = this.#createSwitchboard({ registry, directory, database, tokens })
+    const picker = new LinePicker({ registry, upstreamOf: line => switchboard.upstreamOf(line) })
+    this.#store = database.store
+    this.#tokens = tokens
+    await this.#startAdmin({ database, directory, tokens, switchboard })
+    await this.#startDirectory(url, directory)
+    const { adminKeys } = database.store
+    await provideAdminKey({ adminKeys, data: config.data, rule: this.#adminKey, clock, log })
+    this.#running.push({
+      name: 'tunnels',
+      stop: async () => {
+        await switchboard.drain(config.drainTimeoutMs)
+        picker.close()
+      },
+    })
+    const outside =
+      config.tokenIssuer === undefined || config.tokenJwksUrl === undefined
+        ? undefined
+        : { issuer: config.tokenIssuer, jwksUrl: config.tokenJwksUrl }
+    const authenticator = new Authenticator({ directory, outside, clock })
+    await this.#startProxy(directory, picker, new TunnelEndpoint({ authenticator, switchboard, log }))
+  }
+
+  async #startPostgres(): Promise<EmbeddedPostgres | undefined> {
+    if (this.#config.databaseUrl !== undefined) return undefined
+    const log = {
+      info: this.#pinoStyle('info'),
+      warn: this.#pinoStyle('warn'),
+      error: this.#pinoStyle('error'),
+    }
+    const postgres = await EmbeddedPostgres.start({ folder: join(this.#config.data, 'postgres'), log })
+    this.#running.push({ name: 'embedded database', stop: () => postgres.stop() })
+    return postgres
+  }
+
+  #open(url: string): Database {
+    const { databaseConnections: maxConnections, name } = this.#config
+    const database = openDatabase({ url, maxConnections, applicationName: `plugboard ${name}` })
+    this.#running.push({ name: 'database', stop: () => database.close() })
+    return database
+  }
+
+  #createDirectory(database: Database): Directory {
+    const log = { info: this.#pinoStyle('info'), warn: this.#pinoStyle('warn') }
+    const snapshotFile = join(this.#config.data, 'snapshot.json')
+    return createDirectory({ database, snapshotFile, log, clock: this.#clock })
+  }
+
+  #createSwitchboard(parts: {
+    readonly registry: Registry
+    readonly directory: Directory
+    readonly database: Database
+    readonly tokens: TokenIssuer
+  }): Switchboard {
+    const config = this.#config
+    return new Switchboard({
+      replicaId: this.#id,
+      identity: {
+        agent: `plugboard/${VERSION}`,
+        instance: this.#id,
+        name: config.name,
+        startedAt: this.#startedAt.getTime(),
+      },
+      directory: parts.directory,
+      store: parts.database.store,
+      tokens: parts.tokens,
+      registry: parts.registry,
+      urlOf: ({ host, mountPath }) => this.#urlOf(host, mountPath),
+      limits: {
+        maxWindowBytes: config.tunnelMaxWindowBytes,
+        pingIntervalMs: config.tunnelPingIntervalMs,
+        pingTimeoutMs: config.tunnelPingTimeoutMs,
+      },
+      maxTunnels: config.maxTunnels,
+      clock: this.#clock,
+      log: this.#log,
+    })
+  }
+
+  async #startAdmin(parts: {
+    readonly database: Database
+    readonly directory: Directory
+    readonly tokens: TokenIssuer
+    readonly switchboard: Switchboard
+  }): Promise<void> {
+    const { database, directory, tokens, switchboard } = parts
+    const config = this.#config
+    const app = createAdminApp({
+      store: database.store,
+      directory,
+      tokens,
+      telephones: { list: () => switchboard.list() },
+      replicas: { list: () => [this.#status(directory, switchboard)] },
+      generateSigningKey,
+      log: this.#log,
+      clock: this.#clock,
+      version: VERSION,
+      draining: () => this.#draining,
+      allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
+    })
+    const server = await this.#listen(startAdminServer(app, config.adminListen), 'adminListen')
+    this.#adminAddress = server.address
+    this.#running.push({ name: 'admin port', stop: () => server.stop(ADMIN_GRACE_MS) })
+  }
+
+  async #startDirectory(url: string, directory: Directory): Promise<void> {
+    const keeper = new SchemaKeeper({
+      url,
+      migrate: this.#config.migrate,
+      log: this.#log,
+      clock: this.#clock,
+    })
+    this.#running.push({ name: 'schema', stop: () => keeper.stop() })
+    await keeper.start()
+    this.#running.push({ name: 'directory', stop: () => directory.stop() })
+    const source = await directory.start()
+    this.#log.info('routes loaded', { detail: source, count: directory.routeCount })
+  }
+
+  async #startProxy(directory: Directory, picker: LinePicker, tunnels: TunnelEndpoint): Promise<void> {
+    const config = this.#config
+    const memory = new MemoryGuard({ clock: this.#clock, log: this.#log })
+    this.#running.push({ name: 'memory guard', stop: () => memory.stop() })
+    const proxy = new ProxyServer({
+      directory,
+      picker,
+      tunnels,
+      trustedProxies: config.trustedProxies,
+      limits: {
+        maxConnections: config.maxConnections,
+        maxHeaders: config.maxHeaders,
+        maxHeaderBytes: config.maxHeadBytes,
+        maxTargetLength: config.maxTargetBytes,
+        headersTimeoutMs: config.headTimeoutMs,
+        keepAliveTimeoutMs: config.keepAliveTimeoutMs,
+      },
+      log: this.#log,
+      access: fields => this.#log.access(fields),
+      clock: this.#clock,
+      overloaded: () => memory.short,
+    })
+    const { host, port } = config.listen
+    this.#publicAddress = await this.#listen(proxy.listen(port, host), 'listen')
+    this.#running.push({ name: 'public port', stop: () => proxy.drain(config.drainTimeoutMs) })
+  }
+
+  #listen<Result>(listening: Promise<Result>, setting: 'listen' | 'adminListen'): Promise<Result> {
+    return listening.catch((error: unknown) => {
+      throw listenError(error, this.#config[setting], this.#portFlags[setting])
+    })
+  }
+
+  #status(directory: Directory, switchboard: Switchboard) {
+    return {
+      id: this.#id,
+      name: this.#config.name,
+      address: '',
+      version: VERSION,
+      startedAt: this.#startedAt,
+      appliedSequence: directory.appliedSequence,
+      tunnels: switchboard.tunnelCount,
+      streams: switchboard.streamCount,
+      self: true,
+    }
+  }
+
+  /** The address of a mount as clients see it. */
+  #urlOf(host: string, mountPath: string): string {
+    const outside = new URL(this.publicUrl)
+    // Any host: the one that we are called by.
+    if (host !== '*') outside.hostname = host
+    return `${outside.protocol}//${outside.host}${mountPath === '/' ? '/' : mountPath}`
+  }
+
+  /** The parts in database/ and routes/ take a log whose fields come first. */
+  #pinoStyle(level: 'info' | 'warn' | 'error') {
+    return (fields: object, message: string): void => this.#log[level](message, fields)
+  }
+
+  async #stopParts(): Promise<void> {
+    this.#draining = true
+    for (const part of this.#running.splice(0).reverse()) {
+      try {
+        await part.stop()
+      } catch (error) {
+        this.#log.error('a part did not stop in order', { part: part.name, err: error })
+      }
+    }
+  }
+}
