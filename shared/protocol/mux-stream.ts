@@ -27,10 +27,8 @@ export interface StreamHost {
   /** Round trip of the path, ms; 0 before it is known. */
   readonly pathRttMs: number
   now(): number
-  /** The stream has data and credit: give it a turn. */
-  takeTurns(stream: MuxStream): void
-  /** The stream was told to stop writing only because of congestion: call `writable` when it is over. */
-  awaitRoom(stream: MuxStream): void
+  /** The stream has data and credit, or its owner waits for room: give it a turn. */
+  askTurn(stream: MuxStream): void
   /** The stream is closed; forget it. */
   forget(stream: MuxStream): void
 }
@@ -108,16 +106,16 @@ export class MuxStream implements Stream, TurnTaker {
       host.outbox.data(this.id, chunk, false)
       if (!host.congested) return true
       this.#blocked = true
-      host.awaitRoom(this)
+      host.askTurn(this)
       return false
     }
     this.#pending.push(chunk)
-    if (this.#creditBytes > 0) host.takeTurns(this)
+    if (this.#creditBytes > 0) host.askTurn(this)
     if (!this.#open) return true
     const waits = this.#pending.length > 0
     if (!waits && !host.congested) return !this.#blocked
     this.#blocked = true
-    if (!waits) host.awaitRoom(this)
+    if (!waits) host.askTurn(this)
     return false
   }
 
@@ -191,7 +189,7 @@ export class MuxStream implements Stream, TurnTaker {
     if (this.#creditBytes > CREDIT_MAX_BYTES) {
       throw new FrameError(`stream ${this.id} was given too much credit`, 'flow_control_error')
     }
-    if (this.#pending.length > 0) this.#host.takeTurns(this)
+    if (this.#pending.length > 0) this.#host.askTurn(this)
   }
 
   /** Ended from outside: a RESET has come, or the session is over. */
@@ -209,10 +207,13 @@ export class MuxStream implements Stream, TurnTaker {
     this.abort(error)
   }
 
-  /** One turn: sends at most one slice. True when another turn is wanted. */
-  sendSlice(): boolean {
+  takeTurn(): boolean {
     const chunk = this.#pending[0]
-    if (chunk === undefined || this.#creditBytes <= 0) return false
+    if (chunk === undefined) {
+      this.#tellWritable()
+      return false
+    }
+    if (this.#creditBytes <= 0) return false
     const bytes = Math.min(chunk.length, this.#creditBytes, this.#sliceBytes())
     this.#creditBytes -= bytes
     if (bytes === chunk.length) {
@@ -224,13 +225,12 @@ export class MuxStream implements Stream, TurnTaker {
     }
     if (this.#pending.length > 0) return this.#creditBytes > 0
     if (this.#endPending) this.#finishOurs(this.#trailersPending)
-    else this.writable()
+    else this.#tellWritable()
     return false
   }
 
-  /** There is room again. */
-  writable(): void {
-    if (!this.#blocked || !this.#open || this.#pending.length > 0) return
+  #tellWritable(): void {
+    if (!this.#blocked) return
     this.#blocked = false
     this.#events?.onWritable()
   }

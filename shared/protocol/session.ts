@@ -444,8 +444,7 @@ export class Session {
         return session.#pings.pathRttMs
       },
       now: () => this.#clock.now(),
-      takeTurns: stream => this.#turns.take(stream),
-      awaitRoom: stream => this.#turns.awaitRoom(stream),
+      askTurn: stream => this.#turns.ask(stream),
       forget: stream => this.#forget(stream),
     }
   }

@@ -1,27 +1,24 @@
 // Whose turn it is to send body: round robin over the streams that have data and credit, one slice each, until
-// the transport is full. Knows neither frames nor credit; a stream's owner may do anything in `writable`.
+// the transport is full. A stream that was told to wait for room has its place in the same ring, or streams that
+// always have data would keep it waiting for ever. Knows neither frames nor credit.
 
 /** What a turn needs of a stream. */
 export interface TurnTaker {
   readonly open: boolean
   /** Kept by Turns alone. */
   inTurn: boolean
-  /** Sends at most one slice. True when another turn is wanted. */
-  sendSlice(): boolean
-  /** There is room again. */
-  writable(): void
+  /** Sends at most one slice, or tells the owner that there is room. True when another turn is wanted. */
+  takeTurn(): boolean
 }
 
 export class Turns {
-  /** Streams with data and credit, in the order of their turns. */
+  /** In the order of their turns. */
   readonly #ring: TurnTaker[] = []
-  /** Streams whose owner stopped because the transport was full. */
-  readonly #waiting = new Set<TurnTaker>()
   readonly #congested: () => boolean
   readonly #onThrown: (error: unknown) => void
   #pumping = false
 
-  /** `congested`: the transport is full. `onThrown`: an owner has thrown in `writable`. */
+  /** `congested`: the transport is full. `onThrown`: an owner has thrown when it was told of room. */
   constructor(congested: () => boolean, onThrown: (error: unknown) => void) {
     this.#congested = congested
     this.#onThrown = onThrown
@@ -32,7 +29,8 @@ export class Turns {
     return this.#ring.length > 0
   }
 
-  take(stream: TurnTaker): void {
+  /** The stream wants a turn; it gets one at once when there is room and nobody waits. */
+  ask(stream: TurnTaker): void {
     if (!stream.inTurn) {
       stream.inTurn = true
       this.#ring.push(stream)
@@ -40,13 +38,8 @@ export class Turns {
     this.pump()
   }
 
-  awaitRoom(stream: TurnTaker): void {
-    this.#waiting.add(stream)
-  }
-
   /** The stream is closed: nothing here may keep it alive. */
   forget(stream: TurnTaker): void {
-    this.#waiting.delete(stream)
     if (!stream.inTurn) return
     stream.inTurn = false
     const at = this.#ring.indexOf(stream)
@@ -55,10 +48,9 @@ export class Turns {
 
   clear(): void {
     this.#ring.length = 0
-    this.#waiting.clear()
   }
 
-  /** Gives turns while there is room, then tells those who wait for it. */
+  /** Gives turns while there is room. */
   pump(): void {
     if (this.#pumping) return
     this.#pumping = true
@@ -66,24 +58,15 @@ export class Turns {
       while (this.#ring.length > 0 && !this.#congested()) {
         const stream = this.#ring.shift() as TurnTaker
         stream.inTurn = false
-        if (stream.open && stream.sendSlice() && !stream.inTurn) {
+        if (stream.open && stream.takeTurn() && !stream.inTurn) {
           stream.inTurn = true
           this.#ring.push(stream)
         }
       }
-      if (this.#waiting.size > 0 && !this.#congested()) this.#tellWaiting()
     } catch (error) {
       this.#onThrown(error)
     } finally {
       this.#pumping = false
-    }
-  }
-
-  #tellWaiting(): void {
-    for (const stream of this.#waiting) {
-      this.#waiting.delete(stream)
-      stream.writable()
-      if (this.#congested()) break
     }
   }
 }

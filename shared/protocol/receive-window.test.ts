@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest'
+import { GrowthBudget, ReceiveWindow } from './receive-window.ts'
+
+const KIB = 1024
+const MAX = 16 * KIB * KIB
+
+/** A reader over a path of `rttMs` that takes a window's worth at `bytesPerMs`, for `forMs`. Returns the windows. */
+function read(
+  window: ReceiveWindow,
+  budget: GrowthBudget,
+  options: { rttMs: number; forMs: number; fromMs?: number; bytesPerMs: (sizeBytes: number) => number },
+): number[] {
+  const sizes: number[] = []
+  let owedBytes = 0
+  const fromMs = options.fromMs ?? 1000
+  for (let nowMs = fromMs; nowMs < fromMs + options.forMs; nowMs += 1) {
+    owedBytes += options.bytesPerMs(window.sizeBytes)
+    const bytes = Math.floor(owedBytes)
+    owedBytes -= bytes
+    expect(window.receive(bytes)).toBe(true)
+    if (!window.consume(bytes)) continue
+    window.update(nowMs, options.rttMs, MAX, budget)
+    if (sizes.at(-1) !== window.sizeBytes) sizes.push(window.sizeBytes)
+  }
+  return sizes
+}
+
+describe('ReceiveWindow', () => {
+  it('takes what it has room for, and gives back at half', () => {
+    const window = new ReceiveWindow(1000)
+    expect([window.receive(600), window.consume(499)]).toEqual([true, false])
+    expect(window.consume(1)).toBe(true)
+    expect(window.update(1, 0, MAX, new GrowthBudget(MAX))).toBe(500)
+    expect([window.receive(900), window.receive(1)]).toEqual([true, false])
+  })
+
+  it('refuses to give back what has not arrived', () => {
+    const window = new ReceiveWindow(1000)
+    window.receive(100)
+    expect(() => window.consume(101)).toThrow(RangeError)
+    window.consume(60)
+    expect(() => window.consume(41)).toThrow('consumed 41 bytes of 40 unread')
+    window.consume(40)
+  })
+
+  it('grows while growth raises the rate: to what a path of 100 ms needs', () => {
+    const window = new ReceiveWindow(256 * KIB)
+    const budget = new GrowthBudget(32 * KIB * KIB)
+    // What the window allows in a round trip, at most 20 MB/s.
+    const rate = (sizeBytes: number) => Math.min(sizeBytes / 100, 20_000)
+    const sizes = read(window, budget, { rttMs: 100, forMs: 20_000, bytesPerMs: rate })
+    expect(sizes.slice(0, 4)).toEqual([256 * KIB, 512 * KIB, 1024 * KIB, 2048 * KIB])
+    expect(window.sizeBytes).toBeGreaterThanOrEqual(2_000_000)
+    expect(window.sizeBytes).toBeLessThanOrEqual(8 * KIB * KIB)
+  })
+
+  it('never grows beyond its limit, nor beyond the budget', () => {
+    const limited = new ReceiveWindow(256 * KIB)
+    const rate = (sizeBytes: number) => sizeBytes / 100
+    read(limited, new GrowthBudget(1e9), { rttMs: 100, forMs: 60_000, bytesPerMs: rate })
+    expect(limited.sizeBytes).toBe(MAX)
+    const poor = new ReceiveWindow(256 * KIB)
+    read(poor, new GrowthBudget(100_000), { rttMs: 100, forMs: 60_000, bytesPerMs: rate })
+    expect(poor.sizeBytes).toBe(256 * KIB + 100_000)
+  })
+
+  it('stops growing once growth does not help', () => {
+    const window = new ReceiveWindow(256 * KIB)
+    const budget = new GrowthBudget(MAX)
+    const sizes = read(window, budget, { rttMs: 20, forMs: 20_000, bytesPerMs: () => 20_000 })
+    expect(sizes).toEqual([256 * KIB, 512 * KIB])
+  })
+
+  it('does not grow when something else is the limit, when the path is short, or when nobody reads', () => {
+    const budget = new GrowthBudget(MAX)
+    const slow = new ReceiveWindow(256 * KIB)
+    read(slow, budget, { rttMs: 20, forMs: 20_000, bytesPerMs: () => 500 })
+    expect(slow.sizeBytes).toBe(256 * KIB)
+    const local = new ReceiveWindow(256 * KIB)
+    read(local, budget, { rttMs: 0, forMs: 5000, bytesPerMs: () => 100_000 })
+    expect(local.sizeBytes).toBe(256 * KIB)
+    const stalled = new ReceiveWindow(256 * KIB)
+    stalled.receive(256 * KIB)
+    expect(stalled.receive(1)).toBe(false)
+    expect(stalled.sizeBytes).toBe(256 * KIB)
+  })
+
+  it('gives its growth back to the budget, once', () => {
+    const budget = new GrowthBudget(1024 * KIB)
+    const first = new ReceiveWindow(256 * KIB)
+    const rate = (sizeBytes: number) => sizeBytes / 100
+    read(first, budget, { rttMs: 100, forMs: 60_000, bytesPerMs: rate })
+    expect(first.sizeBytes).toBe(1280 * KIB)
+    expect(budget.take(1)).toBe(0)
+    const second = new ReceiveWindow(256 * KIB)
+    read(second, budget, { rttMs: 100, forMs: 60_000, bytesPerMs: rate })
+    expect(second.sizeBytes).toBe(256 * KIB)
+    first.release(budget)
+    first.release(budget)
+    read(second, budget, { rttMs: 100, forMs: 60_000, fromMs: 70_000, bytesPerMs: rate })
+    expect(second.sizeBytes).toBe(1280 * KIB)
+    second.release(budget)
+    expect(budget.take(1e9)).toBe(1024 * KIB)
+  })
+})

@@ -1,0 +1,170 @@
+// Flow control between two real sessions: what a reader that has stalled costs, and whom.
+
+import { describe, expect, it } from 'vitest'
+import { isPattern, patternBytes } from '../../test/support/pattern.ts'
+import type { RecordedStream } from '../../test/support/recorded-stream.ts'
+import { openSessionPair } from '../../test/support/session-pair.ts'
+import { greetedPeer, loopTurn } from '../../test/support/wire-peer.ts'
+
+const KIB = 1024
+const OK = { status: 200, statusText: 'OK', fields: [] }
+
+/** Writes the pattern up to `bytes`, 64 KiB at a time, and waits when it is told to. */
+function upload(recorded: RecordedStream, bytes: number): { done: () => boolean } {
+  let written = 0
+  const more = () => {
+    while (written < bytes) {
+      const chunk = patternBytes(written, Math.min(64 * KIB, bytes - written))
+      written += chunk.length
+      if (!recorded.stream.write(chunk) && written < bytes) return
+    }
+    recorded.stream.end()
+  }
+  recorded.onWritable = () => {
+    if (written < bytes) more()
+  }
+  more()
+  return { done: () => written >= bytes }
+}
+
+describe('a reader that has stalled', () => {
+  it('costs one window, and slows nobody', async () => {
+    const readers = new Map<string, { bytes: number; peakUnread: number }>()
+    const pair = await openSessionPair({
+      onStream: recorded => {
+        const name = recorded.opening!.target
+        const reader = { bytes: 0, peakUnread: 0 }
+        readers.set(name, reader)
+        recorded.onData = chunk => {
+          reader.bytes += chunk.length
+          if (name === '/stalled') reader.peakUnread = reader.bytes
+          else recorded.stream.consume(chunk.length)
+        }
+      },
+    })
+    const size = 4 * KIB * KIB
+    const stalled = Array.from({ length: 20 }, () => pair.dialer.open({ target: '/stalled' }))
+    for (const recorded of stalled) upload(recorded, size)
+    const readersOfNone = pair.acceptor.session
+    const quick = pair.dialer.open({ target: '/quick' })
+    upload(quick, size)
+    await pair.until('the quick upload', () => readers.get('/quick')?.bytes === size)
+    await pair.settle()
+    expect(readers.get('/stalled')!.peakUnread).toBe(256 * KIB)
+    expect(readersOfNone.streamCount).toBe(21)
+    // Nothing of the stalled ones is left in the transport either.
+    expect(pair.link.a.bufferedBytes).toBe(0)
+  })
+
+  it('goes on where it stopped once it reads', async () => {
+    const pair = await openSessionPair()
+    const size = KIB * KIB + 17
+    const recorded = pair.dialer.open()
+    upload(recorded, size)
+    await pair.settle(50)
+    const accepted = pair.acceptor.accepted[0]!
+    expect(accepted.receivedBytes).toBe(256 * KIB)
+    let consumed = 0
+    while (!accepted.ended) {
+      accepted.stream.consume(accepted.receivedBytes - consumed)
+      consumed = accepted.receivedBytes
+      await pair.settle()
+    }
+    expect([accepted.receivedBytes, isPattern(accepted.body, 0)]).toEqual([size, true])
+  })
+})
+
+describe('growth', () => {
+  it('of one session is bounded, and given back when streams end', async () => {
+    const limits = { initialWindowBytes: 64 * KIB, windowGrowthBytes: 128 * KIB }
+    const pair = await openSessionPair({ limits, link: { faults: { delayMs: [20, 20] } } })
+    await pair.advance(5000, 20)
+    /** Reads as fast as it comes; returns how much the sender could have under way at most. */
+    const transfer = async () => {
+      const recorded = pair.dialer.open()
+      const before = pair.acceptor.accepted.length
+      upload(recorded, 3 * KIB * KIB)
+      await pair.advance(40, 20)
+      const accepted = pair.acceptor.accepted[before]!
+      let consumed = 0
+      let peakUnread = 0
+      for (let step = 0; step < 400 && !accepted.ended; step += 1) {
+        const unread = accepted.receivedBytes - consumed
+        peakUnread = Math.max(peakUnread, unread)
+        if (unread > 0) accepted.stream.consume(unread)
+        consumed = accepted.receivedBytes
+        await pair.advance(20, 20)
+      }
+      expect([accepted.ended, isPattern(accepted.body, 0)]).toEqual([true, true])
+      accepted.stream.respond(OK)
+      accepted.stream.end()
+      await pair.advance(60, 20)
+      return peakUnread
+    }
+    const first = await transfer()
+    expect(first).toBeGreaterThan(64 * KIB)
+    expect(first).toBeLessThanOrEqual(192 * KIB)
+    // What the first one had taken is there again.
+    expect(await transfer()).toBe(first)
+    expect(pair.ends.map(({ session }) => session.streamCount)).toEqual([0, 0])
+  })
+})
+
+describe('a sender without room', () => {
+  it('is told once there is room, in the order in which streams stopped', async () => {
+    const limits = { sendHighWaterBytes: 1000 }
+    const peer = await greetedPeer({ role: 'dialer', limits })
+    peer.transport.hold()
+    const order: number[] = []
+    const streams = [0, 1, 2].map(index => {
+      const recorded = peer.open({}, false)
+      recorded.onWritable = () => order.push(index)
+      return recorded
+    })
+    for (const { stream } of streams) expect(stream.write(Buffer.alloc(1000))).toBe(false)
+    await loopTurn()
+    expect(order).toEqual([])
+    peer.transport.release()
+    for (let turn = 0; turn < 5; turn += 1) await loopTurn()
+    expect(order).toEqual([0, 1, 2])
+  })
+
+  it('is not kept waiting by streams that always have more', async () => {
+    const limits = { sendHighWaterBytes: 100_000 }
+    const peer = await greetedPeer({ role: 'dialer', limits }, { initialWindowBytes: 1 << 30 })
+    peer.transport.hold()
+    const small = peer.open({}, false)
+    expect(small.stream.write(Buffer.alloc(100_000))).toBe(false)
+    const greedy = [0, 1].map(() => {
+      const recorded = peer.open({}, false)
+      recorded.onWritable = () => {
+        while (recorded.stream.write(Buffer.alloc(64 * KIB)));
+      }
+      recorded.onWritable()
+      return recorded
+    })
+    await loopTurn()
+    for (let message = 0; message < 8 && small.writableCalls === 0; message += 1) {
+      peer.transport.release(1)
+      await loopTurn()
+    }
+    expect(small.writableCalls).toBe(1)
+    expect(greedy.every(({ stream }) => stream.open)).toBe(true)
+  })
+
+  it('END and trailers wait behind what was written', async () => {
+    const peer = await greetedPeer({ role: 'dialer', limits: { sendHighWaterBytes: 1000 } })
+    peer.transport.hold()
+    const { stream } = peer.open({}, false)
+    stream.write(Buffer.alloc(5000))
+    stream.write(Buffer.alloc(5000))
+    stream.end(['a', 'b'])
+    await peer.turn()
+    peer.transport.release()
+    const frames = []
+    for (let turn = 0; turn < 10; turn += 1) frames.push(...(await peer.turn()))
+    const bytes = frames.map(frame => ('body' in frame ? frame.body.length / 2 : 0))
+    expect(bytes.reduce((sum, length) => sum + length)).toBe(10_000)
+    expect(frames.at(-1)).toEqual({ type: 'TRAILERS', stream: 1, strings: ['a', 'b'] })
+  })
+})
