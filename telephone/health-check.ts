@@ -13,6 +13,8 @@ export interface HealthCheckOptions extends ConnectorOptions {
   readonly check: string
   readonly intervalMs: number
   readonly clock: Clock
+  /** After each check: what is wrong, if anything. */
+  readonly onResult?: (problem: string | undefined) => void
   readonly onChange: (health: 'up' | 'down', detail: string) => void
 }
 
@@ -53,6 +55,8 @@ export class HealthCheck {
       this.#abort = undefined
       if (this.#stopped) return
       this.#judge(problem)
+      this.#options.onResult?.(problem)
+      if (this.#stopped) return
       this.#timer = clock.after(intervalMs, () => this.#run())
     }
     this.#timer = clock.after(Math.min(TIMEOUT_MS, intervalMs), () => finish('no answer in time'))

@@ -52,56 +52,69 @@ export class ServiceError extends Error {
 
 /** Throws ServiceError at the first value that cannot be used. */
 export function parseService(options: ServiceOptions): Service {
-  const mount = parsed('mount', options.mount, parseMount)
-  const given = parsed('service', options.service, parseServiceName)
-  const service = given ?? (mount && serviceNameOfMount(mount))
-  if (service === undefined) throw new ServiceError('service', 'needs a name (service) or a place (mount)')
-  const target = targetOf(options.target)
+  const { service, problems } = inspectService(options)
+  if (service === undefined) throw problems[0]
+  return service
+}
+
+/** The service, or everything that is wrong with it. */
+export function inspectService(options: ServiceOptions): { service?: Service; problems: ServiceError[] } {
+  const problems: ServiceError[] = []
+  const wrong = (field: keyof ServiceOptions, message: string): undefined => {
+    problems.push(new ServiceError(field, message))
+  }
+  const target = targetOf(options.target, wrong)
+  const mount = parsed('mount', options.mount, parseMount, wrong)
+  const given = parsed('service', options.service, parseServiceName, wrong)
+  const name = given ?? (mount && serviceNameOfMount(mount))
+  if (name === undefined && problems.every(({ field }) => field === 'target')) {
+    wrong('service', 'needs a name (service) or a place (mount)')
+  }
   const { healthCheck, hostHeader, weight } = options
   if (healthCheck !== undefined && healthCheck !== 'tcp' && !/^\/[\x21-\x7e]*$/.test(healthCheck)) {
-    throw new ServiceError('healthCheck', `"${healthCheck}" is neither tcp nor a path such as /health`)
+    wrong('healthCheck', `"${healthCheck}" is neither tcp nor a path such as /health`)
   }
   if (healthCheck !== undefined && typeof target === 'function') {
-    throw new ServiceError('healthCheck', 'a function in this process has no health to check')
+    wrong('healthCheck', 'a function in this process has no health to check')
   }
   if (hostHeader !== undefined && !/^[\x21-\x7e]+$/.test(hostHeader)) {
-    throw new ServiceError('hostHeader', `"${hostHeader}" is none of preserve, backend or a host name`)
+    wrong('hostHeader', `"${hostHeader}" is none of preserve, backend or a host name`)
   }
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {
-    throw new ServiceError('weight', `${weight} is not a whole number from 0 to 1000`)
+    wrong('weight', `${weight} is not a whole number from 0 to 1000`)
   }
+  if (problems.length > 0 || name === undefined || target === undefined) return { problems }
   const { connectTimeoutMs, keepAliveMs, maxConnections } = options
+  const pool = {
+    ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+    ...(keepAliveMs !== undefined && { keepAliveMs }),
+    ...(maxConnections !== undefined && { maxConnections }),
+  }
   return {
-    ...options,
-    service,
-    mount: mount && formatMount(mount),
-    target,
-    pool: {
-      ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
-      ...(keepAliveMs !== undefined && { keepAliveMs }),
-      ...(maxConnections !== undefined && { maxConnections }),
-    },
+    service: { ...options, service: name, mount: mount && formatMount(mount), target, pool },
+    problems,
   }
 }
 
 type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string }
+type Wrong = (field: keyof ServiceOptions, message: string) => undefined
 
 function parsed<T>(
   field: keyof ServiceOptions,
   text: string | undefined,
   parse: (text: string) => Parsed<T>,
+  wrong: Wrong,
 ): T | undefined {
   if (text === undefined || text === '') return undefined
   const result = parse(text)
-  if (!result.ok) throw new ServiceError(field, result.problem)
-  return result.value
+  return result.ok ? result.value : wrong(field, result.problem)
 }
 
-function targetOf(target: ServiceOptions['target']): HttpTarget | FetchHandler {
+function targetOf(target: ServiceOptions['target'], wrong: Wrong): Service['target'] | undefined {
   if (typeof target === 'function') return target
   try {
     return parseTarget(String(target))
   } catch (error) {
-    throw new ServiceError('target', error instanceof Error ? error.message : String(error))
+    return wrong('target', error instanceof Error ? error.message : String(error))
   }
 }

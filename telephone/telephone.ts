@@ -62,6 +62,8 @@ export interface TunnelStatus {
 export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000
 const DEFAULT_DIAL_TIMEOUT_MS = 10_000
 const REBALANCE_MS = 60_000
+/** A service that was refused is offered again: the conflict may be gone, the scope widened. */
+const OFFER_AGAIN_MS = 60_000
 
 export class Telephone {
   readonly name: string
@@ -81,6 +83,7 @@ export class Telephone {
   #services: readonly AnnouncedService[] = []
   #started = 1
   #rebalance: Timer | undefined
+  #offer: Timer | undefined
   #keepAlive: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
   #closed = false
@@ -172,6 +175,7 @@ export class Telephone {
     this.#firstAnswer.reject(new Error('the Telephone was closed'))
     this.#renewal.stop()
     this.#rebalance?.cancel()
+    this.#offer?.cancel()
     for (const check of this.#checks) check.stop()
     await Promise.all(this.#tunnels.map(tunnel => tunnel.stop(graceMs)))
     this.#forwarder.close()
@@ -228,6 +232,9 @@ export class Telephone {
   #onAnnounced({ results }: Announced): void {
     this.#services = results
     this.#firstAnswer.resolve(results)
+    this.#offer?.cancel()
+    if (this.#closing !== undefined || results.every(result => result.accepted)) return
+    this.#offer = this.#clock.after(OFFER_AGAIN_MS, () => this.#announce())
   }
 
   #onControl(message: ControlMessage): void {
@@ -242,6 +249,10 @@ export class Telephone {
       default:
       // Not for a Telephone.
     }
+  }
+
+  #announce(): void {
+    for (const tunnel of this.#tunnels) tunnel.announce()
   }
 
   #startRest(): void {
@@ -298,7 +309,7 @@ export class Telephone {
       this.#announcements[index] = { ...announcement, health }
       this.#announcementId += 1
       this.#report({ kind: 'health', service: service.service, health, detail })
-      for (const tunnel of this.#tunnels) tunnel.announce()
+      this.#announce()
     }
     const tls = { ...(tlsVerify !== undefined && { tlsVerify }), ...(tlsCa !== undefined && { tlsCa }) }
     return [new HealthCheck({ ...tls, target, check, intervalMs, clock: this.#clock, onChange })]

@@ -1,0 +1,157 @@
+// `telephone check`: everything between the settings and a working service, one step after the other, each with a
+// line that says what was found. Changes nothing: it announces no service, and greets under a name of its own so
+// that it cannot take the place of a Telephone that runs.
+
+import { randomUUID } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
+import { grantsNothing } from '@vera-stack/shared/claims.ts'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { Session } from '@vera-stack/shared/protocol/session.ts'
+import { dial } from '../dial.ts'
+import { REFUSED } from '../forward/backend.ts'
+import { HealthCheck } from '../health-check.ts'
+import { targetText } from '../http1/target.ts'
+import { displayUrl, tunnelUrl } from '../plugboard-url.ts'
+import type { Service } from '../service-options.ts'
+import type { TelephoneOptions } from '../telephone.ts'
+import { readClaims, TokenError, TokenStore } from '../token-store.ts'
+import { VERSION } from '../version.ts'
+import type { Terminal } from './terminal.ts'
+import { type Mark, marked, roughly } from './words.ts'
+
+type Say = (mark: Mark, text: string) => void
+
+/** True when nothing was found wrong. */
+export async function check(options: TelephoneOptions, terminal: Terminal): Promise<boolean> {
+  let good = true
+  const say: Say = (mark, text) => {
+    if (mark === 'bad') good = false
+    terminal.out(`${marked(mark, text, terminal.colours)}\n`)
+  }
+  say('good', `settings: ${options.services.map(service => service.service).join(', ')}`)
+  const token = checkToken(options, say)
+  for (const plugboard of options.plugboards) {
+    const url = tunnelUrl(plugboard)
+    if ((await checkName(url, say)) && token !== undefined) await checkPlugboard(url, token, options, say)
+  }
+  for (const service of options.services) await checkBackend(service, say)
+  return good
+}
+
+function checkToken(options: TelephoneOptions, say: Say): string | undefined {
+  let token: string
+  try {
+    token = new TokenStore(options.token).read()
+  } catch (error) {
+    if (!(error instanceof TokenError)) throw error
+    say('bad', error.message)
+    return undefined
+  }
+  const claims = readClaims(token)
+  if (claims === undefined) {
+    say('bad', 'token: not a JWT with the claims of a telephone; "plugboard token create" makes one')
+    return token
+  }
+  const left = claims.exp * 1000 - Date.now()
+  if (left <= 0) say('bad', `token: expired ${roughly(-left)} ago; "plugboard token create" makes a new one`)
+  else say('good', `token: of "${claims.sub}", good for ${roughly(left)}`)
+  if (grantsNothing(claims)) say('bad', 'token: it reaches no service and no mount')
+  for (const { service, mount } of options.services) {
+    const place = mount === undefined ? undefined : parseMount(mount)
+    if (place?.ok && !claims.mounts.some(scope => mountScopeCovers(scope, place.value))) {
+      say(
+        'bad',
+        `token: it does not reach the mount ${mount} (it has: ${claims.mounts.join(', ') || 'none'})`,
+      )
+    } else if (place === undefined && !claims.services.some(scope => serviceScopeCovers(scope, service))) {
+      say(
+        'bad',
+        `token: it does not reach the service ${service} (it has: ${claims.services.join(', ') || 'none'})`,
+      )
+    }
+  }
+  return token
+}
+
+async function checkName(url: URL, say: Say): Promise<boolean> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  try {
+    const found = await lookup(host, { all: true })
+    say('good', `${host}: ${found.map(({ address }) => address).join(', ')}`)
+    return true
+  } catch (error) {
+    say('bad', `${host}: the name cannot be looked up (${(error as NodeJS.ErrnoException).code})`)
+    return false
+  }
+}
+
+/** Connection, TLS, handshake, the Plugboard's hello. */
+function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say: Say): Promise<void> {
+  const { dialTimeoutMs: timeoutMs = 10_000, plugboardCa: tlsCa, env = process.env } = options
+  const agent = `telephone/${VERSION}`
+  const startedAt = performance.now()
+  const name = displayUrl(url)
+  return new Promise(resolve => {
+    dial(
+      { url, token, agent, timeoutMs, tlsCa, env },
+      {
+        onFailure(error) {
+          say('bad', `${name}: ${error.message}`)
+          resolve()
+        },
+        onOpen(transport) {
+          let greeted = false
+          const session: Session = new Session({
+            transport,
+            role: 'dialer',
+            identity: { agent, instance: randomUUID(), name: `check-${randomUUID()}`, startedAt: Date.now() },
+            events: {
+              onReady(peer) {
+                greeted = true
+                const ms = Math.round(performance.now() - startedAt)
+                say('good', `${name}: replica ${peer.name}, ${peer.agent}, connected in ${ms} ms`)
+                session.close('going_away', 'check')
+              },
+              onStream(stream) {
+                stream.reset('refused')
+                return REFUSED
+              },
+              onControl: () => undefined,
+              onPeerDrain: () => undefined,
+              onClose(error: TunnelError) {
+                if (!greeted) say('bad', `${name}: connected, but ${error.message}`)
+                resolve()
+              },
+            },
+          })
+        },
+      },
+    )
+  })
+}
+
+function checkBackend(service: Service, say: Say): Promise<void> {
+  const { target, healthCheck = 'tcp', tlsVerify, tlsCa } = service
+  if (typeof target === 'function') return Promise.resolve()
+  return new Promise(resolve => {
+    const tls = { ...(tlsVerify !== undefined && { tlsVerify }), ...(tlsCa !== undefined && { tlsCa }) }
+    const probe = new HealthCheck({
+      ...tls,
+      target,
+      check: healthCheck,
+      intervalMs: 5000,
+      clock: systemClock,
+      onResult(problem) {
+        probe.stop()
+        const what = `${service.service}: backend ${targetText(target)}`
+        if (problem === undefined) say('good', what)
+        else say('bad', `${what} ${problem === 'ECONNREFUSED' ? 'is not running' : `fails: ${problem}`}`)
+        resolve()
+      },
+      onChange: () => undefined,
+    })
+    probe.start()
+  })
+}

@@ -1,0 +1,94 @@
+// Events as log lines for a machine: constant messages, what varies is in fields.
+
+import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { AnnouncedService, TelephoneEvent } from '../events.ts'
+import type { ForwardedExchange } from '../forward.ts'
+
+export function logEvent(log: Logger, event: TelephoneEvent): void {
+  switch (event.kind) {
+    case 'dialing':
+      log.debug('dialing', { tunnelId: String(event.tunnel), url: event.url })
+      return
+    case 'dial_failed': {
+      const { tunnel, url, error, retryInMs } = event
+      const code = error.code ?? (error.status === undefined ? error.kind : String(error.status))
+      const fields = { tunnelId: String(tunnel), url, code, detail: error.message, delayMs: retryInMs }
+      if (error.unauthorized) log.error('token refused', fields)
+      else log.warn('dial failed', fields)
+      return
+    }
+    case 'tunnel_ready': {
+      const { tunnel, url, replica, agent } = event
+      log.info('tunnel ready', { tunnelId: String(tunnel), url, replicaId: replica, agent })
+      return
+    }
+    case 'tunnel_lost': {
+      const { tunnel, url, reason, detail, retryInMs } = event
+      log.warn('tunnel lost', { tunnelId: String(tunnel), url, code: reason, detail, delayMs: retryInMs })
+      return
+    }
+    case 'tunnel_replaced':
+      log.info('tunnel replaced', { tunnelId: String(event.tunnel), url: event.url, detail: event.why })
+      return
+    case 'announced':
+      for (const result of event.results) logService(log, String(event.tunnel), result)
+      return
+    case 'health': {
+      const { service, health, detail } = event
+      if (health === 'up') log.info('backend up', { service, state: health, detail })
+      else log.warn('backend down', { service, state: health, detail })
+      return
+    }
+    case 'token_renewed':
+      log.info('token renewed')
+      return
+    case 'token_problem':
+      log.warn('token problem', { detail: event.detail })
+      return
+    case 'exchange':
+      logExchange(log, event.exchange)
+      return
+    case 'handler_failed':
+      log.error('handler failed', { service: event.service, err: event.error })
+      return
+    case 'draining':
+      log.info('draining', { delayMs: event.graceMs })
+      return
+    case 'closed':
+      log.info('closed')
+      return
+    default:
+      event satisfies never
+  }
+}
+
+function logService(
+  log: Logger,
+  tunnelId: string,
+  { service, accepted, detail, urls }: AnnouncedService,
+): void {
+  if (accepted) log.info('service accepted', { tunnelId, service, detail, url: urls[0], count: urls.length })
+  else log.error('service refused', { tunnelId, service, detail })
+}
+
+function logExchange(log: Logger, { opening, streamId, status, code, durationMs }: ForwardedExchange): void {
+  log.info('request', {
+    requestId: fieldValue(opening.fields, 'x-request-id'),
+    streamId,
+    service: opening.service,
+    method: opening.method,
+    path: opening.target.split('?', 1)[0],
+    status,
+    code,
+    durationMs: Math.round(durationMs * 1000) / 1000,
+  })
+}
+
+function fieldValue(fields: Fields, name: string): string | undefined {
+  for (let index = 0; index < fields.length; index += 2) {
+    if (equalsIgnoringCase(fields[index] as string, name)) return fields[index + 1]
+  }
+  return undefined
+}

@@ -1,0 +1,130 @@
+// Events as lines for the person who has started a Telephone in a terminal. Says each thing once: two tunnels that
+// fail alike, or the same failure again and again, are one line.
+
+import type { AnnouncedService, TelephoneEvent } from '../events.ts'
+import { briefly, marked, printable, roughly } from './words.ts'
+
+export interface StatusLinesOptions {
+  readonly out: (line: string) => void
+  readonly colours: boolean
+  /** Service → where it leads: `http://localhost:3000`. */
+  readonly targets: ReadonlyMap<string, string>
+  readonly tunnels: number
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly wallTime: () => number
+}
+
+/** The same trouble is told again after this, so that nobody thinks it is over. */
+const REPEAT_MS = 60_000
+
+export class StatusLines {
+  readonly #options: StatusLinesOptions
+  #lastTrouble = ''
+  #lastTroubleAtMs = 0
+  #lastAnnounced = ''
+
+  constructor(options: StatusLinesOptions) {
+    this.#options = options
+  }
+
+  readonly show = (event: TelephoneEvent): void => {
+    switch (event.kind) {
+      case 'dialing':
+        return
+      case 'dial_failed':
+        this.#trouble(
+          'bad',
+          `${event.url}: ${event.error.message}`,
+          `; trying again in ${briefly(event.retryInMs)}`,
+        )
+        return
+      case 'tunnel_ready': {
+        this.#lastTrouble = ''
+        const of = this.#options.tunnels > 1 ? ` (tunnel ${event.tunnel} of ${this.#options.tunnels})` : ''
+        this.#say('good', `connected to ${event.url}, replica ${event.replica}${of}`)
+        return
+      }
+      case 'tunnel_lost':
+        if (event.reason === 'replaced') {
+          const text = `another Telephone named "${this.#options.name}" has taken over; this one waits (--name runs both)`
+          this.#trouble('warn', text, '')
+        } else {
+          const again = `; trying again in ${briefly(event.retryInMs)}`
+          this.#trouble('warn', `${event.url}: connection lost, ${event.detail}`, again)
+        }
+        return
+      case 'tunnel_replaced':
+        this.#say('note', `${event.url}: ${event.why}; connecting to a replacement first`)
+        return
+      case 'announced':
+        this.#announced(event.results)
+        return
+      case 'health':
+        if (event.health === 'up') this.#say('good', `${event.service}: the backend is up again`)
+        else this.#say('bad', `${event.service}: the backend is down (${event.detail})`)
+        return
+      case 'token_renewed': {
+        const { expiresAtMs } = event
+        const left =
+          expiresAtMs === undefined ? '' : `, good for ${roughly(expiresAtMs - this.#options.wallTime())}`
+        this.#say('note', `token renewed${left}`)
+        return
+      }
+      case 'token_problem':
+        this.#trouble('warn', event.detail, '')
+        return
+      case 'exchange': {
+        const { opening, status, code, durationMs } = event.exchange
+        const end = code === undefined ? String(status) : `${status === 0 ? '' : `${status} `}${code}`
+        this.#options.out(
+          printable(`  ${opening.method} ${opening.target} ${end} ${Math.round(durationMs)} ms`),
+        )
+        return
+      }
+      case 'handler_failed':
+        this.#say('bad', `${event.service}: the handler failed: ${String(event.error)}`)
+        return
+      case 'draining':
+        this.#say(
+          'note',
+          `finishing what is open, at most ${briefly(event.graceMs)}; once more to quit at once`,
+        )
+        return
+      case 'closed':
+        this.#say('note', 'stopped')
+        return
+      default:
+        event satisfies never
+    }
+  }
+
+  #announced(results: readonly AnnouncedService[]): void {
+    const lines = results.map(result => this.#service(result))
+    const text = lines.join('\n')
+    if (text === this.#lastAnnounced) return
+    this.#lastAnnounced = text
+    this.#options.out(text)
+  }
+
+  #service({ service, accepted, detail, urls }: AnnouncedService): string {
+    const { colours, targets } = this.#options
+    if (!accepted) return marked('bad', `${service}: ${detail ?? 'refused'}`, colours)
+    const target = targets.get(service) ?? service
+    if (urls.length === 0)
+      return marked('good', `${service} → ${target}${detail ? ` (${detail})` : ''}`, colours)
+    return urls.map(url => marked('good', `${url} → ${target}`, colours)).join('\n')
+  }
+
+  #trouble(mark: 'bad' | 'warn', text: string, rest: string): void {
+    const now = this.#options.wallTime()
+    if (text === this.#lastTrouble && now - this.#lastTroubleAtMs < REPEAT_MS) return
+    this.#lastTrouble = text
+    this.#lastTroubleAtMs = now
+    this.#say(mark, text + rest)
+  }
+
+  #say(mark: Parameters<typeof marked>[0], text: string): void {
+    this.#options.out(marked(mark, text, this.#options.colours))
+  }
+}

@@ -1,0 +1,230 @@
+// The settings of a Telephone process: one row each. `--help`, the variables TELEPHONE_*, the YAML file and the
+// table in README.md come from here. The same table serves `http`, `start` and `check`.
+
+import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import {
+  type LoadedSettings,
+  type LoadOptions,
+  loadSettings,
+  type SettingsOf,
+  type Source,
+  setting,
+} from '@vera-stack/shared/settings.ts'
+import { tunnelUrl } from './plugboard-url.ts'
+import { inspectService, parseService, type Service, type ServiceOptions } from './service-options.ts'
+import { readPem, serviceOptionsOf, servicesSchema } from './service-schema.ts'
+import type { TelephoneOptions } from './telephone.ts'
+import type { TokenSource } from './token-store.ts'
+
+export const VARIABLE_PREFIX = 'TELEPHONE_'
+
+export const telephoneSettings = {
+  config: setting.path({ short: 'c', help: 'YAML file with settings' }),
+
+  // The Plugboard
+  plugboard: setting.list({
+    default: ['http://localhost:4000'],
+    item: 'url',
+    check: plugboardProblem,
+    help: 'Address of the Plugboard; several: any of them will do',
+  }),
+  token: setting.text({ secret: true, help: 'Token (JWT) that Plugboard has issued' }),
+  tokenFile: setting.path({ help: 'File with the token; renewed tokens are written back to it' }),
+  name: setting.text({
+    help: 'Name of this process; a newer one of the same name replaces it (default: host name and service)',
+  }),
+  tunnels: setting.integer({
+    default: 2,
+    min: 1,
+    max: 16,
+    help: 'Connections to Plugboard, to different replicas where there are',
+  }),
+  followReplicas: setting.boolean({ default: true, help: 'Dial the replicas that Plugboard tells of, too' }),
+  plugboardCa: setting.path({ help: "PEM file of CAs to trust for Plugboard's certificate" }),
+  dialTimeoutMs: setting.duration({ default: '10s', min: '100ms', max: '5m', help: 'For one connection' }),
+  drainTimeoutMs: setting.duration({
+    default: '30s',
+    max: '24h',
+    help: 'At stop: how long open requests and WebSockets may go on',
+  }),
+
+  // One service; several are in the file, under `services`
+  target: setting.text({ help: 'Backend: a port, host:port, http(s)://host:port or unix:/path.sock' }),
+  service: setting.text({ short: 's', help: 'Name of the service (default: made from the mount)' }),
+  mount: setting.text({ short: 'm', help: 'Place to claim for it: host/path' }),
+  weight: setting.integer({ default: 100, max: 1000, help: 'Share of the traffic among telephones' }),
+  serviceVersion: setting.text({ help: 'Version of the backend, shown in status' }),
+  labels: setting.list({
+    default: [],
+    item: 'key=value',
+    check: labelProblem,
+    help: 'Labels of the service',
+  }),
+  hostHeader: setting.text({
+    default: 'preserve',
+    help: "Host that the backend sees: preserve, backend (the target's own) or a fixed one",
+  }),
+  tlsVerify: setting.boolean({ default: true, help: "Check an https backend's certificate" }),
+  tlsCa: setting.path({ help: "PEM file of CAs to trust for an https backend's certificate" }),
+  healthCheck: setting.text({ help: 'tcp, or a path for GET: announce the service as down when it fails' }),
+  healthIntervalMs: setting.duration({ default: '10s', min: '1s', max: '1h', help: 'Between health checks' }),
+  connectTimeoutMs: setting.duration({
+    default: '5s',
+    min: '10ms',
+    max: '5m',
+    help: 'For a connection to the backend',
+  }),
+  keepAliveMs: setting.duration({
+    default: '4s',
+    max: '1h',
+    help: 'How long an idle connection to the backend is kept; 0s: never',
+  }),
+  maxConnections: setting.integer({
+    default: 512,
+    min: 1,
+    max: 65_535,
+    help: 'HTTP connections to the backend at once',
+  }),
+  services: setting.structure(servicesSchema, { help: 'Several services, each with the keys above' }),
+
+  // Logs
+  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Least severe lines to write' }),
+  logFormat: setting.choice(['auto', 'status', 'json', 'text'], {
+    default: 'auto',
+    help: 'status: lines for a person; json, text: a log. auto: status for http and on a terminal, else json',
+  }),
+  accessLog: setting.boolean({ default: false, help: 'One line per finished request' }),
+} as const
+
+export type TelephoneConfig = SettingsOf<typeof telephoneSettings>
+export type LoadedTelephoneConfig = LoadedSettings<typeof telephoneSettings>
+
+/** @throws SettingsError with all problems. */
+export function loadTelephoneConfig(
+  options: Pick<LoadOptions<typeof telephoneSettings>, 'flags' | 'env' | 'cwd'> = {},
+): LoadedTelephoneConfig {
+  return loadSettings(telephoneSettings, {
+    ...options,
+    prefix: VARIABLE_PREFIX,
+    check: checkTelephoneConfig,
+  })
+}
+
+type Problem = { key: keyof TelephoneConfig; detail: string }
+
+/** Rules between settings. */
+export function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
+  const problems: Problem[] = []
+  if (config.token === undefined && config.tokenFile === undefined) {
+    const detail = 'is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token create" makes a token)'
+    problems.push({ key: 'token', detail })
+  }
+  for (const key of ['plugboardCa', 'tlsCa'] as const) {
+    const problem = pemProblem(config[key])
+    if (problem !== undefined) problems.push({ key, detail: problem })
+  }
+  if (config.services === undefined) {
+    if (config.target === undefined) {
+      const detail = 'is missing: set --target or TELEPHONE_TARGET, or list "services:" in the file'
+      return [...problems, { key: 'target', detail }]
+    }
+    const found = inspectService(singleService(config)).problems
+    return [...problems, ...found.map(({ field, message }) => ({ key: keyOfField(field), detail: message }))]
+  }
+  if (config.target !== undefined) {
+    problems.push({ key: 'target', detail: 'cannot be set beside "services:" in the file' })
+  }
+  const names = new Set<string>()
+  for (const [index, row] of config.services.entries()) {
+    const { service, problems: found } = inspectService(serviceOptionsOf(row))
+    for (const { field, message } of found) {
+      problems.push({ key: 'services', detail: `[${index}].${field}: ${message}` })
+    }
+    if (service === undefined) continue
+    if (names.has(service.service)) {
+      problems.push({ key: 'services', detail: `[${index}]: "${service.service}" is listed twice` })
+    }
+    names.add(service.service)
+  }
+  return problems
+}
+
+/** What telephone.ts needs, out of settings that have been checked. */
+export function telephoneOptions({ values, sources }: LoadedTelephoneConfig): TelephoneOptions {
+  const { plugboard, name, tunnels, followReplicas, drainTimeoutMs, dialTimeoutMs, plugboardCa } = values
+  return {
+    plugboards: plugboard,
+    token: tokenSource(values, sources.token, sources.tokenFile),
+    services: servicesOf(values),
+    name,
+    tunnels,
+    followReplicas,
+    drainTimeoutMs,
+    dialTimeoutMs,
+    plugboardCa: plugboardCa === undefined ? undefined : readPem(plugboardCa),
+  }
+}
+
+function servicesOf(config: TelephoneConfig): Service[] {
+  if (config.services !== undefined) return config.services.map(row => parseService(serviceOptionsOf(row)))
+  const tlsCa = config.tlsCa === undefined ? undefined : readPem(config.tlsCa)
+  return [parseService({ ...singleService(config), tlsCa })]
+}
+
+function singleService(config: TelephoneConfig): ServiceOptions {
+  const { target = '', serviceVersion, labels, ...rest } = config
+  return {
+    target,
+    service: rest.service,
+    mount: rest.mount,
+    weight: rest.weight,
+    version: serviceVersion,
+    labels: Object.fromEntries(labels.map(label => label.split(/=(.*)/s, 2) as [string, string])),
+    hostHeader: rest.hostHeader,
+    tlsVerify: rest.tlsVerify,
+    healthCheck: rest.healthCheck,
+    healthIntervalMs: rest.healthIntervalMs,
+    connectTimeoutMs: rest.connectTimeoutMs,
+    keepAliveMs: rest.keepAliveMs,
+    maxConnections: rest.maxConnections,
+  }
+}
+
+const RANK = { flag: 3, variable: 2, file: 1, default: 0, none: 0 } as const
+
+/** Both given: the stronger source wins, and the file where they are equals, since it can be renewed. */
+function tokenSource(config: TelephoneConfig, token: Source, tokenFile: Source): TokenSource {
+  if (
+    config.tokenFile !== undefined &&
+    (config.token === undefined || RANK[tokenFile.kind] >= RANK[token.kind])
+  ) {
+    return { kind: 'file', path: config.tokenFile }
+  }
+  return { kind: 'text', token: config.token ?? '' }
+}
+
+function keyOfField(field: keyof ServiceOptions): keyof TelephoneConfig {
+  return field === 'version' ? 'serviceVersion' : field
+}
+
+function plugboardProblem(text: string): string | undefined {
+  try {
+    tunnelUrl(text)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function pemProblem(path: string | undefined): string | undefined {
+  try {
+    if (path !== undefined) readPem(path)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function labelProblem(text: string): string | undefined {
+  return /^[^=]{1,63}=.{0,255}$/.test(text) ? undefined : `"${text}" is not a label; expected key=value`
+}

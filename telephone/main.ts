@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+// Where `telephone` starts: the command line. Each command's work is in cli/; settings are config.ts.
+
+import { coloursWanted } from '@vera-stack/shared/colours.ts'
+import { addOptions, SettingsError } from '@vera-stack/shared/settings.ts'
+import { Command, CommanderError } from 'commander'
+import { check } from './cli/check.ts'
+import { run } from './cli/run.ts'
+import type { Terminal } from './cli/terminal.ts'
+import { loadTelephoneConfig, telephoneOptions, telephoneSettings, VARIABLE_PREFIX } from './config.ts'
+import { VERSION } from './version.ts'
+
+type Flags = Readonly<Record<string, unknown>>
+
+const terminal: Terminal = {
+  out: text => process.stdout.write(text),
+  err: text => process.stderr.write(text),
+  colours: coloursWanted(process.env, process.stdout.isTTY === true),
+  isTerminal: process.stdout.isTTY === true,
+}
+
+// A reader that has gone away (`telephone … | head`) is no reason to drop tunnels.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
+function commandLine(finish: (code: number) => void): Command {
+  const program = new Command('telephone')
+    .description('Puts a web server beside it on a Plugboard, through a tunnel that it opens itself.')
+    .version(VERSION, '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: terminal.err,
+      outputError: (text, write) => write(text.replace(/^error: /, 'telephone: ')),
+    })
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('(--help shows what there is)')
+
+  const { target: _target, services: _services, ...withoutTarget } = telephoneSettings
+  const http = program
+    .command('http <target>')
+    .description('expose one web server: a port, host:port, http(s)://host:port or unix:/path.sock')
+    .action(async (target: string, flags: Flags) => {
+      const config = loadTelephoneConfig({ flags: { ...flags, target } })
+      finish(await run({ config, terminal, personal: true }))
+    })
+  addOptions(http, withoutTarget, VARIABLE_PREFIX)
+  examples(
+    http,
+    'http 3000 --mount app.localhost --token-file telephone.jwt',
+    'http https://192.168.1.7:8443 --service web --plugboard https://proxy.example.com',
+    'http unix:/run/app.sock --mount shop.example.com/api --host-header backend',
+  )
+
+  const start = program
+    .command('start')
+    .description('serve what the file and the environment say, as a service or in a container')
+    .action(async (flags: Flags) => {
+      const config = loadTelephoneConfig({ flags })
+      finish(await run({ config, terminal, personal: false }))
+    })
+  addOptions(start, telephoneSettings, VARIABLE_PREFIX)
+  examples(
+    start,
+    'start --config telephone.yaml',
+    'start   # with TELEPHONE_PLUGBOARD, TELEPHONE_TOKEN, TELEPHONE_TARGET and TELEPHONE_MOUNT set',
+  )
+
+  const checking = program
+    .command('check [target]')
+    .description('look at settings, token, Plugboard and backend, and say what is wrong; changes nothing')
+    .action(async (target: string | undefined, flags: Flags) => {
+      const config = loadTelephoneConfig({ flags: target === undefined ? flags : { ...flags, target } })
+      finish((await check(telephoneOptions(config), terminal)) ? 0 : 1)
+    })
+  addOptions(checking, withoutTarget, VARIABLE_PREFIX)
+  examples(
+    checking,
+    'check 3000 --mount app.localhost --token-file telephone.jwt',
+    'check --config telephone.yaml',
+  )
+  return program
+}
+
+function examples(command: Command, ...lines: readonly string[]): void {
+  command.addHelpText('after', `\nExamples:\n${lines.map(line => `  $ telephone ${line}`).join('\n')}`)
+}
+
+/** 0, or 1 after one line (or one per problem) that says what to do. A stack only for what nobody foresaw. */
+async function main(): Promise<number> {
+  let code = 0
+  try {
+    await commandLine(result => {
+      code = result
+    }).parseAsync(process.argv)
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1
+    if (error instanceof SettingsError) terminal.err(`telephone: ${error.message}\n`)
+    else terminal.err(`telephone: ${error instanceof Error ? error.stack : String(error)}\n`)
+    return 1
+  }
+}
+
+process.exitCode = await main()

@@ -1,0 +1,67 @@
+// The rows of `services:` in the YAML file. Only shapes and units are checked here; what the values mean is
+// service-options.ts's, the same as for flags and for the library.
+
+import { readFileSync } from 'node:fs'
+import { z } from '@vera-stack/shared/schema.ts'
+import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
+import type { ServiceOptions } from './service-options.ts'
+
+const duration = z.union([z.string(), z.number()]).transform((raw, context) => {
+  const parsed = parseDuration(raw)
+  if (parsed.ok) return parsed.value
+  context.addIssue({ code: 'custom', message: parsed.problem })
+  return z.NEVER
+})
+
+/** A path to a PEM file → its text. */
+const pem = z.string().transform((path, context) => {
+  try {
+    return readPem(path)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) })
+    return z.NEVER
+  }
+})
+
+const serviceSchema = z.strictObject({
+  service: z.string().optional(),
+  mount: z.string().optional(),
+  target: z.union([z.string(), z.number()]),
+  weight: z.number().optional(),
+  version: z.string().max(128).optional(),
+  labels: z.record(z.string().max(63), z.string().max(255)).optional(),
+  hostHeader: z.string().optional(),
+  tlsVerify: z.boolean().optional(),
+  tlsCa: pem.optional(),
+  healthCheck: z.string().optional(),
+  healthInterval: duration.optional(),
+  connectTimeout: duration.optional(),
+  keepAlive: duration.optional(),
+  maxConnections: z.int().min(1).optional(),
+})
+
+export const servicesSchema = z.array(serviceSchema).min(1).max(1000)
+export type ServiceRow = z.infer<typeof serviceSchema>
+
+export function serviceOptionsOf(row: ServiceRow): ServiceOptions {
+  const { healthInterval, connectTimeout, keepAlive, ...rest } = row
+  return {
+    ...rest,
+    healthIntervalMs: healthInterval,
+    connectTimeoutMs: connectTimeout,
+    keepAliveMs: keepAlive,
+  }
+}
+
+/** Throws an Error that names the file. */
+export function readPem(path: string): string {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new Error(`the file ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause })
+  }
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw new Error(`the file ${path} holds no PEM certificate`)
+  return text
+}
