@@ -53,13 +53,15 @@ export interface ChangeFeed {
   listen(listeners: { readonly notified: () => void; readonly lost: (error: unknown) => void }): void
   /** All rows as they are at one moment, in batches that let the event loop breathe; resolves with that moment. */
   snapshot(sink: SnapshotSink): Promise<LogPosition>
+  /** The newest place. */
+  head(): Promise<LogPosition>
   /** Changes from `sequence` on, that one included; at most `limit`. */
   changesFrom(sequence: number, limit: number): Promise<readonly Change[]>
   close(): Promise<void>
 }
 
 const CHANNEL = 'plugboard_changes'
-const BATCH_ROWS = 2_000
+const BATCH_ROWS = 1_000
 /** A revoked token is refused for its date soon after; until then clocks may differ by this much. */
 const REVOCATIONS_KEPT = "interval '1 hour'"
 
@@ -93,6 +95,7 @@ export async function openChangeFeed(client: pg.Client): Promise<ChangeFeed> {
       if (death !== undefined) given.lost(death.error)
       else if (missedNotification) given.notified()
     },
+    head: () => translated(readHead(client)),
     snapshot: sink => translated(readSnapshot(client, sink)),
     changesFrom: (sequence, limit) => translated(changesFrom(sql, sequence, limit)),
     close: () => {
@@ -112,9 +115,7 @@ async function end(client: pg.Client): Promise<void> {
 async function readSnapshot(client: pg.Client, sink: SnapshotSink): Promise<LogPosition> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
   try {
-    const head = await client.query<{ sequence: string; change_id: string | null }>(
-      'SELECT sequence, change_id FROM plugboard.change_head',
-    )
+    const position = await readHead(client)
     await readAll<SnapshotService>(
       client,
       'SELECT id, name, policy FROM plugboard.services WHERE deleted_at IS NULL',
@@ -138,13 +139,20 @@ async function readSnapshot(client: pg.Client, sink: SnapshotSink): Promise<LogP
       row => sink.revocation(row),
     )
     await client.query('COMMIT')
-    const [position] = head.rows
-    if (position === undefined) throw new Error('plugboard.change_head has lost its row')
-    return { sequence: Number(position.sequence), changeId: position.change_id }
+    return position
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined) // the first failure is the one to tell
     throw error
   }
+}
+
+async function readHead(client: pg.Client): Promise<LogPosition> {
+  const { rows } = await client.query<{ sequence: string; change_id: string | null }>(
+    'SELECT sequence, change_id FROM plugboard.change_head',
+  )
+  const [head] = rows
+  if (head === undefined) throw new Error('plugboard.change_head has lost its row')
+  return { sequence: Number(head.sequence), changeId: head.change_id }
 }
 
 async function readAll<Row extends pg.QueryResultRow>(

@@ -13,8 +13,11 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ChangeFeed, LogPosition, SnapshotSink } from '../database/change-feed.ts'
 import type { Change } from '../database/store.ts'
 
-/** A longer way is not walked change by change; it also bounds what one batch holds in memory. */
-const MAX_CHANGES = 10_000
+/**
+ * A longer way is not walked change by change, since all of them are applied in one turn of the event loop (a
+ * transaction is seen whole); a fresh copy comes in small pieces.
+ */
+const MAX_CHANGES = 2_000
 /** With the time of connecting, less than the 5 s in which changes flow again. */
 const BACKOFF = { baseMs: 100, capMs: 2_000 } as const
 
@@ -27,7 +30,7 @@ export interface FollowerOptions<State extends SnapshotSink> {
   readonly position: () => LogPosition | undefined
   /** An empty state to be filled from a snapshot. */
   readonly emptyState: () => State
-  readonly replace: (state: State, position: LogPosition) => void
+  readonly replace: (state: State, position: LogPosition) => Promise<void>
   /** In one go: a transaction is seen whole. Throws when the changes do not fit. */
   readonly apply: (changes: readonly Change[]) => void
   readonly reachable: (reachable: boolean, error?: unknown) => void
@@ -106,11 +109,16 @@ export class ChangeFollower<State extends SnapshotSink> {
   async #catchUp(feed: ChangeFeed): Promise<void> {
     const position = this.#options.position()
     if (position === undefined) return await this.#load(feed)
+    const head = await feed.head()
+    if (head.sequence === position.sequence && head.changeId === position.changeId) return
+    const behind = head.sequence - position.sequence
+    if (behind <= 0) return await this.#reload(feed, 'the database is older than what is served')
+    if (behind > MAX_CHANGES) return await this.#reload(feed, `${behind} changes behind`)
+    // More than `behind` when there is news by now; the rest comes with its own notification.
     const changes = await feed.changesFrom(Math.max(position.sequence, 1), MAX_CHANGES + 1)
     const problem = misfit(position, changes)
     if (problem !== undefined) return await this.#reload(feed, problem)
     const news = position.sequence === 0 ? changes : changes.slice(1)
-    if (news.length === 0) return
     try {
       this.#options.apply(news)
     } catch (error) {
@@ -126,19 +134,15 @@ export class ChangeFollower<State extends SnapshotSink> {
   async #load(feed: ChangeFeed): Promise<void> {
     const state = this.#options.emptyState()
     const position = await feed.snapshot(state)
-    if (!this.#stopped) this.#options.replace(state, position)
+    if (!this.#stopped) await this.#options.replace(state, position)
   }
 }
 
 /** Why these changes do not lead on from there; undefined: they do. */
 function misfit(position: LogPosition, changes: readonly Change[]): string | undefined {
-  if (changes.length > MAX_CHANGES) return `more than ${MAX_CHANGES} changes behind`
   const [first] = changes
-  if (position.sequence === 0) {
-    return first === undefined || first.sequence === 1 ? undefined : 'the log has been cut'
-  }
-  if (first === undefined) return 'the database is older than what is served'
-  if (first.sequence !== position.sequence) return 'the log has been cut'
+  if (position.sequence === 0) return first?.sequence === 1 ? undefined : 'the log has been cut'
+  if (first?.sequence !== position.sequence) return 'the log has been cut'
   return first.id === position.changeId ? undefined : 'the database has another history'
 }
 

@@ -12,7 +12,13 @@ import type {
 } from '../database/change-feed.ts'
 import type { JsonObject } from '../database/json.ts'
 import type { Change } from '../database/store.ts'
-import type { DirectoryRoute, DirectoryService, Emit, VerificationKey } from './directory-entries.ts'
+import type {
+  DirectoryListener,
+  DirectoryRoute,
+  DirectoryService,
+  Emit,
+  VerificationKey,
+} from './directory-entries.ts'
 import { resolveRouteOptions } from './route-options.ts'
 import { RouteTable } from './route-table.ts'
 import { resolveServicePolicy } from './service-policy.ts'
@@ -184,33 +190,43 @@ export class DirectoryState implements SnapshotSink {
   }
 }
 
-/** Tells listeners what is different after a whole state has taken another one's place. */
-export function emitDifference(before: DirectoryState, after: DirectoryState, emit: Emit): void {
+/**
+ * What listeners must hear after a whole state has taken another one's place, what matters for safety first. To
+ * be gone through before any change is applied to `after`.
+ */
+export function* difference(
+  before: DirectoryState,
+  after: DirectoryState,
+): Generator<(listener: DirectoryListener) => void> {
+  for (const id of after.revocations.keys()) {
+    if (!before.revocations.has(id)) yield listener => listener.tokenRevoked?.(id)
+  }
   const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
+  if (!same([...before.keys.keys()].sort(), [...after.keys.keys()].sort())) {
+    yield listener => listener.keysChanged?.()
+  }
   for (const [id, service] of before.services) {
-    if (!after.services.has(id)) emit(listener => listener.serviceChanged?.(service, undefined))
+    if (!after.services.has(id)) yield listener => listener.serviceChanged?.(service, undefined)
   }
   for (const [id, service] of after.services) {
     const old = before.services.get(id)
-    if (!same(old, service)) emit(listener => listener.serviceChanged?.(old, service))
+    if (!same(old, service)) yield listener => listener.serviceChanged?.(old, service)
   }
   for (const [id, route] of before.routes) {
-    if (!after.routes.has(id)) emit(listener => listener.routeChanged?.(route, undefined))
+    if (!after.routes.has(id)) yield listener => listener.routeChanged?.(route, undefined)
   }
   for (const [id, route] of after.routes) {
     const old = before.routes.get(id)
-    const unchanged =
-      old !== undefined &&
-      old.host === route.host &&
-      old.mountPath === route.mountPath &&
-      old.service.id === route.service.id &&
-      same(old.options, route.options)
-    if (!unchanged) emit(listener => listener.routeChanged?.(old, route))
+    if (!isSameRoute(old, route)) yield listener => listener.routeChanged?.(old, route)
   }
-  if (!same([...before.keys.keys()].sort(), [...after.keys.keys()].sort())) {
-    emit(listener => listener.keysChanged?.())
-  }
-  for (const id of after.revocations.keys()) {
-    if (!before.revocations.has(id)) emit(listener => listener.tokenRevoked?.(id))
-  }
+}
+
+function isSameRoute(one: DirectoryRoute | undefined, other: DirectoryRoute): boolean {
+  return (
+    one !== undefined &&
+    one.host === other.host &&
+    one.mountPath === other.mountPath &&
+    one.service.id === other.service.id &&
+    one.options.stripMount === other.options.stripMount
+  )
 }

@@ -6,6 +6,7 @@
 //                                        ▲ start without Postgres │ after changes
 //                                        └────── snapshot file ◀──┘
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
@@ -18,7 +19,7 @@ import type {
   Emit,
   VerificationKey,
 } from './directory-entries.ts'
-import { DirectoryState, emitDifference } from './directory-state.ts'
+import { DirectoryState, difference } from './directory-state.ts'
 import { readSnapshot } from './snapshot-file.ts'
 import { SnapshotKeeper } from './snapshot-keeper.ts'
 
@@ -79,6 +80,8 @@ export interface DirectoryOptions {
 /** How long the database may keep a start waiting when there is a snapshot to go on with. */
 const SNAPSHOT_AFTER_MS = 2_000
 const SWEEP_INTERVAL_MS = 60_000
+/** After a reload; then the event loop gets a breath. */
+const EVENTS_PER_TURN = 1_000
 
 export function createDirectory(options: DirectoryOptions): Directory {
   return new CachedDirectory(options)
@@ -111,7 +114,7 @@ class CachedDirectory implements Directory {
       pollIntervalMs: options.pollIntervalMs ?? 2_000,
       position: () => this.#state?.position,
       emptyState: () => this.#emptyState(),
-      replace: (state, position) => this.#replace(state, position, 'database'),
+      replace: (state, position) => this.#replaceFromDatabase(state, position),
       apply: changes => this.#apply(changes),
       reachable: (reachable, error) => this.#setReachable(reachable, error),
       reloading: reason => options.log.warn({ reason }, 'loading all routes anew'),
@@ -255,22 +258,36 @@ class CachedDirectory implements Directory {
     try {
       const position = await readSnapshot(file, state)
       // The database may have been faster.
-      if (this.#state === undefined) this.#replace(state, position, 'snapshot')
+      if (this.#state !== undefined) return
+      // In one go: the follower may bring changes to this state from now on.
+      const news = this.#replace(state, position, 'snapshot')
+      for (const tell of news) this.#emit(tell)
+      this.#advanced()
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
       this.#options.log.warn({ file, error: String(error) }, 'the snapshot of the routes cannot be used')
     }
   }
 
-  #replace(state: DirectoryState, position: LogPosition, source: DirectorySource): void {
+  /** From here on the new state serves; returns what listeners must hear. */
+  #replace(state: DirectoryState, position: LogPosition, source: DirectorySource) {
     const before = this.#state ?? this.#emptyState()
     state.position = position
     this.#state = state
     this.#source = source
-    emitDifference(before, state, this.#emit)
-    this.#advanced()
     this.#firstLoad.resolve(source)
-    if (source === 'database') this.#keeper?.schedule()
+    return difference(before, state)
+  }
+
+  /** The follower waits for it, so that no change comes in between. */
+  async #replaceFromDatabase(state: DirectoryState, position: LogPosition): Promise<void> {
+    let told = 0
+    for (const tell of this.#replace(state, position, 'database')) {
+      this.#emit(tell)
+      if (++told % EVENTS_PER_TURN === 0) await nextTurn()
+    }
+    this.#advanced()
+    this.#keeper?.schedule()
   }
 
   #apply(changes: readonly Change[]): void {
