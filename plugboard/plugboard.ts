@@ -20,6 +20,7 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { createAdminApp } from './admin/admin-app.ts'
+import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
 import { allowedHosts } from './admin/request-guard.ts'
 import { type AdminKeyRule, provideAdminKey } from './admin-key-file.ts'
@@ -64,7 +65,7 @@ export class Plugboard {
   readonly #id = randomUUID()
   /** What has been started, in order; stopped from the last to the first. */
   readonly #running: { readonly name: string; stop(): unknown }[] = []
-  #draining = false
+  #phase: Phase = 'loading'
   #stopped: Promise<void> | undefined
   #store: Store | undefined
   #tokens: TokenIssuer | undefined
@@ -85,6 +86,7 @@ export class Plugboard {
     const plugboard = new Plugboard(options)
     try {
       await plugboard.#start()
+      plugboard.#phase = 'ready'
       return plugboard
     } catch (error) {
       await plugboard.#stopParts()
@@ -115,7 +117,7 @@ export class Plugboard {
 
   /** Drains, then stops everything. Calling it again waits for the same end. */
   stop(): Promise<void> {
-    this.#draining = true
+    this.#phase = 'draining'
     this.#stopped ??= this.#stopParts()
     return this.#stopped
   }
@@ -227,7 +229,7 @@ export class Plugboard {
       log: this.#log,
       clock: this.#clock,
       version: VERSION,
-      draining: () => this.#draining,
+      phase: () => this.#phase,
       allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
     })
     const server = await this.#listen(startAdminServer(app, config.adminListen), 'adminListen')
@@ -310,7 +312,6 @@ export class Plugboard {
   }
 
   async #stopParts(): Promise<void> {
-    this.#draining = true
     for (const part of this.#running.splice(0).reverse()) {
       try {
         await part.stop()

@@ -22,11 +22,13 @@ export interface TokenIssuer {
   revoke(id: string, actor: string): Promise<void>
 }
 
+/** `ready`: requests find their routes; `draining`: the process has been asked to stop. */
+export type Phase = 'loading' | 'ready' | 'draining'
+
 export interface AdminDependencies {
   readonly store: Store
   readonly directory: Pick<
     Directory,
-    | 'ready'
     | 'source'
     | 'appliedSequence'
     | 'databaseReachable'
@@ -44,8 +46,7 @@ export interface AdminDependencies {
   readonly clock: Clock
   /** Of the software. */
   readonly version: string
-  /** True from the moment the process is asked to stop. */
-  readonly draining: () => boolean
+  readonly phase: () => Phase
   /** Hosts (without port) that a request may name; undefined: any. See `allowedHosts`. */
   readonly allowedHosts?: ReadonlySet<string> | undefined
   /** Event streams open at once. Default 100. */

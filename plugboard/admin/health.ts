@@ -8,7 +8,7 @@ import { json, problems } from './operation.ts'
 
 const tags = ['health']
 
-export function addHealth(app: OpenAPIHono<AdminEnv>, { directory, draining }: AdminDependencies): void {
+export function addHealth(app: OpenAPIHono<AdminEnv>, { phase }: AdminDependencies): void {
   const live = z.strictObject({ status: z.literal('live') })
   const ready = z.strictObject({ status: z.enum(['ready', 'loading', 'draining']) })
   app.openAPIRegistry.registerPath({
@@ -35,7 +35,7 @@ export function addHealth(app: OpenAPIHono<AdminEnv>, { directory, draining }: A
   })
   app.get('/livez', c => c.json({ status: 'live' }))
   app.get('/readyz', c => {
-    const status = draining() ? 'draining' : directory.ready ? 'ready' : 'loading'
+    const status = phase()
     return c.json({ status }, status === 'ready' ? 200 : 503)
   })
 }

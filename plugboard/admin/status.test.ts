@@ -4,6 +4,7 @@ import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import type { Phase } from './admin-env.ts'
 import type { TelephoneStatus } from './telephone-directory.ts'
 
 let database: TestDatabase
@@ -68,17 +69,16 @@ test('the status counts telephones by process, tunnels and streams', async () =>
 })
 
 test('readiness: loading, ready, draining; liveness: always', async () => {
-  let draining = false
-  api = await AdminApiHarness.create(database.open().store, { draining: () => draining })
+  let phase: Phase = 'loading'
+  api = await AdminApiHarness.create(database.open().store, { phase: () => phase })
   const ready = async () => {
     const { status, body } = await api.call('GET', '/readyz', { key: null })
     return [status, body.status as string]
   }
-  api.directory.ready = false
   expect(await ready()).toEqual([503, 'loading'])
-  api.directory.ready = true
+  phase = 'ready'
   expect(await ready()).toEqual([200, 'ready'])
-  draining = true
+  phase = 'draining'
   expect(await ready()).toEqual([503, 'draining'])
   expect((await api.call('GET', '/livez', { key: null })).body).toEqual({ status: 'live' })
 })

@@ -161,8 +161,8 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
     return c.json(
       {
         version: deps.version,
-        ready: directory.ready,
-        draining: deps.draining(),
+        ready: deps.phase() === 'ready',
+        draining: deps.phase() === 'draining',
         database: directory.databaseReachable ? ('reachable' as const) : ('unreachable' as const),
         tableSource: directory.source ?? null,
         appliedSequence: directory.appliedSequence,

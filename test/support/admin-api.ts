@@ -36,7 +36,6 @@ export class AdminApiHarness {
   readonly replicas: ReplicaStatus[] = []
   readonly listeners = new Set<DirectoryListener>()
   readonly directory = {
-    ready: true,
     source: 'database' as 'database' | 'snapshot' | undefined,
     appliedSequence: 0,
     databaseReachable: true,
@@ -83,7 +82,7 @@ export class AdminApiHarness {
       log: silentLogger,
       clock: systemClock,
       version: '0.0.0',
-      draining: () => false,
+      phase: () => 'ready',
       ...overrides,
     })
     this.#check = new OpenApiCheck(this.app.document())
