@@ -1,0 +1,193 @@
+// Two sessions over a faulty link, and everything that owners and the world may do to them, in any order, as
+// fast-check commands. What must hold: bytes arrive in order and unaltered; END comes after all of them; what
+// was cut never looks complete; every stream has one end at each owner; nothing is left at the end.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { runSeed } from '../../test/support/seeded-random.ts'
+import { type Flow, finishPolitely, ModelledPair } from '../../test/support/session-model.ts'
+
+type Side = 0 | 1
+/** What has been done to the connection as a whole; streams are modelled by their flows. */
+interface World {
+  /** Somebody has ended it, or is about to. */
+  closed: boolean
+  /** An end has not read for a while. */
+  stalled: boolean
+}
+type Command = fc.AsyncCommand<World, ModelledPair>
+
+const side = fc.constantFrom<Side>(0, 1)
+const index = fc.nat(20)
+
+function command(
+  name: string,
+  run: (pair: ModelledPair, world: World) => void | Promise<void>,
+  check: (world: Readonly<World>) => boolean = () => true,
+): Command {
+  return {
+    check,
+    toString: () => name,
+    run: async (world, pair) => {
+      await run(pair, world)
+      expect(pair.problems()).toEqual([])
+    },
+  }
+}
+
+/** A command for some open stream of one end. */
+function onStream<Argument>(
+  name: string,
+  argument: fc.Arbitrary<Argument>,
+  run: (flow: Flow, argument: Argument) => void,
+): fc.Arbitrary<Command> {
+  return fc.tuple(side, index, argument).map(([at, which, value]) =>
+    command(`${name}(${at}, ${which}, ${value})`, pair => {
+      const flows = pair.flows[at].filter(({ recorded }) => recorded.stream.open)
+      const flow = flows[which % Math.max(1, flows.length)]
+      if (flow !== undefined) run(flow, value)
+    }),
+  )
+}
+
+const often = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(side, fc.integer({ min: 0, max: 3 }))
+      .map(([at, drawn]) => command(`open(${at}, ${drawn === 0})`, pair => pair.openOn(at, drawn === 0))),
+  },
+  {
+    weight: 4,
+    arbitrary: onStream('respond', fc.constantFrom(103, 200, 200), (flow, status) => flow.respond(status)),
+  },
+  {
+    weight: 8,
+    arbitrary: onStream('write', fc.integer({ min: 1, max: 3000 }), (flow, bytes) => flow.write(bytes)),
+  },
+  {
+    weight: 3,
+    arbitrary: onStream('write', fc.integer({ min: 1, max: 90_000 }), (flow, bytes) => flow.write(bytes)),
+  },
+  {
+    weight: 3,
+    arbitrary: onStream(
+      'end',
+      fc.constantFrom<string[] | undefined>(undefined, ['a', 'b']),
+      (flow, trailers) => flow.end(trailers),
+    ),
+  },
+  { weight: 1, arbitrary: onStream('reset', fc.constant(''), flow => flow.cancel()) },
+  {
+    weight: 8,
+    arbitrary: onStream('consume', fc.constantFrom(1, 2500, 100_000), (flow, bytes) => flow.consume(bytes)),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .integer({ min: 1, max: 10 })
+      .map(turns => command(`settle(${turns})`, pair => pair.settle(turns))),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .integer({ min: 1, max: 100 })
+      .map(ms => command(`advance(${ms})`, pair => pair.advance(ms, 10))),
+  },
+  {
+    weight: 1,
+    arbitrary: side.map(at =>
+      command(`stall(${at})`, (pair, world) => {
+        world.stalled = true
+        transportOf(pair, at).pause()
+      }),
+    ),
+  },
+  { weight: 1, arbitrary: side.map(at => command(`flow(${at})`, pair => transportOf(pair, at).resume())) },
+)
+const drain = fc.tuple(side, fc.constantFrom(50, 100_000)).map(([at, graceMs]) =>
+  command(`drain(${at}, ${graceMs})`, (pair, world) => {
+    world.closed = true
+    void pair.ends[at].session.drain(graceMs)
+  }),
+)
+const cut = fc.constant(
+  command('cut', (pair, world) => {
+    world.closed = true
+    pair.link.cut()
+  }),
+)
+const close = side.map(at =>
+  command(`close(${at})`, (pair, world) => {
+    world.closed = true
+    pair.ends[at].session.close('replaced')
+  }),
+)
+
+const link = fc.record({
+  seed: fc.nat(),
+  faults: fc.record({
+    wireCapacityBytes: fc.constantFrom(1, 10_000, 1 << 20),
+    delayMs: fc.constantFrom<[number, number]>([0, 0], [0, 5], [20, 20]),
+    scribble: fc.constant(true),
+    cutAfterBytes: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(Number.POSITIVE_INFINITY) },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 200_000 }) },
+    ),
+  }),
+})
+
+/** How sessions of well-behaved ends may end. */
+const REASONS = ['going_away', 'replaced', 'session_lost', 'ping_timeout']
+
+describe('two sessions', () => {
+  const run = (commands: fc.Arbitrary<Command>, numRuns: number) =>
+    fc.assert(
+      fc.asyncProperty(
+        link,
+        fc.commands([commands], { maxCommands: 80, size: 'max' }),
+        async (options, steps) => {
+          const world: World = { closed: false, stalled: false }
+          const pair = new ModelledPair(options)
+          await pair.advance(50, 10)
+          await fc.asyncModelRun(() => ({ model: world, real: pair }), steps)
+          const lossy = world.closed || Number.isFinite(options.faults.cutAfterBytes)
+          const finished = await finishPolitely(pair)
+          expect(finished, 'all streams come to their end').toBe(true)
+          if (!lossy && !world.stalled) {
+            // Nothing was in the way: all that was written has arrived, but for streams that were reset.
+            for (const flow of pair.flows.flat()) {
+              expect(flow.recorded.aborted === undefined || flow.peer?.reset === true).toBe(true)
+            }
+          }
+          const closed = pair.dialer.session.drain(1000)
+          await pair.advance(200, 20)
+          await closed
+          for (const { session, closes } of pair.ends) {
+            expect([session.state, session.streamCount, closes.length]).toEqual(['closed', 0, 1])
+            expect(REASONS).toContain(closes[0]!.reason)
+          }
+          expect(pair.flows.flat().flatMap(flow => flow.verifyOver())).toEqual([])
+          expect(pair.clock.pendingTimers).toBe(0)
+        },
+      ),
+      { seed: runSeed(), numRuns },
+    )
+
+  it('keep their promises while owners do what they like', () => run(often, 120))
+
+  it('keep their promises when the connection drains, closes or breaks at any point', () =>
+    run(
+      fc.oneof(
+        { weight: 60, arbitrary: often },
+        { weight: 1, arbitrary: drain },
+        { weight: 1, arbitrary: close },
+        { weight: 1, arbitrary: cut },
+      ),
+      120,
+    ))
+})
+
+function transportOf(pair: ModelledPair, at: Side) {
+  return at === 0 ? pair.link.a : pair.link.b
+}
