@@ -55,6 +55,8 @@ export interface PlugboardOptions {
 }
 
 export class Plugboard {
+  /** Who is connected where. */
+  readonly registry = new Registry()
   readonly #config: PlugboardConfig
   readonly #log: Log
   readonly #clock: Clock
@@ -126,7 +128,7 @@ export class Plugboard {
     const config = this.#config
     const clock = this.#clock
     const log = this.#log
-    const registry = new Registry()
+    const { registry } = this
     const postgres = await this.#startPostgres()
     const url = config.databaseUrl ?? (postgres as EmbeddedPostgres).url
     const database = this.#open(url)
@@ -157,12 +159,8 @@ export class Plugboard {
 
   async #startPostgres(): Promise<EmbeddedPostgres | undefined> {
     if (this.#config.databaseUrl !== undefined) return undefined
-    const log = {
-      info: this.#pinoStyle('info'),
-      warn: this.#pinoStyle('warn'),
-      error: this.#pinoStyle('error'),
-    }
-    const postgres = await EmbeddedPostgres.start({ folder: join(this.#config.data, 'postgres'), log })
+    const folder = join(this.#config.data, 'postgres')
+    const postgres = await EmbeddedPostgres.start({ folder, log: this.#log })
     this.#running.push({ name: 'embedded database', stop: () => postgres.stop() })
     return postgres
   }
@@ -175,9 +173,8 @@ export class Plugboard {
   }
 
   #createDirectory(database: Database): Directory {
-    const log = { info: this.#pinoStyle('info'), warn: this.#pinoStyle('warn') }
     const snapshotFile = join(this.#config.data, 'snapshot.json')
-    return createDirectory({ database, snapshotFile, log, clock: this.#clock })
+    return createDirectory({ database, snapshotFile, log: this.#log, clock: this.#clock })
   }
 
   #createSwitchboard(parts: {
@@ -304,11 +301,6 @@ export class Plugboard {
     // Any host: the one that we are called by.
     if (host !== '*') outside.hostname = host
     return `${outside.protocol}//${outside.host}${mountPath === '/' ? '/' : mountPath}`
-  }
-
-  /** The parts in database/ and routes/ take a log whose fields come first. */
-  #pinoStyle(level: 'info' | 'warn' | 'error') {
-    return (fields: object, message: string): void => this.#log[level](message, fields)
   }
 
   async #stopParts(): Promise<void> {

@@ -8,10 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { isAlive } from './embedded-cluster.ts'
 import { EmbeddedPostgres } from './embedded-postgres.ts'
+import { isAlive } from './is-alive.ts'
 
 const WRITER = fileURLToPath(new URL('../../test/support/postgres-writer.ts', import.meta.url))
 const root = process.getuid?.() === 0
@@ -22,9 +24,10 @@ const running: EmbeddedPostgres[] = []
 const children: ChildProcess[] = []
 const logged: string[] = []
 const log = {
-  info: (_: object, message: string) => void logged.push(message),
-  warn: (_: object, message: string) => void logged.push(message),
-  error: (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`),
+  ...silentLogger,
+  info: (message: string) => void logged.push(message),
+  warn: (message: string) => void logged.push(message),
+  error: (message: string, fields: object = {}) => void logged.push(`${message} ${inspect(fields)}`),
 }
 
 beforeAll(async () => {

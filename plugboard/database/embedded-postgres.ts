@@ -16,11 +16,11 @@ import { type FileHandle, open, rename, stat, truncate } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Backoff } from '@vera-stack/shared/backoff.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { provideBinaries } from './embedded-binaries.ts'
 import {
   type Cluster,
-  isAlive,
   livingPostmaster,
   ownNameOf,
   prepareCluster,
@@ -29,23 +29,17 @@ import {
   SERVER_ENVIRONMENT,
 } from './embedded-cluster.ts'
 import { chooseServerUser } from './embedded-user.ts'
+import { isAlive } from './is-alive.ts'
 import { codeOf, folderError, StartupError } from './startup-error.ts'
 
 export interface EmbeddedPostgresOptions {
   /** Holds `cluster/` and `postgres.log`; made when missing. Its parent should be private: secrets live nearby. */
   readonly folder: string
-  /** A pino logger fits. */
-  readonly log: EmbeddedPostgresLog
+  readonly log: Logger
   /** Name of the database, made when missing. Default `plugboard`. */
   readonly database?: string | undefined
   /** Off for throw-away databases of tests only: they start faster and lose everything in a power cut. */
   readonly durable?: boolean | undefined
-}
-
-export interface EmbeddedPostgresLog {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
 }
 
 /** Server settings: small, quiet, no network. Durability is Postgres' default: an acknowledged commit is on disk. */
@@ -242,7 +236,7 @@ export class EmbeddedPostgres {
 
   /** Nothing is lost with a connection that was to be closed anyway. */
   #ignoreClosing(error: unknown): void {
-    this.#options.log.info({ error: String(error) }, 'closing a connection to the embedded database failed')
+    this.#options.log.info('closing a connection to the embedded database failed', { err: error })
   }
 
   async #ensureChild(): Promise<void> {
@@ -310,7 +304,7 @@ export class EmbeddedPostgres {
   #ownerLost(client: pg.Client): void {
     if (client !== this.#owner || this.#stopping.signal.aborted) return
     this.#owner = undefined
-    this.#options.log.warn({}, 'the embedded database went away, bringing it back')
+    this.#options.log.warn('the embedded database went away, bringing it back')
     this.#relaunching = this.#relaunch()
   }
 
@@ -319,10 +313,10 @@ export class EmbeddedPostgres {
     while (!this.#stopping.signal.aborted) {
       try {
         await this.#launch()
-        return this.#options.log.info({}, 'the embedded database is back')
+        return this.#options.log.info('the embedded database is back')
       } catch (error) {
         if (this.#stopping.signal.aborted) return
-        this.#options.log.error({ error: String(error) }, 'the embedded database does not come back')
+        this.#options.log.error('the embedded database does not come back', { err: error })
         // Cut short by stop(), which the loop's condition then sees.
         await delay(backoff.next(100), undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
@@ -340,7 +334,7 @@ export class EmbeddedPostgres {
     try {
       if ((await sizeOf(this.#cluster.log)) > MAX_LOG_BYTES) await truncate(this.#cluster.log, 0)
     } catch (error) {
-      this.#options.log.warn({ error: String(error) }, "the embedded database's log cannot be cut")
+      this.#options.log.warn("the embedded database's log cannot be cut", { err: error })
     }
   }
 }

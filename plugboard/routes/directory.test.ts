@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
@@ -34,7 +35,7 @@ afterEach(async () => {
 })
 
 function directoryOf(options: Partial<DirectoryOptions> = {}): Directory {
-  const log = { info: () => undefined, warn: (_: object, message: string) => void warnings.push(message) }
+  const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) }
   const directory = createDirectory({ database, log, ...options })
   open.push(directory)
   return directory

@@ -8,6 +8,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
 import type { Change } from '../database/store.ts'
@@ -60,17 +61,11 @@ export interface Directory {
   waitForSequence(sequence: number, signal?: AbortSignal): Promise<void>
 }
 
-/** A pino logger fits. */
-export interface DirectoryLog {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-}
-
 export interface DirectoryOptions {
   readonly database: Pick<Database, 'openChangeFeed'>
   /** Path of the snapshot file; absent: none is kept. */
   readonly snapshotFile?: string | undefined
-  readonly log: DirectoryLog
+  readonly log: Logger
   readonly clock?: Clock | undefined
   readonly random?: (() => number) | undefined
   /** Between looks at the change log without a notification. Default 2,000 ms. */
@@ -117,7 +112,7 @@ class CachedDirectory implements Directory {
       replace: (state, position) => this.#replaceFromDatabase(state, position),
       apply: changes => this.#apply(changes),
       reachable: (reachable, error) => this.#setReachable(reachable, error),
-      reloading: reason => options.log.warn({ reason }, 'loading all routes anew'),
+      reloading: reason => options.log.warn('loading all routes anew', { detail: reason }),
     })
     const file = options.snapshotFile
     if (file !== undefined) {
@@ -126,7 +121,7 @@ class CachedDirectory implements Directory {
         clock: this.#clock,
         currentState: () => this.#state,
         failed: error =>
-          options.log.warn({ error: String(error) }, 'the snapshot of the routes cannot be written'),
+          options.log.warn('the snapshot of the routes cannot be written', { file, err: error }),
       })
     }
   }
@@ -239,17 +234,17 @@ class CachedDirectory implements Directory {
         tell(listener)
       } catch (error) {
         // One listener's bug must not keep changes from the others, nor from the table.
-        this.#options.log.warn({ error: String(error) }, 'a listener of the directory failed')
+        this.#options.log.error('a listener of the directory failed', { err: error })
       }
     }
   }
 
   #emptyState(): DirectoryState {
     return new DirectoryState((service, problems) =>
-      this.#options.log.warn(
-        { service, problems },
-        'a policy has values that cannot be used; defaults apply',
-      ),
+      this.#options.log.warn('a policy has values that cannot be used; defaults apply', {
+        service,
+        detail: problems.join('; '),
+      }),
     )
   }
 
@@ -265,7 +260,7 @@ class CachedDirectory implements Directory {
       this.#advanced()
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
-      this.#options.log.warn({ file, error: String(error) }, 'the snapshot of the routes cannot be used')
+      this.#options.log.warn('the snapshot of the routes cannot be used', { file, err: error })
     }
   }
 
@@ -308,8 +303,8 @@ class CachedDirectory implements Directory {
     if (this.#reachable === reachable) return
     const first = this.#reachable === undefined
     this.#reachable = reachable
-    if (!reachable) this.#options.log.warn({ error: describe(error) }, 'the database cannot be reached')
-    else if (!first) this.#options.log.info({}, 'the database is back')
+    if (!reachable) this.#options.log.warn('the database cannot be reached', { detail: describe(error) })
+    else if (!first) this.#options.log.info('the database is back')
     this.#emit(listener => listener.databaseReachable?.(reachable))
   }
 

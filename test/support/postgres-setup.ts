@@ -10,10 +10,11 @@ import { watch } from 'node:fs'
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
-import { isAlive } from '../../plugboard/database/embedded-cluster.ts'
 import { EmbeddedPostgres } from '../../plugboard/database/embedded-postgres.ts'
+import { isAlive } from '../../plugboard/database/is-alive.ts'
 import { migrateDatabase } from '../../plugboard/database/migrate.ts'
 
 declare module 'vitest' {
@@ -73,9 +74,7 @@ async function startAndTell(folder: string): Promise<() => Promise<void>> {
 }
 
 function startEmbedded(folder: string): Promise<EmbeddedPostgres> {
-  const silent = () => undefined
-  const log = { info: silent, warn: silent, error: silent }
-  return EmbeddedPostgres.start({ folder: join(folder, 'server'), durable: false, log })
+  return EmbeddedPostgres.start({ folder: join(folder, 'server'), durable: false, log: silentLogger })
 }
 
 /** The same server and role, another database. */

@@ -2,16 +2,16 @@
 // writes one row after another and prints each number once its commit was acknowledged. Ends when it is killed.
 // With `once` as second argument it only starts, says so, and stops again.
 
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { EmbeddedPostgres } from '../../plugboard/database/embedded-postgres.ts'
 import { StartupError } from '../../plugboard/database/startup-error.ts'
 
 const [, , folder = '', mode] = process.argv
 const silent = () => undefined
-const log = { info: silent, warn: silent, error: silent }
 
 try {
-  const postgres = await EmbeddedPostgres.start({ folder, log })
+  const postgres = await EmbeddedPostgres.start({ folder, log: silentLogger })
   if (mode === 'once') {
     console.log('started')
     await postgres.stop()

@@ -47,8 +47,7 @@ export class TunnelBench {
     this.database = testDatabase.open()
     const { store } = this.database
     const log = silentLogger
-    const quiet = { info: () => undefined, warn: () => undefined }
-    this.directory = createDirectory({ database: this.database, log: quiet, pollIntervalMs: 200 })
+    this.directory = createDirectory({ database: this.database, log, pollIntervalMs: 200 })
     this.issuer = new TokenIssuer({ store })
     this.switchboard = new Switchboard({
       ...{ replicaId: 'replica-1', identity: IDENTITY, log, store },
