@@ -7,7 +7,9 @@ import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { ADMIN_KEY_FILE } from '../admin-key-file.ts'
 import type { PlugboardConfig } from '../config.ts'
+import { StartupError } from '../database/startup-error.ts'
 import { Plugboard } from '../plugboard.ts'
+import type { Registry } from '../registry/registry.ts'
 import { SecretsFolder } from '../secrets-folder.ts'
 import { banner, nextCommands } from './banner.ts'
 import { TelephoneChild } from './telephone-child.ts'
@@ -18,6 +20,8 @@ const SERVICE = 'dev'
 const MOUNTS = ['localhost', '127.0.0.1']
 const ACTOR = 'plugboard dev'
 const TELEPHONE_TOKEN_FILE = 'telephone.jwt'
+/** For the Telephone beside us to be there, ms; a machine under load takes seconds. */
+const CONNECT_DEADLINE_MS = 20_000
 const TOKEN_TTL_SECONDS = 365 * 24 * 3600
 /** A token with less left is replaced at the start. */
 const TOKEN_MARGIN_SECONDS = 24 * 3600
@@ -53,6 +57,7 @@ export class DevStack {
     const portFlags = { listen: '--port', adminListen: '--admin-port' }
     const plugboard = await Plugboard.start({ config, log, portFlags, adminKey: 'always' })
     let welcome: WelcomeApp | undefined
+    let telephone: TelephoneChild | undefined
     try {
       const secrets = new SecretsFolder(config.data)
       await ensureTelephoneToken(plugboard, secrets)
@@ -65,7 +70,7 @@ export class DevStack {
         tokenFile: relative(cwd, secrets.file(TELEPHONE_TOKEN_FILE)),
       }
       welcome = expose === undefined ? await startWelcomeApp(nextCommands(place)) : undefined
-      const telephone = await TelephoneChild.start({
+      telephone = await TelephoneChild.start({
         args: [
           expose ?? String(welcome?.port),
           ...['--service', SERVICE],
@@ -75,8 +80,10 @@ export class DevStack {
         ],
         log,
       })
+      await lineOf(SERVICE, plugboard.registry)
       return new DevStack(banner(place, expose), plugboard, telephone, welcome)
     } catch (error) {
+      await telephone?.stop()
       await welcome?.close()
       await plugboard.stop()
       throw error
@@ -89,6 +96,25 @@ export class DevStack {
     await this.#telephone.stop()
     await this.#welcome?.close()
   }
+}
+
+/** Resolves when the service can be reached through a tunnel. */
+function lineOf(service: string, registry: Registry): Promise<void> {
+  const connected = Promise.withResolvers<void>()
+  const unsubscribe = registry.subscribe({
+    lineAdded: line => {
+      if (line.service === service) connected.resolve()
+    },
+  })
+  if (!registry.linesOf(service).next().done) connected.resolve()
+  const timer = setTimeout(
+    () => connected.reject(new StartupError('The Telephone of this machine did not connect.')),
+    CONNECT_DEADLINE_MS,
+  )
+  return connected.promise.finally(() => {
+    clearTimeout(timer)
+    unsubscribe()
+  })
 }
 
 /** A file that holds a token which is still good for a while. */

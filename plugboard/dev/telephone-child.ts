@@ -51,7 +51,9 @@ export class TelephoneChild {
 
   #spawn(): void {
     // The channel ends with this process, however that ends, and the Telephone takes that as its own end.
+    // A group of its own: Ctrl-C at the terminal is for Plugboard, which still needs the Telephone to drain.
     const child = spawn(process.execPath, [this.#program, 'http', ...this.#options.args], {
+      detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     this.#child = child
