@@ -27,7 +27,7 @@ export interface AdmissionOptions {
 }
 
 /** Where telephones dial in. */
-export const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
+const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
 
 /** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
 export type Admitted = RoutedRequest | ErrorCode | 'tunnel' | 'options'

@@ -2,7 +2,6 @@
 // requests are in flight. It tells them when the client is gone, and keeps answers in order when the connection
 // itself has something to say. It must not know how a request is forwarded.
 
-import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { plainAddress, type TrustedProxies } from './trusted-proxies.ts'
@@ -57,11 +56,10 @@ export class ClientConnection {
   }
 
   /** Sends these bytes after all answers that are still due, then closes. No request is taken any more. */
-  sayAndClose(bytes: Buffer, after?: ServerResponse): void {
+  sayAndClose(bytes: Buffer): void {
     if (this.closing) return
     this.closing = true
-    if (after !== undefined) after.once('finish', () => this.#speak(bytes))
-    else if (this.#inFlight.length === 0) this.#speak(bytes)
+    if (this.#inFlight.length === 0) this.#speak(bytes)
     else this.#lastWords = bytes
   }
 

@@ -41,10 +41,6 @@ export class Deadlines {
     this.#members.delete(member)
   }
 
-  [Symbol.iterator](): IterableIterator<Deadlined> {
-    return this.#members.values()
-  }
-
   #arm(): void {
     this.#timer = this.#clock.after(this.#intervalMs, () => this.#look())
   }

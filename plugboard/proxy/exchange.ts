@@ -70,7 +70,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   bodyMoved(bytes: number): boolean {
     if (this.#state !== 'open') {
       this.#lingerBytes += bytes
-      if (this.#lingerBytes > LINGER_BYTES) this.destroy()
+      if (this.#lingerBytes > LINGER_BYTES) this.#destroy()
       return false
     }
     this.bytesIn += bytes
@@ -175,7 +175,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     const idleMs = nowMs - this.activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
     if (this.#state === 'lingering') {
-      if (idleMs >= LINGER_MS) this.destroy()
+      if (idleMs >= LINGER_MS) this.#destroy()
       return
     }
     const uploading = this.#body !== undefined && !this.#body.ended
@@ -200,7 +200,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#leave()
   }
 
-  destroy(): void {
+  #destroy(): void {
     // A finished response has let go of its socket; an unfinished one may still wait for its turn to have it.
     if (this.#state === 'lingering') this.connection.socket.destroy()
     else this.#res.destroy()
@@ -210,7 +210,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #fail(code: ErrorCode): void {
     if (this.#state !== 'open') {
       // All that is left is a client that does not take its bytes.
-      this.destroy()
+      this.#destroy()
       return
     }
     this.dropStream(code === 'payload_too_large' ? code : 'cancelled')

@@ -73,8 +73,6 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   abstract clientGone(): void
   abstract bodyBroke(error: NodeJS.ErrnoException): boolean
   abstract checkDeadline(nowMs: number): void
-  /** Cuts it off, whatever state it is in: the server's grace is over. */
-  abstract destroy(): void
   /** The stream is gone, and no other line may take over. */
   protected abstract failed(code: ErrorCode, error: TunnelError): void
   /** Sends the request again, to `this.stream`. Only called when `canReplay`. */

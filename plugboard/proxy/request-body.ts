@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
 
-export const REPLAY_BYTES = 64 * 1024
+const REPLAY_BYTES = 64 * 1024
 
 export interface BodyOwner {
   /** Bytes have come, before they are sent on. False: they are not wanted. */

@@ -3,7 +3,7 @@
 
 import { randomFillSync } from 'node:crypto'
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1')
 const BYTES_PER_ID = 10
 const IDS_PER_DRAW = 256
 
@@ -11,9 +11,10 @@ export class RequestIds {
   readonly #wallTime: () => number
   readonly #fill: (bytes: Uint8Array) => void
   readonly #random = new Uint8Array(BYTES_PER_ID * IDS_PER_DRAW)
+  /** The id in the making: digits are set in place, so that one string is all that an id allocates. */
+  readonly #text = Buffer.from('00000000-0000-7000-8000-000000000000', 'latin1')
   #next = this.#random.length
   #lastMs = -1
-  #timePart = ''
 
   /** `wallTime`: ms since 1970. `fill`: fills an array with random bytes. */
   constructor(wallTime: () => number = Date.now, fill: (bytes: Uint8Array) => void = randomFillSync) {
@@ -30,14 +31,26 @@ export class RequestIds {
     if (ms !== this.#lastMs) {
       this.#lastMs = ms
       const hex = ms.toString(16).padStart(12, '0')
-      this.#timePart = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+      this.#text.write(hex.slice(0, 8), 0, 'latin1')
+      this.#text.write(hex.slice(8), 9, 'latin1')
     }
+    const random = this.#random
     const at = this.#next
     this.#next += BYTES_PER_ID
-    const byte = (offset: number): string => HEX[this.#random[at + offset] as number] as string
-    const variant = HEX[((this.#random[at + 2] as number) & 0x3f) | 0x80] as string
-    const head = `${this.#timePart}${byte(0).slice(1)}${byte(1)}-${variant}${byte(3)}-`
-    return head + byte(4) + byte(5) + byte(6) + byte(7) + byte(8) + byte(9)
+    // xxxxxxxx-xxxx-7rrr-vrrr-rrrrrrrrrrrr: version and variant take six bits, the rest of the 74 is random.
+    this.#text[15] = HEX_DIGITS[(random[at] as number) & 0xf] as number
+    this.#setByte(16, random[at + 1] as number)
+    this.#setByte(19, ((random[at + 2] as number) & 0x3f) | 0x80)
+    this.#setByte(21, random[at + 3] as number)
+    for (let index = 0; index < 6; index += 1) {
+      this.#setByte(24 + index * 2, random[at + 4 + index] as number)
+    }
+    return this.#text.toString('latin1')
+  }
+
+  #setByte(position: number, byte: number): void {
+    this.#text[position] = HEX_DIGITS[byte >> 4] as number
+    this.#text[position + 1] = HEX_DIGITS[byte & 0xf] as number
   }
 }
 

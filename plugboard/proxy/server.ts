@@ -17,42 +17,13 @@ import { ClientConnection } from './client-connection.ts'
 import { createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
+import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
+import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
 import { RequestIds } from './request-id.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 import { Upgrade } from './upgrade.ts'
 import { mayUpgrade } from './upgrade-request.ts'
-
-export interface ProxyLimits {
-  /** Connections open at once; one over is refused at accept. */
-  readonly maxConnections: number
-  readonly maxHeaders: number
-  /** Bytes of request line and headers together. */
-  readonly maxHeaderBytes: number
-  readonly maxTargetLength: number
-  /** Requests of one connection that wait for their answers at once (pipelining). */
-  readonly maxPipelined: number
-  /** For the next bytes of a request body. ms */
-  readonly bodyIdleTimeoutMs: number
-  /** For the headers to arrive. ms */
-  readonly headersTimeoutMs: number
-  /** An idle connection is kept this long. ms */
-  readonly keepAliveTimeoutMs: number
-  /** How often timeouts are looked at. ms */
-  readonly deadlineIntervalMs: number
-}
-
-export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
-  maxConnections: 50_000,
-  maxHeaders: 200,
-  maxHeaderBytes: 32 * 1024,
-  maxTargetLength: 16 * 1024,
-  maxPipelined: 64,
-  bodyIdleTimeoutMs: 60_000,
-  headersTimeoutMs: 10_000,
-  keepAliveTimeoutMs: 75_000,
-  deadlineIntervalMs: 200,
-}
 
 export interface ProxyOptions {
   readonly directory: Pick<Directory, 'match'>
@@ -352,25 +323,5 @@ export class ProxyServer {
 
   #cutAll(): void {
     for (const connection of this.#connections.values()) connection.socket.destroy()
-  }
-}
-
-function codeOfParserError(
-  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
-  maxTarget: number,
-): ErrorCode {
-  switch (error.code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return 'request_timeout'
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return 'payload_too_large'
-    case 'HPE_HEADER_OVERFLOW': {
-      // Node has one limit for line and fields; a packet that is all target has broken it with its line.
-      const packet = error.rawPacket
-      const lineEnd = packet?.indexOf('\n') ?? 0
-      return lineEnd === -1 || lineEnd > maxTarget ? 'uri_too_long' : 'headers_too_large'
-    }
-    default:
-      return 'bad_request'
   }
 }

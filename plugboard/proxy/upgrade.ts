@@ -167,10 +167,6 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#leave(status)
   }
 
-  destroy(): void {
-    this.#socket.destroy()
-  }
-
   #switch(head: AnswerHead): void {
     const answer = readAnswerFields(head.fields, this.requestId)
     if (answer === undefined || !writable(answer.fields)) {

@@ -10,7 +10,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT 
 import type { NewSigningKey, PrivateSigningKey, Store, Token } from '../database/store.ts'
 
 /** `iss` of our own tokens. */
-export const TOKEN_ISSUER = 'plugboard'
+const TOKEN_ISSUER = 'plugboard'
 
 export interface TokenRequest {
   /** Name of the telephone: `sub`. */
