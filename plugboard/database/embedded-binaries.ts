@@ -14,6 +14,7 @@ import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import type { ServerUser } from './embedded-user.ts'
+import { isAlive } from './is-alive.ts'
 import { codeOf, StartupError } from './startup-error.ts'
 
 export interface Binaries {
@@ -33,8 +34,11 @@ const PACKAGES: Readonly<Record<string, string>> = {
 const ELSEWHERE = 'Set DATABASE_URL to use a Postgres of your own.'
 const run = promisify(execFile)
 
-export async function provideBinaries(user: ServerUser | undefined): Promise<Binaries> {
-  const packaged = packagedFolder()
+/** `packaged`: the folder of the npm package with `bin/`, `lib/`, `share/`. */
+export async function provideBinaries(
+  user: ServerUser | undefined,
+  packaged = packagedFolder(),
+): Promise<Binaries> {
   if (await linkLibraries(packaged)) {
     const version = await versionOf(packaged, user)
     if (version !== undefined) return binariesIn(packaged, version)
@@ -49,7 +53,7 @@ function binariesIn(folder: string, majorVersion: string): Binaries {
   return { postgres: join(folder, 'bin/postgres'), initdb: join(folder, 'bin/initdb'), majorVersion }
 }
 
-function packagedFolder(): string {
+export function packagedFolder(): string {
   const platform = `${process.platform}-${process.arch}`
   const name = PACKAGES[platform]
   if (name === undefined)
@@ -71,7 +75,7 @@ async function linkLibraries(native: string): Promise<boolean> {
   )) {
     try {
       // Both lie in one folder; an existing link (another process may be making them too) is fine.
-      await symlink(basename(source), join(native, '..', target))
+      await symlink(basename(source), join(native, target.replace(/^native\//, '')))
     } catch (error) {
       const code = codeOf(error)
       if (code === 'EEXIST') continue
@@ -127,18 +131,32 @@ async function provideCopy(packaged: string, user: ServerUser | undefined): Prom
   const parent = await cacheFolder(user)
   const folder = join(parent, `postgres-${digest}`)
   if (await isIntact(folder, digest)) return folder
-  // Whatever is there is damaged or foreign: it moves aside, and the new one appears whole or not at all.
-  const fresh = join(parent, `.${randomUUID()}`)
+  await removeLeftovers(parent)
+  const fresh = join(parent, `.${process.pid}-${randomUUID()}`)
   try {
     await copyTree(packaged, fresh, entries)
     await linkLibraries(fresh)
-    await rename(folder, `${fresh}.old`).catch(ignoring('ENOENT'))
-    await rename(fresh, folder).catch(ignoring('ENOTEMPTY', 'EEXIST'))
-    if (await isIntact(folder, digest)) return folder
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      // It appears whole or not at all. Where another process was faster, its copy is as good as ours.
+      await rename(fresh, folder).catch(ignoring('ENOTEMPTY', 'EEXIST', 'ENOENT'))
+      if (await isIntact(folder, digest)) return folder
+      // What is there is damaged, or somebody else's: it moves aside.
+      await rename(folder, `${fresh}.old${attempt}`).catch(ignoring('ENOENT'))
+    }
     throw new StartupError(`The copy of Postgres in ${folder} keeps changing; is another user writing there?`)
   } finally {
-    await rm(fresh, { recursive: true, force: true })
-    await rm(`${fresh}.old`, { recursive: true, force: true })
+    for (const leftover of [fresh, ...[0, 1, 2].map(attempt => `${fresh}.old${attempt}`)]) {
+      await rm(leftover, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Of processes that were killed while they copied. */
+async function removeLeftovers(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const pid = /^\.(\d+)-/.exec(name)?.[1]
+    if (pid !== undefined && !isAlive(Number(pid)))
+      await rm(join(parent, name), { recursive: true, force: true })
   }
 }
 

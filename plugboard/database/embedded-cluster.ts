@@ -22,6 +22,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Binaries } from './embedded-binaries.ts'
 import type { ServerUser } from './embedded-user.ts'
+import { isAlive } from './is-alive.ts'
 import { codeOf, folderError, StartupError } from './startup-error.ts'
 
 export interface Cluster {
@@ -199,13 +200,5 @@ export async function removeStaleLock(cluster: Cluster): Promise<void> {
     const pid = Number((await readFile(aside, 'utf8')).split('\n')[0])
     if (isAlive(pid) && (await worksIn(pid, cluster.data))) await rename(aside, lock)
     else await rm(aside)
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
   }
 }

@@ -1,0 +1,72 @@
+// A Postgres of its own that goes away and comes back under a directory.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger as log } from '@vera-stack/shared/log.ts'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Database, openDatabase } from '../database/database.ts'
+import { EmbeddedPostgres } from '../database/embedded-postgres.ts'
+import { migrateDatabase } from '../database/migrate.ts'
+import { createDirectory, type Directory } from './directory.ts'
+
+const by = { actor: 'test' }
+let folder: string
+let postgres: EmbeddedPostgres
+let database: Database
+let directory: Directory
+
+const startPostgres = () => EmbeddedPostgres.start({ folder: join(folder, 'postgres'), log, durable: false })
+const newDirectory = () => createDirectory({ database, log, snapshotFile: join(folder, 'routes') })
+const reachable = (wanted: boolean) =>
+  new Promise<void>(resolve => {
+    const unsubscribe = directory.subscribe({
+      databaseReachable: is => {
+        if (is !== wanted) return
+        unsubscribe()
+        resolve()
+      },
+    })
+  })
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'plugboard-outage-'))
+  postgres = await startPostgres()
+  await migrateDatabase({ url: postgres.url })
+  database = openDatabase({ url: postgres.url })
+  await database.store.services.create({ name: 'shop' }, by)
+  await database.store.routes.create({ mount: 'before.test', service: 'shop' }, by)
+  directory = newDirectory()
+  await directory.start()
+})
+afterEach(async () => {
+  await directory.stop()
+  await database.close()
+  await postgres.stop()
+  await rm(folder, { recursive: true })
+})
+
+test('traffic does not notice; a restart serves from the snapshot; changes flow again', async () => {
+  const gone = reachable(false)
+  await postgres.stop()
+  await gone
+  expect(directory.ready).toBe(true)
+  expect(directory.match('before.test', '/')).toBeDefined()
+  await expect(database.store.services.create({ name: 'x' }, by)).rejects.toMatchObject({
+    code: 'database_unavailable',
+  })
+
+  await directory.stop()
+  directory = newDirectory()
+  expect(await directory.start()).toBe('snapshot')
+  expect(directory.match('before.test', '/')).toBeDefined()
+
+  const back = reachable(true)
+  postgres = await startPostgres()
+  await back
+  expect(directory.source).toBe('database')
+  await database.store.routes.create({ mount: 'after.test', service: 'shop' }, by)
+  await directory.waitForSequence(await database.store.changes.latest())
+  expect(directory.match('after.test', '/')).toBeDefined()
+  expect(directory.match('before.test', '/')).toBeDefined()
+})

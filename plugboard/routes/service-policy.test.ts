@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { DEFAULT_ROUTE_OPTIONS, resolveRouteOptions, routeOptionsInputSchema } from './route-options.ts'
+import { DEFAULT_SERVICE_POLICY, resolveServicePolicy, servicePolicyInputSchema } from './service-policy.ts'
+
+test('defaults', () => {
+  expect(DEFAULT_SERVICE_POLICY).toEqual({
+    balancing: 'least_streams',
+    responseHeadTimeoutMs: 30_000,
+    idleTimeoutMs: 300_000,
+    upgradeIdleTimeoutMs: 3_600_000,
+    maxRequestBodyBytes: null,
+    maxStreams: null,
+    retries: 2,
+    hostHeader: 'preserve',
+  })
+  expect(DEFAULT_ROUTE_OPTIONS).toEqual({ stripMount: false })
+})
+
+test('what is written stays as it was written: no default is put in', () => {
+  expect(servicePolicyInputSchema.parse({})).toEqual({})
+  expect(servicePolicyInputSchema.parse({ retries: 0, hostHeader: { fixed: 'a.test' } })).toEqual({
+    retries: 0,
+    hostHeader: { fixed: 'a.test' },
+  })
+  expect(routeOptionsInputSchema.parse({})).toEqual({})
+})
+
+test.each([
+  [{ unknown: 1 }],
+  [{ retries: -1 }],
+  [{ retries: 1.5 }],
+  [{ balancing: 'fastest' }],
+  [{ idleTimeoutMs: 0 }],
+  [{ maxStreams: 0 }],
+  [{ hostHeader: 'elsewhere' }],
+  [{ hostHeader: { fixed: '' } }],
+])('%j cannot be written', policy => {
+  expect(servicePolicyInputSchema.safeParse(policy).success).toBe(false)
+})
+
+test('what another version stored is read as far as it can be', () => {
+  const { policy, problems } = resolveServicePolicy({ retries: 99, idleTimeoutMs: 5, comingLater: true })
+  expect(policy).toEqual({ ...DEFAULT_SERVICE_POLICY, idleTimeoutMs: 5 })
+  expect(problems).toEqual([expect.stringMatching(/^retries: /)])
+  expect(resolveServicePolicy('nonsense').policy).toEqual(DEFAULT_SERVICE_POLICY)
+  expect(resolveRouteOptions({ stripMount: true, comingLater: 1 })).toEqual({ stripMount: true })
+  expect(resolveRouteOptions({ stripMount: 'yes' })).toEqual(DEFAULT_ROUTE_OPTIONS)
+})
