@@ -28,6 +28,7 @@ import type { PlugboardConfig } from './config.ts'
 import { type Database, openDatabase } from './database/database.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
 import { SchemaKeeper } from './database/schema-keeper.ts'
+import { StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
 import { listenError } from './listen-error.ts'
 import { MemoryGuard } from './memory-guard.ts'
@@ -55,14 +56,13 @@ export interface PlugboardOptions {
 }
 
 export class Plugboard {
-  /** Who is connected where. */
-  readonly registry = new Registry()
   readonly #config: PlugboardConfig
   readonly #log: Log
   readonly #clock: Clock
   readonly #adminKey: AdminKeyRule
   readonly #portFlags: { readonly listen: string; readonly adminListen: string }
   readonly #startedAt: Date
+  readonly #registry = new Registry()
   /** New at each start. */
   readonly #id = randomUUID()
   /** What has been started, in order; stopped from the last to the first. */
@@ -117,6 +117,24 @@ export class Plugboard {
     return (this.#config.publicUrl ?? `http://localhost:${this.publicPort}`).replace(/\/$/, '')
   }
 
+  /** Resolves when a telephone holds a line for the service. Throws StartupError when that takes too long. */
+  async untilConnected(service: string, deadlineMs: number): Promise<void> {
+    const connected = Promise.withResolvers<void>()
+    const unsubscribe = this.#registry.subscribe({
+      lineAdded: line => {
+        if (line.service === service) connected.resolve()
+      },
+    })
+    const timer = this.#clock.after(deadlineMs, () =>
+      connected.reject(new StartupError(`No telephone has connected for the service "${service}".`)),
+    )
+    if (!this.#registry.linesOf(service).next().done) connected.resolve()
+    await connected.promise.finally(() => {
+      timer.cancel()
+      unsubscribe()
+    })
+  }
+
   /** Drains, then stops everything. Calling it again waits for the same end. */
   stop(): Promise<void> {
     this.#phase = 'draining'
@@ -128,7 +146,7 @@ export class Plugboard {
     const config = this.#config
     const clock = this.#clock
     const log = this.#log
-    const { registry } = this
+    const registry = this.#registry
     const postgres = await this.#startPostgres()
     const url = config.databaseUrl ?? (postgres as EmbeddedPostgres).url
     const database = this.#open(url)

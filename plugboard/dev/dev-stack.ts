@@ -7,9 +7,7 @@ import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { ADMIN_KEY_FILE } from '../admin-key-file.ts'
 import type { PlugboardConfig } from '../config.ts'
-import { StartupError } from '../database/startup-error.ts'
 import { Plugboard } from '../plugboard.ts'
-import type { Registry } from '../registry/registry.ts'
 import { SecretsFolder } from '../secrets-folder.ts'
 import { banner, nextCommands } from './banner.ts'
 import { TelephoneChild } from './telephone-child.ts'
@@ -80,7 +78,7 @@ export class DevStack {
         ],
         log,
       })
-      await lineOf(SERVICE, plugboard.registry)
+      await plugboard.untilConnected(SERVICE, CONNECT_DEADLINE_MS)
       return new DevStack(banner(place, expose), plugboard, telephone, welcome)
     } catch (error) {
       await telephone?.stop()
@@ -96,25 +94,6 @@ export class DevStack {
     await this.#telephone.stop()
     await this.#welcome?.close()
   }
-}
-
-/** Resolves when the service can be reached through a tunnel. */
-function lineOf(service: string, registry: Registry): Promise<void> {
-  const connected = Promise.withResolvers<void>()
-  const unsubscribe = registry.subscribe({
-    lineAdded: line => {
-      if (line.service === service) connected.resolve()
-    },
-  })
-  if (!registry.linesOf(service).next().done) connected.resolve()
-  const timer = setTimeout(
-    () => connected.reject(new StartupError('The Telephone of this machine did not connect.')),
-    CONNECT_DEADLINE_MS,
-  )
-  return connected.promise.finally(() => {
-    clearTimeout(timer)
-    unsubscribe()
-  })
 }
 
 /** A file that holds a token which is still good for a while. */
