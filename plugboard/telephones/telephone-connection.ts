@@ -58,6 +58,7 @@ export class TelephoneConnection implements SessionEvents {
   #judging = false
   /** The last one judged, when part of it has to be tried again. */
   #unfinished: Announce | undefined
+  #renewing = false
   #expiryTimer: Timer | undefined
 
   constructor(
@@ -224,6 +225,9 @@ export class TelephoneConnection implements SessionEvents {
   // The token
 
   async #renew(): Promise<void> {
+    // One at a time: the answer to the one in hand is an answer to all.
+    if (this.#renewing) return
+    this.#renewing = true
     const { tokenId } = this.#credential
     try {
       const { token, expiresAt, services, mounts } = await this.#context.tokens.renew(tokenId)
@@ -239,6 +243,8 @@ export class TelephoneConnection implements SessionEvents {
           ? 'The token was not issued here; its issuer renews it.'
           : error.message
       if (this.session.state !== 'closed') this.session.sendControl({ type: 'renewed', detail })
+    } finally {
+      this.#renewing = false
     }
   }
 

@@ -11,7 +11,6 @@ import { Registry } from '../../plugboard/registry/registry.ts'
 import { createDirectory, type Directory } from '../../plugboard/routes/directory.ts'
 import { Authenticator, type AuthenticatorOptions } from '../../plugboard/telephones/authenticate.ts'
 import { LinePicker } from '../../plugboard/telephones/line-picker.ts'
-import { publicUrls } from '../../plugboard/telephones/public-url.ts'
 import { Switchboard, type SwitchboardOptions } from '../../plugboard/telephones/switchboard.ts'
 import { TokenIssuer } from '../../plugboard/telephones/tokens.ts'
 import { TunnelEndpoint } from '../../plugboard/telephones/tunnel-endpoint.ts'
@@ -52,7 +51,7 @@ export class TunnelBench {
     this.switchboard = new Switchboard({
       ...{ replicaId: 'replica-1', identity: IDENTITY, log, store },
       ...{ directory: this.directory, tokens: this.issuer, registry: this.registry },
-      urlOf: publicUrls('http://localhost:4000'),
+      urlOf: ({ host, mountPath }) => `http://${host}:4000${mountPath}`,
       ...options.switchboard,
     })
     const upstreamOf: Switchboard['upstreamOf'] = line => this.switchboard.upstreamOf(line)
