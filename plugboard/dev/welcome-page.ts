@@ -27,13 +27,13 @@ td { border-top: 1px solid var(--line); padding: .45rem 0; vertical-align: top; 
 td:first-child { color: var(--soft); width: 11rem; }
 code, pre { font: .875rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .7rem .9rem;
-  overflow-x: auto; margin: 0 0 1rem; }
+  white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 0 1rem; }
 .what { color: var(--ink); margin: 0 0 .35rem; }
 `
 
 export function welcomePage({ request, commands }: WelcomePageContent): string {
   const way = [
-    ['Your browser', 'asked for this page'],
+    ['Browser', 'asked for this page'],
     ['Plugboard', 'found the route in memory'],
     ['Tunnel', 'one WebSocket, dialled from inside'],
     ['Telephone', 'took the call'],
