@@ -77,10 +77,11 @@ describe('while requests run and a WebSocket is open', () => {
 
 it('moves a route from one service to another without a failed request', async () => {
   const other = await Backend.start(stack.processes)
+  await stack.plugboard.addService('blue')
   const telephone = await stack.startTelephone({ service: 'blue', target: other.port })
   await stack.plugboard.addRoute('moving.localhost', SERVICE)
-  const loop = new RequestLoop({ port: stack.port, host: 'moving.localhost' })
   await answers('moving.localhost', 200)
+  const loop = new RequestLoop({ port: stack.port, host: 'moving.localhost' })
   await loop.successes(20)
   await stack.plugboard.call('PATCH', '/v1/routes/moving.localhost', { service: 'blue' })
   await other.next('request', report => report.url === '/hello')

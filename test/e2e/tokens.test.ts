@@ -1,14 +1,36 @@
 // What a telephone must show before Plugboard talks to it, and what it gets when it cannot: an HTTP answer with
 // a reason, never an upgrade.
 
-import { describe, expect, it } from 'vitest'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
+import { freePort } from '../support/free-port.ts'
 import { send } from '../support/http-client.ts'
 import { readJwt, signJwt } from '../support/jwt.ts'
 import { field, type RawAnswer, rawExchange } from '../support/raw-connection.ts'
 import { HOST, SERVICE, useStack } from '../support/stack.ts'
 
-const stack = useStack()
+const ISSUER = 'https://issuer.example'
+const AUDIENCE = 'plugboard'
+const outside = generateKeyPairSync('ed25519')
+const jwks = createServer((_, response) => {
+  const key = outside.publicKey.export({ format: 'jwk' })
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify({ keys: [{ ...key, kid: 'outside', alg: 'EdDSA', use: 'sig' }] }))
+})
+const jwksPort = await freePort()
+const stack = useStack({
+  plugboardArgs: ['--token-issuer', ISSUER, '--token-jwks-url', `http://127.0.0.1:${jwksPort}/jwks`],
+})
+
+beforeAll(() => once(jwks.listen(jwksPort, '127.0.0.1'), 'listening'))
+afterAll(async () => {
+  jwks.closeAllConnections()
+  jwks.close()
+  await once(jwks, 'close')
+})
 
 /** Asks for a tunnel as a telephone does. */
 function dial(
@@ -74,11 +96,15 @@ describe('the tunnel endpoint', () => {
   })
 
   it('answers 401 to an expired token', async () => {
-    const { token } = await stack.plugboard.issueToken({ services: [SERVICE], ttl: '1s' })
-    const refusal = await eventually('the token expires', async () => {
-      const answer = await dial(token)
-      return answer.status === 101 ? undefined : answer
-    })
+    const { token } = await stack.plugboard.issueToken({ services: [SERVICE], ttl: '10s' })
+    const refusal = await eventually(
+      'the token expires',
+      async () => {
+        const answer = await dial(token)
+        return answer.status === 101 ? undefined : answer
+      },
+      30_000,
+    )
     expectRefusal(refusal, 401, 'token_expired')
   })
 
@@ -92,16 +118,12 @@ describe('the tunnel endpoint', () => {
     expectRefusal(refusal, 401, 'token_revoked')
   })
 
-  it('answers 403 to a token without a scope', async () => {
-    const { token } = await stack.plugboard.issueToken({})
-    expectRefusal(await dial(token), 403, 'forbidden')
-  })
-
-  it('answers 426 to anything but a WebSocket of its protocol', async () => {
+  it('answers 426 or 400 to what is no WebSocket handshake of its protocol', async () => {
     const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
-    const other = { 'Sec-WebSocket-Protocol': 'plugboard.v99' }
-    expectRefusal(await dial(token, other), 426, 'upgrade_required')
     expectRefusal(await dial(token, { Connection: undefined, Upgrade: undefined }), 426, 'upgrade_required')
+    expectRefusal(await dial(token, { 'Sec-WebSocket-Version': '8' }), 426, 'upgrade_required')
+    const other = { 'Sec-WebSocket-Protocol': 'plugboard.v99' }
+    expectRefusal(await dial(token, other), 400, 'bad_request')
   })
 
   it('never shows a token in an answer or in the log', async () => {
@@ -111,6 +133,41 @@ describe('the tunnel endpoint', () => {
     expect((await dial(token)).status).toBe(101)
     const signature = token.split('.')[2] ?? ''
     expect(stack.plugboard.child.output).not.toContain(signature)
+  })
+})
+
+describe('tokens of another issuer', () => {
+  const nowSeconds = () => Math.floor(Date.now() / 1000)
+  const issue = (claims: Record<string, unknown>) =>
+    signJwt(
+      {
+        iss: ISSUER,
+        aud: AUDIENCE,
+        sub: 'device-7',
+        jti: randomUUID(),
+        iat: nowSeconds(),
+        exp: nowSeconds() + 600,
+        ...claims,
+      },
+      { kid: 'outside' },
+      outside.privateKey,
+    )
+
+  it('are good when they are signed with its keys', async () => {
+    expect((await dial(issue({ services: [SERVICE], mounts: [] }))).status).toBe(101)
+  })
+
+  it('get 403 without a scope', async () => {
+    expectRefusal(await dial(issue({ services: [], mounts: [] })), 403, 'forbidden')
+    expectRefusal(await dial(issue({})), 403, 'forbidden')
+  })
+
+  it('get 401 for another audience, when expired, and from before their time', async () => {
+    const scope = { services: [SERVICE], mounts: [] }
+    expectRefusal(await dial(issue({ ...scope, aud: 'other' })), 401, 'unauthorized')
+    expectRefusal(await dial(issue({ ...scope, exp: nowSeconds() - 3600 })), 401, 'token_expired')
+    expectRefusal(await dial(issue({ ...scope, nbf: nowSeconds() + 3600 })), 401, 'unauthorized')
+    expectRefusal(await dial(issue({ ...scope, iss: 'https://other.example' })), 401, 'unauthorized')
   })
 })
 
@@ -125,7 +182,10 @@ it('closes the tunnels of a token at once when it is revoked', async () => {
   await eventually('its line is gone', async () =>
     (await ask()).headers['plugboard-error'] === 'no_telephone' ? true : undefined,
   )
-  expect((await stack.plugboard.telephones()).filter(row => row.tokenId === id)).toEqual([])
+  await eventually('its tunnels are gone', async () => {
+    const left = (await stack.plugboard.telephones()).filter(row => row.tokenId === id)
+    return left.length === 0 ? true : undefined
+  })
   // Others are not concerned.
   expect((await send({ port: stack.port, host: HOST, path: '/hello' })).status).toBe(200)
   telephone.child.expectedExitCodes = [0, 1]

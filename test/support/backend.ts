@@ -65,7 +65,7 @@ export class Backend {
     )
   }
 
-  /** Sends one event on every open `/stepped` stream; without a text they end. */
+  /** Sends one event on every open `/stepped` stream; without a text they end, and `/die?when=told` dies. */
   step(text?: string): void {
     this.child.post({ step: text })
   }

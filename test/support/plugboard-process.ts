@@ -8,6 +8,7 @@ import { eventually } from './deadline.ts'
 import { freePort } from './free-port.ts'
 import { type Answer, send } from './http-client.ts'
 import type { Processes } from './processes.ts'
+import { canConnect } from './raw-connection.ts'
 
 const MAIN = join(import.meta.dirname, '../../plugboard/main.ts')
 
@@ -73,7 +74,9 @@ export class PlugboardProcess {
       'Plugboard is ready',
       async () => {
         if (!this.child.running) return true
-        return (await send({ port: this.adminPort, path: '/readyz' })).status === 200 || undefined
+        const { status } = await send({ port: this.adminPort, path: '/readyz' })
+        // The public port opens last.
+        return (status === 200 && (await canConnect(this.port))) || undefined
       },
       30_000,
     )

@@ -20,9 +20,12 @@ export function frame(type: number, streamId: number, payload: Buffer | string, 
 export class RawTelephone {
   readonly socket: WebSocket
   readonly closed: Promise<void>
+  /** Everything that has come so far, in order. */
+  readonly messages: Buffer[] = []
 
   private constructor(socket: WebSocket) {
     this.socket = socket
+    socket.on('message', message => this.messages.push(message as Buffer))
     // A reset, or a close frame that says why: both are ends.
     socket.on('error', () => undefined)
     this.closed = once(socket, 'close').then(() => undefined)
@@ -62,17 +65,28 @@ export class RawTelephone {
     this.send(frame(0x08, 0, JSON.stringify({ type: 'announce', id: 1, services: [{ service }] })))
   }
 
-  /** The first message that holds the text. */
+  /** The first message that holds the text, come already or not yet. */
   async receive(text: string): Promise<Buffer> {
+    let settle: () => void = () => undefined
     const found = new Promise<Buffer>(resolve => {
-      const look = (message: Buffer) => {
-        if (!message.includes(text)) return
-        this.socket.off('message', look)
-        resolve(message)
+      settle = () => {
+        const message = this.messages.find(candidate => candidate.includes(text))
+        if (message) resolve(message)
       }
-      this.socket.on('message', look)
     })
-    return within(found, 15_000, `Plugboard sends ${text}`)
+    // After the listener of the constructor, so `messages` is up to date.
+    this.socket.on('message', settle)
+    settle()
+    try {
+      return await within(
+        found,
+        15_000,
+        `Plugboard sends ${text}`,
+        () => `it sent ${this.messages.join('\n')}`,
+      )
+    } finally {
+      this.socket.off('message', settle)
+    }
   }
 
   /** Resolves when Plugboard has ended the tunnel. */

@@ -6,6 +6,7 @@ import { eventually } from './deadline.ts'
 import { cleanEnvironment, type PlugboardProcess } from './plugboard-process.ts'
 import type { Processes } from './processes.ts'
 
+let started = 0
 const MAIN = join(import.meta.dirname, '../../telephone/main.ts')
 
 export interface TelephoneOptions {
@@ -16,6 +17,8 @@ export interface TelephoneOptions {
   readonly token: string
   readonly service?: string
   readonly mount?: string
+  /** Default: a new one each time. One of the same name would replace the one before. */
+  readonly name?: string
   /** Where it dials; default: straight to Plugboard. */
   readonly url?: string
   readonly args?: readonly string[]
@@ -51,13 +54,15 @@ export class TelephoneProcess {
       args = [],
       cwd,
     } = options
+    started += 1
+    const name = options.name ?? `telephone-${process.pid}-${started}`
     const child = processes.node(
       'telephone',
       [
         MAIN,
         'http',
         String(target),
-        ...['--plugboard', url],
+        ...['--plugboard', url, '--name', name],
         ...(service === undefined ? [] : ['--service', service]),
         ...(mount === undefined ? [] : ['--mount', mount]),
         ...args,

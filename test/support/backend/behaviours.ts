@@ -70,9 +70,14 @@ function sendPattern(response: ServerResponse, totalBytes: number): void {
 }
 
 const stepped = new Set<ServerResponse>()
+const doomed = new Set<() => void>()
 
-/** One event on every stepped stream that is open; without a text they end. */
+/** One event on every stepped stream that is open; without a text they end, and so do those that wait to die. */
 export function step(text: string | undefined): void {
+  if (text === undefined) {
+    for (const die of doomed) die()
+    doomed.clear()
+  }
   for (const response of stepped) {
     if (text === undefined) response.end()
     else response.write(`data: ${text}\n\n`)
@@ -159,13 +164,20 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     response.end('early\n')
   },
 
-  /** Promises ?length= bytes (0: chunked), sends ?bytes=, then ends the connection: ?how=fin|reset. */
+  /**
+   * Promises ?length= bytes (0: chunked), sends ?bytes=, then ends the connection: ?how=fin|reset, at once or,
+   * with ?when=told, at `Backend.step()`.
+   */
   '/die': ({ response, query }) => {
     const length = number(query, 'length', 1000)
     if (length > 0) response.setHeader('content-length', length)
-    response.write(patternBytes(0, number(query, 'bytes', 100)), () => {
+    const die = () => {
       if (query.get('how') === 'reset') response.socket?.resetAndDestroy()
       else response.socket?.destroy()
+    }
+    response.write(patternBytes(0, number(query, 'bytes', 100)), () => {
+      if (query.get('when') === 'told') doomed.add(die)
+      else die()
     })
   },
 
