@@ -3,6 +3,7 @@
 // so that a newer peer can say more than an older one understands (PROTOCOL.md, "Control messages").
 
 import { z } from 'zod'
+import { CREDIT_MAX_BYTES, FRAME_MAX_BYTES } from './frame.ts'
 
 const name = z.string().min(1).max(255)
 const labels = z.record(z.string().max(63), z.string().max(255)).default({})
@@ -21,11 +22,11 @@ export const helloSchema = z.object({
   /** Milliseconds since 1970 when the process started: tells the newer instance from the older. */
   startedAt: z.int().min(0).default(0),
   /** Data a stream may send before the first WINDOW frame, as this end grants it. Bytes. */
-  initialWindowBytes: z.int().min(1024).max(0x7fff_ffff),
+  initialWindowBytes: z.int().min(1024).max(CREDIT_MAX_BYTES),
   /** Streams the peer may have open at once. */
   maxStreams: z.int().min(0).max(0x7fff_ffff),
   /** Largest frame payload this end takes. Bytes. */
-  maxFrameBytes: z.int().min(16_384).max(0xff_ffff),
+  maxFrameBytes: z.int().min(16_384).max(FRAME_MAX_BYTES),
 })
 export type Hello = z.infer<typeof helloSchema>
 
