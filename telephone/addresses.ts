@@ -9,6 +9,13 @@ export interface Address {
   readonly replicaId: string | undefined
 }
 
+/** Where a tunnel ends or is about to. */
+export interface Place {
+  readonly href: string
+  /** Known once the replica has greeted, or from its address. */
+  readonly replicaId: string | undefined
+}
+
 /** How long a failed address is avoided, ms. */
 const AVOID_MS = 60_000
 
@@ -42,8 +49,8 @@ export class Addresses {
     this.#failedAt.delete(url.href)
   }
 
-  /** The best address for one more tunnel. `inUse`: where the other tunnels end, by replica name or by address. */
-  pick(inUse: readonly string[]): Address {
+  /** The best address for one more tunnel. `inUse`: where the other tunnels end. */
+  pick(inUse: readonly Place[]): Address {
     const all = [...this.#learned, ...this.#configured]
     let best: Address | undefined
     let bestScore = Number.POSITIVE_INFINITY
@@ -64,12 +71,14 @@ export class Addresses {
   }
 
   /** Would a tunnel that ends where another one does find a replica of its own? `inUse`: where all of them end. */
-  hasUnused(inUse: readonly string[]): boolean {
+  hasUnused(inUse: readonly Place[]): boolean {
     return this.#learned.some(address => !this.#avoided(address) && this.#uses(address, inUse) === 0)
   }
 
-  #uses({ url, replicaId }: Address, inUse: readonly string[]): number {
-    return inUse.filter(use => use === replicaId || use === url.href).length
+  #uses({ url, replicaId }: Address, inUse: readonly Place[]): number {
+    const same = (place: Place): boolean =>
+      place.href === url.href || (replicaId !== undefined && place.replicaId === replicaId)
+    return inUse.filter(same).length
   }
 
   #avoided({ url }: Address): boolean {

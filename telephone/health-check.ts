@@ -59,7 +59,7 @@ export class HealthCheck {
       if (this.#stopped) return
       this.#timer = clock.after(intervalMs, () => this.#run())
     }
-    this.#timer = clock.after(Math.min(TIMEOUT_MS, intervalMs), () => finish('no answer in time'))
+    this.#timer = clock.after(TIMEOUT_MS, () => finish('no answer in time'))
     this.#abort = check === 'tcp' ? this.#connect(finish) : this.#get(check, finish)
   }
 

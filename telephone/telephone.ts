@@ -10,7 +10,7 @@ import { hostname } from 'node:os'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
-import { type Address, Addresses } from './addresses.ts'
+import { type Address, Addresses, type Place } from './addresses.ts'
 import { dial } from './dial.ts'
 import { DialError } from './dial-error.ts'
 import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
@@ -266,8 +266,9 @@ export class Telephone {
     if (this.#closing !== undefined || this.#tunnels.some(({ state }) => state !== 'ready')) return
     const places = this.#places()
     if (!this.#addresses.hasUnused(places)) return
-    const doubled = this.#tunnels.findLast(tunnel => this.#places(tunnel).includes(tunnel.place ?? ''))
-    doubled?.move()
+    const doubled = (tunnel: Tunnel): boolean =>
+      this.#places(tunnel).some(({ replicaId }) => replicaId === tunnel.place?.replicaId)
+    this.#tunnels.findLast(doubled)?.move()
   }
 
   #watchBalance(): void {
@@ -278,7 +279,7 @@ export class Telephone {
   }
 
   /** Where tunnels end, `except` left out. */
-  #places(except?: Tunnel): string[] {
+  #places(except?: Tunnel): Place[] {
     return this.#tunnels.flatMap(tunnel =>
       tunnel === except || tunnel.place === undefined ? [] : [tunnel.place],
     )

@@ -8,7 +8,7 @@ import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
-import type { Address } from './addresses.ts'
+import type { Address, Place } from './addresses.ts'
 import type { DialEvents } from './dial.ts'
 import type { DialError } from './dial-error.ts'
 import type { TelephoneEvent } from './events.ts'
@@ -29,7 +29,7 @@ export interface TunnelHost {
   /** How long a session that is let go may finish its streams, ms. */
   readonly drainTimeoutMs: number
   /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave. */
-  pick(tunnel: Tunnel, avoid: string | undefined): Address
+  pick(tunnel: Tunnel, avoid: Place | undefined): Address
   /** Returns a way to give up. */
   dial(address: Address, events: DialEvents): () => void
   announcement(): Announcement
@@ -63,7 +63,7 @@ export class Tunnel {
   #session: Session | undefined
   #timer: Timer | undefined
   #graceMs = 0
-  #avoid: string | undefined
+  #avoid: Place | undefined
 
   constructor(number: number, host: TunnelHost) {
     this.number = number
@@ -88,9 +88,10 @@ export class Tunnel {
     return this.#address && displayUrl(this.#address.url)
   }
 
-  /** Where this tunnel ends or is about to: the name of the replica if known, else the address. */
-  get place(): string | undefined {
-    return this.replica ?? this.#address?.replicaId ?? this.#address?.url.href
+  /** Where this tunnel ends or is about to. */
+  get place(): Place | undefined {
+    if (this.#address === undefined) return undefined
+    return { href: this.#address.url.href, replicaId: this.replica ?? this.#address.replicaId }
   }
 
   start(): void {

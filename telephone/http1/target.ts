@@ -12,7 +12,7 @@ export function parseTarget(text: string): HttpTarget {
   if (trimmed.startsWith('unix:')) return unixTarget(trimmed.slice('unix:'.length), text)
   if (/^[0-9]+$/.test(trimmed)) return { kind: 'tcp', ...place('localhost', port(trimmed, text), 80) }
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `http://${trimmed}`
-  const written = /^[^/]*\/\/(?:\[[^\]]*\]|[^:/?#]*):([^/?#]*)/.exec(withScheme)?.[1]
+  const written = /^[^/]*\/\/(?:\[[^\]]*\]|[^:/?#@]*):([^/?#@]*)(?:[/?#]|$)/.exec(withScheme)?.[1]
   if (written !== undefined) port(written, text)
   let url: URL
   try {

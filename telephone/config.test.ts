@@ -1,0 +1,140 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SettingsError, settingsMarkdown } from '@vera-stack/shared/settings.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { loadTelephoneConfig, telephoneOptions, telephoneSettings, VARIABLE_PREFIX } from './config.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'telephone-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const load = (flags: object, env: Record<string, string> = {}) =>
+  telephoneOptions(loadTelephoneConfig({ flags: { ...flags }, env, cwd: folder }))
+
+function problems(flags: object, env: Record<string, string> = {}): string[] {
+  try {
+    load(flags, env)
+  } catch (error) {
+    if (error instanceof SettingsError)
+      return error.problems.map(({ source, detail }) => `${source}: ${detail}`)
+    throw error
+  }
+  return []
+}
+
+describe('settings', () => {
+  it('of one service may all come from the environment', () => {
+    const options = load(
+      {},
+      {
+        TELEPHONE_PLUGBOARD: 'https://a.example, https://b.example',
+        TELEPHONE_TOKEN: 'a.b.c',
+        TELEPHONE_TARGET: 'unix:/run/app.sock',
+        TELEPHONE_MOUNT: 'app.example.com/api/',
+        TELEPHONE_LABELS: 'zone=eu,note=a=b',
+        TELEPHONE_SERVICE_VERSION: '1.2',
+        TELEPHONE_DRAIN_TIMEOUT: '1m',
+      },
+    )
+    expect(options).toMatchObject({
+      plugboards: ['https://a.example', 'https://b.example'],
+      token: { kind: 'text', token: 'a.b.c' },
+      drainTimeoutMs: 60_000,
+      services: [
+        {
+          service: 'app.example.com-api',
+          mount: 'app.example.com/api',
+          target: { kind: 'unix', path: '/run/app.sock' },
+          version: '1.2',
+          labels: { zone: 'eu', note: 'a=b' },
+        },
+      ],
+    })
+  })
+
+  it('of several services are in the file', () => {
+    writeFileSync(
+      join(folder, 'telephone.yaml'),
+      [
+        'plugboard: [https://proxy.example.com]',
+        'tokenFile: token',
+        'services:',
+        '  - { service: web, target: 3000, healthCheck: /healthz, healthInterval: 5s }',
+        '  - { mount: "*.example.com", target: "https://10.0.0.7:8443", tlsVerify: false, weight: 5 }',
+      ].join('\n'),
+    )
+    expect(load({ config: 'telephone.yaml' })).toMatchObject({
+      token: { kind: 'file', path: join(folder, 'token') },
+      services: [
+        {
+          service: 'web',
+          target: { kind: 'tcp', port: 3000 },
+          healthCheck: '/healthz',
+          healthIntervalMs: 5000,
+        },
+        {
+          service: 'any.example.com',
+          target: { kind: 'tls', host: '10.0.0.7' },
+          tlsVerify: false,
+          weight: 5,
+        },
+      ],
+    })
+  })
+
+  it('name the token once, or the stronger source wins', () => {
+    const target = { target: '3000', service: 'web' }
+    const file = { kind: 'file', path: join(folder, 'f') }
+    expect(load({ ...target, tokenFile: 'f' }, { TELEPHONE_TOKEN: 'x' }).token).toEqual(file)
+    expect(load({ ...target, token: 'x' }, { TELEPHONE_TOKEN_FILE: 'f' }).token).toMatchObject({
+      kind: 'text',
+    })
+    expect(load(target, { TELEPHONE_TOKEN_FILE: 'f' }).token).toEqual(file)
+  })
+})
+
+describe('what is wrong', () => {
+  it('is told all at once, with where and what instead', () => {
+    expect(problems({ target: '70000', mount: 'a//b' })).toEqual([
+      expect.stringMatching(/^token.*--token-file or TELEPHONE_TOKEN/),
+      expect.stringMatching(/^target.*a port is 1 to 65535/),
+      expect.stringMatching(/^mount.*empty segment/),
+    ])
+    expect(problems({ token: 'x' })).toEqual([expect.stringMatching(/TELEPHONE_TARGET/)])
+    expect(problems({ token: 'x', target: '3000' })).toEqual([expect.stringMatching(/service.*mount/)])
+    expect(problems({ token: 'x', target: '3000', service: 'a', tlsCa: 'none.pem' })).toEqual([
+      expect.stringMatching(/tlsCa.*none\.pem cannot be read \(ENOENT\)/),
+    ])
+    expect(problems({}, { TELEPHONE_TARGTE: '3000' })[0]).toMatch(/TELEPHONE_TARGET/)
+  })
+
+  it('in the file has its line', () => {
+    writeFileSync(
+      join(folder, 'telephone.yaml'),
+      'token: x\nservices:\n  - target: 3000\n    servce: web\n  - target: 3000\n    healthInterval: soon\n',
+    )
+    const found = problems({ config: 'telephone.yaml' })
+    expect(found[0]).toMatch(/^telephone\.yaml:4: .*unknown key "servce"/)
+    expect(found[1]).toMatch(/^telephone\.yaml:6: .*"soon"/)
+  })
+
+  it('between services of the file is found', () => {
+    writeFileSync(
+      join(folder, 'telephone.yaml'),
+      'token: x\nservices:\n  - { service: a, target: 1 }\n  - { service: a, target: 0 }\n  - { service: a, target: 2 }\n',
+    )
+    expect(problems({ config: 'telephone.yaml', target: '3' })).toEqual([
+      expect.stringMatching(/cannot be set beside/),
+      expect.stringMatching(/\[1\]\.target: "0" has no usable port/),
+      expect.stringMatching(/\[2\]: "a" is listed twice/),
+    ])
+  })
+})
+
+it('the README shows every setting as it is', () => {
+  const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
+  expect(readme).toContain(settingsMarkdown(telephoneSettings, VARIABLE_PREFIX))
+})

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest'
+import { parseTarget, targetText } from './target.ts'
+
+it.each([
+  ['3000', 'http://localhost:3000'],
+  ['example.com:8080', 'http://example.com:8080'],
+  ['http://Example.com', 'http://example.com'],
+  ['http://example.com:80/', 'http://example.com'],
+  ['https://example.com', 'https://example.com'],
+  ['https://example.com:80', 'https://example.com:80'],
+  ['http://[::1]:3000', 'http://[::1]:3000'],
+  ['[::1]:3000', 'http://[::1]:3000'],
+  ['unix:/run/app.sock', 'unix:/run/app.sock'],
+  ['unix:///run/app.sock', 'unix:/run/app.sock'],
+])('%s is %s', (text, meaning) => {
+  expect(targetText(parseTarget(text))).toBe(meaning)
+})
+
+it.each([
+  ['0', /port/],
+  ['99999', /port/],
+  ['localhost:99999', /port/],
+  ['localhost:x', /port/],
+  ['http://a:b@c', /user name/],
+  ['http://a/path', /path/],
+  ['http://a?b', /path/],
+  ['ftp://a', /scheme/],
+  ['unix:app.sock', /absolute/],
+  ['', /target/],
+  ['http://a b', /target/],
+])('%s is refused with what to write instead', (text, message) => {
+  expect(() => parseTarget(text)).toThrow(message)
+})

@@ -1,0 +1,421 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { useLeakCheck } from '../test/support/leak-check.ts'
+import type { TelephoneEvent } from './events.ts'
+import { FakePlugboard } from './fake-plugboard.ts'
+import { Caller } from './forward/tunnel-pair.ts'
+import { ScriptedBackend } from './http1/scripted-backend.ts'
+import { connect } from './index.ts'
+import { parseService, type ServiceOptions } from './service-options.ts'
+import { Telephone, type TelephoneOptions } from './telephone.ts'
+
+useLeakCheck()
+
+let plugboard: FakePlugboard
+let others: FakePlugboard[]
+let telephones: Telephone[]
+let events: TelephoneEvent[]
+let waiting: (() => void)[]
+let folder: string
+
+beforeEach(async () => {
+  plugboard = await new FakePlugboard('a').listen()
+  others = []
+  telephones = []
+  events = []
+  waiting = []
+  folder = mkdtempSync(join(tmpdir(), 'telephone-'))
+})
+afterEach(async () => {
+  await Promise.all(telephones.map(telephone => telephone.close(0)))
+  await Promise.all([plugboard, ...others].map(one => one.kill()))
+  rmSync(folder, { recursive: true })
+})
+
+async function another(name: string): Promise<FakePlugboard> {
+  const other = await new FakePlugboard(name).listen()
+  others.push(other)
+  return other
+}
+
+function start(options: Partial<TelephoneOptions> = {}, service: Partial<ServiceOptions> = {}): Telephone {
+  const telephone = new Telephone({
+    plugboards: [plugboard.url],
+    token: { kind: 'text', token: 'a.b.c' },
+    services: [parseService({ service: 'web', target: '127.0.0.1:1', ...service })],
+    name: 'test',
+    // Delays become their ceilings halved: short, and the same in every run.
+    random: () => 0.5,
+    ...options,
+  })
+  telephones.push(telephone)
+  telephone.subscribe(event => {
+    events.push(event)
+    for (const resolve of waiting.splice(0)) resolve()
+  })
+  telephone.start()
+  return telephone
+}
+
+async function event<K extends TelephoneEvent['kind']>(
+  kind: K,
+  condition: (event: Extract<TelephoneEvent, { kind: K }>) => boolean = () => true,
+): Promise<Extract<TelephoneEvent, { kind: K }>> {
+  for (;;) {
+    const found = events.find(
+      (one): one is Extract<TelephoneEvent, { kind: K }> => one.kind === kind && condition(one as never),
+    )
+    if (found !== undefined) return found
+    await new Promise<void>(resolve => waiting.push(resolve))
+  }
+}
+
+const jwt = (claims: object): string =>
+  ['{"alg":"none"}', JSON.stringify(claims), 'x']
+    .map(part => Buffer.from(part).toString('base64url'))
+    .join('.')
+
+describe('tunnels', () => {
+  it('are two, announce the services, and carry the token', async () => {
+    const telephone = start({}, { mount: 'app.test/api', weight: 7, version: '1.2', labels: { zone: 'x' } })
+    expect(await telephone.announced).toEqual([
+      { service: 'web', accepted: true, urls: ['http://app.test/api'] },
+    ])
+    await plugboard.until(p => p.live.length === 2)
+    await event('tunnel_ready', ready => ready.tunnel === 2)
+    expect(telephone.state).toBe('ready')
+    expect(telephone.tunnels.map(({ state, replica }) => [state, replica])).toEqual([
+      ['ready', 'a'],
+      ['ready', 'a'],
+    ])
+    expect(plugboard.tunnels[0]).toMatchObject({
+      authorization: 'Bearer a.b.c',
+      announce: {
+        services: [
+          {
+            service: 'web',
+            mount: 'app.test/api',
+            health: 'up',
+            weight: 7,
+            version: '1.2',
+            labels: { zone: 'x' },
+          },
+        ],
+      },
+    })
+    const instances = plugboard.tunnels.map(({ session }) => session.peer?.instance)
+    expect(new Set(instances).size).toBe(1)
+  })
+
+  it('end on different replicas where there are several', async () => {
+    const b = await another('b')
+    const replicas = [
+      { id: 'a', url: plugboard.url },
+      { id: 'b', url: b.url },
+    ]
+    plugboard.replicas = replicas
+    b.replicas = replicas
+    start()
+    await Promise.all([plugboard.until(p => p.live.length === 1), b.until(p => p.live.length === 1)])
+  })
+
+  it('move when a replica joins, the new one first', async () => {
+    start()
+    await plugboard.until(p => p.live.length === 2)
+    await event('tunnel_ready', ready => ready.tunnel === 2)
+    const b = await another('b')
+    b.judge = announce => {
+      // At this moment nothing has been given up.
+      expect(plugboard.live).toHaveLength(2)
+      return announce.services.map(({ service }) => ({ service, accepted: true, urls: [] }))
+    }
+    const replicas = [
+      { id: 'a', url: plugboard.url },
+      { id: 'b', url: b.url },
+    ]
+    for (const { session } of plugboard.live) session.sendControl({ type: 'replicas', replicas })
+    await b.until(p => p.live.length === 1)
+    await plugboard.until(p => p.live.length === 1)
+    expect(plugboard.tunnels.find(tunnel => tunnel.closedBy)?.closedBy).toMatchObject({
+      reason: 'going_away',
+    })
+  })
+
+  it('stay with the configured addresses when told so', async () => {
+    const b = await another('b')
+    plugboard.replicas = [
+      { id: 'a', url: plugboard.url },
+      { id: 'b', url: b.url },
+    ]
+    start({ followReplicas: false })
+    await plugboard.until(p => p.live.length === 2)
+    expect(b.dials).toBe(0)
+  })
+
+  it('are replaced when their replica drains, and finish what they carry', async () => {
+    const backend = await new ScriptedBackend().listen()
+    const b = await another('b')
+    start({ tunnels: 1, plugboards: [plugboard.url, b.url] }, { target: backend.port })
+    const first = await Promise.race([plugboard, b].map(one => one.until(p => p.live.length === 1)))
+    const second = first === plugboard ? b : plugboard
+    const { session } = first.live[0]!
+    const caller = new Caller(session, {})
+    const connection = await backend.connection()
+    await connection.request()
+    await event('tunnel_ready')
+    const drained = session.drain(60_000)
+    await second.until(p => p.live.length === 1)
+    expect(first.live).toHaveLength(1)
+    connection.say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone')
+    await caller.until(c => c.ended)
+    expect(caller.body).toBe('done')
+    await drained
+    await backend.close()
+  })
+
+  it('are dialled again after a loss', async () => {
+    start({ tunnels: 1 })
+    await plugboard.until(p => p.live.length === 1)
+    await event('tunnel_ready')
+    plugboard.live[0]?.session.close('internal_error')
+    const lost = await event('tunnel_lost')
+    expect(lost).toMatchObject({ reason: 'internal_error', retryInMs: 125 })
+    await plugboard.until(p => p.tunnels.length === 2 && p.live.length === 1)
+  })
+
+  it('come up whenever the Plugboard does', async () => {
+    const { port } = plugboard
+    await plugboard.kill()
+    start({ tunnels: 1 })
+    const failed = await event('dial_failed')
+    expect(failed.error).toMatchObject({ kind: 'unreachable', code: 'ECONNREFUSED' })
+    plugboard = await new FakePlugboard('a').listen(port)
+    await plugboard.until(p => p.live.length === 1)
+  })
+
+  it.each([
+    ['replaced', 45_000],
+    ['unauthorized', 45_000],
+    ['draining', 125],
+  ] as const)('that end with %s wait %i ms', async (reason: Reason, retryInMs) => {
+    start({ tunnels: 1 })
+    await plugboard.until(p => p.live.length === 1)
+    await event('tunnel_ready')
+    plugboard.live[0]?.session.close(reason)
+    expect(await event('tunnel_lost')).toMatchObject({ reason, retryInMs })
+  })
+})
+
+describe('a refusal', () => {
+  it('is told in the words of the server, and tried again slowly', async () => {
+    plugboard.refusal = {
+      status: 401,
+      headers: { 'Content-Type': 'application/problem+json' },
+      body: JSON.stringify({
+        title: 'x',
+        status: 401,
+        code: 'token_expired',
+        detail: 'This token has expired.',
+      }),
+    }
+    start({ tunnels: 1 })
+    const { error, retryInMs } = await event('dial_failed')
+    expect(error).toMatchObject({
+      kind: 'refused',
+      status: 401,
+      code: 'token_expired',
+      message: 'This token has expired.',
+    })
+    expect(retryInMs).toBe(45_000)
+  })
+
+  it('with Retry-After is heeded', async () => {
+    plugboard.refusal = { status: 503, headers: { 'Retry-After': '7' } }
+    start({ tunnels: 1 })
+    const { error, retryInMs } = await event('dial_failed')
+    expect(error.message).toMatch(/HTTP 503/)
+    expect(retryInMs).toBe(7125)
+  })
+
+  it('by something that is no Plugboard says so', async () => {
+    const server = createServer((_request, response) => response.end('hello'))
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    start({ tunnels: 1, plugboards: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`] })
+    const { error } = await event('dial_failed')
+    expect(error.message).toMatch(/HTTP 200 OK; is this the address of a Plugboard\?/)
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  })
+
+  it('of the services is told', async () => {
+    plugboard.judge = announce =>
+      announce.services.map(({ service }) => ({ service, accepted: false, detail: 'not in scope', urls: [] }))
+    const telephone = start()
+    expect(await telephone.announced).toMatchObject([{ accepted: false, detail: 'not in scope' }])
+  })
+})
+
+describe('tokens', () => {
+  it('are read from their file at each dial', async () => {
+    const path = join(folder, 'token')
+    writeFileSync(path, 'first.a.b\n')
+    start({ tunnels: 1, token: { kind: 'file', path } })
+    await plugboard.until(p => p.live.length === 1)
+    await event('tunnel_ready')
+    writeFileSync(path, 'second.a.b\n')
+    plugboard.live[0]?.session.close('internal_error')
+    await plugboard.until(p => p.tunnels.length === 2)
+    expect(plugboard.tunnels.map(tunnel => tunnel.authorization)).toEqual([
+      'Bearer first.a.b',
+      'Bearer second.a.b',
+    ])
+  })
+
+  it('that cannot be read are waited for', async () => {
+    const path = join(folder, 'token')
+    start({ tunnels: 1, token: { kind: 'file', path } })
+    const { error } = await event('dial_failed')
+    expect(error.message).toContain(`the token file ${path} cannot be read (ENOENT)`)
+    writeFileSync(path, 'late.a.b')
+    await plugboard.until(p => p.live.length === 1)
+  })
+
+  it('are renewed at two thirds of their life, written back, and used from then on', async () => {
+    const now = Date.now() / 1000
+    const scope = { sub: 'test', jti: '1', services: ['web'] }
+    const old = jwt({ ...scope, iat: Math.floor(now - 3000), exp: Math.floor(now + 2) })
+    const fresh = jwt({ ...scope, iat: Math.floor(now), exp: Math.floor(now + 3600) })
+    const path = join(folder, 'token')
+    writeFileSync(path, old)
+    plugboard.renewed = { type: 'renewed', token: fresh }
+    start({ tunnels: 1, token: { kind: 'file', path } })
+    await event('token_renewed')
+    expect(plugboard.renewals).toBe(1)
+    expect(readFileSync(path, 'utf8')).toBe(`${fresh}\n`)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    plugboard.live[0]?.session.close('internal_error')
+    await plugboard.until(p => p.tunnels.length === 2)
+    expect(plugboard.tunnels[1]?.authorization).toBe(`Bearer ${fresh}`)
+  })
+})
+
+describe('health', () => {
+  it('of a backend that is down is announced, and its return too', async () => {
+    const gone = await new ScriptedBackend().listen()
+    const { port } = gone
+    await gone.close()
+    start({ tunnels: 1 }, { target: port, healthCheck: 'tcp', healthIntervalMs: 10 })
+    await plugboard.until(p => p.live[0]?.announce?.services[0]?.health === 'down')
+    expect(await event('health')).toMatchObject({ health: 'down', detail: 'ECONNREFUSED' })
+    const back = await new ScriptedBackend().listen({ port, host: '127.0.0.1' })
+    await plugboard.until(p => p.live[0]?.announce?.services[0]?.health === 'up')
+    await Promise.all(telephones.map(telephone => telephone.close(0)))
+    await back.close()
+  })
+
+  it('can be a page', async () => {
+    let status = 503
+    const server = createServer((_request, response) => response.writeHead(status).end())
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    start({ tunnels: 1 }, { target: port, healthCheck: '/healthz', healthIntervalMs: 10 })
+    expect((await event('health')).detail).toBe('/healthz answered 503')
+    status = 204
+    await event('health', ({ health }) => health === 'up')
+    await Promise.all(telephones.map(telephone => telephone.close(0)))
+    await new Promise(resolve => server.close(resolve))
+  })
+})
+
+describe('closing', () => {
+  it('finishes what is open, takes nothing new, and says so', async () => {
+    const backend = await new ScriptedBackend().listen()
+    const telephone = start({ tunnels: 1 }, { target: backend.port })
+    await plugboard.until(p => p.live.length === 1)
+    const { session } = plugboard.live[0]!
+    const caller = new Caller(session, {})
+    const connection = await backend.connection()
+    await connection.request()
+    const closed = telephone.close(60_000)
+    expect(telephone.state).toBe('draining')
+    while (session.canOpen) await new Promise(setImmediate)
+    connection.say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast')
+    await caller.until(c => c.ended)
+    await closed
+    expect(telephone.state).toBe('closed')
+    expect(events.slice(-2).map(({ kind }) => kind)).toEqual(['draining', 'closed'])
+    await backend.close()
+  })
+
+  it('cuts what is left when the grace is over', async () => {
+    const backend = await new ScriptedBackend().listen()
+    const telephone = start({ tunnels: 1 }, { target: backend.port })
+    await plugboard.until(p => p.live.length === 1)
+    const caller = new Caller(plugboard.live[0]!.session, {})
+    await (await backend.connection()).request()
+    await telephone.close(5)
+    await caller.until(c => c.over)
+    expect(caller.error?.reason).toBe('draining')
+    await backend.close()
+  })
+
+  it('works at any moment', async () => {
+    await start().close(0)
+    const { port } = plugboard
+    await plugboard.kill()
+    const telephone = start({ plugboards: [`http://127.0.0.1:${port}`] })
+    await event('dial_failed')
+    await telephone.close(1000)
+  })
+})
+
+describe('connect, the library', () => {
+  it('resolves with a working service, a function in this process', async () => {
+    const telephone = await connect({
+      plugboard: plugboard.url,
+      token: 'a.b.c',
+      service: 'hello',
+      target: request => new Response(`hello ${new URL(request.url).pathname}`),
+    })
+    telephones.push(telephone)
+    const caller = new Caller(plugboard.live[0]!.session, { service: 'hello', target: '/you' })
+    await caller.until(c => c.ended)
+    expect(caller.body).toBe('hello /you')
+    await telephone.close()
+  })
+
+  it('rejects what cannot work, and leaves nothing behind', async () => {
+    const given = { plugboard: plugboard.url, token: 'a.b.c', service: 'web', target: 'http://127.0.0.1:1' }
+    await expect(connect({ ...given, target: 'ftp://x' })).rejects.toMatchObject({
+      code: 'invalid_request',
+      field: 'target',
+    })
+    await expect(connect({ ...given, token: undefined })).rejects.toMatchObject({ field: 'token' })
+    await expect(connect({ ...given, service: 'Not A Name' })).rejects.toMatchObject({ field: 'service' })
+    plugboard.judge = announce =>
+      announce.services.map(({ service }) => ({ service, accepted: false, detail: 'no', urls: [] }))
+    await expect(connect(given)).rejects.toMatchObject({ code: 'forbidden', message: 'web: no' })
+    plugboard.refusal = { status: 403, body: JSON.stringify({ detail: 'the token is revoked' }) }
+    await expect(connect(given)).rejects.toMatchObject({ code: 'forbidden', message: 'the token is revoked' })
+  })
+
+  it('gives up when told to', async () => {
+    plugboard.refusal = { status: 503 }
+    const controller = new AbortController()
+    const connecting = connect({
+      plugboard: plugboard.url,
+      token: 'a.b.c',
+      service: 'web',
+      target: 1,
+      signal: controller.signal,
+    })
+    await plugboard.until(p => p.dials > 0)
+    controller.abort(new Error('enough'))
+    await expect(connecting).rejects.toThrow('enough')
+  })
+})

@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { HELD_MS, type Step, step, type TunnelEvent, type TunnelState } from './tunnel-state.ts'
+
+/** Effects of events in a row, from the start. */
+function run(...events: TunnelEvent[]): { states: string[]; effects: string[] } {
+  let state: TunnelState = { kind: 'waiting' }
+  const states: string[] = []
+  const effects: string[] = []
+  for (const event of events) {
+    const next: Step = step(state, event)
+    state = next.state
+    states.push(state.kind)
+    effects.push(
+      ...next.effects.map(effect => (effect.kind === 'wait' ? `wait ${effect.pace}` : effect.kind)),
+    )
+  }
+  return { states, effects }
+}
+
+const up: TunnelEvent[] = [
+  { kind: 'timer' },
+  { kind: 'dialed' },
+  { kind: 'greeted' },
+  { kind: 'announced', nowMs: 0 },
+]
+
+describe('a tunnel slot', () => {
+  it('comes up step by step', () => {
+    expect(run(...up)).toEqual({
+      states: ['dialing', 'greeting', 'announcing', 'ready'],
+      effects: ['dial', 'greet', 'announce', 'drain_retired'],
+    })
+  })
+
+  it('dials the next before it lets go of one that drains', () => {
+    const { states, effects } = run(...up, { kind: 'peer_drain' }, ...up.slice(1))
+    expect(states.slice(4)).toEqual(['dialing', 'greeting', 'announcing', 'ready'])
+    expect(effects.slice(4)).toEqual(['retire', 'dial', 'greet', 'announce', 'drain_retired'])
+  })
+
+  it('waits slowly for what only a person can change', () => {
+    const refused: TunnelEvent = { kind: 'dial_failed', unauthorized: true, retryAfterMs: undefined }
+    expect(run({ kind: 'timer' }, refused).effects).toEqual(['dial', 'wait slow'])
+    for (const reason of ['replaced', 'unauthorized', 'unsupported_version'] as const) {
+      expect(run(...up, { kind: 'lost', reason, nowMs: 1 }).effects.at(-1)).toBe('wait slow')
+    }
+    expect(run(...up, { kind: 'lost', reason: 'ping_timeout', nowMs: 1 }).effects.at(-1)).toBe('wait backoff')
+  })
+
+  it('begins with short delays again only after it has held', () => {
+    const lost = (nowMs: number): TunnelEvent => ({ kind: 'lost', reason: 'session_lost', nowMs })
+    expect(run(...up, lost(HELD_MS - 1)).effects).not.toContain('reset_backoff')
+    expect(run(...up, lost(HELD_MS)).effects).toContain('reset_backoff')
+  })
+
+  it('hands Retry-After on', () => {
+    const { effects } = step(
+      { kind: 'dialing' },
+      { kind: 'dial_failed', unauthorized: false, retryAfterMs: 7000 },
+    )
+    expect(effects).toEqual([{ kind: 'wait', pace: 'backoff', atLeastMs: 7000 }])
+  })
+
+  it('whatever comes: dials only without a session of its own, never waits twice, ends once', () => {
+    const reason = fc.constantFrom('session_lost', 'going_away', 'replaced', 'draining')
+    const anyEvent: fc.Arbitrary<TunnelEvent> = fc.oneof(
+      fc.constantFrom<TunnelEvent>(
+        { kind: 'timer' },
+        { kind: 'dialed' },
+        { kind: 'greeted' },
+        { kind: 'peer_drain' },
+        { kind: 'move' },
+      ),
+      fc.record({ kind: fc.constant('announced'), nowMs: fc.nat() }),
+      fc.record({ kind: fc.constant('lost'), reason, nowMs: fc.nat() }) as fc.Arbitrary<TunnelEvent>,
+      fc.constant<TunnelEvent>({ kind: 'dial_failed', unauthorized: false, retryAfterMs: undefined }),
+      fc.constant<TunnelEvent>({ kind: 'stop' }),
+    )
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), events => {
+        let state: TunnelState = { kind: 'waiting' }
+        let session = false
+        let waiting = true
+        let ended = 0
+        for (const event of events) {
+          const next: Step = step(state, event)
+          for (const effect of next.effects) {
+            if (effect.kind === 'dial') {
+              expect(session).toBe(false)
+              waiting = false
+            } else if (effect.kind === 'greet') session = true
+            else if (effect.kind === 'retire') session = false
+            else if (effect.kind === 'wait') {
+              expect(waiting).toBe(false)
+              waiting = true
+              session = false
+            } else if (effect.kind === 'end') ended += 1
+          }
+          state = next.state
+          if (ended > 0) expect(state.kind).toBe('stopped')
+        }
+        expect(ended).toBeLessThanOrEqual(1)
+      }),
+    )
+  })
+})
