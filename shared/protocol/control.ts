@@ -2,103 +2,92 @@
 // addresses. Every message is validated on arrival; unknown keys are dropped and unknown types are ignored,
 // so that a newer peer can say more than an older one understands (PROTOCOL.md, "Control messages").
 
-import { z } from 'zod'
-import { CREDIT_MAX_BYTES, FRAME_MAX_BYTES } from './frame.ts'
+import { controlSchema, KNOWN_TYPES } from './control-schema.ts'
 
-const name = z.string().min(1).max(255)
-const labels = z.record(z.string().max(63), z.string().max(255)).default({})
-
-/** First message of both ends. `versions` is an inclusive range; the highest common one is spoken. */
-export const helloSchema = z.object({
-  type: z.literal('hello'),
-  versions: z.tuple([z.int().min(1), z.int().min(1)]),
-  features: z.array(z.string().max(64)).max(64).default([]),
+/** First message of both ends. */
+export interface Hello {
+  type: 'hello'
+  /** An inclusive range; the highest common one is spoken. */
+  versions: [number, number]
+  features: string[]
   /** Program and version, for people: `telephone/0.1.0`. */
-  agent: z.string().max(128),
+  agent: string
   /** New at each start of the process. */
-  instance: z.string().min(8).max(64),
+  instance: string
   /** Name of the process as its operator knows it; a newer instance of the same name replaces the older. */
-  name: name,
+  name: string
   /** Milliseconds since 1970 when the process started: tells the newer instance from the older. */
-  startedAt: z.int().min(0).default(0),
+  startedAt: number
   /** Data a stream may send before the first WINDOW frame, as this end grants it. Bytes. */
-  initialWindowBytes: z.int().min(1024).max(CREDIT_MAX_BYTES),
+  initialWindowBytes: number
   /** Streams the peer may have open at once. */
-  maxStreams: z.int().min(0).max(0x7fff_ffff),
+  maxStreams: number
   /** Largest frame payload this end takes. Bytes. */
-  maxFrameBytes: z.int().min(16_384).max(FRAME_MAX_BYTES),
-})
-export type Hello = z.infer<typeof helloSchema>
+  maxFrameBytes: number
+}
 
-export const serviceAnnouncementSchema = z.object({
-  service: name,
+export interface ServiceAnnouncement {
+  service: string
   /** Mount that the telephone claims for the service, `host/path`; absent: routes are managed elsewhere. */
-  mount: z.string().max(2048).optional(),
-  health: z.enum(['up', 'down']).default('up'),
-  weight: z.int().min(0).max(1000).default(100),
-  version: z.string().max(128).default(''),
-  labels,
-})
-export type ServiceAnnouncement = z.infer<typeof serviceAnnouncementSchema>
+  mount?: string | undefined
+  health: 'up' | 'down'
+  /** 0 to 1000. */
+  weight: number
+  version: string
+  labels: Record<string, string>
+}
 
 /** The whole set of services behind this tunnel; replaces the one before, so sending it twice changes nothing. */
-const announceSchema = z.object({
-  type: z.literal('announce'),
+export interface Announce {
+  type: 'announce'
   /** Echoed in the answer, so that the sender knows which set was judged. */
-  id: z.int().min(0),
-  services: z.array(serviceAnnouncementSchema).max(1000),
-})
+  id: number
+  services: ServiceAnnouncement[]
+}
 
 /** The answer: one row for each service of the announcement, in its order. */
-const announcedSchema = z.object({
-  type: z.literal('announced'),
-  id: z.int().min(0),
-  results: z.array(
-    z.object({
-      service: name,
-      accepted: z.boolean(),
-      /** Why not, or what to know; for the person who runs the telephone. */
-      detail: z.string().max(500).optional(),
-      /** Where the service can now be reached. */
-      urls: z.array(z.string().max(2048)).max(100).default([]),
-    }),
-  ),
-})
+export interface Announced {
+  type: 'announced'
+  id: number
+  results: {
+    service: string
+    accepted: boolean
+    /** Why not, or what to know; for the person who runs the telephone. */
+    detail?: string | undefined
+    /** Where the service can now be reached. */
+    urls: string[]
+  }[]
+}
 
 /** "Open no new streams on this session." */
-const drainSchema = z.object({ type: z.literal('drain'), graceMs: z.int().min(0) })
+interface Drain {
+  type: 'drain'
+  graceMs: number
+}
+
 /** "I have seen your drain; no stream that you have not seen yet will come." */
-const drainedSchema = z.object({ type: z.literal('drained') })
+interface Drained {
+  type: 'drained'
+}
 
 /** Telephone: "a new token, please", while the old one is valid. */
-const renewSchema = z.object({ type: z.literal('renew') })
-const renewedSchema = z.object({
-  type: z.literal('renewed'),
-  token: z.string().max(16_384).optional(),
-  detail: z.string().max(500).optional(),
-})
+interface Renew {
+  type: 'renew'
+}
+
+interface Renewed {
+  type: 'renewed'
+  token?: string | undefined
+  detail?: string | undefined
+}
 
 /** The addresses of all replicas, as a telephone should dial them. */
-const replicasSchema = z.object({
-  type: z.literal('replicas'),
-  replicas: z.array(z.object({ id: name, url: z.url().max(2048) })).max(1000),
-})
+interface Replicas {
+  type: 'replicas'
+  replicas: { id: string; url: string }[]
+}
 
-export const controlSchema = z.discriminatedUnion('type', [
-  helloSchema,
-  announceSchema,
-  announcedSchema,
-  drainSchema,
-  drainedSchema,
-  renewSchema,
-  renewedSchema,
-  replicasSchema,
-])
-export type ControlMessage = z.infer<typeof controlSchema>
-export type Announce = z.infer<typeof announceSchema>
-export type Announced = z.infer<typeof announcedSchema>
-
-const KNOWN_TYPES = new Set<unknown>(controlSchema.options.map(option => option.shape.type.value))
+export type ControlMessage = Hello | Announce | Announced | Drain | Drained | Renew | Renewed | Replicas
 
 /**
  * Reads a CONTROL payload. Returns undefined for a type this end does not know.

@@ -3,8 +3,10 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import { controlSchema } from '../../../shared/protocol/control.ts'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import type { z } from 'zod'
+import type { ControlMessage } from '../../../shared/protocol/control.ts'
+import { controlSchema } from '../../../shared/protocol/control-schema.ts'
 import {
   CREDIT_MAX_BYTES,
   DATA_SLICE_BYTES,
@@ -85,6 +87,10 @@ describe('tables', () => {
     const schema = controlSchema.options.find(option => option.shape.type.value === 'hello')!
     const expected = Object.keys(schema.shape).filter(key => key !== 'type')
     expect(keys.filter(key => !key!.endsWith(']')).sort()).toEqual(expected.sort())
+  })
+
+  it('the types of control messages are what their schemas give', () => {
+    expectTypeOf<z.output<typeof controlSchema>>().toEqualTypeOf<ControlMessage>()
   })
 
   it('reasons', () => {

@@ -1,0 +1,79 @@
+// The schemas of the control messages: what a peer may say, and the bounds of each field. Their types, and what
+// each field means, are in control.ts: a user of the library gets those, and has no zod.
+
+import { z } from 'zod'
+import { CREDIT_MAX_BYTES, FRAME_MAX_BYTES } from './frame.ts'
+
+const name = z.string().min(1).max(255)
+const labels = z.record(z.string().max(63), z.string().max(255)).default({})
+
+const helloSchema = z.object({
+  type: z.literal('hello'),
+  versions: z.tuple([z.int().min(1), z.int().min(1)]),
+  features: z.array(z.string().max(64)).max(64).default([]),
+  agent: z.string().max(128),
+  instance: z.string().min(8).max(64),
+  name: name,
+  startedAt: z.int().min(0).default(0),
+  initialWindowBytes: z.int().min(1024).max(CREDIT_MAX_BYTES),
+  maxStreams: z.int().min(0).max(0x7fff_ffff),
+  maxFrameBytes: z.int().min(16_384).max(FRAME_MAX_BYTES),
+})
+
+const serviceAnnouncementSchema = z.object({
+  service: name,
+  mount: z.string().max(2048).optional(),
+  health: z.enum(['up', 'down']).default('up'),
+  weight: z.int().min(0).max(1000).default(100),
+  version: z.string().max(128).default(''),
+  labels,
+})
+
+const announceSchema = z.object({
+  type: z.literal('announce'),
+  id: z.int().min(0),
+  services: z.array(serviceAnnouncementSchema).max(1000),
+})
+
+const announcedSchema = z.object({
+  type: z.literal('announced'),
+  id: z.int().min(0),
+  results: z.array(
+    z.object({
+      service: name,
+      accepted: z.boolean(),
+      detail: z.string().max(500).optional(),
+      urls: z.array(z.string().max(2048)).max(100).default([]),
+    }),
+  ),
+})
+
+const drainSchema = z.object({ type: z.literal('drain'), graceMs: z.int().min(0) })
+const drainedSchema = z.object({ type: z.literal('drained') })
+
+const renewSchema = z.object({ type: z.literal('renew') })
+const renewedSchema = z.object({
+  type: z.literal('renewed'),
+  token: z.string().max(16_384).optional(),
+  detail: z.string().max(500).optional(),
+})
+
+const replicasSchema = z.object({
+  type: z.literal('replicas'),
+  replicas: z.array(z.object({ id: name, url: z.url().max(2048) })).max(1000),
+})
+
+export const controlSchema = z.discriminatedUnion('type', [
+  helloSchema,
+  announceSchema,
+  announcedSchema,
+  drainSchema,
+  drainedSchema,
+  renewSchema,
+  renewedSchema,
+  replicasSchema,
+])
+
+export const KNOWN_TYPES: ReadonlySet<unknown> = new Set(
+  controlSchema.options.map(option => option.shape.type.value),
+)
