@@ -135,6 +135,8 @@ describe('what is wrong', () => {
 })
 
 it('the README shows every setting as it is', () => {
+  // The formatter aligns the columns.
+  const compact = (text: string): string => text.replace(/ +/g, ' ').replace(/-{3,}/g, '---')
   const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
-  expect(readme).toContain(settingsMarkdown(telephoneSettings, VARIABLE_PREFIX))
+  expect(compact(readme)).toContain(compact(settingsMarkdown(telephoneSettings, VARIABLE_PREFIX)))
 })
