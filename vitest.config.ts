@@ -19,6 +19,8 @@ export default defineConfig({
           ],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
+          // The first test that asks for a database waits for the server of the run.
+          hookTimeout: 30_000,
         },
       },
       {

@@ -1,8 +1,11 @@
 import { chmod, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { packagedFolder, provideBinaries } from './embedded-binaries.ts'
+
+// 60 MB are copied, several times.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const root = process.getuid?.() === 0
 /** As root: an unprivileged user, whom a folder of mode 0700 keeps out. Else: ourselves, whom 0500 keeps out. */

@@ -32,6 +32,8 @@ export interface Cluster {
   readonly log: string
   readonly user: ServerUser | undefined
   readonly binaries: Binaries
+  /** False: a throw-away cluster, not even synced when it is made. */
+  readonly durable: boolean
 }
 
 /** Nothing of the caller's environment (PGDATA, PGOPTIONS, LC_*) gets through to Postgres. */
@@ -103,11 +105,16 @@ async function initialize(cluster: Cluster): Promise<void> {
     // The built-in locale does not change with the operating system's, as indexes of others do.
     const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8']
     const access = ['--username=plugboard', '--auth=trust', '--no-instructions']
-    await promisify(execFile)(binaries.initdb, [`--pgdata=${ownNameOf(fresh, user)}`, ...locale, ...access], {
-      ...user,
-      cwd: fresh,
-      env: SERVER_ENVIRONMENT,
-    }).catch((error: unknown) => {
+    const sync = cluster.durable ? [] : ['--no-sync']
+    await promisify(execFile)(
+      binaries.initdb,
+      [`--pgdata=${ownNameOf(fresh, user)}`, ...locale, ...access, ...sync],
+      {
+        ...user,
+        cwd: fresh,
+        env: SERVER_ENVIRONMENT,
+      },
+    ).catch((error: unknown) => {
       throw initializeError(folder, error)
     })
     await rename(fresh, data)

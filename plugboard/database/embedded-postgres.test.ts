@@ -11,9 +11,12 @@ import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { EmbeddedPostgres } from './embedded-postgres.ts'
 import { isAlive } from './is-alive.ts'
+
+// Each sets up a database server or two, with everything on disk: seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const WRITER = fileURLToPath(new URL('../../test/support/postgres-writer.ts', import.meta.url))
 const root = process.getuid?.() === 0
@@ -41,8 +44,9 @@ afterEach(async () => {
 })
 afterAll(() => rm(parent, { recursive: true }))
 
+/** The one folder whose server is killed is made and run as in production; the others are throw-away ones. */
 async function start(where = folder): Promise<EmbeddedPostgres> {
-  const postgres = await EmbeddedPostgres.start({ folder: where, log })
+  const postgres = await EmbeddedPostgres.start({ folder: where, log, durable: where === folder })
   running.push(postgres)
   return postgres
 }

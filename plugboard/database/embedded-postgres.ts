@@ -112,7 +112,8 @@ export class EmbeddedPostgres {
     const data = join(folder, 'cluster')
     const user = await chooseServerUser(folder, data)
     const binaries = await provideBinaries(user)
-    const cluster: Cluster = { folder, data, log: join(folder, 'postgres.log'), user, binaries }
+    const durable = options.durable !== false
+    const cluster: Cluster = { folder, data, log: join(folder, 'postgres.log'), user, binaries, durable }
     await prepareCluster(cluster)
     const short = Buffer.byteLength(data) <= MAX_SOCKET_FOLDER_BYTES
     if (!short && process.platform !== 'linux') {
@@ -250,7 +251,7 @@ export class EmbeddedPostgres {
     const log = await open(cluster.log, 'a', 0o600)
     try {
       this.#logOffset = (await log.stat()).size
-      const settings = { ...SETTINGS, ...(this.#options.durable === false ? WITHOUT_DURABILITY : {}) }
+      const settings = { ...SETTINGS, ...(cluster.durable ? {} : WITHOUT_DURABILITY) }
       const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
       // A session of its own: Ctrl-C in the terminal is for us, and we stop Postgres last.
       const spawned = spawn(
