@@ -100,7 +100,6 @@ export const plugboardSettings = {
 
   // Tunnels
   maxTunnels: setting.integer({ default: 10_000, min: 1, help: 'Tunnels open at once' }),
-  tunnelMaxStreams: setting.integer({ default: 4096, min: 1, max: 1_000_000, help: 'Streams on one tunnel' }),
   tunnelMaxWindowBytes: setting.bytes({
     default: '16MiB',
     min: '256KiB',

@@ -280,6 +280,7 @@ export class Plugboard {
         maxHeaders: config.maxHeaders,
         maxHeaderBytes: config.maxHeadBytes,
         maxTargetLength: config.maxTargetBytes,
+        bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
         headersTimeoutMs: config.headTimeoutMs,
         keepAliveTimeoutMs: config.keepAliveTimeoutMs,
       },

@@ -15,7 +15,7 @@ export interface TelephoneLine {
 export interface TelephoneStatus {
   /** Of the tunnel. */
   readonly id: string
-  /** Of the telephone: `sub` of its token. */
+  /** As the telephone calls itself. */
   readonly name: string
   /** New at each start of the telephone. */
   readonly instance: string

@@ -9,6 +9,7 @@ import type { Timer } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Announce, ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
+import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Session, SessionEvents } from '@vera-stack/shared/protocol/session.ts'
@@ -17,7 +18,6 @@ import { type Line, lineId } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
-import { EchoStream, REFUSED } from './echo-stream.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
@@ -278,4 +278,13 @@ export class TelephoneConnection implements SessionEvents {
       this.#expiryTimer = this.#context.clock.after(EXPIRY_RETRY_MS, () => void this.#expired())
     }
   }
+}
+
+/** For a stream that was refused: nothing comes of it any more. */
+const REFUSED: StreamEvents = {
+  onHead: () => undefined,
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onWritable: () => undefined,
+  onAbort: () => undefined,
 }

@@ -1,7 +1,6 @@
-// A stream that gives back what it gets: how a telephone tests the whole data path of its tunnel. The only kind
-// of stream that a telephone may open here.
+// The acceptor of an echo stream: gives back what it gets. That tests the whole data path of a session.
 
-import type { Fields, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { Fields, Stream, StreamEvents } from './stream.ts'
 
 export class EchoStream implements StreamEvents {
   readonly #stream: Stream
@@ -34,13 +33,4 @@ export class EchoStream implements StreamEvents {
   onAbort(): void {
     this.#owedBytes = 0
   }
-}
-
-/** For a stream that was refused: nothing comes of it any more. */
-export const REFUSED: StreamEvents = {
-  onHead: () => undefined,
-  onData: () => undefined,
-  onEnd: () => undefined,
-  onWritable: () => undefined,
-  onAbort: () => undefined,
 }
