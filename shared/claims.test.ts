@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { claimsSchema, grantsNothing } from './claims.ts'
+import { claimsSchema, decodeClaims, grantsNothing } from './claims.ts'
 
 it('reads absent scopes as empty, and an empty scope grants nothing', () => {
   const claims = claimsSchema.parse({ sub: 'laptop', jti: 't1', exp: 1 })
@@ -16,4 +16,13 @@ it.each([
   { sub: 'x', jti: 'x', exp: 1, mounts: [1] },
 ])('refuses %j', claims => {
   expect(claimsSchema.safeParse(claims).success).toBe(false)
+})
+
+it('reads what a token says, and nothing from what is none', () => {
+  const part = (value: string): string => Buffer.from(value).toString('base64url')
+  const payload = { sub: 'laptop', jti: 't1', exp: 1, services: ['web'] }
+  expect(decodeClaims(`x.${part(JSON.stringify(payload))}.x`)).toEqual({ ...payload, mounts: [] })
+  for (const text of ['', 'opaque', `x.${part('not json')}.x`, `x.${part('{"sub":1}')}.x`]) {
+    expect(decodeClaims(text), text).toBeUndefined()
+  }
 })

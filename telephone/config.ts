@@ -116,7 +116,7 @@ type Problem = { key: keyof TelephoneConfig; detail: string }
 export function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
   const problems: Problem[] = []
   if (config.token === undefined && config.tokenFile === undefined) {
-    const detail = 'is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token create" makes a token)'
+    const detail = 'is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" makes a token)'
     problems.push({ key: 'token', detail })
   }
   for (const key of ['plugboardCa', 'tlsCa'] as const) {

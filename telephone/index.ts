@@ -103,7 +103,7 @@ function read(options: ConnectOptions): TelephoneOptions {
 function tokenOf(token: ConnectSettings['token']): TokenSource {
   if (typeof token === 'object') return { kind: 'file', path: token.file }
   if (token !== undefined && token !== '') return { kind: 'text', token }
-  throw new VeraError('invalid_request', 'a token is needed; "plugboard token create" makes one', {
+  throw new VeraError('invalid_request', 'a token is needed; "plugboard token issue" makes one', {
     field: 'token',
   })
 }

@@ -1,9 +1,10 @@
 // Keeps the token alive: at two thirds of its life asks the Plugboards in band for a new one, takes what comes
 // back, and asks again when nothing does. A Telephone that is never off line needs its token handed over once.
 
+import { type Claims, decodeClaims } from '@vera-stack/shared/claims.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { TelephoneEvent } from './events.ts'
-import { readClaims, renewalTime, TokenError, type TokenStore } from './token-store.ts'
+import { TokenError, type TokenStore } from './token-store.ts'
 
 export interface RenewalOptions {
   readonly store: TokenStore
@@ -19,6 +20,7 @@ const MAX_WAIT_MS = 24 * 3_600_000
 /** A token that is due already is asked for within this, spread by lot: a whole fleet may start at once. */
 const SPREAD_MS = 10_000
 const MIN_RETRY_MS = 60_000
+const RENEW_AT = 2 / 3
 
 export class Renewal {
   readonly #options: RenewalOptions
@@ -35,7 +37,7 @@ export class Renewal {
   follow(token: string): void {
     if (token === this.#token || this.#stopped) return
     this.#token = token
-    const claims = readClaims(token)
+    const claims = decodeClaims(token)
     this.#timer?.cancel()
     if (claims === undefined) return
     const { clock, random } = this.#options
@@ -60,7 +62,7 @@ export class Renewal {
       report({ kind: 'token_problem', detail: error.message })
     }
     this.follow(token)
-    const exp = readClaims(token)?.exp
+    const exp = decodeClaims(token)?.exp
     report({ kind: 'token_renewed', expiresAtMs: exp === undefined ? undefined : exp * 1000 })
     // A token that lives no longer than the one before would be asked for without end.
     if (this.#expiresAtMs <= before) this.#retryLater()
@@ -92,4 +94,10 @@ export class Renewal {
     const now = this.#options.clock.wallTime()
     this.#askAt(now + Math.max(MIN_RETRY_MS, (this.#expiresAtMs - now) / 4))
   }
+}
+
+/** When to ask for a new token, ms since 1970: at two thirds of its life. `now`: for tokens without `iat`. */
+export function renewalTime({ iat, exp }: Pick<Claims, 'iat' | 'exp'>, now: number): number {
+  const start = iat === undefined ? now : iat * 1000
+  return start + (exp * 1000 - start) * RENEW_AT
 }

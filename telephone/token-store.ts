@@ -1,5 +1,5 @@
-// The credential: where it comes from, when it ends, and where a renewed one goes. Signatures are the Plugboard's
-// to check; here a token is only decoded, for its times. Nothing in here may reach a log.
+// The credential: where it comes from, and where a renewed one goes. What it says is for others to read, and its
+// signature is the Plugboard's to check. Nothing in here may reach a log.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -13,7 +13,6 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Claims, claimsSchema } from '@vera-stack/shared/claims.ts'
 
 export type TokenSource =
   | { readonly kind: 'text'; readonly token: string }
@@ -79,27 +78,6 @@ function checked(token: string, what: string): string {
   if (!/^[A-Za-z0-9._~+/=-]+$/.test(token))
     throw new TokenError(`${what} holds something that is not a token`)
   return token
-}
-
-/** What a token says, without proof. Undefined when it is not a JWT with the claims of a telephone. */
-export function readClaims(token: string): Claims | undefined {
-  const payload = token.split('.')[1]
-  if (payload === undefined) return undefined
-  try {
-    const parsed = claimsSchema.safeParse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    // Not JSON: not a JWT. Whether that is a problem is for the Plugboard to say.
-    return undefined
-  }
-}
-
-const RENEW_AT = 2 / 3
-
-/** When to ask for a new token, ms since 1970: at two thirds of its life. `now`: for tokens without `iat`. */
-export function renewalTime({ iat, exp }: Pick<Claims, 'iat' | 'exp'>, now: number): number {
-  const start = iat === undefined ? now : iat * 1000
-  return start + (exp * 1000 - start) * RENEW_AT
 }
 
 /** The whole new file or the old one, also when the machine stops in the middle; readable by its owner alone. */

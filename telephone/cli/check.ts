@@ -4,7 +4,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { grantsNothing } from '@vera-stack/shared/claims.ts'
+import { decodeClaims, grantsNothing } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
@@ -16,7 +16,7 @@ import { targetText } from '../http1/target.ts'
 import { displayUrl, tunnelUrl } from '../plugboard-url.ts'
 import type { Service } from '../service-options.ts'
 import type { TelephoneOptions } from '../telephone.ts'
-import { readClaims, TokenError, TokenStore } from '../token-store.ts'
+import { TokenError, TokenStore } from '../token-store.ts'
 import { VERSION } from '../version.ts'
 import type { Terminal } from './terminal.ts'
 import { type Mark, marked, roughly } from './words.ts'
@@ -49,13 +49,13 @@ function checkToken(options: TelephoneOptions, say: Say): string | undefined {
     say('bad', error.message)
     return undefined
   }
-  const claims = readClaims(token)
+  const claims = decodeClaims(token)
   if (claims === undefined) {
-    say('bad', 'token: not a JWT with the claims of a telephone; "plugboard token create" makes one')
+    say('bad', 'token: not a JWT with the claims of a telephone; "plugboard token issue" makes one')
     return token
   }
   const left = claims.exp * 1000 - Date.now()
-  if (left <= 0) say('bad', `token: expired ${roughly(-left)} ago; "plugboard token create" makes a new one`)
+  if (left <= 0) say('bad', `token: expired ${roughly(-left)} ago; "plugboard token issue" makes a new one`)
   else say('good', `token: of "${claims.sub}", good for ${roughly(left)}`)
   if (grantsNothing(claims)) say('bad', 'token: it reaches no service and no mount')
   for (const { service, mount } of options.services) {
