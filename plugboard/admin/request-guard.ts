@@ -1,10 +1,10 @@
 // What every request to the admin port meets first: an id, headers that keep browsers out of trouble, and the
 // checks that keep other people's web pages from using a browser on this machine as their way in.
 
-import { randomUUIDv7 } from 'node:crypto'
 import { isIP } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { looksLikeRequestId, RequestIds } from '@vera-stack/shared/request-id.ts'
 import type { MiddlewareHandler } from 'hono'
 import type { AdminEnv } from './admin-env.ts'
 
@@ -20,9 +20,10 @@ export function requestGuard(options: {
   readonly log: Logger
   readonly allowedHosts: ReadonlySet<string> | undefined
 }): MiddlewareHandler<AdminEnv> {
+  const requestIds = new RequestIds()
   return async (c, next) => {
     const given = c.req.header('x-request-id')
-    const requestId = given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUIDv7()
+    const requestId = given !== undefined && looksLikeRequestId(given) ? given : requestIds.next()
     c.set('requestId', requestId)
     c.set('log', options.log.child({ requestId, method: c.req.method, path: c.req.path }))
     c.header('X-Request-ID', requestId)

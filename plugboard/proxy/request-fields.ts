@@ -11,8 +11,8 @@ import {
   parseContentLength,
   removeFields,
 } from '@vera-stack/shared/headers.ts'
+import { looksLikeRequestId } from '@vera-stack/shared/request-id.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { looksLikeRequestId } from './request-id.ts'
 import { portOf } from './target.ts'
 
 /** What peers say of the client before them. */
