@@ -39,9 +39,11 @@ export function defineDev(command: Command, context: CliContext): void {
     const config = chosen ? values : { ...values, logFormat: 'text' as const }
     const log = logOf(config)
     try {
-      const stack = await DevStack.start({ config, log, expose, cwd: context.cwd })
-      context.terminal.out(stack.banner)
-      await untilStopped(log, () => stack.stop())
+      await untilStopped(log, async () => {
+        const stack = await DevStack.start({ config, log, expose, cwd: context.cwd })
+        context.terminal.out(stack.banner)
+        return stack
+      })
     } finally {
       await log.close()
     }

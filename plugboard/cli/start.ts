@@ -15,9 +15,11 @@ export function defineStart(command: Command, context: CliContext): void {
     const { values: config } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
     const log = logOf(config)
     try {
-      const plugboard = await Plugboard.start({ config, log })
-      log.info('ready', { url: plugboard.publicUrl, port: plugboard.adminPort })
-      await untilStopped(log, () => plugboard.stop())
+      await untilStopped(log, async () => {
+        const plugboard = await Plugboard.start({ config, log })
+        log.info('ready', { url: plugboard.publicUrl, port: plugboard.adminPort })
+        return plugboard
+      })
     } finally {
       await log.close()
     }

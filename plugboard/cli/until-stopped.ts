@@ -1,14 +1,18 @@
-// The life of a server process between its start and a signal.
+// The life of a server process from its start to a signal.
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Waits for SIGTERM or SIGINT, then for `stop`. A second signal ends the process at once with 128 + its number, as a
- * shell would report it.
+ * Starts, waits for SIGTERM or SIGINT, then stops. A signal that comes during the start takes effect after it:
+ * what is half started (an embedded database, say) would otherwise be left behind. A second signal ends the
+ * process at once with 128 + its number, as a shell would report it.
  */
-export async function untilStopped(log: Logger, stop: () => Promise<void>): Promise<void> {
+export async function untilStopped(
+  log: Logger,
+  start: () => Promise<{ stop(): Promise<void> }>,
+): Promise<void> {
   const first = Promise.withResolvers<NodeJS.Signals>()
   let stopping = false
   const heard = (signal: NodeJS.Signals): void => {
@@ -18,9 +22,10 @@ export async function untilStopped(log: Logger, stop: () => Promise<void>): Prom
   }
   for (const signal of SIGNALS) process.on(signal, heard)
   try {
+    const server = await start()
     const signal = await first.promise
     log.info('stopping', { signal })
-    await stop()
+    await server.stop()
     log.info('stopped')
   } finally {
     for (const signal of SIGNALS) process.removeListener(signal, heard)

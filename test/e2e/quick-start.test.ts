@@ -2,7 +2,7 @@
 // start, and be told why in one line.
 
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -103,13 +103,14 @@ describe('plugboard dev', () => {
           await plugboard.addRoute(mount, 'kept')
           acknowledged.push(mount)
         }
-      })()
+      })().catch(error => error as Error)
       await eventually('some routes are written', () =>
         acknowledged.length > 10 * (round + 1) ? true : undefined,
       )
       await plugboard.child.stop('SIGKILL')
       writing = false
-      await writer.catch(() => undefined)
+      // Its last request broke with the server, or it found the loop over.
+      await writer
       plugboard = await dev({ port, adminPort })
       await eventually('the page comes', async () =>
         (await page(plugboard)).status === 200 ? true : undefined,
@@ -124,11 +125,19 @@ describe('plugboard dev', () => {
 
   it('writes its secrets for its owner alone', async () => {
     const plugboard = await dev()
-    const { stat } = await import('node:fs/promises')
     const mode = (await stat(join(folder, 'data/secrets/admin.key'))).mode & 0o777
     expect(mode.toString(8)).toBe('600')
     expect(plugboard.child.output).not.toContain(await plugboard.adminKey())
   })
+})
+
+it('ends in order when it is told so during its start', async () => {
+  const { child } = await PlugboardProcess.launch({ processes, folder, command: 'dev' })
+  await eventually('the database has been started', () =>
+    processesIn(folder).some(({ command }) => /postgres -D|postgres.* -D/.test(command)) ? true : undefined,
+  )
+  expect(await child.stop()).toEqual({ code: 0, signal: null })
+  expect(processesIn(folder)).toEqual([])
 })
 
 describe('a start that cannot succeed', () => {
