@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Announce, Announced, ControlMessage } from '@vera-stack/shared/protocol/control.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
@@ -47,9 +48,11 @@ export class FakePlugboard {
   readonly #sockets = new Set<Socket>()
   #waiting: (() => void)[] = []
 
-  constructor(name: string) {
+  /** With a certificate it speaks https. */
+  constructor(name: string, certificate?: { cert: string; key: string }) {
     this.name = name
-    this.#server = createServer((_request, response) => response.writeHead(404).end())
+    this.#server = certificate === undefined ? createServer() : createSecureServer(certificate)
+    this.#server.on('request', (_request, response) => response.writeHead(404).end())
     this.#server.on('connection', socket => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))

@@ -1,0 +1,176 @@
+// The program as it is run: its lines, its exit codes, its end.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Child } from '../../test/support/child.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { cleanEnvironment } from '../../test/support/plugboard-process.ts'
+import { useProcesses } from '../../test/support/use-processes.ts'
+import { FakePlugboard } from '../fake-plugboard.ts'
+import { Caller } from '../forward/tunnel-pair.ts'
+import { ScriptedBackend } from '../http1/scripted-backend.ts'
+
+useLeakCheck()
+const processes = useProcesses()
+
+const MAIN = join(import.meta.dirname, '../main.ts')
+const SECRET = 'not.a.secret'
+
+let plugboard: FakePlugboard
+let folder: string
+beforeEach(async () => {
+  plugboard = await new FakePlugboard('replica-a').listen()
+  folder = mkdtempSync(join(tmpdir(), 'telephone-'))
+})
+afterEach(async () => {
+  await plugboard.kill()
+  rmSync(folder, { recursive: true })
+})
+
+function telephone(args: string[], env: Record<string, string> = {}): Child {
+  return processes.node('telephone', [MAIN, ...args], {
+    env: cleanEnvironment(env),
+    cwd: folder,
+  })
+}
+
+const given = (): Record<string, string> => ({ TELEPHONE_PLUGBOARD: plugboard.url, TELEPHONE_TOKEN: SECRET })
+
+async function ended(child: Child): Promise<number | null> {
+  child.expectedToExit = true
+  return (await child.exited).code
+}
+
+describe('telephone http', () => {
+  it('tells a person what happens, serves, and ends politely', async () => {
+    const backend = await new ScriptedBackend().listen()
+    const child = telephone(['http', String(backend.port), '--mount', 'app.test', '--access-log'], given())
+    await child.waitForLine(/^✓ connected to .*replica replica-a \(tunnel 1 of 2\)/)
+    await child.waitForLine(new RegExp(`^✓ http://app\\.test → http://localhost:${backend.port}$`))
+    const caller = new Caller(plugboard.live[0]!.session, { service: 'app.test', target: '/x' })
+    const connection = await backend.connection()
+    await connection.request()
+    connection.say('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    await caller.until(c => c.ended)
+    await child.waitForLine(/^ {2}GET \/x 200 \d+ ms$/)
+    expect(await child.stop('SIGINT')).toEqual({ code: 0, signal: null })
+    await child.waitForLine(/^· stopped$/)
+    expect(child.output).not.toContain(SECRET)
+    await backend.close()
+  })
+
+  it('ends with 1 and the reason when its service is refused', async () => {
+    plugboard.judge = announce =>
+      announce.services.map(({ service }) => ({
+        service,
+        accepted: false,
+        detail: 'the mount is taken',
+        urls: [],
+      }))
+    const child = telephone(['http', '3000', '--mount', 'app.test'], given())
+    expect(await ended(child)).toBe(1)
+    expect(child.output).toContain('✗ app.test: the mount is taken')
+  })
+
+  it('waits for a Plugboard that is not there, and says so once', async () => {
+    const { port } = plugboard
+    await plugboard.kill()
+    const child = telephone(['http', '3000', '--service', 'web'], given())
+    await child.waitForLine(
+      /^✗ http:\/\/127\.0\.0\.1:\d+: nothing listens there \(connection refused\); trying again/,
+    )
+    plugboard = await new FakePlugboard('replica-a').listen(port)
+    await child.waitForLine(/^✓ connected/)
+    expect(child.lines.filter(line => line.startsWith('✗'))).toHaveLength(1)
+  })
+
+  it('ends at once at the second signal', async () => {
+    const backend = await new ScriptedBackend().listen()
+    const child = telephone(['http', String(backend.port), '--service', 'web'], given())
+    await child.waitForLine(/^✓ connected/)
+    const caller = new Caller(plugboard.live[0]!.session, {})
+    await (await backend.connection()).request()
+    child.signal('SIGTERM')
+    await child.waitForLine(/^· finishing what is open/)
+    child.signal('SIGTERM')
+    expect(await ended(child)).toBe(143)
+    await caller.until(c => c.over)
+    await backend.close()
+  })
+})
+
+describe('telephone start', () => {
+  it('takes everything from the environment, and logs for a machine', async () => {
+    const child = telephone(['start'], { ...given(), TELEPHONE_TARGET: '3000', TELEPHONE_SERVICE: 'web' })
+    await child.waitForLine(/"msg":"service accepted"/)
+    const lines = child.lines.map(line => JSON.parse(line) as Record<string, unknown>)
+    expect(lines[0]).toMatchObject({ level: 'info', msg: 'telephone starts', version: expect.any(String) })
+    expect(lines.find(({ msg }) => msg === 'tunnel ready')).toMatchObject({ replicaId: 'replica-a' })
+    child.signal('SIGTERM')
+    expect(await ended(child)).toBe(0)
+    expect(child.output).not.toContain(SECRET)
+  })
+
+  it('says all that is wrong with its file, and ends with 1', async () => {
+    writeFileSync(join(folder, 'telephone.yaml'), 'servces: []\ntunnels: 99\n')
+    const child = telephone(['start', '--config', 'telephone.yaml'])
+    expect(await ended(child)).toBe(1)
+    expect(child.output).toContain('telephone.yaml:1: unknown key "servces"')
+    expect(child.output).toContain('telephone.yaml:2: 99 is too large')
+    expect(child.output).not.toMatch(/\.ts:\d+/)
+  })
+})
+
+describe('telephone check', () => {
+  it('finds nothing wrong where nothing is, and changes nothing', async () => {
+    const backend = await new ScriptedBackend().listen()
+    const claims = { sub: 'me', jti: '1', exp: Math.floor(Date.now() / 1000) + 90_000, services: ['web'] }
+    const token = ['{}', JSON.stringify(claims), 'x']
+      .map(part => Buffer.from(part).toString('base64url'))
+      .join('.')
+    const child = telephone(['check', String(backend.port), '--service', 'web'], {
+      ...given(),
+      TELEPHONE_TOKEN: token,
+    })
+    expect(await ended(child)).toBe(0)
+    expect(child.lines.map(line => line.replace(/\d{4,}|\d+ ms/g, 'N'))).toEqual([
+      '✓ settings: web',
+      '✓ token: of "me", good for 1 day',
+      '✓ 127.0.0.1: 127.0.0.1',
+      '✓ http://127.0.0.1:N: replica replica-a, plugboard/test, connected in N',
+      '✓ web: backend http://localhost:N',
+    ])
+    expect(plugboard.tunnels[0]?.announce).toBeUndefined()
+    await backend.close()
+  })
+
+  it('finds what is wrong, all of it', async () => {
+    plugboard.refusal = { status: 401, body: JSON.stringify({ detail: 'This token has expired.' }) }
+    const claims = { sub: 'me', jti: '1', exp: 1000, services: ['other'] }
+    const token = ['{}', JSON.stringify(claims), 'x']
+      .map(part => Buffer.from(part).toString('base64url'))
+      .join('.')
+    const child = telephone(['check', '1', '--service', 'web'], { ...given(), TELEPHONE_TOKEN: token })
+    expect(await ended(child)).toBe(1)
+    expect(child.lines.filter(line => line.startsWith('✗'))).toEqual([
+      expect.stringMatching(/token: expired \d+ days ago/),
+      '✗ token: it does not reach the service web (it has: other)',
+      expect.stringMatching(/^✗ http:\/\/127\.0\.0\.1:\d+: This token has expired\.$/),
+      '✗ web: backend http://localhost:1 is not running',
+    ])
+  })
+})
+
+it('a mistake on the command line is one line and exit code 1', async () => {
+  for (const [args, line] of [
+    [['http', '3000', '--mont', 'x'], "telephone: unknown option '--mont'"],
+    [['http'], "telephone: missing required argument 'target'"],
+    [['htp'], "telephone: unknown command 'htp'"],
+  ] as const) {
+    const child = telephone([...args])
+    expect(await ended(child)).toBe(1)
+    expect(child.lines[0]).toBe(line)
+  }
+})

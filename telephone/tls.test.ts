@@ -1,0 +1,133 @@
+// Certificates on both hops: Telephone → Plugboard, also through a proxy, and Telephone → backend.
+
+import { once } from 'node:events'
+import { createServer as createHttp } from 'node:http'
+import { createServer as createHttps, type Server } from 'node:https'
+import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { useLeakCheck } from '../test/support/leak-check.ts'
+import { memoryTransportPair } from '../test/support/memory-transport.ts'
+import { FakePlugboard } from './fake-plugboard.ts'
+import { HttpBackend, type HttpBackendOptions } from './forward/http-backend.ts'
+import { Caller, tunnelPair } from './forward/tunnel-pair.ts'
+import { Forwarder } from './forward.ts'
+import { parseTarget } from './http1/target.ts'
+import { connect } from './index.ts'
+import { TEST_CERTIFICATE, TEST_KEY } from './test-certificate.ts'
+
+useLeakCheck()
+
+const certificate = { cert: TEST_CERTIFICATE, key: TEST_KEY }
+
+describe('a backend on https', () => {
+  let server: Server
+  let port: number
+  beforeEach(async () => {
+    server = createHttps(certificate, (request, response) => {
+      request.pipe(response.writeHead(200, { 'X-Host': request.headers.host }))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    port = (server.address() as AddressInfo).port
+  })
+  afterEach(async () => {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  })
+
+  async function call(options: HttpBackendOptions): Promise<Caller> {
+    const backend = new HttpBackend(parseTarget(`https://localhost:${port}`), systemClock, options)
+    const forwarder = new Forwarder({ backends: new Map([['web', backend]]), now: () => 0 })
+    const tunnel = await tunnelPair(memoryTransportPair(), (s, opening) => forwarder.onStream(s, opening))
+    const caller = new Caller(tunnel.plugboard, { method: 'POST' }, false)
+    const big = 'x'.repeat(200_000)
+    caller.send(big).stream.end()
+    await caller.until(c => c.over)
+    await tunnel.close()
+    forwarder.close()
+    return caller
+  }
+
+  it('is trusted with its CA, or without a check, and carries bodies both ways', async () => {
+    for (const options of [{ tlsCa: TEST_CERTIFICATE }, { tlsVerify: false }]) {
+      expect(await call(options)).toMatchObject({ status: 200, bytes: 200_000, error: undefined })
+    }
+  })
+
+  it('is not trusted otherwise', async () => {
+    const { error } = await call({})
+    expect(error).toMatchObject({ reason: 'backend_unreachable' })
+    expect(error?.message).toContain('SELF_SIGNED')
+  })
+})
+
+describe('a Plugboard on https', () => {
+  let plugboard: FakePlugboard
+  beforeEach(async () => {
+    plugboard = await new FakePlugboard('a', certificate).listen()
+  })
+  afterEach(() => plugboard.kill())
+
+  const settings = () => ({
+    plugboard: `https://localhost:${plugboard.port}`,
+    token: 'a.b.c',
+    service: 'web',
+    target: 1,
+    tunnels: 1,
+  })
+
+  it('is trusted with its CA', async () => {
+    const telephone = await connect({ ...settings(), plugboardCa: TEST_CERTIFICATE })
+    expect(telephone.state).toBe('ready')
+    await telephone.close()
+  })
+
+  it('is not trusted otherwise, and the way out is told', async () => {
+    const told = Promise.withResolvers<string>()
+    const controller = new AbortController()
+    const connecting = connect({
+      ...settings(),
+      signal: controller.signal,
+      onEvent: event => event.kind === 'dial_failed' && told.resolve(event.error.message),
+    })
+    expect(await told.promise).toMatch(/certificate is self-signed; give its CA with --plugboard-ca/)
+    controller.abort(new Error('enough'))
+    await expect(connecting).rejects.toThrow('enough')
+  })
+
+  it('is reached through HTTPS_PROXY', async () => {
+    const sockets = new Set<Socket>()
+    const asked: string[] = []
+    const proxy = createHttp()
+    proxy.on('connect', (request, client: Socket, head: Buffer) => {
+      asked.push(request.url ?? '')
+      const upstream = connectTcp(plugboard.port, '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n')
+        upstream.write(head)
+        client.pipe(upstream).pipe(client)
+      })
+      for (const socket of [client, upstream]) {
+        sockets.add(socket)
+        socket.on('error', () => socket.destroy())
+      }
+    })
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    const { port } = proxy.address() as AddressInfo
+    const HTTPS_PROXY = `http://127.0.0.1:${port}`
+    const telephone = await connect({
+      ...settings(),
+      // A name that only the proxy can find.
+      plugboard: `https://plugboard.test:${plugboard.port}`,
+      plugboardCa: TEST_CERTIFICATE,
+      env: { HTTPS_PROXY },
+    })
+    expect(asked).toEqual([`plugboard.test:${plugboard.port}`])
+    await telephone.close()
+    for (const socket of sockets) socket.destroy()
+    proxy.close()
+    await once(proxy, 'close')
+  })
+})
