@@ -24,6 +24,7 @@ import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
 import { allowedHosts } from './admin/request-guard.ts'
 import { type AdminKeyRule, provideAdminKey } from './admin-key-file.ts'
+import { ChangePruner } from './change-pruner.ts'
 import type { PlugboardConfig } from './config.ts'
 import { type Database, openDatabase } from './database/database.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
@@ -159,6 +160,8 @@ export class Plugboard {
     await this.#startAdmin({ database, directory, tokens, switchboard })
     await this.#startDirectory(url, directory)
     const { adminKeys } = database.store
+    const pruner = new ChangePruner({ changes: database.store.changes, keep: config.changesKept, clock, log })
+    this.#running.push({ name: 'change log', stop: () => pruner.stop() })
     await provideAdminKey({ adminKeys, data: config.data, rule: this.#adminKey, clock, log })
     this.#running.push({
       name: 'tunnels',
