@@ -13,6 +13,7 @@ import { eventually } from '../test/support/deadline.ts'
 import { removeFolder, temporaryFolder } from '../test/support/folder.ts'
 import { freePort } from '../test/support/free-port.ts'
 import { send } from '../test/support/http-client.ts'
+import { findOlderNode } from '../test/support/older-node.ts'
 import { cleanEnvironment } from '../test/support/plugboard-process.ts'
 import { createTestDatabase, type TestDatabase } from '../test/support/postgres.ts'
 import { Processes } from '../test/support/processes.ts'
@@ -203,13 +204,24 @@ describe('what the images run, by hand', () => {
 })
 
 describe('the quick start, by hand', () => {
-  it('serves the welcome app as compose.quickstart.yaml says', async () => {
+  const older = findOlderNode()
+
+  it('serves the welcome app as compose.quickstart.yaml says', () => servesTheWelcomeApp(execPath))
+  it.skipIf(older === undefined)('does so on the oldest Node that is supported, where there is one', () =>
+    servesTheWelcomeApp(older as string),
+  )
+
+  /** The Telephone that `dev` starts runs on the same Node. */
+  async function servesTheWelcomeApp(node: string): Promise<void> {
     const processes = new Processes()
     const { services } = await composeOf('compose.quickstart.yaml')
     const image = images.get('plugboard')!
     const [port, adminPort] = [await freePort(), await freePort()]
     try {
-      processes.node('plugboard', ['main.js', ...(services.plugboard!.command ?? [])], {
+      processes.start({
+        name: 'plugboard',
+        command: node,
+        args: ['main.js', ...(services.plugboard!.command ?? [])],
         cwd: join(folder, 'plugboard', image.workdir),
         env: cleanEnvironment({
           PLUGBOARD_DATA: join(folder, 'quickstart'),
@@ -230,7 +242,7 @@ describe('the quick start, by hand', () => {
     } finally {
       await processes.stopAll()
     }
-  })
+  }
 })
 
 describe('the library', () => {
