@@ -22,6 +22,8 @@ export type Parsed<Value> =
 
 /** The path prefix that Plugboard keeps for itself on every host. */
 export const RESERVED_PATH = '/_plugboard'
+/** Where telephones dial in. */
+export const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
 
 export const MAX_MOUNT_PATH_LENGTH = 1024
 export const MAX_HOST_LENGTH = 253
