@@ -108,7 +108,7 @@ describe('plugboard dev', () => {
     const fetched = shell('curl', curl)
     fetched.expectedToExit = true
     expect((await fetched.exited).code, fetched.output).toBe(0)
-    expect(fetched.output).toContain('"app.localhost/"')
+    expect(fetched.output).toContain('"mount":"app.localhost"')
   })
 
   it('exposes a port of this machine instead', async () => {
