@@ -15,7 +15,7 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 
 export interface AdmissionLimits {
   /** Characters of the request target. */
-  readonly maxTargetLength: number
+  readonly maxTargetBytes: number
   readonly maxHeaders: number
 }
 
@@ -76,7 +76,7 @@ export class Admission {
     }
     this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
     if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
-    if (url.length > this.#limits.maxTargetLength) return 'uri_too_long'
+    if (url.length > this.#limits.maxTargetBytes) return 'uri_too_long'
     if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return 'bad_request'
     let target = url
     if (url === '*' && req.method === 'OPTIONS') {

@@ -149,11 +149,11 @@ export class ProxyServer {
       insecureHTTPParser: false,
       // Looked at here, with all other Hosts that Node lets through.
       requireHostHeader: false,
-      maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.headersTimeoutMs,
+      maxHeaderSize: limits.maxHeadBytes,
+      headersTimeout: limits.headTimeoutMs,
       // A slow body that moves is never cut; one that does not is cut by the exchange's own idle timeout.
       requestTimeout: 0,
-      connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headersTimeoutMs / 4)),
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headTimeoutMs / 4)),
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       noDelay: true,
       keepAlive: true,
@@ -294,7 +294,7 @@ export class ProxyServer {
       connection.closing = true
       return
     }
-    const code = codeOfParserError(error, this.#limits.maxTargetLength)
+    const code = codeOfParserError(error, this.#limits.maxTargetBytes)
     countProblem(this.counters, code)
     connection.sayAndClose(problemBytes(makeProblem(code, { requestId: '' })))
   }
