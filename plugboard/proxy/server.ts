@@ -66,7 +66,6 @@ export class ProxyServer {
     this.#limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     this.#trusted = new TrustedProxies(options.trustedProxies ?? [])
     this.#context = {
-      directory: options.directory,
       picker: options.picker,
       clock,
       deadlines: new Deadlines(clock, this.#limits.deadlineIntervalMs),
@@ -95,11 +94,6 @@ export class ProxyServer {
         resolve(this.#server.address() as AddressInfo)
       })
     })
-  }
-
-  /** Client connections open now, tunnels not among them. */
-  get connectionCount(): number {
-    return this.#connections.size
   }
 
   /** Exchanges and upgraded connections in flight. */
