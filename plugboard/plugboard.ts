@@ -12,7 +12,7 @@
 //   1 unready         load balancers look elsewhere
 //   2 public port     no new connections; exchanges and upgraded connections finish within the grace period
 //   3 tunnels         only now: the exchanges above needed them; telephones are told, and go elsewhere
-//   4 admin port, directory, database, and the embedded Postgres last, because all of them may still write to it
+//   4 directory, admin port, database, and the embedded Postgres last, because all of them may still ask it
 
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
