@@ -184,7 +184,19 @@ export class Switchboard {
       this.#options.log.debug('token not touched', { tokenId: newcomer.credential.tokenId, err: error })
     })
     if (this.#replicas.length > 0) this.#tellReplicas(newcomer)
-    this.#fence(newcomer)
+    if (this.#others(newcomer).some(other => isOlder(newcomer, other))) {
+      newcomer.close('replaced', 'a newer instance is connected')
+    }
+  }
+
+  /**
+   * A newer process of the same name, under the same subject, replaces the older: half-open links would hold on.
+   * Only once it has lines of its own, so that requests have somewhere to go.
+   */
+  announced(newcomer: TelephoneConnection): void {
+    for (const other of this.#others(newcomer)) {
+      if (!isOlder(newcomer, other)) other.close('replaced', 'a newer instance has connected')
+    }
   }
 
   renewed(tokenId: string, renewed: Credential): void {
@@ -197,16 +209,8 @@ export class Switchboard {
     this.#connections.delete(connection.tunnelId)
   }
 
-  /** A newer process of the same name, under the same subject, replaces the older: half-open links would hold on. */
-  #fence(newcomer: TelephoneConnection): void {
-    for (const other of [...this.#connections.values()]) {
-      if (other === newcomer || !sameTelephone(other, newcomer)) continue
-      if (isOlder(newcomer, other)) {
-        newcomer.close('replaced', 'a newer instance is connected')
-        return
-      }
-      other.close('replaced', 'a newer instance has connected')
-    }
+  #others(newcomer: TelephoneConnection): TelephoneConnection[] {
+    return [...this.#connections.values()].filter(other => sameTelephone(other, newcomer))
   }
 
   #tellReplicas(connection: TelephoneConnection): void {
