@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config'
 // VERA_TEST_REPORTS: a folder for one JSON report of each run, for whoever adds them up (.ci/run).
 const reports = process.env.VERA_TEST_REPORTS
 
+// How long `expect.poll` waits for what must come: a bound for hangs, not a measure of speed.
+const patience = { poll: { timeout: 10_000 } }
+
 export default defineConfig({
   test: {
     reporters: reports
@@ -19,6 +22,7 @@ export default defineConfig({
           ],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
+          expect: patience,
           // The first test that asks for a database waits for the server of the run.
           hookTimeout: 30_000,
         },
@@ -30,6 +34,7 @@ export default defineConfig({
           exclude: ['test/conformance/protocol/**'],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 60_000,
+          expect: patience,
           hookTimeout: 60_000,
           maxWorkers: 2,
         },
