@@ -53,7 +53,7 @@ it('measures each scenario through each target', async () => {
     expect(values.requestsPerSecond).toBeGreaterThan(0)
     expect(values.errors).toBe(0)
   }
-})
+}, 240_000)
 
 it('names an argument that it does not understand', async () => {
   const { bench, exit } = await runBench(['--only', 'nothing'])
