@@ -92,5 +92,7 @@ function open(
 
 /** Masks keep scripts in browsers from choosing what an intermediary reads: within TLS, on loopback, there is none. */
 function maskingHasNoPurpose({ protocol, hostname }: URL): boolean {
-  return protocol === 'wss:' || hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+  return (
+    protocol === 'wss:' || hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+  )
 }

@@ -60,6 +60,11 @@ export class PeerDialer {
     return this.#session !== undefined
   }
 
+  /** At least one attempt has come to its end. */
+  get tried(): boolean {
+    return this.#peer !== undefined || this.#problem !== ''
+  }
+
   get problem(): string {
     return this.#problem
   }

@@ -101,7 +101,12 @@ export class PeerEndpoint {
     } catch (error) {
       const known = error instanceof VeraError
       if (!known) log.error('peer not authenticated', { err: error })
-      else log.warn('peer refused', { remoteAddress: socket.remoteAddress, code: error.code, detail: error.message })
+      else
+        log.warn('peer refused', {
+          remoteAddress: socket.remoteAddress,
+          code: error.code,
+          detail: error.message,
+        })
       answer(socket, known ? error.status : 500)
     } finally {
       this.#pending -= 1
@@ -125,5 +130,7 @@ function bearerToken(authorization: string | undefined): string {
 }
 
 function answer(socket: Socket, status: number): void {
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  )
 }

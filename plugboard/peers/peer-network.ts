@@ -9,9 +9,9 @@ import type { ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Session, SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import type { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/registry-follower.ts'
 import { RegistryOwner } from '../registry/registry-owner.ts'
-import type { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Discovery, ReplicaRecord } from './discovery.ts'
 import { LEASE_MS, Peer, type PeerHost } from './peer.ts'
@@ -83,6 +83,8 @@ export class PeerNetwork {
   readonly #peers = new Map<string, Peer>()
   readonly #dialers = new Map<string, PeerDialer>()
   readonly #listeners = new Set<() => void>()
+  /** Those that have answered at least once. */
+  readonly #answered = new Set<Discovery>()
   #discoveries: readonly Discovery[] = []
   #timer: Timer | undefined
   #ticks = 0
@@ -126,6 +128,13 @@ export class PeerNetwork {
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** We have the lines of all replicas that live, as far as any source has told of them. */
+  get synced(): boolean {
+    const answered = this.#answered.size === this.#discoveries.length
+    const dialed = [...this.#dialers.values()].every(({ tried }) => tried)
+    return answered && dialed && [...this.#peers.values()].every(peer => peer.idle || peer.hasLines)
   }
 
   get leaving(): boolean {
@@ -240,6 +249,7 @@ export class PeerNetwork {
   }
 
   #discovered(discovery: Discovery): void {
+    this.#answered.add(discovery)
     const { clock, report } = this.#options
     for (const { record } of discovery.found()) {
       const leftMs = LEASE_MS - (record?.heartbeatAgeMs ?? LEASE_MS)

@@ -80,14 +80,20 @@ export class PeerTokens {
       })
       return payload
     } catch (error) {
-      if (error instanceof errors.JWTExpired) throw new VeraError('token_expired', undefined, { cause: error })
+      if (error instanceof errors.JWTExpired)
+        throw new VeraError('token_expired', undefined, { cause: error })
       throw new VeraError('unauthorized', 'The token is not one of this cluster.', { cause: error })
     }
   }
 }
 
 function readIdentity({ sub = '', boot }: JWTPayload): PeerIdentity {
-  if (sub === '' || sub.length > MAX_NAME_LENGTH || typeof boot !== 'string' || !/^[0-9a-z-]{8,64}$/.test(boot)) {
+  if (
+    sub === '' ||
+    sub.length > MAX_NAME_LENGTH ||
+    typeof boot !== 'string' ||
+    !/^[0-9a-z-]{8,64}$/.test(boot)
+  ) {
     throw new VeraError('unauthorized', 'The token names no replica.')
   }
   return { id: sub, boot }

@@ -103,6 +103,11 @@ export class Peer implements Upstream {
     return this.#exchange?.agrees === true && this.#exchange.peerAgrees
   }
 
+  /** We have all its lines. */
+  get hasLines(): boolean {
+    return this.#exchange?.agrees === true
+  }
+
   get canOpen(): boolean {
     return this.#way?.canOpen ?? false
   }
@@ -122,7 +127,12 @@ export class Peer implements Upstream {
   // Links
 
   /** Makes a session of a connection whose far end is proved to be this boot of the replica; undefined: refused. */
-  join(boot: Boot, transport: Transport, role: Link['role'], onClose?: (error: TunnelError) => void): Session {
+  join(
+    boot: Boot,
+    transport: Transport,
+    role: Link['role'],
+    onClose?: (error: TunnelError) => void,
+  ): Session {
     const { clock, identity, limits } = this.#host
     let link: Link | undefined
     const session: Session = new Session({

@@ -4,8 +4,8 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { PeerIdentity } from './peer-tokens.ts'
 import type { Discovery, Found, ReplicaRecord } from './discovery.ts'
+import type { PeerIdentity } from './peer-tokens.ts'
 
 /** The rows, as database/replicas.ts keeps them. */
 export interface ReplicaRows {

@@ -67,6 +67,7 @@ export interface ReplicaAddress {
 }
 
 const DEFAULT_MAX_TUNNELS = 10_000
+const LEAVING = { type: 'move', why: 'leaving' } as const
 
 export class Switchboard {
   readonly #options: SwitchboardOptions
@@ -75,6 +76,8 @@ export class Switchboard {
   readonly #connections = new Map<string, TelephoneConnection>()
   readonly #unsubscribe: () => void
   #draining = false
+  /** While we leave: a tunnel has let go. */
+  #emptied: (() => void) | undefined
   #replicas: readonly ReplicaAddress[] = []
 
   constructor(options: SwitchboardOptions) {
@@ -169,10 +172,32 @@ export class Switchboard {
     }
   }
 
+  /**
+   * This replica is about to stop: no new tunnels, and telephones are asked to end theirs elsewhere. Tunnels serve on
+   * until their telephones let go of them. Resolves when all have, or after `patienceMs`.
+   */
+  async leave(patienceMs: number): Promise<void> {
+    this.#draining = true
+    for (const connection of this.#connections.values()) connection.session.sendControl(LEAVING)
+    if (patienceMs === 0) return
+    const gone = Promise.withResolvers<void>()
+    const timer = this.#clock.after(patienceMs, () => gone.resolve())
+    this.#emptied = () => {
+      if ([...this.#connections.values()].every(({ leaving }) => leaving)) gone.resolve()
+    }
+    this.#emptied()
+    await gone.promise
+    this.#emptied = undefined
+    timer.cancel()
+  }
+
   /** All tunnels at once: telephones are asked to go elsewhere, open streams have `graceMs`. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true
-    await Promise.all([...this.#connections.values()].map(({ session }) => session.drain(graceMs)))
+    const connections = [...this.#connections.values()]
+    // Withdrawn first: whoever has heard of a line may still open a stream on it, nobody new hears of it.
+    for (const connection of connections) connection.withdraw()
+    await Promise.all(connections.map(({ session }) => session.drain(graceMs)))
     this.#unsubscribe()
   }
 
@@ -184,6 +209,7 @@ export class Switchboard {
       this.#options.log.debug('token not touched', { tokenId: newcomer.credential.tokenId, err: error })
     })
     if (this.#replicas.length > 0) this.#tellReplicas(newcomer)
+    if (this.#draining) newcomer.session.sendControl(LEAVING)
     this.#fence(newcomer)
   }
 
@@ -195,6 +221,11 @@ export class Switchboard {
 
   closed(connection: TelephoneConnection): void {
     this.#connections.delete(connection.tunnelId)
+    this.#emptied?.()
+  }
+
+  peerDrains(): void {
+    this.#emptied?.()
   }
 
   /** A newer process of the same name, under the same subject, replaces the older: half-open links would hold on. */

@@ -33,6 +33,8 @@ export interface ConnectionOwner {
   ready(connection: TelephoneConnection): void
   /** The token has a new expiry, for all its tunnels. */
   renewed(tokenId: string, credential: Credential): void
+  /** It has let go of its tunnel. */
+  peerDrains(): void
   closed(connection: TelephoneConnection): void
 }
 
@@ -95,6 +97,11 @@ export class TelephoneConnection implements SessionEvents {
     return this.#hello
   }
 
+  /** It has no lines any more, and takes none. */
+  get leaving(): boolean {
+    return this.#draining
+  }
+
   /** What was accepted of the last announcement. */
   get services(): readonly Verdict[] {
     return this.#verdicts.filter(verdict => verdict.accepted)
@@ -142,15 +149,15 @@ export class TelephoneConnection implements SessionEvents {
   }
 
   onPeerDrain(): void {
-    this.#draining = true
-    this.#withdraw()
+    this.withdraw()
+    this.#owner.peerDrains()
   }
 
   onClose(error: TunnelError): void {
     this.#expiryTimer?.cancel()
     this.#waiting = undefined
     this.#unfinished = undefined
-    this.#withdraw()
+    this.withdraw()
     const fields = { telephoneId: this.#hello?.name, code: error.reason, detail: error.message }
     this.#log.info('telephone disconnected', fields)
     this.#owner.closed(this)
@@ -218,7 +225,9 @@ export class TelephoneConnection implements SessionEvents {
     return [...lines.values()]
   }
 
-  #withdraw(): void {
+  /** Its lines go for good; streams that are open go on. */
+  withdraw(): void {
+    this.#draining = true
     this.#context.registry.replace(this.tunnelId, [])
   }
 
