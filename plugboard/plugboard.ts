@@ -22,6 +22,7 @@ import { createAdminApp } from './admin/admin-app.ts'
 import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
 import { allowedHosts } from './admin/request-guard.ts'
+import type { ReplicaStatus } from './admin/telephone-directory.ts'
 import { type AdminKeyRule, provideAdminKey } from './admin-key-file.ts'
 import { ChangePruner } from './change-pruner.ts'
 import { Cluster } from './cluster.ts'
@@ -36,6 +37,7 @@ import { MemoryGuard } from './memory-guard.ts'
 import { ProxyServer } from './proxy/server.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
+import { replicaStatus, serviceLines } from './replica-status.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
 import { Authenticator } from './telephones/authenticate.ts'
 import { LinePicker } from './telephones/line-picker.ts'
@@ -295,7 +297,10 @@ export class Plugboard {
       directory,
       tokens,
       telephones: { list: () => switchboard.list() },
-      replicas: { list: () => [this.#status(directory, switchboard, cluster)] },
+      replicas: {
+        list: () => this.#replicas(directory, switchboard, cluster),
+        lines: () => serviceLines(this.#registry),
+      },
       generateSigningKey,
       log: this.#log,
       clock: this.#clock,
@@ -360,18 +365,29 @@ export class Plugboard {
     })
   }
 
-  #status(directory: Directory, switchboard: Switchboard, cluster: Cluster | undefined) {
-    return {
+  #replicas(directory: Directory, switchboard: Switchboard, cluster: Cluster | undefined): ReplicaStatus[] {
+    const { appliedSequence, databaseReachable } = directory
+    const self: ReplicaStatus = {
       id: this.#id,
-      name: this.#config.name,
+      name: this.#id,
       address: cluster?.address ?? '',
+      publicUrl: this.#config.telephoneUrl ?? this.#config.publicUrl,
+      state: this.#phase === 'draining' ? 'leaving' : 'ready',
       version: VERSION,
       startedAt: this.#startedAt,
-      appliedSequence: directory.appliedSequence,
+      appliedSequence,
       tunnels: switchboard.tunnelCount,
       streams: switchboard.streamCount,
       self: true,
+      link: undefined,
+      rttMs: undefined,
+      forwardedStreams: 0,
+      leaseMs: undefined,
+      lines: [...this.#registry.lines()].filter(({ replicaId }) => replicaId === this.#id).length,
+      disagreements: [],
     }
+    const others = cluster?.network.replicas() ?? []
+    return [self, ...others.map(known => replicaStatus(known, appliedSequence, databaseReachable))]
   }
 
   /** The address of a mount as clients see it. */

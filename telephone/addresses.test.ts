@@ -38,7 +38,7 @@ describe('addresses', () => {
     clock.now = 60_000
     expect(book.pick([]).replicaId).toBe('A')
     book.failed({ url: url('a'), replicaId: 'A' })
-    book.worked({ url: url('a'), replicaId: 'A' })
+    book.worked({ url: url('a'), replicaId: 'A' }, 'A')
     expect(book.pick([]).replicaId).toBe('A')
   })
 

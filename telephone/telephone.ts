@@ -196,7 +196,8 @@ export class Telephone {
       },
       limits: this.#options.limits ?? {},
       drainTimeoutMs: this.#drainTimeoutMs,
-      pick: (tunnel, avoid) => this.#addresses.pick([...this.#places(tunnel), ...(avoid ? [avoid] : [])]),
+      pick: (tunnel, avoid, wanted) =>
+        this.#addresses.pick([...this.#places(tunnel), ...(avoid ? [avoid] : [])], wanted),
       dial: (address, events) => {
         let token: string
         try {
@@ -220,7 +221,7 @@ export class Telephone {
       },
       onAnnounced: (_tunnel, announced) => this.#onAnnounced(announced),
       onControl: (_tunnel, message) => this.#onControl(message),
-      onDialed: address => this.#addresses.worked(address),
+      onDialed: (address, replica) => this.#addresses.worked(address, replica),
       onDialFailed: (_tunnel, address) => {
         this.#addresses.failed(address)
         this.#startRest()

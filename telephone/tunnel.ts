@@ -28,8 +28,8 @@ export interface TunnelHost {
   readonly limits: Partial<SessionLimits>
   /** How long a session that is let go may finish its streams, ms. */
   readonly drainTimeoutMs: number
-  /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave. */
-  pick(tunnel: Tunnel, avoid: Place | undefined): Address
+  /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave; `wanted`: a replica. */
+  pick(tunnel: Tunnel, avoid: Place | undefined, wanted: string | undefined): Address
   /** Returns a way to give up. */
   dial(address: Address, events: DialEvents): () => void
   announcement(): Announcement
@@ -37,7 +37,8 @@ export interface TunnelHost {
   onReady(tunnel: Tunnel): void
   onAnnounced(tunnel: Tunnel, announced: Announced): void
   onControl(tunnel: Tunnel, message: ControlMessage): void
-  onDialed(address: Address): void
+  /** `replica`: the name of the one that has greeted there. */
+  onDialed(address: Address, replica: string): void
   onDialFailed(tunnel: Tunnel, address: Address): void
   report(event: TelephoneEvent): void
 }
@@ -64,6 +65,7 @@ export class Tunnel {
   #timer: Timer | undefined
   #graceMs = 0
   #avoid: Place | undefined
+  #wanted: string | undefined
 
   constructor(number: number, host: TunnelHost) {
     this.number = number
@@ -154,6 +156,7 @@ export class Tunnel {
           break
         case 'drain_retired':
           this.#avoid = undefined
+          this.#wanted = undefined
           for (const session of this.#retired) void session.drain(this.#host.drainTimeoutMs)
           break
         case 'end':
@@ -166,7 +169,7 @@ export class Tunnel {
   }
 
   #dial(): void {
-    const address = this.#host.pick(this, this.#avoid)
+    const address = this.#host.pick(this, this.#avoid, this.#wanted)
     this.#address = address
     const url = displayUrl(address.url)
     this.#host.report({ kind: 'dialing', tunnel: this.number, url })
@@ -199,8 +202,8 @@ export class Tunnel {
       limits,
       clock,
       events: {
-        onReady: () => {
-          this.#host.onDialed(address)
+        onReady: hello => {
+          this.#host.onDialed(address, hello.name)
           if (session === this.#session) this.#apply({ kind: 'greeted' })
         },
         onStream: (stream, opening) => this.#host.onStream(stream, opening),
@@ -217,6 +220,10 @@ export class Tunnel {
   }
 
   #onControl(session: Session, message: ControlMessage): void {
+    if (message.type === 'move') {
+      this.#moveAsked(session, message)
+      return
+    }
     if (message.type !== 'announced' || session !== this.#session) {
       this.#host.onControl(this, message)
       return
@@ -237,6 +244,17 @@ export class Tunnel {
     this.#host.report({ kind: 'announced', tunnel: this.number, results: message.results })
     this.#host.onAnnounced(this, message)
     if (first) this.#host.onReady(this)
+  }
+
+  /** The retired session takes streams until its replacement serves, or the replica itself drains it. */
+  #moveAsked(session: Session, { why, to }: Extract<ControlMessage, { type: 'move' }>): void {
+    if (session !== this.#session || this.#state.kind === 'stopped') return
+    if (why === 'balance' && this.#state.kind !== 'ready') return
+    this.#wanted = to
+    this.#reportReplaced(
+      why === 'leaving' ? 'the replica is about to stop' : 'another replica has fewer tunnels',
+    )
+    this.#apply({ kind: why === 'leaving' ? 'peer_drain' : 'move' })
   }
 
   #onClose(session: Session, error: TunnelError): void {

@@ -65,7 +65,7 @@ export class AdminApiHarness {
       store,
       directory: this.directory,
       telephones: { list: () => this.telephones },
-      replicas: { list: () => this.replicas },
+      replicas: { list: () => this.replicas, lines: () => [] },
       tokens: {
         issue: async (input, actor) => {
           const { id, expiresAt } = await store.tokens.create(input, { actor })
