@@ -15,7 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{shared,plugboard,telephone}/**/*.test.ts',
-            'test/{support,conformance/protocol}/**/*.test.ts',
+            'test/{support,docs,conformance/protocol}/**/*.test.ts',
           ],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,

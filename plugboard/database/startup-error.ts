@@ -24,6 +24,13 @@ export function folderError(folder: string, error: unknown): unknown {
     case 'ENOSPC':
     case 'EDQUOT':
       return new StartupError(`The disk that holds ${folder} is full.`, error)
+    case 'ENOENT':
+    case 'ENAMETOOLONG':
+    case 'ELOOP':
+      return new StartupError(
+        `The data folder ${folder} cannot be made (${codeOf(error)}): choose another.`,
+        error,
+      )
     case 'ENOTDIR':
     case 'EEXIST':
       return new StartupError(`The data folder ${folder} cannot be made: a file is in its place.`, error)

@@ -13,6 +13,7 @@ import {
   readInterimFields,
   removeTrailerField,
 } from './answer-fields.ts'
+import { interimHead } from './interim-head.ts'
 
 /** `written`: give the credit back now; `full`: when the response drains; `broken`: the answer is not HTTP. */
 export type Written = 'written' | 'full' | 'broken'
@@ -65,7 +66,7 @@ export class AnswerWriter {
     return this.#http10 && this.#contentLength === -1
   }
 
-  /** A 1xx head (row R5). False: it cannot be relayed, which harms nobody. */
+  /** A 1xx head (row R5). False: it is not relayed, which harms nobody. */
   interim(head: AnswerHead): boolean {
     const res = this.#res
     if (this.#http10 || this.#state !== 'idle') return false
@@ -73,14 +74,14 @@ export class AnswerWriter {
       res.writeContinue()
       return true
     }
-    // Answers before this one are not written yet, or this Node cannot.
-    if (res.socket === null || typeof res.writeInformation !== 'function') return false
-    try {
-      res.writeInformation(head.status, readInterimFields(head.fields))
-      return true
-    } catch {
-      return false
-    }
+    // Without a socket, answers before this one are not written yet. A client that does not read gets no more of
+    // them: nothing else bounds how many a telephone sends.
+    const { socket } = res
+    if (socket === null || socket.writableNeedDrain) return false
+    const text = interimHead(head.status, readInterimFields(head.fields))
+    if (text === undefined) return false
+    socket.write(text, 'latin1')
+    return true
   }
 
   /** Takes the final head. False: it is not HTTP. */

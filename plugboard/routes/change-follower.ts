@@ -10,6 +10,7 @@
 
 import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { Wakeup } from '@vera-stack/shared/wakeup.ts'
 import type { ChangeFeed, LogPosition, SnapshotSink } from '../database/change-feed.ts'
 import type { Change } from '../database/store.ts'
 
@@ -144,32 +145,4 @@ function misfit(position: LogPosition, changes: readonly Change[]): string | und
   if (position.sequence === 0) return first?.sequence === 1 ? undefined : 'the log has been cut'
   if (first?.sequence !== position.sequence) return 'the log has been cut'
   return first.id === position.changeId ? undefined : 'the database has another history'
-}
-
-/** A latch with a time-out: what happens while nobody waits ends the next wait at once. */
-class Wakeup {
-  readonly #clock: Clock
-  #woken = false
-  #resolve: (() => void) | undefined
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  wake(): void {
-    this.#woken = true
-    this.#resolve?.()
-  }
-
-  async wait(timeoutMs: number): Promise<void> {
-    if (!this.#woken) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#resolve = resolve
-      const timer = this.#clock.after(timeoutMs, resolve)
-      await promise
-      timer.cancel()
-      this.#resolve = undefined
-    }
-    this.#woken = false
-  }
 }

@@ -1,6 +1,7 @@
 // Flow control between two real sessions: what a reader that has stalled costs, and whom.
 
 import { describe, expect, it } from 'vitest'
+import { alive, collectGarbage } from '../../test/support/garbage.ts'
 import { isPattern, patternBytes } from '../../test/support/pattern.ts'
 import type { RecordedStream } from '../../test/support/recorded-stream.ts'
 import { openSessionPair } from '../../test/support/session-pair.ts'
@@ -150,6 +151,21 @@ describe('a sender without room', () => {
     }
     expect(small.writableCalls).toBe(1)
     expect(greedy.every(({ stream }) => stream.open)).toBe(true)
+  })
+
+  it('keeps no stream alive that was closed meanwhile', async () => {
+    const peer = await greetedPeer({ role: 'dialer', limits: { sendHighWaterBytes: 1000 } })
+    peer.transport.hold()
+    const closed = Array.from({ length: 100 }, () => {
+      const { stream } = peer.open({}, false)
+      expect(stream.write(Buffer.alloc(1000))).toBe(false)
+      stream.reset('cancelled')
+      return new WeakRef(stream)
+    })
+    await loopTurn()
+    await collectGarbage()
+    expect(alive(closed)).toBe(0)
+    expect(peer.session.state).toBe('open')
   })
 
   it('END and trailers wait behind what was written', async () => {

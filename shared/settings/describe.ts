@@ -33,7 +33,7 @@ export function settingsMarkdown(table: SettingsTable, prefix: string): string {
     return [
       code(name),
       inFileOnly ? '' : code(flagOf(name)),
-      inFileOnly ? '' : code(variableOf(prefix, name)),
+      inFileOnly ? '' : [variableOf(prefix, name), ...row.variables].map(code).join(', '),
       cell(row.kind.name),
       defaultText(row),
       cell(row.bounds === '' ? row.help : `${row.help} (${row.bounds})`),

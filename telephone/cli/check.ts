@@ -5,19 +5,18 @@
 import { randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { decodeClaims, grantsNothing } from '@vera-stack/shared/claims.ts'
-import { systemClock } from '@vera-stack/shared/clock.ts'
 import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import { dial } from '../dial.ts'
 import { REFUSED } from '../forward/backend.ts'
-import { HealthCheck } from '../health-check.ts'
 import { targetText } from '../http1/target.ts'
 import { displayUrl, tunnelUrl } from '../plugboard-url.ts'
 import type { Service } from '../service-options.ts'
 import type { TelephoneOptions } from '../telephone.ts'
 import { TokenError, TokenStore } from '../token-store.ts'
 import { VERSION } from '../version.ts'
+import { probeBackend } from './probe-backend.ts'
 import type { Terminal } from './terminal.ts'
 import { type Mark, marked, roughly } from './words.ts'
 
@@ -132,26 +131,10 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
   })
 }
 
-function checkBackend(service: Service, say: Say): Promise<void> {
-  const { target, healthCheck = 'tcp', tlsVerify, tlsCa } = service
-  if (typeof target === 'function') return Promise.resolve()
-  return new Promise(resolve => {
-    const tls = { ...(tlsVerify !== undefined && { tlsVerify }), ...(tlsCa !== undefined && { tlsCa }) }
-    const probe = new HealthCheck({
-      ...tls,
-      target,
-      check: healthCheck,
-      intervalMs: 5000,
-      clock: systemClock,
-      onResult(problem) {
-        probe.stop()
-        const what = `${service.service}: backend ${targetText(target)}`
-        if (problem === undefined) say('good', what)
-        else say('bad', `${what} ${problem === 'ECONNREFUSED' ? 'is not running' : `fails: ${problem}`}`)
-        resolve()
-      },
-      onChange: () => undefined,
-    })
-    probe.start()
-  })
+async function checkBackend(service: Service, say: Say): Promise<void> {
+  if (typeof service.target === 'function') return
+  const problem = await probeBackend(service)
+  const what = `${service.service}: backend ${targetText(service.target)}`
+  if (problem === undefined) say('good', what)
+  else say('bad', `${what} ${problem === 'ECONNREFUSED' ? 'is not running' : `fails: ${problem}`}`)
 }

@@ -9,9 +9,11 @@ import type { Service } from '../service-options.ts'
 import { Telephone, type TelephoneOptions } from '../telephone.ts'
 import { VERSION } from '../version.ts'
 import { logEvent } from './log-lines.ts'
+import { probeBackend } from './probe-backend.ts'
 import { StatusLines } from './status-lines.ts'
 import type { Terminal } from './terminal.ts'
 import { untilStopped } from './until-stopped.ts'
+import { marked } from './words.ts'
 
 export interface RunOptions {
   readonly config: LoadedTelephoneConfig
@@ -32,6 +34,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   )
   try {
     telephone.start()
+    if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
     const ends = [untilStopped().then(() => 0)]
     if (personal) ends.push(untilRefused(telephone))
     const code = await Promise.race(ends)
@@ -78,4 +81,13 @@ function untilRefused(telephone: Telephone): Promise<number> {
 
 function describe({ target }: Service): string {
   return typeof target === 'function' ? 'a function' : targetText(target)
+}
+
+/** Said once, up front: nobody looks for the backend when the page says 502. Changes nothing about the start. */
+async function warnAboutBackends(services: readonly Service[], { out, colours }: Terminal): Promise<void> {
+  for (const service of services) {
+    if (service.healthCheck !== undefined || (await probeBackend(service)) === undefined) continue
+    const text = `nothing answers at ${describe(service)} yet: requests get a 502 until it does`
+    out(`${marked('warn', text, colours)}\n`)
+  }
 }

@@ -1,6 +1,7 @@
 // Events as lines for the person who has started a Telephone in a terminal. Says each thing once: two tunnels that
 // fail alike, or the same failure again and again, are one line.
 
+import { REASONS } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import { briefly, marked, printable, roughly } from './words.ts'
 
@@ -51,7 +52,7 @@ export class StatusLines {
           this.#trouble('warn', text, '')
         } else {
           const again = `; trying again in ${briefly(event.retryInMs)}`
-          this.#trouble('warn', `${event.url}: connection lost, ${event.detail}`, again)
+          this.#trouble('warn', `${event.url}: connection lost: ${REASONS[event.reason].meaning}`, again)
         }
         return
       case 'tunnel_replaced':
@@ -77,9 +78,9 @@ export class StatusLines {
       case 'exchange': {
         const { opening, status, code, durationMs } = event.exchange
         const end = code === undefined ? String(status) : `${status === 0 ? '' : `${status} `}${code}`
-        this.#options.out(
-          printable(`  ${opening.method} ${opening.target} ${end} ${Math.round(durationMs)} ms`),
-        )
+        // Without the query: that is where clients put secrets.
+        const path = opening.target.split('?', 1)[0]
+        this.#options.out(printable(`  ${opening.method} ${path} ${end} ${Math.round(durationMs)} ms`))
         return
       }
       case 'handler_failed':

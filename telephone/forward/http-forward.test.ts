@@ -182,6 +182,19 @@ describe('failures', () => {
     for (const caller of callers) await caller.until(c => c.over)
   })
 
+  it('says when there is no connection to be had', async () => {
+    await tunnel.close()
+    forwarder.close()
+    await start({ maxConnections: 1, maxWaiting: 0 })
+    const first = new Caller(tunnel.plugboard, {})
+    await (await backend.connection()).request()
+    const second = new Caller(tunnel.plugboard, { method: 'POST' }, false).send('body')
+    second.stream.end()
+    await second.until(c => c.over)
+    expect(second.error?.reason).toBe('overloaded')
+    first.stream.reset('cancelled')
+  })
+
   it('says when nobody listens, nobody serves, or nobody knows the kind', async () => {
     const unknown = new Caller(tunnel.plugboard, { service: 'other' })
     const tcp = new Caller(tunnel.plugboard, { kind: 'tcp' })

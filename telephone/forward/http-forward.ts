@@ -93,19 +93,22 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#early = []
     const bare = this.#ended && early.length === 0 && this.#trailers === undefined
     const request = { method, target, fields, upgrade: kind === 'upgrade', ended: bare }
+    let exchange: Exchange
     try {
-      this.#exchange = new Exchange(this.#pool, request, this.#hostRule, this)
+      exchange = new Exchange(this.#pool, request, this.#hostRule, this)
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
       this.#stream.reset('protocol_error', error.message)
       this.#finish('protocol_error')
       return
     }
-    this.#exchange.run()
+    this.#exchange = exchange
+    // May fail before it returns: then what follows has no effect.
+    exchange.run()
     let room = true
-    for (const chunk of early) room = this.#exchange.write(chunk)
+    for (const chunk of early) room = exchange.write(chunk)
     if (room) this.#payCredit()
-    if (this.#ended && !bare) this.#exchange.end(this.#trailers)
+    if (this.#ended && !bare) exchange.end(this.#trailers)
   }
 
   // From the backend.

@@ -43,7 +43,7 @@ export type HostRule =
 // Methods whose requests have no body unless they say so; for the others a length of 0 is spelled out, because
 // some servers answer 411 otherwise (RFC 9110 section 8.6).
 const BODYLESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
-// Checked on what is written, not on what was given: no other place can let a line break through.
+// Checked on what is written, not on what was given, and its lines are counted: no value can add one.
 const HEAD = new RegExp(`^${TOKEN} [\\x21-\\x7e\\x80-\\xff]+ HTTP/1\\.1${FIELD_LINES}\\r\\n\\r\\n$`)
 
 /** Throws RequestError. */
@@ -53,6 +53,8 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
   let contentLength: number | undefined
   let chunked = false
   let hosts = 0
+  // The request line, one for each field, the empty one; corrected below.
+  let lines = 2 + fields.length / 2
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] as string
     const value = fields[index + 1] as string
@@ -64,6 +66,7 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
         break
       case FIELD.transferEncoding:
         chunked = true
+        lines -= 1
         continue
       case FIELD.host:
         hosts += 1
@@ -76,7 +79,10 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
     }
     head += `${name}: ${value}\r\n`
   }
-  if (hosts === 0) head += `Host: ${hostRule.kind === 'fixed' ? hostRule.host : hostRule.fallback}\r\n`
+  if (hosts === 0) {
+    head += `Host: ${hostRule.kind === 'fixed' ? hostRule.host : hostRule.fallback}\r\n`
+    lines += 1
+  }
 
   let framing: RequestFraming = 'none'
   if (chunked && contentLength !== undefined) {
@@ -89,12 +95,21 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
   } else if (chunked || !request.ended) {
     framing = 'chunked'
     head += 'Transfer-Encoding: chunked\r\n'
+    lines += 1
   } else if (!BODYLESS.has(method)) {
     head += 'Content-Length: 0\r\n'
+    lines += 1
   }
   head += '\r\n'
-  if (!HEAD.test(head)) throw new RequestError('a method, target or field that HTTP does not allow')
+  if (!HEAD.test(head) || countLines(head) !== lines)
+    throw new RequestError('a method, target or field that HTTP does not allow')
   return { text: head, framing, contentLength: contentLength ?? 0 }
+}
+
+function countLines(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1
+  return count
 }
 
 const TRAILERS = new RegExp(`^0${FIELD_LINES}\\r\\n\\r\\n$`)
@@ -108,5 +123,5 @@ export function lastChunk(trailers: Fields | undefined): string | undefined {
     text += `${kept[index] as string}: ${kept[index + 1] as string}\r\n`
   }
   text += '\r\n'
-  return TRAILERS.test(text) ? text : undefined
+  return TRAILERS.test(text) && countLines(text) === kept.length / 2 + 2 ? text : undefined
 }

@@ -85,13 +85,14 @@ async function main(): Promise<void> {
     return
   }
   const startedAt = new Date().toISOString()
+  const machine = describeMachine(loadGenerator())
   const skipped = new Map<string, string>()
   const measurements: Measurement[] = []
   for (const scenario of options.scenarios)
     measurements.push(...(await runScenario(scenario, options, skipped)))
   const report: BenchReport = {
     startedAt,
-    machine: describeMachine(loadGenerator()),
+    machine,
     options,
     skipped: [...skipped].map(([target, reason]) => ({ target, reason })),
     measurements,

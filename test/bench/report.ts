@@ -1,8 +1,11 @@
 // The result of a run: as JSON for machines and as a table for people.
 
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 import type { Measurement } from './measurement.ts'
 import type { BenchOptions } from './options.ts'
+
+/** Load average above which a run measures its neighbours. */
+const BUSY = 1
 
 export interface BenchReport {
   readonly startedAt: string
@@ -13,6 +16,8 @@ export interface BenchReport {
     readonly system: string
     readonly node: string
     readonly loadGenerator: string
+    /** Of the minute before the run: what else was going on. */
+    readonly loadAverage: number
   }
   readonly options: BenchOptions
   /** Targets that were asked for and could not be measured here. */
@@ -28,6 +33,7 @@ export function describeMachine(loadGenerator: string): BenchReport['machine'] {
     system: `${process.platform} ${release()} ${process.arch}`,
     node: process.version,
     loadGenerator,
+    loadAverage: loadavg()[0] ?? 0,
   }
 }
 
@@ -37,6 +43,11 @@ export function renderTable(report: BenchReport): string {
   const lines = [
     `${machine.cores} × ${machine.cpu}, ${machine.system}, Node ${machine.node}, load from ${machine.loadGenerator}`,
   ]
+  if (machine.loadAverage > BUSY) {
+    lines.push(
+      `The machine was busy before the run (load ${machine.loadAverage.toFixed(1)}): do not trust these figures.`,
+    )
+  }
   const scenarios = new Set(report.measurements.map(({ scenario }) => scenario))
   for (const scenario of scenarios) {
     const rows = report.measurements.filter(measurement => measurement.scenario === scenario)

@@ -5,15 +5,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from './deadline.ts'
-import { listProcesses } from './process-table.ts'
+import { listProcesses, type ProcessRow } from './process-table.ts'
 
 export function temporaryFolder(prefix = 'vera-test-'): Promise<string> {
   return mkdtemp(join(tmpdir(), prefix))
 }
 
-/** Living processes that name the folder in their command line. */
-export function processesIn(folder: string) {
-  return listProcesses().filter(row => !row.zombie && row.command.includes(folder))
+/** Living processes that work in the folder or name it in their command line. */
+export function processesIn(folder: string): ProcessRow[] {
+  return listProcesses().filter(
+    row => !row.zombie && (row.command.includes(folder) || row.folder.startsWith(folder)),
+  )
 }
 
 /** Kills what still works in the folder and removes it; returns the commands of what was killed. */

@@ -2,7 +2,7 @@
 // adding up what a group of processes costs.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 export interface ProcessRow {
   readonly pid: number
@@ -11,6 +11,8 @@ export interface ProcessRow {
   /** Gone already, not yet collected by its parent. */
   readonly zombie: boolean
   readonly command: string
+  /** Where it works; empty where the system does not say. */
+  readonly folder: string
 }
 
 export function listProcesses(): ProcessRow[] {
@@ -46,6 +48,7 @@ function listFromProc(): ProcessRow[] {
         groupId: Number(groupId),
         zombie: state === 'Z' || state === 'X',
         command: readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').trim(),
+        folder: folderFromProc(entry),
       })
     } catch (error) {
       // It ended while we were looking.
@@ -53,6 +56,17 @@ function listFromProc(): ProcessRow[] {
     }
   }
   return rows
+}
+
+function folderFromProc(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch (error) {
+    // A zombie has none, and another user's is not ours to see.
+    if (!['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error
+    return ''
+  }
 }
 
 function listFromPs(): ProcessRow[] {
@@ -67,6 +81,7 @@ function listFromPs(): ProcessRow[] {
       groupId: Number(groupId),
       zombie: state.startsWith('Z'),
       command,
+      folder: '',
     }
   })
 }

@@ -200,6 +200,21 @@ describe('P17 turns', () => {
     expect([...sent.values()]).toEqual([700_000, 40_000, 700_000, 700_000])
   })
 
+  it('P17 a large chunk leaves in slices also when nobody else waits, none over the limit of the peer', async () => {
+    for (const [maxFrameBytes, largest] of [
+      [262_144, 65_536],
+      [16_384, 16_384],
+    ] as const) {
+      const peer = await greetedPeer({ role: 'dialer' }, { maxFrameBytes })
+      const { stream } = peer.open({}, false)
+      await peer.turn()
+      stream.write(Buffer.alloc(100_000))
+      const slices = (await peer.turnOf('DATA')).map(({ body }) => body.length / 2)
+      expect(Math.max(...slices)).toBe(largest)
+      expect(slices.reduce((sum, bytes) => sum + bytes)).toBe(100_000)
+    }
+  })
+
   it('P17 a stream without credit is passed over', async () => {
     const peer = await greetedPeer({ role: 'dialer' }, { initialWindowBytes: 100_000 })
     const [stalled, other] = [peer.open({}, false), peer.open({}, false)]

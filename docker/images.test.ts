@@ -1,0 +1,292 @@
+// There is no Docker engine where tests run, so this does by hand what Docker would: puts each image's files into
+// an empty folder outside the repository, as its Dockerfile says, and runs what the compose files say there.
+
+import { execFile } from 'node:child_process'
+import { cp, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { execPath } from 'node:process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import type { Child } from '../test/support/child.ts'
+import { eventually } from '../test/support/deadline.ts'
+import { removeFolder, temporaryFolder } from '../test/support/folder.ts'
+import { freePort } from '../test/support/free-port.ts'
+import { send } from '../test/support/http-client.ts'
+import { findOlderNode } from '../test/support/older-node.ts'
+import { cleanEnvironment } from '../test/support/plugboard-process.ts'
+import { createTestDatabase, type TestDatabase } from '../test/support/postgres.ts'
+import { Processes } from '../test/support/processes.ts'
+import { type DockerfileStage, parseDockerfile } from './dockerfile.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const run = promisify(execFile)
+
+interface ComposeService {
+  readonly image?: string
+  readonly build?: { readonly context: string; readonly dockerfile: string }
+  readonly entrypoint?: string[]
+  readonly command?: string[]
+  readonly environment?: Record<string, string>
+  readonly depends_on?: Record<string, object>
+  readonly volumes?: string[]
+  readonly networks?: string[]
+}
+interface Compose {
+  readonly services: Record<string, ComposeService>
+  readonly volumes: Record<string, null>
+  readonly networks?: Record<string, null>
+}
+
+const composeOf = async (name: string) => parse(await readFile(join(ROOT, 'docker', name), 'utf8')) as Compose
+const stagesOf = async (path: string) => parseDockerfile(await readFile(join(ROOT, path), 'utf8'))
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+let folder: string
+const images = new Map<string, DockerfileStage>()
+
+beforeAll(async () => {
+  folder = await temporaryFolder('vera-images-')
+  await run(execPath, [join(ROOT, 'docker/build.ts')], { cwd: ROOT })
+  for (const name of ['plugboard', 'telephone']) {
+    const image = (await stagesOf(`docker/${name}.Dockerfile`)).at(-1)!
+    images.set(name, image)
+    for (const { source, target } of image.stageCopies) {
+      // The build stage works in /src, on a copy of the repository.
+      expect(source).toMatch(/^\/src\//)
+      const path = join(ROOT, source.slice('/src/'.length))
+      await cp(path, join(folder, name, resolve(image.workdir, target)), { recursive: true })
+    }
+  }
+}, 120_000)
+
+afterAll(async () => {
+  expect(await removeFolder(folder)).toEqual([])
+})
+
+describe('Dockerfiles', () => {
+  it.each(['plugboard', 'telephone'])(
+    '%s: build with files and scripts that exist, and run without root',
+    async name => {
+      const [build, image] = (await stagesOf(`docker/${name}.Dockerfile`)) as [
+        DockerfileStage,
+        DockerfileStage,
+      ]
+      for (const { source } of build.contextCopies)
+        expect(await exists(join(ROOT, source)), source).toBe(true)
+      const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+        scripts: object
+      }
+      for (const command of build.runs) {
+        const script = command.match(/^npm run (\S+)$/)?.[1]
+        expect(command === 'npm ci' || (script !== undefined && script in scripts), command).toBe(true)
+      }
+      expect(image.user).toBe('node')
+      expect(image.healthcheck.length).toBeGreaterThan(0)
+    },
+  )
+
+  it('leave out of the context what must not get into an image', async () => {
+    const ignored = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n')
+    expect(ignored).toEqual(expect.arrayContaining(['.git', 'data', '**/node_modules', '**/dist']))
+  })
+})
+
+describe.each(['compose.yaml', 'compose.quickstart.yaml'])('%s', file => {
+  it('names files, services, volumes and networks that exist', async () => {
+    const { services, volumes, networks = {} } = await composeOf(file)
+    for (const service of Object.values(services)) {
+      if (service.build) {
+        const context = join(ROOT, 'docker', service.build.context)
+        expect(await exists(join(context, service.build.dockerfile))).toBe(true)
+      }
+      for (const name of Object.keys(service.depends_on ?? {})) expect(services).toHaveProperty(name)
+      for (const name of service.networks ?? []) expect(networks).toHaveProperty(name)
+      for (const mount of service.volumes ?? []) expect(volumes).toHaveProperty(mount.split(':')[0] ?? '')
+    }
+  })
+})
+
+describe('what the images run, by hand', () => {
+  const processes = new Processes()
+  let database: TestDatabase
+  let ports: Record<'public' | 'admin' | 'app', number>
+
+  beforeAll(async () => {
+    database = await createTestDatabase()
+    ports = { public: await freePort(), admin: await freePort(), app: await freePort() }
+    for (const volume of ['data', 'tokens']) await mkdir(join(folder, volume))
+  })
+  afterAll(async () => {
+    await processes.stopAll()
+    await database.drop()
+  })
+
+  /** Addresses and folders of the containers become those of this test. */
+  const here = (text: string) =>
+    text
+      .replace(/^postgres:.*$/, database.url)
+      .replaceAll('plugboard:4000', `127.0.0.1:${ports.public}`)
+      .replaceAll('plugboard:4001', `127.0.0.1:${ports.admin}`)
+      .replaceAll('localhost:4000', `localhost:${ports.public}`)
+      .replaceAll(/(127\.0\.0\.1)?:4001/g, `127.0.0.1:${ports.admin}`)
+      .replaceAll('http://app:3000', `http://127.0.0.1:${ports.app}`)
+      .replaceAll('listen(3000)', `listen(${ports.app}, '127.0.0.1')`)
+      .replaceAll(/(?<![\w.])\/(data|tokens)\b/g, `${folder}/$1`)
+
+  function start(
+    name: string,
+    image: DockerfileStage | undefined,
+    service: ComposeService,
+    words?: string[],
+  ): Child {
+    const [command = '', ...args] = words ?? [
+      ...(service.entrypoint ?? image?.entrypoint ?? []),
+      ...(service.command ?? image?.command ?? []),
+    ]
+    const settings = { ...image?.env, ...service.environment }
+    const listen = { PLUGBOARD_LISTEN: `127.0.0.1:${ports.public}` }
+    return processes.start({
+      name,
+      command: command === 'node' ? execPath : command,
+      args: args.map(here),
+      cwd: image
+        ? join(folder, image === images.get('telephone') ? 'telephone' : 'plugboard', image.workdir)
+        : folder,
+      env: cleanEnvironment({
+        PATH: `${dirname(execPath)}:${process.env.PATH}`,
+        ...(image === images.get('plugboard') ? listen : {}),
+        ...Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, here(value)])),
+      }),
+    })
+  }
+
+  async function healthy(name: string, image: DockerfileStage, service: ComposeService): Promise<void> {
+    await eventually(
+      `${name} is healthy`,
+      async () => {
+        const probe = start(`health of ${name}`, image, service, image.healthcheck)
+        probe.expectedToExit = true
+        const exit = await probe.exited
+        if (exit.code !== 0) throw new Error(probe.output)
+        return true
+      },
+      40_000,
+    )
+  }
+
+  it('serves an app beside its Telephone, as compose.yaml says', async () => {
+    const { services } = await composeOf('compose.yaml')
+    const plugboard = images.get('plugboard')!
+    const telephone = images.get('telephone')!
+    start('plugboard', plugboard, services.plugboard!)
+    await healthy('plugboard', plugboard, services.plugboard!)
+
+    const token = start('token', plugboard, services.token!)
+    token.expectedToExit = true
+    expect((await token.exited).code, token.output).toBe(0)
+
+    const app = start('app', undefined, services.app!)
+    // It has no handler for signals, as many apps.
+    app.expectedExitCodes = [-1]
+    start('telephone', telephone, services.telephone!)
+    await healthy('telephone', telephone, services.telephone!)
+    const answer = await eventually('the app answers', async () => {
+      const got = await send({ port: ports.public, host: `app.localhost:${ports.public}` })
+      return got.status === 200 ? got : undefined
+    })
+    expect(answer.text).toBe('hello from the app\n')
+  })
+})
+
+describe('the quick start, by hand', () => {
+  const older = findOlderNode()
+
+  it('serves the welcome app as compose.quickstart.yaml says', () => servesTheWelcomeApp(execPath))
+  it.skipIf(older === undefined)('does so on the oldest Node that is supported, where there is one', () =>
+    servesTheWelcomeApp(older as string),
+  )
+
+  /** The Telephone that `dev` starts runs on the same Node. */
+  async function servesTheWelcomeApp(node: string): Promise<void> {
+    const processes = new Processes()
+    const { services } = await composeOf('compose.quickstart.yaml')
+    const image = images.get('plugboard')!
+    const [port, adminPort] = [await freePort(), await freePort()]
+    try {
+      processes.start({
+        name: 'plugboard',
+        command: node,
+        args: ['main.js', ...(services.plugboard!.command ?? [])],
+        cwd: join(folder, 'plugboard', image.workdir),
+        env: cleanEnvironment({
+          PLUGBOARD_DATA: join(folder, 'quickstart'),
+          PLUGBOARD_LISTEN: `:${port}`,
+          PLUGBOARD_ADMIN_LISTEN: `:${adminPort}`,
+          PLUGBOARD_ADMIN_HOSTS: services.plugboard!.environment?.PLUGBOARD_ADMIN_HOSTS,
+        }),
+      })
+      const page = await eventually(
+        'the page comes',
+        async () => {
+          const got = await send({ port, host: `localhost:${port}` })
+          return got.status === 200 ? got : undefined
+        },
+        40_000,
+      )
+      expect(page.text).toContain('It works')
+    } finally {
+      await processes.stopAll()
+    }
+  }
+})
+
+describe('the library', () => {
+  it('has declarations that a strict project can use without ours', async () => {
+    const project = join(folder, 'consumer')
+    await mkdir(join(project, 'node_modules/@vera-stack'), { recursive: true })
+    await mkdir(join(project, 'node_modules/@types'))
+    await cp(join(ROOT, 'telephone/dist'), join(project, 'node_modules/@vera-stack/telephone'), {
+      recursive: true,
+    })
+    await symlink(join(ROOT, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'))
+    await symlink(join(ROOT, 'node_modules/undici-types'), join(project, 'node_modules/undici-types'))
+    await writeFile(join(project, 'package.json'), '{ "type": "module" }')
+    await writeFile(
+      join(project, 'use.ts'),
+      `import { connect } from '@vera-stack/telephone'
+const telephone = connect({
+  plugboard: 'https://proxy.example.com',
+  token: 'x',
+  service: 'shop',
+  target: (request: Request) => new Response(request.url),
+})
+void telephone
+`,
+    )
+    const options = [
+      '--strict',
+      '--noEmit',
+      '--target',
+      'es2024',
+      '--module',
+      'nodenext',
+      '--types',
+      'node',
+      'use.ts',
+    ]
+    await expect(run(join(ROOT, 'node_modules/.bin/tsc'), options, { cwd: project })).resolves.toBeDefined()
+    const loaded = await run(
+      execPath,
+      ['-e', `import('@vera-stack/telephone').then(m => console.log(typeof m.connect))`],
+      {
+        cwd: project,
+      },
+    )
+    expect(loaded.stdout.trim()).toBe('function')
+  })
+})

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest'
+import { ERRORS, type ErrorCode, type ErrorRow, errorOfReason, VeraError } from './errors.ts'
+import { REASONS, type Reason } from './protocol/reason.ts'
+
+describe('the table', () => {
+  it.each(Object.entries<ErrorRow>(ERRORS))('%s is whole', (code, { status, source, retry, meaning }) => {
+    expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/)
+    expect(status).toSatisfy((value: number) => value >= 400 && value < 600)
+    // Whose fault it is, and the class of the status, say the same.
+    expect(source === 'client').toBe(status < 500)
+    // One sentence for a person; a table's cell in the README.
+    expect(meaning).toMatch(/^[A-Z][^|\n]*\.$/)
+    // What the client did wrong stays wrong, but for having come too often.
+    if (source === 'client' && code !== 'rate_limited') expect(retry).toBe('never')
+  })
+
+  it('what may always be sent again has a status that says so', () => {
+    const codes = Object.entries<ErrorRow>(ERRORS).filter(([, { retry }]) => retry === 'always')
+    expect(new Set(codes.map(([, { status }]) => status))).toEqual(new Set([429, 502, 503]))
+  })
+})
+
+describe('an error', () => {
+  it('has the status and the meaning of its code', () => {
+    const error = new VeraError('mount_conflict')
+    expect(error).toMatchObject({ name: 'VeraError', code: 'mount_conflict', status: 409, field: undefined })
+    expect(error.message).toBe(ERRORS.mount_conflict.meaning)
+    expect('cause' in error).toBe(false)
+  })
+
+  it('has a detail, a field and a cause of its own', () => {
+    const cause = new Error('below')
+    const error = new VeraError('invalid_request', 'No host.', { field: 'mount', cause })
+    expect(error).toMatchObject({ message: 'No host.', field: 'mount', cause, status: 400 })
+  })
+})
+
+describe('the end of a stream, as the client sees it', () => {
+  const reasons = Object.keys(REASONS) as Reason[]
+
+  it.each(reasons)('%s is an error of the proxy', reason => {
+    expect(ERRORS[errorOfReason(reason)].status).toBeGreaterThanOrEqual(413)
+  })
+
+  it.each<[Reason, ErrorCode]>([
+    ['backend_timeout', 'backend_timeout'],
+    ['backend_closed', 'backend_protocol_error'],
+    ['idle_timeout', 'backend_timeout'],
+    ['unknown_service', 'no_telephone'],
+    ['session_lost', 'telephone_lost'],
+    ['replaced', 'telephone_lost'],
+    ['payload_too_large', 'payload_too_large'],
+  ])('%s is %s', (reason, code) => {
+    expect(errorOfReason(reason)).toBe(code)
+  })
+})

@@ -1,0 +1,109 @@
+import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { DialError } from '../dial-error.ts'
+import type { TelephoneEvent } from '../events.ts'
+import { StatusLines } from './status-lines.ts'
+import { briefly, roughly } from './words.ts'
+
+let lines: string[]
+let now: number
+let show: (event: TelephoneEvent) => void
+
+beforeEach(() => {
+  lines = []
+  now = 0
+  show = new StatusLines({
+    out: line => lines.push(line),
+    colours: false,
+    targets: new Map([['web', 'http://localhost:3000']]),
+    tunnels: 2,
+    name: 'me',
+    wallTime: () => now,
+  }).show
+})
+
+const url = 'https://a.example'
+const failed = (tunnel: number, message: string): TelephoneEvent => ({
+  kind: 'dial_failed',
+  tunnel,
+  url,
+  error: new DialError('unreachable', message),
+  retryInMs: 400,
+})
+const ready: TelephoneEvent = { kind: 'tunnel_ready', tunnel: 1, url, replica: 'r1', agent: 'x' }
+
+describe('status lines', () => {
+  it('tell the same trouble once, again after a minute, and anew after it was over', () => {
+    for (const tunnel of [1, 2, 1, 2]) show(failed(tunnel, 'no answer'))
+    expect(lines).toEqual(['✗ https://a.example: no answer; trying again in 0.4 s'])
+    now = 60_000
+    show(failed(1, 'no answer'))
+    show(failed(1, 'something else'))
+    show(ready)
+    show(failed(1, 'something else'))
+    expect(lines).toHaveLength(5)
+  })
+
+  it('tell the places of the services once, however many tunnels say so', () => {
+    const announced = (tunnel: number, urls: string[]): TelephoneEvent => ({
+      kind: 'announced',
+      tunnel,
+      results: [
+        { service: 'web', accepted: true, urls },
+        { service: 'api', accepted: false, detail: 'not in scope', urls: [] },
+      ],
+    })
+    show(announced(1, ['https://a.example/x']))
+    show(announced(2, ['https://a.example/x']))
+    expect(lines).toEqual(['✓ https://a.example/x → http://localhost:3000\n✗ api: not in scope'])
+    show(announced(2, []))
+    expect(lines[1]).toBe('✓ web → http://localhost:3000\n✗ api: not in scope')
+  })
+
+  it('explain a take-over, and what a loss means', () => {
+    const lost = (reason: 'replaced' | 'ping_timeout'): TelephoneEvent => ({
+      kind: 'tunnel_lost',
+      tunnel: 1,
+      url,
+      reason,
+      detail: reason,
+      retryInMs: 30_000,
+    })
+    show(lost('replaced'))
+    show(lost('ping_timeout'))
+    expect(lines).toEqual([
+      '! another Telephone named "me" has taken over; this one waits (--name runs both)',
+      '! https://a.example: connection lost: the peer went silent; trying again in 30 s',
+    ])
+  })
+
+  it('show requests without their query, and no control characters', () => {
+    const opening: Opening = {
+      kind: 'http',
+      hops: 0,
+      service: 'web',
+      method: 'GET',
+      target: '/a\x1b[2J?token=1',
+      fields: [],
+    }
+    show({
+      kind: 'exchange',
+      exchange: { opening, streamId: 1, status: 200, code: undefined, durationMs: 1.6 },
+    })
+    show({
+      kind: 'exchange',
+      exchange: { opening, streamId: 1, status: 0, code: 'backend_unreachable', durationMs: 1 },
+    })
+    expect(lines).toEqual(['  GET /a?[2J 200 2 ms', '  GET /a?[2J backend_unreachable 1 ms'])
+  })
+})
+
+it('times are told as people tell them', () => {
+  expect([100, 3100, 120_000].map(briefly)).toEqual(['0.1 s', '3 s', '2 min'])
+  expect([30_000, 120_000, 3_700_000, 200_000_000].map(roughly)).toEqual([
+    'less than a minute',
+    '2 minutes',
+    '1 hour',
+    '2 days',
+  ])
+})

@@ -1,0 +1,57 @@
+// The tables in documents that are made from code. Each stands between two markers, `<!-- name -->` and
+// `<!-- /name -->`; `npm run docs` writes them anew, and a test fails when one of them is stale.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { plugboardSettings, VARIABLE_PREFIX } from '../../plugboard/config.ts'
+import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
+import { settingsMarkdown } from '../../shared/settings.ts'
+
+export const ROOT = join(import.meta.dirname, '../..')
+
+export interface GeneratedTable {
+  /** Path in the repository. */
+  readonly document: string
+  readonly marker: string
+  readonly text: string
+}
+
+export const GENERATED_TABLES: readonly GeneratedTable[] = [
+  { document: 'README.md', marker: 'errors', text: errorsMarkdown() },
+  {
+    document: 'plugboard/README.md',
+    marker: 'settings',
+    text: settingsMarkdown(documented(), VARIABLE_PREFIX),
+  },
+]
+
+export function read(document: string): string {
+  return readFileSync(join(ROOT, document), 'utf8')
+}
+
+/** The document with the table in its place. Throws when the markers are not there, once each. */
+export function withTable(document: string, { marker, text }: GeneratedTable): string {
+  const [open, close] = [`<!-- ${marker} -->\n`, `<!-- /${marker} -->`]
+  const [before, rest, ...more] = document.split(open)
+  const end = rest?.indexOf(close) ?? -1
+  if (rest === undefined || end === -1 || more.length > 0) {
+    throw new Error(`the markers ${open.trim()} and ${close} are not in it, once each`)
+  }
+  return `${before}${open}\n${text}\n${rest.slice(end)}`
+}
+
+function errorsMarkdown(): string {
+  const codes = Object.keys(ERRORS) as ErrorCode[]
+  const rows = codes.map(code => {
+    const { status, meaning, retry } = ERRORS[code]
+    return [`\`${code}\``, String(status), meaning, retry]
+  })
+  const header = ['Code', 'Status', 'When', 'Retry']
+  return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+/** The default name of a replica is that of the machine at hand: the table says what it stands for. */
+function documented(): typeof plugboardSettings {
+  const { name } = plugboardSettings
+  return { ...plugboardSettings, name: { ...name, default: '<host name>' } }
+}
