@@ -12,6 +12,7 @@ import { DnsDiscovery } from './peers/dns-discovery.ts'
 import { PeerNetwork } from './peers/peer-network.ts'
 import type { PeerIdentity } from './peers/peer-tokens.ts'
 import { PostgresDiscovery } from './peers/postgres-discovery.ts'
+import { Rebalancer } from './peers/rebalancer.ts'
 import type { OpenLocal } from './peers/stream-relay.ts'
 import type { Registry } from './registry/registry.ts'
 import type { ReplicaAddress, Switchboard } from './telephones/switchboard.ts'
@@ -23,7 +24,7 @@ export interface ClusterOptions {
   readonly startedAt: Date
   readonly registry: Registry
   readonly rows: Store['replicas']
-  readonly switchboard: Pick<Switchboard, 'setReplicas' | 'leave' | 'tunnelCount' | 'streamCount'>
+  readonly switchboard: Pick<Switchboard, 'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount'>
   readonly openLocal: OpenLocal
   readonly appliedSequence: () => number
   readonly clock: Clock
@@ -39,6 +40,7 @@ export class Cluster {
   readonly network: PeerNetwork
   readonly #options: ClusterOptions
   readonly #unsubscribe: () => void
+  #rebalancer: Rebalancer | undefined
   #address = ''
   #told = ''
 
@@ -51,6 +53,11 @@ export class Cluster {
       report: () => this.#report(),
     })
     this.#unsubscribe = this.network.subscribe(() => this.#tellTelephones())
+  }
+
+  /** Tunnels that were asked to go elsewhere, to even things out. */
+  get moved(): number {
+    return this.#rebalancer?.asked ?? 0
   }
 
   get address(): string {
@@ -67,6 +74,7 @@ export class Cluster {
   async start(): Promise<void> {
     const { clock } = this.#options
     this.network.start(this.#discoveries())
+    if (this.#options.config.rebalance) this.#rebalancer = this.#startRebalancer()
     const synced = Promise.withResolvers<void>()
     const deadline = clock.after(SYNC_MS, () => synced.resolve())
     const unsubscribe = this.network.subscribe(() => {
@@ -80,6 +88,7 @@ export class Cluster {
 
   /** Telephones and peers are told; resolves when the telephones have gone elsewhere, or will not. */
   async leave(): Promise<void> {
+    this.#rebalancer?.stop()
     this.network.leave()
     const elsewhere = this.network.replicas().some(({ linked }) => linked)
     await this.#options.switchboard.leave(
@@ -88,8 +97,26 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
+    this.#rebalancer?.stop()
     this.#unsubscribe()
     await this.network.stop(this.#options.config.drainTimeoutMs)
+  }
+
+  #startRebalancer(): Rebalancer {
+    const { switchboard, clock, log } = this.#options
+    return new Rebalancer({
+      others: () =>
+        this.network
+          .replicas()
+          .flatMap(({ id, linked, report }) =>
+            linked && report?.state === 'ready' && report.publicUrl !== undefined
+              ? [{ id, tunnels: report.tunnels }]
+              : [],
+          ),
+      tunnels: () => switchboard.tunnelCount,
+      move: (count, to) => switchboard.move(count, to),
+      ...{ clock, log },
+    })
   }
 
   #discoveries(): Discovery[] {

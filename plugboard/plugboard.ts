@@ -300,6 +300,10 @@ export class Plugboard {
       replicas: {
         list: () => this.#replicas(directory, switchboard, cluster),
         lines: () => serviceLines(this.#registry),
+        rebalance: () => ({
+          enabled: cluster !== undefined && config.rebalance,
+          asked: cluster?.moved ?? 0,
+        }),
       },
       generateSigningKey,
       log: this.#log,

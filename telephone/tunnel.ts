@@ -47,6 +47,8 @@ export interface TunnelHost {
 const BACKOFF = { baseMs: 250, capMs: 15_000 }
 /** After a refused credential: 30 s to a minute. */
 const SLOW_MS = 30_000
+/** A move is for balance alone: streams end by themselves. A day, since something has to end it. */
+const MOVE_GRACE_MS = 86_400_000
 /** For the Plugboard to judge an announcement. */
 const ANNOUNCE_TIMEOUT_MS = 10_000
 
@@ -55,7 +57,8 @@ export class Tunnel {
   readonly number: number
   readonly #host: TunnelHost
   readonly #backoff: Backoff
-  readonly #retired = new Set<Session>()
+  /** Sessions that are let go, and how long each may finish its streams, ms. */
+  readonly #retired = new Map<Session, number>()
   readonly #ended = Promise.withResolvers<void>()
   #state: TunnelState = { kind: 'waiting' }
   #address: Address | undefined
@@ -66,6 +69,7 @@ export class Tunnel {
   #graceMs = 0
   #avoid: Place | undefined
   #wanted: string | undefined
+  #retireMs = 0
 
   constructor(number: number, host: TunnelHost) {
     this.number = number
@@ -104,6 +108,7 @@ export class Tunnel {
   move(): void {
     if (this.#state.kind !== 'ready') return
     this.#reportReplaced('another replica has no tunnel yet')
+    this.#retireMs = MOVE_GRACE_MS
     this.#apply({ kind: 'move' })
   }
 
@@ -151,13 +156,13 @@ export class Tunnel {
           break
         case 'retire':
           this.#avoid = this.place
-          if (this.#session !== undefined) this.#retired.add(this.#session)
+          if (this.#session !== undefined) this.#retired.set(this.#session, this.#retireMs)
           this.#session = undefined
           break
         case 'drain_retired':
           this.#avoid = undefined
           this.#wanted = undefined
-          for (const session of this.#retired) void session.drain(this.#host.drainTimeoutMs)
+          for (const [session, graceMs] of this.#retired) void session.drain(graceMs)
           break
         case 'end':
           void this.#end()
@@ -211,6 +216,7 @@ export class Tunnel {
         onPeerDrain: () => {
           if (session !== this.#session || this.#state.kind === 'stopped') return
           this.#reportReplaced('the replica is draining')
+          this.#retireMs = this.#host.drainTimeoutMs
           this.#apply({ kind: 'peer_drain' })
         },
         onClose: error => this.#onClose(session, error),
@@ -254,6 +260,7 @@ export class Tunnel {
     this.#reportReplaced(
       why === 'leaving' ? 'the replica is about to stop' : 'another replica has fewer tunnels',
     )
+    this.#retireMs = why === 'leaving' ? this.#host.drainTimeoutMs : MOVE_GRACE_MS
     this.#apply({ kind: why === 'leaving' ? 'peer_drain' : 'move' })
   }
 
@@ -296,7 +303,7 @@ export class Tunnel {
   async #end(): Promise<void> {
     this.#timer?.cancel()
     this.#giveUp?.()
-    const sessions = [...this.#retired, ...(this.#session === undefined ? [] : [this.#session])]
+    const sessions = [...this.#retired.keys(), ...(this.#session === undefined ? [] : [this.#session])]
     await Promise.all(
       sessions.map(session => {
         const closed = session.drain(this.#graceMs)

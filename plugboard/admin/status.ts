@@ -154,7 +154,13 @@ const replicasOperation = operation(
     responses: {
       200: json(
         z
-          .strictObject({ items: z.array(replicaSchema), lines: z.array(serviceLinesSchema) })
+          .strictObject({
+            items: z.array(replicaSchema),
+            lines: z.array(serviceLinesSchema),
+            rebalance: z.strictObject({ enabled: z.boolean(), asked: z.int() }).openapi({
+              description: 'Tunnels of this replica that were asked to move to one with fewer.',
+            }),
+          })
           .openapi('Replicas'),
         'All known, and the lines of each service by replica.',
       ),
@@ -187,7 +193,10 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
     const lines = replicas
       .lines()
       .map(({ service, replicas: counts }) => ({ service, replicas: { ...counts } }))
-    return c.json({ items: replicas.list().map(replicaBody), lines }, 200)
+    return c.json(
+      { items: replicas.list().map(replicaBody), lines, rebalance: { ...replicas.rebalance() } },
+      200,
+    )
   })
   app.openapi(statusOperation, async c => {
     const tunnels = telephones.list()

@@ -71,6 +71,8 @@ export interface ReplicaStatus {
 
 export interface ReplicaDirectory {
   list(): readonly ReplicaStatus[]
+  /** Whether tunnels are evened out from here, and how many were asked to move since the start. */
+  rebalance(): { readonly enabled: boolean; readonly asked: number }
   /** Lines of each service on each replica, as this one has them. */
   lines(): readonly ServiceLines[]
 }

@@ -12,6 +12,7 @@ import type { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
+import { isNewerFence } from './fence.ts'
 import { type ConnectionContext, TelephoneConnection } from './telephone-connection.ts'
 import type { TokenIssuer } from './tokens.ts'
 
@@ -67,6 +68,8 @@ export interface ReplicaAddress {
 }
 
 const DEFAULT_MAX_TUNNELS = 10_000
+/** Before the telephone of a tunnel is asked to move it again, ms. */
+const MOVE_AGAIN_MS = 60_000
 const LEAVING = { type: 'move', why: 'leaving' } as const
 
 export class Switchboard {
@@ -75,6 +78,8 @@ export class Switchboard {
   readonly #context: ConnectionContext
   readonly #connections = new Map<string, TelephoneConnection>()
   readonly #unsubscribe: () => void
+  /** Those that have greeted, by the telephone's name. */
+  readonly #byName = new Map<string, Set<TelephoneConnection>>()
   #draining = false
   /** While we leave: a tunnel has let go. */
   #emptied: (() => void) | undefined
@@ -93,7 +98,8 @@ export class Switchboard {
       clock: this.#clock,
       log: options.log,
     }
-    this.#unsubscribe = options.directory.subscribe({
+    const unsubscribeLines = options.registry.subscribe({ lineAdded: line => this.#fenceAcross(line) })
+    const unsubscribe = options.directory.subscribe({
       tokenRevoked: tokenId =>
         this.#closeWhere(credential => credential.tokenId === tokenId, 'the token was revoked'),
       keysChanged: () =>
@@ -105,6 +111,10 @@ export class Switchboard {
         if (reachable) for (const connection of this.#connections.values()) connection.retryClaims()
       },
     })
+    this.#unsubscribe = () => {
+      unsubscribe()
+      unsubscribeLines()
+    }
   }
 
   /** Why no tunnel is taken now; undefined: one is. */
@@ -173,6 +183,24 @@ export class Switchboard {
   }
 
   /**
+   * Asks up to `count` telephones to end a tunnel on replica `to` instead, those with the fewest streams first, and
+   * none that has a tunnel there already or was asked lately. Returns how many were asked.
+   */
+  move(count: number, to: string): number {
+    const nowMs = this.#clock.now()
+    const movable = [...this.#connections.values()]
+      .filter(({ hello, leaving, movedAtMs }) => hello && !leaving && nowMs - movedAtMs >= MOVE_AGAIN_MS)
+      .filter(connection => !this.#reaches(connection, to))
+      .sort((left, right) => left.session.streamCount - right.session.streamCount)
+      .slice(0, count)
+    for (const connection of movable) {
+      connection.movedAtMs = nowMs
+      connection.session.sendControl({ type: 'move', why: 'balance', to })
+    }
+    return movable.length
+  }
+
+  /**
    * This replica is about to stop: no new tunnels, and telephones are asked to end theirs elsewhere. Tunnels serve on
    * until their telephones let go of them. Resolves when all have, or after `patienceMs`.
    */
@@ -204,6 +232,8 @@ export class Switchboard {
   // What connections tell
 
   ready(newcomer: TelephoneConnection): void {
+    const name = newcomer.hello?.name ?? ''
+    this.#byName.set(name, (this.#byName.get(name) ?? new Set()).add(newcomer))
     const { tokens } = this.#options.store
     tokens.touch(newcomer.credential.tokenId).catch(error => {
       this.#options.log.debug('token not touched', { tokenId: newcomer.credential.tokenId, err: error })
@@ -221,6 +251,10 @@ export class Switchboard {
 
   closed(connection: TelephoneConnection): void {
     this.#connections.delete(connection.tunnelId)
+    const name = connection.hello?.name ?? ''
+    const namesakes = this.#byName.get(name)
+    namesakes?.delete(connection)
+    if (namesakes?.size === 0) this.#byName.delete(name)
     this.#emptied?.()
   }
 
@@ -240,8 +274,39 @@ export class Switchboard {
     }
   }
 
+  /** The same between replicas: theirs hear of our line as we hear of theirs, and each closes its own. */
+  #fenceAcross({ replicaId, service, telephone, instance, fence, tunnelId }: Line): void {
+    if (replicaId === this.#options.replicaId) {
+      const own = this.#connections.get(tunnelId)
+      if (own === undefined || fence === undefined) return
+      for (const other of this.#options.registry.linesOf(service)) {
+        if (other.telephone !== telephone || other.instance === instance) continue
+        if (other.fence !== undefined && isNewerFence(other.fence, fence)) {
+          own.close('replaced', 'a newer instance is connected to another replica')
+          return
+        }
+      }
+      return
+    }
+    if (fence === undefined) return
+    for (const connection of [...(this.#byName.get(telephone) ?? [])]) {
+      if (connection.hello?.instance === instance || !isNewerFence(fence, connection.fence)) continue
+      connection.close('replaced', 'a newer instance has connected to another replica')
+    }
+  }
+
   #tellReplicas(connection: TelephoneConnection): void {
     connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })
+  }
+
+  #reaches({ tunnelId, hello }: TelephoneConnection, replicaId: string): boolean {
+    const { registry } = this.#options
+    for (const { service } of registry.linesOfTunnel(tunnelId)) {
+      for (const line of registry.linesOf(service)) {
+        if (line.replicaId === replicaId && line.instance === hello?.instance) return true
+      }
+    }
+    return false
   }
 
   #closeWhere(holds: (credential: Credential) => boolean, detail: string): void {

@@ -18,6 +18,7 @@ import { type Line, lineId } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
+import { fenceOf } from './fence.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
@@ -47,6 +48,8 @@ export class TelephoneConnection implements SessionEvents {
   readonly tunnelId: string
   readonly remoteAddress: string
   readonly connectedAt: Date
+  /** When it was last asked to go to another replica; in time of the clock. */
+  movedAtMs = Number.NEGATIVE_INFINITY
   readonly #context: ConnectionContext
   readonly #owner: ConnectionOwner
   readonly #log: Logger
@@ -100,6 +103,11 @@ export class TelephoneConnection implements SessionEvents {
   /** It has no lines any more, and takes none. */
   get leaving(): boolean {
     return this.#draining
+  }
+
+  /** Of the process behind it. */
+  get fence(): string {
+    return fenceOf(this.#hello?.startedAt ?? 0, this.#credential.subject)
   }
 
   /** What was accepted of the last announcement. */
@@ -219,6 +227,7 @@ export class TelephoneConnection implements SessionEvents {
         tunnelId: this.tunnelId,
         telephone: this.#hello?.name ?? '',
         instance: this.#hello?.instance ?? '',
+        fence: this.fence,
         ...{ service, health, weight, version, labels },
       })
     }
