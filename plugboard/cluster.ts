@@ -7,7 +7,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
 import type { PlugboardConfig } from './config.ts'
 import type { Store } from './database/store.ts'
-import { type Discovery, staticDiscovery } from './peers/discovery.ts'
+import { type Discovery, peerAddress, staticDiscovery } from './peers/discovery.ts'
 import { DnsDiscovery } from './peers/dns-discovery.ts'
 import { PeerNetwork } from './peers/peer-network.ts'
 import type { PeerIdentity } from './peers/peer-tokens.ts'
@@ -65,9 +65,11 @@ export class Cluster {
   }
 
   async listen(): Promise<void> {
-    const { peerListen, peerUrl } = this.#options.config
-    const { port } = await this.network.listen(peerListen.port, peerListen.host)
-    this.#address = peerUrl ?? `http://${ownHost(peerListen.host)}:${port}`
+    const { config } = this.#options
+    const { host } = config.peerListen
+    const { port } = await this.network.listen(config.peerListen.port, host)
+    this.#address =
+      config.peerUrl === undefined ? `http://${ownHost(host)}:${port}` : peerAddress(config.peerUrl)
   }
 
   /** Resolves when the lines of all replicas that answer are here, or after a few seconds. */

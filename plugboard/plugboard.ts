@@ -6,13 +6,16 @@
 //   2 admin port      probes are answered from here on ("loading")
 //   3 directory       routes, services, keys: from the database, whose schema must fit the code, or from the
 //                     snapshot file
-//   4 public port     only now can a request find its route, and a telephone be recognised
+//   4 peers           in a cluster: the other replicas' lines, so that the first request finds them
+//   5 public port     only now can a request find its route, and a telephone be recognised
 //
 // Stop, so that nothing is cut that could have finished:
 //   1 unready         load balancers look elsewhere
-//   2 public port     no new connections; exchanges and upgraded connections finish within the grace period
-//   3 tunnels         only now: the exchanges above needed them; telephones are told, and go elsewhere
-//   4 admin port, directory, database, and the embedded Postgres last, because all of them may still write to it
+//   2 leaving         in a cluster: telephones are asked to go elsewhere, and are waited for, while all is served
+//   3 public port     no new connections; exchanges and upgraded connections finish within the grace period
+//   4 tunnels         only now: the exchanges above needed them, and what peers forward still does
+//   5 peers           only now: the exchanges above may have used their lines
+//   6 admin port, directory, database, and the embedded Postgres last, because all of them may still write to it
 
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
