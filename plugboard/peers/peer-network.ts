@@ -6,9 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import type { Session, SessionLimits } from '@vera-stack/shared/protocol/session.ts'
-import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/registry-follower.ts'
 import { RegistryOwner } from '../registry/registry-owner.ts'
@@ -103,7 +101,10 @@ export class PeerNetwork {
     this.#endpoint = new PeerEndpoint({
       tokens: this.#tokens,
       refusal: () => (this.#stopping ? 'draining' : undefined),
-      onPeer: (peer, transport) => void this.#join(peer, transport, 'acceptor'),
+      onPeer: (peer, transport) => {
+        if (this.#isNamedAsWe(peer)) transport.terminate()
+        else this.#peer(peer.id).join(peer.boot, transport, 'acceptor')
+      },
       log: this.#log,
     })
   }
@@ -208,27 +209,26 @@ export class PeerNetwork {
   }
 
   #dialerHost(): DialerHost {
-    const { self, clock } = this.#options
+    const { clock } = this.#options
     return {
       ...{ tokens: this.#tokens, clock, random: this.#random, log: this.#log },
       join: (peer, transport, onClose) => {
-        if (peer.id === self.id && peer.boot === self.boot) return 'self'
-        if (this.#peers.get(peer.id)?.dialed && this.#peers.get(peer.id)?.boot === peer.boot) return 'linked'
-        return this.#join(peer, transport, 'dialer', onClose)
+        if (this.#isNamedAsWe(peer)) return 'self'
+        const known = this.#peers.get(peer.id)
+        if (known?.dialed && known.boot === peer.boot) return 'linked'
+        return this.#peer(peer.id).join(peer.boot, transport, 'dialer', onClose)
       },
     }
   }
 
-  #join(
-    { id, boot }: PeerIdentity,
-    transport: Transport,
-    role: 'dialer' | 'acceptor',
-    onClose?: (error: TunnelError) => void,
-  ): Session {
-    if (id === this.#options.self.id) {
-      this.#log.error('another replica has our name: each needs a name of its own', { replicaId: id })
+  /** We have dialled ourselves, or somebody has our name. */
+  #isNamedAsWe({ id, boot }: PeerIdentity): boolean {
+    const { self } = this.#options
+    if (id !== self.id) return false
+    if (boot !== self.boot) {
+      this.#log.error('another replica has our name: each needs one of its own', { replicaId: id })
     }
-    return this.#peer(id).join(boot, transport, role, onClose)
+    return true
   }
 
   #peer(id: string): Peer {

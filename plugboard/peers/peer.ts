@@ -108,6 +108,11 @@ export class Peer implements Upstream {
     return this.#exchange?.agrees === true
   }
 
+  get reachable(): boolean {
+    for (const { session } of this.#links) if (session.state === 'open') return true
+    return false
+  }
+
   get canOpen(): boolean {
     return this.#way?.canOpen ?? false
   }

@@ -91,7 +91,8 @@ export class LinePicker {
     }
     const chosen = this.#choose(pool, pool.candidates, policy)
     if (chosen !== undefined) return chosen
-    return pool.candidates.some(({ line }) => takesTraffic(line)) ? 'overloaded' : 'no_telephone'
+    const isThere = ({ line, upstream }: Candidate) => takesTraffic(line) && upstream.reachable !== false
+    return pool.candidates.some(isThere) ? 'overloaded' : 'no_telephone'
   }
 
   /** A stream was opened on the candidate's line; `release` once it is over. */
