@@ -14,6 +14,9 @@ import type { ShardUpdate } from './shard-copy.ts'
 /** Time before an unanswered want is repeated on the next occasion, ms. */
 const RETRY_MS = 500
 
+/** What a part costs beside its bytes. */
+const PART_OVERHEAD_BYTES = 256
+
 /** What went wrong on the link so far. On an orderly link between sound replicas all stay 0. */
 export interface ExchangeFaults {
   /** Bytes that were no message, or no update. */
@@ -142,7 +145,8 @@ export class IncomingLines {
       this.#assemblies.set(shard, assembly)
     }
     if (assembly.parts.has(offset)) return undefined
-    assembly.parts.set(offset, bytes)
+    // A copy: a part would keep its whole message alive.
+    assembly.parts.set(offset, Buffer.from(bytes))
     assembly.bytes += bytes.length
     if (this.#assembledBytes() > MAX_UPDATE_BYTES) {
       this.#assemblies.clear()
@@ -155,6 +159,7 @@ export class IncomingLines {
   }
 
   #assembledBytes(): number {
-    return this.#assemblies.values().reduce((sum, { bytes }) => sum + bytes, 0)
+    const all = this.#assemblies.values()
+    return all.reduce((sum, { bytes, parts }) => sum + bytes + parts.size * PART_OVERHEAD_BYTES, 0)
   }
 }

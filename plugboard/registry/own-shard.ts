@@ -24,7 +24,7 @@ export interface CompactionLimits {
   readonly floor: number
 }
 
-export const DEFAULT_COMPACTION: CompactionLimits = { perLine: 8, floor: 2000 }
+const DEFAULT_COMPACTION: CompactionLimits = { perLine: 8, floor: 2000 }
 
 interface Entry {
   readonly packed: string
@@ -63,6 +63,11 @@ export class OwnShard {
   /** The update that led from the position before to this one. Of an epoch's first: its full state. */
   get latestUpdate(): Uint8Array {
     return this.#latestUpdate
+  }
+
+  /** Lines that the next flush looks at. */
+  get pendingCount(): number {
+    return this.#pending.size
   }
 
   set(line: Line): void {

@@ -48,7 +48,7 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
   const side: Side = {
     ...{ registry, exchange: link(), readyCalls: 0 },
     flush() {
-      for (const task of deferred.splice(0)) task()
+      while (deferred.length > 0) deferred.shift()?.()
     },
     relink() {
       side.exchange.close()
@@ -202,6 +202,23 @@ it('takes lines that are no lines for garbage, also inside a sound document', ()
   both.right.exchange.receive(forged.finish())
   expect(both.right.exchange.faults.garbage).toBe(1)
   expect(linesOf(both.right)).toBe(0)
+})
+
+it('drops a shard that the next summary does not know', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 3)
+  exchangeAll(both)
+  const shard = new OwnShard(200)
+  shard.set(makeLine('left', 'never', 'web'))
+  shard.flush()
+  const { base, update } = shard.updateSince(NOWHERE)
+  const forged = new DataWriter(both.leftBoot)
+  forged.add({ shard: 200, epoch: 1, base, seq: 1, part: undefined, bytes: update })
+  both.right.exchange.receive(forged.finish())
+  expect(idsOf(both.right)).toContain('never/web')
+  both.clock.advance(15_000)
+  exchangeAll(both)
+  expect(idsOf(both.right)).toEqual(idsOf(both.left))
 })
 
 it('replaces a copy that disagrees with the digest, and keeps its lines meanwhile', () => {

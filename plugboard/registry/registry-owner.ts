@@ -10,6 +10,8 @@ import type { Registry } from './registry.ts'
 
 /** Enough that building one anew stays a matter of milliseconds with 100,000 lines on one replica. */
 const DEFAULT_SHARD_COUNT = 32
+/** Changes written in one turn; more wait for the next one, so that thousands at once do not stop the loop. */
+const CHANGES_PER_TURN = 2000
 
 export interface RegistryOwnerOptions {
   readonly registry: Registry
@@ -99,9 +101,15 @@ export class RegistryOwner {
 
   #flush(): void {
     if (this.#closed) return
-    const shards = [...this.#unflushed]
-    this.#unflushed.clear()
-    const changed = shards.filter(shard => shard.flush())
+    const changed: OwnShard[] = []
+    let changeCount = 0
+    for (const shard of this.#unflushed) {
+      if (changeCount >= CHANGES_PER_TURN) break
+      this.#unflushed.delete(shard)
+      changeCount += shard.pendingCount
+      if (shard.flush()) changed.push(shard)
+    }
+    if (this.#unflushed.size > 0) this.#defer(() => this.#flush())
     if (changed.length === 0) return
     for (const listener of this.#listeners) listener(changed)
   }
