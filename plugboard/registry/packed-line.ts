@@ -73,7 +73,8 @@ function detached(text: string): string {
 
 /** Nothing for an ordinary line; `d` for down, the weight unless it is the default, `@` and the fence. */
 function packState(line: Line): string {
-  return `${line.health === 'down' ? 'd' : ''}${line.weight === DEFAULT_WEIGHT ? '' : line.weight}${line.fence === undefined ? '' : `@${line.fence}`}`
+  const weight = line.weight === DEFAULT_WEIGHT ? '' : line.weight
+  return `${line.health === 'down' ? 'd' : ''}${weight}${line.fence === undefined ? '' : `@${line.fence}`}`
 }
 
 function unpackState(state: string): Pick<Line, 'health' | 'weight' | 'fence'> {
