@@ -159,9 +159,7 @@ export type PlugboardConfig = SettingsOf<typeof plugboardSettings>
 export type LoadedPlugboardConfig = LoadedSettings<typeof plugboardSettings>
 
 /** Variables of the command line client, which a server started from the same shell does not mind. */
-export const CLIENT_VARIABLES = ['URL', 'API_KEY', 'API_KEY_FILE', 'OUTPUT'].map(
-  name => VARIABLE_PREFIX + name,
-)
+const CLIENT_VARIABLES = ['URL', 'API_KEY', 'API_KEY_FILE', 'OUTPUT'].map(name => VARIABLE_PREFIX + name)
 
 /** @throws SettingsError with all problems. */
 export function loadPlugboardConfig(
@@ -176,7 +174,7 @@ export function loadPlugboardConfig(
 }
 
 /** Rules between settings. */
-export function checkPlugboardConfig(config: PlugboardConfig) {
+function checkPlugboardConfig(config: PlugboardConfig) {
   const problems: { key: keyof PlugboardConfig; detail: string }[] = []
   const { listen, adminListen } = config
   const sameHost =

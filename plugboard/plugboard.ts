@@ -346,10 +346,10 @@ export class Plugboard {
       limits: {
         maxConnections: config.maxConnections,
         maxHeaders: config.maxHeaders,
-        maxHeaderBytes: config.maxHeadBytes,
-        maxTargetLength: config.maxTargetBytes,
+        maxHeadBytes: config.maxHeadBytes,
+        maxTargetBytes: config.maxTargetBytes,
         bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
-        headersTimeoutMs: config.headTimeoutMs,
+        headTimeoutMs: config.headTimeoutMs,
         keepAliveTimeoutMs: config.keepAliveTimeoutMs,
       },
       log: this.#log,

@@ -13,8 +13,7 @@ export type { LineSink } from './log/sink.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
-export const LOG_FORMATS = ['json', 'text'] as const
-export type LogFormat = (typeof LOG_FORMATS)[number]
+export type LogFormat = 'json' | 'text'
 
 /** The message is constant, what varies is in the fields. `error` means that a human must act. */
 export interface Logger {

@@ -22,9 +22,11 @@ export type Parsed<Value> =
 
 /** The path prefix that Plugboard keeps for itself on every host. */
 export const RESERVED_PATH = '/_plugboard'
+/** Where telephones dial in. */
+export const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
 
-export const MAX_MOUNT_PATH_LENGTH = 1024
-export const MAX_HOST_LENGTH = 253
+const MAX_MOUNT_PATH_LENGTH = 1024
+const MAX_HOST_LENGTH = 253
 
 const ok = <Value>(value: Value): Parsed<Value> => ({ ok: true, value })
 const wrong = (problem: string): Parsed<never> => ({ ok: false, problem })
@@ -65,7 +67,7 @@ function normalizeName(written: string): string | undefined {
 }
 
 /** `app.example.com`, `*.example.com`, `*`; ports are refused, since routes do not tell them apart. */
-export function parseHostPattern(written: string): Parsed<string> {
+function parseHostPattern(written: string): Parsed<string> {
   if (written === '*') return ok('*')
   if (written.startsWith('[')) {
     const host = normalizeHost(written)
@@ -86,7 +88,7 @@ export function parseHostPattern(written: string): Parsed<string> {
 }
 
 /** A mount path as people write it; `/api/` means `/api`. What a request could never be matched to is refused. */
-export function parseMountPath(written: string): Parsed<string> {
+function parseMountPath(written: string): Parsed<string> {
   if (written === '' || written === '/') return ok('/')
   if (!written.startsWith('/')) return wrong('a mount path starts with /')
   const path = written.endsWith('/') ? written.slice(0, -1) : written
@@ -148,7 +150,7 @@ function hostCovers(pattern: string, host: string): boolean {
   return pattern.startsWith('*.') && host.endsWith(pattern.slice(1))
 }
 
-export const MAX_SERVICE_NAME_LENGTH = 63
+const MAX_SERVICE_NAME_LENGTH = 63
 
 const SERVICE_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

@@ -113,7 +113,7 @@ export function loadTelephoneConfig(
 type Problem = { key: keyof TelephoneConfig; detail: string }
 
 /** Rules between settings. */
-export function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
+function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
   const problems: Problem[] = []
   if (config.token === undefined && config.tokenFile === undefined) {
     const detail = 'is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" makes a token)'

@@ -4,14 +4,12 @@
 
 import { Agent } from 'node:https'
 import type { Socket } from 'node:net'
-import { MESSAGE_MAX_BYTES } from '@vera-stack/shared/protocol/limits.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
-import { webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { WebSocket } from 'ws'
 import { DialError, dialFailure, refusal } from './dial-error.ts'
 import { isLoopback } from './plugboard-url.ts'
-
-const SUBPROTOCOL = 'plugboard.v1'
 
 export interface DialOptions {
   readonly url: URL
@@ -41,8 +39,7 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
   let settled = false
   const webSocket = new WebSocket(url, SUBPROTOCOL, {
     headers: { Authorization: `Bearer ${options.token}`, 'User-Agent': options.agent },
-    perMessageDeflate: false,
-    maxPayload: MESSAGE_MAX_BYTES,
+    ...TUNNEL_WEBSOCKET_OPTIONS,
     handshakeTimeout: options.timeoutMs,
     ...(options.tlsCa !== undefined && { ca: options.tlsCa }),
     ...(usesProxy(options) && { agent: proxyAgent(options) }),

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Announce, Announced, ControlMessage } from '@vera-stack/shared/protocol/control.ts'
+import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import { webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
@@ -112,9 +113,9 @@ export class FakePlugboard {
         onReady: () => {
           if (this.replicas.length > 0) session.sendControl({ type: 'replicas', replicas: this.replicas })
         },
-        onStream: stream => {
-          stream.reset('refused')
-          throw new Error('a Telephone opens no streams')
+        onStream: (stream, opening) => {
+          if (opening.kind !== 'echo') throw new Error(`a Telephone opens no stream of kind ${opening.kind}`)
+          return new EchoStream(stream)
         },
         onControl: message => this.#onControl(tunnel, message),
         onPeerDrain: () => undefined,

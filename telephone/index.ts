@@ -63,6 +63,10 @@ export async function connect(options: ConnectOptions): Promise<Telephone> {
     void telephone.close(0)
   }
   signal?.addEventListener('abort', abort, { once: true })
+  // A signal may live as long as the process, and outlive many Telephones.
+  telephone.subscribe(event => {
+    if (event.kind === 'closed') signal?.removeEventListener('abort', abort)
+  })
   telephone.start()
   try {
     const results = await Promise.race([telephone.announced, refused.promise])
@@ -74,7 +78,6 @@ export async function connect(options: ConnectOptions): Promise<Telephone> {
     }
     return telephone
   } catch (error) {
-    signal?.removeEventListener('abort', abort)
     await telephone.close(0)
     throw error
   } finally {

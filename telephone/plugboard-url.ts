@@ -1,6 +1,6 @@
 // The address of a Plugboard as people write it → the address of its tunnel endpoint.
 
-const TUNNEL_PATH = '/_plugboard/tunnel'
+import { TUNNEL_PATH } from '@vera-stack/shared/mounts.ts'
 
 /**
  * `https://proxy.example.com` → `wss://proxy.example.com/_plugboard/tunnel`. Takes http, https, ws and wss, with

@@ -1,7 +1,13 @@
 // One service as the outside gives it (a row of the YAML file, flags, the library's caller) → what the Telephone
 // works with. All checks of a service's values are here, so that every way in says the same.
 
-import { formatMount, parseMount, parseServiceName, serviceNameOfMount } from '@vera-stack/shared/mounts.ts'
+import {
+  formatMount,
+  type Parsed,
+  parseMount,
+  parseServiceName,
+  serviceNameOfMount,
+} from '@vera-stack/shared/mounts.ts'
 import type { FetchHandler } from './forward/handler-forward.ts'
 import type { PoolOptions } from './http1/pool.ts'
 import { type HttpTarget, parseTarget } from './http1/target.ts'
@@ -96,7 +102,6 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   }
 }
 
-type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string }
 type Wrong = (field: keyof ServiceOptions, message: string) => undefined
 
 function parsed<T>(

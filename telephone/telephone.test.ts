@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -402,6 +403,20 @@ describe('connect, the library', () => {
     await expect(connect(given)).rejects.toMatchObject({ code: 'forbidden', message: 'web: no' })
     plugboard.refusal = { status: 403, body: JSON.stringify({ detail: 'the token is revoked' }) }
     await expect(connect(given)).rejects.toMatchObject({ code: 'forbidden', message: 'the token is revoked' })
+  })
+
+  it('lets go of a signal that outlives it', async () => {
+    const { signal } = new AbortController()
+    const telephone = await connect({
+      plugboard: plugboard.url,
+      token: 'a.b.c',
+      service: 'web',
+      target: 1,
+      signal,
+    })
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await telephone.close()
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
   it('gives up when told to', async () => {

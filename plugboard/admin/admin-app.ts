@@ -42,7 +42,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addJwks(app, deps)
   // The document is public, like the source it is made from.
   app.get('/openapi.json', c => c.json(document()))
-  // Later steps put the dashboard and /metrics here: before the credential that only /v1 asks for.
+  // Only what follows asks for a credential.
   app.use('/v1/*', authenticate(deps))
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES))
   addRouteOperations(app, deps)

@@ -6,6 +6,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { AdminKey } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
+import { isExpired } from './credential-state.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { allows, type Permission } from './scope.ts'
 
@@ -75,9 +76,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
       if (!away || recalled === undefined || !worksWithoutDatabase(c)) throw error
       key = recalled
     }
-    if (key.expiresAt !== null && key.expiresAt.getTime() <= clock.wallTime()) {
-      throw reject('The API key has expired.')
-    }
+    if (isExpired(key, clock)) throw reject('The API key has expired.')
     c.set('key', key)
     c.set('actor', `admin-key:${key.id}`)
     await next()

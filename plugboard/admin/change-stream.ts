@@ -8,6 +8,7 @@ import { streamSSE } from 'hono/streaming'
 import type { Change } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { changeBody } from './change-body.ts'
+import { isExpired } from './credential-state.ts'
 
 /** Between comments that keep proxies from cutting an idle stream. */
 const KEEP_ALIVE_MS = 15_000
@@ -28,7 +29,6 @@ export function streamChanges(
 
   const withdrawn = (change: Change): boolean =>
     change.entity === 'admin_key' && change.entityId === key.id && change.action === 'revoked'
-  const expired = (): boolean => key.expiresAt !== null && key.expiresAt.getTime() <= clock.wallTime()
   /** What comes next; nothing while the database is away. */
   const read = async (after: number): Promise<readonly Change[]> => {
     try {
@@ -46,7 +46,7 @@ export function streamChanges(
       try {
         let last = options.after
         await stream.write(': changes follow\n\n')
-        while (!stream.aborted && !options.stopping.aborted && !expired()) {
+        while (!stream.aborted && !options.stopping.aborted && !isExpired(key, clock)) {
           const changes = await read(last)
           for (const change of changes) {
             await stream.writeSSE({

@@ -4,6 +4,7 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AdminKeyStore } from '../database/store.ts'
 import { createApiKey, hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
+import { credentialState } from './credential-state.ts'
 
 const ACTOR = 'system'
 
@@ -33,8 +34,7 @@ export async function ensureFirstAdminKey(options: {
       await insert(adminKeys, existing)
       return { key: existing, created: true }
     }
-    const expired = row.expiresAt !== null && row.expiresAt.getTime() <= clock.wallTime()
-    if (row.revokedAt === null && !expired && hashMatches(hashOf(existing), row.hash)) {
+    if (credentialState(row, clock) === 'active' && hashMatches(hashOf(existing), row.hash)) {
       return { key: existing, created: false }
     }
   }

@@ -1,6 +1,6 @@
 // For supervisors and load balancers: /livez says that the event loop turns, /readyz that requests are welcome.
 // Ready means that the first table is loaded, from wherever; a database that goes away later changes nothing.
-// No credential, no details. `/metrics` will stand beside them.
+// No credential, no details.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'

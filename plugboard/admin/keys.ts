@@ -5,6 +5,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AdminKey } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { createApiKey } from './api-key.ts'
+import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
 import { etagOf, notModified } from './etag.ts'
 import { optionalLifetimeSchema } from './lifetime.ts'
 import {
@@ -26,7 +27,7 @@ const keyFields = {
   name,
   prefix: z.string().openapi({ description: 'First characters of the key, to tell keys apart.' }),
   scopes: z.array(z.string()),
-  state: z.enum(['active', 'expired', 'revoked']),
+  state: z.enum(CREDENTIAL_STATES),
   version: z.int(),
   createdAt: timestamp,
   expiresAt: timestamp.nullable(),
@@ -43,18 +44,13 @@ const keyBody = (row: AdminKey, clock: Clock): z.infer<typeof keySchema> => ({
   name: row.name,
   prefix: row.prefix,
   scopes: [...row.scopes],
-  state: stateOf(row, clock),
+  state: credentialState(row, clock),
   version: row.version,
   createdAt: row.createdAt.toISOString(),
   expiresAt: row.expiresAt?.toISOString() ?? null,
   revokedAt: row.revokedAt?.toISOString() ?? null,
   lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
 })
-
-function stateOf(row: AdminKey, clock: Clock): 'active' | 'expired' | 'revoked' {
-  if (row.revokedAt !== null) return 'revoked'
-  return row.expiresAt !== null && row.expiresAt.getTime() <= clock.wallTime() ? 'expired' : 'active'
-}
 
 const params = z.object({ id: z.string().min(1).max(255) })
 const tags = ['keys']

@@ -3,7 +3,7 @@
 
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import type { JsonObject } from '../database/json.ts'
+import { isJsonObject, type JsonObject } from '../database/json.ts'
 import { requirePermission } from './authenticate.ts'
 import { problemSchema } from './problem.ts'
 import type { Permission } from './scope.ts'
@@ -85,15 +85,11 @@ export const timestamp = z.iso.datetime().openapi({ example: '2026-11-20T12:00:0
 
 /** An object whose keys may come from a newer version of this program. */
 export const jsonObject = z
-  .custom<JsonObject>(isObject)
+  .custom<JsonObject>(isJsonObject)
   .openapi({ type: 'object', additionalProperties: true })
 
 export const jsonObjectOrNull = z
-  .custom<JsonObject | null>(value => value === null || isObject(value))
+  .custom<JsonObject | null>(value => value === null || isJsonObject(value))
   .openapi({ type: ['object', 'null'], additionalProperties: true })
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 export const ETAG_HEADER = { ETag: { description: 'The version.', schema: { type: 'string' } } } as const

@@ -30,7 +30,7 @@ const serviceRef = z
   .max(63)
   .openapi({ description: 'Name or id of a service.', example: 'shop' })
 
-export const routeSchema = z
+const routeSchema = z
   .strictObject({
     id: z.string(),
     mount,
@@ -49,7 +49,7 @@ export const routeSchema = z
   })
   .openapi('Route')
 
-export const routeBody = (row: Route): z.infer<typeof routeSchema> => ({
+const routeBody = (row: Route): z.infer<typeof routeSchema> => ({
   id: row.id,
   mount: row.mount,
   host: row.host,

@@ -1,7 +1,7 @@
 // What an admin key may do. A scope is `area:read`, `area:write` or `area:*`; `admin` is all of them. Writing does
 // not include reading. No scopes, no rights.
 
-export const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status'] as const
+const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status'] as const
 export type ScopeArea = (typeof SCOPE_AREAS)[number]
 /** What a handler asks for. */
 export type Permission = `${ScopeArea}:${'read' | 'write'}`

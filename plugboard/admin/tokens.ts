@@ -4,6 +4,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Token } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
 import { etagOf, notModified } from './etag.ts'
 import { lifetimeSchema } from './lifetime.ts'
 import {
@@ -40,7 +41,7 @@ const tokenFields = {
   services,
   mounts,
   ttlSeconds: z.int(),
-  state: z.enum(['active', 'expired', 'revoked']),
+  state: z.enum(CREDENTIAL_STATES),
   version: z.int(),
   createdAt: timestamp,
   expiresAt: timestamp,
@@ -52,14 +53,13 @@ const issuedTokenSchema = z
   .strictObject({ ...tokenFields, token: z.string().openapi({ description: 'The JWT. Shown this once.' }) })
   .openapi('IssuedToken')
 
-export const tokenBody = (row: Token, clock: Clock): z.infer<typeof tokenSchema> => ({
+const tokenBody = (row: Token, clock: Clock): z.infer<typeof tokenSchema> => ({
   id: row.id,
   name: row.name,
   services: [...row.services],
   mounts: [...row.mounts],
   ttlSeconds: row.ttlSeconds,
-  state:
-    row.revokedAt !== null ? 'revoked' : row.expiresAt.getTime() <= clock.wallTime() ? 'expired' : 'active',
+  state: credentialState(row, clock),
   version: row.version,
   createdAt: row.createdAt.toISOString(),
   expiresAt: row.expiresAt.toISOString(),

@@ -47,7 +47,7 @@ export class ApiClient {
     const text = await response.text()
     return {
       // The server's schema is the contract; what else it might send is shown as it is.
-      body: (text === '' ? undefined : JSON.parse(text)) as Body,
+      body: (text === '' ? undefined : this.#parse(text)) as Body,
       etag: response.headers.get('etag') ?? undefined,
     }
   }
@@ -123,6 +123,15 @@ export class ApiClient {
     }
     if (response.ok) return response
     throw new ApiError(response.status, await problemOf(response))
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      const message = `what answers at ${this.#url} is no admin API (its answer is not JSON). See --url`
+      throw new CliError(message, { cause: error })
+    }
   }
 
   #unreachable(error: unknown): CliError {

@@ -1,6 +1,9 @@
 // The command line against a real admin API: what people type, see, and get as exit code.
 
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -342,6 +345,18 @@ describe('mistakes at the terminal', () => {
     expect(err).toContain(message)
     expect(err).not.toContain('    at ')
     expect(err).not.toContain('hunter2')
+  })
+
+  test('another web server at the address of the API is told in one line', async () => {
+    const other = createServer((_request, response) => response.end('<html>')).listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { code, err } = await run(
+      `route list --url http://127.0.0.1:${(other.address() as AddressInfo).port}`,
+    )
+    other.closeAllConnections()
+    other.close()
+    expect({ code, lines: err.trim().split('\n').length }).toEqual({ code: 1, lines: 1 })
+    expect(err).toContain('is no admin API (its answer is not JSON). See --url')
   })
 
   test('help has examples for every command', async () => {

@@ -1,5 +1,5 @@
 // What an import has to do: the difference between a bundle and what is there, as steps in an order that never
-// leaves a route without its service. Pure; applying the steps is import.ts' job.
+// leaves a route without its service. Pure; applying the steps is import-export.ts' job.
 
 import { isDeepStrictEqual } from 'node:util'
 import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'

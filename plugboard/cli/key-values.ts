@@ -16,6 +16,13 @@ export function keyValues(pairs: readonly string[], option: string): Record<stri
   return values
 }
 
+/** The same the other way, for people: `retries=3 balancing=random`. */
+export function keyValuesText(values: Readonly<Record<string, unknown>>): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ')
+}
+
 function parseValue(key: string, text: string, option: string): unknown {
   if (text === 'null' || text === '') return null
   if (/^-?\d+$/.test(text)) return Number(text)

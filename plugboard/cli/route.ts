@@ -4,14 +4,15 @@ import type { Command } from 'commander'
 import { ApiError } from './api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
+import { keyValuesText } from './key-values.ts'
 import type { Column } from './output.ts'
-import { changeRow, removeRow } from './row-change.ts'
+import { changeRow, IF_MATCH, type IfMatch, removeRow } from './row-change.ts'
 import type { RouteRow } from './rows.ts'
 
 const COLUMNS: readonly Column<RouteRow>[] = [
   { title: 'mount', value: row => row.mount },
   { title: 'service', value: row => row.service },
-  { title: 'options', value: row => optionsText(row) },
+  { title: 'options', value: row => keyValuesText(row.options) },
   { title: 'claimed', value: row => (row.claimedBy === null ? '' : 'by a telephone') },
   { title: 'version', value: row => row.version },
   { title: 'id', value: row => row.id },
@@ -19,7 +20,7 @@ const COLUMNS: readonly Column<RouteRow>[] = [
 const DETAILS: readonly Column<RouteRow>[] = [
   { title: 'mount', value: row => row.mount },
   { title: 'service', value: row => row.service },
-  { title: 'options', value: row => optionsText(row) },
+  { title: 'options', value: row => keyValuesText(row.options) },
   { title: 'claimed by token', value: row => row.claimedBy },
   { title: 'version', value: row => row.version },
   { title: 'id', value: row => row.id },
@@ -27,11 +28,6 @@ const DETAILS: readonly Column<RouteRow>[] = [
   { title: 'updated', value: row => row.updatedAt },
   { title: 'deleted', value: row => row.deletedAt },
 ]
-
-const optionsText = (row: RouteRow): string =>
-  Object.entries(row.options)
-    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
-    .join(' ')
 
 interface StripMount {
   readonly stripMount?: boolean
@@ -79,10 +75,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     .option('-s, --service <name>', 'send it to another service')
     .option('--strip-mount', 'the backend sees the path without the mount')
     .option('--no-strip-mount', 'the backend sees the whole path')
-    .option(
-      '--if-match <version>',
-      'only when it still has this version (default: the one just read); * for any',
-    )
+    .option(...IF_MATCH)
   examples(
     set,
     'route set app.localhost/api --service shop-v2',
@@ -93,12 +86,9 @@ export function defineRoute(route: Command, context: CliContext): void {
   const rm = route
     .command('rm <mount|id...>')
     .description('delete routes')
-    .option(
-      '--if-match <version>',
-      'only when it still has this version (default: the one just read); * for any',
-    )
+    .option(...IF_MATCH)
   examples(rm, 'route rm app.localhost/api')
-  apiAction(rm, context, async (call: ApiCommand<{ ifMatch?: string }>, ids: readonly string[]) => {
+  apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
     for (const id of ids) {
       const row = await removeRow<RouteRow>(call, `/v1/routes/${segment(id)}`)
       await call.output.done(row, `route ${row.mount} deleted`)
@@ -137,7 +127,7 @@ async function addRoute(
 }
 
 async function setRoute(
-  call: ApiCommand<StripMount & { mount?: string; service?: string; ifMatch?: string }>,
+  call: ApiCommand<StripMount & IfMatch & { mount?: string; service?: string }>,
   id: string,
 ): Promise<void> {
   const { mount, service, stripMount } = call.options

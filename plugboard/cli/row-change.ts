@@ -3,7 +3,13 @@
 
 import type { ApiCommand } from './api-command.ts'
 
-interface IfMatch {
+/** The option, for commander. */
+export const IF_MATCH = [
+  '--if-match <version>',
+  'only when it still has this version (default: the one just read); * for any',
+] as const
+
+export interface IfMatch {
   readonly ifMatch?: string
 }
 

@@ -3,19 +3,14 @@
 import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
 import { usageError } from './cli-error.ts'
-import { keyValues } from './key-values.ts'
+import { keyValues, keyValuesText } from './key-values.ts'
 import type { Column } from './output.ts'
-import { changeRow, removeRow } from './row-change.ts'
+import { changeRow, IF_MATCH, type IfMatch, removeRow } from './row-change.ts'
 import type { ServiceRow } from './rows.ts'
-
-const policyText = (row: ServiceRow): string =>
-  Object.entries(row.policy)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ')
 
 const COLUMNS: readonly Column<ServiceRow>[] = [
   { title: 'name', value: row => row.name },
-  { title: 'policy', value: row => policyText(row) || 'default' },
+  { title: 'policy', value: row => keyValuesText(row.policy) || 'default' },
   { title: 'version', value: row => row.version },
   { title: 'id', value: row => row.id },
 ]
@@ -79,10 +74,7 @@ export function defineService(service: Command, context: CliContext): void {
     .description('change a service; parts of the policy that are not named stay')
     .option('--name <name>', 'a new name')
     .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
-    .option(
-      '--if-match <version>',
-      'only when it still has this version (default: the one just read); * for any',
-    )
+    .option(...IF_MATCH)
   examples(
     set,
     'service set shop --policy retries=0',
@@ -92,7 +84,7 @@ export function defineService(service: Command, context: CliContext): void {
   apiAction(
     set,
     context,
-    async (call: ApiCommand<PolicyOptions & { name?: string; ifMatch?: string }>, id: string) => {
+    async (call: ApiCommand<PolicyOptions & IfMatch & { name?: string }>, id: string) => {
       const { name, policy: pairs } = call.options
       if (name === undefined && pairs === undefined)
         throw usageError('nothing to change: give --name or --policy')
@@ -105,12 +97,9 @@ export function defineService(service: Command, context: CliContext): void {
   const rm = service
     .command('rm <name|id...>')
     .description('delete services; their routes must be gone already')
-    .option(
-      '--if-match <version>',
-      'only when it still has this version (default: the one just read); * for any',
-    )
+    .option(...IF_MATCH)
   examples(rm, 'service rm shop')
-  apiAction(rm, context, async (call: ApiCommand<{ ifMatch?: string }>, ids: readonly string[]) => {
+  apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
     for (const id of ids) {
       const row = await removeRow<ServiceRow>(call, `/v1/services/${segment(id)}`)
       await call.output.done(row, `service ${row.name} deleted`)

@@ -90,6 +90,23 @@ test('connections that are cut do not disturb the next query', async () => {
   await expect.poll(() => database.ping().then(() => 'ok', String)).toBe('ok')
 })
 
+test('a server that dies in the middle of a transaction costs that write, not the process', async () => {
+  const db = await testDatabase()
+  const database = db.open()
+  const admin = new pg.Client({ connectionString: db.url })
+  await admin.connect()
+  await admin.query('BEGIN; SELECT * FROM plugboard.change_head FOR UPDATE')
+  // The transaction waits for the lock: its connection is not the pool's at that moment.
+  const write = database.store.services.create({ name: 'cut' }, by).catch((error: unknown) => error)
+  const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`
+  await expect.poll(async () => (await admin.query(cut)).rowCount).toBe(1)
+  expect(await write).toMatchObject(unavailable)
+  await admin.query('ROLLBACK')
+  await admin.end()
+  expect(await database.store.services.create({ name: 'cut' }, by)).toMatchObject({ version: 1 })
+})
+
 test('a statement that waits too long is given up, and so is its transaction', async () => {
   const db = await testDatabase()
   const database = db.open({ statementTimeoutMs: 200 })

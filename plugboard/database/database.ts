@@ -41,6 +41,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({ ...config, max: options.maxConnections ?? 10, idleTimeoutMillis: 30_000 })
   // An idle connection that breaks has nobody to tell: the pool drops it, and the next query opens another.
   pool.on('error', () => undefined)
+  // Nor has one that breaks in a transaction: its next statement fails, and says why. Without a listener, pg would
+  // end the process.
+  pool.on('connect', client => void client.on('error', () => undefined))
   const runner = createSqlRunner(pool)
   return {
     store: createStore(runner),

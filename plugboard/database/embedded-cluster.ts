@@ -172,6 +172,16 @@ export async function livingPostmaster({ data }: Cluster): Promise<number | unde
   return (await worksIn(pid, data)) ? pid : undefined
 }
 
+/** Its postmaster was told to stop: it takes nobody new, and waits (SIGTERM) for those it has. */
+export async function isStopping({ data }: Cluster): Promise<boolean> {
+  try {
+    return (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[7]?.trim() === 'stopping'
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
 async function worksIn(pid: number, data: string): Promise<boolean> {
   if (process.platform === 'linux') {
     try {

@@ -136,6 +136,15 @@ describe('killed with -9, everything acknowledged is there', () => {
     expect(await query(postgres, 'SELECT * FROM before_the_crash')).toEqual([{ one: 1 }])
   })
 
+  test('Postgres told to stop by somebody else, while we are its client: it is brought back', async () => {
+    const postgres = await start()
+    const before = (await postgres.pid())!
+    process.kill(before, 'SIGTERM')
+    await expect.poll(() => logged, { timeout: 10_000 }).toContain('the embedded database is back')
+    expect(await postgres.pid()).not.toBe(before)
+    expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
   test.runIf(process.platform === 'linux')("its lock's number is another process's by now", async () => {
     await start()
     await running.pop()!.stop()

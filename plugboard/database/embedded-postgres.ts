@@ -21,6 +21,7 @@ import pg from 'pg'
 import { provideBinaries } from './embedded-binaries.ts'
 import {
   type Cluster,
+  isStopping,
   livingPostmaster,
   ownNameOf,
   prepareCluster,
@@ -72,6 +73,7 @@ const PREDECESSOR_GRACE_MS = 1_500
 const FAST_STOP_DEADLINE_MS = 30_000
 const RETRY_INTERVAL_MS = 25
 const LOG_CHECK_INTERVAL_MS = 60_000
+const STOP_CHECK_INTERVAL_MS = 1_000
 const MAX_LOG_BYTES = 8 * 1024 * 1024
 /** `sun_path` holds 104 bytes on macOS, 108 on Linux; the socket's own name and a NUL go off. */
 const MAX_SOCKET_FOLDER_BYTES = 103 - '/.s.PGSQL.5432'.length
@@ -83,6 +85,7 @@ export class EmbeddedPostgres {
   /** Keeps /proc/self/fd/<n> alive when the socket's real path is too long. */
   readonly #folderHandle: FileHandle | undefined
   readonly #logTimer: NodeJS.Timeout
+  readonly #stopTimer: NodeJS.Timeout
   #child: ChildProcess | undefined
   #logOffset = 0
   #owner: pg.Client | undefined
@@ -100,6 +103,7 @@ export class EmbeddedPostgres {
     this.#socketFolder = socketFolder
     this.#folderHandle = folderHandle
     this.#logTimer = setInterval(() => void this.#boundLog(), LOG_CHECK_INTERVAL_MS).unref()
+    this.#stopTimer = setInterval(() => void this.#hastenStop(), STOP_CHECK_INTERVAL_MS).unref()
   }
 
   /**
@@ -148,6 +152,7 @@ export class EmbeddedPostgres {
     if (this.#stopping.signal.aborted) return
     this.#stopping.abort()
     clearInterval(this.#logTimer)
+    clearInterval(this.#stopTimer)
     await this.#relaunching
     // Without the lock somebody else owns the server, and it is not ours to stop.
     if (this.#owner !== undefined) {
@@ -307,6 +312,20 @@ export class EmbeddedPostgres {
     this.#owner = undefined
     this.#options.log.warn('the embedded database went away, bringing it back')
     this.#relaunching = this.#relaunch()
+  }
+
+  /**
+   * A server that somebody sent SIGTERM waits for its clients to leave, and we are one that never does: it would
+   * refuse all others for ever. It stops now, and comes back.
+   */
+  async #hastenStop(): Promise<void> {
+    try {
+      if (this.#owner === undefined || !(await isStopping(this.#cluster))) return
+      const pid = await livingPostmaster(this.#cluster)
+      if (pid !== undefined && !this.#stopping.signal.aborted) process.kill(pid, 'SIGINT')
+    } catch (error) {
+      this.#options.log.warn('whether the embedded database was told to stop is not known', { err: error })
+    }
   }
 
   async #relaunch(): Promise<void> {

@@ -6,8 +6,8 @@ import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Page, PageRequest } from './store.ts'
 
-export const DEFAULT_PAGE_LIMIT = 100
-export const MAX_PAGE_LIMIT = 500
+const DEFAULT_PAGE_LIMIT = 100
+const MAX_PAGE_LIMIT = 500
 
 export function limitOf(request: PageRequest): number {
   const limit = request.limit ?? DEFAULT_PAGE_LIMIT
@@ -16,7 +16,7 @@ export function limitOf(request: PageRequest): number {
 }
 
 /** `key`: what the rows are sorted by, as JSON; its last part is unique. */
-export function encodeCursor(key: readonly (string | number)[]): string {
+function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 

@@ -1,5 +1,5 @@
-// Queries of routes, and the claim of a mount by a telephone. That mounts are terminal is the database's to say
-// (migrations/0001_rules.sql); here its verdict is only asked for.
+// Queries of routes. That mounts are terminal is the database's to say (migrations/0001_rules.sql); here its
+// verdict is only asked for.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { formatMount } from '@vera-stack/shared/mounts.ts'

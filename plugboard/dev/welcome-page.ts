@@ -1,5 +1,7 @@
 // The welcome page as text: no script, no outside resource, light and dark.
 
+import { escapeHtml } from '@vera-stack/shared/escape-html.ts'
+
 export interface WelcomePageContent {
   /** Rows of name and value that the backend saw. */
   readonly request: readonly (readonly [string, string])[]
@@ -60,16 +62,4 @@ ${request.map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td><code>${es
 </main>
 </html>
 `
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, character => ENTITIES[character] as string)
 }

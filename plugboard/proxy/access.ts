@@ -1,5 +1,4 @@
-// What one request looks like when it is over: the access line, and the counters. The only reader of both is
-// whoever was injected; nothing here waits for it.
+// The access line: what one request looks like when it is over. Its reader is injected, and nobody waits for it.
 
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 

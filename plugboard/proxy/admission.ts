@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import { isOnOrBeneath, RESERVED_PATH } from '@vera-stack/shared/mounts.ts'
+import { isOnOrBeneath, RESERVED_PATH, TUNNEL_PATH } from '@vera-stack/shared/mounts.ts'
 import type { StreamKind } from '@vera-stack/shared/protocol/stream-kind.ts'
 import type { RequestIds } from '@vera-stack/shared/request-id.ts'
 import type { Directory } from '../routes/directory.ts'
@@ -15,7 +15,7 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 
 export interface AdmissionLimits {
   /** Characters of the request target. */
-  readonly maxTargetLength: number
+  readonly maxTargetBytes: number
   readonly maxHeaders: number
 }
 
@@ -25,9 +25,6 @@ export interface AdmissionOptions {
   readonly ids: RequestIds
   readonly trusted: TrustedProxies
 }
-
-/** Where telephones dial in. */
-const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
 
 /** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
 export type Admitted = RoutedRequest | ErrorCode | 'tunnel' | 'options'
@@ -79,7 +76,7 @@ export class Admission {
     }
     this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
     if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
-    if (url.length > this.#limits.maxTargetLength) return 'uri_too_long'
+    if (url.length > this.#limits.maxTargetBytes) return 'uri_too_long'
     if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return 'bad_request'
     let target = url
     if (url === '*' && req.method === 'OPTIONS') {

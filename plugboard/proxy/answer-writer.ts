@@ -13,7 +13,7 @@ import {
   readInterimFields,
   removeTrailerField,
 } from './answer-fields.ts'
-import { interimHead } from './interim-head.ts'
+import { rawHead } from './raw-head.ts'
 
 /** `written`: give the credit back now; `full`: when the response drains; `broken`: the answer is not HTTP. */
 export type Written = 'written' | 'full' | 'broken'
@@ -78,7 +78,7 @@ export class AnswerWriter {
     // them: nothing else bounds how many a telephone sends.
     const { socket } = res
     if (socket === null || socket.writableNeedDrain) return false
-    const text = interimHead(head.status, readInterimFields(head.fields))
+    const text = rawHead(head.status, readInterimFields(head.fields))
     if (text === undefined) return false
     socket.write(text, 'latin1')
     return true

@@ -3,6 +3,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import { escapeHtml } from '@vera-stack/shared/escape-html.ts'
 
 export interface Problem {
   readonly code: ErrorCode
@@ -102,8 +103,4 @@ small { color: #666; overflow-wrap: anywhere }
 <small>${code} · ${escapeHtml(requestId)}</small>
 </html>
 `
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }

@@ -1,4 +1,6 @@
-// What the public port counts: plain numbers that only grow, read by whoever exports metrics.
+// What the public port counts: plain numbers that only grow.
+
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 
 export interface ProxyCounters {
   connections: number
@@ -13,7 +15,7 @@ export interface ProxyCounters {
   /** Answers cut off after their head. */
   truncated: number
   /** Answers that the proxy itself gave, by code. */
-  readonly problems: Record<string, number>
+  readonly problems: Partial<Record<ErrorCode, number>>
 }
 
 export function createProxyCounters(): ProxyCounters {
@@ -27,4 +29,8 @@ export function createProxyCounters(): ProxyCounters {
     truncated: 0,
     problems: {},
   }
+}
+
+export function countProblem({ problems }: ProxyCounters, code: ErrorCode): void {
+  problems[code] = (problems[code] ?? 0) + 1
 }

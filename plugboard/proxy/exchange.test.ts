@@ -4,29 +4,29 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { benchRoute, ProxyBench } from '../../test/support/proxy-bench.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { field, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 
 useLeakCheck()
 
-let bench: ProxyBench
+let harness: ProxyHarness
 let telephone: FakeTelephone & { cut(): void }
 const open: RawConnection[] = []
 
 beforeEach(async () => {
-  bench = await ProxyBench.start()
-  telephone = await bench.telephone()
+  harness = await ProxyHarness.start()
+  telephone = await harness.telephone()
 })
 
 afterEach(async () => {
   for (const connection of open.splice(0)) connection.destroy()
-  await bench.close()
+  await harness.close()
 })
 
 const H = 'Host: test\r\n'
 
 async function send(bytes: string | Buffer): Promise<RawConnection> {
-  const connection = await RawConnection.open(bench.port)
+  const connection = await RawConnection.open(harness.port)
   open.push(connection)
   await connection.send(bytes)
   return connection
@@ -34,8 +34,8 @@ async function send(bytes: string | Buffer): Promise<RawConnection> {
 
 const get = (more = ''): Promise<RawConnection> => send(`GET / HTTP/1.1\r\n${H}${more}\r\n`)
 
-function withPolicy(policy: Parameters<typeof benchRoute>[0]['policy']): void {
-  bench.routes = [benchRoute({ host: 'test', policy: policy ?? {} })]
+function withPolicy(policy: Parameters<typeof harnessRoute>[0]['policy']): void {
+  harness.routes = [harnessRoute({ host: 'test', policy: policy ?? {} })]
 }
 
 describe('answers', () => {
@@ -67,8 +67,8 @@ describe('answers', () => {
     await connection.readUntil('part\r\n')
     telephone.cut()
     expect((await connection.readToEnd()).toString()).toBe('')
-    await eventually('it is logged', () => bench.accessLog.find(line => line.code === 'telephone_lost'))
-    expect(bench.proxy.counters.truncated).toBe(1)
+    await eventually('it is logged', () => harness.accessLog.find(line => line.code === 'telephone_lost'))
+    expect(harness.proxy.counters.truncated).toBe(1)
   })
 
   it('R2 a reset in a body with a length', async () => {
@@ -229,8 +229,8 @@ describe('answers', () => {
     const call = await telephone.nextCall()
     connection.reset()
     expect((await call.aborted).reason).toBe('cancelled')
-    expect(bench.accessLog).toMatchObject([{ status: 499 }])
-    expect(bench.proxy.counters.clientAborts).toBe(1)
+    expect(harness.accessLog).toMatchObject([{ status: 499 }])
+    expect(harness.proxy.counters.clientAborts).toBe(1)
   })
 })
 
@@ -328,17 +328,17 @@ describe('uploads', () => {
 
 describe('slowness', () => {
   it('S1 headers that do not come', async () => {
-    await bench.close()
-    bench = await ProxyBench.start({ limits: { headersTimeoutMs: 40 } })
+    await harness.close()
+    harness = await ProxyHarness.start({ limits: { headTimeoutMs: 40 } })
     const connection = await send('GET / HTTP/1.1\r\nHost')
     expect((await connection.readAnswer()).status).toBe(408)
     await connection.readToEnd()
   })
 
   it('S2 a body that does not come', async () => {
-    await bench.close()
-    bench = await ProxyBench.start({ limits: { bodyIdleTimeoutMs: 30 } })
-    telephone = await bench.telephone()
+    await harness.close()
+    harness = await ProxyHarness.start({ limits: { bodyIdleTimeoutMs: 30 } })
+    telephone = await harness.telephone()
     const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
     const answer = await connection.readAnswer()
     expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])
@@ -370,7 +370,7 @@ describe('slowness', () => {
     let sent = 0
     while (sent < 64 && call.stream.write(chunk)) sent += 1
     telephone.handler = next => next.answer(200, 'swift')
-    expect((await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}\r\n`)).body.toString()).toBe('swift')
+    expect((await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)).body.toString()).toBe('swift')
     expect(sent).toBeLessThan(64)
     stalled.socket.resume()
     await call.untilWritable()
@@ -384,16 +384,16 @@ describe('slowness', () => {
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     for (let sent = 0; sent < 16; sent += 1) call.stream.write(Buffer.alloc(1 << 20))
     expect((await call.aborted).reason).toBe('cancelled')
-    await eventually('nothing is in flight', () => (bench.proxy.inFlightCount === 0 ? true : undefined))
+    await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
   })
 
   it('S5 connections past the limit are refused at accept', async () => {
-    await bench.close()
-    bench = await ProxyBench.start({ limits: { maxConnections: 1 } })
-    const first = await RawConnection.open(bench.port)
-    const second = await RawConnection.open(bench.port)
+    await harness.close()
+    harness = await ProxyHarness.start({ limits: { maxConnections: 1 } })
+    const first = await RawConnection.open(harness.port)
+    const second = await RawConnection.open(harness.port)
     await second.closed
-    expect(bench.proxy.counters.connectionsRefused).toBe(1)
+    expect(harness.proxy.counters.connectionsRefused).toBe(1)
     first.destroy()
     second.destroy()
   })
@@ -404,20 +404,20 @@ describe('what the proxy itself answers', () => {
     ['route_not_found', 404, 'Host: elsewhere\r\n'],
     ['no_telephone', 503, 'Host: lonely\r\n'],
   ])('%s', async (code, status, host) => {
-    bench.routes.push(benchRoute({ host: 'lonely', service: 'lonely' }))
-    const answer = await rawExchange(bench.port, `GET / HTTP/1.1\r\n${host}\r\n`)
+    harness.routes.push(harnessRoute({ host: 'lonely', service: 'lonely' }))
+    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${host}\r\n`)
     expect(answer.status).toBe(status)
     expect(field(answer.headers, 'content-type')).toBe('application/problem+json')
     expect(field(answer.headers, 'plugboard-error')).toBe(code)
     expect(field(answer.headers, 'retry-after') !== undefined).toBe(code === 'no_telephone')
     const requestId = field(answer.headers, 'x-request-id')
     expect(JSON.parse(answer.body.toString())).toMatchObject({ status, code, requestId })
-    expect(bench.accessLog).toMatchObject([{ status, code, requestId }])
+    expect(harness.accessLog).toMatchObject([{ status, code, requestId }])
   })
 
   it('a page for those who prefer one, without a word of what they sent', async () => {
     const answer = await rawExchange(
-      bench.port,
+      harness.port,
       'GET /<script> HTTP/1.1\r\nHost: x\r\nX-Request-ID: "><b>\r\nAccept: text/html,*/*;q=0.8\r\n\r\n',
     )
     expect(field(answer.headers, 'content-type')).toBe('text/html; charset=utf-8')
@@ -435,25 +435,25 @@ describe('what the proxy itself answers', () => {
   it.each(['/_plugboard', '/_plugboard/', '/_plugboard/x', '/_plugboard/tunnel/x', '/x/../_plugboard/y'])(
     '%s is ours on every host',
     async path => {
-      expect((await rawExchange(bench.port, `GET ${path} HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
+      expect((await rawExchange(harness.port, `GET ${path} HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
       expect(telephone.calls).toHaveLength(0)
     },
   )
 
   it('/_plugboardx is not', async () => {
     telephone.handler = call => call.answer(200)
-    expect((await rawExchange(bench.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
+    expect((await rawExchange(harness.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
   })
 
   it('the tunnel address speaks WebSocket only', async () => {
-    const answer = await rawExchange(bench.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
+    const answer = await rawExchange(harness.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
     expect([answer.status, field(answer.headers, 'upgrade')]).toEqual([426, 'websocket'])
   })
 
   it('overloaded', async () => {
-    await bench.close()
-    bench = await ProxyBench.start({ overloaded: () => true })
-    const answer = await rawExchange(bench.port, `GET / HTTP/1.1\r\n${H}\r\n`)
+    await harness.close()
+    harness = await ProxyHarness.start({ overloaded: () => true })
+    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)
     expect([answer.status, field(answer.headers, 'retry-after')]).toEqual([503, '1'])
   })
 })
@@ -466,13 +466,13 @@ describe('drain', () => {
     telephone.handler = undefined
     const busy = await get()
     const call = await telephone.nextCall()
-    const drained = bench.proxy.drain(10_000)
+    const drained = harness.proxy.drain(10_000)
     await idle.closed
     call.answer(200, 'late')
     const answer = await busy.readAnswer()
     expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual(['late', 'close'])
     await drained
-    await expect(RawConnection.open(bench.port)).rejects.toThrow('ECONNREFUSED')
+    await expect(RawConnection.open(harness.port)).rejects.toThrow('ECONNREFUSED')
   })
 
   it('closes a connection whose answer had begun before', async () => {
@@ -480,7 +480,7 @@ describe('drain', () => {
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     await busy.readHead()
-    const drained = bench.proxy.drain(10_000)
+    const drained = harness.proxy.drain(10_000)
     call.stream.end()
     await busy.readUntil('0\r\n\r\n')
     await drained
@@ -489,7 +489,7 @@ describe('drain', () => {
   it('cuts what is left after the grace', async () => {
     const busy = await get()
     const call = await telephone.nextCall()
-    await bench.proxy.drain(20)
+    await harness.proxy.drain(20)
     expect((await call.aborted).reason).toBe('cancelled')
     await busy.closed
   })

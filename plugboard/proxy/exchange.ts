@@ -7,12 +7,12 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import { type AnswerOwner, AnswerWriter } from './answer-writer.ts'
 import { makeProblem } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, RequestBody } from './request-body.ts'
@@ -158,10 +158,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#ending(this.#writer.status, undefined)
   }
 
-  protected failed(code: ErrorCode, error: TunnelError): void {
-    if (error.reason === 'internal_error' && !error.remote) {
-      this.context.log.error('stream failed', { requestId: this.requestId, err: error })
-    }
+  protected failed(code: ErrorCode): void {
     this.#fail(code)
   }
 
@@ -224,7 +221,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     if (this.closeAfter) problem.fields.push('Connection', 'close')
     this.#res.writeHead(problem.status, problem.statusText, problem.fields)
     this.#res.end(problem.body)
-    this.context.counters.problems[code] = (this.context.counters.problems[code] ?? 0) + 1
+    countProblem(this.context.counters, code)
     this.#ending(problem.status, code)
   }
 

@@ -5,8 +5,8 @@
 // answer so far, when the method is idempotent (RFC 9110 section 9.2.2). Never on a line that was tried, at most
 // `policy.retries` times, never after a timeout: its budget is spent.
 
-import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import { errorOfReason } from '@vera-stack/shared/errors.ts'
+import { type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
+import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
@@ -74,7 +74,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   abstract bodyBroke(error: NodeJS.ErrnoException): boolean
   abstract checkDeadline(nowMs: number): void
   /** The stream is gone, and no other line may take over. */
-  protected abstract failed(code: ErrorCode, error: TunnelError): void
+  protected abstract failed(code: ErrorCode): void
   /** Sends the request again, to `this.stream`. Only called when `canReplay`. */
   protected abstract replay(): void
   /** The request can be sent again from its first byte, and nothing was answered yet. */
@@ -96,14 +96,14 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     if (this.#over) return
     const code = errorOfReason(error.reason)
     if (failedOn === undefined || this.#retriesLeft === 0 || !this.canReplay || !this.#mayRepeat(error)) {
-      this.failed(code, error)
+      this.#giveUp(code, error)
       return
     }
     this.#tried ??= []
     this.#tried.push(failedOn)
     this.#retriesLeft -= 1
     if (this.openStream(code) !== undefined) {
-      this.failed(code, error)
+      this.#giveUp(code, error)
       return
     }
     this.context.counters.retries += 1
@@ -177,6 +177,14 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     this.connection.remove(this)
   }
 
+  /** A fault of our own is for us to mend; what others did to the stream stands in the access line. */
+  #giveUp(code: ErrorCode, error: TunnelError): void {
+    if (error.reason === 'internal_error' && !error.remote) {
+      this.context.log.error('stream failed', { requestId: this.requestId, err: error })
+    }
+    this.failed(code)
+  }
+
   #releaseLine(): Candidate | undefined {
     const candidate = this.#candidate
     this.#candidate = undefined
@@ -201,20 +209,6 @@ function repeatableReason(reason: Reason): boolean {
     case 'internal_error':
     case 'protocol_error':
     case 'backend_closed':
-      return true
-    default:
-      return false
-  }
-}
-
-function isIdempotent(method: string): boolean {
-  switch (method) {
-    case 'GET':
-    case 'HEAD':
-    case 'OPTIONS':
-    case 'PUT':
-    case 'DELETE':
-    case 'TRACE':
       return true
     default:
       return false

@@ -11,13 +11,21 @@ export function codeOfParserError(
       return 'request_timeout'
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return 'payload_too_large'
-    case 'HPE_HEADER_OVERFLOW': {
-      // Node has one limit for line and fields; a packet that is all target has broken it with its line.
-      const packet = error.rawPacket
-      const lineEnd = packet?.indexOf('\n') ?? 0
-      return lineEnd === -1 || lineEnd > maxTarget ? 'uri_too_long' : 'headers_too_large'
-    }
+    case 'HPE_HEADER_OVERFLOW':
+      return lineTooLong(error.rawPacket, maxTarget) ? 'uri_too_long' : 'headers_too_large'
     default:
       return 'bad_request'
   }
+}
+
+/**
+ * Node has one limit for line and fields, and gives the packet that broke it, which need not be the first one. The
+ * request line is known by how it begins or ends; a packet that is all of one value says nothing, and is a field's.
+ */
+function lineTooLong(packet: Buffer | undefined, maxTarget: number): boolean {
+  if (packet === undefined) return false
+  const lineEnd = packet.indexOf('\n')
+  if (lineEnd !== -1 && lineEnd <= maxTarget) return false
+  const line = packet.latin1Slice(0, lineEnd === -1 ? packet.length : lineEnd)
+  return /^[A-Z]+ [^ ]/.test(line) || / HTTP\/1\.[01]\r?$/.test(line)
 }

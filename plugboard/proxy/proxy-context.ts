@@ -2,14 +2,12 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { Directory } from '../routes/directory.ts'
 import type { LinePicker } from '../telephones/line-picker.ts'
 import type { AccessSink } from './access.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 
 export interface ProxyContext {
-  readonly directory: Pick<Directory, 'match'>
   readonly picker: LinePicker
   readonly clock: Clock
   readonly deadlines: Deadlines

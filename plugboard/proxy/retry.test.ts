@@ -4,29 +4,29 @@ import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { benchRoute, ProxyBench } from '../../test/support/proxy-bench.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { field, type RawAnswer, rawExchange } from '../../test/support/raw-connection.ts'
 
 useLeakCheck()
 
-let bench: ProxyBench
+let harness: ProxyHarness
 let first: FakeTelephone & { cut(): void }
 let second: FakeTelephone & { cut(): void }
 
 beforeEach(async () => {
-  bench = await ProxyBench.start()
+  harness = await ProxyHarness.start()
   // Round robin starts with the first line, whatever the streams of the second.
-  bench.routes = [benchRoute({ host: 'test', policy: { balancing: 'round_robin' } })]
-  first = await bench.telephone()
-  second = await bench.telephone()
+  harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin' } })]
+  first = await harness.telephone()
+  second = await harness.telephone()
   second.handler = call => call.answer(200, 'second')
 })
 
-afterEach(() => bench.close())
+afterEach(() => harness.close())
 
 const request = (method: string, body = ''): Promise<RawAnswer> =>
   rawExchange(
-    bench.port,
+    harness.port,
     `${method} / HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     method,
   )
@@ -45,7 +45,7 @@ describe('nothing was delivered: any method, another line', () => {
     first.handler = call => call.stream.reset(reason)
     expect((await request('POST', 'body')).body.toString()).toBe('second')
     expect((await second.calls[0]?.ended)?.body.toString()).toBe('body')
-    expect(bench.proxy.counters.retries).toBe(1)
+    expect(harness.proxy.counters.retries).toBe(1)
   })
 })
 
@@ -114,7 +114,7 @@ it('a request that is still being sent goes on, on another line', async () => {
   }
   const { RawConnection } = await import('../../test/support/raw-connection.ts')
   second.handler = undefined
-  const connection = await RawConnection.open(bench.port)
+  const connection = await RawConnection.open(harness.port)
   await connection.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
   const call = await second.nextCall()
   await call.untilReceived(3)
@@ -126,22 +126,22 @@ it('a request that is still being sent goes on, on another line', async () => {
 })
 
 it('never the same line twice, and at most policy.retries times', async () => {
-  const third = await bench.telephone()
+  const third = await harness.telephone()
   for (const each of [first, second, third]) each.handler = call => call.stream.reset('backend_unreachable')
   const answer = await request('GET')
   expect([answer.status, code(answer)]).toEqual([502, 'backend_unreachable'])
   expect([first, second, third].map(each => each.calls.length)).toEqual([1, 1, 1])
-  bench.routes = [benchRoute({ host: 'test', policy: { balancing: 'round_robin', retries: 0 } })]
+  harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin', retries: 0 } })]
   await request('GET')
   expect([first, second, third].flatMap(each => each.calls)).toHaveLength(4)
 })
 
 it('another process is tried before the second tunnel of the one that failed', async () => {
-  const twin = await bench.telephone(['web'], { instance: 'instance-1' })
+  const twin = await harness.telephone(['web'], { instance: 'instance-1' })
   twin.handler = call => call.answer(200, 'twin')
-  bench.registry.replace(
+  harness.registry.replace(
     'tunnel-3',
-    [...bench.registry.linesOfTunnel('tunnel-3')].map(line => ({ ...line, weight: 1000 })),
+    [...harness.registry.linesOfTunnel('tunnel-3')].map(line => ({ ...line, weight: 1000 })),
   )
   first.handler = call => call.stream.reset('backend_unreachable')
   twin.handler = call => call.stream.reset('backend_unreachable')
@@ -150,21 +150,21 @@ it('another process is tried before the second tunnel of the one that failed', a
 })
 
 it('a line at its limit of streams is passed over; when all are, 503 overloaded', async () => {
-  await bench.close()
-  bench = await ProxyBench.start()
-  const only = await bench.telephone(['web'], { maxStreams: 0 })
+  await harness.close()
+  harness = await ProxyHarness.start()
+  const only = await harness.telephone(['web'], { maxStreams: 0 })
   const answer = await request('GET')
   expect([answer.status, code(answer), only.calls.length]).toEqual([503, 'overloaded', 0])
-  second = await bench.telephone()
+  second = await harness.telephone()
   second.handler = call => call.answer(200, 'second')
   expect((await request('GET')).body.toString()).toBe('second')
 })
 
 it('a service at its own limit of streams', async () => {
-  await bench.close()
-  bench = await ProxyBench.start()
-  bench.routes = [benchRoute({ host: 'test', policy: { maxStreams: 1 } })]
-  const telephone = await bench.telephone()
+  await harness.close()
+  harness = await ProxyHarness.start()
+  harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
+  const telephone = await harness.telephone()
   const held = request('GET')
   const call = await telephone.nextCall()
   expect(code(await request('GET'))).toBe('overloaded')

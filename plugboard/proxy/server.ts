@@ -15,7 +15,7 @@ import type { AccessSink } from './access.ts'
 import { Admission } from './admission.ts'
 import { ALLOWED_METHODS, makeProblem, problemBytes } from './answers.ts'
 import { ClientConnection } from './client-connection.ts'
-import { createProxyCounters, type ProxyCounters } from './counters.ts'
+import { countProblem, createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
 import { codeOfParserError } from './parser-error.ts'
@@ -40,8 +40,11 @@ export interface ProxyOptions {
 }
 
 /** Codes after which what follows on the connection cannot be trusted. */
-const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set([
-  ...(['bad_request', 'uri_too_long', 'headers_too_large', 'expectation_failed'] as const),
+const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'bad_request',
+  'uri_too_long',
+  'headers_too_large',
+  'expectation_failed',
 ])
 
 const IDLE_CLOSE_INTERVAL_MS = 100
@@ -63,7 +66,6 @@ export class ProxyServer {
     this.#limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     this.#trusted = new TrustedProxies(options.trustedProxies ?? [])
     this.#context = {
-      directory: options.directory,
       picker: options.picker,
       clock,
       deadlines: new Deadlines(clock, this.#limits.deadlineIntervalMs),
@@ -92,11 +94,6 @@ export class ProxyServer {
         resolve(this.#server.address() as AddressInfo)
       })
     })
-  }
-
-  /** Client connections open now, tunnels not among them. */
-  get connectionCount(): number {
-    return this.#connections.size
   }
 
   /** Exchanges and upgraded connections in flight. */
@@ -146,11 +143,11 @@ export class ProxyServer {
       insecureHTTPParser: false,
       // Looked at here, with all other Hosts that Node lets through.
       requireHostHeader: false,
-      maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.headersTimeoutMs,
+      maxHeaderSize: limits.maxHeadBytes,
+      headersTimeout: limits.headTimeoutMs,
       // A slow body that moves is never cut; one that does not is cut by the exchange's own idle timeout.
       requestTimeout: 0,
-      connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headersTimeoutMs / 4)),
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headTimeoutMs / 4)),
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       noDelay: true,
       keepAlive: true,
@@ -244,7 +241,7 @@ export class ProxyServer {
         ...{ req, socket, head, remoteAddress, requestId },
         refuse: (code, detail, extraFields) => {
           const problem = makeProblem(code, { requestId, accept, detail, extraFields })
-          this.#count(code)
+          countProblem(this.counters, code)
           connection.sayAndClose(problemBytes(problem, req.method))
         },
       })
@@ -291,8 +288,8 @@ export class ProxyServer {
       connection.closing = true
       return
     }
-    const code = codeOfParserError(error, this.#limits.maxTargetLength)
-    this.#count(code)
+    const code = codeOfParserError(error, this.#limits.maxTargetBytes)
+    countProblem(this.counters, code)
     connection.sayAndClose(problemBytes(makeProblem(code, { requestId: '' })))
   }
 
@@ -306,14 +303,10 @@ export class ProxyServer {
   #note(req: IncomingMessage, code: ErrorCode, status: number, bytesOut: number): void {
     const { requestId, host, path, clientAddress: remoteAddress } = this.#admission
     const method = req.method ?? ''
-    this.#count(code)
+    countProblem(this.counters, code)
     this.#context.access({
       ...{ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code },
     })
-  }
-
-  #count(code: ErrorCode): void {
-    this.counters.problems[code] = (this.counters.problems[code] ?? 0) + 1
   }
 
   #forget(socket: Duplex): void {

@@ -3,23 +3,23 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { FakeCall, FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { benchRoute, ProxyBench } from '../../test/support/proxy-bench.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { field, RawConnection } from '../../test/support/raw-connection.ts'
 
 useLeakCheck()
 
-let bench: ProxyBench
+let harness: ProxyHarness
 let telephone: FakeTelephone & { cut(): void }
 const open: RawConnection[] = []
 
 beforeEach(async () => {
-  bench = await ProxyBench.start()
-  telephone = await bench.telephone()
+  harness = await ProxyHarness.start()
+  telephone = await harness.telephone()
 })
 
 afterEach(async () => {
   for (const connection of open.splice(0)) connection.destroy()
-  await bench.close()
+  await harness.close()
 })
 
 const REQUEST =
@@ -31,7 +31,7 @@ const SWITCH = {
 }
 
 async function send(bytes: string): Promise<RawConnection> {
-  const connection = await RawConnection.open(bench.port)
+  const connection = await RawConnection.open(harness.port)
   open.push(connection)
   await connection.send(bytes)
   return connection
@@ -180,38 +180,38 @@ it('R11 a client that leaves before the 101 ends the stream', async () => {
 })
 
 it('U5 its idle timeout is its own', async () => {
-  bench.routes = [benchRoute({ host: 'test', policy: { idleTimeoutMs: 1, upgradeIdleTimeoutMs: 120 } })]
+  harness.routes = [harnessRoute({ host: 'test', policy: { idleTimeoutMs: 1, upgradeIdleTimeoutMs: 120 } })]
   const { connection, call } = await upgraded()
   await connection.send('x')
   await call.untilReceived(1)
   expect((await call.aborted).reason).toBe('idle_timeout')
   await connection.closed
-  expect(bench.accessLog).toMatchObject([{ status: 101 }])
+  expect(harness.accessLog).toMatchObject([{ status: 101 }])
 })
 
 it('U5 survives the edit of its route', async () => {
   const { connection, call } = await upgraded()
-  bench.routes = []
+  harness.routes = []
   await connection.send('still')
   await call.untilReceived(5)
 })
 
 it('S3 no 101 in time', async () => {
-  bench.routes = [benchRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
+  harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
   const connection = await send(REQUEST)
   expect((await connection.readAnswer()).status).toBe(504)
   await connection.readToEnd()
 })
 
 it('without a telephone the answer is a problem', async () => {
-  bench.routes = [benchRoute({ host: 'test', service: 'lonely' })]
+  harness.routes = [harnessRoute({ host: 'test', service: 'lonely' })]
   const connection = await send(REQUEST)
   expect((await connection.readAnswer()).status).toBe(503)
   await connection.readToEnd()
 })
 
 it('moves to another line while nothing was answered', async () => {
-  const other = await bench.telephone(['web'])
+  const other = await harness.telephone(['web'])
   const connection = await send(REQUEST)
   ;(await telephone.nextCall()).stream.reset('backend_unreachable')
   ;(await other.nextCall()).stream.respond(SWITCH)
@@ -246,7 +246,7 @@ it('behind other requests whose answers are due it is one of them', async () => 
 
 it('drain: upgraded connections have the grace, then they are cut', async () => {
   const { connection, call } = await upgraded()
-  await bench.proxy.drain(50)
+  await harness.proxy.drain(50)
   expect((await call.aborted).reason).toBe('cancelled')
   await connection.closed
 })

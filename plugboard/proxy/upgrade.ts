@@ -8,15 +8,16 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import { readAnswerFields } from './answer-fields.ts'
 import { type AnswerOwner, AnswerWriter } from './answer-writer.ts'
 import { makeProblem } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
+import { rawHead } from './raw-head.ts'
 
 /** What a client may send before the 101. Past it, its socket is not read. */
 const EARLY_BYTES = 64 * 1024
@@ -137,7 +138,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     }
   }
 
-  protected failed(code: ErrorCode, _error: TunnelError): void {
+  protected failed(code: ErrorCode): void {
     this.#fail(code)
   }
 
@@ -169,18 +170,15 @@ export class Upgrade extends Forwarding implements AnswerOwner {
 
   #switch(head: AnswerHead): void {
     const answer = readAnswerFields(head.fields, this.requestId)
-    if (answer === undefined || !writable(answer.fields)) {
+    const upgrade = answer?.upgrade || this.#protocol
+    const text = answer && rawHead(101, ['Connection', 'Upgrade', 'Upgrade', upgrade, ...answer.fields])
+    if (text === undefined) {
       this.answerBroken()
       return
     }
     this.#state = 'relaying'
     this.context.counters.upgrades += 1
-    let text = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n`
-    text += `Upgrade: ${answer.upgrade || this.#protocol}\r\n`
-    const { fields } = answer
-    for (let index = 0; index + 1 < fields.length; index += 2)
-      text += `${fields[index]}: ${fields[index + 1]}\r\n`
-    this.#socket.write(`${text}\r\n`, 'latin1')
+    this.#socket.write(text, 'latin1')
     let room = true
     for (const chunk of this.#early) {
       this.bytesIn += chunk.length
@@ -227,7 +225,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#writer?.abandon()
     const { requestId, accept } = this.request
     const problem = makeProblem(code, { requestId, accept, extraFields: ['Connection', 'close'] })
-    this.context.counters.problems[code] = (this.context.counters.problems[code] ?? 0) + 1
+    countProblem(this.context.counters, code)
     const res = this.#response()
     res.writeHead(problem.status, problem.statusText, problem.fields)
     res.end(problem.body)
@@ -247,13 +245,4 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.stream?.consume(this.#owedBytes)
     this.#owedBytes = 0
   }
-}
-
-/** A 101 is written by hand, so its fields are checked by hand. */
-function writable(fields: readonly string[]): boolean {
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(fields[index] as string)) return false
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(fields[index + 1] as string)) return false
-  }
-  return true
 }

@@ -159,7 +159,7 @@ export class IncomingLines {
   }
 
   #assembledBytes(): number {
-    const all = this.#assemblies.values()
+    const all = [...this.#assemblies.values()]
     return all.reduce((sum, { bytes, parts }) => sum + bytes + parts.size * PART_OVERHEAD_BYTES, 0)
   }
 }

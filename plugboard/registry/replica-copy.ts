@@ -33,12 +33,12 @@ export class ReplicaCopy {
   }
 
   get lineCount(): number {
-    return this.#shards.values().reduce((sum, shard) => sum + shard.lines().length, 0)
+    return [...this.#shards.values()].reduce((sum, shard) => sum + shard.lines().length, 0)
   }
 
   /** Bytes of all documents, encoded. Costs what encoding them costs. */
   get stateBytes(): number {
-    return this.#shards.values().reduce((sum, shard) => sum + shard.stateBytes, 0)
+    return [...this.#shards.values()].reduce((sum, shard) => sum + shard.stateBytes, 0)
   }
 
   apply(shard: number, update: ShardUpdate): Applied {

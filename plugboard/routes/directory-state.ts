@@ -10,7 +10,7 @@ import type {
   SnapshotService,
   SnapshotSink,
 } from '../database/change-feed.ts'
-import type { JsonObject } from '../database/json.ts'
+import { isJsonObject, type JsonObject } from '../database/json.ts'
 import type { Change } from '../database/store.ts'
 import type {
   DirectoryListener,
@@ -28,9 +28,7 @@ type Writable<Row> = { -readonly [Key in keyof Row]: Row[Key] }
 /** Clocks of replicas may differ by this much before a revoked token that has expired is forgotten. */
 const REVOCATION_KEPT_MS = 3_600_000
 
-const json = z.custom<JsonObject>(
-  value => typeof value === 'object' && value !== null && !Array.isArray(value),
-)
+const json = z.custom<JsonObject>(isJsonObject)
 const date = z.coerce.date()
 /** The rows of changes, as far as the directory cares. */
 const serviceRow = z.object({

@@ -45,10 +45,8 @@ export interface Directory {
    */
   match(host: string, path: string): DirectoryRoute | undefined
   route(id: string): DirectoryRoute | undefined
-  routes(): IterableIterator<DirectoryRoute>
   routesOfService(serviceId: string): IterableIterator<DirectoryRoute>
   readonly routeCount: number
-  service(id: string): DirectoryService | undefined
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
   verificationKey(kid: string): VerificationKey | undefined
@@ -175,16 +173,8 @@ class CachedDirectory implements Directory {
     return this.#state?.routes.get(id)
   }
 
-  *routes(): IterableIterator<DirectoryRoute> {
-    if (this.#state !== undefined) yield* this.#state.routes.values()
-  }
-
   *routesOfService(serviceId: string): IterableIterator<DirectoryRoute> {
     yield* this.#state?.routesByService.get(serviceId) ?? []
-  }
-
-  service(id: string): DirectoryService | undefined {
-    return this.#state?.services.get(id)
   }
 
   serviceByName(name: string): DirectoryService | undefined {

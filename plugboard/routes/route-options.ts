@@ -4,7 +4,7 @@
 import { z } from 'zod'
 
 /** Every key filled in. */
-export const routeOptionsSchema = z.object({
+const routeOptionsSchema = z.object({
   /** The backend sees the path without the mount: `/api/users` behind mount `/api` arrives as `/users`. */
   stripMount: z.boolean().default(false),
 })

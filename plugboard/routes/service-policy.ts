@@ -3,6 +3,7 @@
 // `resolveServicePolicy`, where it is not: a newer replica may have written it.
 
 import { z } from 'zod'
+import { isJsonObject } from '../database/json.ts'
 
 const timeoutMs = z.int().min(1).max(86_400_000)
 
@@ -28,7 +29,7 @@ const fields = {
 } as const
 
 /** Every key filled in. */
-export const servicePolicySchema = z.object(fields)
+const servicePolicySchema = z.object(fields)
 export type ServicePolicy = Readonly<z.output<typeof servicePolicySchema>>
 
 /** What may be written: any subset of the keys, nothing else. Absent keys stay absent, so defaults can move. */
@@ -59,13 +60,9 @@ export function resolveServicePolicy(stored: unknown): {
   const parsed = servicePolicySchema.safeParse(stored)
   if (parsed.success) return { policy: Object.freeze(parsed.data), problems: [] }
   const bad = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
-  const rest = Object.entries(isRecord(stored) ? stored : {}).filter(([key]) => !bad.has(key))
+  const rest = Object.entries(isJsonObject(stored) ? stored : {}).filter(([key]) => !bad.has(key))
   return {
     policy: Object.freeze(servicePolicySchema.parse(Object.fromEntries(rest))),
     problems: parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`),
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

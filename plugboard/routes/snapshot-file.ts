@@ -8,7 +8,7 @@ import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import type { LogPosition, SnapshotSink } from '../database/change-feed.ts'
-import type { JsonObject } from '../database/json.ts'
+import { isJsonObject, type JsonObject } from '../database/json.ts'
 import type { DirectoryState } from './directory-state.ts'
 
 const FORMAT = 'plugboard-directory'
@@ -16,9 +16,7 @@ const VERSION = 1
 /** Rows between two breaths of the event loop. */
 const BATCH_ROWS = 500
 
-const json = z.custom<JsonObject>(
-  value => typeof value === 'object' && value !== null && !Array.isArray(value),
-)
+const json = z.custom<JsonObject>(isJsonObject)
 const headerSchema = z.object({
   format: z.literal(FORMAT),
   version: z.literal(VERSION),

@@ -6,21 +6,21 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { readJwt } from '../../test/support/jwt.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
-import { TunnelBench } from '../../test/support/tunnel-bench.ts'
+import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
 import type { Line } from '../registry/line.ts'
 import { generateSigningKey } from './tokens.ts'
 
-let bench: TunnelBench
+let harness: TunnelHarness
 
 beforeEach(async () => {
-  bench = await TunnelBench.start()
+  harness = await TunnelHarness.start()
 })
 
-afterEach(() => bench.close())
+afterEach(() => harness.close())
 
 const by = { actor: 'test' }
 const lines = (service: string): string[] =>
-  [...bench.registry.linesOf(service)].map(
+  [...harness.registry.linesOf(service)].map(
     ({ telephone, health, weight }) => `${telephone} ${health} ${weight}`,
   )
 const gone = (service: string): Promise<true> =>
@@ -28,21 +28,21 @@ const gone = (service: string): Promise<true> =>
 
 describe('announcing', () => {
   it('a service with a mount: claimed, live, and reachable when the answer comes', async () => {
-    const { token } = await bench.token({ services: ['shop'], mounts: ['*.test'] })
-    const telephone = await bench.dial(token)
+    const { token } = await harness.token({ services: ['shop'], mounts: ['*.test'] })
+    const telephone = await harness.dial(token)
     telephone.handler = call => call.answer(200, `${call.opening.service} ${call.opening.target}`)
     const results = await telephone.announce({ service: 'shop', mount: 'app.test/api' })
     expect(results).toEqual([{ service: 'shop', accepted: true, urls: ['http://app.test:4000/api'] }])
-    const answer = await rawExchange(bench.port, 'GET /api/x HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const answer = await rawExchange(harness.port, 'GET /api/x HTTP/1.1\r\nHost: app.test\r\n\r\n')
     expect([answer.status, answer.body.toString()]).toEqual([200, 'shop /api/x'])
   })
 
   it('a service whose route somebody else has made', async () => {
-    const { token } = await bench.token({ services: ['shop'], mounts: [] })
-    await bench.database.store.services.create({ name: 'shop' }, by)
-    await bench.database.store.routes.create({ mount: 'app.test', service: 'shop' }, by)
-    await bench.caughtUp()
-    const telephone = await bench.dial(token)
+    const { token } = await harness.token({ services: ['shop'], mounts: [] })
+    await harness.database.store.services.create({ name: 'shop' }, by)
+    await harness.database.store.routes.create({ mount: 'app.test', service: 'shop' }, by)
+    await harness.caughtUp()
+    const telephone = await harness.dial(token)
     const results = await telephone.announce({ service: 'shop' }, { service: 'shop', mount: 'app.test' })
     expect(results.map(({ accepted, urls }) => [accepted, ...urls])).toEqual([
       ...[
@@ -53,7 +53,7 @@ describe('announcing', () => {
   })
 
   it('a service that no route leads to is taken, and that is said', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
+    const telephone = await harness.dial((await harness.token()).token)
     expect(await telephone.announce({ service: 'lonely' })).toMatchObject([
       { accepted: true, detail: 'No route leads to this service yet.', urls: [] },
     ])
@@ -61,8 +61,8 @@ describe('announcing', () => {
   })
 
   it('outside of the scope is refused row by row, and has no line', async () => {
-    const { token } = await bench.token({ services: ['shop*'], mounts: ['app.test/shop'] })
-    const telephone = await bench.dial(token)
+    const { token } = await harness.token({ services: ['shop*'], mounts: ['app.test/shop'] })
+    const telephone = await harness.dial(token)
     const results = await telephone.announce(
       ...[{ service: 'shop-1' }, { service: 'bank' }, { service: 'shop', mount: 'app.test/bank' }],
       ...[{ service: 'No Name' }, { service: 'shop-2', mount: 'a b' }],
@@ -71,12 +71,12 @@ describe('announcing', () => {
     expect(results.map(({ accepted }) => accepted)).toEqual([true, false, false, false, false, true])
     expect(results[1]?.detail).toBe('The token does not reach service "bank".')
     expect(results[2]?.detail).toBe('The token does not reach mount app.test/bank.')
-    const served = [...bench.registry.lines()].map(line => line.service)
+    const served = [...harness.registry.lines()].map(line => line.service)
     expect(served).toEqual(['shop-1', 'shop-3'])
   })
 
   it('a mount that another service has is a conflict, told plainly', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
+    const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'one', mount: 'app.test' })
     const results = await telephone.announce({ service: 'two', mount: 'app.test/below' })
     expect(results).toMatchObject([{ accepted: false }])
@@ -85,16 +85,16 @@ describe('announcing', () => {
   })
 
   it('replaces the set: health and weight change, what is missing goes', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
+    const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'a' }, { service: 'b' })
     await telephone.announce({ service: 'b', health: 'down', weight: 5 })
     expect([lines('a'), lines('b')]).toEqual([[], ['fake down 5']])
     await telephone.announce()
-    expect([...bench.registry.lines()]).toEqual([])
+    expect([...harness.registry.lines()]).toEqual([])
   })
 
   it('several in a row: the newest counts', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
+    const telephone = await harness.dial((await harness.token()).token)
     for (let id = 100; id < 120; id += 1) {
       const service = {
         service: `s${id}`,
@@ -109,17 +109,17 @@ describe('announcing', () => {
     await eventually('the last is answered', () =>
       telephone.controls.find(message => message.type === 'announced' && message.id === 119),
     )
-    expect([...bench.registry.lines()].map(line => line.service)).toEqual(['s119'])
+    expect([...harness.registry.lines()].map(line => line.service)).toEqual(['s119'])
   })
 
   it('is listed for the admin API', async () => {
-    const { id, token } = await bench.token()
-    const telephone = await bench.dial(token, { name: 'laptop', instance: 'laptop-instance' })
+    const { id, token } = await harness.token()
+    const telephone = await harness.dial(token, { name: 'laptop', instance: 'laptop-instance' })
     await telephone.announce(...[{ service: 'shop', mount: 'a.test', labels: { zone: 'x' }, version: '7' }], {
       service: 'shop',
       mount: 'b.test',
     })
-    expect(bench.switchboard.list()).toEqual([
+    expect(harness.switchboard.list()).toEqual([
       {
         ...{
           id: expect.any(String),
@@ -129,7 +129,7 @@ describe('announcing', () => {
           tokenId: id,
         },
         ...{ remoteAddress: '127.0.0.1', connectedAt: expect.any(Date), streams: 0, replicaId: 'replica-1' },
-        rttMs: bench.switchboard.list()[0]?.rttMs,
+        rttMs: harness.switchboard.list()[0]?.rttMs,
         services: [
           {
             ...{ service: 'shop', mounts: ['a.test', 'b.test'], health: 'up', weight: 100, version: '7' },
@@ -144,27 +144,27 @@ describe('announcing', () => {
 describe('without the database', () => {
   it('what has its route is served, what must be claimed waits and is claimed when it is back', async () => {
     let down = true
-    await bench.close()
-    const holder: { bench?: TunnelBench } = {}
-    bench = await TunnelBench.start({
+    await harness.close()
+    const holder: { harness?: TunnelHarness } = {}
+    harness = await TunnelHarness.start({
       switchboard: {
         store: {
           get tokens() {
-            return (holder.bench as TunnelBench).database.store.tokens
+            return (holder.harness as TunnelHarness).database.store.tokens
           },
           claimMount: async claim => {
             if (down) throw new VeraError('database_unavailable')
-            return (holder.bench as TunnelBench).database.store.claimMount(claim)
+            return (holder.harness as TunnelHarness).database.store.claimMount(claim)
           },
         },
       },
     })
-    holder.bench = bench
-    const { token } = await bench.token()
-    await bench.database.store.services.create({ name: 'old' }, by)
-    await bench.database.store.routes.create({ mount: 'old.test', service: 'old' }, by)
-    await bench.caughtUp()
-    const telephone = await bench.dial(token)
+    holder.harness = harness
+    const { token } = await harness.token()
+    await harness.database.store.services.create({ name: 'old' }, by)
+    await harness.database.store.routes.create({ mount: 'old.test', service: 'old' }, by)
+    await harness.caughtUp()
+    const telephone = await harness.dial(token)
     const results = await telephone.announce(
       { service: 'old', mount: 'old.test' },
       { service: 'new', mount: 'new.test' },
@@ -174,7 +174,7 @@ describe('without the database', () => {
     down = false
     telephone.controls.length = 0
     // The database drops every connection once: the directory loses it and finds it again.
-    const client = new pg.Client({ connectionString: bench.testDatabase.url })
+    const client = new pg.Client({ connectionString: harness.testDatabase.url })
     await client.connect()
     await client.query(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
@@ -188,17 +188,17 @@ describe('without the database', () => {
 
 describe('the end of a tunnel', () => {
   it('lost: its lines go', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
+    const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'web' })
     telephone.session.close('going_away')
     await gone('web')
-    expect(bench.switchboard.tunnelCount).toBe(0)
+    expect(harness.switchboard.tunnelCount).toBe(0)
   })
 
   it('the telephone drains: lines go at once, streams finish', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
+    const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
-    const answer = rawExchange(bench.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
     const drained = telephone.session.drain(10_000)
     await gone('web')
@@ -208,95 +208,95 @@ describe('the end of a tunnel', () => {
   })
 
   it('revoked: all tunnels of the token close', async () => {
-    const { id, token } = await bench.token()
-    const other = await bench.dial((await bench.token({ name: 'other' })).token, { name: 'other' })
-    const tunnels = [await bench.dial(token), await bench.dial(token)]
-    await bench.issuer.revoke(id, 'test')
+    const { id, token } = await harness.token()
+    const other = await harness.dial((await harness.token({ name: 'other' })).token, { name: 'other' })
+    const tunnels = [await harness.dial(token), await harness.dial(token)]
+    await harness.issuer.revoke(id, 'test')
     for (const telephone of tunnels) expect((await telephone.closed).reason).toBe('unauthorized')
     expect(other.session.state).toBe('open')
   })
 
   it('the key is removed: tunnels of its tokens close', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
-    const [key] = await bench.database.store.signingKeys.list()
-    await bench.database.store.signingKeys.remove(key?.kid ?? '', by)
+    const telephone = await harness.dial((await harness.token()).token)
+    const [key] = await harness.database.store.signingKeys.list()
+    await harness.database.store.signingKeys.remove(key?.kid ?? '', by)
     expect((await telephone.closed).reason).toBe('unauthorized')
   })
 
   it('a rotated key still verifies', async () => {
-    const telephone = await bench.dial((await bench.token()).token)
-    await bench.database.store.signingKeys.rotate(await generateSigningKey(), by)
-    await bench.caughtUp()
+    const telephone = await harness.dial((await harness.token()).token)
+    await harness.database.store.signingKeys.rotate(await generateSigningKey(), by)
+    await harness.caughtUp()
     expect(telephone.session.state).toBe('open')
-    await bench.dial((await bench.token()).token)
+    await harness.dial((await harness.token()).token)
   })
 
   it('a drain of the replica lets streams finish and takes no new tunnel', async () => {
-    const { token } = await bench.token()
-    const telephone = await bench.dial(token)
+    const { token } = await harness.token()
+    const telephone = await harness.dial(token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
-    const answer = rawExchange(bench.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
-    const drained = bench.switchboard.drain(10_000)
-    await expect(bench.dial(token)).rejects.toThrow('503')
+    const drained = harness.switchboard.drain(10_000)
+    await expect(harness.dial(token)).rejects.toThrow('503')
     call.answer(200, 'finished')
     expect((await answer).body.toString()).toBe('finished')
     await drained
-    expect(bench.switchboard.tunnelCount).toBe(0)
+    expect(harness.switchboard.tunnelCount).toBe(0)
   })
 })
 
 describe('renewal in band', () => {
   it('gives a token of the same id, with the scope and the time of its row', async () => {
-    const { id, token } = await bench.token({ services: ['shop'], mounts: [], ttlSeconds: 100 })
-    const telephone = await bench.dial(token)
+    const { id, token } = await harness.token({ services: ['shop'], mounts: [], ttlSeconds: 100 })
+    const telephone = await harness.dial(token)
     telephone.session.sendControl({ type: 'renew' })
     const renewed = await telephone.control('renewed')
     const { claims } = readJwt(renewed.token ?? '')
     expect(claims).toMatchObject({ jti: id, sub: 'laptop', aud: 'plugboard', services: ['shop'], mounts: [] })
     expect(claims.exp).toBeGreaterThanOrEqual(readJwt(token).claims.exp as number)
-    await bench.dial(renewed.token ?? '')
+    await harness.dial(renewed.token ?? '')
   })
 
   it('is refused for a token that was revoked, and for one that is none of ours', async () => {
-    const { id, token } = await bench.token()
-    const telephone = await bench.dial(token)
-    await bench.issuer.revoke(id, 'test')
+    const { id, token } = await harness.token()
+    const telephone = await harness.dial(token)
+    await harness.issuer.revoke(id, 'test')
     await telephone.closed
-    await expect(bench.issuer.renew(id)).rejects.toMatchObject({ code: 'token_revoked' })
-    await expect(bench.issuer.renew('elsewhere')).rejects.toMatchObject({ code: 'not_found' })
+    await expect(harness.issuer.renew(id)).rejects.toMatchObject({ code: 'token_revoked' })
+    await expect(harness.issuer.renew('elsewhere')).rejects.toMatchObject({ code: 'not_found' })
   })
 })
 
 describe('fencing', () => {
   it('a newer instance of the same name and subject replaces the older, all its tunnels', async () => {
-    const { token } = await bench.token()
+    const { token } = await harness.token()
     const old = [
-      await bench.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 }),
-      await bench.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 }),
+      await harness.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 }),
+      await harness.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 }),
     ]
     await old[0]?.announce({ service: 'web' })
-    const newer = await bench.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
     for (const telephone of old) expect((await telephone.closed).reason).toBe('replaced')
     await gone('web')
     expect(newer.session.state).toBe('open')
   })
 
   it('the older one that dials again stays out', async () => {
-    const { token } = await bench.token()
-    const newer = await bench.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
-    const old = await bench.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 })
+    const { token } = await harness.token()
+    const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    const old = await harness.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 })
     expect((await old.closed).reason).toBe('replaced')
     expect(newer.session.state).toBe('open')
   })
 
   it('another name, or another subject, is another telephone', async () => {
-    const { token } = await bench.token()
-    const stranger = (await bench.token({ name: 'stranger' })).token
+    const { token } = await harness.token()
+    const stranger = (await harness.token({ name: 'stranger' })).token
     const telephones = [
-      await bench.dial(token, { name: 'shop', instance: 'instance-a', startedAt: 1 }),
-      await bench.dial(token, { name: 'bank', instance: 'instance-b', startedAt: 2 }),
-      await bench.dial(stranger, { name: 'shop', instance: 'instance-c', startedAt: 3 }),
+      await harness.dial(token, { name: 'shop', instance: 'instance-a', startedAt: 1 }),
+      await harness.dial(token, { name: 'bank', instance: 'instance-b', startedAt: 2 }),
+      await harness.dial(stranger, { name: 'shop', instance: 'instance-c', startedAt: 3 }),
     ]
     await telephones[2]?.announce({ service: 'x' })
     expect(telephones.map(each => each.session.state)).toEqual(['open', 'open', 'open'])
@@ -310,45 +310,45 @@ describe('other replicas', () => {
   })
 
   it('a newer instance there replaces the older one here, and an older one does not', async () => {
-    const { token } = await bench.token()
-    const here = await bench.dial(token, { name: 'shop', instance: 'here-here', startedAt: 1000 })
+    const { token } = await harness.token()
+    const here = await harness.dial(token, { name: 'shop', instance: 'here-here', startedAt: 1000 })
     await here.announce({ service: 'web' })
-    const [own] = [...bench.registry.linesOf('web')]
+    const [own] = [...harness.registry.linesOf('web')]
     const digest = own?.fence?.split('.')[1]
-    bench.registry.putRemote(remote(`${(999).toString(36)}.${digest}`))
-    bench.registry.removeRemote(remote(''))
-    bench.registry.putRemote(remote(`${(2000).toString(36)}.another`))
-    bench.registry.removeRemote(remote(''))
+    harness.registry.putRemote(remote(`${(999).toString(36)}.${digest}`))
+    harness.registry.removeRemote(remote(''))
+    harness.registry.putRemote(remote(`${(2000).toString(36)}.another`))
+    harness.registry.removeRemote(remote(''))
     expect(here.session.state).toBe('open')
-    bench.registry.putRemote(remote(`${(2000).toString(36)}.${digest}`))
+    harness.registry.putRemote(remote(`${(2000).toString(36)}.${digest}`))
     expect((await here.closed).reason).toBe('replaced')
-    const again = await bench.dial(token, { name: 'shop', instance: 'here-here', startedAt: 1000 })
+    const again = await harness.dial(token, { name: 'shop', instance: 'here-here', startedAt: 1000 })
     void again.announce({ service: 'web' }).catch(() => undefined)
     expect((await again.closed).reason).toBe('replaced')
   })
 
   it('asks telephones to move, the idle first, none twice, and none that is there already', async () => {
-    const { token } = await bench.token()
+    const { token } = await harness.token()
     const telephones = [
-      await bench.dial(token, { name: 'a', instance: 'instance-a' }),
-      await bench.dial(token, { name: 'b', instance: 'instance-b' }),
+      await harness.dial(token, { name: 'a', instance: 'instance-a' }),
+      await harness.dial(token, { name: 'b', instance: 'instance-b' }),
     ]
     for (const telephone of telephones) await telephone.announce({ service: 'web' })
-    bench.registry.putRemote(remote('', 'instance-a', 'a'))
-    expect(bench.switchboard.move(10, 'r2')).toBe(1)
+    harness.registry.putRemote(remote('', 'instance-a', 'a'))
+    expect(harness.switchboard.move(10, 'r2')).toBe(1)
     expect(await telephones[1]?.control('move')).toEqual({ type: 'move', why: 'balance', to: 'r2' })
-    expect(bench.switchboard.move(10, 'r2')).toBe(0)
+    expect(harness.switchboard.move(10, 'r2')).toBe(0)
     expect(telephones[0]?.controls.some(({ type }) => type === 'move')).toBe(false)
   })
 
   it('leaves when its telephones have let go, and takes no new ones meanwhile', async () => {
-    const { token } = await bench.token()
-    const telephone = await bench.dial(token, { name: 'a', instance: 'instance-a' })
+    const { token } = await harness.token()
+    const telephone = await harness.dial(token, { name: 'a', instance: 'instance-a' })
     await telephone.announce({ service: 'web' })
-    const left = bench.switchboard.leave(60_000)
+    const left = harness.switchboard.leave(60_000)
     expect(await telephone.control('move')).toEqual({ type: 'move', why: 'leaving' })
-    expect(bench.switchboard.refusal).toBe('draining')
-    expect([...bench.registry.linesOf('web')]).toHaveLength(1)
+    expect(harness.switchboard.refusal).toBe('draining')
+    expect([...harness.registry.linesOf('web')]).toHaveLength(1)
     void telephone.session.drain(1000)
     await left
     await gone('web')
@@ -356,7 +356,7 @@ describe('other replicas', () => {
 })
 
 it('gives back what a telephone sends on an echo stream, and refuses other kinds', async () => {
-  const telephone = await bench.dial((await bench.token()).token)
+  const telephone = await harness.dial((await harness.token()).token)
   const opening = { hops: 0, service: '', method: '', target: '', fields: [] }
   const chunks: Buffer[] = []
   const echoed = new Promise<void>((resolve, reject) => {
@@ -396,11 +396,11 @@ it('gives back what a telephone sends on an echo stream, and refuses other kinds
 })
 
 it('tells telephones where the replicas are', async () => {
-  const { token } = await bench.token()
-  const early = await bench.dial(token)
+  const { token } = await harness.token()
+  const early = await harness.dial(token)
   const replicas = [{ id: 'replica-1', url: 'wss://one.example/_plugboard/tunnel' }]
-  bench.switchboard.setReplicas(replicas)
-  const late = await bench.dial(token)
+  harness.switchboard.setReplicas(replicas)
+  const late = await harness.dial(token)
   for (const telephone of [early, late])
     expect((await telephone.control('replicas')).replicas).toEqual(replicas)
 })

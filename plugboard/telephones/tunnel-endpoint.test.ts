@@ -8,17 +8,17 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readJwt, signJwt } from '../../test/support/jwt.ts'
 import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
-import { TunnelBench } from '../../test/support/tunnel-bench.ts'
+import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
 import { Authenticator, type Credential } from './authenticate.ts'
 import { TunnelEndpoint } from './tunnel-endpoint.ts'
 
-let bench: TunnelBench
+let harness: TunnelHarness
 
 beforeEach(async () => {
-  bench = await TunnelBench.start()
+  harness = await TunnelHarness.start()
 })
 
-afterEach(() => bench.close())
+afterEach(() => harness.close())
 
 const HANDSHAKE = {
   Host: 'any',
@@ -40,7 +40,7 @@ function request(
 const code = (answer: RawAnswer): string | undefined => field(answer.headers, 'plugboard-error')
 
 const dialWith = (token: string): Promise<RawAnswer> =>
-  rawExchange(bench.port, request({ Authorization: `Bearer ${token}` }))
+  rawExchange(harness.port, request({ Authorization: `Bearer ${token}` }))
 
 const inAnHour = (): number => Math.floor(Date.now() / 1000) + 3600
 const claims = () => ({ aud: 'plugboard', sub: 'x', jti: 'j', exp: inAnHour(), services: ['*'] })
@@ -56,20 +56,20 @@ describe('the handshake', () => {
     ['no subprotocol', { 'Sec-WebSocket-Protocol': undefined }, 400, undefined],
     ['another subprotocol', { 'Sec-WebSocket-Protocol': 'plugboard.v9' }, 400, undefined],
   ])('%s', async (_what, changes, status, line) => {
-    const answer = await rawExchange(bench.port, request(changes, line))
+    const answer = await rawExchange(harness.port, request(changes, line))
     expect(answer.status).toBe(status)
     expect(JSON.parse(answer.body.toString())).toMatchObject({ status })
   })
 
   it('is accepted with a token, whichever host is asked', async () => {
-    const { token } = await bench.token()
+    const { token } = await harness.token()
     const answer = await dialWith(token)
     expect([answer.status, field(answer.headers, 'sec-websocket-protocol')]).toEqual([101, 'plugboard.v1'])
   })
 
   it('is refused while draining, with Retry-After', async () => {
-    const { token } = await bench.token()
-    await bench.switchboard.drain(0)
+    const { token } = await harness.token()
+    await harness.switchboard.drain(0)
     const answer = await dialWith(token)
     expect([answer.status, code(answer), field(answer.headers, 'retry-after')]).toEqual([
       503,
@@ -79,10 +79,10 @@ describe('the handshake', () => {
   })
 
   it('is refused at the limit of tunnels', async () => {
-    await bench.close()
-    bench = await TunnelBench.start({ switchboard: { maxTunnels: 1 } })
-    const { token } = await bench.token()
-    await bench.dial(token)
+    await harness.close()
+    harness = await TunnelHarness.start({ switchboard: { maxTunnels: 1 } })
+    const { token } = await harness.token()
+    await harness.dial(token)
     const answer = await dialWith(token)
     expect([answer.status, code(answer)]).toEqual([503, 'overloaded'])
   })
@@ -99,14 +99,14 @@ describe('the token', () => {
     ['a foreign key', `Bearer ${signJwt(claims(), { kid: 'foreign' })}`],
     ['no key named', `Bearer ${signJwt(claims())}`],
   ])('%s: 401', async (_what, authorization) => {
-    const answer = await rawExchange(bench.port, request({ Authorization: authorization }))
+    const answer = await rawExchange(harness.port, request({ Authorization: authorization }))
     expect([answer.status, code(answer)]).toEqual([401, 'unauthorized'])
     expect(field(answer.headers, 'www-authenticate')).toContain('Bearer')
-    expect(bench.switchboard.tunnelCount).toBe(0)
+    expect(harness.switchboard.tunnelCount).toBe(0)
   })
 
   it('a foreign key under the name of one of ours', async () => {
-    const { token } = await bench.token()
+    const { token } = await harness.token()
     const forged = signJwt({ ...readJwt(token).claims }, readJwt(token).header)
     expect((await dialWith(forged)).status).toBe(401)
   })
@@ -116,7 +116,7 @@ describe('the token', () => {
 
     beforeEach(async () => {
       const jwk = { ...publicKey.export({ format: 'jwk' }) } as Record<string, string>
-      await bench.database.store.signingKeys.rotate(
+      await harness.database.store.signingKeys.rotate(
         {
           kid: 'ours',
           publicJwk: jwk,
@@ -124,7 +124,7 @@ describe('the token', () => {
         },
         { actor: 'test' },
       )
-      await bench.caughtUp()
+      await harness.caughtUp()
     })
 
     it.each<[string, Record<string, unknown>, number, string]>([
@@ -144,26 +144,26 @@ describe('the token', () => {
     })
 
     it('with a key that is removed', async () => {
-      await bench.database.store.signingKeys.remove('ours', { actor: 'test' })
-      await bench.caughtUp()
+      await harness.database.store.signingKeys.remove('ours', { actor: 'test' })
+      await harness.caughtUp()
       expect((await dialWith(signJwt(claims(), { kid: 'ours' }, privateKey))).status).toBe(401)
     })
   })
 
   it('revoked', async () => {
-    const { id, token } = await bench.token()
-    await bench.issuer.revoke(id, 'test')
-    await bench.caughtUp()
+    const { id, token } = await harness.token()
+    await harness.issuer.revoke(id, 'test')
+    await harness.caughtUp()
     const answer = await dialWith(token)
     expect([answer.status, code(answer)]).toEqual([401, 'token_revoked'])
   })
 
   it('is checked without the database', async () => {
-    const { token } = await bench.token()
-    await bench.directory.stop()
+    const { token } = await harness.token()
+    await harness.directory.stop()
     const touch = (): Promise<never> => Promise.reject(new VeraError('database_unavailable'))
-    Object.assign(bench.database.store.tokens, { touch })
-    const telephone = await bench.dial(token)
+    Object.assign(harness.database.store.tokens, { touch })
+    const telephone = await harness.dial(token)
     expect(telephone.session.state).toBe('open')
   })
 })
@@ -207,7 +207,7 @@ describe('an outside issuer', () => {
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`
     const outside = { issuer: 'https://id.example', jwksUrl }
-    const authenticator = new Authenticator({ directory: bench.directory, outside })
+    const authenticator = new Authenticator({ directory: harness.directory, outside })
     const good = { ...claims(), iss: 'https://id.example' }
     await expect(
       authenticator.authenticate(signJwt(good, { kid: 'theirs' }, privateKey)),
@@ -223,7 +223,7 @@ describe('an outside issuer', () => {
       authenticator.authenticate(signJwt(elsewhere, { kid: 'theirs' }, privateKey)),
     ).rejects.toMatchObject({ code: 'unauthorized' })
     down = true
-    const fresh = new Authenticator({ directory: bench.directory, outside })
+    const fresh = new Authenticator({ directory: harness.directory, outside })
     await expect(fresh.authenticate(signJwt(good, { kid: 'theirs' }, privateKey))).rejects.toMatchObject({
       code: 'overloaded',
     })

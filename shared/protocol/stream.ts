@@ -3,7 +3,7 @@
 // at once by an abort. After `onEnd` and our own end, or after `onAbort`, nothing more happens on it.
 //
 //   opener                         acceptor
-//   session.open(opening, events)  → onOpen(stream, opening) returns its events
+//   session.open(opening, events)  → onStream(stream, opening) returns its events
 //   write/end                      → onData… onEnd
 //   onHead (1xx)* onHead           ← respond(head)
 //   onData… onEnd                  ← write/end
@@ -56,8 +56,9 @@ export interface Stream {
   /** Acceptor only: sends an answer head. Throws when a final head was sent before. */
   respond(head: AnswerHead): void
   /**
-   * Sends body bytes; the chunk must not change afterwards. Always takes the chunk; false asks the caller to
-   * stop until `onWritable`. Ignored on a stream that is no longer open.
+   * Sends body bytes. Always takes the chunk. True: it has been copied already, and the buffer may be used again.
+   * False: it may still be needed until `onWritable`, and the caller is asked to stop until then. Ignored on a
+   * stream that is no longer open.
    */
   write(chunk: Buffer): boolean
   /** Completes our half, after everything written. */

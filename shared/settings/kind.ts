@@ -23,11 +23,11 @@ export interface Kind<T> {
   format(value: T): string
 }
 
-export const good = <T>(value: T): Parsed<T> => ({ ok: true, value })
-export const bad = (problem: string): Parsed<never> => ({ ok: false, problem })
+const good = <T>(value: T): Parsed<T> => ({ ok: true, value })
+const bad = (problem: string): Parsed<never> => ({ ok: false, problem })
 
 /** How a wrong value is quoted back; long values are cut, because a secret pasted into the wrong place is long. */
-export function quote(raw: unknown): string {
+function quote(raw: unknown): string {
   const text = typeof raw === 'string' ? raw : (JSON.stringify(raw) ?? String(raw))
   return `"${text.length > 40 ? `${text.slice(0, 24)}…` : text}"`
 }
@@ -91,7 +91,7 @@ export function parseDuration(raw: unknown): Parsed<number> {
 }
 
 /** The shortest exact form: 90000 is `90s`, 120000 is `2m`. */
-export function formatDuration(ms: number): string {
+function formatDuration(ms: number): string {
   for (const unit of ['d', 'h', 'm', 's'] as const) {
     if (ms !== 0 && ms % DURATION_UNITS_MS[unit] === 0) return `${ms / DURATION_UNITS_MS[unit]}${unit}`
   }
@@ -131,7 +131,7 @@ export function parseBytes(raw: unknown): Parsed<number> {
   return Number.isSafeInteger(bytes) ? good(bytes) : bad(`${quote(raw)} is not a whole number of bytes`)
 }
 
-export function formatBytes(bytes: number): string {
+function formatBytes(bytes: number): string {
   for (const [unit, factor] of [
     ['TiB', 2 ** 40],
     ['GiB', 2 ** 30],

@@ -150,7 +150,7 @@ export function nameOf(key: string, row: Row<unknown>): string {
   return key.slice(0, key.length - suffix.length)
 }
 
-export const kebab = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+const kebab = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 export const flagOf = (name: string): string => `--${kebab(name)}`
 export const variableOf = (prefix: string, name: string): string =>
   prefix + kebab(name).replaceAll('-', '_').toUpperCase()

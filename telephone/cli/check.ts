@@ -2,12 +2,13 @@
 // line that says what was found. Changes nothing: it announces no service, and greets under a name of its own so
 // that it cannot take the place of a Telephone that runs.
 
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { decodeClaims, grantsNothing } from '@vera-stack/shared/claims.ts'
 import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
+import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
 import { dial } from '../dial.ts'
 import { REFUSED } from '../forward/backend.ts'
 import { targetText } from '../http1/target.ts'
@@ -86,7 +87,7 @@ async function checkName(url: URL, say: Say): Promise<boolean> {
   }
 }
 
-/** Connection, TLS, handshake, the Plugboard's hello. */
+/** Connection, TLS, handshake, the Plugboard's hello, and bytes through the tunnel and back. */
 function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say: Say): Promise<void> {
   const { dialTimeoutMs: timeoutMs = 10_000, plugboardCa: tlsCa, env = process.env } = options
   const agent = `telephone/${VERSION}`
@@ -111,7 +112,7 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
                 greeted = true
                 const ms = Math.round(performance.now() - startedAt)
                 say('good', `${name}: replica ${peer.name}, ${peer.agent}, connected in ${ms} ms`)
-                session.close('going_away', 'check')
+                echo(session, timeoutMs, say)
               },
               onStream(stream) {
                 stream.reset('refused')
@@ -129,6 +130,46 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
       },
     )
   })
+}
+
+const ECHO_BYTES = 100_000
+
+/** Bytes through the whole data path, there and back; then the session's end. */
+function echo(session: Session, timeoutMs: number, say: Say): void {
+  const startedAt = performance.now()
+  let bytes = 0
+  const opening: Opening = { kind: 'echo', hops: 0, service: '', method: '', target: '', fields: [] }
+  const stream = session.open(
+    opening,
+    {
+      onHead: () => undefined,
+      onData(chunk) {
+        bytes += chunk.length
+        stream.consume(chunk.length)
+      },
+      onEnd() {
+        clearTimeout(timer)
+        const ms = Math.round(performance.now() - startedAt)
+        if (bytes === ECHO_BYTES) say('good', `data: ${ECHO_BYTES} bytes there and back in ${ms} ms`)
+        else say('bad', `data: of ${ECHO_BYTES} bytes only ${bytes} came back`)
+        session.close('going_away', 'check')
+      },
+      onWritable: () => undefined,
+      onAbort(error) {
+        clearTimeout(timer)
+        say('bad', `data: nothing passes through the tunnel (${error.message})`)
+        session.close('going_away', 'check')
+      },
+    },
+    false,
+  )
+  const timer = setTimeout(() => {
+    stream.reset('cancelled')
+    say('bad', `data: nothing came back through the tunnel in ${timeoutMs} ms`)
+    session.close('going_away', 'check')
+  }, timeoutMs)
+  stream.write(randomBytes(ECHO_BYTES))
+  stream.end()
 }
 
 async function checkBackend(service: Service, say: Say): Promise<void> {

@@ -140,6 +140,7 @@ describe('telephone check', () => {
       '✓ token: of "me", good for 1 day',
       '✓ 127.0.0.1: 127.0.0.1',
       '✓ http://127.0.0.1:N: replica replica-a, plugboard/test, connected in N',
+      '✓ data: N bytes there and back in N',
       '✓ web: backend http://localhost:N',
     ])
     expect(plugboard.tunnels[0]?.announce).toBeUndefined()

@@ -6,6 +6,7 @@
 //      ▲           │
 //      └── stale ──┘ (once)
 
+import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
@@ -27,9 +28,6 @@ export interface ExchangeEvents {
   onFailure(error: TunnelError): void
 }
 
-/** RFC 9110 section 9.2.2. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
 export class Exchange implements ConnectionUser, Waiter {
   readonly #pool: Pool
   readonly #events: ExchangeEvents
@@ -49,7 +47,7 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#events = events
     this.#head = writeRequestHead(request, hostRule)
     this.#traits = { head: request.method === 'HEAD', upgrade: request.upgrade }
-    this.#idempotent = IDEMPOTENT.has(request.method)
+    this.#idempotent = isIdempotent(request.method)
     this.#ended = request.ended
   }
 

@@ -23,7 +23,7 @@ export class HeadCollector {
     this.#tail = prefix
   }
 
-  /** Text of the section that ends in this chunk, and the offset behind it; undefined: more is needed. */
+  /** The section that `read` found last, without its empty line. */
   text = ''
 
   /**

@@ -21,7 +21,7 @@ export interface PoolOptions {
   readonly parserLimits: ParserLimits
 }
 
-export const DEFAULT_POOL_OPTIONS: PoolOptions = {
+const DEFAULT_POOL_OPTIONS: PoolOptions = {
   maxConnections: 512,
   maxWaiting: 1024,
   maxWaitMs: 10_000,

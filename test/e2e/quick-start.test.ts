@@ -5,15 +5,19 @@ import { once } from 'node:events'
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { execPath } from 'node:process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Backend } from '../support/backend.ts'
 import type { Child } from '../support/child.ts'
 import { eventually } from '../support/deadline.ts'
+import { findProgram } from '../support/find-program.ts'
 import { processesIn, removeFolder, temporaryFolder } from '../support/folder.ts'
 import { freePort } from '../support/free-port.ts'
 import { send } from '../support/http-client.ts'
-import { type PlugboardOptions, PlugboardProcess } from '../support/plugboard-process.ts'
+import { cleanEnvironment, type PlugboardOptions, PlugboardProcess } from '../support/plugboard-process.ts'
 import { Processes } from '../support/processes.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
 
 let processes: Processes
 let folder: string
@@ -64,6 +68,47 @@ describe('plugboard dev', () => {
     expect(plugboard.child.output).toContain('telephone http')
     await plugboard.child.stop()
     expect(processesIn(folder)).toEqual([])
+  })
+
+  it('prints commands that work as they are', async () => {
+    const backend = await Backend.start(processes)
+    const plugboard = await dev()
+    await plugboard.child.waitForLine(/Ctrl-C/)
+    const printed = (pattern: RegExp): string => {
+      const line = plugboard.child.lines.find(candidate => pattern.test(candidate))
+      expect(line, plugboard.child.output).toBeDefined()
+      return line!.trim()
+    }
+    // As typed in the folder where it runs; npx finds the programs of this repository.
+    const shell = (name: string, line: string): Child =>
+      processes.start({
+        name,
+        command: 'sh',
+        args: ['-c', `exec ${line.replace(/^npx (plugboard|telephone)/, `${execPath} ${ROOT}/$1/main.ts`)}`],
+        cwd: folder,
+        env: cleanEnvironment(),
+      })
+
+    shell('telephone', printed(/npx telephone http 3000/).replace('http 3000', `http ${backend.port}`))
+    await eventually('the app answers', async () => {
+      const answer = await send({
+        port: plugboard.port,
+        host: `app.localhost:${plugboard.port}`,
+        path: '/hello',
+      })
+      return answer.text === 'hello\n' ? true : undefined
+    })
+    const list = shell('route list', printed(/npx plugboard route list/))
+    list.expectedToExit = true
+    expect((await list.exited).code, list.output).toBe(0)
+    expect(list.output).toContain('app.localhost')
+    const curl = printed(/^\s*curl /)
+    if (findProgram('curl') === undefined)
+      return console.log('no curl on this machine: its line is not tried')
+    const fetched = shell('curl', curl)
+    fetched.expectedToExit = true
+    expect((await fetched.exited).code, fetched.output).toBe(0)
+    expect(fetched.output).toContain('"mount":"app.localhost"')
   })
 
   it('exposes a port of this machine instead', async () => {

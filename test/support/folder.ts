@@ -13,9 +13,13 @@ export function temporaryFolder(prefix = 'vera-test-'): Promise<string> {
 
 /** Living processes that work in the folder or name it in their command line. */
 export function processesIn(folder: string): ProcessRow[] {
-  return listProcesses().filter(
-    row => !row.zombie && (row.command.includes(folder) || row.folder.startsWith(folder)),
-  )
+  // What is found here is killed below: an empty or wide path must never get this far.
+  if (!folder.startsWith(join(tmpdir(), 'vera-'))) throw new Error(`not a folder of a test: "${folder}"`)
+  const within = (path: string) => path === folder || path.startsWith(`${folder}/`)
+  return listProcesses().filter(row => {
+    if (row.zombie || row.pid === process.pid) return false
+    return within(row.folder) || row.command.split(/[\s=:]/).some(within)
+  })
 }
 
 /** Kills what still works in the folder and removes it; returns the commands of what was killed. */

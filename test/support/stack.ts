@@ -78,7 +78,7 @@ export class Stack {
     const note = (error: unknown) => problems.push(error)
     await this.processes.stopAll().catch(note)
     await this.#database?.drop().catch(note)
-    const left = await removeFolder(this.folder)
+    const left = this.folder === '' ? [] : await removeFolder(this.folder)
     if (left.length > 0) problems.push(new Error(`processes were left behind: ${left.join(', ')}`))
     if (problems.length > 0) throw new AggregateError(problems, problems.map(String).join('\n'))
   }

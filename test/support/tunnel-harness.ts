@@ -17,9 +17,9 @@ import { TunnelEndpoint } from '../../plugboard/telephones/tunnel-endpoint.ts'
 import { FakeTelephone } from './fake-telephone.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
 
-export const IDENTITY = { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 }
+const IDENTITY = { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 }
 
-export interface TunnelBenchOptions {
+export interface TunnelHarnessOptions {
   readonly switchboard?: Partial<SwitchboardOptions>
   readonly authenticator?: Partial<AuthenticatorOptions>
 }
@@ -30,7 +30,7 @@ export interface DialOptions {
   readonly startedAt?: number
 }
 
-export class TunnelBench {
+export class TunnelHarness {
   readonly testDatabase: TestDatabase
   readonly database: Database
   readonly directory: Directory
@@ -41,7 +41,7 @@ export class TunnelBench {
   readonly proxy: ProxyServer
   port = 0
 
-  private constructor(testDatabase: TestDatabase, options: TunnelBenchOptions) {
+  private constructor(testDatabase: TestDatabase, options: TunnelHarnessOptions) {
     this.testDatabase = testDatabase
     this.database = testDatabase.open()
     const { store } = this.database
@@ -67,11 +67,11 @@ export class TunnelBench {
     })
   }
 
-  static async start(options: TunnelBenchOptions = {}): Promise<TunnelBench> {
-    const bench = new TunnelBench(await createTestDatabase(), options)
-    await bench.directory.start()
-    bench.port = (await bench.proxy.listen(0, '127.0.0.1')).port
-    return bench
+  static async start(options: TunnelHarnessOptions = {}): Promise<TunnelHarness> {
+    const harness = new TunnelHarness(await createTestDatabase(), options)
+    await harness.directory.start()
+    harness.port = (await harness.proxy.listen(0, '127.0.0.1')).port
+    return harness
   }
 
   /** A token whose key and row have arrived in the directory. */

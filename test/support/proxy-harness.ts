@@ -1,5 +1,5 @@
 // A public port in the test's own process: one ProxyServer, a table of routes written down by the test, and fake
-// telephones on real sessions over transports in memory. What the workbench is to a lamp: everything but the house.
+// telephones on real sessions over transports in memory. No database, no tokens: tunnel-harness.ts has those.
 
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -16,7 +16,7 @@ import { eventually } from './deadline.ts'
 import { FakeTelephone } from './fake-telephone.ts'
 import { memoryTransportPair } from './memory-transport.ts'
 
-export interface BenchRoute {
+export interface HarnessRoute {
   readonly host: string
   readonly mountPath?: string
   readonly service?: string
@@ -24,7 +24,7 @@ export interface BenchRoute {
   readonly options?: Partial<RouteOptions>
 }
 
-export function benchRoute(route: BenchRoute): DirectoryRoute {
+export function harnessRoute(route: HarnessRoute): DirectoryRoute {
   const service = route.service ?? 'web'
   return {
     id: `route-${service}`,
@@ -35,12 +35,12 @@ export function benchRoute(route: BenchRoute): DirectoryRoute {
   }
 }
 
-export class ProxyBench {
+export class ProxyHarness {
   readonly registry = new Registry()
   readonly upstreams = new Map<string, Upstream>()
   readonly accessLog: AccessFields[] = []
   readonly proxy: ProxyServer
-  routes: DirectoryRoute[] = [benchRoute({ host: 'test' })]
+  routes: DirectoryRoute[] = [harnessRoute({ host: 'test' })]
   port = 0
   readonly #sessions: Session[] = []
   #tunnels = 0
@@ -64,11 +64,11 @@ export class ProxyBench {
     })
   }
 
-  static async start(options: Partial<ProxyOptions> = {}): Promise<ProxyBench> {
-    const bench = new ProxyBench(options)
-    const address = await bench.proxy.listen(0, '127.0.0.1')
-    bench.port = address.port
-    return bench
+  static async start(options: Partial<ProxyOptions> = {}): Promise<ProxyHarness> {
+    const harness = new ProxyHarness(options)
+    const address = await harness.proxy.listen(0, '127.0.0.1')
+    harness.port = address.port
+    return harness
   }
 
   /** A telephone with a line for each service, ready for streams. */

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { interimHead } from './interim-head.ts'
+import { rawHead } from './raw-head.ts'
 
 it('is a whole head, whatever the status is called', () => {
-  expect(interimHead(103, ['Link', '</a>', 'X-Note', 'caf\xe9'])).toBe(
+  expect(rawHead(103, ['Link', '</a>', 'X-Note', 'caf\xe9'])).toBe(
     'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX-Note: caf\xe9\r\n\r\n',
   )
-  expect(interimHead(199, [])).toBe('HTTP/1.1 199 Interim\r\n\r\n')
+  expect(rawHead(199, [])).toBe('HTTP/1.1 199 Interim\r\n\r\n')
 })
 
 it.each([
@@ -17,5 +17,5 @@ it.each([
   [['a', 'x\n\nHTTP/1.1 200 OK']],
   [['a', '\u0100']],
 ])('refuses %j', fields => {
-  expect(interimHead(103, fields)).toBeUndefined()
+  expect(rawHead(103, fields)).toBeUndefined()
 })
