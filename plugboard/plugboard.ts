@@ -57,6 +57,8 @@ export interface PlugboardOptions {
   readonly config: PlugboardConfig
   readonly log: Log
   readonly clock?: Clock
+  /** Ends a start that is under way: what has been started is stopped, and the start rejects with its reason. */
+  readonly signal?: AbortSignal
   /** When to make an admin key. Default `when-none`. */
   readonly adminKey?: AdminKeyRule
   /** How the flags are called in what is said about a port that is taken. */
@@ -68,6 +70,7 @@ export class Plugboard {
   readonly #log: Log
   readonly #clock: Clock
   readonly #adminKey: AdminKeyRule
+  readonly #startSignal: AbortSignal | undefined
   readonly #portFlags: { readonly listen: string; readonly adminListen: string }
   readonly #startedAt: Date
   readonly #registry = new Registry()
@@ -88,6 +91,7 @@ export class Plugboard {
     this.#config = options.config
     this.#log = options.log
     this.#clock = options.clock ?? systemClock
+    this.#startSignal = options.signal
     this.#adminKey = options.adminKey ?? 'when-none'
     this.#portFlags = options.portFlags ?? { listen: '--listen', adminListen: '--admin-listen' }
     this.#startedAt = new Date(this.#clock.wallTime())
@@ -178,6 +182,7 @@ export class Plugboard {
     this.#tokens = tokens
     await this.#startAdmin({ database, directory, tokens, switchboard, cluster })
     await this.#startDirectory(url, directory)
+    this.#startSignal?.throwIfAborted()
     const { adminKeys } = database.store
     const pruner = new ChangePruner({ changes: database.store.changes, keep: config.changesKept, clock, log })
     this.#running.push({ name: 'change log', stop: () => pruner.stop() })
@@ -330,7 +335,8 @@ export class Plugboard {
     this.#running.push({ name: 'schema', stop: () => keeper.stop() })
     await keeper.start()
     this.#running.push({ name: 'directory', stop: () => directory.stop() })
-    const source = await directory.start()
+    this.#startSignal?.throwIfAborted()
+    const source = await directory.start(this.#startSignal)
     this.#log.info('routes loaded', { detail: source, count: directory.routeCount })
   }
 

@@ -39,8 +39,8 @@ export function defineDev(command: Command, context: CliContext): void {
     const config = chosen ? values : { ...values, logFormat: 'text' as const }
     const log = logOf(config)
     try {
-      await untilStopped(log, async () => {
-        const stack = await DevStack.start({ config, log, expose, cwd: context.cwd })
+      await untilStopped(log, async signal => {
+        const stack = await DevStack.start({ config, log, expose, cwd: context.cwd, signal })
         context.terminal.out(stack.banner)
         return stack
       })

@@ -15,8 +15,8 @@ export function defineStart(command: Command, context: CliContext): void {
     const { values: config } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
     const log = logOf(config)
     try {
-      await untilStopped(log, async () => {
-        const plugboard = await Plugboard.start({ config, log })
+      await untilStopped(log, async signal => {
+        const plugboard = await Plugboard.start({ config, log, signal })
         log.info('ready', { url: plugboard.publicUrl, port: plugboard.adminPort })
         return plugboard
       })

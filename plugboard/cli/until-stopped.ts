@@ -5,28 +5,33 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Starts, waits for SIGTERM or SIGINT, then stops. A signal that comes during the start takes effect after it:
- * what is half started (an embedded database, say) would otherwise be left behind. A second signal ends the
- * process at once with 128 + its number, as a shell would report it.
+ * Starts, waits for SIGTERM or SIGINT, then stops. A signal that comes during the start aborts it: `start` stops
+ * what is half started (an embedded database, say) and rejects. A second signal ends the process at once with
+ * 128 + its number, as a shell would report it.
  */
 export async function untilStopped(
   log: Logger,
-  start: () => Promise<{ stop(): Promise<void> }>,
+  start: (signal: AbortSignal) => Promise<{ stop(): Promise<void> }>,
 ): Promise<void> {
   const first = Promise.withResolvers<NodeJS.Signals>()
+  const starting = new AbortController()
   let stopping = false
   const heard = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(signal === 'SIGTERM' ? 143 : 130)
     stopping = true
     first.resolve(signal)
+    starting.abort()
   }
   for (const signal of SIGNALS) process.on(signal, heard)
   try {
-    const server = await start()
+    const server = await start(starting.signal)
     const signal = await first.promise
     log.info('stopping', { signal })
     await server.stop()
     log.info('stopped')
+  } catch (error) {
+    if (!starting.signal.aborted || error !== starting.signal.reason) throw error
+    log.info('stopped before the start was complete')
   } finally {
     for (const signal of SIGNALS) process.removeListener(signal, heard)
   }

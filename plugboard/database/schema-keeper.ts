@@ -21,6 +21,7 @@ export class SchemaKeeper {
   readonly #backoff = new Backoff({ baseMs: 500, capMs: 10_000 })
   #timer: Timer | undefined
   #stopped = false
+  #attempting: Promise<void> = Promise.resolve()
 
   constructor(options: SchemaKeeperOptions) {
     this.#options = options
@@ -37,9 +38,11 @@ export class SchemaKeeper {
     return false
   }
 
-  stop(): void {
+  /** Waits for an attempt that is under way. */
+  async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
+    await this.#attempting
   }
 
   async #attempt(): Promise<boolean> {
@@ -60,7 +63,7 @@ export class SchemaKeeper {
   #retry(): void {
     if (this.#stopped) return
     this.#timer = this.#options.clock.after(this.#backoff.next(250), () => {
-      this.#attempt().then(
+      this.#attempting = this.#attempt().then(
         done => {
           if (!done) this.#retry()
         },

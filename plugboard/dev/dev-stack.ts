@@ -29,6 +29,8 @@ export interface DevStackOptions {
   readonly log: Log
   /** What to expose instead of the welcome app: a port, `host:port` or a URL. */
   readonly expose: string | undefined
+  /** Ends a start that is under way. */
+  readonly signal: AbortSignal
   /** Paths in the banner are relative to this. */
   readonly cwd: string
 }
@@ -51,9 +53,9 @@ export class DevStack {
     this.#welcome = welcome
   }
 
-  static async start({ config, log, expose, cwd }: DevStackOptions): Promise<DevStack> {
+  static async start({ config, log, expose, cwd, signal }: DevStackOptions): Promise<DevStack> {
     const portFlags = { listen: '--port', adminListen: '--admin-port' }
-    const plugboard = await Plugboard.start({ config, log, portFlags, adminKey: 'always' })
+    const plugboard = await Plugboard.start({ config, log, portFlags, adminKey: 'always', signal })
     let welcome: WelcomeApp | undefined
     let telephone: TelephoneChild | undefined
     try {

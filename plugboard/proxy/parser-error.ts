@@ -26,6 +26,6 @@ function lineTooLong(packet: Buffer | undefined, maxTarget: number): boolean {
   if (packet === undefined) return false
   const lineEnd = packet.indexOf('\n')
   if (lineEnd !== -1 && lineEnd <= maxTarget) return false
-  const line = packet.latin1Slice(0, lineEnd === -1 ? packet.length : lineEnd)
+  const line = packet.toString('latin1', 0, lineEnd === -1 ? packet.length : lineEnd)
   return /^[A-Z]+ [^ ]/.test(line) || / HTTP\/1\.[01]\r?$/.test(line)
 }
