@@ -1,7 +1,8 @@
 // The rows of replicas: who has said lately that it is there. No part of the log of changes: nobody routes by them,
 // and they come and go by the second.
 
-import { sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
+import { replicas } from './schema.ts'
 import type { SqlRunner } from './sql-runner.ts'
 import type { Replica, ReplicaStore } from './store.ts'
 
@@ -32,7 +33,7 @@ export function createReplicaStore(runner: SqlRunner): ReplicaStore {
       }),
     remove: (id, boot) =>
       runner.read(async db => {
-        await db.execute(sql`DELETE FROM plugboard.replicas WHERE id = ${id} AND boot = ${boot}`)
+        await db.delete(replicas).where(and(eq(replicas.id, id), eq(replicas.boot, boot)))
       }),
   }
 }

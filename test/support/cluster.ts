@@ -30,15 +30,16 @@ export class ClusterStack {
   folder = ''
   token = ''
   backend!: Backend
-  #database: TestDatabase | undefined
+  #database: Pick<TestDatabase, 'url' | 'drop'> | undefined
 
   get databaseUrl(): string {
     return this.#database!.url
   }
 
-  async start(count: number): Promise<void> {
+  /** `database`: an empty one; default: one of the test server's. */
+  async start(count: number, database?: Pick<TestDatabase, 'url' | 'drop'>): Promise<void> {
     this.folder = await temporaryFolder()
-    this.#database = await createTestDatabase()
+    this.#database = database ?? (await createTestDatabase())
     this.backend = await Backend.start(this.processes)
     for (let index = 0; index < count; index += 1) await this.addReplica()
     const [first] = this.replicas
