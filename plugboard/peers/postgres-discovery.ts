@@ -26,6 +26,8 @@ export interface PostgresDiscoveryOptions {
 }
 
 const HEARTBEAT_MS = 1000
+/** A stop does not wait longer than this for the database. */
+const REMOVE_MS = 2000
 
 export class PostgresDiscovery implements Discovery {
   readonly source = 'postgres'
@@ -52,9 +54,16 @@ export class PostgresDiscovery implements Discovery {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
+    const overdue = Promise.withResolvers<void>()
+    const timer = this.#options.clock.after(REMOVE_MS, () => overdue.resolve())
+    await Promise.race([this.#remove(), overdue.promise])
+    timer.cancel()
+  }
+
+  /** A row that stays behind is ignored in a few seconds, and goes within the hour. */
+  async #remove(): Promise<void> {
     await this.#beating
     const { rows, self, log } = this.#options
-    // Without it the row is ignored in a few seconds and goes with the next start of anyone.
     await rows.remove(self.id, self.boot).catch((error: unknown) => {
       log.info('our row of the replicas stays behind', { err: error })
     })

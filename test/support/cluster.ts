@@ -11,6 +11,7 @@ import { freePort } from './free-port.ts'
 import { type PlugboardOptions, PlugboardProcess } from './plugboard-process.ts'
 import { createTestDatabase, type TestDatabase } from './postgres.ts'
 import { Processes } from './processes.ts'
+import { Relay } from './relay.ts'
 import { HOST, SERVICE } from './stack.ts'
 import { type TelephoneOptions, TelephoneProcess } from './telephone-process.ts'
 
@@ -26,11 +27,19 @@ export interface ReplicaPlace {
 export class ClusterStack {
   readonly processes = new Processes()
   readonly places: ReplicaPlace[] = []
+  /** On the way to each replica's peer port, when asked for. */
+  readonly relays: Relay[] = []
+  readonly #withRelays: boolean
   readonly replicas: PlugboardProcess[] = []
   folder = ''
   token = ''
   backend!: Backend
   #database: Pick<TestDatabase, 'url' | 'drop'> | undefined
+
+  /** `withRelays`: replicas dial each other through relays, so that links can be broken without a process. */
+  constructor(options: { readonly withRelays?: boolean } = {}) {
+    this.#withRelays = options.withRelays ?? false
+  }
 
   get databaseUrl(): string {
     return this.#database!.url
@@ -51,6 +60,7 @@ export class ClusterStack {
   async addReplica(): Promise<PlugboardProcess> {
     const [port, adminPort, peerPort] = [await freePort(), await freePort(), await freePort()]
     this.places.push({ name: `replica-${this.places.length + 1}`, port, adminPort, peerPort })
+    if (this.#withRelays) this.relays.push(await Relay.listen({ targetPort: peerPort }))
     return await this.startReplica(this.places.length - 1)
   }
 
@@ -67,6 +77,7 @@ export class ClusterStack {
       args: [
         ...['--name', name, '--cluster-secret', SECRET],
         ...['--peer-listen', `127.0.0.1:${peerPort}`, '--telephone-url', `http://127.0.0.1:${port}`],
+        ...(this.relays[index] ? ['--peer-url', `http://127.0.0.1:${this.relays[index].port}`] : []),
         ...(options.args ?? []),
       ],
     })
@@ -130,6 +141,7 @@ export class ClusterStack {
     const problems: unknown[] = []
     const note = (error: unknown) => problems.push(error)
     await this.processes.stopAll().catch(note)
+    await Promise.all(this.relays.map(relay => relay.close())).catch(note)
     await this.#database?.drop().catch(note)
     const left = await removeFolder(this.folder)
     if (left.length > 0) problems.push(new Error(`processes were left behind: ${left.join(', ')}`))
@@ -137,8 +149,8 @@ export class ClusterStack {
   }
 }
 
-export function useCluster(count: number): ClusterStack {
-  const stack = new ClusterStack()
+export function useCluster(count: number, options: { readonly withRelays?: boolean } = {}): ClusterStack {
+  const stack = new ClusterStack(options)
   beforeAll(() => stack.start(count))
   afterAll(() => stack.stop())
   return stack
