@@ -15,7 +15,7 @@
 //   3 public port     no new connections; exchanges and upgraded connections finish within the grace period
 //   4 tunnels         only now: the exchanges above needed them, and what peers forward still does
 //   5 peers           only now: the exchanges above may have used their lines
-//   6 admin port, directory, database, and the embedded Postgres last, because all of them may still write to it
+//   6 directory, admin port, database, and the embedded Postgres last, because all of them may still ask it
 
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'

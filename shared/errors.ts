@@ -1,5 +1,5 @@
 // The one table of errors a user can meet: what the proxy answers, what the admin API answers, what logs call
-// them. A code is part of the public interface; docs/errors in README is checked against this table by a test.
+// them. A code is part of the public interface; the README's table is made from this one (`npm run docs`).
 
 import type { Reason } from './protocol/reason.ts'
 
@@ -11,16 +11,19 @@ export interface ErrorRow {
   readonly status: number
   readonly source: ErrorSource
   readonly retry: Retry
+  /** When to try again at the earliest (`Retry-After`), s; undefined: it depends, or never. */
+  readonly retryAfterSeconds: number | undefined
   /** One line for the client; no host name, no internals. */
   readonly meaning: string
 }
 
-const row = (status: number, source: ErrorSource, retry: Retry, meaning: string): ErrorRow => ({
-  status,
-  source,
-  retry,
-  meaning,
-})
+const row = (
+  status: number,
+  source: ErrorSource,
+  retry: Retry,
+  meaning: string,
+  retryAfterSeconds?: number,
+): ErrorRow => ({ status, source, retry, meaning, retryAfterSeconds })
 
 export const ERRORS = {
   // The proxy
@@ -30,16 +33,16 @@ export const ERRORS = {
   payload_too_large: row(413, 'client', 'never', 'The request body is larger than this route allows.'),
   uri_too_long: row(414, 'client', 'never', 'The request target is too long.'),
   expectation_failed: row(417, 'client', 'never', 'The expectation in the request cannot be met.'),
-  rate_limited: row(429, 'client', 'always', 'Too many requests.'),
+  rate_limited: row(429, 'client', 'always', 'Too many requests.', 1),
   headers_too_large: row(431, 'client', 'never', 'The request headers are too large.'),
   route_not_found: row(404, 'client', 'never', 'No route is mounted at this host and path.'),
-  no_telephone: row(503, 'registry', 'always', 'The service behind this route is not connected.'),
+  no_telephone: row(503, 'registry', 'always', 'The service behind this route is not connected.', 2),
   telephone_lost: row(502, 'tunnel', 'idempotent', 'The connection to the service was lost.'),
   backend_unreachable: row(502, 'backend', 'always', 'The service is connected but not running.'),
   backend_protocol_error: row(502, 'backend', 'never', 'The service gave an answer that is not HTTP.'),
   backend_timeout: row(504, 'backend', 'idempotent', 'The service did not answer in time.'),
-  overloaded: row(503, 'internal', 'always', 'Too much is going on right now.'),
-  draining: row(503, 'internal', 'always', 'This server is about to stop.'),
+  overloaded: row(503, 'internal', 'always', 'Too much is going on right now.', 1),
+  draining: row(503, 'internal', 'always', 'This server is about to stop.', 1),
   internal_error: row(500, 'internal', 'never', 'Something went wrong in the proxy.'),
   // The admin API and the tunnel endpoint
   invalid_request: row(400, 'client', 'never', 'A field has a value that cannot be used.'),
@@ -54,7 +57,7 @@ export const ERRORS = {
   unsupported_media_type: row(415, 'client', 'never', 'The body is not of a type that is understood here.'),
   precondition_required: row(428, 'client', 'never', 'Send If-Match with the ETag that you read.'),
   upgrade_required: row(426, 'client', 'never', 'This address speaks WebSocket only.'),
-  database_unavailable: row(503, 'database', 'always', 'The database cannot be reached; traffic goes on.'),
+  database_unavailable: row(503, 'database', 'always', 'The database cannot be reached; traffic goes on.', 5),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -119,7 +119,7 @@ describe('the database away', () => {
     expect((await api.call('GET', '/v1/status')).status).toBe(200)
     const listed = await read(api.adminKey)
     expect(listed.body).toMatchObject({ status: 503, code: 'database_unavailable' })
-    expect(listed.headers.get('retry-after')).toBe('2')
+    expect(listed.headers.get('retry-after')).toBe('5')
 
     flaky.adminKeys.findByPrefix = away
     api.directory.databaseReachable = false

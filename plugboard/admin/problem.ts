@@ -43,14 +43,6 @@ export class RequestError extends VeraError {
   }
 }
 
-/** Seconds after which a retry makes sense, for the codes where it does. */
-const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
-  database_unavailable: 2,
-  overloaded: 1,
-  draining: 5,
-  rate_limited: 5,
-}
-
 /** Any error as an answer. Foreign ones are told apart from nothing: they are `internal_error`, and logged. */
 export function problemResponse(error: unknown, c: Context<AdminEnv>): Response {
   const { code, detail, culprits } = translate(error, c)
@@ -67,9 +59,10 @@ export function problemResponse(error: unknown, c: Context<AdminEnv>): Response 
   const log = c.get('log')
   if (code === 'internal_error') log.error('admin request failed', { code, err: error })
   else if (status >= 500) log.warn('admin request failed', { code, err: error })
-  const retryAfterS = RETRY_AFTER_S[code]
-  if (retryAfterS !== undefined && !c.res.headers.has('retry-after'))
-    c.header('Retry-After', String(retryAfterS))
+  const { retryAfterSeconds } = ERRORS[code]
+  if (retryAfterSeconds !== undefined && !c.res.headers.has('retry-after')) {
+    c.header('Retry-After', String(retryAfterSeconds))
+  }
   if (code === 'unauthorized') c.header('WWW-Authenticate', 'Bearer realm="plugboard"')
   // The rest of the body is still under way: this connection is of no more use to the client.
   if (code === 'payload_too_large') c.header('Connection', 'close')

@@ -16,6 +16,8 @@ export interface TelephoneChildOptions {
 }
 
 const STOP_DEADLINE_MS = 5000
+/** A child that has lived this long did not fail at its start, ms. */
+const SETTLED_MS = 30_000
 
 export class TelephoneChild {
   readonly #options: TelephoneChildOptions
@@ -41,7 +43,7 @@ export class TelephoneChild {
     this.#stopping = true
     clearTimeout(this.#restart)
     const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
@@ -57,8 +59,12 @@ export class TelephoneChild {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     this.#child = child
+    const startedAtMs = performance.now()
     child.once('error', error => this.#ended(error.message))
-    child.once('exit', (code, signal) => this.#ended(signal ?? `exit code ${code}`))
+    child.once('exit', (code, signal) => {
+      if (performance.now() - startedAtMs >= SETTLED_MS) this.#backoff.reset()
+      this.#ended(signal ?? `exit code ${code}`)
+    })
   }
 
   #ended(how: string): void {

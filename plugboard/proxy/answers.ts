@@ -24,14 +24,6 @@ export interface ProblemOptions {
   readonly extraFields?: readonly string[] | undefined
 }
 
-const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
-  no_telephone: 2,
-  overloaded: 1,
-  draining: 1,
-  rate_limited: 1,
-  database_unavailable: 5,
-}
-
 export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 export function makeProblem(code: ErrorCode, options: ProblemOptions): Problem {
@@ -50,7 +42,7 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): Problem {
     ...['Plugboard-Error', code, 'X-Request-ID', options.requestId],
   ]
   if (html) fields.push('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'")
-  const retryAfterSeconds = options.retryAfterSeconds ?? RETRY_AFTER_SECONDS[code]
+  const retryAfterSeconds = options.retryAfterSeconds ?? ERRORS[code].retryAfterSeconds
   if (retryAfterSeconds !== undefined) fields.push('Retry-After', String(retryAfterSeconds))
   if (code === 'method_not_allowed') fields.push('Allow', ALLOWED_METHODS)
   if (code === 'upgrade_required') fields.push('Upgrade', 'websocket')

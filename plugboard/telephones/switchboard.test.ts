@@ -277,9 +277,23 @@ describe('fencing', () => {
     ]
     await old[0]?.announce({ service: 'web' })
     const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    await newer.announce()
     for (const telephone of old) expect((await telephone.closed).reason).toBe('replaced')
     await gone('web')
     expect(newer.session.state).toBe('open')
+  })
+
+  it('is no moment without a line: the newer one has its own before the older loses its own', async () => {
+    const { token } = await harness.token()
+    const old = await harness.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 })
+    await old.announce({ service: 'web' })
+    const left: number[] = []
+    const unsubscribe = harness.registry.subscribe({ lineRemoved: () => void left.push(lines('web').length) })
+    const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    await newer.announce({ service: 'web' })
+    expect((await old.closed).reason).toBe('replaced')
+    unsubscribe()
+    expect(left).toEqual([1])
   })
 
   it('the older one that dials again stays out', async () => {

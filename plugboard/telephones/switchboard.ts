@@ -240,7 +240,19 @@ export class Switchboard {
     })
     if (this.#replicas.length > 0) this.#tellReplicas(newcomer)
     if (this.#draining) newcomer.session.sendControl(LEAVING)
-    this.#fence(newcomer)
+    if (this.#others(newcomer).some(other => isOlder(newcomer, other))) {
+      newcomer.close('replaced', 'a newer instance is connected')
+    }
+  }
+
+  /**
+   * A newer process of the same name, under the same subject, replaces the older: half-open links would hold on.
+   * Only once it has lines of its own, so that requests have somewhere to go.
+   */
+  announced(newcomer: TelephoneConnection): void {
+    for (const other of this.#others(newcomer)) {
+      if (!isOlder(newcomer, other)) other.close('replaced', 'a newer instance has connected')
+    }
   }
 
   renewed(tokenId: string, renewed: Credential): void {
@@ -262,16 +274,9 @@ export class Switchboard {
     this.#emptied?.()
   }
 
-  /** A newer process of the same name, under the same subject, replaces the older: half-open links would hold on. */
-  #fence(newcomer: TelephoneConnection): void {
-    for (const other of [...this.#connections.values()]) {
-      if (other === newcomer || !sameTelephone(other, newcomer)) continue
-      if (isOlder(newcomer, other)) {
-        newcomer.close('replaced', 'a newer instance is connected')
-        return
-      }
-      other.close('replaced', 'a newer instance has connected')
-    }
+  #others(newcomer: TelephoneConnection): TelephoneConnection[] {
+    const namesakes = this.#byName.get(newcomer.hello?.name ?? '') ?? []
+    return [...namesakes].filter(other => sameTelephone(other, newcomer))
   }
 
   /** The same between replicas: theirs hear of our line as we hear of theirs, and each closes its own. */
@@ -282,7 +287,7 @@ export class Switchboard {
       for (const other of this.#options.registry.linesOf(service)) {
         if (other.telephone !== telephone || other.instance === instance) continue
         if (other.fence !== undefined && isNewerFence(other.fence, fence)) {
-          own.close('replaced', 'a newer instance is connected to another replica')
+          replacedSoon(own)
           return
         }
       }
@@ -291,7 +296,7 @@ export class Switchboard {
     if (fence === undefined) return
     for (const connection of [...(this.#byName.get(telephone) ?? [])]) {
       if (connection.hello?.instance === instance || !isNewerFence(fence, connection.fence)) continue
-      connection.close('replaced', 'a newer instance has connected to another replica')
+      replacedSoon(connection)
     }
   }
 
@@ -314,6 +319,11 @@ export class Switchboard {
       if (holds(connection.credential)) connection.close('unauthorized', detail)
     }
   }
+}
+
+/** The registry is in the middle of telling of a line, and a close takes lines away. */
+function replacedSoon(connection: TelephoneConnection): void {
+  queueMicrotask(() => connection.close('replaced', 'a newer instance is connected to another replica'))
 }
 
 /** The same name and subject, but another process. */

@@ -30,8 +30,10 @@ export interface ConnectionContext extends AnnouncementOptions {
 
 /** The connection's owner: told of what concerns more than this tunnel. */
 export interface ConnectionOwner {
-  /** The hello has come: it may replace others, or be replaced. */
+  /** The hello has come: a newer instance may be there already. */
   ready(connection: TelephoneConnection): void
+  /** Its lines are in the registry: older instances have nothing left to do. */
+  announced(connection: TelephoneConnection): void
   /** The token has a new expiry, for all its tunnels. */
   renewed(tokenId: string, credential: Credential): void
   /** It has let go of its tunnel. */
@@ -116,6 +118,8 @@ export class TelephoneConnection implements SessionEvents {
   }
 
   close(reason: Reason, detail: string): void {
+    // Now, not when the peer has agreed to the end: until then its lines would be ones that take nothing.
+    this.withdraw()
     this.#session?.close(reason, detail)
   }
 
@@ -186,7 +190,10 @@ export class TelephoneConnection implements SessionEvents {
         if (this.session.state === 'closed') return
         this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
         this.#verdicts = verdicts
-        if (!this.#draining) this.#context.registry.replace(this.tunnelId, this.#lines())
+        if (!this.#draining) {
+          this.#context.registry.replace(this.tunnelId, this.#lines())
+          this.#owner.announced(this)
+        }
         this.#answer(message, verdicts)
       }
     } catch (error) {

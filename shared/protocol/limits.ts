@@ -21,6 +21,9 @@ export interface SessionLimits {
   readonly pingTimeoutMs: number
   /** Time for the peer's hello, ms. */
   readonly helloTimeoutMs: number
+  /** Control messages that a peer may send at once, and per second from then on. One over ends the session. */
+  readonly controlBurst: number
+  readonly controlPerSecond: number
   /** Past this stream id the session drains by itself, so that a fresh one takes over. */
   readonly lastStreamId: number
   /** Grace of that drain, ms. */
@@ -38,6 +41,8 @@ export const DEFAULT_LIMITS: SessionLimits = {
   pingIntervalMs: 2000,
   pingTimeoutMs: 6000,
   helloTimeoutMs: 10_000,
+  controlBurst: 64,
+  controlPerSecond: 10,
   lastStreamId: 0xffff_fff0,
   exhaustedDrainMs: 600_000,
 }

@@ -7,6 +7,7 @@
 
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { type ControlMessage, type Hello, parseControl } from './control.ts'
+import { ControlBudget } from './control-budget.ts'
 import { decodeMessage, FrameError, type FrameSink } from './decode.ts'
 import { FRAME_HEADER_BYTES } from './frame.ts'
 import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES, type SessionLimits } from './limits.ts'
@@ -59,6 +60,7 @@ export class Session {
   readonly #limits: SessionLimits
   readonly #clock: Clock
   readonly #outbox: Outbox
+  readonly #controls: ControlBudget
   readonly #growth: GrowthBudget
   readonly #host: StreamHost
   readonly #pings: PingClock
@@ -88,6 +90,8 @@ export class Session {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#clock = options.clock ?? systemClock
     this.#nextId = options.role === 'dialer' ? 1 : 2
+    const { controlBurst, controlPerSecond } = this.#limits
+    this.#controls = new ControlBudget(controlBurst, controlPerSecond, this.#clock.now())
     this.#growth = new GrowthBudget(this.#limits.windowGrowthBytes)
     this.#turns = new Turns(
       () => this.#congested,
@@ -294,6 +298,10 @@ export class Session {
 
   #controlArrived(payload: Buffer): void {
     if (this.#state === 'closed') return
+    if (!this.#controls.take(this.#clock.now())) {
+      this.#fail(new TunnelError('overloaded', { detail: 'too many control messages' }))
+      return
+    }
     const message = readControl(payload)
     if (this.#peer === undefined) {
       if (message?.type !== 'hello') throw new FrameError('the first message is not hello')

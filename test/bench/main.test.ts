@@ -15,7 +15,13 @@ async function runBench(args: readonly string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'vera-bench-test-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const jsonFile = join(folder, 'bench.json')
-  const bench = processes.node('bench', [join(import.meta.dirname, 'main.ts'), '--json', jsonFile, ...args])
+  const bench = processes.node('bench', [
+    join(import.meta.dirname, 'main.ts'),
+    '--source',
+    '--json',
+    jsonFile,
+    ...args,
+  ])
   bench.expectedToExit = true
   const exit = await bench.exited
   return {

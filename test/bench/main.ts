@@ -62,7 +62,10 @@ async function runScenario(
       const home = join(folder, name)
       await mkdir(home)
       try {
-        targets.set(name, await TARGETS[name]({ processes, backendPort, folder: home }))
+        targets.set(
+          name,
+          await TARGETS[name]({ processes, backendPort, folder: home, source: options.source }),
+        )
       } catch (error) {
         if (!(error instanceof TargetMissing)) throw error
         skipped.set(name, error.message)

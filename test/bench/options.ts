@@ -17,6 +17,8 @@ export interface BenchOptions {
   /** Client connections of the small requests. */
   readonly connections: number
   readonly bulkBytes: number
+  /** Run the TypeScript sources instead of the bundles that users run. */
+  readonly source: boolean
   /** Where the JSON goes, besides stdout. */
   readonly jsonFile: string | undefined
 }
@@ -29,6 +31,7 @@ export const HELP = `Usage: npm run bench -- [options]
   --seconds n       length of a round (default 2)
   --connections n   client connections of the small requests (default 32)
   --bulk-mib n      size of a bulk transfer (default 1024)
+  --source          run the sources, not the bundles (they need 100 MB more each)
   --json file       write the JSON there too
   --help
 `
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       seconds: { type: 'string', default: '2' },
       connections: { type: 'string', default: '32' },
       'bulk-mib': { type: 'string', default: '1024' },
+      source: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -56,6 +60,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     seconds: inRange('--seconds', values.seconds, 0.1, 600),
     connections: inRange('--connections', values.connections, 1, 1000),
     bulkBytes: inRange('--bulk-mib', values['bulk-mib'], 1, 65_536) * 1_048_576,
+    source: values.source,
     jsonFile: values.json,
   }
 }

@@ -14,6 +14,8 @@ export interface Target {
 export interface TargetContext {
   readonly processes: Processes
   readonly backendPort: number
+  /** Run the sources instead of the bundles. */
+  readonly source: boolean
   /** An empty folder for configuration and data, removed at the end. */
   readonly folder: string
 }

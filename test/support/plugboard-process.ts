@@ -20,6 +20,8 @@ export interface PlugboardOptions {
   readonly port?: number
   readonly adminPort?: number
   readonly databaseUrl?: string
+  /** The file to run; default: the source. */
+  readonly program?: string
   /** Further flags. */
   readonly args?: readonly string[]
 }
@@ -56,7 +58,7 @@ export class PlugboardProcess {
 
   /** Starts it without waiting. */
   static async launch(options: PlugboardOptions): Promise<PlugboardProcess> {
-    const { processes, folder, command = 'start', databaseUrl, args = [] } = options
+    const { processes, folder, program = MAIN, command = 'start', databaseUrl, args = [] } = options
     const port = options.port ?? (await freePort())
     const adminPort = options.adminPort ?? (await freePort())
     const ports =
@@ -64,7 +66,7 @@ export class PlugboardProcess {
         ? ['--port', String(port), '--admin-port', String(adminPort)]
         : ['--listen', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${adminPort}`]
     const env = cleanEnvironment(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl })
-    const all = [MAIN, command, ...ports, '--data', join(folder, 'data'), ...args]
+    const all = [program, command, ...ports, '--data', join(folder, 'data'), ...args]
     const child = processes.node('plugboard', all, { env, cwd: folder })
     return new PlugboardProcess(child, { port, adminPort, folder })
   }

@@ -21,6 +21,8 @@ export interface TelephoneOptions {
   readonly name?: string
   /** Where it dials; default: straight to Plugboard. */
   readonly url?: string
+  /** The file to run; default: the source. */
+  readonly program?: string
   readonly args?: readonly string[]
   readonly cwd?: string
 }
@@ -51,6 +53,7 @@ export class TelephoneProcess {
       service,
       mount,
       url = plugboard.url,
+      program = MAIN,
       args = [],
       cwd,
     } = options
@@ -59,7 +62,7 @@ export class TelephoneProcess {
     const child = processes.node(
       'telephone',
       [
-        MAIN,
+        program,
         'http',
         String(target),
         ...['--plugboard', url, '--name', name],

@@ -1,4 +1,4 @@
-// PROTOCOL.md, "Control messages" and "Versions": P25 and P26.
+// PROTOCOL.md, "Control messages" and "Versions": P25 to P27.
 
 import { describe, expect, it } from 'vitest'
 import vectors from '../../../shared/protocol/vectors.json' with { type: 'json' }
@@ -19,6 +19,18 @@ describe('control messages', () => {
     }
     expect(await peer.end()).toEqual({ reason: undefined, bye: undefined })
     expect(peer.controls).toEqual([])
+  })
+
+  it('P26 a flood of them ends the session with overloaded, and a peer that keeps to the rate goes on', async () => {
+    const peer = await greetedPeer()
+    for (let second = 0; second < 60; second += 1) {
+      peer.clock.advance(1000)
+      for (let count = 0; count < 10; count += 1) peer.control({ type: 'renewed', detail: 'no' })
+    }
+    expect(peer.controls).toHaveLength(600)
+    for (let count = 0; count < 100; count += 1) peer.control({ type: 'renewed', detail: 'no' })
+    expect(peer.controls.length).toBeLessThanOrEqual(664)
+    expect((await peer.end()).reason).toBe('overloaded')
   })
 
   it('P25 unknown keys are ignored, those of hello too', async () => {
@@ -96,7 +108,7 @@ describe('control messages', () => {
 })
 
 describe('versions', () => {
-  it('P26 both ends speak the highest version that both ranges hold', async () => {
+  it('P27 both ends speak the highest version that both ranges hold', async () => {
     for (const [ours, theirs, agreed] of [
       [[1, 1], [1, 1], 1],
       [[1, 2], [2, 3], 2],
@@ -109,7 +121,7 @@ describe('versions', () => {
     }
   })
 
-  it('P26 ranges with nothing in common end the session with unsupported_version', async () => {
+  it('P27 ranges with nothing in common end the session with unsupported_version', async () => {
     for (const [ours, theirs] of [
       [
         [1, 1],
@@ -132,7 +144,7 @@ describe('versions', () => {
     }
   })
 
-  it('P26 the BYE says so', async () => {
+  it('P27 the BYE says so', async () => {
     const peer = new WirePeer()
     peer.control({ ...PEER_HELLO, versions: [2, 3] })
     expect(await peer.end()).toEqual({ reason: 'unsupported_version', bye: 20 })
