@@ -61,12 +61,8 @@ async function query(postgres: EmbeddedPostgres, text: string): Promise<Record<s
   }
 }
 
-function writer(args: readonly string[], user?: number) {
-  const options = user === undefined ? {} : { uid: user, gid: user }
-  const child = spawn(process.execPath, [WRITER, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    ...options,
-  })
+function writer(args: readonly string[]) {
+  const child = spawn(process.execPath, [WRITER, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   return { child, lines: createInterface(child.stdout) }
 }
@@ -202,18 +198,15 @@ describe('refusals, one line each', () => {
     expect(await refusal(damaged)).toMatch(/^Postgres did not start: .*pg_control/)
   })
 
-  test('the folder is not writable', async () => {
-    const closed = await mkdtemp(join(tmpdir(), 'plugboard-closed-'))
-    await chmod(closed, 0o555)
+  test.skipIf(root && process.platform !== 'linux')('the folder is not writable', async () => {
+    // Root may write everywhere, but the kernel's own file system lets nobody make a folder.
+    const closed = root ? '/sys' : await mkdtemp(join(tmpdir(), 'plugboard-closed-'))
+    if (!root) await chmod(closed, 0o555)
     try {
-      // Root may write everywhere, so somebody else tries.
-      const { child, lines } = writer([join(closed, 'data'), 'once'], root ? 65534 : undefined)
-      const [said] = (await once(lines, 'line')) as [string]
-      expect(said).toBe(`refused: The data folder ${join(closed, 'data')} is not writable.`)
-      if (child.exitCode === null) await once(child, 'exit')
-      expect(child.exitCode).toBe(1)
+      const data = join(closed, 'vera-stack', 'data')
+      expect(await refusal(data)).toBe(`The data folder ${data} is not writable.`)
     } finally {
-      await rm(closed, { recursive: true })
+      if (!root) await rm(closed, { recursive: true })
     }
   })
 })

@@ -1,23 +1,17 @@
 // A process of its own for tests of durability: starts the embedded Postgres in the folder that argv names, then
 // writes one row after another and prints each number once its commit was acknowledged. Ends when it is killed.
-// With `once` as second argument it only starts, says so, and stops again.
 
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { EmbeddedPostgres } from '../../plugboard/database/embedded-postgres.ts'
 import { StartupError } from '../../plugboard/database/startup-error.ts'
 
-const [, , folder = '', mode] = process.argv
+const [, , folder = ''] = process.argv
 const silent = () => undefined
 
 try {
   const postgres = await EmbeddedPostgres.start({ folder, log: silentLogger })
-  if (mode === 'once') {
-    console.log('started')
-    await postgres.stop()
-  } else {
-    await write(postgres.url)
-  }
+  await write(postgres.url)
 } catch (error) {
   if (!(error instanceof StartupError)) throw error
   console.log(`refused: ${error.message}`)
