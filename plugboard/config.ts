@@ -148,6 +148,11 @@ export const plugboardSettings = {
     help: 'Move tunnels, a few at a time, to replicas that have fewer',
   }),
 
+  stopDelayMs: setting.duration({
+    default: '0',
+    max: '10m',
+    help: 'At stop: how long connections are still taken while /readyz says no, for load balancers to notice',
+  }),
   drainTimeoutMs: setting.duration({
     default: '30s',
     max: '24h',

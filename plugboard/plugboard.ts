@@ -11,7 +11,7 @@
 //
 // Stop, so that nothing is cut that could have finished:
 //   1 unready         load balancers look elsewhere
-//   2 leaving         in a cluster: telephones are asked to go elsewhere, and are waited for, while all is served
+//   2 leaving         after `stopDelay`; in a cluster: telephones are asked to go elsewhere, and are waited for, while all is served
 //   3 public port     no new connections; exchanges and upgraded connections finish within the grace period
 //   4 tunnels         only now: the exchanges above needed them, and what peers forward still does
 //   5 peers           only now: the exchanges above may have used their lines
@@ -205,7 +205,14 @@ export class Plugboard {
         : { issuer: config.tokenIssuer, jwksUrl: config.tokenJwksUrl }
     const authenticator = new Authenticator({ directory, outside, clock })
     await this.#startProxy(directory, picker, new TunnelEndpoint({ authenticator, switchboard, log }))
-    if (cluster !== undefined) this.#running.push({ name: 'leaving', stop: () => cluster.leave() })
+    this.#running.push({ name: 'leaving', stop: () => this.#leave(cluster) })
+  }
+
+  /** Everything is served meanwhile. */
+  async #leave(cluster: Cluster | undefined): Promise<void> {
+    const noticed = Promise.withResolvers<void>()
+    this.#clock.after(this.#config.stopDelayMs, () => noticed.resolve())
+    await Promise.all([noticed.promise, cluster?.leave()])
   }
 
   async #startPostgres(): Promise<EmbeddedPostgres | undefined> {
