@@ -120,6 +120,39 @@ export const plugboardSettings = {
     help: 'Address of the keys (JWKS) of that issuer',
   }),
 
+  // Cluster
+  clusterSecret: setting.text({
+    secret: true,
+    help: 'What the replicas of a cluster share, 16 characters or more; without it there is only this one',
+  }),
+  peerListen: setting.listen({ default: ':4002', help: 'Address for other replicas, in a cluster' }),
+  peerUrl: setting.url({
+    protocols: ['http', 'https'],
+    help: 'How other replicas reach peerListen; default: the first address of this machine',
+  }),
+  peers: setting.list({
+    default: [],
+    item: 'host:port',
+    check: peerProblem,
+    help: 'Peer addresses of replicas, besides those that the database names',
+  }),
+  peerDns: setting.text({
+    help: 'host:port whose A and AAAA records are the peer addresses of replicas: a headless service',
+  }),
+  telephoneUrl: setting.url({
+    protocols: ['http', 'https'],
+    help: 'How telephones reach this replica and no other; default: publicUrl',
+  }),
+  rebalance: setting.boolean({
+    default: true,
+    help: 'Move tunnels, a few at a time, to replicas that have fewer',
+  }),
+
+  stopDelayMs: setting.duration({
+    default: '0',
+    max: '10m',
+    help: 'At stop: how long connections are still taken while /readyz says no, for load balancers to notice',
+  }),
   drainTimeoutMs: setting.duration({
     default: '30s',
     max: '24h',
@@ -160,10 +193,22 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   if (config.maxTargetBytes > config.maxHeadBytes) {
     problems.push({ key: 'maxTargetBytes', detail: 'must not be larger than maxHead, which contains it' })
   }
+  if (config.clusterSecret !== undefined && config.clusterSecret.length < 16) {
+    problems.push({ key: 'clusterSecret', detail: 'must have 16 characters or more' })
+  }
+  if (config.peerDns !== undefined && peerProblem(config.peerDns) !== undefined) {
+    problems.push({ key: 'peerDns', detail: 'must be host:port' })
+  }
   if ((config.tokenIssuer === undefined) !== (config.tokenJwksUrl === undefined)) {
     problems.push({ key: 'tokenIssuer', detail: 'goes together with tokenJwksUrl: set both or neither' })
   }
   return problems
+}
+
+function peerProblem(text: string): string | undefined {
+  const url = URL.parse(/^https?:\/\//i.test(text) ? text : `http://${text}`)
+  const hasPort = /:\d+\/?$/.test(text)
+  return url !== null && hasPort && url.pathname === '/' ? undefined : `"${text}" is not host:port`
 }
 
 function networkProblem(network: string): string | undefined {

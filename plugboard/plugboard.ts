@@ -6,15 +6,17 @@
 //   2 admin port      probes are answered from here on ("loading")
 //   3 directory       routes, services, keys: from the database, whose schema must fit the code, or from the
 //                     snapshot file
-//   4 public port     only now can a request find its route, and a telephone be recognised
+//   4 peers           in a cluster: the other replicas' lines, so that the first request finds them
+//   5 public port     only now can a request find its route, and a telephone be recognised
 //
 // Stop, so that nothing is cut that could have finished:
 //   1 unready         load balancers look elsewhere
-//   2 public port     no new connections; exchanges and upgraded connections finish within the grace period
-//   3 tunnels         only now: the exchanges above needed them; telephones are told, and go elsewhere
-//   4 directory, admin port, database, and the embedded Postgres last, because all of them may still ask it
+//   2 leaving         after `stopDelay`; in a cluster: telephones are asked to go elsewhere, and are waited for, while all is served
+//   3 public port     no new connections; exchanges and upgraded connections finish within the grace period
+//   4 tunnels         only now: the exchanges above needed them, and what peers forward still does
+//   5 peers           only now: the exchanges above may have used their lines
+//   6 directory, admin port, database, and the embedded Postgres last, because all of them may still ask it
 
-import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
@@ -23,8 +25,10 @@ import { createAdminApp } from './admin/admin-app.ts'
 import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
 import { allowedHosts } from './admin/request-guard.ts'
+import type { ReplicaStatus } from './admin/telephone-directory.ts'
 import { type AdminKeyRule, provideAdminKey } from './admin-key-file.ts'
 import { ChangePruner } from './change-pruner.ts'
+import { Cluster } from './cluster.ts'
 import type { PlugboardConfig } from './config.ts'
 import { type Database, openDatabase } from './database/database.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
@@ -34,10 +38,13 @@ import type { Store } from './database/store.ts'
 import { listenError } from './listen-error.ts'
 import { MemoryGuard } from './memory-guard.ts'
 import { ProxyServer } from './proxy/server.ts'
+import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
+import { replicaStatus, serviceLines } from './replica-status.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
 import { Authenticator } from './telephones/authenticate.ts'
 import { LinePicker } from './telephones/line-picker.ts'
+import { LocalLines } from './telephones/local-lines.ts'
 import { Switchboard } from './telephones/switchboard.ts'
 import { generateSigningKey, TokenIssuer } from './telephones/tokens.ts'
 import { TunnelEndpoint } from './telephones/tunnel-endpoint.ts'
@@ -67,8 +74,10 @@ export class Plugboard {
   readonly #portFlags: { readonly listen: string; readonly adminListen: string }
   readonly #startedAt: Date
   readonly #registry = new Registry()
+  /** Our name: the same after a restart, and of nobody else in the cluster. */
+  readonly #id: string
   /** New at each start. */
-  readonly #id = randomUUID()
+  readonly #instance: string
   /** What has been started, in order; stopped from the last to the first. */
   readonly #running: { readonly name: string; stop(): unknown }[] = []
   #phase: Phase = 'loading'
@@ -86,6 +95,8 @@ export class Plugboard {
     this.#adminKey = options.adminKey ?? 'when-none'
     this.#portFlags = options.portFlags ?? { listen: '--listen', adminListen: '--admin-listen' }
     this.#startedAt = new Date(this.#clock.wallTime())
+    this.#id = options.config.name
+    this.#instance = newBoot(this.#startedAt.getTime(), Math.random)
   }
 
   /** Resolves when requests can be served. Throws StartupError, one line, for what a person has to mend. */
@@ -158,16 +169,29 @@ export class Plugboard {
     const directory = this.#createDirectory(database)
     const tokens = new TokenIssuer({ store: database.store, clock })
     const switchboard = this.#createSwitchboard({ registry, directory, database, tokens })
-    const picker = new LinePicker({ registry, upstreamOf: line => switchboard.upstreamOf(line) })
+    const cluster = this.#createCluster({ database, directory, switchboard })
+    const picker = new LinePicker({
+      registry,
+      replicaId: this.#id,
+      upstreamOf: line =>
+        line.replicaId === this.#id
+          ? switchboard.upstreamOf(line)
+          : cluster?.network.upstreamOf(line.replicaId),
+    })
     this.#store = database.store
     this.#tokens = tokens
-    await this.#startAdmin({ database, directory, tokens, switchboard })
+    await this.#startAdmin({ database, directory, tokens, switchboard, cluster })
     await this.#startDirectory(url, directory)
     this.#startSignal?.throwIfAborted()
     const { adminKeys } = database.store
     const pruner = new ChangePruner({ changes: database.store.changes, keep: config.changesKept, clock, log })
     this.#running.push({ name: 'change log', stop: () => pruner.stop() })
     await provideAdminKey({ adminKeys, data: config.data, rule: this.#adminKey, clock, log })
+    if (cluster !== undefined) {
+      await this.#listen(cluster.listen(), 'peerListen')
+      this.#running.push({ name: 'peers', stop: () => cluster.stop() })
+      await cluster.start()
+    }
     this.#running.push({
       name: 'tunnels',
       stop: async () => {
@@ -181,6 +205,14 @@ export class Plugboard {
         : { issuer: config.tokenIssuer, jwksUrl: config.tokenJwksUrl }
     const authenticator = new Authenticator({ directory, outside, clock })
     await this.#startProxy(directory, picker, new TunnelEndpoint({ authenticator, switchboard, log }))
+    this.#running.push({ name: 'leaving', stop: () => this.#leave(cluster) })
+  }
+
+  /** Everything is served meanwhile. */
+  async #leave(cluster: Cluster | undefined): Promise<void> {
+    const noticed = Promise.withResolvers<void>()
+    this.#clock.after(this.#config.stopDelayMs, () => noticed.resolve())
+    await Promise.all([noticed.promise, cluster?.leave()])
   }
 
   async #startPostgres(): Promise<EmbeddedPostgres | undefined> {
@@ -214,7 +246,7 @@ export class Plugboard {
       replicaId: this.#id,
       identity: {
         agent: `plugboard/${VERSION}`,
-        instance: this.#id,
+        instance: this.#instance,
         name: config.name,
         startedAt: this.#startedAt.getTime(),
       },
@@ -234,20 +266,60 @@ export class Plugboard {
     })
   }
 
+  #createCluster(parts: {
+    readonly database: Database
+    readonly directory: Directory
+    readonly switchboard: Switchboard
+  }): Cluster | undefined {
+    const secret = this.#config.clusterSecret
+    if (secret === undefined) return undefined
+    const { database, directory, switchboard } = parts
+    const registry = this.#registry
+    // Peers have chosen this replica: what they forward goes to no other one.
+    const own = new LinePicker({
+      registry,
+      upstreamOf: line => (line.replicaId === this.#id ? switchboard.upstreamOf(line) : undefined),
+    })
+    const lines = new LocalLines(own)
+    return new Cluster(
+      {
+        config: this.#config,
+        self: { id: this.#id, boot: this.#instance },
+        startedAt: this.#startedAt,
+        registry,
+        rows: database.store.replicas,
+        switchboard,
+        openLocal: (opening, events, end) => lines.open(opening, events, end),
+        appliedSequence: () => directory.appliedSequence,
+        clock: this.#clock,
+        log: this.#log,
+      },
+      secret,
+    )
+  }
+
   async #startAdmin(parts: {
     readonly database: Database
     readonly directory: Directory
     readonly tokens: TokenIssuer
     readonly switchboard: Switchboard
+    readonly cluster: Cluster | undefined
   }): Promise<void> {
-    const { database, directory, tokens, switchboard } = parts
+    const { database, directory, tokens, switchboard, cluster } = parts
     const config = this.#config
     const app = createAdminApp({
       store: database.store,
       directory,
       tokens,
       telephones: { list: () => switchboard.list() },
-      replicas: { list: () => [this.#status(directory, switchboard)] },
+      replicas: {
+        list: () => this.#replicas(directory, switchboard, cluster),
+        lines: () => serviceLines(this.#registry),
+        rebalance: () => ({
+          enabled: cluster !== undefined && config.rebalance,
+          asked: cluster?.moved ?? 0,
+        }),
+      },
       generateSigningKey,
       log: this.#log,
       clock: this.#clock,
@@ -303,24 +375,39 @@ export class Plugboard {
     this.#running.push({ name: 'public port', stop: () => proxy.drain(config.drainTimeoutMs) })
   }
 
-  #listen<Result>(listening: Promise<Result>, setting: 'listen' | 'adminListen'): Promise<Result> {
+  #listen<Result>(
+    listening: Promise<Result>,
+    setting: 'listen' | 'adminListen' | 'peerListen',
+  ): Promise<Result> {
     return listening.catch((error: unknown) => {
-      throw listenError(error, this.#config[setting], this.#portFlags[setting])
+      const flag = setting === 'peerListen' ? '--peer-listen' : this.#portFlags[setting]
+      throw listenError(error, this.#config[setting], flag)
     })
   }
 
-  #status(directory: Directory, switchboard: Switchboard) {
-    return {
+  #replicas(directory: Directory, switchboard: Switchboard, cluster: Cluster | undefined): ReplicaStatus[] {
+    const { appliedSequence, databaseReachable } = directory
+    const self: ReplicaStatus = {
       id: this.#id,
-      name: this.#config.name,
-      address: '',
+      name: this.#id,
+      address: cluster?.address ?? '',
+      publicUrl: this.#config.telephoneUrl ?? this.#config.publicUrl,
+      state: this.#phase === 'draining' ? 'leaving' : 'ready',
       version: VERSION,
       startedAt: this.#startedAt,
-      appliedSequence: directory.appliedSequence,
+      appliedSequence,
       tunnels: switchboard.tunnelCount,
       streams: switchboard.streamCount,
       self: true,
+      link: undefined,
+      rttMs: undefined,
+      forwardedStreams: 0,
+      leaseMs: undefined,
+      lines: [...this.#registry.lines()].filter(({ replicaId }) => replicaId === this.#id).length,
+      disagreements: [],
     }
+    const others = cluster?.network.replicas() ?? []
+    return [self, ...others.map(known => replicaStatus(known, appliedSequence, databaseReachable))]
   }
 
   /** The address of a mount as clients see it. */

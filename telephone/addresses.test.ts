@@ -30,6 +30,25 @@ describe('addresses', () => {
     expect(book.hasUnused([place('a', 'A'), place('x', 'B')])).toBe(false)
   })
 
+  it('behind one load balancer: replicas are told apart by name, and one that did not answer is left for a while', () => {
+    const { book } = addresses(['balancer'])
+    book.learn(['A', 'B'].map(replicaId => ({ url: url('balancer'), replicaId })))
+    expect(book.hasUnused([place('balancer', 'A')])).toBe(true)
+    const picked = book.pick([place('balancer', 'A')])
+    expect(picked.replicaId).toBe('B')
+    book.worked(picked, 'A')
+    expect(book.hasUnused([place('balancer', 'A')])).toBe(false)
+    book.worked(picked, 'B')
+    expect(book.hasUnused([place('balancer', 'A')])).toBe(true)
+  })
+
+  it('that are wanted come first among those that are used as much', () => {
+    const { book } = addresses(['seed'])
+    book.learn(['A', 'B', 'C'].map(id => ({ url: url(id.toLowerCase()), replicaId: id })))
+    for (const wanted of ['A', 'B', 'C']) expect(book.pick([], wanted).replicaId).toBe(wanted)
+    expect(book.pick([place('a', 'A')], 'A').replicaId).not.toBe('A')
+  })
+
   it('that have failed are avoided for a minute', () => {
     const { book, clock } = addresses(['seed'])
     for (const host of ['a', 'b']) book.failed({ url: url(host), replicaId: undefined })
@@ -38,7 +57,7 @@ describe('addresses', () => {
     clock.now = 60_000
     expect(book.pick([]).replicaId).toBe('A')
     book.failed({ url: url('a'), replicaId: 'A' })
-    book.worked({ url: url('a'), replicaId: 'A' })
+    book.worked({ url: url('a'), replicaId: 'A' }, 'A')
     expect(book.pick([]).replicaId).toBe('A')
   })
 

@@ -26,6 +26,8 @@ export class Addresses {
   readonly #random: () => number
   #learned: readonly Address[] = []
   readonly #failedAt = new Map<string, number>()
+  /** Replicas that somebody else answered for, behind a load balancer. */
+  readonly #missedAt = new Map<string | undefined, number>()
 
   /** `follow`: use addresses that Plugboards tell of. */
   constructor(configured: readonly URL[], follow: boolean, now: () => number, random: () => number) {
@@ -39,25 +41,34 @@ export class Addresses {
     if (this.#follow) this.#learned = replicas
     const known = new Set([...this.#learned, ...this.#configured].map(({ url }) => url.href))
     for (const href of this.#failedAt.keys()) if (!known.has(href)) this.#failedAt.delete(href)
+    const ids = new Set(this.#learned.map(({ replicaId }) => replicaId))
+    for (const id of this.#missedAt.keys()) if (!ids.has(id)) this.#missedAt.delete(id)
   }
 
   failed({ url }: Address): void {
     this.#failedAt.set(url.href, this.#now())
   }
 
-  worked({ url }: Address): void {
+  /**
+   * `replica` has greeted there. When it is not the one that was meant, a load balancer decides who answers: to ask
+   * it for that one again and again would be of no use.
+   */
+  worked({ url, replicaId }: Address, replica: string): void {
     this.#failedAt.delete(url.href)
+    this.#missedAt.delete(replica)
+    if (replicaId !== undefined && replicaId !== replica) this.#missedAt.set(replicaId, this.#now())
   }
 
-  /** The best address for one more tunnel. `inUse`: where the other tunnels end. */
-  pick(inUse: readonly Place[]): Address {
+  /** The best address for one more tunnel. `inUse`: where the others end. `wanted`: a replica to prefer, if known. */
+  pick(inUse: readonly Place[], wanted?: string): Address {
     const all = [...this.#learned, ...this.#configured]
     let best: Address | undefined
     let bestScore = Number.POSITIVE_INFINITY
     for (const address of all) {
-      // In this order: not just failed, few tunnels there already, named ones first, then by lot.
+      // In this order: not just failed, few tunnels there already, the wanted one, named ones, then by lot.
       const score =
         (this.#avoided(address) ? 1e6 : 0) +
+        (wanted !== undefined && address.replicaId === wanted ? -500 : 0) +
         this.#uses(address, inUse) * 1000 +
         (address.replicaId === undefined && this.#learned.length > 0 ? 100 : 0) +
         this.#random()
@@ -77,12 +88,15 @@ export class Addresses {
 
   #uses({ url, replicaId }: Address, inUse: readonly Place[]): number {
     const same = (place: Place): boolean =>
-      place.href === url.href || (replicaId !== undefined && place.replicaId === replicaId)
+      replicaId !== undefined && place.replicaId !== undefined
+        ? place.replicaId === replicaId
+        : place.href === url.href
     return inUse.filter(same).length
   }
 
-  #avoided({ url }: Address): boolean {
-    const at = this.#failedAt.get(url.href)
-    return at !== undefined && this.#now() - at < AVOID_MS
+  #avoided({ url, replicaId }: Address): boolean {
+    const failedAt = this.#failedAt.get(url.href) ?? Number.NEGATIVE_INFINITY
+    const missedAt = this.#missedAt.get(replicaId) ?? Number.NEGATIVE_INFINITY
+    return this.#now() - Math.max(failedAt, missedAt) < AVOID_MS
   }
 }

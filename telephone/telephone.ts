@@ -62,6 +62,7 @@ export interface TunnelStatus {
 export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000
 const DEFAULT_DIAL_TIMEOUT_MS = 10_000
 const REBALANCE_MS = 60_000
+const REBALANCE_SPREAD_MS = 10_000
 /** A service that was refused is offered again: the conflict may be gone, the scope widened. */
 const OFFER_AGAIN_MS = 60_000
 
@@ -69,6 +70,7 @@ export class Telephone {
   readonly name: string
   readonly #options: TelephoneOptions
   readonly #clock: Clock
+  readonly #random: () => number
   readonly #listeners = new Set<TelephoneListener>()
   readonly #store: TokenStore
   readonly #renewal: Renewal
@@ -93,6 +95,7 @@ export class Telephone {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     const random = options.random ?? Math.random
+    this.#random = random
     this.#drainTimeoutMs = options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS
     this.name = options.name ?? defaultName(options.services)
     this.#store = new TokenStore(options.token)
@@ -196,7 +199,8 @@ export class Telephone {
       },
       limits: this.#options.limits ?? {},
       drainTimeoutMs: this.#drainTimeoutMs,
-      pick: (tunnel, avoid) => this.#addresses.pick([...this.#places(tunnel), ...(avoid ? [avoid] : [])]),
+      pick: (tunnel, avoid, wanted) =>
+        this.#addresses.pick([...this.#places(tunnel), ...(avoid ? [avoid] : [])], wanted),
       dial: (address, events) => {
         let token: string
         try {
@@ -220,7 +224,7 @@ export class Telephone {
       },
       onAnnounced: (_tunnel, announced) => this.#onAnnounced(announced),
       onControl: (_tunnel, message) => this.#onControl(message),
-      onDialed: address => this.#addresses.worked(address),
+      onDialed: (address, replica) => this.#addresses.worked(address, replica),
       onDialFailed: (_tunnel, address) => {
         this.#addresses.failed(address)
         this.#startRest()
@@ -244,7 +248,7 @@ export class Telephone {
         break
       case 'replicas':
         this.#addresses.learn(message.replicas.flatMap(readAddress))
-        this.#balance()
+        this.#balanceSoon()
         break
       default:
       // Not for a Telephone.
@@ -269,6 +273,16 @@ export class Telephone {
     const doubled = (tunnel: Tunnel): boolean =>
       this.#places(tunnel).some(({ replicaId }) => replicaId === tunnel.place?.replicaId)
     this.#tunnels.findLast(doubled)?.move()
+  }
+
+  /** All telephones hear of a new replica in the same second: each goes there at a time of its own. */
+  #balanceSoon(): void {
+    if (this.#closing !== undefined) return
+    this.#rebalance?.cancel()
+    this.#rebalance = this.#clock.after(this.#random() * REBALANCE_SPREAD_MS, () => {
+      this.#balance()
+      this.#watchBalance()
+    })
   }
 
   #watchBalance(): void {

@@ -28,8 +28,8 @@ export interface TunnelHost {
   readonly limits: Partial<SessionLimits>
   /** How long a session that is let go may finish its streams, ms. */
   readonly drainTimeoutMs: number
-  /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave. */
-  pick(tunnel: Tunnel, avoid: Place | undefined): Address
+  /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave; `wanted`: a replica. */
+  pick(tunnel: Tunnel, avoid: Place | undefined, wanted: string | undefined): Address
   /** Returns a way to give up. */
   dial(address: Address, events: DialEvents): () => void
   announcement(): Announcement
@@ -37,7 +37,8 @@ export interface TunnelHost {
   onReady(tunnel: Tunnel): void
   onAnnounced(tunnel: Tunnel, announced: Announced): void
   onControl(tunnel: Tunnel, message: ControlMessage): void
-  onDialed(address: Address): void
+  /** `replica`: the name of the one that has greeted there. */
+  onDialed(address: Address, replica: string): void
   onDialFailed(tunnel: Tunnel, address: Address): void
   report(event: TelephoneEvent): void
 }
@@ -46,6 +47,8 @@ export interface TunnelHost {
 const BACKOFF = { baseMs: 250, capMs: 15_000 }
 /** After a refused credential: 30 s to a minute. */
 const SLOW_MS = 30_000
+/** A move is for balance alone: streams end by themselves. A day, since something has to end it. */
+const MOVE_GRACE_MS = 86_400_000
 /** For the Plugboard to judge an announcement. */
 const ANNOUNCE_TIMEOUT_MS = 10_000
 
@@ -54,7 +57,8 @@ export class Tunnel {
   readonly number: number
   readonly #host: TunnelHost
   readonly #backoff: Backoff
-  readonly #retired = new Set<Session>()
+  /** Sessions that are let go, and how long each may finish its streams, ms. */
+  readonly #retired = new Map<Session, number>()
   readonly #ended = Promise.withResolvers<void>()
   #state: TunnelState = { kind: 'waiting' }
   #address: Address | undefined
@@ -64,6 +68,8 @@ export class Tunnel {
   #timer: Timer | undefined
   #graceMs = 0
   #avoid: Place | undefined
+  #wanted: string | undefined
+  #retireMs = 0
 
   constructor(number: number, host: TunnelHost) {
     this.number = number
@@ -102,6 +108,7 @@ export class Tunnel {
   move(): void {
     if (this.#state.kind !== 'ready') return
     this.#reportReplaced('another replica has no tunnel yet')
+    this.#retireMs = MOVE_GRACE_MS
     this.#apply({ kind: 'move' })
   }
 
@@ -149,12 +156,13 @@ export class Tunnel {
           break
         case 'retire':
           this.#avoid = this.place
-          if (this.#session !== undefined) this.#retired.add(this.#session)
+          if (this.#session !== undefined) this.#retired.set(this.#session, this.#retireMs)
           this.#session = undefined
           break
         case 'drain_retired':
           this.#avoid = undefined
-          for (const session of this.#retired) void session.drain(this.#host.drainTimeoutMs)
+          this.#wanted = undefined
+          for (const [session, graceMs] of this.#retired) void session.drain(graceMs)
           break
         case 'end':
           void this.#end()
@@ -166,7 +174,7 @@ export class Tunnel {
   }
 
   #dial(): void {
-    const address = this.#host.pick(this, this.#avoid)
+    const address = this.#host.pick(this, this.#avoid, this.#wanted)
     this.#address = address
     const url = displayUrl(address.url)
     this.#host.report({ kind: 'dialing', tunnel: this.number, url })
@@ -199,8 +207,8 @@ export class Tunnel {
       limits,
       clock,
       events: {
-        onReady: () => {
-          this.#host.onDialed(address)
+        onReady: hello => {
+          this.#host.onDialed(address, hello.name)
           if (session === this.#session) this.#apply({ kind: 'greeted' })
         },
         onStream: (stream, opening) => this.#host.onStream(stream, opening),
@@ -208,6 +216,7 @@ export class Tunnel {
         onPeerDrain: () => {
           if (session !== this.#session || this.#state.kind === 'stopped') return
           this.#reportReplaced('the replica is draining')
+          this.#retireMs = this.#host.drainTimeoutMs
           this.#apply({ kind: 'peer_drain' })
         },
         onClose: error => this.#onClose(session, error),
@@ -217,6 +226,10 @@ export class Tunnel {
   }
 
   #onControl(session: Session, message: ControlMessage): void {
+    if (message.type === 'move') {
+      this.#moveAsked(session, message)
+      return
+    }
     if (message.type !== 'announced' || session !== this.#session) {
       this.#host.onControl(this, message)
       return
@@ -237,6 +250,18 @@ export class Tunnel {
     this.#host.report({ kind: 'announced', tunnel: this.number, results: message.results })
     this.#host.onAnnounced(this, message)
     if (first) this.#host.onReady(this)
+  }
+
+  /** The retired session takes streams until its replacement serves, or the replica itself drains it. */
+  #moveAsked(session: Session, { why, to }: Extract<ControlMessage, { type: 'move' }>): void {
+    if (session !== this.#session || this.#state.kind === 'stopped') return
+    if (why === 'balance' && this.#state.kind !== 'ready') return
+    this.#wanted = to
+    this.#reportReplaced(
+      why === 'leaving' ? 'the replica is about to stop' : 'another replica has fewer tunnels',
+    )
+    this.#retireMs = why === 'leaving' ? this.#host.drainTimeoutMs : MOVE_GRACE_MS
+    this.#apply({ kind: why === 'leaving' ? 'peer_drain' : 'move' })
   }
 
   #onClose(session: Session, error: TunnelError): void {
@@ -278,7 +303,7 @@ export class Tunnel {
   async #end(): Promise<void> {
     this.#timer?.cancel()
     this.#giveUp?.()
-    const sessions = [...this.#retired, ...(this.#session === undefined ? [] : [this.#session])]
+    const sessions = [...this.#retired.keys(), ...(this.#session === undefined ? [] : [this.#session])]
     await Promise.all(
       sessions.map(session => {
         const closed = session.drain(this.#graceMs)

@@ -61,6 +61,14 @@ test('the status counts telephones by process, tunnels and streams', async () =>
     tunnels: 2,
     streams: 6,
     self: true,
+    publicUrl: undefined,
+    state: 'ready',
+    link: undefined,
+    rttMs: undefined,
+    forwardedStreams: 0,
+    leaseMs: undefined,
+    lines: 0,
+    disagreements: [],
   })
   const { body } = await api.call('GET', '/v1/status')
   expect(body).toMatchObject({ telephones: 1, tunnels: 2, streams: 6, ready: true, database: 'reachable' })

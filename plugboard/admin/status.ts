@@ -54,15 +54,26 @@ const telephoneBody = (row: TelephoneStatus): z.infer<typeof telephoneSchema> =>
 
 const replicaSchema = z
   .strictObject({
-    id: z.string(),
+    id: z.string().openapi({ description: 'Its name, unique in the cluster.' }),
     name: z.string(),
-    address: z.string(),
+    address: z.string().openapi({ description: 'For other replicas; empty for one by itself.' }),
+    publicUrl: z.string().nullable().openapi({ description: 'For telephones; null: they are not told.' }),
+    state: z.enum(['ready', 'leaving', 'lost']),
     version: z.string(),
-    startedAt: timestamp,
-    appliedSequence: z.int(),
+    startedAt: timestamp.nullable(),
+    appliedSequence: z.int().nullable(),
     tunnels: z.int(),
     streams: z.int(),
     self: z.boolean(),
+    link: z.enum(['open', 'accepted', 'none']).nullable().openapi({
+      description:
+        'open: dialled from here; accepted: only its own dial came through; null: this replica itself.',
+    }),
+    rttMs: z.number().nullable(),
+    forwardedStreams: z.int().openapi({ description: 'On the links between the two, both ways.' }),
+    leaseMs: z.int().nullable().openapi({ description: 'Left of its lease; at 0 its lines do not count.' }),
+    lines: z.int(),
+    disagreements: z.array(z.string()),
   })
   .openapi('Replica')
 
@@ -70,13 +81,25 @@ const replicaBody = (row: ReplicaStatus): z.infer<typeof replicaSchema> => ({
   id: row.id,
   name: row.name,
   address: row.address,
+  publicUrl: row.publicUrl ?? null,
+  state: row.state,
   version: row.version,
-  startedAt: row.startedAt.toISOString(),
-  appliedSequence: row.appliedSequence,
+  startedAt: row.startedAt?.toISOString() ?? null,
+  appliedSequence: row.appliedSequence ?? null,
   tunnels: row.tunnels,
   streams: row.streams,
   self: row.self,
+  link: row.link ?? null,
+  rttMs: row.rttMs ?? null,
+  forwardedStreams: row.forwardedStreams,
+  leaseMs: row.leaseMs === undefined ? null : Math.round(row.leaseMs),
+  lines: row.lines,
+  disagreements: [...row.disagreements],
 })
+
+const serviceLinesSchema = z
+  .strictObject({ service: z.string(), replicas: z.record(z.string(), z.int()) })
+  .openapi('ServiceLines')
 
 const statusSchema = z
   .strictObject({
@@ -129,7 +152,18 @@ const replicasOperation = operation(
     tags,
     summary: 'The replicas of this Plugboard',
     responses: {
-      200: json(z.strictObject({ items: z.array(replicaSchema) }).openapi('Replicas'), 'All known.'),
+      200: json(
+        z
+          .strictObject({
+            items: z.array(replicaSchema),
+            lines: z.array(serviceLinesSchema),
+            rebalance: z.strictObject({ enabled: z.boolean(), asked: z.int() }).openapi({
+              description: 'Tunnels of this replica that were asked to move to one with fewer.',
+            }),
+          })
+          .openapi('Replicas'),
+        'All known, and the lines of each service by replica.',
+      ),
     },
   },
 )
@@ -155,7 +189,15 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
       .filter(({ services }) => service === undefined || services.some(line => line.service === service))
     return c.json({ items: items.map(telephoneBody) }, 200)
   })
-  app.openapi(replicasOperation, c => c.json({ items: replicas.list().map(replicaBody) }, 200))
+  app.openapi(replicasOperation, c => {
+    const lines = replicas
+      .lines()
+      .map(({ service, replicas: counts }) => ({ service, replicas: { ...counts } }))
+    return c.json(
+      { items: replicas.list().map(replicaBody), lines, rebalance: { ...replicas.rebalance() } },
+      200,
+    )
+  })
   app.openapi(statusOperation, async c => {
     const tunnels = telephones.list()
     return c.json(

@@ -38,20 +38,47 @@ export interface TelephoneDirectory {
 }
 
 export interface ReplicaStatus {
+  /** Its name, unique in the cluster. */
   readonly id: string
   readonly name: string
   /** Where the other replicas reach it; empty for a replica by itself. */
   readonly address: string
+  /** Where telephones reach it. */
+  readonly publicUrl: string | undefined
+  readonly state: 'ready' | 'leaving' | 'lost'
+  /** Empty while it has not said. */
   readonly version: string
-  readonly startedAt: Date
-  /** Sequence of the last change in its table. */
-  readonly appliedSequence: number
+  readonly startedAt: Date | undefined
+  /** Sequence of the last change in its table, as it said last. */
+  readonly appliedSequence: number | undefined
   readonly tunnels: number
   readonly streams: number
   /** The replica that answers. */
   readonly self: boolean
+  /** `open`: dialled from here. `accepted`: only the peer's dial came through. */
+  readonly link: 'open' | 'accepted' | 'none' | undefined
+  /** Of the link. */
+  readonly rttMs: number | undefined
+  /** Streams on the links to it, both ways. */
+  readonly forwardedStreams: number
+  /** What is left of its lease; 0: its lines do not count. */
+  readonly leaseMs: number | undefined
+  /** Its lines, as known here. */
+  readonly lines: number
+  /** Where what is known of it does not fit together, one sentence each. */
+  readonly disagreements: readonly string[]
 }
 
 export interface ReplicaDirectory {
   list(): readonly ReplicaStatus[]
+  /** Whether tunnels are evened out from here, and how many were asked to move since the start. */
+  rebalance(): { readonly enabled: boolean; readonly asked: number }
+  /** Lines of each service on each replica, as this one has them. */
+  lines(): readonly ServiceLines[]
+}
+
+export interface ServiceLines {
+  readonly service: string
+  /** Lines by replica. */
+  readonly replicas: Readonly<Record<string, number>>
 }

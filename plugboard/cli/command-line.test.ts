@@ -220,6 +220,21 @@ describe('looking', () => {
     expect((await run('telephone list --service other')).err).toContain('No telephones')
   })
 
+  test('replicas', async () => {
+    api.replicas.push({
+      ...{ id: 'one', name: 'one', address: 'http://10.0.0.1:4002', publicUrl: undefined, state: 'ready' },
+      ...{ version: '0.1.0', startedAt: new Date(), appliedSequence: 7, tunnels: 2, streams: 6, self: false },
+      ...{ link: 'accepted', rttMs: 0.5, forwardedStreams: 1, leaseMs: 2900, lines: 4 },
+      disagreements: ['It is 1 change behind this replica.'],
+    })
+    const listed = await ok('replica list')
+    expect(listed).toContain('accepted')
+    expect(listed).toContain('2.9 s')
+    expect(listed).toContain('1 change behind')
+    expect(await ok('status')).toContain('one (link: accepted)')
+    expect((await run('replica lines')).err).toContain('No service has lines')
+  })
+
   test('changes, and changes as they happen', async () => {
     await ok('service add shop')
     await ok('service set shop --policy retries=1')

@@ -79,6 +79,11 @@ const LOOK: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).defineTelephone,
   },
   {
+    name: 'replica',
+    summary: 'the replicas of a cluster, and lines by replica',
+    load: async () => (await import('./status.ts')).defineReplica,
+  },
+  {
     name: 'changes',
     summary: 'who changed what; --follow for live',
     load: async () => (await import('./status.ts')).defineChanges,

@@ -88,11 +88,28 @@ export interface StatusRow {
   readonly telephones: number
   readonly tunnels: number
   readonly streams: number
-  readonly replicas: readonly {
-    readonly name: string
-    readonly version: string
-    readonly appliedSequence: number
-    readonly tunnels: number
-    readonly self: boolean
-  }[]
+  readonly replicas: readonly ReplicaRow[]
+}
+
+export interface ReplicaRow {
+  readonly id: string
+  readonly name: string
+  readonly address: string
+  readonly state: string
+  readonly version: string
+  readonly startedAt: string | null
+  readonly appliedSequence: number | null
+  readonly tunnels: number
+  readonly streams: number
+  readonly self: boolean
+  readonly link: string | null
+  readonly rttMs: number | null
+  readonly leaseMs: number | null
+  readonly lines: number
+  readonly disagreements: readonly string[]
+}
+
+export interface ServiceLinesRow {
+  readonly service: string
+  readonly replicas: Readonly<Record<string, number>>
 }

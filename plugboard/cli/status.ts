@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
 import { usageError } from './cli-error.ts'
 import { type Column, relative } from './output.ts'
-import type { ChangeRow, StatusRow, TelephoneRow } from './rows.ts'
+import type { ChangeRow, ReplicaRow, ServiceLinesRow, StatusRow, TelephoneRow } from './rows.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
@@ -27,10 +27,75 @@ export function defineStatus(status: Command, context: CliContext): void {
       { title: 'open streams', value: row => row.streams },
       {
         title: 'replicas',
+        value: row => row.replicas.map(replica => `${replica.name}${replicaNote(replica)}`).join(', '),
+      },
+      {
+        title: 'disagreements',
         value: row =>
-          row.replicas.map(replica => `${replica.name}${replica.self ? ' (this one)' : ''}`).join(', '),
+          row.replicas
+            .flatMap(({ name, disagreements }) => disagreements.map(text => `${name}: ${text}`))
+            .join(' '),
       },
     ])
+  })
+}
+
+/** What is worth a word in a list of names: which one answers, and which ones are not simply there. */
+function replicaNote({ self, state, link }: ReplicaRow): string {
+  if (self) return ' (this one)'
+  if (state !== 'ready') return ` (${state})`
+  return link === 'open' ? '' : ` (link: ${link ?? 'none'})`
+}
+
+export function defineReplica(replica: Command, context: CliContext): void {
+  const columns: readonly Column<ReplicaRow>[] = [
+    { title: 'name', value: row => `${row.name}${row.self ? ' (this one)' : ''}` },
+    { title: 'state', value: row => row.state },
+    { title: 'link', value: row => row.link ?? '' },
+    { title: 'rtt', value: row => (row.rttMs === null ? '' : `${row.rttMs.toFixed(1)} ms`) },
+    { title: 'lease', value: row => (row.leaseMs === null ? '' : `${(row.leaseMs / 1000).toFixed(1)} s`) },
+    { title: 'applied change', value: row => row.appliedSequence ?? '' },
+    { title: 'tunnels', value: row => row.tunnels },
+    { title: 'lines', value: row => row.lines },
+    { title: 'streams', value: row => row.streams },
+    {
+      title: 'started',
+      value: row => (row.startedAt === null ? '' : relative(row.startedAt, context.now())),
+    },
+    { title: 'version', value: row => row.version },
+    { title: 'address', value: row => row.address },
+    { title: 'disagreements', value: row => row.disagreements.join(' ') },
+  ]
+  const list = replica
+    .command('list')
+    .alias('ls')
+    .description('list the replicas, as the one that answers sees them')
+  examples(list, 'replica list', 'replica list --output json')
+  apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
+    const { items } = await api.get<{ items: ReplicaRow[] }>('/v1/replicas')
+    await output.rows(items, columns, 'No replicas are known.')
+  })
+  const lines = replica.command('lines').description('count the lines of each service on each replica')
+  examples(lines, 'replica lines')
+  apiAction(lines, context, async ({ api, output }: ApiCommand<unknown>) => {
+    const { lines: rows } = await api.get<{ lines: ServiceLinesRow[] }>('/v1/replicas')
+    const counts = ({ replicas }: ServiceLinesRow) =>
+      Object.entries(replicas).sort(([a], [b]) => (a < b ? -1 : 1))
+    await output.rows(
+      rows,
+      [
+        { title: 'service', value: row => row.service },
+        { title: 'lines', value: row => counts(row).reduce((sum, [, count]) => sum + count, 0) },
+        {
+          title: 'by replica',
+          value: row =>
+            counts(row)
+              .map(([id, count]) => `${id}: ${count}`)
+              .join(', '),
+        },
+      ],
+      'No service has lines.',
+    )
   })
 }
 

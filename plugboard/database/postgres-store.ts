@@ -3,6 +3,7 @@
 import { createAdminKeyStore } from './admin-keys.ts'
 import { createChangeStore } from './changes.ts'
 import { claimMount } from './claim-mount.ts'
+import { createReplicaStore } from './replicas.ts'
 import { createRouteStore } from './routes.ts'
 import { createServiceStore } from './services.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
@@ -18,6 +19,7 @@ export function createStore(runner: SqlRunner): Store {
     signingKeys: createSigningKeyStore(runner),
     adminKeys: createAdminKeyStore(runner),
     changes: createChangeStore(runner),
+    replicas: createReplicaStore(runner),
     claimMount: claim => claimMount(runner, claim),
   }
 }

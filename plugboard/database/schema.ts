@@ -166,6 +166,26 @@ export const changes = plugboard.table(
   table => [index('changes_entity').on(table.entity, table.entityId, table.sequence)],
 )
 
+/** Heartbeats. No part of the change log, and nothing refers to it. */
+export const replicas = plugboard.table(
+  'replicas',
+  {
+    id: name('id').primaryKey(),
+    boot: name('boot').notNull(),
+    startedAt: instant('started_at').notNull(),
+    address: text('address').notNull(),
+    publicUrl: text('public_url'),
+    version: text('version').notNull(),
+    state: text('state').$type<'ready' | 'leaving'>().notNull(),
+    appliedSequence: bigint('applied_sequence', { mode: 'number' }).notNull(),
+    heartbeatAt: instant('heartbeat_at').notNull(),
+  },
+  () => [
+    check('replicas_id_length', sql`length(id) BETWEEN 1 AND 255`),
+    check('replicas_state_known', sql`state IN ('ready', 'leaving')`),
+  ],
+)
+
 /**
  * One row: the newest sequence and its change's id. Every writer locks it before anything else and holds it until
  * it commits, which makes sequences gapless and checks of other rows safe, in every isolation level.

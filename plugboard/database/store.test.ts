@@ -384,3 +384,24 @@ describe('changes', () => {
     expect(await store.changes.latest()).toBe(latest)
   })
 })
+
+describe('replicas', () => {
+  const row = { id: 'one', boot: '000000001-a', startedAt: new Date(1000), address: 'http://h:1' }
+  const more = { publicUrl: null, version: '1', state: 'ready', appliedSequence: 3 } as const
+
+  test('each beat writes the own row and reads all; a later start keeps the row', async () => {
+    const first = await store.replicas.beat({ ...row, ...more })
+    expect(first.current).toBe(true)
+    expect(first.rows).toEqual([{ ...row, ...more, heartbeatAgeMs: expect.any(Number) }])
+    expect(first.rows[0]?.heartbeatAgeMs).toBeLessThan(10_000)
+    await store.replicas.beat({ ...row, ...more, id: 'two', publicUrl: 'http://two' })
+    const later = { ...row, ...more, boot: '000000002-a', state: 'leaving' as const }
+    expect((await store.replicas.beat(later)).rows).toMatchObject([{ state: 'leaving' }, { id: 'two' }])
+    const stale = await store.replicas.beat({ ...row, ...more })
+    expect([stale.current, stale.rows[0]?.boot]).toEqual([false, later.boot])
+    await store.replicas.remove('one', row.boot)
+    await store.replicas.remove('two', row.boot)
+    expect((await store.replicas.beat(later)).rows).toHaveLength(1)
+    await store.replicas.remove('one', later.boot)
+  })
+})

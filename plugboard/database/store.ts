@@ -271,7 +271,37 @@ export interface Claimed {
   readonly created: boolean
 }
 
+/** A replica that has said, lately, that it is there. */
+export interface Replica {
+  /** Its name: unique in the cluster. */
+  readonly id: string
+  /** Of this start; later starts sort behind earlier ones. */
+  readonly boot: string
+  readonly startedAt: Date
+  /** URL of its peer port. */
+  readonly address: string
+  readonly publicUrl: string | null
+  readonly version: string
+  readonly state: 'ready' | 'leaving'
+  readonly appliedSequence: number
+  /** By the database's clock, ms. */
+  readonly heartbeatAgeMs: number
+}
+
+export interface ReplicaStore {
+  /**
+   * Writes the caller's row with a fresh heartbeat, and returns all rows that had one within a minute. `current`:
+   * false when a later start of the same id has the row; then nothing was written.
+   */
+  beat(
+    row: Omit<Replica, 'heartbeatAgeMs'>,
+  ): Promise<{ readonly current: boolean; readonly rows: readonly Replica[] }>
+  /** No effect when another start has the row. */
+  remove(id: string, boot: string): Promise<void>
+}
+
 export interface Store {
+  readonly replicas: ReplicaStore
   readonly services: ServiceStore
   readonly routes: RouteStore
   readonly tokens: TokenStore

@@ -18,6 +18,8 @@ export interface Line {
   /** Of the software behind the line, as its operator says; may be empty. */
   readonly version: string
   readonly labels: Readonly<Record<string, string>>
+  /** Which process of the telephone this is: its start, and whose token it holds (telephones/fence.ts). */
+  readonly fence?: string
 }
 
 export function lineId(tunnelId: string, service: string): string {

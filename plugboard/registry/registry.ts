@@ -1,7 +1,7 @@
 // Who is connected where: service → lines. The tunnel endpoint writes the lines of its own tunnels as whole sets
 // (a set written twice changes nothing), line pickers and status pages listen. Lines of other replicas come in
-// through `replace` as well, under their own replica's id: who may write what, and how long it counts, is for
-// the code that attaches them to decide.
+// one by one through `putRemote`: who may write what, and how long it counts, is for the code that attaches them
+// to decide (registry-follower.ts).
 
 import { type Line, sameLine } from './line.ts'
 
@@ -34,11 +34,32 @@ export class Registry {
     }
   }
 
+  /**
+   * Adds or changes a line that another replica wrote. They are not kept by tunnel: their owner does that, and a
+   * map per tunnel would cost more than all the rest. False when the id is taken by a line of a third replica.
+   */
+  putRemote(line: Line): boolean {
+    const lines = this.#byService.get(line.service)
+    const before = lines?.get(line.id)
+    if (before === undefined) this.#add(line)
+    else if (before.replicaId !== line.replicaId) return false
+    else if (sameLine(before, line)) lines?.set(line.id, line)
+    else this.#change(line, before)
+    return true
+  }
+
+  /** Undoes `putRemote`. A line of the same id that another replica wrote stays. */
+  removeRemote(line: Line): void {
+    const present = this.#byService.get(line.service)?.get(line.id)
+    if (present?.replicaId === line.replicaId) this.#remove(present)
+  }
+
   /** The lines of a service, on whatever replica, healthy or not. */
   *linesOf(service: string): IterableIterator<Line> {
     yield* this.#byService.get(service)?.values() ?? []
   }
 
+  /** Of a tunnel of this replica. */
   *linesOfTunnel(tunnelId: string): IterableIterator<Line> {
     yield* this.#byTunnel.get(tunnelId)?.values() ?? []
   }

@@ -6,6 +6,8 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 export interface Upstream {
   /** False while it takes no new streams: still opening, draining, at its limit, or gone. */
   readonly canOpen: boolean
+  /** False: nothing leads there now, its lines are as good as gone. Absent: it is the tunnel itself. */
+  readonly reachable?: boolean
   /** Streams open now, of all services: what balancing compares. */
   readonly streamCount: number
   /** Throws TunnelError (draining, overloaded, session_lost). `end`: the request is complete with its head. */

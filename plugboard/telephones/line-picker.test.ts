@@ -174,3 +174,61 @@ describe('balancing', () => {
     expect((taken.a ?? 0) / 4000).toBeCloseTo(0.75, 1)
   })
 })
+
+describe('lines of other replicas', () => {
+  beforeEach(() => {
+    picker.close()
+    picker = new LinePicker({
+      registry,
+      replicaId: 'r1',
+      upstreamOf: each => upstreams.get(each.tunnelId),
+      random: seededRandom(7),
+    })
+  })
+
+  function addRemote(tunnelId: string): FakeUpstream & { reachable?: boolean } {
+    const upstream = new FakeUpstream()
+    upstreams.set(tunnelId, upstream)
+    registry.putRemote(line(tunnelId, { replicaId: 'r2' }))
+    return upstream
+  }
+
+  const acquireMany = (count: number): Record<string, number> => {
+    const taken: Record<string, number> = {}
+    for (let index = 0; index < count; index += 1) {
+      const candidate = picker.pick('web', policy('least_streams'))
+      if (typeof candidate === 'string') throw new Error(candidate)
+      picker.acquire(candidate)
+      taken[candidate.line.tunnelId] = (taken[candidate.line.tunnelId] ?? 0) + 1
+    }
+    return taken
+  }
+
+  it('are passed over for a local one when it is a tie, and share when it is not', () => {
+    for (const id of ['far-1', 'far-2']) addRemote(id)
+    add('near')
+    expect(picks(10, policy('least_streams'))).toEqual({ near: 10 })
+    expect(acquireMany(30)).toEqual({ near: 10, 'far-1': 10, 'far-2': 10 })
+  })
+
+  it('do not count what others do on the same link or tunnel', () => {
+    addRemote('far').streamCount = 0
+    add('near').streamCount = 100
+    expect(acquireMany(10)).toEqual({ near: 5, far: 5 })
+  })
+
+  it('leave a local line its share where there are very many of them', () => {
+    for (let index = 0; index < 99; index += 1) addRemote(`far-${index}`)
+    add('near')
+    expect(picks(20, policy('least_streams'))).toEqual({ near: 20 })
+    expect(acquireMany(1000).near).toBeLessThan(60)
+  })
+
+  it('are not there while nothing leads to them', () => {
+    const far = addRemote('far')
+    far.canOpen = false
+    expect(picker.pick('web', policy('random'))).toBe('overloaded')
+    far.reachable = false
+    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+  })
+})

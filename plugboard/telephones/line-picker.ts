@@ -17,6 +17,10 @@ export interface Candidate {
   line: Line
   readonly upstream: Upstream
   readonly pool: LinePool
+  /** The tunnel ends on this replica. */
+  readonly local: boolean
+  /** Streams that were acquired and not released. */
+  active: number
   /** For round robin: the credit of smooth weighted turns. */
   turn: number
 }
@@ -26,6 +30,8 @@ export interface LinePool {
   readonly service: string
   readonly candidates: Candidate[]
   activeStreams: number
+  /** Those of the candidates whose tunnel ends here. */
+  readonly locals: Candidate[]
   /** Where the next scan starts, so that equals take turns. */
   cursor: number
 }
@@ -35,6 +41,8 @@ export type NoLine = 'no_telephone' | 'overloaded' | 'exhausted'
 
 export interface LinePickerOptions {
   readonly registry: Registry
+  /** Ours; default: all lines are local. */
+  readonly replicaId?: string
   /** The way to a line; asked once, when the line appears. Undefined: a line that cannot be reached from here. */
   readonly upstreamOf: (line: Line) => Upstream | undefined
   /** Uniform in [0, 1). */
@@ -48,11 +56,13 @@ export class LinePicker {
   readonly #pools = new Map<string, LinePool>()
   readonly #upstreamOf: (line: Line) => Upstream | undefined
   readonly #random: () => number
+  readonly #replicaId: string | undefined
   readonly #unsubscribe: () => void
 
   constructor(options: LinePickerOptions) {
     this.#upstreamOf = options.upstreamOf
     this.#random = options.random ?? Math.random
+    this.#replicaId = options.replicaId
     this.#unsubscribe = options.registry.subscribe({
       lineAdded: line => this.#add(line),
       lineChanged: line => this.#change(line),
@@ -81,15 +91,19 @@ export class LinePicker {
     }
     const chosen = this.#choose(pool, pool.candidates, policy)
     if (chosen !== undefined) return chosen
-    return pool.candidates.some(({ line }) => takesTraffic(line)) ? 'overloaded' : 'no_telephone'
+    const isThere = ({ line, upstream }: Candidate) => takesTraffic(line) && upstream.reachable !== false
+    return pool.candidates.some(isThere) ? 'overloaded' : 'no_telephone'
   }
 
   /** A stream was opened on the candidate's line; `release` once it is over. */
   acquire(candidate: Candidate): void {
+    candidate.active += 1
     candidate.pool.activeStreams += 1
   }
 
-  release({ pool }: Candidate): void {
+  release(candidate: Candidate): void {
+    const { pool } = candidate
+    candidate.active -= 1
     pool.activeStreams -= 1
     if (pool.activeStreams === 0) this.#forgetWhenEmpty(pool)
   }
@@ -98,7 +112,7 @@ export class LinePicker {
     switch (policy.balancing) {
       case 'least_streams':
         if (from.length > COMPARE_ALL) {
-          const pair = lighter(this.#anyOf(from), this.#anyOf(from))
+          const pair = lighter(this.#anyLocal(pool, from), this.#anyOf(from))
           if (pair !== undefined) return pair
         }
         return leastStreams(pool, from)
@@ -112,6 +126,12 @@ export class LinePicker {
   #anyOf(from: readonly Candidate[]): Candidate | undefined {
     const candidate = from[Math.floor(this.#random() * from.length)]
     return candidate !== undefined && canTake(candidate) ? candidate : undefined
+  }
+
+  /** Few lines out of many are local: by lot alone they would hardly ever be compared. */
+  #anyLocal(pool: LinePool, from: readonly Candidate[]): Candidate | undefined {
+    const first = isShared(pool) && from === pool.candidates ? this.#anyOf(pool.locals) : undefined
+    return first ?? this.#anyOf(from)
   }
 
   #weighted(from: readonly Candidate[]): Candidate | undefined {
@@ -133,10 +153,13 @@ export class LinePicker {
     if (upstream === undefined) return
     let pool = this.#pools.get(line.service)
     if (pool === undefined) {
-      pool = { service: line.service, candidates: [], activeStreams: 0, cursor: 0 }
+      pool = { service: line.service, candidates: [], locals: [], activeStreams: 0, cursor: 0 }
       this.#pools.set(line.service, pool)
     }
-    pool.candidates.push({ line, upstream, pool, turn: 0 })
+    const local = this.#replicaId === undefined || line.replicaId === this.#replicaId
+    const candidate = { line, upstream, pool, local, active: 0, turn: 0 }
+    pool.candidates.push(candidate)
+    if (local) pool.locals.push(candidate)
   }
 
   #change(line: Line): void {
@@ -148,7 +171,8 @@ export class LinePicker {
     const pool = this.#pools.get(line.service)
     const index = pool?.candidates.findIndex(each => each.line.id === line.id) ?? -1
     if (pool === undefined || index === -1) return
-    pool.candidates.splice(index, 1)
+    const [removed] = pool.candidates.splice(index, 1)
+    if (removed?.local) pool.locals.splice(pool.locals.indexOf(removed), 1)
     this.#forgetWhenEmpty(pool)
   }
 
@@ -169,13 +193,24 @@ function sameProcess(left: Candidate, right: Candidate): boolean {
   return left.line.instance === right.line.instance
 }
 
-function load(candidate: Candidate): number {
-  return (candidate.upstream.streamCount + 1) / candidate.line.weight
+/** Some of its lines are on other replicas. */
+function isShared({ candidates, locals }: LinePool): boolean {
+  return locals.length < candidates.length
+}
+
+/**
+ * Where all lines are local, all streams of a tunnel count, of whatever service. How busy another replica's tunnel
+ * is shows only there: with such lines around, each replica spreads its own streams evenly, over all alike.
+ */
+function load({ pool, active, upstream, line }: Candidate): number {
+  return ((isShared(pool) ? active : upstream.streamCount) + 1) / line.weight
 }
 
 function lighter(left: Candidate | undefined, right: Candidate | undefined): Candidate | undefined {
   if (left === undefined || right === undefined) return left ?? right
-  return load(right) < load(left) ? right : left
+  const [leftLoad, rightLoad] = [load(left), load(right)]
+  if (leftLoad === rightLoad) return right.local && !left.local ? right : left
+  return rightLoad < leftLoad ? right : left
 }
 
 function leastStreams(pool: LinePool, from: readonly Candidate[]): Candidate | undefined {
@@ -187,7 +222,9 @@ function leastStreams(pool: LinePool, from: readonly Candidate[]): Candidate | u
     const candidate = from[index % from.length] as Candidate
     if (!canTake(candidate)) continue
     const itsLoad = load(candidate)
-    if (itsLoad >= bestLoad) continue
+    // Of equals the first, but a local one before all others: it saves a hop.
+    const preferred = itsLoad === bestLoad && candidate.local && best?.local === false
+    if (itsLoad >= bestLoad && !preferred) continue
     best = candidate
     bestLoad = itsLoad
   }

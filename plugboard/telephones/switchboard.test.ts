@@ -7,6 +7,7 @@ import { eventually } from '../../test/support/deadline.ts'
 import { readJwt } from '../../test/support/jwt.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import type { Line } from '../registry/line.ts'
 import { generateSigningKey } from './tokens.ts'
 
 let harness: TunnelHarness
@@ -313,6 +314,58 @@ describe('fencing', () => {
     ]
     await telephones[2]?.announce({ service: 'x' })
     expect(telephones.map(each => each.session.state)).toEqual(['open', 'open', 'open'])
+  })
+})
+
+describe('other replicas', () => {
+  const remote = (fence: string, instance = 'elsewhere', telephone = 'shop'): Line => ({
+    ...{ id: 'far/web', replicaId: 'r2', tunnelId: 'far', service: 'web', telephone, instance, fence },
+    ...{ health: 'up', weight: 100, version: '', labels: {} },
+  })
+
+  it('a newer instance there replaces the older one here, and an older one does not', async () => {
+    const { token } = await harness.token()
+    const here = await harness.dial(token, { name: 'shop', instance: 'here-here', startedAt: 1000 })
+    await here.announce({ service: 'web' })
+    const [own] = [...harness.registry.linesOf('web')]
+    const digest = own?.fence?.split('.')[1]
+    harness.registry.putRemote(remote(`${(999).toString(36)}.${digest}`))
+    harness.registry.removeRemote(remote(''))
+    harness.registry.putRemote(remote(`${(2000).toString(36)}.another`))
+    harness.registry.removeRemote(remote(''))
+    expect(here.session.state).toBe('open')
+    harness.registry.putRemote(remote(`${(2000).toString(36)}.${digest}`))
+    expect((await here.closed).reason).toBe('replaced')
+    const again = await harness.dial(token, { name: 'shop', instance: 'here-here', startedAt: 1000 })
+    void again.announce({ service: 'web' }).catch(() => undefined)
+    expect((await again.closed).reason).toBe('replaced')
+  })
+
+  it('asks telephones to move, the idle first, none twice, and none that is there already', async () => {
+    const { token } = await harness.token()
+    const telephones = [
+      await harness.dial(token, { name: 'a', instance: 'instance-a' }),
+      await harness.dial(token, { name: 'b', instance: 'instance-b' }),
+    ]
+    for (const telephone of telephones) await telephone.announce({ service: 'web' })
+    harness.registry.putRemote(remote('', 'instance-a', 'a'))
+    expect(harness.switchboard.move(10, 'r2')).toBe(1)
+    expect(await telephones[1]?.control('move')).toEqual({ type: 'move', why: 'balance', to: 'r2' })
+    expect(harness.switchboard.move(10, 'r2')).toBe(0)
+    expect(telephones[0]?.controls.some(({ type }) => type === 'move')).toBe(false)
+  })
+
+  it('leaves when its telephones have let go, and takes no new ones meanwhile', async () => {
+    const { token } = await harness.token()
+    const telephone = await harness.dial(token, { name: 'a', instance: 'instance-a' })
+    await telephone.announce({ service: 'web' })
+    const left = harness.switchboard.leave(60_000)
+    expect(await telephone.control('move')).toEqual({ type: 'move', why: 'leaving' })
+    expect(harness.switchboard.refusal).toBe('draining')
+    expect([...harness.registry.linesOf('web')]).toHaveLength(1)
+    void telephone.session.drain(1000)
+    await left
+    await gone('web')
   })
 })
 

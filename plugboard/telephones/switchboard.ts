@@ -12,6 +12,7 @@ import type { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
+import { isNewerFence } from './fence.ts'
 import { type ConnectionContext, TelephoneConnection } from './telephone-connection.ts'
 import type { TokenIssuer } from './tokens.ts'
 
@@ -67,6 +68,9 @@ export interface ReplicaAddress {
 }
 
 const DEFAULT_MAX_TUNNELS = 10_000
+/** Before the telephone of a tunnel is asked to move it again, ms. */
+const MOVE_AGAIN_MS = 60_000
+const LEAVING = { type: 'move', why: 'leaving' } as const
 
 export class Switchboard {
   readonly #options: SwitchboardOptions
@@ -74,7 +78,11 @@ export class Switchboard {
   readonly #context: ConnectionContext
   readonly #connections = new Map<string, TelephoneConnection>()
   readonly #unsubscribe: () => void
+  /** Those that have greeted, by the telephone's name. */
+  readonly #byName = new Map<string, Set<TelephoneConnection>>()
   #draining = false
+  /** While we leave: a tunnel has let go. */
+  #emptied: (() => void) | undefined
   #replicas: readonly ReplicaAddress[] = []
 
   constructor(options: SwitchboardOptions) {
@@ -90,7 +98,8 @@ export class Switchboard {
       clock: this.#clock,
       log: options.log,
     }
-    this.#unsubscribe = options.directory.subscribe({
+    const unsubscribeLines = options.registry.subscribe({ lineAdded: line => this.#fenceAcross(line) })
+    const unsubscribe = options.directory.subscribe({
       tokenRevoked: tokenId =>
         this.#closeWhere(credential => credential.tokenId === tokenId, 'the token was revoked'),
       keysChanged: () =>
@@ -102,6 +111,10 @@ export class Switchboard {
         if (reachable) for (const connection of this.#connections.values()) connection.retryClaims()
       },
     })
+    this.#unsubscribe = () => {
+      unsubscribe()
+      unsubscribeLines()
+    }
   }
 
   /** Why no tunnel is taken now; undefined: one is. */
@@ -169,21 +182,64 @@ export class Switchboard {
     }
   }
 
+  /**
+   * Asks up to `count` telephones to end a tunnel on replica `to` instead, those with the fewest streams first, and
+   * none that has a tunnel there already or was asked lately. Returns how many were asked.
+   */
+  move(count: number, to: string): number {
+    const nowMs = this.#clock.now()
+    const movable = [...this.#connections.values()]
+      .filter(({ hello, leaving, movedAtMs }) => hello && !leaving && nowMs - movedAtMs >= MOVE_AGAIN_MS)
+      .filter(connection => !this.#reaches(connection, to))
+      .sort((left, right) => left.session.streamCount - right.session.streamCount)
+      .slice(0, count)
+    for (const connection of movable) {
+      connection.movedAtMs = nowMs
+      connection.session.sendControl({ type: 'move', why: 'balance', to })
+    }
+    return movable.length
+  }
+
+  /**
+   * This replica is about to stop: no new tunnels, and telephones are asked to end theirs elsewhere. Tunnels serve on
+   * until their telephones let go of them. Resolves when all have, or after `patienceMs`.
+   */
+  async leave(patienceMs: number): Promise<void> {
+    this.#draining = true
+    for (const connection of this.#connections.values()) connection.session.sendControl(LEAVING)
+    if (patienceMs === 0) return
+    const gone = Promise.withResolvers<void>()
+    const timer = this.#clock.after(patienceMs, () => gone.resolve())
+    this.#emptied = () => {
+      if ([...this.#connections.values()].every(({ leaving }) => leaving)) gone.resolve()
+    }
+    this.#emptied()
+    await gone.promise
+    this.#emptied = undefined
+    timer.cancel()
+  }
+
   /** All tunnels at once: telephones are asked to go elsewhere, open streams have `graceMs`. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true
-    await Promise.all([...this.#connections.values()].map(({ session }) => session.drain(graceMs)))
+    const connections = [...this.#connections.values()]
+    // Withdrawn first: whoever has heard of a line may still open a stream on it, nobody new hears of it.
+    for (const connection of connections) connection.withdraw()
+    await Promise.all(connections.map(({ session }) => session.drain(graceMs)))
     this.#unsubscribe()
   }
 
   // What connections tell
 
   ready(newcomer: TelephoneConnection): void {
+    const name = newcomer.hello?.name ?? ''
+    this.#byName.set(name, (this.#byName.get(name) ?? new Set()).add(newcomer))
     const { tokens } = this.#options.store
     tokens.touch(newcomer.credential.tokenId).catch(error => {
       this.#options.log.debug('token not touched', { tokenId: newcomer.credential.tokenId, err: error })
     })
     if (this.#replicas.length > 0) this.#tellReplicas(newcomer)
+    if (this.#draining) newcomer.session.sendControl(LEAVING)
     if (this.#others(newcomer).some(other => isOlder(newcomer, other))) {
       newcomer.close('replaced', 'a newer instance is connected')
     }
@@ -207,14 +263,55 @@ export class Switchboard {
 
   closed(connection: TelephoneConnection): void {
     this.#connections.delete(connection.tunnelId)
+    const name = connection.hello?.name ?? ''
+    const namesakes = this.#byName.get(name)
+    namesakes?.delete(connection)
+    if (namesakes?.size === 0) this.#byName.delete(name)
+    this.#emptied?.()
+  }
+
+  peerDrains(): void {
+    this.#emptied?.()
   }
 
   #others(newcomer: TelephoneConnection): TelephoneConnection[] {
-    return [...this.#connections.values()].filter(other => sameTelephone(other, newcomer))
+    const namesakes = this.#byName.get(newcomer.hello?.name ?? '') ?? []
+    return [...namesakes].filter(other => sameTelephone(other, newcomer))
+  }
+
+  /** The same between replicas: theirs hear of our line as we hear of theirs, and each closes its own. */
+  #fenceAcross({ replicaId, service, telephone, instance, fence, tunnelId }: Line): void {
+    if (replicaId === this.#options.replicaId) {
+      const own = this.#connections.get(tunnelId)
+      if (own === undefined || fence === undefined) return
+      for (const other of this.#options.registry.linesOf(service)) {
+        if (other.telephone !== telephone || other.instance === instance) continue
+        if (other.fence !== undefined && isNewerFence(other.fence, fence)) {
+          replacedSoon(own)
+          return
+        }
+      }
+      return
+    }
+    if (fence === undefined) return
+    for (const connection of [...(this.#byName.get(telephone) ?? [])]) {
+      if (connection.hello?.instance === instance || !isNewerFence(fence, connection.fence)) continue
+      replacedSoon(connection)
+    }
   }
 
   #tellReplicas(connection: TelephoneConnection): void {
     connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })
+  }
+
+  #reaches({ tunnelId, hello }: TelephoneConnection, replicaId: string): boolean {
+    const { registry } = this.#options
+    for (const { service } of registry.linesOfTunnel(tunnelId)) {
+      for (const line of registry.linesOf(service)) {
+        if (line.replicaId === replicaId && line.instance === hello?.instance) return true
+      }
+    }
+    return false
   }
 
   #closeWhere(holds: (credential: Credential) => boolean, detail: string): void {
@@ -222,6 +319,11 @@ export class Switchboard {
       if (holds(connection.credential)) connection.close('unauthorized', detail)
     }
   }
+}
+
+/** The registry is in the middle of telling of a line, and a close takes lines away. */
+function replacedSoon(connection: TelephoneConnection): void {
+  queueMicrotask(() => connection.close('replaced', 'a newer instance is connected to another replica'))
 }
 
 /** The same name and subject, but another process. */

@@ -18,6 +18,7 @@ import { type Line, lineId } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
+import { fenceOf } from './fence.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
@@ -35,6 +36,8 @@ export interface ConnectionOwner {
   announced(connection: TelephoneConnection): void
   /** The token has a new expiry, for all its tunnels. */
   renewed(tokenId: string, credential: Credential): void
+  /** It has let go of its tunnel. */
+  peerDrains(): void
   closed(connection: TelephoneConnection): void
 }
 
@@ -47,6 +50,8 @@ export class TelephoneConnection implements SessionEvents {
   readonly tunnelId: string
   readonly remoteAddress: string
   readonly connectedAt: Date
+  /** When it was last asked to go to another replica; in time of the clock. */
+  movedAtMs = Number.NEGATIVE_INFINITY
   readonly #context: ConnectionContext
   readonly #owner: ConnectionOwner
   readonly #log: Logger
@@ -97,6 +102,16 @@ export class TelephoneConnection implements SessionEvents {
     return this.#hello
   }
 
+  /** It has no lines any more, and takes none. */
+  get leaving(): boolean {
+    return this.#draining
+  }
+
+  /** Of the process behind it. */
+  get fence(): string {
+    return fenceOf(this.#hello?.startedAt ?? 0, this.#credential.subject)
+  }
+
   /** What was accepted of the last announcement. */
   get services(): readonly Verdict[] {
     return this.#verdicts.filter(verdict => verdict.accepted)
@@ -104,7 +119,7 @@ export class TelephoneConnection implements SessionEvents {
 
   close(reason: Reason, detail: string): void {
     // Now, not when the peer has agreed to the end: until then its lines would be ones that take nothing.
-    this.#withdraw()
+    this.withdraw()
     this.#session?.close(reason, detail)
   }
 
@@ -146,15 +161,15 @@ export class TelephoneConnection implements SessionEvents {
   }
 
   onPeerDrain(): void {
-    this.#draining = true
-    this.#withdraw()
+    this.withdraw()
+    this.#owner.peerDrains()
   }
 
   onClose(error: TunnelError): void {
     this.#expiryTimer?.cancel()
     this.#waiting = undefined
     this.#unfinished = undefined
-    this.#withdraw()
+    this.withdraw()
     const fields = { telephoneId: this.#hello?.name, code: error.reason, detail: error.message }
     this.#log.info('telephone disconnected', fields)
     this.#owner.closed(this)
@@ -219,13 +234,16 @@ export class TelephoneConnection implements SessionEvents {
         tunnelId: this.tunnelId,
         telephone: this.#hello?.name ?? '',
         instance: this.#hello?.instance ?? '',
+        fence: this.fence,
         ...{ service, health, weight, version, labels },
       })
     }
     return [...lines.values()]
   }
 
-  #withdraw(): void {
+  /** Its lines go for good; streams that are open go on. */
+  withdraw(): void {
+    this.#draining = true
     this.#context.registry.replace(this.tunnelId, [])
   }
 

@@ -63,6 +63,24 @@ const replicasSchema = z.object({
   replicas: z.array(z.object({ id: name, url: z.url().max(2048) })).max(1000),
 })
 
+const moveSchema = z.object({
+  type: z.literal('move'),
+  why: z.enum(['leaving', 'balance']),
+  to: name.optional(),
+})
+
+const replicaSchema = z.object({
+  type: z.literal('replica'),
+  state: z.enum(['ready', 'leaving']),
+  address: z.string().max(2048),
+  publicUrl: z.url().max(2048).optional(),
+  version: z.string().max(128),
+  startedAt: z.int().min(0),
+  appliedSequence: z.int().min(0),
+  tunnels: z.int().min(0),
+  streams: z.int().min(0),
+})
+
 export const controlSchema = z.discriminatedUnion('type', [
   helloSchema,
   announceSchema,
@@ -72,6 +90,8 @@ export const controlSchema = z.discriminatedUnion('type', [
   renewSchema,
   renewedSchema,
   replicasSchema,
+  moveSchema,
+  replicaSchema,
 ])
 
 export const KNOWN_TYPES: ReadonlySet<unknown> = new Set(

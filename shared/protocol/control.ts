@@ -87,7 +87,46 @@ interface Replicas {
   replicas: { id: string; url: string }[]
 }
 
-export type ControlMessage = Hello | Announce | Announced | Drain | Drained | Renew | Renewed | Replicas
+/**
+ * To a telephone: "have this tunnel end on another replica": dial anew, and drain this session once the new tunnel
+ * serves. Until then this one takes streams as before.
+ */
+interface Move {
+  type: 'move'
+  /** `leaving`: this replica is about to stop. `balance`: another one has fewer tunnels. */
+  why: 'leaving' | 'balance'
+  /** The replica that would be best, by its id. */
+  to?: string | undefined
+}
+
+/** Between replicas: how the sender is. Sent once the link is open, then every second and when `state` changes. */
+export interface ReplicaReport {
+  type: 'replica'
+  state: 'ready' | 'leaving'
+  /** Where peers reach it. */
+  address: string
+  /** Where telephones reach it; absent: they are told nothing of it. */
+  publicUrl?: string | undefined
+  version: string
+  /** Milliseconds since 1970. */
+  startedAt: number
+  /** Of the last change in its table. */
+  appliedSequence: number
+  tunnels: number
+  streams: number
+}
+
+export type ControlMessage =
+  | Hello
+  | Announce
+  | Announced
+  | Drain
+  | Drained
+  | Renew
+  | Renewed
+  | Replicas
+  | Move
+  | ReplicaReport
 
 /**
  * Reads a CONTROL payload. Returns undefined for a type this end does not know.

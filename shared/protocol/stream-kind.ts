@@ -12,6 +12,8 @@ export const STREAM_KINDS = {
   call: 4,
   /** The receiver sends back what it gets. Tests the whole data path of a session. */
   echo: 5,
+  /** Between replicas: their registries' messages, each behind its length (u32). */
+  registry: 6,
 } as const
 
 export type StreamKind = keyof typeof STREAM_KINDS

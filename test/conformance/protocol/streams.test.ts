@@ -42,7 +42,7 @@ describe('ids and kinds', () => {
 
   it('P12 a stream of an unknown kind is refused, and the session goes on', async () => {
     const peer = await greetedPeer()
-    for (const [index, kind] of [0, 6, 255].entries()) {
+    for (const [index, kind] of [0, 7, 255].entries()) {
       const stream = 2 * index + 1
       peer.send(openFrame(stream, { kind }), dataFrame(stream, 10, true))
       expect(await peer.turn()).toEqual([{ type: 'RESET', stream, reason: 5, detail: '' }])

@@ -1,0 +1,72 @@
+// Replicas behind one DNS name: each address (A and AAAA) of a headless service is a replica. Asked again and
+// again; a name server that does not answer leaves the last answer as it was.
+
+import { lookup } from 'node:dns/promises'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { type Discovery, type Found, peerAddress } from './discovery.ts'
+
+export interface DnsDiscoveryOptions {
+  /** `host:port`, or a URL for https. */
+  readonly name: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** Default: the system's resolver, which reads the hosts file too. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>
+}
+
+const INTERVAL_MS = 5000
+
+export class DnsDiscovery implements Discovery {
+  readonly source = 'dns'
+  readonly #options: DnsDiscoveryOptions
+  readonly #url: URL
+  #found: readonly Found[] = []
+  #timer: Timer | undefined
+  #failing = false
+  #stopped = false
+
+  constructor(options: DnsDiscoveryOptions) {
+    this.#options = options
+    this.#url = new URL(peerAddress(options.name))
+  }
+
+  found(): readonly Found[] {
+    return this.#found
+  }
+
+  start(onAnswer: () => void): void {
+    void this.#ask(onAnswer)
+  }
+
+  stop(): Promise<void> {
+    this.#stopped = true
+    this.#timer?.cancel()
+    return Promise.resolve()
+  }
+
+  async #ask(onAnswer: () => void): Promise<void> {
+    const { clock, log, resolve = resolveAll } = this.#options
+    try {
+      const addresses = await resolve(this.#url.hostname)
+      this.#failing = false
+      this.#found = [...new Set(addresses)].map(address => ({ address: this.#at(address) }))
+      if (!this.#stopped) onAnswer()
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (!this.#failing) log.warn('replicas not resolved', { host: this.#url.hostname, code, err: error })
+      this.#failing = true
+    }
+    if (!this.#stopped) this.#timer = clock.after(INTERVAL_MS, () => void this.#ask(onAnswer))
+  }
+
+  #at(address: string): string {
+    const { protocol, port } = this.#url
+    const host = address.includes(':') ? `[${address}]` : address
+    return peerAddress(`${protocol}//${host}${port === '' ? '' : `:${port}`}`)
+  }
+}
+
+async function resolveAll(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address)
+}

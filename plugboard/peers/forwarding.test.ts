@@ -1,0 +1,111 @@
+import { expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { linkedPair } from '../../test/support/peer-node.ts'
+import type { RecordedStream } from '../../test/support/recorded-stream.ts'
+
+const until = (what: string, condition: () => boolean) =>
+  eventually(what, () => (condition() ? true : undefined))
+const aborted = (stream: RecordedStream) => eventually('the stream aborts', () => stream.aborted)
+
+it('carries an exchange whole: head, body, 1xx, answer, trailers, one hop', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  const near = b.open('a', { fields: ['X-Case', 'KePt'], target: '/p?q' })
+  near.stream.write(Buffer.from('question'))
+  near.stream.end(['x-sum', '1'])
+  const far = await a.arrived()
+  await until('the request ends', () => far.ended)
+  expect(far.opening).toMatchObject({ hops: 1, service: 'web', target: '/p?q', fields: ['X-Case', 'KePt'] })
+  expect([far.body.toString(), far.trailers]).toEqual(['question', ['x-sum', '1']])
+  far.stream.respond({ status: 103, statusText: 'Early Hints', fields: ['link', '<a>'] })
+  far.stream.respond({ status: 200, statusText: 'Fine', fields: ['x', 'y'] })
+  far.stream.write(Buffer.from('answer'))
+  far.stream.end(['x-after', '2'])
+  await until('the answer ends', () => near.ended)
+  expect(near.heads.map(({ status, statusText }) => [status, statusText])).toEqual([
+    [103, 'Early Hints'],
+    [200, 'Fine'],
+  ])
+  expect([near.body.toString(), near.trailers]).toEqual(['answer', ['x-after', '2']])
+  expect([...near.violations, ...far.violations]).toEqual([])
+  await until('nothing is left', () => b.network.replicas()[0]?.streams === 1)
+})
+
+it('stops a writer whose far end does not read, in both directions, and lets it go on', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  const near = b.open('a')
+  const far = await a.arrived()
+  far.stream.respond({ status: 200, statusText: '', fields: [] })
+  const chunk = Buffer.alloc(65_536, 7)
+  for (const [writer, reader] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    let sentBytes = 0
+    const turn = () => new Promise(resolve => setTimeout(resolve, 5))
+    // Enough for both windows and what lies between; more is not taken.
+    for (let idle = 0; idle < 40; idle += 1) {
+      while (sentBytes < 64 * 65_536 && writer.stream.write(chunk)) sentBytes += chunk.length
+      await turn()
+    }
+    expect(sentBytes).toBeLessThan(3_000_000)
+    expect(reader.receivedBytes).toBeLessThanOrEqual(262_144)
+    const before = writer.writableCalls
+    let consumed = 0
+    await until('the writer has room', () => {
+      reader.stream.consume(reader.receivedBytes - consumed)
+      consumed = reader.receivedBytes
+      return writer.writableCalls > before
+    })
+  }
+  near.stream.reset('cancelled')
+  expect((await aborted(far)).reason).toBe('cancelled')
+})
+
+it('passes resets on, each with its reason, and a lost tunnel as what it is', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  const first = b.open('a')
+  ;(await a.arrived(0)).stream.reset('backend_unreachable', 'nothing listens')
+  expect(await aborted(first)).toMatchObject({ reason: 'backend_unreachable', detail: 'nothing listens' })
+  const second = b.open('a')
+  await a.arrived(1)
+  second.stream.reset('idle_timeout')
+  expect((await aborted(await a.arrived(1))).reason).toBe('idle_timeout')
+  const third = b.open('a')
+  await a.arrived(2)
+  a.tunnel.link.cut()
+  expect(await aborted(third)).toMatchObject({ reason: 'session_lost', remote: true })
+})
+
+it('refuses a second hop, and a service without a line here, before anything is delivered', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  expect(await aborted(b.open('a', { hops: 1 }))).toMatchObject({ reason: 'refused', delivered: 'no' })
+  expect(await aborted(b.open('a', { service: 'other' }))).toMatchObject({ reason: 'unknown_service' })
+  // b has a line of a's, and must not send back what a sends to it.
+  expect(await aborted(a.open('b'))).toMatchObject({ reason: 'unknown_service' })
+  expect(a.tunnel.acceptor.accepted).toEqual([])
+})
+
+it('carries bytes of an upgraded stream both ways after the 101', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  const near = b.open('a', { kind: 'upgrade', method: 'GET' })
+  const far = await a.arrived()
+  far.stream.respond({ status: 101, statusText: '', fields: ['upgrade', 'x'] })
+  far.stream.write(Buffer.from('hello'))
+  near.stream.write(Buffer.from('good day'))
+  await until('both have heard', () => near.receivedBytes === 5 && far.receivedBytes === 8)
+  near.stream.end()
+  await until('the half is closed', () => far.ended)
+  far.stream.end()
+  await until('the other half is', () => near.ended)
+  expect(near.violations).toEqual([])
+})

@@ -1,0 +1,115 @@
+// Keeps one link to the replica behind one address: dials, dials again after it is lost, with full jitter. Who is
+// there shows at each dial: ourselves, or somebody whom we reach under another address, are left alone for a while.
+//
+//   waiting ──timer──▶ dialling ──proved──▶ linked ──closed──▶ waiting        stop, from anywhere ─▶ stopped
+//      ◀──failed, ourselves, known────┘
+
+import { Backoff } from '@vera-stack/shared/backoff.ts'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { Session } from '@vera-stack/shared/protocol/session.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { dialPeer } from './dial-peer.ts'
+import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
+
+export interface DialerHost {
+  readonly tokens: PeerTokens
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+  /** Makes a session, which ends with `onClose`; a string says why none is wanted. */
+  join(
+    peer: PeerIdentity,
+    transport: Transport,
+    onClose: (error: TunnelError) => void,
+  ): Session | 'self' | 'linked'
+}
+
+const BACKOFF = { baseMs: 100, capMs: 2000 }
+/** Until an address that was not worth a link is looked at again, ms. */
+const UNWANTED_MS = 10_000
+/** Until somebody who did not accept our secret is asked again, ms. */
+const REFUSED_MS = 5000
+
+export class PeerDialer {
+  readonly address: string
+  readonly #host: DialerHost
+  readonly #backoff: Backoff
+  #peer: PeerIdentity | undefined
+  #session: Session | undefined
+  #giveUp: (() => void) | undefined
+  #timer: Timer | undefined
+  /** What went wrong last; empty while it works. */
+  #problem = ''
+  #stopped = false
+
+  constructor(address: string, host: DialerHost) {
+    this.address = address
+    this.#host = host
+    this.#backoff = new Backoff({ ...BACKOFF, random: host.random })
+    this.#dial()
+  }
+
+  /** Whom it found there last. */
+  get peer(): PeerIdentity | undefined {
+    return this.#peer
+  }
+
+  get linked(): boolean {
+    return this.#session !== undefined
+  }
+
+  /** At least one attempt has come to its end. */
+  get tried(): boolean {
+    return this.#peer !== undefined || this.#problem !== ''
+  }
+
+  get problem(): string {
+    return this.#problem
+  }
+
+  /** No new dial; a session that is open is not its to close. */
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#giveUp?.()
+  }
+
+  #dial(): void {
+    const { tokens, log } = this.#host
+    this.#giveUp = dialPeer(this.address, tokens, {
+      onOpen: (peer, transport) => {
+        this.#giveUp = undefined
+        this.#opened(peer, transport)
+      },
+      onFailure: (detail, refused) => {
+        this.#giveUp = undefined
+        const level = this.#problem === detail ? 'debug' : 'warn'
+        this.#problem = detail
+        log[level]('replica not reached', { address: this.address, detail })
+        this.#again(this.#backoff.next(refused ? REFUSED_MS : 0))
+      },
+    })
+  }
+
+  #opened(peer: PeerIdentity, transport: Transport): void {
+    this.#peer = peer
+    this.#problem = ''
+    const joined = this.#host.join(peer, transport, () => {
+      this.#session = undefined
+      this.#again(this.#backoff.next())
+    })
+    if (typeof joined === 'string') {
+      transport.terminate()
+      this.#again(UNWANTED_MS)
+      return
+    }
+    this.#backoff.reset()
+    this.#session = joined
+  }
+
+  #again(delayMs: number): void {
+    if (!this.#stopped) this.#timer = this.#host.clock.after(delayMs, () => this.#dial())
+  }
+}

@@ -1,0 +1,136 @@
+// The peer port: where other replicas dial in. Whatever is wrong is answered as HTTP before the upgrade; after it
+// there is only a session. It serves nothing else, and a stranger learns no more than that.
+
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { listHolds } from '@vera-stack/shared/headers.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { WebSocketServer } from 'ws'
+import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
+
+export const PEER_PATH = '/_plugboard/peer'
+/** The acceptor's own token, in the answer to the upgrade. */
+export const ANSWER_FIELD = 'plugboard-peer'
+
+export interface PeerEndpointOptions {
+  readonly tokens: PeerTokens
+  /** Why nobody is let in now; undefined: they are. */
+  readonly refusal: () => 'draining' | undefined
+  readonly onPeer: (peer: PeerIdentity, transport: Transport, remoteAddress: string) => void
+  readonly log: Logger
+}
+
+/** Handshakes under way at once, and the time for one, ms. */
+const MAX_PENDING = 256
+const HANDSHAKE_TIMEOUT_MS = 10_000
+
+export class PeerEndpoint {
+  readonly #options: PeerEndpointOptions
+  readonly #server: Server
+  readonly #answers = new WeakMap<IncomingMessage, string>()
+  readonly #sockets = new Set<Socket>()
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    ...TUNNEL_WEBSOCKET_OPTIONS,
+    skipUTF8Validation: true,
+    handleProtocols: () => SUBPROTOCOL,
+  })
+  #pending = 0
+
+  constructor(options: PeerEndpointOptions) {
+    this.#options = options
+    this.#webSockets.on('headers', (headers, request) => {
+      headers.push(`${ANSWER_FIELD}: ${this.#answers.get(request) ?? ''}`)
+    })
+    this.#server = createServer({ headersTimeout: HANDSHAKE_TIMEOUT_MS, maxHeaderSize: 8192 })
+    this.#server.on('connection', socket => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    this.#server.on('request', (_request, response) => {
+      response.writeHead(404, { Connection: 'close' }).end()
+    })
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      // A socket that breaks during the handshake closes, which is all there is to know.
+      socket.on('error', () => undefined)
+      void this.#accept(request, socket, head)
+    })
+  }
+
+  listen(port: number, host: string | undefined): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ port, ...(host !== undefined && { host }) }, () => {
+        this.#server.off('error', reject)
+        resolve(this.#server.address() as AddressInfo)
+      })
+    })
+  }
+
+  /** No new peers; connections of sessions are theirs to close. */
+  async close(): Promise<void> {
+    const closed = new Promise(resolve => this.#server.close(resolve))
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  async #accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const status = this.#pending >= MAX_PENDING ? 503 : handshakeStatus(request)
+    if (status !== undefined) {
+      answer(socket, status)
+      return
+    }
+    this.#pending += 1
+    const { tokens, refusal, onPeer, log } = this.#options
+    try {
+      const { nonce, ...peer } = await tokens.verifyDial(bearerToken(request.headers.authorization))
+      this.#answers.set(request, await tokens.forAnswer(nonce))
+      if (socket.destroyed) return
+      if (refusal() !== undefined) {
+        answer(socket, 503)
+        return
+      }
+      this.#webSockets.handleUpgrade(request, socket, head, webSocket => {
+        onPeer(peer, webSocketTransport(webSocket, socket), socket.remoteAddress ?? '')
+      })
+    } catch (error) {
+      const known = error instanceof VeraError
+      if (!known) log.error('peer not authenticated', { err: error })
+      else
+        log.warn('peer refused', {
+          remoteAddress: socket.remoteAddress,
+          code: error.code,
+          detail: error.message,
+        })
+      answer(socket, known ? error.status : 500)
+    } finally {
+      this.#pending -= 1
+    }
+  }
+}
+
+/** What is wrong with the request for an upgrade (RFC 6455 section 4.2.1); undefined: nothing. */
+function handshakeStatus({ method, url, headers }: IncomingMessage): number | undefined {
+  if (url !== PEER_PATH) return 404
+  if (method !== 'GET') return 405
+  if (!listHolds(headers.upgrade ?? '', 'websocket') || headers['sec-websocket-version'] !== '13') return 426
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 400
+  return listHolds(headers['sec-websocket-protocol'] ?? '', SUBPROTOCOL) ? undefined : 400
+}
+
+function bearerToken(authorization: string | undefined): string {
+  const match = /^bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')
+  if (match?.[1] !== undefined) return match[1]
+  throw new VeraError('unauthorized', 'No token was sent.')
+}
+
+function answer(socket: Socket, status: number): void {
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  )
+}

@@ -1,0 +1,136 @@
+import { expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { linkedPair, PeerNode } from '../../test/support/peer-node.ts'
+import { Relay } from '../../test/support/relay.ts'
+
+const until = (what: string, condition: () => boolean) =>
+  eventually(what, () => (condition() ? true : undefined))
+const seen = (node: PeerNode, id: string) => node.network.replicas().find(row => row.id === id)
+
+it('tells lines to all others, and that they are gone', async () => {
+  const { a, b } = await linkedPair()
+  const c = await PeerNode.listen('c')
+  c.dial(a.address, b.address)
+  a.serve('web', 'shop')
+  for (const node of [b, c]) await node.knows('web', 1)
+  expect(b.linesOf('web')).toEqual(a.linesOf('web'))
+  b.serve('web')
+  await c.knows('web', 2)
+  a.serve('shop')
+  for (const node of [b, c]) await node.knows('web', 1)
+  expect(seen(c, 'a')).toMatchObject({ linked: true, lines: 1 })
+})
+
+it('works over the one link there is, when only one side can dial', async () => {
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b')]
+  a.dial(b.address)
+  b.dial()
+  a.serve('web')
+  await b.knows('web', 1)
+  const near = b.open('a', {}, true)
+  const far = await a.arrived()
+  far.stream.respond({ status: 204, statusText: '', fields: [] })
+  far.stream.end()
+  await until('the answer comes', () => near.ended)
+  expect(seen(b, 'a')).toMatchObject({ linked: true, dialed: false })
+})
+
+it('finds itself in the list and leaves it at that', async () => {
+  const a = await PeerNode.listen('a')
+  a.dial(`localhost:${a.port}`)
+  await until('it has dialled', () => a.network.synced)
+  expect(a.network.replicas()).toEqual([])
+})
+
+it('has nothing to do with a replica of another secret', async () => {
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secret: 'another secret' })]
+  a.dial(b.address)
+  await until('the dial has failed', () => a.network.unreached().length === 1)
+  expect(a.network.unreached()).toEqual([{ address: b.address, problem: 'it answers 401' }])
+  expect([a.network.replicas(), b.network.replicas()]).toEqual([[], []])
+})
+
+it('does not believe who answers without the secret', async () => {
+  // The far end lets everybody in, but cannot prove itself: a replica behind it, of another cluster, is not ours.
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secret: 'another secret' })]
+  b.dial(a.address)
+  await until('it was refused', () => b.network.unreached().length === 1)
+  expect(a.network.replicas()).toEqual([])
+})
+
+it('speaks the highest version that both know', async () => {
+  const { a, b } = await linkedPair({ versions: [1, 2] }, { versions: [1, 1] })
+  a.serve('web')
+  await b.knows('web', 1)
+  const near = b.open('a', {}, true)
+  const far = await a.arrived()
+  far.stream.respond({ status: 200, statusText: '', fields: [] })
+  far.stream.end()
+  await until('the answer comes', () => near.ended)
+})
+
+it('uses no line of a replica that it cannot reach, drops them within 3 s, and has them back by itself', async () => {
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b')]
+  const relay = await Relay.listen({ targetPort: a.port })
+  try {
+    a.dial()
+    b.dial(`127.0.0.1:${relay.port}`)
+    a.serve('web')
+    await b.knows('web', 1)
+    const upstream = b.network.upstreamOf('a')
+    expect(upstream.canOpen).toBe(true)
+    relay.refuse(true)
+    relay.cut()
+    await until('the link is noticed to be gone', () => !upstream.canOpen)
+    expect(() => b.open('a')).toThrow('refused')
+    await b.knows('web', 0)
+    relay.refuse(false)
+    await b.knows('web', 1)
+    expect(upstream.canOpen).toBe(true)
+    // Silence is a loss as well.
+    relay.blackhole(true)
+    await until('the silence is noticed', () => !upstream.canOpen)
+    await b.knows('web', 0)
+  } finally {
+    await relay.close()
+  }
+})
+
+it('starts over with a newer start of a replica, and has nothing to do with the older one any more', async () => {
+  const [old, b] = [await PeerNode.listen('a', { startedAtMs: 1000 }), await PeerNode.listen('b')]
+  old.dial(b.address)
+  b.dial()
+  old.serve('web', 'shop')
+  await b.knows('shop', 1)
+  const young = await PeerNode.listen('a', { startedAtMs: 2000 })
+  young.serve('web')
+  young.dial(b.address)
+  await b.knows('shop', 0)
+  await b.knows('web', 1)
+  const near = b.open('a', {}, true)
+  await young.arrived()
+  near.stream.reset('cancelled')
+  expect(old.tunnel.acceptor.accepted).toEqual([])
+})
+
+it('lets streams finish when a replica leaves, and forgets its lines at once', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  const near = b.open('a')
+  const far = await a.arrived()
+  a.network.leave()
+  await until('the others know', () => seen(b, 'a')?.report?.state === 'leaving')
+  expect(b.network.upstreamOf('a').canOpen).toBe(true)
+  a.serve()
+  await b.knows('web', 0)
+  const stopped = a.network.stop(10_000)
+  await until('no new streams', () => !b.network.upstreamOf('a').canOpen)
+  far.stream.respond({ status: 200, statusText: '', fields: [] })
+  far.stream.write(Buffer.from('the end'))
+  far.stream.end()
+  near.stream.end()
+  await until('the answer is whole', () => near.ended)
+  await stopped
+  expect([near.body.toString(), near.aborted]).toEqual(['the end', undefined])
+})

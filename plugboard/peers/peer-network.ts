@@ -1,0 +1,294 @@
+// All other replicas, from here: who there is (discovery), a dialler for each address, a Peer for each replica that
+// has been met, the port where they dial in, the heartbeat. It gives the picker its way to lines of other replicas,
+// and tells whoever shows or uses the set of replicas when that changes.
+
+import type { AddressInfo } from 'node:net'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
+import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
+import type { Registry } from '../registry/registry.ts'
+import { RegistryFollower } from '../registry/registry-follower.ts'
+import { RegistryOwner } from '../registry/registry-owner.ts'
+import type { Upstream } from '../registry/upstream.ts'
+import type { Discovery, ReplicaRecord } from './discovery.ts'
+import { LEASE_MS, Peer, type PeerHost } from './peer.ts'
+import { type DialerHost, PeerDialer } from './peer-dialer.ts'
+import { PeerEndpoint } from './peer-endpoint.ts'
+import { type PeerIdentity, PeerTokens } from './peer-tokens.ts'
+import type { OpenLocal } from './stream-relay.ts'
+
+export interface PeerNetworkOptions {
+  readonly self: PeerIdentity
+  readonly startedAt: Date
+  /** `plugboard/0.1.0` */
+  readonly agent: string
+  readonly secret: string
+  readonly registry: Registry
+  readonly openLocal: OpenLocal
+  /** How this replica is, now; `address` once it listens. */
+  readonly report: () => Omit<ReplicaReport, 'type'>
+  readonly clock: Clock
+  readonly random?: () => number
+  readonly log: Logger
+  /** The protocol versions that we say we speak; for tests. */
+  readonly versions?: readonly [number, number] | undefined
+  readonly limits?: Partial<SessionLimits> | undefined
+}
+
+/** A replica as this one sees it. */
+export interface KnownReplica {
+  readonly id: string
+  readonly boot: string | undefined
+  readonly report: ReplicaReport | undefined
+  /** From a source that knows more than an address. */
+  readonly record: ReplicaRecord | undefined
+  readonly address: string | undefined
+  readonly linked: boolean
+  /** The link that we dialled is open; false: only that from the peer. */
+  readonly dialed: boolean
+  readonly rttMs: number | undefined
+  readonly streams: number
+  /** What is left of its lease here, ms; 0: its lines do not count. */
+  readonly leaseMs: number
+  readonly lines: number
+  readonly inSync: boolean
+  /** What went wrong at the last dial; empty when nothing did. */
+  readonly problem: string
+}
+
+/** A link carries what all clients of a replica do together; silence is noticed in the time of a lease. */
+const LINK_LIMITS: Partial<SessionLimits> = {
+  maxStreams: 65_536,
+  pingIntervalMs: 500,
+  pingTimeoutMs: 2000,
+  windowGrowthBytes: 256 * 1024 * 1024,
+  sendHighWaterBytes: 1024 * 1024,
+  sendHardLimitBytes: 128 * 1024 * 1024,
+}
+const LIVENESS_MS = 500
+const REPORT_TICKS = 2
+
+export class PeerNetwork {
+  readonly #options: PeerNetworkOptions
+  readonly #host: PeerHost
+  readonly #owner: RegistryOwner
+  readonly #follower: RegistryFollower
+  readonly #tokens: PeerTokens
+  readonly #endpoint: PeerEndpoint
+  readonly #random: () => number
+  readonly #log: Logger
+  readonly #peers = new Map<string, Peer>()
+  readonly #dialers = new Map<string, PeerDialer>()
+  readonly #listeners = new Set<() => void>()
+  /** Those that have answered at least once. */
+  readonly #answered = new Set<Discovery>()
+  #discoveries: readonly Discovery[] = []
+  #timer: Timer | undefined
+  #ticks = 0
+  #leaving = false
+  #stopping = false
+
+  constructor(options: PeerNetworkOptions) {
+    const { self, registry, clock, secret } = options
+    this.#options = options
+    this.#random = options.random ?? Math.random
+    this.#log = options.log.child({ part: 'peers' })
+    this.#owner = new RegistryOwner({ registry, replicaId: self.id, boot: self.boot })
+    this.#follower = new RegistryFollower({ registry, replicaId: self.id, clock })
+    this.#tokens = new PeerTokens(secret, self, clock)
+    this.#host = this.#peerHost()
+    this.#endpoint = new PeerEndpoint({
+      tokens: this.#tokens,
+      refusal: () => (this.#stopping ? 'draining' : undefined),
+      onPeer: (peer, transport) => {
+        if (this.#isNamedAsWe(peer)) transport.terminate()
+        else this.#peer(peer.id).join(peer.boot, transport, 'acceptor')
+      },
+      log: this.#log,
+    })
+  }
+
+  listen(port: number, host: string | undefined): Promise<AddressInfo> {
+    return this.#endpoint.listen(port, host)
+  }
+
+  /** After `listen`: looks for the others. */
+  start(discoveries: readonly Discovery[]): void {
+    this.#discoveries = discoveries
+    for (const discovery of discoveries) discovery.start(() => this.#discovered(discovery))
+    this.#timer = this.#options.clock.after(LIVENESS_MS, () => this.#tick())
+  }
+
+  /** The way to all lines of a replica, whether there is a link now or not. */
+  upstreamOf(replicaId: string): Upstream {
+    return this.#peer(replicaId)
+  }
+
+  /** Told when a link opens or closes, or a replica says something new of itself. Returns the way to unsubscribe. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** We have the lines of all replicas that live, as far as any source has told of them. */
+  get synced(): boolean {
+    const answered = this.#answered.size === this.#discoveries.length
+    const dialed = [...this.#dialers.values()].every(({ tried }) => tried)
+    return answered && dialed && [...this.#peers.values()].every(peer => peer.idle || peer.hasLines)
+  }
+
+  get leaving(): boolean {
+    return this.#leaving
+  }
+
+  /** Tells the others that we are about to go. Everything works on. */
+  leave(): void {
+    this.#leaving = true
+    for (const peer of this.#peers.values()) peer.tell()
+  }
+
+  /** Streams under way have `graceMs`; then no link is left. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    this.#timer?.cancel()
+    for (const dialer of this.#dialers.values()) dialer.stop()
+    await Promise.all([...this.#peers.values()].map(peer => peer.drain(graceMs)))
+    await Promise.all(this.#discoveries.map(discovery => discovery.stop()))
+    await this.#endpoint.close()
+    this.#owner.close()
+    this.#follower.close()
+  }
+
+  replicas(): KnownReplica[] {
+    const records = this.#records()
+    const leases = new Map(this.#follower.replicas().map(lease => [lease.replicaId, lease]))
+    const dialers = new Map([...this.#dialers.values()].map(dialer => [dialer.peer?.id, dialer]))
+    const ids = new Set([...records.keys(), ...leases.keys(), ...this.#peers.keys()])
+    return [...ids].sort().map(id => {
+      const peer = this.#peers.get(id)
+      const lease = leases.get(id)
+      const record = records.get(id)
+      const dialer = (record && this.#dialers.get(record.address)) ?? dialers.get(id)
+      return {
+        ...{ id, record, boot: peer?.boot ?? record?.boot, report: peer?.report },
+        address: peer?.report?.address ?? record?.address ?? dialer?.address,
+        linked: peer?.linked ?? false,
+        dialed: peer?.dialed ?? false,
+        rttMs: peer?.rttMs,
+        streams: peer?.streamCount ?? 0,
+        leaseMs: lease?.shown ? lease.leaseMs : 0,
+        lines: lease?.lineCount ?? 0,
+        inSync: peer?.inSync ?? false,
+        problem: dialer?.problem ?? '',
+      }
+    })
+  }
+
+  /** Addresses at which nobody was found yet, and why. */
+  unreached(): { readonly address: string; readonly problem: string }[] {
+    return [...this.#dialers.values()]
+      .filter(({ peer, problem }) => peer === undefined && problem !== '')
+      .map(({ address, problem }) => ({ address, problem }))
+  }
+
+  #peerHost(): PeerHost {
+    const { self, agent, startedAt, versions, openLocal, report, clock, limits } = this.#options
+    return {
+      self,
+      identity: {
+        ...{ agent, name: self.id, instance: self.boot, startedAt: startedAt.getTime() },
+        ...(versions !== undefined && { versions }),
+      },
+      limits: { ...LINK_LIMITS, ...limits },
+      ...{ owner: this.#owner, follower: this.#follower, openLocal, clock, report },
+      random: this.#random,
+      log: this.#log,
+      changed: () => this.#changed(),
+    }
+  }
+
+  #dialerHost(): DialerHost {
+    const { clock } = this.#options
+    return {
+      ...{ tokens: this.#tokens, clock, random: this.#random, log: this.#log },
+      join: (peer, transport, onClose) => {
+        if (this.#isNamedAsWe(peer)) return 'self'
+        const known = this.#peers.get(peer.id)
+        if (known?.dialed && known.boot === peer.boot) return 'linked'
+        return this.#peer(peer.id).join(peer.boot, transport, 'dialer', onClose)
+      },
+    }
+  }
+
+  /** We have dialled ourselves, or somebody has our name. */
+  #isNamedAsWe({ id, boot }: PeerIdentity): boolean {
+    const { self } = this.#options
+    if (id !== self.id) return false
+    if (boot !== self.boot) {
+      this.#log.error('another replica has our name: each needs one of its own', { replicaId: id })
+    }
+    return true
+  }
+
+  #peer(id: string): Peer {
+    let peer = this.#peers.get(id)
+    if (peer === undefined) {
+      peer = new Peer(id, this.#host)
+      this.#peers.set(id, peer)
+    }
+    return peer
+  }
+
+  #records(): Map<string, ReplicaRecord> {
+    const records = new Map<string, ReplicaRecord>()
+    for (const discovery of this.#discoveries) {
+      for (const { record } of discovery.found()) if (record !== undefined) records.set(record.id, record)
+    }
+    return records
+  }
+
+  #discovered(discovery: Discovery): void {
+    this.#answered.add(discovery)
+    const { clock, report } = this.#options
+    for (const { record } of discovery.found()) {
+      const leftMs = LEASE_MS - (record?.heartbeatAgeMs ?? LEASE_MS)
+      if (record !== undefined && leftMs > 0) {
+        this.#follower.renewLease(record.id, record.boot, clock.now() + leftMs)
+      }
+    }
+    const own = report().address
+    const wanted = new Set(this.#discoveries.flatMap(each => each.found()).map(({ address }) => address))
+    wanted.delete(own)
+    for (const [address, dialer] of this.#dialers) {
+      // A link that works is stronger evidence than a row that is missing.
+      if (wanted.has(address) || dialer.linked) continue
+      dialer.stop()
+      this.#dialers.delete(address)
+    }
+    for (const address of wanted) {
+      if (!this.#dialers.has(address)) this.#dialers.set(address, new PeerDialer(address, this.#dialerHost()))
+    }
+    this.#changed()
+  }
+
+  #tick(): void {
+    this.#timer = this.#options.clock.after(LIVENESS_MS, () => this.#tick())
+    this.#ticks += 1
+    for (const peer of this.#peers.values()) {
+      peer.tick()
+      if (this.#ticks % REPORT_TICKS === 0) peer.tell()
+    }
+    this.#forgetGone()
+  }
+
+  /** A replica without link, lines and address is history. */
+  #forgetGone(): void {
+    const known = new Set(this.#follower.replicas().map(({ replicaId }) => replicaId))
+    for (const [id, peer] of this.#peers) if (peer.idle && !known.has(id)) this.#peers.delete(id)
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}

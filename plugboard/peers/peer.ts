@@ -1,0 +1,313 @@
+// One other replica, over whatever links there are to it: the one that we dialled, those that it dialled. It is the
+// way (`Upstream`) to all of that replica's lines, takes the streams that it forwards to ours, and keeps the one
+// registry exchange between the two of us going.
+//
+//   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer boot starts over
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ControlMessage, ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
+import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { type Boot, isNewerBoot } from '../registry/boot.ts'
+import { PeerExchange } from '../registry/peer-exchange.ts'
+import type { RegistryFollower } from '../registry/registry-follower.ts'
+import type { RegistryOwner } from '../registry/registry-owner.ts'
+import type { Upstream } from '../registry/upstream.ts'
+import type { PeerIdentity } from './peer-tokens.ts'
+import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
+import { IGNORED, type OpenLocal, relayStream } from './stream-relay.ts'
+
+/** What all peers of a replica share. */
+export interface PeerHost {
+  readonly self: PeerIdentity
+  readonly identity: Identity
+  readonly limits: Partial<SessionLimits>
+  readonly owner: RegistryOwner
+  readonly follower: RegistryFollower
+  readonly openLocal: OpenLocal
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+  /** How this replica is, now. */
+  report(): Omit<ReplicaReport, 'type'>
+  /** Something that others show or depend on has changed: links, reports. */
+  changed(): void
+}
+
+/** A link that answers is good for this long without another sign of life, ms. */
+export const LEASE_MS = 3000
+/** Before a broken exchange is opened again: at most this, by lot, ms. */
+const REOPEN_MS = 200
+
+interface Link {
+  readonly session: Session
+  readonly transport: Transport
+  readonly role: 'dialer' | 'acceptor'
+  heardBytes: number
+}
+
+export class Peer implements Upstream {
+  readonly id: string
+  readonly #host: PeerHost
+  readonly #log: Logger
+  readonly #links = new Set<Link>()
+  #boot: Boot | undefined
+  #dialed: Link | undefined
+  #report: ReplicaReport | undefined
+  #exchange: PeerExchange | undefined
+  #channel: RegistryStream | undefined
+  #openedChannel = false
+  #reopen: Timer | undefined
+  #draining = false
+
+  constructor(id: string, host: PeerHost) {
+    this.id = id
+    this.#host = host
+    this.#log = host.log.child({ replicaId: id })
+  }
+
+  // What others see
+
+  get boot(): Boot | undefined {
+    return this.#boot
+  }
+
+  /** As it said last; undefined before, and without a link. */
+  get report(): ReplicaReport | undefined {
+    return this.#report
+  }
+
+  get linked(): boolean {
+    return this.#way !== undefined
+  }
+
+  /** The link that we dialled is open. */
+  get dialed(): boolean {
+    return this.#dialed?.session.state === 'open'
+  }
+
+  get idle(): boolean {
+    return this.#links.size === 0
+  }
+
+  get rttMs(): number | undefined {
+    return this.#way?.rttMs
+  }
+
+  /** We have all its lines, and it has all of ours, as far as both know. */
+  get inSync(): boolean {
+    return this.#exchange?.agrees === true && this.#exchange.peerAgrees
+  }
+
+  /** We have all its lines. */
+  get hasLines(): boolean {
+    return this.#exchange?.agrees === true
+  }
+
+  get reachable(): boolean {
+    for (const { session } of this.#links) if (session.state === 'open') return true
+    return false
+  }
+
+  get canOpen(): boolean {
+    return this.#way?.canOpen ?? false
+  }
+
+  get streamCount(): number {
+    let count = 0
+    for (const { session } of this.#links) count += session.streamCount
+    return count
+  }
+
+  open(opening: Opening, events: StreamEvents, end: boolean): Stream {
+    const way = this.#way
+    if (way === undefined) throw new TunnelError('refused', { detail: 'no link to the replica' })
+    return way.open({ ...opening, hops: opening.hops + 1 }, events, end)
+  }
+
+  // Links
+
+  /** Makes a session of a connection whose far end is proved to be this boot of the replica; undefined: refused. */
+  join(
+    boot: Boot,
+    transport: Transport,
+    role: Link['role'],
+    onClose?: (error: TunnelError) => void,
+  ): Session {
+    const { clock, identity, limits } = this.#host
+    let link: Link | undefined
+    const session: Session = new Session({
+      ...{ transport, role, identity, limits, clock },
+      events: {
+        onReady: hello => {
+          if (hello.name === this.id && hello.instance === boot) this.#opened(link as Link, boot)
+          else session.close('unauthorized', 'the greeting is not of the replica that the token names')
+        },
+        onStream: (stream, opening) => this.#streamArrived(stream, opening),
+        onControl: message => this.#controlArrived(message),
+        onPeerDrain: () => this.#host.changed(),
+        onClose: error => {
+          this.#closed(link as Link, error)
+          onClose?.(error)
+        },
+      },
+    })
+    link = { session, transport, role, heardBytes: 0 }
+    this.#links.add(link)
+    return session
+  }
+
+  /** Every second: says how we are, and takes bytes that have come for signs of life. */
+  tick(): void {
+    const { clock, follower } = this.#host
+    let alive = false
+    for (const link of this.#links) {
+      if (link.session.state !== 'open') continue
+      if (link.transport.receivedBytes !== link.heardBytes) alive = true
+      link.heardBytes = link.transport.receivedBytes
+    }
+    if (alive && this.#boot !== undefined) follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS)
+  }
+
+  /** Tells it how we are. */
+  tell(): void {
+    const message = { type: 'replica', ...this.#host.report() } as const
+    for (const { session } of this.#links) if (session.state === 'open') session.sendControl(message)
+  }
+
+  /** Forwarded streams go on, at most for `graceMs`; the exchange would never end by itself. */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true
+    this.#stopExchange()
+    await Promise.all([...this.#links].map(({ session }) => session.drain(graceMs)))
+  }
+
+  get #way(): Session | undefined {
+    if (this.#dialed?.session.canOpen) return this.#dialed.session
+    for (const { session } of this.#links) if (session.canOpen) return session
+    return undefined
+  }
+
+  #opened(link: Link, boot: Boot): void {
+    if (this.#boot !== undefined && this.#boot !== boot) {
+      if (isNewerBoot(this.#boot, boot)) {
+        link.session.close('replaced', 'a newer start of this replica is known')
+        return
+      }
+      this.#startOver(link)
+    }
+    this.#boot = boot
+    if (link.role === 'dialer') this.#dialed = link
+    const { clock, follower, log } = this.#host
+    link.heardBytes = link.transport.receivedBytes
+    follower.renewLease(this.id, boot, clock.now() + LEASE_MS)
+    log.info('link open', { replicaId: this.id, state: link.role })
+    link.session.sendControl({ type: 'replica', ...this.#host.report() })
+    if (this.#channel === undefined) this.#openChannel()
+    this.#host.changed()
+  }
+
+  /** The replica was restarted: what we had with the run before is over. */
+  #startOver(newcomer: Link): void {
+    this.#stopExchange()
+    this.#report = undefined
+    for (const link of [...this.#links]) {
+      if (link !== newcomer) link.session.close('replaced', 'a newer start of this replica has connected')
+    }
+  }
+
+  #closed(link: Link, error: TunnelError): void {
+    this.#links.delete(link)
+    if (this.#dialed === link) this.#dialed = undefined
+    if (this.#links.size === 0) {
+      // It said goodbye after its last stream: its lines need not wait for their lease to run out.
+      const polite = error.reason === 'going_away' && this.#report?.state === 'leaving'
+      if (polite && this.#boot !== undefined) this.#host.follower.endLease(this.id, this.#boot)
+      this.#report = undefined
+      this.#stopExchange()
+    }
+    this.#log.info('link closed', { state: link.role, code: error.reason, detail: error.message })
+    this.#host.changed()
+  }
+
+  #controlArrived(message: ControlMessage): void {
+    if (message.type !== 'replica') return
+    const changed = this.#report?.state !== message.state || this.#report.publicUrl !== message.publicUrl
+    this.#report = message
+    if (changed) this.#host.changed()
+  }
+
+  #streamArrived(stream: Stream, opening: Opening): StreamEvents {
+    switch (opening.kind) {
+      case 'http':
+      case 'upgrade':
+      case 'tcp':
+        if (opening.hops === 1) return relayStream(stream, opening, this.#host.openLocal)
+        stream.reset('refused', 'one hop is enough')
+        return IGNORED
+      case 'registry':
+        return this.#channelArrived(stream)
+      case 'echo':
+        return new EchoStream(stream)
+      default:
+        stream.reset('unknown_kind')
+        return IGNORED
+    }
+  }
+
+  // The registry exchange: one for both directions, opened by whoever has a link first
+
+  #openChannel(): void {
+    const way = this.#way
+    if (way === undefined || this.#boot === undefined || this.#draining) return
+    const channel = this.#newChannel(this.#boot)
+    this.#openedChannel = true
+    channel.attach(way.open(REGISTRY_OPENING, channel, false), false)
+  }
+
+  /** Of two that cross on their way, that of the smaller id stays. Otherwise the peer knows that the last is over. */
+  #channelArrived(stream: Stream): StreamEvents {
+    const crossed = this.#channel !== undefined && this.#openedChannel && !this.#channel.confirmed
+    if (this.#boot === undefined || this.#draining || (crossed && this.#host.self.id < this.id)) {
+      stream.reset('refused', 'there is an exchange already')
+      return IGNORED
+    }
+    const channel = this.#newChannel(this.#boot)
+    this.#openedChannel = false
+    channel.attach(stream, true)
+    return channel
+  }
+
+  #newChannel(boot: Boot): RegistryStream {
+    this.#stopExchange()
+    const { owner, follower, clock } = this.#host
+    const onReady = (): void => channel.pump()
+    const exchange = new PeerExchange({ owner, follower, peerId: this.id, peerBoot: boot, clock, onReady })
+    const channel: RegistryStream = new RegistryStream(exchange, () => this.#channelOver(channel))
+    this.#exchange = exchange
+    this.#channel = channel
+    return channel
+  }
+
+  #channelOver(channel: RegistryStream): void {
+    if (channel !== this.#channel) return
+    this.#stopExchange()
+    if (this.#links.size === 0) return
+    this.#reopen = this.#host.clock.after(this.#host.random() * REOPEN_MS, () => {
+      if (this.#channel === undefined) this.#openChannel()
+    })
+  }
+
+  #stopExchange(): void {
+    this.#reopen?.cancel()
+    this.#reopen = undefined
+    this.#channel?.close()
+    this.#channel = undefined
+    this.#exchange?.close()
+    this.#exchange = undefined
+  }
+}

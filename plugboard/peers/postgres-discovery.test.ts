@@ -1,0 +1,70 @@
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import type { ReplicaRecord } from './discovery.ts'
+import { PostgresDiscovery, type ReplicaRows } from './postgres-discovery.ts'
+
+function record(id: string): ReplicaRecord {
+  return {
+    ...{ id, boot: '000000001-a', startedAt: new Date(0), address: `http://${id}:4002`, publicUrl: null },
+    ...{ version: '1', state: 'ready', appliedSequence: 1, heartbeatAgeMs: 5 },
+  }
+}
+
+it('beats every second, keeps the last set while the database is away, and takes its row with it', async () => {
+  const clock = new ManualClock()
+  let away = false
+  let beats = 0
+  let answers = 0
+  const removed: string[] = []
+  const rows: ReplicaRows = {
+    beat: () => {
+      beats += 1
+      if (away) return Promise.reject(new Error('away'))
+      return Promise.resolve({ current: true, rows: [record('one'), record('two')] })
+    },
+    remove: id => {
+      removed.push(id)
+      return Promise.resolve()
+    },
+  }
+  const discovery = new PostgresDiscovery({
+    ...{ rows, clock, log: silentLogger },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  const beaten = (count: number) =>
+    eventually('the beat is over', () => (beats === count && clock.pendingTimers === 1 ? true : undefined))
+  discovery.start(() => {
+    answers += 1
+  })
+  await beaten(1)
+  // Ourselves left out.
+  expect(discovery.found().map(({ address }) => address)).toEqual(['http://two:4002'])
+  away = true
+  clock.advance(1000)
+  await beaten(2)
+  expect([discovery.found().length, answers]).toEqual([1, 1])
+  away = false
+  clock.advance(1000)
+  await beaten(3)
+  expect(answers).toBe(2)
+  await discovery.stop()
+  expect([removed, clock.pendingTimers]).toEqual([['one'], 0])
+})
+
+it('stops in time when the database says nothing any more', async () => {
+  const clock = new ManualClock()
+  const silence = new Promise<never>(() => undefined)
+  const discovery = new PostgresDiscovery({
+    ...{ rows: { beat: () => silence, remove: () => silence }, clock, log: silentLogger },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  discovery.start(() => undefined)
+  const stopped = discovery.stop()
+  clock.advance(2000)
+  await stopped
+  expect(clock.pendingTimers).toBe(0)
+})

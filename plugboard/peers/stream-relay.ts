@@ -1,0 +1,150 @@
+// One forwarded stream on the replica that holds the tunnel: what comes from the peer goes to the tunnel and back,
+// frame by frame, without a copy and without a turn of its own. Credit is given back on one side only for what the
+// other side has taken, so that a slow reader at either end stops the writer at the far one.
+//
+//   peer's stream (near, we accept)  ◄──head, data, end, reset──►  tunnel's stream (far, we open)
+
+import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+
+/** Opens a stream on a line of this replica, or throws TunnelError. */
+export type OpenLocal = (opening: Opening, events: StreamEvents, end: boolean) => Stream
+
+/** Returns the events of the near stream. When no line takes it, the near stream is refused with the reason. */
+export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal): StreamEvents {
+  const backward = new Backward(near)
+  try {
+    const far = openLocal(opening, backward, false)
+    const forward = new Forward(far, backward)
+    backward.join(far, forward)
+    return forward
+  } catch (error) {
+    if (!(error instanceof TunnelError)) throw error
+    // The origin may have other lines to try: nothing was delivered, whatever the reason was here.
+    near.reset(error.delivered === 'no' ? error.reason : 'refused', error.detail)
+    return IGNORED
+  }
+}
+
+/** From the peer towards the tunnel. */
+class Forward implements StreamEvents {
+  readonly #far: Stream
+  readonly #backward: Backward
+  /** Taken from the peer, not yet taken by the tunnel. */
+  #owedBytes = 0
+
+  constructor(far: Stream, backward: Backward) {
+    this.#far = far
+    this.#backward = backward
+  }
+
+  onHead(): void {
+    throw new Error('the peer opened this stream: no head comes from it')
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#far.write(chunk) && this.#owedBytes === 0) this.#backward.credit(chunk.length)
+    else this.#owedBytes += chunk.length
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    try {
+      this.#far.end(trailers)
+    } catch (error) {
+      if (!(error instanceof HeadTooLargeError)) throw error
+      this.#far.reset('protocol_error', error.message)
+      this.#backward.refuse(error)
+    }
+  }
+
+  /** The peer has room again for the answer. */
+  onWritable(): void {
+    this.#backward.payCredit()
+  }
+
+  onAbort(error: TunnelError): void {
+    // A link that broke is nothing that the telephone has to know: for it, nobody reads any more.
+    this.#far.reset(error.remote ? error.reason : 'cancelled', error.detail)
+  }
+
+  /** The tunnel has room again for the request. */
+  payCredit(): void {
+    const bytes = this.#owedBytes
+    this.#owedBytes = 0
+    this.#backward.credit(bytes)
+  }
+}
+
+/** From the tunnel towards the peer. */
+class Backward implements StreamEvents {
+  readonly #near: Stream
+  #far: Stream | undefined
+  #forward: Forward | undefined
+  #owedBytes = 0
+
+  constructor(near: Stream) {
+    this.#near = near
+  }
+
+  join(far: Stream, forward: Forward): void {
+    this.#far = far
+    this.#forward = forward
+  }
+
+  onHead(head: AnswerHead): void {
+    this.#pass(() => this.#near.respond(head))
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#near.write(chunk) && this.#owedBytes === 0) this.#far?.consume(chunk.length)
+    else this.#owedBytes += chunk.length
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    this.#pass(() => this.#near.end(trailers))
+  }
+
+  onWritable(): void {
+    this.#forward?.payCredit()
+  }
+
+  onAbort(error: TunnelError): void {
+    this.#near.reset(error.reason, error.detail)
+  }
+
+  credit(bytes: number): void {
+    this.#near.consume(bytes)
+  }
+
+  /** The telephone would not take the request's trailers. */
+  refuse(error: HeadTooLargeError): void {
+    this.#near.reset('payload_too_large', error.message)
+  }
+
+  payCredit(): void {
+    const bytes = this.#owedBytes
+    this.#owedBytes = 0
+    this.#far?.consume(bytes)
+  }
+
+  /** The telephone may send a head that the peer does not take: that ends this stream and not the tunnel. */
+  #pass(send: () => void): void {
+    try {
+      send()
+    } catch (error) {
+      if (!(error instanceof HeadTooLargeError)) throw error
+      this.#near.reset('backend_protocol_error', error.message)
+      this.#far?.reset('cancelled', error.message)
+    }
+  }
+}
+
+/** For a stream that was refused: nothing comes of it any more. */
+export const IGNORED: StreamEvents = {
+  onHead: () => undefined,
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onWritable: () => undefined,
+  onAbort: () => undefined,
+}

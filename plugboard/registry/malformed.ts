@@ -1,0 +1,9 @@
+// What decoding throws when a peer's bytes are not what they should be. It never leaves this folder: the code
+// that receives counts it, drops what it cannot trust and asks again.
+
+export class MalformedError extends Error {
+  constructor(detail: string, options: { cause?: unknown } = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'MalformedError'
+  }
+}

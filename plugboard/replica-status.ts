@@ -1,0 +1,75 @@
+// What is known of the replicas, side by side, for the admin API: each replica's own word over its link, the rows of
+// the database, our registry; and where these do not fit together.
+
+import type { ReplicaStatus, ServiceLines } from './admin/telephone-directory.ts'
+import type { KnownReplica } from './peers/peer-network.ts'
+import type { Registry } from './registry/registry.ts'
+
+/** A heartbeat this old is missing rather than late, ms. */
+const STALE_MS = 3000
+
+export function replicaStatus(
+  known: KnownReplica,
+  ownSequence: number,
+  databaseReachable: boolean,
+): ReplicaStatus {
+  const { id, report, record, linked, dialed, leaseMs, lines, rttMs, streams } = known
+  const startedAt = report === undefined ? record?.startedAt : new Date(report.startedAt)
+  return {
+    ...{ id, name: id, rttMs, leaseMs, lines },
+    address: known.address ?? '',
+    publicUrl: report?.publicUrl ?? record?.publicUrl ?? undefined,
+    state: leaseMs === 0 && !linked ? 'lost' : (report?.state ?? record?.state ?? 'ready'),
+    version: report?.version ?? record?.version ?? '',
+    startedAt,
+    appliedSequence: report?.appliedSequence ?? record?.appliedSequence,
+    tunnels: report?.tunnels ?? 0,
+    streams: report?.streams ?? 0,
+    self: false,
+    link: dialed ? 'open' : linked ? 'accepted' : 'none',
+    forwardedStreams: streams,
+    disagreements: [...disagreements(known, ownSequence, databaseReachable)],
+  }
+}
+
+function* disagreements(
+  { report, record, linked, dialed, inSync, problem, boot }: KnownReplica,
+  ownSequence: number,
+  databaseReachable: boolean,
+): Iterable<string> {
+  const beats = record !== undefined && record.heartbeatAgeMs < STALE_MS
+  if (beats && !linked) {
+    yield `The database has its heartbeat, but there is no link to it${problem === '' ? '' : `: ${problem}`}.`
+  }
+  if (linked && !dialed) yield `It reaches us, but we do not reach it${problem === '' ? '' : `: ${problem}`}.`
+  if (linked && databaseReachable && !beats) {
+    yield 'There is a link to it, but its heartbeat does not reach the database.'
+  }
+  if (record !== undefined && boot !== undefined && record.boot !== boot) {
+    yield 'The database and the link name different starts of it.'
+  }
+  if (linked && !inSync) yield 'Its lines and ours are not the same on both sides yet.'
+  const sequence = report?.appliedSequence
+  if (sequence !== undefined && sequence !== ownSequence) {
+    const distance = Math.abs(ownSequence - sequence)
+    yield `It is ${distance} change${distance === 1 ? '' : 's'} ${sequence < ownSequence ? 'behind' : 'ahead of'} this replica.`
+  }
+}
+
+export function serviceLines(registry: Registry): ServiceLines[] {
+  const services = new Map<string, Record<string, number>>()
+  for (const { service, replicaId } of registry.lines()) {
+    let counts = services.get(service)
+    if (counts === undefined) {
+      counts = Object.create(null) as Record<string, number>
+      services.set(service, counts)
+    }
+    counts[replicaId] = (counts[replicaId] ?? 0) + 1
+  }
+  return [...services]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([service, replicas]) => ({
+      service,
+      replicas,
+    }))
+}

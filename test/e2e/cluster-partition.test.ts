@@ -1,0 +1,82 @@
+// Two replicas that lose each other and find each other again; a third one that joins; a Telephone that is started
+// anew elsewhere.
+
+import { expect, it } from 'vitest'
+import { useCluster } from '../support/cluster.ts'
+import { eventually } from '../support/deadline.ts'
+import { send } from '../support/http-client.ts'
+import { RequestLoop } from '../support/request-loop.ts'
+import { HOST } from '../support/stack.ts'
+
+const cluster = useCluster(2, { withRelays: true })
+const pinned = ['--tunnels', '1', '--no-follow-replicas']
+const hello = (index: number) => send({ port: cluster.places[index]!.port, host: HOST, path: '/hello' })
+const row = async (index: number, id: string) => (await cluster.status(index)).find(each => each.id === id)
+
+async function untilAnswered(index: number, outcome: string): Promise<void> {
+  await eventually(`replica ${index + 1} answers ${outcome}`, async () => {
+    const { status, headers } = await hello(index)
+    return (headers['plugboard-error'] ?? String(status)) === outcome ? true : undefined
+  })
+}
+
+it('each side of a partition serves with what it reaches; healed, they are one again', async () => {
+  await cluster.untilLinked()
+  const only = await cluster.startTelephone(0, { args: pinned })
+  await untilAnswered(1, '200')
+  for (const relay of cluster.relays) relay.blackhole(true)
+  await untilAnswered(1, 'no_telephone')
+  expect((await hello(0)).status).toBe(200)
+  await eventually('the disagreement is told', async () => {
+    const { disagreements = [] } = (await row(1, 'replica-1')) as { disagreements?: string[] }
+    return disagreements.some(text => text.includes('no link')) ? true : undefined
+  })
+  // With a line on both sides nobody notices a partition, nor its end.
+  const other = await cluster.startTelephone(1, { args: pinned })
+  await untilAnswered(1, '200')
+  const loops = [0, 1].map(index => new RequestLoop({ port: cluster.places[index]!.port, host: HOST }))
+  await Promise.all(loops.map(loop => loop.successes(50)))
+  for (const relay of cluster.relays) relay.blackhole(false)
+  await cluster.untilLinked()
+  await Promise.all(loops.map(loop => loop.successes(50)))
+  for (const relay of cluster.relays) relay.cut()
+  await cluster.untilLinked()
+  await Promise.all(loops.map(loop => loop.successes(50)))
+  expect(await Promise.all(loops.map(loop => loop.stop()))).toEqual([[], []])
+  await eventually('both know both lines', async () => {
+    const lines = await Promise.all([row(0, 'replica-2'), row(1, 'replica-1')])
+    return lines.every(each => each?.lines === 1 && each.leaseMs !== 0) ? true : undefined
+  })
+  for (const { child } of [only, other]) await child.stop()
+})
+
+it('a newer process of a Telephone replaces the older one on another replica', async () => {
+  const older = await cluster.startTelephone(0, { args: pinned, name: 'twin' })
+  await untilAnswered(0, '200')
+  const newer = await cluster.startTelephone(1, { args: pinned, name: 'twin' })
+  await eventually('the older one has no tunnel', async () =>
+    (await row(0, 'replica-1'))?.tunnels === 0 && (await row(1, 'replica-2'))?.tunnels === 1
+      ? true
+      : undefined,
+  )
+  await untilAnswered(0, '200')
+  for (const { child } of [older, newer]) await child.stop()
+})
+
+it('a replica that joins gets its share of tunnels, without a failed request or a cut stream', async () => {
+  const telephones = []
+  for (let index = 0; index < 4; index += 1) telephones.push(await cluster.startTelephone(index % 2))
+  await cluster.untilTunnels(8)
+  const loop = new RequestLoop({ port: cluster.places[0]!.port, host: HOST })
+  await loop.successes(50)
+  await cluster.addReplica()
+  await cluster.untilLinked()
+  await eventually(
+    'the newcomer has tunnels',
+    async () => (Number((await row(2, 'replica-3'))?.tunnels) >= 2 ? true : undefined),
+    40_000,
+  )
+  await loop.successes(50)
+  expect(await loop.stop()).toEqual([])
+  for (const { child } of telephones) await child.stop()
+})

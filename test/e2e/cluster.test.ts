@@ -1,0 +1,70 @@
+// Three replicas on one Postgres: a Telephone connected anywhere is reachable everywhere, and what happens to that
+// when a replica is killed, stops politely, or loses its way to another one.
+
+import { describe, expect, it } from 'vitest'
+import { useCluster } from '../support/cluster.ts'
+import { eventually } from '../support/deadline.ts'
+import { send } from '../support/http-client.ts'
+import { RequestLoop } from '../support/request-loop.ts'
+import { HOST } from '../support/stack.ts'
+
+const cluster = useCluster(3)
+const hello = (index: number, path = '/hello') =>
+  send({ port: cluster.places[index]!.port, host: HOST, path })
+const untilServed = (index: number) =>
+  eventually(`replica ${index + 1} serves`, async () =>
+    (await hello(index)).status === 200 ? true : undefined,
+  )
+
+describe('three replicas', () => {
+  it('find each other, and reach a Telephone of any of them', async () => {
+    await cluster.untilLinked()
+    const telephone = await cluster.startTelephone(0, { args: ['--tunnels', '1', '--no-follow-replicas'] })
+    for (const index of [0, 1, 2]) await untilServed(index)
+    const body = 'x'.repeat(300_000)
+    for (const { port } of cluster.places) {
+      const answer = await send({ port, host: HOST, path: '/echo', method: 'POST', body })
+      expect([answer.status, answer.text === body]).toEqual([200, true])
+    }
+    await telephone.child.stop()
+  })
+
+  it('fail no request that another replica can serve when one is killed', async () => {
+    // Two tunnels, on two of the three replicas.
+    const telephones = [await cluster.startTelephone(0), await cluster.startTelephone(2)]
+    await cluster.untilTunnels(4)
+    const loops = [0, 1].map(index => new RequestLoop({ port: cluster.places[index]!.port, host: HOST }))
+    await Promise.all(loops.map(loop => loop.successes(50)))
+    await cluster.replicas[2]!.child.stop('SIGKILL')
+    await Promise.all(loops.map(loop => loop.successes(300)))
+    for (const index of [0, 1]) {
+      await eventually('the lines of the killed replica are gone', async () =>
+        (await cluster.status(index)).every(({ id, leaseMs }) => id !== 'replica-3' || leaseMs === 0)
+          ? true
+          : undefined,
+      )
+    }
+    expect(await Promise.all(loops.map(loop => loop.stop()))).toEqual([[], []])
+    await cluster.startReplica(2)
+    await cluster.untilLinked()
+    await untilServed(2)
+    for (const { child } of telephones) await child.stop()
+  })
+
+  it('fail no request when one stops politely and comes back, one after the other', async () => {
+    const telephone = await cluster.startTelephone(0)
+    await cluster.untilTunnels(2)
+    for (const stopped of [0, 1, 2]) {
+      const others = [0, 1, 2].filter(index => index !== stopped)
+      const loops = others.map(index => new RequestLoop({ port: cluster.places[index]!.port, host: HOST }))
+      await Promise.all(loops.map(loop => loop.successes(30)))
+      await cluster.replicas[stopped]!.child.stop()
+      await Promise.all(loops.map(loop => loop.successes(50)))
+      await cluster.startReplica(stopped)
+      await cluster.untilLinked()
+      await Promise.all(loops.map(loop => loop.successes(50)))
+      expect(await Promise.all(loops.map(loop => loop.stop()))).toEqual([[], []])
+    }
+    await telephone.child.stop()
+  })
+})

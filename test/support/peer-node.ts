@@ -1,0 +1,127 @@
+// A replica in this process, as its peers see it: registry, network of peers on loopback, and one tunnel in memory
+// whose far end the test holds. Without HTTP, tokens of telephones or a database.
+
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
+import { onTestFinished } from 'vitest'
+import { staticDiscovery } from '../../plugboard/peers/discovery.ts'
+import { PeerNetwork, type PeerNetworkOptions } from '../../plugboard/peers/peer-network.ts'
+import { newBoot } from '../../plugboard/registry/boot.ts'
+import type { Line } from '../../plugboard/registry/line.ts'
+import { Registry } from '../../plugboard/registry/registry.ts'
+import { LinePicker } from '../../plugboard/telephones/line-picker.ts'
+import { LocalLines } from '../../plugboard/telephones/local-lines.ts'
+import { eventually } from './deadline.ts'
+import { RecordedStream } from './recorded-stream.ts'
+import { makeLine } from './registry-cluster.ts'
+import { openSessionPair, type SessionPair } from './session-pair.ts'
+
+export interface PeerNodeOptions extends Partial<Pick<PeerNetworkOptions, 'secret' | 'versions' | 'limits'>> {
+  /** Start of the replica, ms since 1970: a later one is a newer boot. */
+  readonly startedAtMs?: number
+  readonly port?: number
+}
+
+const OPENING: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
+
+export class PeerNode {
+  readonly id: string
+  readonly registry = new Registry()
+  readonly network: PeerNetwork
+  /** The tunnel: `acceptor` is the telephone's end. */
+  readonly tunnel: SessionPair
+  port = 0
+
+  private constructor(id: string, tunnel: SessionPair, options: PeerNodeOptions) {
+    this.id = id
+    this.tunnel = tunnel
+    const lines = new LocalLines(
+      new LinePicker({
+        registry: this.registry,
+        upstreamOf: line => (line.replicaId === id ? tunnel.dialer.session : undefined),
+      }),
+    )
+    const { startedAtMs = 1000, secret = 'the secret of the tests', versions, limits } = options
+    this.network = new PeerNetwork({
+      self: { id, boot: newBoot(startedAtMs, Math.random) },
+      startedAt: new Date(startedAtMs),
+      agent: 'test/1',
+      registry: this.registry,
+      openLocal: (opening, events, end) => lines.open(opening, events, end),
+      report: () => ({
+        ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },
+        ...{ startedAt: startedAtMs, appliedSequence: 7, tunnels: 1, streams: 0 },
+      }),
+      ...{ secret, versions, limits, clock: systemClock, log: silentLogger },
+    })
+  }
+
+  get address(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  /** Stopped when the test is over. */
+  static async listen(id: string, options: PeerNodeOptions = {}): Promise<PeerNode> {
+    const node = new PeerNode(id, await openSessionPair(), options)
+    node.port = (await node.network.listen(options.port ?? 0, '127.0.0.1')).port
+    onTestFinished(() => node.stop())
+    return node
+  }
+
+  /** Dials these, by address. */
+  dial(...addresses: string[]): void {
+    this.network.start([staticDiscovery(addresses)])
+  }
+
+  /** Makes the tunnel serve these services and no others. */
+  serve(...services: string[]): void {
+    const tunnelId = `tunnel-${this.id}`
+    this.registry.replace(
+      tunnelId,
+      services.map(service => makeLine(this.id, tunnelId, service)),
+    )
+  }
+
+  linesOf(service: string): Line[] {
+    return [...this.registry.linesOf(service)]
+  }
+
+  async knows(service: string, lines: number): Promise<void> {
+    await eventually(`${this.id} has ${lines} lines of ${service}`, () =>
+      this.linesOf(service).length === lines ? true : undefined,
+    )
+  }
+
+  /** Opens a stream towards a replica's lines. */
+  open(replicaId: string, opening: Partial<Opening> = {}, end = false): RecordedStream {
+    const recorded = new RecordedStream()
+    recorded.opening = { ...OPENING, ...opening }
+    recorded.stream = this.network.upstreamOf(replicaId).open(recorded.opening, recorded, end)
+    return recorded
+  }
+
+  /** What has arrived at our telephone. */
+  async arrived(index = 0): Promise<RecordedStream> {
+    return await eventually('a stream arrives at the telephone', () => this.tunnel.acceptor.accepted[index])
+  }
+
+  async stop(graceMs = 0): Promise<void> {
+    await this.network.stop(graceMs)
+    for (const { session } of this.tunnel.ends) session.close('going_away')
+  }
+}
+
+/** Two replicas that are linked both ways. */
+export async function linkedPair(left: PeerNodeOptions = {}, right: PeerNodeOptions = {}) {
+  const [a, b] = [await PeerNode.listen('a', left), await PeerNode.listen('b', right)]
+  a.dial(b.address)
+  b.dial(a.address)
+  await eventually('both are linked', () =>
+    a.network.replicas().some(({ dialed, inSync }) => dialed && inSync) &&
+    b.network.replicas().some(({ dialed, inSync }) => dialed && inSync)
+      ? true
+      : undefined,
+  )
+  return { a, b }
+}
