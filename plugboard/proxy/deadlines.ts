@@ -6,12 +6,15 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 export interface Deadlined {
   /** `nowMs`: of the injected clock. May remove itself or others. */
   checkDeadline(nowMs: number): void
+  /** Where it stands among the members; kept by Deadlines alone. Undefined: nowhere. */
+  deadlineSlot: number | undefined
 }
 
 export class Deadlines {
   readonly #clock: Clock
   readonly #intervalMs: number
-  readonly #members = new Set<Deadlined>()
+  /** In no order. An array, not a Set, because it churns with every request: see StreamTable. */
+  readonly #members: Deadlined[] = []
   #timer: Timer | undefined
   #nowMs: number
 
@@ -27,18 +30,25 @@ export class Deadlines {
   }
 
   get size(): number {
-    return this.#members.size
+    return this.#members.length
   }
 
   add(member: Deadlined): void {
-    this.#members.add(member)
+    if (member.deadlineSlot !== undefined) return
+    member.deadlineSlot = this.#members.push(member) - 1
     if (this.#timer !== undefined) return
     this.#nowMs = this.#clock.now()
     this.#arm()
   }
 
   delete(member: Deadlined): void {
-    this.#members.delete(member)
+    const slot = member.deadlineSlot
+    if (slot === undefined) return
+    member.deadlineSlot = undefined
+    const last = this.#members.pop() as Deadlined
+    if (last === member) return
+    this.#members[slot] = last
+    last.deadlineSlot = slot
   }
 
   #arm(): void {
@@ -48,7 +58,10 @@ export class Deadlines {
   #look(): void {
     this.#timer = undefined
     this.#nowMs = this.#clock.now()
-    for (const member of this.#members) member.checkDeadline(this.#nowMs)
-    if (this.#members.size > 0) this.#arm()
+    // Backwards: who goes away is replaced by one that has been asked already.
+    for (let slot = this.#members.length - 1; slot >= 0; slot -= 1) {
+      this.#members[slot]?.checkDeadline(this.#nowMs)
+    }
+    if (this.#members.length > 0) this.#arm()
   }
 }

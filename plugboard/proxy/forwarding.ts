@@ -45,6 +45,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   protected readonly policy: ServicePolicy
   protected stream: Stream | undefined
   protected bytesIn = 0
+  deadlineSlot: number | undefined
   /** Of Deadlines: when a byte last moved. */
   protected activeAtMs: number
   readonly #startedAtMs: number

@@ -18,6 +18,7 @@ import { REASONS, type Reason, reasonOfCode, TunnelError } from './reason.ts'
 import { GrowthBudget, ReceiveWindow } from './receive-window.ts'
 import type { Opening, Stream, StreamEvents } from './stream.ts'
 import { streamKindOfNumber } from './stream-kind.ts'
+import { StreamTable } from './stream-table.ts'
 import type { Transport } from './transport.ts'
 import { Turns } from './turns.ts'
 import { agreeOnVersion, PROTOCOL_VERSIONS } from './version.ts'
@@ -64,7 +65,7 @@ export class Session {
   readonly #growth: GrowthBudget
   readonly #host: StreamHost
   readonly #pings: PingClock
-  readonly #streams = new Map<number, MuxStream>()
+  readonly #streams = new StreamTable<MuxStream>()
   readonly #turns: Turns
   readonly #identity: Identity
   #state: 'opening' | 'open' | 'closed' = 'opening'
@@ -397,7 +398,7 @@ export class Session {
 
   /** An owner that throws keeps no other from being told. */
   #abortAll(abort: (stream: MuxStream) => void): void {
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.all()) {
       try {
         abort(stream)
       } catch (error) {
@@ -423,7 +424,7 @@ export class Session {
       creditBytes: (this.#peer as Hello).initialWindowBytes,
       window: new ReceiveWindow(this.#limits.initialWindowBytes),
     })
-    this.#streams.set(id, stream)
+    this.#streams.add(stream)
     return stream
   }
 
