@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import { type RawData, WebSocket } from 'ws'
+import { bytesPassed } from './body-memory.ts'
 import { MESSAGE_MAX_BYTES } from './protocol/limits.ts'
 import type { Transport, TransportReceiver } from './protocol/transport.ts'
 
@@ -44,8 +45,10 @@ class WebSocketTransport implements Transport {
   start(receiver: TransportReceiver): void {
     this.#socket.setNoDelay(true)
     this.#webSocket.on('message', (data: RawData, binary: boolean) => {
-      if (binary) receiver.onMessage(data as Buffer)
-      else this.#refuse('text message')
+      if (!binary) return this.#refuse('text message')
+      const message = data as Buffer
+      receiver.onMessage(message)
+      bytesPassed(message.length)
     })
     this.#webSocket.on('error', error => {
       this.#detail ||= error.message
@@ -58,6 +61,7 @@ class WebSocketTransport implements Transport {
   }
 
   send(message: Buffer, sent: () => void): void {
+    bytesPassed(message.length)
     // An error here is followed by 'close', which is where it is told.
     this.#webSocket.send(message, { binary: true, compress: false }, () => sent())
   }

@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest'
+import { bytesPassed } from './body-memory.ts'
+
+const MIB = 1024 * 1024
+
+/** The most that was held outside the heap while `count` buffers of 64 KiB came and went, bytes. */
+function peakBytes(count: number, passed: (bytes: number) => void): number {
+  const before = process.memoryUsage().arrayBuffers
+  let peak = 0
+  for (let turn = 0; turn < count; turn += 1) {
+    const chunk = Buffer.alloc(64 * 1024)
+    passed(chunk.length)
+    peak = Math.max(peak, process.memoryUsage().arrayBuffers - before)
+  }
+  return peak
+}
+
+describe('the memory of bodies that have passed', () => {
+  test('is given back before it piles up', () => {
+    expect(peakBytes(4096, bytesPassed)).toBeLessThan(20 * MIB)
+  })
+
+  test('would pile up else: the test above can fail', () => {
+    expect(peakBytes(4096, () => undefined)).toBeGreaterThan(20 * MIB)
+  })
+
+  test('leaves no gc function behind for others', () => {
+    expect(globalThis.gc).toBeUndefined()
+  })
+})
