@@ -83,8 +83,8 @@ describe('messages', () => {
 
 describe('backpressure', () => {
   it('shows in bufferedBytes while the peer does not read, and is over when it reads again', async () => {
-    const { dialer, acceptor, atAcceptor } = await startedPair()
-    acceptor.pause()
+    const { dialer, server, atAcceptor } = await startedPair()
+    server.pause()
     let sent = 0
     const message = Buffer.alloc(MIB)
     for (let count = 0; count < FLOOD_MESSAGES; count += 1) dialer.send(message, () => sent++)
@@ -92,15 +92,15 @@ describe('backpressure', () => {
     expect(dialer.bufferedBytes).toBeGreaterThan(MIB)
     expect(sent).toBeLessThan(FLOOD_MESSAGES)
     expect(atAcceptor.messages).toEqual([])
-    acceptor.resume()
+    server.resume()
     await atAcceptor.received(FLOOD_MESSAGES * MIB)
     while (sent < FLOOD_MESSAGES) await new Promise<void>(resolve => setImmediate(resolve))
     expect(dialer.bufferedBytes).toBe(0)
   })
 
   it('sent runs for every message, also for those that a lost connection swallows', async () => {
-    const { dialer, acceptor, atDialer, serverSocket } = await startedPair()
-    acceptor.pause()
+    const { dialer, server, atDialer, serverSocket } = await startedPair()
+    server.pause()
     let sent = 0
     for (let count = 0; count < FLOOD_MESSAGES; count += 1) dialer.send(Buffer.alloc(MIB), () => sent++)
     serverSocket.destroy()
@@ -134,8 +134,8 @@ describe('the end', () => {
   })
 
   it('close is bounded when the peer does not read what is queued before it', async () => {
-    const { dialer, acceptor, atDialer } = await startedPair()
-    acceptor.pause()
+    const { dialer, server, atDialer } = await startedPair()
+    server.pause()
     for (let count = 0; count < FLOOD_MESSAGES; count += 1) dialer.send(Buffer.alloc(MIB), noop)
     dialer.close('going_away')
     expect(await atDialer.closed).toMatchObject({ clean: false })

@@ -66,14 +66,6 @@ class WebSocketTransport implements Transport {
     this.#webSocket.send(message, { binary: true, compress: false }, () => sent())
   }
 
-  pause(): void {
-    this.#webSocket.pause()
-  }
-
-  resume(): void {
-    this.#webSocket.resume()
-  }
-
   close(detail: string): void {
     if (this.#webSocket.readyState === WebSocket.CLOSED) return
     this.#webSocket.close(NORMAL_CLOSURE, detail)

@@ -1,11 +1,11 @@
 // Asks a backend again and again whether it is there, so that a Plugboard with several telephones for a service
 // can prefer those whose backend is. Optional: without it a service is announced as up.
 
+import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { type ConnectorOptions, createConnector, describeSocketError } from './http1/connector.ts'
 import { Exchange } from './http1/exchange.ts'
 import { Pool } from './http1/pool.ts'
-import type { HttpTarget } from './http1/target.ts'
 
 export interface HealthCheckOptions extends ConnectorOptions {
   readonly target: HttpTarget

@@ -1,6 +1,7 @@
 // One service as the outside gives it (a row of the YAML file, flags, the library's caller) → what the Telephone
 // works with. All checks of a service's values are here, so that every way in says the same.
 
+import { type HttpTarget, parseTarget } from '@vera-stack/shared/backend-target.ts'
 import {
   formatMount,
   type Parsed,
@@ -10,7 +11,6 @@ import {
 } from '@vera-stack/shared/mounts.ts'
 import type { FetchHandler } from './forward/handler-forward.ts'
 import type { PoolOptions } from './http1/pool.ts'
-import { type HttpTarget, parseTarget } from './http1/target.ts'
 
 export interface ServiceOptions {
   /** Name of the service; absent: made from the mount. */

@@ -1,6 +1,7 @@
 // `plugboard dev`: everything on one machine. A replica with the embedded database, first-run secrets, and a
 // Telephone of its own that exposes the welcome app, or the port that was named, on http://localhost.
 
+import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { addOptions } from '@vera-stack/shared/settings.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { loadPlugboardConfig, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
@@ -20,6 +21,7 @@ export function defineDev(command: Command, context: CliContext): void {
     .option(
       '--expose <target>',
       'port, host:port or URL of a web server of yours, instead of the welcome app',
+      target,
     )
     .option('--port <port>', 'public port (default 4000)', port)
     .option('--admin-port <port>', 'admin port (default 4001)', port)
@@ -49,6 +51,16 @@ export function defineDev(command: Command, context: CliContext): void {
     }
   })
   examples(command, 'dev', 'dev --expose 3000', 'dev --port 4100 --admin-port 4101 --data ./other')
+}
+
+/** As it was written: the Telephone reads it again. */
+function target(text: string): string {
+  try {
+    parseTarget(text)
+    return text
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
 }
 
 function port(text: string): number {

@@ -17,9 +17,6 @@ export interface Transport {
   start(receiver: TransportReceiver): void
   /** Sends one binary message. `sent` runs once the buffer may be reused, also when the transport is gone. */
   send(message: Buffer, sent: () => void): void
-  /** Stops reading from the wire; `resume` undoes it. */
-  pause(): void
-  resume(): void
   /** Closes in order: what was sent still goes out. `detail`: at most 100 bytes of ASCII for the peer's log. */
   close(detail: string): void
   /** Drops the connection at once, unsent bytes included. */

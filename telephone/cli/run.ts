@@ -1,10 +1,10 @@
 // `telephone http` and `telephone start`: a Telephone in the foreground until a signal, told about in status lines
 // or in a log.
 
+import { targetText } from '@vera-stack/shared/backend-target.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
 import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
-import { targetText } from '../http1/target.ts'
 import type { Service } from '../service-options.ts'
 import { Telephone, type TelephoneOptions } from '../telephone.ts'
 import { VERSION } from '../version.ts'

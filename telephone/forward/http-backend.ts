@@ -1,11 +1,11 @@
 // An HTTP/1.1 server beside the Telephone: its pool, and how its Host field is written.
 
+import { type HttpTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import { type ConnectorOptions, createConnector } from '../http1/connector.ts'
 import { Pool, type PoolOptions } from '../http1/pool.ts'
 import type { HostRule } from '../http1/request-head.ts'
-import { type HttpTarget, targetText } from '../http1/target.ts'
 import type { Backend, Report } from './backend.ts'
 import { HttpForward } from './http-forward.ts'
 

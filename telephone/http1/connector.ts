@@ -4,8 +4,8 @@
 
 import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import type { HttpTarget } from './target.ts'
 
 export interface ConnectorOptions {
   /** False: any certificate of an https backend is taken. Default true. */

@@ -3,6 +3,7 @@ import { Agent, createServer, request as nodeRequest } from 'node:http'
 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
@@ -14,7 +15,6 @@ import { Pool, type PoolOptions } from './pool.ts'
 import type { BackendRequest } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 import { type BackendConnection, ScriptedBackend } from './scripted-backend.ts'
-import { parseTarget } from './target.ts'
 
 useLeakCheck()
 

@@ -28,7 +28,7 @@ const NO_FAULTS: LinkFaults = {
 
 type End = { clean: boolean; detail: string }
 
-class MemoryTransport implements Transport {
+class MemoryTransport implements MemoryEnd {
   readonly #out: MemoryLink
   readonly #in: MemoryLink
   #receiver: TransportReceiver | undefined
@@ -89,9 +89,15 @@ class MemoryTransport implements Transport {
   }
 }
 
+export interface MemoryEnd extends Transport {
+  /** This end does not read what arrives; `resume` undoes it. */
+  pause(): void
+  resume(): void
+}
+
 export interface MemoryTransportPair {
-  readonly a: Transport
-  readonly b: Transport
+  readonly a: MemoryEnd
+  readonly b: MemoryEnd
   /** Breaks the connection now: both ends get an unclean close, what was on its way is lost. */
   cut(): void
   /** Swallows everything in the given directions without telling anyone; `false` lets it flow on. */

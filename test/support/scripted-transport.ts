@@ -31,14 +31,6 @@ export class ScriptedTransport implements Transport {
     }
   }
 
-  pause(): void {
-    throw new Error('a session does not pause its transport')
-  }
-
-  resume(): void {
-    throw new Error('a session does not resume its transport')
-  }
-
   close(detail: string): void {
     this.ending ??= { by: 'close', detail }
     if (!this.closeHangs) setImmediate(() => this.lose(true, detail))

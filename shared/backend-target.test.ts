@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { parseTarget, targetText } from './target.ts'
+import { parseTarget, targetText } from './backend-target.ts'
 
 it.each([
   ['3000', 'http://localhost:3000'],
