@@ -37,6 +37,25 @@ describe('Relay', () => {
     await eventually('the pair is gone', () => (relay.connections === 0 ? true : undefined))
   })
 
+  it('silences one caller and lets the others speak', async () => {
+    await relay.close()
+    const { port: targetPort } = echo.address() as AddressInfo
+    relay = await Relay.listen({ targetPort, callerOf: first => first.toString().slice(0, 3) })
+    relay.silence('bob', true)
+    const [ann, bob] = [await RawConnection.open(relay.port), await RawConnection.open(relay.port)]
+    let heard = false
+    const answer = bob.readUntil('bob speaks').then(() => {
+      heard = true
+    })
+    await bob.send('bob speaks')
+    await ann.send('ann speaks')
+    await ann.readUntil('ann speaks')
+    expect(heard).toBe(false)
+    relay.silence('bob', false)
+    await answer
+    for (const connection of [ann, bob]) connection.destroy()
+  })
+
   it('swallows without telling, and flows on when allowed to', async () => {
     const client = await RawConnection.open(relay.port)
     await client.send('a')

@@ -6,8 +6,12 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 export interface RelayOptions {
-  readonly targetPort: number
+  readonly targetPort?: number
   readonly targetHost?: string
+  /** A unix socket instead of a port. */
+  readonly targetPath?: string
+  /** Who is calling, by the first bytes that it sends: for `silence`. */
+  readonly callerOf?: (first: Buffer) => string
   /** A fixed port, for a relay that must come back where it was. */
   readonly port?: number
 }
@@ -23,6 +27,7 @@ export interface RelayFaults {
 
 class Pair {
   readonly sockets: readonly [client: Socket, target: Socket]
+  caller = ''
   #silent = false
   /** What happened during the silence and nobody has heard of yet, in order. */
   readonly #unheard: (() => void)[] = []
@@ -104,6 +109,7 @@ export class Relay {
   accepted = 0
   #blackholed = false
   #refusing = false
+  readonly #silenced = new Set<string>()
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
 
@@ -133,6 +139,13 @@ export class Relay {
     for (const pair of this.#pairs) pair.setSilent(on)
   }
 
+  /** As `blackhole`, for one caller alone. */
+  silence(caller: string, on: boolean): void {
+    if (on) this.#silenced.add(caller)
+    else this.#silenced.delete(caller)
+    for (const pair of this.#pairs) if (pair.caller === caller) pair.setSilent(on)
+  }
+
   /** As `blackhole`, for the connections of now and for ever; new ones work. */
   silenceExisting(): void {
     for (const pair of this.#pairs) pair.setSilent(true)
@@ -160,12 +173,16 @@ export class Relay {
       client.resetAndDestroy()
       return
     }
-    const target = connect({
-      port: options.targetPort,
-      host: options.targetHost ?? '127.0.0.1',
-      allowHalfOpen: true,
-      noDelay: true,
-    })
+    const { targetPort = 0, targetHost: host = '127.0.0.1', targetPath: path, callerOf } = options
+    const place = path === undefined ? { port: targetPort, host } : { path }
+    const target = connect({ ...place, allowHalfOpen: true, noDelay: true })
+    // Before the pair reads: what is heard first says whether the rest is.
+    if (callerOf !== undefined) {
+      client.once('data', (first: Buffer) => {
+        pair.caller = callerOf(first)
+        if (this.#silenced.has(pair.caller)) pair.setSilent(true)
+      })
+    }
     const pair = new Pair(client, target, { ...this.faults })
     this.#pairs.add(pair)
     for (const socket of pair.sockets) {
