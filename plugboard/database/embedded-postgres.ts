@@ -30,7 +30,6 @@ import {
   SERVER_ENVIRONMENT,
 } from './embedded-cluster.ts'
 import { chooseServerUser } from './embedded-user.ts'
-import { isAlive } from './is-alive.ts'
 import { codeOf, folderError, StartupError } from './startup-error.ts'
 
 export interface EmbeddedPostgresOptions {
@@ -166,10 +165,17 @@ export class EmbeddedPostgres {
     const pid = await livingPostmaster(this.#cluster)
     if (pid === undefined) return
     process.kill(pid, 'SIGINT')
-    for (let waitedMs = 0; isAlive(pid); waitedMs += RETRY_INTERVAL_MS) {
+    // Its lock file tells that it is gone. Its pid does not: that of an orphan stays until init has asked for it.
+    let waitedMs = 0
+    while ((await livingPostmaster(this.#cluster)) === pid) {
       // SIGQUIT skips the last checkpoint; the write-ahead log has everything that was acknowledged.
       if (waitedMs === FAST_STOP_DEADLINE_MS) process.kill(pid, 'SIGQUIT')
+      if (waitedMs === 2 * FAST_STOP_DEADLINE_MS) {
+        this.#options.log.error('the embedded database does not stop; the next start takes it over', { pid })
+        return
+      }
       await delay(RETRY_INTERVAL_MS)
+      waitedMs += RETRY_INTERVAL_MS
     }
   }
 
