@@ -1,8 +1,14 @@
-// One large download and one large upload: speed, and the most memory that each process between held; then the
-// same while another client has asked for as much and stopped reading.
+// One large download and one large upload: speed, CPU per megabyte, and the most memory that each process between
+// held; then the same while another client has asked for as much and stopped reading.
 
 import { withPeakMemory } from '../cost.ts'
-import { interleaved, type Measurement, type ScenarioContext, type Values } from '../measurement.ts'
+import {
+  interleaved,
+  type Measurement,
+  type ScenarioContext,
+  type Values,
+  withCpuPer,
+} from '../measurement.ts'
 import { runClient, startClient } from '../run-client.ts'
 import type { Target } from '../target.ts'
 
@@ -35,9 +41,17 @@ async function transferOnce(
   kind: 'download' | 'upload',
 ): Promise<Values> {
   const { port, host, roles } = target
-  const { result, peakBytes } = await withPeakMemory(roles, () =>
-    runClient(processes, { kind, port, host, bytes: options.bulkBytes }),
-  )
+  const transfer = () =>
+    withPeakMemory(roles, () => runClient(processes, { kind, port, host, bytes: options.bulkBytes }))
+  const megabytes = options.bulkBytes / MEGABYTE
+  const {
+    result: { result, peakBytes },
+    cpu,
+  } = await withCpuPer(target, transfer, () => megabytes)
   const memory = Object.entries(peakBytes).map(([role, bytes]) => [`peakMB.${role}`, bytes / MEGABYTE])
-  return { megabytesPerSecond: result.bytes / MEGABYTE / result.seconds, ...Object.fromEntries(memory) }
+  return {
+    megabytesPerSecond: result.bytes / MEGABYTE / result.seconds,
+    ...Object.fromEntries(memory),
+    ...cpu,
+  }
 }
