@@ -12,7 +12,7 @@ import { RegistryFollower } from '../registry/registry-follower.ts'
 import { RegistryOwner } from '../registry/registry-owner.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Discovery, ReplicaRecord } from './discovery.ts'
-import { LEASE_MS, Peer, type PeerHost } from './peer.ts'
+import { LEASE_MS, LIVENESS_MS, Peer, type PeerHost } from './peer.ts'
 import { type DialerHost, PeerDialer } from './peer-dialer.ts'
 import { PeerEndpoint } from './peer-endpoint.ts'
 import { type PeerIdentity, PeerTokens } from './peer-tokens.ts'
@@ -66,7 +66,6 @@ const LINK_LIMITS: Partial<SessionLimits> = {
   sendHighWaterBytes: 1024 * 1024,
   sendHardLimitBytes: 128 * 1024 * 1024,
 }
-const LIVENESS_MS = 500
 const REPORT_TICKS = 2
 
 export class PeerNetwork {

@@ -40,6 +40,8 @@ export interface PeerHost {
 
 /** A link that answers is good for this long without another sign of life, ms. */
 export const LEASE_MS = 3000
+/** Between looks for signs of life, ms. What a look finds may have come right after the one before. */
+export const LIVENESS_MS = 500
 /** Before a broken exchange is opened again: at most this, by lot, ms. */
 const REOPEN_MS = 200
 
@@ -161,7 +163,7 @@ export class Peer implements Upstream {
     return session
   }
 
-  /** Every second: says how we are, and takes bytes that have come for signs of life. */
+  /** Every `LIVENESS_MS`: takes bytes that have come for signs of life. */
   tick(): void {
     const { clock, follower } = this.#host
     let alive = false
@@ -170,7 +172,8 @@ export class Peer implements Upstream {
       if (link.transport.receivedBytes !== link.heardBytes) alive = true
       link.heardBytes = link.transport.receivedBytes
     }
-    if (alive && this.#boot !== undefined) follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS)
+    if (!alive || this.#boot === undefined) return
+    follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS - LIVENESS_MS)
   }
 
   /** Tells it how we are. */
