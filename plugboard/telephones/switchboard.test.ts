@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { readJwt } from '../../test/support/jwt.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
 import type { Line } from '../registry/line.ts'
@@ -269,6 +270,16 @@ describe('renewal in band', () => {
 })
 
 describe('fencing', () => {
+  let clock: ManualClock
+
+  beforeEach(async () => {
+    await harness.close()
+    clock = new ManualClock(1000, Date.now())
+    // Pings would want answers of a clock that jumps.
+    const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
+    harness = await TunnelHarness.start({ switchboard: { clock, limits } })
+  })
+
   it('a newer instance of the same name and subject replaces the older, all its tunnels', async () => {
     const { token } = await harness.token()
     const old = [
@@ -294,6 +305,71 @@ describe('fencing', () => {
     expect((await old.closed).reason).toBe('replaced')
     unsubscribe()
     expect(left).toEqual([1])
+  })
+
+  it('the older one, when it answers, finishes what it has and takes nothing new', async () => {
+    const { token } = await harness.token()
+    const old = await harness.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 })
+    await old.announce({ service: 'web', mount: 'app.test' })
+    const answer = rawExchange(
+      harness.port,
+      'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\nhi',
+    )
+    const call = await old.nextCall()
+    old.handler = ({ opening, stream }) => {
+      if (opening.kind === 'echo') stream.respond({ status: 200, statusText: '', fields: [] })
+      stream.end()
+    }
+    const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    newer.handler = fresh => fresh.answer(200, 'newer')
+    await newer.announce({ service: 'web' })
+    expect(lines('web')).toHaveLength(1)
+    const next = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    expect(next.body.toString()).toBe('newer')
+    // Longer than a silent one would be waited for.
+    clock.advance(1500)
+    expect(old.session.state).toBe('open')
+    call.answer(200, 'older')
+    const { status, body } = await answer
+    expect([status, body.toString()]).toEqual([200, 'older'])
+    clock.advance(100)
+    expect((await old.closed).reason).toBe('replaced')
+  })
+
+  it('the older one, when it is silent, holds nothing: its requests go on to the newer', async () => {
+    const { token } = await harness.token()
+    const old = await harness.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 })
+    await old.announce({ service: 'web', mount: 'app.test' })
+    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    await old.nextCall()
+    old.handler = () => undefined
+    const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    newer.handler = call => call.answer(200, 'newer')
+    await newer.announce({ service: 'web' })
+    clock.advance(1000)
+    expect((await old.closed).reason).toBe('replaced')
+    expect((await answer).body.toString()).toBe('newer')
+  })
+
+  it('the older one, when its request never ends, goes after the grace', async () => {
+    const { token } = await harness.token()
+    const old = await harness.dial(token, { name: 'shop', instance: 'older-one', startedAt: 1 })
+    await old.announce({ service: 'web', mount: 'app.test' })
+    const answer = rawExchange(
+      harness.port,
+      'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\nhi',
+    )
+    await old.nextCall()
+    old.handler = ({ stream }) => stream.reset('unknown_kind')
+    const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })
+    await newer.announce({ service: 'web' })
+    await eventually('the echo was answered', () => (old.calls.length === 2 ? true : undefined))
+    await newer.announce({ service: 'web' })
+    for (let waitedMs = 0; waitedMs < 9000; waitedMs += 500) clock.advance(500)
+    expect(old.session.state).toBe('open')
+    clock.advance(1500)
+    expect((await old.closed).reason).toBe('replaced')
+    expect((await answer).status).toBe(502)
   })
 
   it('the older one that dials again stays out', async () => {

@@ -247,11 +247,12 @@ export class Switchboard {
 
   /**
    * A newer process of the same name, under the same subject, replaces the older: half-open links would hold on.
-   * Only once it has lines of its own, so that requests have somewhere to go.
+   * Only once it has lines of its own, so that requests have somewhere to go. What the older one has under way it
+   * may finish, if it answers.
    */
   announced(newcomer: TelephoneConnection): void {
     for (const other of this.#others(newcomer)) {
-      if (!isOlder(newcomer, other)) other.close('replaced', 'a newer instance has connected')
+      if (!isOlder(newcomer, other)) other.replace('a newer instance has connected')
     }
   }
 
@@ -323,7 +324,7 @@ export class Switchboard {
 
 /** The registry is in the middle of telling of a line, and a close takes lines away. */
 function replacedSoon(connection: TelephoneConnection): void {
-  queueMicrotask(() => connection.close('replaced', 'a newer instance is connected to another replica'))
+  queueMicrotask(() => connection.replace('a newer instance is connected to another replica'))
 }
 
 /** The same name and subject, but another process. */

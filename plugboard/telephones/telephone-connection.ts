@@ -19,6 +19,7 @@ import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
 import { fenceOf } from './fence.ts'
+import { LastStreams } from './last-streams.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
@@ -67,6 +68,7 @@ export class TelephoneConnection implements SessionEvents {
   #unfinished: Announce | undefined
   #renewing = false
   #expiryTimer: Timer | undefined
+  #lastStreams: LastStreams | undefined
 
   constructor(
     context: ConnectionContext,
@@ -123,6 +125,14 @@ export class TelephoneConnection implements SessionEvents {
     this.#session?.close(reason, detail)
   }
 
+  /** A newer process has its lines: no new streams, and a moment for those under way if anybody is there. */
+  replace(detail: string): void {
+    if (this.#lastStreams !== undefined) return
+    this.withdraw()
+    const { clock } = this.#context
+    this.#lastStreams = new LastStreams(this.session, clock, () => this.close('replaced', detail))
+  }
+
   /** Its token was renewed, on this tunnel or another. */
   extend(credential: Credential): void {
     this.#credential = credential
@@ -167,6 +177,7 @@ export class TelephoneConnection implements SessionEvents {
 
   onClose(error: TunnelError): void {
     this.#expiryTimer?.cancel()
+    this.#lastStreams?.cancel()
     this.#waiting = undefined
     this.#unfinished = undefined
     this.withdraw()
