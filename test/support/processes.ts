@@ -7,6 +7,11 @@ import { Child, type ChildOptions, describeExit } from './child.ts'
 export class Processes {
   readonly #children: Child[] = []
 
+  /** Those that were started and not yet stopped by `stopAll`, ended or not. */
+  get all(): readonly Child[] {
+    return this.#children
+  }
+
   start(options: ChildOptions): Child {
     const child = new Child(options)
     this.#children.push(child)

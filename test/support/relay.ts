@@ -55,7 +55,7 @@ class Pair {
   cut(): void {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
-    for (const socket of this.sockets) socket.resetAndDestroy()
+    for (const socket of this.sockets) reset(socket)
   }
 
   #forward(from: Socket, to: Socket, delayMs: number, cutAfterBytes: number): void {
@@ -69,9 +69,9 @@ class Pair {
       })
     })
     from.on('end', () => this.#pass(delayMs, () => to.end()))
-    from.on('error', () => this.#pass(0, () => to.resetAndDestroy()))
+    from.on('error', () => this.#pass(0, () => reset(to)))
     from.on('close', () => {
-      if (!from.readableEnded) this.#pass(0, () => to.resetAndDestroy())
+      if (!from.readableEnded) this.#pass(0, () => reset(to))
     })
   }
 
@@ -97,6 +97,12 @@ class Pair {
       this.#timers.add(timer)
     }
   }
+}
+
+/** A unix socket knows no reset. */
+function reset(socket: Socket): void {
+  if (socket.remoteAddress === undefined) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 export class Relay {

@@ -1,0 +1,149 @@
+// A dumb load balancer: a connection goes to the next replica in turn whose `/readyz` says 200. It looks at no byte
+// and retries nothing; what breaks behind it breaks for the client. It remembers which connection went where, so
+// that a failure can be laid at the right door.
+
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { send } from '../support/http-client.ts'
+
+/** Between two looks at a replica, and for its answer, ms. */
+export const CHECK_INTERVAL_MS = 500
+export const CHECK_TIMEOUT_MS = 1000
+
+export interface Target {
+  readonly name: string
+  readonly port: number
+  readonly adminPort: number
+}
+
+interface Checked extends Target {
+  healthy: boolean
+}
+
+export class Balancer {
+  readonly #targets: Checked[]
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #chosen = new Map<number, string>()
+  readonly #checks: Promise<void>[]
+  readonly #watchers = new Set<() => void>()
+  readonly #stopping = new AbortController()
+  #turn = 0
+
+  private constructor(targets: readonly Target[]) {
+    this.#targets = targets.map(target => ({ ...target, healthy: false }))
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, client => this.#join(client))
+    this.#checks = this.#targets.map(target => this.#watch(target))
+  }
+
+  static async start(targets: readonly Target[]): Promise<Balancer> {
+    const balancer = new Balancer(targets)
+    await once(balancer.#server.listen(0, '127.0.0.1'), 'listening')
+    return balancer
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  isHealthy(name: string): boolean {
+    return this.#targets.some(target => target.name === name && target.healthy)
+  }
+
+  /** Where the connection of a client's port went; asked once. Undefined: nowhere. */
+  takeReplicaOf(clientPort: number): string | undefined {
+    const name = this.#chosen.get(clientPort)
+    this.#chosen.delete(clientPort)
+    return name
+  }
+
+  /** Resolves at the next look that finds the replica as wanted; at once when it is so. */
+  untilHealth(name: string, healthy: boolean): Promise<void> {
+    return new Promise(resolve => {
+      const look = (): void => {
+        if (this.isHealthy(name) !== healthy) return
+        this.#watchers.delete(look)
+        resolve()
+      }
+      this.#watchers.add(look)
+      look()
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+    await Promise.all([once(this.#server, 'close'), ...this.#checks])
+  }
+
+  #join(client: Socket): void {
+    this.#track(client)
+    const target = this.#next()
+    if (target === undefined) {
+      client.resetAndDestroy()
+      return
+    }
+    if (client.remotePort !== undefined) this.#chosen.set(client.remotePort, target.name)
+    const far = connect({ port: target.port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    this.#track(far)
+    client.pipe(far)
+    far.pipe(client)
+    for (const [socket, other] of [
+      [client, far],
+      [far, client],
+    ] as const) {
+      socket.on('error', () => other.resetAndDestroy())
+      socket.on('close', () => {
+        if (!socket.readableEnded) other.resetAndDestroy()
+      })
+    }
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.on('close', () => this.#sockets.delete(socket))
+  }
+
+  #next(): Checked | undefined {
+    const healthy = this.#targets.filter(target => target.healthy)
+    this.#turn += 1
+    return healthy[this.#turn % healthy.length]
+  }
+
+  async #watch(target: Checked): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const healthy = await isReady(target)
+      if (healthy !== target.healthy) {
+        target.healthy = healthy
+        for (const watcher of [...this.#watchers]) watcher()
+      }
+      await pause(CHECK_INTERVAL_MS, signal)
+    }
+  }
+}
+
+async function isReady({ adminPort: port }: Target): Promise<boolean> {
+  try {
+    return (await send({ port, path: '/readyz', timeoutMs: CHECK_TIMEOUT_MS })).status === 200
+  } catch {
+    // Nobody there, or silent: that is what is asked.
+    return false
+  }
+}
+
+/** `ms`, or less when the signal comes. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve()
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+  })
+}

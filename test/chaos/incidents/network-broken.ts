@@ -1,0 +1,104 @@
+// Paths that go silent without a FIN: one link between two replicas, and a replica that is cut off from the others and
+// from Postgres while the balancer and its telephones still reach it. Each side serves with the lines it reaches.
+
+import { eventually } from '../../support/deadline.ts'
+import { SERVICES } from '../cluster.ts'
+import { neverStale, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
+import type { Replica } from '../replica.ts'
+import type { Scene } from '../scene.ts'
+
+/** "Noticed by both ends within 10 s", and a little for the look at it, ms. */
+const NOTICED_MS = 10_500
+
+export async function linkSilent(scene: Scene): Promise<void> {
+  const { cluster, windows, judgement } = scene
+  const [one, other] = scene.shuffled(cluster.replicas) as [Replica, Replica, Replica]
+  const fromMs = scene.now()
+  scene.begins({
+    ...{ name: `silent link ${one.name} – ${other.name}`, fromMs, mayBeStale: neverStale },
+    excuse: failure => {
+      const through = [one.name, other.name].includes(failure.asked.replica ?? '')
+      if (through && wasCutBy(failure, fromMs, NOTICED_MS))
+        return 'half an answer over the link that went silent'
+      return through && wasLeftUncertain(failure, fromMs, fromMs + NOTICED_MS)
+        ? 'not repeatable, over the link that went silent'
+        : undefined
+    },
+  })
+  judgement.takeSlowestMs()
+  one.peers.silence(other.name, true)
+  other.peers.silence(one.name, true)
+  await Promise.all([untilUnlinked(one, [other]), untilUnlinked(other, [one])])
+  windows.add('linkSilent', scene.now() - fromMs)
+  await scene.pause(1500, 3000)
+  windows.add('linkSlowest', judgement.takeSlowestMs())
+  const healedAtMs = scene.now()
+  one.peers.silence(other.name, false)
+  other.peers.silence(one.name, false)
+  await cluster.settled()
+  windows.add('linkHealed', scene.now() - healedAtMs)
+}
+
+export async function partitioned(scene: Scene): Promise<void> {
+  const { cluster, windows } = scene
+  const alone = scene.anyReplica()
+  const others = cluster.others(alone)
+  const homes = new Set((await alone.telephones()).map(({ name }) => name))
+  const reached = new Set(
+    cluster.telephones.filter(({ name }) => homes.has(name)).map(({ service }) => service),
+  )
+  scene.setWell(alone, false)
+  const fromMs = scene.now()
+  let currentAtMs = Number.POSITIVE_INFINITY
+  let wholeAtMs = Number.POSITIVE_INFINITY
+  scene.begins({
+    ...{ name: `partition: ${alone.name} alone, with ${[...reached].join(', ')}`, fromMs },
+    mayBeStale: (name, sentAtMs, endedAtMs) =>
+      name === alone.name && endedAtMs >= fromMs && sentAtMs <= currentAtMs,
+    excuse: failure => {
+      const { outcome, replica } = failure.asked
+      const away = [...failure.destinations].some(service => service !== null && !reached.has(service))
+      if (
+        replica === alone.name &&
+        away &&
+        outcome.kind === 'problem' &&
+        overlaps(failure, fromMs, wholeAtMs)
+      ) {
+        return 'no line of the service on this side of the partition'
+      }
+      if (wasCutBy(failure, fromMs, NOTICED_MS)) return 'half an answer across the partition'
+      return wasLeftUncertain(failure, fromMs, fromMs + NOTICED_MS)
+        ? 'not repeatable, across the partition'
+        : undefined
+    },
+  })
+  const cutOff = (on: boolean): void => {
+    alone.peers.blackhole(on)
+    for (const other of others) other.peers.silence(alone.name, on)
+    alone.database.blackhole(on)
+  }
+  cutOff(true)
+  await untilUnlinked(alone, others)
+  await scene.pause(3000, 6000)
+  const healedAtMs = scene.now()
+  cutOff(false)
+  const { appliedSequence: wanted } = await others[0]!.status()
+  await eventually('the missed changes are there', async () =>
+    (await alone.status()).appliedSequence >= wanted ? true : undefined,
+  )
+  currentAtMs = scene.now()
+  windows.add('partitionCurrent', currentAtMs - healedAtMs)
+  await cluster.settled()
+  wholeAtMs = scene.now()
+  scene.setWell(alone, true)
+  windows.add('linkHealed', wholeAtMs - healedAtMs)
+  if (reached.size === Object.keys(SERVICES).length) scene.say('  (it reached every service by itself)')
+}
+
+async function untilUnlinked(replica: Replica, others: readonly Replica[]): Promise<void> {
+  await eventually(`${replica.name} has found out`, async () => {
+    const { items } = await replica.view()
+    const linked = items.filter(({ id, link }) => link !== 'none' && others.some(({ name }) => name === id))
+    return linked.length === 0 ? true : undefined
+  })
+}

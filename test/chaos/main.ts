@@ -1,0 +1,61 @@
+// `npm run chaos`: incidents in rounds for some minutes, against the bundles that users run. Prints what happens, the
+// table of windows, and what was not as promised; exit code 1 if anything was not.
+
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type ChaosOptions, runChaos } from './run.ts'
+
+const HELP = `Usage: npm run chaos -- [options]
+
+  --minutes n   how long (default 10); 0: each kind of incident once
+  --seed n      to repeat a schedule (default: by lot, printed)
+  --rate n      requests a second (default 60)
+  --source      run the sources, not the bundles (they need 100 MB more each)
+  --log file    write there what all processes have printed
+  --help
+`
+
+const ROOT = join(import.meta.dirname, '../..')
+
+function readOptions(): ChaosOptions | undefined {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '10' },
+      seed: { type: 'string' },
+      rate: { type: 'string' },
+      source: { type: 'boolean', default: false },
+      log: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return undefined
+  const [plugboard, telephone] = ['plugboard', 'telephone'].map(name => join(ROOT, name, 'dist/main.js')) as [
+    string,
+    string,
+  ]
+  return {
+    seed:
+      values.seed === undefined ? Math.floor(Math.random() * 0xffff_ffff) : positive('--seed', values.seed),
+    ...(values.minutes === '0' ? {} : { minutes: positive('--minutes', values.minutes) }),
+    ...(values.rate === undefined ? {} : { perSecond: positive('--rate', values.rate) }),
+    ...(values.source ? {} : { programs: { plugboard, telephone } }),
+    ...(values.log === undefined ? {} : { logFile: values.log }),
+    say: text => void process.stdout.write(`${text}\n`),
+  }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new Error(`${name} is a number above 0, not ${text}`)
+  return value
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
+const options = readOptions()
+if (options === undefined) {
+  process.stdout.write(HELP)
+} else {
+  const { complaints } = await runChaos(options)
+  process.exitCode = complaints.length === 0 ? 0 : 1
+}

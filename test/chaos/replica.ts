@@ -1,0 +1,132 @@
+// One Plugboard process of the cluster, on ports of its own that it keeps over restarts, with a relay on the way to
+// its peer port and one on its way to Postgres: so that it can be cut off without a word.
+
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
+import { PlugboardProcess } from '../support/plugboard-process.ts'
+import type { Processes } from '../support/processes.ts'
+import { Relay } from '../support/relay.ts'
+
+const SECRET = 'a secret of the cluster of chaos'
+/** Three looks of the load balancer. */
+const STOP_DELAY = '1600ms'
+
+export interface ReplicaOptions {
+  readonly name: string
+  readonly processes: Processes
+  /** Of the whole run. */
+  readonly folder: string
+  /** The socket of Postgres, as long as it is there. */
+  readonly databaseSocket: string
+  /** The file to run; undefined: the source. */
+  readonly program: string | undefined
+  /** Where the admin key lies that the first replica has made; undefined: this is the first. */
+  readonly adminKeyFile: string | undefined
+}
+
+/** What `GET /v1/replicas` says. */
+export interface ReplicasView {
+  readonly items: readonly {
+    readonly id: string
+    readonly self: boolean
+    readonly link: 'open' | 'accepted' | 'none' | null
+    readonly leaseMs: number | null
+    readonly lines: number
+    readonly tunnels: number
+    readonly disagreements: readonly string[]
+  }[]
+  readonly lines: readonly { readonly service: string; readonly replicas: Readonly<Record<string, number>> }[]
+}
+
+export class Replica {
+  readonly name: string
+  readonly port: number
+  readonly adminPort: number
+  /** In front of its peer port. */
+  readonly peers: Relay
+  /** In front of Postgres. */
+  readonly database: Relay
+  readonly #options: ReplicaOptions
+  readonly #peerPort: number
+  #process: PlugboardProcess | undefined
+
+  private constructor(
+    options: ReplicaOptions,
+    ports: readonly [number, number, number],
+    peers: Relay,
+    database: Relay,
+  ) {
+    this.#options = options
+    this.name = options.name
+    ;[this.port, this.adminPort, this.#peerPort] = ports
+    this.peers = peers
+    this.database = database
+  }
+
+  static async create(options: ReplicaOptions): Promise<Replica> {
+    const ports = [await freePort(), await freePort(), await freePort()] as const
+    const peers = await Relay.listen({ targetPort: ports[2], callerOf })
+    const database = await Relay.listen({ targetPath: options.databaseSocket })
+    return new Replica(options, ports, peers, database)
+  }
+
+  get process(): PlugboardProcess {
+    if (this.#process === undefined) throw new Error(`${this.name} was never started`)
+    return this.#process
+  }
+
+  get folder(): string {
+    return join(this.#options.folder, this.name)
+  }
+
+  get adminKeyFile(): string {
+    return join(this.folder, 'data/secrets/admin.key')
+  }
+
+  /** Resolves when it is ready. */
+  async start(): Promise<void> {
+    const { processes, program, adminKeyFile } = this.#options
+    await mkdir(join(this.folder, 'data/secrets'), { recursive: true, mode: 0o700 })
+    if (adminKeyFile !== undefined) await copyFile(adminKeyFile, this.adminKeyFile)
+    this.#process = await PlugboardProcess.start({
+      ...{ processes, folder: this.folder, port: this.port, adminPort: this.adminPort },
+      databaseUrl: `postgres://plugboard@127.0.0.1:${this.database.port}/plugboard`,
+      ...(program === undefined ? {} : { program }),
+      args: [
+        ...['--name', this.name, '--cluster-secret', SECRET, '--no-access-log', '--stop-delay', STOP_DELAY],
+        ...['--peer-listen', `127.0.0.1:${this.#peerPort}`],
+        ...['--peer-url', `http://127.0.0.1:${this.peers.port}`],
+        ...['--telephone-url', `http://127.0.0.1:${this.port}`],
+      ],
+    })
+  }
+
+  view(): Promise<ReplicasView> {
+    return this.process.call<ReplicasView>('GET', '/v1/replicas')
+  }
+
+  /** Whose tunnels end here, once for each tunnel that has a line. */
+  async telephones(): Promise<{ readonly name: string; readonly instance: string }[]> {
+    const rows = await this.process.telephones()
+    return (rows as { name: string; instance: string; services: unknown[] }[]).filter(
+      ({ services }) => services.length > 0,
+    )
+  }
+
+  status(): Promise<{ readonly database: string; readonly appliedSequence: number }> {
+    return this.process.call('GET', '/v1/status')
+  }
+
+  async close(): Promise<void> {
+    await this.peers.close()
+    await this.database.close()
+  }
+}
+
+/** Which replica dials, by the token in its request's head. Whether the token is good is for the far end to say. */
+function callerOf(first: Buffer): string {
+  const payload = /^authorization: bearer [\w-]+\.([\w-]+)\./im.exec(first.toString('latin1'))?.[1] ?? ''
+  const claims: unknown = payload === '' ? {} : JSON.parse(Buffer.from(payload, 'base64url').toString())
+  return String((claims as { sub?: unknown }).sub ?? '')
+}

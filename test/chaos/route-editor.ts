@@ -1,0 +1,202 @@
+// Edits routes through the admin API of whichever replica is well, one edit at a time for each host: add, move, delete.
+// After each acknowledgement it asks every replica directly until the edit is live there. What became of an edit that
+// was not answered is read back before that host is edited again.
+
+import type { Random } from '../support/seeded-random.ts'
+import { randomInteger } from '../support/seeded-random.ts'
+import { pause } from './balancer.ts'
+import { type ChaosCluster, SERVICES } from './cluster.ts'
+import type { Replica } from './replica.ts'
+import { type Plan, sendPlanned } from './request.ts'
+import type { Destination, RouteHistory } from './route-history.ts'
+import type { Windows } from './windows.ts'
+
+const EVERY_MS = 400
+const HOSTS = 8
+/** How long a replica is asked whether an edit has arrived, ms. */
+const LIVE_PATIENCE_MS = 15_000
+
+export interface RouteEditorOptions {
+  readonly cluster: ChaosCluster
+  readonly routes: RouteHistory
+  readonly windows: Windows
+  readonly random: Random
+  /** Replicas that can be asked now, and where an edit must arrive in time. */
+  readonly well: () => readonly Replica[]
+}
+
+export interface EditReport {
+  readonly acknowledged: number
+  readonly unavailable: number
+  readonly unanswered: number
+}
+
+export class RouteEditor {
+  readonly #options: RouteEditorOptions
+  readonly #ids = new Map<string, string>()
+  readonly #stopping = new AbortController()
+  readonly #busy = new Set<string>()
+  readonly #work = new Set<Promise<void>>()
+  readonly #problems: string[] = []
+  #loop: Promise<void> | undefined
+  #probes = 0
+  #acknowledged = 0
+  #unavailable = 0
+  #unanswered = 0
+  #lastUnavailableAtMs = 0
+
+  constructor(options: RouteEditorOptions) {
+    this.#options = options
+  }
+
+  get report(): EditReport {
+    const [acknowledged, unavailable, unanswered] = [this.#acknowledged, this.#unavailable, this.#unanswered]
+    return { acknowledged, unavailable, unanswered }
+  }
+
+  /** Answers of the admin API that nothing explains. */
+  get problems(): readonly string[] {
+    return this.#problems
+  }
+
+  /** When an edit was last refused for want of a database. */
+  get lastUnavailableAtMs(): number {
+    return this.#lastUnavailableAtMs
+  }
+
+  /** Makes the routes that are there from the beginning; `fixed` ones are never edited. */
+  async begin(fixed: Readonly<Record<string, string>>): Promise<void> {
+    const { cluster, routes } = this.#options
+    const first = cluster.replicas[0]!
+    for (const [host, service] of Object.entries(fixed)) {
+      await first.process.addRoute(host, service)
+      routes.begin(host, service)
+    }
+    const services = Object.keys(SERVICES)
+    for (let number = 0; number < HOSTS; number += 1) {
+      const host = `edited-${number}.test`
+      const service = services[number % services.length]!
+      this.#ids.set(host, (await first.process.addRoute(host, service)).id)
+      routes.begin(host, service)
+    }
+    this.#loop = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#loop
+    await Promise.all(this.#work)
+  }
+
+  /** One edit now, whose way to all replicas that are well is awaited. Undefined: it was not acknowledged. */
+  async editNow(): Promise<number | undefined> {
+    const { random } = this.#options
+    const free = [...this.#ids.keys()].filter(host => !this.#busy.has(host))
+    const host = free[randomInteger(random, 0, free.length - 1)]
+    if (host === undefined) return undefined
+    this.#busy.add(host)
+    try {
+      return await this.#edit(host)
+    } finally {
+      this.#busy.delete(host)
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const work = this.editNow()
+        .then(() => undefined)
+        .catch((error: unknown) => void this.#problems.push(String(error)))
+        .finally(() => this.#work.delete(work))
+      this.#work.add(work)
+      await pause(EVERY_MS, signal)
+    }
+  }
+
+  async #edit(host: string): Promise<number | undefined> {
+    const { well, random, routes } = this.#options
+    const usable = well()
+    const replica = usable[randomInteger(random, 0, usable.length - 1)]
+    if (replica === undefined) return undefined
+    const current = routes.current(host)
+    if (current === undefined) {
+      await this.#readBack(host, replica)
+      return undefined
+    }
+    const others = [...Object.keys(SERVICES), null].filter(service => service !== current)
+    const to = others[randomInteger(random, 0, others.length - 1)] as Destination
+    const settle = routes.edit(host, to, performance.now())
+    const answer = await this.#send(replica, host, to, current).catch(() => undefined)
+    if (answer === undefined) {
+      this.#unanswered += 1
+      settle(undefined)
+      return undefined
+    }
+    if (answer.status === 503) {
+      // Refused, or the database went away in the middle: then nobody knows.
+      this.#unavailable += 1
+      this.#lastUnavailableAtMs = performance.now()
+      settle(undefined)
+      return undefined
+    }
+    if (answer.status >= 300) {
+      this.#problems.push(`edit of ${host} to ${to}: ${answer.status} ${answer.text}`)
+      settle(undefined)
+      return undefined
+    }
+    const acknowledgedAtMs = performance.now()
+    settle(acknowledgedAtMs)
+    this.#acknowledged += 1
+    if (to !== null && current === null) this.#ids.set(host, (JSON.parse(answer.text) as { id: string }).id)
+    await Promise.all(well().map(each => this.#untilLive(each, host, to, acknowledgedAtMs)))
+    return acknowledgedAtMs
+  }
+
+  #send(replica: Replica, host: string, to: Destination, current: Destination) {
+    const any = { 'if-match': '*' }
+    const path = `/v1/routes/${this.#ids.get(host)}`
+    if (current === null) return replica.process.api('POST', '/v1/routes', { mount: host, service: to })
+    if (to === null) return replica.process.api('DELETE', path, undefined, any)
+    return replica.process.api('PATCH', path, { service: to }, any)
+  }
+
+  async #readBack(host: string, replica: Replica): Promise<void> {
+    const { routes } = this.#options
+    const answer = await replica.process.api('GET', '/v1/routes?limit=500').catch(() => undefined)
+    if (answer?.status !== 200) return
+    const { items } = JSON.parse(answer.text) as { items: { id: string; host: string; service: string }[] }
+    const row = items.find(each => each.host === host)
+    if (row !== undefined) this.#ids.set(host, row.id)
+    const nowMs = performance.now()
+    routes.edit(host, row?.service ?? null, nowMs)(nowMs)
+  }
+
+  /** Asks the replica itself, until it answers by the new route or the host has been edited again. */
+  async #untilLive(replica: Replica, host: string, to: Destination, sinceMs: number): Promise<void> {
+    const { routes, windows, well } = this.#options
+    while (performance.now() - sinceMs < LIVE_PATIENCE_MS) {
+      this.#probes += 1
+      const plan: Plan = {
+        ...{ method: 'GET', host, nonce: `probe-${this.#probes}`, upload: Buffer.alloc(0) },
+        ...{ bytes: 10, pieces: 1, everyMs: 0, withLength: true },
+      }
+      const askedAtMs = performance.now()
+      const { outcome } = await sendPlanned(plan, replica.port)
+      const live =
+        outcome.kind === 'answered'
+          ? outcome.service === to
+          : outcome.kind === 'problem' && (outcome.code === 'route_not_found') === (to === null)
+      // What happens to a replica meanwhile is another matter, and so is a later edit.
+      if (!well().includes(replica) || routes.current(host) !== to) return
+      if (live) {
+        const tookMs = Math.max(0, askedAtMs - sinceMs)
+        windows.add('routeLive', tookMs)
+        windows.add('routeLiveAtMost', tookMs)
+        return
+      }
+      await pause(5, this.#stopping.signal)
+    }
+    this.#problems.push(`edit of ${host} to ${to} did not arrive at ${replica.name}`)
+  }
+}

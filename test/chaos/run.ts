@@ -1,0 +1,91 @@
+// One run: builds the cluster and what watches it, lets the schedule happen under traffic and edits, and says what
+// came of it. Used by the test and by the command line.
+
+import { writeFile } from 'node:fs/promises'
+import { seededRandom } from '../support/seeded-random.ts'
+import { Balancer } from './balancer.ts'
+import { ChaosCluster, type Programs, SERVICES } from './cluster.ts'
+import { Judgement } from './judgement.ts'
+import type { Replica } from './replica.ts'
+import { RouteEditor } from './route-editor.ts'
+import { RouteHistory } from './route-history.ts'
+import { Scene } from './scene.ts'
+import { happen } from './schedule.ts'
+import { Traffic } from './traffic.ts'
+import { Windows } from './windows.ts'
+
+export interface ChaosOptions {
+  readonly seed: number
+  /** Undefined: each kind of incident once. */
+  readonly minutes?: number
+  readonly perSecond?: number
+  readonly programs?: Programs
+  /** A file for what all processes have printed. */
+  readonly logFile?: string
+  readonly say: (text: string) => void
+}
+
+export interface ChaosReport {
+  /** Everything that must not be; empty when all promises were kept. */
+  readonly complaints: readonly string[]
+}
+
+const PER_SECOND = 60
+/** After the last incident, for what it may have left behind, ms. */
+const CALM_MS = 3000
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { seed, perSecond = PER_SECOND } = options
+  const startedAtMs = performance.now()
+  const say = (text: string): void =>
+    options.say(`${((performance.now() - startedAtMs) / 1000).toFixed(1).padStart(6)} s  ${text}`)
+  say(`seed ${seed}`)
+  const random = seededRandom(seed)
+  const windows = new Windows()
+  const routes = new RouteHistory()
+  const judgement = new Judgement(routes)
+  const unwell = new Set<Replica>()
+  const cluster = new ChaosCluster(options.programs ?? {})
+  const watchers: { stop(): Promise<void> }[] = []
+  const complaints: string[] = []
+  try {
+    await cluster.start()
+    const well = (): Replica[] => cluster.replicas.filter(replica => !unwell.has(replica))
+    const editor = new RouteEditor({ cluster, routes, windows, random: seededRandom(seed + 1), well })
+    watchers.push(editor)
+    await editor.begin(Object.fromEntries(Object.keys(SERVICES).map(name => [`${name}.test`, name])))
+    const balancer = await Balancer.start(cluster.replicas)
+    watchers.push(balancer)
+    for (const { name } of cluster.replicas) await balancer.untilHealth(name, true)
+    const traffic = new Traffic({
+      ...{ balancer, perSecond, random: seededRandom(seed + 2), hosts: () => routes.hosts },
+      onAsked: asked => judgement.take(asked),
+    })
+    watchers.push(traffic)
+    const scene = new Scene({ cluster, balancer, judgement, windows, editor, random, say }, unwell)
+    say('the cluster is whole')
+    await scene.pause(1000, 1000)
+    await happen(scene, options.minutes).catch((error: unknown) => {
+      const cause = error instanceof Error && error.cause !== undefined ? `: ${error.cause}` : ''
+      complaints.push(`the schedule broke off: ${error}${cause}`)
+    })
+    say('calm')
+    await scene.pause(CALM_MS, CALM_MS)
+    await traffic.stop()
+    await editor.stop()
+    const { complaints: judged, excused } = judgement.conclude()
+    complaints.push(...judged, ...windows.broken(), ...editor.problems)
+    const { acknowledged, unavailable, unanswered } = editor.report
+    say(`${traffic.sent} requests, ${judgement.answered} right answers; ${traffic.skipped} not sent`)
+    say(`${acknowledged} edits acknowledged, ${unavailable} refused, ${unanswered} without an answer`)
+    for (const [reason, count] of excused) say(`${count} failed as they may: ${reason}`)
+    options.say(`\n${windows.table()}\n`)
+  } finally {
+    if (options.logFile !== undefined) await writeFile(options.logFile, cluster.outputs())
+    for (const watcher of watchers.reverse()) await watcher.stop()
+    await cluster.stop()
+  }
+  say(complaints.length === 0 ? 'nothing to complain of' : `${complaints.length} complaints, seed ${seed}`)
+  for (const complaint of complaints) options.say(`  ${complaint}`)
+  return { complaints }
+}

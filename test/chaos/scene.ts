@@ -1,0 +1,80 @@
+// What an incident works with: the cluster, the client's balancer, the judge, the clock and the dice.
+
+import { type Random, randomInteger } from '../support/seeded-random.ts'
+import type { Balancer } from './balancer.ts'
+import type { ChaosCluster } from './cluster.ts'
+import type { Incident } from './incident.ts'
+import type { Judgement } from './judgement.ts'
+import type { Replica } from './replica.ts'
+import type { RouteEditor } from './route-editor.ts'
+import type { TelephonePlace } from './telephone-place.ts'
+import type { Windows } from './windows.ts'
+
+export interface SceneParts {
+  readonly cluster: ChaosCluster
+  readonly balancer: Balancer
+  readonly judgement: Judgement
+  readonly windows: Windows
+  readonly editor: RouteEditor
+  readonly random: Random
+  readonly say: (text: string) => void
+}
+
+export class Scene implements SceneParts {
+  readonly cluster: ChaosCluster
+  readonly balancer: Balancer
+  readonly judgement: Judgement
+  readonly windows: Windows
+  readonly editor: RouteEditor
+  readonly random: Random
+  readonly say: (text: string) => void
+  readonly #unwell: Set<Replica>
+
+  /** `unwell`: replicas that no edit should be sent to, nor be expected at. */
+  constructor(parts: SceneParts, unwell: Set<Replica>) {
+    this.cluster = parts.cluster
+    this.balancer = parts.balancer
+    this.judgement = parts.judgement
+    this.windows = parts.windows
+    this.editor = parts.editor
+    this.random = parts.random
+    this.say = parts.say
+    this.#unwell = unwell
+  }
+
+  now(): number {
+    return performance.now()
+  }
+
+  anyReplica(): Replica {
+    return this.#oneOf(this.cluster.replicas)
+  }
+
+  anyTelephone(): TelephonePlace {
+    return this.#oneOf(this.cluster.telephones)
+  }
+
+  shuffled<Item>(items: readonly Item[]): Item[] {
+    const keyed = items.map(item => ({ item, key: this.random() }))
+    return keyed.sort((left, right) => left.key - right.key).map(({ item }) => item)
+  }
+
+  begins(incident: Incident): void {
+    this.say(incident.name)
+    this.judgement.begins(incident)
+  }
+
+  setWell(replica: Replica, well: boolean): void {
+    if (well) this.#unwell.delete(replica)
+    else this.#unwell.add(replica)
+  }
+
+  /** Things stay as they are for a while, ms: the length is part of the schedule. */
+  pause(minMs: number, maxMs: number): Promise<void> {
+    return new Promise(resolve => setTimeout(resolve, randomInteger(this.random, minMs, maxMs)))
+  }
+
+  #oneOf<Item>(items: readonly Item[]): Item {
+    return items[randomInteger(this.random, 0, items.length - 1)]!
+  }
+}
