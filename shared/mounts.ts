@@ -5,6 +5,7 @@
 //   mount  = host-pattern [ path ]          app.example.com/api   *.example.com   */hooks   *
 //   scope  = the same, and it covers its own host pattern and every path on or beneath its own; `*` covers all
 
+import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
 
 /** A mount in normal form. */
@@ -34,7 +35,9 @@ const wrong = (problem: string): Parsed<never> => ({ ok: false, problem })
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
 /** The characters of `pchar` in RFC 3986, and the slash. */
 const PATH_CHARACTERS = /^[A-Za-z0-9._~!$&'()*+,;=:@%/-]+$/
-const BRACKETED_IPV6 = /^\[[0-9a-f:.]{2,45}\]$/
+/** What may follow a host: nothing, a colon, or a port that exists (RFC 9110 section 4.2). */
+const PORT_PART =
+  /^(?::(?:[0-9]{0,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$/
 
 /**
  * A host as a request names it (`Host`, `:authority`), in the form that routes are matched by: without port and
@@ -44,13 +47,13 @@ export function normalizeHost(host: string): string | undefined {
   let name = host
   if (name.startsWith('[')) {
     const end = name.indexOf(']')
-    if (end < 0 || !/^(:\d{0,5})?$/.test(name.slice(end + 1))) return undefined
+    if (end < 0 || !PORT_PART.test(name.slice(end + 1))) return undefined
     name = name.slice(0, end + 1).toLowerCase()
-    return BRACKETED_IPV6.test(name) ? name : undefined
+    return /^[0-9a-f:.]+$/.test(name.slice(1, -1)) && isIPv6(name.slice(1, -1)) ? name : undefined
   }
   const colon = name.indexOf(':')
   if (colon >= 0) {
-    if (!/^\d{0,5}$/.test(name.slice(colon + 1))) return undefined
+    if (!PORT_PART.test(name.slice(colon))) return undefined
     name = name.slice(0, colon)
   }
   return normalizeName(name)

@@ -83,6 +83,7 @@ export class Admission {
       return this.#hosts.normalize(fields.host) === undefined ? 'bad_request' : 'options'
     }
     if (url.charCodeAt(0) !== 0x2f) {
+    if (fields.expectsMore) return 'expectation_failed'
       const absolute = splitAbsoluteForm(url)
       if (absolute === undefined) return 'bad_request'
       // A Host that is no host is refused also when the target makes it irrelevant (RFC 9112 section 3.2).

@@ -34,6 +34,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #drainWatched = false
   #lingerBytes = 0
   #closeAfter = false
+  /** The client waits for a 100, and may never send the body that it has announced. */
+  #withheld = false
 
   constructor(
     context: ProxyContext,
@@ -46,6 +48,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#res = res
     this.#closeAfter = request.lastOnConnection
     if (request.lastOnConnection) connection.closing = true
+    this.#withheld = request.expectsContinue
     this.#writer = new AnswerWriter(res, this)
     this.#body = request.chunked || request.contentLength > 0 ? new RequestBody(req, this) : undefined
   }
@@ -62,7 +65,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   get closeAfter(): boolean {
-    return this.#closeAfter || this.context.draining
+    return this.#closeAfter || this.#withheld || this.context.draining
   }
 
   // The request's side
@@ -74,6 +77,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       return false
     }
     this.bytesIn += bytes
+    this.#withheld = false
     this.active()
     const { maxRequestBodyBytes } = this.policy
     if (maxRequestBodyBytes !== null && this.bytesIn > maxRequestBodyBytes) {
@@ -119,10 +123,15 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.active()
     this.#answered = true
     if (head.status < 200 && head.status !== 101) {
-      if (head.status !== 100 || this.request.expectsContinue) this.#writer.interim(head)
+      if (head.status === 100) {
+        if (!this.request.expectsContinue) return
+        this.#withheld = false
+      }
+      this.#writer.interim(head)
       return
     }
     this.#body?.forgetCopy()
+    if (this.closeAfter) this.connection.closing = true
     if (!this.#writer.hold(head)) this.answerBroken()
   }
 
@@ -240,6 +249,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   /** The answer is complete on our side; the client may still be taking it, or sending its request. */
   #ending(status: number, code: ErrorCode | undefined): void {
     this.#state = 'ending'
+    if (this.closeAfter) this.connection.closing = true
     this.#body?.stop()
     this.finish(status, this.#writer.bytesOut, code)
     const { socket } = this.#res

@@ -25,7 +25,7 @@ export function codeOfParserError(
 function lineTooLong(packet: Buffer | undefined, maxTarget: number): boolean {
   if (packet === undefined) return false
   const lineEnd = packet.indexOf('\n')
-  if (lineEnd !== -1 && lineEnd <= maxTarget) return false
   const line = packet.toString('latin1', 0, lineEnd === -1 ? packet.length : lineEnd)
-  return /^[A-Z]+ [^ ]/.test(line) || / HTTP\/1\.[01]\r?$/.test(line)
+  if (/^[A-Z]+ [^ ]/.test(line)) return lineEnd === -1 || lineEnd > maxTarget
+  return / HTTP\/1\.[01]\r?$/.test(line)
 }

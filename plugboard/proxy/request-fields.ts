@@ -42,6 +42,8 @@ export class RequestFields {
   accept = ''
   /** `Expect: 100-continue`. Any other expectation has been refused before. */
   expectsContinue = false
+  /** Something else is expected (row R4). Node takes `x, 100-continue` for the one that it knows. */
+  expectsMore = false
   #hostIndex = -1
   readonly #claims: Claims = none()
 
@@ -66,6 +68,7 @@ export class RequestFields {
     if (connection.trusted) Object.assign(claims, none())
     let named = ''
     let te: string | undefined
+    this.expectsMore = false
     let requestIds = 0
     for (let index = 0; index + 1 < raw.length; index += 2) {
       const name = raw[index] as string
@@ -107,7 +110,9 @@ export class RequestFields {
           te = te === undefined ? value : ''
           break
         case FIELD.expect:
-          this.expectsContinue = !http10
+          if (http10) break
+          if (equalsIgnoringCase(value, '100-continue')) this.expectsContinue = true
+          else this.expectsMore = true
           break
         case FIELD.requestId:
           requestIds += 1

@@ -165,7 +165,7 @@ export class ProxyServer {
     })
     server.on('request', (req, res) => this.#requested(req, res))
     server.on('checkContinue', (req, res) => this.#requested(req, res))
-    server.on('checkExpectation', (req, res) => this.#requested(req, res, 'expectation_failed'))
+    server.on('checkExpectation', (req, res) => this.#requested(req, res))
     server.on('upgrade', (req, socket, head) => this.#upgradeRequested(req, socket as Socket, head))
     server.on('connect', (req: IncomingMessage, socket: Duplex) => this.#connectRequested(req, socket))
     server.on('clientError', (error, socket) => this.#clientFailed(error, socket))
@@ -182,7 +182,7 @@ export class ProxyServer {
     })
   }
 
-  #requested(req: IncomingMessage, res: ServerResponse, refusal?: ErrorCode): void {
+  #requested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.get(req.socket)
     if (connection === undefined || connection.closing) return
     this.counters.requests += 1
@@ -195,7 +195,7 @@ export class ProxyServer {
       this.#refuse(req, res, admitted === 'tunnel' ? 'upgrade_required' : admitted)
       return
     }
-    const code = refusal ?? this.#overload(connection)
+    const code = this.#overload(connection)
     if (code !== undefined) {
       this.#refuse(req, res, code)
       return
@@ -284,7 +284,8 @@ export class ProxyServer {
       return
     }
     if (connection.closing) return
-    if (connection.bodyBroke(error)) {
+    // Bytes behind a request that was the last one by its own word: there is nothing to say to them.
+    if (error.code === 'HPE_CLOSED_CONNECTION' || connection.bodyBroke(error)) {
       connection.closing = true
       return
     }

@@ -22,6 +22,8 @@ describe('normalizePath', () => {
     ['/a/../..', undefined],
     ['/%2e%2e', undefined],
     ['/%00', undefined],
+    ['/a\\b', undefined],
+    ['/a/..\\b', undefined],
     ['', undefined],
     ['a', undefined],
     ['*', undefined],

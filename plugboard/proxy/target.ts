@@ -5,21 +5,22 @@ import { normalizeHost } from '@vera-stack/shared/mounts.ts'
 
 /**
  * RFC 3986 section 5.2.4 for a path that starts with `/`, with `%2e` counted as a dot. `%2f` and `%5c` stay and
- * split nothing, empty segments stay. Undefined: it climbs above the root, holds `%00`, or is no path.
+ * split nothing, empty segments stay. Undefined: it climbs above the root, holds `%00`, or is no path. A bare `\` is
+ * no character of a path, and the URL parsers of many backends would read it as a slash.
  */
 export function normalizePath(path: string): string | undefined {
   if (path.charCodeAt(0) !== 0x2f) return undefined
   let afterSlash = false
   for (let index = 0; index < path.length; index += 1) {
     const code = path.charCodeAt(index)
-    if (code === 0x25 || (afterSlash && code === 0x2e)) return normalizeSegments(path)
+    if (code === 0x25 || code === 0x5c || (afterSlash && code === 0x2e)) return normalizeSegments(path)
     afterSlash = code === 0x2f
   }
   return path
 }
 
 function normalizeSegments(path: string): string | undefined {
-  if (path.includes('%00')) return undefined
+  if (path.includes('%00') || path.includes('\\')) return undefined
   const kept: string[] = []
   const segments = path.split('/')
   for (let index = 1; index < segments.length; index += 1) {

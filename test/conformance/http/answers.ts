@@ -1,0 +1,162 @@
+// What the proxy itself answers: each code on the wire, its form, and what it never says.
+
+import type { Socket } from 'node:net'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { FakeTelephone } from '../../support/fake-telephone.ts'
+import { field, type RawAnswer, RawConnection } from '../../support/raw-connection.ts'
+import { ask, edge, get, HOST } from './edge.ts'
+
+const UUID = /^[0-9a-f-]{36}$/
+
+/** The answer is a problem with this code, in the form that every problem has. */
+function expectProblem(answer: RawAnswer, status: number, code: string, retryAfter = false): void {
+  expect([answer.status, field(answer.headers, 'plugboard-error')], answer.head).toEqual([status, code])
+  expect(field(answer.headers, 'content-type')).toBe('application/problem+json')
+  expect(field(answer.headers, 'cache-control')).toBe('no-store')
+  const requestId = field(answer.headers, 'x-request-id')
+  expect(requestId).toMatch(UUID)
+  const problem = JSON.parse(answer.body.toString()) as Record<string, unknown>
+  expect(problem).toEqual({
+    ...{ type: 'about:blank', title: answer.statusText, status, code, requestId },
+    detail: expect.stringMatching(/^[A-Z][^\n]{5,100}\.$/),
+  })
+  expect(field(answer.headers, 'retry-after')).toEqual(
+    retryAfter ? expect.stringMatching(/^\d+$/) : undefined,
+  )
+  // No stack, no place of ours, nothing secret.
+  expect(answer.head + answer.body.toString()).not.toMatch(
+    /node:|\.ts\b|127\.0\.0\.1|localhost|eyJ|vsk_|edge-0/,
+  )
+}
+
+/** A telephone for `faked.test` that speaks the protocol and does what the test says. */
+async function fakeTelephone(): Promise<FakeTelephone & { cut(): void }> {
+  const socket = new WebSocket(`ws://127.0.0.1:${edge.port}/_plugboard/tunnel`, 'plugboard.v1', {
+    headers: { authorization: `Bearer ${edge.token}` },
+    ...TUNNEL_WEBSOCKET_OPTIONS,
+  })
+  const name = `fake-${Math.random().toString(36).slice(2)}`
+  let tcp: Socket | undefined
+  socket.once('upgrade', response => {
+    tcp = response.socket
+  })
+  // In the very turn of 'open': the first message may follow at once.
+  const opened = new Promise<FakeTelephone>((resolve, reject) => {
+    socket.once('error', reject)
+    socket.once('open', () => {
+      const transport = webSocketTransport(socket, tcp!)
+      resolve(new FakeTelephone(transport, { name, instance: name, startedAt: Date.now() }))
+    })
+  })
+  const telephone = await opened
+  await telephone.ready()
+  const [result] = await telephone.announce({ service: 'faked' })
+  expect(result?.accepted).toBe(true)
+  return Object.assign(telephone, { cut: () => socket.terminate() })
+}
+
+describe('codes', () => {
+  it('route_not_found: no mount matches', async () => {
+    expectProblem(await ask(get('/', '', 'unknown.test')), 404, 'route_not_found')
+    expectProblem(await ask(get('/else', '', 'mounted.test')), 404, 'route_not_found')
+  })
+
+  it('no_telephone: a route, but nobody holds its line', async () => {
+    expectProblem(await ask(get('/', '', 'nobody.test')), 503, 'no_telephone', true)
+  })
+
+  it('telephone_lost: the tunnel broke before an answer', async () => {
+    const telephone = await fakeTelephone()
+    const asked = ask(`POST / HTTP/1.1\r\nHost: faked.test\r\nContent-Length: 0\r\n\r\n`)
+    await telephone.nextCall()
+    telephone.cut()
+    expectProblem(await asked, 502, 'telephone_lost')
+    await telephone.closed
+  })
+
+  it('backend_unreachable: the Telephone could not connect', async () => {
+    expectProblem(await ask(get('/', '', 'dead.test')), 502, 'backend_unreachable')
+  })
+
+  it('backend_protocol_error: the backend broke HTTP', async () => {
+    edge.backend.handler = request => request.say('hello\r\n\r\n')
+    expectProblem(await ask(get()), 502, 'backend_protocol_error')
+  })
+
+  it('backend_timeout: no head in time', async () => {
+    edge.backend.handler = () => undefined
+    expectProblem(await ask(get('/', '', 'hurried.test')), 504, 'backend_timeout')
+  })
+
+  it('payload_too_large: over the limit of the service, by its length or as it comes', async () => {
+    const head = 'POST / HTTP/1.1\r\nHost: hurried.test\r\n'
+    expectProblem(await ask(`${head}Content-Length: 1001\r\n\r\n`), 413, 'payload_too_large')
+    expect(edge.backend.requests).toHaveLength(0)
+    const chunk = `3e9\r\n${'x'.repeat(1001)}\r\n`
+    expectProblem(await ask(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`), 413, 'payload_too_large')
+    for (const request of edge.backend.requests) expect(await request.ended).toBe('aborted')
+    const whole = await ask(`${head}Content-Length: 1000\r\n\r\n${'x'.repeat(1000)}`)
+    expect(whole.status).toBe(200)
+  })
+
+  it('overloaded: too many requests on one connection wait at once', async () => {
+    const answers: (() => void)[] = []
+    edge.backend.handler = request => {
+      answers.push(() => request.answer(200, 'ok'))
+      if (answers.length === 64) for (const answer of answers) answer()
+    }
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get().repeat(65))
+    for (let index = 0; index < 64; index += 1) expect((await connection.readAnswer()).status).toBe(200)
+    expectProblem(await connection.readAnswer(), 503, 'overloaded', true)
+    connection.destroy()
+  })
+
+  it.each(['overloaded', 'draining'] as const)('%s: the only telephone says so', async reason => {
+    const telephone = await fakeTelephone()
+    telephone.handler = call => queueMicrotask(() => call.stream.reset(reason))
+    expectProblem(await ask(get('/', '', 'faked.test')), 503, reason, true)
+    telephone.cut()
+    await telephone.closed
+  })
+
+  it('bad_request, method_not_allowed and the like are problems too', async () => {
+    expectProblem(await ask(get('/%00')), 400, 'bad_request')
+    expectProblem(await ask(`CONNECT a:1 HTTP/1.1\r\n${HOST}\r\n`), 405, 'method_not_allowed')
+    expectProblem(await ask(get('/', 'X: y\r\n'.repeat(200))), 431, 'headers_too_large')
+    expectProblem(await ask(get('/', 'Expect: x\r\n')), 417, 'expectation_failed')
+  })
+})
+
+describe('form', () => {
+  it.each([
+    ['text/html,application/xhtml+xml,*/*;q=0.8', true],
+    ['text/html;q=0.5, application/json', false],
+    ['*/*', false],
+    ['application/json', false],
+  ])('answers Accept: %s with a page: %s', async (accept, html) => {
+    const answer = await ask(get('/<b>', `Accept: ${accept}\r\n`, 'unknown.test'))
+    const type = field(answer.headers, 'content-type')
+    expect(type).toBe(html ? 'text/html; charset=utf-8' : 'application/problem+json')
+    expect(field(answer.headers, 'plugboard-error')).toBe('route_not_found')
+    expect(answer.body.toString()).toContain(field(answer.headers, 'x-request-id'))
+    expect(answer.body.toString()).not.toContain('<b>')
+    if (html) expect(field(answer.headers, 'content-security-policy')).toContain("default-src 'none'")
+  })
+
+  it('answers HEAD without a body', async () => {
+    const answer = await ask('HEAD / HTTP/1.1\r\nHost: unknown.test\r\n\r\n', 'HEAD')
+    expect([answer.status, answer.body.length]).toEqual([404, 0])
+  })
+
+  it('keeps the connection where nothing is wrong with it', async () => {
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get('/', '', 'unknown.test'))
+    expect((await connection.readAnswer()).status).toBe(404)
+    await connection.send(get('/next'))
+    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    connection.destroy()
+  })
+})

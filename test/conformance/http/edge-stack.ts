@@ -1,0 +1,121 @@
+// The whole way for tests of the edge: Plugboard as a process, a real Telephone and a recording backend in the test's
+// own process, so that what has arrived is known at once. `tight` is a second Plugboard on the same database, with
+// small limits and a trusted proxy in front: what would make every other test fragile.
+
+import { readFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { connect, type Telephone } from '../../../telephone/index.ts'
+import { removeFolder, temporaryFolder } from '../../support/folder.ts'
+import { freePort } from '../../support/free-port.ts'
+import { PlugboardProcess } from '../../support/plugboard-process.ts'
+import { Processes } from '../../support/processes.ts'
+import { RecordingBackend } from './recording-backend.ts'
+
+/** Host → what is mounted there. All services lead to the same backend, but for `dead` and `nobody`. */
+const ROUTES: readonly { mount: string; service: string; options?: object }[] = [
+  { mount: 'edge.test', service: 'edge' },
+  { mount: 'neighbour.test', service: 'edge' },
+  { mount: 'mounted.test/public', service: 'edge' },
+  { mount: 'stripped.test/api', service: 'edge', options: { stripMount: true } },
+  { mount: 'hurried.test', service: 'hurried' },
+  { mount: 'fixed.test', service: 'fixed' },
+  { mount: 'own.test', service: 'own' },
+  { mount: 'dead.test', service: 'dead' },
+  { mount: 'nobody.test', service: 'nobody' },
+  { mount: 'faked.test', service: 'faked' },
+]
+
+const POLICIES: Record<string, object> = {
+  edge: {},
+  /** Short timeouts and small bodies. */
+  hurried: {
+    responseHeadTimeoutMs: 400,
+    idleTimeoutMs: 400,
+    upgradeIdleTimeoutMs: 2000,
+    maxRequestBodyBytes: 1000,
+  },
+  fixed: { hostHeader: { fixed: 'inner.example' } },
+  own: { hostHeader: 'backend' },
+  dead: {},
+  nobody: {},
+  faked: {},
+}
+
+const TIGHT = [
+  ...['--name', 'tight', '--trusted-proxies', '127.0.0.0/8'],
+  ...['--head-timeout', '700ms', '--body-idle-timeout', '700ms', '--keep-alive-timeout', '2s'],
+  ...['--max-head', '4KiB', '--max-target', '1KiB', '--max-headers', '20', '--max-connections', '8'],
+]
+
+export interface EdgeStackOptions {
+  /** Absent: the embedded database. */
+  readonly databaseUrl?: string | undefined
+  /** Start the second Plugboard too. */
+  readonly tight?: boolean
+}
+
+export class EdgeStack {
+  readonly processes = new Processes()
+  readonly backend = new RecordingBackend()
+  readonly #telephones: Telephone[] = []
+  folder = ''
+  token = ''
+  backendPort = 0
+  plugboard!: PlugboardProcess
+  tight: PlugboardProcess | undefined
+
+  get port(): number {
+    return this.plugboard.port
+  }
+
+  async start(options: EdgeStackOptions = {}): Promise<void> {
+    this.folder = await temporaryFolder()
+    this.backendPort = await this.backend.listen()
+    const { databaseUrl } = options
+    const common = { processes: this.processes, ...(databaseUrl === undefined ? {} : { databaseUrl }) }
+    this.plugboard = await PlugboardProcess.start({ ...common, folder: this.folder })
+    const dead = await freePort()
+    const services = Object.keys(POLICIES)
+    for (const name of services) await this.plugboard.addService(name, POLICIES[name])
+    for (const route of ROUTES) await this.plugboard.call('POST', '/v1/routes', route)
+    this.token = (await this.plugboard.issueToken({ services: ['*'], mounts: ['*'] })).token
+    const served = services
+      .filter(name => name !== 'nobody' && name !== 'faked')
+      .map(service => ({ service, target: service === 'dead' ? dead : this.backendPort }))
+    await this.#connect(this.plugboard, served)
+    if (options.tight !== true) return
+    const folder = `${this.folder}/tight`
+    await mkdir(folder)
+    this.tight = await PlugboardProcess.start({ ...common, folder, args: TIGHT })
+    await this.#connect(this.tight, served)
+  }
+
+  /** Peak memory of the Plugboard process, bytes; undefined where the system does not say. */
+  get peakMemoryBytes(): number | undefined {
+    const status = readFileSync(`/proc/${this.plugboard.child.pid}/status`, 'latin1')
+    const match = /VmHWM:\s+(\d+) kB/.exec(status)
+    return match === null ? undefined : Number(match[1]) * 1024
+  }
+
+  async #connect(
+    plugboard: PlugboardProcess,
+    services: { service: string; target: number }[],
+  ): Promise<void> {
+    const { token } = this
+    const name = `edge-${this.#telephones.length}`
+    this.#telephones.push(
+      await connect({ plugboard: plugboard.url, token, name, tunnels: 1, followReplicas: false, services }),
+    )
+  }
+
+  async stop(): Promise<void> {
+    const problems: unknown[] = []
+    const note = (error: unknown) => problems.push(error)
+    await Promise.all(this.#telephones.map(telephone => telephone.close(0))).catch(note)
+    await this.processes.stopAll().catch(note)
+    await this.backend.close().catch(note)
+    const left = this.folder === '' ? [] : await removeFolder(this.folder)
+    if (left.length > 0) problems.push(new Error(`processes were left behind: ${left.join(', ')}`))
+    if (problems.length > 0) throw new AggregateError(problems, problems.map(String).join('\n'))
+  }
+}

@@ -1,0 +1,14 @@
+// The edge on the wire, row by row of plugboard/proxy/EDGE.md: raw bytes through a real Plugboard, a real tunnel and
+// a real Telephone, to a backend that records what it received. One stack serves all rows.
+
+import { useEdge } from './edge.ts'
+
+useEdge()
+
+await import('./request-framing.ts')
+await import('./request-fields.ts')
+await import('./responses.ts')
+await import('./upgrades.ts')
+await import('./slowness.ts')
+await import('./answers.ts')
+await import('./coverage.ts')

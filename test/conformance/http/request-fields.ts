@@ -1,0 +1,220 @@
+// Rows H1-H10: what a request says, what of it the backend is told, and which path it is.
+
+import { describe, expect, it } from 'vitest'
+import { field } from '../../support/raw-connection.ts'
+import { ask, edge, forwarded, get, HOST, refused } from './edge.ts'
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+/** What Plugboard itself says of every request. */
+const OURS = [
+  'X-Forwarded-For',
+  'X-Forwarded-Host',
+  'X-Forwarded-Proto',
+  'X-Forwarded-Port',
+  'Forwarded',
+  'X-Request-ID',
+]
+
+describe('fields', () => {
+  it('H1 fields of the hop, and those that Connection names, end here', async () => {
+    const request = await forwarded(
+      get(
+        '/',
+        'cOnnection: keep-alive, X-Secret\r\nConnection: x-other, X-Forwarded-For, Host, X-Request-ID\r\n' +
+          'X-Secret: 1\r\nx-OTHER: 2\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n' +
+          'Proxy-Authorization: Basic eA==\r\nTE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nX-Kept: 3\r\n',
+      ),
+    )
+    expect(request.fields.map(([name]) => name)).toEqual(['Host', 'X-Kept', ...OURS])
+  })
+
+  it.each(['Content-Length', 'Host', 'Transfer-Encoding'])(
+    'H1 Connection cannot take %s away',
+    async name => {
+      const body = name === 'Transfer-Encoding' ? '3\r\nabc\r\n0\r\n\r\n' : 'abc'
+      const framing = name === 'Transfer-Encoding' ? 'Transfer-Encoding: chunked' : 'Content-Length: 3'
+      const request = await forwarded(
+        `POST / HTTP/1.1\r\n${HOST}Connection: ${name}\r\n${framing}\r\n\r\n${body}`,
+      )
+      expect([request.body, request.all('host')]).toEqual(['abc', ['edge.test']])
+    },
+  )
+
+  it.each([
+    ['trailers', ['trailers']],
+    ['TRAILERS', ['trailers']],
+    ['trailers, gzip', []],
+    ['gzip', []],
+    ['', []],
+  ])('H2 TE: %s', async (value, seen) => {
+    const request = await forwarded(get('/', `TE: ${value}\r\nConnection: TE\r\n`))
+    expect(request.all('te')).toEqual(seen)
+  })
+
+  it('H2 two TE are none', async () => {
+    expect((await forwarded(get('/', 'TE: trailers\r\nTE: trailers\r\n'))).all('te')).toEqual([])
+  })
+
+  it('H3 what a stranger says of the client is replaced', async () => {
+    const claims = [
+      'For: 6.6.6.6',
+      'Host: evil',
+      'Proto: https',
+      'Port: 666',
+      'Prefix: /evil',
+      'Server: evil',
+    ]
+    const fields = claims.map(claim => `X-Forwarded-${claim}\r\n`).join('')
+    const request = await forwarded(
+      get('/', `${fields}Forwarded: for=6.6.6.6;host=evil\r\nX-Real-IP: 6.6.6.6\r\n`, 'edge.test:4000'),
+    )
+    expect(request.head).not.toMatch(/6\.6\.6\.6|evil|666/)
+    const values = OURS.slice(0, 5).map(name => request.all(name.toLowerCase()))
+    expect(values).toEqual([
+      ['127.0.0.1'],
+      ['edge.test:4000'],
+      ['http'],
+      ['4000'],
+      ['for=127.0.0.1;proto=http;host="edge.test:4000"'],
+    ])
+  })
+
+  it('H3 what a trusted proxy says is appended to', async () => {
+    const claims =
+      'X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: 8.8.8.8\r\nX-Forwarded-Proto: https\r\n' +
+      'X-Forwarded-Host: shop.example\r\nForwarded: for=9.9.9.9\r\nX_Forwarded_For: 6.6.6.6\r\n'
+    const answer = await ask(get('/', claims), 'GET', edge.tight!.port)
+    expect(answer.status).toBe(200)
+    const request = await edge.backend.request()
+    expect(request.all('x-forwarded-for')).toEqual(['9.9.9.9, 8.8.8.8, 127.0.0.1'])
+    expect(request.all('x-forwarded-proto')).toEqual(['https'])
+    expect(request.all('x-forwarded-host')).toEqual(['shop.example'])
+    expect(request.all('x-forwarded-port')).toEqual(['443'])
+    expect(request.all('forwarded')).toEqual(['for=9.9.9.9, for=127.0.0.1;proto=http;host=edge.test'])
+    expect(request.head).not.toContain('6.6.6.6')
+  })
+
+  it.each(['X_Forwarded_For', 'X.Forwarded.For', 'x_forwarded-host', 'X-Real_IP', 'X_Request_ID'])(
+    'H4 the alias %s is dropped',
+    async name => {
+      expect((await forwarded(get('/', `${name}: 6.6.6.6\r\n`))).head).not.toContain('6.6.6.6')
+    },
+  )
+
+  it.each(['Plugboard-Error', 'plugboard_hops', 'PLUGBOARD.Service'])('H5 %s is ours to say', async name => {
+    expect((await forwarded(get('/', `${name}: 1\r\n`))).head.toLowerCase()).not.toContain('plugboard')
+  })
+
+  it('H6 Cookie and Set-Cookie are not joined, and keep their order', async () => {
+    edge.backend.handler = request =>
+      request.answer(200, '', 'Set-Cookie: a=1\r\nSet-Cookie: b=2, c\r\nset-cookie: d\r\n')
+    const answer = await ask(get('/', 'Cookie: a=1\r\nX: y\r\nCookie: b=2\r\n'))
+    expect(edge.backend.requests[0]!.all('cookie')).toEqual(['a=1', 'b=2'])
+    const set = answer.headers.filter(([name]) => name.toLowerCase() === 'set-cookie')
+    expect(set.map(([, value]) => value)).toEqual(['a=1', 'b=2, c', 'd'])
+  })
+
+  it('H7 names keep their case and order, values their bytes', async () => {
+    edge.backend.handler = request => request.answer(200, '', 'x-MIXED: \xe9\r\n')
+    const answer = await ask(get('/', 'x-A: 1\r\nX-b: \xfc"\\\t!\r\nx-a: 3\r\n'))
+    expect(edge.backend.requests[0]!.fields.slice(1, 4)).toEqual([
+      ['x-A', '1'],
+      ['X-b', '\xfc"\\\t!'],
+      ['x-a', '3'],
+    ])
+    expect(answer.headers).toContainEqual(['x-MIXED', '\xe9'])
+  })
+
+  it.each(['EDGE.test', 'edge.test.', 'Edge.Test.:8080', 'edge.test:', 'edge.test:65535'])(
+    'H9 Host %s is the same host, and goes on as it was written',
+    async host => {
+      expect((await forwarded(get('/', '', host))).all('host')).toEqual([host])
+    },
+  )
+
+  it.each([
+    ['abc-123', true],
+    ['x'.repeat(128), true],
+    ['x'.repeat(129), false],
+    ['a b', false],
+    ['\xe9', false],
+    ['', false],
+  ])('H10 X-Request-ID %j kept: %s', async (id, kept) => {
+    const answer = await ask(get('/', `X-Request-ID: ${id}\r\n`))
+    const [seen] = edge.backend.requests[0]!.all('x-request-id')
+    if (kept) expect(seen).toBe(id)
+    else expect(seen).toMatch(UUID_V7)
+    expect(field(answer.headers, 'x-request-id')).toBe(seen)
+    const logged = await edge.plugboard.child.waitForLine(new RegExp(`"requestId":"${seen}"`))
+    expect(logged.input).toContain('"status":200')
+  })
+
+  it('H10 two of them are replaced by one of ours', async () => {
+    const request = await forwarded(get('/', 'X-Request-ID: a\r\nX-Request-ID: b\r\n'))
+    expect(request.all('x-request-id')).toEqual([expect.stringMatching(UUID_V7)])
+  })
+})
+
+describe('paths', () => {
+  it.each([
+    ['//a', '//a'],
+    ['/a/./b/', '/a/b/'],
+    ['/a/../b?x=/../', '/b?x=/../'],
+    ['/a/%2e%2E/b', '/b'],
+    ['/a/.%2e/b', '/b'],
+    ['/a/b/..', '/a/'],
+    ['/a//../b', '/a/b'],
+    ['/a%2fb/%5c..', '/a%2fb/%5c..'],
+    ['/a%2F..%2Fb', '/a%2F..%2Fb'],
+    ['/a;b=c/..;/d', '/a;b=c/..;/d'],
+    ['/%41%zz%', '/%41%zz%'],
+    ['/...', '/...'],
+    ['/?', '/?'],
+    ['/a?b\\c%00', '/a?b\\c%00'],
+    ['/a|b^c{d}"', '/a|b^c{d}"'],
+    ['/http://other.test/', '/http://other.test/'],
+  ])('H8 %s is matched and forwarded as %s', async (target, seen) => {
+    expect((await forwarded(get(target))).target).toBe(seen)
+  })
+
+  it.each([
+    '/..',
+    '/a/../../b',
+    '/%2e%2E/b',
+    '/a%00b',
+    '/a\\b',
+    '/public\\..\\admin',
+    '/a\\b?c',
+    'http://edge.test/a\\b',
+  ])('H8 %s is refused', async target => {
+    await refused(get(target), 400)
+  })
+
+  it('H8 the string that is matched is the one that is forwarded', async () => {
+    const statusOf = async (target: string) => (await ask(get(target, '', 'mounted.test'))).status
+    expect(await statusOf('/public/../admin')).toBe(404)
+    expect(await statusOf('/public%2f..%2fadmin')).toBe(404)
+    expect(await statusOf('/publicity')).toBe(404)
+    expect(await statusOf('/x/%2e./public/a')).toBe(200)
+    expect(await statusOf('/public%2fa')).toBe(404)
+    expect(await statusOf('/_plugboard/tunnel/x')).toBe(404)
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/public/a'])
+  })
+
+  it('H8 a mount that is stripped is taken off that same string', async () => {
+    for (const target of ['/api', '/api?x', '/api/a/../b?x', '/api//b'])
+      await ask(get(target, '', 'stripped.test'))
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/', '/?x', '/b?x', '//b'])
+    for (const request of edge.backend.requests) expect(request.all('x-forwarded-prefix')).toEqual(['/api'])
+  })
+
+  it.each([
+    ['fixed.test', () => 'inner.example'],
+    ['own.test', () => `localhost:${edge.backendPort}`],
+    ['edge.test', () => 'edge.test'],
+  ])('H9 Host for the backend of %s', async (host, expected) => {
+    const request = await forwarded(get('/', 'X: y\r\n', host))
+    expect([request.all('host'), request.all('x')]).toEqual([[expected()], ['y']])
+    expect(request.all('x-forwarded-host')).toEqual([host])
+  })
+})

@@ -1,0 +1,369 @@
+// Rows R1-R12: what a backend answers, how it fails, and what the client may believe.
+
+import { describe, expect, it } from 'vitest'
+import { eventually } from '../../support/deadline.ts'
+import { field, RawConnection } from '../../support/raw-connection.ts'
+import { ask, chunked, edge, fence, forwarded, get, HOST } from './edge.ts'
+
+const says = (bytes: string, then?: 'end' | 'reset') => {
+  edge.backend.handler = request => {
+    request.say(bytes)
+    if (then === 'end') request.connection.socket.end()
+    // What was written must be on its way before the reset throws away the rest.
+    if (then === 'reset') setImmediate(() => request.connection.socket.resetAndDestroy())
+  }
+}
+const OK = 'HTTP/1.1 200 OK\r\n'
+const expectation = (value: string, version = '1.1') =>
+  `POST / HTTP/${version}\r\n${HOST}Expect: ${value}\r\nContent-Length: 3\r\n\r\n`
+
+describe('fields and framing', () => {
+  it('R1 fields of the hop, and those that Connection names, end here', async () => {
+    says(
+      `${OK}Connection: keep-alive, X-Secret\r\nX-Secret: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authenticate: Basic\r\n` +
+        'Upgrade: h2c\r\nTE: trailers\r\nProxy-Connection: x\r\nPlugboard-Error: x\r\nX-Kept: 2\r\nContent-Length: 2\r\n\r\nok',
+    )
+    const answer = await ask(get())
+    expect(answer.head).not.toMatch(/secret|keep-alive:.*9|proxy-|upgrade|^te|plugboard/im)
+    expect([field(answer.headers, 'x-kept'), answer.body.toString()]).toEqual(['2', 'ok'])
+  })
+
+  it.each(['HEAD', '204', '205', '304'])('R6 %s has no body, whatever the backend sends', async what => {
+    const status = what === 'HEAD' ? '200' : what
+    says(`HTTP/1.1 ${status} Said\r\nContent-Length: 5\r\n\r\nextra`)
+    const connection = await RawConnection.open(edge.port)
+    const method = what === 'HEAD' ? 'HEAD' : 'GET'
+    await connection.send(`${method} / HTTP/1.1\r\n${HOST}\r\n`)
+    const answer = await connection.readAnswer(method)
+    expect([answer.status, answer.body.length]).toEqual([Number(status), 0])
+    const length = field(answer.headers, 'content-length')
+    expect(length).toBe({ HEAD: '5', 204: undefined, 205: '0', 304: '5' }[what])
+    // The next answer follows at once: not a byte of the other one is in between.
+    const used = edge.backend.requests[0]!.connection
+    edge.backend.reset()
+    await connection.send(get('/next'))
+    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    expect(edge.backend.requests[0]!.connection).not.toBe(used)
+    await used.until('the end of the dirty connection', () => used.ended || used.closed)
+    connection.destroy()
+  })
+
+  it('R6 HEAD with chunks announced', async () => {
+    says(`${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nextra\r\n0\r\n\r\n`)
+    const answer = await ask(`HEAD / HTTP/1.1\r\n${HOST}\r\n`, 'HEAD')
+    expect([answer.status, answer.body.length]).toEqual([200, 0])
+  })
+
+  it('R7 trailers of an answer', async () => {
+    says(
+      `${OK}Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n` +
+        'Set-Cookie: a\r\nAuthorization: b\r\nHost: c\r\nPlugboard-Error: d\r\n\r\n',
+    )
+    const answer = await ask(get('/', 'TE: trailers\r\n'))
+    expect([answer.body.toString(), answer.trailers]).toEqual(['ok', [['X-Sum', '1']]])
+  })
+
+  it('R7 trailers of a request', async () => {
+    const trailers =
+      'X-Sum: 1\r\nHost: a\r\nX-Forwarded-For: 6\r\nCookie: b\r\nAuthorization: c\r\nPlugboard-Hops: 1\r\n'
+    const request = await forwarded(chunked(`2\r\nok\r\n0\r\n${trailers}\r\n`, 'Trailer: X-Sum\r\n'))
+    expect([request.body, request.trailers]).toEqual(['ok', [['X-Sum', '1']]])
+  })
+
+  it.each(['Content-Length: 9', 'Transfer-Encoding: x'])(
+    'R7 %s among the trailers of a request',
+    async field => {
+      const answer = await ask(chunked(`2\r\nok\r\n0\r\n${field}\r\n\r\n`))
+      await fence()
+      const [request] = edge.backend.requests
+      if (answer.status === 200) expect(request?.trailers).toEqual([])
+      else
+        expect([answer.status, await request?.ended]).toEqual([
+          400,
+          request?.target === '/fence' ? 'complete' : 'aborted',
+        ])
+    },
+  )
+
+  it.each([
+    [
+      'length and chunked',
+      `${OK}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    ],
+    ['two lengths', `${OK}Content-Length: 2\r\nContent-Length: 2\r\n\r\nok`],
+    ['a list of lengths', `${OK}Content-Length: 2, 2\r\n\r\nok`],
+    ['a length that is none', `${OK}Content-Length: +2\r\n\r\nok`],
+    ['a coding that is unknown', `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`],
+    ['two codings', `${OK}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+    ['chunked in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['a space before a colon', `${OK}X : y\r\n\r\n`],
+    ['a folded field', `${OK}X: y\r\n z\r\n\r\n`],
+    ['bare LFs', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n'],
+    ['NUL', `${OK}X: \0\r\n\r\n`],
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['HTTP/2', 'HTTP/2.0 200 OK\r\n\r\n'],
+    ['a status of two digits', 'HTTP/1.1 20 OK\r\n\r\n'],
+    ['a 101 that nobody asked for', 'HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n'],
+    ['a head without end', `${OK}${'X: y\r\n'.repeat(20_000)}`],
+  ])('R8 an answer with %s is a 502', async (_fault, bytes) => {
+    says(bytes)
+    const answer = await ask(get())
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([502, 'backend_protocol_error'])
+    const { connection } = edge.backend.requests[0]!
+    await connection.until('its end', () => connection.ended || connection.closed)
+  })
+
+  it.each([
+    ['a size that is none', 'x\r\nok\r\n'],
+    ['a chunk longer than its size', '2\r\nokay\r\n'],
+    ['a bare LF', '2\nok\r\n'],
+  ])('R8 a chunk with %s breaks the answer off', async (_fault, chunks) => {
+    edge.backend.handler = request => request.say(`${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n`)
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get())
+    await connection.readUntil('2\r\nok\r\n')
+    edge.backend.requests[0]!.say(chunks)
+    expect((await connection.readToEnd()).toString()).not.toContain('0\r\n\r\n')
+    connection.destroy()
+  })
+
+  it('R9 each piece of an answer without a length leaves at once', async () => {
+    const types = ['text/event-stream', 'application/x-ndjson', 'application/grpc-web+proto']
+    for (const type of types) {
+      edge.backend.reset()
+      edge.backend.handler = request =>
+        request.say(`${OK}Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`)
+      const connection = await RawConnection.open(edge.port)
+      await connection.send(get())
+      // The head alone, then piece by piece: the next one is said when the last one has arrived.
+      expect(field((await connection.readHead()).headers, 'content-type')).toBe(type)
+      for (const piece of ['one\n', 'two\n', 'three\n']) {
+        edge.backend.requests[0]!.say(`${piece.length.toString(16)}\r\n${piece}\r\n`)
+        await connection.readUntil(piece)
+      }
+      connection.destroy()
+    }
+  })
+
+  it('R9 a body that ends with the connection', async () => {
+    says(`${OK}\r\nuntil the end`, 'end')
+    const answer = await ask(get())
+    expect([answer.body.toString(), answer.complete]).toEqual(['until the end', true])
+  })
+
+  it('R10 Connection: close', async () => {
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`${get('/', 'Connection: close\r\n')}${get('/hidden')}`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([200, 'close'])
+    expect((await connection.readToEnd()).toString()).toBe('')
+    connection.destroy()
+    await fence()
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/', '/fence'])
+  })
+
+  it('R10 HTTP/1.0 gets no chunks, and the end of the connection', async () => {
+    says(`${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`)
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`GET / HTTP/1.0\r\n${HOST}\r\n`)
+    const answer = await connection.readAnswer()
+    expect([answer.body.toString(), answer.complete]).toEqual(['ok', true])
+    expect(field(answer.headers, 'transfer-encoding')).toBeUndefined()
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+    expect(edge.backend.requests[0]!.head).toMatch(/^GET \/ HTTP\/1\.1\r\n/)
+  })
+
+  it('R10 HTTP/1.0 with keep-alive', async () => {
+    const connection = await RawConnection.open(edge.port)
+    for (const target of ['/1', '/2']) {
+      await connection.send(`GET ${target} HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`)
+      const answer = await connection.readAnswer()
+      expect(field(answer.headers, 'connection')).toBe('keep-alive')
+      expect(answer.body.toString()).toBe(`GET ${target} `)
+    }
+    connection.destroy()
+  })
+})
+
+describe('ends that come too early', () => {
+  it.each(['end', 'reset'] as const)('R2 a backend that dies in a body with a length (%s)', async how => {
+    edge.backend.handler = request => request.say(`${OK}Content-Length: 100\r\n\r\npart`)
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get())
+    await connection.readUntil('part')
+    const { socket } = edge.backend.requests[0]!.connection
+    if (how === 'end') socket.end()
+    else socket.resetAndDestroy()
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+  })
+
+  it.each(['end', 'reset'] as const)('R2 a backend that dies in a chunked body (%s)', async how => {
+    edge.backend.handler = request => request.say(`${OK}Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n`)
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get())
+    await connection.readUntil('part\r\n')
+    const { socket } = edge.backend.requests[0]!.connection
+    if (how === 'end') socket.end()
+    else socket.resetAndDestroy()
+    expect((await connection.readToEnd()).toString()).toBe('')
+    connection.destroy()
+  })
+
+  it('R2 for HTTP/1.0, where only the end of the connection ends a body, it is a reset', async () => {
+    edge.backend.handler = request => request.say(`${OK}Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n`)
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`GET / HTTP/1.0\r\n${HOST}\r\n`)
+    await connection.readUntil('part')
+    edge.backend.requests[0]!.connection.socket.resetAndDestroy()
+    expect(await connection.closed).toBe('reset')
+    connection.destroy()
+  })
+
+  it('R3 an answer before the upload ends is relayed at once', async () => {
+    edge.backend.handler = request => request.answer(403, 'no', 'Connection: close\r\n')
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 100000\r\n\r\nsome`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, answer.body.toString()]).toEqual([403, 'no'])
+    const first = edge.backend.requests[0]!
+    expect(await first.ended).toBe('aborted')
+    // The rest of the upload is drained; what follows it is a request of its own, on a clean connection.
+    edge.backend.reset()
+    await connection.send(`${'x'.repeat(100_000 - 4)}${get('/next')}`)
+    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    expect(edge.backend.requests[0]!.connection).not.toBe(first.connection)
+    expect(edge.backend.faults).toEqual([])
+    connection.destroy()
+  })
+
+  it('R3 an upload that goes on for ever is cut', async () => {
+    edge.backend.handler = request => request.answer(403, 'no')
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 1000000000\r\n\r\nsome`)
+    expect((await connection.readAnswer()).status).toBe(403)
+    const chunk = Buffer.alloc(262_144)
+    for (let sent = 0; sent < 64 && connection.socket.writable; sent += 1) await connection.send(chunk)
+    await connection.closed
+    connection.destroy()
+  })
+
+  it('R11 a client that goes away takes its request at the backend with it', async () => {
+    edge.backend.handler = () => undefined
+    for (const bytes of [
+      get('/a'),
+      chunked('3\r\nabc\r\n'),
+      `POST / HTTP/1.1\r\n${HOST}Content-Length: 9\r\n\r\nabc`,
+    ]) {
+      edge.backend.requests.length = 0
+      const connection = await RawConnection.open(edge.port)
+      await connection.send(bytes)
+      const request = await edge.backend.request()
+      connection.reset()
+      await request.connection.until('the end', () => request.connection.ended || request.connection.closed)
+    }
+  })
+
+  it('R12 memory does not grow with a body that nobody reads', async () => {
+    const before = edge.peakMemoryBytes
+    const total = 256 * 1024 * 1024
+    let written = 0
+    edge.backend.handler = request => {
+      const { socket } = request.connection
+      request.say(`${OK}Content-Length: ${total}\r\n\r\n`)
+      const fill = () => {
+        while (written < total) {
+          written += 65_536
+          if (!socket.write(Buffer.alloc(65_536))) return void socket.once('drain', fill)
+        }
+      }
+      fill()
+    }
+    const connection = await RawConnection.open(edge.port)
+    connection.socket.pause()
+    await connection.send(get())
+    await edge.backend.request()
+    // As much as the windows and the system's buffers take, then it stands still while others are served.
+    let last = -1
+    await eventually('the backend is held up', async () => {
+      await fence()
+      const still = written === last
+      last = written
+      return still && written > 0 ? true : undefined
+    }).catch(() => expect.fail(`the backend was never held up: ${written} bytes`))
+    expect(written).toBeLessThan(128 * 1024 * 1024)
+    if (before !== undefined) expect(edge.peakMemoryBytes! - before).toBeLessThan(128 * 1024 * 1024)
+    connection.destroy()
+  })
+})
+
+describe('interim answers', () => {
+  it('R4 a 100 comes when the backend takes the body, not before', async () => {
+    edge.backend.handler = () => undefined
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(expectation('100-Continue'))
+    const request = await edge.backend.request()
+    expect(request.all('expect')).toEqual(['100-continue'])
+    request.say('HTTP/1.1 100 Continue\r\n\r\n')
+    expect((await connection.readHead()).status).toBe(100)
+    await connection.send('abc')
+    expect(await request.ended).toBe('complete')
+    request.answer(200, request.body)
+    expect((await connection.readAnswer()).body.toString()).toBe('abc')
+    connection.destroy()
+  })
+
+  it('R4 a final answer instead of the 100 ends the connection: the body may never come', async () => {
+    edge.backend.handler = request => request.answer(417, 'no')
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(expectation('100-continue'))
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([417, 'close'])
+    await connection.send(get('/hidden'))
+    expect((await connection.readToEnd()).toString()).toBe('')
+    connection.destroy()
+    await fence().catch(() => undefined)
+    expect(edge.backend.requests.map(({ target }) => target)).not.toContain('/hidden')
+  })
+
+  it('R4 a client that does not wait', async () => {
+    const request = await forwarded(`${expectation('100-continue')}abc`)
+    expect(request.body).toBe('abc')
+  })
+
+  it.each(['200-ok', '100-continue, x', 'x, 100-continue', '100-continue;q=1', ''])(
+    'R4 Expect: %s is refused',
+    async value => {
+      const answer = await ask(expectation(value))
+      expect([answer.status, field(answer.headers, 'connection')]).toEqual([417, 'close'])
+      await fence()
+      expect(edge.backend.requests).toHaveLength(1)
+    },
+  )
+
+  it('R4 HTTP/1.0 expects nothing', async () => {
+    expect((await forwarded(`${expectation('100-continue', '1.0')}abc`)).all('expect')).toEqual([])
+  })
+
+  it('R5 a 103 is relayed, then the answer', async () => {
+    says('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x\r\nX-Request-ID: a\r\n\r\n')
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get())
+    const hints = await connection.readHead()
+    expect([hints.status, hints.headers]).toEqual([103, [['Link', '</a>']]])
+    edge.backend.requests[0]!.answer(200, 'ok')
+    expect((await connection.readAnswer()).body.toString()).toBe('ok')
+    connection.destroy()
+  })
+
+  it('R5 a death after the 103 is a 502', async () => {
+    says('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n')
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`)
+    expect((await connection.readHead()).status).toBe(103)
+    edge.backend.requests[0]!.connection.socket.destroy()
+    expect((await connection.readAnswer()).status).toBe(502)
+    connection.destroy()
+  })
+})

@@ -1,0 +1,213 @@
+// Rows U1-U5: connections that begin as HTTP and go on as bytes.
+
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { eventually } from '../../support/deadline.ts'
+import { patternBytes, patternHash } from '../../support/pattern.ts'
+import { field, RawConnection } from '../../support/raw-connection.ts'
+import { ask, edge, fence, get, HOST } from './edge.ts'
+import type { BackendRequest } from './recording-backend.ts'
+
+const KEY = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+const asks = (protocol = 'websocket', host = 'edge.test') =>
+  get('/ws', `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n${KEY}`, host)
+const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade, X-Secret\r\nUpgrade: websocket\r\n'
+
+/** Takes every upgrade; what comes afterwards is sent back. */
+function takeAndEcho(request: BackendRequest): void {
+  const { connection } = request
+  connection.becomeRaw()
+  request.say(`${SWITCH}\r\n`)
+  connection.socket.on('data', chunk => connection.socket.write(chunk))
+  connection.socket.on('end', () => connection.socket.end())
+}
+
+/** An upgraded connection whose far end does as `handler` says. */
+async function open(handler = takeAndEcho, host = 'edge.test'): Promise<RawConnection> {
+  edge.backend.handler = handler
+  const connection = await RawConnection.open(edge.port)
+  await connection.send(asks('websocket', host))
+  expect((await connection.readHead()).status).toBe(101)
+  return connection
+}
+
+describe('before the 101', () => {
+  it.each(['websocket', 'WebSocket', 'WEBSOCKET', 'other/1'])(
+    'U1 %s is forwarded, and nothing before the 101',
+    async protocol => {
+      edge.backend.handler = () => undefined
+      const connection = await RawConnection.open(edge.port)
+      await connection.send(`${asks(protocol)}early`)
+      const request = await edge.backend.request()
+      expect([request.all('upgrade'), request.all('connection')]).toEqual([[protocol], ['Upgrade']])
+      await fence()
+      expect(request.connection.received.endsWith('\r\n\r\n')).toBe(true)
+      request.connection.becomeRaw()
+      request.say(`${SWITCH}\r\n`)
+      expect((await connection.readHead()).status).toBe(101)
+      // U3: what was held comes after it.
+      await request.connection.until('the early bytes', () => request.connection.raw === 'early')
+      connection.destroy()
+    },
+  )
+
+  it.each(['h2c', 'HTTP/2.0', 'TLS/1.0', 'websocket, h2c'])(
+    'U1 an upgrade to %s is served as if not asked for',
+    async protocol => {
+      const connection = await RawConnection.open(edge.port)
+      await connection.send(`${asks(protocol)}${get('/hidden')}`)
+      const answer = await connection.readAnswer()
+      expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual(['GET /ws ', 'close'])
+      expect(edge.backend.requests[0]!.all('upgrade')).toEqual([])
+      expect((await connection.readToEnd()).length).toBe(0)
+      connection.destroy()
+      await fence()
+      expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/ws', '/fence'])
+    },
+  )
+
+  it.each([
+    ['a length', 'Content-Length: 3\r\n', 'abc'],
+    ['chunks', 'Transfer-Encoding: chunked\r\n', '3\r\nabc\r\n0\r\n\r\n'],
+  ])('U1 an upgrade with a body with %s is served as if not asked for', async (_framing, fields, body) => {
+    const bytes = `POST /ws HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n${fields}\r\n${body}`
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(bytes + get('/hidden'))
+    expect((await connection.readAnswer()).body.toString()).toBe('POST /ws abc')
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+    await fence()
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/ws', '/fence'])
+  })
+
+  it('U1 Upgrade that Connection does not name ends here', async () => {
+    const answer = await ask(get('/ws', `Upgrade: websocket\r\n${KEY}`))
+    expect([answer.status, edge.backend.requests[0]!.all('upgrade')]).toEqual([200, []])
+  })
+
+  it.each([200, 403, 426])('U2 an answer of %i instead is plain HTTP', async status => {
+    edge.backend.handler = request => request.answer(status, 'plain')
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`${asks()}${get('/hidden')}`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, answer.body.toString()]).toEqual([status, 'plain'])
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+    const { connection: used } = edge.backend.requests[0]!
+    await fence()
+    // Not a byte of what the client sent on top has reached the backend.
+    expect(used.received).not.toContain('/hidden')
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/ws', '/fence'])
+  })
+
+  it('U3 bytes before a refusal are dropped with the connection', async () => {
+    edge.backend.handler = request => request.connection.socket.end()
+    const answer = await ask(`${asks()}early`)
+    expect(answer.status).toBe(502)
+    await fence()
+    for (const request of edge.backend.requests) expect(request.connection.received).not.toContain('early')
+  })
+})
+
+describe('after the 101', () => {
+  it('R1 fields of the hop end on a 101 too', async () => {
+    edge.backend.handler = request => {
+      request.connection.becomeRaw()
+      request.say(
+        `${SWITCH}X-Secret: 1\r\nKeep-Alive: timeout=1\r\nPlugboard-Error: x\r\nSec-WebSocket-Accept: y\r\n\r\n`,
+      )
+    }
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(asks())
+    const names = (await connection.readHead()).headers.map(([name]) => name)
+    expect(names).toEqual(['Connection', 'Upgrade', 'Sec-WebSocket-Accept', 'X-Request-ID'])
+    connection.destroy()
+  })
+
+  it('U4 bytes arrive as they were sent, both ways, in any number of pieces', async () => {
+    const connection = await open()
+    // A masked ping, a fragmented text and a close with code 4000, cut where they hurt.
+    const frames = Buffer.from('89846162636420202020010161626364208001616263643088820102030d0f42', 'hex')
+    for (const byte of frames) await connection.send(Buffer.from([byte]))
+    expect(await connection.readBytes(frames.length)).toEqual(frames)
+    connection.destroy()
+  })
+
+  it('U4 a message of 16 MiB', async () => {
+    const size = 16 * 1_048_576
+    const seen = createHash('sha256')
+    const connection = await open(request => {
+      request.connection.becomeRaw()
+      request.say(`${SWITCH}\r\n`)
+      let bytes = 0
+      request.connection.socket.on('data', (chunk: Buffer) => {
+        seen.update(chunk)
+        bytes += chunk.length
+        if (bytes === size) request.connection.socket.write(seen.digest('hex'))
+      })
+    })
+    await connection.send(patternBytes(0, size))
+    expect((await connection.readBytes(64)).toString()).toBe(patternHash(size))
+    connection.destroy()
+  })
+
+  it('U4 the client ends its half, the backend goes on', async () => {
+    const connection = await open(request => {
+      request.connection.becomeRaw()
+      request.say(`${SWITCH}\r\n`)
+      request.connection.socket.on('end', () => request.connection.socket.end('after the end'))
+    })
+    connection.end()
+    expect((await connection.readToEnd()).toString()).toBe('after the end')
+    expect(await connection.closed).toBe('fin')
+    connection.destroy()
+  })
+
+  it('U4 the backend ends its half, the client goes on', async () => {
+    const connection = await open(request => {
+      request.connection.becomeRaw()
+      request.say(`${SWITCH}\r\nlast words`)
+      request.connection.socket.end()
+    })
+    expect((await connection.readToEnd()).toString()).toBe('last words')
+    await connection.send('still here')
+    const { connection: far } = edge.backend.requests[0]!
+    await far.until('what the client still says', () => far.raw === 'still here')
+    connection.end()
+    await far.until('the end', () => far.ended)
+    connection.destroy()
+  })
+
+  it('U4 a reset on one side is one on the other', async () => {
+    const connection = await open()
+    edge.backend.requests[0]!.connection.socket.resetAndDestroy()
+    await connection.closed
+    connection.destroy()
+    const other = await open()
+    const { connection: far } = edge.backend.requests.at(-1)!
+    other.reset()
+    await far.until('the reset', () => far.closed)
+    expect(far.failed).toBe(true)
+  })
+
+  it('U5 outlives the timeout of requests and every edit of other routes', async () => {
+    const connection = await open(takeAndEcho, 'hurried.test')
+    // A request on the same service that gets no answer: when it is a 504, the timeout has passed here too.
+    edge.backend.handler = () => undefined
+    expect((await ask(get('/', '', 'hurried.test'))).status).toBe(504)
+    const { id } = await edge.plugboard.addRoute('later.test', 'edge')
+    edge.backend.reset()
+    await eventually('the route is live', async () =>
+      (await ask(get('/', '', 'later.test'))).status === 200 ? true : undefined,
+    )
+    await edge.plugboard.call('DELETE', `/v1/routes/${id}`)
+    await eventually('the route is gone', async () =>
+      (await ask(get('/', '', 'later.test'))).status === 404 ? true : undefined,
+    )
+    await connection.send('alive')
+    expect((await connection.readBytes(5)).toString()).toBe('alive')
+    // And then its own idle timeout ends it.
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+  })
+})
