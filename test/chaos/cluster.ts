@@ -36,7 +36,14 @@ export class ChaosCluster {
 
   /** A run that breaks off leaves nobody behind. */
   readonly #killAll = (): void => {
-    for (const { pid } of processesIn(this.#folder)) process.kill(pid, 'SIGKILL')
+    for (const { pid } of processesIn(this.#folder)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch (error) {
+        // One that ended with another that was killed just now.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
+    }
   }
 
   constructor(programs: Programs) {
