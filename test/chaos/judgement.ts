@@ -37,8 +37,7 @@ export class Judgement {
       this.#complain(`wrong answer: ${describe(asked)}`)
       return
     }
-    const uncertain = this.#incidents.some(incident => incident.mayBeStale(replica, sentAtMs, endedAtMs))
-    const lagMs = uncertain ? Number.POSITIVE_INFINITY : ROUTE_LAG_MS
+    const lagMs = this.mayBeStale(replica, sentAtMs, endedAtMs) ? Number.POSITIVE_INFINITY : ROUTE_LAG_MS
     const destinations = this.#routes.possible(plan.host, sentAtMs, endedAtMs, lagMs)
     if (outcome.kind === 'answered') {
       this.answered += 1
@@ -54,6 +53,11 @@ export class Judgement {
       return
     }
     this.#failures.push({ asked, destinations })
+  }
+
+  /** An incident keeps the replica from hearing of route edits. */
+  mayBeStale(replica: string | undefined, fromMs: number, untilMs: number): boolean {
+    return this.#incidents.some(incident => incident.mayBeStale(replica, fromMs, untilMs))
   }
 
   /** The slowest right answer since the last call, those left out that are slow by themselves. */

@@ -41,7 +41,7 @@ export function targetOf({ nonce, bytes, pieces, everyMs, withLength }: Plan): s
   return `/${nonce}?bytes=${bytes}&pieces=${pieces}&everyMs=${everyMs}${withLength ? '&length=1' : ''}`
 }
 
-export function sendPlanned(plan: Plan, port: number): Promise<Sent> {
+export function sendPlanned(plan: Plan, port: number, timeoutMs = TIMEOUT_MS): Promise<Sent> {
   return new Promise(resolve => {
     let localPort: number | undefined
     let head: IncomingMessage | undefined
@@ -65,7 +65,7 @@ export function sendPlanned(plan: Plan, port: number): Promise<Sent> {
     const timer = setTimeout(() => {
       silent = true
       outgoing.destroy()
-    }, TIMEOUT_MS)
+    }, timeoutMs)
     outgoing.on('socket', socket => {
       socket.once('connect', () => {
         localPort = socket.localPort

@@ -15,6 +15,8 @@ const EVERY_MS = 400
 const HOSTS = 8
 /** How long a replica is asked whether an edit has arrived, ms. */
 const LIVE_PATIENCE_MS = 15_000
+/** A probe that is longer on its way has met a telephone that is silent: that says nothing of routes, ms. */
+const PROBE_MS = 1000
 
 export interface RouteEditorOptions {
   readonly cluster: ChaosCluster
@@ -23,6 +25,8 @@ export interface RouteEditorOptions {
   readonly random: Random
   /** Replicas that can be asked now, and where an edit must arrive in time. */
   readonly well: () => readonly Replica[]
+  /** Replicas that may have been unable to hear of edits since then. */
+  readonly mayBeStale: (replica: string, sinceMs: number, nowMs: number) => boolean
 }
 
 export interface EditReport {
@@ -174,7 +178,7 @@ export class RouteEditor {
 
   /** Asks the replica itself, until it answers by the new route or the host has been edited again. */
   async #untilLive(replica: Replica, host: string, to: Destination, sinceMs: number): Promise<void> {
-    const { routes, windows, well } = this.#options
+    const { routes, windows, well, mayBeStale } = this.#options
     while (performance.now() - sinceMs < LIVE_PATIENCE_MS) {
       this.#probes += 1
       const plan: Plan = {
@@ -182,13 +186,18 @@ export class RouteEditor {
         ...{ bytes: 10, pieces: 1, everyMs: 0, withLength: true },
       }
       const askedAtMs = performance.now()
-      const { outcome } = await sendPlanned(plan, replica.port)
+      const { outcome } = await sendPlanned(plan, replica.port, PROBE_MS)
       const live =
         outcome.kind === 'answered'
           ? outcome.service === to
           : outcome.kind === 'problem' && (outcome.code === 'route_not_found') === (to === null)
       // What happens to a replica meanwhile is another matter, and so is a later edit.
-      if (!well().includes(replica) || routes.current(host) !== to) return
+      if (!well().includes(replica) || routes.current(host) !== to || outcome.kind === 'silent') return
+      if (mayBeStale(replica.name, sinceMs, performance.now())) {
+        if (live) return
+        await pause(5, this.#stopping.signal)
+        continue
+      }
       if (live) {
         const tookMs = Math.max(0, askedAtMs - sinceMs)
         windows.add('routeLive', tookMs)

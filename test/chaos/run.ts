@@ -51,7 +51,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   try {
     await cluster.start()
     const well = (): Replica[] => cluster.replicas.filter(replica => !unwell.has(replica))
-    const editor = new RouteEditor({ cluster, routes, windows, random: seededRandom(seed + 1), well })
+    const editor = new RouteEditor({
+      ...{ cluster, routes, windows, random: seededRandom(seed + 1), well },
+      mayBeStale: (...times) => judgement.mayBeStale(...times),
+    })
     watchers.push(editor)
     await editor.begin(Object.fromEntries(Object.keys(SERVICES).map(name => [`${name}.test`, name])))
     const balancer = await Balancer.start(cluster.replicas)
