@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// Two projects. `unit`: files beside their source, milliseconds, loopback only. `e2e`: real processes.
+// Three projects. `unit`: files beside their source, milliseconds, loopback only. `e2e`: real processes. `chaos`: a
+// cluster in which everything fails, for two minutes.
 // VERA_TEST_REPORTS: a folder for one JSON report of each run, for whoever adds them up (.ci/run).
 const reports = process.env.VERA_TEST_REPORTS
 
@@ -30,13 +31,22 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/{e2e,conformance,chaos,bench}/**/*.test.ts', 'docker/**/*.test.ts'],
+          include: ['test/{e2e,conformance,bench}/**/*.test.ts', 'docker/**/*.test.ts'],
           exclude: ['test/conformance/protocol/**'],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 60_000,
           expect: patience,
           hookTimeout: 60_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          // Some 2 minutes, and what it may wait for when something is wrong.
+          testTimeout: 600_000,
+          maxWorkers: 1,
         },
       },
     ],
