@@ -12,6 +12,7 @@ import {
   setting,
 } from '@vera-stack/shared/settings.ts'
 import { TrustedProxies } from './proxy/trusted-proxies.ts'
+import { parsePair } from './tls/certificate-pairs.ts'
 
 export const VARIABLE_PREFIX = 'PLUGBOARD_'
 
@@ -43,6 +44,41 @@ export const plugboardSettings = {
     item: 'cidr',
     check: networkProblem,
     help: 'Addresses and networks whose X-Forwarded-* fields are believed',
+  }),
+
+  // HTTPS
+  tlsListen: setting.listen({ help: 'Public address for HTTPS, such as :443; without it there is none' }),
+  tlsCertificateFolder: setting.path({
+    help: 'Folder with certificates: x.crt or x.pem with x.key; folders with fullchain.pem and privkey.pem',
+  }),
+  tlsCertificates: setting.list({
+    default: [],
+    item: 'chain:key',
+    check: pairProblem,
+    help: 'Certificates by their files, each chain.pem:key.pem',
+  }),
+  tlsDefaultHost: setting.text({
+    help: 'Host whose certificate clients get that name none, or an unknown one; default: the first certificate',
+  }),
+  tlsMinVersion: setting.choice(['1.2', '1.3'], { default: '1.2', help: 'The oldest TLS that is spoken' }),
+  tlsHandshakeTimeoutMs: setting.duration({
+    default: '10s',
+    min: '100ms',
+    max: '10m',
+    help: 'For a whole TLS handshake',
+  }),
+  httpsRedirect: setting.boolean({
+    default: false,
+    help: 'Send plain requests to HTTPS (308), but for routes with allowHttp',
+  }),
+  hstsMaxAgeMs: setting.duration({
+    default: '0',
+    max: '3650d',
+    help: 'Strict-Transport-Security of answers over HTTPS: how long browsers use HTTPS only; 0: not sent',
+  }),
+  hstsSubdomains: setting.boolean({
+    default: false,
+    help: 'The same for all subdomains (includeSubDomains)',
   }),
 
   // Database
@@ -202,7 +238,34 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   if ((config.tokenIssuer === undefined) !== (config.tokenJwksUrl === undefined)) {
     problems.push({ key: 'tokenIssuer', detail: 'goes together with tokenJwksUrl: set both or neither' })
   }
+  problems.push(...tlsProblems(config))
   return problems
+}
+
+function tlsProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; detail: string }[] {
+  const { tlsListen, tlsCertificateFolder, tlsCertificates, listen } = config
+  const certificates = tlsCertificateFolder !== undefined || tlsCertificates.length > 0
+  if (tlsListen === undefined) {
+    const culprits = [
+      ...(tlsCertificateFolder === undefined ? [] : (['tlsCertificateFolder'] as const)),
+      ...(tlsCertificates.length === 0 ? [] : (['tlsCertificates'] as const)),
+      ...(config.httpsRedirect ? (['httpsRedirect'] as const) : []),
+      ...(config.hstsMaxAgeMs === 0 ? [] : (['hstsMaxAgeMs'] as const)),
+    ]
+    return culprits.map(key => ({ key, detail: 'has no effect without tlsListen' }))
+  }
+  const problems: { key: keyof PlugboardConfig; detail: string }[] = []
+  if (!certificates) {
+    problems.push({ key: 'tlsListen', detail: 'needs tlsCertificateFolder or tlsCertificates' })
+  }
+  if (tlsListen.port !== 0 && tlsListen.port === listen.port && tlsListen.host === listen.host) {
+    problems.push({ key: 'tlsListen', detail: `the public address has port ${listen.port} already` })
+  }
+  return problems
+}
+
+function pairProblem(text: string): string | undefined {
+  return parsePair(text) === undefined ? `"${text}" is not chain.pem:key.pem` : undefined
 }
 
 function peerProblem(text: string): string | undefined {

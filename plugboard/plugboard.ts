@@ -7,7 +7,7 @@
 //   3 directory       routes, services, keys: from the database, whose schema must fit the code, or from the
 //                     snapshot file
 //   4 peers           in a cluster: the other replicas' lines, so that the first request finds them
-//   5 public port     only now can a request find its route, and a telephone be recognised
+//   5 public port     only now can a request find its route, and a telephone be recognised; then HTTPS beside it
 //
 // Stop, so that nothing is cut that could have finished:
 //   1 unready         load balancers look elsewhere
@@ -35,6 +35,7 @@ import { EmbeddedPostgres } from './database/embedded-postgres.ts'
 import { SchemaKeeper } from './database/schema-keeper.ts'
 import { StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
+import { Https, httpsPolicy } from './https.ts'
 import { listenError } from './listen-error.ts'
 import { MemoryGuard } from './memory-guard.ts'
 import { ProxyServer } from './proxy/server.ts'
@@ -365,23 +366,44 @@ export class Plugboard {
         headTimeoutMs: config.headTimeoutMs,
         keepAliveTimeoutMs: config.keepAliveTimeoutMs,
       },
+      https: httpsPolicy(config),
       log: this.#log,
       access: fields => this.#log.access(fields),
       clock: this.#clock,
       overloaded: () => memory.short,
     })
+    const https = await this.#createHttps(proxy)
     const { host, port } = config.listen
     this.#publicAddress = await this.#listen(proxy.listen(port, host), 'listen')
-    this.#running.push({ name: 'public port', stop: () => proxy.drain(config.drainTimeoutMs) })
+    this.#running.push({
+      name: 'public port',
+      stop: async () => {
+        await Promise.all([https?.drain(), proxy.drain(config.drainTimeoutMs)])
+        // What was in its handshake when the stop came is served too.
+        await proxy.drain(config.drainTimeoutMs)
+      },
+    })
+    if (https === undefined || config.tlsListen === undefined) return
+    const { host: tlsHost, port: tlsPort } = config.tlsListen
+    const address = await this.#listen(https.listen(tlsPort, tlsHost), 'tlsListen')
+    this.#log.info('HTTPS is on', { port: address.port })
+  }
+
+  async #createHttps(proxy: ProxyServer): Promise<Https | undefined> {
+    const config = this.#config
+    if (config.tlsListen === undefined) return undefined
+    const https = await Https.create({ config, proxy, clock: this.#clock, log: this.#log })
+    this.#running.push({ name: 'HTTPS', stop: () => https.stop() })
+    return https
   }
 
   #listen<Result>(
     listening: Promise<Result>,
-    setting: 'listen' | 'adminListen' | 'peerListen',
+    setting: 'listen' | 'adminListen' | 'peerListen' | 'tlsListen',
   ): Promise<Result> {
     return listening.catch((error: unknown) => {
-      const flag = setting === 'peerListen' ? '--peer-listen' : this.#portFlags[setting]
-      throw listenError(error, this.#config[setting], flag)
+      const flags = { ...this.#portFlags, peerListen: '--peer-listen', tlsListen: '--tls-listen' }
+      throw listenError(error, this.#config[setting] ?? this.#config.listen, flags[setting])
     })
   }
 

@@ -58,6 +58,11 @@ export class Admission {
     return this.#fields.chunked || this.#fields.contentLength > 0
   }
 
+  /** The protocol that a trusted peer says its client speaks. Says nothing of another peer's request. */
+  get forwardedProto(): string | undefined {
+    return this.#fields.forwardedProto
+  }
+
   /** The protocols that its Upgrade asks for; empty when it does not. */
   get upgrade(): string {
     return this.#fields.upgrade

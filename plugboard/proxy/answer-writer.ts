@@ -13,6 +13,7 @@ import {
   readInterimFields,
   removeTrailerField,
 } from './answer-fields.ts'
+import { addHsts } from './https-policy.ts'
 import { rawHead } from './raw-head.ts'
 
 /** `written`: give the credit back now; `full`: when the response drains; `broken`: the answer is not HTTP. */
@@ -25,6 +26,8 @@ export interface AnswerOwner {
   readonly requestId: string
   /** The connection is to be closed after this answer. */
   readonly closeAfter: boolean
+  /** Value of Strict-Transport-Security; empty for none. */
+  readonly hsts: string
   /** A held head could not be written: nothing of it has left. */
   answerBroken(): void
 }
@@ -173,6 +176,7 @@ export class AnswerWriter {
     if (trailer && (this.#bodyless || this.#http10 || this.#contentLength !== -1)) removeTrailerField(fields)
     if (dated) res.sendDate = false
     if (this.#owner.closeAfter) fields.push('Connection', 'close')
+    if (this.#owner.hsts !== '') addHsts(fields, this.#owner.hsts)
     try {
       res.writeHead(status, statusText, fields)
       return true

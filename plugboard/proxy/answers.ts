@@ -61,6 +61,14 @@ export function problemBytes(problem: Problem, method?: string): Buffer {
   return method === 'HEAD' ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body])
 }
 
+/** An answer without a body as bytes, for a socket that has no ServerResponse (any more). It closes the connection. */
+export function answerBytes(status: number, fields: readonly string[]): Buffer {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+  for (let index = 0; index + 1 < fields.length; index += 2)
+    head += `${fields[index]}: ${fields[index + 1]}\r\n`
+  return Buffer.from(`${head}Connection: close\r\nDate: ${new Date().toUTCString()}\r\n\r\n`, 'latin1')
+}
+
 /** True when HTML has a higher quality in Accept than what we say by default. */
 export function prefersHtml(accept: string | undefined): boolean {
   if (accept === undefined || !accept.includes('html')) return false

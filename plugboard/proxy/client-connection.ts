@@ -20,18 +20,24 @@ export class ClientConnection {
   /** The peer may say who the client is. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
+  /** Strict-Transport-Security of answers on it; empty for none. */
+  readonly hsts: string
   /** `for=…;proto=…;host=`: our element of Forwarded up to the host. */
   readonly forwardedPrefix: string
   /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
   closing = false
+  readonly #transport: Socket
   readonly #inFlight: InFlight[] = []
   #lastWords: Buffer | undefined
 
-  constructor(socket: Socket, trustedProxies: TrustedProxies) {
+  /** `transport`: the TCP connection, when `socket` was decrypted. `hsts`: of answers, if it was. */
+  constructor(socket: Socket, trustedProxies: TrustedProxies, transport = socket, hsts = '') {
     this.socket = socket
+    this.#transport = transport
     this.remoteAddress = plainAddress(socket.remoteAddress)
     this.trusted = trustedProxies.trusts(this.remoteAddress)
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
+    this.hsts = this.proto === 'https' ? hsts : ''
     const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress
     this.forwardedPrefix = `for=${node};proto=${this.proto};host=`
   }
@@ -61,6 +67,11 @@ export class ClientConnection {
     this.closing = true
     if (this.#inFlight.length === 0) this.#speak(bytes)
     else this.#lastWords = bytes
+  }
+
+  /** Breaks it off by a TCP reset, which nobody takes for an orderly end. TLS has no such thing of its own. */
+  reset(): void {
+    this.#transport.resetAndDestroy()
   }
 
   gone(): void {

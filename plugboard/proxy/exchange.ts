@@ -240,7 +240,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     const status = this.#writer.status
     this.finish(status, this.#writer.bytesOut, code)
     // Where only the end of the connection ends the body, an orderly close would look complete.
-    if (this.#writer.closeDelimited && socket !== null) socket.resetAndDestroy()
+    if (this.#writer.closeDelimited && socket !== null) this.connection.reset()
     else this.#res.destroy()
     this.#body?.stop()
     this.#leave()

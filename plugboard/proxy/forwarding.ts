@@ -87,6 +87,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     return this.request.requestId
   }
 
+  /** For answers over HTTPS; else empty. */
+  get hsts(): string {
+    return this.connection.hsts
+  }
+
   protected get over(): boolean {
     return this.#over
   }

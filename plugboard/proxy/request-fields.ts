@@ -52,6 +52,11 @@ export class RequestFields {
     return this.#claims.for
   }
 
+  /** And of the protocol they speak: X-Forwarded-Proto. Stale when the peer is not trusted. */
+  get forwardedProto(): string | undefined {
+    return this.#claims.proto?.toLowerCase()
+  }
+
   /** False: malformed, and the connection must end (row F2, F3, F4, F7). */
   read(raw: readonly string[], connection: ClientConnection, http10: boolean): boolean {
     const fields: string[] = []

@@ -13,11 +13,13 @@ import type { LinePicker } from '../telephones/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access.ts'
 import { Admission } from './admission.ts'
-import { ALLOWED_METHODS, makeProblem, problemBytes } from './answers.ts'
+import { ALLOWED_METHODS, answerBytes, makeProblem, problemBytes } from './answers.ts'
 import { ClientConnection } from './client-connection.ts'
 import { countProblem, createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
+import type { RoutedRequest } from './forwarding.ts'
+import { type HttpsPolicy, httpsLocation, redirectFields } from './https-policy.ts'
 import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
@@ -32,6 +34,8 @@ export interface ProxyOptions {
   /** Addresses and CIDR ranges whose X-Forwarded-* and Forwarded are believed. */
   readonly trustedProxies?: readonly string[] | undefined
   readonly limits?: Partial<ProxyLimits> | undefined
+  /** When there is an HTTPS listener, which hands its connections to `accept`. */
+  readonly https?: HttpsPolicy | undefined
   readonly log: Logger
   readonly access?: AccessSink | undefined
   readonly clock?: Clock | undefined
@@ -56,6 +60,8 @@ export class ProxyServer {
   readonly #server: Server
   readonly #trusted: TrustedProxies
   readonly #connections = new Map<Duplex, ClientConnection>()
+  /** What lies beneath connections that were decrypted. */
+  readonly #transports = new WeakMap<Duplex, Socket>()
   readonly #context: ProxyContext
   readonly #admission: Admission
   #whenEmpty: (() => void) | undefined
@@ -94,6 +100,17 @@ export class ProxyServer {
         resolve(this.#server.address() as AddressInfo)
       })
     })
+  }
+
+  /** False: a further connection would be one too many. */
+  get hasRoom(): boolean {
+    return this.#connections.size < this.#limits.maxConnections
+  }
+
+  /** Serves a connection of the HTTPS listener as one of its own. `transport`: the TCP connection beneath it. */
+  accept(socket: Socket, transport: Socket): void {
+    this.#transports.set(socket, transport)
+    this.#server.emit('connection', socket)
   }
 
   /** Exchanges and upgraded connections in flight. */
@@ -174,7 +191,9 @@ export class ProxyServer {
 
   #connected(socket: Socket): void {
     this.counters.connections += 1
-    const connection = new ClientConnection(socket, this.#trusted)
+    const hsts = this.#options.https?.hsts ?? ''
+    const transport = this.#transports.get(socket) ?? socket
+    const connection = new ClientConnection(socket, this.#trusted, transport, hsts)
     this.#connections.set(socket, connection)
     socket.once('close', () => {
       connection.gone()
@@ -200,7 +219,31 @@ export class ProxyServer {
       this.#refuse(req, res, code)
       return
     }
+    const location = this.#options.https && this.#redirect(this.#options.https, req, connection, admitted)
+    if (location !== undefined) {
+      const fields = redirectFields(location, admitted.requestId)
+      if (this.#admission.hasBody || this.#context.draining) {
+        fields.push('Connection', 'close')
+        connection.closing = true
+      }
+      res.writeHead(308, fields).end()
+      this.#note(req, undefined, 308, 0)
+      return
+    }
     new Exchange(this.#context, connection, admitted, req, res).start()
+  }
+
+  /** Where the request belongs; undefined: here. */
+  #redirect(
+    https: HttpsPolicy,
+    req: IncomingMessage,
+    connection: ClientConnection,
+    { route, path }: RoutedRequest,
+  ): string | undefined {
+    const { redirectPort } = https
+    const proto = (connection.trusted ? this.#admission.forwardedProto : undefined) ?? connection.proto
+    if (redirectPort === undefined || proto !== 'http' || route.options.allowHttp) return undefined
+    return httpsLocation(redirectPort, this.#admission.host, path, req.url ?? '')
   }
 
   #overload(connection: ClientConnection): ErrorCode | undefined {
@@ -260,6 +303,12 @@ export class ProxyServer {
       this.#say(req, connection, code)
       return
     }
+    const location = this.#options.https && this.#redirect(this.#options.https, req, connection, admitted)
+    if (location !== undefined) {
+      this.#note(req, undefined, 308, 0)
+      connection.sayAndClose(answerBytes(308, redirectFields(location, admitted.requestId)))
+      return
+    }
     new Upgrade(this.#context, connection, admitted, req, this.#admission.upgrade).start(head)
   }
 
@@ -301,10 +350,10 @@ export class ProxyServer {
     connection.sayAndClose(problemBytes(problem, req.method))
   }
 
-  #note(req: IncomingMessage, code: ErrorCode, status: number, bytesOut: number): void {
+  #note(req: IncomingMessage, code: ErrorCode | undefined, status: number, bytesOut: number): void {
     const { requestId, host, path, clientAddress: remoteAddress } = this.#admission
     const method = req.method ?? ''
-    countProblem(this.counters, code)
+    if (code !== undefined) countProblem(this.counters, code)
     this.#context.access({
       ...{ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code },
     })

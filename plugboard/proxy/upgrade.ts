@@ -218,7 +218,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.dropStream('cancelled')
     if (this.#state === 'relaying' || this.#writer?.started === true) {
       this.context.counters.truncated += 1
-      this.#socket.resetAndDestroy()
+      this.connection.reset()
       return
     }
     if (this.#state === 'gone') return

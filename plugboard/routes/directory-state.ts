@@ -225,6 +225,7 @@ function isSameRoute(one: DirectoryRoute | undefined, other: DirectoryRoute): bo
     one.host === other.host &&
     one.mountPath === other.mountPath &&
     one.service.id === other.service.id &&
-    one.options.stripMount === other.options.stripMount
+    one.options.stripMount === other.options.stripMount &&
+    one.options.allowHttp === other.options.allowHttp
   )
 }

@@ -13,7 +13,7 @@ test('defaults', () => {
     retries: 2,
     hostHeader: 'preserve',
   })
-  expect(DEFAULT_ROUTE_OPTIONS).toEqual({ stripMount: false })
+  expect(DEFAULT_ROUTE_OPTIONS).toEqual({ stripMount: false, allowHttp: false })
 })
 
 test('what is written stays as it was written: no default is put in', () => {
@@ -43,6 +43,9 @@ test('what another version stored is read as far as it can be', () => {
   expect(policy).toEqual({ ...DEFAULT_SERVICE_POLICY, idleTimeoutMs: 5 })
   expect(problems).toEqual([expect.stringMatching(/^retries: /)])
   expect(resolveServicePolicy('nonsense').policy).toEqual(DEFAULT_SERVICE_POLICY)
-  expect(resolveRouteOptions({ stripMount: true, comingLater: 1 })).toEqual({ stripMount: true })
+  expect(resolveRouteOptions({ stripMount: true, comingLater: 1 })).toEqual({
+    stripMount: true,
+    allowHttp: false,
+  })
   expect(resolveRouteOptions({ stripMount: 'yes' })).toEqual(DEFAULT_ROUTE_OPTIONS)
 })

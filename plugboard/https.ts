@@ -1,0 +1,94 @@
+// HTTPS of one replica: puts the pieces of tls/ together, in front of the public port. plugboard.ts starts and
+// stops it as one part.
+
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { PlugboardConfig } from './config.ts'
+import { StartupError } from './database/startup-error.ts'
+import { type HttpsPolicy, hstsValue } from './proxy/https-policy.ts'
+import type { ProxyServer } from './proxy/server.ts'
+import { CertificateFiles } from './tls/certificate-files.ts'
+import { parsePair } from './tls/certificate-pairs.ts'
+import { TlsListener } from './tls/tls-listener.ts'
+
+export interface HttpsOptions {
+  readonly config: PlugboardConfig
+  readonly proxy: ProxyServer
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What the public port is told of HTTPS; undefined without `tlsListen`. */
+export function httpsPolicy(config: PlugboardConfig): HttpsPolicy | undefined {
+  const { tlsListen, httpsRedirect, hstsMaxAgeMs, hstsSubdomains, publicUrl } = config
+  if (tlsListen === undefined) return undefined
+  const outside = publicUrl === undefined ? undefined : new URL(publicUrl)
+  const port = outside?.protocol === 'https:' ? Number(outside.port || 443) : tlsListen.port
+  return { redirectPort: httpsRedirect ? port : undefined, hsts: hstsValue(hstsMaxAgeMs, hstsSubdomains) }
+}
+
+export class Https {
+  readonly #files: CertificateFiles
+  readonly #listener: TlsListener
+
+  private constructor(files: CertificateFiles, listener: TlsListener) {
+    this.#files = files
+    this.#listener = listener
+  }
+
+  /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
+  static async create(options: HttpsOptions): Promise<Https> {
+    const { config, proxy, clock, log } = options
+    const minVersion = `TLSv${config.tlsMinVersion}` as const
+    const files = new CertificateFiles({
+      folder: config.tlsCertificateFolder,
+      pairs: config.tlsCertificates.flatMap(text => parsePair(text) ?? []),
+      defaultHost: config.tlsDefaultHost,
+      minVersion,
+      clock,
+      log,
+    })
+    try {
+      await files.start()
+    } catch (error) {
+      await files.stop()
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new StartupError(`Certificates cannot be used: ${reason}`, error)
+    }
+    const listener = new TlsListener({
+      certificates: {
+        get fallback() {
+          return files.set.fallback
+        },
+        find: host => files.set.find(host),
+      },
+      minVersion,
+      protocols: ['http/1.1'],
+      handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
+      maxHandshakes: Math.ceil(config.maxConnections / 4),
+      accept: (socket, transport) => proxy.accept(socket, transport),
+      hasRoom: () => proxy.hasRoom,
+      clock,
+      log,
+    })
+    files.onChange(() => listener.reload())
+    return new Https(files, listener)
+  }
+
+  /** Rejects with Node's error. */
+  listen(port: number, host?: string): Promise<AddressInfo> {
+    return this.#listener.listen(port, host)
+  }
+
+  /** Accepts no more; resolves when handshakes under way have ended. */
+  drain(): Promise<void> {
+    return this.#listener.drain()
+  }
+
+  /** After `drain`, or instead of it. */
+  async stop(): Promise<void> {
+    await this.#listener.close()
+    await this.#files.stop()
+  }
+}

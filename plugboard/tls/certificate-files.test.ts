@@ -1,0 +1,140 @@
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  APP_CERTIFICATE,
+  OTHER_CERTIFICATE,
+  RENEWED_CERTIFICATE,
+  type TestCertificate,
+  WILDCARD_CERTIFICATE,
+} from '../../test/support/certificates.ts'
+import { removeFolder, temporaryFolder } from '../../test/support/folder.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { CertificateFiles, type CertificateFilesOptions } from './certificate-files.ts'
+import { findPairs, parsePair } from './certificate-pairs.ts'
+import type { CertificateSet } from './certificate-set.ts'
+
+useLeakCheck()
+
+let folder = ''
+let errors: string[] = []
+let files: CertificateFiles | undefined
+const log: Logger = { ...silentLogger, error: (message, fields) => errors.push(`${message} ${fields?.err}`) }
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  errors = []
+})
+afterEach(async () => {
+  await files?.stop()
+  files = undefined
+  await removeFolder(folder)
+})
+
+async function put(chain: string, key: string, { cert, key: text }: TestCertificate): Promise<void> {
+  await writeFile(join(folder, chain), cert)
+  await writeFile(join(folder, key), text)
+}
+
+async function start(options: Partial<CertificateFilesOptions> = {}): Promise<CertificateFiles> {
+  files = new CertificateFiles({ folder, minVersion: 'TLSv1.2', clock: systemClock, log, ...options })
+  await files.start()
+  return files
+}
+
+const chainOf = (set: CertificateSet, host: string) => set.find(host)?.options.cert
+
+describe('pairs', () => {
+  it('are found under the names that tools give them', async () => {
+    await put('a.crt', 'a.key', APP_CERTIFICATE)
+    await put('b.pem', 'b-key.pem', OTHER_CERTIFICATE)
+    await put('ca.pem', '.hidden.key', OTHER_CERTIFICATE)
+    await mkdir(join(folder, 'live.test'))
+    await put('live.test/fullchain.pem', 'live.test/privkey.pem', WILDCARD_CERTIFICATE)
+    await mkdir(join(folder, 'secret'))
+    await put('secret/tls.crt', 'secret/tls.key', WILDCARD_CERTIFICATE)
+    const found = (await findPairs(folder)).map(pair => pair.chainFile.slice(folder.length + 1))
+    expect(found).toEqual(['a.crt', 'b.pem', 'live.test/fullchain.pem', 'secret/tls.crt'])
+  })
+
+  it('in the settings are two files', () => {
+    expect(parsePair('/a/b.pem:/a/b.key')).toEqual({ chainFile: '/a/b.pem', keyFile: '/a/b.key' })
+    expect(parsePair('/a/b.pem')).toBeUndefined()
+    expect(parsePair('a:b:c')).toBeUndefined()
+  })
+})
+
+describe('at the start', () => {
+  it('all that cannot be used is named', async () => {
+    await writeFile(join(folder, 'a.crt'), APP_CERTIFICATE.cert)
+    await writeFile(join(folder, 'a.key'), OTHER_CERTIFICATE.key)
+    await put('b.crt', 'b.key', { cert: 'nonsense', key: APP_CERTIFICATE.key })
+    await expect(start()).rejects.toThrow(
+      /a\.crt: the key is not the one of the certificate\n.*b\.crt: the certificate cannot be read/,
+    )
+  })
+
+  it('a default host needs a certificate', async () => {
+    await put('a.crt', 'a.key', OTHER_CERTIFICATE)
+    await expect(start({ defaultHost: 'app.localhost' })).rejects.toThrow('no certificate for app.localhost')
+  })
+
+  it('the default host decides the fallback', async () => {
+    await put('a.crt', 'a.key', APP_CERTIFICATE)
+    await put('b.crt', 'b.key', OTHER_CERTIFICATE)
+    const { set } = await start({ defaultHost: 'other.localhost' })
+    expect(set.fallback?.options.cert).toBe(OTHER_CERTIFICATE.cert)
+  })
+})
+
+describe('later', () => {
+  it('a replaced pair is read, a new one added, one that went is dropped', async () => {
+    await put('a.crt', 'a.key', APP_CERTIFICATE)
+    const read = await start()
+    await put('a.crt', 'a.key', RENEWED_CERTIFICATE)
+    await expect.poll(() => chainOf(read.set, 'app.localhost')).toBe(RENEWED_CERTIFICATE.cert)
+    await put('b.crt', 'b.key', OTHER_CERTIFICATE)
+    await expect.poll(() => chainOf(read.set, 'other.localhost')).toBe(OTHER_CERTIFICATE.cert)
+    await rm(join(folder, 'b.crt'))
+    await expect.poll(() => chainOf(read.set, 'other.localhost')).toBeUndefined()
+    expect(errors).toEqual([])
+  })
+
+  it('links that are moved to another folder are followed, as Kubernetes does it', async () => {
+    await mkdir(join(folder, '..1'))
+    await mkdir(join(folder, '..2'))
+    await put('..1/tls.crt', '..1/tls.key', APP_CERTIFICATE)
+    await put('..2/tls.crt', '..2/tls.key', RENEWED_CERTIFICATE)
+    await symlink('..1', join(folder, '..data'))
+    await symlink('..data/tls.crt', join(folder, 'tls.crt'))
+    await symlink('..data/tls.key', join(folder, 'tls.key'))
+    const read = await start()
+    expect(chainOf(read.set, 'app.localhost')).toBe(APP_CERTIFICATE.cert)
+    await symlink('..2', join(folder, '..fresh'))
+    await rename(join(folder, '..fresh'), join(folder, '..data'))
+    await expect.poll(() => chainOf(read.set, 'app.localhost')).toBe(RENEWED_CERTIFICATE.cert)
+  })
+
+  it('what cannot be used is told once, and the one before stays until it can', async () => {
+    await put('a.crt', 'a.key', APP_CERTIFICATE)
+    const read = await start({ lookIntervalMs: 20 })
+    await writeFile(join(folder, 'a.crt'), 'nonsense')
+    await expect.poll(() => errors.length).toBe(1)
+    expect(errors[0]).toMatch(/not usable, the one before stays Error: the certificate cannot be read/)
+    expect(chainOf(read.set, 'app.localhost')).toBe(APP_CERTIFICATE.cert)
+    await put('a.crt', 'a.key', RENEWED_CERTIFICATE)
+    await expect.poll(() => chainOf(read.set, 'app.localhost')).toBe(RENEWED_CERTIFICATE.cert)
+    expect(errors).toHaveLength(1)
+  })
+
+  it('a folder that cannot be read is told, and changes nothing', async () => {
+    await put('a.crt', 'a.key', APP_CERTIFICATE)
+    const read = await start({ lookIntervalMs: 20 })
+    await rename(folder, `${folder}-away`)
+    await expect.poll(() => errors.length).toBe(1)
+    expect(chainOf(read.set, 'app.localhost')).toBe(APP_CERTIFICATE.cert)
+    await rename(`${folder}-away`, folder)
+  })
+})

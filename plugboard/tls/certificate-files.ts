@@ -1,0 +1,229 @@
+// Certificates in files, read at the start and again when they change: the folders are watched, and looked at now
+// and then, because not every file system tells. What cannot be used is never taken: the certificate from before
+// stays, and a person is told once.
+
+import { type FSWatcher, watch } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { type Certificate, readCertificate, type TlsVersion } from './certificate.ts'
+import { type CertificatePair, findPairs } from './certificate-pairs.ts'
+import { CertificateSet } from './certificate-set.ts'
+
+export interface CertificateFilesOptions {
+  readonly folder?: string | undefined
+  readonly pairs?: readonly CertificatePair[] | undefined
+  readonly defaultHost?: string | undefined
+  readonly minVersion: TlsVersion
+  readonly clock: Clock
+  readonly log: Logger
+  /** Between looks at the files without a hint from the system. Default 10,000 ms. */
+  readonly lookIntervalMs?: number | undefined
+}
+
+/** Two files are not replaced at once: after a hint, and before a bad pair counts as one. */
+const SETTLE_MS = 250
+
+interface Known {
+  /** Of the files that were read last. */
+  signature: string
+  certificate: Certificate | undefined
+  /** Those files cannot be used: seen once, or told. */
+  bad: 'no' | 'seen' | 'told'
+}
+
+export class CertificateFiles {
+  readonly #options: CertificateFilesOptions
+  readonly #known = new Map<string, Known>()
+  readonly #watchers = new Map<string, FSWatcher>()
+  #listener: (set: CertificateSet) => void = () => undefined
+  #set = new CertificateSet()
+  #timer: Timer | undefined
+  #looking: Promise<void> | undefined
+  #lookAgain = false
+  #folderTold = false
+  #stopped = false
+
+  constructor(options: CertificateFilesOptions) {
+    this.#options = options
+  }
+
+  get set(): CertificateSet {
+    return this.#set
+  }
+
+  /** Reads all. @throws Error with a line for each pair that cannot be used, and for a folder that cannot be read. */
+  async start(): Promise<void> {
+    const problems: string[] = []
+    const pairs = await this.#pairs()
+    for (const pair of pairs) {
+      try {
+        await this.#read(pair, await signatureOf(pair))
+      } catch (error) {
+        problems.push(`${pair.chainFile}: ${lineOf(error)}`)
+      }
+    }
+    const { defaultHost } = this.#options
+    if (problems.length > 0) throw new Error(problems.join('\n'))
+    this.#rebuild(pairs)
+    if (defaultHost !== undefined && this.#set.fallback === undefined) {
+      throw new Error(`there is no certificate for ${defaultHost}`)
+    }
+    this.#watch(pairs)
+    this.#schedule(this.#interval)
+  }
+
+  /** Called with each new set. */
+  onChange(listener: (set: CertificateSet) => void): void {
+    this.#listener = listener
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#timer?.cancel()
+    for (const watcher of this.#watchers.values()) watcher.close()
+    this.#watchers.clear()
+    await this.#looking
+  }
+
+  get #interval(): number {
+    return this.#options.lookIntervalMs ?? 10_000
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return
+    this.#timer?.cancel()
+    this.#timer = this.#options.clock.after(delayMs, () => this.#look())
+  }
+
+  #hinted(): void {
+    if (this.#looking === undefined) this.#schedule(SETTLE_MS)
+    else this.#lookAgain = true
+  }
+
+  #look(): void {
+    this.#looking = this.#refresh()
+      .catch((error: unknown) => this.#options.log.error('certificates were not looked at', { err: error }))
+      .finally(() => {
+        this.#looking = undefined
+        const unsettled = [...this.#known.values()].some(({ bad }) => bad === 'seen')
+        this.#schedule(this.#lookAgain || unsettled ? SETTLE_MS : this.#interval)
+        this.#lookAgain = false
+      })
+  }
+
+  async #refresh(): Promise<void> {
+    const { log, folder } = this.#options
+    let pairs: CertificatePair[]
+    try {
+      pairs = await this.#pairs()
+      this.#folderTold = false
+    } catch (error) {
+      if (!this.#folderTold)
+        log.error('the folder of certificates cannot be read', { file: folder, err: error })
+      this.#folderTold = true
+      return
+    }
+    let changed = this.#forgetGone(pairs)
+    for (const pair of pairs) changed = (await this.#update(pair)) || changed
+    if (this.#stopped) return
+    this.#watch(pairs)
+    if (!changed) return
+    this.#rebuild(pairs)
+    this.#listener(this.#set)
+  }
+
+  /** True: there is another certificate than before. */
+  async #update(pair: CertificatePair): Promise<boolean> {
+    const { log } = this.#options
+    const known = this.#known.get(pair.chainFile)
+    let signature = 'unreadable'
+    try {
+      signature = await signatureOf(pair)
+      if (known?.signature === signature && known.bad !== 'seen') return false
+      await this.#read(pair, signature)
+      log.info('certificate read', { file: pair.chainFile })
+      return true
+    } catch (error) {
+      const again = known !== undefined && known.bad !== 'no' && known.signature === signature
+      if (again && known.bad === 'seen') {
+        log.error('certificate not usable, the one before stays', { file: pair.chainFile, err: error })
+      }
+      const bad = again ? 'told' : 'seen'
+      this.#known.set(pair.chainFile, { signature, certificate: known?.certificate, bad })
+      return false
+    }
+  }
+
+  async #read(pair: CertificatePair, signature: string): Promise<void> {
+    const { minVersion, clock, log } = this.#options
+    const [chain, key] = await Promise.all([readFile(pair.chainFile, 'utf8'), readFile(pair.keyFile, 'utf8')])
+    const certificate = readCertificate({ source: pair.chainFile, chain, key, minVersion })
+    this.#known.set(pair.chainFile, { signature, certificate, bad: 'no' })
+    if (certificate.notAfter.getTime() <= clock.wallTime()) {
+      log.error('certificate has expired', {
+        file: pair.chainFile,
+        detail: certificate.notAfter.toISOString(),
+      })
+    }
+  }
+
+  /** A pair that the settings name stays known when its files go: that is a mistake, and #update says so. */
+  #forgetGone(pairs: readonly CertificatePair[]): boolean {
+    const present = new Set(pairs.map(({ chainFile }) => chainFile))
+    let changed = false
+    for (const file of this.#known.keys()) {
+      if (present.has(file)) continue
+      this.#known.delete(file)
+      this.#options.log.info('certificate removed', { file })
+      changed = true
+    }
+    return changed
+  }
+
+  async #pairs(): Promise<CertificatePair[]> {
+    const { folder, pairs = [] } = this.#options
+    return [...pairs, ...(folder === undefined ? [] : await findPairs(folder))]
+  }
+
+  #rebuild(pairs: readonly CertificatePair[]): void {
+    const certificates = pairs.flatMap(({ chainFile }) => this.#known.get(chainFile)?.certificate ?? [])
+    this.#set = new CertificateSet(certificates, this.#options.defaultHost)
+  }
+
+  /** A hint is enough; what cannot be watched is still looked at. */
+  #watch(pairs: readonly CertificatePair[]): void {
+    const { folder, log } = this.#options
+    const folders = new Set(pairs.flatMap(pair => [dirname(pair.chainFile), dirname(pair.keyFile)]))
+    if (folder !== undefined) folders.add(folder)
+    for (const [path, watcher] of this.#watchers) {
+      if (folders.has(path)) continue
+      watcher.close()
+      this.#watchers.delete(path)
+    }
+    for (const path of folders) {
+      if (this.#watchers.has(path)) continue
+      try {
+        const watcher = watch(path, { persistent: false }, () => this.#hinted())
+        this.#watchers.set(path, watcher)
+        watcher.on('error', () => {
+          watcher.close()
+          this.#watchers.delete(path)
+        })
+      } catch (error) {
+        log.debug('folder not watched', { file: path, err: error })
+      }
+    }
+  }
+}
+
+/** Changes whenever one of the files does; follows links, as Kubernetes and certbot replace them. */
+async function signatureOf(pair: CertificatePair): Promise<string> {
+  const stats = await Promise.all([stat(pair.chainFile), stat(pair.keyFile)])
+  return stats.map(({ ino, mtimeMs, size }) => `${ino} ${mtimeMs} ${size}`).join('; ')
+}
+
+function lineOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

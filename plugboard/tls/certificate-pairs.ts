@@ -1,0 +1,63 @@
+// Where certificates lie: pairs of files in a folder, as the usual tools leave them there, and pairs that the
+// settings name. Only says which files; certificate-files.ts reads them.
+
+import { readdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+
+export interface CertificatePair {
+  readonly chainFile: string
+  readonly keyFile: string
+}
+
+/** In a folder of one certificate: certbot's names, and those of a secret in Kubernetes. */
+const FIXED_NAMES = [
+  ['fullchain.pem', 'privkey.pem'],
+  ['tls.crt', 'tls.key'],
+] as const
+
+/**
+ * Ordered by name: `x.crt`, `x.cert` or `x.pem` with `x.key` or `x-key.pem`; and each folder in it that holds
+ * `fullchain.pem` with `privkey.pem`, or `tls.crt` with `tls.key`. Rejects with Node's error of the folder.
+ */
+export async function findPairs(folder: string): Promise<CertificatePair[]> {
+  const names = (await readdir(folder)).filter(name => !name.startsWith('.')).sort()
+  const present = new Set(names)
+  const pairs: CertificatePair[] = []
+  for (const name of names) {
+    const stem = /^(.+)\.(?:crt|cert|pem)$/.exec(name)?.[1]
+    if (stem !== undefined) {
+      const key = keyNames(name, stem).find(each => present.has(each))
+      if (key !== undefined) pairs.push({ chainFile: join(folder, name), keyFile: join(folder, key) })
+    } else if (!name.endsWith('.key')) {
+      const pair = await pairWithin(join(folder, name))
+      if (pair !== undefined) pairs.push(pair)
+    }
+  }
+  return pairs
+}
+
+function keyNames(name: string, stem: string): string[] {
+  return name === 'fullchain.pem' ? ['privkey.pem', 'fullchain.key'] : [`${stem}.key`, `${stem}-key.pem`]
+}
+
+async function pairWithin(folder: string): Promise<CertificatePair | undefined> {
+  for (const [chain, key] of FIXED_NAMES) {
+    const pair = { chainFile: join(folder, chain), keyFile: join(folder, key) }
+    if ((await exists(pair.chainFile)) && (await exists(pair.keyFile))) return pair
+  }
+  return undefined
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** `chain.pem:key.pem`. Undefined: not of that form. Relative names start at the working directory. */
+export function parsePair(text: string): CertificatePair | undefined {
+  const [chain, key, ...more] = text.split(':')
+  if (!chain || !key || more.length > 0) return undefined
+  return { chainFile: resolve(chain), keyFile: resolve(key) }
+}

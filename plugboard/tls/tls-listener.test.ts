@@ -1,0 +1,197 @@
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  APP_CERTIFICATE,
+  OTHER_CERTIFICATE,
+  RENEWED_CERTIFICATE,
+  TEST_CA,
+  type TestCertificate,
+  WILDCARD_CERTIFICATE,
+} from '../../test/support/certificates.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { readCertificate } from './certificate.ts'
+import { CertificateSet } from './certificate-set.ts'
+import { TlsListener, type TlsListenerOptions } from './tls-listener.ts'
+
+useLeakCheck()
+
+const read = ({ cert, key }: TestCertificate) =>
+  readCertificate({ source: 'test', chain: cert, key, minVersion: 'TLSv1.2' })
+
+const open: { listener: TlsListener; sockets: Set<Socket> }[] = []
+afterEach(async () => {
+  for (const { listener, sockets } of open.splice(0)) {
+    for (const socket of sockets) socket.destroy()
+    await listener.close()
+  }
+})
+
+async function start(
+  certificates: { set: CertificateSet },
+  options: Partial<TlsListenerOptions> = {},
+): Promise<{ listener: TlsListener; port: number; accepted: TLSSocket[] }> {
+  const sockets = new Set<Socket>()
+  const accepted: TLSSocket[] = []
+  const listener = new TlsListener({
+    certificates: {
+      get fallback() {
+        return certificates.set.fallback
+      },
+      find: host => certificates.set.find(host),
+    },
+    minVersion: 'TLSv1.2',
+    protocols: ['http/1.1'],
+    handshakeTimeoutMs: 5000,
+    maxHandshakes: 10,
+    accept: socket => {
+      accepted.push(socket)
+      sockets.add(socket)
+      socket.on('error', () => socket.destroy())
+      socket.end('welcome')
+      socket.resume()
+    },
+    hasRoom: () => true,
+    clock: systemClock,
+    log: silentLogger,
+    ...options,
+  })
+  const { port } = await listener.listen(0, '127.0.0.1')
+  open.push({ listener, sockets })
+  return { listener, port, accepted }
+}
+
+interface Seen {
+  readonly name: string | undefined
+  readonly reused: boolean
+  readonly protocol: string | false | null
+  readonly session: Buffer | undefined
+}
+
+/** A handshake and a greeting; rejects with the client's error. */
+async function shake(port: number, options: ConnectionOptions = {}): Promise<Seen> {
+  const socket = connect({
+    host: '127.0.0.1',
+    port,
+    ca: TEST_CA,
+    checkServerIdentity: () => undefined,
+    ...options,
+  })
+  let session: Buffer | undefined
+  socket.on('session', ticket => {
+    session = ticket
+  })
+  await once(socket, 'secureConnect')
+  const name = socket.getPeerCertificate().subject?.CN
+  const seen = { name: String(name), reused: socket.isSessionReused(), protocol: socket.alpnProtocol }
+  socket.resume()
+  await once(socket, 'close')
+  return { ...seen, session }
+}
+
+describe('the certificate', () => {
+  it('is the exact one before the wildcard before the fallback', async () => {
+    const set = new CertificateSet([
+      read(OTHER_CERTIFICATE),
+      read(WILDCARD_CERTIFICATE),
+      read(APP_CERTIFICATE),
+    ])
+    const { port } = await start({ set })
+    expect((await shake(port, { servername: 'app.localhost' })).name).toBe('app')
+    expect((await shake(port, { servername: 'APP.localhost' })).name).toBe('app')
+    expect((await shake(port, { servername: 'any.localhost' })).name).toBe('wild')
+    expect((await shake(port, { servername: 'a.b.localhost' })).name).toBe('other')
+    expect((await shake(port)).name).toBe('other')
+  })
+
+  it('may be looked up without haste', async () => {
+    const set = new CertificateSet([read(APP_CERTIFICATE)])
+    const late = read(OTHER_CERTIFICATE)
+    const { port } = await start(
+      { set },
+      { certificates: { fallback: set.fallback, find: async () => late } },
+    )
+    expect((await shake(port, { servername: 'x.test' })).name).toBe('other')
+  })
+
+  it('changes for those who come after, and resumption goes on', async () => {
+    const certificates = { set: new CertificateSet([read(APP_CERTIFICATE)]) }
+    const { listener, port } = await start(certificates)
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      for (const servername of ['app.localhost', '']) {
+        certificates.set = new CertificateSet([read(APP_CERTIFICATE)])
+        listener.reload()
+        const first = await shake(port, { servername, maxVersion })
+        expect([first.name, first.reused]).toEqual(['app', false])
+        certificates.set = new CertificateSet([read(RENEWED_CERTIFICATE)])
+        listener.reload()
+        expect((await shake(port, { servername, maxVersion })).name).toBe('renewed')
+        expect((await shake(port, { servername, maxVersion, session: first.session! })).reused).toBe(true)
+      }
+    }
+    expect(listener.counters).toMatchObject({ handshakes: 12, resumed: 4, handshakesFailed: 0 })
+  })
+})
+
+describe('a handshake', () => {
+  const set = new CertificateSet([read(APP_CERTIFICATE)])
+
+  it('agrees on a protocol, or fails when there is none in common', async () => {
+    const { port } = await start({ set })
+    expect((await shake(port, { ALPNProtocols: ['h2', 'http/1.1'] })).protocol).toBe('http/1.1')
+    expect((await shake(port)).protocol).toBe(false)
+    await expect(shake(port, { ALPNProtocols: ['other'] })).rejects.toThrow(/no.application.protocol/i)
+  })
+
+  it('with an old TLS, or with no TLS at all, is refused and counted', async () => {
+    const { listener, port } = await start({ set }, { minVersion: 'TLSv1.3' })
+    await expect(shake(port, { maxVersion: 'TLSv1.2' })).rejects.toThrow(/version/)
+    const plain = connectTcp(port, '127.0.0.1')
+    plain.on('error', () => undefined)
+    plain.write('GET / HTTP/1.1\r\n\r\n')
+    plain.resume()
+    await once(plain, 'close')
+    expect(listener.counters).toMatchObject({ handshakes: 0, handshakesFailed: 2 })
+    expect(listener.handshakingCount).toBe(0)
+  })
+
+  it('that does not go on is ended', async () => {
+    const { listener, port } = await start({ set }, { handshakeTimeoutMs: 50 })
+    const silent = connectTcp(port, '127.0.0.1')
+    silent.resume()
+    await once(silent, 'close')
+    expect(listener.counters.handshakesFailed).toBe(1)
+  })
+
+  it('over the limit, or without room for its connection, is refused', async () => {
+    let room = true
+    const { listener, port } = await start({ set }, { maxHandshakes: 1, hasRoom: () => room })
+    const silent = connectTcp(port, '127.0.0.1')
+    await expect.poll(() => listener.handshakingCount).toBe(1)
+    await expect(shake(port)).rejects.toThrow()
+    silent.destroy()
+    await expect.poll(() => listener.handshakingCount).toBe(0)
+    room = false
+    await expect(shake(port)).rejects.toThrow()
+    expect(listener.counters.handshakesRefused).toBe(2)
+  })
+
+  it('under way at the drain is still accepted, a new one is not', async () => {
+    const answered = Promise.withResolvers<ReturnType<typeof read> | undefined>()
+    const { listener, port, accepted } = await start(
+      { set },
+      { certificates: { fallback: set.fallback, find: () => answered.promise } },
+    )
+    const waiting = shake(port, { servername: 'app.localhost' })
+    await expect.poll(() => listener.handshakingCount).toBe(1)
+    const drained = listener.drain()
+    await expect(shake(port)).rejects.toThrow(/ECONNREFUSED/)
+    answered.resolve(set.fallback)
+    expect((await waiting).name).toBe('app')
+    await drained
+    expect(accepted).toHaveLength(1)
+  })
+})

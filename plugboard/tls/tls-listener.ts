@@ -1,0 +1,198 @@
+// The listener for HTTPS: TCP in, handshakes, and a decrypted socket out, which the public port takes as it takes
+// its own. Which certificate a client gets is asked of `CertificateSource`; what is spoken inside is none of its
+// business.
+//
+//   accepted ──ClientHello is ACME's──▶ validation
+//      └──────▶ handshake ──secure──▶ accept(socket, transport)
+//                   └─ failed, too slow ─▶ gone, counted
+
+import { randomBytes } from 'node:crypto'
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net'
+import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { baseOptions, type Certificate, type TlsVersion } from './certificate.ts'
+
+export interface CertificateSource {
+  /** For clients that name no host, or one without a certificate. */
+  readonly fallback: Certificate | undefined
+  /** For a client that names this host. A promise must settle before handshakes are given up. */
+  find(host: string): Certificate | undefined | Promise<Certificate | undefined>
+}
+
+export interface TlsListenerOptions {
+  readonly certificates: CertificateSource
+  readonly minVersion: TlsVersion
+  /** Application protocols on offer, the preferred one first. */
+  readonly protocols: readonly string[]
+  /** For the whole handshake. ms */
+  readonly handshakeTimeoutMs: number
+  /** Handshakes under way at once; one over is refused at accept. */
+  readonly maxHandshakes: number
+  /** A secure connection. `transport`: the TCP connection beneath it. */
+  readonly accept: (socket: TLSSocket, transport: Socket) => void
+  /** False: there are too many connections already; counted by whoever says so. */
+  readonly hasRoom: () => boolean
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface TlsCounters {
+  handshakes: number
+  /** Of which resumed an earlier session. */
+  resumed: number
+  handshakesFailed: number
+  handshakesRefused: number
+}
+
+/** Whoever has a ticket key can read what was resumed with it under TLS 1.2, so none lives for long. */
+const TICKET_KEYS_LIVE_MS = 12 * 3_600_000
+
+export class TlsListener {
+  readonly counters: TlsCounters = { handshakes: 0, resumed: 0, handshakesFailed: 0, handshakesRefused: 0 }
+  readonly #options: TlsListenerOptions
+  readonly #tcp: TcpServer
+  readonly #tls: Server
+  /** TCP connections in their handshake, by the address of their far end and of this one. */
+  readonly #handshaking = new Map<string, Socket>()
+  #ticketKeys = randomBytes(48)
+  #ticketTimer: Timer | undefined
+  #whenIdle: (() => void) | undefined
+
+  constructor(options: TlsListenerOptions) {
+    this.#options = options
+    this.#tcp = createTcpServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, socket =>
+      this.#connected(socket),
+    )
+    this.#tls = createServer({
+      ...options.certificates.fallback?.options,
+      ...baseOptions(options.minVersion),
+      ALPNProtocols: [...options.protocols],
+      SNICallback: (host, done) => this.#choose(host, done),
+      handshakeTimeout: options.handshakeTimeoutMs,
+      ticketKeys: this.#ticketKeys,
+    })
+    this.#tls.on('secureConnection', socket => this.#secured(socket))
+    this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket))
+    this.#rotateTicketKeysLater()
+  }
+
+  /** Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free one. */
+  listen(port: number, host?: string): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#tcp.once('error', reject)
+      this.#tcp.listen({ port, host, backlog: 1024 }, () => {
+        this.#tcp.removeListener('error', reject)
+        this.#tcp.on('error', error => this.#options.log.error('TLS listener failed', { err: error }))
+        resolve(this.#tcp.address() as AddressInfo)
+      })
+    })
+  }
+
+  /** The fallback is another one. Open connections keep what they have, sessions can still be resumed. */
+  reload(): void {
+    this.#tls.setSecureContext({
+      ...this.#options.certificates.fallback?.options,
+      ...baseOptions(this.#options.minVersion),
+      ticketKeys: this.#ticketKeys,
+    })
+  }
+
+  get handshakingCount(): number {
+    return this.#handshaking.size
+  }
+
+  /** Accepts no more. Resolves when each handshake under way has ended, which none does later than its timeout. */
+  async drain(): Promise<void> {
+    this.#ticketTimer?.cancel()
+    this.#tcp.close()
+    if (this.#handshaking.size === 0) return
+    await new Promise<void>(resolve => {
+      this.#whenIdle = resolve
+    })
+  }
+
+  /** Cuts handshakes, too. Secure connections are not its business. */
+  async close(): Promise<void> {
+    const drained = this.drain()
+    for (const socket of this.#handshaking.values()) socket.destroy()
+    await drained
+  }
+
+  #connected(socket: Socket): void {
+    // Told to whoever uses it; before there is anybody, 'close' follows and is enough.
+    socket.on('error', () => socket.destroy())
+    const key = connectionKey(socket)
+    const full = this.#handshaking.size >= this.#options.maxHandshakes
+    if (key === undefined || full || !this.#options.hasRoom()) {
+      this.counters.handshakesRefused += 1
+      socket.destroy()
+      return
+    }
+    this.#handshaking.set(key, socket)
+    socket.once('close', () => this.#ended(key, socket))
+    this.#tls.emit('connection', socket)
+  }
+
+  #secured(socket: TLSSocket): void {
+    const key = connectionKey(socket)
+    const transport = key === undefined ? undefined : this.#handshaking.get(key)
+    if (key === undefined || transport === undefined) {
+      socket.destroy()
+      return
+    }
+    this.counters.handshakes += 1
+    if (socket.isSessionReused()) this.counters.resumed += 1
+    this.#options.accept(socket, transport)
+    this.#ended(key, transport)
+  }
+
+  /** Scanners, old clients, clients that do not like the certificate: nothing that anybody here could mend. */
+  #failed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+    this.counters.handshakesFailed += 1
+    if (this.#options.log.enabled('debug')) {
+      const { remoteAddress, servername } = socket
+      const host = typeof servername === 'string' ? servername : undefined
+      this.#options.log.debug('TLS handshake failed', { code: error.code, remoteAddress, host, err: error })
+    }
+    socket.destroy()
+  }
+
+  #choose(host: string, done: (error: Error | null, context?: SecureContext) => void): void {
+    const found = this.#options.certificates.find(host)
+    if (!(found instanceof Promise)) {
+      done(null, found?.context)
+      return
+    }
+    found.then(
+      certificate => done(null, certificate?.context),
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+
+  #ended(key: string, socket: Socket): void {
+    if (this.#handshaking.get(key) !== socket) return
+    this.#handshaking.delete(key)
+    if (this.#handshaking.size === 0) this.#whenIdle?.()
+  }
+
+  #rotateTicketKeysLater(): void {
+    this.#ticketTimer = this.#options.clock.after(TICKET_KEYS_LIVE_MS, () => {
+      this.#ticketKeys = randomBytes(48)
+      this.#tls.setTicketKeys(this.#ticketKeys)
+      this.#rotateTicketKeysLater()
+    })
+  }
+}
+
+/** Unique among open connections. Undefined: it is closed already. */
+function connectionKey(socket: Socket): string | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket
+  if (remoteAddress === undefined) return undefined
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}
