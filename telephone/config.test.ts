@@ -111,6 +111,13 @@ describe('what is wrong', () => {
     expect(problems({}, { TELEPHONE_TARGTE: '3000' })[0]).toMatch(/TELEPHONE_TARGET/)
   })
 
+  it('with labels is found before the Plugboard refuses them', () => {
+    const base = { token: 'x', target: '3000', service: 'a' }
+    const labels = (count: number) => Array.from({ length: count }, (_, i) => `k${i}=v`).join(',')
+    expect(problems({ ...base, labels: labels(65) })).toEqual([expect.stringMatching(/65 labels; 64/)])
+    expect(load({ ...base, labels: labels(64) }).services).toHaveLength(1)
+  })
+
   it('in the file has its line', () => {
     writeFileSync(
       join(folder, 'telephone.yaml'),

@@ -12,6 +12,11 @@ import {
 import type { FetchHandler } from './forward/handler-forward.ts'
 import type { PoolOptions } from './http1/pool.ts'
 
+/** As the protocol bounds them (control-schema.ts). */
+const MAX_LABELS = 64
+const MAX_LABEL_KEY = 63
+const MAX_LABEL_VALUE = 255
+
 export interface ServiceOptions {
   /** Name of the service; absent: made from the mount. */
   readonly service?: string | undefined
@@ -23,6 +28,7 @@ export interface ServiceOptions {
   readonly weight?: number | undefined
   /** Version of the backend, shown and usable in policies. */
   readonly version?: string | undefined
+  /** Up to 64, keys of up to 63 characters, values of up to 255. */
   readonly labels?: Readonly<Record<string, string>> | undefined
   /** `preserve` (default), `backend`, or a fixed value. */
   readonly hostHeader?: string | undefined
@@ -76,7 +82,7 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (name === undefined && problems.every(({ field }) => field === 'target')) {
     wrong('service', 'needs a name (service) or a place (mount)')
   }
-  const { healthCheck, hostHeader, weight } = options
+  const { healthCheck, hostHeader, weight, labels = {} } = options
   if (healthCheck !== undefined && healthCheck !== 'tcp' && !/^\/[\x21-\x7e]*$/.test(healthCheck)) {
     wrong('healthCheck', `"${healthCheck}" is neither tcp nor a path such as /health`)
   }
@@ -88,6 +94,15 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   }
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {
     wrong('weight', `${weight} is not a whole number from 0 to 1000`)
+  }
+  const labelRows = Object.entries(labels)
+  if (labelRows.length > MAX_LABELS) wrong('labels', `${labelRows.length} labels; ${MAX_LABELS} are the most`)
+  for (const [key, value] of labelRows) {
+    if (key.length > MAX_LABEL_KEY || value.length > MAX_LABEL_VALUE)
+      wrong(
+        'labels',
+        `"${key}" is too long: keys have up to ${MAX_LABEL_KEY} characters, values ${MAX_LABEL_VALUE}`,
+      )
   }
   if (problems.length > 0 || name === undefined || target === undefined) return { problems }
   const { connectTimeoutMs, keepAliveMs, maxConnections } = options

@@ -29,7 +29,7 @@ const serviceSchema = z.strictObject({
   target: z.union([z.string(), z.number()]),
   weight: z.number().optional(),
   version: z.string().max(128).optional(),
-  labels: z.record(z.string().max(63), z.string().max(255)).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
   hostHeader: z.string().optional(),
   tlsVerify: z.boolean().optional(),
   tlsCa: pem.optional(),

@@ -93,7 +93,13 @@ export class PeerNetwork {
     this.#options = options
     this.#random = options.random ?? Math.random
     this.#log = options.log.child({ part: 'peers' })
-    this.#owner = new RegistryOwner({ registry, replicaId: self.id, boot: self.boot })
+    this.#owner = new RegistryOwner({
+      ...{ registry, replicaId: self.id, boot: self.boot },
+      onUnfit: ({ service, telephone, tunnelId }) =>
+        this.#log.error('a line is too long for the other replicas', {
+          ...{ service, tunnelId, telephoneId: telephone },
+        }),
+    })
     this.#follower = new RegistryFollower({ registry, replicaId: self.id, clock })
     this.#tokens = new PeerTokens(secret, self, clock)
     this.#host = this.#peerHost()

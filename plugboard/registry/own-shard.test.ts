@@ -102,3 +102,21 @@ it('changes a line in place: one line is put, none removed', () => {
   shard.flush()
   expect(follow(shard, copy, position)).toMatchObject({ removed: [], put: [{ health: 'down' }] })
 })
+
+it('leaves out a line that no reader takes, instead of losing the shard over it', () => {
+  const unfit: string[] = []
+  const shard = new OwnShard(0, undefined, ({ tunnelId }) => unfit.push(tunnelId))
+  const copy = copyOf()
+  shard.set(line(1))
+  shard.set(line(2))
+  shard.flush()
+  follow(shard, copy, NOWHERE)
+  const labels = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, 'x'.repeat(250)]))
+  const from = shard.position
+  shard.set(line(2, { labels }))
+  shard.set(line(3))
+  shard.flush()
+  follow(shard, copy, from)
+  expect([tunnels(copy), unfit]).toEqual([['t1', 't3'], ['t2']])
+  expect(copy.digest).toBe(shard.digest)
+})

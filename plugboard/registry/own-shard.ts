@@ -4,7 +4,7 @@
 
 import { addToDigest, takeFromDigest } from './digest.ts'
 import type { Line } from './line.ts'
-import { packLine } from './packed-line.ts'
+import { MAX_PACKED_LENGTH, packLine } from './packed-line.ts'
 import { ShardWriter } from './shard-document.ts'
 
 /** Where a reader of a shard stands. Epoch 0: it has nothing. */
@@ -34,6 +34,7 @@ interface Entry {
 export class OwnShard {
   readonly index: number
   readonly #compaction: CompactionLimits
+  readonly #onUnfit: (line: Line) => void
   readonly #entries = new Map<string, Entry>()
   /** What has changed since the last flush; undefined: the line is gone. */
   readonly #pending = new Map<string, Line | undefined>()
@@ -43,9 +44,15 @@ export class OwnShard {
   #latestUpdate: Uint8Array = new Uint8Array()
   #digest = 0
 
-  constructor(index: number, compaction: CompactionLimits = DEFAULT_COMPACTION) {
+  /** `onUnfit`: told of a line that no reader would take. The others must not lose theirs by it. */
+  constructor(
+    index: number,
+    compaction: CompactionLimits = DEFAULT_COMPACTION,
+    onUnfit: (line: Line) => void = () => undefined,
+  ) {
     this.index = index
     this.#compaction = compaction
+    this.#onUnfit = onUnfit
   }
 
   get position(): ShardPosition {
@@ -84,7 +91,7 @@ export class OwnShard {
     const added: Entry[] = []
     for (const [id, line] of this.#pending) {
       const before = this.#entries.get(id)
-      const packed = line === undefined ? undefined : packLine(line)
+      const packed = line === undefined ? undefined : this.#pack(line)
       if (packed === before?.packed) continue
       if (before !== undefined) {
         removedClocks.push(before.clock)
@@ -119,6 +126,13 @@ export class OwnShard {
 
   destroy(): void {
     this.#writer.destroy()
+  }
+
+  #pack(line: Line): string | undefined {
+    const packed = packLine(line)
+    if (packed.length <= MAX_PACKED_LENGTH) return packed
+    this.#onUnfit(line)
+    return undefined
   }
 
   #rebuild(): void {

@@ -44,6 +44,16 @@ it('packs what came out of UTF-8 to what went in', () => {
   expect(packLine(unpackLine(packed, 'r', strings))).toBe(packed)
 })
 
+it('has room for all that an announcement allows', () => {
+  const worst = '\u0001'
+  const labels = Object.fromEntries(
+    Array.from({ length: 64 }, (_, i) => [String(i).padStart(63, worst), worst.repeat(255)]),
+  )
+  const name = worst.repeat(255)
+  const line = makeLine('r1', 't', name, { telephone: name, version: worst.repeat(128), labels })
+  expect(unpackLine(packLine(line), 'r1', strings)).toEqual(line)
+})
+
 it.each([
   ['a number', 7],
   ['nothing', ''],

@@ -8,8 +8,8 @@ import { MalformedError } from './malformed.ts'
 const DEFAULT_WEIGHT = 100
 const MAX_WEIGHT = 1000
 const ESCAPE = '\u0001'
-/** Longest packed line that is taken from a peer, UTF-16 units: an announcement allows no more. */
-const MAX_LENGTH = 65_536
+/** Longest packed line, UTF-16 units: a reader takes no longer one, and an announcement makes none. */
+export const MAX_PACKED_LENGTH = 65_536
 
 const NO_LABELS: Line['labels'] = Object.freeze({})
 
@@ -25,7 +25,8 @@ export function packLine(line: Line): string {
 
 /** Throws MalformedError. `strings` keeps one copy of what many lines share. */
 export function unpackLine(packed: unknown, replicaId: string, strings: SharedStrings): Line {
-  if (typeof packed !== 'string' || packed.length > MAX_LENGTH) throw new MalformedError('not a packed line')
+  if (typeof packed !== 'string' || packed.length > MAX_PACKED_LENGTH)
+    throw new MalformedError('not a packed line')
   const raw = packed.split('\0')
   const fields = packed.includes(ESCAPE) ? raw.map(unescapeField) : raw
   const [tunnelId = '', service = '', telephone, instance, state = '', version = ''] = fields

@@ -22,6 +22,8 @@ export interface RegistryOwnerOptions {
   /** 1 to 256. */
   readonly shardCount?: number
   readonly compaction?: CompactionLimits
+  /** Told of a line that is too long for the others, and left out. */
+  readonly onUnfit?: (line: Line) => void
 }
 
 export class RegistryOwner {
@@ -30,6 +32,7 @@ export class RegistryOwner {
   readonly #shards = new Map<number, OwnShard>()
   readonly #shardCount: number
   readonly #compaction: CompactionLimits | undefined
+  readonly #onUnfit: ((line: Line) => void) | undefined
   readonly #defer: (task: () => void) => void
   readonly #listeners = new Set<(changed: readonly OwnShard[]) => void>()
   readonly #unflushed = new Set<OwnShard>()
@@ -42,6 +45,7 @@ export class RegistryOwner {
     this.boot = options.boot
     this.#shardCount = options.shardCount ?? DEFAULT_SHARD_COUNT
     this.#compaction = options.compaction
+    this.#onUnfit = options.onUnfit
     this.#defer = options.defer ?? (task => void setImmediate(task))
     const set = (line: Line): void => {
       if (line.replicaId === this.replicaId) this.#touch(line).set(line)
@@ -91,7 +95,7 @@ export class RegistryOwner {
     const index = lineHash(line.tunnelId) % this.#shardCount
     let shard = this.#shards.get(index)
     if (shard === undefined) {
-      shard = new OwnShard(index, this.#compaction)
+      shard = new OwnShard(index, this.#compaction, this.#onUnfit)
       this.#shards.set(index, shard)
     }
     if (this.#unflushed.size === 0) this.#defer(() => this.#flush())

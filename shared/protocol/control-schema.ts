@@ -5,7 +5,12 @@ import { z } from 'zod'
 import { CREDIT_MAX_BYTES, FRAME_MAX_BYTES } from './frame.ts'
 
 const name = z.string().min(1).max(255)
-const labels = z.record(z.string().max(63), z.string().max(255)).default({})
+/** Labels of one service: with all of them, a line still fits where replicas keep it. */
+const MAX_LABELS = 64
+const labels = z
+  .record(z.string().max(63), z.string().max(255))
+  .refine(all => Object.keys(all).length <= MAX_LABELS, `more than ${MAX_LABELS} labels`)
+  .default({})
 
 const helloSchema = z.object({
   type: z.literal('hello'),
