@@ -9,6 +9,7 @@ import { boundedBody } from './bounded-body.ts'
 import { addChangeOperations } from './changes.ts'
 import { addHealth } from './health.ts'
 import { addKeyOperations } from './keys.ts'
+import { liveBeforeAnswer } from './live-before-answer.ts'
 import { problemResponse, validationError } from './problem.ts'
 import { requestGuard } from './request-guard.ts'
 import { addRouteOperations } from './routes.ts'
@@ -45,6 +46,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   // Only what follows asks for a credential.
   app.use('/v1/*', authenticate(deps))
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES))
+  app.use('/v1/*', liveBeforeAnswer(deps))
   addRouteOperations(app, deps)
   addServiceOperations(app, deps)
   addTokenOperations(app, deps)

@@ -36,6 +36,7 @@ export interface AdminDependencies {
     | 'services'
     | 'subscribe'
     | 'verificationKeys'
+    | 'waitForSequence'
   >
   readonly tokens: TokenIssuer
   readonly telephones: TelephoneDirectory

@@ -44,6 +44,7 @@ export class AdminApiHarness {
     verificationKeys: () => [
       { kid: 'k1', algorithm: 'EdDSA' as const, publicJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA' } },
     ],
+    waitForSequence: (_sequence: number, _signal?: AbortSignal): Promise<void> => Promise.resolve(),
     subscribe: (listener: DirectoryListener) => {
       this.listeners.add(listener)
       return () => void this.listeners.delete(listener)

@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AdminApiHarness, type CallAnswer } from '../../test/support/admin-api.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+
+interface Wait {
+  readonly sequence: number
+  readonly signal: AbortSignal | undefined
+  readonly applied: PromiseWithResolvers<void>
+}
+
+let database: TestDatabase
+let api: AdminApiHarness
+const clock = new ManualClock()
+/** Resolves with the next wait for a sequence. */
+let waiting: PromiseWithResolvers<Wait>
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  api = await AdminApiHarness.create(database.open().store, { clock })
+  waiting = Promise.withResolvers()
+  api.directory.waitForSequence = (sequence, signal) => {
+    const applied = Promise.withResolvers<void>()
+    signal?.addEventListener('abort', () => applied.reject(signal.reason))
+    waiting.resolve({ sequence, signal, applied })
+    return applied.promise
+  }
+})
+afterEach(() => database.drop())
+
+const add = (): Promise<CallAnswer> => api.call('POST', '/v1/services', { body: { name: 'shop' } })
+
+test('a change is answered once this replica has applied it', async () => {
+  let answered = false
+  const answer = add().finally(() => {
+    answered = true
+  })
+  const wait = await waiting.promise
+  expect(wait.sequence).toBe(await database.open().store.changes.latest())
+  expect(answered).toBe(false)
+  wait.applied.resolve()
+  expect((await answer).status).toBe(201)
+  expect(clock.pendingTimers).toBe(0)
+})
+
+test('a change that is not applied in time is answered all the same', async () => {
+  const answer = add()
+  await waiting.promise
+  clock.advance(1000)
+  expect((await answer).status).toBe(201)
+})
+
+test('what reads or fails waits for nothing', async () => {
+  expect((await api.call('GET', '/v1/services')).status).toBe(200)
+  expect((await api.call('POST', '/v1/services', { body: { name: '' } })).status).toBe(400)
+  expect(clock.pendingTimers).toBe(0)
+})
