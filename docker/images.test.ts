@@ -7,7 +7,6 @@ import { dirname, join, resolve } from 'node:path'
 import { execPath } from 'node:process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
 import type { Child } from '../test/support/child.ts'
 import { eventually } from '../test/support/deadline.ts'
 import { removeFolder, temporaryFolder } from '../test/support/folder.ts'
@@ -17,28 +16,12 @@ import { findOlderNode } from '../test/support/older-node.ts'
 import { cleanEnvironment } from '../test/support/plugboard-process.ts'
 import { createTestDatabase, type TestDatabase } from '../test/support/postgres.ts'
 import { Processes } from '../test/support/processes.ts'
+import { type ComposeService, readCompose } from './compose-file.ts'
 import { type DockerfileStage, parseDockerfile } from './dockerfile.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const run = promisify(execFile)
 
-interface ComposeService {
-  readonly image?: string
-  readonly build?: { readonly context: string; readonly dockerfile: string }
-  readonly entrypoint?: string[]
-  readonly command?: string[]
-  readonly environment?: Record<string, string>
-  readonly depends_on?: Record<string, object>
-  readonly volumes?: string[]
-  readonly networks?: string[]
-}
-interface Compose {
-  readonly services: Record<string, ComposeService>
-  readonly volumes: Record<string, null>
-  readonly networks?: Record<string, null>
-}
-
-const composeOf = async (name: string) => parse(await readFile(join(ROOT, 'docker', name), 'utf8')) as Compose
 const stagesOf = async (path: string) => parseDockerfile(await readFile(join(ROOT, path), 'utf8'))
 const exists = (path: string) =>
   stat(path).then(
@@ -96,9 +79,9 @@ describe('Dockerfiles', () => {
   })
 })
 
-describe.each(['compose.yaml', 'compose.quickstart.yaml'])('%s', file => {
+describe.each(['compose.yaml', 'compose.quickstart.yaml', 'compose.cluster.yaml'])('%s', file => {
   it('names files, services, volumes and networks that exist', async () => {
-    const { services, volumes, networks = {} } = await composeOf(file)
+    const { services, volumes, networks = {} } = await readCompose(file)
     for (const service of Object.values(services)) {
       if (service.build) {
         const context = join(ROOT, 'docker', service.build.context)
@@ -106,7 +89,11 @@ describe.each(['compose.yaml', 'compose.quickstart.yaml'])('%s', file => {
       }
       for (const name of Object.keys(service.depends_on ?? {})) expect(services).toHaveProperty(name)
       for (const name of service.networks ?? []) expect(networks).toHaveProperty(name)
-      for (const mount of service.volumes ?? []) expect(volumes).toHaveProperty(mount.split(':')[0] ?? '')
+      for (const mount of service.volumes ?? []) {
+        const [source = ''] = mount.split(':')
+        if (source.startsWith('.')) expect(await exists(join(ROOT, 'docker', source)), source).toBe(true)
+        else expect(volumes).toHaveProperty(source)
+      }
     }
   })
 })
@@ -180,7 +167,7 @@ describe('what the images run, by hand', () => {
   }
 
   it('serves an app beside its Telephone, as compose.yaml says', async () => {
-    const { services } = await composeOf('compose.yaml')
+    const { services } = await readCompose('compose.yaml')
     const plugboard = images.get('plugboard')!
     const telephone = images.get('telephone')!
     start('plugboard', plugboard, services.plugboard!)
@@ -214,7 +201,7 @@ describe('the quick start, by hand', () => {
   /** The Telephone that `dev` starts runs on the same Node. */
   async function servesTheWelcomeApp(node: string): Promise<void> {
     const processes = new Processes()
-    const { services } = await composeOf('compose.quickstart.yaml')
+    const { services } = await readCompose('compose.quickstart.yaml')
     const image = images.get('plugboard')!
     const [port, adminPort] = [await freePort(), await freePort()]
     try {

@@ -34,7 +34,7 @@ export interface ClusterOptions {
 /** For lines of the others before we say that we are ready, ms; longer than that only if nobody answers. */
 const SYNC_MS = 3000
 /** For telephones to find another replica before our port closes, ms. */
-const LEAVE_MS = 10_000
+export const LEAVE_MS = 10_000
 
 export class Cluster {
   readonly network: PeerNetwork
@@ -98,10 +98,11 @@ export class Cluster {
     )
   }
 
-  async stop(): Promise<void> {
+  /** `graceMs`: for streams that are still open on the links. */
+  async stop(graceMs: number): Promise<void> {
     this.#rebalancer?.stop()
     this.#unsubscribe()
-    await this.network.stop(this.#options.config.drainTimeoutMs)
+    await this.network.stop(graceMs)
   }
 
   #startRebalancer(): Rebalancer {

@@ -53,6 +53,8 @@ import { VERSION } from './version.ts'
 
 /** Time for admin requests under way at the stop, ms. */
 const ADMIN_GRACE_MS = 2000
+/** For the goodbyes of tunnels and links when the grace period is over, ms. */
+const GOODBYE_MS = 500
 
 export interface PlugboardOptions {
   readonly config: PlugboardConfig
@@ -83,6 +85,7 @@ export class Plugboard {
   readonly #running: { readonly name: string; stop(): unknown }[] = []
   #phase: Phase = 'loading'
   #stopped: Promise<void> | undefined
+  #drainUntilMs: number | undefined
   #store: Store | undefined
   #tokens: TokenIssuer | undefined
   #publicAddress: AddressInfo | undefined
@@ -190,13 +193,13 @@ export class Plugboard {
     await provideAdminKey({ adminKeys, data: config.data, rule: this.#adminKey, clock, log })
     if (cluster !== undefined) {
       await this.#listen(cluster.listen(), 'peerListen')
-      this.#running.push({ name: 'peers', stop: () => cluster.stop() })
+      this.#running.push({ name: 'peers', stop: () => cluster.stop(this.#graceMs()) })
       await cluster.start()
     }
     this.#running.push({
       name: 'tunnels',
       stop: async () => {
-        await switchboard.drain(config.drainTimeoutMs)
+        await switchboard.drain(this.#graceMs())
         picker.close()
       },
     })
@@ -378,9 +381,9 @@ export class Plugboard {
     this.#running.push({
       name: 'public port',
       stop: async () => {
-        await Promise.all([https?.drain(), proxy.drain(config.drainTimeoutMs)])
+        await Promise.all([https?.drain(), proxy.drain(this.#graceMs())])
         // What was in its handshake when the stop came is served too.
-        await proxy.drain(config.drainTimeoutMs)
+        await proxy.drain(this.#graceMs())
       },
     })
     if (https === undefined || config.tlsListen === undefined) return
@@ -438,6 +441,13 @@ export class Plugboard {
     // Any host: the one that we are called by.
     if (host !== '*') outside.hostname = host
     return `${outside.protocol}//${outside.host}${mountPath === '/' ? '/' : mountPath}`
+  }
+
+  /** What is left of `drainTimeout`. It begins with the first part that drains: one period for all of them. */
+  #graceMs(): number {
+    const nowMs = this.#clock.now()
+    this.#drainUntilMs ??= nowMs + this.#config.drainTimeoutMs
+    return Math.max(GOODBYE_MS, this.#drainUntilMs - nowMs)
   }
 
   async #stopParts(): Promise<void> {

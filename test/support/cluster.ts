@@ -24,21 +24,29 @@ export interface ReplicaPlace {
   readonly peerPort: number
 }
 
+export interface ClusterOptions {
+  /** Replicas dial each other through relays, so that links can be broken without a process. */
+  readonly withRelays?: boolean
+  /** Further flags of each replica. */
+  readonly replicaArgs?: readonly string[]
+}
+
 export class ClusterStack {
   readonly processes = new Processes()
   readonly places: ReplicaPlace[] = []
   /** On the way to each replica's peer port, when asked for. */
   readonly relays: Relay[] = []
   readonly #withRelays: boolean
+  readonly #replicaArgs: readonly string[]
   readonly replicas: PlugboardProcess[] = []
   folder = ''
   token = ''
   backend!: Backend
   #database: Pick<TestDatabase, 'url' | 'drop'> | undefined
 
-  /** `withRelays`: replicas dial each other through relays, so that links can be broken without a process. */
-  constructor(options: { readonly withRelays?: boolean } = {}) {
+  constructor(options: ClusterOptions = {}) {
     this.#withRelays = options.withRelays ?? false
+    this.#replicaArgs = options.replicaArgs ?? []
   }
 
   get databaseUrl(): string {
@@ -78,6 +86,7 @@ export class ClusterStack {
         ...['--name', name, '--cluster-secret', SECRET],
         ...['--peer-listen', `127.0.0.1:${peerPort}`, '--telephone-url', `http://127.0.0.1:${port}`],
         ...(this.relays[index] ? ['--peer-url', `http://127.0.0.1:${this.relays[index].port}`] : []),
+        ...this.#replicaArgs,
         ...(options.args ?? []),
       ],
     })
@@ -149,7 +158,7 @@ export class ClusterStack {
   }
 }
 
-export function useCluster(count: number, options: { readonly withRelays?: boolean } = {}): ClusterStack {
+export function useCluster(count: number, options: ClusterOptions = {}): ClusterStack {
   const stack = new ClusterStack(options)
   beforeAll(() => stack.start(count))
   afterAll(() => stack.stop())
