@@ -1,5 +1,5 @@
-// Replicas in one process, each linked with each other one through memory, on the real clock; it weighs what
-// writing, sending and reading cost, in CPU time of the thread: other load on the machine does not count.
+// Replicas in one process, linked through memory, on the real clock; it weighs what writing, sending and reading
+// cost, in CPU time of the thread: other load on the machine does not count.
 
 import { newBoot } from '../../plugboard/registry/boot.ts'
 import { lineId } from '../../plugboard/registry/line.ts'
@@ -13,7 +13,7 @@ const LEASE_MS = 3_600_000
 /** How many services there are, and tunnels to a telephone. */
 const SERVICES = 1000
 
-class MeshReplica {
+export class MeshReplica {
   readonly id: string
   readonly boot = newBoot(Date.now(), Math.random)
   readonly registry = new Registry()
@@ -64,9 +64,10 @@ export class RegistryMesh {
   readonly replicas: MeshReplica[] = []
   costs = { writeMs: 0, sendMs: 0, readMs: 0, messageBytes: 0, maxBlockMs: 0 }
 
-  add(id: string): MeshReplica {
+  /** Links it with `peers`; default: all. */
+  add(id: string, peers: readonly MeshReplica[] = this.replicas): MeshReplica {
     const replica = new MeshReplica(id)
-    for (const peer of this.replicas) {
+    for (const peer of peers) {
       replica.link(peer)
       peer.link(replica)
     }
@@ -77,7 +78,7 @@ export class RegistryMesh {
   remove(replica: MeshReplica): void {
     this.replicas.splice(this.replicas.indexOf(replica), 1)
     replica.close()
-    for (const peer of this.replicas) {
+    for (const peer of replica.exchanges.keys()) {
       peer.exchanges.get(replica)?.close()
       peer.exchanges.delete(replica)
       peer.follower.endLease(replica.id, replica.boot)
@@ -127,10 +128,6 @@ export class RegistryMesh {
 
   resetCosts(): void {
     this.costs = { writeMs: 0, sendMs: 0, readMs: 0, messageBytes: 0, maxBlockMs: 0 }
-  }
-
-  lineCount(): number {
-    return this.replicas[0]!.lineCount()
   }
 
   /** Bytes of all copies of all documents, encoded. */
