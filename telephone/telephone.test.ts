@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../test/support/leak-check.ts'
@@ -177,6 +178,33 @@ describe('tunnels', () => {
     expect(caller.body).toBe('done')
     await drained
     await backend.close()
+  })
+
+  it('outlive the announcement that their predecessor was still waiting for when it was asked to leave', async () => {
+    const b = await another('b')
+    plugboard.replicas = [
+      { id: 'a', url: plugboard.url },
+      { id: 'b', url: b.url },
+    ]
+    plugboard.judge = () => {
+      plugboard.tunnels.at(-1)?.session.sendControl({ type: 'move', why: 'leaving' })
+      return []
+    }
+    const overdue = new Set<() => void>()
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, task) => {
+        // Set by tunnels for their announcements alone; kept for the end of the test.
+        if (delayMs !== 10_000) return systemClock.after(delayMs, task)
+        overdue.add(task)
+        return { cancel: () => void overdue.delete(task) }
+      },
+    }
+    start({ tunnels: 1, clock })
+    await event('tunnel_ready', ready => ready.replica === 'b')
+    for (const task of overdue) task()
+    await b.tunnels[0]?.session.drain(60_000)
+    expect(b.tunnels[0]?.closedBy?.reason).toBe('going_away')
   })
 
   it('are dialled again after a loss', async () => {

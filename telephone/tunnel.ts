@@ -155,6 +155,8 @@ export class Tunnel {
           this.#backoff.reset()
           break
         case 'retire':
+          // An answer that it still owes is of no interest: the next announcement has a time of its own.
+          this.#timer?.cancel()
           this.#avoid = this.place
           if (this.#session !== undefined) this.#retired.set(this.#session, this.#retireMs)
           this.#session = undefined
