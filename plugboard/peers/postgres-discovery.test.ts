@@ -54,6 +54,23 @@ it('beats every second, keeps the last set while the database is away, and takes
   expect([removed, clock.pendingTimers]).toEqual([['one'], 0])
 })
 
+it('counts the time of a slow answer to the age of what it says', async () => {
+  const clock = new ManualClock()
+  const answer = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
+  const rows: ReplicaRows = { beat: () => answer.promise, remove: () => Promise.resolve() }
+  const discovery = new PostgresDiscovery({
+    ...{ rows, clock, log: silentLogger },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  const answered = new Promise<void>(resolve => discovery.start(resolve))
+  clock.advance(2000)
+  answer.resolve({ current: true, rows: [record('two')] })
+  await answered
+  expect(discovery.found().map(each => each.record?.heartbeatAgeMs)).toEqual([2005])
+  await discovery.stop()
+})
+
 it('stops in time when the database says nothing any more', async () => {
   const clock = new ManualClock()
   const silence = new Promise<never>(() => undefined)

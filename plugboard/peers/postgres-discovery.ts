@@ -82,8 +82,11 @@ export class PostgresDiscovery implements Discovery {
       this.#replaced = !current
       if (this.#failing) log.info('heartbeats reach the database again')
       this.#failing = false
+      // Rows are at least as old now as the answer was long under way: nobody lives longer for a slow one.
+      const waitedMs = clock.now() - startedMs
       this.#found = all
         .filter(({ id }) => id !== self.id)
+        .map(record => ({ ...record, heartbeatAgeMs: record.heartbeatAgeMs + waitedMs }))
         .map(record => ({ address: record.address, record }))
       if (!this.#stopped) onAnswer()
     } catch (error) {
