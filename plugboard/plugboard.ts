@@ -180,7 +180,7 @@ export class Plugboard {
       upstreamOf: line =>
         line.replicaId === this.#id
           ? switchboard.upstreamOf(line)
-          : cluster?.network.upstreamOf(line.replicaId),
+          : cluster?.network.upstreamOf(line),
     })
     this.#store = database.store
     this.#tokens = tokens
@@ -284,7 +284,10 @@ export class Plugboard {
       registry,
       upstreamOf: line => (line.replicaId === this.#id ? switchboard.upstreamOf(line) : undefined),
     })
-    const lines = new LocalLines(own)
+    const lines = new LocalLines({
+      picker: own,
+      tunnelOf: (tunnelId, service) => switchboard.tunnelOf(tunnelId, service),
+    })
     return new Cluster(
       {
         config: this.#config,

@@ -109,3 +109,21 @@ it('carries bytes of an upgraded stream both ways after the 101', async () => {
   await until('the other half is', () => near.ended)
   expect(near.violations).toEqual([])
 })
+
+it('says which line was picked, so that a repeated request is not given to the line that has just failed', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  b.open('a', {}, true)
+  expect((await a.arrived()).opening).toMatchObject({ hops: 1, service: 'web' })
+  expect(a.picked).toEqual(['tunnel-a/web'])
+})
+
+it('says it to nobody who would take it for a service', async () => {
+  const { a, b } = await linkedPair({ features: [] })
+  a.serve('web')
+  await b.knows('web', 1)
+  b.open('a', {}, true)
+  expect((await a.arrived()).opening).toMatchObject({ hops: 1, service: 'web' })
+  expect(a.picked).toEqual([])
+})

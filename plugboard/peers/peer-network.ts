@@ -7,14 +7,16 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
+import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/registry-follower.ts'
 import { RegistryOwner } from '../registry/registry-owner.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Discovery, ReplicaRecord } from './discovery.ts'
-import { LEASE_MS, LIVENESS_MS, Peer, type PeerHost } from './peer.ts'
+import { LEASE_MS, LINES_FEATURE, LIVENESS_MS, Peer, type PeerHost } from './peer.ts'
 import { type DialerHost, PeerDialer } from './peer-dialer.ts'
 import { PeerEndpoint } from './peer-endpoint.ts'
+import { PeerLine } from './peer-line.ts'
 import { type PeerIdentity, PeerTokens } from './peer-tokens.ts'
 import type { OpenLocal } from './stream-relay.ts'
 
@@ -33,6 +35,8 @@ export interface PeerNetworkOptions {
   readonly log: Logger
   /** The protocol versions that we say we speak; for tests. */
   readonly versions?: readonly [number, number] | undefined
+  /** The same for features. */
+  readonly features?: string[] | undefined
   readonly limits?: Partial<SessionLimits> | undefined
 }
 
@@ -125,9 +129,9 @@ export class PeerNetwork {
     this.#timer = this.#options.clock.after(LIVENESS_MS, () => this.#tick())
   }
 
-  /** The way to all lines of a replica, whether there is a link now or not. */
-  upstreamOf(replicaId: string): Upstream {
-    return this.#peer(replicaId)
+  /** The way to a line of another replica, whether there is a link now or not. */
+  upstreamOf({ replicaId, id }: Pick<Line, 'replicaId' | 'id'>): Upstream {
+    return new PeerLine(this.#peer(replicaId), id)
   }
 
   /** Told when a link opens or closes, or a replica says something new of itself. Returns the way to unsubscribe. */
@@ -198,11 +202,12 @@ export class PeerNetwork {
   }
 
   #peerHost(): PeerHost {
-    const { self, agent, startedAt, versions, openLocal, report, clock, limits } = this.#options
+    const { self, agent, startedAt, versions, features, openLocal, report, clock, limits } = this.#options
     return {
       self,
       identity: {
         ...{ agent, name: self.id, instance: self.boot, startedAt: startedAt.getTime() },
+        features: features ?? [LINES_FEATURE],
         ...(versions !== undefined && { versions }),
       },
       limits: { ...LINK_LIMITS, ...limits },

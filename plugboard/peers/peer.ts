@@ -1,5 +1,5 @@
 // One other replica, over whatever links there are to it: the one that we dialled, those that it dialled. It is the
-// way (`Upstream`) to all of that replica's lines, takes the streams that it forwards to ours, and keeps the one
+// way to all of that replica's lines, takes the streams that it forwards to ours, and keeps the one
 // registry exchange between the two of us going.
 //
 //   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer boot starts over
@@ -16,7 +16,6 @@ import { type Boot, isNewerBoot } from '../registry/boot.ts'
 import { PeerExchange } from '../registry/peer-exchange.ts'
 import type { RegistryFollower } from '../registry/registry-follower.ts'
 import type { RegistryOwner } from '../registry/registry-owner.ts'
-import type { Upstream } from '../registry/upstream.ts'
 import type { PeerIdentity } from './peer-tokens.ts'
 import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
 import { IGNORED, type OpenLocal, relayStream } from './stream-relay.ts'
@@ -38,6 +37,8 @@ export interface PeerHost {
   changed(): void
 }
 
+/** A peer whose hello has this feature takes the id of a line where a stream names its service (PROTOCOL.md). */
+export const LINES_FEATURE = 'lines'
 /** A link that answers is good for this long without another sign of life, ms. */
 export const LEASE_MS = 3000
 /** Between looks for signs of life, ms. What a look finds may have come right after the one before. */
@@ -52,7 +53,7 @@ interface Link {
   heardBytes: number
 }
 
-export class Peer implements Upstream {
+export class Peer {
   readonly id: string
   readonly #host: PeerHost
   readonly #log: Logger
@@ -125,10 +126,12 @@ export class Peer implements Upstream {
     return count
   }
 
-  open(opening: Opening, events: StreamEvents, end: boolean): Stream {
+  /** `lineId`: the line that was picked, and should take it. */
+  open(opening: Opening, events: StreamEvents, end: boolean, lineId: string): Stream {
     const way = this.#way
     if (way === undefined) throw new TunnelError('refused', { detail: 'no link to the replica' })
-    return way.open({ ...opening, hops: opening.hops + 1 }, events, end)
+    const service = way.peer?.features.includes(LINES_FEATURE) ? lineId : opening.service
+    return way.open({ ...opening, service, hops: opening.hops + 1 }, events, end)
   }
 
   // Links

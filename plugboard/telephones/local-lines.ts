@@ -1,23 +1,50 @@
 // Streams for lines that end on this replica, for those who have no choice beyond it: peers that forward a request.
-// The peer has chosen this replica by the service's policy; among our own lines the least loaded one takes it.
+// The peer has picked one of our lines by the service's policy, over all lines and what it has tried already: that one
+// takes the stream. When it has gone meanwhile, or the peer did not say which, the least loaded one does.
 
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { Upstream } from '../registry/upstream.ts'
 import type { Candidate, LinePicker, PickPolicy } from './line-picker.ts'
 
 /** The limit of the service's streams is the peer's to keep: it counts what it has let in. */
 const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
 
-/** `picker`: of this replica's lines alone. */
+export interface LocalLinesOptions {
+  /** Of this replica's lines alone. */
+  readonly picker: LinePicker
+  /** The way to a tunnel of this replica; undefined: it is gone, or takes nothing for the service. */
+  readonly tunnelOf: (tunnelId: string, service: string) => Upstream | undefined
+}
+
 export class LocalLines {
   readonly #picker: LinePicker
+  readonly #tunnelOf: LocalLinesOptions['tunnelOf']
 
-  constructor(picker: LinePicker) {
+  constructor({ picker, tunnelOf }: LocalLinesOptions) {
     this.#picker = picker
+    this.#tunnelOf = tunnelOf
   }
 
-  /** Throws TunnelError: `unknown_service` when no line is here, else what the last line that was tried said. */
-  open(opening: Opening, events: StreamEvents, end: boolean): Stream {
+  /**
+   * `forwarded.service`: a service, or the id of a line of it (`tunnel/service`). Throws TunnelError:
+   * `unknown_service` when no line is here, else what the last line that was tried said.
+   */
+  open(forwarded: Opening, events: StreamEvents, end: boolean): Stream {
+    const { service: name } = forwarded
+    const slash = name.indexOf('/')
+    if (slash === -1) return this.#openAny(forwarded, events, end)
+    const opening = { ...forwarded, service: name.slice(slash + 1) }
+    const picked = this.#tunnelOf(name.slice(0, slash), opening.service)
+    if (picked?.canOpen !== true) return this.#openAny(opening, events, end)
+    return picked.open(opening, events, end)
+  }
+
+  close(): void {
+    this.#picker.close()
+  }
+
+  #openAny(opening: Opening, events: StreamEvents, end: boolean): Stream {
     let tried: Candidate[] | undefined
     let last = new TunnelError('unknown_service')
     for (;;) {

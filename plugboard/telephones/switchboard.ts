@@ -152,6 +152,12 @@ export class Switchboard {
     return this.#connections.get(line.tunnelId)?.session
   }
 
+  /** The way to a tunnel, for those who have picked it; undefined: it is gone, or takes nothing for the service. */
+  tunnelOf(tunnelId: string, service: string): Upstream | undefined {
+    const connection = this.#connections.get(tunnelId)
+    return connection?.takes(service) ? connection.session : undefined
+  }
+
   list(): ConnectedTelephone[] {
     const telephones: ConnectedTelephone[] = []
     for (const connection of this.#connections.values()) {

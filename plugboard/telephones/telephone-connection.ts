@@ -61,6 +61,8 @@ export class TelephoneConnection implements SessionEvents {
   #hello: Hello | undefined
   #draining = false
   #verdicts: readonly Verdict[] = []
+  /** Services that it takes streams for, by the lines that it has. */
+  #taken: ReadonlySet<string> = new Set()
   /** The announcement to judge once the one in hand is; only the newest counts. */
   #waiting: Announce | undefined
   #judging = false
@@ -117,6 +119,11 @@ export class TelephoneConnection implements SessionEvents {
   /** What was accepted of the last announcement. */
   get services(): readonly Verdict[] {
     return this.#verdicts.filter(verdict => verdict.accepted)
+  }
+
+  /** A stream for the service may be opened on it. */
+  takes(service: string): boolean {
+    return this.#taken.has(service)
   }
 
   close(reason: Reason, detail: string): void {
@@ -202,7 +209,7 @@ export class TelephoneConnection implements SessionEvents {
         this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
         this.#verdicts = verdicts
         if (!this.#draining) {
-          this.#context.registry.replace(this.tunnelId, this.#lines())
+          this.#serve(this.#lines())
           this.#owner.announced(this)
         }
         this.#answer(message, verdicts)
@@ -233,6 +240,13 @@ export class TelephoneConnection implements SessionEvents {
     return message
   }
 
+  #serve(lines: readonly Line[]): void {
+    this.#taken = new Set(
+      lines.filter(({ health, weight }) => health === 'up' && weight > 0).map(({ service }) => service),
+    )
+    this.#context.registry.replace(this.tunnelId, lines)
+  }
+
   #lines(): Line[] {
     const lines = new Map<string, Line>()
     for (const { announcement } of this.services) {
@@ -255,7 +269,7 @@ export class TelephoneConnection implements SessionEvents {
   /** Its lines go for good; streams that are open go on. */
   withdraw(): void {
     this.#draining = true
-    this.#context.registry.replace(this.tunnelId, [])
+    this.#serve([])
   }
 
   // The token

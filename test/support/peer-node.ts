@@ -8,8 +8,9 @@ import { onTestFinished } from 'vitest'
 import { staticDiscovery } from '../../plugboard/peers/discovery.ts'
 import { PeerNetwork, type PeerNetworkOptions } from '../../plugboard/peers/peer-network.ts'
 import { newBoot } from '../../plugboard/registry/boot.ts'
-import type { Line } from '../../plugboard/registry/line.ts'
+import { type Line, lineId } from '../../plugboard/registry/line.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
+import type { Upstream } from '../../plugboard/registry/upstream.ts'
 import { LinePicker } from '../../plugboard/telephones/line-picker.ts'
 import { LocalLines } from '../../plugboard/telephones/local-lines.ts'
 import { eventually } from './deadline.ts'
@@ -17,7 +18,8 @@ import { RecordedStream } from './recorded-stream.ts'
 import { makeLine } from './registry-cluster.ts'
 import { openSessionPair, type SessionPair } from './session-pair.ts'
 
-export interface PeerNodeOptions extends Partial<Pick<PeerNetworkOptions, 'secret' | 'versions' | 'limits'>> {
+export interface PeerNodeOptions
+  extends Partial<Pick<PeerNetworkOptions, 'secret' | 'versions' | 'features' | 'limits'>> {
   /** Start of the replica, ms since 1970: a later one is a newer boot. */
   readonly startedAtMs?: number
   readonly port?: number
@@ -32,17 +34,24 @@ export class PeerNode {
   /** The tunnel: `acceptor` is the telephone's end. */
   readonly tunnel: SessionPair
   port = 0
+  /** Lines of ours that peers have picked, by what their streams said. */
+  readonly picked: string[] = []
 
   private constructor(id: string, tunnel: SessionPair, options: PeerNodeOptions) {
     this.id = id
     this.tunnel = tunnel
-    const lines = new LocalLines(
-      new LinePicker({
+    const lines = new LocalLines({
+      picker: new LinePicker({
         registry: this.registry,
         upstreamOf: line => (line.replicaId === id ? tunnel.dialer.session : undefined),
       }),
-    )
-    const { startedAtMs = 1000, secret = 'the secret of the tests', versions, limits } = options
+      tunnelOf: (tunnelId, service) => {
+        this.picked.push(lineId(tunnelId, service))
+        const served = [...this.registry.linesOfTunnel(tunnelId)].map(line => line.service)
+        return served.includes(service) ? tunnel.dialer.session : undefined
+      },
+    })
+    const { startedAtMs = 1000, secret = 'the secret of the tests', versions, features, limits } = options
     this.network = new PeerNetwork({
       self: { id, boot: newBoot(startedAtMs, Math.random) },
       startedAt: new Date(startedAtMs),
@@ -53,8 +62,12 @@ export class PeerNode {
         ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },
         ...{ startedAt: startedAtMs, appliedSequence: 7, tunnels: 1, streams: 0 },
       }),
-      ...{ secret, versions, limits, clock: systemClock, log: silentLogger },
+      ...{ secret, versions, features, limits, clock: systemClock, log: silentLogger },
     })
+  }
+
+  get #tunnelId(): string {
+    return `tunnel-${this.id}`
   }
 
   get address(): string {
@@ -76,10 +89,9 @@ export class PeerNode {
 
   /** Makes the tunnel serve these services and no others. */
   serve(...services: string[]): void {
-    const tunnelId = `tunnel-${this.id}`
     this.registry.replace(
-      tunnelId,
-      services.map(service => makeLine(this.id, tunnelId, service)),
+      this.#tunnelId,
+      services.map(service => makeLine(this.id, this.#tunnelId, service)),
     )
   }
 
@@ -93,11 +105,16 @@ export class PeerNode {
     )
   }
 
+  /** To the line of a replica's only tunnel. */
+  wayTo(replicaId: string, service = 'web'): Upstream {
+    return this.network.upstreamOf({ replicaId, id: lineId(`tunnel-${replicaId}`, service) })
+  }
+
   /** Opens a stream towards a replica's lines. */
   open(replicaId: string, opening: Partial<Opening> = {}, end = false): RecordedStream {
     const recorded = new RecordedStream()
     recorded.opening = { ...OPENING, ...opening }
-    recorded.stream = this.network.upstreamOf(replicaId).open(recorded.opening, recorded, end)
+    recorded.stream = this.wayTo(replicaId, recorded.opening.service).open(recorded.opening, recorded, end)
     return recorded
   }
 
