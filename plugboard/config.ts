@@ -45,6 +45,10 @@ export const plugboardSettings = {
     check: networkProblem,
     help: 'Addresses and networks whose X-Forwarded-* fields are believed',
   }),
+  proxyProtocol: setting.boolean({
+    default: false,
+    help: 'Connections of trustedProxies to the public ports begin with a PROXY header (version 1 or 2)',
+  }),
 
   // HTTPS
   tlsListen: setting.listen({ help: 'Public address for HTTPS, such as :443; without it there is none' }),
@@ -237,6 +241,9 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   }
   if ((config.tokenIssuer === undefined) !== (config.tokenJwksUrl === undefined)) {
     problems.push({ key: 'tokenIssuer', detail: 'goes together with tokenJwksUrl: set both or neither' })
+  }
+  if (config.proxyProtocol && config.trustedProxies.length === 0) {
+    problems.push({ key: 'proxyProtocol', detail: 'needs trustedProxies: who may send the header' })
   }
   problems.push(...tlsProblems(config))
   return problems

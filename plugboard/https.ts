@@ -7,6 +7,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { PlugboardConfig } from './config.ts'
 import { StartupError } from './database/startup-error.ts'
 import { type HttpsPolicy, hstsValue } from './proxy/https-policy.ts'
+import { ProxyProtocolGate } from './proxy/proxy-protocol-gate.ts'
 import type { ProxyServer } from './proxy/server.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
@@ -69,6 +70,7 @@ export class Https {
       maxHandshakes: Math.ceil(config.maxConnections / 4),
       accept: (socket, transport) => proxy.accept(socket, transport),
       hasRoom: () => proxy.hasRoom,
+      gate: config.proxyProtocol ? tcp => new ProxyProtocolGate(tcp, proxy.gateOptions) : undefined,
       clock,
       log,
     })

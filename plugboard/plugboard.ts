@@ -363,6 +363,7 @@ export class Plugboard {
       picker,
       tunnels,
       trustedProxies: config.trustedProxies,
+      proxyProtocol: config.proxyProtocol,
       limits: {
         maxConnections: config.maxConnections,
         maxHeaders: config.maxHeaders,

@@ -4,7 +4,8 @@
 
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { plainAddress, type TrustedProxies } from './trusted-proxies.ts'
+import { clientAddressOf } from './proxy-protocol-gate.ts'
+import type { TrustedProxies } from './trusted-proxies.ts'
 
 /** Something in flight on the connection. */
 export interface InFlight {
@@ -34,7 +35,7 @@ export class ClientConnection {
   constructor(socket: Socket, trustedProxies: TrustedProxies, transport = socket, hsts = '') {
     this.socket = socket
     this.#transport = transport
-    this.remoteAddress = plainAddress(socket.remoteAddress)
+    this.remoteAddress = clientAddressOf(transport)
     this.trusted = trustedProxies.trusts(this.remoteAddress)
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
     this.hsts = this.proto === 'https' ? hsts : ''

@@ -23,6 +23,7 @@ import { type HttpsPolicy, httpsLocation, redirectFields } from './https-policy.
 import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
+import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 import { Upgrade } from './upgrade.ts'
 import { mayUpgrade } from './upgrade-request.ts'
@@ -33,6 +34,8 @@ export interface ProxyOptions {
   readonly tunnels?: TunnelAcceptor | undefined
   /** Addresses and CIDR ranges whose X-Forwarded-* and Forwarded are believed. */
   readonly trustedProxies?: readonly string[] | undefined
+  /** Connections of trusted proxies begin with a PROXY header. */
+  readonly proxyProtocol?: boolean | undefined
   readonly limits?: Partial<ProxyLimits> | undefined
   /** When there is an HTTPS listener, which hands its connections to `accept`. */
   readonly https?: HttpsPolicy | undefined
@@ -58,6 +61,7 @@ export class ProxyServer {
   readonly #options: ProxyOptions
   readonly #limits: ProxyLimits
   readonly #server: Server
+  readonly #gate: ProxyProtocolGate | undefined
   readonly #trusted: TrustedProxies
   readonly #connections = new Map<Duplex, ClientConnection>()
   /** What lies beneath connections that were decrypted. */
@@ -88,6 +92,24 @@ export class ProxyServer {
       trusted: this.#trusted,
     })
     this.#server = this.#createServer()
+    if (options.proxyProtocol === true) this.#gate = new ProxyProtocolGate(this.#server, this.gateOptions)
+  }
+
+  /** For another listener whose connections come here. */
+  get gateOptions(): ProxyProtocolOptions {
+    return {
+      trusted: this.#trusted,
+      timeoutMs: this.#limits.headTimeoutMs,
+      clock: this.#context.clock,
+      onRefused: (socket, error) => {
+        this.counters.connectionsRefused += 1
+        const { remoteAddress } = socket
+        this.#options.log.warn('a trusted proxy sent no PROXY header', {
+          remoteAddress,
+          detail: error.message,
+        })
+      },
+    }
   }
 
   /** Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free one. */
@@ -110,7 +132,8 @@ export class ProxyServer {
   /** Serves a connection of the HTTPS listener as one of its own. `transport`: the TCP connection beneath it. */
   accept(socket: Socket, transport: Socket): void {
     this.#transports.set(socket, transport)
-    this.#server.emit('connection', socket)
+    if (this.#gate === undefined) this.#server.emit('connection', socket)
+    else this.#gate.serve(socket)
   }
 
   /** Exchanges and upgraded connections in flight. */
@@ -125,6 +148,7 @@ export class ProxyServer {
   async drain(graceMs: number): Promise<void> {
     this.#context.draining = true
     this.#server.close()
+    this.#gate?.close()
     if (this.#connections.size === 0) return
     const { clock } = this.#context
     let timer: Timer | undefined
@@ -146,6 +170,7 @@ export class ProxyServer {
   async close(): Promise<void> {
     this.#context.draining = true
     this.#server.close()
+    this.#gate?.close()
     if (this.#connections.size === 0) return
     const empty = new Promise<void>(resolve => {
       this.#whenEmpty = resolve

@@ -38,6 +38,8 @@ export interface TlsListenerOptions {
   readonly accept: (socket: TLSSocket, transport: Socket) => void
   /** False: there are too many connections already; counted by whoever says so. */
   readonly hasRoom: () => boolean
+  /** Puts something in front of the TCP server before it listens: the PROXY protocol. */
+  readonly gate?: ((tcp: TcpServer) => { close(): void }) | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -58,6 +60,7 @@ export class TlsListener {
   readonly #options: TlsListenerOptions
   readonly #tcp: TcpServer
   readonly #tls: Server
+  readonly #gate: { close(): void } | undefined
   /** TCP connections in their handshake, by the address of their far end and of this one. */
   readonly #handshaking = new Map<string, Socket>()
   #ticketKeys = randomBytes(48)
@@ -77,6 +80,7 @@ export class TlsListener {
       handshakeTimeout: options.handshakeTimeoutMs,
       ticketKeys: this.#ticketKeys,
     })
+    this.#gate = options.gate?.(this.#tcp)
     this.#tls.on('secureConnection', socket => this.#secured(socket))
     this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket))
     this.#rotateTicketKeysLater()
@@ -111,6 +115,7 @@ export class TlsListener {
   async drain(): Promise<void> {
     this.#ticketTimer?.cancel()
     this.#tcp.close()
+    this.#gate?.close()
     if (this.#handshaking.size === 0) return
     await new Promise<void>(resolve => {
       this.#whenIdle = resolve

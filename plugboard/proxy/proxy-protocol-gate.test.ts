@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, it, onTestFinished } from 'vitest'
-import { clientAddressOf, expectProxyProtocol } from './proxy-protocol-listener.ts'
+import { clientAddressOf, ProxyProtocolGate } from './proxy-protocol-gate.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 
 const HEADER = 'PROXY TCP4 203.0.113.7 10.0.0.1 56324 443\r\n'
@@ -21,7 +21,7 @@ async function listen(options: { trusted?: string[]; timeoutMs?: number } = {}) 
       res.end('ok')
     })
   })
-  expectProxyProtocol(server, {
+  const gate = new ProxyProtocolGate(server, {
     trusted: new TrustedProxies(options.trusted ?? ['127.0.0.1']),
     timeoutMs: options.timeoutMs ?? 10_000,
     clock: systemClock,
@@ -30,7 +30,7 @@ async function listen(options: { trusted?: string[]; timeoutMs?: number } = {}) 
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => new Promise<void>(resolve => server.close(() => resolve()).closeAllConnections()))
   const { port } = server.address() as AddressInfo
-  return { port, refused, seen }
+  return { port, refused, seen, gate }
 }
 
 /** Everything the server says on a connection that is sent `chunks`, one in each turn of the loop. */
@@ -93,4 +93,16 @@ it('keeps nothing of one that goes away before its header', async () => {
   socket.resetAndDestroy()
   await new Promise<void>(resolve => socket.on('close', () => resolve()).on('error', () => undefined))
   expect(refused.filter(text => !text.includes('ECONNRESET'))).toEqual([])
+})
+
+it('closed, destroys those that wait and no others', async () => {
+  const { port, gate, refused } = await listen()
+  const socket = connect(port, '127.0.0.1')
+  const closed = new Promise<void>(resolve => socket.on('close', () => resolve()))
+  await new Promise<void>(resolve => socket.write('PROXY ', () => resolve()))
+  // An answer on a later connection: the first one has been accepted too.
+  expect(await exchange(port, [HEADER + last])).toContain('200 OK')
+  gate.close()
+  await closed
+  expect(refused).toEqual([])
 })
