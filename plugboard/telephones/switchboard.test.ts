@@ -431,6 +431,20 @@ describe('other replicas', () => {
     expect(telephones[0]?.controls.some(({ type }) => type === 'move')).toBe(false)
   })
 
+  it('counts no tunnel that has moved already and only finishes its streams', async () => {
+    const telephone = await harness.dial((await harness.token()).token)
+    await telephone.announce({ service: 'shop', mount: 'app.test' })
+    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const call = await telephone.nextCall()
+    expect(harness.switchboard.tunnelCount).toBe(1)
+    const drained = telephone.session.drain(60_000)
+    await gone('shop')
+    expect([harness.switchboard.tunnelCount, harness.switchboard.streamCount]).toEqual([0, 1])
+    call.answer(200, 'whole')
+    expect((await answer).body.toString()).toBe('whole')
+    await drained
+  })
+
   it('leaves when its telephones have let go, and takes no new ones meanwhile', async () => {
     const { token } = await harness.token()
     const telephone = await harness.dial(token, { name: 'a', instance: 'instance-a' })

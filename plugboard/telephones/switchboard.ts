@@ -125,8 +125,11 @@ export class Switchboard {
       : undefined
   }
 
+  /** Those that stay: one that its telephone has let go may still carry a stream for days, and weighs nothing. */
   get tunnelCount(): number {
-    return this.#connections.size
+    let count = 0
+    for (const { leaving } of this.#connections.values()) if (!leaving) count += 1
+    return count
   }
 
   get streamCount(): number {
