@@ -98,6 +98,27 @@ describe('what can be picked', () => {
     expect(picks(1, policy('random'))).toEqual({ a: 1 })
   })
 
+  it('after a failure over a link: not over that link again, and by one of our own lines if there is one', () => {
+    const links = new Map(['r2', 'r3', 'r4'].map(id => [id, new FakeUpstream()]))
+    picker.close()
+    picker = new LinePicker({
+      ...{ registry, replicaId: 'r1', random: seededRandom(7) },
+      upstreamOf: ({ replicaId, tunnelId }) => links.get(replicaId) ?? upstreams.get(tunnelId),
+    })
+    const homes = { 'far-1': 'r2', 'far-2': 'r2', 'far-3': 'r3', 'far-4': 'r4' }
+    for (const [tunnelId, replicaId] of Object.entries(homes)) {
+      registry.putRemote(line(tunnelId, { replicaId }))
+    }
+    const first = picker.pick('web', policy('least_streams'))
+    if (typeof first === 'string') throw new Error(first)
+    const second = picker.pick('web', policy('least_streams'), [first])
+    if (typeof second === 'string') throw new Error(second)
+    expect(second.upstream).not.toBe(first.upstream)
+    add('near')
+    const third = picker.pick('web', policy('least_streams'), [first])
+    expect(typeof third !== 'string' && third.line.tunnelId).toBe('near')
+  })
+
   it('not a second time what was tried, and of another process if there is one', () => {
     add('a', { instance: 'one' })
     add('b', { instance: 'one' })

@@ -76,8 +76,9 @@ export class LinePicker {
   }
 
   /**
-   * A line that takes a stream now, none of `tried`, and of another process than those when there is one: what
-   * failed behind one tunnel of a process fails behind its second too.
+   * A line that takes a stream now, none of `tried`: by preference of another process than those, since what failed
+   * behind one tunnel of a process fails behind its second too; then by another way, since a link that has gone
+   * silent has done so for all lines behind it; then a local one, where no other link is in between.
    */
   pick(service: string, policy: PickPolicy, tried?: readonly Candidate[]): Candidate | NoLine {
     const pool = this.#pools.get(service)
@@ -85,8 +86,7 @@ export class LinePicker {
     if (policy.maxStreams !== null && pool.activeStreams >= policy.maxStreams) return 'overloaded'
     if (tried !== undefined) {
       const usable = pool.candidates.filter(candidate => canTake(candidate) && !tried.includes(candidate))
-      const elsewhere = usable.filter(candidate => !tried.some(other => sameProcess(candidate, other)))
-      const choice = elsewhere.length > 0 ? elsewhere : usable
+      const choice = leastSuspect(usable, tried)
       return choice.length === 0 ? 'exhausted' : (this.#choose(pool, choice, policy) ?? 'exhausted')
     }
     const chosen = this.#choose(pool, pool.candidates, policy)
@@ -189,8 +189,22 @@ function canTake(candidate: Candidate): boolean {
   return takesTraffic(candidate.line) && candidate.upstream.canOpen
 }
 
-function sameProcess(left: Candidate, right: Candidate): boolean {
-  return left.line.instance === right.line.instance
+/** Those of `usable` that have least in common with what has failed. */
+function leastSuspect(usable: readonly Candidate[], tried: readonly Candidate[]): readonly Candidate[] {
+  let least: Candidate[] = []
+  let leastSuspicion = Number.POSITIVE_INFINITY
+  for (const candidate of usable) {
+    const { line, upstream, local } = candidate
+    const suspicion =
+      (tried.some(other => other.line.instance === line.instance) ? 4 : 0) +
+      (tried.some(other => other.upstream === upstream) ? 2 : 0) +
+      (local ? 0 : 1)
+    if (suspicion > leastSuspicion) continue
+    if (suspicion < leastSuspicion) least = []
+    leastSuspicion = suspicion
+    least.push(candidate)
+  }
+  return least
 }
 
 /** Some of its lines are on other replicas. */

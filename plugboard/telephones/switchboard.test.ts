@@ -203,6 +203,7 @@ describe('the end of a tunnel', () => {
     const call = await telephone.nextCall()
     const drained = telephone.session.drain(10_000)
     await gone('web')
+    expect(harness.switchboard.tunnelCount).toBe(0)
     call.answer(200, 'finished')
     expect((await answer).body.toString()).toBe('finished')
     await drained

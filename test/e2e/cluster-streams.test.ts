@@ -1,0 +1,116 @@
+// What is under way while a cluster changes: streams on tunnels that move to another replica, requests at a replica
+// that is stopping, requests of a process that a newer one replaces.
+
+import type { IncomingMessage } from 'node:http'
+import { expect, it } from 'vitest'
+import { useCluster } from '../support/cluster.ts'
+import { eventually } from '../support/deadline.ts'
+import { openRequest, send } from '../support/http-client.ts'
+import { RequestLoop } from '../support/request-loop.ts'
+import { HOST, SERVICE } from '../support/stack.ts'
+
+const cluster = useCluster(2)
+const at = (index: number, path: string) => ({ port: cluster.places[index]!.port, host: HOST, path })
+
+/** An event stream that moves on when the backend is told to; collects what comes. */
+class Stream {
+  received = ''
+  readonly ended: Promise<string>
+
+  private constructor(message: IncomingMessage) {
+    message.setEncoding('utf8')
+    message.on('data', (text: string) => {
+      this.received += text
+    })
+    this.ended = new Promise((resolve, reject) => {
+      message.on('end', () => resolve(this.received))
+      message.on('error', reject)
+    })
+    // Told at the end of the test; until then it is nobody's.
+    this.ended.catch(() => undefined)
+  }
+
+  static async open(index: number, method = 'GET'): Promise<Stream> {
+    return new Stream(await openRequest({ ...at(index, '/stepped'), method, timeoutMs: 120_000 }).answer)
+  }
+}
+
+async function untilAllReceived(streams: readonly Stream[], text: string): Promise<void> {
+  cluster.backend.step(text)
+  await eventually(`all streams have "${text}"`, () =>
+    streams.every(({ received }) => received.includes(text)) ? true : undefined,
+  )
+}
+
+it('a stream on a tunnel that moves to a replica that has joined is never cut', async () => {
+  const telephones = []
+  for (let index = 0; index < 3; index += 1) telephones.push(await cluster.startTelephone(index % 2))
+  await cluster.untilTunnels(6)
+  const streams: Stream[] = []
+  // Until there is one on each tunnel, so that whichever moves has one.
+  await eventually('every tunnel has a stream', async () => {
+    streams.push(await Stream.open(streams.length % 2))
+    const rows = await Promise.all(cluster.replicas.map(replica => replica.telephones()))
+    return rows.flat().every(({ streams: open }) => Number(open) > 0) ? true : undefined
+  })
+  await cluster.addReplica()
+  await cluster.untilLinked()
+  await eventually(
+    'the newcomer has its share',
+    async () => {
+      const self = (await cluster.status(2)).find(row => row.self)
+      return Number(self?.tunnels) >= 2 ? true : undefined
+    },
+    50_000,
+  )
+  await untilAllReceived(streams, 'after the move')
+  cluster.backend.step()
+  for (const stream of streams) expect(await stream.ended).toContain('after the move')
+  for (const { child } of telephones) await child.stop()
+  // Moves are gentle: one tunnel of a replica every two seconds, each telephone at a time of its own.
+}, 120_000)
+
+it('a replica that stops answers while it is unready, then takes no connection', async () => {
+  const telephone = await cluster.startTelephone(0)
+  await cluster.replicas[1]!.child.stop()
+  await cluster.startReplica(1, { args: ['--stop-delay', '500ms'] })
+  await cluster.untilLinked()
+  await eventually('the replica serves', async () =>
+    (await send(at(1, '/hello'))).status === 200 ? true : undefined,
+  )
+  const loop = new RequestLoop(at(1, '/hello'))
+  await loop.successes(20)
+  const { adminPort, child } = cluster.replicas[1]!
+  const stopped = child.stop()
+  await eventually('the replica is unready', async () =>
+    (await send({ port: adminPort, path: '/readyz' })).status === 503 ? true : undefined,
+  )
+  await loop.successes(20)
+  await stopped
+  // Reset: a connection that the system had taken for us, and nobody had looked at yet.
+  for (const outcome of await loop.stop()) expect(['ECONNREFUSED', 'ECONNRESET']).toContain(outcome)
+  await cluster.startReplica(1)
+  await cluster.untilLinked()
+  await telephone.child.stop()
+})
+
+it('a process that a newer one replaces on another replica finishes what it has', async () => {
+  const pinned = ['--tunnels', '1', '--no-follow-replicas']
+  const older = await cluster.startTelephone(0, { args: pinned, name: 'twin' })
+  await eventually('the older one serves', async () =>
+    (await send(at(1, '/hello'))).status === 200 ? true : undefined,
+  )
+  const stream = await Stream.open(1, 'POST')
+  const newer = await cluster.startTelephone(1, { args: pinned, name: 'twin' })
+  await eventually('the line is the newer one alone', async () => {
+    const { lines } = await cluster.replicas[0]!.call<{
+      lines: { service: string; replicas: Record<string, number> }[]
+    }>('GET', '/v1/replicas')
+    const counts = lines.find(row => row.service === SERVICE)?.replicas
+    return counts?.['replica-1'] === undefined && counts?.['replica-2'] === 1 ? true : undefined
+  })
+  await untilAllReceived([stream], 'from the older one')
+  cluster.backend.step()
+  expect(await stream.ended).toContain('from the older one')
+  for (const { child } of [older, newer]) await child.stop()
+})
