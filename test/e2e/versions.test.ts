@@ -1,0 +1,74 @@
+// This release with the next one, whose protocol has one version more: telephones and replicas of both, in every
+// combination that a rolling upgrade goes through.
+
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { PROTOCOL_VERSIONS } from '../../shared/protocol/version.ts'
+import type { Child } from '../support/child.ts'
+import { useCluster } from '../support/cluster.ts'
+import { eventually } from '../support/deadline.ts'
+import { send } from '../support/http-client.ts'
+import type { PlugboardProcess } from '../support/plugboard-process.ts'
+import { RequestLoop } from '../support/request-loop.ts'
+import { HOST } from '../support/stack.ts'
+
+// Without a line for each request: what the newer ends say stands between them.
+const cluster = useCluster(2, { replicaArgs: ['--no-access-log'] })
+const NEXT_HOST = 'next.localhost'
+const next = (name: string) => join(import.meta.dirname, `../support/next-release/${name}.ts`)
+const [, own] = PROTOCOL_VERSIONS
+
+/** Through each replica to each telephone, both ways and in more than one window. */
+async function everyWayServes(): Promise<void> {
+  const body = 'x'.repeat(600_000)
+  for (const { name, port } of cluster.places) {
+    for (const host of [HOST, NEXT_HOST]) {
+      await eventually(`${host} is served by ${name}`, async () =>
+        (await send({ port, host, path: '/hello' })).status === 200 ? true : undefined,
+      )
+      const answer = await send({ port, host, path: '/echo', method: 'POST', body })
+      expect([answer.status, answer.text === body], `${host} through ${name}`).toEqual([200, true])
+    }
+  }
+}
+
+/** With whom a process of the next release has spoken which version, in order, each pair once. */
+function spoken(lines: readonly string[]): string[] {
+  const said = lines.flatMap(line => line.match(/^next release: (version \d+ with \w+)/)?.[1] ?? [])
+  return [...new Set(said)].sort()
+}
+
+it('an older and a newer end talk: telephones with replicas, and replicas among each other', async () => {
+  await cluster.untilLinked()
+  await cluster.replicas[0]!.addService('next')
+  await cluster.replicas[0]!.addRoute(NEXT_HOST, 'next')
+  const older = await cluster.startTelephone(0)
+  const newer = await cluster.startTelephone(0, { service: 'next', program: next('telephone') })
+  await everyWayServes()
+  expect(spoken(newer.child.lines)).toEqual([`version ${own} with plugboard`])
+
+  // One replica after the other, with requests through the one that stays.
+  for (const upgraded of [0, 1]) {
+    const { port } = cluster.places[1 - upgraded]!
+    const loops = [HOST, NEXT_HOST].map(host => new RequestLoop({ port, host }))
+    await Promise.all(loops.map(loop => loop.successes(30)))
+    await cluster.replicas[upgraded]!.child.stop()
+    await cluster.startReplica(upgraded, { program: next('plugboard') })
+    await cluster.untilLinked()
+    await everyWayServes()
+    await Promise.all(loops.map(loop => loop.successes(30)))
+    expect(await Promise.all(loops.map(loop => loop.stop()))).toEqual([[], []])
+  }
+
+  // Two of the next release speak its version; with the older telephone they still speak this one. Telephones come
+  // to the second replica by themselves, a little later.
+  const [first, second] = cluster.replicas as [PlugboardProcess, PlugboardProcess]
+  const untilSpoken = (child: Child, ...wanted: string[]) =>
+    eventually(`${child.name} speaks ${wanted.join(', ')}`, () =>
+      wanted.every(words => spoken(child.lines).includes(words)) ? true : undefined,
+    )
+  await untilSpoken(newer.child, `version ${own + 1} with plugboard`)
+  await untilSpoken(first.child, `version ${own} with plugboard`, `version ${own + 1} with plugboard`)
+  for (const { child } of [first, second]) await untilSpoken(child, `version ${own} with telephone`)
+  for (const { child } of [older, newer]) await child.stop()
+})

@@ -1,0 +1,47 @@
+// Makes of the programs that are loaded after it what the next release may be at the most: it speaks one protocol
+// version more, and says what PROTOCOL.md ("Versions") allows it to say. The sources are changed as they are loaded,
+// so that the older end of a test is the program as it stands. A change that no longer finds its place throws.
+//
+//   with everybody     another key in hello, a control message of an unknown type
+//   by the new version a `drained` that answers no `drain`: an older end would end the session for it (P23)
+
+import { registerHooks } from 'node:module'
+
+type Edit = readonly [pattern: RegExp, replacement: string]
+
+const EDITS: Readonly<Record<string, readonly Edit[]>> = {
+  'shared/protocol/version.ts': [
+    [/(PROTOCOL_VERSIONS: readonly \[number, number\] = )\[\d+, (\d+)\]/, '$1[$2, $2 + 1]'],
+  ],
+  'shared/protocol/session.ts': [
+    [
+      /return \{ type: 'hello', versions: range, \.\.\.own \}/,
+      `return { type: 'hello', versions: range, ...own, next: { more: true } }`,
+    ],
+    [
+      /this\.#events\.onReady\(peer, version\)/,
+      `process.stderr.write('next release: version ' + version + ' with ' + peer.agent + '\\n')
+    this.#outbox.control(JSON.stringify({ type: 'next', more: [true] }))
+    if (version === PROTOCOL_VERSIONS[1]) this.#outbox.control(JSON.stringify({ type: 'drained' }))
+    $&`,
+    ],
+    [
+      /if \(!this\.#draining\) throw new FrameError\('drained without drain'\)/,
+      'if (!this.#draining) return',
+    ],
+  ],
+}
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context)
+    const file = Object.keys(EDITS).find(name => url.endsWith(`/${name}`))
+    if (file === undefined) return loaded
+    let source = String(loaded.source)
+    for (const [pattern, replacement] of EDITS[file]!) {
+      if (!pattern.test(source)) throw new Error(`${file} has no place for ${pattern}`)
+      source = source.replace(pattern, replacement)
+    }
+    return { ...loaded, source }
+  },
+})
