@@ -8,6 +8,8 @@ import type { Replica, ReplicaStore } from './store.ts'
 
 /** Rows older than this are of no use to anybody; a polite replica removes its own. */
 const SHOWN = sql`interval '1 minute'`
+/** A newer start keeps its row while it writes it; afterwards an earlier clock takes it as well. */
+const LEASE = sql`interval '3 seconds'`
 const KEPT = sql`interval '1 hour'`
 
 export function createReplicaStore(runner: SqlRunner): ReplicaStore {
@@ -23,7 +25,7 @@ export function createReplicaStore(runner: SqlRunner): ReplicaStore {
             address = excluded.address, public_url = excluded.public_url, version = excluded.version,
             state = excluded.state, applied_sequence = excluded.applied_sequence,
             heartbeat_at = excluded.heartbeat_at
-          WHERE replicas.boot <= excluded.boot`)
+          WHERE replicas.boot <= excluded.boot OR replicas.heartbeat_at < clock_timestamp() - ${LEASE}`)
         const { rows } = await db.execute<Row>(sql`
           WITH gone AS (DELETE FROM plugboard.replicas WHERE heartbeat_at < clock_timestamp() - ${KEPT})
           SELECT id, boot, started_at, address, public_url, version, state, applied_sequence,

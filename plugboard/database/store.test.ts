@@ -1,4 +1,5 @@
 import type { VeraError } from '@vera-stack/shared/errors.ts'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import type { Page, PageRequest, Store } from './store.ts'
@@ -403,5 +404,18 @@ describe('replicas', () => {
     await store.replicas.remove('two', row.boot)
     expect((await store.replicas.beat(later)).rows).toHaveLength(1)
     await store.replicas.remove('one', later.boot)
+  })
+
+  test('a start by a clock that was set back takes the row of a later one that is dead', async () => {
+    const later = { ...row, ...more, boot: '000000002-a' }
+    await store.replicas.beat(later)
+    expect((await store.replicas.beat({ ...row, ...more })).current).toBe(false)
+    const client = new pg.Client({ connectionString: db.url })
+    await client.connect()
+    await client.query("UPDATE plugboard.replicas SET heartbeat_at = heartbeat_at - interval '3 seconds'")
+    await client.end()
+    const taken = await store.replicas.beat({ ...row, ...more })
+    expect([taken.current, taken.rows.map(({ boot }) => boot)]).toEqual([true, [row.boot]])
+    await store.replicas.remove('one', row.boot)
   })
 })

@@ -1,5 +1,6 @@
 // Keeps one link to the replica behind one address: dials, dials again after it is lost, with full jitter. Who is
-// there shows at each dial: ourselves, or somebody whom we reach under another address, are left alone for a while.
+// there shows at each dial: ourselves, or somebody whom we reach under another address, are left alone for a while,
+// and so is who wants nothing to do with us.
 //
 //   waiting ──timer──▶ dialling ──proved──▶ linked ──closed──▶ waiting        stop, from anywhere ─▶ stopped
 //      ◀──failed, ourselves, known────┘
@@ -23,14 +24,16 @@ export interface DialerHost {
     peer: PeerIdentity,
     transport: Transport,
     onClose: (error: TunnelError) => void,
-  ): Session | 'self' | 'linked'
+  ): Session | 'self' | 'linked' | 'outranked'
 }
 
 const BACKOFF = { baseMs: 100, capMs: 2000 }
 /** Until an address that was not worth a link is looked at again, ms. */
 const UNWANTED_MS = 10_000
-/** Until somebody who did not accept our secret is asked again, ms. */
+/** Until somebody who did not accept our secret, our name or our version is asked again, ms. */
 const REFUSED_MS = 5000
+/** A link that held this long has proved the way good: the next loss starts from the shortest delay, ms. */
+const HELD_MS = 5000
 
 export class PeerDialer {
   readonly address: string
@@ -42,6 +45,8 @@ export class PeerDialer {
   #timer: Timer | undefined
   /** What went wrong last; empty while it works. */
   #problem = ''
+  /** It has been said that the far end knows another replica of our name. */
+  #replacedTold = false
   #stopped = false
 
   constructor(address: string, host: DialerHost) {
@@ -96,17 +101,32 @@ export class PeerDialer {
   #opened(peer: PeerIdentity, transport: Transport): void {
     this.#peer = peer
     this.#problem = ''
-    const joined = this.#host.join(peer, transport, () => {
-      this.#session = undefined
-      this.#again(this.#backoff.next())
-    })
+    const openedMs = this.#host.clock.now()
+    const joined = this.#host.join(peer, transport, error => this.#closed(error, openedMs))
     if (typeof joined === 'string') {
       transport.terminate()
       this.#again(UNWANTED_MS)
       return
     }
-    this.#backoff.reset()
     this.#session = joined
+  }
+
+  #closed(error: TunnelError, openedMs: number): void {
+    const { clock, log } = this.#host
+    this.#session = undefined
+    if (clock.now() - openedMs >= HELD_MS) {
+      this.#backoff.reset()
+      this.#replacedTold = false
+    }
+    // Locally: we have met a newer start of the far end, and want a link to that one.
+    const replaced = error.reason === 'replaced' && error.remote
+    if (replaced && !this.#stopped && !this.#replacedTold) {
+      this.#replacedTold = true
+      log.error('another replica has our name: each needs one of its own', { address: this.address })
+    }
+    const refused = replaced || error.reason === 'unauthorized' || error.reason === 'unsupported_version'
+    if (refused) this.#problem = error.message
+    this.#again(this.#backoff.next(refused ? REFUSED_MS : 0))
   }
 
   #again(delayMs: number): void {

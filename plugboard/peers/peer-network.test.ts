@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { linkedPair, PeerNode } from '../../test/support/peer-node.ts'
@@ -111,6 +113,51 @@ it('starts over with a newer start of a replica, and has nothing to do with the 
   await young.arrived()
   near.stream.reset('cancelled')
   expect(old.tunnel.acceptor.accepted).toEqual([])
+})
+
+it('takes a restarted replica whose clock was set back', async () => {
+  const [before, b] = [await PeerNode.listen('a', { startedAtMs: 2000 }), await PeerNode.listen('b')]
+  b.dial()
+  before.dial(b.address)
+  before.serve('shop')
+  await b.knows('shop', 1)
+  before.network.leave()
+  await before.stop()
+  await b.knows('shop', 0)
+  const after = await PeerNode.listen('a', { startedAtMs: 1000 })
+  after.serve('web')
+  after.dial(b.address)
+  await b.knows('web', 1)
+  b.open('a', {}, true)
+  await after.arrived()
+})
+
+it('dials seldom, and says why once, when a newer replica of its own name is there', async () => {
+  const errors: string[] = []
+  const logger = (): Logger => ({
+    ...silentLogger,
+    error: (message, fields) => void errors.push(`${message} ${fields?.address}`),
+    child: logger,
+  })
+  const patient = Promise.withResolvers<void>()
+  const clock: Clock = {
+    ...systemClock,
+    after: (delayMs, task) => {
+      // The next refusal would come only then.
+      if (delayMs >= 5000 && delayMs <= 7000) patient.resolve()
+      return systemClock.after(delayMs, task)
+    },
+  }
+  const [b, young] = [await PeerNode.listen('b'), await PeerNode.listen('a', { startedAtMs: 2000 })]
+  const old = await PeerNode.listen('a', { startedAtMs: 1000, clock, log: logger() })
+  b.dial()
+  young.dial(b.address)
+  young.serve('web')
+  await b.knows('web', 1)
+  old.dial(b.address)
+  await patient.promise
+  expect(errors).toEqual([`another replica has our name: each needs one of its own ${b.address}`])
+  expect(b.linesOf('web')).toHaveLength(1)
 })
 
 it('lets streams finish when a replica leaves, and forgets its lines at once', async () => {

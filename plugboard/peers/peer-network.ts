@@ -226,6 +226,7 @@ export class PeerNetwork {
         if (this.#isNamedAsWe(peer)) return 'self'
         const known = this.#peers.get(peer.id)
         if (known?.dialed && known.boot === peer.boot) return 'linked'
+        if (known?.outranks(peer.boot)) return 'outranked'
         return this.#peer(peer.id).join(peer.boot, transport, 'dialer', onClose)
       },
     }

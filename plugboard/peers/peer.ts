@@ -50,6 +50,7 @@ interface Link {
   readonly session: Session
   readonly transport: Transport
   readonly role: 'dialer' | 'acceptor'
+  readonly boot: Boot
   heardBytes: number
 }
 
@@ -111,6 +112,14 @@ export class Peer {
     return this.#exchange?.agrees === true
   }
 
+  /** A newer start of the replica lives. One that does not says nothing: clocks are set back too. */
+  outranks(boot: Boot): boolean {
+    const known = this.#boot
+    if (known === undefined || !isNewerBoot(known, boot)) return false
+    for (const link of this.#links) if (link.boot === known && link.session.state === 'open') return true
+    return this.#host.follower.hasLease(this.id, known)
+  }
+
   get reachable(): boolean {
     for (const { session } of this.#links) if (session.state === 'open') return true
     return false
@@ -161,7 +170,7 @@ export class Peer {
         },
       },
     })
-    link = { session, transport, role, heardBytes: 0 }
+    link = { session, transport, role, boot, heardBytes: 0 }
     this.#links.add(link)
     return session
   }
@@ -200,7 +209,7 @@ export class Peer {
 
   #opened(link: Link, boot: Boot): void {
     if (this.#boot !== undefined && this.#boot !== boot) {
-      if (isNewerBoot(this.#boot, boot)) {
+      if (this.outranks(boot)) {
         link.session.close('replaced', 'a newer start of this replica is known')
         return
       }

@@ -1,5 +1,6 @@
 // A boot names one run of a replica. Boots of a replica are ordered as text: what a newer run says replaces all
-// that an older one said, and never the other way round. Start time first, then randomness for the tie.
+// that an older one said, and never the other way round while the newer one lives. Start time first, then randomness
+// for the tie.
 
 /** `<start, ms since 1970, base 36, 9 digits>-<8 random digits>`: good as text in a database, a log, a frame. */
 export type Boot = string

@@ -79,6 +79,20 @@ it('drops what an older boot said for a newer one, and never goes back', () => {
   expect(listed()).toEqual([])
 })
 
+it('takes an older boot once the newer one is dead: a clock that was set back isolates nobody', () => {
+  const { clock, follower, listed, tell } = setUp()
+  tell(boot, 't1')
+  follower.renewLease('r1', boot, clock.now() + 3000)
+  const link = follower.attach('r1', boot)
+  clock.advance(3000)
+  expect(follower.renewLease('r1', oldBoot, clock.now() + 3000)).toBe(false)
+  link.release()
+  expect(follower.renewLease('r1', oldBoot, clock.now() + 3000)).toBe(true)
+  expect(listed()).toEqual([])
+  tell(oldBoot, 't2')
+  expect(listed()).toEqual(['t2/web'])
+})
+
 it('a document of a newer boot ends the older one, and waits for a lease of its own', () => {
   const { clock, follower, listed, tell } = setUp()
   tell(oldBoot, 't1')

@@ -1,10 +1,10 @@
 // The other replicas' lines in our registry. Whose lines count is decided here and nowhere else: those of the
-// newest known boot of a replica, while its lease is fresh. Leases come from outside (heartbeats of links, of the
+// newest boot of a replica that lives, while its lease is fresh. Leases come from outside (heartbeats of links, of the
 // database); the documents come through peer exchanges and do not keep anybody alive.
 //
 //   unknown ──document or lease──► known, hidden ──lease of its boot──► shown
 //                                    ▲   │                                │
-//   forgotten ◄──keepMs, no link─────┘   └◄────────lease runs out─────────┘     a newer boot starts over
+//   forgotten ◄──keepMs, no link─────┘   └◄────────lease runs out─────────┘     another boot starts over
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { type Boot, isNewerBoot } from './boot.ts'
@@ -61,8 +61,8 @@ export class RegistryFollower {
   }
 
   /**
-   * The replica is alive until `untilMs` of the clock; never shortens a lease. A newer boot drops what the older
-   * one said. False when a newer boot is known: this one is dead, whoever still vouches for it.
+   * The replica is alive until `untilMs` of the clock; never shortens a lease. Another boot drops what the one before
+   * said. False when a newer boot lives: this one is dead, whoever still vouches for it.
    */
   renewLease(replicaId: string, boot: Boot, untilMs: number): boolean {
     const known = this.#at(replicaId, boot)
@@ -72,6 +72,11 @@ export class RegistryFollower {
     this.#judge(known)
     this.#arm()
     return true
+  }
+
+  hasLease(replicaId: string, boot: Boot): boolean {
+    const known = this.#known.get(replicaId)
+    return known?.copy.boot === boot && known.leaseUntilMs > this.#clock.now()
   }
 
   /** The replica has said that it leaves: its lines go at once. */
@@ -86,7 +91,7 @@ export class RegistryFollower {
 
   /**
    * For peer exchanges: the documents of this boot, which are kept until the release whatever the lease does.
-   * `current` gives undefined once a newer boot is known, and always for our own id. Release it once.
+   * `current` gives undefined once another boot has taken over, and always for our own id. Release it once.
    */
   attach(replicaId: string, boot: Boot): { current(): ReplicaCopy | undefined; release(): void } {
     const known = this.#at(replicaId, boot)
@@ -127,9 +132,11 @@ export class RegistryFollower {
     if (this.#closed || replicaId === this.#replicaId) return undefined
     const before = this.#known.get(replicaId)
     if (before?.copy.boot === boot) return before
-    if (before !== undefined && isNewerBoot(before.copy.boot, boot)) return undefined
-    before?.copy.destroy()
     const nowMs = this.#clock.now()
+    // A newer one outranks while it lives: by wall clocks alone, one that was set back would count as dead for ever.
+    const lives = before !== undefined && (before.leaseUntilMs > nowMs || before.attached > 0)
+    if (lives && isNewerBoot(before.copy.boot, boot)) return undefined
+    before?.copy.destroy()
     const known: Known = {
       copy: new ReplicaCopy(replicaId, boot, this.#registry),
       leaseUntilMs: nowMs,

@@ -19,7 +19,7 @@ import { makeLine } from './registry-cluster.ts'
 import { openSessionPair, type SessionPair } from './session-pair.ts'
 
 export interface PeerNodeOptions
-  extends Partial<Pick<PeerNetworkOptions, 'secret' | 'versions' | 'features' | 'limits'>> {
+  extends Partial<Pick<PeerNetworkOptions, 'secret' | 'versions' | 'features' | 'limits' | 'clock' | 'log'>> {
   /** Start of the replica, ms since 1970: a later one is a newer boot. */
   readonly startedAtMs?: number
   readonly port?: number
@@ -52,6 +52,7 @@ export class PeerNode {
       },
     })
     const { startedAtMs = 1000, secret = 'the secret of the tests', versions, features, limits } = options
+    const { clock = systemClock, log = silentLogger } = options
     this.network = new PeerNetwork({
       self: { id, boot: newBoot(startedAtMs, Math.random) },
       startedAt: new Date(startedAtMs),
@@ -62,7 +63,7 @@ export class PeerNode {
         ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },
         ...{ startedAt: startedAtMs, appliedSequence: 7, tunnels: 1, streams: 0 },
       }),
-      ...{ secret, versions, features, limits, clock: systemClock, log: silentLogger },
+      ...{ secret, versions, features, limits, clock, log },
     })
   }
 
