@@ -89,7 +89,7 @@ function examples(command: Command, ...lines: readonly string[]): void {
   command.addHelpText('after', `\nExamples:\n${lines.map(line => `  $ telephone ${line}`).join('\n')}`)
 }
 
-/** 0, or 1 after one line (or one per problem) that says what to do. A stack only for what nobody foresaw. */
+/** 0; 1: it did not work; 2: it was asked for wrongly. One line (or one per problem) says what to do; a stack only for what nobody foresaw. */
 async function main(): Promise<number> {
   let code = 0
   try {
@@ -98,10 +98,11 @@ async function main(): Promise<number> {
     }).parseAsync(process.argv)
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1
-    if (error instanceof SettingsError) terminal.err(`telephone: ${error.message}\n`)
-    else terminal.err(`telephone: ${error instanceof Error ? error.stack : String(error)}\n`)
-    return 1
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    const usage = error instanceof SettingsError
+    const said = usage ? error.message : error instanceof Error ? error.stack : String(error)
+    terminal.err(`telephone: ${said}\n`)
+    return usage ? 2 : 1
   }
 }
 

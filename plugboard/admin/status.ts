@@ -119,6 +119,7 @@ const statusSchema = z
     tunnels: z.int(),
     streams: z.int(),
     replicas: z.array(replicaSchema),
+    lines: z.array(serviceLinesSchema).openapi({ description: 'Of each service, by replica.' }),
   })
   .openapi('Status')
 
@@ -190,13 +191,8 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
     return c.json({ items: items.map(telephoneBody) }, 200)
   })
   app.openapi(replicasOperation, c => {
-    const lines = replicas
-      .lines()
-      .map(({ service, replicas: counts }) => ({ service, replicas: { ...counts } }))
-    return c.json(
-      { items: replicas.list().map(replicaBody), lines, rebalance: { ...replicas.rebalance() } },
-      200,
-    )
+    const items = replicas.list().map(replicaBody)
+    return c.json({ items, lines: lineCounts(), rebalance: { ...replicas.rebalance() } }, 200)
   })
   app.openapi(statusOperation, async c => {
     const tunnels = telephones.list()
@@ -215,10 +211,15 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
         tunnels: tunnels.length,
         streams: tunnels.reduce((sum, { streams }) => sum + streams, 0),
         replicas: replicas.list().map(replicaBody),
+        lines: lineCounts(),
       },
       200,
     )
   })
+
+  function lineCounts(): z.infer<typeof serviceLinesSchema>[] {
+    return replicas.lines().map(({ service, replicas: counts }) => ({ service, replicas: { ...counts } }))
+  }
 
   async function latest(log: AdminEnv['Variables']['log']): Promise<number | null> {
     try {

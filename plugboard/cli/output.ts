@@ -46,6 +46,13 @@ export class Output {
     this.#terminal.out(`${this.#paint(head)}\n${cells.map(line => `${lineOf(line)}\n`).join('')}`)
   }
 
+  /** A further table of the same answer, for people: programs have got the whole of it. */
+  async section<Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
+    if (this.#format !== 'table') return
+    this.#terminal.out(`\n${title}\n`)
+    await this.rows(rows, columns, '')
+  }
+
   /** One row, a field per line. `whole` is what programs get. */
   async row<Row>(whole: Row, columns: readonly Column<Row>[]): Promise<void> {
     if (this.#format !== 'table') return await this.#data(whole)

@@ -89,6 +89,7 @@ export interface StatusRow {
   readonly tunnels: number
   readonly streams: number
   readonly replicas: readonly ReplicaRow[]
+  readonly lines: readonly ServiceLinesRow[]
 }
 
 export interface ReplicaRow {

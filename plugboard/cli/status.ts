@@ -10,11 +10,15 @@ export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
   apiAction(status, context, async ({ api, output }: ApiCommand<unknown>) => {
     const whole = await api.get<StatusRow>('/v1/status')
+    const self = whole.replicas.find(replica => replica.self)
     const state = whole.draining ? 'draining' : whole.ready ? 'ready' : 'loading'
     const behind = whole.latestSequence === null ? undefined : whole.latestSequence - whole.appliedSequence
     await output.row(whole, [
+      { title: 'replica', value: () => self?.name },
       { title: 'version', value: row => row.version },
       { title: 'state', value: () => state },
+      { title: 'started', value: () => relative(self?.startedAt ?? null, context.now()) },
+      { title: 'address', value: () => self?.address },
       { title: 'database', value: row => row.database },
       { title: 'table from', value: row => row.tableSource },
       {
@@ -25,30 +29,14 @@ export function defineStatus(status: Command, context: CliContext): void {
       { title: 'services', value: row => row.services },
       { title: 'telephones', value: row => `${row.telephones} (${row.tunnels} tunnels)` },
       { title: 'open streams', value: row => row.streams },
-      {
-        title: 'replicas',
-        value: row => row.replicas.map(replica => `${replica.name}${replicaNote(replica)}`).join(', '),
-      },
-      {
-        title: 'disagreements',
-        value: row =>
-          row.replicas
-            .flatMap(({ name, disagreements }) => disagreements.map(text => `${name}: ${text}`))
-            .join(' '),
-      },
     ])
+    if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
+    if (whole.lines.length > 0) await output.section('lines', whole.lines, LINE_COLUMNS)
   })
 }
 
-/** What is worth a word in a list of names: which one answers, and which ones are not simply there. */
-function replicaNote({ self, state, link }: ReplicaRow): string {
-  if (self) return ' (this one)'
-  if (state !== 'ready') return ` (${state})`
-  return link === 'open' ? '' : ` (link: ${link ?? 'none'})`
-}
-
-export function defineReplica(replica: Command, context: CliContext): void {
-  const columns: readonly Column<ReplicaRow>[] = [
+function replicaColumns(context: CliContext): readonly Column<ReplicaRow>[] {
+  return [
     { title: 'name', value: row => `${row.name}${row.self ? ' (this one)' : ''}` },
     { title: 'state', value: row => row.state },
     { title: 'link', value: row => row.link ?? '' },
@@ -66,6 +54,24 @@ export function defineReplica(replica: Command, context: CliContext): void {
     { title: 'address', value: row => row.address },
     { title: 'disagreements', value: row => row.disagreements.join(' ') },
   ]
+}
+
+const lineCounts = ({ replicas }: ServiceLinesRow) =>
+  Object.entries(replicas).sort(([a], [b]) => (a < b ? -1 : 1))
+
+const LINE_COLUMNS: readonly Column<ServiceLinesRow>[] = [
+  { title: 'service', value: row => row.service },
+  { title: 'lines', value: row => lineCounts(row).reduce((sum, [, count]) => sum + count, 0) },
+  {
+    title: 'by replica',
+    value: row =>
+      lineCounts(row)
+        .map(([id, count]) => `${id}: ${count}`)
+        .join(', '),
+  },
+]
+
+export function defineReplica(replica: Command, context: CliContext): void {
   const list = replica
     .command('list')
     .alias('ls')
@@ -73,29 +79,13 @@ export function defineReplica(replica: Command, context: CliContext): void {
   examples(list, 'replica list', 'replica list --output json')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { items } = await api.get<{ items: ReplicaRow[] }>('/v1/replicas')
-    await output.rows(items, columns, 'No replicas are known.')
+    await output.rows(items, replicaColumns(context), 'No replicas are known.')
   })
   const lines = replica.command('lines').description('count the lines of each service on each replica')
   examples(lines, 'replica lines')
   apiAction(lines, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { lines: rows } = await api.get<{ lines: ServiceLinesRow[] }>('/v1/replicas')
-    const counts = ({ replicas }: ServiceLinesRow) =>
-      Object.entries(replicas).sort(([a], [b]) => (a < b ? -1 : 1))
-    await output.rows(
-      rows,
-      [
-        { title: 'service', value: row => row.service },
-        { title: 'lines', value: row => counts(row).reduce((sum, [, count]) => sum + count, 0) },
-        {
-          title: 'by replica',
-          value: row =>
-            counts(row)
-              .map(([id, count]) => `${id}: ${count}`)
-              .join(', '),
-        },
-      ],
-      'No service has lines.',
-    )
+    await output.rows(rows, LINE_COLUMNS, 'No service has lines.')
   })
 }
 

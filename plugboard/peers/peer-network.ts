@@ -237,7 +237,7 @@ export class PeerNetwork {
     const { self } = this.#options
     if (id !== self.id) return false
     if (boot !== self.boot) {
-      this.#log.error('another replica has our name: each needs one of its own', { replicaId: id })
+      this.#log.error('another replica has our name: each needs one of its own', { peerId: id })
     }
     return true
   }

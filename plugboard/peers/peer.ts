@@ -71,7 +71,7 @@ export class Peer {
   constructor(id: string, host: PeerHost) {
     this.id = id
     this.#host = host
-    this.#log = host.log.child({ replicaId: id })
+    this.#log = host.log.child({ peerId: id })
   }
 
   // What others see
@@ -220,7 +220,7 @@ export class Peer {
     const { clock, follower, log } = this.#host
     link.heardBytes = link.transport.receivedBytes
     follower.renewLease(this.id, boot, clock.now() + LEASE_MS)
-    log.info('link open', { replicaId: this.id, state: link.role })
+    log.info('link open', { peerId: this.id, state: link.role })
     link.session.sendControl({ type: 'replica', ...this.#host.report() })
     if (this.#channel === undefined) this.#openChannel()
     this.#host.changed()

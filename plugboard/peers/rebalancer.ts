@@ -48,7 +48,7 @@ export class Rebalancer {
     if (target === undefined) return
     const asked = move(target.count, target.to)
     this.#asked += asked
-    if (asked > 0) log.info('tunnels asked to move', { replicaId: target.to, count: asked })
+    if (asked > 0) log.info('tunnels asked to move', { peerId: target.to, count: asked })
   }
 }
 

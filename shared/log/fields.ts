@@ -6,7 +6,10 @@ export interface LogFields {
   readonly streamId?: number | undefined
   readonly tunnelId?: string | undefined
   readonly telephoneId?: string | undefined
+  /** The replica that writes the line; in a Telephone's log, the one at the far end of its tunnel. */
   readonly replicaId?: string | undefined
+  /** Another replica than the one that writes the line. */
+  readonly peerId?: string | undefined
   readonly tokenId?: string | undefined
   readonly keyId?: string | undefined
   readonly service?: string | undefined

@@ -113,10 +113,10 @@ describe('telephone start', () => {
     expect(child.output).not.toContain(SECRET)
   })
 
-  it('says all that is wrong with its file, and ends with 1', async () => {
+  it('says all that is wrong with its file, and ends with 2', async () => {
     writeFileSync(join(folder, 'telephone.yaml'), 'servces: []\ntunnels: 99\n')
     const child = telephone(['start', '--config', 'telephone.yaml'])
-    expect(await ended(child)).toBe(1)
+    expect(await ended(child)).toBe(2)
     expect(child.output).toContain('telephone.yaml:1: unknown key "servces"')
     expect(child.output).toContain('telephone.yaml:2: 99 is too large')
     expect(child.output).not.toMatch(/\.ts:\d+/)
@@ -164,14 +164,14 @@ describe('telephone check', () => {
   })
 })
 
-it('a mistake on the command line is one line and exit code 1', async () => {
+it('a mistake on the command line is one line and exit code 2', async () => {
   for (const [args, line] of [
     [['http', '3000', '--mont', 'x'], "telephone: unknown option '--mont'"],
     [['http'], "telephone: missing required argument 'target'"],
     [['htp'], "telephone: unknown command 'htp'"],
   ] as const) {
     const child = telephone([...args])
-    expect(await ended(child)).toBe(1)
+    expect(await ended(child)).toBe(2)
     expect(child.lines[0]).toBe(line)
   }
 })

@@ -7,7 +7,11 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { type AdminApp, createAdminApp } from '../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../plugboard/admin/admin-env.ts'
 import { createApiKey } from '../../plugboard/admin/api-key.ts'
-import type { ReplicaStatus, TelephoneStatus } from '../../plugboard/admin/telephone-directory.ts'
+import type {
+  ReplicaStatus,
+  ServiceLines,
+  TelephoneStatus,
+} from '../../plugboard/admin/telephone-directory.ts'
 import type { Store } from '../../plugboard/database/store.ts'
 import type { DirectoryListener } from '../../plugboard/routes/directory.ts'
 import { OpenApiCheck } from './openapi-check.ts'
@@ -34,6 +38,7 @@ export class AdminApiHarness {
   readonly adminKey: string
   readonly telephones: TelephoneStatus[] = []
   readonly replicas: ReplicaStatus[] = []
+  readonly lines: ServiceLines[] = []
   readonly listeners = new Set<DirectoryListener>()
   readonly directory = {
     source: 'database' as 'database' | 'snapshot' | undefined,
@@ -68,7 +73,7 @@ export class AdminApiHarness {
       telephones: { list: () => this.telephones },
       replicas: {
         list: () => this.replicas,
-        lines: () => [],
+        lines: () => this.lines,
         rebalance: () => ({ enabled: false, asked: 0 }),
       },
       tokens: {
