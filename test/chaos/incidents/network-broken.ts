@@ -47,7 +47,11 @@ export async function partitioned(scene: Scene): Promise<void> {
     return new Set(cluster.telephones.filter(({ name }) => homes.has(name)).map(({ service }) => service))
   }
   // A tunnel may be on its way to another replica just now: what counts is there all the time.
-  let reached = await servicesHere()
+  const reached = await servicesHere()
+  const lookAgain = async (): Promise<void> => {
+    const here = await servicesHere()
+    for (const service of reached) if (!here.has(service)) reached.delete(service)
+  }
   scene.setWell(alone, false)
   const fromMs = scene.now()
   let currentAtMs = Number.POSITIVE_INFINITY
@@ -80,9 +84,9 @@ export async function partitioned(scene: Scene): Promise<void> {
   }
   cutOff(true)
   await untilUnlinked(alone, others)
-  reached = reached.intersection(await servicesHere())
+  await lookAgain()
   await scene.pause(3000, 6000)
-  reached = reached.intersection(await servicesHere())
+  await lookAgain()
   const healedAtMs = scene.now()
   cutOff(false)
   const { appliedSequence: wanted } = await others[0]!.status()
