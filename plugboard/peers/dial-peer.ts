@@ -20,8 +20,13 @@ export interface DialPeerEvents {
   onFailure(detail: string, refused: boolean): void
 }
 
-/** `address`: `http(s)://host:port`. Calls exactly one of the events, later. Returns a way to give up. */
-export function dialPeer(address: string, tokens: PeerTokens, events: DialPeerEvents): () => void {
+/** `address`: `http(s)://host:port`; `to`: who should be there, where that is known. Calls exactly one of the events, later. Returns a way to give up. */
+export function dialPeer(
+  address: string,
+  to: string | undefined,
+  tokens: PeerTokens,
+  events: DialPeerEvents,
+): () => void {
   let settled = false
   let webSocket: WebSocket | undefined
   const fail = (detail: string, refused = false): void => {
@@ -30,7 +35,7 @@ export function dialPeer(address: string, tokens: PeerTokens, events: DialPeerEv
     settled = true
     events.onFailure(detail, refused)
   }
-  tokens.forDial().then(
+  tokens.forDial(to).then(
     ({ token, nonce }) => {
       if (settled) return
       webSocket = open(address, token, fail, (opened, socket, answer) => {

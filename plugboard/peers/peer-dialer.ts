@@ -19,6 +19,8 @@ export interface DialerHost {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
+  /** Which replica lives behind an address, where that is known. */
+  expected(address: string): string | undefined
   /** Makes a session, which ends with `onClose`; a string says why none is wanted. */
   join(
     peer: PeerIdentity,
@@ -83,7 +85,7 @@ export class PeerDialer {
 
   #dial(): void {
     const { tokens, log } = this.#host
-    this.#giveUp = dialPeer(this.address, tokens, {
+    this.#giveUp = dialPeer(this.address, this.#host.expected(this.address), tokens, {
       onOpen: (peer, transport) => {
         this.#giveUp = undefined
         this.#opened(peer, transport)

@@ -222,6 +222,7 @@ export class PeerNetwork {
     const { clock } = this.#options
     return {
       ...{ tokens: this.#tokens, clock, random: this.#random, log: this.#log },
+      expected: address => this.#livesAt(address),
       join: (peer, transport, onClose) => {
         if (this.#isNamedAsWe(peer)) return 'self'
         const known = this.#peers.get(peer.id)
@@ -257,6 +258,13 @@ export class PeerNetwork {
       for (const { record } of discovery.found()) if (record !== undefined) records.set(record.id, record)
     }
     return records
+  }
+
+  /** Only while its lease is fresh: without one, somebody else may have the address by now. */
+  #livesAt(address: string): string | undefined {
+    const [record, another] = [...this.#records().values()].filter(each => each.address === address)
+    if (record === undefined || another !== undefined) return undefined
+    return this.#follower.hasLease(record.id, record.boot) ? record.id : undefined
   }
 
   #discovered(discovery: Discovery): void {

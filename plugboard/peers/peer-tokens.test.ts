@@ -32,3 +32,22 @@ it('takes none of another secret, none that is old, and no garbage', async () =>
     await expect(ours.verifyDial(garbage)).rejects.toMatchObject({ code: 'unauthorized' })
   }
 })
+
+it('takes a token once: whoever was given it cannot show it to the next replica, nor to this one again', async () => {
+  const there = new PeerTokens('secret', { ...self, id: 'two' }, clock)
+  const { token } = await there.forDial('one')
+  await ours.verifyDial(token)
+  await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
+  const elsewhere = await there.forDial('three')
+  await expect(ours.verifyDial(elsewhere.token)).rejects.toMatchObject({ code: 'unauthorized' })
+  clock.advance(85_000)
+  await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
+})
+
+it('takes no token from the future, which would be good for longer than it is remembered', async () => {
+  const ahead = new ManualClock(1000, clock.wallTime() + 61_000)
+  const { token } = await new PeerTokens('secret', self, ahead).forDial()
+  await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
+  clock.advance(2000)
+  await ours.verifyDial(token)
+})

@@ -1,6 +1,7 @@
 // How replicas know each other: short-lived JWTs (HS256) under a key that HKDF (RFC 5869) derives from the cluster's
-// secret. The dialler shows one; the acceptor answers with one for the dialler's `jti`, so that both ends are proved
-// before a byte of a request passes. The secret itself never leaves the process.
+// secret. The dialler shows one, which is good for one dial; the acceptor answers with one for the dialler's `jti`, so
+// that both ends are proved before a byte of a request passes. The secret itself never leaves the process. Who stands
+// between the two of them can still pass everything on: against that there is TLS.
 
 import { hkdfSync, randomUUID } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -21,11 +22,15 @@ const LIFETIME_SECONDS = 30
 const CLOCK_TOLERANCE_SECONDS = 60
 const MAX_TOKEN_LENGTH = 4096
 const MAX_NAME_LENGTH = 255
+/** Tokens of the last two minutes that are remembered: only replicas of this cluster can make one. */
+const MAX_USED = 10_000
 
 export class PeerTokens {
   readonly #key: Uint8Array
   readonly #self: PeerIdentity
   readonly #clock: Clock
+  /** `jti` of each dial that was let in → when its token has expired, seconds since 1970. */
+  readonly #used = new Map<string, number>()
 
   constructor(secret: string, self: PeerIdentity, clock: Clock) {
     this.#key = new Uint8Array(hkdfSync('sha256', secret, 'plugboard', 'peer links', 32))
@@ -33,20 +38,25 @@ export class PeerTokens {
     this.#clock = clock
   }
 
-  /** For a dial. The answer must be made for `nonce`. */
-  async forDial(): Promise<{ readonly token: string; readonly nonce: string }> {
+  /** For one dial. The answer must be made for `nonce`. `to`: the only replica that may take it, where that is known. */
+  async forDial(to?: string): Promise<{ readonly token: string; readonly nonce: string }> {
     const nonce = randomUUID()
-    return { nonce, token: await this.#sign(AUDIENCE, nonce) }
+    return { nonce, token: await this.#sign(AUDIENCE, nonce, to) }
   }
 
   forAnswer(nonce: string): Promise<string> {
     return this.#sign(ANSWER_AUDIENCE, nonce)
   }
 
-  /** Who dials. Rejects with VeraError `unauthorized` or `token_expired`. */
+  /** Who dials; once for each token. Rejects with VeraError `unauthorized`, `token_expired` or `overloaded`. */
   async verifyDial(token: string): Promise<PeerIdentity & { readonly nonce: string }> {
     const payload = await this.#verify(token, AUDIENCE)
-    return { ...readIdentity(payload), nonce: payload.jti ?? '' }
+    if (payload.to !== undefined && payload.to !== this.#self.id) {
+      throw new VeraError('unauthorized', 'The token is for another replica.')
+    }
+    const { jti: nonce = '', exp = 0 } = payload
+    this.#use(nonce, exp + CLOCK_TOLERANCE_SECONDS)
+    return { ...readIdentity(payload), nonce }
   }
 
   /** Who answers. Rejects as `verifyDial` does. */
@@ -56,9 +66,21 @@ export class PeerTokens {
     return readIdentity(payload)
   }
 
-  #sign(audience: string, jti: string): Promise<string> {
-    const nowSeconds = Math.floor(this.#clock.wallTime() / 1000)
-    return new SignJWT({ boot: this.#self.boot })
+  #use(nonce: string, untilSeconds: number): void {
+    if (this.#used.has(nonce)) throw new VeraError('unauthorized', 'The token was used before.')
+    for (const [used, expiresSeconds] of this.#used) if (expiresSeconds < this.#now) this.#used.delete(used)
+    if (this.#used.size >= MAX_USED) throw new VeraError('overloaded', 'Too many dials.')
+    this.#used.set(nonce, untilSeconds)
+  }
+
+  /** Seconds since 1970. */
+  get #now(): number {
+    return Math.floor(this.#clock.wallTime() / 1000)
+  }
+
+  #sign(audience: string, jti: string, to?: string): Promise<string> {
+    const nowSeconds = this.#now
+    return new SignJWT({ boot: this.#self.boot, ...(to !== undefined && { to }) })
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject(this.#self.id)
       .setAudience(audience)
@@ -74,10 +96,13 @@ export class PeerTokens {
       const { payload } = await jwtVerify(token, this.#key, {
         audience,
         algorithms: ['HS256'],
-        requiredClaims: ['exp', 'sub', 'jti', 'boot'],
+        requiredClaims: ['exp', 'iat', 'sub', 'jti', 'boot'],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         currentDate: new Date(this.#clock.wallTime()),
       })
+      if ((payload.iat ?? 0) > this.#now + CLOCK_TOLERANCE_SECONDS) {
+        throw new errors.JWTClaimValidationFailed('it is from the future', payload, 'iat')
+      }
       return payload
     } catch (error) {
       if (error instanceof errors.JWTExpired)
