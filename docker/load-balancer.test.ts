@@ -21,7 +21,7 @@ const CONFIG = join(import.meta.dirname, 'haproxy.cfg')
 const LONG = '/ndjson?count=60&intervalMs=100'
 const program = findProgram('haproxy')
 
-describe.skipIf(program === undefined)('haproxy.cfg', () => {
+describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed', () => {
   const cluster = new ClusterStack({
     replicaArgs: ['--trusted-proxies', '127.0.0.1', '--stop-delay', '4s'],
   })
