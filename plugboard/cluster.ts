@@ -41,6 +41,8 @@ export class Cluster {
   readonly #options: ClusterOptions
   readonly #unsubscribe: () => void
   #rebalancer: Rebalancer | undefined
+  /** Telephones can dial us. */
+  #open = false
   #address = ''
   #told = ''
 
@@ -86,6 +88,13 @@ export class Cluster {
     await synced.promise
     unsubscribe()
     deadline.cancel()
+  }
+
+  /** The public port listens: from here on others send telephones to us. */
+  open(): void {
+    this.#open = true
+    this.network.tell()
+    this.#tellTelephones()
   }
 
   /** Telephones and peers are told; resolves when the telephones have gone elsewhere, or will not. */
@@ -138,7 +147,7 @@ export class Cluster {
 
   #report(): Omit<ReplicaReport, 'type'> {
     const { config, startedAt, switchboard, appliedSequence } = this.#options
-    const publicUrl = config.telephoneUrl ?? config.publicUrl
+    const publicUrl = this.#open ? (config.telephoneUrl ?? config.publicUrl) : undefined
     return {
       state: this.network.leaving ? 'leaving' : 'ready',
       address: this.#address,

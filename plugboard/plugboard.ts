@@ -209,6 +209,7 @@ export class Plugboard {
         : { issuer: config.tokenIssuer, jwksUrl: config.tokenJwksUrl }
     const authenticator = new Authenticator({ directory, outside, clock })
     await this.#startProxy(directory, picker, new TunnelEndpoint({ authenticator, switchboard, log }))
+    cluster?.open()
     this.#running.push({ name: 'leaving', stop: () => this.#leave(cluster) })
   }
 

@@ -89,6 +89,8 @@ export class PeerNetwork {
   #discoveries: readonly Discovery[] = []
   #timer: Timer | undefined
   #ticks = 0
+  /** Replicas with a lease, at the last look. */
+  #living = '[]'
   #leaving = false
   #stopping = false
 
@@ -134,7 +136,7 @@ export class PeerNetwork {
     return new PeerLine(this.#peer(replicaId), id)
   }
 
-  /** Told when a link opens or closes, or a replica says something new of itself. Returns the way to unsubscribe. */
+  /** Told when a link or a lease begins or ends, or a replica says something new of itself. Returns the way to unsubscribe. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -154,6 +156,11 @@ export class PeerNetwork {
   /** Tells the others that we are about to go. Everything works on. */
   leave(): void {
     this.#leaving = true
+    this.tell()
+  }
+
+  /** Tells the others how we are, now: every second it happens by itself. */
+  tell(): void {
     for (const peer of this.#peers.values()) peer.tell()
   }
 
@@ -296,9 +303,19 @@ export class PeerNetwork {
     this.#ticks += 1
     for (const peer of this.#peers.values()) {
       peer.tick()
-      if (this.#ticks % REPORT_TICKS === 0) peer.tell()
     }
+    if (this.#ticks % REPORT_TICKS === 0) this.tell()
     this.#forgetGone()
+    this.#watchLeases()
+  }
+
+  /** Without link and database nothing else tells that a replica has died. */
+  #watchLeases(): void {
+    const living = this.#follower.replicas().flatMap(({ replicaId, shown }) => (shown ? [replicaId] : []))
+    const text = JSON.stringify(living)
+    if (text === this.#living) return
+    this.#living = text
+    this.#changed()
   }
 
   /** A replica without link, lines and address is history. */
