@@ -83,12 +83,12 @@ export class Admission {
     if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
     if (url.length > this.#limits.maxTargetBytes) return 'uri_too_long'
     if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return 'bad_request'
+    if (fields.expectsMore) return 'expectation_failed'
     let target = url
     if (url === '*' && req.method === 'OPTIONS') {
       return this.#hosts.normalize(fields.host) === undefined ? 'bad_request' : 'options'
     }
     if (url.charCodeAt(0) !== 0x2f) {
-    if (fields.expectsMore) return 'expectation_failed'
       const absolute = splitAbsoluteForm(url)
       if (absolute === undefined) return 'bad_request'
       // A Host that is no host is refused also when the target makes it irrelevant (RFC 9112 section 3.2).

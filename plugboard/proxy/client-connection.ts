@@ -2,6 +2,7 @@
 // requests are in flight. It tells them when the client is gone, and keeps answers in order when the connection
 // itself has something to say. It must not know how a request is forwarded.
 
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { clientAddressOf } from './proxy-protocol-gate.ts'
@@ -51,6 +52,14 @@ export class ClientConnection {
     this.#inFlight.push(request)
   }
 
+  /** An answer that is complete already, but has to wait for those before it. */
+  addQueued(res: ServerResponse): void {
+    if (this.#inFlight.length === 0) return
+    const queued: InFlight = { clientGone: () => undefined, bodyBroke: () => false }
+    this.add(queued)
+    res.once('finish', () => this.remove(queued))
+  }
+
   remove(request: InFlight): void {
     const index = this.#inFlight.indexOf(request)
     if (index !== -1) this.#inFlight.splice(index, 1)
@@ -73,6 +82,12 @@ export class ClientConnection {
   /** Breaks it off by a TCP reset, which nobody takes for an orderly end. TLS has no such thing of its own. */
   reset(): void {
     this.#transport.resetAndDestroy()
+  }
+
+  /** The answer that begins now says that it is the last one: nothing is said after it. */
+  lastAnswer(): void {
+    this.closing = true
+    this.#lastWords = undefined
   }
 
   gone(): void {

@@ -34,7 +34,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #drainWatched = false
   #lingerBytes = 0
   #closeAfter = false
-  /** The client waits for a 100, and may never send the body that it has announced. */
+  /** The client was to wait for a 100 that has not come: it may never send the body that it has announced. */
   #withheld = false
 
   constructor(
@@ -77,7 +77,6 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       return false
     }
     this.bytesIn += bytes
-    this.#withheld = false
     this.active()
     const { maxRequestBodyBytes } = this.policy
     if (maxRequestBodyBytes !== null && this.bytesIn > maxRequestBodyBytes) {
@@ -98,7 +97,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   bodyBroke(error: NodeJS.ErrnoException): boolean {
-    if (this.#body === undefined || this.#body.ended || this.#state !== 'open') return false
+    // What breaks behind a complete body is the next request.
+    if (this.#body === undefined || this.#body.complete || this.#state !== 'open') return false
     this.#closeAfter = true
     this.#fail(error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'payload_too_large' : 'bad_request')
     return true
@@ -131,7 +131,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       return
     }
     this.#body?.forgetCopy()
-    if (this.closeAfter) this.connection.closing = true
+    if (this.closeAfter) this.connection.lastAnswer()
     if (!this.#writer.hold(head)) this.answerBroken()
   }
 
@@ -249,7 +249,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   /** The answer is complete on our side; the client may still be taking it, or sending its request. */
   #ending(status: number, code: ErrorCode | undefined): void {
     this.#state = 'ending'
-    if (this.closeAfter) this.connection.closing = true
+    if (this.closeAfter) this.connection.lastAnswer()
     this.#body?.stop()
     this.finish(status, this.#writer.bytesOut, code)
     const { socket } = this.#res

@@ -40,6 +40,11 @@ export class RequestBody {
     return this.#kept !== undefined
   }
 
+  /** Its last byte has been read, though the event that says so may still be due. */
+  get complete(): boolean {
+    return this.ended || this.#req.complete
+  }
+
   /** Sends what has come so far, then the rest as it comes. */
   sendTo(stream: Stream): void {
     this.#stream = stream

@@ -40,7 +40,7 @@ export class RequestFields {
   /** The client's, when it looks like one; else empty. */
   requestId = ''
   accept = ''
-  /** `Expect: 100-continue`. Any other expectation has been refused before. */
+  /** `Expect: 100-continue`, and a body to send after it. */
   expectsContinue = false
   /** Something else is expected (row R4). Node takes `x, 100-continue` for the one that it knows. */
   expectsMore = false
@@ -57,7 +57,7 @@ export class RequestFields {
     return this.#claims.proto?.toLowerCase()
   }
 
-  /** False: malformed, and the connection must end (row F2, F3, F4, F7). */
+  /** False: malformed, and the connection must end (row F2, F3, F4, F7, U1). */
   read(raw: readonly string[], connection: ClientConnection, http10: boolean): boolean {
     const fields: string[] = []
     this.fields = fields
@@ -68,12 +68,12 @@ export class RequestFields {
     this.requestId = ''
     this.accept = ''
     this.expectsContinue = false
+    this.expectsMore = false
     this.#hostIndex = -1
     const claims = this.#claims
     if (connection.trusted) Object.assign(claims, none())
     let named = ''
     let te: string | undefined
-    this.expectsMore = false
     let requestIds = 0
     for (let index = 0; index + 1 < raw.length; index += 2) {
       const name = raw[index] as string
@@ -130,6 +130,8 @@ export class RequestFields {
       }
     }
     if (this.chunked && this.contentLength !== -1) return false
+    // Node's parser is not strict with chunks that an Upgrade announces, and does not even tell when they are broken.
+    if (this.chunked && this.upgrade !== '') return false
     if (this.upgrade !== '' && !listHolds(named, 'upgrade')) this.upgrade = ''
     const nominated = named === '' ? undefined : nominatedFields(named)
     if (nominated !== undefined) this.#drop(nominated)
@@ -155,6 +157,18 @@ export class RequestFields {
     if (policy === 'preserve') return
     if (policy === 'backend') this.fields.splice(this.#hostIndex, 2)
     else this.fields[this.#hostIndex + 1] = policy.fixed
+  }
+
+  /** Says something that is ours alone to say: whatever the client has sent under this name, or an alias, is dropped. */
+  setOwn(name: string, value: string): void {
+    const own = spelt(name)
+    const aliases: string[] = []
+    for (let index = 0; index < this.fields.length; index += 2) {
+      const each = this.fields[index] as string
+      if (each.length === own.length && spelt(each) === own) aliases.push(each.toLowerCase())
+    }
+    if (aliases.length > 0) this.#remove(aliases)
+    if (value !== '') this.fields.push(name, value)
   }
 
   /** Adds what we saw of the client and the id of the request. Last, so that nothing above can take it out. */
@@ -223,11 +237,13 @@ export class RequestFields {
     if (nominated.includes('x-forwarded-proto')) claims.proto = undefined
     if (nominated.includes('x-forwarded-port')) claims.port = undefined
     if (nominated.includes('forwarded')) claims.forwarded = undefined
+    this.#remove(nominated.filter(name => !KEPT_WHEN_NOMINATED.has(name)))
+  }
+
+  /** `names`: in lower case, never Host. */
+  #remove(names: readonly string[]): void {
     const host = this.fields[this.#hostIndex]
-    removeFields(
-      this.fields,
-      nominated.filter(name => !KEPT_WHEN_NOMINATED.has(name)),
-    )
+    removeFields(this.fields, names)
     if (host !== undefined) this.#hostIndex = this.fields.indexOf(host)
   }
 }
@@ -253,8 +269,13 @@ function isAboutClient(name: string): boolean {
   if (separator !== 0x2d && separator !== 0x5f && separator !== 0x2e) return false
   const third = name.charCodeAt(2) | 0x20
   if (third !== 0x66 && third !== 0x72) return false
-  const spelt = name.toLowerCase().replace(/[_.]/g, '-')
-  return spelt.startsWith('x-forwarded-') || spelt === 'x-real-ip' || spelt === 'x-request-id'
+  const plain = spelt(name)
+  return plain.startsWith('x-forwarded-') || plain === 'x-real-ip' || plain === 'x-request-id'
+}
+
+/** As a backend may read it that makes variables of fields: without case, `_` and `.` for `-`. */
+function spelt(name: string): string {
+  return name.toLowerCase().replace(/[_.]/g, '-')
 }
 
 /** `Plugboard-*` is ours to say, in either direction and however it is spelt. */

@@ -196,6 +196,7 @@ export class ProxyServer {
       keepAliveInitialDelay: 60_000,
       optimizeEmptyRequests: true,
       shouldUpgradeCallback: (req: IncomingMessage) =>
+        this.#connections.get(req.socket)?.closing !== true &&
         mayUpgrade(req, this.#connections.get(req.socket)?.inFlightCount ?? 0),
     })
     // No silent cut: Node would drop the headers past this number; `maxHeaders` refuses the request instead.
@@ -206,7 +207,7 @@ export class ProxyServer {
       this.counters.connectionsRefused += 1
     })
     server.on('request', (req, res) => this.#requested(req, res))
-    server.on('checkContinue', (req, res) => this.#requested(req, res))
+    server.on('checkContinue', (req, res) => this.#continueRequested(req, res))
     server.on('checkExpectation', (req, res) => this.#requested(req, res))
     server.on('upgrade', (req, socket, head) => this.#upgradeRequested(req, socket as Socket, head))
     server.on('connect', (req: IncomingMessage, socket: Duplex) => this.#connectRequested(req, socket))
@@ -226,12 +227,21 @@ export class ProxyServer {
     })
   }
 
+  /** Node closes a connection on which a 100 was expected and none was sent; without a body there is none. */
+  #continueRequested(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#connections.get(req.socket)
+    if (connection === undefined || connection.closing) return
+    this.#requested(req, res)
+    if (!this.#admission.hasBody) connection.closing = true
+  }
+
   #requested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.get(req.socket)
     if (connection === undefined || connection.closing) return
     this.counters.requests += 1
     const admitted = this.#admission.admit(req, connection, 'http')
     if (admitted === 'options') {
+      connection.addQueued(res)
       res.writeHead(204, ['Allow', ALLOWED_METHODS, 'X-Request-ID', this.#admission.requestId]).end()
       return
     }
@@ -251,6 +261,7 @@ export class ProxyServer {
         fields.push('Connection', 'close')
         connection.closing = true
       }
+      connection.addQueued(res)
       res.writeHead(308, fields).end()
       this.#note(req, undefined, 308, 0)
       return
@@ -280,13 +291,14 @@ export class ProxyServer {
   #refuse(req: IncomingMessage, res: ServerResponse, code: ErrorCode): void {
     const { requestId, accept, hasBody } = this.#admission
     const problem = makeProblem(code, { requestId, accept })
+    const connection = this.#connections.get(req.socket)
     const closes =
       CLOSING_CODES.has(code) || hasBody || this.#admission.upgrade !== '' || this.#context.draining
     if (closes) {
       problem.fields.push('Connection', code === 'upgrade_required' ? 'close, Upgrade' : 'close')
-      const connection = this.#connections.get(req.socket)
       if (connection !== undefined) connection.closing = true
     }
+    connection?.addQueued(res)
     res.writeHead(problem.status, problem.statusText, problem.fields)
     res.end(problem.body)
     this.#note(req, code, problem.status, problem.body.length)
@@ -300,6 +312,11 @@ export class ProxyServer {
     }
     // Whatever the error is, 'close' follows and tells everyone.
     socket.on('error', () => socket.destroy())
+    if (connection.closing) {
+      // Behind a request that was the last one: the answer to that is on its way, and closes the connection.
+      socket.resume()
+      return
+    }
     this.counters.requests += 1
     const admitted = this.#admission.admit(req, connection, 'upgrade')
     if (admitted === 'tunnel' && this.#options.tunnels !== undefined) {
@@ -344,9 +361,10 @@ export class ProxyServer {
       socket.destroy()
       return
     }
+    socket.resume()
+    if (connection.closing) return
     this.counters.requests += 1
     this.#admission.admit(req, connection, 'http')
-    socket.resume()
     this.#say(req, connection, 'method_not_allowed')
   }
 
@@ -357,12 +375,9 @@ export class ProxyServer {
       socket.destroy()
       return
     }
-    if (connection.closing) return
     // Bytes behind a request that was the last one by its own word: there is nothing to say to them.
-    if (error.code === 'HPE_CLOSED_CONNECTION' || connection.bodyBroke(error)) {
-      connection.closing = true
-      return
-    }
+    if (error.code === 'HPE_CLOSED_CONNECTION' || connection.bodyBroke(error)) connection.closing = true
+    if (connection.closing) return
     const code = codeOfParserError(error, this.#limits.maxTargetBytes)
     countProblem(this.counters, code)
     connection.sayAndClose(problemBytes(makeProblem(code, { requestId: '' })))

@@ -106,6 +106,7 @@ describe('refused before a byte of it goes on', () => {
     ['F9 a method that is not known', `BREW / HTTP/1.1\r\n${HOST}\r\n`],
     ['F9 no target', `GET HTTP/1.1\r\n${HOST}\r\n`],
     ['F9 tab before the target', `GET\t/ HTTP/1.1\r\n${HOST}\r\n`],
+    ['F9 bytes outside ASCII in the target', get('/\xe9')],
     ['F9 blank in the target', `GET /a b HTTP/1.1\r\n${HOST}\r\n`],
     ['F9 tab in the target', `GET /a\tb HTTP/1.1\r\n${HOST}\r\n`],
     ['F9 NUL in the target', `GET /a\0b HTTP/1.1\r\n${HOST}\r\n`],
@@ -278,6 +279,31 @@ describe('framing that goes on', () => {
     connection.destroy()
     await fence()
     expect(edge.backend.requests.map(({ target }) => target)).not.toContain('/hidden')
+  })
+
+  it('F14 a refused one between them keeps its place', async () => {
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`${get('/1')}${get('/2', '', 'unknown.test')}BAD\r\n\r\n`)
+    const answers = [
+      await connection.readAnswer(),
+      await connection.readAnswer(),
+      await connection.readAnswer(),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual([200, 404, 400])
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+  })
+
+  it.each([
+    ['a length', post('Content-Length: 3\r\n', 'abc')],
+    ['chunks', chunked('3\r\nabc\r\n0\r\n\r\n')],
+  ])('F14 a bad one in one packet with a whole body of %s does not spoil that', async (_framing, good) => {
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`${good}BAD\r\n\r\n`)
+    expect((await connection.readAnswer()).body.toString()).toBe('POST / abc')
+    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
   })
 
   it.each([

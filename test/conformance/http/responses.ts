@@ -332,6 +332,18 @@ describe('interim answers', () => {
     expect(request.body).toBe('abc')
   })
 
+  it.each([
+    ['without a body', `GET / HTTP/1.1\r\n${HOST}Expect: 100-continue\r\n\r\n`],
+    ['that got no 100', `${expectation('100-continue')}abc`],
+  ])('R4 a request %s is the last one of its connection', async (_what, bytes) => {
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(bytes + get('/hidden'))
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([200, 'close'])
+    expect((await connection.readToEnd()).toString()).toBe('')
+    connection.destroy()
+  })
+
   it.each(['200-ok', '100-continue, x', 'x, 100-continue', '100-continue;q=1', ''])(
     'R4 Expect: %s is refused',
     async value => {

@@ -1,0 +1,253 @@
+// Mutated streams through the whole way, each held against what the twin reads in the same bytes:
+//   * what the backend gets is what the twin reads, request by request, and nothing besides
+//   * each answer belongs to its request; none is lost, none is doubled
+//   * a canary on the same connection, where that is still open, and one on a neighbour's get their own answers
+//   * nothing hangs, and both ends are alive at the end
+
+import { type Random, seededRandom } from '../../../support/seeded-random.ts'
+import type { EdgeStack } from '../edge-stack.ts'
+import type { BackendRequest } from '../recording-backend.ts'
+import { type FuzzAnswer, FuzzClient } from './fuzz-client.ts'
+import { cuts, mutatedStream } from './mutate.ts'
+import { readTwin, type TwinReading, type TwinRequest } from './twin.ts'
+
+export interface FuzzOptions {
+  readonly edge: EdgeStack
+  readonly seed: number
+  /** Mutated streams, most of one request. */
+  readonly count: number
+  /** Connections at once. */
+  readonly workers?: number
+  /** The first stream's number, to see one again. */
+  readonly from?: number
+  readonly progress?: (done: number) => void
+}
+
+export interface FuzzReport {
+  streams: number
+  /** Requests in them that the twin takes for whole ones meant for the backend, and those that arrived there. */
+  expected: number
+  forwarded: number
+  /** Streams that the twin finds faulty. */
+  faulty: number
+  /** Requests that the twin would take and Plugboard does not, by status. */
+  stricter: Record<string, number>
+  canaries: number
+  durationMs: number
+  readonly violations: string[]
+}
+
+const PATIENCE_MS = 20_000
+const REMEMBERED = 2000
+const MAX_VIOLATIONS = 20
+
+interface Stream {
+  readonly index: number
+  readonly bytes: string
+  readonly twin: TwinReading
+  readonly records: Set<number>
+}
+
+export class Fuzz {
+  readonly #options: FuzzOptions
+  readonly #requests = new Map<number, BackendRequest>()
+  readonly #streams = new Map<string, Stream>()
+  /** At the backend, and without a word of whose they are. */
+  readonly #orphans = new Set<BackendRequest>()
+  #numbers = 0
+  #next: number
+  readonly report: FuzzReport = {
+    ...{ streams: 0, expected: 0, forwarded: 0, faulty: 0, stricter: {}, canaries: 0, durationMs: 0 },
+    violations: [],
+  }
+
+  constructor(options: FuzzOptions) {
+    this.#options = options
+    this.#next = options.from ?? 0
+  }
+
+  async run(): Promise<FuzzReport> {
+    const { edge, workers = 4 } = this.#options
+    const startedAt = performance.now()
+    edge.backend.handler = request => this.#arrived(request)
+    await Promise.all(Array.from({ length: workers }, () => this.#work()))
+    for (const { head } of this.#orphans)
+      this.#violation(undefined, `nobody has sent ${JSON.stringify(head)}`)
+    for (const fault of edge.backend.faults) this.#violation(undefined, `the backend got ${fault}`)
+    if (!edge.plugboard.child.running)
+      this.#violation(undefined, `Plugboard is gone\n${edge.plugboard.child.output}`)
+    this.report.durationMs = performance.now() - startedAt
+    return this.report
+  }
+
+  async #work(): Promise<void> {
+    const { from = 0, count, seed, edge, progress } = this.#options
+    let neighbour = new FuzzClient(edge.port)
+    while (this.#next < from + count && this.report.violations.length < MAX_VIOLATIONS) {
+      const index = this.#next
+      this.#next += 1
+      const random = seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1))
+      const bytes = mutatedStream(random, String(index))
+      const stream: Stream = { index, bytes, twin: readTwin(bytes), records: new Set() }
+      this.#remember(stream)
+      try {
+        await this.#send(stream, random)
+        await this.#canary(neighbour, 'neighbour.test', stream)
+      } catch (error) {
+        this.#violation(stream, (error as Error).message)
+        neighbour.destroy()
+        neighbour = new FuzzClient(edge.port)
+      }
+      this.#settle(stream)
+      this.report.streams += 1
+      progress?.(this.report.streams)
+    }
+    neighbour.destroy()
+  }
+
+  async #send(stream: Stream, random: Random): Promise<void> {
+    const { twin, bytes } = stream
+    const client = new FuzzClient(this.#options.edge.port)
+    try {
+      await client.send(bytes, cuts(random, bytes.length))
+      let answer: FuzzAnswer | undefined
+      for (const request of twin.requests) {
+        answer = await client.answer(request.method, PATIENCE_MS)
+        if (answer === undefined) {
+          if (client.ended === 'fin') throw new Error('a request without an answer')
+          return
+        }
+        this.#judge(stream, request, answer)
+        if (answer.close) break
+      }
+      if (answer?.close === true || twin.end !== 'open') {
+        if (twin.end === 'incomplete') client.end()
+        await this.#untilClosed(client, answer?.close === true || twin.end === 'ignored')
+      } else {
+        await this.#canary(client, 'edge.test', stream)
+      }
+    } finally {
+      client.destroy()
+    }
+  }
+
+  /** At most one more answer, of Plugboard itself, and the end. */
+  async #untilClosed(client: FuzzClient, silent: boolean): Promise<void> {
+    for (let more = 0; ; more += 1) {
+      const answer = await client.answer(undefined, PATIENCE_MS)
+      if (answer === undefined) return
+      if (answer.request !== undefined || silent || more > 0 || answer.status < 400) {
+        throw new Error(`one answer too many: ${JSON.stringify(answer)}`)
+      }
+    }
+  }
+
+  async #canary(client: FuzzClient, host: string, { index }: Stream): Promise<void> {
+    const target = `/canary-${host}-${index}`
+    await client.send(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    const answer = await client.answer('GET', PATIENCE_MS)
+    if (answer?.status !== 200 || answer.body !== `GET ${target} `) {
+      throw new Error(`the canary of ${host} got ${JSON.stringify(answer)}`)
+    }
+    this.#requests.delete(answer.request!)
+    this.report.canaries += 1
+  }
+
+  #judge(stream: Stream, expected: TwinRequest, answer: FuzzAnswer): void {
+    if (expected.target !== undefined) this.report.expected += 1
+    if (answer.request === undefined) {
+      if (answer.status < 400 && answer.status !== 204) throw new Error(`Plugboard says ${answer.status}`)
+      if (expected.target === undefined) return
+      const { stricter } = this.report
+      stricter[answer.status] = (stricter[answer.status] ?? 0) + 1
+      return
+    }
+    const request = this.#requests.get(answer.request)
+    if (request === undefined || !stream.records.has(answer.request)) {
+      if (request === undefined || !this.#orphans.delete(request))
+        throw new Error('an answer of somebody else')
+    }
+    this.#requests.delete(answer.request)
+    stream.records.delete(answer.request)
+    if (request.state !== 'complete' || !isSame(request, expected)) {
+      throw new Error(`${JSON.stringify(request.head + request.body)} instead of ${JSON.stringify(expected)}`)
+    }
+    this.report.forwarded += 1
+  }
+
+  /** What has come of the stream besides: requests whose answer was lost, and those that were broken off. */
+  #settle(stream: Stream): void {
+    if (stream.twin.end === 'error') this.report.faulty += 1
+    for (const number of stream.records) this.#settleOne(stream, number)
+    for (const orphan of this.#orphans) if (isMeant(stream.twin, orphan)) this.#orphans.delete(orphan)
+  }
+
+  #settleOne(stream: Stream, number: number): void {
+    const request = this.#requests.get(number)!
+    this.#requests.delete(number)
+    stream.records.delete(number)
+    if (isMeant(stream.twin, request)) return
+    this.#violation(
+      stream,
+      `at the backend, ${request.state}: ${JSON.stringify(request.head + request.body)}`,
+    )
+  }
+
+  #arrived(request: BackendRequest): void {
+    this.#options.edge.backend.requests.length = 0
+    this.#numbers += 1
+    const number = this.#numbers
+    this.#requests.set(number, request)
+    void request.over.then(how => {
+      const body = `${request.method} ${request.target} ${request.body}`
+      if (how === 'complete') request.answer(200, body, `X-Backend-Request: ${number}\r\n`)
+    })
+    if (request.target.startsWith('/canary-')) return
+    const nonce = /~(\d+)~/.exec(request.head)?.[1]
+    const stream = nonce === undefined ? undefined : this.#streams.get(nonce)
+    if (stream === undefined) this.#orphans.add(request)
+    else stream.records.add(number)
+    // A straggler: its stream has been looked at.
+    if (stream?.index !== undefined && stream.index < this.#next - 100) this.#settleOne(stream, number)
+  }
+
+  #remember(stream: Stream): void {
+    this.#streams.set(String(stream.index), stream)
+    if (this.#streams.size <= REMEMBERED) return
+    const [oldest] = this.#streams.keys()
+    this.#streams.delete(oldest!)
+  }
+
+  #violation(stream: Stream | undefined, what: string): void {
+    const where =
+      stream === undefined
+        ? `seed ${this.#options.seed}`
+        : `seed ${this.#options.seed}, stream ${stream.index}: ${JSON.stringify(stream.bytes.slice(0, 3000))}\n  the twin: ${JSON.stringify(stream.twin).slice(0, 1500)}`
+    this.report.violations.push(`${what}\n  ${where}`)
+  }
+}
+
+function isSame(request: BackendRequest, expected: TwinRequest): boolean {
+  const kept = request.fields.filter(([name]) => /^x-keep/i.test(name)).map(field => field.join(': '))
+  return (
+    isBegun(request, expected) &&
+    request.body === expected.body &&
+    JSON.stringify(kept) === JSON.stringify(expected.kept)
+  )
+}
+
+function isBegun(request: BackendRequest, expected: TwinRequest): boolean {
+  return (
+    request.method === expected.method &&
+    request.target === expected.target &&
+    request.all('host')[0] === expected.host &&
+    expected.body.startsWith(request.body)
+  )
+}
+
+/** One of the twin's requests, or the beginning of the one that is not complete; that one never ends well. */
+function isMeant(twin: TwinReading, request: BackendRequest): boolean {
+  if (twin.requests.some(expected => isSame(request, expected))) return true
+  if (request.state === 'complete') return false
+  return [...twin.requests, twin.partial].some(each => each !== undefined && isBegun(request, each))
+}
