@@ -19,6 +19,9 @@ const TUNNELS = 2
 /** A Telephone that has met a dead replica avoids it for a minute. */
 const SETTLE_MS = 120_000
 
+/** What takes longer than this is worth a line, ms. */
+const LONG_MS = 15_000
+
 /** Bundles to run instead of the sources. */
 export interface Programs {
   readonly plugboard?: string
@@ -30,6 +33,7 @@ export class ChaosCluster {
   readonly telephones: TelephonePlace[] = []
   readonly processes = new Processes()
   readonly #programs: Programs
+  readonly #say: (text: string) => void
   #folder = ''
   #token = ''
   #postgres: EmbeddedPostgres | undefined
@@ -46,8 +50,10 @@ export class ChaosCluster {
     }
   }
 
-  constructor(programs: Programs) {
+  /** `say` is told what keeps the cluster from being whole, when that takes long. */
+  constructor(programs: Programs, say: (text: string) => void) {
     this.#programs = programs
+    this.#say = say
   }
 
   async start(): Promise<void> {
@@ -105,13 +111,18 @@ export class ChaosCluster {
 
   /** All is well: replicas linked and in step, each Telephone with its tunnels on different replicas. */
   settled(): Promise<true> {
-    let missing = ''
+    const sinceMs = performance.now()
+    let told = ''
     return eventually(
       'the cluster is whole',
       async () => {
-        missing = await this.#missing()
-        if (missing !== '') throw new Error(missing)
-        return true as const
+        const missing = await this.#missing()
+        if (missing === '') return true as const
+        if (missing !== told && performance.now() - sinceMs > LONG_MS) {
+          told = missing
+          this.#say(`  not yet: ${missing}`)
+        }
+        throw new Error(missing)
       },
       SETTLE_MS,
     )

@@ -4,11 +4,13 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ChaosOptions, runChaos } from './run.ts'
+import { INCIDENTS } from './schedule.ts'
 
 const HELP = `Usage: npm run chaos -- [options]
 
   --minutes n   how long (default 10); 0: each kind of incident once
   --seed n      to repeat a schedule (default: by lot, printed)
+  --only kind   one of ${Object.keys(INCIDENTS).join(', ')}
   --rate n      requests a second (default 60)
   --source      run the sources, not the bundles (they need 100 MB more each)
   --log file    write there what all processes have printed
@@ -22,6 +24,7 @@ function readOptions(): ChaosOptions | undefined {
     options: {
       minutes: { type: 'string', default: '10' },
       seed: { type: 'string' },
+      only: { type: 'string' },
       rate: { type: 'string' },
       source: { type: 'boolean', default: false },
       log: { type: 'string' },
@@ -29,6 +32,8 @@ function readOptions(): ChaosOptions | undefined {
     },
   })
   if (values.help) return undefined
+  const { only } = values
+  if (only !== undefined && !(only in INCIDENTS)) throw new Error(`no incident ${only}; see --help`)
   const [plugboard, telephone] = ['plugboard', 'telephone'].map(name => join(ROOT, name, 'dist/main.js')) as [
     string,
     string,
@@ -37,6 +42,7 @@ function readOptions(): ChaosOptions | undefined {
     seed:
       values.seed === undefined ? Math.floor(Math.random() * 0xffff_ffff) : positive('--seed', values.seed),
     ...(values.minutes === '0' ? {} : { minutes: positive('--minutes', values.minutes) }),
+    ...(only === undefined ? {} : { only }),
     ...(values.rate === undefined ? {} : { perSecond: positive('--rate', values.rate) }),
     ...(values.source ? {} : { programs: { plugboard, telephone } }),
     ...(values.log === undefined ? {} : { logFile: values.log }),

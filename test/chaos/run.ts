@@ -10,14 +10,12 @@ import type { Replica } from './replica.ts'
 import { RouteEditor } from './route-editor.ts'
 import { RouteHistory } from './route-history.ts'
 import { Scene } from './scene.ts'
-import { happen } from './schedule.ts'
+import { happen, type Schedule } from './schedule.ts'
 import { Traffic } from './traffic.ts'
 import { Windows } from './windows.ts'
 
-export interface ChaosOptions {
+export interface ChaosOptions extends Schedule {
   readonly seed: number
-  /** Undefined: each kind of incident once. */
-  readonly minutes?: number
   readonly perSecond?: number
   readonly programs?: Programs
   /** A file for what all processes have printed. */
@@ -45,7 +43,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const routes = new RouteHistory()
   const judgement = new Judgement(routes)
   const unwell = new Set<Replica>()
-  const cluster = new ChaosCluster(options.programs ?? {})
+  const cluster = new ChaosCluster(options.programs ?? {}, say)
   const watchers: { stop(): Promise<void> }[] = []
   const complaints: string[] = []
   try {
@@ -68,7 +66,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const scene = new Scene({ cluster, balancer, judgement, windows, editor, random, say }, unwell)
     say('the cluster is whole')
     await scene.pause(1000, 1000)
-    await happen(scene, options.minutes).catch((error: unknown) => {
+    await happen(scene, options).catch((error: unknown) => {
       const cause = error instanceof Error && error.cause !== undefined ? `: ${error.cause}` : ''
       complaints.push(`the schedule broke off: ${error}${cause}`)
     })

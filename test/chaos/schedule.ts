@@ -10,7 +10,7 @@ import type { Scene } from './scene.ts'
 
 type Happen = (scene: Scene) => Promise<void>
 
-const ONCE: readonly Happen[] = [
+const ONCE = {
   replicaKilled,
   telephoneKilled,
   replicaFrozen,
@@ -19,25 +19,35 @@ const ONCE: readonly Happen[] = [
   partitioned,
   postgresAway,
   rollingRestart,
-]
+} satisfies Record<string, Happen>
+/** As much more often as they are shorter, and what is too long for the short run. */
+const MORE = { replicaKilledWithoutPostgres } satisfies Record<string, Happen>
 const AGAIN: readonly Happen[] = [
-  ...ONCE,
+  ...Object.values(ONCE),
+  ...Object.values(MORE),
   replicaKilled,
   telephoneKilled,
   telephoneKilled,
   linkSilent,
-  replicaKilledWithoutPostgres,
 ]
+export const INCIDENTS: Readonly<Record<string, Happen>> = { ...ONCE, ...MORE }
 
-/** All kinds once; with `minutes`, rounds of all kinds and more until that time is over. */
-export async function happen(scene: Scene, minutes: number | undefined): Promise<void> {
+export interface Schedule {
+  /** Rounds of all kinds and more for so long; undefined: each of the first kinds once. */
+  readonly minutes?: number
+  /** This kind alone, a key of `INCIDENTS`. */
+  readonly only?: string
+}
+
+export async function happen(scene: Scene, { minutes, only }: Schedule): Promise<void> {
+  const single = only === undefined ? undefined : INCIDENTS[only]
   if (minutes === undefined) {
-    for (const incident of scene.shuffled(ONCE)) await incident(scene)
+    for (const incident of scene.shuffled(single ? [single] : Object.values(ONCE))) await incident(scene)
     return
   }
   const untilMs = scene.now() + minutes * 60_000
   for (;;) {
-    for (const incident of scene.shuffled(AGAIN)) {
+    for (const incident of scene.shuffled(single ? [single] : AGAIN)) {
       if (scene.now() >= untilMs) return
       await incident(scene)
     }
