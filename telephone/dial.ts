@@ -54,10 +54,12 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
   webSocket.on('upgrade', response => {
     socket = response.socket
   })
-  webSocket.on('unexpected-response', (request, response) => {
+  webSocket.on('unexpected-response', (_request, response) => {
+    // Ours to end: what stands before a Plugboard may keep it open, and it would keep this process.
+    const refused = response.socket
     void refusal(response).then(error => {
       fail(error)
-      request.destroy()
+      refused.destroy()
     })
   })
   // Stays for the life of the WebSocket: one that is given up reports an error that nobody waits for.
