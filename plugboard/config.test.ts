@@ -59,10 +59,31 @@ test.each([
   [{ tokenIssuer: 'https://id.test' }, 'tokenIssuer (flag --token-issuer): goes together with tokenJwksUrl'],
   [{ tokenJwksUrl: 'https://id.test/jwks' }, 'tokenIssuer (not set): goes together with tokenJwksUrl'],
   [{ maxHeaders: '9' }, 'flag --max-headers'],
+  [{ tlsListen: ':443' }, 'tlsListen (flag --tls-listen): needs tlsCertificateFolder'],
+  [
+    { tlsListen: ':4000', tlsCertificateFolder: '.' },
+    'tlsListen (flag --tls-listen): the public address has',
+  ],
+  [{ httpsRedirect: true }, 'httpsRedirect (flag --https-redirect): has no effect without tlsListen'],
+  [{ tlsCertificates: ['chain.pem'] }, 'flag --tls-certificates: "chain.pem" is not chain.pem:key.pem'],
+  [{ acmeHosts: ['a.test'] }, 'acmeHosts (flag --acme-hosts): needs acmeDirectory'],
+  [{ tlsListen: ':443', acmeDirectory: 'letsencrypt' }, 'acmeAgree (default): must be true'],
+  [{ acmeHosts: ['A.test'] }, 'flag --acme-hosts: "A.test" is not a host'],
+  [{ acmeChallenges: ['dns-01'] }, 'flag --acme-challenges: "dns-01" is neither'],
 ])('%o is refused', (flags, expected) => {
   const found = problems(flags)
   expect(found).toHaveLength(1)
   expect(found[0]).toContain(expected)
+})
+
+test('an authority is known by name or by an https URL', () => {
+  const rest = { tlsListen: ':443', acmeAgree: true }
+  for (const acmeDirectory of ['letsencrypt', 'letsencrypt-staging', 'https://ca.test/dir']) {
+    expect(problems({ ...rest, acmeDirectory })).toEqual([])
+  }
+  for (const acmeDirectory of ['http://ca.test/dir', 'someone', 'toString']) {
+    expect(problems({ ...rest, acmeDirectory })[0]).toContain('is neither letsencrypt')
+  }
 })
 
 test('ports of both listeners may be left to the system', () => {

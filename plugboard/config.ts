@@ -12,6 +12,7 @@ import {
   setting,
 } from '@vera-stack/shared/settings.ts'
 import { TrustedProxies } from './proxy/trusted-proxies.ts'
+import { directoryUrlOf, isChallengeType } from './tls/acme-names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
 
 export const VARIABLE_PREFIX = 'PLUGBOARD_'
@@ -84,6 +85,35 @@ export const plugboardSettings = {
     default: false,
     help: 'The same for all subdomains (includeSubDomains)',
   }),
+
+  // Certificates from an authority
+  acmeDirectory: setting.text({
+    help: 'Certificate authority to order from: letsencrypt, letsencrypt-staging or the URL of an ACME directory',
+  }),
+  acmeAgree: setting.boolean({
+    default: false,
+    help: 'Agree to the terms of that authority; needed to order',
+  }),
+  acmeEmail: setting.text({ help: 'Address that the authority may write to' }),
+  acmeHosts: setting.list({
+    default: [],
+    item: 'host',
+    check: acmeHostProblem,
+    help: 'Hosts to order for ahead of any request; *.example.com allows orders for its hosts when they are asked for',
+  }),
+  acmeOnDemand: setting.boolean({
+    default: true,
+    help: 'Order for a host with a route of its own when it is first asked for',
+  }),
+  acmeChallenges: setting.list({
+    default: ['http-01', 'tls-alpn-01'],
+    item: 'type',
+    check: challengeProblem,
+    help: 'How to prove that a host is ours, the first one first: http-01 (port 80), tls-alpn-01 (port 443)',
+  }),
+  acmeOrdersPerHour: setting.integer({ default: 50, min: 1, help: 'Orders within an hour, by all replicas' }),
+  acmeBindingKeyId: setting.text({ help: 'External account binding, for authorities that want it: key id' }),
+  acmeBindingKey: setting.text({ secret: true, help: 'And the key, base64url' }),
 
   // Database
   databaseUrl: setting.url({
@@ -245,17 +275,19 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   if (config.proxyProtocol && config.trustedProxies.length === 0) {
     problems.push({ key: 'proxyProtocol', detail: 'needs trustedProxies: who may send the header' })
   }
-  problems.push(...tlsProblems(config))
+  problems.push(...tlsProblems(config), ...acmeProblems(config))
   return problems
 }
 
 function tlsProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; detail: string }[] {
-  const { tlsListen, tlsCertificateFolder, tlsCertificates, listen } = config
-  const certificates = tlsCertificateFolder !== undefined || tlsCertificates.length > 0
+  const { tlsListen, tlsCertificateFolder, tlsCertificates, listen, acmeDirectory } = config
+  const certificates =
+    tlsCertificateFolder !== undefined || tlsCertificates.length > 0 || acmeDirectory !== undefined
   if (tlsListen === undefined) {
     const culprits = [
       ...(tlsCertificateFolder === undefined ? [] : (['tlsCertificateFolder'] as const)),
       ...(tlsCertificates.length === 0 ? [] : (['tlsCertificates'] as const)),
+      ...(acmeDirectory === undefined ? [] : (['acmeDirectory'] as const)),
       ...(config.httpsRedirect ? (['httpsRedirect'] as const) : []),
       ...(config.hstsMaxAgeMs === 0 ? [] : (['hstsMaxAgeMs'] as const)),
     ]
@@ -263,12 +295,48 @@ function tlsProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; det
   }
   const problems: { key: keyof PlugboardConfig; detail: string }[] = []
   if (!certificates) {
-    problems.push({ key: 'tlsListen', detail: 'needs tlsCertificateFolder or tlsCertificates' })
+    problems.push({
+      key: 'tlsListen',
+      detail: 'needs tlsCertificateFolder, tlsCertificates or acmeDirectory',
+    })
   }
   if (tlsListen.port !== 0 && tlsListen.port === listen.port && tlsListen.host === listen.host) {
     problems.push({ key: 'tlsListen', detail: `the public address has port ${listen.port} already` })
   }
   return problems
+}
+
+function acmeProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; detail: string }[] {
+  const problems: { key: keyof PlugboardConfig; detail: string }[] = []
+  const { acmeDirectory, acmeAgree, acmeBindingKeyId, acmeBindingKey, acmeChallenges } = config
+  if (acmeDirectory === undefined) {
+    if (config.acmeHosts.length > 0) problems.push({ key: 'acmeHosts', detail: 'needs acmeDirectory' })
+    return problems
+  }
+  if (directoryUrlOf(acmeDirectory) === undefined) {
+    problems.push({
+      key: 'acmeDirectory',
+      detail: 'is neither letsencrypt, letsencrypt-staging nor an https URL',
+    })
+  }
+  if (!acmeAgree) problems.push({ key: 'acmeAgree', detail: "must be true: the authority's terms apply" })
+  if (acmeChallenges.length === 0) problems.push({ key: 'acmeChallenges', detail: 'must name one at least' })
+  if ((acmeBindingKeyId === undefined) !== (acmeBindingKey === undefined)) {
+    problems.push({
+      key: 'acmeBindingKeyId',
+      detail: 'goes together with acmeBindingKey: set both or neither',
+    })
+  }
+  return problems
+}
+
+function challengeProblem(text: string): string | undefined {
+  return isChallengeType(text) ? undefined : `"${text}" is neither http-01 nor tls-alpn-01`
+}
+
+function acmeHostProblem(text: string): string | undefined {
+  const host = text.startsWith('*.') ? text.slice(2) : text
+  return /^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host) ? undefined : `"${text}" is not a host in lower case`
 }
 
 function pairProblem(text: string): string | undefined {

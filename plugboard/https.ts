@@ -4,6 +4,7 @@
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Acme } from './acme.ts'
 import type { PlugboardConfig } from './config.ts'
 import { StartupError } from './database/startup-error.ts'
 import { type HttpsPolicy, hstsValue } from './proxy/https-policy.ts'
@@ -16,6 +17,8 @@ import { TlsListener } from './tls/tls-listener.ts'
 export interface HttpsOptions {
   readonly config: PlugboardConfig
   readonly proxy: ProxyServer
+  /** Certificates for hosts that no file is good for. */
+  readonly acme: Acme | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -32,15 +35,17 @@ export function httpsPolicy(config: PlugboardConfig): HttpsPolicy | undefined {
 export class Https {
   readonly #files: CertificateFiles
   readonly #listener: TlsListener
+  readonly #acme: Acme | undefined
 
-  private constructor(files: CertificateFiles, listener: TlsListener) {
+  private constructor(files: CertificateFiles, listener: TlsListener, acme: Acme | undefined) {
     this.#files = files
     this.#listener = listener
+    this.#acme = acme
   }
 
   /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
   static async create(options: HttpsOptions): Promise<Https> {
-    const { config, proxy, clock, log } = options
+    const { config, proxy, acme, clock, log } = options
     const minVersion = `TLSv${config.tlsMinVersion}` as const
     const files = new CertificateFiles({
       folder: config.tlsCertificateFolder,
@@ -60,10 +65,11 @@ export class Https {
     const listener = new TlsListener({
       certificates: {
         get fallback() {
-          return files.set.fallback
+          return files.set.fallback ?? acme?.certificates.fallback
         },
-        find: host => files.set.find(host),
+        find: host => files.set.find(host) ?? acme?.certificates.find(host),
       },
+      validation: config.acmeChallenges.includes('tls-alpn-01') ? acme?.validation : undefined,
       minVersion,
       protocols: ['http/1.1'],
       handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
@@ -75,7 +81,8 @@ export class Https {
       log,
     })
     files.onChange(() => listener.reload())
-    return new Https(files, listener)
+    acme?.certificates.onChange(() => listener.reload())
+    return new Https(files, listener, acme)
   }
 
   /** Rejects with Node's error. */
@@ -91,6 +98,7 @@ export class Https {
   /** After `drain`, or instead of it. */
   async stop(): Promise<void> {
     await this.#listener.close()
+    await this.#acme?.stop()
     await this.#files.stop()
   }
 }

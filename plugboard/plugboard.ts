@@ -21,6 +21,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
+import { Acme } from './acme.ts'
 import { createAdminApp } from './admin/admin-app.ts'
 import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
@@ -178,9 +179,7 @@ export class Plugboard {
       registry,
       replicaId: this.#id,
       upstreamOf: line =>
-        line.replicaId === this.#id
-          ? switchboard.upstreamOf(line)
-          : cluster?.network.upstreamOf(line),
+        line.replicaId === this.#id ? switchboard.upstreamOf(line) : cluster?.network.upstreamOf(line),
     })
     this.#store = database.store
     this.#tokens = tokens
@@ -208,7 +207,15 @@ export class Plugboard {
         ? undefined
         : { issuer: config.tokenIssuer, jwksUrl: config.tokenJwksUrl }
     const authenticator = new Authenticator({ directory, outside, clock })
-    await this.#startProxy(directory, picker, new TunnelEndpoint({ authenticator, switchboard, log }))
+    const acme = Acme.create({
+      config,
+      directory,
+      store: database.store.certificates,
+      instance: this.#instance,
+      clock,
+      log,
+    })
+    await this.#startProxy(directory, picker, new TunnelEndpoint({ authenticator, switchboard, log }), acme)
     cluster?.open()
     this.#running.push({ name: 'leaving', stop: () => this.#leave(cluster) })
   }
@@ -355,7 +362,12 @@ export class Plugboard {
     this.#log.info('routes loaded', { detail: source, count: directory.routeCount })
   }
 
-  async #startProxy(directory: Directory, picker: LinePicker, tunnels: TunnelEndpoint): Promise<void> {
+  async #startProxy(
+    directory: Directory,
+    picker: LinePicker,
+    tunnels: TunnelEndpoint,
+    acme: Acme | undefined,
+  ): Promise<void> {
     const config = this.#config
     const memory = new MemoryGuard({ clock: this.#clock, log: this.#log })
     this.#running.push({ name: 'memory guard', stop: () => memory.stop() })
@@ -375,12 +387,13 @@ export class Plugboard {
         keepAliveTimeoutMs: config.keepAliveTimeoutMs,
       },
       https: httpsPolicy(config),
+      challenges: acme?.challenges,
       log: this.#log,
       access: fields => this.#log.access(fields),
       clock: this.#clock,
       overloaded: () => memory.short,
     })
-    const https = await this.#createHttps(proxy)
+    const https = await this.#createHttps(proxy, acme)
     const { host, port } = config.listen
     this.#publicAddress = await this.#listen(proxy.listen(port, host), 'listen')
     this.#running.push({
@@ -395,12 +408,13 @@ export class Plugboard {
     const { host: tlsHost, port: tlsPort } = config.tlsListen
     const address = await this.#listen(https.listen(tlsPort, tlsHost), 'tlsListen')
     this.#log.info('HTTPS is on', { port: address.port })
+    acme?.start()
   }
 
-  async #createHttps(proxy: ProxyServer): Promise<Https | undefined> {
+  async #createHttps(proxy: ProxyServer, acme: Acme | undefined): Promise<Https | undefined> {
     const config = this.#config
     if (config.tlsListen === undefined) return undefined
-    const https = await Https.create({ config, proxy, clock: this.#clock, log: this.#log })
+    const https = await Https.create({ config, proxy, acme, clock: this.#clock, log: this.#log })
     this.#running.push({ name: 'HTTPS', stop: () => https.stop() })
     return https
   }

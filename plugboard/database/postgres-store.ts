@@ -1,6 +1,7 @@
 // Puts the query modules together into the one `Store` that the rest of Plugboard holds.
 
 import { createAdminKeyStore } from './admin-keys.ts'
+import { createCertificateStore } from './certificates.ts'
 import { createChangeStore } from './changes.ts'
 import { claimMount } from './claim-mount.ts'
 import { createReplicaStore } from './replicas.ts'
@@ -20,6 +21,7 @@ export function createStore(runner: SqlRunner): Store {
     adminKeys: createAdminKeyStore(runner),
     changes: createChangeStore(runner),
     replicas: createReplicaStore(runner),
+    certificates: createCertificateStore(runner),
     claimMount: claim => claimMount(runner, claim),
   }
 }

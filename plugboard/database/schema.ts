@@ -186,6 +186,53 @@ export const replicas = plugboard.table(
   ],
 )
 
+/** Accounts with certificate authorities; `key` is sealed, when there is a secret to seal it with. */
+export const acmeAccounts = plugboard.table('acme_accounts', {
+  directory: text('directory').primaryKey(),
+  url: text('url').notNull(),
+  key: text('key').notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+/** Certificates from an authority, and what is known of hosts that have none yet. No part of the change log. */
+export const certificates = plugboard.table(
+  'certificates',
+  {
+    host: name('host').primaryKey(),
+    chain: text('chain'),
+    /** Sealed, as that of an account. */
+    key: text('key'),
+    notAfter: instant('not_after'),
+    renewAt: instant('renew_at'),
+    issuedAt: instant('issued_at'),
+    failures: integer('failures').notNull().default(0),
+    lastError: text('last_error'),
+    attemptedAt: instant('attempted_at'),
+    nextAttemptAt: instant('next_attempt_at').notNull().defaultNow(),
+    /** The replica that orders it now, until then at most. */
+    leaseOwner: text('lease_owner'),
+    leaseUntil: instant('lease_until'),
+  },
+  table => [
+    index('certificates_renewal').on(table.renewAt),
+    index('certificates_issued').on(table.issuedAt),
+    index('certificates_attempted').on(table.attemptedAt),
+    check('certificates_whole', sql`(chain IS NULL) = (key IS NULL)`),
+  ],
+)
+
+/** What an authority asks for while it looks whether a host is ours. */
+export const acmeChallenges = plugboard.table(
+  'acme_challenges',
+  {
+    /** `http <token>` or `tls <host>`. */
+    name: name('name').primaryKey(),
+    value: text('value').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+  },
+  () => [check('acme_challenges_name_form', sql`name ~ '^(http|tls) '`)],
+)
+
 /**
  * One row: the newest sequence and its change's id. Every writer locks it before anything else and holds it until
  * it commits, which makes sequences gapless and checks of other rows safe, in every isolation level.

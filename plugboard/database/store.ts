@@ -300,7 +300,56 @@ export interface ReplicaStore {
   remove(id: string, boot: string): Promise<void>
 }
 
+/** A certificate of an authority. `chain`: PEM; `sealedKey`: as tls/key-seal.ts made it. */
+export interface StoredCertificate {
+  readonly host: string
+  readonly chain: string
+  readonly sealedKey: string
+  readonly notAfter: Date
+  readonly renewAt: Date
+  readonly issuedAt: Date
+}
+
+/** Why an order may not begin now. `busy`: another replica is at it; `waiting`: it failed before, or is not due. */
+export type OrderDecision = 'granted' | 'busy' | 'waiting' | 'rate_limited'
+
+export interface CertificateStore {
+  find(host: string): Promise<StoredCertificate | undefined>
+  /** Hosts whose certificate was issued after this; by the database's clock. */
+  issuedAfter(at: Date): Promise<readonly { readonly host: string; readonly issuedAt: Date }[]>
+  /** Some hosts with a certificate that is due for renewal, and that nobody is at. Forgets what is long expired. */
+  due(limit: number): Promise<readonly string[]>
+  /** Asks for the right to order, for `leaseMs` at most. `failures`: attempts in a row that failed. */
+  begin(request: {
+    readonly host: string
+    readonly owner: string
+    readonly leaseMs: number
+    /** Across replicas. */
+    readonly atOnce: number
+    readonly perHour: number
+    /** The one that there is cannot be used: it need not be due. */
+    readonly unusable: boolean
+  }): Promise<{ readonly decision: OrderDecision; readonly failures: number }>
+  succeed(certificate: Omit<StoredCertificate, 'issuedAt'>, owner: string): Promise<void>
+  fail(host: string, owner: string, error: string, retryMs: number): Promise<void>
+  /** Gives the right back; the attempt does not count. */
+  release(host: string, owner: string): Promise<void>
+  account(directory: string): Promise<{ readonly url: string; readonly sealedKey: string } | undefined>
+  /** The first one stays: returns the account that holds from now on. */
+  saveAccount(
+    directory: string,
+    account: { readonly url: string; readonly sealedKey: string },
+    replaces?: string,
+  ): Promise<{ readonly url: string; readonly sealedKey: string }>
+  /** `kind` `http`: by token; `tls`: by host. */
+  publishChallenge(kind: 'http' | 'tls', name: string, value: string, forMs: number): Promise<void>
+  challenge(kind: 'http' | 'tls', name: string): Promise<string | undefined>
+  /** And all that have expired. */
+  dropChallenge(kind: 'http' | 'tls', name: string): Promise<void>
+}
+
 export interface Store {
+  readonly certificates: CertificateStore
   readonly replicas: ReplicaStore
   readonly services: ServiceStore
   readonly routes: RouteStore

@@ -14,6 +14,7 @@ import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access.ts'
 import { Admission } from './admission.ts'
 import { ALLOWED_METHODS, answerBytes, makeProblem, problemBytes } from './answers.ts'
+import { answerChallenge, type ChallengeAnswers, challengeToken } from './challenge-answer.ts'
 import { ClientConnection } from './client-connection.ts'
 import { countProblem, createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
@@ -39,6 +40,8 @@ export interface ProxyOptions {
   readonly limits?: Partial<ProxyLimits> | undefined
   /** When there is an HTTPS listener, which hands its connections to `accept`. */
   readonly https?: HttpsPolicy | undefined
+  /** When certificates are ordered from an authority, which asks on this port. */
+  readonly challenges?: ChallengeAnswers | undefined
   readonly log: Logger
   readonly access?: AccessSink | undefined
   readonly clock?: Clock | undefined
@@ -206,7 +209,9 @@ export class ProxyServer {
     server.on('drop', () => {
       this.counters.connectionsRefused += 1
     })
-    server.on('request', (req, res) => this.#requested(req, res))
+    const { challenges } = this.#options
+    if (challenges === undefined) server.on('request', (req, res) => this.#requested(req, res))
+    else server.on('request', (req, res) => void this.#maybeChallenged(challenges, req, res))
     server.on('checkContinue', (req, res) => this.#continueRequested(req, res))
     server.on('checkExpectation', (req, res) => this.#requested(req, res))
     server.on('upgrade', (req, socket, head) => this.#upgradeRequested(req, socket as Socket, head))
@@ -233,6 +238,21 @@ export class ProxyServer {
     if (connection === undefined || connection.closing) return
     this.#requested(req, res)
     if (!this.#admission.hasBody) connection.closing = true
+  }
+
+  async #maybeChallenged(
+    challenges: ChallengeAnswers,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<void> {
+    const token = challengeToken(req)
+    const answer = token === undefined ? undefined : await challenges.http(token)
+    if (answer === undefined) {
+      this.#requested(req, res)
+      return
+    }
+    this.counters.requests += 1
+    answerChallenge(res, answer, this.#context.draining)
   }
 
   #requested(req: IncomingMessage, res: ServerResponse): void {

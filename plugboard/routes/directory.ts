@@ -44,6 +44,8 @@ export interface Directory {
    * a mount for this path falls through to the next.
    */
   match(host: string, path: string): DirectoryRoute | undefined
+  /** There is a route for exactly this host: neither a wildcard nor `*` counts. */
+  hasHost(host: string): boolean
   route(id: string): DirectoryRoute | undefined
   routesOfService(serviceId: string): IterableIterator<DirectoryRoute>
   readonly routeCount: number
@@ -167,6 +169,10 @@ class CachedDirectory implements Directory {
 
   match(host: string, path: string): DirectoryRoute | undefined {
     return this.#state?.table.match(host, path)
+  }
+
+  hasHost(host: string): boolean {
+    return this.#state?.table.hasHost(host) ?? false
   }
 
   route(id: string): DirectoryRoute | undefined {

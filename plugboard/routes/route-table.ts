@@ -54,6 +54,11 @@ export class RouteTable<Value> {
     return true
   }
 
+  /** Something is mounted on exactly this host. */
+  hasHost(host: string): boolean {
+    return this.#exact.has(host)
+  }
+
   /** `host` and `path` in normal form; the exact host before the longest wildcard before `*`. */
   match(host: string, path: string): Value | undefined {
     const exact = this.#exact.get(host)

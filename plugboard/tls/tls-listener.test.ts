@@ -195,3 +195,22 @@ describe('a handshake', () => {
     expect(accepted).toHaveLength(1)
   })
 })
+
+it('an authority that looks at a host gets its own certificate, everybody else the usual one', async () => {
+  const set = new CertificateSet([read(APP_CERTIFICATE)])
+  const validation = {
+    protocol: 'acme-tls/1',
+    find: async (host: string) => (host === 'asked.test' ? read(OTHER_CERTIFICATE) : undefined),
+  }
+  const { listener, port, accepted } = await start({ set }, { validation, handshakeTimeoutMs: 200 })
+  const asked = await shake(port, { servername: 'asked.test', ALPNProtocols: ['acme-tls/1'] })
+  expect([asked.name, asked.protocol]).toEqual(['other', 'acme-tls/1'])
+  expect(accepted).toHaveLength(0)
+  await expect(shake(port, { servername: 'app.localhost', ALPNProtocols: ['acme-tls/1'] })).rejects.toThrow()
+  expect((await shake(port, { servername: 'app.localhost', ALPNProtocols: ['http/1.1'] })).name).toBe('app')
+  const silent = connectTcp(port, '127.0.0.1')
+  silent.resume()
+  await once(silent, 'close')
+  await expect.poll(() => listener.handshakingCount).toBe(0)
+  expect(accepted).toHaveLength(1)
+})

@@ -17,6 +17,7 @@ import { createServer, type SecureContext, type Server, type TLSSocket } from 'n
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { baseOptions, type Certificate, type TlsVersion } from './certificate.ts'
+import { offersOnly } from './client-hello.ts'
 
 export interface CertificateSource {
   /** For clients that name no host, or one without a certificate. */
@@ -25,8 +26,17 @@ export interface CertificateSource {
   find(host: string): Certificate | undefined | Promise<Certificate | undefined>
 }
 
+/** Handshakes of a certificate authority that looks whether a host is ours. */
+export interface Validation {
+  /** Their one application protocol. */
+  readonly protocol: string
+  /** What it must see for this host. */
+  find(host: string): Promise<Certificate | undefined>
+}
+
 export interface TlsListenerOptions {
   readonly certificates: CertificateSource
+  readonly validation?: Validation | undefined
   readonly minVersion: TlsVersion
   /** Application protocols on offer, the preferred one first. */
   readonly protocols: readonly string[]
@@ -60,6 +70,7 @@ export class TlsListener {
   readonly #options: TlsListenerOptions
   readonly #tcp: TcpServer
   readonly #tls: Server
+  readonly #validation: Server | undefined
   readonly #gate: { close(): void } | undefined
   /** TCP connections in their handshake, by the address of their far end and of this one. */
   readonly #handshaking = new Map<string, Socket>()
@@ -76,10 +87,11 @@ export class TlsListener {
       ...options.certificates.fallback?.options,
       ...baseOptions(options.minVersion),
       ALPNProtocols: [...options.protocols],
-      SNICallback: (host, done) => this.#choose(host, done),
+      SNICallback: (host, done) => choose(options.certificates.find(host), done),
       handshakeTimeout: options.handshakeTimeoutMs,
       ticketKeys: this.#ticketKeys,
     })
+    this.#validation = options.validation && this.#createValidation(options.validation)
     this.#gate = options.gate?.(this.#tcp)
     this.#tls.on('secureConnection', socket => this.#secured(socket))
     this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket))
@@ -141,7 +153,45 @@ export class TlsListener {
     }
     this.#handshaking.set(key, socket)
     socket.once('close', () => this.#ended(key, socket))
-    this.#tls.emit('connection', socket)
+    if (this.#validation === undefined) this.#tls.emit('connection', socket)
+    else this.#peek(socket, this.#validation)
+  }
+
+  /** The first bytes say who it is; then they are put back. */
+  #peek(socket: Socket, validation: Server): void {
+    const { validation: wanted, handshakeTimeoutMs } = this.#options
+    const leave = () => socket.destroy()
+    socket.setTimeout(handshakeTimeoutMs, leave)
+    socket.once('end', leave)
+    const readable = () => {
+      const bytes: Buffer | null = socket.read()
+      if (bytes === null) return
+      socket.removeListener('readable', readable)
+      socket.removeListener('end', leave)
+      socket.removeListener('timeout', leave)
+      socket.setTimeout(0)
+      socket.unshift(bytes)
+      const server = offersOnly(bytes, wanted?.protocol ?? '') ? validation : this.#tls
+      server.emit('connection', socket)
+    }
+    socket.on('readable', readable)
+  }
+
+  #createValidation({ protocol, find }: Validation): Server {
+    const server = createServer({
+      ...baseOptions('TLSv1.2'),
+      ALPNProtocols: [protocol],
+      SNICallback: (host, done) => choose(find(host.toLowerCase()), done),
+      handshakeTimeout: this.#options.handshakeTimeoutMs,
+    })
+    // The handshake is all that the authority wants.
+    server.on('secureConnection', socket => {
+      socket.on('error', () => socket.destroy())
+      socket.setTimeout(this.#options.handshakeTimeoutMs, () => socket.destroy())
+      socket.resume().end()
+    })
+    server.on('tlsClientError', (error, socket) => this.#failed(error, socket))
+    return server
   }
 
   #secured(socket: TLSSocket): void {
@@ -168,18 +218,6 @@ export class TlsListener {
     socket.destroy()
   }
 
-  #choose(host: string, done: (error: Error | null, context?: SecureContext) => void): void {
-    const found = this.#options.certificates.find(host)
-    if (!(found instanceof Promise)) {
-      done(null, found?.context)
-      return
-    }
-    found.then(
-      certificate => done(null, certificate?.context),
-      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-    )
-  }
-
   #ended(key: string, socket: Socket): void {
     if (this.#handshaking.get(key) !== socket) return
     this.#handshaking.delete(key)
@@ -193,6 +231,20 @@ export class TlsListener {
       this.#rotateTicketKeysLater()
     })
   }
+}
+
+function choose(
+  found: Certificate | undefined | Promise<Certificate | undefined>,
+  done: (error: Error | null, context?: SecureContext) => void,
+): void {
+  if (!(found instanceof Promise)) {
+    done(null, found?.context)
+    return
+  }
+  found.then(
+    certificate => done(null, certificate?.context),
+    (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+  )
 }
 
 /** Unique among open connections. Undefined: it is closed already. */

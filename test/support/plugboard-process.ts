@@ -24,6 +24,8 @@ export interface PlugboardOptions {
   readonly program?: string
   /** Further flags. */
   readonly args?: readonly string[]
+  /** Further variables. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** Without what the shell of whoever runs the tests may say about a Plugboard of theirs. */
@@ -65,7 +67,10 @@ export class PlugboardProcess {
       command === 'dev'
         ? ['--port', String(port), '--admin-port', String(adminPort)]
         : ['--listen', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${adminPort}`]
-    const env = cleanEnvironment(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl })
+    const env = cleanEnvironment({
+      ...options.env,
+      ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+    })
     const all = [program, command, ...ports, '--data', join(folder, 'data'), ...args]
     const child = processes.node('plugboard', all, { env, cwd: folder })
     return new PlugboardProcess(child, { port, adminPort, folder })

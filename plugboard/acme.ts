@@ -1,0 +1,96 @@
+// Certificates from an authority, for one replica: what the settings say, put together from tls/. Answers challenges
+// from its making on; orders from `start` on.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { PlugboardConfig } from './config.ts'
+import type { CertificateStore } from './database/store.ts'
+import type { Directory } from './routes/directory.ts'
+import { AcmeCertificates } from './tls/acme-certificates.ts'
+import { AcmeIssuer } from './tls/acme-issuer.ts'
+import { directoryUrlOf, isChallengeType, matchesAny } from './tls/acme-names.ts'
+import { ChallengeLookup } from './tls/challenge-lookup.ts'
+import { KeySeal } from './tls/key-seal.ts'
+import type { Validation } from './tls/tls-listener.ts'
+import { VALIDATION_PROTOCOL, validationCertificate } from './tls/validation-certificate.ts'
+
+export interface AcmeOptions {
+  readonly config: PlugboardConfig
+  readonly directory: Pick<Directory, 'hasHost'>
+  readonly store: CertificateStore
+  /** Of this start of the replica. */
+  readonly instance: string
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What a handshake needs besides the order itself. ms */
+const HANDSHAKE_REST_MS = 1000
+
+export class Acme {
+  readonly challenges: ChallengeLookup
+  readonly certificates: AcmeCertificates
+  readonly #issuer: AcmeIssuer
+
+  private constructor(challenges: ChallengeLookup, certificates: AcmeCertificates, issuer: AcmeIssuer) {
+    this.challenges = challenges
+    this.certificates = certificates
+    this.#issuer = issuer
+  }
+
+  /** Undefined without `acmeDirectory`. */
+  static create(options: AcmeOptions): Acme | undefined {
+    const { config, directory, store, instance, clock, log } = options
+    const directoryUrl = config.acmeDirectory === undefined ? undefined : directoryUrlOf(config.acmeDirectory)
+    if (directoryUrl === undefined) return undefined
+    const { acmeBindingKeyId: keyId, acmeBindingKey: key } = config
+    const seal = new KeySeal(config.clusterSecret)
+    const issuer = new AcmeIssuer({
+      directoryUrl,
+      email: config.acmeEmail,
+      agreed: config.acmeAgree,
+      binding: keyId === undefined || key === undefined ? undefined : { keyId, key },
+      store,
+      seal,
+      challenges: config.acmeChallenges.filter(isChallengeType),
+      owner: `${config.name} ${instance}`,
+      ordersPerHour: config.acmeOrdersPerHour,
+      clock,
+      log,
+    })
+    const certificates = new AcmeCertificates({
+      issuer,
+      store,
+      seal,
+      minVersion: `TLSv${config.tlsMinVersion}`,
+      hosts: config.acmeHosts.filter(host => !host.startsWith('*')),
+      mayIssue: host =>
+        matchesAny(host, config.acmeHosts) || (config.acmeOnDemand && directory.hasHost(host)),
+      waitMs: Math.max(0, config.tlsHandshakeTimeoutMs - HANDSHAKE_REST_MS),
+      clock,
+      log,
+    })
+    return new Acme(new ChallengeLookup({ store, clock, log }), certificates, issuer)
+  }
+
+  start(): void {
+    this.certificates.start()
+  }
+
+  /** For the HTTPS listener. */
+  get validation(): Validation {
+    return {
+      protocol: VALIDATION_PROTOCOL,
+      find: async host => {
+        const answer = await this.challenges.tls(host)
+        return answer === undefined
+          ? undefined
+          : await validationCertificate(await this.#issuer.library(), host, answer)
+      },
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.certificates.stop()
+  }
+}

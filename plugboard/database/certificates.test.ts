@@ -1,0 +1,123 @@
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import type { CertificateStore } from './store.ts'
+
+const DAY_MS = 86_400_000
+
+let db: TestDatabase
+let store: CertificateStore
+
+beforeAll(async () => {
+  db = await createTestDatabase()
+  store = db.open().store.certificates
+})
+afterAll(() => db.drop())
+beforeEach(() => query('TRUNCATE plugboard.certificates, plugboard.acme_accounts, plugboard.acme_challenges'))
+
+async function query(sql: string): Promise<unknown[]> {
+  const client = new pg.Client(db.url)
+  await client.connect()
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+const request = (
+  host: string,
+  owner = 'one',
+  more: Partial<Parameters<CertificateStore['begin']>[0]> = {},
+) => ({
+  ...{ host, owner, leaseMs: 60_000, atOnce: 2, perHour: 10, unusable: false },
+  ...more,
+})
+const issued = (host: string, lifeMs = 90 * DAY_MS) => ({
+  host,
+  chain: 'chain',
+  sealedKey: 'key',
+  notAfter: new Date(Date.now() + lifeMs),
+  renewAt: new Date(Date.now() + (lifeMs * 2) / 3),
+})
+
+test('one replica may order a host at a time, and a few hosts at once', async () => {
+  const asked = await Promise.all(['one', 'two', 'three'].map(owner => store.begin(request('a.test', owner))))
+  expect(asked.map(({ decision }) => decision).sort()).toEqual(['busy', 'busy', 'granted'])
+  expect((await store.begin(request('b.test'))).decision).toBe('granted')
+  expect((await store.begin(request('c.test'))).decision).toBe('busy')
+  await store.release('b.test', 'one')
+  expect((await store.begin(request('c.test'))).decision).toBe('granted')
+})
+
+test('a right that was not used in time is gone', async () => {
+  expect((await store.begin(request('a.test', 'one', { leaseMs: -1 }))).decision).toBe('granted')
+  expect((await store.begin(request('a.test', 'two'))).decision).toBe('granted')
+  await store.succeed(issued('a.test'), 'one')
+  expect(await store.find('a.test')).toBeUndefined()
+  await store.succeed(issued('a.test'), 'two')
+  expect(await store.find('a.test')).toMatchObject({ chain: 'chain', sealedKey: 'key' })
+})
+
+test('what was issued is not due again before its time, unless it cannot be used', async () => {
+  await store.begin(request('a.test'))
+  await store.succeed(issued('a.test'), 'one')
+  expect(await store.due(10)).toEqual([])
+  expect((await store.begin(request('a.test'))).decision).toBe('waiting')
+  expect((await store.begin(request('a.test', 'one', { unusable: true }))).decision).toBe('granted')
+  await store.succeed({ ...issued('a.test'), renewAt: new Date(Date.now() - 1000) }, 'one')
+  expect(await store.due(10)).toEqual(['a.test'])
+  expect(await store.issuedAfter(new Date(0))).toMatchObject([{ host: 'a.test' }])
+  expect(await store.issuedAfter(new Date(Date.now() + DAY_MS))).toEqual([])
+})
+
+test('a host that failed waits, and its failures are counted until it succeeds', async () => {
+  await store.begin(request('a.test'))
+  await store.fail('a.test', 'one', 'no', 60_000)
+  expect(await store.begin(request('a.test'))).toEqual({ decision: 'waiting', failures: 1 })
+  await query('UPDATE plugboard.certificates SET next_attempt_at = now()')
+  expect(await store.begin(request('a.test'))).toEqual({ decision: 'granted', failures: 1 })
+  await store.succeed(issued('a.test'), 'one')
+  expect(await store.begin(request('a.test'))).toEqual({ decision: 'waiting', failures: 0 })
+})
+
+test('orders within an hour have a limit over all hosts; given back ones do not count', async () => {
+  for (const host of ['a.test', 'b.test']) {
+    await store.begin(request(host, 'one', { perHour: 2 }))
+    await store.fail(host, 'one', 'no', 0)
+  }
+  expect((await store.begin(request('c.test', 'one', { perHour: 2 }))).decision).toBe('rate_limited')
+  await query(
+    `UPDATE plugboard.certificates SET attempted_at = now() - interval '2 hours' WHERE host = 'a.test'`,
+  )
+  expect((await store.begin(request('c.test', 'one', { perHour: 2 }))).decision).toBe('granted')
+  await store.release('c.test', 'one')
+  expect((await store.begin(request('d.test', 'one', { perHour: 2 }))).decision).toBe('granted')
+})
+
+test('what has long expired is forgotten', async () => {
+  await store.begin(request('old.test'))
+  await store.succeed(issued('old.test', -31 * DAY_MS), 'one')
+  await store.due(10)
+  expect(await query('SELECT host FROM plugboard.certificates')).toEqual([])
+})
+
+test('the first account stays, unless it is replaced knowingly', async () => {
+  const one = { url: 'u1', sealedKey: 'k1' }
+  const two = { url: 'u2', sealedKey: 'k2' }
+  expect(await store.account('d')).toBeUndefined()
+  expect(await store.saveAccount('d', one)).toEqual(one)
+  expect(await store.saveAccount('d', two)).toEqual(one)
+  expect(await store.saveAccount('d', two, 'k1')).toEqual(two)
+  expect(await store.account('d')).toEqual(two)
+})
+
+test('challenges are found by kind and name until they are dropped or expire', async () => {
+  await store.publishChallenge('http', 'token', 'value', 60_000)
+  await store.publishChallenge('tls', 'a.test', 'other', -1)
+  expect(await store.challenge('http', 'token')).toBe('value')
+  expect(await store.challenge('tls', 'token')).toBeUndefined()
+  expect(await store.challenge('tls', 'a.test')).toBeUndefined()
+  await store.dropChallenge('http', 'token')
+  expect(await query('SELECT name FROM plugboard.acme_challenges')).toEqual([])
+})
