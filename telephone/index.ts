@@ -9,6 +9,7 @@ import { parseService, type Service, ServiceError, type ServiceOptions } from '.
 import { Telephone, type TelephoneOptions } from './telephone.ts'
 import type { TokenSource } from './token-store.ts'
 
+export { resolveTenant } from '@vera-stack/shared/tenant.ts'
 export type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
 export type { FetchHandler } from './forward/handler-forward.ts'
 export type { ServiceOptions } from './service-options.ts'

@@ -88,8 +88,11 @@ describe('routes and services', () => {
     expect(await ok('route show app.localhost/api')).toMatch(/^service +shop$/m)
 
     await ok('service add shop-v2')
+    await ok('route set app.localhost/api --tenant-header X-Tenant')
+    expect(await ok('route list')).toContain('stripMount=true tenantHeader=X-Tenant')
+    await ok('route set app.localhost/api --no-tenant-header')
     expect(await ok('route set app.localhost/api --service shop-v2 --no-strip-mount')).toContain(
-      '(version 2)',
+      '(version 4)',
     )
     const [row] = JSON.parse(await ok('route ls --output json')) as Record<string, unknown>[]
     expect(row).toMatchObject({

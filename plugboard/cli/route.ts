@@ -29,9 +29,16 @@ const DETAILS: readonly Column<RouteRow>[] = [
   { title: 'deleted', value: row => row.deletedAt },
 ]
 
-interface StripMount {
+interface RouteFlags {
   readonly stripMount?: boolean
+  /** False: `--no-tenant-header`. */
+  readonly tenantHeader?: string | false
 }
+
+const TENANT_HEADER = [
+  '--tenant-header <name>',
+  'tell the backend in this field what the * of the host stands for',
+] as const
 
 export function defineRoute(route: Command, context: CliContext): void {
   const add = route
@@ -40,10 +47,11 @@ export function defineRoute(route: Command, context: CliContext): void {
     .requiredOption('-s, --service <name>', 'the service')
     .option('--create-service', 'make the service when there is none of this name')
     .option('--strip-mount', 'the backend sees the path without the mount')
+    .option(...TENANT_HEADER)
   examples(
     add,
     'route add app.localhost/api --service shop --create-service',
-    "route add '*.example.com' --service tenants",
+    "route add '*.example.com' --service tenants --tenant-header X-Tenant",
   )
   apiAction(add, context, addRoute)
 
@@ -75,6 +83,8 @@ export function defineRoute(route: Command, context: CliContext): void {
     .option('-s, --service <name>', 'send it to another service')
     .option('--strip-mount', 'the backend sees the path without the mount')
     .option('--no-strip-mount', 'the backend sees the whole path')
+    .option(...TENANT_HEADER)
+    .option('--no-tenant-header', 'do not tell it')
     .option(...IF_MATCH)
   examples(
     set,
@@ -103,10 +113,10 @@ interface ListOptions {
 }
 
 async function addRoute(
-  { api, output, options }: ApiCommand<StripMount & { service: string; createService?: boolean }>,
+  { api, output, options }: ApiCommand<RouteFlags & { service: string; createService?: boolean }>,
   mount: string,
 ): Promise<void> {
-  const { service, createService = false, stripMount } = options
+  const { service, createService = false } = options
   if (createService) {
     try {
       await api.request('POST', '/v1/services', { body: { name: service } })
@@ -115,7 +125,7 @@ async function addRoute(
       if (!(error instanceof ApiError && error.code === 'conflict')) throw error
     }
   }
-  const body = { mount, service, ...(stripMount === undefined ? {} : { options: { stripMount } }) }
+  const body = { mount, service, ...routeOptions(options) }
   try {
     const { body: row } = await api.request<RouteRow>('POST', '/v1/routes', { body })
     await output.done(row, `route ${row.mount} → ${row.service} added`)
@@ -127,14 +137,24 @@ async function addRoute(
 }
 
 async function setRoute(
-  call: ApiCommand<StripMount & IfMatch & { mount?: string; service?: string }>,
+  call: ApiCommand<RouteFlags & IfMatch & { mount?: string; service?: string }>,
   id: string,
 ): Promise<void> {
-  const { mount, service, stripMount } = call.options
-  if (mount === undefined && service === undefined && stripMount === undefined) {
-    throw usageError('nothing to change: give --mount, --service or --strip-mount')
+  const { mount, service } = call.options
+  const options = routeOptions(call.options)
+  if (mount === undefined && service === undefined && options.options === undefined) {
+    throw usageError('nothing to change: give --mount, --service, --strip-mount or --tenant-header')
   }
-  const body = { mount, service, ...(stripMount === undefined ? {} : { options: { stripMount } }) }
+  const body = { mount, service, ...options }
   const row = await changeRow<RouteRow>(call, `/v1/routes/${segment(id)}`, body)
   await call.output.done(row, `route ${row.mount} → ${row.service} changed (version ${row.version})`)
+}
+
+/** What the flags say of the route's options; null goes back to the default. */
+function routeOptions({ stripMount, tenantHeader }: RouteFlags): { options?: Record<string, unknown> } {
+  const options = {
+    ...(stripMount === undefined ? {} : { stripMount }),
+    ...(tenantHeader === undefined ? {} : { tenantHeader: tenantHeader === false ? null : tenantHeader }),
+  }
+  return Object.keys(options).length === 0 ? {} : { options }
 }

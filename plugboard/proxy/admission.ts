@@ -13,6 +13,12 @@ import { RequestFields } from './request-fields.ts'
 import { HostCache, normalizePath, splitAbsoluteForm, stripMount } from './target.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
+/** What the `*` of a host pattern stands for; empty for an exact one. */
+function tenantOf(pattern: string, host: string): string {
+  if (pattern === '*') return host
+  return pattern.startsWith('*.') ? host.slice(0, 1 - pattern.length) : ''
+}
+
 export interface AdmissionLimits {
   /** Characters of the request target. */
   readonly maxTargetBytes: number
@@ -124,6 +130,8 @@ export class Admission {
     const fields = this.#fields
     const stripped = route.options.stripMount && route.mountPath !== '/'
     const forwarded = stripped ? stripMount(path, route.mountPath) : path
+    const { tenantHeader } = route.options
+    if (tenantHeader !== null) fields.setOwn(tenantHeader, tenantOf(route.host, this.host))
     fields.addOurs(connection, this.requestId, stripped ? route.mountPath : '')
     fields.applyHostPolicy(route.service.policy.hostHeader)
     if (kind === 'upgrade') fields.fields.push('Connection', 'Upgrade', 'Upgrade', fields.upgrade)

@@ -19,9 +19,11 @@ import type {
   Emit,
   VerificationKey,
 } from './directory-entries.ts'
-import { resolveRouteOptions } from './route-options.ts'
+import { DEFAULT_ROUTE_OPTIONS, type RouteOptions, resolveRouteOptions } from './route-options.ts'
 import { RouteTable } from './route-table.ts'
 import { resolveServicePolicy } from './service-policy.ts'
+
+const OPTION_KEYS = Object.keys(DEFAULT_ROUTE_OPTIONS) as (keyof RouteOptions)[]
 
 type Writable<Row> = { -readonly [Key in keyof Row]: Row[Key] }
 
@@ -225,7 +227,6 @@ function isSameRoute(one: DirectoryRoute | undefined, other: DirectoryRoute): bo
     one.host === other.host &&
     one.mountPath === other.mountPath &&
     one.service.id === other.service.id &&
-    one.options.stripMount === other.options.stripMount &&
-    one.options.allowHttp === other.options.allowHttp
+    OPTION_KEYS.every(key => one.options[key] === other.options[key])
   )
 }

@@ -1,6 +1,7 @@
 import { isOnOrBeneath } from '@vera-stack/shared/mounts.ts'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { type Random, randomInteger, seededRandom } from '../../test/support/seeded-random.ts'
 import { RouteTable } from './route-table.ts'
 
 function tableOf(...mounts: readonly (readonly [host: string, path: string])[]): RouteTable<string> {
@@ -111,6 +112,44 @@ test('it agrees with its naive twin through any sequence of edits', () => {
     ),
     { numRuns: 500 },
   )
+})
+
+/** Hosts and patterns beneath a few shared parents, so that exact ones, wildcards and `*` compete for them. */
+function crowd(size: number, random: Random): Map<string, readonly [host: string, path: string]> {
+  const label = () => `l${randomInteger(random, 0, Math.ceil(size / 4))}`
+  const parents = ['com', 'a.com', 'b.a.com', 'c.b.a.com', 'test']
+  // Mounts are terminal: a host has its root, or paths beneath it.
+  const rooted = new Map<string, boolean>()
+  const mounts = new Map<string, readonly [string, string]>([['*/any', ['*', '/any']]])
+  while (mounts.size < size) {
+    const parent = parents[randomInteger(random, 0, parents.length - 1)]!
+    const name = random() < 0.5 ? `${label()}.${parent}` : `${label()}.${label()}.${parent}`
+    const host = random() < 0.4 ? `*.${name}` : random() < 0.01 ? `*.${parent}` : name
+    const root = rooted.get(host) ?? random() < 0.5
+    rooted.set(host, root)
+    const path = root ? '/' : `/${label()}`
+    mounts.set(host + path, [host, path])
+  }
+  return mounts
+}
+
+test.each([10, 100_000])('hosts mean the same when there are %i of them', size => {
+  const random = seededRandom(size)
+  const mounts = crowd(size, random)
+  const table = new RouteTable<string>()
+  for (const [host, path] of mounts.values()) table.set(host, path, host + path)
+  const known = [...mounts.values()]
+  // The twin looks at every mount for every question.
+  for (let count = size > 1000 ? 6 : 200; count > 0; count -= 1) {
+    const [pattern, path] = known[randomInteger(random, 0, known.length - 1)]!
+    const name = pattern === '*' ? 'elsewhere.test' : pattern.replace(/^\*\./, '')
+    const host = [name, `x.${name}`, `y.x.${name}`, `x${name}`, name.slice(name.indexOf('.') + 1)]
+    for (const each of host) {
+      for (const request of [path, `${path === '/' ? '' : path}/more`, '/any/x']) {
+        expect(table.match(each, request), `${each}${request}`).toBe(naiveMatch(mounts, each, request))
+      }
+    }
+  }
 })
 
 test('100,000 mounts on 10,000 hosts: each is found, and each neighbour is not', () => {

@@ -13,7 +13,7 @@ test('defaults', () => {
     retries: 2,
     hostHeader: 'preserve',
   })
-  expect(DEFAULT_ROUTE_OPTIONS).toEqual({ stripMount: false, allowHttp: false })
+  expect(DEFAULT_ROUTE_OPTIONS).toEqual({ stripMount: false, allowHttp: false, tenantHeader: null })
 })
 
 test('what is written stays as it was written: no default is put in', () => {
@@ -38,6 +38,21 @@ test.each([
   expect(servicePolicyInputSchema.safeParse(policy).success).toBe(false)
 })
 
+test.each([
+  'Host',
+  'content-length',
+  'X-Forwarded-For',
+  'Plugboard-Tenant',
+  'Cookie',
+  'X Tenant',
+  'X_Tenant',
+  '',
+  '1',
+])('the tenant cannot be told in "%s"', tenantHeader => {
+  expect(routeOptionsInputSchema.safeParse({ tenantHeader }).success).toBe(false)
+  expect(resolveRouteOptions({ tenantHeader })).toEqual(DEFAULT_ROUTE_OPTIONS)
+})
+
 test('what another version stored is read as far as it can be', () => {
   const { policy, problems } = resolveServicePolicy({ retries: 99, idleTimeoutMs: 5, comingLater: true })
   expect(policy).toEqual({ ...DEFAULT_SERVICE_POLICY, idleTimeoutMs: 5 })
@@ -46,6 +61,11 @@ test('what another version stored is read as far as it can be', () => {
   expect(resolveRouteOptions({ stripMount: true, comingLater: 1 })).toEqual({
     stripMount: true,
     allowHttp: false,
+    tenantHeader: null,
   })
   expect(resolveRouteOptions({ stripMount: 'yes' })).toEqual(DEFAULT_ROUTE_OPTIONS)
+  expect(resolveRouteOptions({ stripMount: true, tenantHeader: 'Host' })).toEqual({
+    ...DEFAULT_ROUTE_OPTIONS,
+    stripMount: true,
+  })
 })

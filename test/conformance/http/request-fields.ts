@@ -218,3 +218,48 @@ describe('paths', () => {
     expect(request.all('x-forwarded-host')).toEqual([host])
   })
 })
+
+describe('tenants', () => {
+  it.each([
+    ['acme.tenants.test', ['acme']],
+    ['ACME.Tenants.test.:80', ['acme']],
+    ['eu.acme.tenants.test', ['eu.acme']],
+    ['exact.tenants.test', []],
+    ['edge.test', ['evil']],
+  ])('H5 the tenant of %s is ours to say', async (host, seen) => {
+    const request = await forwarded(get('/', 'X-Tenant: evil\r\n', host))
+    expect(request.all('x-tenant')).toEqual(seen)
+  })
+
+  it.each(['X_Tenant', 'x.tenant', 'X-TENANT'])('H4 and so is its alias %s', async name => {
+    const request = await forwarded(
+      get('/', `${name}: evil\r\n${name}: worse\r\nX: y\r\n`, 'acme.tenants.test'),
+    )
+    expect(request.head).not.toMatch(/evil|worse/)
+    expect([request.all('x-tenant'), request.all('x'), request.all('host')]).toEqual([
+      ['acme'],
+      ['y'],
+      ['acme.tenants.test'],
+    ])
+  })
+
+  it('H9 an exact host goes before a wildcard, and a longer wildcard before a shorter one', async () => {
+    const seen: (string | undefined)[] = []
+    for (const host of [
+      'exact.tenants.test',
+      'a.deep.tenants.test',
+      'b.a.deep.tenants.test',
+      'deep.tenants.test',
+    ]) {
+      edge.backend.reset()
+      seen.push(...(await forwarded(get('/', '', host))).all('host'))
+    }
+    expect(seen).toEqual([
+      `localhost:${edge.backendPort}`,
+      'inner.example',
+      'inner.example',
+      'deep.tenants.test',
+    ])
+    expect((await ask(get('/', '', 'tenants.test'))).status).toBe(404)
+  })
+})
