@@ -33,11 +33,13 @@ export function replicaStatus(
 }
 
 function* disagreements(
-  { report, record, linked, dialed, inSync, problem, boot }: KnownReplica,
+  { report, record, linked, dialed, inSync, faultyMessages, problem, boot }: KnownReplica,
   ownSequence: number,
   databaseReachable: boolean,
 ): Iterable<string> {
-  const beats = record !== undefined && record.heartbeatAgeMs < STALE_MS
+  // Of a database that is away, rows and their ages are those of its last answer.
+  const row = databaseReachable ? record : undefined
+  const beats = row !== undefined && row.heartbeatAgeMs < STALE_MS
   if (beats && !linked) {
     yield `The database has its heartbeat, but there is no link to it${problem === '' ? '' : `: ${problem}`}.`
   }
@@ -45,10 +47,14 @@ function* disagreements(
   if (linked && databaseReachable && !beats) {
     yield 'There is a link to it, but its heartbeat does not reach the database.'
   }
-  if (record !== undefined && boot !== undefined && record.boot !== boot) {
+  if (row !== undefined && boot !== undefined && row.boot !== boot) {
     yield 'The database and the link name different starts of it.'
   }
   if (linked && !inSync) yield 'Its lines and ours are not the same on both sides yet.'
+  if (faultyMessages > 0) {
+    const times = faultyMessages === 1 ? 'once' : `${faultyMessages} times`
+    yield `What it says of its lines was not sound ${times}; they were asked for again.`
+  }
   const sequence = report?.appliedSequence
   if (sequence !== undefined && sequence !== ownSequence) {
     const distance = Math.abs(ownSequence - sequence)

@@ -57,6 +57,8 @@ export interface KnownReplica {
   readonly leaseMs: number
   readonly lines: number
   readonly inSync: boolean
+  /** Of the registry exchange. Anything but 0 is a bug somewhere. */
+  readonly faultyMessages: number
   /** What went wrong at the last dial; empty when nothing did. */
   readonly problem: string
 }
@@ -196,6 +198,7 @@ export class PeerNetwork {
         leaseMs: lease?.shown ? lease.leaseMs : 0,
         lines: lease?.lineCount ?? 0,
         inSync: peer?.inSync ?? false,
+        faultyMessages: peer?.faultyMessages ?? 0,
         problem: dialer?.problem ?? '',
       }
     })

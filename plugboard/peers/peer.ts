@@ -107,6 +107,12 @@ export class Peer {
     return this.#exchange?.agrees === true && this.#exchange.peerAgrees
   }
 
+  /** Messages over the link of now that could not be read, or did not add up. More than 0 is a bug somewhere. */
+  get faultyMessages(): number {
+    const { garbage = 0, mismatches = 0 } = this.#exchange?.faults ?? {}
+    return garbage + mismatches
+  }
+
   /** We have all its lines. */
   get hasLines(): boolean {
     return this.#exchange?.agrees === true
@@ -300,8 +306,15 @@ export class Peer {
   #newChannel(boot: Boot): RegistryStream {
     this.#stopExchange()
     const { owner, follower, clock } = this.#host
-    const onReady = (): void => channel.pump()
-    const exchange = new PeerExchange({ owner, follower, peerId: this.id, peerBoot: boot, clock, onReady })
+    const exchange = new PeerExchange({
+      ...{ owner, follower, peerId: this.id, peerBoot: boot, clock },
+      onReady: () => channel.pump(),
+      onAgree: () => this.#host.changed(),
+      onFault: ({ garbage }) =>
+        this.#log.warn('what a replica says of its lines is not sound', {
+          detail: garbage > 0 ? 'it cannot be read' : 'it does not add up',
+        }),
+    })
     const channel: RegistryStream = new RegistryStream(exchange, () => this.#channelOver(channel))
     this.#exchange = exchange
     this.#channel = channel
@@ -311,9 +324,15 @@ export class Peer {
   #channelOver(channel: RegistryStream): void {
     if (channel !== this.#channel) return
     this.#stopExchange()
-    if (this.#links.size === 0) return
-    this.#reopen = this.#host.clock.after(this.#host.random() * REOPEN_MS, () => {
+    this.#reopenIn(this.#host.random() * REOPEN_MS)
+  }
+
+  /** A session may be at its limit of streams when its time comes: then once more. */
+  #reopenIn(delayMs: number): void {
+    if (this.#links.size === 0 || this.#draining) return
+    this.#reopen = this.#host.clock.after(delayMs, () => {
       if (this.#channel === undefined) this.#openChannel()
+      if (this.#channel === undefined) this.#reopenIn(REOPEN_MS)
     })
   }
 

@@ -15,6 +15,8 @@ interface Side {
   readonly registry: Registry
   exchange: PeerExchange
   readyCalls: number
+  agreements: number
+  faultsTold: number
   /** Ends the turn of the event loop. */
   flush(): void
   /** A new link to the same peer. */
@@ -43,10 +45,18 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
     const onReady = (): void => {
       side.readyCalls += 1
     }
-    return new PeerExchange({ owner, follower, peerId, peerBoot, clock, onReady })
+    return new PeerExchange({
+      ...{ owner, follower, peerId, peerBoot, clock, onReady },
+      onAgree: () => {
+        side.agreements += 1
+      },
+      onFault: () => {
+        side.faultsTold += 1
+      },
+    })
   }
   const side: Side = {
-    ...{ registry, exchange: link(), readyCalls: 0 },
+    ...{ registry, exchange: link(), readyCalls: 0, agreements: 0, faultsTold: 0 },
     flush() {
       while (deferred.length > 0) deferred.shift()?.()
     },
@@ -91,8 +101,10 @@ it('agrees after the first exchange, and says so on both sides', () => {
   connect(both.right, 'right', 50, 60)
   expect([both.left.exchange.agrees, both.left.exchange.peerAgrees]).toEqual([false, false])
   exchangeAll(both)
-  for (const { exchange } of [both.left, both.right]) {
+  for (const { exchange, agreements, faultsTold } of [both.left, both.right]) {
     expect([exchange.agrees, exchange.peerAgrees]).toEqual([true, true])
+    // Whoever waits for the lines is told, and need not look.
+    expect([agreements, faultsTold]).toEqual([1, 0])
     expect(exchange.faults).toEqual({ garbage: 0, gaps: 0, mismatches: 0, stale: 0 })
   }
   expect(idsOf(both.left)).toEqual(idsOf(both.right))
@@ -182,8 +194,11 @@ it('drops the shard that a peer fills with garbage, counts it, and recovers by a
   const forged = new DataWriter(both.leftBoot)
   const bytes = Buffer.from('this is no update of a document')
   forged.add({ shard, epoch: 1, base: 1, seq: 99, part: undefined, bytes })
-  both.right.exchange.receive(forged.finish())
-  expect(both.right.exchange.faults.garbage).toBe(1)
+  const message = forged.finish()
+  both.right.exchange.receive(message)
+  expect([both.right.exchange.faults.garbage, both.right.faultsTold]).toEqual([1, 1])
+  both.right.exchange.receive(message)
+  expect(both.right.faultsTold).toBe(1)
   expect(linesOf(both.right)).toBeLessThan(310)
   expect(linesOf(both.right)).toBeGreaterThan(250)
   exchangeAll(both)

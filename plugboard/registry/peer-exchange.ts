@@ -28,6 +28,10 @@ export interface PeerExchangeOptions {
   readonly clock: Clock
   /** There is something to pull again, after `pull` had returned undefined. The first pull needs no call. */
   readonly onReady: () => void
+  /** We have all the peer's lines now; again after each time that something was missing. */
+  readonly onAgree?: () => void
+  /** The first time that something came which cannot come over an orderly link between sound replicas. */
+  readonly onFault?: (faults: Readonly<ExchangeFaults>) => void
 }
 
 export class PeerExchange {
@@ -37,12 +41,15 @@ export class PeerExchange {
   readonly #boots: { readonly sender: Boot; readonly own: Boot }
   readonly #clock: Clock
   readonly #onReady: () => void
+  readonly #onAgree: () => void
+  readonly #onFault: (faults: Readonly<ExchangeFaults>) => void
   readonly #unsubscribe: () => void
   #timer: Timer
   #quietIntervals = 0
   #lastPromptMs = Number.NEGATIVE_INFINITY
   /** `onReady` was called, or the first pull is still to come. */
   #announced = true
+  #faultTold = false
   #closed = false
 
   constructor(options: PeerExchangeOptions) {
@@ -51,6 +58,8 @@ export class PeerExchange {
     this.peerId = peerId
     this.#clock = clock
     this.#onReady = options.onReady
+    this.#onAgree = options.onAgree ?? (() => undefined)
+    this.#onFault = options.onFault ?? (() => undefined)
     this.#outgoing = new OutgoingLines(owner)
     this.#incoming = new IncomingLines(follower, peerId, peerBoot, clock)
     this.#unsubscribe = owner.subscribe(changed => {
@@ -85,6 +94,7 @@ export class PeerExchange {
   /** A message from the peer. What cannot be read is counted and changes nothing; the link may judge by that. */
   receive(bytes: Uint8Array): void {
     if (this.#closed) return
+    const agreed = this.agrees
     try {
       this.#take(bytes)
     } catch (error) {
@@ -92,6 +102,11 @@ export class PeerExchange {
       this.#incoming.faults.garbage += 1
     }
     this.#announce()
+    if (!this.#faultTold && this.faults.garbage + this.faults.mismatches > 0) {
+      this.#faultTold = true
+      this.#onFault(this.faults)
+    }
+    if (!agreed && this.agrees) this.#onAgree()
   }
 
   close(): void {

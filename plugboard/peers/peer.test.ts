@@ -1,0 +1,72 @@
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
+import { expect, it, onTestFinished } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { memoryTransportPair } from '../../test/support/memory-transport.ts'
+import { RecordedStream } from '../../test/support/recorded-stream.ts'
+import { SessionEnd } from '../../test/support/session-pair.ts'
+import { newBoot } from '../registry/boot.ts'
+import { Registry } from '../registry/registry.ts'
+import { RegistryFollower } from '../registry/registry-follower.ts'
+import { RegistryOwner } from '../registry/registry-owner.ts'
+import { Peer } from './peer.ts'
+
+const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
+
+/** A peer whose far end is a bare session that the test holds; it takes `maxStreams` at once. */
+function setUp(maxStreams: number) {
+  const clock = new ManualClock()
+  const registry = new Registry()
+  const self = { id: 'dialer', boot: newBoot(1000, () => 0) }
+  const owner = new RegistryOwner({ registry, replicaId: self.id, boot: self.boot })
+  const follower = new RegistryFollower({ registry, replicaId: self.id, clock })
+  const peer = new Peer('acceptor', {
+    ...{ self, owner, follower, clock, limits: {}, random: () => 0.5, log: silentLogger },
+    identity: { agent: 'test/1', name: self.id, instance: self.boot, startedAt: 1 },
+    openLocal: () => expect.fail('nothing is forwarded here'),
+    report: () => ({
+      ...{
+        state: 'ready',
+        address: '',
+        version: '1',
+        startedAt: 1,
+        appliedSequence: 0,
+        tunnels: 0,
+        streams: 0,
+      },
+    }),
+    changed: () => undefined,
+  })
+  const link = memoryTransportPair({ clock })
+  const far = new SessionEnd('acceptor', link.b, clock, { maxStreams }, () => undefined)
+  const session = peer.join('instance-acceptor', link.a, 'dialer')
+  onTestFinished(() => {
+    session.close('going_away')
+    far.session.close('going_away')
+    owner.close()
+    follower.close()
+  })
+  const registryStream = (index: number): Promise<RecordedStream> =>
+    eventually(`registry stream ${index}`, () => {
+      clock.advance(50)
+      return far.accepted.filter(({ opening }) => opening?.kind === 'registry')[index]
+    })
+  return { clock, peer, far, registryStream }
+}
+
+it('opens the exchange again also when no stream could be opened at its time', async () => {
+  const { peer, far, registryStream, clock } = setUp(1)
+  const first = await registryStream(0)
+  first.stream.reset('internal_error')
+  const held = new RecordedStream()
+  await eventually('the only stream is free, and taken by a request', () => {
+    if (!peer.canOpen) return undefined
+    held.stream = peer.open(REQUEST, held, false, 'tunnel/web')
+    return true
+  })
+  await eventually('the request arrives', () => far.accepted.find(({ opening }) => opening?.kind === 'http'))
+  clock.advance(1000)
+  held.stream.reset('cancelled')
+  await registryStream(1)
+})
