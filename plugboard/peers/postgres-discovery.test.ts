@@ -85,3 +85,34 @@ it('stops in time when the database says nothing any more', async () => {
   await stopped
   expect(clock.pendingTimers).toBe(0)
 })
+
+it('goes on beating, and does not blame the database, when a listener fails', async () => {
+  const clock = new ManualClock()
+  const logged: string[] = []
+  const log = {
+    ...silentLogger,
+    warn: (message: string) => void logged.push(`warn ${message}`),
+    error: (message: string) => void logged.push(`error ${message}`),
+  }
+  let beats = 0
+  const rows: ReplicaRows = {
+    beat: () => {
+      beats += 1
+      return Promise.resolve({ current: true, rows: [record('two')] })
+    },
+    remove: () => Promise.resolve(),
+  }
+  const discovery = new PostgresDiscovery({
+    ...{ rows, clock, log },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  discovery.start(() => {
+    throw new Error('a bug')
+  })
+  await eventually('the next beat is due', () => clock.pendingTimers === 1 || undefined)
+  expect(logged).toEqual(['error replicas of the database not taken up'])
+  clock.advance(1000)
+  expect(beats).toBe(2)
+  await discovery.stop()
+})

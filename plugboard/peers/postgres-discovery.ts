@@ -69,6 +69,15 @@ export class PostgresDiscovery implements Discovery {
     })
   }
 
+  /** A bug of whoever listens is its own: heartbeats go on, and the database is not blamed. */
+  #tell(onAnswer: () => void): void {
+    try {
+      onAnswer()
+    } catch (error) {
+      this.#options.log.error('replicas of the database not taken up', { err: error })
+    }
+  }
+
   async #beat(onAnswer: () => void): Promise<void> {
     const { rows, self, describe, clock, log } = this.#options
     const startedMs = clock.now()
@@ -88,12 +97,12 @@ export class PostgresDiscovery implements Discovery {
         .filter(({ id }) => id !== self.id)
         .map(record => ({ ...record, heartbeatAgeMs: record.heartbeatAgeMs + waitedMs }))
         .map(record => ({ address: record.address, record }))
-      if (!this.#stopped) onAnswer()
     } catch (error) {
       if (!this.#failing) log.warn('heartbeat not written; the replicas known so far stay', { err: error })
       this.#failing = true
     }
     if (this.#stopped) return
+    if (!this.#failing) this.#tell(onAnswer)
     const leftMs = HEARTBEAT_MS - (clock.now() - startedMs)
     this.#timer = clock.after(Math.max(100, leftMs), () => {
       this.#beating = this.#beat(onAnswer)
