@@ -13,6 +13,8 @@ import {
   WILDCARD_CERTIFICATE,
 } from '../../test/support/certificates.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { clientAddressOf, ProxyProtocolGate } from '../proxy/proxy-protocol-gate.ts'
+import { TrustedProxies } from '../proxy/trusted-proxies.ts'
 import { readCertificate } from './certificate.ts'
 import { CertificateSet } from './certificate-set.ts'
 import { TlsListener, type TlsListenerOptions } from './tls-listener.ts'
@@ -213,4 +215,40 @@ it('an authority that looks at a host gets its own certificate, everybody else t
   await once(silent, 'close')
   await expect.poll(() => listener.handshakingCount).toBe(0)
   expect(accepted).toHaveLength(1)
+})
+
+it('a PROXY header may come before the handshake, with it or alone', async () => {
+  const set = new CertificateSet([read(APP_CERTIFICATE)])
+  const addresses: string[] = []
+  for (const validation of [undefined, { protocol: 'acme-tls/1', find: async () => undefined }]) {
+    const { port } = await start(
+      { set },
+      {
+        validation,
+        accept: (socket, transport) => {
+          addresses.push(clientAddressOf(transport))
+          socket.on('error', () => socket.destroy())
+          socket.end('welcome')
+          socket.resume()
+        },
+        gate: tcp =>
+          new ProxyProtocolGate(tcp, {
+            trusted: new TrustedProxies(['127.0.0.1']),
+            timeoutMs: 5000,
+            clock: systemClock,
+            onRefused: (_socket, error) => addresses.push(error.message),
+          }),
+      },
+    )
+    for (const together of [true, false]) {
+      const socket = connectTcp({ port, host: '127.0.0.1', noDelay: true })
+      await once(socket, 'connect')
+      if (together) socket.cork()
+      socket.write('PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n')
+      const shaken = shake(port, { socket })
+      if (together) setImmediate(() => socket.uncork())
+      expect((await shaken).name).toBe('app')
+    }
+  }
+  expect(addresses).toEqual(Array(4).fill('192.0.2.7'))
 })
