@@ -127,3 +127,11 @@ it('says it to nobody who would take it for a service', async () => {
   expect((await a.arrived()).opening).toMatchObject({ hops: 1, service: 'web' })
   expect(a.picked).toEqual([])
 })
+
+it('says of a head that the tunnel does not take that it is too large, not that other lines may take it', async () => {
+  const { a, b } = await linkedPair({ maxFrameBytes: 16_384 })
+  a.serve('web')
+  await b.knows('web', 1)
+  const near = b.open('a', { fields: ['x-long', 'x'.repeat(20_000)] }, true)
+  expect(await aborted(near)).toMatchObject({ reason: 'payload_too_large', remote: true })
+})

@@ -21,8 +21,10 @@ export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal
     return forward
   } catch (error) {
     if (!(error instanceof TunnelError)) throw error
-    // The origin may have other lines to try: nothing was delivered, whatever the reason was here.
-    near.reset(error.delivered === 'no' ? error.reason : 'refused', error.detail)
+    // The origin may have other lines to try: nothing was delivered, whatever the reason was here. But for a head that
+    // is too large there is no other line, and its client should hear of it.
+    const known = error.delivered === 'no' || error.reason === 'payload_too_large'
+    near.reset(known ? error.reason : 'refused', error.detail)
     return IGNORED
   }
 }

@@ -100,7 +100,9 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     this.stream = undefined
     const failedOn = this.#releaseLine()
     if (this.#over) return
-    const code = errorOfReason(error.reason)
+    // Across a hop it is the relay that says so, of a head that the tunnel there does not take: no Telephone limits bodies.
+    const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
+    const code = headTooLarge ? 'headers_too_large' : errorOfReason(error.reason)
     if (failedOn === undefined || this.#retriesLeft === 0 || !this.canReplay || !this.#mayRepeat(error)) {
       this.#giveUp(code, error)
       return

@@ -173,3 +173,13 @@ it('a service at its own limit of streams', async () => {
   telephone.handler = next => next.answer(200, 'x')
   expect((await request('GET')).status).toBe(200)
 })
+
+it('a head that the tunnel of another replica does not take is 431, as it is for one of ours', async () => {
+  const across = await ProxyHarness.start({ replicaId: 'r2' })
+  const telephone = await across.telephone()
+  // What the relay says.
+  telephone.handler = call => call.stream.reset('payload_too_large')
+  const answer = await rawExchange(across.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+  expect([answer.status, code(answer)]).toEqual([431, 'headers_too_large'])
+  await across.close()
+})

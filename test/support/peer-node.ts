@@ -23,6 +23,8 @@ export interface PeerNodeOptions
   /** Start of the replica, ms since 1970: a later one is a newer boot. */
   readonly startedAtMs?: number
   readonly port?: number
+  /** Longest frame that the telephone takes. */
+  readonly maxFrameBytes?: number
 }
 
 const OPENING: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
@@ -77,7 +79,9 @@ export class PeerNode {
 
   /** Stopped when the test is over. */
   static async listen(id: string, options: PeerNodeOptions = {}): Promise<PeerNode> {
-    const node = new PeerNode(id, await openSessionPair(), options)
+    const { maxFrameBytes } = options
+    const acceptorLimits = maxFrameBytes === undefined ? {} : { maxFrameBytes }
+    const node = new PeerNode(id, await openSessionPair({ acceptorLimits }), options)
     node.port = (await node.network.listen(options.port ?? 0, '127.0.0.1')).port
     onTestFinished(() => node.stop())
     return node

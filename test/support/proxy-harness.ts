@@ -35,6 +35,9 @@ export function harnessRoute(route: HarnessRoute): DirectoryRoute {
   }
 }
 
+/** `replicaId`: of the proxy. Its lines are those of `r1`: with another one they are a hop away. */
+type HarnessOptions = Partial<ProxyOptions> & { readonly replicaId?: string }
+
 export class ProxyHarness {
   readonly registry = new Registry()
   readonly upstreams = new Map<string, Upstream>()
@@ -45,7 +48,7 @@ export class ProxyHarness {
   readonly #sessions: Session[] = []
   #tunnels = 0
 
-  private constructor(options: Partial<ProxyOptions>) {
+  private constructor({ replicaId, ...options }: HarnessOptions) {
     const upstreamOf = (line: Line): Upstream | undefined => this.upstreams.get(line.tunnelId)
     this.proxy = new ProxyServer({
       directory: {
@@ -56,7 +59,10 @@ export class ProxyHarness {
               (route.mountPath === '/' || path === route.mountPath || path.startsWith(`${route.mountPath}/`)),
           ),
       },
-      picker: new LinePicker({ registry: this.registry, upstreamOf, random: () => 0 }),
+      picker: new LinePicker({
+        ...{ registry: this.registry, upstreamOf, random: () => 0 },
+        ...(replicaId !== undefined && { replicaId }),
+      }),
       log: silentLogger,
       access: fields => this.accessLog.push(fields),
       ...options,
@@ -64,7 +70,7 @@ export class ProxyHarness {
     })
   }
 
-  static async start(options: Partial<ProxyOptions> = {}): Promise<ProxyHarness> {
+  static async start(options: HarnessOptions = {}): Promise<ProxyHarness> {
     const harness = new ProxyHarness(options)
     const address = await harness.proxy.listen(0, '127.0.0.1')
     harness.port = address.port
