@@ -49,16 +49,29 @@ describe('addresses', () => {
     expect(book.pick([place('a', 'A')], 'A').replicaId).not.toBe('A')
   })
 
-  it('that have failed are avoided for a minute', () => {
+  it('that have failed are avoided for a while', () => {
     const { book, clock } = addresses(['seed'])
     for (const host of ['a', 'b']) book.failed({ url: url(host), replicaId: undefined })
     expect(book.pick([]).url.host).toBe('seed')
     expect(book.hasUnused([])).toBe(false)
-    clock.now = 60_000
+    clock.now = 15_000
     expect(book.pick([]).replicaId).toBe('A')
     book.failed({ url: url('a'), replicaId: 'A' })
     book.worked({ url: url('a'), replicaId: 'A' }, 'A')
     expect(book.pick([]).replicaId).toBe('A')
+  })
+
+  it('that have failed are good again once they are told of anew', () => {
+    const { book } = addresses(['b'])
+    const told = (...ids: string[]) =>
+      book.learn(ids.map(id => ({ url: url(id.toLowerCase()), replicaId: id })))
+    book.failed({ url: url('b'), replicaId: 'B' })
+    told('A', 'B')
+    expect(book.hasUnused([place('a', 'A')])).toBe(false)
+    told('A')
+    told('A', 'B')
+    expect(book.hasUnused([place('a', 'A')])).toBe(true)
+    expect(book.pick([place('a', 'A')]).replicaId).toBe('B')
   })
 
   it('are better than none when all have failed', () => {

@@ -16,8 +16,10 @@ export interface Place {
   readonly replicaId: string | undefined
 }
 
-/** How long a failed address is avoided, ms. */
-const AVOID_MS = 60_000
+/** How long an address is avoided after a dial that failed, ms: most replicas are back by then, started anew. */
+const FAILED_MS = 15_000
+/** How long a replica for which another one has answered, ms: load balancers do not change their mind soon. */
+const MISSED_MS = 60_000
 
 export class Addresses {
   readonly #configured: readonly Address[]
@@ -37,7 +39,10 @@ export class Addresses {
     this.#random = random
   }
 
+  /** An address that was not among the last ones has come back: that it failed is over. */
   learn(replicas: readonly Address[]): void {
+    const before = new Set(this.#learned.map(({ url }) => url.href))
+    for (const { url } of replicas) if (!before.has(url.href)) this.#failedAt.delete(url.href)
     if (this.#follow) this.#learned = replicas
     const known = new Set([...this.#learned, ...this.#configured].map(({ url }) => url.href))
     for (const href of this.#failedAt.keys()) if (!known.has(href)) this.#failedAt.delete(href)
@@ -97,6 +102,7 @@ export class Addresses {
   #avoided({ url, replicaId }: Address): boolean {
     const failedAt = this.#failedAt.get(url.href) ?? Number.NEGATIVE_INFINITY
     const missedAt = this.#missedAt.get(replicaId) ?? Number.NEGATIVE_INFINITY
-    return this.#now() - Math.max(failedAt, missedAt) < AVOID_MS
+    const nowMs = this.#now()
+    return nowMs - failedAt < FAILED_MS || nowMs - missedAt < MISSED_MS
   }
 }

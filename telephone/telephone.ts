@@ -61,7 +61,8 @@ export interface TunnelStatus {
 
 export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000
 const DEFAULT_DIAL_TIMEOUT_MS = 10_000
-const REBALANCE_MS = 60_000
+/** Between looks whether two tunnels share a replica needlessly: the loss of that one would be the loss of both. */
+const REBALANCE_MS = 20_000
 const REBALANCE_SPREAD_MS = 10_000
 /** A service that was refused is offered again: the conflict may be gone, the scope widened. */
 const OFFER_AGAIN_MS = 60_000
