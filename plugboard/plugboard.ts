@@ -296,6 +296,7 @@ export class Plugboard {
       picker: own,
       tunnelOf: (tunnelId, service) => switchboard.tunnelOf(tunnelId, service),
     })
+    this.#running.push({ name: 'lines for peers', stop: () => lines.close() })
     return new Cluster(
       {
         config: this.#config,

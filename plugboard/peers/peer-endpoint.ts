@@ -72,7 +72,7 @@ export class PeerEndpoint {
     })
   }
 
-  /** No new peers; connections of sessions are theirs to close. */
+  /** No new peers, and no connection is left: sessions have said their goodbyes before. */
   async close(): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
     for (const socket of this.#sockets) socket.destroy()

@@ -9,6 +9,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ControlMessage, ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
@@ -18,7 +19,7 @@ import type { RegistryFollower } from '../registry/registry-follower.ts'
 import type { RegistryOwner } from '../registry/registry-owner.ts'
 import type { PeerIdentity } from './peer-tokens.ts'
 import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
-import { IGNORED, type OpenLocal, relayStream } from './stream-relay.ts'
+import { type OpenLocal, relayStream } from './stream-relay.ts'
 
 /** What all peers of a replica share. */
 export interface PeerHost {
@@ -151,7 +152,7 @@ export class Peer {
 
   // Links
 
-  /** Makes a session of a connection whose far end is proved to be this boot of the replica; undefined: refused. */
+  /** Makes a session of a connection whose far end is proved to be this boot of the replica. */
   join(
     boot: Boot,
     transport: Transport,
@@ -269,14 +270,14 @@ export class Peer {
       case 'tcp':
         if (opening.hops === 1) return relayStream(stream, opening, this.#host.openLocal)
         stream.reset('refused', 'one hop is enough')
-        return IGNORED
+        return REFUSED_STREAM
       case 'registry':
         return this.#channelArrived(stream)
       case 'echo':
         return new EchoStream(stream)
       default:
         stream.reset('unknown_kind')
-        return IGNORED
+        return REFUSED_STREAM
     }
   }
 
@@ -295,7 +296,7 @@ export class Peer {
     const crossed = this.#channel !== undefined && this.#openedChannel && !this.#channel.confirmed
     if (this.#boot === undefined || this.#draining || (crossed && this.#host.self.id < this.id)) {
       stream.reset('refused', 'there is an exchange already')
-      return IGNORED
+      return REFUSED_STREAM
     }
     const channel = this.#newChannel(this.#boot)
     this.#openedChannel = false

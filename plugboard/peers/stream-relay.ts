@@ -6,6 +6,7 @@
 
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 
 /** Opens a stream on a line of this replica, or throws TunnelError. */
@@ -25,7 +26,7 @@ export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal
     // is too large there is no other line, and its client should hear of it.
     const known = error.delivered === 'no' || error.reason === 'payload_too_large'
     near.reset(known ? error.reason : 'refused', error.detail)
-    return IGNORED
+    return REFUSED_STREAM
   }
 }
 
@@ -140,13 +141,4 @@ class Backward implements StreamEvents {
       this.#far?.reset('cancelled', error.message)
     }
   }
-}
-
-/** For a stream that was refused: nothing comes of it any more. */
-export const IGNORED: StreamEvents = {
-  onHead: () => undefined,
-  onData: () => undefined,
-  onEnd: () => undefined,
-  onWritable: () => undefined,
-  onAbort: () => undefined,
 }

@@ -12,6 +12,7 @@ import type { Announce, ControlMessage, Hello } from '@vera-stack/shared/protoco
 import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import type { Session, SessionEvents } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import { type Line, lineId } from '../registry/line.ts'
@@ -169,7 +170,7 @@ export class TelephoneConnection implements SessionEvents {
   onStream(stream: Stream, opening: Opening): StreamEvents {
     if (opening.kind === 'echo') return new EchoStream(stream)
     stream.reset('unknown_kind')
-    return REFUSED
+    return REFUSED_STREAM
   }
 
   onControl(message: ControlMessage): void {
@@ -328,13 +329,4 @@ export class TelephoneConnection implements SessionEvents {
       this.#expiryTimer = this.#context.clock.after(EXPIRY_RETRY_MS, () => void this.#expired())
     }
   }
-}
-
-/** For a stream that was refused: nothing comes of it any more. */
-const REFUSED: StreamEvents = {
-  onHead: () => undefined,
-  onData: () => undefined,
-  onEnd: () => undefined,
-  onWritable: () => undefined,
-  onAbort: () => undefined,
 }
