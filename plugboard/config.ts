@@ -141,6 +141,11 @@ export const plugboardSettings = {
 
   // Limits of the public address
   maxConnections: setting.integer({ default: 20_000, min: 1, help: 'Client connections open at once' }),
+  maxConnectionsPerAddress: setting.integer({
+    default: 10_000,
+    min: 1,
+    help: 'The same of one address, in IPv6 of one /64; trustedProxies and tunnels are not counted',
+  }),
   maxHeadBytes: setting.bytes({
     default: '64KiB',
     min: '1KiB',

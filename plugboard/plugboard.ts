@@ -380,6 +380,7 @@ export class Plugboard {
       proxyProtocol: config.proxyProtocol,
       limits: {
         maxConnections: config.maxConnections,
+        maxConnectionsPerAddress: config.maxConnectionsPerAddress,
         maxHeaders: config.maxHeaders,
         maxHeadBytes: config.maxHeadBytes,
         maxTargetBytes: config.maxTargetBytes,

@@ -4,7 +4,7 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 
 export interface ProxyCounters {
   connections: number
-  /** Refused at accept, over the limit. */
+  /** Refused at accept, over a limit: of all, or of one address. */
   connectionsRefused: number
   requests: number
   upgrades: number

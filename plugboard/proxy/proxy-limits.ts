@@ -3,6 +3,8 @@
 export interface ProxyLimits {
   /** Connections open at once; one over is refused at accept. */
   readonly maxConnections: number
+  /** The same of one client address (IPv6: of one /64). Trusted proxies and tunnels are not counted. */
+  readonly maxConnectionsPerAddress: number
   readonly maxHeaders: number
   /** Bytes of request line and headers together. */
   readonly maxHeadBytes: number
@@ -21,6 +23,7 @@ export interface ProxyLimits {
 
 export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   maxConnections: 20_000,
+  maxConnectionsPerAddress: 10_000,
   maxHeaders: 200,
   maxHeadBytes: 64 * 1024,
   maxTargetBytes: 16 * 1024,

@@ -12,6 +12,7 @@ import type { Directory } from '../routes/directory.ts'
 import type { LinePicker } from '../telephones/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access.ts'
+import { AddressCounts, addressGroup } from './address-counts.ts'
 import { Admission } from './admission.ts'
 import { ALLOWED_METHODS, answerBytes, makeProblem, problemBytes } from './answers.ts'
 import { answerChallenge, type ChallengeAnswers, challengeToken } from './challenge-answer.ts'
@@ -67,6 +68,8 @@ export class ProxyServer {
   readonly #gate: ProxyProtocolGate | undefined
   readonly #trusted: TrustedProxies
   readonly #connections = new Map<Duplex, ClientConnection>()
+  /** Of connections from clients themselves. */
+  readonly #addresses: AddressCounts
   /** What lies beneath connections that were decrypted. */
   readonly #transports = new WeakMap<Duplex, Socket>()
   readonly #context: ProxyContext
@@ -78,6 +81,7 @@ export class ProxyServer {
     this.#options = options
     this.#limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     this.#trusted = new TrustedProxies(options.trustedProxies ?? [])
+    this.#addresses = new AddressCounts(this.#limits.maxConnectionsPerAddress)
     this.#context = {
       picker: options.picker,
       clock,
@@ -225,6 +229,12 @@ export class ProxyServer {
     const hsts = this.#options.https?.hsts ?? ''
     const transport = this.#transports.get(socket) ?? socket
     const connection = new ClientConnection(socket, this.#trusted, transport, hsts)
+    if (!connection.trusted && !this.#addresses.add(addressGroup(connection.remoteAddress))) {
+      this.counters.connectionsRefused += 1
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return
+    }
     this.#connections.set(socket, connection)
     socket.once('close', () => {
       connection.gone()
@@ -419,8 +429,12 @@ export class ProxyServer {
     })
   }
 
+  /** Once it is closed, or a tunnel's. */
   #forget(socket: Duplex): void {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) return
     this.#connections.delete(socket)
+    if (!connection.trusted) this.#addresses.remove(addressGroup(connection.remoteAddress))
     if (this.#connections.size === 0) this.#whenEmpty?.()
   }
 

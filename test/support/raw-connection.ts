@@ -47,10 +47,12 @@ export class RawConnection {
     })
   }
 
-  static open(port: number, host = '127.0.0.1'): Promise<RawConnection> {
+  /** `from`: the local address; default: the system's choice. */
+  static open(port: number, host = '127.0.0.1', from?: string): Promise<RawConnection> {
     return new Promise((resolve, reject) => {
       // Half-open allowed: our own end is the test's to decide.
-      const socket = connect({ port, host, allowHalfOpen: true, noDelay: true })
+      const local = from === undefined ? {} : { localAddress: from }
+      const socket = connect({ port, host, allowHalfOpen: true, noDelay: true, ...local })
       socket.once('error', reject)
       socket.once('connect', () => {
         socket.off('error', reject)

@@ -45,7 +45,7 @@ const POLICIES: Record<string, object> = {
 }
 
 const TIGHT = [
-  ...['--name', 'tight', '--trusted-proxies', '127.0.0.0/8'],
+  ...['--name', 'tight', '--trusted-proxies', '127.0.0.1', '--max-connections-per-address', '2'],
   ...['--head-timeout', '700ms', '--body-idle-timeout', '700ms', '--keep-alive-timeout', '2s'],
   ...['--max-head', '4KiB', '--max-target', '1KiB', '--max-headers', '20', '--max-connections', '8'],
 ]

@@ -141,3 +141,29 @@ it('S5 a connection past the limit is refused at accept, and the others go on', 
   for (const connection of open) connection.destroy()
   await eventually('there is room again', () => fence(port).then(() => true as const))
 })
+
+// Another loopback address than that of the trusted proxy: only Linux has them all.
+it.skipIf(process.platform !== 'linux')('S5 one address has a limit of its own', async () => {
+  const { port } = edge.tight!
+  const open: RawConnection[] = []
+  const from = async (address: string) => {
+    const connection = await RawConnection.open(port, '127.0.0.1', address)
+    open.push(connection)
+    return connection
+  }
+  const first = await from('127.0.0.2')
+  await from('127.0.0.2')
+  expect((await (await from('127.0.0.2')).readToEnd()).length).toBe(0)
+  // Neither others nor those that are open suffer, and who leaves makes room.
+  for (const connection of [first, await from('127.0.0.3')]) {
+    await connection.send(get())
+    expect((await connection.readAnswer()).status).toBe(200)
+  }
+  first.destroy()
+  await eventually('there is room again', async () => {
+    const next = await from('127.0.0.2')
+    await next.send(get())
+    return next.readAnswer().then(({ status }) => (status === 200 ? true : undefined))
+  })
+  for (const connection of open) connection.destroy()
+})
