@@ -38,6 +38,20 @@ describe('drain', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
+  it('of what is left of a longer grace, a fraction and all, is one that the peer understands', async () => {
+    const pair = await openSessionPair()
+    const up = pair.dialer.open()
+    await pair.settle()
+    const closed = pair.acceptor.session.drain(28_390.25)
+    await pair.settle()
+    expect(pair.dialer.peerDrains).toEqual([28_391])
+    pair.acceptor.accepted[0]!.stream.respond(OK)
+    pair.acceptor.accepted[0]!.stream.end()
+    up.stream.end()
+    await closed
+    expect(pair.dialer.closes[0]?.reason).toBe('going_away')
+  })
+
   it('serves a stream whose OPEN crosses it', async () => {
     const pair = await openSessionPair({ onStream: ({ stream }) => stream.respond(OK) })
     void pair.acceptor.session.drain(60_000)

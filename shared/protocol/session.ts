@@ -188,7 +188,9 @@ export class Session {
     if (this.#state === 'closed') return this.#closed.promise
     if (!this.#draining) {
       this.#draining = true
-      this.#outbox.control(JSON.stringify({ type: 'drain', graceMs } satisfies ControlMessage))
+      // What is left of a longer grace is seldom whole; on the wire it is.
+      const message: ControlMessage = { type: 'drain', graceMs: Math.ceil(graceMs) }
+      this.#outbox.control(JSON.stringify(message))
     }
     const endsMs = this.#clock.now() + graceMs
     if (endsMs < this.#graceEndsMs) {
