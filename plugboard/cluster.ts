@@ -97,13 +97,17 @@ export class Cluster {
     this.#tellTelephones()
   }
 
+  /** Another replica may have a stream for us on its way. */
+  get linked(): boolean {
+    return this.network.replicas().some(({ linked }) => linked)
+  }
+
   /** Telephones and peers are told; resolves when the telephones have gone elsewhere, or will not. */
   async leave(): Promise<void> {
     this.#rebalancer?.stop()
     this.network.leave()
-    const elsewhere = this.network.replicas().some(({ linked }) => linked)
     await this.#options.switchboard.leave(
-      elsewhere ? Math.min(LEAVE_MS, this.#options.config.drainTimeoutMs) : 0,
+      this.linked ? Math.min(LEAVE_MS, this.#options.config.drainTimeoutMs) : 0,
     )
   }
 

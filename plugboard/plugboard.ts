@@ -54,6 +54,8 @@ import { VERSION } from './version.ts'
 
 /** Time for admin requests under way at the stop, ms. */
 const ADMIN_GRACE_MS = 2000
+/** For other replicas to hear that our lines are gone, ms. */
+const NOTICE_MS = 1000
 /** For the goodbyes of tunnels and links when the grace period is over, ms. */
 const GOODBYE_MS = 500
 
@@ -198,7 +200,7 @@ export class Plugboard {
     this.#running.push({
       name: 'tunnels',
       stop: async () => {
-        await switchboard.drain(this.#graceMs())
+        await switchboard.drain(this.#graceMs(), cluster?.linked ? NOTICE_MS : 0)
         picker.close()
       },
     })

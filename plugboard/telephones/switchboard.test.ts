@@ -373,6 +373,20 @@ describe('fencing', () => {
     expect((await answer).status).toBe(502)
   })
 
+  it('a drain of the replica leaves a line to what other replicas have on its way to it', async () => {
+    const telephone = await harness.dial((await harness.token()).token)
+    await telephone.announce({ service: 'web' })
+    const { tunnelId = '' } = [...harness.registry.linesOf('web')][0] ?? {}
+    const drained = harness.switchboard.drain(10_000, 1000)
+    expect(lines('web')).toEqual([])
+    expect(harness.switchboard.tunnelOf(tunnelId, 'web')?.canOpen).toBe(true)
+    expect(harness.switchboard.tunnelOf(tunnelId, 'other')).toBeUndefined()
+    clock.advance(1000)
+    expect((await telephone.closed).reason).toBe('going_away')
+    await drained
+    expect(harness.switchboard.tunnelOf(tunnelId, 'web')).toBeUndefined()
+  })
+
   it('the older one that dials again stays out', async () => {
     const { token } = await harness.token()
     const newer = await harness.dial(token, { name: 'shop', instance: 'newer-one', startedAt: 2 })

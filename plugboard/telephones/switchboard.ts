@@ -228,13 +228,22 @@ export class Switchboard {
     timer.cancel()
   }
 
-  /** All tunnels at once: telephones are asked to go elsewhere, open streams have `graceMs`. */
-  async drain(graceMs: number): Promise<void> {
+  /**
+   * All tunnels at once: telephones are asked to go elsewhere, open streams have `graceMs`. For `noticeMs` of it, while
+   * other replicas hear that the lines are gone, what they have on its way to a line still gets there.
+   */
+  async drain(graceMs: number, noticeMs = 0): Promise<void> {
     this.#draining = true
     const connections = [...this.#connections.values()]
-    // Withdrawn first: whoever has heard of a line may still open a stream on it, nobody new hears of it.
+    const waitMs = connections.length === 0 ? 0 : Math.min(noticeMs, graceMs)
+    for (const connection of connections) connection.hide()
+    if (waitMs > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#clock.after(waitMs, resolve)
+      await promise
+    }
     for (const connection of connections) connection.withdraw()
-    await Promise.all(connections.map(({ session }) => session.drain(graceMs)))
+    await Promise.all(connections.map(({ session }) => session.drain(graceMs - waitMs)))
     this.#unsubscribe()
   }
 

@@ -267,6 +267,12 @@ export class TelephoneConnection implements SessionEvents {
     return [...lines.values()]
   }
 
+  /** Nobody hears of its lines any more; whoever has picked one may still open a stream, until `withdraw`. */
+  hide(): void {
+    this.#draining = true
+    this.#context.registry.replace(this.tunnelId, [])
+  }
+
   /** Its lines go for good; streams that are open go on. */
   withdraw(): void {
     this.#draining = true
