@@ -99,11 +99,12 @@ describe('what can be picked', () => {
   })
 
   it('after a failure over a link: not over that link again, and by one of our own lines if there is one', () => {
-    const links = new Map(['r2', 'r3', 'r4'].map(id => [id, new FakeUpstream()]))
     picker.close()
     picker = new LinePicker({
       ...{ registry, replicaId: 'r1', random: seededRandom(7) },
-      upstreamOf: ({ replicaId, tunnelId }) => links.get(replicaId) ?? upstreams.get(tunnelId),
+      // Two lines of a replica have one link, and an upstream each.
+      upstreamOf: ({ replicaId, tunnelId }) =>
+        replicaId === 'r1' ? upstreams.get(tunnelId) : new FakeUpstream(),
     })
     const homes = { 'far-1': 'r2', 'far-2': 'r2', 'far-3': 'r3', 'far-4': 'r4' }
     for (const [tunnelId, replicaId] of Object.entries(homes)) {
@@ -113,7 +114,7 @@ describe('what can be picked', () => {
     if (typeof first === 'string') throw new Error(first)
     const second = picker.pick('web', policy('least_streams'), [first])
     if (typeof second === 'string') throw new Error(second)
-    expect(second.upstream).not.toBe(first.upstream)
+    expect(second.line.replicaId).not.toBe(first.line.replicaId)
     add('near')
     const third = picker.pick('web', policy('least_streams'), [first])
     expect(typeof third !== 'string' && third.line.tunnelId).toBe('near')

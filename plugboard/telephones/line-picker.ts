@@ -194,10 +194,10 @@ function leastSuspect(usable: readonly Candidate[], tried: readonly Candidate[])
   let least: Candidate[] = []
   let leastSuspicion = Number.POSITIVE_INFINITY
   for (const candidate of usable) {
-    const { line, upstream, local } = candidate
+    const { line, local } = candidate
     const suspicion =
       (tried.some(other => other.line.instance === line.instance) ? 4 : 0) +
-      (tried.some(other => other.upstream === upstream) ? 2 : 0) +
+      (!local && tried.some(other => other.line.replicaId === line.replicaId) ? 2 : 0) +
       (local ? 0 : 1)
     if (suspicion > leastSuspicion) continue
     if (suspicion < leastSuspicion) least = []
