@@ -1,6 +1,7 @@
 // Certificates from an authority, for one replica: what the settings say, put together from tls/. Answers challenges
 // from its making on; orders from `start` on.
 
+import { join } from 'node:path'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { PlugboardConfig } from './config.ts'
@@ -9,6 +10,7 @@ import type { Directory } from './routes/directory.ts'
 import { AcmeCertificates } from './tls/acme-certificates.ts'
 import { AcmeIssuer } from './tls/acme-issuer.ts'
 import { directoryUrlOf, isChallengeType, matchesAny } from './tls/acme-names.ts'
+import { CertificateCopies } from './tls/certificate-copies.ts'
 import { ChallengeLookup } from './tls/challenge-lookup.ts'
 import { KeySeal } from './tls/key-seal.ts'
 import type { Validation } from './tls/tls-listener.ts'
@@ -61,6 +63,7 @@ export class Acme {
     const certificates = new AcmeCertificates({
       issuer,
       store,
+      copies: new CertificateCopies(join(config.data, 'certificates')),
       seal,
       minVersion: `TLSv${config.tlsMinVersion}`,
       hosts: config.acmeHosts.filter(host => !host.startsWith('*')),

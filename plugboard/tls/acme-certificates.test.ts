@@ -15,6 +15,9 @@ import { KeySeal } from './key-seal.ts'
 const seal = new KeySeal('sixteen characters')
 
 let clock: ManualClock
+let copies: Map<string, StoredCertificate>
+/** The database cannot be reached. */
+let away: boolean
 let rows: Map<string, StoredCertificate>
 let due: string[]
 let orders: string[]
@@ -25,6 +28,8 @@ let stopping: AbortController
 beforeEach(() => {
   clock = new ManualClock(1000, Date.parse('2030-01-01'))
   rows = new Map()
+  copies = new Map()
+  away = false
   due = []
   orders = []
   results = []
@@ -50,9 +55,14 @@ function make(options: Partial<AcmeCertificatesOptions> = {}): AcmeCertificates 
       },
     },
     store: {
-      find: async host => rows.get(host),
+      find: async host => (away ? Promise.reject(new Error('away')) : rows.get(host)),
       issuedAfter: async at => [...rows.values()].filter(({ issuedAt }) => issuedAt > at),
       due: async () => due,
+    },
+    copies: {
+      read: async host => copies.get(host),
+      write: async certificate => void copies.set(certificate.host, certificate),
+      prune: async () => undefined,
     },
     seal,
     minVersion: 'TLSv1.2',
@@ -166,4 +176,14 @@ it('a stop ends the wait for another replica', async () => {
   await certificates.stop()
   expect(await found).toBeUndefined()
   expect(clock.pendingTimers).toBe(0)
+})
+
+it('while the database is away, serves from memory and from files', async () => {
+  store('a.test', APP_CERTIFICATE)
+  await make().find('a.test')
+  away = true
+  const fresh = make()
+  expect((await fresh.find('a.test'))?.options.cert).toBe(APP_CERTIFICATE.cert)
+  expect(await fresh.find('b.test')).toBeUndefined()
+  expect(orders).toEqual([])
 })

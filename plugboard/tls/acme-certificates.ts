@@ -3,20 +3,24 @@
 // due, and for what others have renewed.
 //
 //   handshake ─▶ copy ─▶ database ─▶ order (acme-issuer.ts)
-//                 └ good ┘    └ good, or busy elsewhere: asked again
+//                 └ good ┘  │  └ good, or busy elsewhere: asked again
+//                           └ away ─▶ file
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { CertificateStore } from '../database/store.ts'
+import type { CertificateStore, StoredCertificate } from '../database/store.ts'
 import type { AcmeIssuer } from './acme-issuer.ts'
 import { sleep } from './acme-order.ts'
 import { type Certificate, readCertificate, type TlsVersion } from './certificate.ts'
+import type { CertificateCopies } from './certificate-copies.ts'
 import { plainName } from './certificate-set.ts'
 import type { KeySeal } from './key-seal.ts'
 
 export interface AcmeCertificatesOptions {
   readonly issuer: Pick<AcmeIssuer, 'issue' | 'signal' | 'stop'>
   readonly store: Pick<CertificateStore, 'find' | 'issuedAfter' | 'due'>
+  /** For when the database cannot be asked. */
+  readonly copies: Pick<CertificateCopies, 'read' | 'write' | 'prune'>
   readonly seal: KeySeal
   readonly minVersion: TlsVersion
   /** Got ahead of any handshake; the first one serves clients that name no host. */
@@ -58,6 +62,7 @@ export class AcmeCertificates {
   #seenUntil = new Date(0)
   #timer: Timer | undefined
   #looking: Promise<void> = Promise.resolve()
+  #pruning: Promise<void> = Promise.resolve()
   #listener: () => void = () => undefined
 
   constructor(options: AcmeCertificatesOptions) {
@@ -65,6 +70,10 @@ export class AcmeCertificates {
   }
 
   start(): void {
+    const { copies, clock, log } = this.#options
+    this.#pruning = copies
+      .prune(clock.wallTime())
+      .catch((error: unknown) => log.warn('files of certificates were not looked at', { err: error }))
     this.#look()
   }
 
@@ -72,7 +81,7 @@ export class AcmeCertificates {
   async stop(): Promise<void> {
     this.#timer?.cancel()
     this.#options.issuer.stop()
-    await Promise.all([this.#looking, ...this.#pending.values()])
+    await Promise.all([this.#looking, this.#pruning, ...this.#pending.values()])
     this.#timer?.cancel()
   }
 
@@ -136,8 +145,8 @@ export class AcmeCertificates {
   }
 
   async #load(name: string): Promise<Certificate | 'none' | 'unusable'> {
-    const { store, seal, minVersion, clock, log } = this.#options
-    const stored = await store.find(name)
+    const { seal, minVersion, clock, log } = this.#options
+    const stored = await this.#stored(name)
     if (stored === undefined || stored.notAfter.getTime() <= clock.wallTime()) return 'none'
     const key = seal.open(stored.sealedKey, name)
     if (key === undefined) {
@@ -147,6 +156,25 @@ export class AcmeCertificates {
     const certificate = readCertificate({ source: name, chain: stored.chain, key, minVersion })
     this.#keep(name, { certificate, issuedAtMs: stored.issuedAt.getTime() })
     return certificate
+  }
+
+  async #stored(name: string): Promise<StoredCertificate | undefined> {
+    const { store, copies, log } = this.#options
+    let stored: StoredCertificate | undefined
+    try {
+      stored = await store.find(name)
+    } catch (error) {
+      const copy = await copies.read(name)
+      if (copy === undefined) throw error
+      log.info('certificate taken from its file, the database cannot be reached', { host: name })
+      return copy
+    }
+    if (stored !== undefined && stored.issuedAt.getTime() !== this.#kept.get(name)?.issuedAtMs) {
+      await copies
+        .write(stored)
+        .catch((error: unknown) => log.warn('certificate not copied to a file', { host: name, err: error }))
+    }
+    return stored
   }
 
   #keep(name: string, kept: Kept): void {

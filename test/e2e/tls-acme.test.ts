@@ -34,13 +34,18 @@ let root = ''
 let httpPort = 0
 let tlsPort = 0
 
-async function startReplica(name: string, ports: { port: number; tlsPort: number }, flags: string[] = []) {
-  const folder = await temporaryFolder()
-  folders.push(folder)
+async function startReplica(
+  name: string,
+  ports: { port: number; tlsPort: number },
+  flags: string[] = [],
+  again?: { folder: string; databaseUrl: string },
+) {
+  const folder = again?.folder ?? (await temporaryFolder())
+  if (again === undefined) folders.push(folder)
   const process = await PlugboardProcess.start({
     processes,
     folder,
-    databaseUrl: database.url,
+    databaseUrl: again?.databaseUrl ?? database.url,
     port: ports.port,
     env: { NODE_EXTRA_CA_CERTS: pebble.caFile },
     args: [
@@ -186,6 +191,16 @@ describe.skipIf(PEBBLE_MISSING)(
       expect(await serialOf(second, 'd.test')).not.toBe(before)
       // The first one still has a good one, and takes the new one at its next look.
       expect([before, await serialOf(second, 'd.test')]).toContain(await serialOf(first, 'd.test'))
+    })
+
+    it('serves what it has used before when it starts without the database', async () => {
+      const serial = await serialOf(second, 'a.test')
+      const { port, folder } = second.process
+      await second.process.child.stop()
+      const databaseUrl = `postgres://nobody@127.0.0.1:${await freePort()}/none`
+      const ports = { port, tlsPort: second.tlsPort }
+      second = await startReplica('two', ports, [], { folder, databaseUrl })
+      expect(await serialOf(second, 'a.test')).toBe(serial)
     })
 
     it('passes tokens that it does not know on to the backend, and redirects the rest', async () => {
