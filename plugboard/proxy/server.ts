@@ -26,6 +26,7 @@ import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
 import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
+import { RequestRates } from './request-rates.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 import { Upgrade } from './upgrade.ts'
 import { mayUpgrade } from './upgrade-request.ts'
@@ -70,6 +71,7 @@ export class ProxyServer {
   readonly #connections = new Map<Duplex, ClientConnection>()
   /** Of connections from clients themselves. */
   readonly #addresses: AddressCounts
+  readonly #rates = new RequestRates()
   /** What lies beneath connections that were decrypted. */
   readonly #transports = new WeakMap<Duplex, Socket>()
   readonly #context: ProxyContext
@@ -279,7 +281,7 @@ export class ProxyServer {
       this.#refuse(req, res, admitted === 'tunnel' ? 'upgrade_required' : admitted)
       return
     }
-    const code = this.#overload(connection)
+    const code = this.#overload(connection) ?? this.#tooMany(admitted)
     if (code !== undefined) {
       this.#refuse(req, res, code)
       return
@@ -315,6 +317,14 @@ export class ProxyServer {
   #overload(connection: ClientConnection): ErrorCode | undefined {
     const busy = connection.inFlightCount >= this.#limits.maxPipelined
     return busy || this.#options.overloaded?.() === true ? 'overloaded' : undefined
+  }
+
+  #tooMany({ route, clientAddress }: RoutedRequest): ErrorCode | undefined {
+    const { id, policy } = route.service
+    const perSecond = policy.maxRequestsPerSecond
+    if (perSecond === null) return undefined
+    const taken = this.#rates.take(id, clientAddress, perSecond, this.#context.clock.now())
+    return taken ? undefined : 'rate_limited'
   }
 
   /** Answers with a problem; ends the connection when what follows on it cannot be trusted, or is of no use. */
@@ -370,7 +380,9 @@ export class ProxyServer {
       this.#say(req, connection, admitted)
       return
     }
-    const code = mayUpgrade(req, connection.inFlightCount) ? this.#overload(connection) : 'bad_request'
+    const code = mayUpgrade(req, connection.inFlightCount)
+      ? (this.#overload(connection) ?? this.#tooMany(admitted))
+      : 'bad_request'
     if (code !== undefined) {
       this.#say(req, connection, code)
       return

@@ -10,6 +10,7 @@ test('defaults', () => {
     upgradeIdleTimeoutMs: 3_600_000,
     maxRequestBodyBytes: null,
     maxStreams: null,
+    maxRequestsPerSecond: null,
     retries: 2,
     hostHeader: 'preserve',
   })

@@ -20,6 +20,8 @@ const fields = {
   maxRequestBodyBytes: z.int().min(0).nullable().default(null),
   /** Streams open at once through one replica; null: no limit. */
   maxStreams: z.int().min(1).max(1_000_000).nullable().default(null),
+  /** Requests and upgrades per second of one client address (IPv6: one /64) through one replica; null: no limit. */
+  maxRequestsPerSecond: z.int().min(1).max(1_000_000).nullable().default(null),
   /** More attempts after the first, on other lines, where repeating is safe. */
   retries: z.int().min(0).max(10).default(2),
   /** The Host that the backend sees: the client's, that of the backend's own URL, or this one. */
@@ -41,6 +43,7 @@ export const servicePolicyInputSchema = z
     upgradeIdleTimeoutMs: fields.upgradeIdleTimeoutMs.removeDefault(),
     maxRequestBodyBytes: fields.maxRequestBodyBytes.removeDefault(),
     maxStreams: fields.maxStreams.removeDefault(),
+    maxRequestsPerSecond: fields.maxRequestsPerSecond.removeDefault(),
     retries: fields.retries.removeDefault(),
     hostHeader: fields.hostHeader.removeDefault(),
   })

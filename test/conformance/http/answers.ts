@@ -101,6 +101,19 @@ describe('codes', () => {
     expect(whole.status).toBe(200)
   })
 
+  it('rate_limited: more requests of one address than its service takes in a second', async () => {
+    const connection = await RawConnection.open(edge.port)
+    // They are there at once; whoever reads them has a second, and needs a moment.
+    await connection.send(get('/', '', 'rare.test').repeat(20))
+    const answers: RawAnswer[] = []
+    for (let index = 0; index < 20; index += 1) answers.push(await connection.readAnswer())
+    connection.destroy()
+    expect(answers[0]!.status).toBe(200)
+    const refused = answers.filter(({ status }) => status === 429)
+    expect(refused.length).toBeGreaterThan(10)
+    for (const answer of refused) expectProblem(answer, 429, 'rate_limited', true)
+  })
+
   it('overloaded: too many requests on one connection wait at once', async () => {
     const answers: (() => void)[] = []
     edge.backend.handler = request => {

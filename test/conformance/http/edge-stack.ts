@@ -21,6 +21,7 @@ const ROUTES: readonly { mount: string; service: string; options?: object }[] = 
   { mount: 'exact.tenants.test', service: 'own', options: { tenantHeader: 'X-Tenant' } },
   { mount: '*.deep.tenants.test', service: 'fixed' },
   { mount: 'hurried.test', service: 'hurried' },
+  { mount: 'rare.test', service: 'rare' },
   { mount: 'fixed.test', service: 'fixed' },
   { mount: 'own.test', service: 'own' },
   { mount: 'dead.test', service: 'dead' },
@@ -34,11 +35,12 @@ const POLICIES: Record<string, object> = {
   hurried: {
     responseHeadTimeoutMs: 400,
     idleTimeoutMs: 400,
-    upgradeIdleTimeoutMs: 2000,
+    upgradeIdleTimeoutMs: 1200,
     maxRequestBodyBytes: 1000,
   },
   fixed: { hostHeader: { fixed: 'inner.example' } },
   own: { hostHeader: 'backend' },
+  rare: { maxRequestsPerSecond: 1 },
   dead: {},
   nobody: {},
   faked: {},
@@ -46,7 +48,7 @@ const POLICIES: Record<string, object> = {
 
 const TIGHT = [
   ...['--name', 'tight', '--trusted-proxies', '127.0.0.1', '--max-connections-per-address', '2'],
-  ...['--head-timeout', '700ms', '--body-idle-timeout', '700ms', '--keep-alive-timeout', '2s'],
+  ...['--head-timeout', '700ms', '--body-idle-timeout', '700ms', '--keep-alive-timeout', '1s'],
   ...['--max-head', '4KiB', '--max-target', '1KiB', '--max-headers', '20', '--max-connections', '8'],
 ]
 
