@@ -17,6 +17,9 @@ const HELP = `Usage: npm run chaos -- [options]
   --help
 `
 
+/** For what a run has opened to be closed, ms. */
+const LEFT_OPEN_MS = 5000
+
 const ROOT = join(import.meta.dirname, '../..')
 
 function readOptions(): ChaosOptions | undefined {
@@ -64,4 +67,9 @@ if (options === undefined) {
 } else {
   const { complaints } = await runChaos(options)
   process.exitCode = complaints.length === 0 ? 0 : 1
+  // Does nothing when nothing is left open.
+  setTimeout(() => {
+    process.stdout.write(`left open: ${process.getActiveResourcesInfo().join(', ')}\n`)
+    process.exit(1)
+  }, LEFT_OPEN_MS).unref()
 }
