@@ -11,7 +11,8 @@
 //
 // Stop, so that nothing is cut that could have finished:
 //   1 unready         load balancers look elsewhere
-//   2 leaving         after `stopDelay`; in a cluster: telephones are asked to go elsewhere, and are waited for, while all is served
+//   2 leaving         all is served, but client connections end with their answers. For `stopDelay`; in a cluster: until
+//                     telephones have gone elsewhere, as they are asked to
 //   3 public port     no new connections; exchanges and upgraded connections finish within the grace period
 //   4 tunnels         only now: the exchanges above needed them, and what peers forward still does
 //   5 peers           only now: the exchanges above may have used their lines
@@ -217,13 +218,15 @@ export class Plugboard {
       clock,
       log,
     })
-    await this.#startProxy(directory, picker, new TunnelEndpoint({ authenticator, switchboard, log }), acme)
+    const tunnels = new TunnelEndpoint({ authenticator, switchboard, log })
+    const proxy = await this.#startProxy(directory, picker, tunnels, acme)
     cluster?.open()
-    this.#running.push({ name: 'leaving', stop: () => this.#leave(cluster) })
+    this.#running.push({ name: 'leaving', stop: () => this.#leave(proxy, cluster) })
   }
 
   /** Everything is served meanwhile. */
-  async #leave(cluster: Cluster | undefined): Promise<void> {
+  async #leave(proxy: ProxyServer, cluster: Cluster | undefined): Promise<void> {
+    proxy.leave()
     const noticed = Promise.withResolvers<void>()
     this.#clock.after(this.#config.stopDelayMs, () => noticed.resolve())
     await Promise.all([noticed.promise, cluster?.leave()])
@@ -370,7 +373,7 @@ export class Plugboard {
     picker: LinePicker,
     tunnels: TunnelEndpoint,
     acme: Acme | undefined,
-  ): Promise<void> {
+  ): Promise<ProxyServer> {
     const config = this.#config
     const memory = new MemoryGuard({ clock: this.#clock, log: this.#log })
     this.#running.push({ name: 'memory guard', stop: () => memory.stop() })
@@ -408,11 +411,12 @@ export class Plugboard {
         await proxy.drain(this.#graceMs())
       },
     })
-    if (https === undefined || config.tlsListen === undefined) return
+    if (https === undefined || config.tlsListen === undefined) return proxy
     const { host: tlsHost, port: tlsPort } = config.tlsListen
     const address = await this.#listen(https.listen(tlsPort, tlsHost), 'tlsListen')
     this.#log.info('HTTPS is on', { port: address.port })
     acme?.start()
+    return proxy
   }
 
   async #createHttps(proxy: ProxyServer, acme: Acme | undefined): Promise<Https | undefined> {

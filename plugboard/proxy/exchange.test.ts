@@ -458,6 +458,21 @@ describe('what the proxy itself answers', () => {
   })
 })
 
+describe('leaving', () => {
+  it('serves on, also new connections, and closes each with its answer', async () => {
+    telephone.handler = call => call.answer(200, 'x')
+    const kept = await get()
+    await kept.readAnswer()
+    harness.proxy.leave()
+    await kept.send(`GET / HTTP/1.1\r\n${H}\r\n`)
+    for (const connection of [kept, await get()]) {
+      const { status, headers } = await connection.readAnswer()
+      expect([status, field(headers, 'connection')]).toEqual([200, 'close'])
+      await connection.closed
+    }
+  })
+})
+
 describe('drain', () => {
   it('lets the answers finish, closes their connections and the idle ones', async () => {
     telephone.handler = call => call.answer(200, 'x')

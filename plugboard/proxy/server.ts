@@ -151,6 +151,14 @@ export class ProxyServer {
   }
 
   /**
+   * Serves on, but closes each connection with its answer: clients behind a balancer that knows connections only
+   * come back elsewhere before this port closes.
+   */
+  leave(): void {
+    this.#context.draining = true
+  }
+
+  /**
    * Accepts no more, closes each connection with its answer, waits for exchanges and upgraded connections at most
    * `graceMs`, then cuts what is left. Resolves when no client connection is open; tunnels are not its business.
    */
