@@ -9,8 +9,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Body bytes between two scavenges: about what piles up outside the heap, once for each copy on the way. */
-const SCAVENGE_EVERY_BYTES = 8 * 1024 * 1024
+/**
+ * Body bytes between two scavenges: about what piles up outside the heap, once for each copy on the way. Must stay
+ * below what V8 allows beside its smallest heap.
+ */
+const SCAVENGE_EVERY_BYTES = 2 * 1024 * 1024
 
 const scavenge = findScavenge()
 let passedBytes = 0

@@ -7,6 +7,7 @@ import type { StallJob, StallResult, TransferJob, TransferResult } from './proto
 
 const BUFFER_BYTES = 1 << 20
 const PIECE_BYTES = 1 << 18
+const KEPT_ALIVE_MS = 60_000
 const HEAD_END = '\r\n\r\n'
 
 /** Reads one answer; resolves with its body's size when that is complete. */
@@ -80,6 +81,7 @@ export async function stall(job: StallJob): Promise<StallResult> {
     bodyBytes.catch(reject)
     socket.write(`GET /download?bytes=${job.bytes} HTTP/1.1\r\nHost: ${job.host}\r\n\r\n`)
   })
-  // The open socket keeps the process, and with it the unread answer, until it is stopped.
+  // A socket that nobody reads does not keep the process; this does, until it is stopped.
+  setInterval(() => undefined, KEPT_ALIVE_MS)
   return { stalled: true }
 }
