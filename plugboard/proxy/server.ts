@@ -163,19 +163,14 @@ export class ProxyServer {
    * `graceMs`, then cuts what is left. Resolves when no client connection is open; tunnels are not its business.
    */
   async drain(graceMs: number): Promise<void> {
-    this.#context.draining = true
-    this.#server.close()
-    this.#gate?.close()
-    if (this.#connections.size === 0) return
+    const empty = this.#stopAccepting()
+    if (empty === undefined) return
     const { clock } = this.#context
     let timer: Timer | undefined
     const closeIdle = (): void => {
       this.#server.closeIdleConnections()
       timer = clock.after(IDLE_CLOSE_INTERVAL_MS, closeIdle)
     }
-    const empty = new Promise<void>(resolve => {
-      this.#whenEmpty = resolve
-    })
     closeIdle()
     const grace = clock.after(graceMs, () => this.#cutAll())
     await empty
@@ -185,15 +180,21 @@ export class ProxyServer {
 
   /** Cuts everything. */
   async close(): Promise<void> {
-    this.#context.draining = true
-    this.#server.close()
-    this.#gate?.close()
-    if (this.#connections.size === 0) return
-    const empty = new Promise<void>(resolve => {
-      this.#whenEmpty = resolve
-    })
+    const empty = this.#stopAccepting()
+    if (empty === undefined) return
     this.#cutAll()
     await empty
+  }
+
+  /** Resolves when the last client connection is gone; undefined: there is none. */
+  #stopAccepting(): Promise<void> | undefined {
+    this.leave()
+    this.#server.close()
+    this.#gate?.close()
+    if (this.#connections.size === 0) return undefined
+    return new Promise(resolve => {
+      this.#whenEmpty = resolve
+    })
   }
 
   #createServer(): Server {
