@@ -1,7 +1,6 @@
 // The edge: turns what Node parsed into a routed request, or says which error it is. Everything that two HTTP
 // implementations could read differently is decided here, once, before a byte goes anywhere (rows F1-F11, H1-H10).
 
-import type { IncomingMessage } from 'node:http'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isOnOrBeneath, RESERVED_PATH, TUNNEL_PATH } from '@vera-stack/shared/mounts.ts'
 import type { StreamKind } from '@vera-stack/shared/protocol/stream-kind.ts'
@@ -10,6 +9,7 @@ import type { Directory } from '../routes/directory.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { RequestFields } from './request-fields.ts'
+import type { RequestHead } from './request-head.ts'
 import { HostCache, normalizePath, splitAbsoluteForm, stripMount } from './target.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
@@ -64,17 +64,12 @@ export class Admission {
     return this.#fields.chunked || this.#fields.contentLength > 0
   }
 
-  /** The protocol that a trusted peer says its client speaks. Says nothing of another peer's request. */
-  get forwardedProto(): string | undefined {
-    return this.#fields.forwardedProto
-  }
-
   /** The protocols that its Upgrade asks for; empty when it does not. */
   get upgrade(): string {
     return this.#fields.upgrade
   }
 
-  admit(req: IncomingMessage, connection: ClientConnection, kind: StreamKind): Admitted {
+  admit(req: RequestHead, connection: ClientConnection, kind: StreamKind): Admitted {
     const fields = this.#fields
     const raw = req.rawHeaders
     const url = req.url ?? ''
@@ -119,7 +114,7 @@ export class Admission {
   }
 
   #routed(
-    req: IncomingMessage,
+    req: RequestHead,
     connection: ClientConnection,
     kind: StreamKind,
     route: RoutedRequest['route'],
@@ -147,6 +142,7 @@ export class Admission {
       route,
       requestId: this.requestId,
       clientAddress: this.clientAddress,
+      proto: (connection.trusted ? fields.forwardedProto : undefined) ?? connection.proto,
       host: this.host,
       path,
       accept: fields.accept,

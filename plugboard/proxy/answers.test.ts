@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { makeProblem, prefersHtml, problemBytes } from './answers.ts'
+import { answerBytes, makeProblem, prefersHtml } from './answers.ts'
 
 it.each([
   [undefined, false],
@@ -14,10 +14,10 @@ it.each([
 
 it('is a whole answer as bytes, without a body for HEAD', () => {
   const problem = makeProblem('upgrade_required', { requestId: 'r1' })
-  const [head = '', body] = problemBytes(problem).toString().split('\r\n\r\n')
+  const [head = '', body] = answerBytes(problem).toString().split('\r\n\r\n')
   expect(head).toMatch(/^HTTP\/1.1 426 Upgrade Required\r\n/)
   expect(head).toContain('\r\nConnection: close, Upgrade\r\n')
   expect(head).toContain(`\r\nContent-Length: ${body?.length}\r\n`)
   expect(JSON.parse(body ?? '')).toMatchObject({ status: 426, code: 'upgrade_required', requestId: 'r1' })
-  expect(problemBytes(problem, 'HEAD').toString().endsWith('\r\n\r\n')).toBe(true)
+  expect(answerBytes(problem, 'HEAD').toString().endsWith('\r\n\r\n')).toBe(true)
 })

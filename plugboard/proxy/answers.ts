@@ -5,13 +5,14 @@ import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { escapeHtml } from '@vera-stack/shared/escape-html.ts'
 
-export interface Problem {
-  readonly code: ErrorCode
+export interface LocalAnswer {
   readonly status: number
   readonly statusText: string
-  /** Without Connection and Date. */
+  /** Without Connection and Date; with Content-Length, where the status allows one. */
   readonly fields: string[]
   readonly body: Buffer
+  /** What was wrong; undefined: nothing. */
+  readonly code: ErrorCode | undefined
 }
 
 export interface ProblemOptions {
@@ -24,9 +25,20 @@ export interface ProblemOptions {
   readonly extraFields?: readonly string[] | undefined
 }
 
-export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+const NO_BODY = Buffer.alloc(0)
 
-export function makeProblem(code: ErrorCode, options: ProblemOptions): Problem {
+/** An answer without a body. `fields`: with Content-Length, where the status allows one. */
+export function bodylessAnswer(status: number, fields: string[]): LocalAnswer {
+  return { status, statusText: STATUS_CODES[status] ?? '', fields, body: NO_BODY, code: undefined }
+}
+
+/** To `OPTIONS *`. */
+export function optionsAnswer(requestId: string): LocalAnswer {
+  return bodylessAnswer(204, ['Allow', ALLOWED_METHODS, 'X-Request-ID', requestId])
+}
+
+export function makeProblem(code: ErrorCode, options: ProblemOptions): LocalAnswer {
   const { status, meaning } = ERRORS[code]
   const statusText = STATUS_CODES[status] ?? ''
   const detail = options.detail ?? meaning
@@ -51,22 +63,19 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): Problem {
 }
 
 /** The whole answer as bytes, for a socket that has no ServerResponse (any more). It closes the connection. */
-export function problemBytes(problem: Problem, method?: string): Buffer {
-  const { status, statusText, fields, body } = problem
+export function answerBytes(answer: LocalAnswer, method?: string): Buffer {
+  const { status, statusText, fields, body } = answer
   let head = `HTTP/1.1 ${status} ${statusText}\r\n`
   for (let index = 0; index + 1 < fields.length; index += 2)
     head += `${fields[index]}: ${fields[index + 1]}\r\n`
-  const connection = problem.code === 'upgrade_required' ? 'close, Upgrade' : 'close'
-  head += `Connection: ${connection}\r\nDate: ${new Date().toUTCString()}\r\n\r\n`
-  return method === 'HEAD' ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body])
+  head += `Connection: ${closingConnection(answer)}\r\nDate: ${new Date().toUTCString()}\r\n\r\n`
+  const bytes = Buffer.from(head, 'latin1')
+  return method === 'HEAD' || body.length === 0 ? bytes : Buffer.concat([bytes, body])
 }
 
-/** An answer without a body as bytes, for a socket that has no ServerResponse (any more). It closes the connection. */
-export function answerBytes(status: number, fields: readonly string[]): Buffer {
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
-  for (let index = 0; index + 1 < fields.length; index += 2)
-    head += `${fields[index]}: ${fields[index + 1]}\r\n`
-  return Buffer.from(`${head}Connection: close\r\nDate: ${new Date().toUTCString()}\r\n\r\n`, 'latin1')
+/** Value of Connection with an answer that is the last one. */
+export function closingConnection({ code }: LocalAnswer): string {
+  return code === 'upgrade_required' ? 'close, Upgrade' : 'close'
 }
 
 /** True when HTML has a higher quality in Accept than what we say by default. */

@@ -2,7 +2,8 @@
 // all others by their path, before anything else looks at them: no redirect, no route. A token that we do not know
 // may be one of the backend's own, and is an ordinary request.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { LocalAnswer } from './answers.ts'
+import type { RequestHead } from './request-head.ts'
 
 export interface ChallengeAnswers {
   /** The answer for a token; undefined: not ours. Never rejects. */
@@ -12,18 +13,12 @@ export interface ChallengeAnswers {
 const PATH = '/.well-known/acme-challenge/'
 
 /** Undefined: no such request. */
-export function challengeToken(req: IncomingMessage): string | undefined {
-  const { method, url } = req
+export function challengeToken({ method, url }: RequestHead): string | undefined {
   return method === 'GET' && url?.startsWith(PATH) === true ? url.slice(PATH.length) : undefined
 }
 
-export function answerChallenge(res: ServerResponse, answer: string, closeAfter: boolean): void {
-  const fields = [
-    'Content-Type',
-    'application/octet-stream',
-    'Content-Length',
-    String(Buffer.byteLength(answer)),
-  ]
-  if (closeAfter) fields.push('Connection', 'close')
-  res.writeHead(200, fields).end(answer)
+export function challengeAnswer(text: string): LocalAnswer {
+  const body = Buffer.from(text)
+  const fields = ['Content-Type', 'application/octet-stream', 'Content-Length', String(body.length)]
+  return { status: 200, statusText: 'OK', fields, body, code: undefined }
 }

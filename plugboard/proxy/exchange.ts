@@ -10,7 +10,7 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import { type AnswerOwner, AnswerWriter } from './answer-writer.ts'
-import { makeProblem } from './answers.ts'
+import { type LocalAnswer, makeProblem } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
@@ -24,8 +24,9 @@ const LINGER_MS = 5000
 export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   readonly #res: ServerResponse
   readonly #writer: AnswerWriter
-  /** Absent: the request has none. */
-  readonly #body: RequestBody | undefined
+  readonly #req: IncomingMessage
+  /** Absent: the request has none, or has not started. */
+  #body: RequestBody | undefined
   #state: 'open' | 'ending' | 'lingering' | 'gone' = 'open'
   /** Any head, a 1xx too, has come. */
   #answered = false
@@ -45,23 +46,38 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     res: ServerResponse,
   ) {
     super(context, connection, request)
+    this.#req = req
     this.#res = res
     this.#closeAfter = request.lastOnConnection
     if (request.lastOnConnection) connection.closing = true
     this.#withheld = request.expectsContinue
     this.#writer = new AnswerWriter(res, this)
-    this.#body = request.chunked || request.contentLength > 0 ? new RequestBody(req, this) : undefined
   }
 
   start(): void {
     const { maxRequestBodyBytes } = this.policy
-    if (maxRequestBodyBytes !== null && this.request.contentLength > maxRequestBodyBytes) {
+    const { chunked, contentLength } = this.request
+    if (chunked || contentLength > 0) this.#body = new RequestBody(this.#req, this)
+    if (maxRequestBodyBytes !== null && contentLength > maxRequestBodyBytes) {
       this.#fail('payload_too_large')
       return
     }
     const code = this.openStream()
     if (code !== undefined) this.#fail(code)
     else if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+  }
+
+  /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
+  judged(answer: LocalAnswer | undefined): void {
+    if (this.#state !== 'open') return
+    this.active()
+    if (answer === undefined) {
+      this.start()
+      return
+    }
+    const { chunked, contentLength } = this.request
+    this.#closeAfter ||= chunked || contentLength > 0
+    this.#say(answer)
   }
 
   get closeAfter(): boolean {
@@ -224,14 +240,18 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.#cut(code)
       return
     }
-    this.#writer.abandon()
     const { requestId, accept } = this.request
-    const problem = makeProblem(code, { requestId, accept })
-    if (this.closeAfter) problem.fields.push('Connection', 'close')
-    this.#res.writeHead(problem.status, problem.statusText, problem.fields)
-    this.#res.end(problem.body)
-    countProblem(this.context.counters, code)
-    this.#ending(problem.status, code)
+    this.#say(makeProblem(code, { requestId, accept }))
+  }
+
+  #say(answer: LocalAnswer): void {
+    const { status, statusText, fields, body, code } = answer
+    this.#writer.abandon()
+    if (this.closeAfter) fields.push('Connection', 'close')
+    this.#res.writeHead(status, statusText, fields)
+    this.#res.end(body)
+    if (code !== undefined) countProblem(this.context.counters, code)
+    this.#ending(status, code)
   }
 
   #cut(code: ErrorCode): void {

@@ -23,6 +23,8 @@ export interface RoutedRequest {
   readonly requestId: string
   /** The peer, or whom trusted proxies name. */
   readonly clientAddress: string
+  /** `http`, `https`, or what a trusted proxy says that its client speaks. */
+  readonly proto: string
   readonly host: string
   /** Normalised, without query, as the client asked for it. */
   readonly path: string

@@ -1,7 +1,8 @@
 // What the public port does because there is an HTTPS listener beside it: sends plain requests there, and tells
-// browsers to come back by HTTPS only (RFC 6797). It decides; server.ts answers.
+// browsers to come back by HTTPS only (RFC 6797). It decides; who serves the connection answers.
 
 import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { bodylessAnswer, type LocalAnswer } from './answers.ts'
 
 export interface HttpsPolicy {
   /** Plain requests are sent to this port, unless their route says `allowHttp`; undefined: they are served. */
@@ -23,9 +24,10 @@ export function httpsLocation(port: number, host: string, path: string, target: 
   return `https://${host}${port === 443 ? '' : `:${port}`}${path}${query}`
 }
 
-/** Answers 308: the method and the body stay what they are. */
-export function redirectFields(location: string, requestId: string): string[] {
-  return ['Location', location, 'Content-Length', '0', 'Cache-Control', 'no-store', 'X-Request-ID', requestId]
+/** 308: the method and the body stay what they are. */
+export function redirectToHttps(location: string, requestId: string): LocalAnswer {
+  const rest = ['Content-Length', '0', 'Cache-Control', 'no-store', 'X-Request-ID', requestId]
+  return bodylessAnswer(308, ['Location', location, ...rest])
 }
 
 /** Adds our value, unless the backend has said one of its own. */

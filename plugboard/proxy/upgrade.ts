@@ -12,7 +12,7 @@ import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import { readAnswerFields } from './answer-fields.ts'
 import { type AnswerOwner, AnswerWriter } from './answer-writer.ts'
-import { makeProblem } from './answers.ts'
+import { type LocalAnswer, makeProblem } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
@@ -59,6 +59,13 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#socket.on('drain', () => this.#payCredit())
     const code = this.openStream()
     if (code !== undefined) this.#fail(code)
+  }
+
+  /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
+  judged(answer: LocalAnswer | undefined, early: Buffer): void {
+    if (this.#state !== 'asking') return
+    if (answer === undefined) this.start(early)
+    else this.#say(answer)
   }
 
   // The client's side
@@ -224,12 +231,17 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     if (this.#state === 'gone') return
     this.#writer?.abandon()
     const { requestId, accept } = this.request
-    const problem = makeProblem(code, { requestId, accept, extraFields: ['Connection', 'close'] })
-    countProblem(this.context.counters, code)
+    this.#say(makeProblem(code, { requestId, accept }))
+  }
+
+  #say(answer: LocalAnswer): void {
+    const { status, statusText, fields, body, code } = answer
+    this.#code = code
+    if (code !== undefined) countProblem(this.context.counters, code)
     const res = this.#response()
-    res.writeHead(problem.status, problem.statusText, problem.fields)
-    res.end(problem.body)
-    this.#leave(problem.status)
+    res.writeHead(status, statusText, [...fields, 'Connection', 'close'])
+    res.end(body)
+    this.#leave(status)
   }
 
   #leave(status: number): void {

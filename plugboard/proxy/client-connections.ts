@@ -1,0 +1,82 @@
+// All connections of clients that are open, on whatever port they came, and the limits for their number: of all, and
+// of each address (row S5). Tunnels are none of them.
+
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { AddressCounts, addressGroup } from './address-counts.ts'
+import { ClientConnection } from './client-connection.ts'
+import type { ProxyCounters } from './counters.ts'
+import type { TrustedProxies } from './trusted-proxies.ts'
+
+export interface ClientConnectionsOptions {
+  readonly max: number
+  readonly maxPerAddress: number
+  readonly trusted: TrustedProxies
+  /** Strict-Transport-Security of answers over HTTPS; empty for none. */
+  readonly hsts: string
+  readonly counters: ProxyCounters
+}
+
+export class ClientConnections {
+  readonly #options: ClientConnectionsOptions
+  readonly #bySocket = new Map<Duplex, ClientConnection>()
+  /** Of connections from clients themselves. */
+  readonly #addresses: AddressCounts
+  #whenEmpty: (() => void) | undefined
+
+  constructor(options: ClientConnectionsOptions) {
+    this.#options = options
+    this.#addresses = new AddressCounts(options.maxPerAddress)
+  }
+
+  /** False: a further one would be one too many. */
+  get hasRoom(): boolean {
+    return this.#bySocket.size < this.#options.max
+  }
+
+  of(socket: Duplex): ClientConnection | undefined {
+    return this.#bySocket.get(socket)
+  }
+
+  /** `transport`: the TCP connection, when `socket` was decrypted. Undefined: one too many; it is closed and counted. */
+  open(socket: Socket, transport = socket): ClientConnection | undefined {
+    const { trusted, hsts, counters } = this.#options
+    counters.connections += 1
+    const connection = new ClientConnection(socket, trusted, transport, hsts)
+    const mayStay =
+      this.hasRoom && (connection.trusted || this.#addresses.add(addressGroup(connection.remoteAddress)))
+    if (!mayStay) {
+      counters.connectionsRefused += 1
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return undefined
+    }
+    this.#bySocket.set(socket, connection)
+    socket.once('close', () => {
+      connection.gone()
+      this.forget(socket)
+    })
+    return connection
+  }
+
+  /** Once it is closed, or a tunnel's. */
+  forget(socket: Duplex): void {
+    const connection = this.#bySocket.get(socket)
+    if (connection === undefined) return
+    this.#bySocket.delete(socket)
+    if (!connection.trusted) this.#addresses.remove(addressGroup(connection.remoteAddress))
+    if (this.#bySocket.size === 0) this.#whenEmpty?.()
+  }
+
+  /** Resolves when the last one is gone; undefined: there is none. */
+  untilEmpty(): Promise<void> | undefined {
+    if (this.#bySocket.size === 0) return undefined
+    return new Promise(resolve => {
+      this.#whenEmpty = resolve
+    })
+  }
+
+  cutAll(): void {
+    for (const { socket } of this.#bySocket.values()) socket.destroy()
+  }
+}

@@ -1,0 +1,270 @@
+// HTTP/1.1 on client connections: Node's own server, kept strict, and the one place where its events are turned into
+// exchanges, upgrades, tunnels and refusals. It also is the TCP listener of the public port.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
+import type { Admission, Admitted } from './admission.ts'
+import { answerBytes, closingConnection, type LocalAnswer, makeProblem, optionsAnswer } from './answers.ts'
+import { type ChallengeAnswers, challengeAnswer, challengeToken } from './challenge-answer.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { ClientConnections } from './client-connections.ts'
+import { countProblem } from './counters.ts'
+import { Exchange } from './exchange.ts'
+import type { RoutedRequest } from './forwarding.ts'
+import { noteLocalAnswer } from './local-answer-log.ts'
+import { codeOfParserError } from './parser-error.ts'
+import type { ProxyContext } from './proxy-context.ts'
+import type { ProxyLimits } from './proxy-limits.ts'
+import { type Judgement, problemOf, type RequestPolicy } from './request-policy.ts'
+import { Upgrade } from './upgrade.ts'
+import { mayUpgrade } from './upgrade-request.ts'
+
+export interface Http1ServerOptions {
+  readonly context: ProxyContext
+  readonly connections: ClientConnections
+  readonly admission: Admission
+  readonly policy: RequestPolicy
+  readonly limits: ProxyLimits
+  readonly tunnels: TunnelAcceptor | undefined
+  readonly challenges: ChallengeAnswers | undefined
+}
+
+/** Codes after which what follows on the connection cannot be trusted. */
+const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'bad_request',
+  'uri_too_long',
+  'headers_too_large',
+  'expectation_failed',
+])
+
+export class Http1Server {
+  /** The listener. `connection` events, also those that others emit, are served. */
+  readonly tcp: Server
+  readonly #context: ProxyContext
+  readonly #connections: ClientConnections
+  readonly #admission: Admission
+  readonly #policy: RequestPolicy
+  readonly #limits: ProxyLimits
+  readonly #tunnels: TunnelAcceptor | undefined
+
+  constructor(options: Http1ServerOptions) {
+    this.#context = options.context
+    this.#connections = options.connections
+    this.#admission = options.admission
+    this.#policy = options.policy
+    this.#limits = options.limits
+    this.#tunnels = options.tunnels
+    this.tcp = this.#createServer(options.challenges)
+  }
+
+  #createServer(challenges: ChallengeAnswers | undefined): Server {
+    const limits = this.#limits
+    const connections = this.#connections
+    const server = createServer({
+      insecureHTTPParser: false,
+      // Looked at here, with all other Hosts that Node lets through.
+      requireHostHeader: false,
+      maxHeaderSize: limits.maxHeadBytes,
+      headersTimeout: limits.headTimeoutMs,
+      // A slow body that moves is never cut; one that does not is cut by the exchange's own idle timeout.
+      requestTimeout: 0,
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headTimeoutMs / 4)),
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      optimizeEmptyRequests: true,
+      shouldUpgradeCallback: (req: IncomingMessage) => {
+        const connection = connections.of(req.socket)
+        return connection?.closing !== true && mayUpgrade(req, connection?.inFlightCount ?? 0)
+      },
+    })
+    // No silent cut: Node would drop the headers past this number; `maxHeaders` refuses the request instead.
+    server.maxHeadersCount = 0
+    server.on('connection', (socket: Socket) => {
+      if (connections.of(socket) === undefined) connections.open(socket)
+    })
+    if (challenges === undefined) server.on('request', (req, res) => this.#requested(req, res))
+    else server.on('request', (req, res) => void this.#maybeChallenged(challenges, req, res))
+    server.on('checkContinue', (req, res) => this.#continueRequested(req, res))
+    server.on('checkExpectation', (req, res) => this.#requested(req, res))
+    server.on('upgrade', (req, socket, head) => this.#upgradeRequested(req, socket as Socket, head))
+    server.on('connect', (req: IncomingMessage, socket: Duplex) => this.#connectRequested(req, socket))
+    server.on('clientError', (error, socket) => this.#clientFailed(error, socket))
+    return server
+  }
+
+  /** Node closes a connection on which a 100 was expected and none was sent; without a body there is none. */
+  #continueRequested(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#connections.of(req.socket)
+    if (connection === undefined || connection.closing) return
+    this.#requested(req, res)
+    if (!this.#admission.hasBody) connection.closing = true
+  }
+
+  async #maybeChallenged(
+    challenges: ChallengeAnswers,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<void> {
+    const token = challengeToken(req)
+    const text = token === undefined ? undefined : await challenges.http(token)
+    if (text === undefined) {
+      this.#requested(req, res)
+      return
+    }
+    this.#context.counters.requests += 1
+    write(res, challengeAnswer(text), this.#context.draining)
+  }
+
+  #requested(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#connections.of(req.socket)
+    if (connection === undefined || connection.closing) return
+    this.#context.counters.requests += 1
+    const admission = this.#admission
+    const admitted = admission.admit(req, connection, 'http')
+    if (typeof admitted === 'string') {
+      const unread = admission.hasBody || admission.upgrade !== ''
+      const answer = this.#refusal(admitted === 'tunnel' ? 'upgrade_required' : admitted)
+      noteLocalAnswer(this.#context, req.method, admission, answer)
+      this.#answer(connection, res, answer, unread)
+      return
+    }
+    const judged = this.#judge(admitted, connection)
+    if (judged === undefined) {
+      new Exchange(this.#context, connection, admitted, req, res).start()
+    } else if (judged instanceof Promise) {
+      const exchange = new Exchange(this.#context, connection, admitted, req, res)
+      void judged.then(answer => exchange.judged(answer))
+    } else {
+      const unread = admitted.chunked || admitted.contentLength > 0 || admitted.lastOnConnection
+      noteLocalAnswer(this.#context, req.method, admitted, judged)
+      this.#answer(connection, res, judged, unread)
+    }
+  }
+
+  #judge(request: RoutedRequest, connection: ClientConnection): Judgement {
+    const busy = connection.inFlightCount >= this.#limits.maxPipelined
+    return busy ? problemOf(request, 'overloaded') : this.#policy.judge(request)
+  }
+
+  /** The answer to a request that has no route, or should not have been made. */
+  #refusal(why: Exclude<Admitted, RoutedRequest | 'tunnel'>): LocalAnswer {
+    const { requestId, accept } = this.#admission
+    return why === 'options' ? optionsAnswer(requestId) : makeProblem(why, { requestId, accept })
+  }
+
+  /** `unread`: something of the request may still come. Then, and when it cannot be trusted, the connection ends. */
+  #answer(connection: ClientConnection, res: ServerResponse, answer: LocalAnswer, unread: boolean): void {
+    const distrusted = answer.code !== undefined && CLOSING_CODES.has(answer.code)
+    const closes = distrusted || unread || this.#context.draining
+    if (closes) connection.closing = true
+    connection.addQueued(res)
+    write(res, answer, closes)
+  }
+
+  #upgradeRequested(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    const connection = this.#connections.of(req.socket)
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
+    // Whatever the error is, 'close' follows and tells everyone.
+    socket.on('error', () => socket.destroy())
+    if (connection.closing) {
+      // Behind a request that was the last one: the answer to that is on its way, and closes the connection.
+      socket.resume()
+      return
+    }
+    this.#context.counters.requests += 1
+    const admitted = this.#admission.admit(req, connection, 'upgrade')
+    if (admitted === 'tunnel' && this.#tunnels !== undefined) {
+      this.#acceptTunnel(this.#tunnels, connection, req, head)
+      return
+    }
+    if (typeof admitted === 'string') {
+      const code = admitted === 'tunnel' || admitted === 'options' ? 'route_not_found' : admitted
+      this.#say(req, connection, this.#admission, this.#refusal(code))
+      return
+    }
+    const judged = mayUpgrade(req, connection.inFlightCount)
+      ? this.#judge(admitted, connection)
+      : problemOf(admitted, 'bad_request')
+    if (judged !== undefined && !(judged instanceof Promise)) {
+      this.#say(req, connection, admitted, judged)
+      return
+    }
+    const upgrade = new Upgrade(this.#context, connection, admitted, req, this.#admission.upgrade)
+    if (judged === undefined) upgrade.start(head)
+    else void judged.then(answer => upgrade.judged(answer, head))
+  }
+
+  #acceptTunnel(
+    tunnels: TunnelAcceptor,
+    connection: ClientConnection,
+    req: IncomingMessage,
+    head: Buffer,
+  ): void {
+    const { socket } = connection
+    this.#connections.forget(socket)
+    const { requestId, accept, clientAddress: remoteAddress } = this.#admission
+    tunnels.accept({
+      ...{ req, socket, head, remoteAddress, requestId },
+      refuse: (code, detail, extraFields) => {
+        const problem = makeProblem(code, { requestId, accept, detail, extraFields })
+        countProblem(this.#context.counters, code)
+        connection.sayAndClose(answerBytes(problem, req.method))
+      },
+    })
+  }
+
+  #connectRequested(req: IncomingMessage, socket: Duplex): void {
+    socket.on('error', () => socket.destroy())
+    const connection = this.#connections.of(socket)
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
+    socket.resume()
+    if (connection.closing) return
+    this.#context.counters.requests += 1
+    this.#admission.admit(req, connection, 'http')
+    this.#say(req, connection, this.#admission, this.#refusal('method_not_allowed'))
+  }
+
+  /** The parser, or the socket, has failed. What Node has parsed before stays in order. */
+  #clientFailed(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const connection = this.#connections.of(socket)
+    if (connection === undefined || error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    // Bytes behind a request that was the last one by its own word: there is nothing to say to them.
+    if (error.code === 'HPE_CLOSED_CONNECTION' || connection.bodyBroke(error)) connection.closing = true
+    if (connection.closing) return
+    const code = codeOfParserError(error, this.#limits.maxTargetBytes)
+    countProblem(this.#context.counters, code)
+    connection.sayAndClose(answerBytes(makeProblem(code, { requestId: '' })))
+  }
+
+  /** On a socket that Node has let go of. */
+  #say(
+    req: IncomingMessage,
+    connection: ClientConnection,
+    request: Admission | RoutedRequest,
+    answer: LocalAnswer,
+  ): void {
+    noteLocalAnswer(this.#context, req.method, request, answer)
+    connection.sayAndClose(answerBytes(answer, req.method))
+  }
+}
+
+function write(res: ServerResponse, answer: LocalAnswer, closes: boolean): void {
+  const { status, statusText, fields, body } = answer
+  if (closes) fields.push('Connection', closingConnection(answer))
+  res.writeHead(status, statusText, fields)
+  res.end(body)
+}

@@ -1,0 +1,24 @@
+// The access line and the count of an answer that Plugboard gave at once, without anything in flight for it.
+
+import type { LocalAnswer } from './answers.ts'
+import { countProblem } from './counters.ts'
+import type { ProxyContext } from './proxy-context.ts'
+
+/** What was found out about the request, as far as it was looked at. */
+export interface Answered {
+  readonly requestId: string
+  readonly host: string
+  readonly path: string
+  readonly clientAddress: string
+}
+
+export function noteLocalAnswer(
+  { counters, access }: ProxyContext,
+  method = '',
+  { requestId, host, path, clientAddress: remoteAddress }: Answered,
+  { status, code, body }: LocalAnswer,
+): void {
+  if (code !== undefined) countProblem(counters, code)
+  const bytesOut = body.length
+  access({ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code })
+}

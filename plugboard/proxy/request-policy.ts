@@ -1,0 +1,52 @@
+// What Plugboard answers by itself to a request that has found its route: it has too much to do, the client asks too
+// often, or by plain HTTP. Whoever serves the connection writes the answer; here it is only decided.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { type LocalAnswer, makeProblem } from './answers.ts'
+import type { RoutedRequest } from './forwarding.ts'
+import { type HttpsPolicy, httpsLocation, redirectToHttps } from './https-policy.ts'
+import { RequestRates } from './request-rates.ts'
+
+/** Undefined: the request is forwarded. A promise never rejects. */
+export type Judgement = LocalAnswer | undefined | Promise<LocalAnswer | undefined>
+
+export interface RequestPolicyOptions {
+  readonly https: HttpsPolicy | undefined
+  /** True while the process is short of memory. */
+  readonly overloaded: () => boolean
+  readonly clock: Clock
+}
+
+export class RequestPolicy {
+  readonly #options: RequestPolicyOptions
+  readonly #rates = new RequestRates()
+
+  constructor(options: RequestPolicyOptions) {
+    this.#options = options
+  }
+
+  judge(request: RoutedRequest): Judgement {
+    if (this.#options.overloaded()) return problemOf(request, 'overloaded')
+    if (!this.#mayAsk(request)) return problemOf(request, 'rate_limited')
+    const location = this.#httpsLocation(request)
+    return location === undefined ? undefined : redirectToHttps(location, request.requestId)
+  }
+
+  #mayAsk({ route, clientAddress }: RoutedRequest): boolean {
+    const { id, policy } = route.service
+    const perSecond = policy.maxRequestsPerSecond
+    return perSecond === null || this.#rates.take(id, clientAddress, perSecond, this.#options.clock.now())
+  }
+
+  /** Where the request belongs; undefined: here. */
+  #httpsLocation({ proto, route, host, path, opening }: RoutedRequest): string | undefined {
+    const redirectPort = this.#options.https?.redirectPort
+    if (redirectPort === undefined || proto !== 'http' || route.options.allowHttp) return undefined
+    return httpsLocation(redirectPort, host, path, opening.target)
+  }
+}
+
+export function problemOf({ requestId, accept }: RoutedRequest, code: ErrorCode): LocalAnswer {
+  return makeProblem(code, { requestId, accept })
+}
