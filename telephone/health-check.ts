@@ -6,10 +6,14 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { createClient } from './backend-client.ts'
 import type { BackendClient } from './backend-exchange.ts'
 import type { ConnectorOptions } from './connector.ts'
+import { checkGrpcHealth } from './grpc-health.ts'
 
 export interface HealthCheckOptions extends ConnectorOptions {
   readonly target: HttpTarget
-  /** `tcp`: a connection is enough. A path: GET must give a status from 200 to 399. */
+  /**
+   * `tcp`: a connection is enough; with HTTP/2 the backend must greet. A path: GET must give a status from 200 to 399.
+   * `grpc`, or `grpc:` and a service's name: the server's own health service must say SERVING.
+   */
   readonly check: string
   readonly intervalMs: number
   readonly clock: Clock
@@ -60,7 +64,7 @@ export class HealthCheck {
       this.#timer = clock.after(intervalMs, () => this.#run())
     }
     this.#timer = clock.after(TIMEOUT_MS, () => finish('no answer in time'))
-    this.#abort = check === 'tcp' ? this.#connect(finish) : this.#get(check, finish)
+    this.#abort = this.#begin(check, finish)
   }
 
   #judge(problem: string | undefined): void {
@@ -73,6 +77,11 @@ export class HealthCheck {
     // What was announced before the first check is "up".
     if (health !== (before === 'unknown' ? 'up' : before))
       this.#options.onChange(health, problem ?? 'it answers')
+  }
+
+  #begin(check: string, finish: (problem: string | undefined) => void): () => void {
+    if (check === 'tcp') return this.#connect(finish)
+    return check.startsWith('/') ? this.#get(check, finish) : this.#grpc(check.slice('grpc:'.length), finish)
   }
 
   #connect(finish: (problem: string | undefined) => void): () => void {
@@ -98,6 +107,15 @@ export class HealthCheck {
       onFailure: error => finish(error.message),
     })
     exchange.run()
+    return () => {
+      exchange.abort()
+      client.close()
+    }
+  }
+
+  #grpc(service: string, finish: (problem: string | undefined) => void): () => void {
+    const client = this.#client()
+    const exchange = checkGrpcHealth(client, service, finish)
     return () => {
       exchange.abort()
       client.close()

@@ -48,10 +48,11 @@ export class AnswerBody {
     return this.#complete && this.#takenBytes === this.#receivedBytes
   }
 
-  /** Begins to read: the head has been handed on. */
+  /** Begins to read: the head has been handed on. An answer that is only a head ends in the same call. */
   read(): void {
     this.#stream.on('data', (chunk: Buffer) => this.#onData(chunk))
     this.#stream.on('end', () => this.#settle())
+    this.#settle()
   }
 
   pause(): void {
