@@ -34,8 +34,6 @@ export class AnswerBody {
       else this.#receivedBytes += chunk.length
       return push.call(stream, chunk, encoding)
     }
-    // Before the owner's own `close`: an answer that is complete is not a failure.
-    stream.on('close', () => this.#settle())
   }
 
   /** END_STREAM has come. */
@@ -51,8 +49,15 @@ export class AnswerBody {
   /** Begins to read: the head has been handed on. An answer that is only a head ends in the same call. */
   read(): void {
     this.#stream.on('data', (chunk: Buffer) => this.#onData(chunk))
-    this.#stream.on('end', () => this.#settle())
-    this.#settle()
+    this.#stream.on('end', () => this.settle())
+    this.settle()
+  }
+
+  /** Looks whether that was all; to be called when the stream has closed, too. */
+  settle(): void {
+    if (this.#ended || !this.whole || this.#rest.length > 0) return
+    this.#ended = true
+    this.#events.onEnd()
   }
 
   pause(): void {
@@ -66,7 +71,7 @@ export class AnswerBody {
     while (this.#rest.length > 0 && !this.#paused) this.#events.onBody(this.#rest.shift() as Buffer)
     if (this.#paused) return
     this.#stream.resume()
-    this.#settle()
+    this.settle()
   }
 
   #onData(chunk: Buffer): void {
@@ -79,11 +84,5 @@ export class AnswerBody {
     if (this.#complete || this.#stream.closed) return
     this.#complete = true
     if (this.#paused) process.nextTick(() => this.#stream.resume())
-  }
-
-  #settle(): void {
-    if (this.#ended || !this.whole || this.#rest.length > 0) return
-    this.#ended = true
-    this.#events.onEnd()
   }
 }

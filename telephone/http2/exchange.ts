@@ -14,7 +14,7 @@ import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
 import { RequestError } from '../backend-exchange.ts'
-import { AnswerBody } from './answer-body.ts'
+import { AnswerBody, type AnswerBodyEvents } from './answer-body.ts'
 import { RequestBody } from './request-body.ts'
 import { type RequestHead, writeRequestFields } from './request-fields.ts'
 import { isTooLarge, readAnswerHead, readTrailers } from './response-fields.ts'
@@ -25,7 +25,7 @@ import { answerDeclined, isWebSocket, readUpgradeHead } from './upgrade.ts'
 /** As for HTTP/1 (response-parser.ts). */
 const MAX_INTERIM = 64
 
-export class Exchange implements BackendExchange, SessionWaiter {
+export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvents {
   readonly #pool: SessionPool
   readonly #request: BackendRequest
   readonly #events: ExchangeEvents
@@ -116,10 +116,7 @@ export class Exchange implements BackendExchange, SessionWaiter {
     this.#session = session
     this.#stream = stream
     this.#error = undefined
-    this.#answer = new AnswerBody(stream, {
-      onBody: chunk => this.#onBody(chunk),
-      onEnd: () => this.#onAnswerEnd(),
-    })
+    this.#answer = new AnswerBody(stream, this)
     stream.on('headers', (_fields, _flags, list) => this.#onInterim(list))
     stream.on('response', (_fields, _flags, list) => this.#onHead(list))
     stream.on('trailers', (_fields, _flags, list) => this.#onTrailers(list))
@@ -159,7 +156,7 @@ export class Exchange implements BackendExchange, SessionWaiter {
     }
     this.#events.onAnswerHead(head)
     if (this.#phase !== 'active') return
-    if (isBodyless(head.status, this.#request.method)) this.#onAnswerEnd()
+    if (isBodyless(head.status, this.#request.method)) this.onEnd()
     this.#answer?.read()
   }
 
@@ -185,14 +182,14 @@ export class Exchange implements BackendExchange, SessionWaiter {
     if (this.#body.attach(stream) && hadBody) this.#onRoom()
   }
 
-  #onBody(chunk: Buffer): void {
+  onBody(chunk: Buffer): void {
     if (this.#phase !== 'active') return
     this.#session?.noteAnswer()
     this.#events.onAnswerBody(chunk)
   }
 
   /** All of the answer has come, END_STREAM included, and has been handed on. */
-  #onAnswerEnd(): void {
+  onEnd(): void {
     const stream = this.#stream
     if (this.#phase !== 'active' || stream === undefined) return
     if (this.#raw) {
@@ -218,6 +215,9 @@ export class Exchange implements BackendExchange, SessionWaiter {
 
   #onClosed(stream: ClientHttp2Stream): void {
     if (this.#phase !== 'active' || this.#stream !== stream) return
+    // An answer that is complete is no failure, however the stream ended then.
+    this.#answer?.settle()
+    if (this.#phase !== 'active') return
     const session = this.#session as Session
     // The answer is handed on as fast as it is read; of a byte stream, our own half may have been cut.
     if (this.#answer?.whole === true && (!this.#raw || stream.writableFinished)) return

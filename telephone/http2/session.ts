@@ -89,6 +89,12 @@ export class Session {
   #goaway: Goaway | undefined
   /** Why we ended it ourselves. */
   #fault: TunnelError | undefined
+  readonly #onStreamClosed = (): void => {
+    this.#streams -= 1
+    if (this.#streams === 0) this.idleSince = this.#clock.now()
+    if (this.#phase === 'open') this.#owner.onRoom(this)
+    else if (this.#streams === 0) this.#linger()
+  }
 
   constructor({ connector, owner, clock, connectTimeoutMs, secure }: SessionOptions) {
     this.#owner = owner
@@ -142,7 +148,7 @@ export class Session {
     this.#liveness.sent()
     this.#streams += 1
     this.#opened += 1
-    stream.once('close', () => this.#onStreamClosed())
+    stream.on('close', this.#onStreamClosed)
     if (this.#opened >= MAX_STREAMS_EVER) this.drain()
     return stream
   }
@@ -232,13 +238,6 @@ export class Session {
     } else if (this.#phase === 'open') {
       this.#owner.onRoom(this)
     }
-  }
-
-  #onStreamClosed(): void {
-    this.#streams -= 1
-    if (this.#streams === 0) this.idleSince = this.#clock.now()
-    if (this.#phase === 'open') this.#owner.onRoom(this)
-    else if (this.#streams === 0) this.#linger()
   }
 
   #becomeDraining(): void {
