@@ -53,7 +53,7 @@ const MAX_STREAMS = 1000
 const MAX_HEADER_BYTES = 65_536
 const MAX_FIELDS = 256
 /** More than any head that fits through the tunnel: what is too large for the backend is the backend's to say. */
-const MAX_SEND_HEADER_BYTES = 4_194_304
+const MAX_SEND_HEADER_BYTES = 1_048_576
 /** Ids are 31 bits, odd ones ours: long before they run out the session is replaced. */
 const MAX_STREAMS_EVER = 2 ** 29
 
