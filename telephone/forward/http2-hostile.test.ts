@@ -402,6 +402,22 @@ describe('connections', () => {
     expect(caller.error?.reason).toBe('backend_timeout')
   })
 
+  it('one that breaks the protocol behind its GOAWAY is given up as well: Node hears nothing more of it', async () => {
+    const clock = new ManualClock()
+    await restart(() => settings(), {}, clock)
+    const [caller, connection] = await get()
+    connection.goaway(1, 0)
+    const goaways = () => connection.frames.filter(one => one.type === TYPE.goaway).length
+    await connection.until(() => goaways() === 1)
+    connection.say(frame(TYPE.data, 0, 99, 'x'))
+    await connection.until(c => goaways() === 2 || c.closed || caller.over)
+    clock.advance(7500)
+    clock.advance(7500)
+    await caller.until(c => c.over)
+    expect(caller.ended).toBe(false)
+    await connection.until(c => c.closed)
+  })
+
   it('a silent one that answers its PING lives on', async () => {
     const clock = new ManualClock()
     await restart(() => settings(), {}, clock)
