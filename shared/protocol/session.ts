@@ -131,11 +131,16 @@ export class Session {
   /** True when `open` would not throw. */
   get canOpen(): boolean {
     return (
-      this.#state === 'open' &&
+      this.reachable &&
       !this.#draining &&
       !this.#peerDraining &&
       this.#ownStreams < (this.#peer as Hello).maxStreams
     )
+  }
+
+  /** False: not open, or so by our word alone (`probe`). */
+  get reachable(): boolean {
+    return this.#state === 'open' && !this.#pings.probing
   }
 
   /** Streams open now, both directions. */
@@ -146,6 +151,14 @@ export class Session {
   /** Smoothed round trip, ms; undefined before the first pong. */
   get rttMs(): number | undefined {
     return this.#pings.rttMs
+  }
+
+  /**
+   * For an owner that was away, and may not have heard of the end: opens no stream until the peer has shown that it is
+   * still there, then calls `onProved`. No effect unless open.
+   */
+  probe(onProved: () => void): void {
+    if (this.#state === 'open') this.#pings.probe(onProved)
   }
 
   /**
@@ -474,6 +487,7 @@ export class Session {
   #whyNotOpen(): TunnelError {
     if (this.#state !== 'open')
       return this.#error ?? new TunnelError('session_lost', { detail: 'not open yet' })
+    if (!this.reachable) return new TunnelError('refused', { detail: 'it may be over' })
     return new TunnelError(this.#draining || this.#peerDraining ? 'draining' : 'overloaded')
   }
 
