@@ -24,7 +24,10 @@ export interface ClusterOptions {
   readonly startedAt: Date
   readonly registry: Registry
   readonly rows: Store['replicas']
-  readonly switchboard: Pick<Switchboard, 'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount'>
+  readonly switchboard: Pick<
+    Switchboard,
+    'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount' | 'probe' | 'proved'
+  >
   readonly openLocal: OpenLocal
   readonly appliedSequence: () => number
   readonly clock: Clock
@@ -48,8 +51,9 @@ export class Cluster {
 
   constructor(options: ClusterOptions, secret: string) {
     this.#options = options
-    const { self, startedAt, registry, openLocal, clock, log } = options
+    const { self, startedAt, registry, switchboard: tunnels, openLocal, clock, log } = options
     this.network = new PeerNetwork({
+      tunnels,
       ...{ self, startedAt, registry, openLocal, clock, log, secret },
       agent: `plugboard/${VERSION}`,
       report: () => this.#report(),

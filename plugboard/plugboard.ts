@@ -40,6 +40,7 @@ import type { Store } from './database/store.ts'
 import { Https, httpsPolicy } from './https.ts'
 import { listenError } from './listen-error.ts'
 import { MemoryGuard } from './memory-guard.ts'
+import type { LineRecovery } from './proxy/proxy-context.ts'
 import { ProxyServer } from './proxy/server.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
@@ -219,7 +220,8 @@ export class Plugboard {
       log,
     })
     const tunnels = new TunnelEndpoint({ authenticator, switchboard, log })
-    const proxy = await this.#startProxy(directory, picker, tunnels, acme)
+    const recovery = cluster?.network.recovery
+    const proxy = await this.#startProxy({ directory, picker, tunnels, recovery, acme })
     cluster?.open()
     this.#running.push({ name: 'leaving', stop: () => this.#leave(proxy, cluster) })
   }
@@ -345,7 +347,8 @@ export class Plugboard {
       log: this.#log,
       clock: this.#clock,
       version: VERSION,
-      phase: () => this.#phase,
+      phase: () =>
+        this.#phase === 'ready' && cluster?.network.recovery.underWay === true ? 'recovering' : this.#phase,
       allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
     })
     const server = await this.#listen(startAdminServer(app, config.adminListen), 'adminListen')
@@ -368,19 +371,22 @@ export class Plugboard {
     this.#log.info('routes loaded', { detail: source, count: directory.routeCount })
   }
 
-  async #startProxy(
-    directory: Directory,
-    picker: LinePicker,
-    tunnels: TunnelEndpoint,
-    acme: Acme | undefined,
-  ): Promise<ProxyServer> {
+  async #startProxy(parts: {
+    readonly directory: Directory
+    readonly picker: LinePicker
+    readonly tunnels: TunnelEndpoint
+    readonly recovery: LineRecovery | undefined
+    readonly acme: Acme | undefined
+  }): Promise<ProxyServer> {
     const config = this.#config
+    const { directory, picker, tunnels, recovery, acme } = parts
     const memory = new MemoryGuard({ clock: this.#clock, log: this.#log })
     this.#running.push({ name: 'memory guard', stop: () => memory.stop() })
     const proxy = new ProxyServer({
       directory,
       picker,
       tunnels,
+      recovery,
       trustedProxies: config.trustedProxies,
       proxyProtocol: config.proxyProtocol,
       limits: {

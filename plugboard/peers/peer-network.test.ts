@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { linkedPair, PeerNode } from '../../test/support/peer-node.ts'
 import { Relay } from '../../test/support/relay.ts'
@@ -96,6 +96,61 @@ it('uses no line of a replica that it cannot reach, drops them within 3 s, and h
   } finally {
     await relay.close()
   }
+})
+
+describe('a process that was away', () => {
+  /** A clock that jumps, as seen by a process that was stopped; and stands still from then on: patience never ends. */
+  function jumpingClock() {
+    let standsAtMs: number | undefined
+    const clock: Clock = { ...systemClock, now: () => standsAtMs ?? systemClock.now() }
+    const jump = (ms: number): void => {
+      standsAtMs = systemClock.now() + ms
+    }
+    return { clock, jump }
+  }
+
+  it('is ready again when the links that have held are proved', async () => {
+    const { clock, jump } = jumpingClock()
+    const { b } = await linkedPair({}, { clock })
+    expect(b.network.recovery.underWay).toBe(false)
+    jump(1900)
+    expect(b.network.recovery.underWay).toBe(true)
+    await until('it is in doubt no more', () => !b.network.recovery.underWay)
+    expect(seen(b, 'a')).toMatchObject({ linked: true, inSync: true })
+  })
+
+  it('dials those who have given it up, whatever it was waiting for, and has their lines when it says that it is back', async () => {
+    const { clock, jump } = jumpingClock()
+    const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { clock })]
+    const relay = await Relay.listen({ targetPort: a.port })
+    try {
+      a.dial()
+      // Itself as well, as a headless service names it: not looked at again for a while.
+      b.dial(`127.0.0.1:${relay.port}`, `localhost:${b.port}`)
+      a.serve('web')
+      await b.knows('web', 1)
+      relay.cut()
+      jump(15_000)
+      expect(b.network.recovery.underWay).toBe(true)
+      await until('it is back', () => !b.network.recovery.underWay)
+      expect([b.linesOf('web').length, b.wayTo('a').canOpen]).toEqual([1, true])
+    } finally {
+      await relay.close()
+    }
+  })
+
+  it('waits no longer for those who are gone than it takes to find that out', async () => {
+    const { clock, jump } = jumpingClock()
+    const { a, b } = await linkedPair({}, { clock })
+    const c = await PeerNode.listen('c')
+    c.dial(b.address)
+    await until('three are linked', () => seen(b, 'c')?.inSync === true)
+    await a.stop()
+    await until('the link is gone', () => seen(b, 'a')?.linked === false)
+    jump(2000)
+    await until('it is back', () => !b.network.recovery.underWay)
+    expect(seen(b, 'c')).toMatchObject({ linked: true })
+  })
 })
 
 it('starts over with a newer start of a replica, and has nothing to do with the older one any more', async () => {

@@ -128,7 +128,7 @@ export class Peer {
   }
 
   get reachable(): boolean {
-    for (const { session } of this.#links) if (session.state === 'open') return true
+    for (const { session } of this.#links) if (session.reachable) return true
     return false
   }
 
@@ -193,6 +193,11 @@ export class Peer {
     }
     if (!alive || this.#boot === undefined) return
     follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS - LIVENESS_MS)
+  }
+
+  /** No link is used before it has shown that it still works. */
+  probe(onProved: () => void): void {
+    for (const { session } of this.#links) session.probe(onProved)
   }
 
   /** Tells it how we are. */

@@ -59,9 +59,15 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.#fail('payload_too_large')
       return
     }
-    const code = this.openStream()
-    if (code !== undefined) this.#fail(code)
-    else if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+    this.begin()
+  }
+
+  protected opened(): void {
+    if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+  }
+
+  protected hold(): void {
+    this.#body?.block()
   }
 
   get closeAfter(): boolean {

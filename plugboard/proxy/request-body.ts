@@ -51,13 +51,19 @@ export class RequestBody {
     let room = true
     for (const chunk of this.#kept ?? []) room = stream.write(chunk)
     if (this.ended) stream.end(this.#trailers)
-    else if (!room) this.#block()
+    else if (!room) this.block()
     else if (this.blocked) this.unblock()
   }
 
   /** There is an answer: the request will not be sent again. */
   forgetCopy(): void {
     this.#kept = undefined
+  }
+
+  /** Nothing more is taken from the client for now. */
+  block(): void {
+    this.blocked = true
+    this.#req.pause()
   }
 
   unblock(): void {
@@ -80,7 +86,7 @@ export class RequestBody {
       if (this.#keptBytes > REPLAY_BYTES) this.#kept = undefined
       else this.#kept.push(chunk)
     }
-    if (this.#stream?.write(chunk) === false) this.#block()
+    if (this.#stream?.write(chunk) === false) this.block()
   }
 
   #ended(): void {
@@ -89,10 +95,5 @@ export class RequestBody {
     this.#trailers = rawTrailers.length === 0 ? undefined : relayedTrailers(rawTrailers)
     this.#stream?.end(this.#trailers)
     this.#owner.bodyEnded()
-  }
-
-  #block(): void {
-    this.blocked = true
-    this.#req.pause()
   }
 }

@@ -23,7 +23,7 @@ import { Exchange } from './exchange.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { type HttpsPolicy, httpsLocation, redirectFields } from './https-policy.ts'
 import { codeOfParserError } from './parser-error.ts'
-import type { ProxyContext } from './proxy-context.ts'
+import type { LineRecovery, ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
 import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
 import { RequestRates } from './request-rates.ts'
@@ -47,6 +47,8 @@ export interface ProxyOptions {
   readonly log: Logger
   readonly access?: AccessSink | undefined
   readonly clock?: Clock | undefined
+  /** In a cluster: whether lines may come back in a moment. */
+  readonly recovery?: LineRecovery | undefined
   /** True while the process is short of memory: new requests get `overloaded`. */
   readonly overloaded?: (() => boolean) | undefined
 }
@@ -91,6 +93,7 @@ export class ProxyServer {
       counters: this.counters,
       access: options.access ?? (() => undefined),
       log: options.log,
+      recovery: options.recovery,
       bodyIdleTimeoutMs: this.#limits.bodyIdleTimeoutMs,
       draining: false,
     }

@@ -57,8 +57,15 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#socket.on('data', (chunk: Buffer) => this.#arrived(chunk))
     this.#socket.on('end', () => this.#clientHalfClosed())
     this.#socket.on('drain', () => this.#payCredit())
-    const code = this.openStream()
-    if (code !== undefined) this.#fail(code)
+    this.begin()
+  }
+
+  protected opened(): void {
+    // The head is all that is sent before the answer.
+  }
+
+  protected hold(): void {
+    // What comes early is held, and bounded, in any case.
   }
 
   // The client's side
