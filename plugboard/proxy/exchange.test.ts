@@ -301,6 +301,8 @@ describe('uploads', () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`)
     const call = await telephone.nextCall()
     call.autoConsume = false
+    // It is accepted: from here on a window is under way, and not the beginning of one.
+    call.stream.respond({ status: 103, statusText: 'Early Hints', fields: [] })
     const chunk = Buffer.from(`100000\r\n${'x'.repeat(0x100000)}\r\n`)
     for (let sent = 0; sent < 32; sent += 1) void connection.send(chunk)
     await call.untilReceived(262_144)

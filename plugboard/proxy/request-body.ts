@@ -1,5 +1,6 @@
 // The request's body on its way into the stream, with backpressure, and with a copy of its beginning for as long
-// as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy.
+// as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy. No more
+// than these 64 KiB leave before the far end has taken the stream, and what is then at hand is kept until it has.
 
 import type { IncomingMessage } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
@@ -83,7 +84,7 @@ export class RequestBody {
     if (!this.#owner.bodyMoved(chunk.length) || this.#discarding) return
     if (this.#kept !== undefined) {
       this.#keptBytes += chunk.length
-      if (this.#keptBytes > REPLAY_BYTES) this.#kept = undefined
+      if (this.#keptBytes > REPLAY_BYTES && this.#stream?.accepted === true) this.#kept = undefined
       else this.#kept.push(chunk)
     }
     if (this.#stream?.write(chunk) === false) this.block()

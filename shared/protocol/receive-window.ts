@@ -34,6 +34,7 @@ export class GrowthBudget {
 }
 
 export class ReceiveWindow {
+  readonly #firstBytes: number
   #sizeBytes: number
   #grownBytes = 0
   /** What the peer may still send. */
@@ -46,7 +47,9 @@ export class ReceiveWindow {
   #measuredBytes = 0
   #rateBefore = 0
 
-  constructor(initialBytes: number) {
+  /** `firstBytes`: give back once that much is consumed for the first time, if it is less than half the window. */
+  constructor(initialBytes: number, firstBytes = initialBytes) {
+    this.#firstBytes = firstBytes
     this.#sizeBytes = initialBytes
     this.#creditBytes = initialBytes
   }
@@ -62,14 +65,15 @@ export class ReceiveWindow {
   }
 
   /**
-   * The owner has consumed data. True: half the window or more can be given back, ask `update`.
+   * The owner has consumed data. True: half the window or more can be given back, or it is the first time; ask `update`.
    * Throws RangeError for more than has arrived: it would make the window larger than anyone decided.
    */
   consume(bytes: number): boolean {
     const unreadBytes = this.#sizeBytes - this.#creditBytes - this.#consumedBytes
     if (bytes > unreadBytes) throw new RangeError(`consumed ${bytes} bytes of ${unreadBytes} unread`)
     this.#consumedBytes += bytes
-    return this.#consumedBytes * 2 >= this.#sizeBytes
+    const first = this.#lastUpdateMs === 0 && this.#consumedBytes >= this.#firstBytes
+    return first || this.#consumedBytes * 2 >= this.#sizeBytes
   }
 
   /** The credit to send now, bytes: what was consumed, and what the window grows by. */

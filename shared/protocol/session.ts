@@ -9,7 +9,7 @@ import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { type ControlMessage, type Hello, parseControl } from './control.ts'
 import { ControlBudget } from './control-budget.ts'
 import { decodeMessage, FrameError, type FrameSink } from './decode.ts'
-import { FRAME_HEADER_BYTES } from './frame.ts'
+import { FRAME_HEADER_BYTES, UNACCEPTED_BYTES } from './frame.ts'
 import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES, type SessionLimits } from './limits.ts'
 import { MuxStream, type StreamHost } from './mux-stream.ts'
 import { HeadTooLargeError, Outbox } from './outbox.ts'
@@ -24,6 +24,9 @@ import { Turns } from './turns.ts'
 import { agreeOnVersion, PROTOCOL_VERSIONS } from './version.ts'
 
 export type { SessionLimits } from './limits.ts'
+
+/** In our hello: credit for 64 KiB shows that a stream is taken (P28). */
+const ACCEPTANCE_FEATURE = 'acceptance'
 
 /** Who we are, as our hello says it. Versions and limits are the session's own to add. */
 export type Identity = Pick<Hello, 'agent' | 'instance' | 'name' | 'startedAt'> & {
@@ -431,13 +434,15 @@ export class Session {
   // Streams and their turns
 
   #newStream(id: number, kind: Opening['kind'], opener: boolean): MuxStream {
+    const peer = this.#peer as Hello
     const stream = new MuxStream({
       id,
       kind,
       host: this.#host,
       opener,
-      creditBytes: (this.#peer as Hello).initialWindowBytes,
-      window: new ReceiveWindow(this.#limits.initialWindowBytes),
+      creditBytes: peer.initialWindowBytes,
+      accepted: !opener || !peer.features.includes(ACCEPTANCE_FEATURE),
+      window: new ReceiveWindow(this.#limits.initialWindowBytes, opener ? undefined : UNACCEPTED_BYTES),
     })
     this.#streams.add(stream)
     return stream
@@ -492,9 +497,10 @@ export class Session {
   }
 
   #hello(): Hello {
-    const { agent, instance, name, startedAt, features = [], versions = PROTOCOL_VERSIONS } = this.#identity
+    const { agent, instance, name, startedAt, versions = PROTOCOL_VERSIONS } = this.#identity
     const { initialWindowBytes, maxStreams, maxFrameBytes } = this.#limits
     const range: [number, number] = [versions[0], versions[1]]
+    const features = [ACCEPTANCE_FEATURE, ...(this.#identity.features ?? [])]
     const own = { agent, instance, name, startedAt, features, initialWindowBytes, maxStreams, maxFrameBytes }
     return { type: 'hello', versions: range, ...own }
   }
