@@ -41,6 +41,8 @@ export class ReceiveWindow {
   #creditBytes: number
   /** Consumed by the owner, not yet given back. */
   #consumedBytes = 0
+  /** Credit was given back at least once. */
+  #shown = false
   #lastUpdateMs = 0
   // The rate since the window grew last, and the one before that, bytes per ms.
   #measuredSinceMs = 0
@@ -72,13 +74,16 @@ export class ReceiveWindow {
     const unreadBytes = this.#sizeBytes - this.#creditBytes - this.#consumedBytes
     if (bytes > unreadBytes) throw new RangeError(`consumed ${bytes} bytes of ${unreadBytes} unread`)
     this.#consumedBytes += bytes
-    const first = this.#lastUpdateMs === 0 && this.#consumedBytes >= this.#firstBytes
-    return first || this.#consumedBytes * 2 >= this.#sizeBytes
+    const first = !this.#shown && this.#consumedBytes >= this.#firstBytes
+    return first || this.#isHalf
   }
 
   /** The credit to send now, bytes: what was consumed, and what the window grows by. */
   update(nowMs: number, rttMs: number, maxBytes: number, budget: GrowthBudget): number {
     let grant = this.#consumedBytes
+    this.#shown = true
+    // The first bytes have waited for the stream to be accepted: their rate says nothing of the path.
+    if (!this.#isHalf) return this.#give(grant)
     if (this.#lastUpdateMs === 0) {
       this.#measuredSinceMs = nowMs
     } else {
@@ -92,6 +97,14 @@ export class ReceiveWindow {
       }
     }
     this.#lastUpdateMs = nowMs
+    return this.#give(grant)
+  }
+
+  get #isHalf(): boolean {
+    return this.#consumedBytes * 2 >= this.#sizeBytes
+  }
+
+  #give(grant: number): number {
     this.#consumedBytes = 0
     this.#creditBytes = Math.min(this.#creditBytes + grant, CREDIT_MAX_BYTES)
     return grant
