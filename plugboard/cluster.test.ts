@@ -50,7 +50,7 @@ async function setUp() {
       },
       openLocal: () => expect.fail('nothing is forwarded here'),
     },
-    SECRET,
+    [SECRET],
   )
   await cluster.listen()
   onTestFinished(() => cluster.stop(0))

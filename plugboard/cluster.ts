@@ -49,12 +49,12 @@ export class Cluster {
   #address = ''
   #told = ''
 
-  constructor(options: ClusterOptions, secret: string) {
+  constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
     const { self, startedAt, registry, switchboard: tunnels, openLocal, clock, log } = options
     this.network = new PeerNetwork({
       tunnels,
-      ...{ self, startedAt, registry, openLocal, clock, log, secret },
+      ...{ self, startedAt, registry, openLocal, clock, log, secrets },
       agent: `plugboard/${VERSION}`,
       report: () => this.#report(),
     })

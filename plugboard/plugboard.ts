@@ -290,8 +290,8 @@ export class Plugboard {
     readonly directory: Directory
     readonly switchboard: Switchboard
   }): Cluster | undefined {
-    const secret = this.#config.clusterSecret
-    if (secret === undefined) return undefined
+    const secrets = this.#config.clusterSecret
+    if (secrets === undefined) return undefined
     const { database, directory, switchboard } = parts
     const registry = this.#registry
     // Peers have chosen this replica: what they forward goes to no other one.
@@ -317,7 +317,7 @@ export class Plugboard {
         clock: this.#clock,
         log: this.#log,
       },
-      secret,
+      secrets,
     )
   }
 

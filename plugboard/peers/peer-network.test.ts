@@ -45,16 +45,38 @@ it('finds itself in the list and leaves it at that', async () => {
 })
 
 it('has nothing to do with a replica of another secret', async () => {
-  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secret: 'another secret' })]
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secrets: ['another secret'] })]
   a.dial(b.address)
   await until('the dial has failed', () => a.network.unreached().length === 1)
   expect(a.network.unreached()).toEqual([{ address: b.address, problem: 'it answers 401' }])
   expect([a.network.replicas(), b.network.replicas()]).toEqual([[], []])
 })
 
+it('links all along while one secret follows another', async () => {
+  const [older, newer] = ['the older secret', 'the newer secret']
+  // Both added; then the newer one first, here and there; then the older one gone.
+  for (const [left, right] of [
+    [[older], [older, newer]],
+    [
+      [older, newer],
+      [newer, older],
+    ],
+    [[newer], [newer, older]],
+  ] as const) {
+    const [a, b] = [
+      await PeerNode.listen('a', { secrets: left }),
+      await PeerNode.listen('b', { secrets: right }),
+    ]
+    a.dial(b.address)
+    b.dial(a.address)
+    await until('both have dialled', () => seen(a, 'b')?.dialed === true && seen(b, 'a')?.dialed === true)
+    await Promise.all([a.stop(), b.stop()])
+  }
+})
+
 it('does not believe who answers without the secret', async () => {
   // The far end lets everybody in, but cannot prove itself: a replica behind it, of another cluster, is not ours.
-  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secret: 'another secret' })]
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secrets: ['another secret'] })]
   b.dial(a.address)
   await until('it was refused', () => b.network.unreached().length === 1)
   expect(a.network.replicas()).toEqual([])

@@ -26,7 +26,8 @@ export interface PeerNetworkOptions {
   readonly startedAt: Date
   /** `plugboard/0.1.0` */
   readonly agent: string
-  readonly secret: string
+  /** The first one signs, all are believed. */
+  readonly secrets: readonly string[]
   readonly registry: Registry
   readonly openLocal: OpenLocal
   /** How this replica is, now; `address` once it listens. */
@@ -106,7 +107,7 @@ export class PeerNetwork {
   #stopping = false
 
   constructor(options: PeerNetworkOptions) {
-    const { self, registry, clock, secret } = options
+    const { self, registry, clock, secrets } = options
     this.#options = options
     this.#random = options.random ?? Math.random
     this.#log = options.log.child({ part: 'peers' })
@@ -123,7 +124,7 @@ export class PeerNetwork {
       onReturn: gapMs => this.#returned(gapMs),
       whole: sinceMs => this.#wholeSince(sinceMs),
     })
-    this.#tokens = new PeerTokens(secret, self, clock)
+    this.#tokens = new PeerTokens(secrets, self, clock)
     this.#host = this.#peerHost()
     this.#endpoint = new PeerEndpoint({
       tokens: this.#tokens,
