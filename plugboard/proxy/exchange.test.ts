@@ -269,6 +269,32 @@ describe('uploads', () => {
     await connection.closed
   })
 
+  it('R3 an upload that is refused gets its answer, and the next request its own', async () => {
+    for (let count = 0; count < 20; count += 1) {
+      const connection = await RawConnection.open(harness.port)
+      const body = 'x'.repeat(900_000)
+      void connection.send(
+        `POST / HTTP/1.1\r\nHost: nowhere\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      )
+      const refused = await connection.readAnswer()
+      expect([refused.status, field(refused.headers, 'connection')]).toEqual([404, 'keep-alive'])
+      telephone.handler = next => next.answer(200, 'next')
+      await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
+      expect((await connection.readAnswer()).body.toString()).toBe('next')
+      connection.destroy()
+    }
+  })
+
+  it('R3 one that is refused and goes on for ever is cut', async () => {
+    const head = 'POST / HTTP/1.1\r\nHost: nowhere\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const endless = await send(head)
+    expect((await endless.readAnswer()).status).toBe(404)
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
+    for (let sent = 0; sent < 64; sent += 1) await endless.send(chunk)
+    await endless.closed
+    await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+  })
+
   it('R4 100 only once the far end takes the body', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     const call = await telephone.nextCall()

@@ -13,13 +13,10 @@ import { type AnswerOwner, AnswerWriter } from './answer-writer.ts'
 import { makeProblem } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
+import { LINGER_BYTES, LINGER_MS } from './discarded-body.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, RequestBody } from './request-body.ts'
-
-/** What an upload that nobody wants any more may still send, and how long, before its connection is cut. */
-const LINGER_BYTES = 1024 * 1024
-const LINGER_MS = 5000
 
 export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   readonly #res: ServerResponse

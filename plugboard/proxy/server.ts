@@ -19,6 +19,7 @@ import { answerChallenge, type ChallengeAnswers, challengeToken } from './challe
 import { ClientConnection } from './client-connection.ts'
 import { countProblem, createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
+import { DiscardedBody } from './discarded-body.ts'
 import { Exchange } from './exchange.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { type HttpsPolicy, httpsLocation, redirectFields } from './https-policy.ts'
@@ -344,8 +345,7 @@ export class ProxyServer {
     const { requestId, accept, hasBody } = this.#admission
     const problem = makeProblem(code, { requestId, accept })
     const connection = this.#connections.get(req.socket)
-    const closes =
-      CLOSING_CODES.has(code) || hasBody || this.#admission.upgrade !== '' || this.#context.draining
+    const closes = CLOSING_CODES.has(code) || this.#admission.upgrade !== '' || this.#context.draining
     if (closes) {
       problem.fields.push('Connection', code === 'upgrade_required' ? 'close, Upgrade' : 'close')
       if (connection !== undefined) connection.closing = true
@@ -353,6 +353,7 @@ export class ProxyServer {
     connection?.addQueued(res)
     res.writeHead(problem.status, problem.statusText, problem.fields)
     res.end(problem.body)
+    if (hasBody && !closes && connection !== undefined) new DiscardedBody(this.#context, connection, req)
     this.#note(req, code, problem.status, problem.body.length)
   }
 
