@@ -49,6 +49,18 @@ describe('nothing was delivered: any method, another line', () => {
   })
 })
 
+it.each([
+  ['POST', 'telephone_lost', 0],
+  ['GET', undefined, 1],
+])(
+  'a %s that is left when the grace of a drain ends is repeated only where that is safe',
+  async (method, wanted, calls) => {
+    first.handler = call => void first.session.drain(20).then(() => call)
+    const answer = await request(method)
+    expect([code(answer), second.calls.length]).toEqual([wanted, calls])
+  },
+)
+
 describe('a body that is longer than what is kept', () => {
   const body = 'x'.repeat(1_000_000)
 

@@ -196,7 +196,7 @@ export class Session {
 
   /**
    * Asks the peer for no new streams (they are refused once it has confirmed), waits until none is left, at
-   * most `graceMs`, resets the rest with `draining`, then closes. Resolves when the session is closed.
+   * most `graceMs`, resets the rest with `going_away`, then closes. Resolves when the session is closed.
    * Called again, it can make the grace shorter, not longer.
    */
   drain(graceMs: number): Promise<void> {
@@ -410,7 +410,8 @@ export class Session {
   }
 
   #graceOver(): void {
-    this.#abortAll(stream => stream.evict(new TunnelError('draining', { detail: 'grace is over' })))
+    // Not `draining`, which says that nothing was delivered: these were, and not all of them can be repeated.
+    this.#abortAll(stream => stream.evict(new TunnelError('going_away', { detail: 'grace is over' })))
     this.close('going_away', 'grace is over')
   }
 
