@@ -1,5 +1,6 @@
 // Rows R1-R12, S1-S5 and the proxy's own answers: one exchange from the client's socket to the telephone's stream.
 
+import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
@@ -282,6 +283,31 @@ describe('uploads', () => {
       await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
       expect((await connection.readAnswer()).body.toString()).toBe('next')
       connection.destroy()
+    }
+  })
+
+  it('R3 an upload whose early answer is the last one on its connection is read to its end, not reset', async () => {
+    telephone.handler = call => call.answer(403, 'no')
+    for (const [host, status] of [
+      ['test', 403],
+      ['nowhere', 404],
+    ] as const) {
+      const connection = await send(
+        `POST / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 500000\r\n\r\n`,
+      )
+      const errors: Error[] = []
+      connection.socket.on('error', error => errors.push(error))
+      const gone = once(connection.socket, 'close')
+      expect((await connection.readAnswer()).status).toBe(status)
+      expect(await connection.closed).toBe('fin')
+      for (let count = 0; count < 5; count += 1) {
+        await connection.send('x'.repeat(100_000))
+        // A reset would be the answer to the chunk before.
+        await eventually('it is read', () => (connection.socket.writableLength === 0 ? true : undefined))
+      }
+      connection.end()
+      await gone
+      expect(errors).toEqual([])
     }
   })
 

@@ -353,7 +353,7 @@ export class ProxyServer {
     connection?.addQueued(res)
     res.writeHead(problem.status, problem.statusText, problem.fields)
     res.end(problem.body)
-    if (hasBody && !closes && connection !== undefined) new DiscardedBody(this.#context, connection, req)
+    if (hasBody && connection !== undefined) new DiscardedBody(this.#context, connection, req)
     this.#note(req, code, problem.status, problem.body.length)
   }
 
