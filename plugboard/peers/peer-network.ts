@@ -350,7 +350,7 @@ export class PeerNetwork {
     const linked = [...this.#peers.values()].filter(({ idle }) => !idle)
     const reached = linked.length > 0 || dialers.every(({ problem }) => problem === '')
     const proved =
-      linked.every(peer => peer.linked && peer.hasLines) && this.#options.tunnels?.proved !== false
+      linked.every(peer => peer.reachable && peer.hasLines) && this.#options.tunnels?.proved !== false
     return tried && reached && proved
   }
 

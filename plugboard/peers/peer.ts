@@ -195,7 +195,7 @@ export class Peer {
     follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS - LIVENESS_MS)
   }
 
-  /** No link is used before it has shown that it still works. */
+  /** No link counts as one before it has shown that it still works. */
   probe(onProved: () => void): void {
     for (const { session } of this.#links) session.probe(onProved)
   }
@@ -214,9 +214,15 @@ export class Peer {
   }
 
   get #way(): Session | undefined {
-    if (this.#dialed?.session.canOpen) return this.#dialed.session
-    for (const { session } of this.#links) if (session.canOpen) return session
-    return undefined
+    const dialed = this.#dialed?.session
+    if (dialed?.canOpen && dialed.reachable) return dialed
+    let doubtful: Session | undefined
+    for (const { session } of this.#links) {
+      if (!session.canOpen) continue
+      if (session.reachable) return session
+      doubtful ??= session
+    }
+    return doubtful
   }
 
   #opened(link: Link, boot: Boot): void {

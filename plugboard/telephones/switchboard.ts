@@ -125,7 +125,7 @@ export class Switchboard {
       : undefined
   }
 
-  /** For a process that was away: no tunnel is used before it has shown that it still works. */
+  /** For a process that was away: no tunnel is picked before it has shown that it still works. */
   probe(onProved: () => void): void {
     for (const { session } of this.#connections.values()) session.probe(onProved)
   }

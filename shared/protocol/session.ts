@@ -134,7 +134,7 @@ export class Session {
   /** True when `open` would not throw. */
   get canOpen(): boolean {
     return (
-      this.reachable &&
+      this.#state === 'open' &&
       !this.#draining &&
       !this.#peerDraining &&
       this.#ownStreams < (this.#peer as Hello).maxStreams
@@ -157,8 +157,8 @@ export class Session {
   }
 
   /**
-   * For an owner that was away, and may not have heard of the end: opens no stream until the peer has shown that it is
-   * still there, then calls `onProved`. No effect unless open.
+   * For an owner that was away, and may not have heard of the end: not `reachable` until the peer has shown that it is
+   * still there; then calls `onProved`. No effect unless open.
    */
   probe(onProved: () => void): void {
     if (this.#state === 'open') this.#pings.probe(onProved)
@@ -493,7 +493,6 @@ export class Session {
   #whyNotOpen(): TunnelError {
     if (this.#state !== 'open')
       return this.#error ?? new TunnelError('session_lost', { detail: 'not open yet' })
-    if (!this.reachable) return new TunnelError('refused', { detail: 'it may be over' })
     return new TunnelError(this.#draining || this.#peerDraining ? 'draining' : 'overloaded')
   }
 
