@@ -47,7 +47,7 @@ describe('compose.cluster.yaml', () => {
     }
     const [first, ...others] = replicas.values()
     for (const other of others) {
-      expect(other.clusterSecret).toBe(first!.clusterSecret)
+      expect(other.clusterSecret).toEqual(first!.clusterSecret)
       expect(other.databaseUrl).toBe(first!.databaseUrl)
     }
     const { values } = loadTelephoneConfig({ env: withDefaults(compose.services.telephone?.environment) })

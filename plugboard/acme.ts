@@ -12,6 +12,7 @@ import { AcmeIssuer } from './tls/acme-issuer.ts'
 import { directoryUrlOf, isChallengeType, matchesAny } from './tls/acme-names.ts'
 import { CertificateCopies } from './tls/certificate-copies.ts'
 import { ChallengeLookup } from './tls/challenge-lookup.ts'
+import { KeyRotation } from './tls/key-rotation.ts'
 import { KeySeal } from './tls/key-seal.ts'
 import type { Validation } from './tls/tls-listener.ts'
 import { VALIDATION_PROTOCOL, validationCertificate } from './tls/validation-certificate.ts'
@@ -33,11 +34,18 @@ export class Acme {
   readonly challenges: ChallengeLookup
   readonly certificates: AcmeCertificates
   readonly #issuer: AcmeIssuer
+  readonly #rotation: KeyRotation
 
-  private constructor(challenges: ChallengeLookup, certificates: AcmeCertificates, issuer: AcmeIssuer) {
+  private constructor(
+    challenges: ChallengeLookup,
+    certificates: AcmeCertificates,
+    issuer: AcmeIssuer,
+    rotation: KeyRotation,
+  ) {
     this.challenges = challenges
     this.certificates = certificates
     this.#issuer = issuer
+    this.#rotation = rotation
   }
 
   /** Undefined without `acmeDirectory`. */
@@ -47,6 +55,7 @@ export class Acme {
     if (directoryUrl === undefined) return undefined
     const { acmeBindingKeyId: keyId, acmeBindingKey: key } = config
     const seal = new KeySeal(config.clusterSecret)
+    const copies = new CertificateCopies(join(config.data, 'certificates'))
     const issuer = new AcmeIssuer({
       directoryUrl,
       email: config.acmeEmail,
@@ -63,7 +72,7 @@ export class Acme {
     const certificates = new AcmeCertificates({
       issuer,
       store,
-      copies: new CertificateCopies(join(config.data, 'certificates')),
+      copies,
       seal,
       minVersion: `TLSv${config.tlsMinVersion}`,
       hosts: config.acmeHosts.filter(host => !host.startsWith('*')),
@@ -73,11 +82,13 @@ export class Acme {
       clock,
       log,
     })
-    return new Acme(new ChallengeLookup({ store, clock, log }), certificates, issuer)
+    const rotation = new KeyRotation({ store, copies, seal, clock, log })
+    return new Acme(new ChallengeLookup({ store, clock, log }), certificates, issuer, rotation)
   }
 
   start(): void {
     this.certificates.start()
+    this.#rotation.start()
   }
 
   /** For the HTTPS listener. */
@@ -93,7 +104,7 @@ export class Acme {
     }
   }
 
-  stop(): Promise<void> {
-    return this.certificates.stop()
+  async stop(): Promise<void> {
+    await Promise.all([this.certificates.stop(), this.#rotation.stop()])
   }
 }

@@ -38,12 +38,19 @@ async function setUp() {
         remove: () => Promise.resolve(),
       },
       switchboard: {
-        ...{ tunnelCount: 0, streamCount: 0, move: () => 0, leave: () => Promise.resolve() },
+        ...{
+          tunnelCount: 0,
+          streamCount: 0,
+          move: () => 0,
+          probe: () => undefined,
+          proved: true,
+          leave: () => Promise.resolve(),
+        },
         setReplicas: replicas => void told.push(replicas),
       },
       openLocal: () => expect.fail('nothing is forwarded here'),
     },
-    SECRET,
+    [SECRET],
   )
   await cluster.listen()
   onTestFinished(() => cluster.stop(0))

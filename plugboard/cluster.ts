@@ -24,7 +24,10 @@ export interface ClusterOptions {
   readonly startedAt: Date
   readonly registry: Registry
   readonly rows: Store['replicas']
-  readonly switchboard: Pick<Switchboard, 'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount'>
+  readonly switchboard: Pick<
+    Switchboard,
+    'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount' | 'probe' | 'proved'
+  >
   readonly openLocal: OpenLocal
   readonly appliedSequence: () => number
   readonly clock: Clock
@@ -46,11 +49,12 @@ export class Cluster {
   #address = ''
   #told = ''
 
-  constructor(options: ClusterOptions, secret: string) {
+  constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
-    const { self, startedAt, registry, openLocal, clock, log } = options
+    const { self, startedAt, registry, switchboard: tunnels, openLocal, clock, log } = options
     this.network = new PeerNetwork({
-      ...{ self, startedAt, registry, openLocal, clock, log, secret },
+      tunnels,
+      ...{ self, startedAt, registry, openLocal, clock, log, secrets },
       agent: `plugboard/${VERSION}`,
       report: () => this.#report(),
     })

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SettingsError } from '@vera-stack/shared/settings.ts'
+import { describeSettings, SettingsError } from '@vera-stack/shared/settings.ts'
 import { expect, test } from 'vitest'
 import { loadPlugboardConfig, plugboardSettings } from './config.ts'
 
@@ -118,4 +118,30 @@ test('no setting is without effect: each is read somewhere', () => {
   const reads = (key: string): boolean =>
     new RegExp(`\\b[cC]onfig\\.${key}\\b|\\{[^{}]*\\b${key}\\b[^{}]*\\} = (?:this\\.#)?config\\b`).test(code)
   expect(keys.filter(key => !reads(key))).toEqual([])
+})
+
+test('the secret of a cluster may be several: by comma, by line in its file, by flag', async () => {
+  const [one, two] = ['a secret of its own', 'another secret of mine']
+  expect(load({}, { PLUGBOARD_CLUSTER_SECRET: `${one},${two}` }).clusterSecret).toEqual([one, two])
+  expect(load({ clusterSecret: [one, two] }).clusterSecret).toEqual([one, two])
+  expect(load({ clusterSecret: one }).clusterSecret).toEqual([one])
+  expect(load({}).clusterSecret).toBeUndefined()
+  const folder = await mkdtemp(join(tmpdir(), 'plugboard-config-'))
+  try {
+    const file = join(folder, 'secret')
+    await writeFile(file, `${one}\n${two}\n`)
+    const env = { PLUGBOARD_CLUSTER_SECRET_FILE: file }
+    expect(load({}, env).clusterSecret).toEqual([one, two])
+    const shown = describeSettings(plugboardSettings, loadPlugboardConfig({ flags: {}, env }))
+    expect([shown.includes('***'), shown.includes(one), shown.includes(two)]).toEqual([true, false, false])
+    // An empty file is no way to stand alone.
+    await writeFile(file, '\n')
+    expect(() => load({}, env)).toThrow('16 characters')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+  for (const clusterSecret of ['too short', `${one},short`]) {
+    expect(problems({ clusterSecret })).toEqual([expect.stringContaining('16 characters or more')])
+    expect(problems({ clusterSecret })[0]).not.toContain('short')
+  }
 })

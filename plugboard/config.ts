@@ -207,9 +207,10 @@ export const plugboardSettings = {
   }),
 
   // Cluster
-  clusterSecret: setting.text({
+  clusterSecret: setting.list({
     secret: true,
-    help: 'What the replicas of a cluster share, 16 characters or more; without it there is only this one',
+    item: 'secret',
+    help: 'What the replicas of a cluster share, 16 characters or more; of several the first one is used and all are accepted; without it there is only this one',
   }),
   peerListen: setting.listen({ default: ':4002', help: 'Address for other replicas, in a cluster' }),
   peerUrl: setting.url({
@@ -279,8 +280,9 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   if (config.maxTargetBytes > config.maxHeadBytes) {
     problems.push({ key: 'maxTargetBytes', detail: 'must not be larger than maxHead, which contains it' })
   }
-  if (config.clusterSecret !== undefined && config.clusterSecret.length < 16) {
-    problems.push({ key: 'clusterSecret', detail: 'must have 16 characters or more' })
+  const secrets = config.clusterSecret
+  if (secrets !== undefined && (secrets.length === 0 || secrets.some(({ length }) => length < 16))) {
+    problems.push({ key: 'clusterSecret', detail: 'must have 16 characters or more, each of several' })
   }
   if (config.peerDns !== undefined && peerProblem(config.peerDns) !== undefined) {
     problems.push({ key: 'peerDns', detail: 'must be host:port' })

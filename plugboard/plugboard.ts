@@ -212,6 +212,7 @@ export class Plugboard {
     const authenticator = new Authenticator({ directory, outside, clock })
     const ports = await PublicPorts.create({
       ...{ config, directory, picker, instance: this.#instance, clock, log },
+      recovery: cluster?.network.recovery,
       tunnels: new TunnelEndpoint({ authenticator, switchboard, log }),
       certificates: database.store.certificates,
     })
@@ -297,8 +298,8 @@ export class Plugboard {
     readonly directory: Directory
     readonly switchboard: Switchboard
   }): Cluster | undefined {
-    const secret = this.#config.clusterSecret
-    if (secret === undefined) return undefined
+    const secrets = this.#config.clusterSecret
+    if (secrets === undefined) return undefined
     const { database, directory, switchboard } = parts
     const registry = this.#registry
     // Peers have chosen this replica: what they forward goes to no other one.
@@ -324,7 +325,7 @@ export class Plugboard {
         clock: this.#clock,
         log: this.#log,
       },
-      secret,
+      secrets,
     )
   }
 
@@ -355,7 +356,8 @@ export class Plugboard {
       log: this.#log,
       clock: this.#clock,
       version: VERSION,
-      phase: () => this.#phase,
+      phase: () =>
+        this.#phase === 'ready' && cluster?.network.recovery.underWay === true ? 'recovering' : this.#phase,
       allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
     })
     const server = await this.#listen(startAdminServer(app, config.adminListen), 'adminListen')

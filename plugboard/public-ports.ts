@@ -10,6 +10,7 @@ import type { PlugboardConfig } from './config.ts'
 import type { CertificateStore } from './database/store.ts'
 import { Https, httpsPolicy } from './https.ts'
 import { MemoryGuard } from './memory-guard.ts'
+import type { LineRecovery } from './proxy/proxy-context.ts'
 import { ProxyServer } from './proxy/server.ts'
 import type { Directory } from './routes/directory.ts'
 import type { LinePicker } from './telephones/line-picker.ts'
@@ -20,6 +21,8 @@ export interface PublicPortsOptions {
   readonly directory: Directory
   readonly picker: LinePicker
   readonly tunnels: TunnelAcceptor
+  /** In a cluster. */
+  readonly recovery: LineRecovery | undefined
   readonly certificates: CertificateStore
   /** Of this start of the replica. */
   readonly instance: string
@@ -36,7 +39,7 @@ export class PublicPorts {
   #https: Https | undefined
 
   private constructor(options: PublicPortsOptions) {
-    const { config, directory, picker, tunnels, certificates, instance, clock, log } = options
+    const { config, directory, picker, tunnels, recovery, certificates, instance, clock, log } = options
     this.#config = config
     this.#log = log
     this.#memory = new MemoryGuard({ clock, log })
@@ -45,6 +48,7 @@ export class PublicPorts {
       directory,
       picker,
       tunnels,
+      recovery,
       trustedProxies: config.trustedProxies,
       proxyProtocol: config.proxyProtocol,
       http2Cleartext: config.http2Cleartext,

@@ -389,7 +389,7 @@ describe('closing', () => {
     await (await backend.connection()).request()
     await telephone.close(5)
     await caller.until(c => c.over)
-    expect(caller.error?.reason).toBe('draining')
+    expect(caller.error?.reason).toBe('going_away')
     await backend.close()
   })
 

@@ -23,8 +23,11 @@ export interface TokenIssuer {
   revoke(id: string, actor: string): Promise<void>
 }
 
-/** `ready`: requests find their routes; `draining`: the process has been asked to stop. */
-export type Phase = 'loading' | 'ready' | 'draining'
+/**
+ * `ready`: requests find their routes; `recovering`: the process was away, and links are being made anew; `draining`: it
+ * has been asked to stop.
+ */
+export type Phase = 'loading' | 'ready' | 'recovering' | 'draining'
 
 export interface AdminDependencies {
   readonly store: Store

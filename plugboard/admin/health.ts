@@ -1,5 +1,6 @@
 // For supervisors and load balancers: /livez says that the event loop turns, /readyz that requests are welcome.
-// Ready means that the first table is loaded, from wherever; a database that goes away later changes nothing.
+// Ready means that the first table is loaded, from wherever, and that the process does not just come back from being away;
+// a database that goes away later changes nothing.
 // No credential, no details.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
@@ -10,7 +11,7 @@ const tags = ['health']
 
 export function addHealth(app: OpenAPIHono<AdminEnv>, { phase }: AdminDependencies): void {
   const live = z.strictObject({ status: z.literal('live') })
-  const ready = z.strictObject({ status: z.enum(['ready', 'loading', 'draining']) })
+  const ready = z.strictObject({ status: z.enum(['ready', 'loading', 'recovering', 'draining']) })
   app.openAPIRegistry.registerPath({
     method: 'get',
     path: '/livez',

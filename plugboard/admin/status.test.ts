@@ -88,7 +88,7 @@ test('the status counts telephones by process, tunnels and streams', async () =>
   expect((await api.call('GET', '/v1/replicas')).body.items).toMatchObject([{ name: 'one', self: true }])
 })
 
-test('readiness: loading, ready, draining; liveness: always', async () => {
+test('readiness: loading, ready, recovering, draining; liveness: always', async () => {
   let phase: Phase = 'loading'
   api = await AdminApiHarness.create(database.open().store, { phase: () => phase })
   const ready = async () => {
@@ -98,6 +98,8 @@ test('readiness: loading, ready, draining; liveness: always', async () => {
   expect(await ready()).toEqual([503, 'loading'])
   phase = 'ready'
   expect(await ready()).toEqual([200, 'ready'])
+  phase = 'recovering'
+  expect(await ready()).toEqual([503, 'recovering'])
   phase = 'draining'
   expect(await ready()).toEqual([503, 'draining'])
   expect((await api.call('GET', '/livez', { key: null })).body).toEqual({ status: 'live' })

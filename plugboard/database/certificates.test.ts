@@ -121,3 +121,18 @@ test('challenges are found by kind and name until they are dropped or expire', a
   await store.dropChallenge('http', 'token')
   expect(await query('SELECT name FROM plugboard.acme_challenges')).toEqual([])
 })
+
+test('sealed keys are replaced one by one, and only while they are what they were', async () => {
+  await store.begin(request('a.test'))
+  await store.begin(request('b.test'))
+  await store.succeed(issued('a.test'), 'one')
+  await store.saveAccount('https://ca.test/', { url: 'https://ca.test/1', sealedKey: 'account key' })
+  expect(await store.sealedKeys()).toEqual([
+    { kind: 'certificate', name: 'a.test', sealedKey: 'key' },
+    { kind: 'account', name: 'https://ca.test/', sealedKey: 'account key' },
+  ])
+  expect(await store.replaceKey('certificate', 'a.test', 'key', 'new key')).toBe(true)
+  expect(await store.replaceKey('certificate', 'a.test', 'key', 'another')).toBe(false)
+  expect(await store.replaceKey('account', 'https://ca.test/', 'account key', 'new key')).toBe(true)
+  expect((await store.sealedKeys()).map(({ sealedKey }) => sealedKey)).toEqual(['new key', 'new key'])
+})

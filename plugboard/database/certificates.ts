@@ -113,6 +113,35 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
         const [row] = await db.select().from(acmeAccounts).where(eq(acmeAccounts.directory, directory))
         return { url: row!.url, sealedKey: row!.key }
       }),
+    sealedKeys: () =>
+      runner.read(async db => {
+        const rows = await db.select({ name: certificates.host, key: certificates.key }).from(certificates)
+        const accounts = await db
+          .select({ name: acmeAccounts.directory, key: acmeAccounts.key })
+          .from(acmeAccounts)
+        return [
+          ...rows.flatMap(({ name, key }) =>
+            key === null ? [] : [{ kind: 'certificate' as const, name, sealedKey: key }],
+          ),
+          ...accounts.map(({ name, key }) => ({ kind: 'account' as const, name, sealedKey: key })),
+        ]
+      }),
+    replaceKey: (kind, name, before, key) =>
+      runner.read(async db => {
+        const replaced =
+          kind === 'account'
+            ? await db
+                .update(acmeAccounts)
+                .set({ key })
+                .where(and(eq(acmeAccounts.directory, name), eq(acmeAccounts.key, before)))
+                .returning({ name: acmeAccounts.directory })
+            : await db
+                .update(certificates)
+                .set({ key })
+                .where(and(eq(certificates.host, name), eq(certificates.key, before)))
+                .returning({ name: certificates.host })
+        return replaced.length > 0
+      }),
     publishChallenge: (kind, name, value, forMs) =>
       runner.read(async db => {
         const row = { name: `${kind} ${name}`, value, expiresAt: later(forMs) }

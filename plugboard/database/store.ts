@@ -313,6 +313,13 @@ export interface StoredCertificate {
 /** Why an order may not begin now. `busy`: another replica is at it; `waiting`: it failed before, or is not due. */
 export type OrderDecision = 'granted' | 'busy' | 'waiting' | 'rate_limited'
 
+export interface SealedKey {
+  readonly kind: 'certificate' | 'account'
+  /** The host, or the URL of the directory. */
+  readonly name: string
+  readonly sealedKey: string
+}
+
 export interface CertificateStore {
   find(host: string): Promise<StoredCertificate | undefined>
   /** Hosts whose certificate was issued after this; by the database's clock. */
@@ -341,6 +348,10 @@ export interface CertificateStore {
     account: { readonly url: string; readonly sealedKey: string },
     replaces?: string,
   ): Promise<{ readonly url: string; readonly sealedKey: string }>
+  /** Private keys of all certificates and accounts, as they lie there. `name`: what each is sealed under. */
+  sealedKeys(): Promise<readonly SealedKey[]>
+  /** False: it is another one by now. */
+  replaceKey(kind: SealedKey['kind'], name: string, before: string, after: string): Promise<boolean>
   /** `kind` `http`: by token; `tls`: by host. */
   publishChallenge(kind: 'http' | 'tls', name: string, value: string, forMs: number): Promise<void>
   challenge(kind: 'http' | 'tls', name: string): Promise<string | undefined>

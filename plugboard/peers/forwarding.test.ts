@@ -93,6 +93,42 @@ it('refuses a second hop, and a service without a line here, before anything is 
   expect(a.tunnel.acceptor.accepted).toEqual([])
 })
 
+it('takes no more of a body than its origin has kept before the telephone has taken the stream', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  const chunk = Buffer.alloc(20_000, 1)
+  const near = b.open('a')
+  while (near.stream.write(chunk));
+  const far = await a.arrived()
+  await until('64 KiB are there', () => far.receivedBytes === 65_536)
+  // All but the last bytes of it: what the replica in between has taken proves nothing.
+  far.stream.consume(65_535)
+  // Whatever the replicas had to say of it comes before the answer to this.
+  const after = b.open('a', {}, true)
+  const answered = await a.arrived(1)
+  answered.stream.respond({ status: 204, statusText: '', fields: [] })
+  answered.stream.end()
+  await until('the answer comes', () => after.ended)
+  expect([near.stream.accepted, near.writableCalls]).toEqual([false, 0])
+  far.stream.consume(1)
+  await until('it is taken', () => near.stream.accepted && near.writableCalls === 1)
+  far.stream.reset('backend_closed')
+  await aborted(near)
+})
+
+it('refuses an upload with all of it at hand when the tunnel drains as it comes', async () => {
+  const { a, b } = await linkedPair()
+  a.serve('web')
+  await b.knows('web', 1)
+  void a.tunnel.acceptor.session.drain(10_000)
+  await until('the replica has heard of it', () => !a.tunnel.dialer.session.canOpen)
+  const near = b.open('a')
+  for (let count = 0; count < 10; count += 1) near.stream.write(Buffer.alloc(65_536))
+  expect(await aborted(near)).toMatchObject({ delivered: 'no' })
+  expect(near.stream.accepted).toBe(false)
+})
+
 it('carries bytes of an upgraded stream both ways after the 101', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')

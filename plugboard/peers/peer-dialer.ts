@@ -21,6 +21,8 @@ export interface DialerHost {
   readonly log: Logger
   /** Which replica lives behind an address, where that is known. */
   expected(address: string): string | undefined
+  /** An attempt has come to nothing. */
+  failed(): void
   /** Makes a session, which ends with `onClose`; a string says why none is wanted. */
   join(
     peer: PeerIdentity,
@@ -47,6 +49,8 @@ export class PeerDialer {
   #timer: Timer | undefined
   /** What went wrong last; empty while it works. */
   #problem = ''
+  /** The end of the last attempt, in time of the clock. */
+  #triedAtMs = Number.NEGATIVE_INFINITY
   /** It has been said that the far end knows another replica of our name. */
   #replacedTold = false
   #stopped = false
@@ -76,6 +80,20 @@ export class PeerDialer {
     return this.#problem
   }
 
+  /** There is a link, or an attempt has come to its end since then, in time of the clock. */
+  triedSince(sinceMs: number): boolean {
+    return this.#session !== undefined || this.#triedAtMs >= sinceMs
+  }
+
+  /** Who was away knows nothing of who is there: whatever it was waiting for, it dials now. A link stays. */
+  dialNow(): void {
+    if (this.#stopped || this.#session !== undefined) return
+    this.#timer?.cancel()
+    this.#giveUp?.()
+    this.#backoff.reset()
+    this.#dial()
+  }
+
   /** No new dial; a session that is open is not its to close. */
   stop(): void {
     this.#stopped = true
@@ -88,13 +106,16 @@ export class PeerDialer {
     this.#giveUp = dialPeer(this.address, this.#host.expected(this.address), tokens, {
       onOpen: (peer, transport) => {
         this.#giveUp = undefined
+        this.#triedAtMs = this.#host.clock.now()
         this.#opened(peer, transport)
       },
       onFailure: (detail, refused) => {
         this.#giveUp = undefined
+        this.#triedAtMs = this.#host.clock.now()
         const level = this.#problem === detail ? 'debug' : 'warn'
         this.#problem = detail
         log[level]('replica not reached', { address: this.address, detail })
+        this.#host.failed()
         this.#again(this.#backoff.next(refused ? REFUSED_MS : 0))
       },
     })

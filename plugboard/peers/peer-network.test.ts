@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { linkedPair, PeerNode } from '../../test/support/peer-node.ts'
 import { Relay } from '../../test/support/relay.ts'
@@ -45,16 +45,38 @@ it('finds itself in the list and leaves it at that', async () => {
 })
 
 it('has nothing to do with a replica of another secret', async () => {
-  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secret: 'another secret' })]
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secrets: ['another secret'] })]
   a.dial(b.address)
   await until('the dial has failed', () => a.network.unreached().length === 1)
   expect(a.network.unreached()).toEqual([{ address: b.address, problem: 'it answers 401' }])
   expect([a.network.replicas(), b.network.replicas()]).toEqual([[], []])
 })
 
+it('links all along while one secret follows another', async () => {
+  const [older, newer] = ['the older secret', 'the newer secret']
+  // Both added; then the newer one first, here and there; then the older one gone.
+  for (const [left, right] of [
+    [[older], [older, newer]],
+    [
+      [older, newer],
+      [newer, older],
+    ],
+    [[newer], [newer, older]],
+  ] as const) {
+    const [a, b] = [
+      await PeerNode.listen('a', { secrets: left }),
+      await PeerNode.listen('b', { secrets: right }),
+    ]
+    a.dial(b.address)
+    b.dial(a.address)
+    await until('both have dialled', () => seen(a, 'b')?.dialed === true && seen(b, 'a')?.dialed === true)
+    await Promise.all([a.stop(), b.stop()])
+  }
+})
+
 it('does not believe who answers without the secret', async () => {
   // The far end lets everybody in, but cannot prove itself: a replica behind it, of another cluster, is not ours.
-  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secret: 'another secret' })]
+  const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secrets: ['another secret'] })]
   b.dial(a.address)
   await until('it was refused', () => b.network.unreached().length === 1)
   expect(a.network.replicas()).toEqual([])
@@ -96,6 +118,61 @@ it('uses no line of a replica that it cannot reach, drops them within 3 s, and h
   } finally {
     await relay.close()
   }
+})
+
+describe('a process that was away', () => {
+  /** A clock that jumps, as seen by a process that was stopped; and stands still from then on: patience never ends. */
+  function jumpingClock() {
+    let standsAtMs: number | undefined
+    const clock: Clock = { ...systemClock, now: () => standsAtMs ?? systemClock.now() }
+    const jump = (ms: number): void => {
+      standsAtMs = systemClock.now() + ms
+    }
+    return { clock, jump }
+  }
+
+  it('is ready again when the links that have held are proved', async () => {
+    const { clock, jump } = jumpingClock()
+    const { b } = await linkedPair({}, { clock })
+    expect(b.network.recovery.underWay).toBe(false)
+    jump(1900)
+    expect(b.network.recovery.underWay).toBe(true)
+    await until('it is in doubt no more', () => !b.network.recovery.underWay)
+    expect(seen(b, 'a')).toMatchObject({ linked: true, inSync: true })
+  })
+
+  it('dials those who have given it up, whatever it was waiting for, and has their lines when it says that it is back', async () => {
+    const { clock, jump } = jumpingClock()
+    const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { clock })]
+    const relay = await Relay.listen({ targetPort: a.port })
+    try {
+      a.dial()
+      // Itself as well, as a headless service names it: not looked at again for a while.
+      b.dial(`127.0.0.1:${relay.port}`, `localhost:${b.port}`)
+      a.serve('web')
+      await b.knows('web', 1)
+      relay.cut()
+      jump(15_000)
+      expect(b.network.recovery.underWay).toBe(true)
+      await until('it is back', () => !b.network.recovery.underWay)
+      expect([b.linesOf('web').length, b.wayTo('a').canOpen]).toEqual([1, true])
+    } finally {
+      await relay.close()
+    }
+  })
+
+  it('waits no longer for those who are gone than it takes to find that out', async () => {
+    const { clock, jump } = jumpingClock()
+    const { a, b } = await linkedPair({}, { clock })
+    const c = await PeerNode.listen('c')
+    c.dial(b.address)
+    await until('three are linked', () => seen(b, 'c')?.inSync === true)
+    await a.stop()
+    await until('the link is gone', () => seen(b, 'a')?.linked === false)
+    jump(2000)
+    await until('it is back', () => !b.network.recovery.underWay)
+    expect(seen(b, 'c')).toMatchObject({ linked: true })
+  })
 })
 
 it('starts over with a newer start of a replica, and has nothing to do with the older one any more', async () => {

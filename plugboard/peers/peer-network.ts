@@ -18,6 +18,7 @@ import { type DialerHost, PeerDialer } from './peer-dialer.ts'
 import { PeerEndpoint } from './peer-endpoint.ts'
 import { PeerLine } from './peer-line.ts'
 import { type PeerIdentity, PeerTokens } from './peer-tokens.ts'
+import { Recovery } from './recovery.ts'
 import type { OpenLocal } from './stream-relay.ts'
 
 export interface PeerNetworkOptions {
@@ -25,11 +26,14 @@ export interface PeerNetworkOptions {
   readonly startedAt: Date
   /** `plugboard/0.1.0` */
   readonly agent: string
-  readonly secret: string
+  /** The first one signs, all are believed. */
+  readonly secrets: readonly string[]
   readonly registry: Registry
   readonly openLocal: OpenLocal
   /** How this replica is, now; `address` once it listens. */
   readonly report: () => Omit<ReplicaReport, 'type'>
+  /** Those of telephones, which may have ended as well while this process was away. */
+  readonly tunnels?: { probe(onProved: () => void): void; readonly proved: boolean } | undefined
   readonly clock: Clock
   readonly random?: () => number
   readonly log: Logger
@@ -73,6 +77,10 @@ const LINK_LIMITS: Partial<SessionLimits> = {
   sendHardLimitBytes: 128 * 1024 * 1024,
 }
 const REPORT_TICKS = 2
+/** What others take for our death, less what they may have waited already when it began, ms. */
+const AWAY_MS = 1500
+/** For links to come back once we are, ms: as long as a start waits for them. */
+const RECOVERY_MS = 3000
 
 export class PeerNetwork {
   readonly #options: PeerNetworkOptions
@@ -81,6 +89,8 @@ export class PeerNetwork {
   readonly #follower: RegistryFollower
   readonly #tokens: PeerTokens
   readonly #endpoint: PeerEndpoint
+  /** After this process was away: links have to be made or proved again. */
+  readonly recovery: Recovery
   readonly #random: () => number
   readonly #log: Logger
   readonly #peers = new Map<string, Peer>()
@@ -97,7 +107,7 @@ export class PeerNetwork {
   #stopping = false
 
   constructor(options: PeerNetworkOptions) {
-    const { self, registry, clock, secret } = options
+    const { self, registry, clock, secrets } = options
     this.#options = options
     this.#random = options.random ?? Math.random
     this.#log = options.log.child({ part: 'peers' })
@@ -109,7 +119,12 @@ export class PeerNetwork {
         }),
     })
     this.#follower = new RegistryFollower({ registry, replicaId: self.id, clock })
-    this.#tokens = new PeerTokens(secret, self, clock)
+    this.recovery = new Recovery({
+      ...{ clock, awayMs: AWAY_MS, patienceMs: RECOVERY_MS },
+      onReturn: gapMs => this.#returned(gapMs),
+      whole: sinceMs => this.#wholeSince(sinceMs),
+    })
+    this.#tokens = new PeerTokens(secrets, self, clock)
     this.#host = this.#peerHost()
     this.#endpoint = new PeerEndpoint({
       tokens: this.#tokens,
@@ -131,6 +146,7 @@ export class PeerNetwork {
     this.#discoveries = discoveries
     for (const discovery of discoveries) discovery.start(() => this.#discovered(discovery))
     this.#timer = this.#options.clock.after(LIVENESS_MS, () => this.#tick())
+    this.recovery.start()
   }
 
   /** The way to a line of another replica, whether there is a link now or not. */
@@ -170,6 +186,7 @@ export class PeerNetwork {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
     this.#timer?.cancel()
+    this.recovery.stop()
     for (const dialer of this.#dialers.values()) dialer.stop()
     await Promise.all([...this.#peers.values()].map(peer => peer.drain(graceMs)))
     await Promise.all(this.#discoveries.map(discovery => discovery.stop()))
@@ -233,6 +250,7 @@ export class PeerNetwork {
     return {
       ...{ tokens: this.#tokens, clock, random: this.#random, log: this.#log },
       expected: address => this.#livesAt(address),
+      failed: () => this.recovery.step(),
       join: (peer, transport, onClose) => {
         if (this.#isNamedAsWe(peer)) return 'self'
         const known = this.#peers.get(peer.id)
@@ -310,6 +328,30 @@ export class PeerNetwork {
     if (this.#ticks % REPORT_TICKS === 0) this.tell()
     this.#forgetGone()
     this.#watchLeases()
+    this.recovery.look()
+  }
+
+  /** Those who took us for dead have closed links and tunnels, and we may not have heard of it: the others should say so. */
+  #returned(gapMs: number): void {
+    this.#log.warn('this process was away, links are made anew', { durationMs: Math.round(gapMs) })
+    const proved = (): void => this.recovery.stepSoon()
+    for (const peer of this.#peers.values()) peer.probe(proved)
+    this.#options.tunnels?.probe(proved)
+    for (const dialer of this.#dialers.values()) dialer.dialNow()
+  }
+
+  /**
+   * Each address has been tried, each link and tunnel has proved itself or is gone, and we have the others' lines. When nobody at all was there, the
+   * addresses may be old: that is left to patience, since the source of newer ones may be away.
+   */
+  #wholeSince(sinceMs: number): boolean {
+    const dialers = [...this.#dialers.values()]
+    const tried = dialers.every(dialer => dialer.triedSince(sinceMs))
+    const linked = [...this.#peers.values()].filter(({ idle }) => !idle)
+    const reached = linked.length > 0 || dialers.every(({ problem }) => problem === '')
+    const proved =
+      linked.every(peer => peer.reachable && peer.hasLines) && this.#options.tunnels?.proved !== false
+    return tried && reached && proved
   }
 
   /** Without link and database nothing else tells that a replica has died. */
@@ -329,5 +371,6 @@ export class PeerNetwork {
 
   #changed(): void {
     for (const listener of this.#listeners) listener()
+    this.recovery.step()
   }
 }

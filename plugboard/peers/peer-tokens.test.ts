@@ -5,7 +5,7 @@ import { PeerTokens } from './peer-tokens.ts'
 
 const clock = new ManualClock()
 const self = { id: 'one', boot: newBoot(1000, () => 0.5) }
-const ours = new PeerTokens('secret', self, clock)
+const ours = new PeerTokens(['secret'], self, clock)
 
 it('proves the dialler by name and start, and the acceptor for this dial alone', async () => {
   const { token, nonce } = await ours.forDial()
@@ -23,7 +23,7 @@ it('takes one kind of token for the other nowhere', async () => {
 })
 
 it('takes none of another secret, none that is old, and no garbage', async () => {
-  const { token } = await new PeerTokens('another secret', self, clock).forDial()
+  const { token } = await new PeerTokens(['another secret'], self, clock).forDial()
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
   const { token: own } = await ours.forDial()
   clock.advance(95_000)
@@ -33,8 +33,22 @@ it('takes none of another secret, none that is old, and no garbage', async () =>
   }
 })
 
+it('signs with the first of several secrets, and takes what any of them has signed', async () => {
+  const rotating = new PeerTokens(['another secret', 'secret'], self, clock)
+  const later = new PeerTokens(['another secret'], self, clock)
+  await rotating.verifyDial((await ours.forDial()).token)
+  await rotating.verifyDial((await later.forDial()).token)
+  await later.verifyDial((await rotating.forDial()).token)
+  await expect(ours.verifyDial((await rotating.forDial()).token)).rejects.toMatchObject({
+    code: 'unauthorized',
+  })
+  const { token } = await ours.forDial()
+  clock.advance(95_000)
+  await expect(rotating.verifyDial(token)).rejects.toMatchObject({ code: 'token_expired' })
+})
+
 it('takes a token once: whoever was given it cannot show it to the next replica, nor to this one again', async () => {
-  const there = new PeerTokens('secret', { ...self, id: 'two' }, clock)
+  const there = new PeerTokens(['secret'], { ...self, id: 'two' }, clock)
   const { token } = await there.forDial('one')
   await ours.verifyDial(token)
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
@@ -46,7 +60,7 @@ it('takes a token once: whoever was given it cannot show it to the next replica,
 
 it('takes no token from the future, which would be good for longer than it is remembered', async () => {
   const ahead = new ManualClock(1000, clock.wallTime() + 61_000)
-  const { token } = await new PeerTokens('secret', self, ahead).forDial()
+  const { token } = await new PeerTokens(['secret'], self, ahead).forDial()
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
   clock.advance(2000)
   await ours.verifyDial(token)

@@ -1,12 +1,12 @@
 // How replicas know each other: short-lived JWTs (HS256) under a key that HKDF (RFC 5869) derives from the cluster's
-// secret. The dialler shows one, which is good for one dial; the acceptor answers with one for the dialler's `jti`, so
+// secret. Of several secrets the first one signs and all are believed, so that one can follow another. The dialler shows one, which is good for one dial; the acceptor answers with one for the dialler's `jti`, so
 // that both ends are proved before a byte of a request passes. The secret itself never leaves the process. Who stands
 // between the two of them can still pass everything on: against that there is TLS.
 
 import { hkdfSync, randomUUID } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
 import type { Boot } from '../registry/boot.ts'
 
 /** One run of a replica. */
@@ -26,14 +26,18 @@ const MAX_NAME_LENGTH = 255
 const MAX_USED = 10_000
 
 export class PeerTokens {
-  readonly #key: Uint8Array
+  /** Never empty. */
+  readonly #keys: readonly Uint8Array[]
   readonly #self: PeerIdentity
   readonly #clock: Clock
   /** `jti` of each dial that was let in → when its token has expired, seconds since 1970. */
   readonly #used = new Map<string, number>()
 
-  constructor(secret: string, self: PeerIdentity, clock: Clock) {
-    this.#key = new Uint8Array(hkdfSync('sha256', secret, 'plugboard', 'peer links', 32))
+  constructor(secrets: readonly string[], self: PeerIdentity, clock: Clock) {
+    if (secrets.length === 0) throw new TypeError('a cluster without a secret')
+    this.#keys = secrets.map(
+      secret => new Uint8Array(hkdfSync('sha256', secret, 'plugboard', 'peer links', 32)),
+    )
     this.#self = self
     this.#clock = clock
   }
@@ -87,13 +91,13 @@ export class PeerTokens {
       .setJti(jti)
       .setIssuedAt(nowSeconds)
       .setExpirationTime(nowSeconds + LIFETIME_SECONDS)
-      .sign(this.#key)
+      .sign(this.#keys[0] as Uint8Array)
   }
 
   async #verify(token: string, audience: string): Promise<JWTPayload> {
     if (token.length > MAX_TOKEN_LENGTH) throw new VeraError('unauthorized', 'The token is too long.')
     try {
-      const { payload } = await jwtVerify(token, this.#key, {
+      const payload = await this.#verifySigned(token, {
         audience,
         algorithms: ['HS256'],
         requiredClaims: ['exp', 'iat', 'sub', 'jti', 'boot'],
@@ -109,6 +113,20 @@ export class PeerTokens {
         throw new VeraError('token_expired', undefined, { cause: error })
       throw new VeraError('unauthorized', 'The token is not one of this cluster.', { cause: error })
     }
+  }
+
+  /** By whichever secret it is signed; anything but that is wrong at once. */
+  async #verifySigned(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+    let unsigned: unknown
+    for (const key of this.#keys) {
+      try {
+        return (await jwtVerify(token, key, options)).payload
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+        unsigned = error
+      }
+    }
+    throw unsigned
   }
 }
 

@@ -128,7 +128,7 @@ export class Peer {
   }
 
   get reachable(): boolean {
-    for (const { session } of this.#links) if (session.state === 'open') return true
+    for (const { session } of this.#links) if (session.reachable) return true
     return false
   }
 
@@ -195,6 +195,11 @@ export class Peer {
     follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS - LIVENESS_MS)
   }
 
+  /** No link counts as one before it has shown that it still works. */
+  probe(onProved: () => void): void {
+    for (const { session } of this.#links) session.probe(onProved)
+  }
+
   /** Tells it how we are. */
   tell(): void {
     const message = { type: 'replica', ...this.#host.report() } as const
@@ -209,9 +214,15 @@ export class Peer {
   }
 
   get #way(): Session | undefined {
-    if (this.#dialed?.session.canOpen) return this.#dialed.session
-    for (const { session } of this.#links) if (session.canOpen) return session
-    return undefined
+    const dialed = this.#dialed?.session
+    if (dialed?.canOpen && dialed.reachable) return dialed
+    let doubtful: Session | undefined
+    for (const { session } of this.#links) {
+      if (!session.canOpen) continue
+      if (session.reachable) return session
+      doubtful ??= session
+    }
+    return doubtful
   }
 
   #opened(link: Link, boot: Boot): void {

@@ -32,6 +32,8 @@ export class ClientConnection {
   readonly #transport: Socket
   readonly #inFlight: InFlight[] = []
   #lastWords: Buffer | undefined
+  /** The last answer is out, and its request still comes. */
+  #ended = false
 
   /** `transport`: the TCP connection, when `socket` was decrypted. `hsts`: of answers, if it was. */
   constructor(socket: Socket, trustedProxies: TrustedProxies, transport = socket, hsts = '') {
@@ -43,6 +45,17 @@ export class ClientConnection {
     this.hsts = this.proto === 'https' ? hsts : ''
     const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress
     this.forwardedPrefix = `for=${node};proto=${this.proto};host=`
+    // Node's server calls this behind an answer that is the last one. With bytes unread that would be a reset, which
+    // takes the answer along (RFC 9112 section 9.6): our half ends, and the rest waits for the request to be over.
+    const destroySoon = socket.destroySoon.bind(socket)
+    socket.destroySoon = () => {
+      if (this.#inFlight.length === 0 || socket.destroyed) {
+        destroySoon()
+        return
+      }
+      this.#ended = true
+      socket.end()
+    }
   }
 
   get inFlightCount(): number {
@@ -64,7 +77,9 @@ export class ClientConnection {
   remove(request: InFlight): void {
     const index = this.#inFlight.indexOf(request)
     if (index !== -1) this.#inFlight.splice(index, 1)
-    if (this.#inFlight.length === 0 && this.#lastWords !== undefined) this.#speak(this.#lastWords)
+    if (this.#inFlight.length > 0) return
+    if (this.#lastWords !== undefined) this.#speak(this.#lastWords)
+    else if (this.#ended) this.socket.destroySoon()
   }
 
   /** The request whose body is arriving broke; true when it answers for that. Earlier ones are not concerned. */

@@ -1,5 +1,6 @@
 // Rows R1-R12, S1-S5 and the proxy's own answers: one exchange from the client's socket to the telephone's stream.
 
+import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
@@ -269,6 +270,57 @@ describe('uploads', () => {
     await connection.closed
   })
 
+  it('R3 an upload that is refused gets its answer, and the next request its own', async () => {
+    for (let count = 0; count < 20; count += 1) {
+      const connection = await RawConnection.open(harness.port)
+      const body = 'x'.repeat(900_000)
+      void connection.send(
+        `POST / HTTP/1.1\r\nHost: nowhere\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      )
+      const refused = await connection.readAnswer()
+      expect([refused.status, field(refused.headers, 'connection')]).toEqual([404, 'keep-alive'])
+      telephone.handler = next => next.answer(200, 'next')
+      await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
+      expect((await connection.readAnswer()).body.toString()).toBe('next')
+      connection.destroy()
+    }
+  })
+
+  it('R3 an upload whose early answer is the last one on its connection is read to its end, not reset', async () => {
+    telephone.handler = call => call.answer(403, 'no')
+    for (const [host, status] of [
+      ['test', 403],
+      ['nowhere', 404],
+    ] as const) {
+      const connection = await send(
+        `POST / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 500000\r\n\r\n`,
+      )
+      const errors: Error[] = []
+      connection.socket.on('error', error => errors.push(error))
+      const gone = once(connection.socket, 'close')
+      expect((await connection.readAnswer()).status).toBe(status)
+      expect(await connection.closed).toBe('fin')
+      for (let count = 0; count < 5; count += 1) {
+        await connection.send('x'.repeat(100_000))
+        // A reset would be the answer to the chunk before.
+        await eventually('it is read', () => (connection.socket.writableLength === 0 ? true : undefined))
+      }
+      connection.end()
+      await gone
+      expect(errors).toEqual([])
+    }
+  })
+
+  it('R3 one that is refused and goes on for ever is cut', async () => {
+    const head = 'POST / HTTP/1.1\r\nHost: nowhere\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const endless = await send(head)
+    expect((await endless.readAnswer()).status).toBe(404)
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
+    for (let sent = 0; sent < 64; sent += 1) await endless.send(chunk)
+    await endless.closed
+    await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+  })
+
   it('R4 100 only once the far end takes the body', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     const call = await telephone.nextCall()
@@ -301,6 +353,8 @@ describe('uploads', () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`)
     const call = await telephone.nextCall()
     call.autoConsume = false
+    // It is accepted: from here on a window is under way, and not the beginning of one.
+    call.stream.respond({ status: 103, statusText: 'Early Hints', fields: [] })
     const chunk = Buffer.from(`100000\r\n${'x'.repeat(0x100000)}\r\n`)
     for (let sent = 0; sent < 32; sent += 1) void connection.send(chunk)
     await call.untilReceived(262_144)

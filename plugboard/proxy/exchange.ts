@@ -12,13 +12,10 @@ import { type LocalAnswer, makeProblem } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
+import { LINGER_BYTES, LINGER_MS } from './discarded-body.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
-
-/** What an upload that nobody wants any more may still send, and how long, before its connection is cut. */
-const LINGER_BYTES = 1024 * 1024
-const LINGER_MS = 5000
 
 export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   readonly #answer: ClientAnswer
@@ -52,16 +49,26 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   start(): void {
+    this.#readBody()
     const { maxRequestBodyBytes } = this.policy
-    const { chunked, contentLength } = this.request
-    if (chunked || contentLength > 0) this.#body = new RequestBody(this.#source, this)
-    if (maxRequestBodyBytes !== null && contentLength > maxRequestBodyBytes) {
+    if (maxRequestBodyBytes !== null && this.request.contentLength > maxRequestBodyBytes) {
       this.#fail('payload_too_large')
       return
     }
-    const code = this.openStream()
-    if (code !== undefined) this.#fail(code)
-    else if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+    this.begin()
+  }
+
+  #readBody(): void {
+    const { chunked, contentLength } = this.request
+    if (chunked || contentLength > 0) this.#body = new RequestBody(this.#source, this)
+  }
+
+  protected opened(): void {
+    if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+  }
+
+  protected hold(): void {
+    this.#body?.block()
   }
 
   /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
@@ -72,8 +79,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.start()
       return
     }
-    const { chunked, contentLength } = this.request
-    this.#closeAfter ||= chunked || contentLength > 0
+    this.#readBody()
     this.#say(answer)
   }
 

@@ -80,6 +80,10 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   protected abstract failed(code: ErrorCode): void
   /** Sends the request again, to `this.stream`. Only called when `canReplay`. */
   protected abstract replay(): void
+  /** There is a stream for the first time. */
+  protected abstract opened(): void
+  /** There will be a stream a little later: until then what the client sends waits. */
+  protected abstract hold(): void
   /** The request can be sent again from its first byte, and nothing was answered yet. */
   protected abstract readonly canReplay: boolean
   /** The request is complete with its head. */
@@ -118,6 +122,22 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     }
     this.context.counters.retries += 1
     this.replay()
+  }
+
+  /** Opens the first stream. While this process comes back from being away, a request waits for what comes with it. */
+  protected begin(): void {
+    const { recovery } = this.context
+    const code = recovery?.doubtful === true ? 'no_telephone' : this.openStream()
+    if (code === undefined) {
+      this.opened()
+    } else if (code === 'no_telephone' && recovery?.underWay === true) {
+      this.hold()
+      recovery.onStep(() => {
+        if (!this.#over) this.begin()
+      })
+    } else {
+      this.failed(code)
+    }
   }
 
   /** Opens the stream on a line; or says why there is none. `exhausted`: what to say when all were tried. */

@@ -13,6 +13,7 @@ import { type ChallengeAnswers, challengeAnswer, challengeToken } from './challe
 import type { ClientConnection } from './client-connection.ts'
 import type { ClientConnections } from './client-connections.ts'
 import { countProblem } from './counters.ts'
+import { DiscardedBody } from './discarded-body.ts'
 import { Exchange } from './exchange.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { Http1Answer } from './http1-answer.ts'
@@ -139,10 +140,10 @@ export class Http1Server {
     const admission = this.#admission
     const admitted = admission.admit(req, connection, 'http')
     if (typeof admitted === 'string') {
-      const unread = admission.hasBody || admission.upgrade !== ''
       const answer = this.#refusal(admitted === 'tunnel' ? 'upgrade_required' : admitted)
       noteLocalAnswer(this.#context, req.method, admission, answer)
-      this.#answer(connection, res, answer, unread)
+      const { hasBody, upgrade } = admission
+      this.#answer(connection, res, answer, { hasBody, isLast: upgrade !== '' })
       return
     }
     const judged = this.#judge(admitted, connection)
@@ -152,9 +153,9 @@ export class Http1Server {
       const exchange = this.#exchange(connection, admitted, req, res)
       void judged.then(answer => exchange.judged(answer))
     } else {
-      const unread = admitted.chunked || admitted.contentLength > 0 || admitted.lastOnConnection
+      const { chunked, contentLength, lastOnConnection: isLast } = admitted
       noteLocalAnswer(this.#context, req.method, admitted, judged)
-      this.#answer(connection, res, judged, unread)
+      this.#answer(connection, res, judged, { hasBody: chunked || contentLength > 0, isLast })
     }
   }
 
@@ -178,13 +179,19 @@ export class Http1Server {
     return why === 'options' ? optionsAnswer(requestId) : makeProblem(why, { requestId, accept })
   }
 
-  /** `unread`: something of the request may still come. Then, and when it cannot be trusted, the connection ends. */
-  #answer(connection: ClientConnection, res: ServerResponse, answer: LocalAnswer, unread: boolean): void {
+  /** `isLast`: what follows on the connection is not to be trusted, whatever the answer is. */
+  #answer(
+    connection: ClientConnection,
+    res: ServerResponse,
+    answer: LocalAnswer,
+    { hasBody, isLast }: { readonly hasBody: boolean; readonly isLast: boolean },
+  ): void {
     const distrusted = answer.code !== undefined && CLOSING_CODES.has(answer.code)
-    const closes = distrusted || unread || this.#context.draining
+    const closes = distrusted || isLast || this.#context.draining
     if (closes) connection.closing = true
     connection.addQueued(res)
     write(res, answer, closes)
+    if (hasBody) new DiscardedBody(this.#context, connection, res.req)
   }
 
   #upgradeRequested(req: IncomingMessage, socket: Socket, head: Buffer): void {

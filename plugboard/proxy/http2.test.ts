@@ -169,6 +169,8 @@ describe('requests', () => {
     stream.end(Buffer.alloc(total, 'x'))
     const call = await telephone.nextCall()
     call.autoConsume = false
+    // It is accepted: from here on a window is under way, and not the beginning of one.
+    call.stream.respond({ status: 103, statusText: '', fields: [] })
     const consumed = call.receivedBytes
     await call.untilReceived(consumed + 100_000)
     for (let index = 0; index < 20; index += 1) await new Promise(setImmediate)

@@ -7,6 +7,16 @@ import type { AccessSink } from './access.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 
+/** After this process was away (peers/recovery.ts). */
+export interface LineRecovery {
+  /** No line is to be trusted before the next step. */
+  readonly doubtful: boolean
+  /** A line that is not there may be so in a moment. */
+  readonly underWay: boolean
+  /** Calls back once, when it is worth another look. */
+  onStep(task: () => void): void
+}
+
 export interface ProxyContext {
   readonly picker: LinePicker
   readonly clock: Clock
@@ -14,6 +24,8 @@ export interface ProxyContext {
   readonly counters: ProxyCounters
   readonly access: AccessSink
   readonly log: Logger
+  /** Absent: there is nobody else whose lines could come back. */
+  readonly recovery?: LineRecovery | undefined
   readonly bodyIdleTimeoutMs: number
   /** Every answer from now on closes its connection. */
   draining: boolean

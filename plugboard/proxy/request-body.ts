@@ -1,5 +1,6 @@
 // The request's body on its way into the stream, with backpressure, and with a copy of its beginning for as long
-// as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy.
+// as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy. No more
+// than these 64 KiB leave before the far end has taken the stream, and what is then at hand is kept until it has.
 
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
@@ -63,13 +64,19 @@ export class RequestBody {
     let room = true
     for (const chunk of this.#kept ?? []) room = stream.write(chunk)
     if (this.ended) stream.end(this.#trailers)
-    else if (!room) this.#block()
+    else if (!room) this.block()
     else if (this.blocked) this.unblock()
   }
 
   /** There is an answer: the request will not be sent again. */
   forgetCopy(): void {
     this.#kept = undefined
+  }
+
+  /** Nothing more is taken from the client for now. */
+  block(): void {
+    this.blocked = true
+    this.#source.pause()
   }
 
   unblock(): void {
@@ -89,10 +96,10 @@ export class RequestBody {
     if (!this.#owner.bodyMoved(chunk.length) || this.#discarding) return
     if (this.#kept !== undefined) {
       this.#keptBytes += chunk.length
-      if (this.#keptBytes > REPLAY_BYTES) this.#kept = undefined
+      if (this.#keptBytes > REPLAY_BYTES && this.#stream?.accepted === true) this.#kept = undefined
       else this.#kept.push(chunk)
     }
-    if (this.#stream?.write(chunk) === false) this.#block()
+    if (this.#stream?.write(chunk) === false) this.block()
   }
 
   #ended(): void {
@@ -101,10 +108,5 @@ export class RequestBody {
     this.#trailers = rawTrailers.length === 0 ? undefined : relayedTrailers(rawTrailers)
     this.#stream?.end(this.#trailers)
     this.#owner.bodyEnded()
-  }
-
-  #block(): void {
-    this.blocked = true
-    this.#source.pause()
   }
 }

@@ -49,6 +49,42 @@ describe('nothing was delivered: any method, another line', () => {
   })
 })
 
+it.each([
+  ['POST', 'telephone_lost', 0],
+  ['GET', undefined, 1],
+])(
+  'a %s that is left when the grace of a drain ends is repeated only where that is safe',
+  async (method, wanted, calls) => {
+    first.handler = call => void first.session.drain(20).then(() => call)
+    const answer = await request(method)
+    expect([code(answer), second.calls.length]).toEqual([wanted, calls])
+  },
+)
+
+describe('a body that is longer than what is kept', () => {
+  const body = 'x'.repeat(1_000_000)
+
+  it('goes to another line when the first has not taken the stream', async () => {
+    first.handler = async call => {
+      call.autoConsume = false
+      await call.untilReceived(65_536)
+      call.stream.reset('refused')
+    }
+    second.handler = call => void call.ended.then(() => call.answer(200, 'second'))
+    expect((await request('POST', body)).body.toString()).toBe('second')
+    expect((await second.calls[0]?.ended)?.body.toString()).toBe(body)
+    expect([first.calls[0]?.receivedBytes, harness.proxy.counters.retries]).toEqual([65_536, 1])
+  })
+
+  it('fails once the first has', async () => {
+    first.handler = async call => {
+      await call.untilReceived(300_000)
+      call.stream.reset('refused')
+    }
+    expect(code(await request('POST', body))).toBe('no_telephone')
+  })
+})
+
 describe('something may have been delivered', () => {
   it.each<Reason>(['session_lost', 'going_away', 'replaced', 'backend_closed', 'internal_error'])(
     '%s: idempotent methods go on',

@@ -19,7 +19,7 @@ import { Http1Server } from './http1-server.ts'
 import { tellHttp2 } from './http2-preface.ts'
 import { Http2Server } from './http2-server.ts'
 import type { HttpsPolicy } from './https-policy.ts'
-import type { ProxyContext } from './proxy-context.ts'
+import type { LineRecovery, ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
 import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
 import { RequestPolicy } from './request-policy.ts'
@@ -43,6 +43,8 @@ export interface ProxyOptions {
   readonly log: Logger
   readonly access?: AccessSink | undefined
   readonly clock?: Clock | undefined
+  /** In a cluster: whether lines may come back in a moment. */
+  readonly recovery?: LineRecovery | undefined
   /** True while the process is short of memory: new requests get `overloaded`. */
   readonly overloaded?: (() => boolean) | undefined
 }
@@ -74,6 +76,7 @@ export class ProxyServer {
       counters: this.counters,
       access: options.access ?? (() => undefined),
       log: options.log,
+      recovery: options.recovery,
       bodyIdleTimeoutMs: limits.bodyIdleTimeoutMs,
       draining: false,
     }

@@ -64,8 +64,15 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#bytes.on('data', (chunk: Buffer) => this.#arrived(chunk))
     this.#bytes.on('end', () => this.#clientHalfClosed())
     this.#bytes.on('drain', () => this.#payCredit())
-    const code = this.openStream()
-    if (code !== undefined) this.#fail(code)
+    this.begin()
+  }
+
+  protected opened(): void {
+    // The head is all that is sent before the answer.
+  }
+
+  protected hold(): void {
+    // What comes early is held, and bounded, in any case.
   }
 
   /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */

@@ -6,7 +6,7 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 export interface Upstream {
   /** False while it takes no new streams: still opening, draining, at its limit, or gone. */
   readonly canOpen: boolean
-  /** False: nothing leads there now, its lines are as good as gone. Absent: it is the tunnel itself. */
+  /** False: nothing leads there now, or it is not known whether anything does: no choice for a stream that has another. */
   readonly reachable?: boolean
   /** Streams open now, of all services: what balancing compares. */
   readonly streamCount: number

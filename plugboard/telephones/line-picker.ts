@@ -185,8 +185,8 @@ function takesTraffic(line: Line): boolean {
   return line.health === 'up' && line.weight > 0
 }
 
-function canTake(candidate: Candidate): boolean {
-  return takesTraffic(candidate.line) && candidate.upstream.canOpen
+function canTake({ line, upstream }: Candidate): boolean {
+  return takesTraffic(line) && upstream.reachable !== false && upstream.canOpen
 }
 
 /** Those of `usable` that have least in common with what has failed. */

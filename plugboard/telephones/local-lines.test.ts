@@ -10,6 +10,7 @@ import { LocalLines } from './local-lines.ts'
 
 class Tunnel implements Upstream {
   canOpen = true
+  reachable = true
   streamCount = 0
   refusal: TunnelError | undefined
   readonly opened: Opening[] = []
@@ -57,6 +58,13 @@ it('the least loaded line takes what names none, or one that is gone', () => {
   tunnels.get('busy')!.canOpen = false
   open('busy/web')
   expect(opened()).toEqual(['idle web', 'idle web', 'idle web'])
+})
+
+it('a line in doubt takes what the peer has picked it for, and nothing else', () => {
+  tunnels.get('idle')!.reachable = false
+  open('idle/web')
+  open('web')
+  expect(opened()).toEqual(['idle web', 'busy web'])
 })
 
 it('what the line that was picked says is said, instead of trying the others for the peer', () => {

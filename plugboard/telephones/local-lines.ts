@@ -1,6 +1,7 @@
 // Streams for lines that end on this replica, for those who have no choice beyond it: peers that forward a request.
 // The peer has picked one of our lines by the service's policy, over all lines and what it has tried already: that one
-// takes the stream. When it has gone meanwhile, or the peer did not say which, the least loaded one does.
+// takes the stream, even while it is in doubt (this process was away): the peer has no better news of it. When it has
+// gone meanwhile, or the peer did not say which, the least loaded one does.
 
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'

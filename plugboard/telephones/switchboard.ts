@@ -125,6 +125,19 @@ export class Switchboard {
       : undefined
   }
 
+  /** For a process that was away: no tunnel is picked before it has shown that it still works. */
+  probe(onProved: () => void): void {
+    for (const { session } of this.#connections.values()) session.probe(onProved)
+  }
+
+  /** None is left of which that is not known. */
+  get proved(): boolean {
+    for (const { session } of this.#connections.values()) {
+      if (session.state === 'open' && !session.reachable) return false
+    }
+    return true
+  }
+
   /** Those that stay: one that its telephone has let go may still carry a stream for days, and weighs nothing. */
   get tunnelCount(): number {
     let count = 0

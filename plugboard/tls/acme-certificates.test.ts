@@ -12,7 +12,7 @@ import { AcmeCertificates, type AcmeCertificatesOptions } from './acme-certifica
 import type { IssueResult } from './acme-issuer.ts'
 import { KeySeal } from './key-seal.ts'
 
-const seal = new KeySeal('sixteen characters')
+const seal = new KeySeal(['sixteen characters'])
 
 let clock: ManualClock
 let copies: Map<string, StoredCertificate>
@@ -136,7 +136,7 @@ it('does not ask again at once after a failure', async () => {
 })
 
 it('replaces one whose key it cannot open, and one that has expired', async () => {
-  store('a.test', APP_CERTIFICATE, { sealedKey: new KeySeal('another secret').seal('key', 'a.test') })
+  store('a.test', APP_CERTIFICATE, { sealedKey: new KeySeal(['another secret']).seal('key', 'a.test') })
   store('b.test', APP_CERTIFICATE, { notAfter: new Date(0) })
   const certificates = make()
   for (const host of ['a.test', 'b.test']) {

@@ -36,6 +36,8 @@ export const HEAD_PREFIX_BYTES = 5
 /** RESET and BYE payload: reason code (u16), then detail in UTF-8, at most this many bytes. */
 export const DETAIL_MAX_BYTES = 512
 export const PING_BYTES = 8
+/** What an opener sends of its half before the acceptor has shown that it takes the stream (P28). */
+export const UNACCEPTED_BYTES = 65_536
 export const WINDOW_BYTES = 4
 
 /** Largest payload a frame can have by its layout; a session's own limit is lower (hello.maxFrameBytes). */

@@ -7,7 +7,7 @@
 // does not fit the far half's state is a FrameError (the peer's fault); a call that does not fit ours throws.
 
 import { FrameError } from './decode.ts'
-import { CREDIT_MAX_BYTES, DATA_SLICE_BYTES } from './frame.ts'
+import { CREDIT_MAX_BYTES, DATA_SLICE_BYTES, UNACCEPTED_BYTES } from './frame.ts'
 import type { Outbox } from './outbox.ts'
 import { REASONS, type Reason, type TunnelError } from './reason.ts'
 import type { GrowthBudget, ReceiveWindow } from './receive-window.ts'
@@ -45,6 +45,8 @@ export interface MuxStreamOptions {
   readonly opener: boolean
   /** What the peer lets us send before its first WINDOW. */
   readonly creditBytes: number
+  /** False: whether the peer takes the stream shows in its first HEAD or WINDOW. */
+  readonly accepted: boolean
   readonly window: ReceiveWindow
 }
 
@@ -59,6 +61,9 @@ export class MuxStream implements Stream, TurnTaker {
   #theirs: Half
   #open = true
   #creditBytes: number
+  #accepted: boolean
+  /** Credit that waits for the stream to be accepted. */
+  #heldBytes = 0
   // Body that waits for credit or for its turn, and what comes after it.
   #pending: Buffer[] = []
   #endPending = false
@@ -77,11 +82,20 @@ export class MuxStream implements Stream, TurnTaker {
     this.#ours = options.opener ? BODY : AWAIT_HEAD
     this.#theirs = options.opener ? AWAIT_HEAD : BODY
     this.#creditBytes = options.creditBytes
+    this.#accepted = options.accepted
+    if (!options.accepted && options.creditBytes > UNACCEPTED_BYTES) {
+      this.#creditBytes = UNACCEPTED_BYTES
+      this.#heldBytes = options.creditBytes - UNACCEPTED_BYTES
+    }
     this.#window = options.window
   }
 
   get open(): boolean {
     return this.#open
+  }
+
+  get accepted(): boolean {
+    return this.#accepted
   }
 
   // The owner's calls
@@ -104,7 +118,7 @@ export class MuxStream implements Stream, TurnTaker {
     if (fits && this.#pending.length === 0 && !host.queued && !host.congested) {
       this.#creditBytes -= chunk.length
       host.outbox.data(this.id, chunk, false)
-      if (!host.congested) return true
+      if (!host.congested && !this.#inDoubt) return true
       this.#blocked = true
       host.askTurn(this)
       return false
@@ -113,7 +127,7 @@ export class MuxStream implements Stream, TurnTaker {
     if (this.#creditBytes > 0) host.askTurn(this)
     if (!this.#open) return true
     const waits = this.#pending.length > 0
-    if (!waits && !host.congested) return !this.#blocked
+    if (!waits && !host.congested && !this.#inDoubt) return !this.#blocked
     this.#blocked = true
     if (!waits) host.askTurn(this)
     return false
@@ -163,6 +177,7 @@ export class MuxStream implements Stream, TurnTaker {
     if (this.#theirs !== AWAIT_HEAD) throw new FrameError('a second final HEAD')
     if (isFinal(head.status)) this.#theirs = BODY
     this.#events?.onHead(head)
+    this.#accept()
   }
 
   dataArrived(body: Buffer): void {
@@ -186,10 +201,11 @@ export class MuxStream implements Stream, TurnTaker {
 
   creditArrived(bytes: number): void {
     this.#creditBytes += bytes
-    if (this.#creditBytes > CREDIT_MAX_BYTES) {
+    if (this.#creditBytes + this.#heldBytes > CREDIT_MAX_BYTES) {
       throw new FrameError(`stream ${this.id} was given too much credit`, 'flow_control_error')
     }
-    if (this.#pending.length > 0) this.#host.askTurn(this)
+    if (!this.#accepted) this.#accept()
+    else if (this.#pending.length > 0) this.#host.askTurn(this)
   }
 
   /** Ended from outside: a RESET has come, or the session is over. */
@@ -229,8 +245,21 @@ export class MuxStream implements Stream, TurnTaker {
     return false
   }
 
+  #accept(): void {
+    if (this.#accepted || !this.#open) return
+    this.#accepted = true
+    this.#creditBytes += this.#heldBytes
+    this.#heldBytes = 0
+    if (this.#pending.length > 0 || this.#blocked) this.#host.askTurn(this)
+  }
+
+  /** As much has left as may before the stream is accepted. */
+  get #inDoubt(): boolean {
+    return !this.#accepted && this.#creditBytes <= 0
+  }
+
   #tellWritable(): void {
-    if (!this.#blocked) return
+    if (!this.#blocked || this.#inDoubt) return
     this.#blocked = false
     this.#events?.onWritable()
   }

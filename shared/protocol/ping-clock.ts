@@ -25,6 +25,8 @@ export class PingClock {
   #heardBytes = 0
   #heardAtMs = 0
   #outstanding: Buffer | undefined
+  /** Who has asked for the answer to the outstanding ping, and to no earlier one. */
+  #onProved: (() => void) | undefined
   #sentAtMs = 0
   #rttMs: number | undefined
   // The smallest samples of this period and of the one before it.
@@ -50,6 +52,17 @@ export class PingClock {
     return Number.isFinite(smallest) ? smallest : 0
   }
 
+  /** A probe is unanswered. */
+  get probing(): boolean {
+    return this.#onProved !== undefined
+  }
+
+  /** Pings now, whatever is unanswered. `onProved`: the whole path has worked since. Started clocks only. */
+  probe(onProved: () => void): void {
+    this.#onProved = onProved
+    this.#sendPing()
+  }
+
   start(): void {
     this.#heardAtMs = this.#options.clock.now()
     this.#heardBytes = this.#options.receivedBytes()
@@ -61,6 +74,7 @@ export class PingClock {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#outstanding = undefined
+    this.#onProved = undefined
   }
 
   /** A pong that answers no ping of ours is ignored. */
@@ -76,6 +90,9 @@ export class PingClock {
     } else {
       this.#smallestMs = Math.min(this.#smallestMs, sampleMs)
     }
+    const onProved = this.#onProved
+    this.#onProved = undefined
+    onProved?.()
   }
 
   /** Looks again after an interval, or when the silence would be over its limit. */

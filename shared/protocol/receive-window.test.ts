@@ -34,6 +34,29 @@ describe('ReceiveWindow', () => {
     expect([window.receive(900), window.receive(1)]).toEqual([true, false])
   })
 
+  it('gives back earlier for the first time, which measures nothing', () => {
+    const budget = new GrowthBudget(MAX)
+    const window = new ReceiveWindow(1000, 100)
+    window.receive(1000)
+    expect([window.consume(99), window.consume(1), window.update(1, 50, MAX, budget)]).toEqual([
+      false,
+      true,
+      100,
+    ])
+    expect([window.consume(499), window.consume(1), window.update(2, 50, MAX, budget)]).toEqual([
+      false,
+      true,
+      500,
+    ])
+    // The first measure begins with what came after it: the window grows as any other.
+    window.receive(600)
+    expect([window.consume(500), window.update(90, 50, MAX, budget)]).toEqual([true, 500])
+    expect(window.sizeBytes).toBe(1000)
+    window.receive(500)
+    expect([window.consume(500), window.update(110, 50, MAX, budget)]).toEqual([true, 1500])
+    expect(window.sizeBytes).toBe(2000)
+  })
+
   it('refuses to give back what has not arrived', () => {
     const window = new ReceiveWindow(1000)
     window.receive(100)

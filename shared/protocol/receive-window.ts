@@ -34,19 +34,24 @@ export class GrowthBudget {
 }
 
 export class ReceiveWindow {
+  readonly #firstBytes: number
   #sizeBytes: number
   #grownBytes = 0
   /** What the peer may still send. */
   #creditBytes: number
   /** Consumed by the owner, not yet given back. */
   #consumedBytes = 0
+  /** Credit was given back at least once. */
+  #shown = false
   #lastUpdateMs = 0
   // The rate since the window grew last, and the one before that, bytes per ms.
   #measuredSinceMs = 0
   #measuredBytes = 0
   #rateBefore = 0
 
-  constructor(initialBytes: number) {
+  /** `firstBytes`: give back once that much is consumed for the first time, if it is less than half the window. */
+  constructor(initialBytes: number, firstBytes = initialBytes) {
+    this.#firstBytes = firstBytes
     this.#sizeBytes = initialBytes
     this.#creditBytes = initialBytes
   }
@@ -62,19 +67,23 @@ export class ReceiveWindow {
   }
 
   /**
-   * The owner has consumed data. True: half the window or more can be given back, ask `update`.
+   * The owner has consumed data. True: half the window or more can be given back, or it is the first time; ask `update`.
    * Throws RangeError for more than has arrived: it would make the window larger than anyone decided.
    */
   consume(bytes: number): boolean {
     const unreadBytes = this.#sizeBytes - this.#creditBytes - this.#consumedBytes
     if (bytes > unreadBytes) throw new RangeError(`consumed ${bytes} bytes of ${unreadBytes} unread`)
     this.#consumedBytes += bytes
-    return this.#consumedBytes * 2 >= this.#sizeBytes
+    const first = !this.#shown && this.#consumedBytes >= this.#firstBytes
+    return first || this.#isHalf
   }
 
   /** The credit to send now, bytes: what was consumed, and what the window grows by. */
   update(nowMs: number, rttMs: number, maxBytes: number, budget: GrowthBudget): number {
     let grant = this.#consumedBytes
+    this.#shown = true
+    // The first bytes have waited for the stream to be accepted: their rate says nothing of the path.
+    if (!this.#isHalf) return this.#give(grant)
     if (this.#lastUpdateMs === 0) {
       this.#measuredSinceMs = nowMs
     } else {
@@ -88,6 +97,14 @@ export class ReceiveWindow {
       }
     }
     this.#lastUpdateMs = nowMs
+    return this.#give(grant)
+  }
+
+  get #isHalf(): boolean {
+    return this.#consumedBytes * 2 >= this.#sizeBytes
+  }
+
+  #give(grant: number): number {
     this.#consumedBytes = 0
     this.#creditBytes = Math.min(this.#creditBytes + grant, CREDIT_MAX_BYTES)
     return grant

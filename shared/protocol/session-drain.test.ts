@@ -115,8 +115,8 @@ describe('drain', () => {
     await pair.advance(100)
     await closed
     await pair.settle()
-    expect(up.aborted).toMatchObject({ reason: 'draining', remote: true })
-    expect(pair.acceptor.accepted[0]!.aborted).toMatchObject({ reason: 'draining', remote: false })
+    expect(up.aborted).toMatchObject({ reason: 'going_away', delivered: 'maybe', remote: true })
+    expect(pair.acceptor.accepted[0]!.aborted).toMatchObject({ reason: 'going_away', remote: false })
     expect(pair.clock.pendingTimers).toBe(0)
   })
 

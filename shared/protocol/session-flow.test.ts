@@ -36,6 +36,7 @@ describe('a reader that has stalled', () => {
         const name = recorded.opening!.target
         const reader = { bytes: 0, peakUnread: 0 }
         readers.set(name, reader)
+        recorded.stream.respond(OK)
         recorded.onData = chunk => {
           reader.bytes += chunk.length
           if (name === '/stalled') reader.peakUnread = reader.bytes
@@ -58,7 +59,7 @@ describe('a reader that has stalled', () => {
   })
 
   it('goes on where it stopped once it reads', async () => {
-    const pair = await openSessionPair()
+    const pair = await openSessionPair({ onStream: ({ stream }) => stream.respond(OK) })
     const size = KIB * KIB + 17
     const recorded = pair.dialer.open()
     upload(recorded, size)
@@ -72,6 +73,56 @@ describe('a reader that has stalled', () => {
       await pair.settle()
     }
     expect([accepted.receivedBytes, isPattern(accepted.body, 0)]).toEqual([size, true])
+  })
+})
+
+describe('a stream that is not accepted yet', () => {
+  it('carries 64 KiB and stops its owner; a HEAD of any status, or a WINDOW, lets the rest go', async () => {
+    for (const show of ['head', 'window'] as const) {
+      const pair = await openSessionPair()
+      const recorded = pair.dialer.open()
+      const sent = upload(recorded, 300 * KIB)
+      await pair.settle(50)
+      const accepted = pair.acceptor.accepted[0]!
+      expect([sent.done(), accepted.receivedBytes, recorded.stream.accepted]).toEqual([
+        false,
+        64 * KIB,
+        false,
+      ])
+      if (show === 'head') accepted.stream.respond({ ...OK, status: 103 })
+      else accepted.stream.consume(64 * KIB)
+      await pair.settle(50)
+      expect([sent.done(), accepted.receivedBytes, recorded.stream.accepted]).toEqual([
+        true,
+        show === 'head' ? 256 * KIB : 300 * KIB,
+        true,
+      ])
+      expect(recorded.violations).toEqual([])
+    }
+  })
+
+  it('is refused with all of the body at hand that its owner had kept', async () => {
+    const pair = await openSessionPair()
+    const recorded = pair.dialer.open()
+    const chunk = patternBytes(0, 40 * KIB)
+    expect([recorded.stream.write(chunk), recorded.stream.write(chunk)]).toEqual([true, false])
+    await pair.settle()
+    const [accepted] = pair.acceptor.accepted
+    expect(accepted!.receivedBytes).toBe(64 * KIB)
+    accepted!.stream.reset('refused')
+    await pair.settle()
+    expect([recorded.aborted?.delivered, recorded.writableCalls]).toEqual(['no', 0])
+  })
+
+  it('of a body that ends in time waits for nothing', async () => {
+    const pair = await openSessionPair()
+    const recorded = pair.dialer.open()
+    upload(recorded, 64 * KIB)
+    await pair.settle()
+    expect(pair.acceptor.accepted[0]!.ended).toBe(true)
+    // Consumed late, when nobody needs credit any more: no frame for it.
+    pair.acceptor.accepted[0]!.stream.consume(64 * KIB)
+    expect(recorded.stream.accepted).toBe(false)
   })
 })
 

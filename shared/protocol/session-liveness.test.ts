@@ -52,6 +52,36 @@ describe('a link that swallows everything', () => {
   })
 })
 
+describe('an owner that was away and probes', () => {
+  it('says that it is not reachable before the peer has answered that very ping; streams go on', async () => {
+    const pair = await openSessionPair({ onStream: ({ stream }) => stream.respond(OK) })
+    const { session } = pair.dialer
+    const before = pair.dialer.open()
+    await pair.settle()
+    // The answer to a ping of before proves nothing.
+    await pair.advance(pingIntervalMs)
+    let proved = 0
+    session.probe(() => {
+      proved += 1
+    })
+    expect([session.state, session.reachable, session.canOpen]).toEqual(['open', false, true])
+    before.stream.write(Buffer.from('still'))
+    await pair.settle()
+    expect([proved, session.reachable]).toEqual([1, true])
+    expect(pair.acceptor.accepted[0]!.body.toString()).toBe('still')
+  })
+
+  it('is told nothing more when the peer does not answer: the silence ends the session', async () => {
+    const pair = await openSessionPair()
+    pair.link.blackhole(true)
+    pair.dialer.session.probe(() => expect.fail('nobody has answered'))
+    await pair.advance(pingTimeoutMs + pingIntervalMs)
+    expect(pair.dialer.closes.map(({ reason }) => reason)).toEqual(['ping_timeout'])
+    pair.dialer.session.probe(() => expect.fail('nobody is there'))
+    expect([pair.dialer.session.reachable, pair.clock.pendingTimers]).toEqual([false, 0])
+  })
+})
+
 describe('a link that is slow', () => {
   it('is kept while bytes of one long message trickle in, and its round trip is measured after that', async () => {
     const peer = await greetedPeer({ role: 'dialer' })

@@ -9,7 +9,7 @@ import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { type ControlMessage, type Hello, parseControl } from './control.ts'
 import { ControlBudget } from './control-budget.ts'
 import { decodeMessage, FrameError, type FrameSink } from './decode.ts'
-import { FRAME_HEADER_BYTES } from './frame.ts'
+import { FRAME_HEADER_BYTES, UNACCEPTED_BYTES } from './frame.ts'
 import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES, type SessionLimits } from './limits.ts'
 import { MuxStream, type StreamHost } from './mux-stream.ts'
 import { HeadTooLargeError, Outbox } from './outbox.ts'
@@ -24,6 +24,9 @@ import { Turns } from './turns.ts'
 import { agreeOnVersion, PROTOCOL_VERSIONS } from './version.ts'
 
 export type { SessionLimits } from './limits.ts'
+
+/** In our hello: credit for 64 KiB shows that a stream is taken (P28). */
+const ACCEPTANCE_FEATURE = 'acceptance'
 
 /** Who we are, as our hello says it. Versions and limits are the session's own to add. */
 export type Identity = Pick<Hello, 'agent' | 'instance' | 'name' | 'startedAt'> & {
@@ -138,6 +141,11 @@ export class Session {
     )
   }
 
+  /** False: not open, or so by our word alone (`probe`). */
+  get reachable(): boolean {
+    return this.#state === 'open' && !this.#pings.probing
+  }
+
   /** Streams open now, both directions. */
   get streamCount(): number {
     return this.#streams.size
@@ -146,6 +154,14 @@ export class Session {
   /** Smoothed round trip, ms; undefined before the first pong. */
   get rttMs(): number | undefined {
     return this.#pings.rttMs
+  }
+
+  /**
+   * For an owner that was away, and may not have heard of the end: not `reachable` until the peer has shown that it is
+   * still there; then calls `onProved`. No effect unless open.
+   */
+  probe(onProved: () => void): void {
+    if (this.#state === 'open') this.#pings.probe(onProved)
   }
 
   /**
@@ -180,7 +196,7 @@ export class Session {
 
   /**
    * Asks the peer for no new streams (they are refused once it has confirmed), waits until none is left, at
-   * most `graceMs`, resets the rest with `draining`, then closes. Resolves when the session is closed.
+   * most `graceMs`, resets the rest with `going_away`, then closes. Resolves when the session is closed.
    * Called again, it can make the grace shorter, not longer.
    */
   drain(graceMs: number): Promise<void> {
@@ -394,7 +410,8 @@ export class Session {
   }
 
   #graceOver(): void {
-    this.#abortAll(stream => stream.evict(new TunnelError('draining', { detail: 'grace is over' })))
+    // Not `draining`, which says that nothing was delivered: these were, and not all of them can be repeated.
+    this.#abortAll(stream => stream.evict(new TunnelError('going_away', { detail: 'grace is over' })))
     this.close('going_away', 'grace is over')
   }
 
@@ -418,13 +435,15 @@ export class Session {
   // Streams and their turns
 
   #newStream(id: number, kind: Opening['kind'], opener: boolean): MuxStream {
+    const peer = this.#peer as Hello
     const stream = new MuxStream({
       id,
       kind,
       host: this.#host,
       opener,
-      creditBytes: (this.#peer as Hello).initialWindowBytes,
-      window: new ReceiveWindow(this.#limits.initialWindowBytes),
+      creditBytes: peer.initialWindowBytes,
+      accepted: !opener || !peer.features.includes(ACCEPTANCE_FEATURE),
+      window: new ReceiveWindow(this.#limits.initialWindowBytes, opener ? undefined : UNACCEPTED_BYTES),
     })
     this.#streams.add(stream)
     return stream
@@ -478,9 +497,10 @@ export class Session {
   }
 
   #hello(): Hello {
-    const { agent, instance, name, startedAt, features = [], versions = PROTOCOL_VERSIONS } = this.#identity
+    const { agent, instance, name, startedAt, versions = PROTOCOL_VERSIONS } = this.#identity
     const { initialWindowBytes, maxStreams, maxFrameBytes } = this.#limits
     const range: [number, number] = [versions[0], versions[1]]
+    const features = [ACCEPTANCE_FEATURE, ...(this.#identity.features ?? [])]
     const own = { agent, instance, name, startedAt, features, initialWindowBytes, maxStreams, maxFrameBytes }
     return { type: 'hello', versions: range, ...own }
   }

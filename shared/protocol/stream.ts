@@ -53,12 +53,17 @@ export interface Stream {
   readonly kind: StreamKind
   /** False once the stream is reset, lost, or both halves are complete. */
   readonly open: boolean
+  /**
+   * False: the far end may still refuse it with nothing delivered. No more than 64 KiB of our half leave before it is
+   * true: an owner that has kept what it wrote can repeat all of it.
+   */
+  readonly accepted: boolean
   /** Acceptor only: sends an answer head. Throws when a final head was sent before. */
   respond(head: AnswerHead): void
   /**
    * Sends body bytes. Always takes the chunk. True: it has been copied already, and the buffer may be used again.
    * False: it may still be needed until `onWritable`, and the caller is asked to stop until then. Ignored on a
-   * stream that is no longer open.
+   * stream that is no longer open. False also when nothing more leaves before the stream is `accepted`.
    */
   write(chunk: Buffer): boolean
   /** Completes our half, after everything written. */

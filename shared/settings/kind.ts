@@ -240,7 +240,7 @@ export const listenKind: Kind<ListenAddress> = {
   format: ({ host, port }) => `${host?.includes(':') ? `[${host}]` : (host ?? '')}:${port}`,
 }
 
-/** Text separated by commas, a YAML sequence, or a flag given several times. `check` returns what is wrong. */
+/** Text separated by commas or new lines, a YAML sequence, or a flag given several times. `check` returns what is wrong. */
 export function listKind(
   placeholder: string,
   check: (item: string) => string | undefined = () => undefined,
@@ -254,7 +254,7 @@ export function listKind(
       for (const part of Array.isArray(raw) ? raw : [raw]) {
         const text = asText(part)
         if (text === undefined) problems.push(`${quote(part)} is not text`)
-        else items.push(...text.split(',').map(item => item.trim()))
+        else items.push(...text.split(/[,\n]/).map(item => item.trim()))
       }
       const kept = items.filter(item => item !== '')
       for (const item of kept) {

@@ -85,7 +85,9 @@ export class Traffic {
     if (lot < 0.75) return { ...small, bytes: randomInteger(random, 10_000, 200_000), pieces: 3, everyMs: 5 }
     if (lot < 0.82)
       return { ...small, bytes: randomInteger(random, 20_000, 40_000), pieces: 20, everyMs: 100 }
-    const upload = payload(`${nonce}-up`, randomInteger(random, 1, 60_000))
-    return { ...small, method: lot < 0.94 ? 'PUT' : 'POST', upload }
+    const method = lot < 0.94 ? 'PUT' : 'POST'
+    // Of what is longer than Plugboard keeps, no PUT can be repeated once it has been taken: nobody promises that.
+    const most = method === 'PUT' ? 60_000 : 300_000
+    return { ...small, method, upload: payload(`${nonce}-up`, randomInteger(random, 1, most)) }
   }
 }

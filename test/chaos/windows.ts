@@ -20,7 +20,6 @@ export const WINDOWS = {
   replicaKilledLines: { name: 'replica killed → its lines gone everywhere', boundMs: 3000 },
   replicaFrozenLines: { name: 'replica frozen → its lines gone everywhere', boundMs: 10_000 },
   replicaFrozenStreams: { name: 'replica frozen → streams through it broken off', boundMs: 10_000 },
-  replicaThawed: { name: 'replica thawed → its last request without a line', boundMs: 3000 },
   replicaReturned: { name: 'replica back (start, or thawed) → linked, in step, balanced to' },
   telephoneKilledStreams: { name: 'telephone killed → its streams broken off', boundMs: 1000 },
   telephoneKilledLine: { name: 'telephone killed → its line gone everywhere', boundMs: 2000 },

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
 import { send } from '../support/http-client.ts'
+import { RawConnection } from '../support/raw-connection.ts'
 import { RequestLoop } from '../support/request-loop.ts'
 import { HOST } from '../support/stack.ts'
 
@@ -17,6 +18,8 @@ const untilServed = (index: number) =>
   eventually(`replica ${index + 1} serves`, async () =>
     (await hello(index)).status === 200 ? true : undefined,
   )
+/** A connection is made behind all that were asked for before: the system has taken these too. */
+const untilQueued = async (port: number) => (await RawConnection.open(port)).destroy()
 
 describe('three replicas', () => {
   it('find each other, and reach a Telephone of any of them', async () => {
@@ -59,6 +62,47 @@ describe('three replicas', () => {
     await untilServed(2)
     for (const { child } of telephones) await child.stop()
   })
+
+  it('fail no request that finds one which was stopped and goes on', async () => {
+    // One of its two tunnels is on the replica that is stopped.
+    const telephone = await cluster.startTelephone(2)
+    await cluster.untilTunnels(2)
+    await untilServed(2)
+    const { child, adminPort } = cluster.replicas[2]!
+    const { port } = cluster.places[2]!
+    const body = 'x'.repeat(100_000)
+    const answers: Promise<number>[] = []
+    let readiness: Promise<number>
+    child.signal('SIGSTOP')
+    try {
+      await eventually('the others and the telephone have given it up', async () => {
+        const rows = await Promise.all([cluster.status(0), cluster.status(1)])
+        const tunnels = rows.flat().filter(({ self }) => self)
+        const given = rows.every(items =>
+          items.every(({ id, link }) => id !== 'replica-3' || link === 'none'),
+        )
+        return given && tunnels.every(row => row.tunnels === 1) ? true : undefined
+      })
+      // Nobody takes them yet. Some may not be sent twice, and tunnels that are dead lie beside them.
+      for (let count = 0; count < 10; count += 1) {
+        answers.push(hello(2).then(({ status }) => status))
+        const upload = send({ port, host: HOST, path: '/echo', method: 'POST', body })
+        answers.push(upload.then(({ status, text }) => (text === body ? status : 0)))
+      }
+      readiness = send({ port: adminPort, path: '/readyz' }).then(({ status }) => status)
+      await Promise.all([port, adminPort].map(untilQueued))
+    } finally {
+      child.signal('SIGCONT')
+    }
+    expect(await readiness).toBe(503)
+    await eventually('it is ready', async () =>
+      (await send({ port: adminPort, path: '/readyz' })).status === 200 ? true : undefined,
+    )
+    answers.push(hello(2).then(({ status }) => status))
+    expect(await Promise.all(answers)).toEqual(answers.map(() => 200))
+    await cluster.untilLinked()
+    await telephone.child.stop()
+  }, 60_000)
 
   it('fail no request when one stops politely and comes back, one after the other', async () => {
     const telephone = await cluster.startTelephone(0)

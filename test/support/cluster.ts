@@ -15,7 +15,7 @@ import { Relay } from './relay.ts'
 import { HOST, SERVICE } from './stack.ts'
 import { type TelephoneOptions, TelephoneProcess } from './telephone-process.ts'
 
-const SECRET = 'a secret of the cluster of tests'
+export const SECRET = 'a secret of the cluster of tests'
 
 export interface ReplicaPlace {
   readonly name: string
@@ -72,8 +72,11 @@ export class ClusterStack {
     return await this.startReplica(this.places.length - 1)
   }
 
-  /** Again, after it was stopped: the same name, ports and data. */
-  async startReplica(index: number, options: Partial<PlugboardOptions> = {}): Promise<PlugboardProcess> {
+  /** Again, after it was stopped: the same name, ports and data. `secrets`: another clusterSecret. */
+  async startReplica(
+    index: number,
+    { secrets = [SECRET], ...options }: Partial<PlugboardOptions> & { secrets?: readonly string[] } = {},
+  ): Promise<PlugboardProcess> {
     const { name, port, adminPort, peerPort } = this.places[index]!
     const replica = await PlugboardProcess.start({
       processes: this.processes,
@@ -83,7 +86,7 @@ export class ClusterStack {
       adminPort,
       ...options,
       args: [
-        ...['--name', name, '--cluster-secret', SECRET],
+        ...['--name', name, '--cluster-secret', secrets.join(',')],
         ...['--peer-listen', `127.0.0.1:${peerPort}`, '--telephone-url', `http://127.0.0.1:${port}`],
         ...(this.relays[index] ? ['--peer-url', `http://127.0.0.1:${this.relays[index].port}`] : []),
         ...this.#replicaArgs,

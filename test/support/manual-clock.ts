@@ -50,6 +50,11 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs
   }
 
+  /** Time passes and no timer runs, as in a process that is stopped: what falls due does so late, in the next `advance`. */
+  freeze(forMs: number): void {
+    this.#nowMs += forMs
+  }
+
   /** As `advance`, in steps, letting promises and I/O callbacks of each step run before the next. */
   async advanceAsync(byMs: number, stepMs = byMs): Promise<void> {
     for (let left = byMs; left > 0; left -= stepMs) {

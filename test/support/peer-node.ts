@@ -19,7 +19,9 @@ import { makeLine } from './registry-cluster.ts'
 import { openSessionPair, type SessionPair } from './session-pair.ts'
 
 export interface PeerNodeOptions
-  extends Partial<Pick<PeerNetworkOptions, 'secret' | 'versions' | 'features' | 'limits' | 'clock' | 'log'>> {
+  extends Partial<
+    Pick<PeerNetworkOptions, 'secrets' | 'versions' | 'features' | 'limits' | 'clock' | 'log'>
+  > {
   /** Start of the replica, ms since 1970: a later one is a newer boot. */
   readonly startedAtMs?: number
   readonly port?: number
@@ -53,7 +55,7 @@ export class PeerNode {
         return served.includes(service) ? tunnel.dialer.session : undefined
       },
     })
-    const { startedAtMs = 1000, secret = 'the secret of the tests', versions, features, limits } = options
+    const { startedAtMs = 1000, secrets = ['the secret of the tests'], versions, features, limits } = options
     const { clock = systemClock, log = silentLogger } = options
     this.network = new PeerNetwork({
       self: { id, boot: newBoot(startedAtMs, Math.random) },
@@ -65,7 +67,7 @@ export class PeerNode {
         ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },
         ...{ startedAt: startedAtMs, appliedSequence: 7, tunnels: 1, streams: 0 },
       }),
-      ...{ secret, versions, features, limits, clock, log },
+      ...{ secrets, versions, features, limits, clock, log },
     })
   }
 

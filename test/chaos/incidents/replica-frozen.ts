@@ -1,6 +1,6 @@
 // SIGSTOP to a replica for 15 s: its sockets stay open and say nothing. The others find out by their pings and go on;
-// what the balancer had given to it waits. Thawed, it finds its tunnels and links dead and its routes old, and has to
-// come back by itself.
+// what the balancer had given to it waits. Thawed, it finds its tunnels and links dead and its routes old, has to come
+// back by itself, and must not say that it is ready before it has lines again.
 
 import { isIdempotent, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
 import type { Scene } from '../scene.ts'
@@ -17,7 +17,6 @@ export async function replicaFrozen(scene: Scene): Promise<void> {
   scene.setWell(replica, false)
   const fromMs = scene.now()
   let unlistedAtMs = Number.POSITIVE_INFINITY
-  let thawedAtMs = Number.POSITIVE_INFINITY
   let wholeAtMs = Number.POSITIVE_INFINITY
   scene.begins({
     ...{ name: `SIGSTOP ${replica.name}`, fromMs },
@@ -27,18 +26,6 @@ export async function replicaFrozen(scene: Scene): Promise<void> {
       const { asked } = failure
       if (asked.replica === replica.name && overlaps(failure, fromMs, unlistedAtMs)) {
         return 'given to the replica that was frozen'
-      }
-      // Thawed, it says that it is ready before its links and tunnels are back: until then it is one side of a partition.
-      const { outcome } = asked
-      const alone = outcome.kind === 'problem' && outcome.code === 'no_telephone'
-      if (
-        asked.replica === replica.name &&
-        alone &&
-        asked.sentAtMs >= thawedAtMs &&
-        asked.endedAtMs <= wholeAtMs
-      ) {
-        windows.add('replicaThawed', asked.endedAtMs - thawedAtMs)
-        return 'at a replica that had just thawed, without a link yet'
       }
       if (wasCutBy(failure, fromMs, NOTICED_MS)) {
         windows.add('replicaFrozenStreams', asked.endedAtMs - fromMs)
@@ -60,7 +47,7 @@ export async function replicaFrozen(scene: Scene): Promise<void> {
   } finally {
     child.signal('SIGCONT')
   }
-  thawedAtMs = scene.now()
+  const thawedAtMs = scene.now()
   await balancer.untilHealth(replica.name, true)
   await cluster.settled()
   wholeAtMs = scene.now()

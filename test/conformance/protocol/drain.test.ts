@@ -81,13 +81,13 @@ describe('drain', () => {
     peer.clock.advance(1)
     const frames = await peer.turn()
     expect(frames.filter(({ type }) => type !== 'PING')).toEqual([
-      { type: 'RESET', stream: 1, reason: 3, detail: 'grace is over' },
-      { type: 'RESET', stream: 2, reason: 3, detail: 'grace is over' },
+      { type: 'RESET', stream: 1, reason: 17, detail: 'grace is over' },
+      { type: 'RESET', stream: 2, reason: 17, detail: 'grace is over' },
       { type: 'BYE', reason: 17, detail: 'drained' },
     ])
     expect([own, peer.accepted.get(1)!].map(({ aborted }) => aborted?.reason)).toEqual([
-      'draining',
-      'draining',
+      'going_away',
+      'going_away',
     ])
     await closed
     expect(peer.clock.pendingTimers).toBe(0)

@@ -1,4 +1,4 @@
-// PROTOCOL.md, "Flow control": P16 and P17, and the worked example number by number.
+// PROTOCOL.md, "Flow control": P16 and P17, and the worked example number by number; "Acceptance": P28.
 
 import { describe, expect, it } from 'vitest'
 import type { SessionLimits } from '../../../shared/protocol/session.ts'
@@ -240,5 +240,45 @@ describe('P17 turns', () => {
     }
     await peer.turn()
     expect(peer.transport.bufferedBytes).toBeLessThan(100_000 + 65_536 + 50 * 100)
+  })
+})
+
+describe('P28 acceptance', () => {
+  const KIB64 = 65_536
+  const write = (stream: { write(chunk: Buffer): boolean }, bytes: number) =>
+    stream.write(Buffer.alloc(bytes))
+
+  it('P28 to an acceptor with the feature go 64 KiB before its first HEAD or WINDOW', async () => {
+    for (const shown of [headFrame(1, { status: 100 }), { type: 'WINDOW', stream: 1, credit: 1 } as const]) {
+      const peer = await greetedPeer({ role: 'dialer' }, { features: ['acceptance'] })
+      const { stream } = peer.open({}, false)
+      expect([write(stream, KIB64 - 1), write(stream, 100_000)]).toEqual([true, false])
+      expect(bodyBytes(await peer.turn(), 1)).toBe(KIB64)
+      peer.send(shown)
+      expect(bodyBytes(await peer.turn(), 1)).toBe(100_000 - 1)
+    }
+  })
+
+  it('P28 to one without it goes the whole window', async () => {
+    const peer = await greetedPeer({ role: 'dialer' })
+    const { stream } = peer.open({}, false)
+    write(stream, 300_000)
+    expect([bodyBytes(await peer.turn(), 1), stream.accepted]).toEqual([262_144, true])
+  })
+
+  it('P28 the first WINDOW comes when 64 KiB are consumed, the next with half the window', async () => {
+    const peer = await greetedPeer()
+    peer.send(openFrame(1), ...[1, 2, 3].map(() => dataFrame(1, KIB64)))
+    const { stream } = peer.accepted.get(1)!
+    const windows = async () =>
+      (await peer.turn()).flatMap(frame => (frame.type === 'WINDOW' ? [frame.credit] : []))
+    stream.consume(KIB64 - 1)
+    expect(await windows()).toEqual([])
+    stream.consume(1)
+    expect(await windows()).toEqual([KIB64])
+    stream.consume(KIB64)
+    expect(await windows()).toEqual([])
+    stream.consume(KIB64)
+    expect(await windows()).toEqual([2 * KIB64])
   })
 })

@@ -1,0 +1,105 @@
+// Requests that come right after this process was away, when its links to other replicas are still to come back.
+
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { ProxyHarness } from '../../test/support/proxy-harness.ts'
+import { field, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+
+useLeakCheck()
+
+const HEAD = 'HTTP/1.1\r\nHost: test\r\n'
+
+class FakeRecovery {
+  doubtful = true
+  underWay = true
+  waiting: (() => void)[] = []
+
+  onStep(task: () => void): void {
+    this.waiting.push(task)
+  }
+
+  step(): void {
+    for (const task of this.waiting.splice(0)) task()
+  }
+
+  async untilWaiting(): Promise<void> {
+    await eventually('a request waits', () => (this.waiting.length > 0 ? true : undefined))
+  }
+}
+
+let recovery: FakeRecovery
+let harness: ProxyHarness
+
+beforeEach(async () => {
+  recovery = new FakeRecovery()
+  harness = await ProxyHarness.start({ recovery })
+})
+
+afterEach(() => harness.close())
+
+it('gives a request to no line that may be dead without knowing it', async () => {
+  const telephone = await harness.telephone()
+  telephone.handler = call => call.answer(200)
+  const answer = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
+  await recovery.untilWaiting()
+  expect(telephone.calls).toEqual([])
+  recovery.doubtful = false
+  recovery.step()
+  expect((await answer).status).toBe(200)
+})
+
+it('waits for a line, with the body that has come and without taking more of it', async () => {
+  const body = 'x'.repeat(1_000_000)
+  const answer = rawExchange(
+    harness.port,
+    `POST / ${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`,
+    'POST',
+  )
+  await recovery.untilWaiting()
+  recovery.doubtful = false
+  // A step without a line changes nothing.
+  recovery.step()
+  await recovery.untilWaiting()
+  const telephone = await harness.telephone()
+  telephone.handler = call => void call.ended.then(() => call.answer(200))
+  recovery.step()
+  expect((await answer).status).toBe(200)
+  expect((await telephone.calls[0]?.ended)?.body.toString()).toBe(body)
+})
+
+it('says that there is none once the wait is over', async () => {
+  recovery.doubtful = false
+  const answer = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
+  await recovery.untilWaiting()
+  recovery.underWay = false
+  recovery.step()
+  expect(field((await answer).headers, 'plugboard-error')).toBe('no_telephone')
+  // From then on at once.
+  const later = await rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
+  expect([later.status, recovery.waiting]).toEqual([503, []])
+})
+
+it('forgets a request whose client leaves meanwhile', async () => {
+  const client = await RawConnection.open(harness.port)
+  await client.send(`GET / ${HEAD}\r\n`)
+  await recovery.untilWaiting()
+  client.destroy()
+  await eventually('the request is over', () => harness.accessLog[0])
+  const telephone = await harness.telephone()
+  recovery.doubtful = false
+  recovery.step()
+  expect([telephone.calls, harness.proxy.inFlightCount]).toEqual([[], 0])
+})
+
+it('lets an upgrade wait as well', async () => {
+  const client = await RawConnection.open(harness.port)
+  await client.send(`GET / ${HEAD}Connection: Upgrade\r\nUpgrade: x\r\n\r\n`)
+  await recovery.untilWaiting()
+  recovery.doubtful = false
+  const telephone = await harness.telephone()
+  telephone.handler = call => call.answer(200, 'no such thing')
+  recovery.step()
+  expect((await eventually('the call', () => telephone.calls[0])).opening.kind).toBe('upgrade')
+  client.destroy()
+})

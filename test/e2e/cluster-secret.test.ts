@@ -1,0 +1,51 @@
+// One clusterSecret follows another, replica by replica: at no moment do two of them not know each other.
+
+import { expect, it } from 'vitest'
+import { SECRET, useCluster } from '../support/cluster.ts'
+import { eventually } from '../support/deadline.ts'
+import { send } from '../support/http-client.ts'
+import { HOST } from '../support/stack.ts'
+
+const NEW = 'another secret for the cluster of tests'
+// Pinned telephones never go elsewhere: a replica that stops need not wait for them.
+const cluster = useCluster(2, { replicaArgs: ['--drain-timeout', '1s'] })
+
+/** Each request goes through the replica that has no telephone of the service. */
+async function untilForwardedBothWays(): Promise<void> {
+  for (const [index, host] of [
+    [1, HOST],
+    [0, 'second.test'],
+  ] as const) {
+    await eventually(`replica ${index + 1} forwards`, async () => {
+      const { status } = await send({ port: cluster.places[index]!.port, host, path: '/hello' })
+      return status === 200 ? true : undefined
+    })
+  }
+}
+
+it('requests are forwarded in both directions at each step of a rotation', async () => {
+  const [first] = cluster.replicas
+  await first!.addService('second')
+  await first!.addRoute('second.test', 'second')
+  const pinned = ['--tunnels', '1', '--no-follow-replicas']
+  const telephones = [
+    await cluster.startTelephone(0, { args: pinned }),
+    await cluster.startTelephone(1, { args: pinned, service: 'second' }),
+  ]
+  await untilForwardedBothWays()
+  // As two replicas meet: before the new one is everywhere, while it becomes the first, while the old one goes.
+  const steps: [index: number, secrets: string[]][] = [
+    [0, [SECRET, NEW]],
+    [1, [NEW, SECRET]],
+    [0, [NEW]],
+  ]
+  for (const [index, secrets] of steps) {
+    await cluster.replicas[index]!.child.stop()
+    const { child } = await cluster.startReplica(index, { secrets })
+    await cluster.untilLinked()
+    await untilForwardedBothWays()
+    expect(cluster.replicas.map(replica => replica.child.output).join('\n')).not.toContain(NEW)
+    expect(child.output).not.toMatch(/peer refused|replica not reached.*401/)
+  }
+  for (const { child } of telephones) await child.stop()
+}, 120_000)
