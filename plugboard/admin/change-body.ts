@@ -2,6 +2,7 @@
 
 import { z } from '@hono/zod-openapi'
 import { CHANGE_ENTITIES, type Change } from '../database/store.ts'
+import { masked } from '../routes/route-secrets.ts'
 import { jsonObjectOrNull, timestamp } from './operation.ts'
 
 export const changeSchema = z
@@ -26,6 +27,7 @@ export const changeBody = (row: Change): z.infer<typeof changeSchema> => ({
   entity: row.entity,
   entityId: row.entityId,
   action: row.action,
-  before: row.before,
-  after: row.after,
+  // Routes hold hashes of passwords, which help nobody who reads what has changed.
+  before: row.before && masked(row.before),
+  after: row.after && masked(row.after),
 })

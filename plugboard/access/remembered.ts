@@ -1,0 +1,34 @@
+// A bounded memory of what was verified, each for a while. Keys are keyed hashes of credentials, so that nothing in here
+// opens anything, and nobody outside can tell which of them share a place. The oldest goes first.
+
+import { createHmac, randomBytes } from 'node:crypto'
+
+export class Remembered<Value> {
+  readonly #key = randomBytes(32)
+  readonly #maxEntries: number
+  readonly #entries = new Map<string, { readonly value: Value; readonly untilMs: number }>()
+
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries
+  }
+
+  keyOf(credential: string): string {
+    return createHmac('sha256', this.#key).update(credential).digest('base64')
+  }
+
+  get(key: string, nowMs: number): Value | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    if (nowMs < entry.untilMs) return entry.value
+    this.#entries.delete(key)
+    return undefined
+  }
+
+  set(key: string, value: Value, untilMs: number): void {
+    this.#entries.delete(key)
+    this.#entries.set(key, { value, untilMs })
+    if (this.#entries.size <= this.#maxEntries) return
+    const [oldest] = this.#entries.keys()
+    if (oldest !== undefined) this.#entries.delete(oldest)
+  }
+}
