@@ -1,8 +1,8 @@
 // A change as the API shows it, in lists and in event streams.
 
 import { z } from '@hono/zod-openapi'
+import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
 import { CHANGE_ENTITIES, type Change } from '../database/store.ts'
-import { masked } from '../routes/route-secrets.ts'
 import { jsonObjectOrNull, timestamp } from './operation.ts'
 
 export const changeSchema = z
@@ -28,6 +28,6 @@ export const changeBody = (row: Change): z.infer<typeof changeSchema> => ({
   entityId: row.entityId,
   action: row.action,
   // Routes hold hashes of passwords, which help nobody who reads what has changed.
-  before: row.before && masked(row.before),
-  after: row.after && masked(row.after),
+  before: row.before && maskedPasswords(row.before),
+  after: row.after && maskedPasswords(row.after),
 })

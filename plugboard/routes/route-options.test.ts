@@ -1,3 +1,4 @@
+import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
 import { expect, test } from 'vitest'
 import {
   DEFAULT_ROUTE_OPTIONS,
@@ -6,7 +7,7 @@ import {
   storedRouteOptions,
 } from './route-options.ts'
 import { routeProblems } from './route-problems.ts'
-import { masked, withoutPasswords } from './route-secrets.ts'
+import { withoutPasswords } from './route-secrets.ts'
 
 const HASH = `$scrypt$ln=14,r=8,p=5$${'A'.repeat(22)}$${'A'.repeat(43)}`
 const jwt = { issuer: 'https://i.test', audience: 'a', jwksUrl: 'https://i.test/jwks' }
@@ -209,8 +210,11 @@ test('a password is stored as a hash, and hashes are hidden from readers of chan
     { name: 'ada', hash: '***' },
     { name: 'bob', hash: '***' },
   ]
-  expect(masked({ id: '1', options: stored })).toEqual({ id: '1', options: { access: { basic: { users } } } })
-  expect(masked(options)).toMatchObject({
+  expect(maskedPasswords({ id: '1', options: stored })).toEqual({
+    id: '1',
+    options: { access: { basic: { users } } },
+  })
+  expect(maskedPasswords(options)).toMatchObject({
     access: { basic: { users: [{ name: 'ada', password: '***' }, {}] } },
   })
 })
