@@ -5,26 +5,24 @@
 //   open ──answer complete──▶ ending (bytes still leave) ──▶ lingering (request still arrives) ──▶ gone
 //     └──── fail, cut, client gone ─────────────────────────────────────────────────────────────▶ gone
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
-import { type AnswerOwner, AnswerWriter } from './answer-writer.ts'
 import { type LocalAnswer, makeProblem } from './answers.ts'
+import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
-import { type BodyOwner, RequestBody } from './request-body.ts'
+import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 
 /** What an upload that nobody wants any more may still send, and how long, before its connection is cut. */
 const LINGER_BYTES = 1024 * 1024
 const LINGER_MS = 5000
 
 export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
-  readonly #res: ServerResponse
-  readonly #writer: AnswerWriter
-  readonly #req: IncomingMessage
+  readonly #answer: ClientAnswer
+  readonly #source: BodySource
   /** Absent: the request has none, or has not started. */
   #body: RequestBody | undefined
   #state: 'open' | 'ending' | 'lingering' | 'gone' = 'open'
@@ -32,7 +30,6 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #answered = false
   /** Received and not yet given back as credit. */
   #owedBytes = 0
-  #drainWatched = false
   #lingerBytes = 0
   #closeAfter = false
   /** The client was to wait for a 100 that has not come: it may never send the body that it has announced. */
@@ -42,22 +39,22 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     context: ProxyContext,
     connection: ClientConnection,
     request: RoutedRequest,
-    req: IncomingMessage,
-    res: ServerResponse,
+    source: BodySource,
+    answer: ClientAnswer,
   ) {
     super(context, connection, request)
-    this.#req = req
-    this.#res = res
+    this.#source = source
     this.#closeAfter = request.lastOnConnection
     if (request.lastOnConnection) connection.closing = true
     this.#withheld = request.expectsContinue
-    this.#writer = new AnswerWriter(res, this)
+    this.#answer = answer
+    answer.attach(this)
   }
 
   start(): void {
     const { maxRequestBodyBytes } = this.policy
     const { chunked, contentLength } = this.request
-    if (chunked || contentLength > 0) this.#body = new RequestBody(this.#req, this)
+    if (chunked || contentLength > 0) this.#body = new RequestBody(this.#source, this)
     if (maxRequestBodyBytes !== null && contentLength > maxRequestBodyBytes) {
       this.#fail('payload_too_large')
       return
@@ -89,7 +86,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   bodyMoved(bytes: number): boolean {
     if (this.#state !== 'open') {
       this.#lingerBytes += bytes
-      if (this.#lingerBytes > LINGER_BYTES) this.#destroy()
+      if (this.#lingerBytes > LINGER_BYTES) this.#answer.destroy()
       return false
     }
     this.bytesIn += bytes
@@ -143,27 +140,22 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
         if (!this.request.expectsContinue) return
         this.#withheld = false
       }
-      this.#writer.interim(head)
+      this.#answer.interim(head)
       return
     }
     this.#body?.forgetCopy()
-    if (this.closeAfter) this.connection.lastAnswer()
-    if (!this.#writer.hold(head)) this.answerBroken()
+    if (!this.#answer.hold(head)) this.answerBroken()
   }
 
   onData(chunk: Buffer): void {
     if (this.#state !== 'open') return
     this.active()
     this.#owedBytes += chunk.length
-    switch (this.#writer.data(chunk)) {
+    switch (this.#answer.data(chunk)) {
       case 'written':
         this.#payCredit()
         break
       case 'full':
-        if (!this.#drainWatched) {
-          this.#drainWatched = true
-          this.#res.on('drain', () => this.#drained())
-        }
         break
       case 'broken':
         this.answerBroken()
@@ -173,14 +165,14 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   onEnd(trailers: Fields | undefined): void {
     if (this.#state !== 'open') return
-    if (!this.#writer.end(trailers)) {
+    if (!this.#answer.end(trailers)) {
       this.answerBroken()
       return
     }
     // Row R3: the answer is complete, so the rest of the upload is of no use to the far end.
     if (this.#body !== undefined && !this.#body.ended) this.dropStream('cancelled')
     this.stream = undefined
-    this.#ending(this.#writer.status, undefined)
+    this.#ending(this.#answer.status, undefined)
   }
 
   protected failed(code: ErrorCode): void {
@@ -191,17 +183,22 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#fail('backend_protocol_error')
   }
 
+  drained(): void {
+    this.active()
+    this.#payCredit()
+  }
+
   // The end
 
   checkDeadline(nowMs: number): void {
     const idleMs = nowMs - this.activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
     if (this.#state === 'lingering') {
-      if (idleMs >= LINGER_MS) this.#destroy()
+      if (idleMs >= LINGER_MS) this.#answer.destroy()
       return
     }
     const uploading = this.#body !== undefined && !this.#body.ended
-    if (this.#writer.status !== 0) {
+    if (this.#answer.status !== 0) {
       if (idleMs >= idleTimeoutMs) this.#fail('backend_timeout')
     } else if (uploading && !this.#body?.blocked) {
       if (idleMs >= this.context.bodyIdleTimeoutMs) {
@@ -218,25 +215,19 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     if (this.#state === 'open') this.context.counters.clientAborts += 1
     this.#body?.stop()
     this.dropStream('cancelled')
-    this.finish(this.#writer.status || CLIENT_CLOSED_REQUEST, this.#writer.bytesOut, undefined)
+    this.finish(this.#answer.status || CLIENT_CLOSED_REQUEST, this.#answer.bytesOut, undefined)
     this.#leave()
-  }
-
-  #destroy(): void {
-    // A finished response has let go of its socket; an unfinished one may still wait for its turn to have it.
-    if (this.#state === 'lingering') this.connection.socket.destroy()
-    else this.#res.destroy()
   }
 
   /** Answers with a problem; when an answer has begun, breaks it off. */
   #fail(code: ErrorCode): void {
     if (this.#state !== 'open') {
       // All that is left is a client that does not take its bytes.
-      this.#destroy()
+      this.#answer.destroy()
       return
     }
     this.dropStream(code === 'payload_too_large' ? code : 'cancelled')
-    if (this.#writer.started) {
+    if (this.#answer.started) {
       this.#cut(code)
       return
     }
@@ -245,23 +236,16 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   #say(answer: LocalAnswer): void {
-    const { status, statusText, fields, body, code } = answer
-    this.#writer.abandon()
-    if (this.closeAfter) fields.push('Connection', 'close')
-    this.#res.writeHead(status, statusText, fields)
-    this.#res.end(body)
+    const { status, code } = answer
+    this.#answer.say(answer)
     if (code !== undefined) countProblem(this.context.counters, code)
     this.#ending(status, code)
   }
 
   #cut(code: ErrorCode): void {
     this.context.counters.truncated += 1
-    const { socket } = this.#res
-    const status = this.#writer.status
-    this.finish(status, this.#writer.bytesOut, code)
-    // Where only the end of the connection ends the body, an orderly close would look complete.
-    if (this.#writer.closeDelimited && socket !== null) this.connection.reset()
-    else this.#res.destroy()
+    this.finish(this.#answer.status, this.#answer.bytesOut, code)
+    this.#answer.cut()
     this.#body?.stop()
     this.#leave()
   }
@@ -269,17 +253,14 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   /** The answer is complete on our side; the client may still be taking it, or sending its request. */
   #ending(status: number, code: ErrorCode | undefined): void {
     this.#state = 'ending'
-    if (this.closeAfter) this.connection.lastAnswer()
     this.#body?.stop()
-    this.finish(status, this.#writer.bytesOut, code)
-    const { socket } = this.#res
-    if (socket !== null && socket.writableLength === 0) this.#ended()
-    else this.#res.once('finish', () => this.#ended())
+    this.finish(status, this.#answer.bytesOut, code)
+    this.#answer.whenSent()
   }
 
-  #ended(): void {
+  sent(): void {
     if (this.#state !== 'ending') return
-    if (this.#body === undefined || this.#body.ended) {
+    if (this.#body === undefined || this.#body.ended || this.#answer.stopUpload()) {
       this.#leave()
       return
     }
@@ -290,11 +271,6 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #leave(): void {
     this.#state = 'gone'
     this.leave()
-  }
-
-  #drained(): void {
-    this.active()
-    this.#payCredit()
   }
 
   #payCredit(): void {

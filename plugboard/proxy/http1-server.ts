@@ -14,6 +14,8 @@ import type { ClientConnections } from './client-connections.ts'
 import { countProblem } from './counters.ts'
 import { Exchange } from './exchange.ts'
 import type { RoutedRequest } from './forwarding.ts'
+import { Http1Answer } from './http1-answer.ts'
+import { Http1UpgradeSide } from './http1-upgrade-side.ts'
 import { noteLocalAnswer } from './local-answer-log.ts'
 import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
@@ -135,15 +137,24 @@ export class Http1Server {
     }
     const judged = this.#judge(admitted, connection)
     if (judged === undefined) {
-      new Exchange(this.#context, connection, admitted, req, res).start()
+      this.#exchange(connection, admitted, req, res).start()
     } else if (judged instanceof Promise) {
-      const exchange = new Exchange(this.#context, connection, admitted, req, res)
+      const exchange = this.#exchange(connection, admitted, req, res)
       void judged.then(answer => exchange.judged(answer))
     } else {
       const unread = admitted.chunked || admitted.contentLength > 0 || admitted.lastOnConnection
       noteLocalAnswer(this.#context, req.method, admitted, judged)
       this.#answer(connection, res, judged, unread)
     }
+  }
+
+  #exchange(
+    connection: ClientConnection,
+    request: RoutedRequest,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Exchange {
+    return new Exchange(this.#context, connection, request, req, new Http1Answer(res, connection))
   }
 
   #judge(request: RoutedRequest, connection: ClientConnection): Judgement {
@@ -197,7 +208,8 @@ export class Http1Server {
       this.#say(req, connection, admitted, judged)
       return
     }
-    const upgrade = new Upgrade(this.#context, connection, admitted, req, this.#admission.upgrade)
+    const side = new Http1UpgradeSide(connection, req, this.#admission.upgrade)
+    const upgrade = new Upgrade(this.#context, connection, admitted, side)
     if (judged === undefined) upgrade.start(head)
     else void judged.then(answer => upgrade.judged(answer, head))
   }

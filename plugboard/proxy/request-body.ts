@@ -1,11 +1,23 @@
 // The request's body on its way into the stream, with backpressure, and with a copy of its beginning for as long
 // as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy.
 
-import type { IncomingMessage } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
 
 const REPLAY_BYTES = 64 * 1024
+
+/** Where a body comes from: Node's IncomingMessage is one. */
+export interface BodySource {
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  pause(): unknown
+  resume(): unknown
+  /** Its last byte has been read, though the event that says so may still be due. */
+  readonly complete: boolean
+  /** Names and values in turns; when it has ended. */
+  readonly rawTrailers: readonly string[]
+}
 
 export interface BodyOwner {
   /** Bytes have come, before they are sent on. False: they are not wanted. */
@@ -15,7 +27,7 @@ export interface BodyOwner {
 }
 
 export class RequestBody {
-  readonly #req: IncomingMessage
+  readonly #source: BodySource
   readonly #owner: BodyOwner
   #stream: Stream | undefined
   #kept: Buffer[] | undefined = []
@@ -27,13 +39,13 @@ export class RequestBody {
   /** The stream has no room: the client is not the one to wait for. */
   blocked = false
 
-  constructor(req: IncomingMessage, owner: BodyOwner) {
-    this.#req = req
+  constructor(source: BodySource, owner: BodyOwner) {
+    this.#source = source
     this.#owner = owner
-    req.on('data', (chunk: Buffer) => this.#arrived(chunk))
-    req.on('end', () => this.#ended())
+    source.on('data', (chunk: Buffer) => this.#arrived(chunk))
+    source.on('end', () => this.#ended())
     // An abort is told by the connection; without a listener Node keeps it to itself, with 'data' it would throw.
-    req.on('error', () => this.stop())
+    source.on('error', () => this.stop())
   }
 
   get canReplay(): boolean {
@@ -42,7 +54,7 @@ export class RequestBody {
 
   /** Its last byte has been read, though the event that says so may still be due. */
   get complete(): boolean {
-    return this.ended || this.#req.complete
+    return this.ended || this.#source.complete
   }
 
   /** Sends what has come so far, then the rest as it comes. */
@@ -62,7 +74,7 @@ export class RequestBody {
 
   unblock(): void {
     this.blocked = false
-    this.#req.resume()
+    this.#source.resume()
   }
 
   /** No stream takes it any more; what still comes is thrown away. */
@@ -85,7 +97,7 @@ export class RequestBody {
 
   #ended(): void {
     this.ended = true
-    const { rawTrailers } = this.#req
+    const { rawTrailers } = this.#source
     this.#trailers = rawTrailers.length === 0 ? undefined : relayedTrailers(rawTrailers)
     this.#stream?.end(this.#trailers)
     this.#owner.bodyEnded()
@@ -93,6 +105,6 @@ export class RequestBody {
 
   #block(): void {
     this.blocked = true
-    this.#req.pause()
+    this.#source.pause()
   }
 }

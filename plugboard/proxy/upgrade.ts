@@ -5,58 +5,65 @@
 //   asking ──101──▶ relaying ──both halves ended, cut or idle──▶ gone
 //     └─────other answer──▶ answering ──complete──────────────▶ gone
 
-import { type IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
-import { readAnswerFields } from './answer-fields.ts'
-import { type AnswerOwner, AnswerWriter } from './answer-writer.ts'
+import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
 import { type LocalAnswer, makeProblem } from './answers.ts'
+import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
-import { rawHead } from './raw-head.ts'
 
 /** What a client may send before the 101. Past it, its socket is not read. */
 const EARLY_BYTES = 64 * 1024
 
+/** The client's side, in whatever it speaks: http1-upgrade-side.ts and http2-upgrade-side.ts are the two ways. */
+export interface UpgradeSide {
+  /** What carries the bytes, both ways. */
+  readonly bytes: Duplex
+  /** Tells the client that the protocol is switched. False: what the backend says of it is not HTTP. */
+  accept(answer: AnswerFields): boolean
+  /** Instead of `accept`: for any other answer. What the client still sends is thrown away. */
+  answer(): ClientAnswer
+  /** Breaks it off, so that nobody takes it for an end. */
+  cut(): void
+  /** Lets go of the client. */
+  destroy(): void
+}
+
 export class Upgrade extends Forwarding implements AnswerOwner {
-  readonly #socket: Socket
-  readonly #req: IncomingMessage
-  readonly #protocol: string
+  readonly #side: UpgradeSide
+  readonly #bytes: Duplex
   #state: 'asking' | 'answering' | 'relaying' | 'gone' = 'asking'
   #early: Buffer[] = []
   #earlyBytes = 0
-  #res: ServerResponse | undefined
-  #writer: AnswerWriter | undefined
+  #answer: ClientAnswer | undefined
   #owedBytes = 0
   #bytesOut = 0
   #code: ErrorCode | undefined
 
   readonly closeAfter = true
 
-  /** `protocol`: the value of the client's Upgrade. The socket is no longer Node's HTTP server's. */
   constructor(
     context: ProxyContext,
     connection: ClientConnection,
     request: RoutedRequest,
-    req: IncomingMessage,
-    protocol: string,
+    side: UpgradeSide,
   ) {
     super(context, connection, request)
-    this.#socket = connection.socket
-    this.#req = req
-    this.#protocol = protocol
+    this.#side = side
+    this.#bytes = side.bytes
   }
 
   /** `early`: what had already come after the request. */
   start(early: Buffer): void {
     if (early.length > 0) this.#hold(early)
-    this.#socket.on('data', (chunk: Buffer) => this.#arrived(chunk))
-    this.#socket.on('end', () => this.#clientHalfClosed())
-    this.#socket.on('drain', () => this.#payCredit())
+    this.#bytes.on('data', (chunk: Buffer) => this.#arrived(chunk))
+    this.#bytes.on('end', () => this.#clientHalfClosed())
+    this.#bytes.on('drain', () => this.#payCredit())
     const code = this.openStream()
     if (code !== undefined) this.#fail(code)
   }
@@ -78,24 +85,24 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     if (this.#state !== 'relaying') return
     this.active()
     this.bytesIn += chunk.length
-    if (this.stream?.write(chunk) === false) this.#socket.pause()
+    if (this.stream?.write(chunk) === false) this.#bytes.pause()
   }
 
   #hold(chunk: Buffer): void {
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
-    if (this.#earlyBytes >= EARLY_BYTES) this.#socket.pause()
+    if (this.#earlyBytes >= EARLY_BYTES) this.#bytes.pause()
   }
 
   #clientHalfClosed(): void {
     // Before there is a 101, a client that ends is one that has left, as with any request.
-    if (this.#state !== 'relaying') this.#socket.destroy()
+    if (this.#state !== 'relaying') this.#side.destroy()
     else this.stream?.end()
   }
 
   onWritable(): void {
     this.active()
-    this.#socket.resume()
+    this.#bytes.resume()
   }
 
   bodyBroke(): boolean {
@@ -119,7 +126,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.active()
     if (this.#state !== 'asking') return
     if (head.status === 101) this.#switch(head)
-    else if (head.status >= 200) this.#answer(head)
+    else if (head.status >= 200) this.#relayAnswer(head)
   }
 
   onData(chunk: Buffer): void {
@@ -127,10 +134,10 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     if (this.#state === 'relaying') {
       this.#bytesOut += chunk.length
       this.#owedBytes += chunk.length
-      if (this.#socket.write(chunk)) this.#payCredit()
+      if (this.#bytes.write(chunk)) this.#payCredit()
     } else if (this.#state === 'answering') {
       this.#owedBytes += chunk.length
-      const written = this.#writer?.data(chunk)
+      const written = this.#answer?.data(chunk)
       if (written === 'written') this.#payCredit()
       else if (written === 'broken') this.answerBroken()
     }
@@ -139,8 +146,8 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   onEnd(trailers: Fields | undefined): void {
     this.active()
     if (this.#state === 'relaying') {
-      this.#socket.end()
-    } else if (this.#state === 'answering' && this.#writer?.end(trailers) === false) {
+      this.#bytes.end()
+    } else if (this.#state === 'answering' && this.#answer?.end(trailers) === false) {
       this.answerBroken()
     }
   }
@@ -153,102 +160,97 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#fail('backend_protocol_error')
   }
 
+  drained(): void {
+    this.#payCredit()
+  }
+
+  /** Nobody asks: the end of the client's side says it. */
+  sent(): void {
+    this.active()
+  }
+
   // The end
 
   checkDeadline(nowMs: number): void {
     const idleMs = nowMs - this.activeAtMs
     const { policy } = this
     if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) this.#fail('backend_timeout')
-    if (this.#state === 'answering' && idleMs >= policy.idleTimeoutMs) this.#socket.destroy()
+    if (this.#state === 'answering' && idleMs >= policy.idleTimeoutMs) this.#side.destroy()
     if (this.#state === 'relaying' && idleMs >= policy.upgradeIdleTimeoutMs) {
       this.#code = 'backend_timeout'
       this.dropStream('idle_timeout')
-      this.#socket.destroy()
+      this.#side.destroy()
     }
   }
 
-  /** The socket is closed, whoever did it. */
+  /** The client's side is closed, whoever did it. */
   clientGone(): void {
     if (this.#state === 'gone') return
-    const status = this.#state === 'relaying' ? 101 : this.#writer?.status || CLIENT_CLOSED_REQUEST
+    const status = this.#state === 'relaying' ? 101 : this.#answer?.status || CLIENT_CLOSED_REQUEST
     if (this.#state === 'asking') this.context.counters.clientAborts += 1
     this.#leave(status)
   }
 
   #switch(head: AnswerHead): void {
     const answer = readAnswerFields(head.fields, this.requestId)
-    const upgrade = answer?.upgrade || this.#protocol
-    const text = answer && rawHead(101, ['Connection', 'Upgrade', 'Upgrade', upgrade, ...answer.fields])
-    if (text === undefined) {
+    if (answer === undefined || !this.#side.accept(answer)) {
       this.answerBroken()
       return
     }
     this.#state = 'relaying'
     this.context.counters.upgrades += 1
-    this.#socket.write(text, 'latin1')
     let room = true
     for (const chunk of this.#early) {
       this.bytesIn += chunk.length
       room = this.stream?.write(chunk) ?? true
     }
     this.#early = []
-    if (room) this.#socket.resume()
-    else this.#socket.pause()
+    if (room) this.#bytes.resume()
+    else this.#bytes.pause()
   }
 
-  /** The backend does not switch (row U2): its answer, as plain HTTP, on a socket that Node has let go of. */
-  #answer(head: AnswerHead): void {
-    const res = this.#response()
-    const writer = new AnswerWriter(res, this)
-    this.#writer = writer
+  /** The backend does not switch (row U2): its answer, as plain HTTP. */
+  #relayAnswer(head: AnswerHead): void {
+    const answer = this.#begin()
     this.#state = 'answering'
     this.stream?.end()
-    res.on('drain', () => this.#payCredit())
-    if (!writer.hold(head)) this.answerBroken()
+    if (!answer.hold(head)) this.answerBroken()
   }
 
-  #response(): ServerResponse {
-    if (this.#res !== undefined) return this.#res
-    const res = new ServerResponse(this.#req)
-    res.shouldKeepAlive = false
-    res.assignSocket(this.#socket)
-    res.once('finish', () => this.#socket.destroySoon())
+  #begin(): ClientAnswer {
+    if (this.#answer !== undefined) return this.#answer
+    this.#answer = this.#side.answer()
+    this.#answer.attach(this)
     // From here on the client has nothing to say; what it says would only fill memory.
     this.#early = []
-    this.#socket.resume()
-    this.#res = res
-    return res
+    return this.#answer
   }
 
   #fail(code: ErrorCode): void {
     this.#code = code
     this.dropStream('cancelled')
-    if (this.#state === 'relaying' || this.#writer?.started === true) {
+    if (this.#state === 'relaying' || this.#answer?.started === true) {
       this.context.counters.truncated += 1
-      this.connection.reset()
+      this.#side.cut()
       return
     }
     if (this.#state === 'gone') return
-    this.#writer?.abandon()
     const { requestId, accept } = this.request
     this.#say(makeProblem(code, { requestId, accept }))
   }
 
   #say(answer: LocalAnswer): void {
-    const { status, statusText, fields, body, code } = answer
-    this.#code = code
-    if (code !== undefined) countProblem(this.context.counters, code)
-    const res = this.#response()
-    res.writeHead(status, statusText, [...fields, 'Connection', 'close'])
-    res.end(body)
-    this.#leave(status)
+    this.#code = answer.code
+    if (answer.code !== undefined) countProblem(this.context.counters, answer.code)
+    this.#begin().say(answer)
+    this.#leave(answer.status)
   }
 
   #leave(status: number): void {
     this.#state = 'gone'
     this.#early = []
     this.dropStream('cancelled')
-    this.finish(status, this.#writer?.bytesOut ?? this.#bytesOut, this.#code)
+    this.finish(status, this.#answer?.bytesOut ?? this.#bytesOut, this.#code)
     this.leave()
   }
 

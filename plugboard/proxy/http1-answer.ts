@@ -1,6 +1,5 @@
-// Writes one answer to the client: 1xx heads, the head, the body as it comes, trailers. A head waits for the end
-// of the event-loop turn it came in, because most answers are complete by then and leave in one write.
-// Counts the body against its length: a telephone can make an answer too short or too long, never look complete.
+// Writes one answer as HTTP/1: 1xx heads, the head, the body as it comes, trailers. A head waits for the end of the
+// event-loop turn it came in, because most answers are complete by then and leave in one write.
 //
 //   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
 
@@ -13,28 +12,20 @@ import {
   readInterimFields,
   removeTrailerField,
 } from './answer-fields.ts'
+import { closingConnection, type LocalAnswer } from './answers.ts'
+import type { AnswerOwner, ClientAnswer, Written } from './client-answer.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { holdUntilTurnEnds } from './end-of-turn.ts'
 import { addHsts } from './https-policy.ts'
 import { rawHead } from './raw-head.ts'
-
-/** `written`: give the credit back now; `full`: when the response drains; `broken`: the answer is not HTTP. */
-export type Written = 'written' | 'full' | 'broken'
 
 /** Up to here head and body are joined as one string: one plain write costs less than two buffers gathered. */
 const JOINED_BYTES = 4096
 
-export interface AnswerOwner {
-  readonly requestId: string
-  /** The connection is to be closed after this answer. */
-  readonly closeAfter: boolean
-  /** Value of Strict-Transport-Security; empty for none. */
-  readonly hsts: string
-  /** A held head could not be written: nothing of it has left. */
-  answerBroken(): void
-}
-
-export class AnswerWriter {
+export class Http1Answer implements ClientAnswer {
   readonly #res: ServerResponse
-  readonly #owner: AnswerOwner
+  readonly #connection: ClientConnection
+  #owner!: AnswerOwner
   readonly #http10: boolean
   readonly #isHead: boolean
   #state: 'idle' | 'held' | 'streaming' | 'ended' = 'idle'
@@ -44,32 +35,29 @@ export class AnswerWriter {
   #bodyless = false
   /** -1: not known beforehand. */
   #contentLength = -1
+  #drainWatched = false
   /** Of the body, as far as it was given to the response. */
   bytesOut = 0
 
-  constructor(res: ServerResponse, owner: AnswerOwner) {
+  constructor(res: ServerResponse, connection: ClientConnection) {
     this.#res = res
-    this.#owner = owner
+    this.#connection = connection
     this.#http10 = res.req.httpVersionMinor === 0
     this.#isHead = res.req.method === 'HEAD'
   }
 
-  /** 0 before there is a head. */
+  attach(owner: AnswerOwner): void {
+    this.#owner = owner
+  }
+
   get status(): number {
     return this.#head?.status ?? 0
   }
 
-  /** True once something of the head has left: from here on nothing else can be answered. */
   get started(): boolean {
     return this.#state === 'streaming' || this.#state === 'ended'
   }
 
-  /** True when only the end of the connection ends the body: a cut must not look like that. */
-  get closeDelimited(): boolean {
-    return this.#http10 && this.#contentLength === -1
-  }
-
-  /** A 1xx head (row R5). False: it is not relayed, which harms nobody. */
   interim(head: AnswerHead): boolean {
     const res = this.#res
     if (this.#http10 || this.#state !== 'idle') return false
@@ -87,7 +75,6 @@ export class AnswerWriter {
     return true
   }
 
-  /** Takes the final head. False: it is not HTTP. */
   hold(head: AnswerHead): boolean {
     const answer = readAnswerFields(head.fields, this.#owner.requestId)
     if (answer === undefined || head.status < 200 || head.status > 999) return false
@@ -97,6 +84,7 @@ export class AnswerWriter {
     this.#bodyless = this.#isHead || status === 204 || status === 205 || status === 304
     this.#contentLength = status === 204 ? -1 : status === 205 ? 0 : answer.contentLength
     this.#state = 'held'
+    if (this.#owner.closeAfter) this.#connection.lastAnswer()
     holdUntilTurnEnds(this)
     return true
   }
@@ -112,10 +100,14 @@ export class AnswerWriter {
       }
       if (!this.#start()) return 'broken'
     }
-    return this.#res.write(chunk) ? 'written' : 'full'
+    if (this.#res.write(chunk)) return 'written'
+    if (!this.#drainWatched) {
+      this.#drainWatched = true
+      this.#res.on('drain', () => this.#owner.drained())
+    }
+    return 'full'
   }
 
-  /** The far end says that the answer is complete. False: it is not, or its trailers are not HTTP. */
   end(trailers: Fields | undefined): boolean {
     if (this.#state === 'held') return this.#endWhole(trailers)
     if (!this.#bodyless && this.#contentLength !== -1 && this.bytesOut !== this.#contentLength) return false
@@ -132,10 +124,39 @@ export class AnswerWriter {
     else if (this.bytesOut === 0) this.#res.flushHeaders()
   }
 
-  /** A problem is answered instead: what is held is dropped. */
-  abandon(): void {
+  say(answer: LocalAnswer): void {
+    const { status, statusText, fields, body } = answer
     this.#state = 'ended'
     this.#held = undefined
+    if (this.#owner.closeAfter) {
+      fields.push('Connection', closingConnection(answer))
+      this.#connection.lastAnswer()
+    }
+    this.#res.writeHead(status, statusText, fields)
+    this.#res.end(body)
+  }
+
+  whenSent(): void {
+    const { socket } = this.#res
+    if (socket !== null && socket.writableLength === 0) this.#owner.sent()
+    else this.#res.once('finish', () => this.#owner.sent())
+  }
+
+  /** HTTP/1 knows no way to say so: what comes is read and thrown away. */
+  stopUpload(): boolean {
+    return false
+  }
+
+  cut(): void {
+    // Where only the end of the connection ends the body, an orderly close would look complete.
+    if (this.#http10 && this.#contentLength === -1 && this.#res.socket !== null) this.#connection.reset()
+    else this.#res.destroy()
+  }
+
+  destroy(): void {
+    // A finished response has let go of its socket; an unfinished one may still wait for its turn to have it.
+    if (this.#res.writableFinished) this.#connection.socket.destroy()
+    else this.#res.destroy()
   }
 
   #endWhole(trailers: Fields | undefined): boolean {
@@ -175,7 +196,10 @@ export class AnswerWriter {
     if (this.#contentLength !== -1) fields.push('Content-Length', String(this.#contentLength))
     if (trailer && (this.#bodyless || this.#http10 || this.#contentLength !== -1)) removeTrailerField(fields)
     if (dated) res.sendDate = false
-    if (this.#owner.closeAfter) fields.push('Connection', 'close')
+    if (this.#owner.closeAfter) {
+      fields.push('Connection', 'close')
+      this.#connection.lastAnswer()
+    }
     if (this.#owner.hsts !== '') addHsts(fields, this.#owner.hsts)
     try {
       res.writeHead(status, statusText, fields)
@@ -200,16 +224,4 @@ export class AnswerWriter {
       return false
     }
   }
-}
-
-let waiting: AnswerWriter[] = []
-
-function holdUntilTurnEnds(writer: AnswerWriter): void {
-  if (waiting.push(writer) === 1) process.nextTick(turnEnded)
-}
-
-function turnEnded(): void {
-  const ready = waiting
-  waiting = []
-  for (const writer of ready) writer.flush()
 }

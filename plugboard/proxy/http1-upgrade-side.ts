@@ -1,0 +1,50 @@
+// The client's side of an upgraded connection of HTTP/1.1: the socket, which Node's HTTP server has let go of.
+
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { AnswerFields } from './answer-fields.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { Http1Answer } from './http1-answer.ts'
+import { rawHead } from './raw-head.ts'
+import type { UpgradeSide } from './upgrade.ts'
+
+export class Http1UpgradeSide implements UpgradeSide {
+  readonly bytes: Socket
+  readonly #connection: ClientConnection
+  readonly #req: IncomingMessage
+  readonly #protocol: string
+
+  /** `protocol`: the value of the client's Upgrade. */
+  constructor(connection: ClientConnection, req: IncomingMessage, protocol: string) {
+    this.bytes = connection.socket
+    this.#connection = connection
+    this.#req = req
+    this.#protocol = protocol
+  }
+
+  accept({ fields, upgrade }: AnswerFields): boolean {
+    const protocol = upgrade === '' ? this.#protocol : upgrade
+    const text = rawHead(101, ['Connection', 'Upgrade', 'Upgrade', protocol, ...fields])
+    if (text === undefined) return false
+    this.bytes.write(text, 'latin1')
+    return true
+  }
+
+  answer(): Http1Answer {
+    const socket = this.bytes
+    const res = new ServerResponse(this.#req)
+    res.shouldKeepAlive = false
+    res.assignSocket(socket)
+    res.once('finish', () => socket.destroySoon())
+    socket.resume()
+    return new Http1Answer(res, this.#connection)
+  }
+
+  cut(): void {
+    this.#connection.reset()
+  }
+
+  destroy(): void {
+    this.bytes.destroy()
+  }
+}
