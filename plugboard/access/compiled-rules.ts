@@ -2,7 +2,7 @@
 // the row stays what it is; what was remembered about credentials goes with it.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { hstsValue } from '../routes/hsts-rules.ts'
+import { hstsOf } from '../routes/hsts-rules.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import { AddressRules } from './address-rules.ts'
 import { BasicAuth, type BasicDependencies } from './basic-auth.ts'
@@ -49,6 +49,6 @@ export function compileRules(rules: RouteRules, deps: CompileDependencies): Comp
     responseEdits: responseHeaders && new HeaderEdits(responseHeaders),
     redirect,
     answer: answer && fixedAnswer(answer),
-    hsts: hsts === undefined ? undefined : hstsValue(hsts),
+    hsts: hsts === undefined ? undefined : hstsOf(hsts),
   }
 }

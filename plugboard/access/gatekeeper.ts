@@ -13,7 +13,7 @@ import type { Judged } from './credentials.ts'
 import { soleValue } from './field-list.ts'
 import { Jwks } from './jwks.ts'
 import { locationOf, redirectTo } from './redirect.ts'
-import type { Refusal, Verdict } from './verdict.ts'
+import type { OwnAnswer, Refusal, Verdict } from './verdict.ts'
 
 export interface GuardedRequest {
   readonly rules: RouteRules
@@ -28,7 +28,12 @@ export interface GuardedRequest {
   readonly query: string
   readonly clientAddress: string
   readonly requestId: string
+  /** What `answerEdits` said. */
+  readonly edits?: AnswerEdits | undefined
 }
+
+/** All that the edits of an answer need to know. */
+type EditedRequest = Pick<GuardedRequest, 'rules' | 'fields' | 'clientAddress' | 'host' | 'requestId'>
 
 export interface GatekeeperOptions {
   readonly clock: Clock
@@ -62,12 +67,12 @@ export class Gatekeeper {
   }
 
   /** For the answer, whatever it will be. */
-  answerEdits({ rules, fields, clientAddress, host, requestId }: GuardedRequest): AnswerEdits | undefined {
+  answerEdits({ rules, fields, ...values }: EditedRequest): AnswerEdits | undefined {
     const compiled = this.#compile(rules)
     const { responseEdits, cors, hsts } = compiled
     if (responseEdits === undefined && cors === undefined && hsts === undefined) return undefined
     const origin = cors === undefined ? undefined : (soleValue(fields, 'origin') ?? undefined)
-    return new AnswerEdits(compiled, origin, { clientAddress, host, requestId })
+    return new AnswerEdits(compiled, origin, values)
   }
 
   /** Before anything is counted. */
@@ -121,12 +126,19 @@ function answerOrPass(
   const { path, mountPath, query, fields, clientAddress, host, requestId } = request
   if (rules.redirect !== undefined) {
     const rest = path === mountPath ? '' : mountPath === '/' ? path : path.slice(mountPath.length)
-    return redirectTo(locationOf(rules.redirect, rest, query), rules.redirect)
+    return edited(redirectTo(locationOf(rules.redirect, rest, query), rules.redirect), request)
   }
-  if (rules.answer !== undefined) return rules.answer
+  if (rules.answer !== undefined) return edited(rules.answer, request)
   if (judged !== undefined) rules.credentials?.tell(fields, judged)
   rules.requestEdits?.apply(fields, { clientAddress, host, requestId })
   return undefined
+}
+
+function edited(answer: OwnAnswer, { edits }: GuardedRequest): OwnAnswer {
+  if (edits === undefined) return answer
+  const fields = [...answer.fields]
+  edits.apply(fields)
+  return { ...answer, fields }
 }
 
 const isRefused = (judged: Judged): judged is Refusal => 'code' in judged

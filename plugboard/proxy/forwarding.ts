@@ -9,6 +9,7 @@ import { type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { AnswerEdits } from '../access/answer-edits.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import type { ServicePolicy } from '../routes/service-policy.ts'
 import type { Candidate } from '../telephones/line-picker.ts'
@@ -37,6 +38,8 @@ export interface RoutedRequest {
   readonly expectsContinue: boolean
   /** What follows on the connection is not to be trusted. */
   readonly lastOnConnection: boolean
+  /** What its route does to every answer; undefined: nothing. */
+  readonly edits: AnswerEdits | undefined
 }
 
 export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
@@ -91,7 +94,9 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
 
   /** For answers over HTTPS; else empty. */
   get hsts(): string {
-    return this.connection.hsts
+    const own = this.request.edits?.hsts
+    if (own === undefined) return this.connection.hsts
+    return this.request.proto === 'https' ? own : ''
   }
 
   protected get over(): boolean {
@@ -175,7 +180,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
       bytesOut,
       remoteAddress: this.request.clientAddress,
       route: route.id,
-      service: route.service.name,
+      service: route.service.name || undefined,
       telephoneId: this.#telephone,
       code,
     })

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { RequestIds } from '@vera-stack/shared/request-id.ts'
+import { Gatekeeper } from '../access/gatekeeper.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { LinePicker } from '../telephones/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
@@ -78,6 +79,7 @@ export class ProxyServer {
       hsts: options.https?.hsts ?? '',
       counters: this.counters,
     })
+    const gate = new Gatekeeper({ clock, log: options.log })
     this.#http1 = new Http1Server({
       context: this.#context,
       connections: this.#connections,
@@ -86,10 +88,12 @@ export class ProxyServer {
         limits,
         ids: new RequestIds(() => clock.wallTime()),
         trusted,
+        gate,
       }),
       policy: new RequestPolicy({
         https: options.https,
         overloaded: options.overloaded ?? (() => false),
+        gate,
         clock,
       }),
       limits,

@@ -22,7 +22,7 @@ export const hstsSchema = z.union([
 export type HstsRules = z.output<typeof hstsSchema>
 
 /** The value of the field; empty: it is not sent. */
-export function hstsValue(rules: HstsRules): string {
+export function hstsOf(rules: HstsRules): string {
   if (rules === false) return ''
   const { maxAgeSeconds, includeSubDomains, preload } = rules
   return `max-age=${maxAgeSeconds}${includeSubDomains === true ? '; includeSubDomains' : ''}${preload === true ? '; preload' : ''}`
