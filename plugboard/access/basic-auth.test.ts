@@ -2,8 +2,9 @@ import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import { hashPassword } from '@vera-stack/shared/password-hash.ts'
 import { beforeAll, expect, test } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { BasicAuth } from './basic-auth.ts'
+import { BasicAuth, type BasicDependencies } from './basic-auth.ts'
 import { BoundedWork } from './bounded-work.ts'
+import { Remembered } from './remembered.ts'
 
 const CHEAP = { ln: 10, r: 8, p: 1 }
 let users: { name: string; hash: string }[]
@@ -15,11 +16,16 @@ beforeAll(async () => {
   ]
 })
 
+function make(deps: Omit<BasicDependencies, 'remembered'>, realm?: string): BasicAuth {
+  const rules = realm === undefined ? { users } : { users, realm }
+  return new BasicAuth(rules, { ...deps, remembered: new Remembered(100) })
+}
+
 function setUp({ running = 2, waiting = 32, burst = 3 } = {}) {
   const clock = new ManualClock()
   const work = new BoundedWork(running, waiting)
   const failures = new FailedAttempts({ clock, burst, regainMs: 1000 })
-  return { clock, work, auth: new BasicAuth({ users }, { clock, failures, work }) }
+  return { clock, work, auth: make({ clock, failures, work }) }
 }
 
 const credential = (text: string) => Buffer.from(text).toString('base64')
@@ -78,6 +84,6 @@ test('a success is no failure', async () => {
 test('the challenge names the realm, and asks for UTF-8', () => {
   const { clock, work } = setUp()
   const failures = new FailedAttempts({ clock })
-  const auth = new BasicAuth({ users, realm: 'a "b" \\c' }, { clock, failures, work })
+  const auth = make({ clock, failures, work }, 'a "b" \\c')
   expect(auth.challenge).toBe('Basic realm="a \\"b\\" \\\\c", charset="UTF-8"')
 })

@@ -7,19 +7,20 @@ import type { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import { verifyPassword } from '@vera-stack/shared/password-hash.ts'
 import type { BasicRules } from '../routes/access-rules.ts'
 import type { BoundedWork } from './bounded-work.ts'
-import { Remembered } from './remembered.ts'
+import type { Remembered } from './remembered.ts'
 
 /** What all routes share: the limits are the process's, not a route's. */
 export interface BasicDependencies {
   readonly clock: Clock
   readonly failures: FailedAttempts
   readonly work: BoundedWork
+  /** Users whose password was right. */
+  readonly remembered: Remembered<string>
 }
 
 /** `user`: it is right. `wait`: try again after so many ms; nothing was verified. */
 export type BasicOutcome = { readonly user: string } | 'wrong' | 'busy' | { readonly waitMs: number }
 
-const REMEMBERED = 1000
 const REMEMBERED_MS = 3_600_000
 const MAX_CREDENTIAL = 1024
 
@@ -29,13 +30,14 @@ export class BasicAuth {
   readonly #hashes: ReadonlyMap<string, string>
   /** Takes an unknown user's place: what it costs must not tell who there is. */
   readonly #decoy: string
-  readonly #remembered = new Remembered<string>(REMEMBERED)
+  readonly #keyOf: (credential: string) => string
   readonly #verifying = new Map<string, Promise<BasicOutcome>>()
 
   constructor(rules: BasicRules, deps: BasicDependencies) {
     const realm = (rules.realm ?? 'Restricted').replace(/["\\]/g, '\\$&')
     this.challenge = `Basic realm="${realm}", charset="UTF-8"`
     this.#deps = deps
+    this.#keyOf = deps.remembered.scope()
     this.#hashes = new Map(rules.users.map(({ name, hash }) => [name, hash]))
     this.#decoy = rules.users[0]?.hash ?? ''
   }
@@ -43,8 +45,8 @@ export class BasicAuth {
   /** `credential`: what follows `Basic` in Authorization. A promise never rejects. */
   check(credential: string, address: string): BasicOutcome | Promise<BasicOutcome> {
     if (credential.length > MAX_CREDENTIAL) return 'wrong'
-    const key = this.#remembered.keyOf(credential)
-    const user = this.#remembered.get(key, this.#deps.clock.now())
+    const key = this.#keyOf(credential)
+    const user = this.#deps.remembered.get(key, this.#deps.clock.now())
     if (user !== undefined) return { user }
     const verifying = this.#verifying.get(key)
     if (verifying !== undefined) return verifying
@@ -68,7 +70,7 @@ export class BasicAuth {
     try {
       if (!(await work)) return 'wrong'
       this.#deps.failures.forgive(address)
-      this.#remembered.set(key, user, this.#deps.clock.now() + REMEMBERED_MS)
+      this.#deps.remembered.set(key, user, this.#deps.clock.now() + REMEMBERED_MS)
       return { user }
     } catch {
       // scrypt found no memory: nothing is known of the password.

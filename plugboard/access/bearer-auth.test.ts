@@ -4,8 +4,9 @@ import { AUDIENCE, ISSUER, Issuer } from '../../test/support/issuer.ts'
 import { signJwt } from '../../test/support/jwt.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../routes/access-rules.ts'
-import { BearerAuth } from './bearer-auth.ts'
+import { BearerAuth, type BearerOutcome } from './bearer-auth.ts'
 import { Jwks } from './jwks.ts'
+import { Remembered } from './remembered.ts'
 
 async function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const issuer = new Issuer()
@@ -14,7 +15,9 @@ async function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const failures: unknown[] = []
   const url = 'https://issuer.test/jwks.json'
   const jwks = new Jwks({ url, clock, fetch: issuer.fetch, failed: error => failures.push(error) })
-  const auth = new BearerAuth({ issuer: ISSUER, audience: AUDIENCE, jwksUrl: url, ...rules }, jwks, clock)
+  const remembered = new Remembered<BearerOutcome>(100)
+  const all = { issuer: ISSUER, audience: AUDIENCE, jwksUrl: url, ...rules }
+  const auth = new BearerAuth(all, jwks, { clock, remembered })
   const token = (claims?: Record<string, unknown>) => issuer.token(claims, { nowMs: clock.wallTime() })
   return { issuer, clock, failures, auth, token, seconds: () => Math.floor(clock.wallTime() / 1000) }
 }

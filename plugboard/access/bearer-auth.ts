@@ -6,7 +6,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { errors, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../routes/access-rules.ts'
 import { type Jwks, JwksUnavailable } from './jwks.ts'
-import { Remembered } from './remembered.ts'
+import type { Remembered } from './remembered.ts'
 import { forwardedFields, hasRequiredClaims, hasScopes } from './token-claims.ts'
 
 /** `fields`: what the backend is told. */
@@ -17,23 +17,31 @@ export type BearerOutcome =
   | 'insufficient_scope'
   | 'unavailable'
 
+/** What all routes share. */
+export interface BearerDependencies {
+  readonly clock: Clock
+  readonly remembered: Remembered<BearerOutcome>
+}
+
 const CLOCK_TOLERANCE_SECONDS = 30
 const MAX_TOKEN = 16_384
-const REMEMBERED = 10_000
 const REMEMBERED_MS = 300_000
 
 export class BearerAuth {
   readonly #rules: JwtRules
   readonly #jwks: Jwks
   readonly #clock: Clock
+  readonly #remembered: Remembered<BearerOutcome>
+  readonly #keyOf: (token: string) => string
   readonly #verification: JWTVerifyOptions
-  readonly #remembered = new Remembered<BearerOutcome>(REMEMBERED)
   readonly #verifying = new Map<string, Promise<BearerOutcome>>()
 
-  constructor(rules: JwtRules, jwks: Jwks, clock: Clock) {
+  constructor(rules: JwtRules, jwks: Jwks, { clock, remembered }: BearerDependencies) {
     this.#rules = rules
     this.#jwks = jwks
     this.#clock = clock
+    this.#remembered = remembered
+    this.#keyOf = remembered.scope()
     this.#verification = {
       issuer: rules.issuer,
       audience: rules.audience as string | string[],
@@ -46,7 +54,7 @@ export class BearerAuth {
   /** A promise never rejects. */
   check(token: string): BearerOutcome | Promise<BearerOutcome> {
     if (token.length > MAX_TOKEN) return 'invalid'
-    const key = this.#remembered.keyOf(token)
+    const key = this.#keyOf(token)
     const known = this.#remembered.get(key, this.#clock.wallTime())
     if (known !== undefined) return known
     const verifying = this.#verifying.get(key)

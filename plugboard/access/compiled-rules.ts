@@ -1,12 +1,11 @@
 // The rules of one route, made ready: address lists, hashes, patterns. Made at its first request and kept for as long as
 // the row stays what it is; what was remembered about credentials goes with it.
 
-import type { Clock } from '@vera-stack/shared/clock.ts'
 import { hstsOf } from '../routes/hsts-rules.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import { AddressRules } from './address-rules.ts'
 import { BasicAuth, type BasicDependencies } from './basic-auth.ts'
-import { BearerAuth } from './bearer-auth.ts'
+import { BearerAuth, type BearerDependencies } from './bearer-auth.ts'
 import { Cors } from './cors.ts'
 import { Credentials } from './credentials.ts'
 import { fixedAnswer } from './fixed-answer.ts'
@@ -15,8 +14,8 @@ import type { Jwks } from './jwks.ts'
 import type { OwnAnswer } from './verdict.ts'
 
 export interface CompileDependencies {
-  readonly clock: Clock
   readonly basic: BasicDependencies
+  readonly bearer: BearerDependencies
   readonly jwks: (url: string) => Jwks
 }
 
@@ -37,7 +36,7 @@ export interface CompiledRules {
 export function compileRules(rules: RouteRules, deps: CompileDependencies): CompiledRules {
   const { access, cors, requestHeaders, responseHeaders, redirect, answer, hsts, unusable } = rules
   const basic = access?.basic && new BasicAuth(access.basic, deps.basic)
-  const bearer = access?.jwt && new BearerAuth(access.jwt, deps.jwks(access.jwt.jwksUrl), deps.clock)
+  const bearer = access?.jwt && new BearerAuth(access.jwt, deps.jwks(access.jwt.jwksUrl), deps.bearer)
   const guarded = basic !== undefined || bearer !== undefined
   const byAddress = access?.allow !== undefined || access?.deny !== undefined
   return {

@@ -13,6 +13,7 @@ import type { Judged } from './credentials.ts'
 import { soleValue } from './field-list.ts'
 import { Jwks } from './jwks.ts'
 import { locationOf, redirectTo } from './redirect.ts'
+import { Remembered } from './remembered.ts'
 import type { OwnAnswer, Refusal, Verdict } from './verdict.ts'
 
 export interface GuardedRequest {
@@ -44,6 +45,8 @@ export interface GatekeeperOptions {
 /** Two at a time leave two of Node's four threads for everything else. */
 const VERIFICATIONS = 2
 const VERIFICATIONS_WAITING = 32
+const REMEMBERED_USERS = 10_000
+const REMEMBERED_TOKENS = 20_000
 const MAX_ISSUERS = 1000
 
 export class Gatekeeper {
@@ -56,12 +59,13 @@ export class Gatekeeper {
     const { clock } = options
     this.#options = options
     this.#deps = {
-      clock,
       basic: {
         clock,
         failures: new FailedAttempts({ clock }),
         work: new BoundedWork(VERIFICATIONS, VERIFICATIONS_WAITING),
+        remembered: new Remembered(REMEMBERED_USERS),
       },
+      bearer: { clock, remembered: new Remembered(REMEMBERED_TOKENS) },
       jwks: url => this.#jwksOf(url),
     }
   }

@@ -1,5 +1,6 @@
-// A bounded memory of what was verified, each for a while. Keys are keyed hashes of credentials, so that nothing in here
-// opens anything, and nobody outside can tell which of them share a place. The oldest goes first.
+// A bounded memory of what was verified, each for a while, for all routes together. Keys are keyed hashes of credentials, so
+// that nothing in here opens anything. Each check has a scope of its own in it: what was right for one, or for a row as it
+// was before, says nothing to another. The oldest goes first.
 
 import { createHmac, randomBytes } from 'node:crypto'
 
@@ -7,13 +8,20 @@ export class Remembered<Value> {
   readonly #key = randomBytes(32)
   readonly #maxEntries: number
   readonly #entries = new Map<string, { readonly value: Value; readonly untilMs: number }>()
+  #scopes = 0
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries
   }
 
-  keyOf(credential: string): string {
-    return createHmac('sha256', this.#key).update(credential).digest('base64')
+  /** For one check: turns credentials into keys that are nobody else's. */
+  scope(): (credential: string) => string {
+    this.#scopes += 1
+    const prefix = `${this.#scopes} `
+    return credential =>
+      createHmac('sha256', this.#key)
+        .update(prefix + credential)
+        .digest('base64')
   }
 
   get(key: string, nowMs: number): Value | undefined {

@@ -238,7 +238,8 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
         const options = mergePatch(before.options, hashed)
         const { mount = before.mount, service = before.serviceName } = fields
         // What a newer version has stored beside the patch is none of its business.
-        refuseProblems({ mount, service, options: resolveRouteOptions(options).rules ?? {} })
+        const { tenantHeader, rules } = resolveRouteOptions(options)
+        refuseProblems({ mount, service, options: { ...rules, tenantHeader: tenantHeader ?? undefined } })
         return store.routes.update(id, { ...fields, options }, { actor, ifVersion: version })
       },
     )

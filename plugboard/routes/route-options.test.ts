@@ -170,6 +170,10 @@ test.each([
     },
     'options/responseHeaders/set/access-control-max-age',
   ],
+  [
+    { service: 'a', options: { tenantHeader: 'X-T', access: { jwt: { ...jwt, forward: { sub: 'x-t' } } } } },
+    'options/access/jwt/forward/sub',
+  ],
 ])('%j does not go together', (route, place) => {
   expect(routeProblems({ mount: 'a.test', ...route }).map(({ path }) => path.join('/'))).toContain(place)
 })

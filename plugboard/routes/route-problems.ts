@@ -3,13 +3,16 @@
 
 import { isOnOrBeneath, parseMount } from '@vera-stack/shared/mounts.ts'
 import type { RedirectRules } from './answer-rules.ts'
-import type { RouteRules } from './route-options.ts'
+import type { RouteOptionsInput } from './route-options.ts'
 
 export interface WholeRoute {
   readonly mount: string
   /** Null: none. */
   readonly service: string | null
-  readonly options: Pick<RouteRules, 'redirect' | 'answer' | 'cors' | 'responseHeaders'>
+  readonly options: Pick<
+    RouteOptionsInput,
+    'tenantHeader' | 'access' | 'redirect' | 'answer' | 'cors' | 'responseHeaders'
+  >
 }
 
 export interface RouteProblem {
@@ -20,7 +23,7 @@ export interface RouteProblem {
 
 export function routeProblems({ mount, service, options }: WholeRoute): RouteProblem[] {
   const problems: RouteProblem[] = []
-  const { redirect, answer, cors, responseHeaders } = options
+  const { tenantHeader, access, redirect, answer, cors, responseHeaders } = options
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
   if (redirect !== undefined && answer !== undefined) {
     found(['options', 'answer'], 'contradicts "redirect": a route has one of them')
@@ -30,6 +33,16 @@ export function routeProblems({ mount, service, options }: WholeRoute): RoutePro
   }
   if (redirect !== undefined && leadsBack(redirect, mount)) {
     found(['options', 'redirect', 'to'], `leads back to this route (${mount}), again and again`)
+  }
+  const told = Object.entries(access?.jwt?.forward ?? {})
+  for (const [claim] of told.filter(([, field]) => field.toLowerCase() === tenantHeader?.toLowerCase())) {
+    found(['options', 'access', 'jwt', 'forward', claim], 'is told in the field of "tenantHeader"')
+  }
+  if (
+    access?.basic?.forwardUser?.toLowerCase() === tenantHeader?.toLowerCase() &&
+    tenantHeader !== undefined
+  ) {
+    found(['options', 'access', 'basic', 'forwardUser'], 'is the field of "tenantHeader"')
   }
   if (cors !== undefined && responseHeaders !== undefined) {
     for (const [key, names] of [
