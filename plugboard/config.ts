@@ -72,6 +72,11 @@ export const plugboardSettings = {
     max: '10m',
     help: 'For a whole TLS handshake',
   }),
+  http2: setting.boolean({ default: true, help: 'Offer HTTP/2 to clients over HTTPS (ALPN)' }),
+  http2Cleartext: setting.boolean({
+    default: false,
+    help: 'Understand HTTP/2 without TLS (prior knowledge) on the public address too',
+  }),
   httpsRedirect: setting.boolean({
     default: false,
     help: 'Send plain requests to HTTPS (308), but for routes with allowHttp',
@@ -151,6 +156,12 @@ export const plugboardSettings = {
     min: '1KiB',
     max: '1MiB',
     help: 'Request line and headers',
+  }),
+  http2MaxStreams: setting.integer({
+    default: 128,
+    min: 1,
+    max: 10_000,
+    help: 'Requests of one HTTP/2 connection at once',
   }),
   maxHeaders: setting.integer({ default: 200, min: 10, max: 2000, help: 'Header lines of a request' }),
   maxTargetBytes: setting.bytes({ default: '16KiB', min: '256B', max: '64KiB', help: 'Path and query' }),

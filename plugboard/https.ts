@@ -71,7 +71,7 @@ export class Https {
       },
       validation: config.acmeChallenges.includes('tls-alpn-01') ? acme?.validation : undefined,
       minVersion,
-      protocols: ['http/1.1'],
+      protocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
       maxHandshakes: Math.ceil(config.maxConnections / 4),
       accept: (socket, transport) => proxy.accept(socket, transport),

@@ -383,9 +383,11 @@ export class Plugboard {
       tunnels,
       trustedProxies: config.trustedProxies,
       proxyProtocol: config.proxyProtocol,
+      http2Cleartext: config.http2Cleartext,
       limits: {
         maxConnections: config.maxConnections,
         maxConnectionsPerAddress: config.maxConnectionsPerAddress,
+        http2MaxStreams: config.http2MaxStreams,
         maxHeaders: config.maxHeaders,
         maxHeadBytes: config.maxHeadBytes,
         maxTargetBytes: config.maxTargetBytes,

@@ -6,6 +6,8 @@ export interface ProxyCounters {
   connections: number
   /** Refused at accept, over a limit: of all, or of one address. */
   connectionsRefused: number
+  /** Of `connections`, those that speak HTTP/2. */
+  http2Connections: number
   requests: number
   upgrades: number
   /** Attempts after the first. */
@@ -22,6 +24,7 @@ export function createProxyCounters(): ProxyCounters {
   return {
     connections: 0,
     connectionsRefused: 0,
+    http2Connections: 0,
     requests: 0,
     upgrades: 0,
     retries: 0,

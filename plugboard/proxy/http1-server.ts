@@ -1,5 +1,6 @@
 // HTTP/1.1 on client connections: Node's own server, kept strict, and the one place where its events are turned into
-// exchanges, upgrades, tunnels and refusals. It also is the TCP listener of the public port.
+// exchanges, upgrades, tunnels and refusals. It is the TCP listener of the public port too, but others say which of
+// the connections it serves.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -27,6 +28,8 @@ import { mayUpgrade } from './upgrade-request.ts'
 export interface Http1ServerOptions {
   readonly context: ProxyContext
   readonly connections: ClientConnections
+  /** A connection on the public port. */
+  readonly accepted: (socket: Socket) => void
   readonly admission: Admission
   readonly policy: RequestPolicy
   readonly limits: ProxyLimits
@@ -43,8 +46,10 @@ const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 export class Http1Server {
-  /** The listener. `connection` events, also those that others emit, are served. */
+  /** The listener of the public port. What comes there is `options.accepted`'s. */
   readonly tcp: Server
+  /** Of Node, for a connection that is to be served. */
+  readonly #serve: readonly ((socket: Socket) => void)[]
   readonly #context: ProxyContext
   readonly #connections: ClientConnections
   readonly #admission: Admission
@@ -60,6 +65,14 @@ export class Http1Server {
     this.#limits = options.limits
     this.#tunnels = options.tunnels
     this.tcp = this.#createServer(options.challenges)
+    this.#serve = this.tcp.listeners('connection') as ((socket: Socket) => void)[]
+    this.tcp.removeAllListeners('connection')
+    this.tcp.on('connection', options.accepted)
+  }
+
+  /** Takes over a connection that `connections` knows. */
+  serve(socket: Socket): void {
+    for (const listener of this.#serve) listener.call(this.tcp, socket)
   }
 
   #createServer(challenges: ChallengeAnswers | undefined): Server {
@@ -86,9 +99,6 @@ export class Http1Server {
     })
     // No silent cut: Node would drop the headers past this number; `maxHeaders` refuses the request instead.
     server.maxHeadersCount = 0
-    server.on('connection', (socket: Socket) => {
-      if (connections.of(socket) === undefined) connections.open(socket)
-    })
     if (challenges === undefined) server.on('request', (req, res) => this.#requested(req, res))
     else server.on('request', (req, res) => void this.#maybeChallenged(challenges, req, res))
     server.on('checkContinue', (req, res) => this.#continueRequested(req, res))

@@ -11,6 +11,8 @@ export interface ProxyLimits {
   readonly maxTargetBytes: number
   /** Requests of one connection that wait for their answers at once (pipelining). */
   readonly maxPipelined: number
+  /** Requests of one HTTP/2 connection at once. */
+  readonly http2MaxStreams: number
   /** For the next bytes of a request body. ms */
   readonly bodyIdleTimeoutMs: number
   /** For the headers to arrive. ms */
@@ -28,6 +30,7 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   maxHeadBytes: 64 * 1024,
   maxTargetBytes: 16 * 1024,
   maxPipelined: 64,
+  http2MaxStreams: 128,
   bodyIdleTimeoutMs: 60_000,
   headTimeoutMs: 10_000,
   keepAliveTimeoutMs: 75_000,

@@ -39,12 +39,12 @@ export class ProxyProtocolGate {
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => {
       if (options.trusted.trusts(plainAddress(socket.remoteAddress))) this.#readHeader(socket)
-      else this.serve(socket)
+      else this.#serve(socket)
     })
   }
 
   /** Hands a connection to the server as it is. */
-  serve(socket: Socket): void {
+  #serve(socket: Socket): void {
     for (const listener of this.#listeners) listener.call(this.#server, socket)
   }
 
@@ -82,7 +82,7 @@ export class ProxyProtocolGate {
       socket.pause()
       if (header.address !== undefined) clients.set(socket, plainAddress(header.address))
       if (received.length > header.bytes) socket.unshift(received.subarray(header.bytes))
-      this.serve(socket)
+      this.#serve(socket)
       // What is buffered goes out in the next tick, before the socket is read again: the server sees the bytes in
       // their order. A TLS server does not listen; it fetches them itself.
       if (socket.listenerCount('data') > 0) socket.resume()

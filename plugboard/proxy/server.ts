@@ -1,7 +1,8 @@
 // The public port: the listener, the connections on it and on the HTTPS port beside it, and how all of them come to
-// an end. What is spoken on a connection is http1-server.ts's.
+// an end. What is spoken on a connection is http1-server.ts's and http2-server.ts's.
 
 import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { RequestIds } from '@vera-stack/shared/request-id.ts'
@@ -16,6 +17,8 @@ import { ClientConnections } from './client-connections.ts'
 import { createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Http1Server } from './http1-server.ts'
+import { tellHttp2 } from './http2-preface.ts'
+import { Http2Server } from './http2-server.ts'
 import type { HttpsPolicy } from './https-policy.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
@@ -31,6 +34,8 @@ export interface ProxyOptions {
   readonly trustedProxies?: readonly string[] | undefined
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol?: boolean | undefined
+  /** HTTP/2 without TLS is understood on the public port, too. */
+  readonly http2Cleartext?: boolean | undefined
   readonly limits?: Partial<ProxyLimits> | undefined
   /** When there is an HTTPS listener, which hands its connections to `accept`. */
   readonly https?: HttpsPolicy | undefined
@@ -53,6 +58,7 @@ export class ProxyServer {
   readonly #context: ProxyContext
   readonly #connections: ClientConnections
   readonly #http1: Http1Server
+  readonly #http2: Http2Server
   readonly #gate: ProxyProtocolGate | undefined
 
   constructor(options: ProxyOptions) {
@@ -80,9 +86,8 @@ export class ProxyServer {
       counters: this.counters,
     })
     const gate = new Gatekeeper({ clock, log: options.log })
-    this.#http1 = new Http1Server({
+    const shared = {
       context: this.#context,
-      connections: this.#connections,
       admission: new Admission({
         directory: options.directory,
         limits,
@@ -97,9 +102,13 @@ export class ProxyServer {
         clock,
       }),
       limits,
-      tunnels: options.tunnels,
-      challenges: options.challenges,
+    }
+    const { tunnels, challenges } = options
+    this.#http1 = new Http1Server({
+      ...{ ...shared, connections: this.#connections, tunnels, challenges },
+      accepted: socket => this.#accepted(socket, options.http2Cleartext === true),
     })
+    this.#http2 = new Http2Server(shared)
     if (options.proxyProtocol === true) this.#gate = new ProxyProtocolGate(this.#http1.tcp, this.gateOptions)
   }
 
@@ -136,10 +145,11 @@ export class ProxyServer {
   }
 
   /** Serves a connection of the HTTPS listener as one of its own. `transport`: the TCP connection beneath it. */
-  accept(socket: Socket, transport: Socket): void {
-    if (this.#connections.open(socket, transport) === undefined) return
-    if (this.#gate === undefined) this.#http1.tcp.emit('connection', socket)
-    else this.#gate.serve(socket)
+  accept(socket: TLSSocket, transport: Socket): void {
+    const connection = this.#connections.open(socket, transport)
+    if (connection === undefined) return
+    if (socket.alpnProtocol === 'h2') this.#http2.serve(connection)
+    else this.#http1.serve(socket)
   }
 
   /** Exchanges and upgraded connections in flight. */
@@ -152,7 +162,9 @@ export class ProxyServer {
    * come back elsewhere before this port closes.
    */
   leave(): void {
+    if (this.#context.draining) return
     this.#context.draining = true
+    this.#http2.leave()
   }
 
   /**
@@ -183,10 +195,30 @@ export class ProxyServer {
     await empty
   }
 
+  #accepted(socket: Socket, maybeHttp2: boolean): void {
+    const connection = this.#connections.open(socket)
+    if (connection === undefined) return
+    if (!maybeHttp2) {
+      this.#http1.serve(socket)
+      return
+    }
+    const timeoutMs = this.#limits.headTimeoutMs
+    tellHttp2(socket, { clock: this.#context.clock, timeoutMs }, isHttp2 => {
+      if (isHttp2) {
+        // HTTP/1 serves clients that have only ended their half; a session of HTTP/2 would never hear of that end.
+        socket.allowHalfOpen = false
+        this.#http2.serve(connection)
+      } else {
+        this.#http1.serve(socket)
+      }
+    })
+  }
+
   /** Resolves when the last client connection is gone; undefined: there is none. */
   #stopAccepting(): Promise<void> | undefined {
     this.leave()
     this.#http1.tcp.close()
+    this.#http2.drain()
     this.#gate?.close()
     return this.#connections.untilEmpty()
   }

@@ -59,8 +59,8 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   /** `early`: what had already come after the request. */
-  start(early: Buffer): void {
-    if (early.length > 0) this.#hold(early)
+  start(early?: Buffer): void {
+    if (early !== undefined && early.length > 0) this.#hold(early)
     this.#bytes.on('data', (chunk: Buffer) => this.#arrived(chunk))
     this.#bytes.on('end', () => this.#clientHalfClosed())
     this.#bytes.on('drain', () => this.#payCredit())
@@ -69,7 +69,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
-  judged(answer: LocalAnswer | undefined, early: Buffer): void {
+  judged(answer: LocalAnswer | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
     if (answer === undefined) this.start(early)
     else this.#say(answer)

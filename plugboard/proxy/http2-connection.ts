@@ -1,0 +1,124 @@
+// One connection of HTTP/2: its session, and how it ends. What a client can do to a session beyond asking for streams
+// (floods of resets, settings, pings, header blocks without an end) is bounded by nghttp2, whose bounds are set here;
+// connections without a request in flight, or without any sign of HTTP/2, are closed here.
+//
+//   greeting ──settings──▶ open ──idle, draining──▶ closing (GOAWAY, streams finish) ──▶ gone
+
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { Deadlined } from './deadlines.ts'
+import type { ProxyLimits } from './proxy-limits.ts'
+
+/**
+ * What a client may send of one body before any of it was taken. Much more than Node's 64 KiB, with which an upload over
+ * 100 ms is 5 Mbit/s; a stalled backend costs this much for each stream.
+ */
+const STREAM_WINDOW_BYTES = 512 * 1024
+/** And of all bodies of a connection: Node takes these bytes at once, so it bounds what is under way. */
+const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024
+/** Streams that a client may reset at once, and per second after that (CVE-2023-44487). */
+const RESET_BURST = 500
+const RESETS_PER_SECOND = 50
+/** The last stream there can be: a GOAWAY that refuses none. */
+const ANY_STREAM = 2 ** 31 - 1
+
+export interface Http2ConnectionOptions {
+  readonly connection: ClientConnection
+  readonly limits: ProxyLimits
+  readonly nowMs: number
+  readonly log: Logger
+  readonly onRequest: (stream: ServerHttp2Stream, rawHeaders: readonly string[]) => void
+  readonly onClosed: () => void
+}
+
+export class Http2Connection implements Deadlined {
+  deadlineSlot: number | undefined
+  readonly #session: ServerHttp2Session
+  readonly #connection: ClientConnection
+  readonly #limits: ProxyLimits
+  #state: 'greeting' | 'open' | 'closing' = 'greeting'
+  /** Since when it is in its state without a request. */
+  #sinceMs: number
+  #streams = 0
+  #leaving = false
+
+  constructor({ connection, limits, nowMs, log, onRequest, onClosed }: Http2ConnectionOptions) {
+    this.#connection = connection
+    this.#limits = limits
+    this.#sinceMs = nowMs
+    const session = performServerHandshake(connection.socket, {
+      settings: {
+        enableConnectProtocol: true,
+        enablePush: false,
+        initialWindowSize: STREAM_WINDOW_BYTES,
+        maxConcurrentStreams: limits.http2MaxStreams,
+        maxHeaderListSize: limits.maxHeadBytes,
+      },
+      // Past these, the stream is refused before we see it; below, `maxHeaders` and `maxHead` answer with 431.
+      maxHeaderListPairs: limits.maxHeaders * 2 + 16,
+      streamResetBurst: RESET_BURST,
+      streamResetRate: RESETS_PER_SECOND,
+    })
+    this.#session = session
+    session.once('remoteSettings', () => {
+      if (this.#state === 'greeting') this.#state = 'open'
+    })
+    session.on('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES))
+    session.on('stream', (stream: ServerHttp2Stream, _headers, _flags, rawHeaders: readonly string[]) => {
+      this.#streamOpened(stream)
+      onRequest(stream, rawHeaders)
+    })
+    // What a client did wrong; nghttp2 has told it, and 'close' follows.
+    session.on('error', error => {
+      const { remoteAddress } = connection
+      log.debug('HTTP/2 connection broken', { remoteAddress, detail: error.message })
+    })
+    connection.socket.once('close', onClosed)
+  }
+
+  /** New requests should go elsewhere; those that come all the same are served. */
+  leave(): void {
+    this.#leaving = true
+    if (this.#state === 'open' && this.#streams > 0)
+      this.#session.goaway(constants.NGHTTP2_NO_ERROR, ANY_STREAM)
+  }
+
+  /** No new streams; it closes with the last one. */
+  close(): void {
+    if (this.#state === 'closing') return
+    this.#state = 'closing'
+    this.#session.close()
+  }
+
+  checkDeadline(nowMs: number): void {
+    if (this.#streams > 0) {
+      this.#sinceMs = nowMs
+      return
+    }
+    const { headTimeoutMs, keepAliveTimeoutMs } = this.#limits
+    const idleMs = nowMs - this.#sinceMs
+    if (this.#state === 'open') {
+      if (idleMs < keepAliveTimeoutMs) return
+      this.close()
+      this.#sinceMs = nowMs
+    } else if (idleMs >= headTimeoutMs) {
+      // No preface has come, or a client does not read its GOAWAY.
+      this.#connection.socket.destroy()
+    }
+  }
+
+  #streamOpened(stream: ServerHttp2Stream): void {
+    this.#streams += 1
+    stream.once('close', () => {
+      this.#streams -= 1
+    })
+    // A request that came although we are leaving is answered, and is the last one that should.
+    if (this.#leaving) this.leave()
+  }
+}

@@ -1,0 +1,132 @@
+// HTTP/2 on client connections: each stream becomes an exchange or an upgraded connection, by the same admission and
+// the same policy as requests of HTTP/1.1.
+
+import type { ServerHttp2Stream } from 'node:http2'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { Admission } from './admission.ts'
+import { type LocalAnswer, makeProblem, optionsAnswer } from './answers.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { Deadlines } from './deadlines.ts'
+import { Exchange } from './exchange.ts'
+import type { RoutedRequest } from './forwarding.ts'
+import { Http2Answer } from './http2-answer.ts'
+import { Http2Body } from './http2-body.ts'
+import { Http2Connection } from './http2-connection.ts'
+import { type Http2Head, readHttp2Head } from './http2-head.ts'
+import { Http2UpgradeSide } from './http2-upgrade-side.ts'
+import { type Answered, noteLocalAnswer } from './local-answer-log.ts'
+import type { ProxyContext } from './proxy-context.ts'
+import type { ProxyLimits } from './proxy-limits.ts'
+import type { RequestPolicy } from './request-policy.ts'
+import { Upgrade } from './upgrade.ts'
+
+export interface Http2ServerOptions {
+  readonly context: ProxyContext
+  readonly admission: Admission
+  readonly policy: RequestPolicy
+  readonly limits: ProxyLimits
+}
+
+export class Http2Server {
+  readonly #context: ProxyContext
+  readonly #admission: Admission
+  readonly #policy: RequestPolicy
+  readonly #limits: ProxyLimits
+  readonly #connections = new Set<Http2Connection>()
+  readonly #deadlines: Deadlines
+
+  constructor(options: Http2ServerOptions) {
+    this.#context = options.context
+    this.#admission = options.admission
+    this.#policy = options.policy
+    this.#limits = options.limits
+    this.#deadlines = new Deadlines(options.context.clock, options.limits.deadlineIntervalMs)
+  }
+
+  serve(connection: ClientConnection): void {
+    this.#context.counters.http2Connections += 1
+    const http2: Http2Connection = new Http2Connection({
+      connection,
+      limits: this.#limits,
+      nowMs: this.#context.clock.now(),
+      log: this.#context.log,
+      onRequest: (stream, rawHeaders) => this.#requested(connection, stream, rawHeaders),
+      onClosed: () => {
+        this.#connections.delete(http2)
+        this.#deadlines.delete(http2)
+      },
+    })
+    this.#connections.add(http2)
+    this.#deadlines.add(http2)
+    if (this.#context.draining) http2.leave()
+  }
+
+  /** Asks all clients to send their next requests elsewhere. */
+  leave(): void {
+    for (const connection of this.#connections) connection.leave()
+  }
+
+  /** No new streams; each connection closes with its last one. */
+  drain(): void {
+    for (const connection of this.#connections) connection.close()
+  }
+
+  #requested(connection: ClientConnection, stream: ServerHttp2Stream, raw: readonly string[]): void {
+    // Whatever the error is, 'close' follows and tells everyone.
+    stream.on('error', () => undefined)
+    this.#context.counters.requests += 1
+    const head = readHttp2Head(raw, stream.endAfterHeaders)
+    if (typeof head === 'string') {
+      const code = head === 'connect' ? 'method_not_allowed' : 'bad_request'
+      const answered = { requestId: '', host: '', path: '', clientAddress: connection.remoteAddress }
+      this.#say(stream, '', answered, makeProblem(code, { requestId: '' }))
+      return
+    }
+    const admission = this.#admission
+    const admitted =
+      head.bytes > this.#limits.maxHeadBytes
+        ? this.#refused(head, connection)
+        : admission.admit(head, connection, head.kind)
+    if (typeof admitted === 'string') {
+      const { requestId, accept } = admission
+      const code = admitted === 'tunnel' ? 'upgrade_required' : admitted
+      const answer = code === 'options' ? optionsAnswer(requestId) : makeProblem(code, { requestId, accept })
+      this.#say(stream, head.method, admission, answer)
+      return
+    }
+    const judged = this.#policy.judge(admitted)
+    if (judged !== undefined && !(judged instanceof Promise)) {
+      this.#say(stream, head.method, admitted, judged)
+      return
+    }
+    const forwarding =
+      head.kind === 'http'
+        ? this.#exchange(connection, stream, admitted)
+        : new Upgrade(this.#context, connection, admitted, new Http2UpgradeSide(stream, head.webSocketKey))
+    stream.once('close', () => forwarding.clientGone())
+    if (judged === undefined) forwarding.start()
+    else void judged.then(answer => forwarding.judged(answer))
+  }
+
+  /** The head is larger than `maxHead`, but is looked at so that the answer has its id. */
+  #refused(head: Http2Head, connection: ClientConnection): ErrorCode {
+    this.#admission.admit(head, connection, head.kind)
+    return 'headers_too_large'
+  }
+
+  #exchange(connection: ClientConnection, stream: ServerHttp2Stream, request: RoutedRequest): Exchange {
+    const { method } = request.opening
+    const body = new Http2Body(stream)
+    // Nobody reads a body that is empty; its end must not wait for that.
+    if (!request.chunked && request.contentLength <= 0) stream.resume()
+    return new Exchange(this.#context, connection, request, body, new Http2Answer(stream, method))
+  }
+
+  /** Answers at once; what the client still sends is not wanted. */
+  #say(stream: ServerHttp2Stream, method: string, request: Answered, answer: LocalAnswer): void {
+    noteLocalAnswer(this.#context, method, request, answer)
+    const sender = new Http2Answer(stream, method)
+    stream.once('finish', () => sender.stopUpload())
+    sender.say(answer)
+  }
+}

@@ -1,0 +1,55 @@
+// The client's side of a WebSocket over HTTP/2 (RFC 8441): a stream whose data are the bytes of the WebSocket. To the
+// client, 200 says what 101 says in HTTP/1.1, and the handshake's proof is ours to check.
+
+import { createHash } from 'node:crypto'
+import type { ServerHttp2Stream } from 'node:http2'
+import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import type { AnswerFields } from './answer-fields.ts'
+import { breakOff, Http2Answer } from './http2-answer.ts'
+import { http2Fields } from './http2-fields.ts'
+import type { UpgradeSide } from './upgrade.ts'
+
+/** RFC 6455 section 1.3. */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+export class Http2UpgradeSide implements UpgradeSide {
+  readonly bytes: ServerHttp2Stream
+  readonly #key: string
+
+  /** `key`: the Sec-WebSocket-Key that the backend was given. */
+  constructor(stream: ServerHttp2Stream, key: string) {
+    this.bytes = stream
+    this.#key = key
+  }
+
+  accept(answer: AnswerFields): boolean {
+    const proof = createHash('sha1').update(`${this.#key}${GUID}`).digest('base64')
+    const relayed: string[] = []
+    let proven = false
+    for (let index = 0; index + 1 < answer.fields.length; index += 2) {
+      const name = answer.fields[index] as string
+      const value = answer.fields[index + 1] as string
+      if (equalsIgnoringCase(name, 'sec-websocket-accept')) proven = value === proof
+      else relayed.push(name, value)
+    }
+    const fields = http2Fields(relayed)
+    if (!proven || fields === undefined) return false
+    if (!this.bytes.closed) this.bytes.respond([':status', '200', ...fields])
+    return true
+  }
+
+  answer(): Http2Answer {
+    const answer = new Http2Answer(this.bytes, 'CONNECT')
+    this.bytes.once('finish', () => answer.stopUpload())
+    this.bytes.resume()
+    return answer
+  }
+
+  cut(): void {
+    breakOff(this.bytes)
+  }
+
+  destroy(): void {
+    breakOff(this.bytes)
+  }
+}

@@ -1,0 +1,79 @@
+// A client of HTTP/2 for tests, on Node's own: one request at a time, with everything that came of it.
+
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
+} from 'node:http2'
+
+export interface Http2Answer {
+  readonly status: number
+  /** Names and values in turns. */
+  readonly raw: readonly string[]
+  readonly body: Buffer
+  readonly trailers: readonly string[]
+  /** Status of 1xx answers before it. */
+  readonly interim: readonly number[]
+  /** Of RST_STREAM; 0: none, or NO_ERROR. */
+  readonly code: number
+  field(name: string): string | undefined
+}
+
+export class Http2Client {
+  readonly session: ClientHttp2Session
+
+  /** `url`: `http://…` is cleartext with prior knowledge. */
+  constructor(url: string, options: SecureClientSessionOptions = {}) {
+    this.session = connect(url, options)
+    // A test that breaks it says so by what it waits for.
+    this.session.on('error', () => undefined)
+  }
+
+  /** A request whose body the caller writes and ends. */
+  open(headers: OutgoingHttpHeaders, end = false): ClientHttp2Stream {
+    const stream = this.session.request(headers, { endStream: end })
+    stream.on('error', () => undefined)
+    return stream
+  }
+
+  ask(headers: OutgoingHttpHeaders, body?: string | Buffer): Promise<Http2Answer> {
+    const stream = this.open(headers, body === undefined)
+    if (body !== undefined) stream.end(body)
+    return readHttp2Answer(stream)
+  }
+
+  close(): void {
+    this.session.destroy()
+  }
+}
+
+/** Resolves when the stream is closed, however it ended. `status` 0: there was no head. */
+export function readHttp2Answer(stream: ClientHttp2Stream): Promise<Http2Answer> {
+  let status = 0
+  let raw: readonly string[] = []
+  let trailers: readonly string[] = []
+  const interim: number[] = []
+  const chunks: Buffer[] = []
+  stream.on('headers', headers => interim.push(Number(headers[':status'])))
+  stream.on('response', (headers: { ':status'?: number }, _flags: number, rawHeaders?: readonly string[]) => {
+    status = headers[':status'] ?? 0
+    raw = rawHeaders ?? []
+  })
+  stream.on('trailers', (_headers: unknown, _flags: unknown, rawHeaders?: readonly string[]) => {
+    trailers = rawHeaders ?? []
+  })
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  return new Promise(resolve =>
+    stream.on('close', () =>
+      resolve({
+        ...{ status, raw, trailers, interim, code: stream.rstCode ?? 0, body: Buffer.concat(chunks) },
+        field: name => {
+          const index = raw.findIndex((each, at) => at % 2 === 0 && each === name)
+          return index === -1 ? undefined : raw[index + 1]
+        },
+      }),
+    ),
+  )
+}
