@@ -8,13 +8,14 @@
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
-import { type LocalAnswer, makeProblem } from './answers.ts'
+import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
+import { problemOf } from './request-policy.ts'
 
 /** What an upload that nobody wants any more may still send, and how long, before its connection is cut. */
 const LINGER_BYTES = 1024 * 1024
@@ -97,6 +98,12 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       return false
     }
     return true
+  }
+
+  /** Where some field is ours alone to say, nobody says it behind the body either. */
+  get relaysTrailers(): boolean {
+    const { tenantHeader, rules } = this.request.route.options
+    return tenantHeader === null && rules?.access === undefined && rules?.requestHeaders === undefined
   }
 
   bodyEnded(): void {
@@ -231,8 +238,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.#cut(code)
       return
     }
-    const { requestId, accept } = this.request
-    this.#say(makeProblem(code, { requestId, accept }))
+    this.#say(problemOf(this.request, code))
   }
 
   #say(answer: LocalAnswer): void {

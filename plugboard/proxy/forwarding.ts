@@ -13,8 +13,10 @@ import type { AnswerEdits } from '../access/answer-edits.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import type { ServicePolicy } from '../routes/service-policy.ts'
 import type { Candidate } from '../telephones/line-picker.ts'
+import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
 import type { ClientConnection, InFlight } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
+import { addHsts } from './https-policy.ts'
 import type { ProxyContext } from './proxy-context.ts'
 
 /** A request that has passed the edge and found its route. */
@@ -92,11 +94,16 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     return this.request.requestId
   }
 
-  /** For answers over HTTPS; else empty. */
-  get hsts(): string {
-    const own = this.request.edits?.hsts
-    if (own === undefined) return this.connection.hsts
-    return this.request.proto === 'https' ? own : ''
+  /** Of a final answer: what ends at this hop is out, what the route and the port add is in. */
+  answerFields(head: AnswerHead): AnswerFields | undefined {
+    const answer = readAnswerFields(head.fields, this.requestId)
+    if (answer === undefined) return undefined
+    const { edits } = this.request
+    edits?.apply(answer.fields)
+    const hsts =
+      edits?.hsts === undefined ? this.connection.hsts : this.request.proto === 'https' ? edits.hsts : ''
+    if (hsts !== '') addHsts(answer.fields, hsts)
+    return answer
   }
 
   protected get over(): boolean {

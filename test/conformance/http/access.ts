@@ -258,6 +258,12 @@ describe('credentials', () => {
 })
 
 describe('fields', () => {
+  it('A7 not behind the body either', async () => {
+    const head = `POST / HTTP/1.1\r\nHost: basic.test\r\nTransfer-Encoding: chunked\r\n${basic('ada:lovelace')}`
+    const request = await forwarded(`${head}Trailer: X-User\r\n\r\n1\r\na\r\n0\r\nX-User: root\r\n\r\n`)
+    expect([request.body, request.trailers]).toEqual(['a', []])
+  })
+
   it('A8 of requests are removed, set and added', async () => {
     const fields = 'x_role: admin\r\nX-ROLE: admin\r\nCookie: a=1\r\ncookie: b=2\r\nX-Request-ID: r-1\r\n'
     const request = await forwarded(get('/', fields, 'edited.test'))
