@@ -8,9 +8,9 @@ import { BearerAuth, type BearerOutcome } from './bearer-auth.ts'
 import { Jwks } from './jwks.ts'
 import { Remembered } from './remembered.ts'
 
-async function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
+function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const issuer = new Issuer()
-  await issuer.addKey(alg)
+  issuer.addKey(alg)
   const clock = new ManualClock()
   const failures: unknown[] = []
   const url = 'https://issuer.test/jwks.json'
@@ -25,13 +25,13 @@ async function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
 const passed = { fields: [] }
 
 test.each(TOKEN_ALGORITHMS)('%s verifies', async alg => {
-  const { auth, token } = await setUp({}, alg)
-  expect(await auth.check(await token())).toEqual(passed)
+  const { auth, token } = setUp({}, alg)
+  expect(await auth.check(token())).toEqual(passed)
 })
 
 test('what was verified is answered at once, for five minutes at most and never past its end', async () => {
-  const { auth, clock, token, seconds } = await setUp()
-  const [long, short] = [await token({ exp: seconds() + 3600 }), await token({ exp: seconds() + 60 })]
+  const { auth, clock, token, seconds } = setUp()
+  const [long, short] = [token({ exp: seconds() + 3600 }), token({ exp: seconds() + 60 })]
   await Promise.all([auth.check(long), auth.check(short)])
   expect(auth.check(long)).toEqual(passed)
   clock.advance(89_000)
@@ -53,27 +53,27 @@ test.each([
   ['expired', { exp: 1 }, 'expired'],
   ['not yet', { nbf: 4_000_000_000 }, 'invalid'],
 ] as const)('%s', async (_, claims, outcome) => {
-  const { auth, token } = await setUp()
-  expect(await auth.check(await token(claims))).toEqual(outcome)
+  const { auth, token } = setUp()
+  expect(await auth.check(token(claims))).toEqual(outcome)
 })
 
 test('clocks may differ by half a minute', async () => {
-  const { auth, token, seconds } = await setUp()
-  expect(await auth.check(await token({ exp: seconds() - 25 }))).toEqual(passed)
-  expect(await auth.check(await token({ exp: seconds() - 35 }))).toBe('expired')
-  expect(await auth.check(await token({ nbf: seconds() + 25 }))).toEqual(passed)
-  expect(await auth.check(await token({ nbf: seconds() + 35 }))).toBe('invalid')
+  const { auth, token, seconds } = setUp()
+  expect(await auth.check(token({ exp: seconds() - 25 }))).toEqual(passed)
+  expect(await auth.check(token({ exp: seconds() - 35 }))).toBe('expired')
+  expect(await auth.check(token({ nbf: seconds() + 25 }))).toEqual(passed)
+  expect(await auth.check(token({ nbf: seconds() + 35 }))).toBe('invalid')
 })
 
 test('an algorithm that is not listed does not count, though the key is there', async () => {
-  const { auth, token } = await setUp({ algorithms: ['RS256'] })
-  expect(await auth.check(await token())).toBe('invalid')
+  const { auth, token } = setUp({ algorithms: ['RS256'] })
+  expect(await auth.check(token())).toBe('invalid')
 })
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 test('neither unsigned tokens nor ones signed with a public key as a secret', async () => {
-  const { auth, issuer, token, seconds } = await setUp()
+  const { auth, issuer, token, seconds } = setUp()
   const claims = part({ iss: ISSUER, aud: AUDIENCE, exp: seconds() + 60 })
   const { kid } = issuer.keys[0]!
   for (const alg of ['none', 'None', 'NONE', '']) {
@@ -84,7 +84,7 @@ test('neither unsigned tokens nor ones signed with a public key as a secret', as
     const mac = createHmac('sha256', secret).update(signed).digest('base64url')
     expect(await auth.check(`${signed}.${mac}`)).toBe('invalid')
   }
-  const [head, body, signature] = (await token()).split('.') as [string, string, string]
+  const [head, body, signature] = token().split('.') as [string, string, string]
   expect(await auth.check(`${head}.${claims}.${signature}`)).toBe('invalid')
   expect(await auth.check(`${head}.${body}.`)).toBe('invalid')
   expect(await auth.check(`${part({ alg: 'ES256', kid, crit: ['x'], x: 1 })}.${body}.${signature}`)).toBe(
@@ -95,7 +95,7 @@ test('neither unsigned tokens nor ones signed with a public key as a secret', as
 })
 
 test('keys that the token itself brings are not looked at', async () => {
-  const { auth, seconds } = await setUp()
+  const { auth, seconds } = setUp()
   const claims = { iss: ISSUER, aud: AUDIENCE, exp: seconds() + 60 }
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: 'AAAA' }
   const header = { jwk, jku: 'https://evil.test/jwks', x5u: 'https://evil.test/x', kid: 'theirs' }
@@ -107,9 +107,9 @@ test('required claims and scopes: a good token that lacks them is not enough', a
     claims: { tenant: 'acme', '/realm/roles': ['admin', 'owner'], verified: true },
     scopes: ['read', 'write'],
   }
-  const { auth, token } = await setUp(rules)
+  const { auth, token } = setUp(rules)
   const good = { tenant: 'acme', realm: { roles: ['user', 'owner'] }, verified: true, scope: 'write read' }
-  const check = async (change: object) => auth.check(await token({ ...good, ...change }))
+  const check = async (change: object) => auth.check(token({ ...good, ...change }))
   expect(await check({})).toEqual(passed)
   expect(await check({ scope: undefined, scp: ['read', 'write'] })).toEqual(passed)
   for (const change of [
@@ -129,7 +129,7 @@ test('required claims and scopes: a good token that lacks them is not enough', a
 
 test('claims are told in fields, and no claim can make a second one', async () => {
   const forward = { sub: 'X-User', email: 'X-Email', groups: 'X-Groups', '/a/b': 'X-Nested', gone: 'X-Gone' }
-  const { auth, token } = await setUp({ forward })
+  const { auth, token } = setUp({ forward })
   const claims = {
     sub: 'ada\r\nX-Role: admin',
     email: 'zoë@example.test 100%',
@@ -137,7 +137,7 @@ test('claims are told in fields, and no claim can make a second one', async () =
     a: { b: { c: 1 } },
     __proto__: { gone: 'x' },
   }
-  expect(await auth.check(await token(claims))).toEqual({
+  expect(await auth.check(token(claims))).toEqual({
     fields: [
       ...['X-User', 'ada%0D%0AX-Role: admin', 'X-Email', 'zo%C3%AB@example.test 100%25'],
       ...['X-Groups', 'a,b', 'X-Nested', '{"c":1}'],
@@ -146,14 +146,14 @@ test('claims are told in fields, and no claim can make a second one', async () =
 })
 
 test('keys: one fetch for many, a new one on rotation, and none for made-up kids', async () => {
-  const { auth, issuer, clock, token } = await setUp()
+  const { auth, issuer, clock, token } = setUp()
   const tokens = await Promise.all([1, 2, 3].map(n => token({ n })))
   await Promise.all(tokens.map(each => auth.check(each)))
   expect(issuer.requests).toBe(1)
-  const old = await token({ n: 4 })
-  await issuer.addKey('EdDSA')
+  const old = token({ n: 4 })
+  issuer.addKey('EdDSA')
   issuer.keys.shift()
-  const fresh = await token()
+  const fresh = token()
   expect(await auth.check(fresh)).toBe('invalid')
   clock.advance(30_000)
   for (let n = 0; n < 50; n += 1) {
@@ -166,22 +166,22 @@ test('keys: one fetch for many, a new one on rotation, and none for made-up kids
 })
 
 test('an issuer that is away: keys serve on for a day, then nothing is known of a token', async () => {
-  const { auth, issuer, clock, failures, token, seconds } = await setUp()
+  const { auth, issuer, clock, failures, token, seconds } = setUp()
   const exp = () => ({ exp: seconds() + 60, n: clock.now() })
-  expect(await auth.check(await token(exp()))).toEqual(passed)
+  expect(await auth.check(token(exp()))).toEqual(passed)
   issuer.answer = { status: 500 }
   clock.advance(600_000)
   for (let n = 0; n < 5; n += 1) {
-    expect(await auth.check(await token({ ...exp(), n }))).toEqual(passed)
+    expect(await auth.check(token({ ...exp(), n }))).toEqual(passed)
   }
   expect(issuer.requests).toBe(2)
   clock.advance(86_400_000)
-  expect(await auth.check(await token(exp()))).toBe('unavailable')
+  expect(await auth.check(token(exp()))).toBe('unavailable')
   expect(failures).toHaveLength(1)
   issuer.answer = undefined
-  expect(await auth.check(await token(exp()))).toBe('unavailable')
+  expect(await auth.check(token(exp()))).toBe('unavailable')
   clock.advance(3000)
-  expect(await auth.check(await token(exp()))).toEqual(passed)
+  expect(await auth.check(token(exp()))).toEqual(passed)
 })
 
 test.each([
@@ -190,10 +190,10 @@ test.each([
   ['no JWKS', { status: 200, body: '{"keys": 1}' }],
   ['no end', { status: 200, body: ' '.repeat(1024 * 1024 + 1) }],
 ])('keys that cannot be had (%s) are no word on the token', async (_, answer) => {
-  const { auth, issuer, token, failures } = await setUp()
+  const { auth, issuer, token, failures } = setUp()
   issuer.answer = answer
-  expect(await auth.check(await token())).toBe('unavailable')
-  expect(await auth.check(await token({ n: 1 }))).toBe('unavailable')
+  expect(await auth.check(token())).toBe('unavailable')
+  expect(await auth.check(token({ n: 1 }))).toBe('unavailable')
   expect(issuer.requests).toBe(1)
   expect(failures).toHaveLength(1)
 })

@@ -4,7 +4,7 @@
 import type { AccessRules } from '../routes/access-rules.ts'
 import type { BasicAuth, BasicOutcome } from './basic-auth.ts'
 import type { BearerAuth, BearerOutcome } from './bearer-auth.ts'
-import { removeSpelt, soleValue, spelt } from './field-list.ts'
+import { FieldNames, soleValue } from './field-list.ts'
 import { fieldText } from './token-claims.ts'
 import type { Refusal } from './verdict.ts'
 
@@ -23,7 +23,7 @@ export class Credentials {
   /** Lower case; where the token is. */
   readonly #tokenField: string
   /** Names that are ours alone to say on this route, and the credential itself unless it goes on. */
-  readonly #withheld: ReadonlySet<string>
+  readonly #withheld: FieldNames
 
   constructor(access: AccessRules, basic: BasicAuth | undefined, bearer: BearerAuth | undefined) {
     const { jwt, forwardAuthorization = false } = access
@@ -33,7 +33,7 @@ export class Credentials {
     this.#tokenField = (jwt?.header ?? 'authorization').toLowerCase()
     const own = [...Object.values(jwt?.forward ?? {}), access.basic?.forwardUser ?? []].flat()
     const credentials = forwardAuthorization ? [] : ['authorization', this.#tokenField]
-    this.#withheld = new Set([...own, ...credentials].map(spelt))
+    this.#withheld = new FieldNames([...own, ...credentials])
   }
 
   /** A promise never rejects. */
@@ -65,7 +65,7 @@ export class Credentials {
 
   /** Into a request that has passed: in place. */
   tell(fields: string[], { fields: told }: Passed): void {
-    if (this.#withheld.size > 0) removeSpelt(fields, this.#withheld)
+    this.#withheld.removeFrom(fields)
     fields.push(...told)
   }
 

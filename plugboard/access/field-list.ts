@@ -27,13 +27,25 @@ export function removeWhere(fields: string[], leaves: (name: string) => boolean)
 }
 
 /** As a backend may read it that makes variables of fields: without case, `_` and `.` for `-`. */
-export function spelt(name: string): string {
+function spelt(name: string): string {
   return name.toLowerCase().replace(/[_.]/g, '-')
 }
 
-/** Takes out a field however it is spelt. In place. */
-export function removeSpelt(fields: string[], names: ReadonlySet<string>): void {
-  removeWhere(fields, name => names.has(spelt(name)))
+/** Names of fields, however they are spelt. Most names that are asked for have another length than all of them. */
+export class FieldNames {
+  readonly #names: ReadonlySet<string>
+  readonly #lengths: ReadonlySet<number>
+
+  constructor(names: readonly string[]) {
+    this.#names = new Set(names.map(spelt))
+    this.#lengths = new Set(names.map(name => name.length))
+  }
+
+  /** From a list of fields, in place. */
+  removeFrom(fields: string[]): void {
+    if (this.#names.size === 0) return
+    removeWhere(fields, name => this.#lengths.has(name.length) && this.#names.has(spelt(name)))
+  }
 }
 
 /** Adds a member to the list that a field holds, unless it is there: `Vary: Accept` → `Vary: Accept, Origin`. */

@@ -2,6 +2,7 @@
 // here,) is it a preflight, who is it, does the route answer by itself. It edits the request's fields once it has passed.
 // Routes without rules never come here.
 
+import { availableParallelism } from 'node:os'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -42,8 +43,8 @@ export interface GatekeeperOptions {
   readonly fetch?: typeof globalThis.fetch | undefined
 }
 
-/** Two at a time leave two of Node's four threads for everything else. */
-const VERIFICATIONS = 2
+/** Two at a time leave two of Node's four threads for everything else; and a core for requests. */
+const VERIFICATIONS = availableParallelism() > 2 ? 2 : 1
 const VERIFICATIONS_WAITING = 32
 const REMEMBERED_USERS = 10_000
 const REMEMBERED_TOKENS = 20_000

@@ -2,7 +2,7 @@
 // however it is spelt, since a backend may read `X_Role` as `X-Role`.
 
 import type { HeaderEditRules } from '../routes/header-rules.ts'
-import { removeSpelt, spelt } from './field-list.ts'
+import { FieldNames } from './field-list.ts'
 
 /** What values may ask for. All of it was checked on its way in: none of it can end a line. */
 export interface TemplateValues {
@@ -15,11 +15,11 @@ export interface TemplateValues {
 type Template = readonly string[]
 
 export class HeaderEdits {
-  readonly #gone: ReadonlySet<string>
+  readonly #gone: FieldNames
   readonly #fields: readonly (readonly [name: string, value: Template])[]
 
   constructor({ remove = [], set = {}, add = {} }: HeaderEditRules) {
-    this.#gone = new Set([...remove, ...Object.keys(set)].map(spelt))
+    this.#gone = new FieldNames([...remove, ...Object.keys(set)])
     const added = Object.entries(add).flatMap(([name, value]) =>
       (typeof value === 'string' ? [value] : value).map(each => [name, each] as const),
     )
@@ -30,7 +30,7 @@ export class HeaderEdits {
 
   /** In place. */
   apply(fields: string[], values: TemplateValues): void {
-    if (this.#gone.size > 0) removeSpelt(fields, this.#gone)
+    this.#gone.removeFrom(fields)
     for (const [name, template] of this.#fields) fields.push(name, filled(template, values))
   }
 }

@@ -10,7 +10,7 @@ beforeEach(() => {
 afterEach(() => issuer.close())
 
 test('it is fetched over HTTP, and follows no redirect', async () => {
-  const { kid } = await issuer.addKey('ES256')
+  const { kid } = issuer.addKey('ES256')
   const url = await issuer.listen()
   const ask = () =>
     new Jwks({ url, clock: new ManualClock(), failed: () => undefined }).key(

@@ -2,10 +2,10 @@
 // that nothing in here opens anything. Each check has a scope of its own in it: what was right for one, or for a row as it
 // was before, says nothing to another. The oldest goes first.
 
-import { createHmac, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 export class Remembered<Value> {
-  readonly #key = randomBytes(32)
+  readonly #key = randomBytes(32).toString('hex')
   readonly #maxEntries: number
   readonly #entries = new Map<string, { readonly value: Value; readonly untilMs: number }>()
   #scopes = 0
@@ -17,11 +17,8 @@ export class Remembered<Value> {
   /** For one check: turns credentials into keys that are nobody else's. */
   scope(): (credential: string) => string {
     this.#scopes += 1
-    const prefix = `${this.#scopes} `
-    return credential =>
-      createHmac('sha256', this.#key)
-        .update(prefix + credential)
-        .digest('base64')
+    const prefix = `${this.#key} ${this.#scopes} `
+    return credential => hash('sha256', prefix + credential, 'base64')
   }
 
   get(key: string, nowMs: number): Value | undefined {

@@ -15,7 +15,7 @@ const stack = useStack()
 const issuer = new Issuer()
 let jwksUrl: string
 beforeAll(async () => {
-  await issuer.addKey('ES256')
+  issuer.addKey('ES256')
   jwksUrl = await issuer.listen()
 })
 afterAll(() => issuer.close())
@@ -78,7 +78,7 @@ it('tokens of an issuer open a route, a WebSocket too; the issuer may rotate its
   const route = { mount: 'api.localhost', service: SERVICE, options: { access: { jwt } } }
   await stack.plugboard.call('POST', '/v1/routes', route)
   expect((await ask('api.localhost')).status).toBe(401)
-  const token = await issuer.token({ sub: 'ada' })
+  const token = issuer.token({ sub: 'ada' })
   expect((await ask('api.localhost', bearer(token))).status).toBe(200)
   const url = `ws://127.0.0.1:${stack.port}/ws`
   const refused = new WebSocket(url, { headers: { host: 'api.localhost' } })
@@ -87,7 +87,7 @@ it('tokens of an issuer open a route, a WebSocket too; the issuer may rotate its
   const socket = new WebSocket(url, { headers: { host: 'api.localhost', ...bearer(token) } })
   await once(socket, 'open')
   issuer.answer = { status: 500 }
-  expect((await ask('api.localhost', bearer(await issuer.token({ n: 1 })))).status).toBe(200)
+  expect((await ask('api.localhost', bearer(issuer.token({ n: 1 })))).status).toBe(200)
   // What was opened before stays: it is requests that rules are about.
   await cli('route', 'set', 'api.localhost', '--deny-ip', '127.0.0.1')
   expect((await ask('api.localhost', bearer(token))).status).toBe(403)
