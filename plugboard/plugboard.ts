@@ -34,8 +34,9 @@ import { Cluster } from './cluster.ts'
 import type { PlugboardConfig } from './config.ts'
 import { type Database, openDatabase } from './database/database.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
+import { makeFolder } from './database/make-folder.ts'
 import { SchemaKeeper } from './database/schema-keeper.ts'
-import { StartupError } from './database/startup-error.ts'
+import { folderError, StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
 import { Https, httpsPolicy } from './https.ts'
 import { listenError } from './listen-error.ts'
@@ -171,6 +172,7 @@ export class Plugboard {
     const clock = this.#clock
     const log = this.#log
     const registry = this.#registry
+    await this.#makeDataFolder()
     const postgres = await this.#startPostgres()
     const url = config.databaseUrl ?? (postgres as EmbeddedPostgres).url
     const database = this.#open(url)
@@ -230,6 +232,15 @@ export class Plugboard {
     const noticed = Promise.withResolvers<void>()
     this.#clock.after(this.#config.stopDelayMs, () => noticed.resolve())
     await Promise.all([noticed.promise, cluster?.leave()])
+  }
+
+  /** The embedded database makes it for itself, with what else it needs; without one, the snapshot needs it. */
+  async #makeDataFolder(): Promise<void> {
+    const { data, databaseUrl } = this.#config
+    if (databaseUrl === undefined) return
+    await makeFolder(data, 0o700).catch((error: unknown) => {
+      throw folderError(data, error)
+    })
   }
 
   async #startPostgres(): Promise<EmbeddedPostgres | undefined> {

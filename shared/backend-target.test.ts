@@ -12,6 +12,14 @@ it.each([
   ['[::1]:3000', 'http://[::1]:3000'],
   ['unix:/run/app.sock', 'unix:/run/app.sock'],
   ['unix:///run/app.sock', 'unix:/run/app.sock'],
+  ['h2c://localhost:50051', 'h2c://localhost:50051'],
+  ['H2C://Example.com:80', 'h2c://example.com'],
+  ['h2c://[::1]:50051/', 'h2c://[::1]:50051'],
+  ['h2://example.com', 'h2://example.com'],
+  ['h2://example.com:443', 'h2://example.com'],
+  ['h2://example.com:80', 'h2://example.com:80'],
+  ['unix+h2c:/run/app.sock', 'unix+h2c:/run/app.sock'],
+  ['h2c+unix:///run/app.sock', 'unix+h2c:/run/app.sock'],
 ])('%s is %s', (text, meaning) => {
   expect(targetText(parseTarget(text))).toBe(meaning)
 })
@@ -26,6 +34,13 @@ it.each([
   ['http://a?b', /path/],
   ['ftp://a', /scheme/],
   ['unix:app.sock', /absolute/],
+  ['unix+h2c:app.sock', /unix\+h2c:\/path/],
+  ['h2c://a:99999', /port/],
+  ['h2c://a/path', /path/],
+  ['h2://a:b@c', /user name/],
+  ['grpc://localhost:50051', /write h2c:\/\/localhost:50051/],
+  ['grpcs://example.com', /write h2:\/\/example.com/],
+  ['h3://a', /h2c:\/\/ \(cleartext\)/],
   ['', /target/],
   ['http://a b', /target/],
 ])('%s is refused with what to write instead', (text, message) => {

@@ -1,27 +1,61 @@
-// Where a backend listens: `http://host:port`, `https://host:port` or `unix:/path.sock`, parsed once at start.
-// Shorter forms that people type (`3000`, `localhost:3000`) are understood here too.
+// Where a backend listens and which HTTP it speaks, parsed once at start: `http://host:port`, `https://host:port`,
+// `unix:/path.sock`; for HTTP/2 `h2c://host:port` (cleartext, prior knowledge), `h2://host:port` (TLS) and
+// `unix+h2c:/path.sock`. Shorter forms that people type (`3000`, `localhost:3000`) are understood here too.
 
 export type HttpTarget =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly authority: string }
-  | { readonly kind: 'tls'; readonly host: string; readonly port: number; readonly authority: string }
-  | { readonly kind: 'unix'; readonly path: string; readonly authority: string }
+  | {
+      readonly kind: 'tcp' | 'tls'
+      /** Speaks HTTP/2 and nothing else. */
+      readonly http2: boolean
+      readonly host: string
+      readonly port: number
+      readonly authority: string
+    }
+  | { readonly kind: 'unix'; readonly http2: boolean; readonly path: string; readonly authority: string }
+
+interface Scheme {
+  readonly kind: 'tcp' | 'tls'
+  readonly http2: boolean
+  readonly defaultPort: number
+}
+
+const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
+  ['http', { kind: 'tcp', http2: false, defaultPort: 80 }],
+  ['https', { kind: 'tls', http2: false, defaultPort: 443 }],
+  ['h2c', { kind: 'tcp', http2: true, defaultPort: 80 }],
+  ['h2', { kind: 'tls', http2: true, defaultPort: 443 }],
+])
+/** What other tools call these; nothing is guessed, but the message says what to write. */
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ['grpc', 'h2c'],
+  ['grpcs', 'h2'],
+  ['http2', 'h2c'],
+  ['https2', 'h2'],
+  ['h2s', 'h2'],
+  ['ws', 'http'],
+  ['wss', 'https'],
+])
+const UNIX = /^(unix|unix\+h2c|h2c\+unix):/
 
 /** Reads a target. Throws an Error whose message says in one line what to write instead. */
 export function parseTarget(text: string): HttpTarget {
   const trimmed = text.trim()
-  if (trimmed.startsWith('unix:')) return unixTarget(trimmed.slice('unix:'.length), text)
-  if (/^[0-9]+$/.test(trimmed)) return { kind: 'tcp', ...place('localhost', port(trimmed, text), 80) }
-  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `http://${trimmed}`
-  const written = /^[^/]*\/\/(?:\[[^\]]*\]|[^:/?#@]*):([^/?#@]*)(?:[/?#]|$)/.exec(withScheme)?.[1]
+  const unix = UNIX.exec(trimmed)
+  if (unix !== null) return unixTarget(trimmed.slice(unix[0].length), unix[1] !== 'unix', text)
+  if (/^[0-9]+$/.test(trimmed)) {
+    return { kind: 'tcp', http2: false, ...place('localhost', port(trimmed, text), 80) }
+  }
+  const [, name = 'http', rest = trimmed] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(trimmed) ?? []
+  const scheme = SCHEMES.get(name.toLowerCase())
+  if (scheme === undefined) throw new Error(unknownScheme(name.toLowerCase(), rest, text))
+  const written = /^(?:\[[^\]]*\]|[^:/?#@]*):([^/?#@]*)(?:[/?#]|$)/.exec(rest)?.[1]
   if (written !== undefined) port(written, text)
   let url: URL
   try {
-    url = new URL(withScheme)
+    // Read as a scheme that URL knows, so that hosts are checked; `defaultPort` is that one's too.
+    url = new URL(`${scheme.kind === 'tls' ? 'https' : 'http'}://${rest}`)
   } catch (cause) {
     throw new Error(`"${text}" is not a target: use a port, host:port, a URL or unix:/path.sock`, { cause })
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new Error(`"${text}" has the scheme ${url.protocol}// but a target speaks http:// or https://`)
   }
   if (url.username !== '' || url.password !== '')
     throw new Error('a target cannot hold a user name or a password')
@@ -30,17 +64,25 @@ export function parseTarget(text: string): HttpTarget {
       `"${text}" has a path; a target is only scheme, host and port (paths are the mount's matter)`,
     )
   }
+  const { kind, http2, defaultPort } = scheme
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const secure = url.protocol === 'https:'
-  const defaultPort = secure ? 443 : 80
-  const number = url.port === '' ? defaultPort : Number(url.port)
-  return { kind: secure ? 'tls' : 'tcp', ...place(host, number, defaultPort) }
+  return { kind, http2, ...place(host, url.port === '' ? defaultPort : Number(url.port), defaultPort) }
 }
 
 /** The target as a person would write it. */
 export function targetText(target: HttpTarget): string {
-  if (target.kind === 'unix') return `unix:${target.path}`
-  return `${target.kind === 'tls' ? 'https' : 'http'}://${target.authority}`
+  if (target.kind === 'unix') return `${target.http2 ? 'unix+h2c' : 'unix'}:${target.path}`
+  for (const [name, { kind, http2 }] of SCHEMES) {
+    if (kind === target.kind && http2 === target.http2) return `${name}://${target.authority}`
+  }
+  return target.authority
+}
+
+function unknownScheme(name: string, rest: string, text: string): string {
+  const instead = OTHER_WORDS.get(name)
+  if (instead !== undefined) return `"${text}" has the scheme ${name}://; write ${instead}://${rest}`
+  const use = 'http://, https://, or for HTTP/2 h2c:// (cleartext) and h2:// (TLS)'
+  return `"${text}" has the scheme ${name}:// but a target speaks ${use}`
 }
 
 function place(host: string, number: number, defaultPort: number) {
@@ -54,8 +96,9 @@ function port(digits: string, text: string): number {
   return number
 }
 
-function unixTarget(path: string, text: string): HttpTarget {
+function unixTarget(path: string, http2: boolean, text: string): HttpTarget {
   const absolute = path.replace(/^\/\/(?=\/)/, '')
-  if (!absolute.startsWith('/')) throw new Error(`"${text}" needs an absolute path: unix:/path.sock`)
-  return { kind: 'unix', path: absolute, authority: 'localhost' }
+  const form = http2 ? 'unix+h2c:/path.sock' : 'unix:/path.sock'
+  if (!absolute.startsWith('/')) throw new Error(`"${text}" needs an absolute path: ${form}`)
+  return { kind: 'unix', http2, path: absolute, authority: 'localhost' }
 }

@@ -55,6 +55,29 @@ describe('settings', () => {
     })
   })
 
+  it('of an HTTP/2 backend leave its defaults to it', () => {
+    for (const target of ['h2c://localhost:50051', 'h2://grpc.example.com', 'unix+h2c:/run/grpc.sock']) {
+      const { services } = load({ target, service: 'grpc', token: 'a.b.c' })
+      expect(services).toMatchObject([{ target: { http2: true } }])
+      expect(services[0]?.pool).not.toHaveProperty('maxConnections')
+      expect(services[0]?.pool).not.toHaveProperty('keepAliveMs')
+    }
+  })
+
+  it.each([
+    ['grpc://localhost:50051', {}, 'write h2c://localhost:50051'],
+    ['h2c://localhost:50051', { tlsVerify: false }, 'for TLS write h2://localhost:50051'],
+    ['unix+h2c:/run/grpc.sock', { tlsCa: 'ca.pem' }, 'has no TLS'],
+    ['localhost:50051', { healthCheck: 'grpc' }, 'write its target as h2c://localhost:50051'],
+    ['h2c://localhost:50051', { healthCheck: 'grpc:' }, 'none of tcp, grpc, grpc:<service>'],
+  ])(
+    'that have no meaning for the version of HTTP are refused with what to write: %s %o',
+    (target, flags, words) => {
+      writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----')
+      expect(problems({ target, service: 'grpc', token: 'a.b.c', ...flags }).join()).toContain(words)
+    },
+  )
+
   it('of several services are in the file', () => {
     writeFileSync(
       join(folder, 'telephone.yaml'),

@@ -49,7 +49,9 @@ export const telephoneSettings = {
   }),
 
   // One service; several are in the file, under `services`
-  target: setting.text({ help: 'Backend: a port, host:port, http(s)://host:port or unix:/path.sock' }),
+  target: setting.text({
+    help: 'Backend: a port, host:port, http(s)://host:port or unix:/path.sock; HTTP/2: h2c:// (cleartext), h2:// (TLS) or unix+h2c:',
+  }),
   service: setting.text({ short: 's', help: 'Name of the service (default: made from the mount)' }),
   mount: setting.text({ short: 'm', help: 'Place to claim for it: host/path' }),
   weight: setting.integer({ default: 100, max: 1000, help: 'Share of the traffic among telephones' }),
@@ -64,9 +66,11 @@ export const telephoneSettings = {
     default: 'preserve',
     help: "Host that the backend sees: preserve, backend (the target's own) or a fixed one",
   }),
-  tlsVerify: setting.boolean({ default: true, help: "Check an https backend's certificate" }),
-  tlsCa: setting.path({ help: "PEM file of CAs to trust for an https backend's certificate" }),
-  healthCheck: setting.text({ help: 'tcp, or a path for GET: announce the service as down when it fails' }),
+  tlsVerify: setting.boolean({ default: true, help: 'Check the certificate of an https or h2 backend' }),
+  tlsCa: setting.path({ help: 'PEM file of CAs to trust for the certificate of an https or h2 backend' }),
+  healthCheck: setting.text({
+    help: 'tcp, a path for GET, or grpc: announce the service as down when it fails',
+  }),
   healthIntervalMs: setting.duration({ default: '10s', min: '1s', max: '1h', help: 'Between health checks' }),
   connectTimeoutMs: setting.duration({
     default: '5s',
@@ -75,15 +79,13 @@ export const telephoneSettings = {
     help: 'For a connection to the backend',
   }),
   keepAliveMs: setting.duration({
-    default: '4s',
     max: '1h',
-    help: 'How long an idle connection to the backend is kept; 0s: never',
+    help: 'How long an idle connection to the backend is kept; 0s: never (default: 4s; HTTP/2: 60s)',
   }),
   maxConnections: setting.integer({
-    default: 512,
     min: 1,
     max: 65_535,
-    help: 'HTTP connections to the backend at once',
+    help: 'Connections to the backend at once (default: 512; HTTP/2, with many requests on each: 64)',
   }),
   services: setting.structure(servicesSchema, { help: 'Several services, each with the keys above' }),
 
@@ -128,7 +130,8 @@ function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
       const detail = 'is missing: set --target or TELEPHONE_TARGET, or list "services:" in the file'
       return [...problems, { key: 'target', detail }]
     }
-    const found = inspectService(singleService(config)).problems
+    // Whether the file of CAs can be read is told above; that it is given at all is what counts here.
+    const found = inspectService({ ...singleService(config), tlsCa: config.tlsCa }).problems
     return [...problems, ...found.map(({ field, message }) => ({ key: keyOfField(field), detail: message }))]
   }
   if (config.target !== undefined) {

@@ -3,13 +3,17 @@
 
 import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
-import { type ConnectorOptions, createConnector, describeSocketError } from './http1/connector.ts'
-import { Exchange } from './http1/exchange.ts'
-import { Pool } from './http1/pool.ts'
+import { createClient } from './backend-client.ts'
+import type { BackendClient } from './backend-exchange.ts'
+import type { ConnectorOptions } from './connector.ts'
+import { checkGrpcHealth } from './grpc-health.ts'
 
 export interface HealthCheckOptions extends ConnectorOptions {
   readonly target: HttpTarget
-  /** `tcp`: a connection is enough. A path: GET must give a status from 200 to 399. */
+  /**
+   * `tcp`: a connection is enough; with HTTP/2 the backend must greet. A path: GET must give a status from 200 to 399.
+   * `grpc`, or `grpc:` and a service's name: the server's own health service must say SERVING.
+   */
   readonly check: string
   readonly intervalMs: number
   readonly clock: Clock
@@ -60,7 +64,7 @@ export class HealthCheck {
       this.#timer = clock.after(intervalMs, () => this.#run())
     }
     this.#timer = clock.after(TIMEOUT_MS, () => finish('no answer in time'))
-    this.#abort = check === 'tcp' ? this.#connect(finish) : this.#get(check, finish)
+    this.#abort = this.#begin(check, finish)
   }
 
   #judge(problem: string | undefined): void {
@@ -75,41 +79,53 @@ export class HealthCheck {
       this.#options.onChange(health, problem ?? 'it answers')
   }
 
+  #begin(check: string, finish: (problem: string | undefined) => void): () => void {
+    if (check === 'tcp') return this.#connect(finish)
+    return check.startsWith('/') ? this.#get(check, finish) : this.#grpc(check.slice('grpc:'.length), finish)
+  }
+
   #connect(finish: (problem: string | undefined) => void): () => void {
-    const socket = createConnector(this.#options.target, this.#options).open(
-      { buffer: Buffer.alloc(1), callback: () => true },
-      () => finish(undefined),
-    )
-    socket.on('error', error => finish(describeSocketError(error)))
-    return () => socket.destroy()
+    const client = this.#client()
+    const stop = client.probe(finish)
+    return () => {
+      stop()
+      client.close()
+    }
   }
 
   #get(path: string, finish: (problem: string | undefined) => void): () => void {
-    const { target, clock } = this.#options
-    const pool = new Pool(createConnector(target, this.#options), clock, {
-      maxConnections: 1,
-      keepAliveMs: 0,
-    })
-    const fields = ['Host', target.authority, 'User-Agent', 'telephone-health-check', 'Connection', 'close']
+    const client = this.#client()
+    const fields = ['User-Agent', 'telephone-health-check', 'Connection', 'close']
     const request = { method: 'GET', target: path, fields, upgrade: false, ended: true }
-    const exchange = new Exchange(
-      pool,
-      request,
-      { kind: 'preserve', fallback: target.authority },
-      {
-        onAnswerHead(head) {
-          if (head.status >= 200) finish(head.status < 400 ? undefined : `${path} answered ${head.status}`)
-        },
-        onAnswerBody: () => undefined,
-        onAnswerEnd: () => undefined,
-        onRoom: () => undefined,
-        onFailure: error => finish(error.message),
+    const exchange = client.exchange(request, {
+      onAnswerHead(head) {
+        if (head.status >= 200) finish(head.status < 400 ? undefined : `${path} answered ${head.status}`)
       },
-    )
+      onAnswerBody: () => undefined,
+      onAnswerEnd: () => undefined,
+      onRoom: () => undefined,
+      onFailure: error => finish(error.message),
+    })
     exchange.run()
     return () => {
       exchange.abort()
-      pool.close()
+      client.close()
     }
+  }
+
+  #grpc(service: string, finish: (problem: string | undefined) => void): () => void {
+    const client = this.#client()
+    const exchange = checkGrpcHealth(client, service, finish)
+    return () => {
+      exchange.abort()
+      client.close()
+    }
+  }
+
+  /** One of its own for each check: what is asked is whether a new connection can be made. */
+  #client(): BackendClient {
+    const { target, clock } = this.#options
+    const hostRule = { kind: 'fixed', host: target.authority } as const
+    return createClient(target, clock, hostRule, { ...this.#options, maxConnections: 1, keepAliveMs: 0 })
   }
 }

@@ -1,7 +1,7 @@
 // One service as the outside gives it (a row of the YAML file, flags, the library's caller) → what the Telephone
 // works with. All checks of a service's values are here, so that every way in says the same.
 
-import { type HttpTarget, parseTarget } from '@vera-stack/shared/backend-target.ts'
+import { type HttpTarget, parseTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 import {
   formatMount,
   type Parsed,
@@ -10,19 +10,26 @@ import {
   serviceNameOfMount,
 } from '@vera-stack/shared/mounts.ts'
 import type { FetchHandler } from './forward/handler-forward.ts'
+import { MAX_GRPC_SERVICE_LENGTH } from './grpc-health.ts'
 import type { PoolOptions } from './http1/pool.ts'
 
 /** As the protocol bounds them (control-schema.ts). */
 const MAX_LABELS = 64
 const MAX_LABEL_KEY = 63
 const MAX_LABEL_VALUE = 255
+const HEALTH_CHECK = new RegExp(
+  `^(?:tcp|grpc|grpc:[A-Za-z0-9_.-]{1,${MAX_GRPC_SERVICE_LENGTH}}|/[\\x21-\\x7e]*)$`,
+)
 
 export interface ServiceOptions {
   /** Name of the service; absent: made from the mount. */
   readonly service?: string | undefined
   /** `host/path` to claim for it; absent: routes are managed elsewhere. */
   readonly mount?: string | undefined
-  /** A port, `host:port`, `http(s)://host:port`, `unix:/path.sock`, or a fetch handler in this process. */
+  /**
+   * A port, `host:port`, `http(s)://host:port`, `unix:/path.sock`; for HTTP/2 `h2c://host:port` (cleartext),
+   * `h2://host:port` (TLS), `unix+h2c:/path.sock`; or a fetch handler in this process.
+   */
   readonly target: string | number | URL | FetchHandler
   /** Share of the traffic, relative to the other telephones of the service: 0 to 1000, default 100. */
   readonly weight?: number | undefined
@@ -32,15 +39,17 @@ export interface ServiceOptions {
   readonly labels?: Readonly<Record<string, string>> | undefined
   /** `preserve` (default), `backend`, or a fixed value. */
   readonly hostHeader?: string | undefined
-  /** False: take any certificate of an https backend. */
+  /** False: take any certificate of an https or h2 backend. */
   readonly tlsVerify?: boolean | undefined
-  /** PEM of the CAs of an https backend. */
+  /** PEM of the CAs of an https or h2 backend. */
   readonly tlsCa?: string | undefined
-  /** `tcp`, or a path for GET; absent: no check. */
+  /** `tcp`, a path for GET, or `grpc` (also `grpc:<service>`) for a gRPC server's own; absent: no check. */
   readonly healthCheck?: string | undefined
   readonly healthIntervalMs?: number | undefined
   readonly connectTimeoutMs?: number | undefined
+  /** Default 4 s; 60 s for HTTP/2. */
   readonly keepAliveMs?: number | undefined
+  /** Default 512; 64 for HTTP/2, which carries many requests on each. */
   readonly maxConnections?: number | undefined
 }
 
@@ -83,8 +92,12 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
     wrong('service', 'needs a name (service) or a place (mount)')
   }
   const { healthCheck, hostHeader, weight, labels = {} } = options
-  if (healthCheck !== undefined && healthCheck !== 'tcp' && !/^\/[\x21-\x7e]*$/.test(healthCheck)) {
-    wrong('healthCheck', `"${healthCheck}" is neither tcp nor a path such as /health`)
+  if (healthCheck !== undefined && !HEALTH_CHECK.test(healthCheck)) {
+    wrong('healthCheck', `"${healthCheck}" is none of tcp, grpc, grpc:<service> or a path such as /health`)
+  } else if (healthCheck?.startsWith('grpc') && typeof target === 'object' && !target.http2) {
+    const instead = target.kind === 'tls' ? 'h2' : 'h2c'
+    const text = target.kind === 'unix' ? `unix+h2c:${target.path}` : `${instead}://${target.authority}`
+    wrong('healthCheck', `"${healthCheck}" asks a backend that speaks HTTP/2: write its target as ${text}`)
   }
   if (healthCheck !== undefined && typeof target === 'function') {
     wrong('healthCheck', 'a function in this process has no health to check')
@@ -92,6 +105,7 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (hostHeader !== undefined && !/^[\x21-\x7e]+$/.test(hostHeader)) {
     wrong('hostHeader', `"${hostHeader}" is none of preserve, backend or a host name`)
   }
+  if (typeof target === 'object') checkTls(target, options, wrong)
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {
     wrong('weight', `${weight} is not a whole number from 0 to 1000`)
   }
@@ -115,6 +129,16 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
     service: { ...options, service: name, mount: mount && formatMount(mount), target, pool },
     problems,
   }
+}
+
+/** Over HTTP/2 the scheme alone says whether there is TLS: what is meant for it must not be lost in silence. */
+function checkTls(target: HttpTarget, { tlsCa, tlsVerify }: ServiceOptions, wrong: Wrong): void {
+  if (!target.http2 || target.kind === 'tls' || (tlsCa === undefined && tlsVerify !== false)) return
+  const instead = target.kind === 'tcp' ? `; for TLS write h2://${target.authority}` : ''
+  wrong(
+    tlsCa === undefined ? 'tlsVerify' : 'tlsCa',
+    `means nothing for ${targetText(target)}, which has no TLS${instead}`,
+  )
 }
 
 type Wrong = (field: keyof ServiceOptions, message: string) => undefined

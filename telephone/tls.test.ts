@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { createServer as createHttp } from 'node:http'
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2'
 import { createServer as createHttps, type Server } from 'node:https'
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
@@ -60,6 +61,70 @@ describe('a backend on https', () => {
     const { error } = await call({})
     expect(error).toMatchObject({ reason: 'backend_unreachable' })
     expect(error?.message).toContain('SELF_SIGNED')
+  })
+})
+
+describe('a backend on h2', () => {
+  let server: Http2SecureServer | Server
+  let sessions: ServerHttp2Session[]
+
+  async function listen(): Promise<void> {
+    sessions = []
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  }
+
+  async function start(): Promise<void> {
+    server = createSecureServer(certificate)
+    server.on('session', session => sessions.push(session))
+    server.on('request', (request, response) => {
+      response.writeHead(200, { 'x-seen': `${request.scheme} ${request.authority}` })
+      request.pipe(response)
+    })
+    server.on('sessionError', () => undefined)
+    await listen()
+  }
+  afterEach(async () => {
+    for (const session of sessions) session.destroy()
+    server.close()
+    await once(server, 'close')
+  })
+
+  async function call(options: HttpBackendOptions): Promise<Caller> {
+    const { port } = server.address() as AddressInfo
+    const backend = new HttpBackend(parseTarget(`h2://localhost:${port}`), systemClock, options)
+    const forwarder = new Forwarder({ backends: new Map([['web', backend]]), now: () => 0 })
+    const tunnel = await tunnelPair(memoryTransportPair(), (s, opening) => forwarder.onStream(s, opening))
+    const caller = new Caller(tunnel.plugboard, { method: 'POST' }, false)
+    caller.send('x'.repeat(200_000)).stream.end()
+    await caller.until(c => c.over)
+    await tunnel.close()
+    forwarder.close()
+    return caller
+  }
+
+  it('is trusted with its CA, or without a check, and carries bodies both ways', async () => {
+    await start()
+    for (const options of [{ tlsCa: TEST_CERTIFICATE }, { tlsVerify: false }]) {
+      const caller = await call(options)
+      expect(caller).toMatchObject({ status: 200, bytes: 200_000, error: undefined })
+      expect(caller.heads[0]?.fields).toContain('https a.test')
+    }
+  })
+
+  it('is not trusted otherwise', async () => {
+    await start()
+    const { error } = await call({})
+    expect(error).toMatchObject({ reason: 'backend_unreachable' })
+    expect(error?.message).toContain('SELF_SIGNED')
+  })
+
+  it('that speaks HTTP/1 only is told apart', async () => {
+    server = createHttps(certificate)
+    await listen()
+    const { error } = await call({ tlsCa: TEST_CERTIFICATE })
+    expect(error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
+    expect(error?.message).toContain('the target should be https://')
   })
 })
 

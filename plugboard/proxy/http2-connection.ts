@@ -58,9 +58,9 @@ export class Http2Connection implements Deadlined {
         enablePush: false,
         initialWindowSize: STREAM_WINDOW_BYTES,
         maxConcurrentStreams: limits.http2MaxStreams,
-        maxHeaderListSize: limits.maxHeadBytes,
+        // Past this, and so many fields, a stream is refused before we see it; below, the limits answer with 431.
+        maxHeaderListSize: limits.maxHeadBytes * 2,
       },
-      // Past these, the stream is refused before we see it; below, `maxHeaders` and `maxHead` answer with 431.
       maxHeaderListPairs: limits.maxHeaders * 2 + 16,
       streamResetBurst: RESET_BURST,
       streamResetRate: RESETS_PER_SECOND,

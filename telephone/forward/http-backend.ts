@@ -1,36 +1,34 @@
-// An HTTP/1.1 server beside the Telephone: its pool, and how its Host field is written.
+// An HTTP server beside the Telephone: its connections, in the version of HTTP that its target says, and how its
+// Host field is written.
 
 import { type HttpTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
-import { type ConnectorOptions, createConnector } from '../http1/connector.ts'
-import { Pool, type PoolOptions } from '../http1/pool.ts'
-import type { HostRule } from '../http1/request-head.ts'
+import { type ClientOptions, createClient } from '../backend-client.ts'
+import type { BackendClient, HostRule } from '../backend-exchange.ts'
 import type { Backend, Report } from './backend.ts'
 import { HttpForward } from './http-forward.ts'
 
-export interface HttpBackendOptions extends ConnectorOptions, Partial<PoolOptions> {
+export interface HttpBackendOptions extends ClientOptions {
   /** `preserve`: as the Plugboard gives it (default). `backend`: the target's own. Else: always this text. */
   readonly hostHeader?: string
 }
 
 export class HttpBackend implements Backend {
   readonly description: string
-  readonly #pool: Pool
-  readonly #hostRule: HostRule
+  readonly #client: BackendClient
 
   constructor(target: HttpTarget, clock: Clock, options: HttpBackendOptions = {}) {
     this.description = targetText(target)
-    this.#pool = new Pool(createConnector(target, options), clock, options)
-    this.#hostRule = hostRule(options.hostHeader, target.authority)
+    this.#client = createClient(target, clock, hostRule(options.hostHeader, target.authority), options)
   }
 
   open(stream: Stream, opening: Opening, report: Report | undefined): StreamEvents {
-    return new HttpForward(stream, opening, this.#pool, this.#hostRule, report)
+    return new HttpForward(stream, opening, this.#client, report)
   }
 
   close(): void {
-    this.#pool.close()
+    this.#client.close()
   }
 }
 

@@ -8,20 +8,21 @@
 
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
-import { Exchange, type ExchangeEvents } from '../http1/exchange.ts'
-import type { Pool } from '../http1/pool.ts'
-import { type HostRule, RequestError } from '../http1/request-head.ts'
-import type { ResponseHead } from '../http1/response-head.ts'
+import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import {
+  type BackendClient,
+  type BackendExchange,
+  type ExchangeEvents,
+  RequestError,
+} from '../backend-exchange.ts'
 import { neverOpener, type Report } from './backend.ts'
 
 export class HttpForward implements StreamEvents, ExchangeEvents {
   readonly #stream: Stream
   readonly #opening: Opening
-  readonly #pool: Pool
-  readonly #hostRule: HostRule
+  readonly #client: BackendClient
   #report: Report | undefined
-  #exchange: Exchange | undefined
+  #exchange: BackendExchange | undefined
   #state: 'gathering' | 'forwarding' | 'answered' | 'over' = 'gathering'
   /** What came with the head, in the same event-loop turn. */
   #early: Buffer[] = []
@@ -31,11 +32,10 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   #owedBytes = 0
   #status = 0
 
-  constructor(stream: Stream, opening: Opening, pool: Pool, hostRule: HostRule, report: Report | undefined) {
+  constructor(stream: Stream, opening: Opening, client: BackendClient, report: Report | undefined) {
     this.#stream = stream
     this.#opening = opening
-    this.#pool = pool
-    this.#hostRule = hostRule
+    this.#client = client
     this.#report = report
     // Whether a request without Content-Length has a body shows in whether it ends with its head. That END has
     // arrived with the head or comes later, so the rest of this message is waited for before anything is sent.
@@ -91,11 +91,12 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     const { method, target, fields, kind } = this.#opening
     const early = this.#early
     this.#early = []
-    const bare = this.#ended && early.length === 0 && this.#trailers === undefined
-    const request = { method, target, fields, upgrade: kind === 'upgrade', ended: bare }
-    let exchange: Exchange
+    const whole = this.#ended && this.#trailers === undefined
+    const bare = whole && early.length === 0
+    const request = { method, target, fields, upgrade: kind === 'upgrade', ended: bare, whole }
+    let exchange: BackendExchange
     try {
-      exchange = new Exchange(this.#pool, request, this.#hostRule, this)
+      exchange = this.#client.exchange(request, this)
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
       this.#stream.reset('protocol_error', error.message)
@@ -113,7 +114,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
 
   // From the backend.
 
-  onAnswerHead(head: ResponseHead): void {
+  onAnswerHead(head: AnswerHead): void {
     this.#status = head.status
     try {
       this.#stream.respond(head)
@@ -127,7 +128,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
 
   onAnswerBody(chunk: Buffer): void {
     // True says that the tunnel has copied the chunk; after false that is so once it is writable again, which is
-    // when the connection resumes and reads into the same buffer.
+    // when an HTTP/1 connection resumes and reads into the same buffer.
     if (!this.#stream.write(chunk)) this.#exchange?.pause()
   }
 

@@ -11,7 +11,7 @@ import type { OnReadOpts, Socket } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
-import { type Connector, connectError, describeSocketError } from './connector.ts'
+import { type Connector, connectError, describeSocketError } from '../connector.ts'
 import { HttpError } from './http-error.ts'
 import { lastChunk, type RequestFraming, type RequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
@@ -91,7 +91,7 @@ export class Connection implements ResponseSink {
       buffer: () => this.#buffer,
       callback: bytes => this.#onRead(bytes),
     }
-    this.#socket = options.connector.open(onRead, () => this.#onReady())
+    this.#socket = options.connector.open(() => this.#onReady(), onRead)
     this.#socket.on('end', () => this.#onEnd())
     this.#socket.on('drain', () => this.#user?.onDrain())
     this.#socket.on('error', error => this.#onError(error))

@@ -6,14 +6,13 @@ import { join } from 'node:path'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { createConnector } from './connector.ts'
+import type { BackendRequest } from '../backend-exchange.ts'
+import { createConnector } from '../connector.ts'
 import { Exchange } from './exchange.ts'
 import { Pool, type PoolOptions } from './pool.ts'
-import type { BackendRequest } from './request-head.ts'
-import type { ResponseHead } from './response-head.ts'
 import { type BackendConnection, ScriptedBackend } from './scripted-backend.ts'
 
 useLeakCheck()
@@ -22,7 +21,7 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 class Client {
   readonly exchange: Exchange
-  readonly heads: ResponseHead[] = []
+  readonly heads: AnswerHead[] = []
   body = ''
   trailers: Fields | undefined
   state: 'open' | 'complete' | 'failed' = 'open'

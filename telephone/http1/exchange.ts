@@ -9,26 +9,13 @@
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
 import type { Pool, Waiter } from './pool.ts'
-import { type BackendRequest, type HostRule, type RequestHead, writeRequestHead } from './request-head.ts'
+import { type RequestHead, writeRequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
 
-/** Named apart from StreamEvents, so that one object can stand between the two. */
-export interface ExchangeEvents {
-  /** 1xx heads, then the final one; or a 101, after which the body is raw bytes. */
-  onAnswerHead(head: ResponseHead): void
-  /** The chunk is valid during the call; after a `pause` in it until `resume`, or for good when that never comes. */
-  onAnswerBody(chunk: Buffer): void
-  /** The answer is complete; after a 101: the backend's half is. */
-  onAnswerEnd(trailers: Fields | undefined): void
-  /** After a `write` that returned false: everything has been handed to the kernel or nearly so. */
-  onRoom(): void
-  /** The end, without an answer or in the middle of one. Nothing follows. */
-  onFailure(error: TunnelError): void
-}
-
-export class Exchange implements ConnectionUser, Waiter {
+export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   readonly #pool: Pool
   readonly #events: ExchangeEvents
   readonly #head: RequestHead
@@ -55,7 +42,6 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#pool.acquire(this)
   }
 
-  /** Request body. Takes the chunk always; false asks to wait for `onDrain`. */
   write(chunk: Buffer): boolean {
     if (this.#connection !== undefined) return this.#connection.writeBody(chunk)
     if (this.#phase === 'done') return true
@@ -63,7 +49,6 @@ export class Exchange implements ConnectionUser, Waiter {
     return false
   }
 
-  /** The request is complete. */
   end(trailers: Fields | undefined): void {
     this.#ended = true
     this.#trailers = trailers
@@ -78,7 +63,7 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#connection?.resume()
   }
 
-  /** The answer is no longer wanted: the backend's connection is closed at once. No event follows. */
+  /** Closes the backend's connection at once. */
   abort(): void {
     const connection = this.#connection
     const waiting = this.#phase === 'waiting'

@@ -4,8 +4,8 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { Connector } from '../connector.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
-import type { Connector } from './connector.ts'
 import { DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
 
 export interface PoolOptions {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type BackendRequest, lastChunk, RequestError, writeRequestHead } from './request-head.ts'
+import { type BackendRequest, RequestError } from '../backend-exchange.ts'
+import { lastChunk, writeRequestHead } from './request-head.ts'
 
 const write = (request: Partial<BackendRequest>) =>
   writeRequestHead(

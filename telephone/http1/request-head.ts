@@ -4,19 +4,8 @@
 
 import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
 import { FIELD_LINES, TOKEN } from './grammar.ts'
-
-/** What is sent to a backend. Strings hold bytes as latin1, no CR, LF or NUL (the tunnel's decoder sees to it). */
-export interface BackendRequest {
-  readonly method: string
-  /** Origin form, or `*`. */
-  readonly target: string
-  readonly fields: Fields
-  /** Wait for a 101: after it both directions are plain bytes, and there is no request body before it. */
-  readonly upgrade: boolean
-  /** The request half is complete with the head. */
-  readonly ended: boolean
-}
 
 /** How the request body is written. `raw`: an upgrade, plain bytes after the 101. */
 export type RequestFraming = 'none' | 'length' | 'chunked' | 'raw'
@@ -26,19 +15,6 @@ export interface RequestHead {
   readonly framing: RequestFraming
   readonly contentLength: number
 }
-
-/** A request that cannot be put on an HTTP/1.1 connection without meaning two things. The tunnel's fault. */
-export class RequestError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'RequestError'
-  }
-}
-
-/** What to write as Host: as the client sent it, always the same, or the client's unless it sent none. */
-export type HostRule =
-  | { readonly kind: 'preserve'; readonly fallback: string }
-  | { readonly kind: 'fixed'; readonly host: string }
 
 // Methods whose requests have no body unless they say so; for the others a length of 0 is spelled out, because
 // some servers answer 411 otherwise (RFC 9110 section 8.6).

@@ -1,6 +1,8 @@
 // Three replicas on one Postgres: a Telephone connected anywhere is reachable everywhere, and what happens to that
 // when a replica is killed, stops politely, or loses its way to another one.
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
@@ -27,6 +29,13 @@ describe('three replicas', () => {
       expect([answer.status, answer.text === body]).toEqual([200, true])
     }
     await telephone.child.stop()
+  })
+
+  it('keep a snapshot each, in a data folder that nobody has to make', async () => {
+    for (const replica of cluster.replicas) {
+      const file = join(replica!.folder, 'data', 'snapshot.json')
+      await eventually(`${file} is there`, () => (existsSync(file) ? true : undefined))
+    }
   })
 
   it('fail no request that another replica can serve when one is killed', async () => {

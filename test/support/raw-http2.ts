@@ -101,11 +101,11 @@ export class RawHttp2 {
     return raw
   }
 
-  /** Preface and settings, the server's acknowledged. */
-  async greet(): Promise<this> {
+  /** Preface and settings, the server's acknowledged, unless not. */
+  async greet(acknowledge = true): Promise<this> {
     this.send(PREFACE, frame(FRAME.settings, 0, 0))
     await this.next(each => each.type === FRAME.settings && each.flags === 0)
-    this.send(frame(FRAME.settings, FLAG.ack, 0))
+    if (acknowledge) this.send(frame(FRAME.settings, FLAG.ack, 0))
     return this
   }
 

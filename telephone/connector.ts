@@ -1,6 +1,6 @@
 // Opens sockets to one backend: TCP, TLS or a unix socket. Names with several addresses are tried on all of them
 // (RFC 8305), and `localhost` always has two: whether a backend listens on ::1 or 127.0.0.1 is no matter.
-// Reads go into a buffer that connection.ts owns: no allocation per read.
+// What is spoken on them is http1/ and http2/.
 
 import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -8,15 +8,18 @@ import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 
 export interface ConnectorOptions {
-  /** False: any certificate of an https backend is taken. Default true. */
+  /** False: any certificate of a TLS backend is taken. Default true. */
   readonly tlsVerify?: boolean
   /** PEM of certificate authorities to trust instead of the usual ones. */
   readonly tlsCa?: string
 }
 
 export interface Connector {
-  /** Begins to connect. `onReady` when request bytes may be written; failures come as the socket's `error`. */
-  open(onRead: OnReadOpts, onReady: () => void): Socket
+  /**
+   * Begins to connect. `onReady` when request bytes may be written; failures come as the socket's `error`.
+   * `onRead`: reads go into a buffer of the caller's, without an allocation for each; absent: a usual socket.
+   */
+  open(onReady: () => void, onRead?: OnReadOpts): Socket
 }
 
 /** Bytes of a request body that may wait in the process for a slow backend, per connection. */
@@ -34,8 +37,9 @@ export function createConnector(target: HttpTarget, options: ConnectorOptions = 
   // The whole of a TLS session is remembered from the last handshake, so that the next one is shorter.
   let tlsSession: Buffer | undefined
   return {
-    open(onread, onReady) {
-      const common = { allowHalfOpen: true, onread, highWaterMark: WRITE_BUFFER_BYTES }
+    open(onReady, onRead) {
+      const onread = onRead === undefined ? {} : { onread: onRead, allowHalfOpen: true }
+      const common = { ...onread, highWaterMark: WRITE_BUFFER_BYTES }
       if (target.kind === 'unix') return connectTcp({ ...common, path: target.path }, onReady)
       const { host, port } = target
       const lookup = host === 'localhost' ? { lookup: lookupLocalhost } : {}
@@ -44,7 +48,7 @@ export function createConnector(target: HttpTarget, options: ConnectorOptions = 
       const socket = connectTls(
         {
           ...tcp,
-          ALPNProtocols: ['http/1.1'],
+          ALPNProtocols: [target.http2 ? 'h2' : 'http/1.1'],
           rejectUnauthorized: options.tlsVerify ?? true,
           ...(isIP(target.host) === 0 && { servername: target.host }),
           ...(options.tlsCa !== undefined && { ca: options.tlsCa }),

@@ -1,0 +1,153 @@
+// gRPC from a real client to a real server, through a tunnel: what the protocol asks of every hop on the way
+// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+
+import { Metadata, status } from '@grpc/grpc-js'
+import { parseTarget } from '@vera-stack/shared/backend-target.ts'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ECHO, ECHO_TRAILERS, GrpcBackend } from '../../test/support/grpc-backend.ts'
+import { GrpcClient, type GrpcResult, resultOfStream } from '../../test/support/grpc-client.ts'
+import { Http2Front } from '../../test/support/http2-front.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { memoryTransportPair } from '../../test/support/memory-transport.ts'
+import { Forwarder } from '../forward.ts'
+import { HttpBackend } from './http-backend.ts'
+import { type TunnelPair, tunnelPair } from './tunnel-pair.ts'
+
+useLeakCheck()
+
+let backend: GrpcBackend
+let forwarder: Forwarder
+let tunnel: TunnelPair
+let front: Http2Front
+let client: GrpcClient
+
+beforeEach(async () => {
+  backend = new GrpcBackend()
+  const target = parseTarget(`h2c://127.0.0.1:${await backend.start()}`)
+  const backends = new Map([['grpc', new HttpBackend(target, systemClock)]])
+  forwarder = new Forwarder({ backends, now: systemClock.now })
+  tunnel = await tunnelPair(memoryTransportPair(), (stream, opening) => forwarder.onStream(stream, opening))
+  front = new Http2Front(tunnel.plugboard, 'grpc')
+  client = new GrpcClient(await front.listen())
+})
+afterEach(async () => {
+  client.close()
+  await front.close()
+  await tunnel.close()
+  forwarder.close()
+  backend.stop()
+})
+
+function expectTrailers({ trailers }: GrpcResult): void {
+  for (const [name, value] of Object.entries(ECHO_TRAILERS)) expect(trailers.get(name)).toEqual([value])
+}
+
+describe('calls', () => {
+  it('unary: message, metadata both ways, status in trailers', async () => {
+    const metadata = new Metadata()
+    metadata.add('x-ask', 'one')
+    metadata.add('x-ask', 'two')
+    metadata.add('x-ask-bin', Buffer.from([0, 255]))
+    const result = await client.unary('hello', {}, metadata)
+    expect(result).toMatchObject({ code: status.OK, messages: ['hello'] })
+    expectTrailers(result)
+    expect(backend.calls[0]?.metadata.get('x-ask')).toEqual(['one, two'])
+    expect(backend.calls[0]?.metadata.get('x-ask-bin')).toEqual([Buffer.from([0, 255])])
+  })
+
+  it('server streaming', async () => {
+    const result = await resultOfStream(client.serverStreaming('count 50'))
+    expect(result).toMatchObject({
+      code: status.OK,
+      messages: Array.from({ length: 50 }, (_, n) => String(n)),
+    })
+    expectTrailers(result)
+  })
+
+  it('client streaming', async () => {
+    const result = await client.clientStreaming(['a', 'b', 'c'])
+    expect(result).toMatchObject({ code: status.OK, messages: ['a,b,c'] })
+    expectTrailers(result)
+  })
+
+  it('bidirectional: each message is answered while the call goes on', async () => {
+    const call = client.bidirectional()
+    const result = resultOfStream(call)
+    for (let index = 0; index < 5; index += 1) {
+      const answered = new Promise(resolve => call.once('data', resolve))
+      call.write(Buffer.from(`message ${index}`))
+      expect(String(await answered)).toBe(`message ${index}`)
+    }
+    call.end()
+    expect(await result).toMatchObject({ code: status.OK, messages: { length: 5 } })
+  })
+
+  it('large messages both ways, many at once', async () => {
+    const large = Buffer.alloc(3_000_000, 'x')
+    const calls = Array.from({ length: 5 }, () => client.unary(large))
+    for (const result of await Promise.all(calls)) expect(result.messages).toEqual(['3000000 bytes'])
+  })
+})
+
+describe('ends', () => {
+  it('an error has its status, text and trailers', async () => {
+    const result = await client.unary('fail 5 no such thing: é, %')
+    expect(result).toMatchObject({ code: status.NOT_FOUND, details: 'no such thing: é, %', messages: [] })
+    expectTrailers(result)
+  })
+
+  it('an error behind messages as well', async () => {
+    const result = await resultOfStream(client.serverStreaming('fail 9 not now'))
+    expect(result).toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: 'not now',
+      messages: { length: 1 },
+    })
+    expectTrailers(result)
+  })
+
+  it('an error that is a head and nothing else: a method that nobody has', async () => {
+    const result = await client.unary('hello', {}, new Metadata(), '/echo.Echo/Nobody')
+    expect(result).toMatchObject({ code: status.UNIMPLEMENTED, messages: [] })
+  })
+
+  it('a cancelled call is cancelled at the server', async () => {
+    const streaming = client.serverStreaming('hang')
+    const bidirectional = client.bidirectional()
+    const results = [resultOfStream(streaming), resultOfStream(bidirectional)]
+    bidirectional.write(Buffer.from('open'))
+    await backend.until(({ calls }) => calls.length === 2 && calls.every(call => call.received.length > 0))
+    streaming.cancel()
+    bidirectional.cancel()
+    for (const result of results) expect((await result).code).toBe(status.CANCELLED)
+    await backend.until(({ calls }) => calls.every(call => call.cancelled))
+  })
+
+  it('a deadline is told to the server and kept by the client', async () => {
+    const deadline = Date.now() + 150
+    const result = await client.unary('hang', { deadline })
+    expect(result.code).toBe(status.DEADLINE_EXCEEDED)
+    await backend.until(({ calls }) => calls[0]?.cancelled === true)
+    const [call] = backend.calls
+    expect(call?.path).toBe(ECHO.unary)
+    expect(Number(call?.deadline)).toBeLessThan(deadline + 1000)
+  })
+
+  it('a server that dies in a call is never a complete answer', async () => {
+    const call = client.bidirectional()
+    const result = resultOfStream(call)
+    call.write(Buffer.from('open'))
+    await backend.until(({ calls }) => calls[0]?.received.length === 1)
+    backend.stop()
+    expect((await result).code).not.toBe(status.OK)
+  })
+
+  it('a lost tunnel cancels the calls at the server', async () => {
+    const result = client.unary('hang')
+    await backend.until(({ calls }) => calls.length === 1)
+    tunnel.cut()
+    expect((await result).code).not.toBe(status.OK)
+    await backend.until(({ calls }) => calls[0]?.cancelled === true)
+  })
+})

@@ -1,0 +1,236 @@
+// The HTTP/2 connections to one backend. Requests share the oldest one that has room, so that the younger ones fall
+// idle and are closed; a new one is made when all are at their limit of streams, up to `maxConnections`; beyond that
+// requests wait in a bounded queue. Knows sessions by their life only, not what is said on them.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { Connector } from '../connector.ts'
+import { Session, type SessionOwner } from './session.ts'
+
+export interface SessionPoolOptions {
+  /** Connections at once; those that only finish their last streams no longer count. */
+  readonly maxConnections: number
+  /** Requests that may wait for a stream. */
+  readonly maxWaiting: number
+  /** How long one may wait, ms; at least as long as connecting may take. */
+  readonly maxWaitMs: number
+  /** Connections without a stream are closed after this, ms. 0: at once. */
+  readonly keepAliveMs: number
+  /** For connection, TLS and the backend's SETTINGS together. */
+  readonly connectTimeoutMs: number
+}
+
+/**
+ * 64 connections at the usual limit of 100 streams are more than a tunnel has. HTTP/2 servers close idle connections
+ * after minutes, and say so with a GOAWAY: no need to be quick.
+ */
+const DEFAULT_OPTIONS: SessionPoolOptions = {
+  maxConnections: 64,
+  maxWaiting: 4096,
+  maxWaitMs: 10_000,
+  keepAliveMs: 60_000,
+  connectTimeoutMs: 5000,
+}
+
+/** A request that wants to open a stream; gets exactly one of the two calls, perhaps before `acquire` returns. */
+export interface SessionWaiter {
+  /** It has room for one stream, which is to be opened at once. */
+  onSession(session: Session): void
+  /** `backend_unreachable`, or `overloaded` when the queue is full or the wait too long. */
+  onNoSession(error: TunnelError): void
+}
+
+/** Until the first SETTINGS has come: how many requests to expect on one connection (RFC 9113 section 6.5.2). */
+const USUAL_CAPACITY = 100
+const LIVENESS_MS = 2500
+
+export class SessionPool implements SessionOwner {
+  readonly #connector: Connector
+  readonly #secure: boolean
+  readonly #clock: Clock
+  readonly #options: SessionPoolOptions
+  /** Open ones, oldest first. */
+  readonly #sessions: Session[] = []
+  readonly #connecting = new Set<Session>()
+  /** Those that finish their last streams. */
+  readonly #draining = new Set<Session>()
+  /** Waiters and their deadlines, ms of the clock, oldest first. */
+  readonly #queue = new Map<SessionWaiter, number>()
+  #capacity = USUAL_CAPACITY
+  #queueTimer: Timer | undefined
+  #watchTimer: Timer | undefined
+  #closed = false
+
+  constructor(
+    connector: Connector,
+    secure: boolean,
+    clock: Clock,
+    options: Partial<SessionPoolOptions> = {},
+  ) {
+    this.#connector = connector
+    this.#secure = secure
+    this.#clock = clock
+    const merged = { ...DEFAULT_OPTIONS, ...options }
+    this.#options = { ...merged, maxWaitMs: Math.max(merged.maxWaitMs, merged.connectTimeoutMs) }
+  }
+
+  /** Connections that take streams or may soon. */
+  get size(): number {
+    return this.#sessions.length + this.#connecting.size
+  }
+
+  /** `fresh`: connections without a stream are not to be trusted, since one was found dead. */
+  acquire(waiter: SessionWaiter, fresh = false): void {
+    if (fresh) this.#drainIdle(() => true)
+    const session = this.#queue.size === 0 ? this.#sessions.find(one => one.hasRoom) : undefined
+    if (session !== undefined) {
+      waiter.onSession(session)
+      this.#watch()
+    } else if (this.#closed) {
+      waiter.onNoSession(new TunnelError('draining', { detail: 'the pool is closed' }))
+    } else if (this.#queue.size < this.#options.maxWaiting) {
+      this.#queue.set(waiter, this.#clock.now() + this.#options.maxWaitMs)
+      this.#queueTimer ??= this.#clock.after(this.#options.maxWaitMs, () => this.#refuseLate())
+      this.#connectForQueue()
+    } else {
+      waiter.onNoSession(new TunnelError('overloaded', { detail: 'the queue for a connection is full' }))
+    }
+  }
+
+  /** The waiter no longer wants a stream. */
+  cancel(waiter: SessionWaiter): void {
+    this.#queue.delete(waiter)
+  }
+
+  /** Closes idle connections now and the others as their streams end; waiting requests are refused. */
+  close(): void {
+    this.#closed = true
+    this.#queueTimer?.cancel()
+    this.#watchTimer?.cancel()
+    this.#watchTimer = undefined
+    for (const session of this.#connecting) session.destroy()
+    this.#connecting.clear()
+    for (const session of [...this.#sessions]) session.drain()
+    this.#refuseAll(new TunnelError('draining'))
+    this.#watch()
+  }
+
+  // What sessions report.
+
+  onReady(session: Session): void {
+    this.#connecting.delete(session)
+    this.#sessions.push(session)
+    this.#capacity = session.capacity
+    this.#serveQueue()
+    this.#watch()
+    this.#drainIfUnused(session)
+  }
+
+  onConnectFailed(session: Session, error: TunnelError): void {
+    this.#connecting.delete(session)
+    // While others live, those who wait may still get their turn on them; without, each of them would try in vain.
+    if (this.size === 0) this.#refuseAll(error)
+  }
+
+  onRoom(session: Session): void {
+    this.#capacity = session.capacity
+    this.#serveQueue()
+    this.#drainIfUnused(session)
+  }
+
+  onDraining(session: Session): void {
+    const index = this.#sessions.indexOf(session)
+    if (index !== -1) this.#sessions.splice(index, 1)
+    this.#draining.add(session)
+    this.#replace(session)
+  }
+
+  onClosed(session: Session): void {
+    this.#draining.delete(session)
+    const index = this.#sessions.indexOf(session)
+    if (index === -1) return
+    this.#sessions.splice(index, 1)
+    this.#replace(session)
+  }
+
+  /** One that was given up before it carried anything is as good as none: it is not dialled again and again. */
+  #replace(session: Session): void {
+    if (session.opened > 0) this.#connectForQueue()
+    else if (this.size === 0) {
+      const detail = 'it closes its connections before it takes a request'
+      this.#refuseAll(new TunnelError('backend_unreachable', { detail }))
+    }
+  }
+
+  #serveQueue(): void {
+    for (const waiter of this.#queue.keys()) {
+      const session = this.#sessions.find(one => one.hasRoom)
+      if (session === undefined) break
+      this.#queue.delete(waiter)
+      waiter.onSession(session)
+    }
+    this.#connectForQueue()
+  }
+
+  /** As many connections more as those who wait would fill. */
+  #connectForQueue(): void {
+    if (this.#closed) return
+    const each = Math.max(1, this.#capacity)
+    while (this.#queue.size > this.#connecting.size * each && this.size < this.#options.maxConnections) {
+      // A backend that takes no streams now takes none on more connections.
+      if (this.#capacity === 0 && this.size > 0) return
+      const { connectTimeoutMs } = this.#options
+      this.#connecting.add(
+        new Session({
+          connector: this.#connector,
+          owner: this,
+          clock: this.#clock,
+          connectTimeoutMs,
+          secure: this.#secure,
+        }),
+      )
+    }
+  }
+
+  /** Waiters are in the order of their deadlines. */
+  #refuseLate(): void {
+    this.#queueTimer = undefined
+    const now = this.#clock.now()
+    for (const [waiter, deadline] of this.#queue) {
+      if (deadline > now) {
+        this.#queueTimer = this.#clock.after(deadline - now, () => this.#refuseLate())
+        return
+      }
+      this.#queue.delete(waiter)
+      waiter.onNoSession(new TunnelError('overloaded', { detail: 'waited too long for a connection' }))
+    }
+  }
+
+  #refuseAll(error: TunnelError): void {
+    const waiters = [...this.#queue.keys()]
+    this.#queue.clear()
+    for (const waiter of waiters) waiter.onNoSession(error)
+  }
+
+  #drainIfUnused(session: Session): void {
+    if (this.#options.keepAliveMs <= 0 && session.streams === 0) session.drain()
+  }
+
+  #drainIdle(isDue: (session: Session) => boolean): void {
+    for (const session of [...this.#sessions]) {
+      if (session.streams === 0 && isDue(session)) session.drain()
+    }
+  }
+
+  /** Runs while there is a connection: closes idle ones, and notices those that are dead. */
+  #watch(): void {
+    if (this.#sessions.length === 0 && this.#draining.size === 0) return
+    this.#watchTimer ??= this.#clock.after(LIVENESS_MS, () => {
+      this.#watchTimer = undefined
+      const now = this.#clock.now()
+      this.#drainIdle(session => now - session.idleSince >= this.#options.keepAliveMs)
+      for (const session of [...this.#sessions, ...this.#draining]) session.checkLiveness()
+      this.#watch()
+    })
+  }
+}

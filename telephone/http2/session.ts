@@ -1,0 +1,284 @@
+// One HTTP/2 connection to a backend, with Node's http2: connects, waits for the backend's SETTINGS (so that a server
+// that speaks something else is found out before a request is sent), opens streams up to both sides' limits, and
+// knows when it takes no more. Pooling and retries are session-pool.ts and exchange.ts.
+//
+//   connecting ──► open ──► draining (GOAWAY, or told to) ──► closed
+//        └──────────┴────────────────────────────────────────►
+
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { RequestError } from '../backend-exchange.ts'
+import { type Connector, connectError } from '../connector.ts'
+import { Liveness } from './liveness.ts'
+import { explainEnd, type Goaway, type StreamEnd } from './stream-end.ts'
+
+/** The pool, as a session sees it. */
+export interface SessionOwner {
+  onReady(session: Session): void
+  onConnectFailed(session: Session, error: TunnelError): void
+  /** A stream has ended, or the backend takes more of them. */
+  onRoom(session: Session): void
+  /** It takes no new streams; those under way go on. */
+  onDraining(session: Session): void
+  /** The end of a session that was ready once. */
+  onClosed(session: Session): void
+}
+
+export interface SessionOptions {
+  readonly connector: Connector
+  readonly owner: SessionOwner
+  readonly clock: Clock
+  /** For connection, TLS and the backend's SETTINGS together. */
+  readonly connectTimeoutMs: number
+  /** TLS: the backend must agree to `h2` by ALPN. */
+  readonly secure: boolean
+}
+
+/**
+ * What a stream may have in flight towards us, and what waits here at most while its client does not read. 64 KiB,
+ * the default, is 50 Mbit/s at 10 ms; this is 400, the price is half a MiB for each stalled stream.
+ */
+const STREAM_WINDOW_BYTES = 524_288
+/**
+ * For all streams of the connection. Node gives it back as soon as bytes arrive, so it costs no memory and a stalled
+ * stream never holds up its neighbours: it only has to be more than what is on the way.
+ */
+const SESSION_WINDOW_BYTES = 16_777_216
+/** Of ours, whatever the backend would take: what one connection can lose, and can make wait here, is bounded. */
+const MAX_STREAMS = 1000
+/** As for HTTP/1 (response-parser.ts). Beyond them nghttp2 resets the stream. */
+const MAX_HEADER_BYTES = 65_536
+const MAX_FIELDS = 256
+/** More than any head that fits through the tunnel: what is too large for the backend is the backend's to say. */
+const MAX_SEND_HEADER_BYTES = 4_194_304
+/** Ids are 31 bits, odd ones ours: long before they run out the session is replaced. */
+const MAX_STREAMS_EVER = 2 ** 29
+
+const LINGER_MS = 1000
+const NO_ALPN = 'it does not speak HTTP/2 over TLS (ALPN); the target should be https://'
+
+const OPTIONS = {
+  settings: {
+    enablePush: false,
+    initialWindowSize: STREAM_WINDOW_BYTES,
+    maxHeaderListSize: MAX_HEADER_BYTES,
+  },
+  maxHeaderListPairs: MAX_FIELDS,
+  maxSendHeaderBlockLength: MAX_SEND_HEADER_BYTES,
+  // Twice in a request, a field goes on twice. Unknown to Node 22, where such a request is refused.
+  strictSingleValueFields: false,
+}
+
+export class Session {
+  /** When its last stream ended, ms of the clock; the pool's to read. */
+  idleSince = 0
+  readonly #owner: SessionOwner
+  readonly #clock: Clock
+  readonly #socket: Socket
+  readonly #secure: boolean
+  readonly #liveness: Liveness
+  #connectTimer: Timer | undefined
+  #lingerTimer: Timer | undefined
+  #phase: 'connecting' | 'open' | 'draining' | 'closed' = 'connecting'
+  #session: ClientHttp2Session | undefined
+  #streams = 0
+  #opened = 0
+  #goaway: Goaway | undefined
+  /** Why we ended it ourselves. */
+  #fault: TunnelError | undefined
+  readonly #onStreamClosed = (): void => {
+    this.#streams -= 1
+    if (this.#streams === 0) this.idleSince = this.#clock.now()
+    if (this.#phase === 'open') this.#owner.onRoom(this)
+    else if (this.#streams === 0) this.#linger()
+  }
+
+  constructor({ connector, owner, clock, connectTimeoutMs, secure }: SessionOptions) {
+    this.#owner = owner
+    this.#clock = clock
+    this.#secure = secure
+    this.#liveness = new Liveness(clock.now())
+    this.#socket = connector.open(() => this.#begin())
+    this.#socket.on('error', error => this.#connectFailed(notConnected(error, secure)))
+    this.#socket.on('close', () => this.#connectFailed(unreachable('closed before it said anything')))
+    this.#connectTimer = clock.after(connectTimeoutMs, () =>
+      this.#connectFailed(unreachable(this.#silence())),
+    )
+  }
+
+  /** Streams under way. */
+  get streams(): number {
+    return this.#streams
+  }
+
+  /** How many streams it may have at once. */
+  get capacity(): number {
+    return Math.min(MAX_STREAMS, this.#session?.remoteSettings.maxConcurrentStreams ?? 0)
+  }
+
+  /** Can a stream be opened now, as far as this end can tell? */
+  get hasRoom(): boolean {
+    if (this.#phase !== 'open' || this.#streams >= this.capacity) return false
+    return this.#session?.closed === false && !this.#session.destroyed
+  }
+
+  /** Streams it has carried, ever. */
+  get opened(): number {
+    return this.#opened
+  }
+
+  /** The backend takes WebSockets (RFC 8441). */
+  get takesExtendedConnect(): boolean {
+    return this.#session?.remoteSettings.enableConnectProtocol === true
+  }
+
+  /** Only when it has room. Throws RequestError for what Node will not send. */
+  open(list: string[], options: { endStream: boolean; waitForTrailers: boolean }): ClientHttp2Stream {
+    const session = this.#session as ClientHttp2Session
+    let stream: ClientHttp2Stream
+    try {
+      stream = session.request(list, options)
+    } catch (cause) {
+      throw new RequestError(cause instanceof Error ? cause.message : String(cause), { cause })
+    }
+    if (this.#streams === 0) this.#liveness.wake(this.#clock.now())
+    this.#liveness.sent()
+    this.#streams += 1
+    this.#opened += 1
+    stream.on('close', this.#onStreamClosed)
+    if (this.#opened >= MAX_STREAMS_EVER) this.drain()
+    return stream
+  }
+
+  /** Bytes of an answer have come. */
+  noteAnswer(): void {
+    this.#liveness.answered()
+  }
+
+  /** Why a stream closed before its answer was complete. */
+  explain(stream: ClientHttp2Stream, error: Error | undefined): StreamEnd {
+    if (this.#fault !== undefined) return { kind: 'failed', error: this.#fault }
+    return explainEnd({
+      id: stream.id,
+      resetCode: stream.rstCode,
+      error,
+      sessionOver: this.#session?.destroyed !== false,
+      goaway: this.#goaway,
+    })
+  }
+
+  /** Looks whether it still lives, when there is somebody who waits for it. */
+  checkLiveness(): void {
+    const session = this.#session
+    if (this.#streams === 0 || session === undefined || session.destroyed) return
+    const now = this.#clock.now()
+    switch (this.#liveness.look(now, this.#socket.bytesRead)) {
+      case 'ping':
+        this.#liveness.pinged(now)
+        session.ping(error => {
+          if (error === null) this.#liveness.ponged()
+        })
+        break
+      case 'dead':
+        this.#fault = new TunnelError('backend_timeout', { detail: 'no answer to a PING' })
+        this.destroy()
+        break
+    }
+  }
+
+  /** Takes no new streams, and closes once those under way have ended. */
+  drain(): void {
+    if (this.#phase !== 'open') return
+    this.#becomeDraining()
+    this.#session?.close()
+  }
+
+  /** Closes at once, streams and all. */
+  destroy(): void {
+    if (this.#phase === 'connecting') {
+      this.#phase = 'closed'
+      this.#connectTimer?.cancel()
+    }
+    // A GOAWAY would wait for a peer that may be gone.
+    this.#session?.destroy()
+    this.#socket.destroy()
+  }
+
+  #begin(): void {
+    if (this.#phase !== 'connecting') return
+    if (this.#secure && (this.#socket as TLSSocket).alpnProtocol !== 'h2') {
+      this.#connectFailed(unreachable(NO_ALPN))
+      return
+    }
+    const authority = this.#secure ? 'https://backend' : 'http://backend'
+    const session = connect(authority, { ...OPTIONS, createConnection: () => this.#socket })
+    this.#session = session
+    session.setLocalWindowSize(SESSION_WINDOW_BYTES)
+    session.on('remoteSettings', () => this.#onSettings())
+    session.on('goaway', (code, lastStreamId) => {
+      this.#goaway = { code, lastStreamId }
+      // Node closes it, at once or once its streams have ended.
+      if (this.#phase === 'open') this.#becomeDraining()
+    })
+    session.on('error', error => this.#connectFailed(notConnected(error, this.#secure)))
+    session.on('close', () => this.#onClosed())
+    // Frames that cannot be sent: Node resets their stream.
+    session.on('frameError', () => undefined)
+  }
+
+  #onSettings(): void {
+    if (this.#phase === 'connecting') {
+      this.#connectTimer?.cancel()
+      this.#phase = 'open'
+      this.idleSince = this.#clock.now()
+      this.#owner.onReady(this)
+    } else if (this.#phase === 'open') {
+      this.#owner.onRoom(this)
+    }
+  }
+
+  #becomeDraining(): void {
+    this.#phase = 'draining'
+    this.#owner.onDraining(this)
+    if (this.#streams === 0) this.#linger()
+  }
+
+  /** Node says goodbye and waits for the backend to close, too: not for ever. */
+  #linger(): void {
+    this.#lingerTimer ??= this.#clock.after(LINGER_MS, () => this.destroy())
+  }
+
+  #silence(): string {
+    return this.#session === undefined ? 'connect timeout' : 'connected, but no SETTINGS frame came in time'
+  }
+
+  #connectFailed(error: TunnelError): void {
+    if (this.#phase !== 'connecting') return
+    this.destroy()
+    this.#owner.onConnectFailed(this, error)
+  }
+
+  #onClosed(): void {
+    if (this.#phase === 'connecting') this.#connectFailed(unreachable('closed before its SETTINGS'))
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
+    this.#lingerTimer?.cancel()
+    this.#owner.onClosed(this)
+  }
+}
+
+function unreachable(detail: string): TunnelError {
+  return new TunnelError('backend_unreachable', { detail })
+}
+
+/** Either there is no connection, or what came on it is no HTTP/2. */
+function notConnected(error: NodeJS.ErrnoException, secure: boolean): TunnelError {
+  if (error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL') return unreachable(NO_ALPN)
+  if (error.code?.startsWith('ERR_HTTP2_') !== true) return connectError(error)
+  const instead = secure ? 'https://' : 'http://'
+  const detail = `it does not speak HTTP/2 (${error.message}); the target should perhaps be ${instead}`
+  return new TunnelError('backend_unreachable', { detail, cause: error })
+}

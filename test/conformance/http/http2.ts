@@ -1,0 +1,392 @@
+// Rows P1-P12: HTTP/2 at the front, by frames that are written down byte for byte. The second Plugboard serves it in
+// cleartext, with small limits; over TLS it is in test/e2e/http2.test.ts.
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../support/deadline.ts'
+import { FLAG, FRAME, frame, headerBlock, RawHttp2, resetFrame } from '../../support/raw-http2.ts'
+import { edge, fence } from './edge.ts'
+
+type Field = readonly [string, string]
+
+const CODES = { none: 0, protocol: 1, internal: 2, refused: 7, cancel: 8, calm: 11 }
+const open: RawHttp2[] = []
+
+afterEach(() => {
+  for (const connection of open.splice(0)) connection.destroy()
+})
+
+const port = () => edge.tight!.port
+
+async function connect(acknowledge = true): Promise<RawHttp2> {
+  const raw = await RawHttp2.open(port())
+  open.push(raw)
+  return raw.greet(acknowledge)
+}
+
+function head(path: string, fields: readonly Field[] = [], method = 'GET'): Field[] {
+  return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', 'edge.test'], ...fields]
+}
+
+/** The code of the problem that answers a stream. */
+async function plugboardError(raw: RawHttp2, streamId: number): Promise<string> {
+  const answer = await raw.next(each => each.type === FRAME.data && each.streamId === streamId)
+  return (JSON.parse(answer.payload.toString()) as { code: string }).code
+}
+
+/** The backend leaves requests to the test, from here on. */
+function hold(): void {
+  edge.backend.handler = () => undefined
+}
+
+/** Nothing of it reached the backend, and the port serves others. */
+async function onlyTheFence(): Promise<void> {
+  await fence(port())
+  expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
+  expect(edge.backend.faults).toEqual([])
+}
+
+describe('P1 malformed', () => {
+  it.each<[string, Field[]]>([
+    ['P1 a field of the connection', head('/', [['connection', 'close']])],
+    ['P1 keep-alive', head('/', [['keep-alive', '1']])],
+    ['P1 a coding of HTTP/1', head('/', [['transfer-encoding', 'chunked']], 'POST')],
+    ['P1 an upgrade', head('/', [['upgrade', 'websocket']])],
+    ['P1 an upper-case name', head('/', [['X-Up', '1']])],
+    ['P1 TE other than trailers', head('/', [['te', 'gzip']])],
+    ['P1 a length that is no number', head('/', [['content-length', '+3']])],
+    [
+      'P1 two lengths',
+      head('/', [
+        ['content-length', '3'],
+        ['content-length', '3'],
+      ]),
+    ],
+    [
+      'P1 two Hosts',
+      head('/', [
+        ['host', 'edge.test'],
+        ['host', 'b'],
+      ]),
+    ],
+    ['P1 a pseudo-field twice', head('/', [[':path', '/again']])],
+    ['P1 a pseudo-field of answers', head('/', [[':status', '200']])],
+    ['P1 an unknown pseudo-field', head('/', [[':x', '1']])],
+    ['P1 a pseudo-field behind a field', [['x', '1'], ...head('/')]],
+    [
+      'P1 no path',
+      [
+        [':method', 'GET'],
+        [':scheme', 'http'],
+        [':authority', 'edge.test'],
+      ],
+    ],
+    ['P1 an empty path', head('')],
+    ['P1 a blank in the path', head('/a b')],
+    ['P1 no authority', head('/').slice(0, 3)],
+    ['P1 * for GET', head('*')],
+    ['P1 a user in the authority', [...head('/').slice(0, 3), [':authority', 'user@edge.test']]],
+    ['P1 a method that is no token', [[':method', 'G ET'], ...head('/').slice(1)]],
+  ])('%s', async (_name, fields) => {
+    const raw = await connect()
+    raw.request(1, fields, true)
+    expect(await raw.ended(1)).toBe(CODES.protocol)
+    // The connection is none the worse.
+    raw.request(3, head('/fence'))
+    expect(await raw.ended(3)).toBe('end')
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
+  })
+
+  it.each([
+    ['P1 a body longer than its length', 'four', false],
+    ['P1 a body shorter than its length', 'f', true],
+  ])('%s ends the connection, and is no whole request', async (_name, body, end) => {
+    const raw = await connect()
+    raw.request(1, head('/', [['content-length', '3']], 'POST'), false)
+    raw.data(1, body, end)
+    await raw.closed()
+    await fence(port())
+    expect(
+      edge.backend.requests.filter(({ state }) => state === 'complete').map(each => each.target),
+    ).toEqual(['/fence'])
+  })
+})
+
+describe('P2 values that are none', () => {
+  it.each([
+    ['P2 LF', 'a\nb'],
+    ['P2 CR', 'a\rb'],
+    ['P2 CRLF and another field', 'a\r\nx-injected: 1'],
+    ['P2 NUL', 'a\0b'],
+    ['P2 a blank before', ' a'],
+    ['P2 a blank behind', 'a '],
+  ])('%s: the field is dropped', async (_name, value) => {
+    const raw = await connect()
+    raw.request(
+      1,
+      head('/plain', [
+        ['x-bad', value],
+        ['x-good', '1'],
+      ]),
+    )
+    expect(await raw.ended(1)).toBe('end')
+    const [request] = edge.backend.requests
+    expect(request!.all('x-good')).toEqual(['1'])
+    expect([request!.all('x-bad'), request!.all('x-injected')]).toEqual([[], []])
+  })
+})
+
+describe('P3 what could be read in two ways', () => {
+  it.each<[string, Field[], string]>([
+    ['P3 another Host than :authority', head('/', [['host', 'neighbour.test']]), 'bad_request'],
+    ['P3 a path above the root', head('/../a'), 'bad_request'],
+    ['P3 %00', head('/a%00'), 'bad_request'],
+    ['P3 a bare backslash', head('/a\\b'), 'bad_request'],
+    ['P3 a method that Node does not know', head('/', [], 'NONSENSE'), 'bad_request'],
+    ['P3 another scheme', [[':method', 'GET'], [':scheme', 'ftp'], ...head('/').slice(2)], 'bad_request'],
+    ['P3 a # in the path', head('/a#b'), 'bad_request'],
+    ['P3 a path outside ASCII', head('/\xe9'), 'bad_request'],
+    ['P3 a port that is none', [...head('/').slice(0, 3), [':authority', 'edge.test:99999']], 'bad_request'],
+    ['P3 the tunnel', head('/_plugboard/tunnel'), 'upgrade_required'],
+  ])('%s', async (_name, fields, code) => {
+    const raw = await connect()
+    raw.request(1, fields)
+    expect(await plugboardError(raw, 1)).toBe(code)
+    await onlyTheFence()
+  })
+
+  it('P3 a path in absolute form is no path', async () => {
+    const raw = await connect()
+    raw.request(1, head('http://neighbour.test/'))
+    expect(await raw.ended(1)).toBe(CODES.protocol)
+    await onlyTheFence()
+  })
+})
+
+it('P4 Cookie fields are one, other fields stay as they are', async () => {
+  const raw = await connect()
+  raw.request(
+    1,
+    head('/', [
+      ['cookie', 'a=1'],
+      ['x', '1'],
+      ['cookie', 'b=2'],
+      ['x', '2'],
+      ['x-bytes', 'caf\xe9'],
+    ]),
+  )
+  expect(await raw.ended(1)).toBe('end')
+  const [request] = edge.backend.requests
+  expect(request!.all('cookie')).toEqual(['a=1; b=2'])
+  expect(request!.all('x')).toEqual(['1', '2'])
+  expect(request!.all('x-bytes')).toEqual(['caf\xe9'])
+})
+
+it('P5 CONNECT is not allowed, nor are protocols but WebSocket', async () => {
+  const raw = await connect()
+  raw.request(
+    1,
+    [
+      [':method', 'CONNECT'],
+      [':authority', 'edge.test:80'],
+    ],
+    false,
+  )
+  expect(await plugboardError(raw, 1)).toBe('method_not_allowed')
+  raw.request(3, [...head('/', [[':protocol', 'connect-udp']], 'CONNECT')], false)
+  expect(await plugboardError(raw, 3)).toBe('method_not_allowed')
+  await onlyTheFence()
+})
+
+it('P6 an answer that breaks off is reset, never ended', async () => {
+  hold()
+  for (const [index, framing] of ['Content-Length: 10', 'Transfer-Encoding: chunked'].entries()) {
+    const raw = await connect()
+    raw.request(1, head('/hold'))
+    const request = await edge.backend.request(index)
+    request.say(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n${framing.startsWith('T') ? '4\r\npart\r\n' : 'part'}`)
+    await raw.next(each => each.type === FRAME.data && each.payload.toString() === 'part')
+    request.connection.socket.resetAndDestroy()
+    expect(await raw.ended(1)).toBe(CODES.internal)
+  }
+})
+
+it('P7 an answer before the upload has ended is whole, then no more is wanted', async () => {
+  hold()
+  const raw = await connect()
+  raw.request(1, head('/hold', [], 'POST'), false)
+  raw.data(1, 'begin')
+  const request = await edge.backend.request()
+  await request.connection.until('the body', () => request.body === 'begin')
+  request.answer(400, 'enough')
+  await raw.next(each => each.type === FRAME.data && each.payload.toString() === 'enough')
+  const reset = await raw.next(each => each.type === FRAME.resetStream && each.streamId === 1)
+  expect(reset.payload.readUInt32BE(0)).toBe(CODES.none)
+  expect(
+    raw.frames.some(each => each.streamId === 1 && each.type === FRAME.data && (each.flags & 1) === 1),
+  ).toBe(true)
+  expect(await request.ended).toBe('aborted')
+})
+
+describe('P8 one stream too many', () => {
+  const four = [1, 3, 5, 7]
+
+  it('P8 is refused unseen, and the others go on', async () => {
+    hold()
+    const raw = await connect(false)
+    for (const streamId of four) raw.request(streamId, head('/hold'))
+    await edge.backend.request(3)
+    raw.request(9, head('/one-too-many'))
+    expect(await raw.ended(9)).toBe(CODES.refused)
+    for (const request of edge.backend.requests) request.answer(200)
+    for (const streamId of four) expect(await raw.ended(streamId)).toBe('end')
+    edge.backend.handler = request => request.answer(200)
+    raw.request(11, head('/after'))
+    expect(await raw.ended(11)).toBe('end')
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual([...four.map(() => '/hold'), '/after'])
+  })
+
+  it('P8 is the last one of a client that knows better', async () => {
+    hold()
+    const raw = await connect()
+    for (const streamId of four) raw.request(streamId, head('/hold'))
+    await edge.backend.request(3)
+    raw.request(9, head('/one-too-many'))
+    expect(await raw.goaway()).toBe(CODES.protocol)
+    await raw.closed()
+    for (const request of edge.backend.requests) expect(await request.ended).toBeDefined()
+    expect(edge.backend.requests).toHaveLength(4)
+  })
+})
+
+describe('P9 large heads', () => {
+  it('P9 more fields, or bytes of them, than the limits: 431', async () => {
+    const raw = await connect()
+    raw.request(
+      1,
+      head(
+        '/',
+        Array.from({ length: 25 }, (_, index) => [`x-${index}`, '1']),
+      ),
+    )
+    expect(await plugboardError(raw, 1)).toBe('headers_too_large')
+    raw.request(3, head('/', [['x', 'a'.repeat(3900)]]))
+    expect(await plugboardError(raw, 3)).toBe('headers_too_large')
+    raw.request(5, head(`/${'a'.repeat(1100)}`))
+    expect(await plugboardError(raw, 5)).toBe('uri_too_long')
+    await onlyTheFence()
+  })
+
+  it('P9 far over: refused before all of it is read', async () => {
+    const raw = await connect()
+    raw.request(
+      1,
+      head(
+        '/',
+        Array.from({ length: 200 }, (_, index) => [`x-${index}`, '1']),
+      ),
+    )
+    expect(await raw.ended(1)).toBe(CODES.calm)
+    raw.request(3, head('/', [['x', 'a'.repeat(12_000)]]))
+    expect(await raw.ended(3)).toBe(CODES.calm)
+    await onlyTheFence()
+  })
+})
+
+describe('P10 floods end their connection and no other', () => {
+  it('P10 requests that are reset at once', async () => {
+    const raw = await connect()
+    let streamId = 1
+    const flood = (): void => {
+      for (let index = 0; index < 100; index += 1, streamId += 2) {
+        raw.request(streamId, head('/reset'))
+        raw.send(resetFrame(streamId, CODES.cancel))
+      }
+    }
+    const closed = raw.closed()
+    const over = await eventually('the connection ends', () => {
+      flood()
+      return raw.socket.destroyed || streamId > 20_000 ? streamId : undefined
+    })
+    await closed
+    expect(over).toBeLessThan(20_000)
+    // At most the burst, and what a second allows.
+    expect(edge.backend.requests.length).toBeLessThan(700)
+    await fence(port())
+  })
+
+  it('P10 a header block without an end', async () => {
+    const raw = await connect()
+    raw.send(frame(FRAME.headers, 0, 1, headerBlock(head('/'))))
+    for (let index = 0; index < 100; index += 1) raw.send(frame(FRAME.continuation, 0, 1, Buffer.alloc(0)))
+    await raw.closed()
+    await onlyTheFence()
+  })
+
+  it.each([
+    ['P10 SETTINGS', frame(FRAME.settings, 0, 0)],
+    ['P10 PING', frame(FRAME.ping, 0, 0, Buffer.alloc(8))],
+  ])('%s whose answers nobody reads', async (_name, flood) => {
+    const raw = await connect()
+    raw.socket.pause()
+    const bytes = Buffer.concat(Array.from({ length: 2000 }, () => flood))
+    let sent = 0
+    await eventually('the connection ends', () => {
+      raw.send(bytes)
+      sent += 1
+      return raw.socket.destroyed || sent > 5000 ? true : undefined
+    })
+    expect(sent).toBeLessThan(5000)
+    await onlyTheFence()
+  })
+
+  it.each([
+    ['P10 DATA for a stream that never was', frame(FRAME.data, 0, 5, Buffer.from('x'))],
+    ['P10 a frame that is too large', frame(FRAME.data, 0, 1, Buffer.alloc(20_000))],
+    ['P10 an even stream', frame(FRAME.headers, FLAG.endHeaders, 2, headerBlock(head('/')))],
+    ['P10 a window that overflows', frame(FRAME.windowUpdate, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff]))],
+    ['P10 fields that are no HPACK', frame(FRAME.headers, FLAG.endHeaders, 1, Buffer.alloc(20, 0xff))],
+    ['P10 SETTINGS of five bytes', frame(FRAME.settings, 0, 0, Buffer.alloc(5))],
+  ])('%s', async (_name, bytes) => {
+    const raw = await connect()
+    raw.send(bytes)
+    await raw.closed()
+    await onlyTheFence()
+  })
+})
+
+describe('P11 silence', () => {
+  it('P11 a preface that does not come', async () => {
+    const raw = await RawHttp2.open(port())
+    open.push(raw)
+    raw.send(Buffer.from('PRI * HTTP/2.0\r\n'))
+    await raw.closed()
+  })
+
+  it('P11 a head that does not end', async () => {
+    const raw = await connect()
+    raw.send(frame(FRAME.headers, FLAG.endStream, 1, headerBlock(head('/'))))
+    await raw.closed()
+    await onlyTheFence()
+  })
+
+  it('P11 no request for a while: GOAWAY, and the end', async () => {
+    const raw = await connect()
+    expect(await raw.goaway()).toBe(CODES.none)
+    await raw.closed()
+  })
+})
+
+// The last one of this file: the second Plugboard is gone after it.
+it('P12 a replica that leaves says GOAWAY and serves what is under way', async () => {
+  hold()
+  const raw = await connect()
+  raw.request(1, head('/hold'))
+  const request = await edge.backend.request()
+  const stopped = edge.tight!.child.stop()
+  expect(await raw.goaway()).toBe(CODES.none)
+  request.answer(200, 'late')
+  await raw.next(each => each.type === FRAME.data && each.payload.toString() === 'late')
+  expect(await raw.ended(1)).toBe('end')
+  await raw.closed()
+  await stopped
+})
