@@ -16,9 +16,13 @@ beforeAll(async () => {
   ]
 })
 
-function make(deps: Omit<BasicDependencies, 'remembered'>, realm?: string): BasicAuth {
+function make(deps: Omit<BasicDependencies, 'remembered' | 'broken'>, realm?: string): BasicAuth {
   const rules = realm === undefined ? { users } : { users, realm }
-  return new BasicAuth(rules, { ...deps, remembered: new Remembered(100) })
+  return new BasicAuth(rules, {
+    ...deps,
+    remembered: new Remembered(100),
+    broken: error => expect.fail(String(error)),
+  })
 }
 
 function setUp({ running = 2, waiting = 32, burst = 3 } = {}) {

@@ -16,6 +16,8 @@ export interface BasicDependencies {
   readonly work: BoundedWork
   /** Users whose password was right. */
   readonly remembered: Remembered<string>
+  /** Told of what should not happen: a verification that broke. */
+  readonly broken: (error: unknown) => void
 }
 
 /** `user`: it is right. `wait`: try again after so many ms; nothing was verified. */
@@ -72,8 +74,9 @@ export class BasicAuth {
       this.#deps.failures.forgive(address)
       this.#deps.remembered.set(key, user, this.#deps.clock.now() + REMEMBERED_MS)
       return { user }
-    } catch {
+    } catch (error) {
       // scrypt found no memory: nothing is known of the password.
+      this.#deps.broken(error)
       this.#deps.failures.forgive(address)
       return 'busy'
     } finally {

@@ -13,13 +13,14 @@ function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   issuer.addKey(alg)
   const clock = new ManualClock()
   const failures: unknown[] = []
+  const broken: unknown[] = []
   const url = 'https://issuer.test/jwks.json'
   const jwks = new Jwks({ url, clock, fetch: issuer.fetch, failed: error => failures.push(error) })
   const remembered = new Remembered<BearerOutcome>(100)
   const all = { issuer: ISSUER, audience: AUDIENCE, jwksUrl: url, ...rules }
-  const auth = new BearerAuth(all, jwks, { clock, remembered })
+  const auth = new BearerAuth(all, jwks, { clock, remembered, broken: error => broken.push(error) })
   const token = (claims?: Record<string, unknown>) => issuer.token(claims, { nowMs: clock.wallTime() })
-  return { issuer, clock, failures, auth, token, seconds: () => Math.floor(clock.wallTime() / 1000) }
+  return { issuer, clock, failures, broken, auth, token, seconds: () => Math.floor(clock.wallTime() / 1000) }
 }
 
 const passed = { fields: [] }
@@ -196,4 +197,14 @@ test.each([
   expect(await auth.check(token({ n: 1 }))).toBe('unavailable')
   expect(issuer.requests).toBe(1)
   expect(failures).toHaveLength(1)
+})
+
+test('a key of the issuer that cannot be used is told once, and no word on the token', async () => {
+  const { auth, issuer, broken, token } = setUp()
+  const { kid } = issuer.keys[0]!
+  const key = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA', kid, alg: 'ES256' }
+  issuer.answer = { status: 200, body: JSON.stringify({ keys: [key] }) }
+  expect(await auth.check(token())).toBe('unavailable')
+  expect(await auth.check(token({ n: 1 }))).toBe('unavailable')
+  expect(broken).toHaveLength(1)
 })

@@ -21,6 +21,8 @@ export type BearerOutcome =
 export interface BearerDependencies {
   readonly clock: Clock
   readonly remembered: Remembered<BearerOutcome>
+  /** Told of what should not happen, once for each route: a key that cannot be used, say. */
+  readonly broken: (error: unknown) => void
 }
 
 const CLOCK_TOLERANCE_SECONDS = 30
@@ -33,15 +35,17 @@ export class BearerAuth {
   readonly #clock: Clock
   readonly #remembered: Remembered<BearerOutcome>
   readonly #keyOf: (token: string) => string
+  #broken: ((error: unknown) => void) | undefined
   readonly #verification: JWTVerifyOptions
   readonly #verifying = new Map<string, Promise<BearerOutcome>>()
 
-  constructor(rules: JwtRules, jwks: Jwks, { clock, remembered }: BearerDependencies) {
+  constructor(rules: JwtRules, jwks: Jwks, { clock, remembered, broken }: BearerDependencies) {
     this.#rules = rules
     this.#jwks = jwks
     this.#clock = clock
     this.#remembered = remembered
     this.#keyOf = remembered.scope()
+    this.#broken = broken
     this.#verification = {
       issuer: rules.issuer,
       audience: rules.audience as string | string[],
@@ -78,13 +82,16 @@ export class BearerAuth {
       this.#remembered.set(key, outcome, Math.min(expiresAtMs, nowMs + REMEMBERED_MS))
       return outcome
     } catch (error) {
-      return outcomeOf(error)
+      if (error instanceof errors.JWTExpired) return 'expired'
+      if (error instanceof errors.JOSEError) return 'invalid'
+      // It is about the keys, never about the token. That they cannot be fetched, jwks.ts has told.
+      if (!(error instanceof JwksUnavailable)) this.#tell(error)
+      return 'unavailable'
     }
   }
-}
 
-/** Foreign errors end here. What is none of jose's is about the keys, never about the token. */
-function outcomeOf(error: unknown): BearerOutcome {
-  if (error instanceof errors.JWTExpired) return 'expired'
-  return error instanceof JwksUnavailable || !(error instanceof errors.JOSEError) ? 'unavailable' : 'invalid'
+  #tell(error: unknown): void {
+    this.#broken?.(error)
+    this.#broken = undefined
+  }
 }

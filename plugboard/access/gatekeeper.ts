@@ -57,7 +57,8 @@ export class Gatekeeper {
   readonly #deps: CompileDependencies
 
   constructor(options: GatekeeperOptions) {
-    const { clock } = options
+    const { clock, log } = options
+    const broken = (err: unknown) => log.error('a credential cannot be verified', { err })
     this.#options = options
     this.#deps = {
       basic: {
@@ -65,8 +66,9 @@ export class Gatekeeper {
         failures: new FailedAttempts({ clock }),
         work: new BoundedWork(VERIFICATIONS, VERIFICATIONS_WAITING),
         remembered: new Remembered(REMEMBERED_USERS),
+        broken,
       },
-      bearer: { clock, remembered: new Remembered(REMEMBERED_TOKENS) },
+      bearer: { clock, remembered: new Remembered(REMEMBERED_TOKENS), broken },
       jwks: url => this.#jwksOf(url),
     }
   }
