@@ -33,10 +33,10 @@ async function ask({ terminal, interrupted }: CliContext, user: string): Promise
   if (process.stdin.isTTY !== true) {
     throw usageError(`the password of ${user}: give --password-file <path>, or - for the standard input`)
   }
-  terminal.err(`Password of ${user}: `)
-  // What is typed is not shown.
   const output = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // From here on what is typed is not shown.
   const reader = createInterface({ input: process.stdin, output, terminal: true })
+  terminal.err(`Password of ${user}: `)
   try {
     return await reader.question('', { signal: interrupted() })
   } finally {
