@@ -22,6 +22,11 @@ import type { ProxyLimits } from './proxy-limits.ts'
 const STREAM_WINDOW_BYTES = 512 * 1024
 /** And of all bodies of a connection: Node takes these bytes at once, so it bounds what is under way. */
 const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024
+/**
+ * Megabytes of one connection that wait in either direction; past that, new streams are refused (ENHANCE_YOUR_CALM).
+ * Node's 10 are reached by forty answers that wait for their reader.
+ */
+const CONNECTION_MEMORY_MB = 64
 /** Streams that a client may reset at once, and per second after that (CVE-2023-44487). */
 const RESET_BURST = 500
 const RESETS_PER_SECOND = 50
@@ -62,6 +67,7 @@ export class Http2Connection implements Deadlined {
         maxHeaderListSize: limits.maxHeadBytes * 2,
       },
       maxHeaderListPairs: limits.maxHeaders * 2 + 16,
+      maxSessionMemory: CONNECTION_MEMORY_MB,
       streamResetBurst: RESET_BURST,
       streamResetRate: RESETS_PER_SECOND,
     })

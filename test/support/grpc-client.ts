@@ -24,9 +24,11 @@ const asIs = (bytes: Buffer): Buffer => bytes
 export class GrpcClient {
   readonly #client: Client
 
-  /** `authority`: the host that the server sees. */
-  constructor(port: number, authority = 'grpc.test') {
-    this.#client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+  /** `authority`: the host that the server sees, and is asked to prove where there is a `ca` (PEM); else cleartext. */
+  constructor(port: number, authority = 'grpc.test', ca?: string) {
+    const channel = ca === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(ca))
+    this.#client = new Client(`127.0.0.1:${port}`, channel, {
+      ...(ca !== undefined && { 'grpc.ssl_target_name_override': authority }),
       'grpc.default_authority': authority,
       // A subchannel of its own: none is left over from another test.
       'grpc.use_local_subchannel_pool': 1,

@@ -26,7 +26,8 @@ export class Http2Client {
 
   /** `url`: `http://…` is cleartext with prior knowledge. */
   constructor(url: string, options: SecureClientSessionOptions = {}) {
-    this.session = connect(url, options)
+    // Megabytes that may wait; at Node's 10 it gives up requests of its own.
+    this.session = connect(url, { maxSessionMemory: 1000, ...options })
     // A test that breaks it says so by what it waits for.
     this.session.on('error', () => undefined)
   }
