@@ -68,6 +68,8 @@ const HARMLESS: ReadonlySet<string> = new Set(['stripMount', 'allowHttp', 'hsts'
 /** Stored JSON → all options; each that cannot be used falls back to its default, or closes the route. */
 export function resolveRouteOptions(stored: unknown): RouteOptions {
   const row = isJsonObject(stored) ? stored : {}
+  // Most routes have none, and there may be a hundred thousand of them.
+  if (Object.keys(row).length === 0) return DEFAULT_ROUTE_OPTIONS
   const unusable = closedBefore(row)
   const options = readable(routeOptionsSchema, row, unusable)
   const found = readable(rulesSchema, row, unusable)
