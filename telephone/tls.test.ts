@@ -1,7 +1,7 @@
 // Certificates on both hops: Telephone → Plugboard, also through a proxy, and Telephone → backend.
 
 import { once } from 'node:events'
-import { createServer as createHttp } from 'node:http'
+import { createServer as createHttp, type Server as HttpServer } from 'node:http'
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2'
 import { createServer as createHttps, type Server } from 'node:https'
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
@@ -65,7 +65,7 @@ describe('a backend on https', () => {
 })
 
 describe('a backend on h2', () => {
-  let server: Http2SecureServer | Server
+  let server: Http2SecureServer | Server | HttpServer
   let sessions: ServerHttp2Session[]
 
   async function listen(): Promise<void> {
@@ -117,6 +117,14 @@ describe('a backend on h2', () => {
     const { error } = await call({})
     expect(error).toMatchObject({ reason: 'backend_unreachable' })
     expect(error?.message).toContain('SELF_SIGNED')
+  })
+
+  it('that has no TLS is told apart', async () => {
+    server = createHttp()
+    await listen()
+    const { error } = await call({})
+    expect(error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
+    expect(error?.message).toContain('h2c://')
   })
 
   it('that speaks HTTP/1 only is told apart', async () => {

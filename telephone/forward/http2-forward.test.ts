@@ -208,6 +208,13 @@ describe('requests', () => {
     expect(arrived).toHaveLength(0)
   })
 
+  it('with a length and without a body are refused', async () => {
+    const caller = new Caller(tunnel.plugboard, { fields: ['Content-Length', '4'] })
+    await caller.until(c => c.over)
+    expect(caller.error?.reason).toBe('protocol_error')
+    expect(arrived).toHaveLength(0)
+  })
+
   it.each([
     ['longer', 'abcdef'],
     ['shorter', 'ab'],
@@ -354,6 +361,18 @@ describe('upgrades', () => {
     expect(caller.body).toBe('hello bye')
     await until(() => arrived[0]!.closed)
     expect(finished).toMatchObject([{ status: 101, code: undefined }])
+  })
+
+  it("U4: the client's half may end with its head", async () => {
+    const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields })
+    const { stream } = await request()
+    expect(stream.endAfterHeaders).toBe(false)
+    stream.respond({ ':status': 200 })
+    await until(() => arrived[0]!.ended)
+    stream.end('bye')
+    await caller.until(c => c.ended)
+    expect(caller.body).toBe('bye')
+    await until(() => arrived[0]!.closed)
   })
 
   it('U4: the half of the backend may end first', async () => {

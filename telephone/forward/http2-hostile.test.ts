@@ -67,6 +67,9 @@ describe('R2: a body cut short is never complete', () => {
     ['reset with CANCEL', c => c.reset(1, 8), 'backend_closed'],
     ['reset with INTERNAL_ERROR', c => c.reset(1, 2), 'backend_closed'],
     ['reset with PROTOCOL_ERROR', c => c.reset(1, 1), 'backend_protocol_error'],
+    ['reset with ENHANCE_YOUR_CALM', c => c.reset(1, 11), 'backend_protocol_error'],
+    ['reset with HTTP_1_1_REQUIRED', c => c.reset(1, 13), 'backend_protocol_error'],
+    ['reset with a code that nobody knows', c => c.reset(1, 4711), 'backend_closed'],
     ['the end of the connection', c => c.socket.end(), 'backend_closed'],
     ['a connection that is reset', c => c.socket.resetAndDestroy(), 'backend_closed'],
     ['a GOAWAY with an error', c => c.goaway(1, 2), 'backend_closed'],
@@ -324,6 +327,16 @@ describe('connections', () => {
     expect(backend.connections.length).toBeLessThanOrEqual(2)
   })
 
+  it('heads larger than any backend wants reach it; what it says of them is its own matter', async () => {
+    const fields = ['Host', 'a.test', 'X-Large', 'y'.repeat(250_000)]
+    const caller = new Caller(tunnel.plugboard, { fields })
+    const connection = await backend.connection()
+    await connection.frame(TYPE.continuation, 1)
+    connection.answer(1, [':status', '431'], true)
+    await caller.until(c => c.over)
+    expect(caller).toMatchObject({ status: 431, error: undefined })
+  })
+
   it("the backend's limit of streams is kept: another connection, then a queue with a bound", async () => {
     const greeting = () => settings(MAX_CONCURRENT_STREAMS, 2)
     await restart(greeting, { maxConnections: 2, maxWaiting: 1 })
@@ -387,6 +400,22 @@ describe('connections', () => {
     clock.advance(7500)
     await caller.until(c => c.over)
     expect(caller.error?.reason).toBe('backend_timeout')
+  })
+
+  it('one that breaks the protocol behind its GOAWAY is given up as well: Node hears nothing more of it', async () => {
+    const clock = new ManualClock()
+    await restart(() => settings(), {}, clock)
+    const [caller, connection] = await get()
+    connection.goaway(1, 0)
+    const goaways = () => connection.frames.filter(one => one.type === TYPE.goaway).length
+    await connection.until(() => goaways() === 1)
+    connection.say(frame(TYPE.data, 0, 99, 'x'))
+    await connection.until(c => goaways() === 2 || c.closed || caller.over)
+    clock.advance(7500)
+    clock.advance(7500)
+    await caller.until(c => c.over)
+    expect(caller.ended).toBe(false)
+    await connection.until(c => c.closed)
   })
 
   it('a silent one that answers its PING lives on', async () => {

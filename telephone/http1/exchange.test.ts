@@ -242,6 +242,16 @@ describe('answers', () => {
     await connection.until(c => c.closed || c.ended)
   })
 
+  it('in HTTP/2 are told apart: the target lacks its scheme', async () => {
+    const client = new Client(poolHere())
+    const connection = await backend.connection()
+    await connection.request()
+    connection.say('\0\0\x06\x04\0\0\0\0\0\0\x04\0\x10\0\0')
+    await client.finished()
+    expect(client.error?.reason).toBe('backend_protocol_error')
+    expect(client.error?.detail).toContain('h2c://')
+  })
+
   it('slower readers stop the backend', async () => {
     const client = new Client(poolHere())
     const connection = await backend.connection()

@@ -62,6 +62,11 @@ const SEMICOLON = 0x3b
 /** 2^44 bytes: 11 digits at most, so that no size leaves the safe integers. */
 const MAX_SIZE_DIGITS = 11
 const PREFIX = 'HTTP/1.'
+/** Length, type and flags of a SETTINGS frame, which an HTTP/2 server says first, whatever it hears. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+const HTTP2 = /^\0..\x04\0/s
+const NOT_HTTP = 'not an HTTP/1 status line'
+const NEEDS_HTTP2 = 'it speaks HTTP/2: the target should be h2c:// or h2://'
 
 export class ResponseParser {
   readonly #sink: ResponseSink
@@ -137,7 +142,7 @@ export class ResponseParser {
     const next = this.#head.read(chunk, at)
     if (next === -1) {
       const start = this.#head.start(PREFIX.length)
-      if (!PREFIX.startsWith(start)) throw new HttpError('not an HTTP/1 status line')
+      if (!PREFIX.startsWith(start)) throw new HttpError(HTTP2.test(start) ? NEEDS_HTTP2 : NOT_HTTP)
       return chunk.length
     }
     const head = parseResponseHead(this.#head.text, this.#request, this.#limits.maxFields)

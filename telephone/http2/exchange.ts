@@ -59,6 +59,8 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   }
 
   run(): void {
+    this.#checkBody()
+    if (this.#phase === 'done') return
     if (this.#request.upgrade && !isWebSocket(this.#request, this.#head)) this.#decline()
     else this.#pool.acquire(this)
   }
@@ -101,11 +103,12 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
       this.#decline()
       return
     }
+    const endStream = ended && !upgrade
     let stream: ClientHttp2Stream
     try {
       stream = session.open(this.#head.list, {
-        endStream: ended,
-        waitForTrailers: !ended && !whole && !upgrade,
+        endStream,
+        waitForTrailers: !endStream && !whole && !upgrade,
       })
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
@@ -124,7 +127,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
       this.#error = error
     })
     stream.on('close', () => this.#onClosed(stream))
-    if (ended) return
+    if (endStream) return
     stream.on('drain', () => this.#onRoom())
     stream.on('wantTrailers', () => this.#sendTrailers(stream))
     const hadBody = this.#body.held

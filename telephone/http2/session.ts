@@ -53,11 +53,12 @@ const MAX_STREAMS = 1000
 const MAX_HEADER_BYTES = 65_536
 const MAX_FIELDS = 256
 /** More than any head that fits through the tunnel: what is too large for the backend is the backend's to say. */
-const MAX_SEND_HEADER_BYTES = 4_194_304
+const MAX_SEND_HEADER_BYTES = 1_048_576
 /** Ids are 31 bits, odd ones ours: long before they run out the session is replaced. */
 const MAX_STREAMS_EVER = 2 ** 29
 
 const LINGER_MS = 1000
+const NO_TLS = 'it does not speak TLS; the target should perhaps be h2c://'
 const NO_ALPN = 'it does not speak HTTP/2 over TLS (ALPN); the target should be https://'
 
 const OPTIONS = {
@@ -277,6 +278,7 @@ function unreachable(detail: string): TunnelError {
 /** Either there is no connection, or what came on it is no HTTP/2. */
 function notConnected(error: NodeJS.ErrnoException, secure: boolean): TunnelError {
   if (error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL') return unreachable(NO_ALPN)
+  if (error.code === 'ERR_SSL_WRONG_VERSION_NUMBER') return unreachable(NO_TLS)
   if (error.code?.startsWith('ERR_HTTP2_') !== true) return connectError(error)
   const instead = secure ? 'https://' : 'http://'
   const detail = `it does not speak HTTP/2 (${error.message}); the target should perhaps be ${instead}`
