@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
 import { clientAddressOf } from './proxy-protocol-gate.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
@@ -81,7 +82,7 @@ export class ClientConnection {
 
   /** Breaks it off by a TCP reset, which nobody takes for an orderly end. TLS has no such thing of its own. */
   reset(): void {
-    this.#transport.resetAndDestroy()
+    resetSocket(this.socket, this.#transport)
   }
 
   /** The answer that begins now says that it is the last one: nothing is said after it. */

@@ -1,5 +1,5 @@
-// The body of a request of HTTP/2, as exchanges read one. Node says `end` also of a body that was cut off, but has
-// said `aborted` before: only a body whose last frame has come ends here (row F15).
+// The body of a request of HTTP/2, as exchanges read one. Node says `end` also of a body that was cut off, but the
+// stream is closed by then: only a body whose last frame has come ends here (row F15).
 
 import type { ServerHttp2Stream } from 'node:http2'
 import type { BodySource } from './request-body.ts'
@@ -16,7 +16,7 @@ export class Http2Body implements BodySource {
   }
 
   get complete(): boolean {
-    return this.#stream.readableEnded && !this.#stream.aborted
+    return this.#stream.readableEnded && !this.#stream.closed
   }
 
   on(event: 'data', listener: (chunk: Buffer) => void): void
@@ -29,7 +29,7 @@ export class Http2Body implements BodySource {
       return
     }
     this.#stream.on('end', () => {
-      if (!this.#stream.aborted) told()
+      if (!this.#stream.closed) told()
     })
   }
 

@@ -96,6 +96,8 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   #clientHalfClosed(): void {
+    // A stream of HTTP/2 that was reset says `end` too; its close, which tells more, follows.
+    if (this.#bytes.closed) return
     // Before there is a 101, a client that ends is one that has left, as with any request.
     if (this.#state !== 'relaying') this.#side.destroy()
     else this.stream?.end()

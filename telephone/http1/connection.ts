@@ -11,6 +11,7 @@ import type { OnReadOpts, Socket } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
 import { type Connector, connectError, describeSocketError } from '../connector.ts'
 import { HttpError } from './http-error.ts'
 import { lastChunk, type RequestFraming, type RequestHead } from './request-head.ts'
@@ -207,7 +208,7 @@ export class Connection implements ResponseSink {
     // Half of a raw exchange must not look like all of it: a reset, not an orderly end.
     const torn = this.#phase === 'raw' && (this.#requestOpen || this.#answerOpen)
     this.#close()
-    if (torn) this.#socket.resetAndDestroy()
+    if (torn) resetSocket(this.#socket)
     else this.#socket.destroy()
     this.#owner.onClosed(this)
   }
