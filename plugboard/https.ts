@@ -12,7 +12,7 @@ import { ProxyProtocolGate } from './proxy/proxy-protocol-gate.ts'
 import type { ProxyServer } from './proxy/server.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
-import { TlsListener } from './tls/tls-listener.ts'
+import { type TlsCounters, TlsListener } from './tls/tls-listener.ts'
 
 export interface HttpsOptions {
   readonly config: PlugboardConfig
@@ -83,6 +83,10 @@ export class Https {
     files.onChange(() => listener.reload())
     acme?.certificates.onChange(() => listener.reload())
     return new Https(files, listener, acme)
+  }
+
+  get counters(): Readonly<TlsCounters> {
+    return this.#listener.counters
   }
 
   /** Rejects with Node's error. */

@@ -22,7 +22,6 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
-import { Acme } from './acme.ts'
 import { createAdminApp } from './admin/admin-app.ts'
 import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
@@ -38,10 +37,8 @@ import { makeFolder } from './database/make-folder.ts'
 import { SchemaKeeper } from './database/schema-keeper.ts'
 import { folderError, StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
-import { Https, httpsPolicy } from './https.ts'
 import { listenError } from './listen-error.ts'
-import { MemoryGuard } from './memory-guard.ts'
-import { ProxyServer } from './proxy/server.ts'
+import { PublicPorts } from './public-ports.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
 import { replicaStatus, serviceLines } from './replica-status.ts'
@@ -93,6 +90,7 @@ export class Plugboard {
   #drainUntilMs: number | undefined
   #store: Store | undefined
   #tokens: TokenIssuer | undefined
+  #ports: PublicPorts | undefined
   #publicAddress: AddressInfo | undefined
   #adminAddress: AddressInfo | undefined
 
@@ -212,23 +210,23 @@ export class Plugboard {
         ? undefined
         : { issuer: config.tokenIssuer, jwksUrl: config.tokenJwksUrl }
     const authenticator = new Authenticator({ directory, outside, clock })
-    const acme = Acme.create({
-      config,
-      directory,
-      store: database.store.certificates,
-      instance: this.#instance,
-      clock,
-      log,
+    const ports = await PublicPorts.create({
+      ...{ config, directory, picker, instance: this.#instance, clock, log },
+      tunnels: new TunnelEndpoint({ authenticator, switchboard, log }),
+      certificates: database.store.certificates,
     })
-    const tunnels = new TunnelEndpoint({ authenticator, switchboard, log })
-    const proxy = await this.#startProxy(directory, picker, tunnels, acme)
+    this.#running.push({ name: 'HTTPS', stop: () => ports.stop() })
+    this.#publicAddress = await this.#listen(ports.listen(), 'listen')
+    this.#running.push({ name: 'public port', stop: () => ports.drain(() => this.#graceMs()) })
+    await this.#listen(ports.listenTls(), 'tlsListen')
+    this.#ports = ports
     cluster?.open()
-    this.#running.push({ name: 'leaving', stop: () => this.#leave(proxy, cluster) })
+    this.#running.push({ name: 'leaving', stop: () => this.#leave(ports, cluster) })
   }
 
   /** Everything is served meanwhile. */
-  async #leave(proxy: ProxyServer, cluster: Cluster | undefined): Promise<void> {
-    proxy.leave()
+  async #leave(ports: PublicPorts, cluster: Cluster | undefined): Promise<void> {
+    ports.leave()
     const noticed = Promise.withResolvers<void>()
     this.#clock.after(this.#config.stopDelayMs, () => noticed.resolve())
     await Promise.all([noticed.promise, cluster?.leave()])
@@ -352,6 +350,7 @@ export class Plugboard {
           asked: cluster?.moved ?? 0,
         }),
       },
+      traffic: () => this.#ports?.traffic(),
       generateSigningKey,
       log: this.#log,
       clock: this.#clock,
@@ -377,67 +376,6 @@ export class Plugboard {
     this.#startSignal?.throwIfAborted()
     const source = await directory.start(this.#startSignal)
     this.#log.info('routes loaded', { detail: source, count: directory.routeCount })
-  }
-
-  async #startProxy(
-    directory: Directory,
-    picker: LinePicker,
-    tunnels: TunnelEndpoint,
-    acme: Acme | undefined,
-  ): Promise<ProxyServer> {
-    const config = this.#config
-    const memory = new MemoryGuard({ clock: this.#clock, log: this.#log })
-    this.#running.push({ name: 'memory guard', stop: () => memory.stop() })
-    const proxy = new ProxyServer({
-      directory,
-      picker,
-      tunnels,
-      trustedProxies: config.trustedProxies,
-      proxyProtocol: config.proxyProtocol,
-      http2Cleartext: config.http2Cleartext,
-      limits: {
-        maxConnections: config.maxConnections,
-        maxConnectionsPerAddress: config.maxConnectionsPerAddress,
-        http2MaxStreams: config.http2MaxStreams,
-        maxHeaders: config.maxHeaders,
-        maxHeadBytes: config.maxHeadBytes,
-        maxTargetBytes: config.maxTargetBytes,
-        bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
-        headTimeoutMs: config.headTimeoutMs,
-        keepAliveTimeoutMs: config.keepAliveTimeoutMs,
-      },
-      https: httpsPolicy(config),
-      challenges: acme?.challenges,
-      log: this.#log,
-      access: fields => this.#log.access(fields),
-      clock: this.#clock,
-      overloaded: () => memory.short,
-    })
-    const https = await this.#createHttps(proxy, acme)
-    const { host, port } = config.listen
-    this.#publicAddress = await this.#listen(proxy.listen(port, host), 'listen')
-    this.#running.push({
-      name: 'public port',
-      stop: async () => {
-        await Promise.all([https?.drain(), proxy.drain(this.#graceMs())])
-        // What was in its handshake when the stop came is served too.
-        await proxy.drain(this.#graceMs())
-      },
-    })
-    if (https === undefined || config.tlsListen === undefined) return proxy
-    const { host: tlsHost, port: tlsPort } = config.tlsListen
-    const address = await this.#listen(https.listen(tlsPort, tlsHost), 'tlsListen')
-    this.#log.info('HTTPS is on', { port: address.port })
-    acme?.start()
-    return proxy
-  }
-
-  async #createHttps(proxy: ProxyServer, acme: Acme | undefined): Promise<Https | undefined> {
-    const config = this.#config
-    if (config.tlsListen === undefined) return undefined
-    const https = await Https.create({ config, proxy, acme, clock: this.#clock, log: this.#log })
-    this.#running.push({ name: 'HTTPS', stop: () => https.stop() })
-    return https
   }
 
   #listen<Result>(

@@ -6,6 +6,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AdminKey, NewSigningKey, Store } from '../database/store.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { ReplicaDirectory, TelephoneDirectory } from './telephone-directory.ts'
+import type { TrafficStatus } from './traffic.ts'
 
 /** Makes and withdraws the JWTs of telephones. */
 export interface TokenIssuer {
@@ -41,6 +42,8 @@ export interface AdminDependencies {
   readonly tokens: TokenIssuer
   readonly telephones: TelephoneDirectory
   readonly replicas: ReplicaDirectory
+  /** Undefined while the public port is not open yet. */
+  readonly traffic: () => TrafficStatus | undefined
   /** For the rotation of signing keys. */
   readonly generateSigningKey: () => Promise<NewSigningKey>
   readonly log: Logger

@@ -4,6 +4,7 @@ import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { createProxyCounters } from '../proxy/counters.ts'
 import type { Phase } from './admin-env.ts'
 import type { TelephoneStatus } from './telephone-directory.ts'
 
@@ -73,6 +74,17 @@ test('the status counts telephones by process, tunnels and streams', async () =>
   const { body } = await api.call('GET', '/v1/status')
   expect(body).toMatchObject({ telephones: 1, tunnels: 2, streams: 6, ready: true, database: 'reachable' })
   expect(body.latestSequence).toBeGreaterThan(0)
+  // What is not open yet has seen nothing.
+  expect(body.traffic).toBeNull()
+  const counted = { ...createProxyCounters(), openConnections: 3, inFlight: 2 }
+  api.traffic = { ...counted, problems: { no_telephone: 4 }, tls: undefined }
+  expect((await api.call('GET', '/v1/status')).body.traffic).toMatchObject({ openConnections: 3, tls: null })
+  const tls = { handshakes: 9, resumed: 2, handshakesFailed: 1, handshakesRefused: 0 }
+  api.traffic = { ...api.traffic, tls }
+  expect((await api.call('GET', '/v1/status')).body.traffic).toMatchObject({
+    tls,
+    problems: { no_telephone: 4 },
+  })
   expect((await api.call('GET', '/v1/replicas')).body.items).toMatchObject([{ name: 'one', self: true }])
 })
 

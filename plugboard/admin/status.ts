@@ -4,6 +4,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { json, operation, timestamp } from './operation.ts'
 import type { ReplicaStatus, TelephoneStatus } from './telephone-directory.ts'
+import { trafficBody, trafficSchema } from './traffic.ts'
 
 const telephoneSchema = z
   .strictObject({
@@ -118,6 +119,7 @@ const statusSchema = z
     telephones: z.int().openapi({ description: 'Processes; each may hold several tunnels.' }),
     tunnels: z.int(),
     streams: z.int(),
+    traffic: trafficSchema.nullable().openapi({ description: 'Of this replica; null: it serves none yet.' }),
     replicas: z.array(replicaSchema),
     lines: z.array(serviceLinesSchema).openapi({ description: 'Of each service, by replica.' }),
   })
@@ -196,6 +198,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
   })
   app.openapi(statusOperation, async c => {
     const tunnels = telephones.list()
+    const traffic = deps.traffic()
     return c.json(
       {
         version: deps.version,
@@ -210,6 +213,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
         telephones: new Set(tunnels.map(({ instance }) => instance)).size,
         tunnels: tunnels.length,
         streams: tunnels.reduce((sum, { streams }) => sum + streams, 0),
+        traffic: traffic === undefined ? null : trafficBody(traffic),
         replicas: replicas.list().map(replicaBody),
         lines: lineCounts(),
       },

@@ -12,6 +12,7 @@ import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts'
 import type { Store } from '../database/store.ts'
+import { createProxyCounters } from '../proxy/counters.ts'
 import { runCommandLine } from './command-line.ts'
 
 let database: TestDatabase
@@ -300,6 +301,16 @@ describe('looking', () => {
     expect(status).toMatch(/^address +http:\/\/10\.0\.0\.1:4002$/m)
     expect(status).toMatch(/^one +ready +accepted +0\.5 ms +2\.9 s +7 /m)
     expect(status).toMatch(/^shop +4 +one: 3, two: 1$/m)
+    expect(status).not.toMatch(/^connections/m)
+    api.traffic = {
+      ...{ ...createProxyCounters(), connections: 9, http2Connections: 4, openConnections: 2, inFlight: 1 },
+      problems: { route_not_found: 1, no_telephone: 4 },
+      tls: { handshakes: 7, resumed: 2, handshakesFailed: 1, handshakesRefused: 0 },
+    }
+    const busy = await ok('status')
+    expect(busy).toMatch(/^connections +2 open \(9 since the start, 4 by HTTP\/2, 0 refused\)$/m)
+    expect(busy).toMatch(/^TLS handshakes +7 \(2 resumed, 1 failed, 0 refused\)$/m)
+    expect(busy).toMatch(/^own answers +no_telephone: 4, route_not_found: 1$/m)
     expect(JSON.parse(await ok('status -o json'))).toMatchObject({ lines: [{ service: 'shop' }] })
     api.lines.pop()
     expect((await run('replica lines')).err).toContain('No service has lines')

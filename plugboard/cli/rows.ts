@@ -92,8 +92,24 @@ export interface StatusRow {
   readonly telephones: number
   readonly tunnels: number
   readonly streams: number
+  readonly traffic: TrafficRow | null
   readonly replicas: readonly ReplicaRow[]
   readonly lines: readonly ServiceLinesRow[]
+}
+
+export interface TrafficRow {
+  readonly openConnections: number
+  readonly connections: number
+  readonly http2Connections: number
+  readonly connectionsRefused: number
+  readonly requests: number
+  readonly problems: Readonly<Record<string, number>>
+  readonly tls: {
+    readonly handshakes: number
+    readonly resumed: number
+    readonly handshakesFailed: number
+    readonly handshakesRefused: number
+  } | null
 }
 
 export interface ReplicaRow {

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
 import { usageError } from './cli-error.ts'
 import { type Column, relative } from './output.ts'
-import type { ChangeRow, ReplicaRow, ServiceLinesRow, StatusRow, TelephoneRow } from './rows.ts'
+import type { ChangeRow, ReplicaRow, ServiceLinesRow, StatusRow, TelephoneRow, TrafficRow } from './rows.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
@@ -29,10 +29,37 @@ export function defineStatus(status: Command, context: CliContext): void {
       { title: 'services', value: row => row.services },
       { title: 'telephones', value: row => `${row.telephones} (${row.tunnels} tunnels)` },
       { title: 'open streams', value: row => row.streams },
+      ...trafficColumns(whole.traffic),
     ])
     if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
     if (whole.lines.length > 0) await output.section('lines', whole.lines, LINE_COLUMNS)
   })
+}
+
+/** None for a replica that serves nobody yet. */
+function trafficColumns(traffic: TrafficRow | null): readonly Column<StatusRow>[] {
+  if (traffic === null) return []
+  const { openConnections, connections, http2Connections, connectionsRefused, tls } = traffic
+  const since = `${connections} since the start, ${http2Connections} by HTTP/2, ${connectionsRefused} refused`
+  const columns: Column<StatusRow>[] = [
+    { title: 'connections', value: () => `${openConnections} open (${since})` },
+    { title: 'requests', value: () => traffic.requests },
+    { title: 'own answers', value: () => problemsText(traffic) },
+  ]
+  if (tls !== null) {
+    const { handshakes, resumed, handshakesFailed, handshakesRefused } = tls
+    const which = `${resumed} resumed, ${handshakesFailed} failed, ${handshakesRefused} refused`
+    columns.push({ title: 'TLS handshakes', value: () => `${handshakes} (${which})` })
+  }
+  return columns
+}
+
+/** What Plugboard itself has answered, the most frequent first. */
+function problemsText({ problems }: TrafficRow): string {
+  return Object.entries(problems)
+    .sort(([, a], [, b]) => b - a)
+    .map(([code, count]) => `${code}: ${count}`)
+    .join(', ')
 }
 
 function replicaColumns(context: CliContext): readonly Column<ReplicaRow>[] {

@@ -29,6 +29,10 @@ export class ClientConnections {
     this.#addresses = new AddressCounts(options.maxPerAddress)
   }
 
+  get size(): number {
+    return this.#bySocket.size
+  }
+
   /** False: a further one would be one too many. */
   get hasRoom(): boolean {
     return this.#bySocket.size < this.#options.max

@@ -152,6 +152,11 @@ export class ProxyServer {
     else this.#http1.serve(socket)
   }
 
+  /** Of clients, open now. */
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
   /** Exchanges and upgraded connections in flight. */
   get inFlightCount(): number {
     return this.#context.deadlines.size

@@ -12,6 +12,7 @@ import type {
   ServiceLines,
   TelephoneStatus,
 } from '../../plugboard/admin/telephone-directory.ts'
+import type { TrafficStatus } from '../../plugboard/admin/traffic.ts'
 import type { Store } from '../../plugboard/database/store.ts'
 import type { DirectoryListener } from '../../plugboard/routes/directory.ts'
 import { OpenApiCheck } from './openapi-check.ts'
@@ -37,6 +38,7 @@ export class AdminApiHarness {
   readonly app: AdminApp
   readonly adminKey: string
   readonly telephones: TelephoneStatus[] = []
+  traffic: TrafficStatus | undefined
   readonly replicas: ReplicaStatus[] = []
   readonly lines: ServiceLines[] = []
   readonly listeners = new Set<DirectoryListener>()
@@ -76,6 +78,7 @@ export class AdminApiHarness {
         lines: () => this.lines,
         rebalance: () => ({ enabled: false, asked: 0 }),
       },
+      traffic: () => this.traffic,
       tokens: {
         issue: async (input, actor) => {
           const { id, expiresAt } = await store.tokens.create(input, { actor })

@@ -1,0 +1,128 @@
+// The public side of one replica, put together: the public port, HTTPS beside it with its certificates, and the guard
+// that refuses requests while memory is short. plugboard.ts starts and stops it as one part.
+
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Log } from '@vera-stack/shared/log.ts'
+import { Acme } from './acme.ts'
+import type { TrafficStatus } from './admin/traffic.ts'
+import type { PlugboardConfig } from './config.ts'
+import type { CertificateStore } from './database/store.ts'
+import { Https, httpsPolicy } from './https.ts'
+import { MemoryGuard } from './memory-guard.ts'
+import { ProxyServer } from './proxy/server.ts'
+import type { Directory } from './routes/directory.ts'
+import type { LinePicker } from './telephones/line-picker.ts'
+import type { TunnelAcceptor } from './telephones/tunnel-endpoint.ts'
+
+export interface PublicPortsOptions {
+  readonly config: PlugboardConfig
+  readonly directory: Directory
+  readonly picker: LinePicker
+  readonly tunnels: TunnelAcceptor
+  readonly certificates: CertificateStore
+  /** Of this start of the replica. */
+  readonly instance: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export class PublicPorts {
+  readonly #config: PlugboardConfig
+  readonly #log: Log
+  readonly #memory: MemoryGuard
+  readonly #acme: Acme | undefined
+  readonly #proxy: ProxyServer
+  #https: Https | undefined
+
+  private constructor(options: PublicPortsOptions) {
+    const { config, directory, picker, tunnels, certificates, instance, clock, log } = options
+    this.#config = config
+    this.#log = log
+    this.#memory = new MemoryGuard({ clock, log })
+    this.#acme = Acme.create({ config, directory, store: certificates, instance, clock, log })
+    this.#proxy = new ProxyServer({
+      directory,
+      picker,
+      tunnels,
+      trustedProxies: config.trustedProxies,
+      proxyProtocol: config.proxyProtocol,
+      http2Cleartext: config.http2Cleartext,
+      limits: {
+        maxConnections: config.maxConnections,
+        maxConnectionsPerAddress: config.maxConnectionsPerAddress,
+        http2MaxStreams: config.http2MaxStreams,
+        maxHeaders: config.maxHeaders,
+        maxHeadBytes: config.maxHeadBytes,
+        maxTargetBytes: config.maxTargetBytes,
+        bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
+        headTimeoutMs: config.headTimeoutMs,
+        keepAliveTimeoutMs: config.keepAliveTimeoutMs,
+      },
+      https: httpsPolicy(config),
+      challenges: this.#acme?.challenges,
+      log,
+      access: fields => log.access(fields),
+      clock,
+      overloaded: () => this.#memory.short,
+    })
+  }
+
+  /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
+  static async create(options: PublicPortsOptions): Promise<PublicPorts> {
+    const ports = new PublicPorts(options)
+    const { config, clock, log } = options
+    if (config.tlsListen === undefined) return ports
+    try {
+      ports.#https = await Https.create({ config, proxy: ports.#proxy, acme: ports.#acme, clock, log })
+      return ports
+    } catch (error) {
+      await ports.stop()
+      throw error
+    }
+  }
+
+  /** Rejects with Node's error. */
+  listen(): Promise<AddressInfo> {
+    const { host, port } = this.#config.listen
+    return this.#proxy.listen(port, host)
+  }
+
+  /** The same for HTTPS, where it is on: certificates are ordered from then on. */
+  async listenTls(): Promise<void> {
+    if (this.#https === undefined || this.#config.tlsListen === undefined) return
+    const { host, port } = this.#config.tlsListen
+    const address = await this.#https.listen(port, host)
+    this.#log.info('HTTPS is on', { port: address.port })
+    this.#acme?.start()
+  }
+
+  /** Serves on, but asks clients to come back elsewhere. */
+  leave(): void {
+    this.#proxy.leave()
+  }
+
+  /** Accepts no more; resolves when what is open has finished, or its time is over. */
+  async drain(graceMs: () => number): Promise<void> {
+    await Promise.all([this.#https?.drain(), this.#proxy.drain(graceMs())])
+    // What was in its handshake when the stop came is served too.
+    await this.#proxy.drain(graceMs())
+  }
+
+  /** After `drain`, or instead of it. */
+  async stop(): Promise<void> {
+    await this.#https?.stop()
+    this.#memory.stop()
+  }
+
+  /** What has happened since the start. */
+  traffic(): TrafficStatus {
+    const { counters, connectionCount, inFlightCount } = this.#proxy
+    return {
+      ...counters,
+      openConnections: connectionCount,
+      inFlight: inFlightCount,
+      tls: this.#https?.counters,
+    }
+  }
+}
