@@ -2,12 +2,12 @@
 // the database is away, keys that were good in the last minutes still open what does not need it: status.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { AdminKey } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
 import { isExpired } from './credential-state.ts'
-import { FailedAttempts } from './failed-attempts.ts'
 import { allows, type Permission } from './scope.ts'
 
 const REMEMBERED_FOR_MS = 300_000

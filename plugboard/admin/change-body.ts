@@ -1,6 +1,7 @@
 // A change as the API shows it, in lists and in event streams.
 
 import { z } from '@hono/zod-openapi'
+import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
 import { CHANGE_ENTITIES, type Change } from '../database/store.ts'
 import { jsonObjectOrNull, timestamp } from './operation.ts'
 
@@ -26,6 +27,7 @@ export const changeBody = (row: Change): z.infer<typeof changeSchema> => ({
   entity: row.entity,
   entityId: row.entityId,
   action: row.action,
-  before: row.before,
-  after: row.after,
+  // Routes hold hashes of passwords, which help nobody who reads what has changed.
+  before: row.before && maskedPasswords(row.before),
+  after: row.after && maskedPasswords(row.after),
 })

@@ -106,20 +106,34 @@ interface Issue {
   readonly path: readonly PropertyKey[]
   readonly message: string
   readonly keys?: readonly string[]
+  /** Of a value that may be one of several things: what each of them did not like. */
+  readonly errors?: readonly (readonly Issue[])[]
 }
 
 /** What a schema did not like, as one error with all culprits. `target`: which part of the request it is. */
 export function validationError(target: string, issues: readonly Issue[]): RequestError {
-  const culprits = issues.flatMap(issue =>
-    issue.code === 'unrecognized_keys'
-      ? (issue.keys ?? []).map(key => culprit(target, [...issue.path, key], 'unknown field'))
-      : [culprit(target, issue.path, wording(issue.message))],
-  )
+  const culprits = issues
+    .flatMap(withinUnion)
+    .flatMap(issue =>
+      issue.code === 'unrecognized_keys'
+        ? (issue.keys ?? []).map(key => culprit(target, [...issue.path, key], 'unknown field'))
+        : [culprit(target, issue.path, wording(issue.message))],
+    )
   const names = culprits.map(({ pointer, parameter, header, detail }) => {
     const name = pointer ?? parameter ?? header
     return name === undefined || name === '' ? detail : `${name}: ${detail}`
   })
   return new RequestError('invalid_request', names.join('; '), culprits)
+}
+
+/** The problems of the one thing that was meant, when all others are of another type altogether. */
+function withinUnion(issue: Issue): readonly Issue[] {
+  const meant = (issue.errors ?? []).filter(
+    branch => !branch.some(({ path, code }) => path.length === 0 && /^invalid_(type|value)$/.test(code)),
+  )
+  const [only] = meant
+  if (only === undefined || meant.length > 1) return [issue]
+  return only.map(each => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(withinUnion)
 }
 
 /** The schema library's words, in ours. */

@@ -3,7 +3,9 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Route } from '../database/store.ts'
-import { routeOptionsInputSchema } from '../routes/route-options.ts'
+import { resolveRouteOptions, routeOptionsInputSchema } from '../routes/route-options.ts'
+import { routeProblems } from '../routes/route-problems.ts'
+import { withoutPasswords } from '../routes/route-secrets.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
 import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
@@ -19,6 +21,7 @@ import {
   timestamp,
 } from './operation.ts'
 import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
+import { validationError } from './problem.ts'
 
 const mount = z.string().min(1).max(1300).openapi({
   description: 'Host pattern and path prefix. The host may be `*.example.com` or `*`.',
@@ -36,9 +39,15 @@ const routeSchema = z
     mount,
     host: z.string().openapi({ example: 'app.example.com' }),
     mountPath: z.string().openapi({ example: '/api' }),
-    service: z.string().openapi({ description: 'Name of the service.', example: 'shop' }),
-    serviceId: z.string(),
-    options: jsonObject.openapi({ description: 'As written; what is absent has its default.' }),
+    service: z.string().nullable().openapi({
+      description: 'Name of the service; null: the route answers by itself.',
+      example: 'shop',
+    }),
+    serviceId: z.string().nullable(),
+    options: jsonObject.openapi({
+      description:
+        'As written, but for passwords, of which there are hashes; what is absent has its default.',
+    }),
     claimedBy: z.string().nullable().openapi({
       description: 'Id of the token whose telephone claimed this mount; null: made through this API.',
     }),
@@ -72,18 +81,36 @@ const params = z.object({
     .openapi({ description: 'Id, or the mount with `/` as `%2F`.', example: 'app.example.com%2Fapi' }),
 })
 const createBody = z
-  .strictObject({ mount, service: serviceRef, options: routeOptionsInputSchema.optional() })
+  .strictObject({
+    mount,
+    service: serviceRef.nullable().optional().openapi({
+      description:
+        'Name or id of a service. Null or absent: the route has the option `redirect` or `answer`.',
+    }),
+    options: routeOptionsInputSchema.optional(),
+  })
   .openapi('NewRoute')
 const changeBody = z
   .strictObject({
     mount: mount.optional(),
-    service: serviceRef.optional(),
+    service: serviceRef.nullable().optional(),
     options: mergePatchOf(routeOptionsInputSchema)
       .optional()
       .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
   })
   .openapi('RouteChange')
 const tags = ['routes']
+
+/** What only shows in the whole of a route. */
+function refuseProblems(route: Parameters<typeof routeProblems>[0]): void {
+  const problems = routeProblems(route)
+  if (problems.length > 0) {
+    throw validationError(
+      'json',
+      problems.map(problem => ({ ...problem, code: 'custom' })),
+    )
+  }
+}
 
 const createOperation = operation(
   {
@@ -179,7 +206,12 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
     return row
   }
   app.openapi(createOperation, async c => {
-    const row = await store.routes.create(c.req.valid('json'), { actor: c.get('actor') })
+    const { mount, service = null, options = {} } = c.req.valid('json')
+    refuseProblems({ mount, service, options })
+    const row = await store.routes.create(
+      { mount, service, options: await withoutPasswords(options) },
+      { actor: c.get('actor') },
+    )
     c.header('Location', `/v1/routes/${row.id}`)
     c.header('ETag', etagOf(row))
     return c.json(routeBody(row), 201)
@@ -195,20 +227,22 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
   })
   app.openapi(changeOperation, async c => {
     const { id } = c.req.valid('param')
-    const { options: patch, ...fields } = c.req.valid('json')
+    const { options: patch = {}, ...fields } = c.req.valid('json')
     const ifVersion = await ifMatchVersion(c, () => living(id))
     const actor = c.get('actor')
-    const row =
-      patch === undefined
-        ? await store.routes.update(id, fields, { actor, ifVersion })
-        : await changeMerged(
-            ifVersion,
-            () => living(id),
-            (before, version) => {
-              const options = mergePatch(before.options, patch)
-              return store.routes.update(id, { ...fields, options }, { actor, ifVersion: version })
-            },
-          )
+    const hashed = await withoutPasswords(patch)
+    const row = await changeMerged(
+      ifVersion,
+      () => living(id),
+      (before, version) => {
+        const options = mergePatch(before.options, hashed)
+        const { mount = before.mount, service = before.serviceName } = fields
+        // What a newer version has stored beside the patch is none of its business.
+        const { tenantHeader, rules } = resolveRouteOptions(options)
+        refuseProblems({ mount, service, options: { ...rules, tenantHeader: tenantHeader ?? undefined } })
+        return store.routes.update(id, { ...fields, options }, { actor, ifVersion: version })
+      },
+    )
     c.header('ETag', etagOf(row))
     return c.json(routeBody(row), 200)
   })

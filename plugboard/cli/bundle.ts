@@ -12,7 +12,16 @@ const jsonObject = z.record(z.string(), z.unknown())
 // What names and mounts may look like, and which keys a policy has, is the server's to say.
 const servicesSchema = z.array(z.strictObject({ name: z.string(), policy: jsonObject.default({}) }))
 const routesSchema = z.array(
-  z.strictObject({ mount: z.string(), service: z.string(), options: jsonObject.default({}) }),
+  z
+    .strictObject({
+      mount: z.string(),
+      service: z.string().nullable().default(null),
+      options: jsonObject.default({}),
+    })
+    .refine(({ service, options }) => service !== null || 'redirect' in options || 'answer' in options, {
+      path: ['service'],
+      message: 'is required, unless the route has the option "redirect" or "answer"',
+    }),
 )
 
 export interface Bundle {
@@ -45,7 +54,7 @@ export function formatBundle(bundle: Bundle, format: 'json' | 'yaml'): string {
     services: bundle.services.map(({ name, policy }) => ({ name, ...unlessEmpty('policy', policy) })),
     routes: bundle.routes.map(({ mount, service, options }) => ({
       mount,
-      service,
+      ...(service === null ? {} : { service }),
       ...unlessEmpty('options', options),
     })),
   }

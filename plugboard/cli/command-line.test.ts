@@ -131,6 +131,64 @@ describe('routes and services', () => {
     expect((await run('service set shop --policy idleTimeoutMs=soon')).err).toContain('is not a duration')
   })
 
+  test('who may, and what is answered, by flags', async () => {
+    await writeFile(join(folder, 'password'), 'correct horse\n')
+    await ok(
+      'route add a.test --service shop --create-service --allow-ip 10.0.0.0/8,::1 --basic-user ada --password-file password ' +
+        '--cors-origin https://app.test --hsts off --set-header X-From:{clientAddress}',
+    )
+    const options = async () => (await api.call('GET', '/v1/routes/a.test')).body.options
+    const before = await options()
+    expect(before).toMatchObject({
+      access: {
+        allow: ['10.0.0.0/8', '::1'],
+        basic: { users: [{ name: 'ada', hash: expect.stringMatching(/^\$scrypt/) }] },
+      },
+      cors: { origins: ['https://app.test'] },
+      hsts: false,
+      requestHeaders: { set: { 'X-From': '{clientAddress}' } },
+    })
+    for (const line of ['route list', 'route show a.test', 'route show a.test -o json', 'changes -o json']) {
+      expect(await ok(line)).not.toContain('scrypt')
+    }
+    await ok(
+      'route set a.test --basic-user bob --password-file password --no-allow-ip --remove-header Cookie --no-hsts',
+    )
+    expect(await options()).toEqual({
+      access: { basic: { users: [before.access.basic.users[0], { name: 'bob', hash: expect.any(String) }] } },
+      cors: before.cors,
+      requestHeaders: { ...before.requestHeaders, remove: ['Cookie'] },
+    })
+    await ok('route set a.test --remove-basic-user ada')
+    expect((await run('route set a.test --remove-basic-user bob')).err).toContain('that is the last user')
+    expect((await run('route set a.test --remove-basic-user eve')).err).toContain('there is no user eve')
+    await ok('export --file bundle.yaml')
+    expect(await ok('import bundle.yaml')).toBe('nothing to do\n')
+    await ok('route rm a.test')
+    await ok('import bundle.yaml')
+    expect((await options()).access.basic.users).toMatchObject([{ name: 'bob' }])
+  })
+
+  test('routes that answer by themselves', async () => {
+    expect(await ok('route add old.test --redirect https://new.test --redirect-status 301')).toBe(
+      'route old.test → (answers by itself) added\n',
+    )
+    await ok('route set old.test --no-redirect --maintenance Later.')
+    await ok('export --file bundle.yaml')
+    await ok('route rm old.test')
+    expect(await ok('import bundle.yaml --dry-run')).toBe('+ route old.test → (answers by itself)\n')
+    await ok('import bundle.yaml')
+    expect((await api.call('GET', '/v1/routes/old.test')).body).toMatchObject({
+      service: null,
+      options: { answer: { status: 503, body: 'Later.\n', retryAfterSeconds: 60 } },
+    })
+    await writeFile(join(folder, 'options.yaml'), 'answer: {status: 200, body: ok}\nallowHttp: true\n')
+    await ok('route set old.test --options-file options.yaml --option stripMount=true')
+    expect(await ok('route list')).toContain(
+      'answer={"body":"ok","status":200} allowHttp=true stripMount=true',
+    )
+  })
+
   test('a conflict names the other route', async () => {
     await ok('route add app.localhost --service shop --create-service')
     const { code, err } = await run('route add app.localhost/api --service shop')
@@ -350,7 +408,9 @@ describe('mistakes at the terminal', () => {
   test.each([
     ['rout list', 2, 'Did you mean route?'],
     ['route lst', 2, 'Did you mean'],
-    ['route add', 2, "required option '-s, --service <name>'"],
+    ['route add', 2, "missing required argument 'mount'"],
+    ['route add x', 2, 'give --service <name>, or --redirect'],
+    ['route add x --service y --basic-user ada', 2, '--password-file'],
     ['route add x --service y --colour red', 2, "unknown option '--colour'"],
     ['route set x', 2, 'nothing to change'],
     ['route list --url nonsense', 2, 'is not an http URL'],

@@ -2,9 +2,10 @@
 // leaves a route without its service. Pure; applying the steps is import-export.ts' job.
 
 import { isDeepStrictEqual } from 'node:util'
+import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
 import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
 import type { Bundle } from './bundle.ts'
-import type { RouteRow, ServiceRow } from './rows.ts'
+import { type RouteRow, type ServiceRow, useOf } from './rows.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -45,12 +46,12 @@ export function planImport(
     ? present.routes.filter(row => row.claimedBy === null && !wantedRoutes.has(row.mount))
     : []
   for (const row of gone)
-    steps.push({ line: `- route ${row.mount} → ${row.service}`, ...deletionOf('routes', row) })
+    steps.push({ line: `- route ${row.mount} → ${useOf(row.service)}`, ...deletionOf('routes', row) })
   for (const [mount, { service, options }] of wantedRoutes) {
     const row = routes.get(mount)
     if (row === undefined) {
       const body = { mount, service, options }
-      steps.push({ line: `+ route ${mount} → ${service}`, method: 'POST', path: '/v1/routes', body })
+      steps.push({ line: `+ route ${mount} → ${useOf(service)}`, method: 'POST', path: '/v1/routes', body })
       continue
     }
     const body = {
@@ -61,7 +62,7 @@ export function planImport(
     }
     if (Object.keys(body).length === 0) continue
     const parts = [
-      row.service === service ? '' : `service ${row.service} → ${service}`,
+      row.service === service ? '' : `service ${useOf(row.service)} → ${useOf(service)}`,
       differences(row.options, options),
     ]
     const line = `~ route ${mount}: ${parts.filter(part => part !== '').join(', ')}`
@@ -93,7 +94,8 @@ function mergePatch(before: JsonObject, after: JsonObject): JsonObject {
 }
 
 function differences(before: JsonObject, after: JsonObject): string {
-  const text = (value: unknown): string => (value === undefined ? 'default' : JSON.stringify(value))
+  const text = (value: unknown): string =>
+    value === undefined ? 'default' : JSON.stringify(maskedPasswords(value))
   return [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .filter(key => !isDeepStrictEqual(before[key], after[key]))
     .map(key => `${key} ${text(before[key])} → ${text(after[key])}`)

@@ -1,17 +1,19 @@
 // `plugboard route …`
 
+import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
 import type { Command } from 'commander'
 import { ApiError } from './api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
 import { keyValuesText } from './key-values.ts'
 import type { Column } from './output.ts'
+import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from './row-change.ts'
-import type { RouteRow } from './rows.ts'
+import { type RouteRow, useOf } from './rows.ts'
 
 const COLUMNS: readonly Column<RouteRow>[] = [
   { title: 'mount', value: row => row.mount },
-  { title: 'service', value: row => row.service },
+  { title: 'service', value: row => useOf(row.service) },
   { title: 'options', value: row => keyValuesText(row.options) },
   { title: 'claimed', value: row => (row.claimedBy === null ? '' : 'by a telephone') },
   { title: 'version', value: row => row.version },
@@ -19,7 +21,7 @@ const COLUMNS: readonly Column<RouteRow>[] = [
 ]
 const DETAILS: readonly Column<RouteRow>[] = [
   { title: 'mount', value: row => row.mount },
-  { title: 'service', value: row => row.service },
+  { title: 'service', value: row => useOf(row.service) },
   { title: 'options', value: row => keyValuesText(row.options) },
   { title: 'claimed by token', value: row => row.claimedBy },
   { title: 'version', value: row => row.version },
@@ -29,29 +31,19 @@ const DETAILS: readonly Column<RouteRow>[] = [
   { title: 'deleted', value: row => row.deletedAt },
 ]
 
-interface RouteFlags {
-  readonly stripMount?: boolean
-  /** False: `--no-tenant-header`. */
-  readonly tenantHeader?: string | false
-}
-
-const TENANT_HEADER = [
-  '--tenant-header <name>',
-  'tell the backend in this field what the * of the host stands for',
-] as const
-
 export function defineRoute(route: Command, context: CliContext): void {
   const add = route
     .command('add <mount>')
-    .description('add a route: requests for this host and path go to a service')
-    .requiredOption('-s, --service <name>', 'the service')
+    .description('add a route: requests for this host and path go to a service, or are answered here')
+    .option('-s, --service <name>', 'the service')
     .option('--create-service', 'make the service when there is none of this name')
-    .option('--strip-mount', 'the backend sees the path without the mount')
-    .option(...TENANT_HEADER)
+  addRouteFlags(add, false)
   examples(
     add,
     'route add app.localhost/api --service shop --create-service',
     "route add '*.example.com' --service tenants --tenant-header X-Tenant",
+    'route add admin.example.com --service admin --allow-ip 10.0.0.0/8 --basic-user ada',
+    'route add example.org --redirect https://www.example.org',
   )
   apiAction(add, context, addRoute)
 
@@ -66,14 +58,18 @@ export function defineRoute(route: Command, context: CliContext): void {
   apiAction(list, context, async ({ api, output, options }: ApiCommand<ListOptions>) => {
     const { host, service, deleted } = options
     const rows = await api.list<RouteRow>('/v1/routes', { host, service, includeDeleted: deleted })
-    await output.rows(rows, COLUMNS, 'No routes. Add one: plugboard route add app.localhost --service <name>')
+    await output.rows(
+      rows.map(maskedPasswords),
+      COLUMNS,
+      'No routes. Add one: plugboard route add app.localhost --service <name>',
+    )
   })
 
   const show = route.command('show <mount|id>').description('show one route')
   examples(show, 'route show app.localhost/api')
   apiAction(show, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
     const row = await api.get<RouteRow>(`/v1/routes/${segment(id)}`, { includeDeleted: true })
-    await output.row(row, DETAILS)
+    await output.row(maskedPasswords(row), DETAILS)
   })
 
   const set = route
@@ -81,15 +77,15 @@ export function defineRoute(route: Command, context: CliContext): void {
     .description('change a route; requests under way finish as they began')
     .option('--mount <mount>', 'move it to another host or path')
     .option('-s, --service <name>', 'send it to another service')
-    .option('--strip-mount', 'the backend sees the path without the mount')
-    .option('--no-strip-mount', 'the backend sees the whole path')
-    .option(...TENANT_HEADER)
-    .option('--no-tenant-header', 'do not tell it')
     .option(...IF_MATCH)
+  addRouteFlags(set, true)
   examples(
     set,
     'route set app.localhost/api --service shop-v2',
     'route set app.localhost/api --mount app.localhost/v2',
+    'route set app.localhost/api --maintenance "Back at noon."',
+    "route set app.localhost/api --set-header 'X-Real-IP: {clientAddress}' --cors-origin https://app.example.com",
+    'route set app.localhost/api --options-file options.yaml',
   )
   apiAction(set, context, setRoute)
 
@@ -101,7 +97,7 @@ export function defineRoute(route: Command, context: CliContext): void {
   apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
     for (const id of ids) {
       const row = await removeRow<RouteRow>(call, `/v1/routes/${segment(id)}`)
-      await call.output.done(row, `route ${row.mount} deleted`)
+      await call.output.done(maskedPasswords(row), `route ${row.mount} deleted`)
     }
   })
 }
@@ -113,11 +109,20 @@ interface ListOptions {
 }
 
 async function addRoute(
-  { api, output, options }: ApiCommand<RouteFlags & { service: string; createService?: boolean }>,
+  {
+    api,
+    output,
+    options: flags,
+    context,
+  }: ApiCommand<RouteFlags & { service?: string; createService?: boolean }>,
   mount: string,
 ): Promise<void> {
-  const { service, createService = false } = options
-  if (createService) {
+  const { service, createService = false } = flags
+  const options = await optionsPatch(flags, () => Promise.resolve({}), context)
+  if (service === undefined && !('redirect' in options) && !('answer' in options)) {
+    throw usageError('give --service <name>, or --redirect, or --maintenance')
+  }
+  if (createService && service !== undefined) {
     try {
       await api.request('POST', '/v1/services', { body: { name: service } })
       output.note(`service ${service} added`)
@@ -125,12 +130,12 @@ async function addRoute(
       if (!(error instanceof ApiError && error.code === 'conflict')) throw error
     }
   }
-  const body = { mount, service, ...routeOptions(options) }
+  const body = { mount, service, ...(Object.keys(options).length === 0 ? {} : { options }) }
   try {
     const { body: row } = await api.request<RouteRow>('POST', '/v1/routes', { body })
-    await output.done(row, `route ${row.mount} → ${row.service} added`)
+    await output.done(maskedPasswords(row), `route ${row.mount} → ${useOf(row.service)} added`)
   } catch (error) {
-    const noService = error instanceof ApiError && error.message.includes('service') && !createService
+    const noService = error instanceof ApiError && error.message.includes('no service') && !createService
     if (!noService || (error.code !== 'not_found' && error.code !== 'invalid_request')) throw error
     throw new CliError(`${error.message} (--create-service makes it)`, { cause: error })
   }
@@ -141,20 +146,24 @@ async function setRoute(
   id: string,
 ): Promise<void> {
   const { mount, service } = call.options
-  const options = routeOptions(call.options)
-  if (mount === undefined && service === undefined && options.options === undefined) {
-    throw usageError('nothing to change: give --mount, --service, --strip-mount or --tenant-header')
+  const path = `/v1/routes/${segment(id)}`
+  let ifMatch = call.options.ifMatch
+  const before = async () => {
+    const { body, etag } = await call.api.request<RouteRow>('GET', path)
+    // What is made of it is written to this version alone.
+    ifMatch ??= etag
+    return body.options
   }
-  const body = { mount, service, ...options }
-  const row = await changeRow<RouteRow>(call, `/v1/routes/${segment(id)}`, body)
-  await call.output.done(row, `route ${row.mount} → ${row.service} changed (version ${row.version})`)
-}
-
-/** What the flags say of the route's options; null goes back to the default. */
-function routeOptions({ stripMount, tenantHeader }: RouteFlags): { options?: Record<string, unknown> } {
-  const options = {
-    ...(stripMount === undefined ? {} : { stripMount }),
-    ...(tenantHeader === undefined ? {} : { tenantHeader: tenantHeader === false ? null : tenantHeader }),
+  const options = await optionsPatch(call.options, before, call.context)
+  const some = Object.keys(options).length > 0
+  if (mount === undefined && service === undefined && !some) {
+    throw usageError('nothing to change: give --mount, --service or an option of the route')
   }
-  return Object.keys(options).length === 0 ? {} : { options }
+  const body = { mount, service, ...(some ? { options } : {}) }
+  const changing = ifMatch === undefined ? call : { ...call, options: { ifMatch } }
+  const row = await changeRow<RouteRow>(changing, path, body)
+  await call.output.done(
+    maskedPasswords(row),
+    `route ${row.mount} → ${useOf(row.service)} changed (version ${row.version})`,
+  )
 }

@@ -3,7 +3,8 @@
 export interface RouteRow {
   readonly id: string
   readonly mount: string
-  readonly service: string
+  /** Null: the route answers by itself. */
+  readonly service: string | null
   readonly options: Readonly<Record<string, unknown>>
   readonly claimedBy: string | null
   readonly version: number
@@ -11,6 +12,9 @@ export interface RouteRow {
   readonly updatedAt: string
   readonly deletedAt: string | null
 }
+
+/** What a route does with its requests, in a word: the service that it leads to. */
+export const useOf = (service: string | null): string => service ?? '(answers by itself)'
 
 export interface ServiceRow {
   readonly id: string

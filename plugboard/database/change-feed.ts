@@ -26,7 +26,8 @@ export interface SnapshotRoute {
   readonly id: string
   readonly host: string
   readonly mountPath: string
-  readonly serviceId: string
+  /** Null: the route answers by itself. */
+  readonly serviceId: string | null
   readonly options: JsonObject
 }
 

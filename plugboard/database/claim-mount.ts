@@ -48,13 +48,15 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
 async function findClaimed(db: Sql, serviceName: string, mount: string): Promise<Claimed | undefined> {
   const route = await findRoute(db, mount)
   if (route === undefined) return undefined
-  if (route.serviceName !== serviceName) throw takenBy(route)
+  if (route.serviceName !== serviceName || route.serviceId === null) throw takenBy(route)
   const service = await findService(db, route.serviceId)
   return service === undefined ? undefined : { service, route, created: false }
 }
 
 function takenBy(route: Route): VeraError {
-  const detail = `${route.mount} is mounted already. Route ${route.id} mounts it for service "${route.serviceName}".`
+  const use =
+    route.serviceName === null ? 'answers there by itself' : `mounts it for service "${route.serviceName}"`
+  const detail = `${route.mount} is mounted already. Route ${route.id} ${use}.`
   return new VeraError('mount_conflict', detail, { field: 'mount' })
 }
 

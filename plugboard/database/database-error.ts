@@ -37,6 +37,15 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
       field: 'mount',
       cause: error,
     }),
+  routes_service_or_answer: error =>
+    new VeraError(
+      'invalid_request',
+      'A route has a service, or one of the options "redirect" and "answer".',
+      {
+        field: 'service',
+        cause: error,
+      },
+    ),
   routes_mount_path_reserved: error =>
     new VeraError('invalid_request', '/_plugboard is reserved.', { field: 'mount', cause: error }),
 }

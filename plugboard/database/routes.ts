@@ -17,7 +17,7 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
     create: ({ mount, service, options }, by) =>
       runner.write(by, async tx => {
         const { host, path } = validMount(mount)
-        const { id: serviceId } = await serviceForRoute(tx, service)
+        const serviceId = await serviceIdOf(tx, service)
         return await insertRoute(tx, { host, mountPath: path, serviceId, options: options ?? {} })
       }),
     find: idOrMount => runner.read(sql => findRoute(sql, idOrMount)),
@@ -50,10 +50,10 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
     update: (idOrMount, patch, by) =>
       runner.write(by, async tx => {
         const mount = patch.mount === undefined ? undefined : validMount(patch.mount)
-        const service = patch.service === undefined ? undefined : await serviceForRoute(tx, patch.service)
+        const serviceId = patch.service === undefined ? undefined : await serviceIdOf(tx, patch.service)
         return await changeRoute(tx, idOrMount, by, {
           ...(mount === undefined ? {} : { host: mount.host, mountPath: mount.path }),
-          ...(service === undefined ? {} : { serviceId: service.id }),
+          ...(serviceId === undefined ? {} : { serviceId }),
           ...(patch.options === undefined ? {} : { options: patch.options }),
         })
       }),
@@ -62,11 +62,15 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
   }
 }
 
+async function serviceIdOf(tx: Sql, service: string | null): Promise<string | null> {
+  return service === null ? null : (await serviceForRoute(tx, service)).id
+}
+
 const selectRoutes = (db: Sql) =>
   db
     .select({ ...getTableColumns(routes), serviceName: services.name })
     .from(routes)
-    .innerJoin(services, eq(services.id, routes.serviceId))
+    .leftJoin(services, eq(services.id, routes.serviceId))
     .$dynamic()
 
 function withMount(row: Omit<Route, 'mount'>): Route {

@@ -59,9 +59,8 @@ export const routes = plugboard.table(
     id: uuid('id').primaryKey().defaultRandom(),
     host: name('host').notNull(),
     mountPath: name('mount_path').notNull(),
-    serviceId: uuid('service_id')
-      .notNull()
-      .references(() => services.id),
+    /** Null: the route answers by itself. */
+    serviceId: uuid('service_id').references(() => services.id),
     options: jsonb('options').$type<JsonObject>().notNull().default({}),
     /** Token whose telephone claimed the mount; tokens of outside issuers have no row here, so no reference. */
     claimedBy: text('claimed_by'),
@@ -87,6 +86,10 @@ export const routes = plugboard.table(
     ),
     check('routes_mount_path_reserved', sql`(mount_path || '/') !~ '^/_plugboard/'`),
     check('routes_options_object', sql`jsonb_typeof(options) = 'object'`),
+    check(
+      'routes_service_or_answer',
+      sql`service_id IS NOT NULL OR options ? 'redirect' OR options ? 'answer'`,
+    ),
   ],
 )
 

@@ -71,8 +71,9 @@ export interface Route {
   readonly mountPath: string
   /** Both as one string, the way people write it: `app.example.com/api`, `app.example.com`, `*`. */
   readonly mount: string
-  readonly serviceId: string
-  readonly serviceName: string
+  /** Null, both: the route answers by itself. */
+  readonly serviceId: string | null
+  readonly serviceName: string | null
   /** As written; routes/route-options.ts knows its keys. */
   readonly options: JsonObject
   readonly version: number
@@ -84,9 +85,13 @@ export interface Route {
 }
 
 export interface RouteStore {
-  /** `service`: name or id of a living one. */
+  /** `service`: name or id of a living one; null: none, since the options say what is answered. */
   create(
-    input: { readonly mount: string; readonly service: string; readonly options?: JsonObject | undefined },
+    input: {
+      readonly mount: string
+      readonly service: string | null
+      readonly options?: JsonObject | undefined
+    },
     by: Mutation,
   ): Promise<Route>
   /** A living route by its exact mount, or any by id. */
@@ -104,7 +109,7 @@ export interface RouteStore {
     idOrMount: string,
     patch: {
       readonly mount?: string | undefined
-      readonly service?: string | undefined
+      readonly service?: string | null | undefined
       readonly options?: JsonObject | undefined
     },
     by: Mutation,

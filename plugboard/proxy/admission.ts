@@ -5,6 +5,7 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isOnOrBeneath, RESERVED_PATH, TUNNEL_PATH } from '@vera-stack/shared/mounts.ts'
 import type { StreamKind } from '@vera-stack/shared/protocol/stream-kind.ts'
 import type { RequestIds } from '@vera-stack/shared/request-id.ts'
+import type { Gatekeeper } from '../access/gatekeeper.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { RoutedRequest } from './forwarding.ts'
@@ -30,6 +31,7 @@ export interface AdmissionOptions {
   readonly limits: AdmissionLimits
   readonly ids: RequestIds
   readonly trusted: TrustedProxies
+  readonly gate: Gatekeeper
 }
 
 /** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
@@ -40,6 +42,7 @@ export class Admission {
   readonly #limits: AdmissionLimits
   readonly #ids: RequestIds
   readonly #trusted: TrustedProxies
+  readonly #gate: Gatekeeper
   readonly #hosts = new HostCache()
   readonly #fields = new RequestFields()
   /** Of the request that was looked at last, also when it was refused. */
@@ -53,6 +56,7 @@ export class Admission {
     this.#limits = options.limits
     this.#ids = options.ids
     this.#trusted = options.trusted
+    this.#gate = options.gate
   }
 
   get accept(): string {
@@ -125,11 +129,12 @@ export class Admission {
     const fields = this.#fields
     const stripped = route.options.stripMount && route.mountPath !== '/'
     const forwarded = stripped ? stripMount(path, route.mountPath) : path
-    const { tenantHeader } = route.options
+    const { tenantHeader, rules } = route.options
     if (tenantHeader !== null) fields.setOwn(tenantHeader, tenantOf(route.host, this.host))
     fields.addOurs(connection, this.requestId, stripped ? route.mountPath : '')
     fields.applyHostPolicy(route.service.policy.hostHeader)
     if (kind === 'upgrade') fields.fields.push('Connection', 'Upgrade', 'Upgrade', fields.upgrade)
+    const { requestId, clientAddress, host } = this
     return {
       opening: {
         kind,
@@ -140,10 +145,10 @@ export class Admission {
         fields: fields.fields,
       },
       route,
-      requestId: this.requestId,
-      clientAddress: this.clientAddress,
+      requestId,
+      clientAddress,
       proto: (connection.trusted ? fields.forwardedProto : undefined) ?? connection.proto,
-      host: this.host,
+      host,
       path,
       accept: fields.accept,
       contentLength: fields.contentLength,
@@ -151,6 +156,10 @@ export class Admission {
       expectsContinue: fields.expectsContinue,
       // Node's parser drops what follows an upgrade that was not granted; the rest must not be read as requests.
       lastOnConnection: kind === 'http' && fields.upgrade !== '',
+      edits:
+        rules === null
+          ? undefined
+          : this.#gate.answerEdits({ rules, requestId, clientAddress, host, fields: fields.fields }),
     }
   }
 }

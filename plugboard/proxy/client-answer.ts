@@ -2,17 +2,17 @@
 // Both count the body against its length: a telephone can make an answer too short or too long, never look complete.
 
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { AnswerFields } from './answer-fields.ts'
 import type { LocalAnswer } from './answers.ts'
 
 /** `written`: give the credit back now; `full`: when the owner is told `drained`; `broken`: the answer is not HTTP. */
 export type Written = 'written' | 'full' | 'broken'
 
 export interface AnswerOwner {
-  readonly requestId: string
   /** The connection is to be closed after this answer, where that can be said of a connection. */
   readonly closeAfter: boolean
-  /** Value of Strict-Transport-Security; empty for none. */
-  readonly hsts: string
+  /** The fields of a final answer as the client gets them, but for framing. Undefined: they are not HTTP. */
+  answerFields(head: AnswerHead): AnswerFields | undefined
   /** A held head could not be written: nothing of it has left. */
   answerBroken(): void
   /** After `full`: there is room again. */

@@ -8,7 +8,7 @@
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
-import { type LocalAnswer, makeProblem } from './answers.ts'
+import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
@@ -16,6 +16,7 @@ import { LINGER_BYTES, LINGER_MS } from './discarded-body.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
+import { problemOf } from './request-policy.ts'
 
 export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   readonly #answer: ClientAnswer
@@ -103,6 +104,12 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       return false
     }
     return true
+  }
+
+  /** Where some field is ours alone to say, nobody says it behind the body either. */
+  get relaysTrailers(): boolean {
+    const { tenantHeader, rules } = this.request.route.options
+    return tenantHeader === null && rules?.access === undefined && rules?.requestHeaders === undefined
   }
 
   bodyEnded(): void {
@@ -237,8 +244,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.#cut(code)
       return
     }
-    const { requestId, accept } = this.request
-    this.#say(makeProblem(code, { requestId, accept }))
+    this.#say(problemOf(this.request, code))
   }
 
   #say(answer: LocalAnswer): void {

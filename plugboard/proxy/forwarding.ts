@@ -9,11 +9,14 @@ import { type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { AnswerEdits } from '../access/answer-edits.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import type { ServicePolicy } from '../routes/service-policy.ts'
 import type { Candidate } from '../telephones/line-picker.ts'
+import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
 import type { ClientConnection, InFlight } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
+import { addHsts } from './https-policy.ts'
 import type { ProxyContext } from './proxy-context.ts'
 
 /** A request that has passed the edge and found its route. */
@@ -37,6 +40,8 @@ export interface RoutedRequest {
   readonly expectsContinue: boolean
   /** What follows on the connection is not to be trusted. */
   readonly lastOnConnection: boolean
+  /** What its route does to every answer; undefined: nothing. */
+  readonly edits: AnswerEdits | undefined
 }
 
 export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
@@ -93,9 +98,16 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     return this.request.requestId
   }
 
-  /** For answers over HTTPS; else empty. */
-  get hsts(): string {
-    return this.connection.hsts
+  /** Of a final answer: what ends at this hop is out, what the route and the port add is in. */
+  answerFields(head: AnswerHead): AnswerFields | undefined {
+    const answer = readAnswerFields(head.fields, this.requestId)
+    if (answer === undefined) return undefined
+    const { edits } = this.request
+    edits?.apply(answer.fields)
+    const hsts =
+      edits?.hsts === undefined ? this.connection.hsts : this.request.proto === 'https' ? edits.hsts : ''
+    if (hsts !== '') addHsts(answer.fields, hsts)
+    return answer
   }
 
   protected get over(): boolean {
@@ -195,7 +207,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
       bytesOut,
       remoteAddress: this.request.clientAddress,
       route: route.id,
-      service: route.service.name,
+      service: route.service.name || undefined,
       telephoneId: this.#telephone,
       code,
     })

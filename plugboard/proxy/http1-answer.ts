@@ -6,17 +6,11 @@
 import type { ServerResponse } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
-import {
-  type AnswerFields,
-  readAnswerFields,
-  readInterimFields,
-  removeTrailerField,
-} from './answer-fields.ts'
+import { type AnswerFields, readInterimFields, removeTrailerField } from './answer-fields.ts'
 import { closingConnection, type LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer, Written } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { holdUntilTurnEnds } from './end-of-turn.ts'
-import { addHsts } from './https-policy.ts'
 import { rawHead } from './raw-head.ts'
 
 /** Up to here head and body are joined as one string: one plain write costs less than two buffers gathered. */
@@ -76,7 +70,7 @@ export class Http1Answer implements ClientAnswer {
   }
 
   hold(head: AnswerHead): boolean {
-    const answer = readAnswerFields(head.fields, this.#owner.requestId)
+    const answer = this.#owner.answerFields(head)
     if (answer === undefined || head.status < 200 || head.status > 999) return false
     this.#head = head
     this.#answer = answer
@@ -200,7 +194,6 @@ export class Http1Answer implements ClientAnswer {
       fields.push('Connection', 'close')
       this.#connection.lastAnswer()
     }
-    if (this.#owner.hsts !== '') addHsts(fields, this.#owner.hsts)
     try {
       res.writeHead(status, statusText, fields)
       return true

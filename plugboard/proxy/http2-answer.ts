@@ -6,12 +6,11 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
-import { type AnswerFields, readAnswerFields, readInterimFields } from './answer-fields.ts'
+import { type AnswerFields, readInterimFields } from './answer-fields.ts'
 import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer, Written } from './client-answer.ts'
 import { holdUntilTurnEnds } from './end-of-turn.ts'
 import { http2FieldMap, http2Fields } from './http2-fields.ts'
-import { addHsts } from './https-policy.ts'
 
 /** Interim answers that are relayed: nothing else bounds how many a telephone sends to a client that does not read. */
 const MAX_INTERIM = 32
@@ -59,7 +58,7 @@ export class Http2Answer implements ClientAnswer {
   }
 
   hold(head: AnswerHead): boolean {
-    const answer = readAnswerFields(head.fields, this.#owner.requestId)
+    const answer = this.#owner.answerFields(head)
     if (answer === undefined || head.status < 200 || head.status > 999) return false
     const { status } = head
     this.#head = head
@@ -127,7 +126,8 @@ export class Http2Answer implements ClientAnswer {
 
   /** RFC 9113 section 8.1: the answer is complete without the rest of the request. */
   stopUpload(): boolean {
-    this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    // Node writes heads at the end of the turn: RST_STREAM would overtake an answer that is nothing but a head.
+    setImmediate(() => this.#stream.close(constants.NGHTTP2_NO_ERROR))
     return true
   }
 
@@ -149,7 +149,6 @@ export class Http2Answer implements ClientAnswer {
     const { status } = this.#head as AnswerHead
     const answer = this.#answer as AnswerFields
     if (this.#contentLength !== -1) answer.fields.push('content-length', String(this.#contentLength))
-    if (this.#owner.hsts !== '') addHsts(answer.fields, this.#owner.hsts)
     const fields = http2Fields(answer.fields)
     if (fields === undefined) return false
     this.#state = 'streaming'

@@ -32,6 +32,14 @@ afterEach(async () => {
 const GET = { ':authority': 'test', ':path': '/' }
 const POST = { ...GET, ':method': 'POST' }
 
+it('an answer of nothing but a head is not overtaken by the end of its stream', async () => {
+  for (const method of ['GET', 'POST', 'GET']) {
+    const stream = client.open({ ...GET, ':method': 'OPTIONS', ':path': '*' }, method === 'GET')
+    const answer = await readHttp2Answer(stream)
+    expect([answer.status, answer.code]).toEqual([204, 0])
+  }
+})
+
 describe('requests', () => {
   it('arrive as they would by HTTP/1.1', async () => {
     telephone.handler = call => call.answer(200, 'hello')

@@ -1,5 +1,6 @@
 // The access line and the count of an answer that Plugboard gave at once, without anything in flight for it.
 
+import type { DirectoryRoute } from '../routes/directory.ts'
 import type { LocalAnswer } from './answers.ts'
 import { countProblem } from './counters.ts'
 import type { ProxyContext } from './proxy-context.ts'
@@ -10,15 +11,19 @@ export interface Answered {
   readonly host: string
   readonly path: string
   readonly clientAddress: string
+  readonly route?: DirectoryRoute
 }
 
 export function noteLocalAnswer(
   { counters, access }: ProxyContext,
   method = '',
-  { requestId, host, path, clientAddress: remoteAddress }: Answered,
+  { requestId, host, path, clientAddress: remoteAddress, route }: Answered,
   { status, code, body }: LocalAnswer,
 ): void {
   if (code !== undefined) countProblem(counters, code)
   const bytesOut = body.length
-  access({ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code })
+  access({
+    ...{ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code },
+    ...(route && { route: route.id }),
+  })
 }

@@ -25,6 +25,8 @@ export interface BodyOwner {
   bodyMoved(bytes: number): boolean
   /** All of it has come. */
   bodyEnded(): void
+  /** Trailers go on. */
+  readonly relaysTrailers: boolean
 }
 
 export class RequestBody {
@@ -105,7 +107,8 @@ export class RequestBody {
   #ended(): void {
     this.ended = true
     const { rawTrailers } = this.#source
-    this.#trailers = rawTrailers.length === 0 ? undefined : relayedTrailers(rawTrailers)
+    const relayed = rawTrailers.length > 0 && this.#owner.relaysTrailers
+    this.#trailers = relayed ? relayedTrailers(rawTrailers) : undefined
     this.#stream?.end(this.#trailers)
     this.#owner.bodyEnded()
   }

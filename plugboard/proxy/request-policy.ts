@@ -1,12 +1,18 @@
 // What Plugboard answers by itself to a request that has found its route: it has too much to do, the client asks too
-// often, or by plain HTTP. Whoever serves the connection writes the answer; here it is only decided.
+// often, by plain HTTP, or is not who may; or the route answers by itself. Whoever serves the connection writes the
+// answer; here it is only decided, in this order:
+//
+//   overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight ─▶ credential ─▶ redirect, fixed answer ─▶ forwarded
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import { type LocalAnswer, makeProblem } from './answers.ts'
+import type { Gatekeeper } from '../access/gatekeeper.ts'
+import type { RouteRules } from '../routes/route-options.ts'
+import type { LocalAnswer } from './answers.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { type HttpsPolicy, httpsLocation, redirectToHttps } from './https-policy.ts'
 import { RequestRates } from './request-rates.ts'
+import { answerOf, guardedRequest } from './route-judgement.ts'
 
 /** Undefined: the request is forwarded. A promise never rejects. */
 export type Judgement = LocalAnswer | undefined | Promise<LocalAnswer | undefined>
@@ -15,6 +21,7 @@ export interface RequestPolicyOptions {
   readonly https: HttpsPolicy | undefined
   /** True while the process is short of memory. */
   readonly overloaded: () => boolean
+  readonly gate: Gatekeeper
   readonly clock: Clock
 }
 
@@ -28,6 +35,24 @@ export class RequestPolicy {
 
   judge(request: RoutedRequest): Judgement {
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
+    const { rules } = request.route.options
+    return rules === null ? this.#judgePlain(request) : this.#judgeByRules(request, rules)
+  }
+
+  #judgeByRules(request: RoutedRequest, rules: RouteRules): Judgement {
+    const { gate, https } = this.#options
+    const guarded = guardedRequest(request, rules)
+    const refusal = gate.judgeAddress(guarded)
+    if (refusal !== undefined) return answerOf(request, refusal, '')
+    const plain = this.#judgePlain(request)
+    if (plain !== undefined) return plain
+    const hsts = https?.hsts ?? ''
+    const verdict = gate.judge(guarded)
+    if (!(verdict instanceof Promise)) return verdict && answerOf(request, verdict, hsts)
+    return verdict.then(later => later && answerOf(request, later, hsts))
+  }
+
+  #judgePlain(request: RoutedRequest): LocalAnswer | undefined {
     if (!this.#mayAsk(request)) return problemOf(request, 'rate_limited')
     const location = this.#httpsLocation(request)
     return location === undefined ? undefined : redirectToHttps(location, request.requestId)
@@ -47,6 +72,6 @@ export class RequestPolicy {
   }
 }
 
-export function problemOf({ requestId, accept }: RoutedRequest, code: ErrorCode): LocalAnswer {
-  return makeProblem(code, { requestId, accept })
+export function problemOf(request: RoutedRequest, code: ErrorCode): LocalAnswer {
+  return answerOf(request, { code }, '')
 }

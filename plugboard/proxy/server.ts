@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { RequestIds } from '@vera-stack/shared/request-id.ts'
+import { Gatekeeper } from '../access/gatekeeper.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { LinePicker } from '../telephones/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
@@ -87,6 +88,7 @@ export class ProxyServer {
       hsts: options.https?.hsts ?? '',
       counters: this.counters,
     })
+    const gate = new Gatekeeper({ clock, log: options.log })
     const shared = {
       context: this.#context,
       admission: new Admission({
@@ -94,10 +96,12 @@ export class ProxyServer {
         limits,
         ids: new RequestIds(() => clock.wallTime()),
         trusted,
+        gate,
       }),
       policy: new RequestPolicy({
         https: options.https,
         overloaded: options.overloaded ?? (() => false),
+        gate,
         clock,
       }),
       limits,

@@ -10,12 +10,13 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
-import { type LocalAnswer, makeProblem } from './answers.ts'
+import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
+import { problemOf } from './request-policy.ts'
 
 /** What a client may send before the 101. Past it, its socket is not read. */
 const EARLY_BYTES = 64 * 1024
@@ -244,8 +245,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
       return
     }
     if (this.#state === 'gone') return
-    const { requestId, accept } = this.request
-    this.#say(makeProblem(code, { requestId, accept }))
+    this.#say(problemOf(this.request, code))
   }
 
   #say(answer: LocalAnswer): void {

@@ -48,6 +48,28 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
+test('rules survive a restart from the snapshot, whether they could be read or not, and routes without a service', async () => {
+  const redirect = { to: 'https://new.test' }
+  await database.store.routes.create({ mount: 'old.test', service: null, options: { redirect } }, by)
+  const access = { allow: ['10.0.0.0/8'] }
+  await database.store.routes.create({ mount: 'guarded.test', service: 'shop', options: { access } }, by)
+  await database.store.routes.create({ mount: 'newer.test', service: 'shop', options: { access: 7 } }, by)
+  await directory.waitForSequence(await database.store.changes.latest())
+  await directory.stop()
+  await postgres.stop()
+  directory = newDirectory()
+  expect(await directory.start()).toBe('snapshot')
+  expect(directory.match('old.test', '/')).toMatchObject({
+    service: { name: '' },
+    options: { rules: { redirect } },
+  })
+  expect(directory.match('guarded.test', '/')?.options.rules).toEqual({ access })
+  expect(directory.match('newer.test', '/')?.options.rules?.unusable).toEqual([
+    expect.stringContaining('access'),
+  ])
+  postgres = await startPostgres()
+})
+
 test('traffic does not notice; a restart serves from the snapshot; changes flow again', async () => {
   const gone = reachable(false)
   await postgres.stop()

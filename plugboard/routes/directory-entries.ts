@@ -2,7 +2,7 @@
 
 import type { JsonObject } from '../database/json.ts'
 import type { RouteOptions } from './route-options.ts'
-import type { ServicePolicy } from './service-policy.ts'
+import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './service-policy.ts'
 
 /** One object per service for as long as it lives; its fields change in place. */
 export interface DirectoryService {
@@ -11,6 +11,13 @@ export interface DirectoryService {
   /** Frozen, and replaced as a whole when it changes: read it once per request. */
   readonly policy: ServicePolicy
 }
+
+/** In the place of a service where a route has none, since it answers by itself. No line is ever held for it. */
+export const NO_SERVICE: DirectoryService = Object.freeze({
+  id: '',
+  name: '',
+  policy: DEFAULT_SERVICE_POLICY,
+})
 
 /** Never changes: an edited route is a new object. */
 export interface DirectoryRoute {

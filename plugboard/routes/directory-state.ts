@@ -1,6 +1,8 @@
 // The directory's content: filled from a snapshot (of the database or of the file), then edited by changes. All
 // edits are O(1) in the size of the table. It knows nothing of connections and files.
 
+import { isDeepStrictEqual } from 'node:util'
+import { formatMount } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import type {
   LogPosition,
@@ -12,18 +14,17 @@ import type {
 } from '../database/change-feed.ts'
 import { isJsonObject, type JsonObject } from '../database/json.ts'
 import type { Change } from '../database/store.ts'
-import type {
-  DirectoryListener,
-  DirectoryRoute,
-  DirectoryService,
-  Emit,
-  VerificationKey,
+import {
+  type DirectoryListener,
+  type DirectoryRoute,
+  type DirectoryService,
+  type Emit,
+  NO_SERVICE,
+  type VerificationKey,
 } from './directory-entries.ts'
-import { DEFAULT_ROUTE_OPTIONS, type RouteOptions, resolveRouteOptions } from './route-options.ts'
+import { resolveRouteOptions } from './route-options.ts'
 import { RouteTable } from './route-table.ts'
 import { resolveServicePolicy } from './service-policy.ts'
-
-const OPTION_KEYS = Object.keys(DEFAULT_ROUTE_OPTIONS) as (keyof RouteOptions)[]
 
 type Writable<Row> = { -readonly [Key in keyof Row]: Row[Key] }
 
@@ -43,7 +44,7 @@ const routeRow = z.object({
   id: z.string(),
   host: z.string(),
   mountPath: z.string(),
-  serviceId: z.string(),
+  serviceId: z.string().nullable(),
   options: json,
   deletedAt: z.string().nullable(),
 })
@@ -51,6 +52,14 @@ const keyRow = z.object({ kid: z.string(), publicJwk: json })
 const tokenRow = z.object({ id: z.string(), expiresAt: date, revokedAt: z.string().nullable() })
 
 const silent: Emit = () => undefined
+
+/** Told of rows with parts that cannot be used. */
+export interface RowProblems {
+  /** Defaults apply. */
+  policy(service: string, problems: readonly string[]): void
+  /** The route is closed. */
+  rules(mount: string, problems: readonly string[]): void
+}
 
 export class DirectoryState implements SnapshotSink {
   readonly table = new RouteTable<DirectoryRoute>()
@@ -62,10 +71,10 @@ export class DirectoryState implements SnapshotSink {
   /** Token id → when the token expires, ms since 1970. */
   readonly revocations = new Map<string, number>()
   position: LogPosition = { sequence: 0, changeId: null }
-  readonly #policyProblem: (service: string, problems: readonly string[]) => void
+  readonly #problems: RowProblems
 
-  constructor(policyProblem: (service: string, problems: readonly string[]) => void) {
-    this.#policyProblem = policyProblem
+  constructor(problems: RowProblems) {
+    this.#problems = problems
   }
 
   service(row: SnapshotService): void {
@@ -123,7 +132,7 @@ export class DirectoryState implements SnapshotSink {
 
   #setService(row: SnapshotService, emit: Emit): void {
     const { policy, problems } = resolveServicePolicy(row.policy)
-    if (problems.length > 0) this.#policyProblem(row.name, problems)
+    if (problems.length > 0) this.#problems.policy(row.name, problems)
     const known = this.services.get(row.id)
     const before = known === undefined ? undefined : { ...known }
     const service = known ?? { id: row.id, name: row.name, policy }
@@ -146,13 +155,16 @@ export class DirectoryState implements SnapshotSink {
   }
 
   #setRoute(row: SnapshotRoute, emit: Emit): void {
-    const service = this.services.get(row.serviceId)
+    const service = row.serviceId === null ? NO_SERVICE : this.services.get(row.serviceId)
     if (service === undefined)
       throw new Error(`route ${row.id} leads to service ${row.serviceId}, which is unknown`)
     const before = this.routes.get(row.id)
     if (before !== undefined) this.#forget(before)
     const { id, host, mountPath } = row
-    const route: DirectoryRoute = { id, host, mountPath, service, options: resolveRouteOptions(row.options) }
+    const options = resolveRouteOptions(row.options)
+    const unusable = options.rules?.unusable ?? []
+    if (unusable.length > 0) this.#problems.rules(formatMount({ host, path: mountPath }), unusable)
+    const route: DirectoryRoute = { id, host, mountPath, service, options }
     this.routes.set(id, route)
     this.table.set(host, mountPath, route)
     const siblings = this.routesByService.get(service.id)
@@ -227,6 +239,6 @@ function isSameRoute(one: DirectoryRoute | undefined, other: DirectoryRoute): bo
     one.host === other.host &&
     one.mountPath === other.mountPath &&
     one.service.id === other.service.id &&
-    OPTION_KEYS.every(key => one.options[key] === other.options[key])
+    isDeepStrictEqual(one.options, other.options)
   )
 }

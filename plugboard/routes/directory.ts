@@ -236,12 +236,19 @@ class CachedDirectory implements Directory {
   }
 
   #emptyState(): DirectoryState {
-    return new DirectoryState((service, problems) =>
-      this.#options.log.warn('a policy has values that cannot be used; defaults apply', {
-        service,
-        detail: problems.join('; '),
-      }),
-    )
+    const { log } = this.#options
+    return new DirectoryState({
+      policy: (service, problems) =>
+        log.warn('a policy has values that cannot be used; defaults apply', {
+          service,
+          detail: problems.join('; '),
+        }),
+      rules: (mount, problems) =>
+        log.error('a route has rules that cannot be read, and is closed', {
+          mount,
+          detail: problems.join('; '),
+        }),
+    })
   }
 
   async #loadSnapshot(file: string): Promise<void> {

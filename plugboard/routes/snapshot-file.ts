@@ -1,7 +1,7 @@
 // The directory on disk, so that a replica which starts while Postgres is down still serves. One JSON value per
 // line: a header with the place in the log, the rows, and a last line with their count and SHA-256, without which
 // the file counts for nothing. It appears whole or not at all (written aside, synced, renamed), is readable by
-// its owner alone, and holds no secret: public halves of keys and ids of revoked tokens are the worst of it.
+// its owner alone. Public halves of keys, ids of revoked tokens and hashes of passwords are the worst of it.
 
 import { createHash, randomUUID } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { z } from 'zod'
 import type { LogPosition, SnapshotSink } from '../database/change-feed.ts'
 import { isJsonObject, type JsonObject } from '../database/json.ts'
 import type { DirectoryState } from './directory-state.ts'
+import { storedRouteOptions } from './route-options.ts'
 
 const FORMAT = 'plugboard-directory'
 const VERSION = 1
@@ -30,7 +31,7 @@ const rowSchema = z.union([
       id: z.string(),
       host: z.string(),
       mountPath: z.string(),
-      serviceId: z.string(),
+      serviceId: z.string().nullable(),
       options: json,
     }),
   }),
@@ -85,7 +86,9 @@ function rowsOf(state: DirectoryState): (() => Row)[] {
   for (const route of state.routes.values()) {
     rows.push(() => {
       const { id, host, mountPath, service, options } = route
-      return { route: { id, host, mountPath, serviceId: service.id, options: { ...options } } }
+      return {
+        route: { id, host, mountPath, serviceId: service.id || null, options: storedRouteOptions(options) },
+      }
     })
   }
   for (const { kid, publicJwk } of state.keys.values()) rows.push(() => ({ key: { kid, publicJwk } }))

@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import pg from 'pg'
 import { connect, type Telephone } from '../../../telephone/index.ts'
 import { removeFolder, temporaryFolder } from '../../support/folder.ts'
 import { freePort } from '../../support/free-port.ts'
@@ -64,6 +65,7 @@ export class EdgeStack {
   readonly processes = new Processes()
   readonly backend = new RecordingBackend()
   readonly #telephones: Telephone[] = []
+  #databaseUrl: string | undefined
   folder = ''
   token = ''
   backendPort = 0
@@ -78,6 +80,7 @@ export class EdgeStack {
     this.folder = await temporaryFolder()
     this.backendPort = await this.backend.listen()
     const { databaseUrl } = options
+    this.#databaseUrl = databaseUrl
     const common = { processes: this.processes, ...(databaseUrl === undefined ? {} : { databaseUrl }) }
     this.plugboard = await PlugboardProcess.start({ ...common, folder: this.folder })
     const dead = await freePort()
@@ -94,6 +97,14 @@ export class EdgeStack {
     await mkdir(folder)
     this.tight = await PlugboardProcess.start({ ...common, folder, args: TIGHT })
     await this.#connect(this.tight, served)
+  }
+
+  /** Past the admin API, as a newer version might write. */
+  async sql(statement: string): Promise<void> {
+    const client = new pg.Client({ connectionString: this.#databaseUrl })
+    await client.connect()
+    await client.query(statement)
+    await client.end()
   }
 
   /** Peak memory of the Plugboard process, bytes; undefined where the system does not say. */

@@ -1,8 +1,8 @@
-// Counts failed log-ins per address, so that a guesser costs us no database. A bucket per address: it holds some
-// attempts and regains them slowly. The map is bounded: the address that failed longest ago is forgotten first.
+// Counts failed log-ins per address, so that a guesser costs us neither queries nor hashes. A bucket per address: it holds
+// some attempts and regains them slowly. The map is bounded: the address that failed longest ago is forgotten first.
 
 import { isIPv6 } from 'node:net'
-import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface FailedAttemptsOptions {
   readonly clock: Clock
@@ -43,6 +43,13 @@ export class FailedAttempts {
     if (this.#fullAt.size <= this.#maxAddresses) return
     const [oldest] = this.#fullAt.keys()
     if (oldest !== undefined) this.#fullAt.delete(oldest)
+  }
+
+  /** For an attempt that was counted before its outcome was known, and has succeeded. */
+  forgive(address: string): void {
+    const bucket = bucketOf(address)
+    const fullAt = this.#fullAt.get(bucket)
+    if (fullAt !== undefined) this.#fullAt.set(bucket, fullAt - this.#regainMs)
   }
 }
 

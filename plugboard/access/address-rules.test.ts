@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { parseNetwork } from '../routes/cidr.ts'
+import { AddressRules } from './address-rules.ts'
+
+const PRIVATE = ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7']
+
+test.each([
+  ['10.1.2.3', true],
+  ['11.1.2.3', false],
+  ['192.0.2.7', true],
+  ['192.0.2.8', false],
+  ['2001:db8:1::1', true],
+  ['2001:DB8:1::1', true],
+  ['2001:db9::1', false],
+  ['::ffff:10.1.2.3', true],
+  ['::ffff:a01:203', true],
+  ['::ffff:11.1.2.3', false],
+  ['2001:db8::1%eth0', true],
+  ['unknown', false],
+  ['', false],
+  ['10.1.2.3:80', false],
+])('allow: %s → %s', (address, permitted) => {
+  expect(new AddressRules(PRIVATE, undefined).permit(address)).toBe(permitted)
+})
+
+test.each([
+  ['10.1.2.3', false],
+  ['::ffff:10.1.2.3', false],
+  ['::ffff:a01:203', false],
+  ['11.1.2.3', true],
+  ['2001:db8::1', false],
+  ['unknown', false],
+])('deny: %s → %s', (address, permitted) => {
+  expect(new AddressRules(undefined, PRIVATE).permit(address)).toBe(permitted)
+})
+
+test('deny wins over allow, for a network in its IPv6 coat too', () => {
+  const rules = new AddressRules(['10.0.0.0/8'], ['::ffff:10.9.0.0/112'])
+  expect(rules.permit('10.8.0.1')).toBe(true)
+  expect(rules.permit('10.9.0.1')).toBe(false)
+})
+
+test('everything can be named', () => {
+  const rules = new AddressRules(['0.0.0.0/0', '::/0'], undefined)
+  expect(rules.permit('203.0.113.1')).toBe(true)
+  expect(rules.permit('2001:db8::1')).toBe(true)
+})
+
+test.each([
+  '10.0.0.0/33',
+  '10.0.0/8',
+  '::/129',
+  'example.com',
+  '',
+  '10.0.0.0/',
+  '10.0.0.0/+8',
+  '::ffff:10.0.0.0/8',
+  'fe80::1%eth0',
+])('%j is no network', text => expect(parseNetwork(text)).toBeUndefined())

@@ -1,0 +1,53 @@
+// The rules of one route, made ready: address lists, hashes, patterns. Made at its first request and kept for as long as
+// the row stays what it is; what was remembered about credentials goes with it.
+
+import { hstsOf } from '../routes/hsts-rules.ts'
+import type { RouteRules } from '../routes/route-options.ts'
+import { AddressRules } from './address-rules.ts'
+import { BasicAuth, type BasicDependencies } from './basic-auth.ts'
+import { BearerAuth, type BearerDependencies } from './bearer-auth.ts'
+import { Cors } from './cors.ts'
+import { Credentials } from './credentials.ts'
+import { fixedAnswer } from './fixed-answer.ts'
+import { HeaderEdits } from './header-edits.ts'
+import type { Jwks } from './jwks.ts'
+import type { OwnAnswer } from './verdict.ts'
+
+export interface CompileDependencies {
+  readonly basic: BasicDependencies
+  readonly bearer: BearerDependencies
+  readonly jwks: (url: string) => Jwks
+}
+
+export interface CompiledRules {
+  /** Something of it could not be read. */
+  readonly closed: boolean
+  readonly addresses: AddressRules | undefined
+  readonly credentials: Credentials | undefined
+  readonly cors: Cors | undefined
+  readonly requestEdits: HeaderEdits | undefined
+  readonly responseEdits: HeaderEdits | undefined
+  readonly redirect: RouteRules['redirect']
+  readonly answer: OwnAnswer | undefined
+  /** Undefined: as it is for all routes; empty: not sent. */
+  readonly hsts: string | undefined
+}
+
+export function compileRules(rules: RouteRules, deps: CompileDependencies): CompiledRules {
+  const { access, cors, requestHeaders, responseHeaders, redirect, answer, hsts, unusable } = rules
+  const basic = access?.basic && new BasicAuth(access.basic, deps.basic)
+  const bearer = access?.jwt && new BearerAuth(access.jwt, deps.jwks(access.jwt.jwksUrl), deps.bearer)
+  const guarded = basic !== undefined || bearer !== undefined
+  const byAddress = access?.allow !== undefined || access?.deny !== undefined
+  return {
+    closed: unusable !== undefined && unusable.length > 0,
+    addresses: byAddress ? new AddressRules(access.allow, access.deny) : undefined,
+    credentials: access !== undefined && guarded ? new Credentials(access, basic, bearer) : undefined,
+    cors: cors && new Cors(cors),
+    requestEdits: requestHeaders && new HeaderEdits(requestHeaders),
+    responseEdits: responseHeaders && new HeaderEdits(responseHeaders),
+    redirect,
+    answer: answer && fixedAnswer(answer),
+    hsts: hsts === undefined ? undefined : hstsOf(hsts),
+  }
+}

@@ -1,0 +1,194 @@
+// The order of judgement, and what is left of a request when it has passed.
+
+import { silentLogger as log } from '@vera-stack/shared/log.ts'
+import { hashPassword } from '@vera-stack/shared/password-hash.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { AUDIENCE, ISSUER, Issuer } from '../../test/support/issuer.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { type RouteRules, resolveRouteOptions } from '../routes/route-options.ts'
+import { Gatekeeper, type GuardedRequest } from './gatekeeper.ts'
+
+const ORIGIN = 'https://app.test'
+const jwt = { issuer: ISSUER, audience: AUDIENCE, jwksUrl: 'https://issuer.test/jwks' }
+const issuer = new Issuer()
+const clock = new ManualClock()
+const gate = new Gatekeeper({ clock, log, fetch: issuer.fetch })
+let users: { name: string; hash: string }[]
+let token: string
+
+beforeAll(async () => {
+  users = [{ name: 'ada', hash: await hashPassword('lovelace', { ln: 10, r: 8, p: 1 }) }]
+  issuer.addKey()
+  token = issuer.token({}, { nowMs: clock.wallTime() })
+})
+
+function rulesOf(options: object): RouteRules {
+  const { rules } = resolveRouteOptions(options)
+  if (rules === null) throw new Error('no rules')
+  return rules
+}
+
+function request(
+  rules: RouteRules,
+  fields: string[] = [],
+  more: Partial<GuardedRequest> = {},
+): GuardedRequest {
+  const base = { mountPath: '/', method: 'GET', host: 'app.test', path: '/', query: '' }
+  return { rules, fields, ...base, clientAddress: '192.0.2.7', requestId: 'r-1', ...more }
+}
+
+const basic = (text: string) => ['Authorization', `Basic ${Buffer.from(text).toString('base64')}`]
+
+test('rules that cannot be read let nobody in', () => {
+  const rules = rulesOf({ access: { allow: 'all' } })
+  expect(gate.judgeAddress(request(rules))).toEqual({ code: 'route_unusable' })
+})
+
+test('addresses', () => {
+  const rules = rulesOf({ access: { allow: ['192.0.2.0/24'] } })
+  expect(gate.judgeAddress(request(rules))).toBeUndefined()
+  expect(gate.judgeAddress(request(rules, [], { clientAddress: '198.51.100.1' }))).toEqual({
+    code: 'address_denied',
+  })
+})
+
+test('a preflight is answered before anybody is asked who they are, anything else is not', async () => {
+  const rules = rulesOf({ access: { jwt }, cors: { origins: [ORIGIN] } })
+  const preflight = ['Origin', ORIGIN, 'Access-Control-Request-Method', 'PUT']
+  expect(gate.judge(request(rules, preflight, { method: 'OPTIONS' }))).toMatchObject({ status: 204 })
+  for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'options']) {
+    expect(await gate.judge(request(rules, ['Origin', ORIGIN], { method }))).toMatchObject({
+      code: 'unauthorized',
+    })
+  }
+})
+
+test('who may not, is not redirected either', async () => {
+  const rules = rulesOf({ access: { basic: { users } }, redirect: { to: 'https://secret.test' } })
+  const refused = await gate.judge(request(rules))
+  expect(refused).toEqual({
+    code: 'unauthorized',
+    fields: ['WWW-Authenticate', 'Basic realm="Restricted", charset="UTF-8"'],
+  })
+  const more = { mountPath: '/a', path: '/a/b', query: '?q' }
+  expect(await gate.judge(request(rules, basic('ada:lovelace'), more))).toMatchObject({
+    status: 307,
+    fields: ['Location', 'https://secret.test/b?q'],
+  })
+})
+
+test('the credential ends here, and nobody else says what the backend is told', async () => {
+  const access = {
+    basic: { users, forwardUser: 'X-User' },
+    jwt: { ...jwt, forward: { sub: 'X-Sub', gone: 'X-Gone' } },
+  }
+  const rules = rulesOf({
+    access,
+    requestHeaders: { set: { 'X-From': '{clientAddress}' }, remove: ['Cookie'] },
+  })
+  const forged = [
+    'x-user',
+    'root',
+    'X_USER',
+    'root',
+    'x.sub',
+    'root',
+    'X-Gone',
+    'root',
+    'Cookie',
+    'a=1',
+    'X-A',
+    '1',
+  ]
+  const fields = [...forged, ...basic('ada:lovelace')]
+  expect(await gate.judge(request(rules, fields))).toBeUndefined()
+  expect(fields).toEqual(['X-A', '1', 'X-User', 'ada', 'X-From', '192.0.2.7'])
+  const bearer = ['authorization', `bearer ${token}`, ...forged]
+  expect(await gate.judge(request(rules, bearer))).toBeUndefined()
+  expect(bearer).toEqual(['X-A', '1', 'X-Sub', 'ada', 'X-From', '192.0.2.7'])
+})
+
+test('unless the route passes it on', async () => {
+  const rules = rulesOf({ access: { basic: { users }, forwardAuthorization: true } })
+  const fields = basic('ada:lovelace')
+  expect(await gate.judge(request(rules, fields))).toBeUndefined()
+  expect(fields).toEqual(basic('ada:lovelace'))
+})
+
+test('a token in a field of its own does not go on, and Authorization is not looked at', async () => {
+  const rules = rulesOf({ access: { jwt: { ...jwt, header: 'X-Token' } } })
+  for (const value of [token, `Bearer ${token}`]) {
+    const fields = ['x-token', value]
+    expect(await gate.judge(request(rules, fields))).toBeUndefined()
+    expect(fields).toEqual([])
+  }
+  expect(await gate.judge(request(rules, ['Authorization', `Bearer ${token}`]))).toMatchObject({
+    code: 'unauthorized',
+  })
+})
+
+test.each([
+  ['none', [], { code: 'unauthorized', fields: ['WWW-Authenticate', 'Bearer'] }],
+  ['another scheme', ['Authorization', 'Digest x'], { code: 'unauthorized' }],
+  ['no scheme', ['Authorization', 'x'], { code: 'unauthorized' }],
+  ['an empty one', ['Authorization', 'Bearer '], { code: 'unauthorized' }],
+  [
+    'a broken one',
+    ['Authorization', 'Bearer x'],
+    { fields: ['WWW-Authenticate', expect.stringContaining('invalid_token')] },
+  ],
+  ['two', ['Authorization', 'Bearer x', 'authorization', 'Bearer y'], { code: 'bad_request' }],
+  ['Basic where there is none', basic('ada:lovelace'), { code: 'unauthorized' }],
+])('a credential that is %s', async (_, fields, verdict) => {
+  expect(await gate.judge(request(rulesOf({ access: { jwt } }), [...fields]))).toMatchObject(verdict)
+})
+
+test('the kinds of no that a token can get', async () => {
+  const expired = issuer.token({ exp: 1 })
+  const rules = rulesOf({ access: { jwt: { ...jwt, scopes: ['a', 'b'] } } })
+  const ask = (each: string) => gate.judge(request(rules, ['Authorization', `Bearer ${each}`]))
+  expect(await ask(expired)).toMatchObject({ code: 'token_expired' })
+  expect(await ask(token)).toEqual({
+    code: 'forbidden',
+    fields: ['WWW-Authenticate', 'Bearer error="insufficient_scope", scope="a b"'],
+  })
+  const away = rulesOf({ access: { jwt: { ...jwt, jwksUrl: 'https://away.test' } } })
+  issuer.answer = { status: 500 }
+  const verdict = await gate.judge(request(away, ['Authorization', `Bearer ${token}`]))
+  issuer.answer = undefined
+  expect(verdict).toEqual({ code: 'issuer_unavailable' })
+})
+
+test('an address that guesses passwords is told when to come back', async () => {
+  const rules = rulesOf({ access: { basic: { users } } })
+  const guess = (n: number) => gate.judge(request(rules, basic(`ada:${n}`), { clientAddress: '203.0.113.9' }))
+  for (let n = 0; n < 20; n += 1) expect(await guess(n)).toMatchObject({ code: 'unauthorized' })
+  expect(await guess(20)).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 3 })
+})
+
+test('fixed answers, and what is done to any answer of the route', () => {
+  const rules = rulesOf({
+    answer: { status: 503, body: 'later', retryAfterSeconds: 60 },
+    cors: { origins: [ORIGIN], exposed: ['X-A'] },
+    responseHeaders: { set: { Server: 'ours' } },
+    hsts: { maxAgeSeconds: 60 },
+  })
+  const asked = request(rules, ['Origin', ORIGIN])
+  expect(gate.judge(asked)).toMatchObject({ status: 503, body: Buffer.from('later') })
+  const edits = gate.answerEdits(asked)
+  expect(edits?.hsts).toBe('max-age=60')
+  const fields = ['server', 'theirs']
+  edits?.apply(fields)
+  expect(fields).toEqual([
+    ...['Server', 'ours', 'Vary', 'Origin', 'Access-Control-Allow-Origin', ORIGIN],
+    ...['Access-Control-Expose-Headers', 'X-A'],
+  ])
+  const problem = ['Plugboard-Error', 'overloaded']
+  edits?.applyToProblem(problem)
+  expect(problem).toEqual([
+    ...['Plugboard-Error', 'overloaded', 'Vary', 'Origin', 'Access-Control-Allow-Origin', ORIGIN],
+    ...['Access-Control-Expose-Headers', 'X-A, Plugboard-Error, X-Request-ID, Retry-After'],
+  ])
+  expect(gate.answerEdits(request(rulesOf({ hsts: false })))?.hsts).toBe('')
+  expect(gate.answerEdits(request(rulesOf({ access: { jwt } })))).toBeUndefined()
+})

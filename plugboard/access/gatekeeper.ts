@@ -1,0 +1,151 @@
+// The rules of routes, asked in their order: is the route readable, may this address, (proxy/ asks for rates and HTTPS
+// here,) is it a preflight, who is it, does the route answer by itself. It edits the request's fields once it has passed.
+// Routes without rules never come here.
+
+import { availableParallelism } from 'node:os'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { RouteRules } from '../routes/route-options.ts'
+import { AnswerEdits } from './answer-edits.ts'
+import { BoundedWork } from './bounded-work.ts'
+import { type CompileDependencies, type CompiledRules, compileRules } from './compiled-rules.ts'
+import type { Judged } from './credentials.ts'
+import { soleValue } from './field-list.ts'
+import { Jwks } from './jwks.ts'
+import { locationOf, redirectTo } from './redirect.ts'
+import { Remembered } from './remembered.ts'
+import type { OwnAnswer, Refusal, Verdict } from './verdict.ts'
+
+export interface GuardedRequest {
+  readonly rules: RouteRules
+  readonly mountPath: string
+  readonly method: string
+  /** As they go to the backend; edited in place. */
+  readonly fields: string[]
+  readonly host: string
+  /** Normalised, without query. */
+  readonly path: string
+  /** With its `?`, or empty. */
+  readonly query: string
+  readonly clientAddress: string
+  readonly requestId: string
+  /** What `answerEdits` said. */
+  readonly edits?: AnswerEdits | undefined
+}
+
+/** All that the edits of an answer need to know. */
+type EditedRequest = Pick<GuardedRequest, 'rules' | 'fields' | 'clientAddress' | 'host' | 'requestId'>
+
+export interface GatekeeperOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly fetch?: typeof globalThis.fetch | undefined
+}
+
+/** Two at a time leave two of Node's four threads for everything else; and a core for requests. */
+const VERIFICATIONS = availableParallelism() > 2 ? 2 : 1
+const VERIFICATIONS_WAITING = 32
+const REMEMBERED_USERS = 10_000
+const REMEMBERED_TOKENS = 20_000
+const MAX_ISSUERS = 1000
+
+export class Gatekeeper {
+  readonly #options: GatekeeperOptions
+  readonly #compiled = new WeakMap<RouteRules, CompiledRules>()
+  readonly #issuers = new Map<string, Jwks>()
+  readonly #deps: CompileDependencies
+
+  constructor(options: GatekeeperOptions) {
+    const { clock, log } = options
+    const broken = (err: unknown) => log.error('a credential cannot be verified', { err })
+    this.#options = options
+    this.#deps = {
+      basic: {
+        clock,
+        failures: new FailedAttempts({ clock }),
+        work: new BoundedWork(VERIFICATIONS, VERIFICATIONS_WAITING),
+        remembered: new Remembered(REMEMBERED_USERS),
+        broken,
+      },
+      bearer: { clock, remembered: new Remembered(REMEMBERED_TOKENS), broken },
+      jwks: url => this.#jwksOf(url),
+    }
+  }
+
+  /** For the answer, whatever it will be. */
+  answerEdits({ rules, fields, ...values }: EditedRequest): AnswerEdits | undefined {
+    const compiled = this.#compile(rules)
+    const { responseEdits, cors, hsts } = compiled
+    if (responseEdits === undefined && cors === undefined && hsts === undefined) return undefined
+    const origin = cors === undefined ? undefined : (soleValue(fields, 'origin') ?? undefined)
+    return new AnswerEdits(compiled, origin, values)
+  }
+
+  /** Before anything is counted. */
+  judgeAddress({ rules, clientAddress }: GuardedRequest): Refusal | undefined {
+    const { closed, addresses } = this.#compile(rules)
+    if (closed) return { code: 'route_unusable' }
+    return addresses === undefined || addresses.permit(clientAddress) ? undefined : { code: 'address_denied' }
+  }
+
+  /** Undefined: it is forwarded, with its fields edited. A promise never rejects. */
+  judge(request: GuardedRequest): Verdict | undefined | Promise<Verdict | undefined> {
+    const rules = this.#compile(request.rules)
+    const preflight = rules.cors?.preflight(request.method, request.fields)
+    if (preflight !== undefined) return preflight
+    const judged = rules.credentials?.check(request.fields, request.clientAddress)
+    return judged instanceof Promise
+      ? judged.then(outcome => answerOrPass(request, rules, outcome))
+      : answerOrPass(request, rules, judged)
+  }
+
+  #compile(rules: RouteRules): CompiledRules {
+    const known = this.#compiled.get(rules)
+    if (known !== undefined) return known
+    const compiled = compileRules(rules, this.#deps)
+    this.#compiled.set(rules, compiled)
+    return compiled
+  }
+
+  /** Routes with one issuer share its keys. Past the bound the oldest are let go; their routes keep them. */
+  #jwksOf(url: string): Jwks {
+    const known = this.#issuers.get(url)
+    if (known !== undefined) return known
+    const { clock, log, fetch } = this.#options
+    const failed = (err: unknown) => log.warn("the keys of a token's issuer cannot be fetched", { url, err })
+    const jwks = new Jwks({ url, clock, fetch, failed })
+    this.#issuers.set(url, jwks)
+    if (this.#issuers.size > MAX_ISSUERS) {
+      const [oldest] = this.#issuers.keys()
+      if (oldest !== undefined) this.#issuers.delete(oldest)
+    }
+    return jwks
+  }
+}
+
+function answerOrPass(
+  request: GuardedRequest,
+  rules: CompiledRules,
+  judged: Judged | undefined,
+): Verdict | undefined {
+  if (judged !== undefined && isRefused(judged)) return judged
+  const { path, mountPath, query, fields, clientAddress, host, requestId } = request
+  if (rules.redirect !== undefined) {
+    const rest = path === mountPath ? '' : mountPath === '/' ? path : path.slice(mountPath.length)
+    return edited(redirectTo(locationOf(rules.redirect, rest, query), rules.redirect), request)
+  }
+  if (rules.answer !== undefined) return edited(rules.answer, request)
+  if (judged !== undefined) rules.credentials?.tell(fields, judged)
+  rules.requestEdits?.apply(fields, { clientAddress, host, requestId })
+  return undefined
+}
+
+function edited(answer: OwnAnswer, { edits }: GuardedRequest): OwnAnswer {
+  if (edits === undefined) return answer
+  const fields = [...answer.fields]
+  edits.apply(fields)
+  return { ...answer, fields }
+}
+
+const isRefused = (judged: Judged): judged is Refusal => 'code' in judged

@@ -1,0 +1,110 @@
+// The public keys of one issuer, by the address of its JWKS. Fetched when a token first needs them, one fetch at a time,
+// bounded in time and size. They are looked at again in the background, and serve on while the issuer is away; a kid that
+// is not among them is asked for at most every 30 s, so that made-up tokens cannot be turned on the issuer.
+//
+//   none ──token──▶ fetching ──▶ fresh ──10 min──▶ stale, and fetching again ──24 h without success──▶ none
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
+
+export interface JwksOptions {
+  readonly url: string
+  readonly clock: Clock
+  readonly fetch?: typeof globalThis.fetch | undefined
+  /** Told of a fetch that failed; once for each outage. */
+  readonly failed: (error: unknown) => void
+}
+
+/** The keys cannot be had: nothing is known of the token. */
+export class JwksUnavailable extends Error {}
+
+const TIMEOUT_MS = 5000
+const FRESH_MS = 600_000
+const KEPT_MS = 86_400_000
+const COOLDOWN_MS = 30_000
+/** After a failure: an issuer that is away is not asked for each request, one that is back is soon heard. */
+const RETRY_MS = 3000
+const MAX_BYTES = 1024 * 1024
+
+export class Jwks {
+  readonly #options: JwksOptions
+  #keys: JWTVerifyGetKey | undefined
+  /** ms of the clock. */
+  #fetchedAtMs = Number.NEGATIVE_INFINITY
+  #askedAtMs = Number.NEGATIVE_INFINITY
+  #fetching: Promise<void> | undefined
+  #error: unknown
+
+  constructor(options: JwksOptions) {
+    this.#options = options
+  }
+
+  /** For jose. Rejects with JwksUnavailable, or with jose's own error for a key that is not there. */
+  readonly key: JWTVerifyGetKey = async (header, token) => {
+    const ageMs = this.#options.clock.now() - this.#fetchedAtMs
+    if (ageMs >= KEPT_MS) await this.#refresh(RETRY_MS)
+    else if (ageMs >= FRESH_MS) void this.#refresh(RETRY_MS).catch(() => undefined) // `failed` has been told
+    try {
+      return await this.#find(header, token)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !this.#mayAsk(COOLDOWN_MS)) throw error
+    }
+    await this.#refresh(COOLDOWN_MS).catch(() => undefined) // the key is not among those that we have
+    return await this.#find(header, token)
+  }
+
+  #find(...question: Parameters<JWTVerifyGetKey>): ReturnType<JWTVerifyGetKey> {
+    if (this.#keys === undefined) throw new JwksUnavailable('no keys', { cause: this.#error })
+    return this.#keys(...question)
+  }
+
+  #mayAsk(intervalMs: number): boolean {
+    return this.#fetching !== undefined || this.#options.clock.now() - this.#askedAtMs >= intervalMs
+  }
+
+  /** Rejects when there are no keys after it that may be used. */
+  async #refresh(intervalMs: number): Promise<void> {
+    if (!this.#mayAsk(intervalMs)) throw new JwksUnavailable('asked just now', { cause: this.#error })
+    this.#fetching ??= this.#fetch().finally(() => {
+      this.#fetching = undefined
+    })
+    await this.#fetching
+  }
+
+  async #fetch(): Promise<void> {
+    const { clock, failed } = this.#options
+    this.#askedAtMs = clock.now()
+    try {
+      this.#keys = createLocalJWKSet(await this.#load())
+      this.#fetchedAtMs = clock.now()
+      this.#error = undefined
+    } catch (error) {
+      if (clock.now() - this.#fetchedAtMs >= KEPT_MS) this.#keys = undefined
+      if (this.#error === undefined) failed(error)
+      this.#error = error
+      throw new JwksUnavailable('the keys cannot be fetched', { cause: error })
+    }
+  }
+
+  async #load(): Promise<JSONWebKeySet> {
+    const { url, fetch = globalThis.fetch } = this.#options
+    const response = await fetch(url, {
+      headers: { accept: 'application/jwk-set+json, application/json' },
+      // Where it leads was checked when the route was written; where that leads nobody has.
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    if (response.status !== 200) {
+      await response.body?.cancel()
+      throw new Error(`it answers ${response.status}`)
+    }
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.length
+      if (bytes > MAX_BYTES) throw new Error(`it is longer than ${MAX_BYTES} bytes`)
+      chunks.push(chunk)
+    }
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as JSONWebKeySet
+  }
+}

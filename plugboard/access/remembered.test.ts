@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { Remembered } from './remembered.ts'
+
+test('each check has a memory of its own in the one that all share', () => {
+  const remembered = new Remembered<string>(10)
+  const [one, other] = [remembered.scope(), remembered.scope()]
+  remembered.set(one('ada:secret'), 'ada', 100)
+  expect(remembered.get(one('ada:secret'), 99)).toBe('ada')
+  expect(remembered.get(other('ada:secret'), 99)).toBeUndefined()
+  expect(remembered.get(one('ada:secret'), 100)).toBeUndefined()
+  expect(one('ada:secret')).not.toContain('ada')
+  expect(new Remembered<string>(1).scope()('ada:secret')).not.toBe(one('ada:secret'))
+})
+
+test('it is bounded: the oldest goes first', () => {
+  const remembered = new Remembered<number>(2)
+  const key = remembered.scope()
+  for (const n of [1, 2, 1, 3]) remembered.set(key(String(n)), n, 10)
+  expect([1, 2, 3].map(n => remembered.get(key(String(n)), 0))).toEqual([1, undefined, 3])
+})

@@ -1,0 +1,25 @@
+// What the rules of a route say to one request, for proxy/ to put on the wire.
+
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+
+/** Refused, as a problem. */
+export interface Refusal {
+  readonly code: ErrorCode
+  /** One line for the client, instead of the code's meaning. */
+  readonly detail?: string | undefined
+  /** `WWW-Authenticate` and the like: name, value, name, value. */
+  readonly fields?: readonly string[] | undefined
+  readonly retryAfterSeconds?: number | undefined
+}
+
+/** Answered, with no backend behind it. */
+export interface OwnAnswer {
+  readonly status: number
+  /** Without Content-Length. */
+  readonly fields: readonly string[]
+  readonly body: Buffer
+}
+
+export type Verdict = Refusal | OwnAnswer
+
+export const isRefusal = (verdict: Verdict): verdict is Refusal => 'code' in verdict

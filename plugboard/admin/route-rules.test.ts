@@ -1,0 +1,115 @@
+// The rules of routes over HTTP, on a real database: what may be written, what is kept of it, what is shown.
+
+import { verifyPassword } from '@vera-stack/shared/password-hash.ts'
+import pg from 'pg'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+
+let database: TestDatabase
+let api: AdminApiHarness
+beforeEach(async () => {
+  database = await createTestDatabase()
+  api = await AdminApiHarness.create(database.open().store)
+  await api.call('POST', '/v1/services', { body: { name: 'shop' } })
+})
+afterEach(() => database.drop())
+
+async function query(text: string): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  try {
+    return await client.query(text)
+  } finally {
+    await client.end()
+  }
+}
+const add = (body: object) => api.call('POST', '/v1/routes', { body })
+const change = (mount: string, body: object) =>
+  api.call('PATCH', `/v1/routes/${encodeURIComponent(mount)}`, { body, headers: { 'if-match': '*' } })
+
+test('every problem is told at once, with its place', async () => {
+  const { status, body } = await add({
+    mount: 'a.test',
+    service: 'shop',
+    options: {
+      access: { allow: ['10.0.0.1', 'home'], basic: { users: [{ name: 'ada', hash: '$2y$10$abc' }] } },
+      requestHeaders: { set: { Host: 'x' } },
+      hsts: { maxAgeSeconds: -1, colour: 'red' },
+      answer: { status: 302 },
+    },
+  })
+  expect(status).toBe(400)
+  expect(body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
+    ...['/options/access/allow/1', '/options/access/basic/users/0/hash', '/options/answer/status'],
+    ...['/options/hsts/colour', '/options/hsts/maxAgeSeconds', '/options/requestHeaders/set/Host'],
+  ])
+  expect(body.detail).toContain('give "password" instead')
+})
+
+test('a password is kept as a hash alone, and readers of changes do not see even that', async () => {
+  const users = [{ name: 'ada', password: 'correct horse' }]
+  const created = await add({ mount: 'a.test', service: 'shop', options: { access: { basic: { users } } } })
+  expect(created.status).toBe(201)
+  const [user] = created.body.options.access.basic.users
+  expect(await verifyPassword('correct horse', user.hash)).toBe(true)
+  const more = [user, { name: 'bob', password: 'battery' }]
+  const changed = await change('a.test', { options: { access: { basic: { users: more } } } })
+  expect(changed.body.options.access.basic.users).toMatchObject([user, { name: 'bob' }])
+  const { rows } = await query('SELECT options::text AS text FROM plugboard.routes')
+  const log = await query('SELECT before::text || after::text AS text FROM plugboard.changes')
+  const changes = await api.call('GET', '/v1/changes')
+  const stored = JSON.stringify([rows, log.rows, changes.body, created.body])
+  expect(stored).not.toMatch(/correct horse|battery/)
+  expect(JSON.stringify(changes.body)).not.toContain('scrypt')
+  expect(JSON.stringify(changes.body)).toContain('***')
+})
+
+test('a route that answers by itself needs no service; others do', async () => {
+  const redirect = { to: 'https://new.test' }
+  const created = await add({ mount: 'old.test', options: { redirect } })
+  expect(created).toMatchObject({
+    status: 201,
+    body: { service: null, serviceId: null, options: { redirect } },
+  })
+  expect((await api.call('GET', '/v1/routes')).body.items).toMatchObject([
+    { mount: 'old.test', service: null },
+  ])
+  expect((await api.call('GET', '/v1/routes?service=shop')).body.items).toEqual([])
+  expect(await add({ mount: 'b.test' })).toMatchObject({
+    status: 400,
+    body: { errors: [{ pointer: '/service' }] },
+  })
+  const beneath = await add({ mount: 'old.test/x', service: 'shop' })
+  expect(beneath).toMatchObject({ status: 409, body: { code: 'mount_conflict' } })
+  expect(beneath.body.detail).toMatch(/mounts old\.test\.$/)
+
+  expect(await change('old.test', { options: { redirect: null } })).toMatchObject({
+    status: 400,
+    body: { errors: [{ pointer: '/service' }] },
+  })
+  const served = await change('old.test', { service: 'shop', options: { redirect: null } })
+  expect(served).toMatchObject({ status: 200, body: { service: 'shop', options: {} } })
+  expect((await change('old.test', { service: null })).status).toBe(400)
+  const answer = { status: 503, body: 'later' }
+  expect((await change('old.test', { service: null, options: { answer } })).status).toBe(200)
+  expect((await api.call('DELETE', '/v1/services/shop', { headers: { 'if-match': '*' } })).status).toBe(204)
+})
+
+test('the database says so too, whoever writes', async () => {
+  await add({ mount: 'old.test', options: { redirect: { to: 'https://new.test' } } })
+  const write = query(`UPDATE plugboard.routes SET options = '{}'`)
+  await expect(write).rejects.toMatchObject({ constraint: 'routes_service_or_answer' })
+})
+
+test('a redirect that leads back is refused, also when it is the mount that moves', async () => {
+  const options = { redirect: { to: 'https://www.a.test/' } }
+  expect((await add({ mount: 'www.a.test', options })).body.errors).toMatchObject([
+    { pointer: '/options/redirect/to', detail: expect.stringContaining('leads back') },
+  ])
+  expect((await add({ mount: 'a.test', options })).status).toBe(201)
+  expect((await change('a.test', { mount: 'www.a.test' })).status).toBe(400)
+  expect((await change('a.test', { options: { answer: {} } })).body.errors).toMatchObject([
+    { pointer: '/options/answer' },
+  ])
+})

@@ -1,0 +1,46 @@
+// A password from where other users of the machine cannot see it: a file, the standard input, or the keyboard.
+
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
+import { text as readStream } from 'node:stream/consumers'
+import { type CliContext, inFolder } from './api-command.ts'
+import { CliError, usageError } from './cli-error.ts'
+
+/** `file`: its path, `-` for the standard input; undefined: it is asked for. Without the line break at its end. */
+export async function readPassword(
+  context: CliContext,
+  user: string,
+  file: string | undefined,
+): Promise<string> {
+  const password = file === undefined ? await ask(context, user) : await readText(context, file)
+  if (password === '') throw new CliError(`the password of ${user} is empty`)
+  return password
+}
+
+async function readText(context: CliContext, file: string): Promise<string> {
+  try {
+    const text =
+      file === '-' ? await readStream(process.stdin) : await readFile(inFolder(context, file), 'utf8')
+    return text.replace(/\r?\n$/, '')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new CliError(`--password-file: ${file} cannot be read (${code})`, { cause: error })
+  }
+}
+
+async function ask({ terminal, interrupted }: CliContext, user: string): Promise<string> {
+  if (process.stdin.isTTY !== true) {
+    throw usageError(`the password of ${user}: give --password-file <path>, or - for the standard input`)
+  }
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // From here on what is typed is not shown.
+  const reader = createInterface({ input: process.stdin, output, terminal: true })
+  terminal.err(`Password of ${user}: `)
+  try {
+    return await reader.question('', { signal: interrupted() })
+  } finally {
+    reader.close()
+    terminal.err('\n')
+  }
+}

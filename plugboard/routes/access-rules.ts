@@ -1,0 +1,138 @@
+// Who may use a route: addresses, passwords, tokens of an issuer. One shape as it is written (with passwords) and as it
+// is stored (with hashes alone). Checked strictly both times: a rule that cannot be read must close the route, not open it.
+
+import { passwordHashProblem } from '@vera-stack/shared/password-hash.ts'
+import { z } from 'zod'
+import { parseNetwork } from './cidr.ts'
+import { ownFieldName } from './field-rules.ts'
+
+const MAX_NETWORKS = 1000
+const MAX_USERS = 50
+
+const network = z
+  .string()
+  .max(64)
+  .refine(
+    text => parseNetwork(text) !== undefined,
+    'is neither an address nor a network: write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32',
+  )
+const networks = z.array(network).min(1).max(MAX_NETWORKS)
+
+/** Printable, and without what ends a user name in Basic (RFC 7617). */
+const userName = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[^:\p{Cc}]+$/u, 'has a colon or a control character')
+const hash = z.string().superRefine((text, context) => {
+  const problem = passwordHashProblem(text)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
+const password = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^\P{Cc}*$/u, 'has a control character')
+
+const storedUser = z.strictObject({ name: userName, hash })
+const writtenUser = z
+  .strictObject({ name: userName, hash: hash.optional(), password: password.optional() })
+  .refine(
+    user => (user.hash === undefined) !== (user.password === undefined),
+    'needs either "password", of which only a hash is kept, or a ready "hash"',
+  )
+
+const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) =>
+  z.strictObject({
+    /** What browsers show when they ask. */
+    realm: z
+      .string()
+      .min(1)
+      .max(128)
+      .regex(/^[\x20-\x7e]+$/, 'has characters other than printable ASCII')
+      .optional(),
+    users: z
+      .array(user)
+      .min(1)
+      .max(MAX_USERS)
+      .refine(users => new Set(users.map(({ name }) => name)).size === users.length, 'names a user twice'),
+    /** The field in which the backend is told the user's name. */
+    forwardUser: ownFieldName.optional(),
+  })
+
+/** Asymmetric ones alone: `none` and HS* would make whoever knows the public keys an issuer. */
+export const TOKEN_ALGORITHMS = [
+  ...(['EdDSA', 'Ed25519', 'ES256', 'ES384', 'ES512'] as const),
+  ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
+] as const
+
+function isFetchable(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false
+  const loopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname)
+  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback)
+}
+
+const text = z.string().min(1).max(1024)
+const scalar = z.union([text, z.number(), z.boolean()])
+const claimName = z.string().min(1).max(256)
+
+const jwt = z.strictObject({
+  /** The exact `iss`. */
+  issuer: text,
+  /** `aud`: one of these. */
+  audience: z.union([text, z.array(text).min(1).max(20)]),
+  jwksUrl: z
+    .string()
+    .max(2048)
+    .refine(isFetchable, 'is no https URL without user and fragment (http is for loopback alone)'),
+  algorithms: z.array(z.enum(TOKEN_ALGORITHMS)).min(1).optional(),
+  /**
+   * Claims that the token must have with this value, or one of these. A claim that is a list needs to hold it. A name that
+   * begins with `/` is a JSON pointer: `/realm_access/roles`.
+   */
+  claims: z.record(claimName, z.union([scalar, z.array(scalar).min(1).max(100)])).optional(),
+  /** All of them have to be in `scope`, or `scp`. */
+  scopes: z
+    .array(
+      z
+        .string()
+        .max(256)
+        .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is no scope (RFC 6749 section 3.3)'),
+    )
+    .min(1)
+    .max(50)
+    .optional(),
+  /** Claim → the field in which the backend is told it. */
+  forward: z
+    .record(claimName, ownFieldName)
+    .refine(
+      map => new Set(Object.values(map).map(name => name.toLowerCase())).size === Object.keys(map).length,
+      'tells two claims in one field',
+    )
+    .optional(),
+  /** The token is in this field, with or without `Bearer`, instead of Authorization. */
+  header: ownFieldName.optional(),
+})
+
+const accessOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) =>
+  z.strictObject({
+    /** Only these addresses. */
+    allow: networks.optional(),
+    /** Not these, whatever `allow` says. */
+    deny: networks.optional(),
+    basic: basicOf(user).optional(),
+    jwt: jwt.optional(),
+    /** The backend sees the credential too; without it, it ends here. */
+    forwardAuthorization: z.boolean().optional(),
+  })
+
+/** As it is written: passwords are allowed. */
+export const accessInputSchema = accessOf(writtenUser)
+export type AccessInput = z.output<typeof accessInputSchema>
+
+/** As it is stored. */
+export const accessSchema = accessOf(storedUser)
+export type AccessRules = z.output<typeof accessSchema>
+export type BasicRules = NonNullable<AccessRules['basic']>
+export type JwtRules = NonNullable<AccessRules['jwt']>

@@ -1,0 +1,73 @@
+// What a route answers by itself, with no backend behind it: a redirect, or a fixed answer such as a maintenance page.
+
+import { z } from 'zod'
+import { editableFieldName, fieldValue, namedTwice } from './field-rules.ts'
+
+const MAX_BODY_BYTES = 64 * 1024
+
+/** An http(s) URL, or a path on the host that was asked for. Never `//host`, which browsers take for a host. */
+const target = z
+  .string()
+  .max(2048)
+  .superRefine((to, context) => {
+    const message = redirectTargetProblem(to)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+
+function redirectTargetProblem(to: string): string | undefined {
+  if (!/^[\x21-\x7e]+$/.test(to)) return 'has blanks or characters outside ASCII: write them percent-encoded'
+  if (to.includes('\\') || to.startsWith('//')) return 'would lead browsers to another host than it seems to'
+  if (to.includes('#')) return 'has a fragment, behind which nothing can be appended'
+  if (to.startsWith('/')) return undefined
+  const url = URL.parse(to)
+  if (url === null || !/^https?:\/\/[^/?@]+(?:[/?]|$)/i.test(to) || url.username !== '') {
+    return 'is neither an http(s) URL nor a path that begins with /'
+  }
+  return undefined
+}
+
+export const redirectSchema = z.strictObject({
+  to: target,
+  /** Default 307: temporary, and the method stays. */
+  status: z.literal([301, 302, 303, 307, 308]).optional(),
+  /** What follows the mount in the path is appended. Default: yes. */
+  keepPath: z.boolean().optional(),
+  /** So is the query. Default: yes. */
+  keepQuery: z.boolean().optional(),
+})
+export type RedirectRules = z.output<typeof redirectSchema>
+
+export const answerSchema = z
+  .strictObject({
+    /** Default 200. */
+    status: z
+      .int()
+      .min(200)
+      .max(599)
+      .refine(status => status < 300 || status > 399, 'is a redirect: use "redirect"')
+      .optional(),
+    /** Default text/plain in UTF-8. */
+    contentType: fieldValue.min(1).max(256).optional(),
+    body: z
+      .string()
+      .refine(
+        body => Buffer.byteLength(body) <= MAX_BODY_BYTES,
+        `is longer than ${MAX_BODY_BYTES} bytes: put it behind a Telephone`,
+      )
+      .optional(),
+    headers: z
+      .record(editableFieldName, fieldValue)
+      .refine(headers => Object.keys(headers).length <= 50, 'has more than 50 fields')
+      .refine(headers => namedTwice(Object.keys(headers)) === undefined, 'names a field twice')
+      .refine(
+        headers => !Object.keys(headers).some(name => /^(?:content-type|retry-after)$/i.test(name)),
+        'names Content-Type or Retry-After: use "contentType" and "retryAfterSeconds"',
+      )
+      .optional(),
+    retryAfterSeconds: z.int().min(0).max(31_536_000).optional(),
+  })
+  .refine(
+    ({ status = 200, body = '' }) => body === '' || (status !== 204 && status !== 205),
+    'an answer of this status has no body',
+  )
+export type AnswerRules = z.output<typeof answerSchema>

@@ -1,0 +1,59 @@
+// Which other origins' pages may call a route from a browser (the CORS protocol of the Fetch standard).
+
+import { z } from 'zod'
+
+/** `https://app.example.com`, `https://*.example.com:8443`. */
+const ORIGIN =
+  /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
+
+function originProblem(origin: string): string | undefined {
+  if (origin === '*') return undefined
+  if (origin === 'null') return 'null is what any sandboxed page says; it cannot be told from others'
+  if (!ORIGIN.test(origin))
+    return 'is no origin: write https://app.example.com or https://*.example.com, or *'
+  return /^(?:https:.*:443|http:.*:80)$/.test(origin) ? 'has the default port: leave it out' : undefined
+}
+
+const origin = z
+  .string()
+  .max(300)
+  .superRefine((text, context) => {
+    const problem = originProblem(text)
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+  })
+const token = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is no name')
+const names = z.array(token).max(100)
+
+export const corsSchema = z
+  .strictObject({
+    /** Exact ones, `https://*.example.com` for all names beneath it, or `*`. */
+    origins: z.array(origin).min(1).max(100),
+    /** Beyond GET, HEAD and POST, which need no permission. Default: PUT, PATCH and DELETE. */
+    methods: names.optional(),
+    /** Fields that requests may have. Default: whichever are asked for. */
+    headers: names.optional(),
+    /** Fields of answers that pages may read. */
+    exposed: names.optional(),
+    /** Cookies and Authorization go along. */
+    credentials: z.boolean().optional(),
+    /** How long browsers need not ask again. Default 600. */
+    maxAgeSeconds: z.int().min(0).max(86_400).optional(),
+  })
+  .superRefine((cors, context) => {
+    if (cors.credentials !== true) return
+    for (const [key, list] of [
+      ['origins', cors.origins],
+      ['methods', cors.methods],
+      ['headers', cors.headers],
+      ['exposed', cors.exposed],
+    ] as const) {
+      const index = list?.indexOf('*') ?? -1
+      if (index === -1) continue
+      const message = 'cannot be * together with credentials: any page could act for the user. Name them'
+      context.addIssue({ code: 'custom', path: [key, index], message })
+    }
+  })
+export type CorsRules = z.output<typeof corsSchema>

@@ -1,0 +1,58 @@
+// Which fields rules of a route may touch, and what they may say. Fields that frame a message, end at a hop or are
+// Plugboard's own to say are none of them: a rule about these would break what the proxy promises.
+
+import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { z } from 'zod'
+
+/** Fields that mean something on the way already. What begins like these is Plugboard's, or about the client. */
+const TAKEN =
+  /^(?:plugboard-|x-forwarded-|(?:forwarded|x-real-ip|cookie|authorization|accept|content-type|via)$)/i
+
+/** A field in which Plugboard tells the backend something that nobody else can say. */
+export const ownFieldName = z
+  .string()
+  .max(64)
+  .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must have letters, digits and - only, and begin with a letter')
+  .refine(name => fieldOf(name) === FIELD.other && !TAKEN.test(name), 'is a field with a meaning of its own')
+
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/
+const NEVER = /^(?:plugboard[-_.]|x[-_.]forwarded[-_.]|forwarded$)/i
+
+function editableProblem(name: string): string | undefined {
+  if (!TOKEN.test(name)) return 'is no name of a field'
+  if (fieldOf(name) !== FIELD.other || /^proxy-/i.test(name)) {
+    return 'frames the message, ends at this hop or is set by Plugboard, and cannot be changed'
+  }
+  return NEVER.test(name) ? 'is set by Plugboard and cannot be changed' : undefined
+}
+
+/** A field that an edit may name. */
+export const editableFieldName = z.string().superRefine((name, context) => {
+  const problem = editableProblem(name)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
+
+export const PLACEHOLDERS = ['clientAddress', 'host', 'requestId'] as const
+
+/** Visible ASCII, blanks within, and bytes past it (RFC 9110 section 5.5). */
+const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
+
+export const fieldValue = z
+  .string()
+  .max(4096)
+  .regex(VALUE, 'is no value of a field: no line breaks, no control characters, no blanks at its ends')
+
+/** The same with `{clientAddress}`, `{host}` and `{requestId}` in it. */
+export const fieldTemplate = fieldValue.superRefine((value, context) => {
+  for (const [, name] of value.matchAll(/\{([A-Za-z]+)\}/g)) {
+    if (PLACEHOLDERS.some(known => known === name)) continue
+    const known = PLACEHOLDERS.map(each => `{${each}}`).join(', ')
+    context.addIssue({ code: 'custom', message: `{${name}} stands for nothing: there are ${known}` })
+  }
+})
+
+/** Names that are one and the same field, for `checkNames`. */
+export function namedTwice(names: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  return names.find(name => seen.size === seen.add(name.toLowerCase()).size)
+}

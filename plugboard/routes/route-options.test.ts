@@ -1,0 +1,224 @@
+import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
+import { expect, test } from 'vitest'
+import {
+  DEFAULT_ROUTE_OPTIONS,
+  resolveRouteOptions,
+  routeOptionsInputSchema,
+  storedRouteOptions,
+} from './route-options.ts'
+import { routeProblems } from './route-problems.ts'
+import { withoutPasswords } from './route-secrets.ts'
+
+const HASH = `$scrypt$ln=14,r=8,p=5$${'A'.repeat(22)}$${'A'.repeat(43)}`
+const jwt = { issuer: 'https://i.test', audience: 'a', jwksUrl: 'https://i.test/jwks' }
+const errorOf = (options: unknown) => routeOptionsInputSchema.safeParse(options).error
+/** `place: message`, a line each; then those within alternatives. */
+function problemsOf(options: unknown): string {
+  const lines = errorOf(options)?.issues.map(({ path, message }) => `${path.join('/')}: ${message}`) ?? []
+  return [...lines, JSON.stringify(errorOf(options)?.issues)].join('\n')
+}
+
+test('everything that can be written is stored as it is, and read back as it was', () => {
+  const options = {
+    stripMount: true,
+    access: {
+      allow: ['10.0.0.0/8', '2001:db8::/32'],
+      deny: ['10.9.9.9'],
+      basic: { realm: 'Staff', users: [{ name: 'ada', hash: HASH }], forwardUser: 'X-User' },
+      jwt: {
+        ...jwt,
+        algorithms: ['ES256'],
+        claims: { a: ['b', 1, true] },
+        scopes: ['s'],
+        forward: { sub: 'X-Sub' },
+        header: 'X-Token',
+      },
+      forwardAuthorization: true,
+    },
+    cors: {
+      origins: ['https://a.test', 'https://*.b.test:8443'],
+      methods: ['PUT'],
+      credentials: true,
+      maxAgeSeconds: 0,
+    },
+    requestHeaders: { set: { 'X-Real-IP': '{clientAddress}' }, remove: ['Cookie'] },
+    responseHeaders: { add: { 'Set-Cookie': ['a=1', 'b=2'] }, set: { 'Report-To': '{"a": {}}' } },
+    answer: {
+      status: 503,
+      contentType: 'text/html',
+      body: '<p>',
+      headers: { 'X-A': '' },
+      retryAfterSeconds: 9,
+    },
+    hsts: { maxAgeSeconds: 31_536_000, includeSubDomains: true, preload: true },
+  }
+  expect(errorOf(options)).toBeUndefined()
+  expect(routeOptionsInputSchema.parse(options)).toEqual(options)
+  const resolved = resolveRouteOptions(options)
+  expect(resolved.rules?.unusable).toBeUndefined()
+  expect(resolveRouteOptions(JSON.parse(JSON.stringify(storedRouteOptions(resolved))))).toEqual(resolved)
+  expect(
+    errorOf({ redirect: { to: 'https://x.test/a?b', status: 301, keepPath: false }, hsts: false }),
+  ).toBeUndefined()
+})
+
+test.each([
+  [{ access: { alow: ['10.0.0.1'] } }, /alow/],
+  [{ access: { allow: ['10.0.0.0/33'] } }, /^access\/allow\/0: .*10\.0\.0\.0\/8/],
+  [{ access: { allow: [] } }, /^access\/allow/],
+  [{ access: { basic: { users: [] } } }, /^access\/basic\/users/],
+  [{ access: { basic: { users: [{ name: 'a:b', password: 'x' }] } } }, /users\/0\/name: has a colon/],
+  [
+    { access: { basic: { users: [{ name: 'a', hash: '$2y$10$x' }] } } },
+    /users\/0\/hash: is a bcrypt hash.*password/,
+  ],
+  [{ access: { basic: { users: [{ name: 'a' }] } } }, /users\/0: needs either/],
+  [{ access: { basic: { users: [{ name: 'a', hash: HASH, password: 'x' }] } } }, /users\/0: needs either/],
+  [
+    { access: { basic: { users: ['x', 'y'].map(password => ({ name: 'a', password })) } } },
+    /names a user twice/,
+  ],
+  [{ access: { jwt: { ...jwt, algorithms: ['HS256'] } } }, /^access\/jwt\/algorithms\/0/],
+  [{ access: { jwt: { ...jwt, algorithms: ['none'] } } }, /^access\/jwt\/algorithms\/0/],
+  [{ access: { jwt: { ...jwt, jwksUrl: 'http://i.test/jwks' } } }, /^access\/jwt\/jwksUrl: is no https URL/],
+  [{ access: { jwt: { ...jwt, jwksUrl: 'file:///etc/passwd' } } }, /^access\/jwt\/jwksUrl/],
+  [{ access: { jwt: { ...jwt, jwksUrl: 'https://u:p@i.test' } } }, /^access\/jwt\/jwksUrl/],
+  [{ access: { jwt: { ...jwt, jwksUrl: 'http://localhost.evil.test' } } }, /^access\/jwt\/jwksUrl/],
+  [
+    { access: { jwt: { ...jwt, forward: { sub: 'Host' } } } },
+    /^access\/jwt\/forward\/sub: is a field with a meaning/,
+  ],
+  [{ access: { jwt: { ...jwt, forward: { sub: 'X-Forwarded-For' } } } }, /^access\/jwt\/forward\/sub/],
+  [{ access: { jwt: { ...jwt, forward: { sub: 'X-A', email: 'x-a' } } } }, /two claims in one field/],
+  [{ access: { jwt: { issuer: 'x', jwksUrl: jwt.jwksUrl } } }, /^access\/jwt\/audience/],
+  [{ cors: { origins: ['*'], credentials: true } }, /^cors\/origins\/0: cannot be \*/],
+  [{ cors: { origins: ['a.test'] } }, /^cors\/origins\/0: is no origin: write https/],
+  [{ cors: { origins: ['https://a.test/'] } }, /^cors\/origins\/0/],
+  [{ cors: { origins: ['https://a.test:443'] } }, /^cors\/origins\/0: has the default port/],
+  [{ cors: { origins: ['null'] } }, /^cors\/origins\/0: null/],
+  [{ cors: { origins: ['https://*'] } }, /^cors\/origins\/0/],
+  [{ requestHeaders: { set: { Host: 'x' } } }, /^requestHeaders\/set\/Host/],
+  [{ requestHeaders: { set: { 'Content-Length': '0' } } }, /^requestHeaders\/set\/Content-Length/],
+  [{ requestHeaders: { remove: ['transfer-encoding'] } }, /^requestHeaders\/remove\/0/],
+  [{ requestHeaders: { add: { Connection: 'X-A' } } }, /^requestHeaders\/add\/Connection/],
+  [{ requestHeaders: { set: { 'X-Forwarded-For': '1' } } }, /^requestHeaders\/set\/X-Forwarded-For/],
+  [{ requestHeaders: { set: { X_Forwarded_For: '1' } } }, /^requestHeaders\/set\/X_Forwarded_For/],
+  [{ responseHeaders: { set: { 'Plugboard-Error': '1' } } }, /^responseHeaders\/set\/Plugboard-Error/],
+  [{ responseHeaders: { set: { 'X-Request-ID': '1' } } }, /^responseHeaders\/set\/X-Request-ID/],
+  [{ responseHeaders: { set: { 'X-A': 'a\r\nX-B: b' } } }, /^responseHeaders\/set\/X-A: is no value/],
+  [{ responseHeaders: { set: { 'X-A': ' a' } } }, /^responseHeaders\/set\/X-A/],
+  [{ responseHeaders: { set: { 'X-A': '{hots}' } } }, /\{hots\} stands for nothing.*\{host\}/],
+  [{ responseHeaders: { set: { 'X-A': '1', 'x-a': '2' } } }, /^responseHeaders\/set: names a field twice/],
+  [{ responseHeaders: { set: { 'X A': '1' } } }, /^responseHeaders\/set\/X A/],
+  [{ redirect: { to: '//evil.test' } }, /^redirect\/to: would lead/],
+  [{ redirect: { to: '/\\evil.test' } }, /^redirect\/to: would lead/],
+  [{ redirect: { to: 'javascript:alert(1)' } }, /^redirect\/to: is neither/],
+  [{ redirect: { to: 'https://user@x.test' } }, /^redirect\/to/],
+  [{ redirect: { to: 'https://x.test/#a' } }, /^redirect\/to: has a fragment/],
+  [{ redirect: { to: 'https://x.test/a b' } }, /^redirect\/to: has blanks/],
+  [{ redirect: { to: 'https:/x.test' } }, /^redirect\/to/],
+  [{ redirect: { to: 'https://x.test', status: 200 } }, /^redirect\/status/],
+  [{ answer: { status: 302 } }, /^answer\/status: is a redirect/],
+  [{ answer: { status: 100 } }, /^answer\/status/],
+  [{ answer: { status: 204, body: 'x' } }, /^answer: .*no body/],
+  [{ answer: { body: 'é'.repeat(40_000) } }, /^answer\/body: is longer than 65536/],
+  [{ answer: { headers: { 'content-type': 'x' } } }, /^answer\/headers: .*"contentType"/],
+  [{ hsts: { maxAgeSeconds: 5, preload: true } }, /"preload" needs/],
+  [{ unknown: 1 }, /unknown/],
+])('%j cannot be written', (options, problem) => {
+  expect(problemsOf(options)).toMatch(problem)
+})
+
+test('rules that cannot be read close the route, and stay closed through a snapshot', () => {
+  for (const [key, value] of Object.entries({
+    access: { allow: ['10.0.0.1'], comingLater: 1 },
+    cors: 'everybody',
+    requestHeaders: { set: { Host: 'x' } },
+    redirect: {},
+    answer: { status: 'x' },
+    tenantHeader: 'Host',
+  })) {
+    const resolved = resolveRouteOptions({ stripMount: true, [key]: value, comingLater: 1 })
+    expect(resolved).toMatchObject({ stripMount: true, tenantHeader: null })
+    expect(resolved.rules?.unusable, key).toEqual([expect.stringContaining(key)])
+    const again = resolveRouteOptions(JSON.parse(JSON.stringify(storedRouteOptions(resolved))))
+    expect(again.rules?.unusable).toEqual(resolved.rules?.unusable)
+  }
+})
+
+test('what is but convenience falls back', () => {
+  expect(resolveRouteOptions({ stripMount: 'yes', hsts: 5, comingLater: true, access: null })).toEqual(
+    DEFAULT_ROUTE_OPTIONS,
+  )
+  expect(resolveRouteOptions('nonsense')).toEqual(DEFAULT_ROUTE_OPTIONS)
+})
+
+test.each([
+  [{ service: null, options: {} }, 'service'],
+  [{ service: 'a', options: { redirect: { to: '/x' }, answer: {} } }, 'options/answer'],
+  [
+    { mount: 'app.test', service: null, options: { redirect: { to: 'https://app.test/x' } } },
+    'options/redirect/to',
+  ],
+  [{ mount: 'app.test/a', service: null, options: { redirect: { to: '/a/b' } } }, 'options/redirect/to'],
+  [{ mount: 'app.test/a', service: null, options: { redirect: { to: '/b/../a' } } }, 'options/redirect/to'],
+  [{ mount: '*', service: null, options: { redirect: { to: '/b' } } }, 'options/redirect/to'],
+  [
+    {
+      service: 'a',
+      options: { cors: { origins: ['*'] }, responseHeaders: { set: { 'access-control-max-age': '1' } } },
+    },
+    'options/responseHeaders/set/access-control-max-age',
+  ],
+  [
+    { service: 'a', options: { tenantHeader: 'X-T', access: { jwt: { ...jwt, forward: { sub: 'x-t' } } } } },
+    'options/access/jwt/forward/sub',
+  ],
+])('%j does not go together', (route, place) => {
+  expect(routeProblems({ mount: 'a.test', ...route }).map(({ path }) => path.join('/'))).toContain(place)
+})
+
+test.each([
+  [{ mount: 'app.test/a', service: null, options: { redirect: { to: '/ab' } } }],
+  [{ mount: 'app.test', service: null, options: { redirect: { to: 'https://www.app.test' } } }],
+  [{ mount: 'app.test', service: null, options: { redirect: { to: 'https://app.test:8443/' } } }],
+  [{ mount: '*.test', service: null, options: { redirect: { to: 'https://www.test' } } }],
+  [{ mount: 'app.test', service: null, options: { answer: {} } }],
+  [{ mount: 'app.test', service: 'a', options: {} }],
+])('%j does', route => expect(routeProblems(route)).toEqual([]))
+
+test('a password is stored as a hash, and hashes are hidden from readers of changes', async () => {
+  const options = {
+    access: {
+      basic: {
+        users: [
+          { name: 'ada', password: 'secret' },
+          { name: 'bob', hash: HASH },
+        ],
+      },
+    },
+  }
+  const stored = await withoutPasswords(options)
+  expect(JSON.stringify(stored)).not.toContain('secret')
+  expect(stored).toEqual({
+    access: {
+      basic: {
+        users: [
+          { name: 'ada', hash: expect.stringMatching(/^\$scrypt\$/) },
+          { name: 'bob', hash: HASH },
+        ],
+      },
+    },
+  })
+  const users = [
+    { name: 'ada', hash: '***' },
+    { name: 'bob', hash: '***' },
+  ]
+  expect(maskedPasswords({ id: '1', options: stored })).toEqual({
+    id: '1',
+    options: { access: { basic: { users } } },
+  })
+  expect(maskedPasswords(options)).toMatchObject({
+    access: { basic: { users: [{ name: 'ada', password: '***' }, {}] } },
+  })
+})

@@ -1,0 +1,98 @@
+// An outside issuer of tokens, for tests, which shares no code with the product: keys of any algorithm, tokens with any claims, its JWKS over HTTP, and a count of
+// how often that was asked for.
+
+import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export const ISSUER = 'https://issuer.test/'
+export const AUDIENCE = 'https://api.test'
+
+interface SigningKey {
+  readonly alg: string
+  readonly kid: string
+  readonly privateKey: KeyObject
+  readonly publicJwk: object
+}
+
+const CURVES: Record<string, string> = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }
+
+function generateKey(alg: string): { privateKey: KeyObject; publicKey: KeyObject } {
+  if (alg.startsWith('Ed')) return generateKeyPairSync('ed25519')
+  const namedCurve = CURVES[alg]
+  return namedCurve === undefined
+    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+    : generateKeyPairSync('ec', { namedCurve })
+}
+
+/** RFC 7518 section 3, RFC 8037. */
+function signature(alg: string, key: KeyObject, text: string): string {
+  const padding = alg.startsWith('PS') ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
+  const rsa = { padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+  const how =
+    CURVES[alg] === undefined ? (alg.startsWith('Ed') ? {} : rsa) : { dsaEncoding: 'ieee-p1363' as const }
+  const digest = alg.startsWith('Ed') ? null : `sha${alg.slice(2)}`
+  return sign(digest, Buffer.from(text), { key, ...how }).toString('base64url')
+}
+
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+export class Issuer {
+  readonly keys: SigningKey[] = []
+  requests = 0
+  /** Instead of the keys. */
+  answer: { readonly status: number; readonly body?: string; readonly location?: string } | undefined
+  #server: Server | undefined
+
+  addKey(alg = 'ES256', kid = `key-${this.keys.length + 1}`): SigningKey {
+    const { privateKey, publicKey } = generateKey(alg)
+    const publicJwk = { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' }
+    const key = { alg, kid, privateKey, publicJwk }
+    this.keys.push(key)
+    return key
+  }
+
+  get jwks(): string {
+    return JSON.stringify({ keys: this.keys.map(({ publicJwk }) => publicJwk) })
+  }
+
+  /** For `Jwks`: no socket at all. */
+  readonly fetch: typeof globalThis.fetch = (_url, init) => {
+    this.requests += 1
+    const { status = 200, body = this.jwks } = this.answer ?? {}
+    return init?.signal?.aborted === true
+      ? Promise.reject(init.signal.reason)
+      : Promise.resolve(new Response(body, { status }))
+  }
+
+  /** Over HTTP on loopback; returns the address of the JWKS. */
+  async listen(): Promise<string> {
+    const server = createServer((_req, res) => {
+      this.requests += 1
+      const { status = 200, body = this.jwks, location } = this.answer ?? {}
+      if (location !== undefined) res.setHeader('location', location)
+      res.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(body)
+    })
+    this.#server = server
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`
+  }
+
+  async close(): Promise<void> {
+    this.#server?.closeAllConnections()
+    await new Promise(resolve => this.#server?.close(resolve) ?? resolve(undefined))
+  }
+
+  /** Claims that are undefined are left out. `key`: the newest one. */
+  token(
+    claims: Readonly<Record<string, unknown>> = {},
+    { key = this.keys.at(-1), nowMs = Date.now() }: { key?: SigningKey | undefined; nowMs?: number } = {},
+  ): string {
+    if (key === undefined) throw new Error('the issuer has no key')
+    const now = Math.floor(nowMs / 1000)
+    const all = { iss: ISSUER, aud: AUDIENCE, sub: 'ada', iat: now, exp: now + 600, ...claims }
+    const { alg, kid, privateKey } = key
+    const signed = `${encode({ alg, kid })}.${encode(all)}`
+    return `${signed}.${signature(alg, privateKey, signed)}`
+  }
+}
