@@ -4,6 +4,7 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { resetSocket } from '../../shared/reset-socket.ts'
 import { send } from '../support/http-client.ts'
 
 /** Between two looks at a replica, and for its answer, ms. */
@@ -81,7 +82,7 @@ export class Balancer {
     this.#track(client)
     const target = this.#next()
     if (target === undefined) {
-      client.resetAndDestroy()
+      resetSocket(client)
       return
     }
     if (client.remotePort !== undefined) this.#chosen.set(client.remotePort, target.name)
@@ -93,9 +94,9 @@ export class Balancer {
       [client, far],
       [far, client],
     ] as const) {
-      socket.on('error', () => other.resetAndDestroy())
+      socket.on('error', () => resetSocket(other))
       socket.on('close', () => {
-        if (!socket.readableEnded) other.resetAndDestroy()
+        if (!socket.readableEnded) resetSocket(other)
       })
     }
   }

@@ -2,6 +2,7 @@
 // to send or would tidy up. It parses answers only as far as needed to find where each one ends.
 
 import { connect, type Socket } from 'node:net'
+import { resetSocket } from '../../shared/reset-socket.ts'
 import { within } from './deadline.ts'
 
 export interface RawAnswer {
@@ -74,7 +75,7 @@ export class RawConnection {
 
   /** RST. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    resetSocket(this.socket)
   }
 
   destroy(): void {

@@ -4,6 +4,7 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { resetSocket } from '../../shared/reset-socket.ts'
 
 export interface RelayOptions {
   readonly targetPort?: number
@@ -102,7 +103,7 @@ class Pair {
 /** A unix socket knows no reset. */
 function reset(socket: Socket): void {
   if (socket.remoteAddress === undefined) socket.destroy()
-  else socket.resetAndDestroy()
+  else resetSocket(socket)
 }
 
 export class Relay {
@@ -176,7 +177,7 @@ export class Relay {
   #join(client: Socket, options: RelayOptions): void {
     this.accepted += 1
     if (this.#refusing) {
-      client.resetAndDestroy()
+      resetSocket(client)
       return
     }
     const { targetPort = 0, targetHost: host = '127.0.0.1', targetPath: path, callerOf } = options
