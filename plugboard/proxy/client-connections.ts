@@ -3,7 +3,8 @@
 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { AddressCounts, addressGroup } from './address-counts.ts'
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
+import { AddressCounts } from './address-counts.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
