@@ -1,5 +1,5 @@
 // HTTP/2 at the front, from the client's frames to the telephone's stream: what becomes of a request and of an answer.
-// What clients may not do to a connection is in http2-hostile.test.ts.
+// What clients may not do to a connection is in test/conformance/http/http2.ts, frame by frame.
 
 import { createHash } from 'node:crypto'
 import { constants } from 'node:http2'
