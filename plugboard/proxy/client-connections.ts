@@ -52,6 +52,7 @@ export class ClientConnections {
       this.hasRoom && (connection.trusted || this.#addresses.add(addressGroup(connection.remoteAddress)))
     if (!mayStay) {
       counters.connectionsRefused += 1
+      // Whatever a connection that is being destroyed still says.
       socket.on('error', () => undefined)
       socket.destroy()
       return undefined
