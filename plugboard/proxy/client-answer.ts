@@ -26,11 +26,6 @@ export interface AnswerOwner {
   sent(): void
 }
 
-/** What an answer is written to, as far as this file needs it. */
-interface Sink {
-  on(event: 'drain', listener: () => void): unknown
-}
-
 export abstract class ClientAnswer {
   protected owner!: AnswerOwner
   protected state: 'idle' | 'held' | 'streaming' | 'ended' = 'idle'
@@ -44,12 +39,10 @@ export abstract class ClientAnswer {
   protected contentLength = -1
   /** Of the body, as far as it was given to the connection. */
   bytesOut = 0
-  readonly #sink: Sink
   #drainWatched = false
 
   /** `isHead`: to a HEAD. */
-  constructor(sink: Sink, isHead: boolean) {
-    this.#sink = sink
+  constructor(isHead: boolean) {
     this.isHead = isHead
   }
 
@@ -96,7 +89,7 @@ export abstract class ClientAnswer {
     if (this.write(chunk)) return 'written'
     if (!this.#drainWatched) {
       this.#drainWatched = true
-      this.#sink.on('drain', () => this.owner.drained())
+      this.onDrain(() => this.owner.drained())
     }
     return 'full'
   }
@@ -129,4 +122,6 @@ export abstract class ClientAnswer {
   protected abstract start(): boolean
   /** Of the body, behind `start`. False: it is enough for now. */
   protected abstract write(chunk: Buffer): boolean
+  /** Calls back whenever there is room again. */
+  protected abstract onDrain(listener: () => void): void
 }

@@ -18,7 +18,7 @@ export class Http1Answer extends ClientAnswer {
   readonly #http10: boolean
 
   constructor(res: ServerResponse, connection: ClientConnection) {
-    super(res, res.req.method === 'HEAD')
+    super(res.req.method === 'HEAD')
     this.#res = res
     this.#connection = connection
     this.#http10 = res.req.httpVersionMinor === 0
@@ -123,6 +123,10 @@ export class Http1Answer extends ClientAnswer {
 
   protected write(chunk: Buffer): boolean {
     return this.#res.write(chunk)
+  }
+
+  protected onDrain(listener: () => void): void {
+    this.#res.on('drain', listener)
   }
 
   /** False: Node refuses a field, the status or its text; nothing was written then. */

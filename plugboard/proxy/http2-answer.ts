@@ -18,7 +18,7 @@ export class Http2Answer extends ClientAnswer {
   #interims = 0
 
   constructor(stream: ServerHttp2Stream, method: string) {
-    super(stream, method === 'HEAD')
+    super(method === 'HEAD')
     this.#stream = stream
   }
 
@@ -103,6 +103,10 @@ export class Http2Answer extends ClientAnswer {
 
   protected write(chunk: Buffer): boolean {
     return !this.#writable || this.#stream.write(chunk)
+  }
+
+  protected onDrain(listener: () => void): void {
+    this.#stream.on('drain', listener)
   }
 }
 
