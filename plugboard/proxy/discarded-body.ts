@@ -33,8 +33,9 @@ export class DiscardedBody implements InFlight, Deadlined {
     this.#leave()
   }
 
-  /** The answer is said already; what there is to say of the rest is the connection's. */
+  /** Its end will not come. The answer is said already; what there is to say of the rest is the connection's. */
   bodyBroke(): boolean {
+    this.#leave()
     return false
   }
 

@@ -311,6 +311,20 @@ describe('uploads', () => {
     }
   })
 
+  it.each(['test', 'nowhere'])(
+    'R3 one whose rest breaks its framing, to %s: the answer, then 400 at once',
+    async host => {
+      telephone.handler = call => call.answer(403, 'no')
+      const connection = await send(
+        `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n`,
+      )
+      expect((await connection.readAnswer()).status).toBe(host === 'test' ? 403 : 404)
+      await connection.send('0\r\nTransfer-Encoding: chunked\r\n\r\n')
+      expect((await connection.readAnswer()).status).toBe(400)
+      await connection.closed
+    },
+  )
+
   it('R3 one that is refused and goes on for ever is cut', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: nowhere\r\nTransfer-Encoding: chunked\r\n\r\n'
     const endless = await send(head)

@@ -29,6 +29,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   /** Received and not yet given back as credit. */
   #owedBytes = 0
   #lingerBytes = 0
+  #bodyBroken = false
   #closeAfter = false
   /** The client was to wait for a 100 that has not come: it may never send the body that it has announced. */
   #withheld = false
@@ -124,7 +125,13 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   bodyBroke(error: NodeJS.ErrnoException): boolean {
     // What breaks behind a complete body is the next request.
-    if (this.#body === undefined || this.#body.complete || this.#state !== 'open') return false
+    if (this.#body === undefined || this.#body.complete) return false
+    if (this.#state !== 'open') {
+      // It was answered without its body, whose end is not waited for any more: it will not come.
+      this.#bodyBroken = true
+      if (this.#state === 'lingering') this.#leave()
+      return false
+    }
     this.#closeAfter = true
     this.#fail(error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'payload_too_large' : 'bad_request')
     return true
@@ -272,7 +279,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   sent(): void {
     if (this.#state !== 'ending') return
-    if (this.#body === undefined || this.#body.ended || this.#answer.stopUpload()) {
+    if (this.#body === undefined || this.#body.ended || this.#bodyBroken || this.#answer.stopUpload()) {
       this.#leave()
       return
     }

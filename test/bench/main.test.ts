@@ -38,7 +38,10 @@ it('measures each scenario through each target', async () => {
   const { measurements, skipped } = await report()
   expect(skipped).toEqual([])
   const scenarios = new Set(measurements.map(({ scenario }) => scenario))
-  expect(measurements).toHaveLength(2 * scenarios.size)
+  // What only one of the two speaks was measured with that one.
+  const front = ['HTTP/1.1 GET', 'HTTPS GET', 'HTTP/2 GET', 'gRPC call', 'TLS connection', 'TLS resumption']
+  expect([...scenarios]).toEqual(expect.arrayContaining(front))
+  expect(measurements).toHaveLength(2 * (scenarios.size - front.length) + front.length)
   for (const { scenario, target, values, rounds } of measurements) {
     const where = `${scenario}, ${target}`
     expect(rounds, where).toHaveLength(1)
@@ -48,7 +51,7 @@ it('measures each scenario through each target', async () => {
     const roles = Object.keys(values).flatMap(name => /\.(plugboard|telephone)$/.exec(name)?.[1] ?? [])
     expect(new Set(roles), where).toEqual(new Set(['plugboard', 'telephone']))
   }
-  const small = measurements.filter(({ scenario }) => scenario === 'small GET')
+  const small = measurements.filter(({ scenario }) => scenario === 'small GET' || front.includes(scenario))
   for (const { values } of small) {
     expect(values.requestsPerSecond).toBeGreaterThan(0)
     expect(values.errors).toBe(0)

@@ -4,17 +4,19 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { APP_CERTIFICATE } from '../support/certificates.ts'
 import { Processes } from '../support/processes.ts'
 import type { Measurement, ScenarioContext } from './measurement.ts'
 import { nginxProgram, startNginx } from './nginx.ts'
 import { type BenchOptions, HELP, parseOptions, type ScenarioName, type TargetName } from './options.ts'
 import { type BenchReport, describeMachine, renderTable } from './report.ts'
 import { measureBulk } from './scenarios/bulk.ts'
+import { measureFront } from './scenarios/front.ts'
 import { measureSmallRequests } from './scenarios/small.ts'
 import { measureEventStreams } from './scenarios/sse.ts'
 import { measureWebSockets } from './scenarios/websocket.ts'
 import { loadGenerator } from './small-load.ts'
-import { type StartTarget, type Target, TargetMissing } from './target.ts'
+import { type Front, type StartTarget, type Target, TargetMissing } from './target.ts'
 import { startDirect } from './targets/direct.ts'
 import { startNginxProxy } from './targets/nginx.ts'
 import { startSshReverse } from './targets/ssh.ts'
@@ -22,6 +24,7 @@ import { startVera } from './targets/vera.ts'
 
 const SCENARIOS: Record<ScenarioName, (context: ScenarioContext) => Promise<Measurement[]>> = {
   small: measureSmallRequests,
+  front: measureFront,
   bulk: measureBulk,
   sse: measureEventStreams,
   websocket: measureWebSockets,
@@ -38,7 +41,7 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 
 /** The port of the backend that a scenario wants: the fastest there is for small requests, else our own. */
 async function startBackend(scenario: ScenarioName, processes: Processes, folder: string): Promise<number> {
-  if (scenario === 'small' && nginxProgram()) {
+  if ((scenario === 'small' || scenario === 'front') && nginxProgram()) {
     const body = `${'vera-stack '.repeat(9)}\\n`
     const locations = `location / { default_type text/plain; return 200 "${body}"; }`
     return (await startNginx(processes, folder, 'nginx-backend', { locations })).port
@@ -47,6 +50,20 @@ async function startBackend(scenario: ScenarioName, processes: Processes, folder
   const [, port] = await backend.waitForLine(/^listening on (\d+)$/)
   return Number(port)
 }
+
+/** Certificate and gRPC backend of the scenario that wants them. */
+async function startFront(processes: Processes, folder: string): Promise<Front> {
+  const certificateFolder = join(folder, 'certificates')
+  await mkdir(certificateFolder)
+  await writeFile(join(certificateFolder, 'app.crt'), APP_CERTIFICATE.cert)
+  await writeFile(join(certificateFolder, 'app.key'), APP_CERTIFICATE.key)
+  const backend = processes.node('grpc-backend', [join(import.meta.dirname, 'grpc-backend.ts')])
+  const [, port] = await backend.waitForLine(/^listening on (\d+)$/)
+  return { certificateFolder, grpcPort: Number(port) }
+}
+
+/** These speak TLS and HTTP/2; what the others would do with either is no question. */
+const FRONT_TARGETS: ReadonlySet<TargetName> = new Set(['nginx', 'vera'])
 
 async function runScenario(
   scenario: ScenarioName,
@@ -57,14 +74,19 @@ async function runScenario(
   const processes = new Processes()
   try {
     const backendPort = await startBackend(scenario, processes, folder)
+    const front = scenario === 'front' ? await startFront(processes, folder) : undefined
     const targets = new Map<TargetName, Target>()
     for (const name of options.targets) {
+      if (front !== undefined && !FRONT_TARGETS.has(name)) continue
       const home = join(folder, name)
       await mkdir(home)
       try {
         targets.set(
           name,
-          await TARGETS[name]({ processes, backendPort, folder: home, source: options.source }),
+          await TARGETS[name]({
+            ...{ processes, backendPort, folder: home, source: options.source },
+            ...(front !== undefined && { front }),
+          }),
         )
       } catch (error) {
         if (!(error instanceof TargetMissing)) throw error

@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util'
 
-export const SCENARIOS = ['small', 'bulk', 'sse', 'websocket'] as const
+export const SCENARIOS = ['small', 'front', 'bulk', 'sse', 'websocket'] as const
 export type ScenarioName = (typeof SCENARIOS)[number]
 export const TARGETS = ['direct', 'nginx', 'ssh', 'vera'] as const
 export type TargetName = (typeof TARGETS)[number]

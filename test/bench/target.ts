@@ -7,6 +7,8 @@ export interface Target {
   readonly port: number
   /** The `Host` they name. */
   readonly host: string
+  /** Where TLS is spoken, when the context has a `front`. */
+  readonly front?: { readonly tlsPort: number; readonly grpcHost: string }
   /** The processes between client and backend whose cost counts, by role. */
   readonly roles: Record<string, () => readonly number[]>
 }
@@ -14,10 +16,18 @@ export interface Target {
 export interface TargetContext {
   readonly processes: Processes
   readonly backendPort: number
+  /** For targets that speak TLS: what to speak it with, and where the gRPC backend is. */
+  readonly front?: Front
   /** Run the sources instead of the bundles. */
   readonly source: boolean
   /** An empty folder for configuration and data, removed at the end. */
   readonly folder: string
+}
+
+export interface Front {
+  /** Files: `app.crt` and `app.key`. */
+  readonly certificateFolder: string
+  readonly grpcPort: number
 }
 
 export type StartTarget = (context: TargetContext) => Promise<Target>

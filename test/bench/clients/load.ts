@@ -1,7 +1,8 @@
 // Small GETs as fast as one thread can, each connection with one request at a time: stands in for wrk where wrk
-// is not installed. Knows answers with a Content-Length only, which is all that the small backend sends.
+// is not installed, and speaks TLS. Knows answers with a Content-Length only, which is all that the small backend sends.
 
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { percentile } from '../statistics.ts'
 import type { LoadJob, LoadResult } from './protocol.ts'
 
@@ -16,7 +17,8 @@ export async function generateLoad(job: LoadJob): Promise<LoadResult> {
 
   const client = () =>
     new Promise<void>(resolve => {
-      const socket = connect({ port: job.port, host: '127.0.0.1', noDelay: true })
+      const to = { port: job.port, host: '127.0.0.1', noDelay: true }
+      const socket = job.tls ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to)
       let pending: Buffer = Buffer.alloc(0)
       let askedAt = 0
       const ask = () => {
@@ -24,7 +26,7 @@ export async function generateLoad(job: LoadJob): Promise<LoadResult> {
         if (askedAt >= until) socket.destroy()
         else socket.write(request)
       }
-      socket.on('connect', ask)
+      socket.on(job.tls ? 'secureConnect' : 'connect', ask)
       socket.on('data', (chunk: Buffer) => {
         pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
         const headBytes = pending.indexOf(HEAD_END) + HEAD_END.length

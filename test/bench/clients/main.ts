@@ -1,8 +1,10 @@
 // A client process of the bench: one job from the command line, one JSON line when it is done.
 
+import { shakeHands } from './handshake.ts'
 import { generateLoad } from './load.ts'
 import type { Job } from './protocol.ts'
 import { followEvents } from './sse.ts'
+import { askOnStreams } from './streams.ts'
 import { download, stall, upload } from './transfer.ts'
 import { echoMessages } from './websocket.ts'
 
@@ -12,6 +14,11 @@ function run(): Promise<object> {
   switch (job.kind) {
     case 'load':
       return generateLoad(job)
+    case 'http2':
+    case 'grpc':
+      return askOnStreams(job)
+    case 'handshake':
+      return shakeHands(job)
     case 'download':
       return download(job)
     case 'upload':

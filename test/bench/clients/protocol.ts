@@ -11,6 +11,25 @@ export interface LoadJob extends Peer {
   readonly kind: 'load'
   readonly seconds: number
   readonly connections: number
+  /** HTTP/1.1 over TLS, by our own client. */
+  readonly tls?: boolean
+}
+/** GETs, or unary gRPC calls, over HTTP/2 and TLS. */
+export interface StreamsJob extends Peer {
+  readonly kind: 'http2' | 'grpc'
+  readonly seconds: number
+  readonly connections: number
+  /** Requests under way on each connection. */
+  readonly streams: number
+}
+/** A connection for each GET. */
+export interface HandshakeJob extends Peer {
+  readonly kind: 'handshake'
+  readonly seconds: number
+  /** Connections at once. */
+  readonly connections: number
+  /** Each but the first resumes the session of the one before. */
+  readonly resume: boolean
 }
 export interface LoadResult {
   readonly requests: number
@@ -61,8 +80,8 @@ export interface WebSocketResult {
   readonly seconds: number
 }
 
-export type Job = LoadJob | TransferJob | StallJob | SseJob | WebSocketJob
-export type ResultOf<J extends Job> = J extends LoadJob
+export type Job = LoadJob | StreamsJob | HandshakeJob | TransferJob | StallJob | SseJob | WebSocketJob
+export type ResultOf<J extends Job> = J extends LoadJob | StreamsJob | HandshakeJob
   ? LoadResult
   : J extends TransferJob
     ? TransferResult

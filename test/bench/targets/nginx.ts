@@ -1,13 +1,25 @@
 // A plain nginx reverse proxy with keep-alive to the backend: the measure for anything on one machine.
 
+import { freePort } from '../../support/free-port.ts'
 import { nginxProgram, startNginx } from '../nginx.ts'
 import { type StartTarget, TargetMissing } from '../target.ts'
 
-export const startNginxProxy: StartTarget = async ({ processes, backendPort, folder }) => {
+export const startNginxProxy: StartTarget = async ({ processes, backendPort, folder, front }) => {
   if (!nginxProgram()) throw new TargetMissing('nginx is not installed')
+  const tlsPort = front && (await freePort())
+  const tls = front
+    ? `listen 127.0.0.1:${tlsPort} ssl http2 backlog=4096;
+    ssl_certificate ${front.certificateFolder}/app.crt;
+    ssl_certificate_key ${front.certificateFolder}/app.key;
+    ssl_session_cache shared:bench:10m;
+    location /echo.Echo/ { grpc_pass grpc://calls; }`
+    : ''
+  const calls = front ? `upstream calls { server 127.0.0.1:${front.grpcPort}; keepalive 128; }` : ''
   const nginx = await startNginx(processes, folder, 'nginx-proxy', {
-    upstreams: `upstream backend { server 127.0.0.1:${backendPort}; keepalive 128; keepalive_requests 100000000; }`,
-    locations: `location / {
+    upstreams: `${calls}
+  upstream backend { server 127.0.0.1:${backendPort}; keepalive 128; keepalive_requests 100000000; }`,
+    locations: `${tls}
+    location / {
       proxy_pass http://backend;
       proxy_http_version 1.1;
       proxy_set_header Host $host;
@@ -17,5 +29,10 @@ export const startNginxProxy: StartTarget = async ({ processes, backendPort, fol
       proxy_max_temp_file_size 0;
     }`,
   })
-  return { port: nginx.port, host: 'bench.localhost', roles: { proxy: () => [nginx.child.pid] } }
+  return {
+    port: nginx.port,
+    host: 'bench.localhost',
+    ...(tlsPort !== undefined && { front: { tlsPort, grpcHost: 'bench.localhost' } }),
+    roles: { proxy: () => [nginx.child.pid] },
+  }
 }

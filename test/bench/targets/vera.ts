@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../../support/deadline.ts'
+import { freePort } from '../../support/free-port.ts'
 import { send } from '../../support/http-client.ts'
 import { PlugboardProcess } from '../../support/plugboard-process.ts'
 import { TelephoneProcess } from '../../support/telephone-process.ts'
@@ -20,31 +21,42 @@ function bundleOf(name: string): string {
   return file
 }
 
-export const startVera: StartTarget = async ({ processes, backendPort, folder, source }) => {
+/** Beneath the same certificate, another service. */
+const GRPC_HOST = 'grpc.localhost'
+
+export const startVera: StartTarget = async ({ processes, backendPort, folder, source, front }) => {
   const program = (name: string) => (source ? {} : { program: bundleOf(name) })
+  const tlsPort = front && (await freePort())
+  const tls = front
+    ? ['--tls-listen', `127.0.0.1:${tlsPort}`, '--tls-certificate-folder', front.certificateFolder]
+    : []
   const plugboard = await PlugboardProcess.start({
     processes,
     folder,
-    args: ['--no-access-log'],
+    args: ['--no-access-log', ...tls],
     ...program('plugboard'),
   })
   await plugboard.addService(SERVICE)
   await plugboard.addRoute(HOST, SERVICE)
-  const { token } = await plugboard.issueToken({ services: [SERVICE] })
-  const telephone = await TelephoneProcess.start({
-    processes,
-    plugboard,
-    token,
-    service: SERVICE,
-    target: backendPort,
-    ...program('telephone'),
-  })
+  const { token } = await plugboard.issueToken({ services: ['*'] })
+  const common = { processes, plugboard, token, ...program('telephone') }
+  const telephones = [await TelephoneProcess.start({ ...common, service: SERVICE, target: backendPort })]
+  if (front !== undefined) {
+    await plugboard.addService('grpc')
+    await plugboard.addRoute(GRPC_HOST, 'grpc')
+    const target = `h2c://127.0.0.1:${front.grpcPort}`
+    telephones.push(await TelephoneProcess.start({ ...common, service: 'grpc', target }))
+  }
   await eventually('the route works', async () =>
     (await send({ port: plugboard.port, host: HOST })).status === 200 ? true : undefined,
   )
   return {
     port: plugboard.port,
     host: HOST,
-    roles: { plugboard: () => [plugboard.child.pid], telephone: () => [telephone.child.pid] },
+    ...(tlsPort !== undefined && { front: { tlsPort, grpcHost: GRPC_HOST } }),
+    roles: {
+      plugboard: () => [plugboard.child.pid],
+      telephone: () => telephones.map(({ child }) => child.pid),
+    },
   }
 }

@@ -59,6 +59,8 @@ export interface EdgeStackOptions {
   readonly databaseUrl?: string | undefined
   /** Start the second Plugboard too. */
   readonly tight?: boolean
+  /** Further arguments of the first one. */
+  readonly args?: readonly string[]
 }
 
 export class EdgeStack {
@@ -82,7 +84,11 @@ export class EdgeStack {
     const { databaseUrl } = options
     this.#databaseUrl = databaseUrl
     const common = { processes: this.processes, ...(databaseUrl === undefined ? {} : { databaseUrl }) }
-    this.plugboard = await PlugboardProcess.start({ ...common, folder: this.folder })
+    this.plugboard = await PlugboardProcess.start({
+      ...common,
+      folder: this.folder,
+      args: options.args ?? [],
+    })
     const dead = await freePort()
     const services = Object.keys(POLICIES)
     for (const name of services) await this.plugboard.addService(name, POLICIES[name])

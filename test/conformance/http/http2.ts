@@ -5,7 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
 import { FLAG, FRAME, fieldBlock, frame, resetFrame } from '../../support/http2-frames.ts'
 import { RawHttp2 } from '../../support/raw-http2.ts'
+import { runSeed } from '../../support/seeded-random.ts'
 import { edge, fence } from './edge.ts'
+import { Http2Fuzz } from './fuzz/http2-fuzz.ts'
 
 type Field = readonly [string, string]
 
@@ -375,6 +377,16 @@ describe('P11 silence', () => {
     expect(await raw.goaway()).toBe(CODES.none)
     await raw.closed()
   })
+})
+
+it('mutated requests are neither lost, doubled nor taken for others', async () => {
+  const seed = runSeed()
+  const report = await new Http2Fuzz({ edge, port: port(), seed, count: 400, workers: 3 }).run()
+  expect(report.violations, `SEED=${seed}`).toEqual([])
+  // Enough is in order, and enough is not.
+  expect(report.forwarded).toBeGreaterThan(50)
+  expect(report.survived).toBeGreaterThan(100)
+  expect(report.survived).toBeLessThan(390)
 })
 
 // The last one of this file: the second Plugboard is gone after it.

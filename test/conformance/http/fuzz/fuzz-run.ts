@@ -122,7 +122,13 @@ export class Fuzz {
       }
       if (answer?.close === true || twin.end !== 'open') {
         if (twin.end === 'incomplete') client.end()
-        await this.#untilClosed(client, answer?.close === true || twin.end === 'ignored')
+        const silent = answer?.close === true || twin.end === 'ignored'
+        // A request without a route has its answer before its body breaks.
+        const refused = twin.partial !== undefined && twin.partial.target === undefined
+        await this.#untilClosed(
+          client,
+          silent ? [] : refused ? [twin.partial?.method, undefined] : [undefined],
+        )
       } else {
         await this.#canary(client, 'edge.test', stream)
       }
@@ -131,12 +137,12 @@ export class Fuzz {
     }
   }
 
-  /** At most one more answer, of Plugboard itself, and the end. */
-  async #untilClosed(client: FuzzClient, silent: boolean): Promise<void> {
+  /** At most these answers, of Plugboard itself, to these methods, and the end. */
+  async #untilClosed(client: FuzzClient, methods: readonly (string | undefined)[]): Promise<void> {
     for (let more = 0; ; more += 1) {
-      const answer = await client.answer(undefined, PATIENCE_MS)
+      const answer = await client.answer(methods[more], PATIENCE_MS)
       if (answer === undefined) return
-      if (answer.request !== undefined || silent || more > 0 || answer.status < 400) {
+      if (answer.request !== undefined || more >= methods.length || answer.status < 400) {
         throw new Error(`one answer too many: ${JSON.stringify(answer)}`)
       }
     }

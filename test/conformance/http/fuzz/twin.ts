@@ -87,7 +87,8 @@ function readHead(text: string) {
   const length = lengthOf(all('content-length'), all('transfer-encoding'), http10)
   const hosts = all('host')
   if (hosts.length !== 1) throw new Wrong()
-  if (!http10 && all('expect').some(value => value.toLowerCase() !== '100-continue')) throw new Wrong()
+  const expectations = http10 ? [] : all('expect')
+  if (expectations.some(value => value.toLowerCase() !== '100-continue')) throw new Wrong()
   const named = tokens(all('connection'))
   const place = placeOf(method, target, hosts[0]!)
   const upgrades = all('upgrade').length > 0 && named.includes('upgrade')
@@ -105,7 +106,8 @@ function readHead(text: string) {
       method === 'CONNECT' ||
       named.includes('close') ||
       (http10 && !named.includes('keep-alive')) ||
-      (place.target === undefined && hasBody && target !== '*'),
+      // Its body may never come.
+      (place.target === undefined && hasBody && expectations.length > 0),
   }
 }
 
@@ -198,6 +200,6 @@ function readBody(rest: string, length: number | 'chunked'): TwinBody {
   const end = section.indexOf('\r\n\r\n')
   if (end === -1) return stop(/[\0\n]|\r./.test(section.replaceAll('\r\n', '')) ? 'error' : 'incomplete')
   const lines = end === 0 ? [] : section.slice(2, end).split('\r\n')
-  if (!lines.every(line => FIELD.test(line))) return stop('error')
+  if (!lines.every(line => FIELD.test(line) && !/^transfer-encoding:/i.test(line))) return stop('error')
   return { state: 'complete', text, taken: at + end + 2 }
 }

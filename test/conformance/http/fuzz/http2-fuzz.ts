@@ -1,0 +1,138 @@
+// Mutated requests of HTTP/2 through the whole way, a connection for each:
+//   * what reaches the backend was sent: its mark, its whole body and nothing besides; a body without an end is no
+//     whole request
+//   * the connection goes on, and a canary on it gets its own answer; or it ends
+//   * a canary of HTTP/1.1 on a connection beside it gets its own answer
+//   * nothing hangs, and Plugboard is alive at the end
+
+import { within } from '../../../support/deadline.ts'
+import { FRAME } from '../../../support/http2-frames.ts'
+import { RawHttp2 } from '../../../support/raw-http2.ts'
+import { seededRandom } from '../../../support/seeded-random.ts'
+import type { EdgeStack } from '../edge-stack.ts'
+import type { BackendRequest } from '../recording-backend.ts'
+import { FuzzClient } from './fuzz-client.ts'
+import { type Http2Case, mutatedHttp2 } from './http2-mutate.ts'
+
+export interface Http2FuzzOptions {
+  readonly edge: EdgeStack
+  /** Where HTTP/2 is spoken in cleartext. */
+  readonly port: number
+  readonly seed: number
+  readonly count: number
+  readonly workers: number
+}
+
+export interface Http2FuzzReport {
+  requests: number
+  /** That reached the backend whole. */
+  forwarded: number
+  /** Connections that went on after it. */
+  survived: number
+  readonly violations: string[]
+}
+
+const PATIENCE_MS = 20_000
+const MAX_VIOLATIONS = 20
+const CANARY_STREAM = 101
+
+export class Http2Fuzz {
+  readonly report: Http2FuzzReport = { requests: 0, forwarded: 0, survived: 0, violations: [] }
+  readonly #options: Http2FuzzOptions
+  readonly #cases = new Map<string, Http2Case>()
+  #next = 0
+
+  constructor(options: Http2FuzzOptions) {
+    this.#options = options
+  }
+
+  async run(): Promise<Http2FuzzReport> {
+    const { edge, workers } = this.#options
+    edge.backend.handler = request => this.#arrived(request)
+    await Promise.all(Array.from({ length: workers }, () => this.#work()))
+    for (const fault of edge.backend.faults) this.report.violations.push(`the backend got ${fault}`)
+    return this.report
+  }
+
+  async #work(): Promise<void> {
+    const { count, seed, port } = this.#options
+    let neighbour = new FuzzClient(port)
+    while (this.#next < count && this.report.violations.length < MAX_VIOLATIONS) {
+      const index = this.#next
+      this.#next += 1
+      const mark = `~${index}~`
+      const each = mutatedHttp2(seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1)), mark)
+      this.#cases.set(mark, each)
+      try {
+        await within(this.#send(each, index), PATIENCE_MS, 'the connection goes on, or ends')
+        await neighbour.send(`GET /canary-${index} HTTP/1.1\r\nHost: neighbour.test\r\n\r\n`)
+        const answer = await neighbour.answer('GET', PATIENCE_MS)
+        if (answer?.body !== `GET /canary-${index} `) {
+          neighbour = new FuzzClient(port)
+          // One that has waited for too long may be closed, its first request asked for (S1); a wrong answer may not be.
+          if (answer !== undefined && answer.status !== 408)
+            throw new Error(`the neighbour got ${JSON.stringify(answer)}`)
+        }
+      } catch (error) {
+        this.report.violations.push(
+          `seed ${seed}, request ${index}: ${(error as Error).message}\n${JSON.stringify(each.bytes.toString('latin1'))}`,
+        )
+      }
+      this.#cases.delete(mark)
+      this.report.requests += 1
+    }
+    neighbour.destroy()
+  }
+
+  async #send({ bytes }: Http2Case, index: number): Promise<void> {
+    const raw = await (await RawHttp2.open(this.#options.port)).greet()
+    try {
+      raw.send(bytes)
+      raw.request(CANARY_STREAM, [
+        ...([
+          [':method', 'GET'],
+          [':scheme', 'http'],
+        ] as const),
+        ...([
+          [':path', `/canary-${index}-2`],
+          [':authority', 'edge.test'],
+        ] as const),
+      ])
+      const answer = raw.next(({ type, streamId }) => type === FRAME.data && streamId === CANARY_STREAM)
+      const first = await Promise.race([answer, raw.closed().then(() => undefined)]).catch(() => undefined)
+      if (first === undefined) return
+      if (first.payload.toString() !== `GET /canary-${index}-2 `) {
+        throw new Error(`the canary got ${first.payload.toString('latin1')}`)
+      }
+      this.report.survived += 1
+    } finally {
+      raw.destroy()
+    }
+  }
+
+  #arrived(request: BackendRequest): void {
+    void request.over.then(how => {
+      if (how !== 'complete') return
+      request.answer(200, `${request.method} ${request.target} `)
+      this.#judge(request)
+    })
+  }
+
+  #judge(request: BackendRequest): void {
+    if (request.target.startsWith('/canary-')) return
+    const [mark] = request.all('x-mark')
+    const sent = mark === undefined ? undefined : this.#cases.get(mark)
+    // A broken byte may be one of the mark.
+    const maybeBroken = [...this.#cases.values()].some(({ broken }) => broken)
+    if ((sent === undefined && !maybeBroken) || request.target.includes('hidden')) {
+      this.report.violations.push(`nobody has sent ${JSON.stringify(request.head)}`)
+      return
+    }
+    this.report.forwarded += 1
+    if (sent?.broken === false && request.body !== sent.body) {
+      this.report.violations.push(
+        `${mark}: ${JSON.stringify(request.body)} instead of ${JSON.stringify(sent.body)}`,
+      )
+    }
+  }
+}
