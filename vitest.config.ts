@@ -19,7 +19,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{shared,plugboard,telephone}/**/*.test.ts',
-            'test/{support,docs,conformance/protocol}/**/*.test.ts',
+            'test/{support,docs,conformance/protocol,conformance/grpc}/**/*.test.ts',
           ],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/{e2e,conformance,bench}/**/*.test.ts', 'docker/**/*.test.ts'],
-          exclude: ['test/conformance/protocol/**'],
+          exclude: ['test/conformance/{protocol,grpc}/**'],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 60_000,
           expect: patience,

@@ -1,7 +1,7 @@
 // Counts failed log-ins per address, so that a guesser costs us neither queries nor hashes. A bucket per address: it holds
 // some attempts and regains them slowly. The map is bounded: the address that failed longest ago is forgotten first.
 
-import { isIPv6 } from 'node:net'
+import { addressGroup } from './address-group.ts'
 import type { Clock } from './clock.ts'
 
 export interface FailedAttemptsOptions {
@@ -30,12 +30,12 @@ export class FailedAttempts {
 
   /** Milliseconds until the next attempt from here is looked at; 0: now. */
   waitMs(address: string): number {
-    const missingMs = (this.#fullAt.get(bucketOf(address)) ?? 0) - this.#clock.now()
+    const missingMs = (this.#fullAt.get(addressGroup(address)) ?? 0) - this.#clock.now()
     return Math.max(0, Math.ceil(missingMs - (this.#burst - 1) * this.#regainMs))
   }
 
   failed(address: string): void {
-    const bucket = bucketOf(address)
+    const bucket = addressGroup(address)
     const now = this.#clock.now()
     const fullAt = Math.max(this.#fullAt.get(bucket) ?? 0, now) + this.#regainMs
     this.#fullAt.delete(bucket)
@@ -47,16 +47,8 @@ export class FailedAttempts {
 
   /** For an attempt that was counted before its outcome was known, and has succeeded. */
   forgive(address: string): void {
-    const bucket = bucketOf(address)
+    const bucket = addressGroup(address)
     const fullAt = this.#fullAt.get(bucket)
     if (fullAt !== undefined) this.#fullAt.set(bucket, fullAt - this.#regainMs)
   }
-}
-
-/** An IPv6 user has a /64 at least: the first four groups. */
-function bucketOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address
-  const [head = ''] = address.split('::')
-  const groups = head.split(':').filter(group => group !== '')
-  return `${[...groups, '0', '0', '0', '0'].slice(0, 4).join(':')}::/64`
 }

@@ -100,15 +100,25 @@ export function nominatedFields(connectionValue: string): string[] | undefined {
 
 /** Takes the named fields (lower case) out of a flat list, in place. */
 export function removeFields(fields: string[], names: readonly string[]): void {
+  removeFieldsWhere(fields, name => names.includes(name.toLowerCase()))
+}
+
+/** The same for the fields of whose names `leaves` says so. */
+export function removeFieldsWhere(fields: string[], leaves: (name: string) => boolean): void {
   let kept = 0
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] as string
-    if (names.includes(name.toLowerCase())) continue
+    if (leaves(name)) continue
     fields[kept] = name
     fields[kept + 1] = fields[index + 1] as string
     kept += 2
   }
   fields.length = kept
+}
+
+/** A name as a backend may read it that makes variables of fields: without case, `_` and `.` for `-`. */
+export function plainName(name: string): string {
+  return name.toLowerCase().replace(/[_.]/g, '-')
 }
 
 /** True when a comma-separated list holds the token (lower case), compared without case. */

@@ -1,9 +1,9 @@
 // The CORS protocol (Fetch standard) of one route: preflights are answered here, before anybody is asked who they are,
 // since browsers send no credentials with them; the fields of all other answers are ours, whatever the backend says.
 
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 import type { CorsRules } from '../routes/cors-rules.ts'
-import { addToVary, removeWhere, soleValue } from './field-list.ts'
+import { addToVary, soleValue } from './field-list.ts'
 import type { OwnAnswer } from './verdict.ts'
 
 const DEFAULT_METHODS = ['PUT', 'PATCH', 'DELETE']
@@ -53,7 +53,10 @@ export class Cors {
 
   /** Makes the fields of an answer say what this route allows, and nothing else. In place. */
   apply(fields: string[], origin: string | undefined): void {
-    removeWhere(fields, name => name.length > 15 && equalsIgnoringCase(name.slice(0, 15), 'access-control-'))
+    removeFieldsWhere(
+      fields,
+      name => name.length > 15 && equalsIgnoringCase(name.slice(0, 15), 'access-control-'),
+    )
     if (!this.#sameForAll) addToVary(fields, 'Origin')
     if (origin === undefined) return
     const ours = this.#originFields(origin)

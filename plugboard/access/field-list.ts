@@ -1,6 +1,6 @@
 // Work on a flat list of fields as it goes to the backend or to the client: name, value, name, value.
 
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase, plainName, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 
 /** The value of a field (its name in lower case); undefined: it is not there; null: it is, more than once. */
 export function soleValue(fields: readonly string[], lowerCase: string): string | undefined | null {
@@ -13,38 +13,20 @@ export function soleValue(fields: readonly string[], lowerCase: string): string 
   return value
 }
 
-/** Takes out what `leaves` says of a name. In place. */
-export function removeWhere(fields: string[], leaves: (name: string) => boolean): void {
-  let kept = 0
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index] as string
-    if (leaves(name)) continue
-    fields[kept] = name
-    fields[kept + 1] = fields[index + 1] as string
-    kept += 2
-  }
-  fields.length = kept
-}
-
-/** As a backend may read it that makes variables of fields: without case, `_` and `.` for `-`. */
-function spelt(name: string): string {
-  return name.toLowerCase().replace(/[_.]/g, '-')
-}
-
 /** Names of fields, however they are spelt. Most names that are asked for have another length than all of them. */
 export class FieldNames {
   readonly #names: ReadonlySet<string>
   readonly #lengths: ReadonlySet<number>
 
   constructor(names: readonly string[]) {
-    this.#names = new Set(names.map(spelt))
+    this.#names = new Set(names.map(plainName))
     this.#lengths = new Set(names.map(name => name.length))
   }
 
   /** From a list of fields, in place. */
   removeFrom(fields: string[]): void {
     if (this.#names.size === 0) return
-    removeWhere(fields, name => this.#lengths.has(name.length) && this.#names.has(spelt(name)))
+    removeFieldsWhere(fields, name => this.#lengths.has(name.length) && this.#names.has(plainName(name)))
   }
 }
 

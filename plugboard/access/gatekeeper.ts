@@ -15,7 +15,7 @@ import { soleValue } from './field-list.ts'
 import { Jwks } from './jwks.ts'
 import { locationOf, redirectTo } from './redirect.ts'
 import { Remembered } from './remembered.ts'
-import type { OwnAnswer, Refusal, Verdict } from './verdict.ts'
+import { isRefusal, type OwnAnswer, type Refusal, type Verdict } from './verdict.ts'
 
 export interface GuardedRequest {
   readonly rules: RouteRules
@@ -129,7 +129,7 @@ function answerOrPass(
   rules: CompiledRules,
   judged: Judged | undefined,
 ): Verdict | undefined {
-  if (judged !== undefined && isRefused(judged)) return judged
+  if (judged !== undefined && isRefusal(judged)) return judged
   const { path, mountPath, query, fields, clientAddress, host, requestId } = request
   if (rules.redirect !== undefined) {
     const rest = path === mountPath ? '' : mountPath === '/' ? path : path.slice(mountPath.length)
@@ -147,5 +147,3 @@ function edited(answer: OwnAnswer, { edits }: GuardedRequest): OwnAnswer {
   edits.apply(fields)
   return { ...answer, fields }
 }
-
-const isRefused = (judged: Judged): judged is Refusal => 'code' in judged

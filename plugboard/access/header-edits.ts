@@ -1,18 +1,17 @@
 // Edits of a list of fields as a route has them: remove, then set, then add. Names in `set` and `remove` mean the field
 // however it is spelt, since a backend may read `X_Role` as `X-Role`.
 
+import { PLACEHOLDERS, type Placeholder } from '../routes/field-rules.ts'
 import type { HeaderEditRules } from '../routes/header-rules.ts'
 import { FieldNames } from './field-list.ts'
 
-/** What values may ask for. All of it was checked on its way in: none of it can end a line. */
-export interface TemplateValues {
-  readonly clientAddress: string
-  readonly host: string
-  readonly requestId: string
-}
+/** What placeholders stand for. All of it was checked on its way in: none of it can end a line. */
+export type TemplateValues = Readonly<Record<Placeholder, string>>
 
 /** A value as the text between its placeholders: `['by ', 'host', '']`. */
 type Template = readonly string[]
+
+const PLACEHOLDER = new RegExp(`\\{(${PLACEHOLDERS.join('|')})\\}`)
 
 export class HeaderEdits {
   readonly #gone: FieldNames
@@ -36,12 +35,10 @@ export class HeaderEdits {
 }
 
 function templateOf(value: string): Template {
-  return value.split(/\{(clientAddress|host|requestId)\}/)
+  return value.split(PLACEHOLDER)
 }
 
 function filled(template: Template, values: TemplateValues): string {
   if (template.length === 1) return template[0] as string
-  return template
-    .map((part, index) => (index % 2 === 0 ? part : values[part as keyof TemplateValues]))
-    .join('')
+  return template.map((part, index) => (index % 2 === 0 ? part : values[part as Placeholder])).join('')
 }

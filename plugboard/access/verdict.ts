@@ -22,4 +22,4 @@ export interface OwnAnswer {
 
 export type Verdict = Refusal | OwnAnswer
 
-export const isRefusal = (verdict: Verdict): verdict is Refusal => 'code' in verdict
+export const isRefusal = (judged: object): judged is Refusal => 'code' in judged

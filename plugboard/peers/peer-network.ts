@@ -341,8 +341,9 @@ export class PeerNetwork {
   }
 
   /**
-   * Each address has been tried, each link and tunnel has proved itself or is gone, and we have the others' lines. When nobody at all was there, the
-   * addresses may be old: that is left to patience, since the source of newer ones may be away.
+   * Each address has been tried, each link and tunnel has proved itself or is gone, and we have the others' lines.
+   * When nobody at all was there, the addresses may be old: that is left to patience, since the source of newer ones
+   * may be away.
    */
   #wholeSince(sinceMs: number): boolean {
     const dialers = [...this.#dialers.values()]

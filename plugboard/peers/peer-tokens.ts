@@ -1,7 +1,8 @@
 // How replicas know each other: short-lived JWTs (HS256) under a key that HKDF (RFC 5869) derives from the cluster's
-// secret. Of several secrets the first one signs and all are believed, so that one can follow another. The dialler shows one, which is good for one dial; the acceptor answers with one for the dialler's `jti`, so
-// that both ends are proved before a byte of a request passes. The secret itself never leaves the process. Who stands
-// between the two of them can still pass everything on: against that there is TLS.
+// secret. Of several secrets the first one signs and all are believed, so that one can follow another. The dialler shows a
+// token that is good for one dial; the acceptor answers with one for the dialler's `jti`, so that both ends are proved
+// before a byte of a request passes. The secret itself never leaves the process. Who stands between the two of them can
+// still pass everything on: against that there is TLS.
 
 import { hkdfSync, randomUUID } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'

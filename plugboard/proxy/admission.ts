@@ -31,7 +31,7 @@ export interface AdmissionOptions {
   readonly limits: AdmissionLimits
   readonly ids: RequestIds
   readonly trusted: TrustedProxies
-  readonly gate: Gatekeeper
+  readonly gatekeeper: Gatekeeper
 }
 
 /** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
@@ -42,7 +42,7 @@ export class Admission {
   readonly #limits: AdmissionLimits
   readonly #ids: RequestIds
   readonly #trusted: TrustedProxies
-  readonly #gate: Gatekeeper
+  readonly #gatekeeper: Gatekeeper
   readonly #hosts = new HostCache()
   readonly #fields = new RequestFields()
   /** Of the request that was looked at last, also when it was refused. */
@@ -56,7 +56,7 @@ export class Admission {
     this.#limits = options.limits
     this.#ids = options.ids
     this.#trusted = options.trusted
-    this.#gate = options.gate
+    this.#gatekeeper = options.gatekeeper
   }
 
   get accept(): string {
@@ -159,7 +159,7 @@ export class Admission {
       edits:
         rules === null
           ? undefined
-          : this.#gate.answerEdits({ rules, requestId, clientAddress, host, fields: fields.fields }),
+          : this.#gatekeeper.answerEdits({ rules, requestId, clientAddress, host, fields: fields.fields }),
     }
   }
 }

@@ -3,7 +3,8 @@
 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { AddressCounts, addressGroup } from './address-counts.ts'
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
+import { AddressCounts } from './address-counts.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
@@ -51,6 +52,7 @@ export class ClientConnections {
       this.hasRoom && (connection.trusted || this.#addresses.add(addressGroup(connection.remoteAddress)))
     if (!mayStay) {
       counters.connectionsRefused += 1
+      // Whatever a connection that is being destroyed still says.
       socket.on('error', () => undefined)
       socket.destroy()
       return undefined

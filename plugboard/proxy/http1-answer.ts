@@ -1,60 +1,32 @@
-// Writes one answer as HTTP/1: 1xx heads, the head, the body as it comes, trailers. A head waits for the end of the
-// event-loop turn it came in, because most answers are complete by then and leave in one write.
-//
-//   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
+// Writes one answer as HTTP/1: 1xx heads, the head, the body as it comes, trailers.
 
 import type { ServerResponse } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { type AnswerFields, readInterimFields, removeTrailerField } from './answer-fields.ts'
 import { closingConnection, type LocalAnswer } from './answers.ts'
-import type { AnswerOwner, ClientAnswer, Written } from './client-answer.ts'
+import { ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { holdUntilTurnEnds } from './end-of-turn.ts'
 import { rawHead } from './raw-head.ts'
 
 /** Up to here head and body are joined as one string: one plain write costs less than two buffers gathered. */
 const JOINED_BYTES = 4096
 
-export class Http1Answer implements ClientAnswer {
+export class Http1Answer extends ClientAnswer {
   readonly #res: ServerResponse
   readonly #connection: ClientConnection
-  #owner!: AnswerOwner
   readonly #http10: boolean
-  readonly #isHead: boolean
-  #state: 'idle' | 'held' | 'streaming' | 'ended' = 'idle'
-  #head: AnswerHead | undefined
-  #answer: AnswerFields | undefined
-  #held: Buffer | undefined
-  #bodyless = false
-  /** -1: not known beforehand. */
-  #contentLength = -1
-  #drainWatched = false
-  /** Of the body, as far as it was given to the response. */
-  bytesOut = 0
 
   constructor(res: ServerResponse, connection: ClientConnection) {
+    super(res.req.method === 'HEAD')
     this.#res = res
     this.#connection = connection
     this.#http10 = res.req.httpVersionMinor === 0
-    this.#isHead = res.req.method === 'HEAD'
-  }
-
-  attach(owner: AnswerOwner): void {
-    this.#owner = owner
-  }
-
-  get status(): number {
-    return this.#head?.status ?? 0
-  }
-
-  get started(): boolean {
-    return this.#state === 'streaming' || this.#state === 'ended'
   }
 
   interim(head: AnswerHead): boolean {
     const res = this.#res
-    if (this.#http10 || this.#state !== 'idle') return false
+    if (this.#http10 || this.state !== 'idle') return false
     if (head.status === 100) {
       res.writeContinue()
       return true
@@ -69,60 +41,26 @@ export class Http1Answer implements ClientAnswer {
     return true
   }
 
-  hold(head: AnswerHead): boolean {
-    const answer = this.#owner.answerFields(head)
-    if (answer === undefined || head.status < 200 || head.status > 999) return false
-    this.#head = head
-    this.#answer = answer
-    const { status } = head
-    this.#bodyless = this.#isHead || status === 204 || status === 205 || status === 304
-    this.#contentLength = status === 204 ? -1 : status === 205 ? 0 : answer.contentLength
-    this.#state = 'held'
-    if (this.#owner.closeAfter) this.#connection.lastAnswer()
-    holdUntilTurnEnds(this)
+  override hold(head: AnswerHead): boolean {
+    if (!super.hold(head)) return false
+    if (this.owner.closeAfter) this.#connection.lastAnswer()
     return true
   }
 
-  data(chunk: Buffer): Written {
-    if (this.#bodyless) return 'written'
-    this.bytesOut += chunk.length
-    if (this.#contentLength !== -1 && this.bytesOut > this.#contentLength) return 'broken'
-    if (this.#state === 'held') {
-      if (this.#held === undefined) {
-        this.#held = chunk
-        return 'written'
-      }
-      if (!this.#start()) return 'broken'
-    }
-    if (this.#res.write(chunk)) return 'written'
-    if (!this.#drainWatched) {
-      this.#drainWatched = true
-      this.#res.on('drain', () => this.#owner.drained())
-    }
-    return 'full'
-  }
-
   end(trailers: Fields | undefined): boolean {
-    if (this.#state === 'held') return this.#endWhole(trailers)
-    if (!this.#bodyless && this.#contentLength !== -1 && this.bytesOut !== this.#contentLength) return false
+    if (this.state === 'held') return this.#endWhole(trailers)
+    if (!this.complete) return false
     if (trailers !== undefined && !this.#addTrailers(trailers)) return false
-    this.#state = 'ended'
+    this.state = 'ended'
     this.#res.end()
     return true
   }
 
-  /** The turn is over: what is held leaves. */
-  flush(): void {
-    if (this.#state !== 'held') return
-    if (!this.#start()) this.#owner.answerBroken()
-    else if (this.bytesOut === 0) this.#res.flushHeaders()
-  }
-
   say(answer: LocalAnswer): void {
     const { status, statusText, fields, body } = answer
-    this.#state = 'ended'
-    this.#held = undefined
-    if (this.#owner.closeAfter) {
+    this.state = 'ended'
+    this.heldBody = undefined
+    if (this.owner.closeAfter) {
       fields.push('Connection', closingConnection(answer))
       this.#connection.lastAnswer()
     }
@@ -132,8 +70,8 @@ export class Http1Answer implements ClientAnswer {
 
   whenSent(): void {
     const { socket } = this.#res
-    if (socket !== null && socket.writableLength === 0) this.#owner.sent()
-    else this.#res.once('finish', () => this.#owner.sent())
+    if (socket !== null && socket.writableLength === 0) this.owner.sent()
+    else this.#res.once('finish', () => this.owner.sent())
   }
 
   /** HTTP/1 knows no way to say so: what comes is read and thrown away. */
@@ -143,7 +81,7 @@ export class Http1Answer implements ClientAnswer {
 
   cut(): void {
     // Where only the end of the connection ends the body, an orderly close would look complete.
-    if (this.#http10 && this.#contentLength === -1 && this.#res.socket !== null) this.#connection.reset()
+    if (this.#http10 && this.contentLength === -1 && this.#res.socket !== null) this.#connection.reset()
     else this.#res.destroy()
   }
 
@@ -154,43 +92,52 @@ export class Http1Answer implements ClientAnswer {
   }
 
   #endWhole(trailers: Fields | undefined): boolean {
-    const held = this.#held
-    const answer = this.#answer as AnswerFields
-    if (!this.#bodyless && this.#contentLength === -1 && trailers === undefined && !answer.trailer) {
-      this.#contentLength = this.bytesOut
+    const held = this.heldBody
+    const answer = this.answer as AnswerFields
+    if (!this.bodyless && this.contentLength === -1 && trailers === undefined && !answer.trailer) {
+      this.contentLength = this.bytesOut
     }
-    if (!this.#bodyless && this.#contentLength !== -1 && this.bytesOut !== this.#contentLength) return false
+    if (!this.complete) return false
     if (!this.#writeHead()) return false
     if (trailers !== undefined) {
       if (held !== undefined) this.#res.write(held)
-      this.#held = undefined
-      this.#state = 'streaming'
+      this.heldBody = undefined
+      this.state = 'streaming'
       return this.end(trailers)
     }
-    this.#state = 'ended'
+    this.state = 'ended'
     if (held === undefined) this.#res.end()
     else if (held.length <= JOINED_BYTES) this.#res.end(held.toString('latin1'), 'latin1')
     else this.#res.end(held)
     return true
   }
 
-  #start(): boolean {
+  protected start(): boolean {
     if (!this.#writeHead()) return false
-    this.#state = 'streaming'
-    if (this.#held !== undefined) this.#res.write(this.#held)
-    this.#held = undefined
+    this.state = 'streaming'
+    if (this.heldBody !== undefined) this.#res.write(this.heldBody)
+    this.heldBody = undefined
+    if (this.bytesOut === 0) this.#res.flushHeaders()
     return true
+  }
+
+  protected write(chunk: Buffer): boolean {
+    return this.#res.write(chunk)
+  }
+
+  protected onDrain(listener: () => void): void {
+    this.#res.on('drain', listener)
   }
 
   /** False: Node refuses a field, the status or its text; nothing was written then. */
   #writeHead(): boolean {
-    const { status, statusText } = this.#head as AnswerHead
-    const { fields, dated, trailer } = this.#answer as AnswerFields
+    const { status, statusText } = this.head as AnswerHead
+    const { fields, dated, trailer } = this.answer as AnswerFields
     const res = this.#res
-    if (this.#contentLength !== -1) fields.push('Content-Length', String(this.#contentLength))
-    if (trailer && (this.#bodyless || this.#http10 || this.#contentLength !== -1)) removeTrailerField(fields)
+    if (this.contentLength !== -1) fields.push('Content-Length', String(this.contentLength))
+    if (trailer && (this.bodyless || this.#http10 || this.contentLength !== -1)) removeTrailerField(fields)
     if (dated) res.sendDate = false
-    if (this.#owner.closeAfter) {
+    if (this.owner.closeAfter) {
       fields.push('Connection', 'close')
       this.#connection.lastAnswer()
     }
@@ -203,7 +150,7 @@ export class Http1Answer implements ClientAnswer {
   }
 
   #addTrailers(trailers: Fields): boolean {
-    if (this.#http10 || this.#bodyless || this.#contentLength !== -1) return true
+    if (this.#http10 || this.bodyless || this.contentLength !== -1) return true
     const relayed = relayedTrailers(trailers)
     if (relayed === undefined) return true
     const pairs: [string, string][] = []

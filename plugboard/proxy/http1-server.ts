@@ -100,8 +100,11 @@ export class Http1Server {
     })
     // No silent cut: Node would drop the headers past this number; `maxHeaders` refuses the request instead.
     server.maxHeadersCount = 0
-    if (challenges === undefined) server.on('request', (req, res) => this.#requested(req, res))
-    else server.on('request', (req, res) => void this.#maybeChallenged(challenges, req, res))
+    server.on('request', (req, res) => {
+      const token = challenges && challengeToken(req)
+      if (challenges === undefined || token === undefined) this.#requested(req, res)
+      else void this.#challenged(challenges, token, req, res)
+    })
     server.on('checkContinue', (req, res) => this.#continueRequested(req, res))
     server.on('checkExpectation', (req, res) => this.#requested(req, res))
     server.on('upgrade', (req, socket, head) => this.#upgradeRequested(req, socket as Socket, head))
@@ -118,13 +121,14 @@ export class Http1Server {
     if (!this.#admission.hasBody) connection.closing = true
   }
 
-  async #maybeChallenged(
+  /** By an authority, or by somebody whose token is none of ours. */
+  async #challenged(
     challenges: ChallengeAnswers,
+    token: string,
     req: IncomingMessage,
     res: ServerResponse,
   ): Promise<void> {
-    const token = challengeToken(req)
-    const text = token === undefined ? undefined : await challenges.http(token)
+    const text = await challenges.http(token)
     if (text === undefined) {
       this.#requested(req, res)
       return

@@ -1,55 +1,29 @@
-// Writes one answer as HTTP/2 (RFC 9113 section 8.1). As with HTTP/1, a head waits for the end of the event-loop turn
-// it came in: an answer that is complete by then ends with its head, or says its length.
-//
-//   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
+// Writes one answer as HTTP/2 (RFC 9113 section 8.1): one that is complete when its head leaves ends with that head, or
+// says its length.
 
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { type AnswerFields, readInterimFields } from './answer-fields.ts'
 import type { LocalAnswer } from './answers.ts'
-import type { AnswerOwner, ClientAnswer, Written } from './client-answer.ts'
-import { holdUntilTurnEnds } from './end-of-turn.ts'
+import { ClientAnswer } from './client-answer.ts'
 import { http2FieldMap, http2Fields } from './http2-fields.ts'
 
 /** Interim answers that are relayed: nothing else bounds how many a telephone sends to a client that does not read. */
 const MAX_INTERIM = 32
 
-export class Http2Answer implements ClientAnswer {
+export class Http2Answer extends ClientAnswer {
   readonly #stream: ServerHttp2Stream
-  readonly #isHead: boolean
-  #owner!: AnswerOwner
-  #state: 'idle' | 'held' | 'streaming' | 'ended' = 'idle'
-  #head: AnswerHead | undefined
-  #answer: AnswerFields | undefined
-  #held: Buffer | undefined
-  #bodyless = false
-  /** -1: not known beforehand. */
-  #contentLength = -1
   #trailers: Record<string, string[]> | undefined
   #interims = 0
-  #drainWatched = false
-  bytesOut = 0
 
   constructor(stream: ServerHttp2Stream, method: string) {
+    super(method === 'HEAD')
     this.#stream = stream
-    this.#isHead = method === 'HEAD'
-  }
-
-  attach(owner: AnswerOwner): void {
-    this.#owner = owner
-  }
-
-  get status(): number {
-    return this.#head?.status ?? 0
-  }
-
-  get started(): boolean {
-    return this.#state === 'streaming' || this.#state === 'ended'
   }
 
   interim({ status, fields }: AnswerHead): boolean {
-    if (this.#state !== 'idle' || this.#interims === MAX_INTERIM || status === 101) return false
+    if (this.state !== 'idle' || this.#interims === MAX_INTERIM || status === 101) return false
     const relayed = http2FieldMap(status === 100 ? [] : readInterimFields(fields))
     if (relayed === undefined || !this.#writable) return false
     this.#interims += 1
@@ -57,71 +31,35 @@ export class Http2Answer implements ClientAnswer {
     return true
   }
 
-  hold(head: AnswerHead): boolean {
-    const answer = this.#owner.answerFields(head)
-    if (answer === undefined || head.status < 200 || head.status > 999) return false
-    const { status } = head
-    this.#head = head
-    this.#answer = answer
-    this.#bodyless = this.#isHead || status === 204 || status === 205 || status === 304
-    this.#contentLength = status === 204 ? -1 : status === 205 ? 0 : answer.contentLength
-    this.#state = 'held'
-    holdUntilTurnEnds(this)
-    return true
-  }
-
-  data(chunk: Buffer): Written {
-    if (this.#bodyless) return 'written'
-    this.bytesOut += chunk.length
-    if (this.#contentLength !== -1 && this.bytesOut > this.#contentLength) return 'broken'
-    if (this.#state === 'held') {
-      if (this.#held === undefined) {
-        this.#held = chunk
-        return 'written'
-      }
-      if (!this.#start()) return 'broken'
-    }
-    if (!this.#writable || this.#stream.write(chunk)) return 'written'
-    if (!this.#drainWatched) {
-      this.#drainWatched = true
-      this.#stream.on('drain', () => this.#owner.drained())
-    }
-    return 'full'
-  }
-
   end(trailers: Fields | undefined): boolean {
-    const relayed = trailers === undefined || this.#bodyless ? undefined : relayedTrailers(trailers)
+    const relayed = trailers === undefined || this.bodyless ? undefined : relayedTrailers(trailers)
     if (relayed !== undefined) {
       this.#trailers = http2FieldMap(relayed)
       if (this.#trailers === undefined) return false
     }
-    const whole = this.#state === 'held'
-    if (whole && !this.#bodyless && this.#contentLength === -1 && relayed === undefined) {
-      this.#contentLength = this.bytesOut
+    const whole = this.state === 'held'
+    if (whole && !this.bodyless && this.contentLength === -1 && relayed === undefined) {
+      this.contentLength = this.bytesOut
     }
-    if (!this.#bodyless && this.#contentLength !== -1 && this.bytesOut !== this.#contentLength) return false
-    if (whole && !this.#start(this.#held === undefined && relayed === undefined)) return false
-    this.#state = 'ended'
+    if (!this.complete) return false
+    if (whole && !this.start(this.heldBody === undefined && relayed === undefined)) return false
+    this.state = 'ended'
     if (!this.#stream.writableEnded) this.#stream.end()
     return true
   }
 
-  flush(): void {
-    if (this.#state === 'held' && !this.#start()) this.#owner.answerBroken()
-  }
-
   say({ status, fields, body }: LocalAnswer): void {
-    this.#state = 'ended'
-    this.#held = undefined
+    this.state = 'ended'
+    this.heldBody = undefined
     if (!this.#writable) return
-    const endStream = this.#isHead || body.length === 0
+    const endStream = this.isHead || body.length === 0
     this.#stream.respond([':status', String(status), ...(http2Fields(fields) ?? [])], { endStream })
     if (!endStream) this.#stream.end(body)
   }
 
   whenSent(): void {
-    if (this.#stream.writableFinished) this.#owner.sent()
-    else this.#stream.once('finish', () => this.#owner.sent())
+    if (this.#stream.writableFinished) this.owner.sent()
+    else this.#stream.once('finish', () => this.owner.sent())
   }
 
   /** RFC 9113 section 8.1: the answer is complete without the rest of the request. */
@@ -144,24 +82,31 @@ export class Http2Answer implements ClientAnswer {
     return !this.#stream.destroyed && !this.#stream.closed
   }
 
-  /** False: a field, or the status, is not HTTP; nothing was written then. */
-  #start(endsWithHead = this.#bodyless): boolean {
-    const { status } = this.#head as AnswerHead
-    const answer = this.#answer as AnswerFields
-    if (this.#contentLength !== -1) answer.fields.push('content-length', String(this.#contentLength))
+  protected start(endsWithHead = false): boolean {
+    const { status } = this.head as AnswerHead
+    const answer = this.answer as AnswerFields
+    if (this.contentLength !== -1) answer.fields.push('content-length', String(this.contentLength))
     const fields = http2Fields(answer.fields)
     if (fields === undefined) return false
-    this.#state = 'streaming'
+    this.state = 'streaming'
     if (!this.#writable) return true
-    const endStream = endsWithHead || this.#bodyless
+    const endStream = endsWithHead || this.bodyless
     // Trailers may come of an answer whose length is not known; those of another one would be its second end.
-    const waitForTrailers = !endStream && this.#contentLength === -1
+    const waitForTrailers = !endStream && this.contentLength === -1
     if (waitForTrailers)
       this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers ?? {}))
     this.#stream.respond([':status', String(status), ...fields], { endStream, waitForTrailers })
-    if (this.#held !== undefined) this.#stream.write(this.#held)
-    this.#held = undefined
+    if (this.heldBody !== undefined) this.#stream.write(this.heldBody)
+    this.heldBody = undefined
     return true
+  }
+
+  protected write(chunk: Buffer): boolean {
+    return !this.#writable || this.#stream.write(chunk)
+  }
+
+  protected onDrain(listener: () => void): void {
+    this.#stream.on('drain', listener)
   }
 }
 

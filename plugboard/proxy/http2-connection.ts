@@ -88,9 +88,11 @@ export class Http2Connection implements Deadlined {
     connection.socket.once('close', onClosed)
   }
 
-  /** New requests should go elsewhere; those that come all the same are served. */
+  /** New requests should go elsewhere; those that come all the same, while there is one under way, are served. */
   leave(): void {
     this.#leaving = true
+    // Behind a GOAWAY nghttp2 reads no further once there is no stream: said on an idle connection, it would leave a
+    // request that is on its way unread. The next one is told instead.
     if (this.#state === 'open' && this.#streams > 0)
       this.#session.goaway(constants.NGHTTP2_NO_ERROR, ANY_STREAM)
   }

@@ -1,16 +1,13 @@
 // The client's side of a WebSocket over HTTP/2 (RFC 8441): a stream whose data are the bytes of the WebSocket. To the
 // client, 200 says what 101 says in HTTP/1.1, and the handshake's proof is ours to check.
 
-import { createHash } from 'node:crypto'
 import type { ServerHttp2Stream } from 'node:http2'
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { AnswerFields } from './answer-fields.ts'
 import { breakOff, Http2Answer } from './http2-answer.ts'
 import { http2Fields } from './http2-fields.ts'
 import type { UpgradeSide } from './upgrade.ts'
-
-/** RFC 6455 section 1.3. */
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 export class Http2UpgradeSide implements UpgradeSide {
   readonly bytes: ServerHttp2Stream
@@ -23,7 +20,7 @@ export class Http2UpgradeSide implements UpgradeSide {
   }
 
   accept(answer: AnswerFields): boolean {
-    const proof = createHash('sha1').update(`${this.#key}${GUID}`).digest('base64')
+    const proof = webSocketAccept(this.#key)
     const relayed: string[] = []
     let proven = false
     for (let index = 0; index + 1 < answer.fields.length; index += 2) {

@@ -1,5 +1,5 @@
 // HTTP/2 at the front, from the client's frames to the telephone's stream: what becomes of a request and of an answer.
-// What clients may not do to a connection is in http2-hostile.test.ts.
+// What clients may not do to a connection is in test/conformance/http/http2.ts, frame by frame.
 
 import { createHash } from 'node:crypto'
 import { constants } from 'node:http2'
@@ -7,10 +7,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { Http2Client, readHttp2Answer } from '../../test/support/http2-client.ts'
+import { FRAME, resetFrame } from '../../test/support/http2-frames.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
-import { FRAME, RawHttp2, resetFrame } from '../../test/support/raw-http2.ts'
+import { RawHttp2 } from '../../test/support/raw-http2.ts'
 
 useLeakCheck()
 

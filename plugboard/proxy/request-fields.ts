@@ -9,6 +9,7 @@ import {
   listHolds,
   nominatedFields,
   parseContentLength,
+  plainName,
   removeFields,
 } from '@vera-stack/shared/headers.ts'
 import { looksLikeRequestId } from '@vera-stack/shared/request-id.ts'
@@ -161,11 +162,11 @@ export class RequestFields {
 
   /** Says something that is ours alone to say: whatever the client has sent under this name, or an alias, is dropped. */
   setOwn(name: string, value: string): void {
-    const own = spelt(name)
+    const own = plainName(name)
     const aliases: string[] = []
     for (let index = 0; index < this.fields.length; index += 2) {
       const each = this.fields[index] as string
-      if (each.length === own.length && spelt(each) === own) aliases.push(each.toLowerCase())
+      if (each.length === own.length && plainName(each) === own) aliases.push(each.toLowerCase())
     }
     if (aliases.length > 0) this.#remove(aliases)
     if (value !== '') this.fields.push(name, value)
@@ -269,13 +270,8 @@ function isAboutClient(name: string): boolean {
   if (separator !== 0x2d && separator !== 0x5f && separator !== 0x2e) return false
   const third = name.charCodeAt(2) | 0x20
   if (third !== 0x66 && third !== 0x72) return false
-  const plain = spelt(name)
+  const plain = plainName(name)
   return plain.startsWith('x-forwarded-') || plain === 'x-real-ip' || plain === 'x-request-id'
-}
-
-/** As a backend may read it that makes variables of fields: without case, `_` and `.` for `-`. */
-function spelt(name: string): string {
-  return name.toLowerCase().replace(/[_.]/g, '-')
 }
 
 /** `Plugboard-*` is ours to say, in either direction and however it is spelt. */

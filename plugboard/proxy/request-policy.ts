@@ -21,7 +21,7 @@ export interface RequestPolicyOptions {
   readonly https: HttpsPolicy | undefined
   /** True while the process is short of memory. */
   readonly overloaded: () => boolean
-  readonly gate: Gatekeeper
+  readonly gatekeeper: Gatekeeper
   readonly clock: Clock
 }
 
@@ -40,14 +40,14 @@ export class RequestPolicy {
   }
 
   #judgeByRules(request: RoutedRequest, rules: RouteRules): Judgement {
-    const { gate, https } = this.#options
+    const { gatekeeper, https } = this.#options
     const guarded = guardedRequest(request, rules)
-    const refusal = gate.judgeAddress(guarded)
+    const refusal = gatekeeper.judgeAddress(guarded)
     if (refusal !== undefined) return answerOf(request, refusal, '')
     const plain = this.#judgePlain(request)
     if (plain !== undefined) return plain
     const hsts = https?.hsts ?? ''
-    const verdict = gate.judge(guarded)
+    const verdict = gatekeeper.judge(guarded)
     if (!(verdict instanceof Promise)) return verdict && answerOf(request, verdict, hsts)
     return verdict.then(later => later && answerOf(request, later, hsts))
   }

@@ -1,7 +1,7 @@
 // Requests per second of one client address to one service: a bucket of tokens each, refilled by the clock, as large as
 // what one second brings. Only services that have a limit come here. Each replica counts for itself.
 
-import { addressGroup } from './address-counts.ts'
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
 
 interface Bucket {
   tokens: number

@@ -88,7 +88,7 @@ export class ProxyServer {
       hsts: options.https?.hsts ?? '',
       counters: this.counters,
     })
-    const gate = new Gatekeeper({ clock, log: options.log })
+    const gatekeeper = new Gatekeeper({ clock, log: options.log })
     const shared = {
       context: this.#context,
       admission: new Admission({
@@ -96,12 +96,12 @@ export class ProxyServer {
         limits,
         ids: new RequestIds(() => clock.wallTime()),
         trusted,
-        gate,
+        gatekeeper,
       }),
       policy: new RequestPolicy({
         https: options.https,
         overloaded: options.overloaded ?? (() => false),
-        gate,
+        gatekeeper,
         clock,
       }),
       limits,

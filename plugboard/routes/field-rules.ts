@@ -32,7 +32,9 @@ export const editableFieldName = z.string().superRefine((name, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
 })
 
+/** What values of edits may ask for: `{host}` and the like. */
 export const PLACEHOLDERS = ['clientAddress', 'host', 'requestId'] as const
+export type Placeholder = (typeof PLACEHOLDERS)[number]
 
 /** Visible ASCII, blanks within, and bytes past it (RFC 9110 section 5.5). */
 const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
@@ -51,7 +53,7 @@ export const fieldTemplate = fieldValue.superRefine((value, context) => {
   }
 })
 
-/** Names that are one and the same field, for `checkNames`. */
+/** The first name that stands for the same field as one before it. */
 export function namedTwice(names: readonly string[]): string | undefined {
   const seen = new Set<string>()
   return names.find(name => seen.size === seen.add(name.toLowerCase()).size)

@@ -1,6 +1,7 @@
 // The multiplexer on one tunnel: carries streams in both directions over a transport's messages. Greets,
 // agrees on a version, watches that the peer is alive, gives streams their turns, drains and closes.
-// Knows nothing of sockets, tokens, routes or HTTP.
+// Knows nothing of sockets, tokens, routes or HTTP. Over 500 lines because each part of it reads or ends the one state
+// below; what has a state of its own stands beside it (mux-stream.ts, stream-table.ts, turns.ts, outbox.ts, ping-clock.ts).
 //
 //   opening ──hello──▶ open ──(drain, either side)──▶ open, no new streams ──last stream──▶ closed
 //      └────────────── bad frame, silence, close, transport gone ──────────────────────────▶ closed

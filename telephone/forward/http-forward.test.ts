@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
@@ -9,7 +8,7 @@ import { memoryTransportPair } from '../../test/support/memory-transport.ts'
 import { type ForwardedExchange, Forwarder } from '../forward.ts'
 import { ScriptedBackend } from '../http1/scripted-backend.ts'
 import { HttpBackend, type HttpBackendOptions } from './http-backend.ts'
-import { Caller, type TunnelPair, tunnelPair } from './tunnel-pair.ts'
+import { Caller, echoLarge, type TunnelPair, tunnelPair } from './tunnel-pair.ts'
 
 useLeakCheck()
 
@@ -268,33 +267,10 @@ describe('large bodies', () => {
     await tunnel.close()
     forwarder.close()
     await start({}, (server.address() as AddressInfo).port)
-    const sent = createHash('sha256')
-    const received = createHash('sha256')
-    const caller = new Caller(
-      tunnel.plugboard,
-      { method: 'POST', fields: ['Host', 'h', 'Content-Length', String(total)] },
-      false,
-    )
-    const onData = caller.onData.bind(caller)
-    caller.onData = chunk => {
-      received.update(chunk)
-      if (caller.bytes > total / 3 && caller.bytes < total / 2) caller.reading = false
-      onData(chunk)
-      if (!caller.reading) setImmediate(() => caller.read())
-    }
-    for (let at = 0; at < total; at += 65_536) {
-      const chunk = Buffer.alloc(65_536)
-      for (let index = 0; index < chunk.length; index += 4)
-        chunk.writeUInt32LE(((at + index) * 2654435761) >>> 0, index)
-      sent.update(chunk)
-      caller.writable = caller.stream.write(chunk)
-      await caller.until(c => c.writable)
-    }
-    caller.stream.end()
-    await caller.until(c => c.over)
+    const { caller, sent, received } = await echoLarge(tunnel.plugboard, total)
     expect(caller.error).toBeUndefined()
     expect(caller.bytes).toBe(total)
-    expect(received.digest('hex')).toBe(sent.digest('hex'))
+    expect(received).toBe(sent)
     await tunnel.close()
     forwarder.close()
     await new Promise(resolve => server.close(resolve))

@@ -5,20 +5,12 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FrameBackend, type FrameConnection } from '../../test/support/http2-frame-backend.ts'
+import { FLAG, FRAME, fieldBlock, frame, settings, u32 } from '../../test/support/http2-frames.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { memoryTransportPair } from '../../test/support/memory-transport.ts'
 import { Forwarder } from '../forward.ts'
-import {
-  FLAG,
-  FrameBackend,
-  type FrameConnection,
-  fieldBlock,
-  frame,
-  settings,
-  TYPE,
-  u32,
-} from '../http2/scripted-backend.ts'
 import { HttpBackend, type HttpBackendOptions } from './http-backend.ts'
 import { Caller, type TunnelPair, tunnelPair } from './tunnel-pair.ts'
 
@@ -51,7 +43,7 @@ async function restart(greeting: () => Buffer, options?: HttpBackendOptions, clo
 async function get(connectionNumber = 0, id = 1): Promise<[Caller, FrameConnection]> {
   const caller = new Caller(tunnel.plugboard, {})
   const connection = await backend.connection(connectionNumber)
-  await connection.frame(TYPE.headers, id)
+  await connection.frame(FRAME.headers, id)
   return [caller, connection]
 }
 
@@ -85,8 +77,8 @@ describe('R2: a body cut short is never complete', () => {
 
   it('nor one that is cut in the very message that brings it', async () => {
     const [caller, connection] = await get()
-    const head = frame(TYPE.headers, FLAG.endHeaders, 1, fieldBlock([':status', '200']))
-    connection.say(head, frame(TYPE.data, 0, 1, 'half'), frame(TYPE.reset, 0, 1, u32(0)))
+    const head = frame(FRAME.headers, FLAG.endHeaders, 1, fieldBlock([':status', '200']))
+    connection.say(head, frame(FRAME.data, 0, 1, 'half'), frame(FRAME.resetStream, 0, 1, u32(0)))
     await caller.until(c => c.over)
     expect(caller).toMatchObject({ ended: false, error: { reason: 'backend_closed' } })
   })
@@ -96,7 +88,7 @@ describe('R2: a body cut short is never complete', () => {
     caller.reading = false
     connection.answer(1)
     await caller.until(c => c.heads.length === 1)
-    const window = connection.frames.find(one => one.type === TYPE.settings)
+    const window = connection.frames.find(one => one.type === FRAME.settings)
     expect(window).toBeDefined()
     // More than the tunnel takes, less than HTTP/2's window.
     for (let sent = 0; sent < 448; sent += 16) connection.body(1, 'x'.repeat(16_384))
@@ -113,26 +105,29 @@ describe('frames that break the protocol', () => {
   const many = (count: number) => Array.from({ length: count }, (_, index) => [`x-${index}`, 'y']).flat()
   const large = 'y'.repeat(15_000)
   const spread = (count: number) => [
-    frame(TYPE.headers, 0, 1, fieldBlock([':status', '200'])),
+    frame(FRAME.headers, 0, 1, fieldBlock([':status', '200'])),
     ...Array.from({ length: count }, (_, index) =>
-      frame(TYPE.continuation, index === count - 1 ? FLAG.endHeaders : 0, 1, fieldBlock(['x', large])),
+      frame(FRAME.continuation, index === count - 1 ? FLAG.endHeaders : 0, 1, fieldBlock(['x', large])),
     ),
   ]
 
   it.each<[string, (connection: FrameConnection) => void]>([
-    ['DATA on stream 0', c => c.say(frame(TYPE.data, 0, 0, 'x'))],
-    ['DATA on a stream that nobody opened', c => c.say(frame(TYPE.data, 0, 99, 'x'))],
+    ['DATA on stream 0', c => c.say(frame(FRAME.data, 0, 0, 'x'))],
+    ['DATA on a stream that nobody opened', c => c.say(frame(FRAME.data, 0, 99, 'x'))],
     ['DATA before the head', c => c.body(1, 'x')],
-    ['a frame over the limit', c => c.say(frame(TYPE.data, 0, 1, Buffer.alloc(20_000)))],
-    ['SETTINGS of a wrong length', c => c.say(frame(TYPE.settings, 0, 0, 'abc'))],
-    ['a WINDOW_UPDATE of 0', c => c.say(frame(TYPE.windowUpdate, 0, 0, u32(0)))],
-    ['a window beyond its limit', c => c.say(frame(TYPE.windowUpdate, 0, 0, u32(0x7fffffff)))],
+    ['a frame over the limit', c => c.say(frame(FRAME.data, 0, 1, Buffer.alloc(20_000)))],
+    ['SETTINGS of a wrong length', c => c.say(frame(FRAME.settings, 0, 0, 'abc'))],
+    ['a WINDOW_UPDATE of 0', c => c.say(frame(FRAME.windowUpdate, 0, 0, u32(0)))],
+    ['a window beyond its limit', c => c.say(frame(FRAME.windowUpdate, 0, 0, u32(0x7fffffff)))],
     [
       'a field block that cannot be decoded',
-      c => c.say(frame(TYPE.headers, FLAG.endHeaders, 1, Buffer.alloc(6, 255))),
+      c => c.say(frame(FRAME.headers, FLAG.endHeaders, 1, Buffer.alloc(6, 255))),
     ],
-    ['a PUSH_PROMISE, which we have forbidden', c => c.say(frame(TYPE.push, FLAG.endHeaders, 1, u32(2)))],
-    ['a CONTINUATION out of place', c => c.say(frame(TYPE.continuation, 0, 1, ''))],
+    [
+      'a PUSH_PROMISE, which we have forbidden',
+      c => c.say(frame(FRAME.pushPromise, FLAG.endHeaders, 1, u32(2))),
+    ],
+    ['a CONTINUATION out of place', c => c.say(frame(FRAME.continuation, 0, 1, ''))],
     ['CONTINUATION without end', c => c.say(...spread(200).slice(0, -1))],
     ['a field list over the limit', c => c.say(...spread(6))],
     ['more fields than the limit', c => c.answer(1, [':status', '200', ...many(300)])],
@@ -170,7 +165,7 @@ describe('frames that break the protocol', () => {
     await caller.until(c => c.over)
     expect(caller.error?.reason).toBe('backend_protocol_error')
     expect(caller.heads).toHaveLength(64)
-    await connection.frame(TYPE.reset, 1)
+    await connection.frame(FRAME.resetStream, 1)
   })
 
   it('a value that would add a line is left out by nghttp2, the rest goes on', async () => {
@@ -182,7 +177,7 @@ describe('frames that break the protocol', () => {
 
   it.each<[string, () => Buffer]>([
     ['SETTINGS', () => settings()],
-    ['PING', () => frame(TYPE.ping, 0, 0, Buffer.alloc(8))],
+    ['PING', () => frame(FRAME.ping, 0, 0, Buffer.alloc(8))],
   ])('a flood of %s from a peer that does not read ends its connection', async (_name, one) => {
     const [caller, connection] = await get()
     connection.socket.pause()
@@ -198,7 +193,7 @@ describe('frames that break the protocol', () => {
 
   it('the next request gets a new connection', async () => {
     const [caller, connection] = await get()
-    connection.say(frame(TYPE.data, 0, 0, 'x'))
+    connection.say(frame(FRAME.data, 0, 0, 'x'))
     await caller.until(c => c.over)
     const [next, another] = await get(1)
     another.answer(1, [':status', '204'], true)
@@ -214,11 +209,11 @@ describe('GOAWAY and REFUSED_STREAM', () => {
   ])('a request that was not looked at is repeated, whatever its method: %s', async (name, refuse) => {
     const caller = new Caller(tunnel.plugboard, { method: 'POST' })
     const first = await backend.connection(0)
-    await first.frame(TYPE.headers, 1)
+    await first.frame(FRAME.headers, 1)
     refuse(first)
     const same = name === 'REFUSED_STREAM'
     const second = same ? first : await backend.connection(1)
-    await second.frame(TYPE.headers, same ? 3 : 1)
+    await second.frame(FRAME.headers, same ? 3 : 1)
     second.answer(same ? 3 : 1, [':status', '200'], true)
     await caller.until(c => c.over)
     expect(caller).toMatchObject({ ended: true, status: 200 })
@@ -227,14 +222,14 @@ describe('GOAWAY and REFUSED_STREAM', () => {
   it('with a body that is gone, or refused twice, it is told as not delivered', async () => {
     const upload = new Caller(tunnel.plugboard, { method: 'POST' }, false).send('body')
     const connection = await backend.connection()
-    await connection.frame(TYPE.data, 1)
+    await connection.frame(FRAME.data, 1)
     connection.reset(1, 7)
     await upload.until(c => c.over)
     expect(upload.error).toMatchObject({ reason: 'refused', delivered: 'no' })
 
     const caller = new Caller(tunnel.plugboard, {})
     for (const id of [3, 5]) {
-      await connection.frame(TYPE.headers, id)
+      await connection.frame(FRAME.headers, id)
       connection.reset(id, 7)
     }
     await caller.until(c => c.over)
@@ -244,10 +239,10 @@ describe('GOAWAY and REFUSED_STREAM', () => {
   it('streams before the GOAWAY go on to their end; new ones go to a new connection', async () => {
     const [older, connection] = await get()
     const newer = new Caller(tunnel.plugboard, {})
-    await connection.frame(TYPE.headers, 3)
+    await connection.frame(FRAME.headers, 3)
     connection.goaway(1, 0)
     const replacement = await backend.connection(1)
-    await replacement.frame(TYPE.headers, 1)
+    await replacement.frame(FRAME.headers, 1)
     replacement.answer(1, [':status', '201'], true)
     await newer.until(c => c.ended)
     connection.answer(1)
@@ -267,9 +262,9 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     ] as const) {
       const number = backend.connections.length - 1
       const used = backend.connections[number]!
-      const id = number === 0 ? 3 : 1 + 2 * used.frames.filter(one => one.type === TYPE.headers).length
+      const id = number === 0 ? 3 : 1 + 2 * used.frames.filter(one => one.type === FRAME.headers).length
       const caller = new Caller(tunnel.plugboard, { method })
-      await used.frame(TYPE.headers, id)
+      await used.frame(FRAME.headers, id)
       used.socket.resetAndDestroy()
       if (expected === 'failed') {
         await caller.until(c => c.over)
@@ -277,7 +272,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
         return
       }
       const fresh = await backend.connection(number + 1)
-      await fresh.frame(TYPE.headers, 1)
+      await fresh.frame(FRAME.headers, 1)
       fresh.answer(1, [':status', '204'], true)
       await caller.until(c => c.over)
       expect(caller.ended).toBe(true)
@@ -302,7 +297,7 @@ describe('connections', () => {
     await restart(() => Buffer.alloc(0), {}, clock)
     const caller = new Caller(tunnel.plugboard, {})
     const connection = await backend.connection()
-    await connection.frame(TYPE.settings)
+    await connection.frame(FRAME.settings)
     if (closes === 1) connection.socket.end()
     else clock.advance(5000)
     await caller.until(c => c.over)
@@ -320,7 +315,7 @@ describe('connections', () => {
   })
 
   it('a backend that takes no requests on any connection is not dialled again and again', async () => {
-    await restart(() => Buffer.concat([settings(), frame(TYPE.goaway, 0, 0, u32(0, 0))]))
+    await restart(() => Buffer.concat([settings(), frame(FRAME.goaway, 0, 0, u32(0, 0))]))
     const caller = new Caller(tunnel.plugboard, {})
     await caller.until(c => c.over)
     expect(caller.error).toMatchObject({ delivered: 'no' })
@@ -331,7 +326,7 @@ describe('connections', () => {
     const fields = ['Host', 'a.test', 'X-Large', 'y'.repeat(250_000)]
     const caller = new Caller(tunnel.plugboard, { fields })
     const connection = await backend.connection()
-    await connection.frame(TYPE.continuation, 1)
+    await connection.frame(FRAME.continuation, 1)
     connection.answer(1, [':status', '431'], true)
     await caller.until(c => c.over)
     expect(caller).toMatchObject({ status: 431, error: undefined })
@@ -354,7 +349,7 @@ describe('connections', () => {
     expect(tooMany.error?.reason).toBe('overloaded')
     backend.connections[1]!.answer(1, [':status', '204'], true)
     await callers[2]!.until(c => c.ended)
-    await backend.connections[1]!.frame(TYPE.headers, 5)
+    await backend.connections[1]!.frame(FRAME.headers, 5)
     expect(backend.connections).toHaveLength(2)
     backend.connections[1]!.answer(5, [':status', '204'], true)
     await waiting.until(c => c.ended)
@@ -365,7 +360,7 @@ describe('connections', () => {
     await restart(() => settings(MAX_CONCURRENT_STREAMS, 0), { maxConnections: 2 }, clock)
     const caller = new Caller(tunnel.plugboard, {})
     const connection = await backend.connection()
-    await connection.frame(TYPE.settings)
+    await connection.frame(FRAME.settings)
     clock.advance(9000)
     expect(caller.over).toBe(false)
     clock.advance(1000)
@@ -385,7 +380,7 @@ describe('connections', () => {
     connection.answer(3, [':status', '204'], true)
     await again.until(c => c.ended)
     clock.advance(22_500)
-    expect(await connection.frame(TYPE.goaway)).toBeDefined()
+    expect(await connection.frame(FRAME.goaway)).toBeDefined()
     await connection.until(c => c.ended || c.closed)
   })
 
@@ -395,7 +390,7 @@ describe('connections', () => {
     const [caller, connection] = await get()
     connection.ponging = false
     clock.advance(7500)
-    await connection.frame(TYPE.ping)
+    await connection.frame(FRAME.ping)
     expect(caller.over).toBe(false)
     clock.advance(7500)
     await caller.until(c => c.over)
@@ -407,9 +402,9 @@ describe('connections', () => {
     await restart(() => settings(), {}, clock)
     const [caller, connection] = await get()
     connection.goaway(1, 0)
-    const goaways = () => connection.frames.filter(one => one.type === TYPE.goaway).length
+    const goaways = () => connection.frames.filter(one => one.type === FRAME.goaway).length
     await connection.until(() => goaways() === 1)
-    connection.say(frame(TYPE.data, 0, 99, 'x'))
+    connection.say(frame(FRAME.data, 0, 99, 'x'))
     await connection.until(c => goaways() === 2 || c.closed || caller.over)
     clock.advance(7500)
     clock.advance(7500)
@@ -424,7 +419,7 @@ describe('connections', () => {
     const [caller, connection] = await get()
     for (let count = 1; count < 5; count += 1) {
       clock.advance(7500)
-      await connection.until(c => c.frames.filter(one => one.type === TYPE.ping).length === count)
+      await connection.until(c => c.frames.filter(one => one.type === FRAME.ping).length === count)
       // Behind the PONG in order: once it has arrived, so has that.
       connection.answer(1, [':status', '103'])
       await caller.until(c => c.heads.length === count)
@@ -440,6 +435,6 @@ describe('connections', () => {
     await caller.until(c => c.ended)
     expect(caller).toMatchObject({ status: 501 })
     const connection = await backend.connection()
-    expect(connection.frames.some(one => one.type === TYPE.headers)).toBe(false)
+    expect(connection.frames.some(one => one.type === FRAME.headers)).toBe(false)
   })
 })

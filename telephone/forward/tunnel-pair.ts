@@ -1,6 +1,7 @@
 // For tests: two real sessions over transports joined in memory (test/support has those), the Plugboard's side as
 // a small client.
 
+import { createHash } from 'node:crypto'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
@@ -141,4 +142,36 @@ export class Caller implements StreamEvents {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
+}
+
+/**
+ * Sends a body to a backend that echoes it, with a reader that stalls again and again in the middle. Gives the hashes of what
+ * was sent and of what came back.
+ */
+export async function echoLarge(
+  session: Session,
+  total: number,
+): Promise<{ caller: Caller; sent: string; received: string }> {
+  const sent = createHash('sha256')
+  const received = createHash('sha256')
+  const fields = ['Host', 'h', 'Content-Length', String(total)]
+  const caller = new Caller(session, { method: 'POST', fields }, false)
+  const onData = caller.onData.bind(caller)
+  caller.onData = chunk => {
+    received.update(chunk)
+    if (caller.bytes > total / 3 && caller.bytes < total / 2) caller.reading = false
+    onData(chunk)
+    if (!caller.reading) setImmediate(() => caller.read())
+  }
+  for (let at = 0; at < total; at += 65_536) {
+    const chunk = Buffer.alloc(65_536)
+    for (let index = 0; index < chunk.length; index += 4)
+      chunk.writeUInt32LE(((at + index) * 2654435761) >>> 0, index)
+    sent.update(chunk)
+    caller.writable = caller.stream.write(chunk)
+    await caller.until(c => c.writable)
+  }
+  caller.stream.end()
+  await caller.until(c => c.over)
+  return { caller, sent: sent.digest('hex'), received: received.digest('hex') }
 }

@@ -5,16 +5,13 @@
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Connector } from '../connector.ts'
+import { type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
 import { DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
 
-export interface PoolOptions {
+export interface PoolOptions extends WaitLimits {
   /** Connections carrying HTTP at once; upgraded ones no longer count. */
   readonly maxConnections: number
-  /** Requests that may wait for a connection. */
-  readonly maxWaiting: number
-  /** How long one may wait, ms. */
-  readonly maxWaitMs: number
   /** Idle connections are closed after this, ms: shorter than the 5 s of usual backends. 0: never reused. */
   readonly keepAliveMs: number
   readonly connectTimeoutMs: number
@@ -31,10 +28,8 @@ const DEFAULT_POOL_OPTIONS: PoolOptions = {
 }
 
 /** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
-export interface Waiter {
+export interface Waiter extends Waiting {
   onConnection(connection: Connection): void
-  /** `backend_unreachable`, or `overloaded` when the queue is full or the wait too long. */
-  onNoConnection(error: TunnelError): void
 }
 
 /** A backend closes idle connections on its own clock; this much is left for the way there. */
@@ -46,19 +41,18 @@ export class Pool implements ConnectionOwner {
   readonly #options: PoolOptions
   readonly #idle: Connection[] = []
   readonly #connecting = new Map<Connection, Waiter>()
-  /** Waiters and their deadlines, ms of the clock, oldest first. */
-  readonly #queue = new Map<Waiter, number>()
+  readonly #queue: WaitQueue<Waiter>
   readonly #detached = new Set<Connection>()
   /** Connections that carry HTTP or may soon: idle, busy and connecting. */
   #size = 0
   #sweep: Timer | undefined
-  #queueTimer: Timer | undefined
   #closed = false
 
   constructor(connector: Connector, clock: Clock, options: Partial<PoolOptions> = {}) {
     this.#connector = connector
     this.#clock = clock
     this.#options = { ...DEFAULT_POOL_OPTIONS, ...options }
+    this.#queue = new WaitQueue(clock, this.#options)
   }
 
   get size(): number {
@@ -83,14 +77,12 @@ export class Pool implements ConnectionOwner {
     if (this.#closed) waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
     else if (this.#size < this.#options.maxConnections) this.#connect(waiter)
     else if (fresh && this.#idle.length > 0) this.#replaceIdle(waiter)
-    else if (this.#queue.size < this.#options.maxWaiting) this.#wait(waiter)
-    else
-      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'the queue for a connection is full' }))
+    else this.#queue.add(waiter)
   }
 
   /** The waiter no longer wants a connection. */
   cancel(waiter: Waiter): void {
-    if (this.#queue.delete(waiter)) return
+    if (this.#queue.remove(waiter)) return
     for (const [connection, owner] of this.#connecting) {
       if (owner === waiter) {
         connection.destroy()
@@ -103,11 +95,8 @@ export class Pool implements ConnectionOwner {
   close(): void {
     this.#closed = true
     this.#sweep?.cancel()
-    this.#queueTimer?.cancel()
     for (const connection of this.#idle.splice(0)) connection.destroy()
-    const waiters = [...this.#queue.keys()]
-    this.#queue.clear()
-    for (const waiter of waiters) waiter.onNoConnection(new TunnelError('draining'))
+    this.#queue.close(new TunnelError('draining'))
   }
 
   // What connections report.
@@ -127,7 +116,7 @@ export class Pool implements ConnectionOwner {
   }
 
   onIdle(connection: Connection): void {
-    const waiter = this.#nextWaiter()
+    const waiter = this.#queue.next()
     if (waiter !== undefined) {
       waiter.onConnection(connection)
       return
@@ -174,36 +163,10 @@ export class Pool implements ConnectionOwner {
     this.#connect(waiter)
   }
 
-  #wait(waiter: Waiter): void {
-    this.#queue.set(waiter, this.#clock.now() + this.#options.maxWaitMs)
-    this.#queueTimer ??= this.#clock.after(this.#options.maxWaitMs, () => this.#refuseLate())
-  }
-
-  /** Waiters are in the order of their deadlines. */
-  #refuseLate(): void {
-    this.#queueTimer = undefined
-    const now = this.#clock.now()
-    for (const [waiter, deadline] of this.#queue) {
-      if (deadline > now) {
-        this.#queueTimer = this.#clock.after(deadline - now, () => this.#refuseLate())
-        return
-      }
-      this.#queue.delete(waiter)
-      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'waited too long for a connection' }))
-    }
-  }
-
-  #nextWaiter(): Waiter | undefined {
-    if (this.#queue.size === 0) return undefined
-    const [waiter] = this.#queue.keys()
-    if (waiter !== undefined) this.#queue.delete(waiter)
-    return waiter
-  }
-
   #serveQueue(): void {
     if (this.#closed) return
     while (this.#queue.size > 0 && this.#size < this.#options.maxConnections) {
-      const waiter = this.#nextWaiter()
+      const waiter = this.#queue.next()
       if (waiter !== undefined) this.#connect(waiter)
     }
   }

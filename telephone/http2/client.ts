@@ -42,7 +42,7 @@ export class Http2Client implements BackendClient {
   probe(done: (problem: string | undefined) => void): () => void {
     const waiter = {
       onSession: (_session: Session) => done(undefined),
-      onNoSession: (error: TunnelError) => done(error.detail),
+      onNoConnection: (error: TunnelError) => done(error.detail),
     }
     this.#pool.acquire(waiter)
     return () => this.#pool.cancel(waiter)

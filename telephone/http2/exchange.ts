@@ -135,7 +135,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#checkBody()
   }
 
-  onNoSession(error: TunnelError): void {
+  onNoConnection(error: TunnelError): void {
     this.#fail(error)
   }
 

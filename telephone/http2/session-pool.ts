@@ -5,15 +5,13 @@
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Connector } from '../connector.ts'
+import { type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
 import { Session, type SessionOwner } from './session.ts'
 
-export interface SessionPoolOptions {
+/** `maxWaitMs`: at least as long as connecting may take. */
+export interface SessionPoolOptions extends WaitLimits {
   /** Connections at once; those that only finish their last streams no longer count. */
   readonly maxConnections: number
-  /** Requests that may wait for a stream. */
-  readonly maxWaiting: number
-  /** How long one may wait, ms; at least as long as connecting may take. */
-  readonly maxWaitMs: number
   /** Connections without a stream are closed after this, ms. 0: at once. */
   readonly keepAliveMs: number
   /** For connection, TLS and the backend's SETTINGS together. */
@@ -33,11 +31,9 @@ const DEFAULT_OPTIONS: SessionPoolOptions = {
 }
 
 /** A request that wants to open a stream; gets exactly one of the two calls, perhaps before `acquire` returns. */
-export interface SessionWaiter {
+export interface SessionWaiter extends Waiting {
   /** It has room for one stream, which is to be opened at once. */
   onSession(session: Session): void
-  /** `backend_unreachable`, or `overloaded` when the queue is full or the wait too long. */
-  onNoSession(error: TunnelError): void
 }
 
 /** Until the first SETTINGS has come: how many requests to expect on one connection (RFC 9113 section 6.5.2). */
@@ -54,10 +50,8 @@ export class SessionPool implements SessionOwner {
   readonly #connecting = new Set<Session>()
   /** Those that finish their last streams. */
   readonly #draining = new Set<Session>()
-  /** Waiters and their deadlines, ms of the clock, oldest first. */
-  readonly #queue = new Map<SessionWaiter, number>()
+  readonly #queue: WaitQueue<SessionWaiter>
   #capacity = USUAL_CAPACITY
-  #queueTimer: Timer | undefined
   #watchTimer: Timer | undefined
   #closed = false
 
@@ -72,6 +66,7 @@ export class SessionPool implements SessionOwner {
     this.#clock = clock
     const merged = { ...DEFAULT_OPTIONS, ...options }
     this.#options = { ...merged, maxWaitMs: Math.max(merged.maxWaitMs, merged.connectTimeoutMs) }
+    this.#queue = new WaitQueue(clock, this.#options)
   }
 
   /** Connections that take streams or may soon. */
@@ -87,31 +82,26 @@ export class SessionPool implements SessionOwner {
       waiter.onSession(session)
       this.#watch()
     } else if (this.#closed) {
-      waiter.onNoSession(new TunnelError('draining', { detail: 'the pool is closed' }))
-    } else if (this.#queue.size < this.#options.maxWaiting) {
-      this.#queue.set(waiter, this.#clock.now() + this.#options.maxWaitMs)
-      this.#queueTimer ??= this.#clock.after(this.#options.maxWaitMs, () => this.#refuseLate())
+      waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+    } else if (this.#queue.add(waiter)) {
       this.#connectForQueue()
-    } else {
-      waiter.onNoSession(new TunnelError('overloaded', { detail: 'the queue for a connection is full' }))
     }
   }
 
   /** The waiter no longer wants a stream. */
   cancel(waiter: SessionWaiter): void {
-    this.#queue.delete(waiter)
+    this.#queue.remove(waiter)
   }
 
   /** Closes idle connections now and the others as their streams end; waiting requests are refused. */
   close(): void {
     this.#closed = true
-    this.#queueTimer?.cancel()
     this.#watchTimer?.cancel()
     this.#watchTimer = undefined
     for (const session of this.#connecting) session.destroy()
     this.#connecting.clear()
     for (const session of [...this.#sessions]) session.drain()
-    this.#refuseAll(new TunnelError('draining'))
+    this.#queue.close(new TunnelError('draining'))
     this.#watch()
   }
 
@@ -129,7 +119,7 @@ export class SessionPool implements SessionOwner {
   onConnectFailed(session: Session, error: TunnelError): void {
     this.#connecting.delete(session)
     // While others live, those who wait may still get their turn on them; without, each of them would try in vain.
-    if (this.size === 0) this.#refuseAll(error)
+    if (this.size === 0) this.#queue.refuseAll(error)
   }
 
   onRoom(session: Session): void {
@@ -158,16 +148,15 @@ export class SessionPool implements SessionOwner {
     if (session.opened > 0) this.#connectForQueue()
     else if (this.size === 0) {
       const detail = 'it closes its connections before it takes a request'
-      this.#refuseAll(new TunnelError('backend_unreachable', { detail }))
+      this.#queue.refuseAll(new TunnelError('backend_unreachable', { detail }))
     }
   }
 
   #serveQueue(): void {
-    for (const waiter of this.#queue.keys()) {
+    while (this.#queue.size > 0) {
       const session = this.#sessions.find(one => one.hasRoom)
       if (session === undefined) break
-      this.#queue.delete(waiter)
-      waiter.onSession(session)
+      this.#queue.next()?.onSession(session)
     }
     this.#connectForQueue()
   }
@@ -190,26 +179,6 @@ export class SessionPool implements SessionOwner {
         }),
       )
     }
-  }
-
-  /** Waiters are in the order of their deadlines. */
-  #refuseLate(): void {
-    this.#queueTimer = undefined
-    const now = this.#clock.now()
-    for (const [waiter, deadline] of this.#queue) {
-      if (deadline > now) {
-        this.#queueTimer = this.#clock.after(deadline - now, () => this.#refuseLate())
-        return
-      }
-      this.#queue.delete(waiter)
-      waiter.onNoSession(new TunnelError('overloaded', { detail: 'waited too long for a connection' }))
-    }
-  }
-
-  #refuseAll(error: TunnelError): void {
-    const waiters = [...this.#queue.keys()]
-    this.#queue.clear()
-    for (const waiter of waiters) waiter.onNoSession(error)
   }
 
   #drainIfUnused(session: Session): void {

@@ -1,15 +1,12 @@
 // WebSocket to an HTTP/2 backend: an extended CONNECT (RFC 8441) where the backend's SETTINGS allow it. Other
 // upgrades have no counterpart in HTTP/2; they, and backends without it, get an answer that says so.
 
-import { createHash } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
+import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { BackendRequest, ExchangeEvents } from '../backend-exchange.ts'
 import type { RequestHead } from './request-fields.ts'
-
-/** RFC 6455 section 1.3. */
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 export function isWebSocket({ method, fields }: BackendRequest, head: RequestHead): boolean {
   if (method !== 'GET' || head.webSocketKey === undefined) return false
@@ -19,9 +16,7 @@ export function isWebSocket({ method, fields }: BackendRequest, head: RequestHea
 
 /** A 2xx to an extended CONNECT → the 101 that the client waits for (RFC 8441 section 5). */
 export function readUpgradeHead({ fields }: AnswerHead, webSocketKey: string): AnswerHead {
-  const accept = createHash('sha1')
-    .update(webSocketKey + WEBSOCKET_GUID)
-    .digest('base64')
+  const accept = webSocketAccept(webSocketKey)
   const all: Fields = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Accept', accept]
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] as string

@@ -1,5 +1,5 @@
-// An outside issuer of tokens, for tests, which shares no code with the product: keys of any algorithm, tokens with any claims, its JWKS over HTTP, and a count of
-// how often that was asked for.
+// An outside issuer of tokens, for tests, which shares no code with the product: keys of any algorithm, tokens with any
+// claims, its JWKS over HTTP, and a count of how often that was asked for.
 
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { createServer, type Server } from 'node:http'

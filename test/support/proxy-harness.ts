@@ -4,6 +4,7 @@
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { type ProxyOptions, ProxyServer } from '../../plugboard/proxy/server.ts'
 import { type Line, lineId } from '../../plugboard/registry/line.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
@@ -83,11 +84,20 @@ export class ProxyHarness {
     more: { instance?: string; maxStreams?: number } = {},
   ): Promise<FakeTelephone & { cut(): void }> {
     const pair = memoryTransportPair()
+    const instance = more.instance ?? `instance-${this.#tunnels + 1}`
+    const limits = more.maxStreams === undefined ? {} : { maxStreams: more.maxStreams }
+    const telephone = new FakeTelephone(pair.b, { instance }, limits)
+    await this.tunnel(pair.a, services, instance)
+    await telephone.ready()
+    return Object.assign(telephone, { cut: () => pair.cut() })
+  }
+
+  /** The near end of a tunnel, open and with a line for each service; whoever answers there is the test's. */
+  async tunnel(transport: Transport, services: readonly string[], instance: string): Promise<void> {
     this.#tunnels += 1
     const tunnelId = `tunnel-${this.#tunnels}`
-    const instance = more.instance ?? `instance-${this.#tunnels}`
     const session = new Session({
-      transport: pair.a,
+      transport,
       role: 'acceptor',
       identity: { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 },
       events: {
@@ -102,9 +112,6 @@ export class ProxyHarness {
       },
     })
     this.#sessions.push(session)
-    const limits = more.maxStreams === undefined ? {} : { maxStreams: more.maxStreams }
-    const telephone = new FakeTelephone(pair.b, { instance }, limits)
-    await telephone.ready()
     await eventually('the tunnel is open', () => (session.state === 'open' ? true : undefined))
     this.upstreams.set(tunnelId, session)
     this.registry.replace(
@@ -115,7 +122,6 @@ export class ProxyHarness {
         ...{ health: 'up' as const, weight: 100, version: '', labels: {} },
       })),
     )
-    return Object.assign(telephone, { cut: () => pair.cut() })
   }
 
   async close(): Promise<void> {

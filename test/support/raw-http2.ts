@@ -1,81 +1,14 @@
-// An HTTP/2 client that sends exactly the frames it is told to, well-formed or not, and reads what comes back
-// (RFC 9113; fields as HPACK literals, RFC 7541 section 6.2.2). What Node's own client would never send is the point.
+// An HTTP/2 client that sends exactly the frames it is told to, well-formed or not, and reads what comes back. What
+// Node's own client would never send is the point.
 
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-
-export const FRAME = {
-  data: 0,
-  headers: 1,
-  priority: 2,
-  resetStream: 3,
-  settings: 4,
-  ping: 6,
-  goaway: 7,
-  windowUpdate: 8,
-  continuation: 9,
-} as const
-
-export const FLAG = { endStream: 1, ack: 1, endHeaders: 4 } as const
-
-export interface RawFrame {
-  readonly type: number
-  readonly flags: number
-  readonly streamId: number
-  readonly payload: Buffer
-}
-
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-
-export function frame(
-  type: number,
-  flags: number,
-  streamId: number,
-  payload: Buffer = Buffer.alloc(0),
-): Buffer {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head.writeUInt8(type, 3)
-  head.writeUInt8(flags, 4)
-  head.writeUInt32BE(streamId, 5)
-  return Buffer.concat([head, payload])
-}
-
-/** Fields as literals that nobody has to remember. */
-export function headerBlock(fields: readonly (readonly [string, string])[]): Buffer {
-  return Buffer.concat(
-    fields.map(([name, value]) => Buffer.concat([Buffer.from([0]), text(name), text(value)])),
-  )
-}
-
-export function resetFrame(streamId: number, code: number): Buffer {
-  return frame(FRAME.resetStream, 0, streamId, uint32(code))
-}
-
-/** An integer with a 7 bit prefix (RFC 7541 section 5.1), then the bytes, not Huffman coded. */
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value, 'latin1')
-  const length: number[] = []
-  let rest = bytes.length
-  if (rest < 127) length.push(rest)
-  else {
-    length.push(127)
-    for (rest -= 127; rest >= 128; rest >>>= 7) length.push((rest & 127) | 128)
-    length.push(rest)
-  }
-  return Buffer.concat([Buffer.from(length), bytes])
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
-}
+import { FLAG, FRAME, FrameReader, fieldBlock, frame, type Http2Frame, PREFACE } from './http2-frames.ts'
 
 export class RawHttp2 {
   readonly socket: Socket
-  readonly frames: RawFrame[] = []
-  #received: Buffer = Buffer.alloc(0)
+  readonly frames: Http2Frame[] = []
+  readonly #reader = new FrameReader(false)
   #waiting: (() => void)[] = []
   #closed = false
 
@@ -116,7 +49,7 @@ export class RawHttp2 {
   /** A request head. `end`: there is no body. */
   request(streamId: number, fields: readonly (readonly [string, string])[], end = true): void {
     const flags = FLAG.endHeaders | (end ? FLAG.endStream : 0)
-    this.send(frame(FRAME.headers, flags, streamId, headerBlock(fields)))
+    this.send(frame(FRAME.headers, flags, streamId, fieldBlock(fields.flat())))
   }
 
   data(streamId: number, bytes: string | Buffer, end = false): void {
@@ -124,11 +57,11 @@ export class RawHttp2 {
   }
 
   /** The first frame, also of those that have come, that is like this; rejects when the connection closes first. */
-  async next(wanted: (each: RawFrame) => boolean): Promise<RawFrame> {
+  async next(wanted: (each: Http2Frame) => boolean): Promise<Http2Frame> {
     let seen = 0
     for (;;) {
       for (; seen < this.frames.length; seen += 1) {
-        const each = this.frames[seen] as RawFrame
+        const each = this.frames[seen] as Http2Frame
         if (wanted(each)) return each
       }
       if (this.#closed) throw new Error('the connection closed before such a frame came')
@@ -161,18 +94,7 @@ export class RawHttp2 {
   }
 
   #arrived(chunk: Buffer): void {
-    this.#received = Buffer.concat([this.#received, chunk])
-    while (this.#received.length >= 9) {
-      const length = this.#received.readUIntBE(0, 3)
-      if (this.#received.length < 9 + length) break
-      this.frames.push({
-        type: this.#received.readUInt8(3),
-        flags: this.#received.readUInt8(4),
-        streamId: this.#received.readUInt32BE(5) & 0x7fffffff,
-        payload: this.#received.subarray(9, 9 + length),
-      })
-      this.#received = this.#received.subarray(9 + length)
-    }
+    this.frames.push(...this.#reader.read(chunk))
     this.#wake()
   }
 

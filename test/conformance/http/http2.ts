@@ -3,7 +3,8 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
-import { FLAG, FRAME, frame, headerBlock, RawHttp2, resetFrame } from '../../support/raw-http2.ts'
+import { FLAG, FRAME, fieldBlock, frame, resetFrame } from '../../support/http2-frames.ts'
+import { RawHttp2 } from '../../support/raw-http2.ts'
 import { runSeed } from '../../support/seeded-random.ts'
 import { edge, fence } from './edge.ts'
 import { Http2Fuzz } from './fuzz/http2-fuzz.ts'
@@ -318,7 +319,7 @@ describe('P10 floods end their connection and no other', () => {
 
   it('P10 a header block without an end', async () => {
     const raw = await connect()
-    raw.send(frame(FRAME.headers, 0, 1, headerBlock(head('/'))))
+    raw.send(frame(FRAME.headers, 0, 1, fieldBlock(head('/').flat())))
     for (let index = 0; index < 100; index += 1) raw.send(frame(FRAME.continuation, 0, 1, Buffer.alloc(0)))
     await raw.closed()
     await onlyTheFence()
@@ -344,7 +345,7 @@ describe('P10 floods end their connection and no other', () => {
   it.each([
     ['P10 DATA for a stream that never was', frame(FRAME.data, 0, 5, Buffer.from('x'))],
     ['P10 a frame that is too large', frame(FRAME.data, 0, 1, Buffer.alloc(20_000))],
-    ['P10 an even stream', frame(FRAME.headers, FLAG.endHeaders, 2, headerBlock(head('/')))],
+    ['P10 an even stream', frame(FRAME.headers, FLAG.endHeaders, 2, fieldBlock(head('/').flat()))],
     ['P10 a window that overflows', frame(FRAME.windowUpdate, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff]))],
     ['P10 fields that are no HPACK', frame(FRAME.headers, FLAG.endHeaders, 1, Buffer.alloc(20, 0xff))],
     ['P10 SETTINGS of five bytes', frame(FRAME.settings, 0, 0, Buffer.alloc(5))],
@@ -366,7 +367,7 @@ describe('P11 silence', () => {
 
   it('P11 a head that does not end', async () => {
     const raw = await connect()
-    raw.send(frame(FRAME.headers, FLAG.endStream, 1, headerBlock(head('/'))))
+    raw.send(frame(FRAME.headers, FLAG.endStream, 1, fieldBlock(head('/').flat())))
     await raw.closed()
     await onlyTheFence()
   })

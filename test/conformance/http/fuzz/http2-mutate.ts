@@ -2,7 +2,7 @@
 // HTTP/1.1, its body in frames of any size with and without an end, and then, now and then, broken bytes. Seeded: the
 // same random numbers give the same frames.
 
-import { FLAG, FRAME, frame, headerBlock } from '../../../support/raw-http2.ts'
+import { FLAG, FRAME, fieldBlock, frame } from '../../../support/http2-frames.ts'
 import { type Random, randomInteger } from '../../../support/seeded-random.ts'
 
 type Field = readonly [name: string, value: string]
@@ -145,7 +145,7 @@ export function mutatedHttp2(random: Random, mark: string): Http2Case {
   if (odd(0.05)) fields.reverse()
 
   const frames: Buffer[] = []
-  const block = headerBlock(fields)
+  const block = fieldBlock(fields.flat())
   const split = odd(0.1) ? randomInteger(random, 0, block.length) : block.length
   const flags = hasBody ? 0 : FLAG.endStream
   const unsplit = split === block.length
@@ -167,7 +167,7 @@ export function mutatedHttp2(random: Random, mark: string): Http2Case {
     const trailers = last && odd(0.3)
     frames.push(frame(FRAME.data, last && !trailers ? FLAG.endStream : 0, 1, Buffer.from(piece)))
     if (trailers) {
-      const block = headerBlock([[pick(random, NAMES), pick(random, VALUES)]])
+      const block = fieldBlock([pick(random, NAMES), pick(random, VALUES)])
       frames.push(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, block))
     }
     ended = last

@@ -1,25 +1,28 @@
-// gRPC from a real client to a real server, through a tunnel: what the protocol asks of every hop on the way
-// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+// gRPC from a real client to a real server, through the public port, a tunnel in memory and a Telephone's forwarder: what
+// the protocol asks of every hop on the way (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
 import { Metadata, status } from '@grpc/grpc-js'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
+import { Session } from '@vera-stack/shared/protocol/session.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ECHO, ECHO_TRAILERS, GrpcBackend } from '../../test/support/grpc-backend.ts'
-import { GrpcClient, type GrpcResult, resultOfStream } from '../../test/support/grpc-client.ts'
-import { Http2Front } from '../../test/support/http2-front.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { memoryTransportPair } from '../../test/support/memory-transport.ts'
-import { Forwarder } from '../forward.ts'
-import { HttpBackend } from './http-backend.ts'
-import { type TunnelPair, tunnelPair } from './tunnel-pair.ts'
+import { HttpBackend } from '../../../telephone/forward/http-backend.ts'
+import { Forwarder } from '../../../telephone/forward.ts'
+import { ECHO, ECHO_TRAILERS, GrpcBackend } from '../../support/grpc-backend.ts'
+import { GrpcClient, type GrpcResult, resultOfStream } from '../../support/grpc-client.ts'
+import { useLeakCheck } from '../../support/leak-check.ts'
+import { memoryTransportPair } from '../../support/memory-transport.ts'
+import { harnessRoute, ProxyHarness } from '../../support/proxy-harness.ts'
 
 useLeakCheck()
 
+const HOST = 'grpc.test'
+const INSTANCE = 'telephone-1'
+
 let backend: GrpcBackend
 let forwarder: Forwarder
-let tunnel: TunnelPair
-let front: Http2Front
+let harness: ProxyHarness
+let cutTunnel: () => void
 let client: GrpcClient
 
 beforeEach(async () => {
@@ -27,14 +30,28 @@ beforeEach(async () => {
   const target = parseTarget(`h2c://127.0.0.1:${await backend.start()}`)
   const backends = new Map([['grpc', new HttpBackend(target, systemClock)]])
   forwarder = new Forwarder({ backends, now: systemClock.now })
-  tunnel = await tunnelPair(memoryTransportPair(), (stream, opening) => forwarder.onStream(stream, opening))
-  front = new Http2Front(tunnel.plugboard, 'grpc')
-  client = new GrpcClient(await front.listen())
+  harness = await ProxyHarness.start({ http2Cleartext: true })
+  harness.routes = [harnessRoute({ host: HOST, service: 'grpc' })]
+  const pair = memoryTransportPair()
+  cutTunnel = () => pair.cut()
+  new Session({
+    transport: pair.b,
+    role: 'dialer',
+    identity: { agent: 'telephone/test', name: 'telephone', instance: INSTANCE, startedAt: 1 },
+    events: {
+      onReady: () => undefined,
+      onStream: (stream, opening) => forwarder.onStream(stream, opening),
+      onControl: () => undefined,
+      onPeerDrain: () => undefined,
+      onClose: () => undefined,
+    },
+  })
+  await harness.tunnel(pair.a, ['grpc'], INSTANCE)
+  client = new GrpcClient(harness.port, HOST)
 })
 afterEach(async () => {
   client.close()
-  await front.close()
-  await tunnel.close()
+  await harness.close()
   forwarder.close()
   backend.stop()
 })
@@ -146,7 +163,7 @@ describe('ends', () => {
   it('a lost tunnel cancels the calls at the server', async () => {
     const result = client.unary('hang')
     await backend.until(({ calls }) => calls.length === 1)
-    tunnel.cut()
+    cutTunnel()
     expect((await result).code).not.toBe(status.OK)
     await backend.until(({ calls }) => calls[0]?.cancelled === true)
   })
