@@ -4,12 +4,7 @@
 //
 //   greeting ──settings──▶ open ──idle, draining──▶ closing (GOAWAY, streams finish) ──▶ gone
 
-import {
-  constants,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2'
+import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
@@ -30,8 +25,6 @@ const CONNECTION_MEMORY_MB = 64
 /** Streams that a client may reset at once, and per second after that (CVE-2023-44487). */
 const RESET_BURST = 500
 const RESETS_PER_SECOND = 50
-/** The last stream there can be: a GOAWAY that refuses none. */
-const ANY_STREAM = 2 ** 31 - 1
 
 export interface Http2ConnectionOptions {
   readonly connection: ClientConnection
@@ -52,6 +45,8 @@ export class Http2Connection implements Deadlined {
   #sinceMs: number
   #streams = 0
   #leaving = false
+  /** There was a request. */
+  #served = false
 
   constructor({ connection, limits, nowMs, log, onRequest, onClosed }: Http2ConnectionOptions) {
     this.#connection = connection
@@ -88,13 +83,13 @@ export class Http2Connection implements Deadlined {
     connection.socket.once('close', onClosed)
   }
 
-  /** New requests should go elsewhere; those that come all the same, while there is one under way, are served. */
+  /**
+   * New requests should go elsewhere. One that has not had any yet answers the first and tells with that; the others at
+   * once, by a GOAWAY that names the last stream that was looked at: what is on its way behind it may be sent again.
+   */
   leave(): void {
     this.#leaving = true
-    // Behind a GOAWAY nghttp2 reads no further once there is no stream: said on an idle connection, it would leave a
-    // request that is on its way unread. The next one is told instead.
-    if (this.#state === 'open' && this.#streams > 0)
-      this.#session.goaway(constants.NGHTTP2_NO_ERROR, ANY_STREAM)
+    if (this.#state === 'open' && this.#served) this.close()
   }
 
   /** No new streams; it closes with the last one. */
@@ -123,10 +118,10 @@ export class Http2Connection implements Deadlined {
 
   #streamOpened(stream: ServerHttp2Stream): void {
     this.#streams += 1
+    this.#served = true
     stream.once('close', () => {
       this.#streams -= 1
     })
-    // A request that came although we are leaving is answered, and is the last one that should.
-    if (this.#leaving) this.leave()
+    if (this.#leaving) this.close()
   }
 }

@@ -432,7 +432,7 @@ describe('WebSockets (RFC 8441)', () => {
 })
 
 describe('the end', () => {
-  it('a replica that leaves says so, serves what comes, and closes with the last stream', async () => {
+  it('a replica that leaves says so, and closes with the last stream', async () => {
     const before = client.ask(GET)
     const call = await telephone.nextCall()
     const goaway = new Promise<number>(resolve =>
@@ -445,6 +445,41 @@ describe('the end', () => {
     expect((await before).body.toString()).toBe('late')
     await drained
     await eventually('the connection closes', () => (client.session.destroyed ? true : undefined))
+  })
+
+  it('a replica that leaves says which streams it has looked at, and looks at no other', async () => {
+    const head = [
+      [':method', 'GET'],
+      [':scheme', 'http'],
+      [':path', '/'],
+      [':authority', 'test'],
+    ] as const
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    const later = await (await RawHttp2.open(harness.port)).greet()
+    raw.request(1, head)
+    const call = await telephone.nextCall()
+    harness.proxy.leave()
+    const goaway = await raw.next(each => each.type === FRAME.goaway)
+    expect([goaway.payload.readUInt32BE(0), goaway.payload.readUInt32BE(4)]).toEqual([1, 0])
+    // Nobody has to answer this one: its client knows.
+    raw.request(3, head)
+    call.answer(204)
+    expect(await raw.ended(1)).toBe('end')
+    await raw.closed()
+    // A connection that has had no request yet gets one answer.
+    later.request(1, head)
+    const first = await telephone.nextCall()
+    first.answer(204)
+    expect(await later.ended(1)).toBe('end')
+    await later.closed()
+    expect(telephone.calls.length).toBe(2)
+  })
+
+  it('a whole window may be under way, not 64 KiB', async () => {
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    const update = await raw.next(each => each.type === FRAME.windowUpdate && each.streamId === 0)
+    expect(update.payload.readUInt32BE(0) + 65_535).toBe(4 * 1024 * 1024)
+    raw.destroy()
   })
 
   it('a connection without requests is closed after a while', async () => {
