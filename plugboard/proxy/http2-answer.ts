@@ -3,7 +3,7 @@
 //
 //   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
 
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { type AnswerFields, readInterimFields } from './answer-fields.ts'
@@ -18,6 +18,8 @@ const MAX_INTERIM = 32
 export class Http2Answer implements ClientAnswer {
   readonly #stream: ServerHttp2Stream
   readonly #isHead: boolean
+  /** To an extended CONNECT, whose 2xx all say what 101 says in HTTP/1.1: this answer has to be another. */
+  readonly #isConnect: boolean
   #owner!: AnswerOwner
   #state: 'idle' | 'held' | 'streaming' | 'ended' = 'idle'
   #head: AnswerHead | undefined
@@ -34,6 +36,7 @@ export class Http2Answer implements ClientAnswer {
   constructor(stream: ServerHttp2Stream, method: string) {
     this.#stream = stream
     this.#isHead = method === 'HEAD'
+    this.#isConnect = method === 'CONNECT'
   }
 
   attach(owner: AnswerOwner): void {
@@ -53,13 +56,12 @@ export class Http2Answer implements ClientAnswer {
     const relayed = http2FieldMap(status === 100 ? [] : readInterimFields(fields))
     if (relayed === undefined || !this.#writable) return false
     this.#interims += 1
-    this.#stream.additionalHeaders({ ':status': status, ...relayed })
-    return true
+    return sent(() => this.#stream.additionalHeaders({ ':status': status, ...relayed }))
   }
 
   hold(head: AnswerHead): boolean {
     const answer = this.#owner.answerFields(head)
-    if (answer === undefined || head.status < 200 || head.status > 999) return false
+    if (answer === undefined || head.status < (this.#isConnect ? 300 : 200) || head.status > 999) return false
     const { status } = head
     this.#head = head
     this.#answer = answer
@@ -115,8 +117,8 @@ export class Http2Answer implements ClientAnswer {
     this.#held = undefined
     if (!this.#writable) return
     const endStream = this.#isHead || body.length === 0
-    this.#stream.respond([':status', String(status), ...(http2Fields(fields) ?? [])], { endStream })
-    if (!endStream) this.#stream.end(body)
+    if (!respond(this.#stream, status, http2Fields(fields) ?? [], { endStream })) breakOff(this.#stream)
+    else if (!endStream) this.#stream.end(body)
   }
 
   whenSent(): void {
@@ -151,17 +153,44 @@ export class Http2Answer implements ClientAnswer {
     if (this.#contentLength !== -1) answer.fields.push('content-length', String(this.#contentLength))
     const fields = http2Fields(answer.fields)
     if (fields === undefined) return false
+    if (this.#writable) {
+      const endStream = endsWithHead || this.#bodyless
+      // Trailers may come of an answer whose length is not known; those of another one would be its second end.
+      const waitForTrailers = !endStream && this.#contentLength === -1
+      if (!respond(this.#stream, status, fields, { endStream, waitForTrailers })) return false
+      if (waitForTrailers) this.#stream.once('wantTrailers', () => this.#sendTrailers())
+      if (this.#held !== undefined) this.#stream.write(this.#held)
+    }
     this.#state = 'streaming'
-    if (!this.#writable) return true
-    const endStream = endsWithHead || this.#bodyless
-    // Trailers may come of an answer whose length is not known; those of another one would be its second end.
-    const waitForTrailers = !endStream && this.#contentLength === -1
-    if (waitForTrailers)
-      this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers ?? {}))
-    this.#stream.respond([':status', String(status), ...fields], { endStream, waitForTrailers })
-    if (this.#held !== undefined) this.#stream.write(this.#held)
     this.#held = undefined
     return true
+  }
+
+  #sendTrailers(): void {
+    if (!sent(() => this.#stream.sendTrailers(this.#trailers ?? {}))) breakOff(this.#stream)
+  }
+}
+
+/** Sends a head. False: Node does not, see `sent`; nothing was written then. */
+export function respond(
+  stream: ServerHttp2Stream,
+  status: number,
+  fields: readonly string[],
+  options: ServerStreamResponseOptions = {},
+): boolean {
+  return sent(() => stream.respond([':status', String(status), ...fields], options))
+}
+
+/**
+ * False: Node throws. Besides what was checked here it refuses a status past 599 and, before `strictSingleValueFields`
+ * (Node 22), fields that come twice although RFC 9110 knows them once; and it does not say beforehand that it will.
+ */
+function sent(send: () => void): boolean {
+  try {
+    send()
+    return true
+  } catch {
+    return false
   }
 }
 
