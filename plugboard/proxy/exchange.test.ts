@@ -333,6 +333,14 @@ describe('uploads', () => {
     expect((await connection.readAnswer()).status).toBe(200)
   })
 
+  it('R4 a far end that says 100 again and again is heard once', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
+    const call = await telephone.nextCall()
+    for (let said = 0; said < 3; said += 1) call.stream.respond({ status: 100, statusText: '', fields: [] })
+    call.answer(200, 'x')
+    expect([(await connection.readHead()).status, (await connection.readHead()).status]).toEqual([100, 200])
+  })
+
   it('R4 a final answer instead of 100 is relayed, and the connection ends', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     ;(await telephone.nextCall()).answer(401, 'no')

@@ -59,9 +59,13 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.begin()
   }
 
-  #readBody(): void {
+  get #hasBody(): boolean {
     const { chunked, contentLength } = this.request
-    if (chunked || contentLength > 0) this.#body = new RequestBody(this.#source, this)
+    return chunked || contentLength > 0
+  }
+
+  #readBody(): void {
+    if (this.#hasBody) this.#body = new RequestBody(this.#source, this)
   }
 
   protected opened(): void {
@@ -123,8 +127,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   bodyBroke(error: NodeJS.ErrnoException): boolean {
-    // What breaks behind a complete body is the next request.
-    if (this.#body === undefined || this.#body.complete || this.#state !== 'open') return false
+    // What breaks behind a complete body is the next request. Before it is judged nobody reads the body, but it can break.
+    if (!this.#hasBody || this.#state !== 'open' || (this.#body ?? this.#source).complete) return false
     this.#closeAfter = true
     this.#fail(error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'payload_too_large' : 'bad_request')
     return true
@@ -150,7 +154,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#answered = true
     if (head.status < 200 && head.status !== 101) {
       if (head.status === 100) {
-        if (!this.request.expectsContinue) return
+        // Once, and to who waits for it: nothing else bounds how many a telephone sends to a client that does not read.
+        if (!this.#withheld) return
         this.#withheld = false
       }
       this.#answer.interim(head)

@@ -446,6 +446,15 @@ describe('the end', () => {
     await eventually('the connection closes', () => (client.session.destroyed ? true : undefined))
   })
 
+  it('a connection that has said nothing yet does not hold up a stop', async () => {
+    const silent = await RawHttp2.open(harness.port)
+    await eventually('it is accepted', () => (harness.proxy.connectionCount > 0 ? true : undefined))
+    client.close()
+    const stopped = harness.proxy.drain(60_000)
+    await silent.closed()
+    await stopped
+  })
+
   it('a connection without requests is closed after a while', async () => {
     const quick = await ProxyHarness.start({ http2Cleartext: true, limits: { keepAliveTimeoutMs: 30 } })
     const idle = new Http2Client(`http://127.0.0.1:${quick.port}`)
