@@ -116,6 +116,10 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     return tenantHeader === null && rules?.access === undefined && rules?.requestHeaders === undefined
   }
 
+  trailersTooLarge(): void {
+    this.#fail('headers_too_large')
+  }
+
   bodyEnded(): void {
     this.active()
     if (this.#state === 'lingering') this.#leave()

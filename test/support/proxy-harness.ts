@@ -80,7 +80,7 @@ export class ProxyHarness {
   /** A telephone with a line for each service, ready for streams. */
   async telephone(
     services: readonly string[] = ['web'],
-    more: { instance?: string; maxStreams?: number } = {},
+    more: { instance?: string; maxStreams?: number; maxFrameBytes?: number } = {},
   ): Promise<FakeTelephone & { cut(): void }> {
     const pair = memoryTransportPair()
     this.#tunnels += 1
@@ -102,7 +102,7 @@ export class ProxyHarness {
       },
     })
     this.#sessions.push(session)
-    const limits = more.maxStreams === undefined ? {} : { maxStreams: more.maxStreams }
+    const { instance: _, ...limits } = more
     const telephone = new FakeTelephone(pair.b, { instance }, limits)
     await telephone.ready()
     await eventually('the tunnel is open', () => (session.state === 'open' ? true : undefined))
