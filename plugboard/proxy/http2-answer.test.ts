@@ -1,12 +1,14 @@
 // What a backend can say that HTTP/2 cannot, or says otherwise: it costs its own answer, never the tunnel that it came
 // by, nor the process.
 
+import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
 import type { FakeCall } from '../../test/support/fake-telephone.ts'
 import { Http2Client } from '../../test/support/http2-client.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { FRAME, RawHttp2 } from '../../test/support/raw-http2.ts'
+import { FRAME, frame, RawHttp2 } from '../../test/support/raw-http2.ts'
 
 useLeakCheck()
 
@@ -106,3 +108,21 @@ it('a request of no bytes that does not end is over with its answer, and its con
     await raw.next(each => each.type === FRAME.resetStream && each.payload.readUInt32BE(0) === 0)
     await raw.closed()
   }))
+
+it('P11 a refusal that nobody reads does not keep its connection', async () => {
+  let skippedMs = 0
+  const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
+  const harness = await ProxyHarness.start({ http2Cleartext: true, clock })
+  const raw = await (await RawHttp2.open(harness.port)).greet()
+  const noWindow = Buffer.from([0, 4, 0, 0, 0, 0])
+  raw.send(frame(FRAME.settings, 0, 0, noWindow))
+  raw.request(1, POST)
+  await raw.next(each => each.type === FRAME.headers)
+  expect(harness.proxy.inFlightCount).toBe(1)
+  skippedMs = 301_000
+  expect(await raw.ended(1)).toBe(2)
+  await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+  skippedMs += 76_000
+  await raw.closed()
+  await harness.close()
+})

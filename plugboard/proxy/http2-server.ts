@@ -18,6 +18,7 @@ import { type Answered, noteLocalAnswer } from './local-answer-log.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import type { ProxyLimits } from './proxy-limits.ts'
 import { type Judgement, problemOf, type RequestPolicy } from './request-policy.ts'
+import { UnreadAnswer } from './unread-answer.ts'
 import { Upgrade } from './upgrade.ts'
 
 export interface Http2ServerOptions {
@@ -137,6 +138,7 @@ export class Http2Server {
   /** Answers at once; what the client still sends is not wanted. */
   #say(stream: ServerHttp2Stream, method: string, request: Answered, answer: LocalAnswer): void {
     noteLocalAnswer(this.#context, method, request, answer)
+    new UnreadAnswer(this.#context, stream)
     const sender = new Http2Answer(stream, method)
     stream.once('finish', () => sender.stopUpload())
     sender.say(answer)
