@@ -91,7 +91,6 @@ function readHead(text: string) {
   const named = tokens(all('connection'))
   const place = placeOf(method, target, hosts[0]!)
   const upgrades = all('upgrade').length > 0 && named.includes('upgrade')
-  const hasBody = length === 'chunked' || length > 0
   if (length === 'chunked' && all('upgrade').some(value => value !== '')) throw new Wrong()
   return {
     method,
@@ -104,8 +103,7 @@ function readHead(text: string) {
       upgrades ||
       method === 'CONNECT' ||
       named.includes('close') ||
-      (http10 && !named.includes('keep-alive')) ||
-      (place.target === undefined && hasBody && target !== '*'),
+      (http10 && !named.includes('keep-alive')),
   }
 }
 
