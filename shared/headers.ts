@@ -143,6 +143,7 @@ export function parseContentLength(value: string): number | undefined {
 const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   // framing and hops
   ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'content-length', 'upgrade'],
+  'http2-settings',
   // routing
   ...['host', 'forwarded', 'via', 'x-request-id', 'x-real-ip', 'max-forwards'],
   // authentication and state
@@ -152,11 +153,11 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   ...['age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning'],
 ])
 
-/** RFC 9110 section 6.5.1: may this name stand in a trailer section that we relay? */
+/** RFC 9110 section 6.5.1: may this name stand in a trailer section that we relay? `_` and `.` are read as `-` (row H4). */
 export function allowedInTrailers(name: string): boolean {
-  const lowerCase = name.toLowerCase()
-  if (FORBIDDEN_TRAILERS.has(lowerCase)) return false
-  return !/^(?:proxy-|if-|x-forwarded-|plugboard-)/.test(lowerCase)
+  const plain = name.toLowerCase().replace(/[_.]/g, '-')
+  if (FORBIDDEN_TRAILERS.has(plain)) return false
+  return !/^(?:proxy-|if-|x-forwarded-|plugboard-)/.test(plain)
 }
 
 /** The trailers that may go on; undefined when none is left. */

@@ -347,6 +347,26 @@ describe('uploads', () => {
     expect((await connection.readAnswer()).status).toBe(200)
   })
 
+  it('R7 trailers larger than the far end takes are refused, and harm nobody else', async () => {
+    telephone.cut()
+    const small = await harness.telephone(['web'], { maxFrameBytes: 16_384 })
+    small.handler = call => call.ended.then(() => call.answer(200, 'x')).catch(() => undefined)
+    const head = `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n`
+    const connection = await send(`${head}X-A: ${'y'.repeat(20_000)}\r\n\r\n`)
+    expect((await connection.readAnswer()).status).toBe(431)
+    expect(harness.proxy.inFlightCount).toBe(0)
+    await connection.send(`${head}X-A: y\r\n\r\n`)
+    expect((await connection.readAnswer()).status).toBe(200)
+  })
+
+  it('R4 a far end that says 100 again and again is heard once', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
+    const call = await telephone.nextCall()
+    for (let said = 0; said < 3; said += 1) call.stream.respond({ status: 100, statusText: '', fields: [] })
+    call.answer(200, 'x')
+    expect([(await connection.readHead()).status, (await connection.readHead()).status]).toEqual([100, 200])
+  })
+
   it('R4 a final answer instead of 100 is relayed, and the connection ends', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     ;(await telephone.nextCall()).answer(401, 'no')

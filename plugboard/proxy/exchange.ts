@@ -60,9 +60,13 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.begin()
   }
 
-  #readBody(): void {
+  get #hasBody(): boolean {
     const { chunked, contentLength } = this.request
-    if (chunked || contentLength > 0) this.#body = new RequestBody(this.#source, this)
+    return chunked || contentLength > 0
+  }
+
+  #readBody(): void {
+    if (this.#hasBody) this.#body = new RequestBody(this.#source, this)
   }
 
   protected opened(): void {
@@ -113,6 +117,10 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     return tenantHeader === null && rules?.access === undefined && rules?.requestHeaders === undefined
   }
 
+  trailersTooLarge(): void {
+    this.#fail('headers_too_large')
+  }
+
   bodyEnded(): void {
     this.active()
     if (this.#state === 'lingering') this.#leave()
@@ -124,8 +132,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   bodyBroke(error: NodeJS.ErrnoException): boolean {
-    // What breaks behind a complete body is the next request.
-    if (this.#body === undefined || this.#body.complete) return false
+    // What breaks behind a complete body is the next request. Before it is judged nobody reads the body, but it can break.
+    if (!this.#hasBody || (this.#body ?? this.#source).complete) return false
     if (this.#state !== 'open') {
       // It was answered without its body, whose end is not waited for any more: it will not come.
       this.#bodyBroken = true
@@ -157,7 +165,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#answered = true
     if (head.status < 200 && head.status !== 101) {
       if (head.status === 100) {
-        if (!this.request.expectsContinue) return
+        // Once, and to who waits for it: nothing else bounds how many a telephone sends to a client that does not read.
+        if (!this.#withheld) return
         this.#withheld = false
       }
       this.#answer.interim(head)

@@ -1,7 +1,7 @@
 // Writes one answer as HTTP/2 (RFC 9113 section 8.1): one that is complete when its head leaves ends with that head, or
 // says its length.
 
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { type AnswerFields, readInterimFields } from './answer-fields.ts'
@@ -14,12 +14,15 @@ const MAX_INTERIM = 32
 
 export class Http2Answer extends ClientAnswer {
   readonly #stream: ServerHttp2Stream
+  /** To an extended CONNECT, whose 2xx all say what 101 says in HTTP/1.1: this answer has to be another. */
+  readonly #isConnect: boolean
   #trailers: Record<string, string[]> | undefined
   #interims = 0
 
   constructor(stream: ServerHttp2Stream, method: string) {
     super(method === 'HEAD')
     this.#stream = stream
+    this.#isConnect = method === 'CONNECT'
   }
 
   interim({ status, fields }: AnswerHead): boolean {
@@ -27,8 +30,11 @@ export class Http2Answer extends ClientAnswer {
     const relayed = http2FieldMap(status === 100 ? [] : readInterimFields(fields))
     if (relayed === undefined || !this.#writable) return false
     this.#interims += 1
-    this.#stream.additionalHeaders({ ':status': status, ...relayed })
-    return true
+    return sent(() => this.#stream.additionalHeaders({ ':status': status, ...relayed }))
+  }
+
+  override hold(head: AnswerHead): boolean {
+    return !(this.#isConnect && head.status < 300) && super.hold(head)
   }
 
   end(trailers: Fields | undefined): boolean {
@@ -42,7 +48,8 @@ export class Http2Answer extends ClientAnswer {
       this.contentLength = this.bytesOut
     }
     if (!this.complete) return false
-    if (whole && !this.start(this.heldBody === undefined && relayed === undefined)) return false
+    if (whole && !this.start(this.heldBody === undefined && relayed === undefined, relayed !== undefined))
+      return false
     this.state = 'ended'
     if (!this.#stream.writableEnded) this.#stream.end()
     return true
@@ -53,8 +60,8 @@ export class Http2Answer extends ClientAnswer {
     this.heldBody = undefined
     if (!this.#writable) return
     const endStream = this.isHead || body.length === 0
-    this.#stream.respond([':status', String(status), ...(http2Fields(fields) ?? [])], { endStream })
-    if (!endStream) this.#stream.end(body)
+    if (!respond(this.#stream, status, http2Fields(fields) ?? [], { endStream })) breakOff(this.#stream)
+    else if (!endStream) this.#stream.end(body)
   }
 
   whenSent(): void {
@@ -82,21 +89,21 @@ export class Http2Answer extends ClientAnswer {
     return !this.#stream.destroyed && !this.#stream.closed
   }
 
-  protected start(endsWithHead = false): boolean {
+  /** `mayTrail`: trailers may come; while the body is under way nobody knows, whatever length was said. */
+  protected start(endsWithHead = false, mayTrail = true): boolean {
     const { status } = this.head as AnswerHead
     const answer = this.answer as AnswerFields
     if (this.contentLength !== -1) answer.fields.push('content-length', String(this.contentLength))
     const fields = http2Fields(answer.fields)
     if (fields === undefined) return false
+    if (this.#writable) {
+      const endStream = endsWithHead || this.bodyless
+      const waitForTrailers = !endStream && mayTrail
+      if (!respond(this.#stream, status, fields, { endStream, waitForTrailers })) return false
+      if (waitForTrailers) this.#stream.once('wantTrailers', () => this.#sendTrailers())
+      if (this.heldBody !== undefined) this.#stream.write(this.heldBody)
+    }
     this.state = 'streaming'
-    if (!this.#writable) return true
-    const endStream = endsWithHead || this.bodyless
-    // Trailers may come of an answer whose length is not known; those of another one would be its second end.
-    const waitForTrailers = !endStream && this.contentLength === -1
-    if (waitForTrailers)
-      this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers ?? {}))
-    this.#stream.respond([':status', String(status), ...fields], { endStream, waitForTrailers })
-    if (this.heldBody !== undefined) this.#stream.write(this.heldBody)
     this.heldBody = undefined
     return true
   }
@@ -107,6 +114,33 @@ export class Http2Answer extends ClientAnswer {
 
   protected onDrain(listener: () => void): void {
     this.#stream.on('drain', listener)
+  }
+
+  #sendTrailers(): void {
+    if (!sent(() => this.#stream.sendTrailers(this.#trailers ?? {}))) breakOff(this.#stream)
+  }
+}
+
+/** Sends a head. False: Node does not, see `sent`; nothing was written then. */
+export function respond(
+  stream: ServerHttp2Stream,
+  status: number,
+  fields: readonly string[],
+  options: ServerStreamResponseOptions = {},
+): boolean {
+  return sent(() => stream.respond([':status', String(status), ...fields], options))
+}
+
+/**
+ * False: Node throws. Besides what was checked here it refuses a status past 599 and, before `strictSingleValueFields`
+ * (Node 22), fields that come twice although RFC 9110 knows them once; and it does not say beforehand that it will.
+ */
+function sent(send: () => void): boolean {
+  try {
+    send()
+    return true
+  } catch {
+    return false
   }
 }
 

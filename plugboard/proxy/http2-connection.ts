@@ -25,6 +25,8 @@ const CONNECTION_MEMORY_MB = 64
 /** Streams that a client may reset at once, and per second after that (CVE-2023-44487). */
 const RESET_BURST = 500
 const RESETS_PER_SECOND = 50
+/** What a backend says twice is said twice. Unknown to Node 22, where such an answer is refused (http2-answer.ts). */
+const RELAYED = { strictSingleValueFields: false }
 
 export interface Http2ConnectionOptions {
   readonly connection: ClientConnection
@@ -53,6 +55,7 @@ export class Http2Connection implements Deadlined {
     this.#limits = limits
     this.#sinceMs = nowMs
     const session = performServerHandshake(connection.socket, {
+      ...RELAYED,
       settings: {
         enableConnectProtocol: true,
         enablePush: false,

@@ -32,6 +32,7 @@ export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2H
   let protocol = ''
   let cookies = ''
   let framed = bodyless
+  let length = ''
   let bytes = 0
   const fields: string[] = ['host', '']
   for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -74,6 +75,7 @@ export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2H
         return 'malformed'
       case FIELD.contentLength:
         framed = true
+        length = value
         break
       default:
     }
@@ -91,6 +93,8 @@ export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2H
     return { kind: 'http', method, webSocketKey: '', ...rest }
   }
   if (protocol !== 'websocket') return 'connect'
+  // What a backend reads as a body must not become the first bytes of the other protocol (row U1).
+  if (length !== '' && length !== '0') return 'malformed'
   const webSocketKey = randomBytes(16).toString('base64')
   fields.push('connection', 'upgrade', 'upgrade', 'websocket', 'sec-websocket-key', webSocketKey)
   return { kind: 'upgrade', method: 'GET', webSocketKey, ...rest }

@@ -17,7 +17,8 @@ import { Http2UpgradeSide } from './http2-upgrade-side.ts'
 import { type Answered, noteLocalAnswer } from './local-answer-log.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import type { ProxyLimits } from './proxy-limits.ts'
-import type { RequestPolicy } from './request-policy.ts'
+import { type Judgement, problemOf, type RequestPolicy } from './request-policy.ts'
+import { UnreadAnswer } from './unread-answer.ts'
 import { Upgrade } from './upgrade.ts'
 
 export interface Http2ServerOptions {
@@ -94,7 +95,7 @@ export class Http2Server {
       this.#say(stream, head.method, admission, answer)
       return
     }
-    const judged = this.#policy.judge(admitted)
+    const judged = this.#judge(admitted)
     if (judged !== undefined && !(judged instanceof Promise)) {
       this.#say(stream, head.method, admitted, judged)
       return
@@ -114,19 +115,37 @@ export class Http2Server {
     return 'headers_too_large'
   }
 
+  #judge(request: RoutedRequest): Judgement {
+    const judged = this.#policy.judge(request)
+    if (judged === undefined || request.opening.kind === 'http') return judged
+    return judged instanceof Promise
+      ? judged.then(later => unswitched(request, later))
+      : unswitched(request, judged)
+  }
+
   #exchange(connection: ClientConnection, stream: ServerHttp2Stream, request: RoutedRequest): Exchange {
     const { method } = request.opening
     const body = new Http2Body(stream)
-    // Nobody reads a body that is empty; its end must not wait for that.
-    if (!request.chunked && request.contentLength <= 0) stream.resume()
-    return new Exchange(this.#context, connection, request, body, new Http2Answer(stream, method))
+    const answer = new Http2Answer(stream, method)
+    if (!request.chunked && request.contentLength <= 0) {
+      // Nobody reads a body that is empty: its end must not wait for that, nor the stream for its end.
+      stream.resume()
+      if (!stream.endAfterHeaders) stream.once('finish', () => answer.stopUpload())
+    }
+    return new Exchange(this.#context, connection, request, body, answer)
   }
 
   /** Answers at once; what the client still sends is not wanted. */
   #say(stream: ServerHttp2Stream, method: string, request: Answered, answer: LocalAnswer): void {
     noteLocalAnswer(this.#context, method, request, answer)
+    new UnreadAnswer(this.#context, stream)
     const sender = new Http2Answer(stream, method)
     stream.once('finish', () => sender.stopUpload())
     sender.say(answer)
   }
+}
+
+/** To a client that asks for a WebSocket, 2xx says that it has one (RFC 8441 section 5), whatever the route means by it. */
+function unswitched(request: RoutedRequest, answer: LocalAnswer | undefined): LocalAnswer | undefined {
+  return answer !== undefined && answer.status < 300 ? problemOf(request, 'method_not_allowed') : answer
 }

@@ -5,7 +5,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { AnswerFields } from './answer-fields.ts'
-import { breakOff, Http2Answer } from './http2-answer.ts'
+import { breakOff, Http2Answer, respond } from './http2-answer.ts'
 import { http2Fields } from './http2-fields.ts'
 import type { UpgradeSide } from './upgrade.ts'
 
@@ -31,8 +31,7 @@ export class Http2UpgradeSide implements UpgradeSide {
     }
     const fields = http2Fields(relayed)
     if (!proven || fields === undefined) return false
-    if (!this.bytes.closed) this.bytes.respond([':status', '200', ...fields])
-    return true
+    return this.bytes.closed || respond(this.bytes, 200, fields)
   }
 
   answer(): Http2Answer {

@@ -99,6 +99,20 @@ describe('requests', () => {
     expect(trailers).toEqual(['x-sum', 'abc', 'x-two', '1', 'x-two', '2'])
   })
 
+  it('R7 trailers of an answer with a length go on, whether it comes at once or bit by bit', async () => {
+    for (const atOnce of [true, false]) {
+      const stream = client.open(GET, true)
+      const answer = readHttp2Answer(stream)
+      const call = await telephone.nextCall()
+      call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
+      call.stream.write(Buffer.from('data'))
+      if (!atOnce) await new Promise(resolve => stream.once('data', resolve))
+      call.stream.end(['grpc-status', '0'])
+      const { status, trailers, code } = await answer
+      expect([status, trailers, code]).toEqual([200, ['grpc-status', '0'], 0])
+    }
+  })
+
   it('F8 without :authority, Host says where to', async () => {
     telephone.handler = call => call.answer(200)
     const answer = await client.ask({ ':path': '/', host: 'test' })
@@ -480,6 +494,15 @@ describe('the end', () => {
     const update = await raw.next(each => each.type === FRAME.windowUpdate && each.streamId === 0)
     expect(update.payload.readUInt32BE(0) + 65_535).toBe(4 * 1024 * 1024)
     raw.destroy()
+  })
+
+  it('a connection that has said nothing yet does not hold up a stop', async () => {
+    const silent = await RawHttp2.open(harness.port)
+    await eventually('it is accepted', () => (harness.proxy.connectionCount > 0 ? true : undefined))
+    client.close()
+    const stopped = harness.proxy.drain(60_000)
+    await silent.closed()
+    await stopped
   })
 
   it('a connection without requests is closed after a while', async () => {

@@ -3,6 +3,7 @@
 // than these 64 KiB leave before the far end has taken the stream, and what is then at hand is kept until it has.
 
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
 
 const REPLAY_BYTES = 64 * 1024
@@ -27,6 +28,8 @@ export interface BodyOwner {
   bodyEnded(): void
   /** Trailers go on. */
   readonly relaysTrailers: boolean
+  /** The far end does not take trailers of this size. */
+  trailersTooLarge(): void
 }
 
 export class RequestBody {
@@ -65,7 +68,7 @@ export class RequestBody {
     this.#stream = stream
     let room = true
     for (const chunk of this.#kept ?? []) room = stream.write(chunk)
-    if (this.ended) stream.end(this.#trailers)
+    if (this.ended) this.#end(stream)
     else if (!room) this.block()
     else if (this.blocked) this.unblock()
   }
@@ -109,7 +112,16 @@ export class RequestBody {
     const { rawTrailers } = this.#source
     const relayed = rawTrailers.length > 0 && this.#owner.relaysTrailers
     this.#trailers = relayed ? relayedTrailers(rawTrailers) : undefined
-    this.#stream?.end(this.#trailers)
+    if (this.#stream !== undefined) this.#end(this.#stream)
     this.#owner.bodyEnded()
+  }
+
+  #end(stream: Stream): void {
+    try {
+      stream.end(this.#trailers)
+    } catch (error) {
+      if (!(error instanceof HeadTooLargeError)) throw error
+      this.#owner.trailersTooLarge()
+    }
   }
 }

@@ -147,3 +147,15 @@ describe.each([
     expect([answer.status, answer.field('plugboard-error')]).toEqual([503, 'route_unusable'])
   })
 })
+
+it('F5 a body that breaks while a password is verified reaches no backend', async () => {
+  const users = [{ name: 'ada', hash: await hashPassword('lovelace', { ln: 10, r: 8, p: 1 }) }]
+  rule({ access: { basic: { users } } })
+  const authorization = `Basic ${Buffer.from('ada:lovelace').toString('base64')}`
+  const head = `POST / HTTP/1.1\r\nHost: test\r\nAuthorization: ${authorization}\r\n`
+  const { status } = await rawExchange(harness.port, `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`)
+  expect([status, telephone.calls.length, harness.proxy.inFlightCount]).toEqual([400, 0, 0])
+  // The password was right, and is known now; a request that breaks behind a whole one does not take its answer.
+  const both = await rawExchange(harness.port, `${head}Content-Length: 1\r\n\r\nxGET zz\r\n\r\n`)
+  expect([both.status, both.body.toString()]).toEqual([200, 'hello'])
+})

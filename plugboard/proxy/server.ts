@@ -62,6 +62,8 @@ export class ProxyServer {
   readonly #http1: Http1Server
   readonly #http2: Http2Server
   readonly #gate: ProxyProtocolGate | undefined
+  /** Their first bytes have yet to say what they speak. */
+  readonly #undecided = new Set<Socket>()
 
   constructor(options: ProxyOptions) {
     const clock = options.clock ?? systemClock
@@ -211,7 +213,10 @@ export class ProxyServer {
       return
     }
     const timeoutMs = this.#limits.headTimeoutMs
+    this.#undecided.add(socket)
+    socket.once('close', () => this.#undecided.delete(socket))
     tellHttp2(socket, { clock: this.#context.clock, timeoutMs }, isHttp2 => {
+      this.#undecided.delete(socket)
       if (isHttp2) {
         // HTTP/1 serves clients that have only ended their half; a session of HTTP/2 would never hear of that end.
         socket.allowHalfOpen = false
@@ -227,6 +232,7 @@ export class ProxyServer {
     this.leave()
     this.#http1.tcp.close()
     this.#http2.drain()
+    for (const socket of this.#undecided) socket.destroy()
     this.#gate?.close()
     return this.#connections.untilEmpty()
   }

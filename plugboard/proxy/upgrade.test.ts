@@ -1,6 +1,8 @@
 // Rows U1-U5: an upgraded connection from the client's socket to the telephone's stream.
 
+import { systemClock } from '@vera-stack/shared/clock.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
 import type { FakeCall, FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
@@ -249,4 +251,19 @@ it('drain: upgraded connections have the grace, then they are cut', async () => 
   await harness.proxy.drain(50)
   expect((await call.aborted).reason).toBe('cancelled')
   await connection.closed
+})
+
+it('U2 one that was refused is over soon, also when its client never ends', async () => {
+  let skippedMs = 0
+  const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
+  const skipping = await ProxyHarness.start({ clock })
+  const refusing = await skipping.telephone()
+  refusing.handler = call => call.answer(403, 'no')
+  const connection = await RawConnection.open(skipping.port)
+  await connection.send(REQUEST)
+  expect(String(await connection.readToEnd())).toContain('403')
+  skippedMs = 6000
+  await eventually('nothing is in flight', () => (skipping.proxy.inFlightCount === 0 ? true : undefined))
+  connection.destroy()
+  await skipping.close()
 })

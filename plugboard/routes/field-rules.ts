@@ -16,14 +16,16 @@ export const ownFieldName = z
   .refine(name => fieldOf(name) === FIELD.other && !TAKEN.test(name), 'is a field with a meaning of its own')
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/
-const NEVER = /^(?:plugboard[-_.]|x[-_.]forwarded[-_.]|forwarded$)/i
+const NEVER = /^(?:plugboard-|x-forwarded-|forwarded$)/i
 
 function editableProblem(name: string): string | undefined {
   if (!TOKEN.test(name)) return 'is no name of a field'
-  if (fieldOf(name) !== FIELD.other || /^proxy-/i.test(name)) {
+  // An edit means the field however it is spelt (access/field-list.ts): `Content_Length` would take away the framing.
+  const plain = name.replace(/[_.]/g, '-')
+  if (fieldOf(plain) !== FIELD.other || /^proxy-/i.test(plain)) {
     return 'frames the message, ends at this hop or is set by Plugboard, and cannot be changed'
   }
-  return NEVER.test(name) ? 'is set by Plugboard and cannot be changed' : undefined
+  return NEVER.test(plain) ? 'is set by Plugboard and cannot be changed' : undefined
 }
 
 /** A field that an edit may name. */

@@ -222,3 +222,12 @@ test('a password is stored as a hash, and hashes are hidden from readers of chan
     access: { basic: { users: [{ name: 'ada', password: '***' }, {}] } },
   })
 })
+
+test.each(['Content_Length', 'transfer.encoding', 'x_request_id', 'Proxy_Authorization', 'X_Forwarded_For'])(
+  'an edit of %s would be one of the field that it may be read as',
+  name => {
+    for (const edits of [{ remove: [name] }, { set: { [name]: 'x' } }, { add: { [name]: 'x' } }]) {
+      expect(routeOptionsInputSchema.safeParse({ requestHeaders: edits }).success).toBe(false)
+    }
+  },
+)

@@ -438,3 +438,19 @@ describe('connections', () => {
     expect(connection.frames.some(one => one.type === FRAME.headers)).toBe(false)
   })
 })
+
+it.each([[['http2-settings', 'x']], [['etag', 'a', 'etag', 'b']]])(
+  'request trailers %j, of which Node refuses some, cost no more than their request',
+  async trailers => {
+    const caller = new Caller(tunnel.plugboard, { method: 'POST' }, false)
+    caller.stream.write(Buffer.from('x'))
+    const connection = await backend.connection(0)
+    await connection.frame(FRAME.data, 1)
+    caller.stream.end(trailers)
+    await connection.until(c =>
+      c.frames.some(one => one.type === FRAME.resetStream || (one.flags & FLAG.endStream) !== 0),
+    )
+    connection.answer(1, [':status', '204'], true)
+    await caller.until(c => c.over)
+  },
+)

@@ -211,9 +211,20 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
 
   #sendTrailers(stream: ClientHttp2Stream): void {
     const trailers = this.#body.trailers()
-    if (this.#phase === 'done') stream.destroy()
-    else if (trailers === undefined) this.#refuse('protocol_error', 'a trailer that HTTP does not allow')
-    else stream.sendTrailers(trailers)
+    if (this.#phase === 'done') {
+      stream.destroy()
+      return
+    }
+    if (trailers === undefined) {
+      this.#refuse('protocol_error', 'a trailer that HTTP does not allow')
+      return
+    }
+    try {
+      stream.sendTrailers(trailers)
+    } catch (error) {
+      // Node has rules of its own: Node 22, say, sends none twice that HTTP knows once.
+      this.#refuse('protocol_error', error instanceof Error ? error.message : String(error))
+    }
   }
 
   #onClosed(stream: ClientHttp2Stream): void {

@@ -81,11 +81,11 @@ export class ProxyHarness {
   /** A telephone with a line for each service, ready for streams. */
   async telephone(
     services: readonly string[] = ['web'],
-    more: { instance?: string; maxStreams?: number } = {},
+    more: { instance?: string; maxStreams?: number; maxFrameBytes?: number } = {},
   ): Promise<FakeTelephone & { cut(): void }> {
     const pair = memoryTransportPair()
     const instance = more.instance ?? `instance-${this.#tunnels + 1}`
-    const limits = more.maxStreams === undefined ? {} : { maxStreams: more.maxStreams }
+    const { instance: _, ...limits } = more
     const telephone = new FakeTelephone(pair.b, { instance }, limits)
     await this.tunnel(pair.a, services, instance)
     await telephone.ready()

@@ -85,6 +85,7 @@ function readHead(text: string) {
   if (fields.length > MAX_FIELDS || text.length > MAX_HEAD || target.length > MAX_TARGET) throw new Wrong()
   const http10 = minor === '0'
   const length = lengthOf(all('content-length'), all('transfer-encoding'), http10)
+  const hasBody = length === 'chunked' || length > 0
   const hosts = all('host')
   if (hosts.length !== 1) throw new Wrong()
   const expectations = http10 ? [] : all('expect')
@@ -92,7 +93,6 @@ function readHead(text: string) {
   const named = tokens(all('connection'))
   const place = placeOf(method, target, hosts[0]!)
   const upgrades = all('upgrade').length > 0 && named.includes('upgrade')
-  const hasBody = length === 'chunked' || length > 0
   if (length === 'chunked' && all('upgrade').some(value => value !== '')) throw new Wrong()
   return {
     method,
