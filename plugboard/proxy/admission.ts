@@ -68,6 +68,12 @@ export class Admission {
     return this.#fields.chunked || this.#fields.contentLength > 0
   }
 
+  /** What follows on the connection of the last request is not to be looked at, however that is answered here. */
+  get isLast(): boolean {
+    // A body that waits for a 100 may never come, or come all the same: what stands there is no request (row R4).
+    return this.#fields.upgrade !== '' || this.#fields.expectsContinue
+  }
+
   /** The protocols that its Upgrade asks for; empty when it does not. */
   get upgrade(): string {
     return this.#fields.upgrade

@@ -325,6 +325,21 @@ describe('uploads', () => {
     },
   )
 
+  it.each([
+    ['unrouted', 'nowhere', 404],
+    ['over its rate', 'test', 429],
+  ])('R4 behind a final answer to an expectation nothing is looked at: %s', async (_name, host, status) => {
+    withPolicy({ maxRequestsPerSecond: 1 })
+    telephone.handler = call => call.answer(200)
+    expect((await (await get()).readAnswer()).status).toBe(200)
+    const expecting = `POST / HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`
+    const connection = await send(`${expecting}GET /hidden HTTP/1.1\r\n${H}\r\n`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([status, 'close'])
+    await connection.closed
+    expect(telephone.calls.length).toBe(1)
+  })
+
   it('R3 one that is refused and goes on for ever is cut', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: nowhere\r\nTransfer-Encoding: chunked\r\n\r\n'
     const endless = await send(head)

@@ -146,8 +146,8 @@ export class Http1Server {
     if (typeof admitted === 'string') {
       const answer = this.#refusal(admitted === 'tunnel' ? 'upgrade_required' : admitted)
       noteLocalAnswer(this.#context, req.method, admission, answer)
-      const { hasBody, upgrade } = admission
-      this.#answer(connection, res, answer, { hasBody, isLast: upgrade !== '' })
+      const { hasBody, isLast } = admission
+      this.#answer(connection, res, answer, { hasBody, isLast })
       return
     }
     const judged = this.#judge(admitted, connection)
@@ -157,9 +157,9 @@ export class Http1Server {
       const exchange = this.#exchange(connection, admitted, req, res)
       void judged.then(answer => exchange.judged(answer))
     } else {
-      const { chunked, contentLength, lastOnConnection: isLast } = admitted
+      const { hasBody, isLast } = admission
       noteLocalAnswer(this.#context, req.method, admitted, judged)
-      this.#answer(connection, res, judged, { hasBody: chunked || contentLength > 0, isLast })
+      this.#answer(connection, res, judged, { hasBody, isLast })
     }
   }
 
