@@ -13,7 +13,7 @@ import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { LINGER_BYTES, LINGER_MS } from './discarded-body.ts'
-import { Forwarding, type RoutedRequest } from './forwarding.ts'
+import { Forwarding, hasBody, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 import { problemOf } from './request-policy.ts'
@@ -60,13 +60,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.begin()
   }
 
-  get #hasBody(): boolean {
-    const { chunked, contentLength } = this.request
-    return chunked || contentLength > 0
-  }
-
   #readBody(): void {
-    if (this.#hasBody) this.#body = new RequestBody(this.#source, this)
+    if (hasBody(this.request)) this.#body = new RequestBody(this.#source, this)
   }
 
   protected opened(): void {
@@ -133,7 +128,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   bodyBroke(error: NodeJS.ErrnoException): boolean {
     // What breaks behind a complete body is the next request. Before it is judged nobody reads the body, but it can break.
-    if (!this.#hasBody || (this.#body ?? this.#source).complete) return false
+    if (!hasBody(this.request) || (this.#body ?? this.#source).complete) return false
     if (this.#state !== 'open') {
       // It was answered without its body, whose end is not waited for any more: it will not come.
       this.#bodyBroken = true

@@ -44,6 +44,11 @@ export interface RoutedRequest {
   readonly edits: AnswerEdits | undefined
 }
 
+/** More than its head may come. */
+export function hasBody({ chunked, contentLength }: RoutedRequest): boolean {
+  return chunked || contentLength > 0
+}
+
 export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   protected readonly context: ProxyContext
   protected readonly connection: ClientConnection

@@ -8,7 +8,7 @@ import { type LocalAnswer, makeProblem, optionsAnswer } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
-import type { RoutedRequest } from './forwarding.ts'
+import { hasBody, type RoutedRequest } from './forwarding.ts'
 import { Http2Answer } from './http2-answer.ts'
 import { Http2Body } from './http2-body.ts'
 import { Http2Connection } from './http2-connection.ts'
@@ -127,7 +127,7 @@ export class Http2Server {
     const { method } = request.opening
     const body = new Http2Body(stream)
     const answer = new Http2Answer(stream, method)
-    if (!request.chunked && request.contentLength <= 0) {
+    if (!hasBody(request)) {
       // Nobody reads a body that is empty: its end must not wait for that, nor the stream for its end.
       stream.resume()
       if (!stream.endAfterHeaders) stream.once('finish', () => answer.stopUpload())

@@ -33,6 +33,15 @@ afterEach(async () => {
 const GET = { ':authority': 'test', ':path': '/' }
 const POST = { ...GET, ':method': 'POST' }
 
+/** The same, for a client that writes its frames by hand. */
+const rawHead = (method: 'GET' | 'POST') =>
+  [
+    [':method', method],
+    [':scheme', 'http'],
+    [':path', '/'],
+    [':authority', 'test'],
+  ] as const
+
 it('an answer of nothing but a head is not overtaken by the end of its stream', async () => {
   for (const method of ['GET', 'POST', 'GET']) {
     const stream = client.open({ ...GET, ':method': 'OPTIONS', ':path': '*' }, method === 'GET')
@@ -160,12 +169,7 @@ describe('requests', () => {
   })
 
   it('F15 a body that is cut off is an abort, whatever the code', async () => {
-    const head = [
-      [':method', 'POST'],
-      [':scheme', 'http'],
-      [':path', '/'],
-      [':authority', 'test'],
-    ] as const
+    const head = rawHead('POST')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     for (const [index, code] of [constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR].entries()) {
       const streamId = 2 * index + 1
@@ -242,12 +246,7 @@ describe('answers', () => {
   })
 
   it('R2 that break off are reset, never ended', async () => {
-    const head = [
-      [':method', 'GET'],
-      [':scheme', 'http'],
-      [':path', '/'],
-      [':authority', 'test'],
-    ] as const
+    const head = rawHead('GET')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     for (const [index, fields] of [[], ['Content-Length', '10']].entries()) {
       const streamId = 2 * index + 1
@@ -462,12 +461,7 @@ describe('the end', () => {
   })
 
   it('a replica that leaves says which streams it has looked at, and looks at no other', async () => {
-    const head = [
-      [':method', 'GET'],
-      [':scheme', 'http'],
-      [':path', '/'],
-      [':authority', 'test'],
-    ] as const
+    const head = rawHead('GET')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     const later = await (await RawHttp2.open(harness.port)).greet()
     raw.request(1, head)
