@@ -57,6 +57,10 @@ test.each([
   [{ trustedProxies: ['10.0.0.0/8', '10.0.0.0/33'] }, 'flag --trusted-proxies: "10.0.0.0/33"'],
   [{ publicUrl: 'ftp://x' }, 'flag --public-url: ftp: cannot be used'],
   [{ tokenIssuer: 'https://id.test' }, 'tokenIssuer (flag --token-issuer): goes together with tokenJwksUrl'],
+  [
+    { tokenIssuer: 'plugboard', tokenJwksUrl: 'https://id.test/jwks' },
+    'tokenIssuer (flag --token-issuer): must not be "plugboard"',
+  ],
   [{ tokenJwksUrl: 'https://id.test/jwks' }, 'tokenIssuer (not set): goes together with tokenJwksUrl'],
   [{ maxHeaders: '9' }, 'flag --max-headers'],
   [{ tlsListen: ':443' }, 'tlsListen (flag --tls-listen): needs tlsCertificateFolder'],

@@ -2,6 +2,7 @@
 // table in plugboard/README.md come from here. What they do is up to plugboard.ts, which hands them out.
 
 import { hostname } from 'node:os'
+import { TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
@@ -289,6 +290,12 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   }
   if ((config.tokenIssuer === undefined) !== (config.tokenJwksUrl === undefined)) {
     problems.push({ key: 'tokenIssuer', detail: 'goes together with tokenJwksUrl: set both or neither' })
+  }
+  if (config.tokenIssuer === TOKEN_ISSUER) {
+    problems.push({
+      key: 'tokenIssuer',
+      detail: `must not be "${TOKEN_ISSUER}", the issuer of Plugboard's own tokens: have the other issuer use another "iss"`,
+    })
   }
   if (config.proxyProtocol && config.trustedProxies.length === 0) {
     problems.push({ key: 'proxyProtocol', detail: 'needs trustedProxies: who may send the header' })

@@ -5,13 +5,17 @@ import { z } from 'zod'
 
 /** `aud` of every token that a Plugboard accepts. */
 export const TOKEN_AUDIENCE = 'plugboard'
+/** `iss` of the tokens that Plugboard issues. An outside issuer must have another one. */
+export const TOKEN_ISSUER = 'plugboard'
 
 const scope = z.array(z.string().min(1).max(2048)).max(1000).default([])
 
 export const claimsSchema = z.object({
+  /** The issuer. Ids (`jti`) of two issuers may be equal. */
+  iss: z.string().optional(),
   /** Name of the telephone. */
   sub: z.string().min(1).max(255),
-  /** Id of the token; stays the same when it is renewed. */
+  /** Id of the token, unique for its issuer; a token of Plugboard keeps it when it is renewed. */
   jti: z.string().min(1).max(255),
   /** Seconds since 1970. */
   exp: z.int().min(0),

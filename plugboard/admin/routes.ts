@@ -48,9 +48,14 @@ const routeSchema = z
       description:
         'As written, but for passwords, of which there are hashes; what is absent has its default.',
     }),
-    claimedBy: z.string().nullable().openapi({
-      description: 'Id of the token whose telephone claimed this mount; null: made through this API.',
-    }),
+    claimedBy: z
+      .string()
+      .nullable()
+      .openapi({
+        description:
+          'Token whose telephone claimed this mount: the id of one of our tokens, or `<issuer>#sub:<subject>` of ' +
+          'an outside issuer. null: the route was made through this API.',
+      }),
     version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
     createdAt: timestamp,
     updatedAt: timestamp,

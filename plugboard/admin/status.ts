@@ -24,7 +24,9 @@ const telephoneSchema = z
         labels: z.record(z.string(), z.string()),
       }),
     ),
-    tokenId: z.string(),
+    tokenId: z.string().openapi({
+      description: 'The id of one of our tokens, or `<issuer>#jti:<jti>` of an outside issuer.',
+    }),
     streams: z.int(),
     rttMs: z.number().nullable(),
     replicaId: z.string(),

@@ -2,7 +2,7 @@
 // verdict is only asked for.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { formatMount } from '@vera-stack/shared/mounts.ts'
+import { formatMount, type Mount } from '@vera-stack/shared/mounts.ts'
 import { and, asc, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { beyond, decodeCursor, limitOf, mountKey, pageOf } from './page.ts'
@@ -105,8 +105,16 @@ export async function findRoute(db: Sql, idOrMount: string): Promise<Route | und
   return row === undefined ? undefined : withMount(row)
 }
 
+/** The living route at a mount, also when the host looks like an id. */
+export async function findRouteAt(db: Sql, mount: Mount): Promise<Route | undefined> {
+  const [row] = await selectRoutes(db).where(and(isAt(mount), isNull(routes.deletedAt)))
+  return row === undefined ? undefined : withMount(row)
+}
+
 function matches(idOrMount: string): SQL | undefined {
-  if (isId(idOrMount)) return eq(routes.id, idOrMount)
-  const { host, path } = validMount(idOrMount)
+  return isId(idOrMount) ? eq(routes.id, idOrMount) : isAt(validMount(idOrMount))
+}
+
+function isAt({ host, path }: Mount): SQL | undefined {
   return and(eq(routes.host, host), eq(routes.mountPath, path))
 }

@@ -62,7 +62,7 @@ export const routes = plugboard.table(
     /** Null: the route answers by itself. */
     serviceId: uuid('service_id').references(() => services.id),
     options: jsonb('options').$type<JsonObject>().notNull().default({}),
-    /** Token whose telephone claimed the mount; tokens of outside issuers have no row here, so no reference. */
+    /** Holder of the token whose telephone claimed the mount (token-reference.ts). No foreign key: outside issuers have no rows. */
     claimedBy: text('claimed_by'),
     ...rowColumns,
     deletedAt: instant('deleted_at'),

@@ -201,7 +201,10 @@ describe('routes', () => {
 })
 
 describe('claims', () => {
-  const token = { id: crypto.randomUUID(), services: ['dev-*'], mounts: ['*.dev.test'] }
+  const scope = { services: ['dev-*'], mounts: ['*.dev.test'] }
+  const ownId = crypto.randomUUID()
+  const token = { ...scope, reference: { kind: 'own', id: ownId } } as const
+  beforeAll(() => store.tokens.create({ ...scope, id: ownId, name: 'dev', ttlSeconds: 60 }, by))
 
   test('service and route are made once, however often and by however many they are claimed', async () => {
     const claim = { service: 'dev-a', mount: 'a.dev.test/x', token }
@@ -212,10 +215,10 @@ describe('claims', () => {
     expect(await store.claimMount(claim)).toMatchObject({
       created: false,
       service: { name: 'dev-a' },
-      route: { mount: 'a.dev.test/x', claimedBy: token.id },
+      route: { mount: 'a.dev.test/x', claimedBy: ownId },
     })
     expect(await store.changes.latest()).toBe(before)
-    expect((await store.changes.list({ limit: 1 })).items[0]!.actor).toBe(`token:${token.id}`)
+    expect((await store.changes.list({ limit: 1 })).items[0]!.actor).toBe(`token:${ownId}`)
   })
 
   test("another service's mount, and one beneath it, is a conflict that names it", async () => {
@@ -236,7 +239,7 @@ describe('claims', () => {
     expect(await failure(store.claimMount({ service: 'dev-x', mount: 'a.test', token }))).toMatchObject(
       forbidden,
     )
-    const empty = { id: token.id, services: [], mounts: [] }
+    const empty = { ...token, services: [], mounts: [] }
     expect(
       await failure(store.claimMount({ service: 'dev-x', mount: 'x.dev.test', token: empty })),
     ).toMatchObject(forbidden)
@@ -248,8 +251,31 @@ describe('claims', () => {
       by,
     )
     await store.tokens.revoke(id, by)
-    const claim = { service: 'dev-r', mount: 'r.dev.test', token: { ...token, id } }
-    expect(await failure(store.claimMount(claim))).toMatchObject({ code: 'token_revoked' })
+    const claimWith = (own: string) =>
+      store.claimMount({
+        ...{ service: 'dev-r', mount: 'r.dev.test' },
+        token: { ...token, reference: { kind: 'own', id: own } },
+      })
+    expect(await failure(claimWith(id))).toMatchObject({ code: 'token_revoked' })
+    expect(await failure(claimWith(crypto.randomUUID()))).toMatchObject({ code: 'token_revoked' })
+  })
+
+  test("an outside token with the id of one of ours claims in its own subject's name", async () => {
+    await store.tokens.revoke(ownId, by)
+    const outside = { kind: 'outside', issuer: 'https://id.test', subject: 'device 7', id: ownId } as const
+    const holder = 'https://id.test#sub:device%207'
+    const claim = { service: 'dev-o', mount: 'o.dev.test', token: { ...scope, reference: outside } }
+    expect(await store.claimMount(claim)).toMatchObject({ created: true, route: { claimedBy: holder } })
+    const { items } = await store.changes.list({ limit: 1 })
+    expect(items[0]!.actor).toBe(`token:${holder}`)
+  })
+
+  test('a mount whose host looks like an id is claimed once, and found again', async () => {
+    const reference = { kind: 'outside', issuer: 'https://id.test', subject: 's', id: '1' } as const
+    const mount = crypto.randomUUID()
+    const claim = { service: 'dev-u', mount, token: { services: ['*'], mounts: ['*'], reference } }
+    expect(await store.claimMount(claim)).toMatchObject({ created: true, route: { mount } })
+    expect(await store.claimMount(claim)).toMatchObject({ created: false, route: { mount } })
   })
 })
 

@@ -4,10 +4,11 @@
 // `not_found`, `conflict`, `mount_conflict`, `invalid_request`, `precondition_failed`, `database_unavailable`.
 
 import type { JsonObject } from './json.ts'
+import type { TokenReference } from './token-reference.ts'
 
 /** Who changes something, and (for If-Match) the version that they saw; another one is `precondition_failed`. */
 export interface Mutation {
-  /** For the audit log: `admin-key:<id>`, `token:<jti>`, `cli`, `system`. 1-255 characters. */
+  /** For the audit log: `admin-key:<id>`, `token:<holder>` (token-reference.ts), `cli`, `system`. 1-255 characters. */
   readonly actor: string
   readonly ifVersion?: number | undefined
 }
@@ -77,7 +78,7 @@ export interface Route {
   /** As written; routes/route-options.ts knows its keys. */
   readonly options: JsonObject
   readonly version: number
-  /** Id of the token whose telephone claimed this mount; null: made through the admin API. */
+  /** Holder of the token whose telephone claimed this mount (token-reference.ts); null: made through the admin API. */
   readonly claimedBy: string | null
   readonly createdAt: Date
   readonly updatedAt: Date
@@ -138,6 +139,7 @@ export interface Token extends Scope {
   readonly lastSeenAt: Date | null
 }
 
+/** The tokens that we have issued. An id is the `jti` of one of them, never that of an outside issuer's token. */
 export interface TokenStore {
   create(
     input: Scope & { readonly id?: string | undefined; readonly name: string; readonly ttlSeconds: number },
@@ -266,7 +268,7 @@ export interface Claim {
   readonly mount: string
   readonly options?: JsonObject | undefined
   /** The verified token of the telephone; a scope that does not reach is `forbidden`. */
-  readonly token: Scope & { readonly id: string }
+  readonly token: Scope & { readonly reference: TokenReference }
 }
 
 export interface Claimed {

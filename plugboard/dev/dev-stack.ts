@@ -2,7 +2,7 @@
 // Telephone beside it. All of them the real parts, joined as a user would join them.
 
 import { relative } from 'node:path'
-import { decodeClaims } from '@vera-stack/shared/claims.ts'
+import { decodeClaims, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { ADMIN_KEY_FILE } from '../admin-key-file.ts'
@@ -109,7 +109,8 @@ async function ensureTelephoneToken(plugboard: Plugboard, secrets: SecretsFolder
 
 async function isGood(plugboard: Plugboard, token: string): Promise<boolean> {
   const claims = decodeClaims(token)
-  if (claims === undefined || claims.exp - systemClock.wallTime() / 1000 < TOKEN_MARGIN_SECONDS) return false
+  if (claims?.iss !== TOKEN_ISSUER) return false
+  if (claims.exp - systemClock.wallTime() / 1000 < TOKEN_MARGIN_SECONDS) return false
   const row = await plugboard.store.tokens.find(claims.jti)
   return row !== undefined && row.revokedAt === null
 }

@@ -81,8 +81,12 @@ async function judgeOne(
     return refused(announcement, `The token does not reach mount ${mount}.`)
   }
   try {
-    const token = { id: credential.tokenId, services: credential.services, mounts: credential.mounts }
-    const { route } = await options.claimMount({ service: name.value, mount, token })
+    const { token: reference, services, mounts } = credential
+    const { route } = await options.claimMount({
+      service: name.value,
+      mount,
+      token: { reference, services, mounts },
+    })
     await routeArrives(route.id, options)
     return accepted(announcement, options, mount, route)
   } catch (error) {

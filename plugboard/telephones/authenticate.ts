@@ -1,8 +1,15 @@
-// Who is dialling: checks the JWT of a telephone before there is a tunnel. Our own tokens are verified with keys
-// from the directory's memory, so this works while the database is away; those of one outside issuer with the
-// keys of its JWKS address. It never logs a token, and what it says to the caller names no key.
+// Checks the JWT of a telephone before there is a tunnel. Our own tokens are verified with keys from the directory's
+// memory, so this works while the database is away. Tokens of one outside issuer are verified with the keys of its
+// JWKS address. The two kinds stay apart: an id of an outside token is never looked up among our own ids. No token is
+// logged, and no error message names a key.
 
-import { type Claims, claimsSchema, grantsNothing, TOKEN_AUDIENCE } from '@vera-stack/shared/claims.ts'
+import {
+  type Claims,
+  claimsSchema,
+  grantsNothing,
+  TOKEN_AUDIENCE,
+  TOKEN_ISSUER,
+} from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import {
@@ -15,11 +22,12 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
+import type { TokenReference } from '../database/token-reference.ts'
 import type { Directory, VerificationKey } from '../routes/directory.ts'
 
 /** An issuer other than this Plugboard, whose tokens carry the same claims. */
 export interface OutsideIssuer {
-  /** The exact `iss`. */
+  /** The exact `iss`; not `plugboard`, which is ours. */
   readonly issuer: string
   readonly jwksUrl: string
   /** Default `plugboard`. */
@@ -28,8 +36,8 @@ export interface OutsideIssuer {
 
 /** A token that was verified. */
 export interface Credential {
-  readonly tokenId: string
-  /** `sub`: which telephone this is. */
+  readonly token: TokenReference
+  /** `sub`: the name of the telephone, as its issuer gave it. Two tokens may have the same one. */
   readonly subject: string
   readonly services: readonly string[]
   readonly mounts: readonly string[]
@@ -80,16 +88,18 @@ export class Authenticator {
    */
   async authenticate(token: string): Promise<Credential> {
     if (token.length > MAX_TOKEN_LENGTH) throw new VeraError('unauthorized', 'The token is too long.')
-    const kid = this.#isOutside(token) ? undefined : kidOf(token)
+    const issuer = this.#outsideIssuerOf(token)
+    const kid = issuer === undefined ? kidOf(token) : undefined
     const payload = kid === undefined ? await this.#verifyOutside(token) : await this.#verifyOwn(token, kid)
     const claims = readClaims(payload)
-    if (this.#directory.isRevoked(claims.jti)) throw new VeraError('token_revoked')
+    const { jti: id, sub: subject } = claims
+    if (issuer === undefined && this.#directory.isRevoked(id)) throw new VeraError('token_revoked')
     if (grantsNothing(claims)) {
       throw new VeraError('forbidden', 'The token grants neither services nor mounts.')
     }
     return {
-      tokenId: claims.jti,
-      subject: claims.sub,
+      token: issuer === undefined ? { kind: 'own', id } : { kind: 'outside', issuer, subject, id },
+      subject,
       services: claims.services,
       mounts: claims.mounts,
       expiresAtMs: claims.exp * 1000,
@@ -97,10 +107,12 @@ export class Authenticator {
     }
   }
 
-  #isOutside(token: string): boolean {
-    if (this.#outside === undefined) return false
+  /** Undefined: a token of ours, or of an issuer that nobody has configured. */
+  #outsideIssuerOf(token: string): string | undefined {
+    if (this.#outside === undefined) return undefined
     try {
-      return decodeJwt(token).iss === this.#outside.issuer
+      const { iss } = decodeJwt(token)
+      return iss === this.#outside.issuer ? iss : undefined
     } catch (error) {
       throw new VeraError('unauthorized', 'The token is not a JWT.', { cause: error })
     }
@@ -115,7 +127,8 @@ export class Authenticator {
       this.#imported.set(key, imported)
     }
     const publicKey = await imported
-    return verify(() => jwtVerify(token, publicKey, this.#rules(TOKEN_AUDIENCE, ['EdDSA'])))
+    const rules = this.#rules(TOKEN_AUDIENCE, ['EdDSA'])
+    return verify(() => jwtVerify(token, publicKey, { ...rules, issuer: TOKEN_ISSUER }))
   }
 
   async #verifyOutside(token: string): Promise<JWTPayload> {

@@ -7,6 +7,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import type { Store } from '../database/store.ts'
+import { type TokenReference, tokenText } from '../database/token-reference.ts'
 import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
@@ -54,6 +55,7 @@ export interface ConnectedTelephone {
   readonly remoteAddress: string
   readonly connectedAt: Date
   readonly services: readonly ConnectedService[]
+  /** As `tokenText` writes it. */
   readonly tokenId: string
   /** Streams open now. */
   readonly streams: number
@@ -100,8 +102,8 @@ export class Switchboard {
     }
     const unsubscribeLines = options.registry.subscribe({ lineAdded: line => this.#fenceAcross(line) })
     const unsubscribe = options.directory.subscribe({
-      tokenRevoked: tokenId =>
-        this.#closeWhere(credential => credential.tokenId === tokenId, 'the token was revoked'),
+      tokenRevoked: id =>
+        this.#closeWhere(({ token }) => token.kind === 'own' && token.id === id, 'the token was revoked'),
       keysChanged: () =>
         this.#closeWhere(
           ({ kid }) => kid !== undefined && options.directory.verificationKey(kid) === undefined,
@@ -187,7 +189,7 @@ export class Switchboard {
         remoteAddress: connection.remoteAddress,
         connectedAt: connection.connectedAt,
         services: servicesOf(connection),
-        tokenId: connection.credential.tokenId,
+        tokenId: tokenText(connection.credential.token),
         streams: session.streamCount,
         rttMs: session.rttMs,
         replicaId: this.#options.replicaId,
@@ -265,10 +267,7 @@ export class Switchboard {
   ready(newcomer: TelephoneConnection): void {
     const name = newcomer.hello?.name ?? ''
     this.#byName.set(name, (this.#byName.get(name) ?? new Set()).add(newcomer))
-    const { tokens } = this.#options.store
-    tokens.touch(newcomer.credential.tokenId).catch(error => {
-      this.#options.log.debug('token not touched', { tokenId: newcomer.credential.tokenId, err: error })
-    })
+    this.#touch(newcomer.credential.token)
     if (this.#replicas.length > 0) this.#tellReplicas(newcomer)
     if (this.#draining) newcomer.session.sendControl(LEAVING)
     if (this.#others(newcomer).some(other => isOlder(newcomer, other))) {
@@ -289,7 +288,8 @@ export class Switchboard {
 
   renewed(tokenId: string, renewed: Credential): void {
     for (const connection of this.#connections.values()) {
-      if (connection.credential.tokenId === tokenId) connection.extend(renewed)
+      const { token } = connection.credential
+      if (token.kind === 'own' && token.id === tokenId) connection.extend(renewed)
     }
   }
 
@@ -304,6 +304,17 @@ export class Switchboard {
 
   peerDrains(): void {
     this.#emptied?.()
+  }
+
+  /** Only our own tokens have a row that says when they were last seen. */
+  #touch(token: TokenReference): void {
+    if (token.kind !== 'own') return
+    this.#options.store.tokens.touch(token.id).catch(error => {
+      this.#options.log.debug('the time when a token was last seen was not written', {
+        tokenId: token.id,
+        err: error,
+      })
+    })
   }
 
   #others(newcomer: TelephoneConnection): TelephoneConnection[] {

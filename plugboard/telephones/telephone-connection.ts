@@ -15,6 +15,7 @@ import type { Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import type { Session, SessionEvents } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import { tokenText } from '../database/token-reference.ts'
 import { type Line, lineId } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
@@ -36,7 +37,7 @@ export interface ConnectionOwner {
   ready(connection: TelephoneConnection): void
   /** Its lines are in the registry: older instances have nothing left to do. */
   announced(connection: TelephoneConnection): void
-  /** The token has a new expiry, for all its tunnels. */
+  /** One of our own tokens has a new expiry, for all its tunnels. */
   renewed(tokenId: string, credential: Credential): void
   /** It has let go of its tunnel. */
   peerDrains(): void
@@ -47,6 +48,8 @@ export interface ConnectionOwner {
 const LONGEST_TIMER_MS = 0x7fff_ffff
 /** Between looks at an expired token while the database cannot say whether it was renewed, ms. */
 const EXPIRY_RETRY_MS = 30_000
+const RENEWED_ELSEWHERE =
+  'Plugboard did not issue this token and cannot renew it. Get a new token from its issuer and put it into the token file.'
 
 export class TelephoneConnection implements SessionEvents {
   readonly tunnelId: string
@@ -84,7 +87,7 @@ export class TelephoneConnection implements SessionEvents {
     this.tunnelId = tunnel.id
     this.remoteAddress = tunnel.remoteAddress
     this.connectedAt = new Date(context.clock.wallTime())
-    this.#log = context.log.child({ tunnelId: tunnel.id, tokenId: tunnel.credential.tokenId })
+    this.#log = context.log.child({ tunnelId: tunnel.id, tokenId: tokenText(tunnel.credential.token) })
   }
 
   /** Once, with the session whose events go to this connection. */
@@ -282,10 +285,15 @@ export class TelephoneConnection implements SessionEvents {
   // The token
 
   async #renew(): Promise<void> {
-    // One at a time: the answer to the one in hand is an answer to all.
+    const { token: reference } = this.#credential
+    if (reference.kind === 'outside') {
+      this.session.sendControl({ type: 'renewed', detail: RENEWED_ELSEWHERE })
+      return
+    }
+    // One renewal at a time: its response is the response to all requests that came meanwhile.
     if (this.#renewing) return
     this.#renewing = true
-    const { tokenId } = this.#credential
+    const tokenId = reference.id
     try {
       const { token, expiresAt, services, mounts } = await this.#context.tokens.renew(tokenId)
       const renewed = { ...this.#credential, services, mounts, expiresAtMs: expiresAt.getTime() }
@@ -294,11 +302,7 @@ export class TelephoneConnection implements SessionEvents {
     } catch (error) {
       const known = error instanceof VeraError
       if (!known) this.#log.error('token not renewed', { err: error })
-      const detail = !known
-        ? 'The token could not be renewed.'
-        : error.code === 'not_found'
-          ? 'The token was not issued here; its issuer renews it.'
-          : error.message
+      const detail = !known ? 'The token could not be renewed.' : error.message
       if (this.session.state !== 'closed') this.session.sendControl({ type: 'renewed', detail })
     } finally {
       this.#renewing = false
@@ -315,12 +319,17 @@ export class TelephoneConnection implements SessionEvents {
   }
 
   /**
-   * The token's time is over here, but it may have been renewed over another tunnel, at another replica. While
-   * the database cannot say, the tunnel stays: traffic does not notice that the database is away.
+   * The token has expired by what is known here. One of our own tokens may have been renewed over another tunnel, at
+   * another replica: the database has the expiry. The tunnel stays while the database is down, so traffic goes on.
    */
   async #expired(): Promise<void> {
+    const { token } = this.#credential
+    if (token.kind === 'outside') {
+      this.close('unauthorized', 'the token has expired')
+      return
+    }
     try {
-      const expiresAt = await this.#context.tokens.expiryOf(this.#credential.tokenId)
+      const expiresAt = await this.#context.tokens.expiryOf(token.id)
       if (this.session.state === 'closed') return
       if (expiresAt !== undefined && expiresAt.getTime() > this.#context.clock.wallTime()) {
         this.extend({ ...this.#credential, expiresAtMs: expiresAt.getTime() })

@@ -2,11 +2,12 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { memoryTransportPair } from '../../test/support/memory-transport.ts'
+import type { TokenReference } from '../database/token-reference.ts'
 import { Registry } from '../registry/registry.ts'
 import type { Credential } from './authenticate.ts'
 import { Switchboard } from './switchboard.ts'
@@ -57,10 +58,19 @@ beforeEach(() => {
 
 afterEach(() => switchboard.drain(0))
 
-async function connect(expiresInMs: number): Promise<FakeTelephone> {
+const OWN: TokenReference = { kind: 'own', id: 'token-1' }
+/** Another issuer may give any id, also one of ours. */
+const OUTSIDE: TokenReference = {
+  kind: 'outside',
+  issuer: 'https://id.test',
+  subject: 'laptop',
+  id: 'token-1',
+}
+
+async function connect(expiresInMs: number, token = OWN): Promise<FakeTelephone> {
   const pair = memoryTransportPair()
   const credential: Credential = {
-    ...{ tokenId: 'token-1', subject: 'laptop', services: ['*'], mounts: [], kid: undefined },
+    ...{ token, subject: 'laptop', services: ['*'], mounts: [], kid: undefined },
     expiresAtMs: clock.wallTime() + expiresInMs,
   }
   switchboard.connect(pair.a, credential, '127.0.0.1')
@@ -106,14 +116,41 @@ it('a renewal over one tunnel holds for all of its token', async () => {
   expect((await twin.closed).reason).toBe('unauthorized')
 })
 
-it.each([
-  ['token_revoked', 'This token has been revoked.'],
-  ['not_found', 'The token was not issued here; its issuer renews it.'],
-] as const)('a renewal that is refused says why: %s', async (code, detail) => {
+it('a refused renewal has its reason', async () => {
   const telephone = await connect(1000)
-  renew = () => Promise.reject(new VeraError(code))
   telephone.session.sendControl({ type: 'renew' })
+  const detail = 'This token has been revoked.'
   expect(await telephone.control('renewed')).toEqual({ type: 'renewed', detail })
+})
+
+describe('a token of an outside issuer, with the id of one of ours', () => {
+  it('is not renewed', async () => {
+    const telephone = await connect(1000, OUTSIDE)
+    renew = () => expect.fail('renewed a token of ours')
+    telephone.session.sendControl({ type: 'renew' })
+    const { token, detail } = await telephone.control('renewed')
+    expect([token, detail]).toEqual([undefined, expect.stringContaining('Get a new token from its issuer')])
+  })
+
+  it('is not extended when ours is renewed', async () => {
+    const ours = await connect(1000)
+    const outside = await connect(1000, OUTSIDE)
+    const later = new Date(clock.wallTime() + 5000)
+    renew = () => Promise.resolve(later)
+    ours.session.sendControl({ type: 'renew' })
+    await ours.control('renewed')
+    clock.advance(1000)
+    expect((await outside.closed).reason).toBe('unauthorized')
+    expect([asked, ours.session.state]).toEqual([0, 'open'])
+  })
+
+  it('expires at its own time, whatever the row of ours says', async () => {
+    const telephone = await connect(1000, OUTSIDE)
+    expiryOf = () => Promise.resolve(new Date(clock.wallTime() + 5000))
+    clock.advance(1000)
+    expect((await telephone.closed).reason).toBe('unauthorized')
+    expect(asked).toBe(0)
+  })
 })
 
 it('waits for the database to say', async () => {

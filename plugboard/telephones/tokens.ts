@@ -2,15 +2,12 @@
 // in its row; the JWT repeats it, so that it can be checked without the database. A token's text is returned to
 // whoever asked for it and kept nowhere.
 
-import { TOKEN_AUDIENCE } from '@vera-stack/shared/claims.ts'
+import { TOKEN_AUDIENCE, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 import type { NewSigningKey, PrivateSigningKey, Store, Token } from '../database/store.ts'
-
-/** `iss` of our own tokens. */
-const TOKEN_ISSUER = 'plugboard'
 
 export interface TokenRequest {
   /** Name of the telephone: `sub`. */
@@ -54,8 +51,8 @@ export class TokenIssuer {
   }
 
   /**
-   * A new JWT under the same id, good for the same time again, with the scope that the row has now. Rejects with
-   * VeraError: `token_revoked`, `token_expired`, `not_found` (not one of ours), `database_unavailable`.
+   * Signs a new JWT under the id of one of our tokens, valid for the same time again, with the scope that the row has
+   * now. Rejects with VeraError: `token_revoked`, `token_expired`, `not_found` (no row), `database_unavailable`.
    */
   async renew(
     id: string,
@@ -70,7 +67,7 @@ export class TokenIssuer {
     await this.#store.tokens.revoke(id, { actor })
   }
 
-  /** Until when the newest JWT of this id is good; undefined: not one of ours, or revoked. */
+  /** When the newest JWT of one of our tokens expires; undefined: the token has no row, or is revoked. */
   async expiryOf(id: string): Promise<Date | undefined> {
     const row = await this.#store.tokens.find(id)
     return row === undefined || row.revokedAt !== null ? undefined : row.expiresAt

@@ -43,7 +43,9 @@ const dialWith = (token: string): Promise<RawAnswer> =>
   rawExchange(harness.port, request({ Authorization: `Bearer ${token}` }))
 
 const inAnHour = (): number => Math.floor(Date.now() / 1000) + 3600
-const claims = () => ({ aud: 'plugboard', sub: 'x', jti: 'j', exp: inAnHour(), services: ['*'] })
+const claims = () => ({
+  ...{ iss: 'plugboard', aud: 'plugboard', sub: 'x', jti: 'j', exp: inAnHour(), services: ['*'] },
+})
 
 describe('the handshake', () => {
   it.each([
@@ -132,6 +134,8 @@ describe('the token', () => {
       ['not yet valid', { nbf: inAnHour() }, 401, 'unauthorized'],
       ['no expiry', { exp: undefined }, 401, 'unauthorized'],
       ['another audience', { aud: 'other' }, 401, 'unauthorized'],
+      ['another issuer', { iss: 'https://id.example' }, 401, 'unauthorized'],
+      ['no issuer', { iss: undefined }, 401, 'unauthorized'],
       ['no subject', { sub: undefined }, 401, 'unauthorized'],
       ['no id', { jti: undefined }, 401, 'unauthorized'],
       ['a scope that is none', { services: 'web' }, 401, 'unauthorized'],
@@ -188,7 +192,10 @@ it('a client that has left when its token is found good gets no session', async 
   await connection.send(request({ Authorization: 'Bearer x' }))
   const socket = await asked.promise
   socket.destroy()
-  answer.resolve({ tokenId: 't', subject: 's', services: ['*'], mounts: [], expiresAtMs: 0, kid: undefined })
+  answer.resolve({
+    ...{ token: { kind: 'own', id: 't' }, subject: 's', services: ['*'], mounts: [], expiresAtMs: 0 },
+    kid: undefined,
+  })
   await connection.closed
   connection.destroy()
   await new Promise<void>(resolve => server.close(() => resolve()))

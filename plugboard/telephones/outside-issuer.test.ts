@@ -1,0 +1,72 @@
+// A token of an outside issuer whose id, subject and name are those of one of our own tokens. It must stay apart from
+// ours in every place: revocation, renewal, claims, "last seen", and the list of telephones.
+
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { AUDIENCE, ISSUER, Issuer } from '../../test/support/issuer.ts'
+import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+
+const issuer = new Issuer()
+issuer.addKey('EdDSA')
+let harness: TunnelHarness
+
+beforeEach(async () => {
+  const outside = { issuer: ISSUER, jwksUrl: await issuer.listen(), audience: AUDIENCE }
+  harness = await TunnelHarness.start({ authenticator: { outside } })
+})
+
+afterEach(async () => {
+  await harness.close()
+  await issuer.close()
+})
+
+const outsideToken = (jti: string): string =>
+  issuer.token({ sub: 'laptop', jti, services: ['*'], mounts: ['*'] })
+
+it('stays connected, and may dial, when ours is revoked', async () => {
+  const { id, token } = await harness.token()
+  const [ours, outside] = [await harness.dial(token), await harness.dial(outsideToken(id))]
+  await harness.issuer.revoke(id, 'test')
+  expect((await ours.closed).reason).toBe('unauthorized')
+  await harness.caughtUp()
+  expect(outside.session.state).toBe('open')
+  await harness.dial(outsideToken(id))
+})
+
+it('gets no token of ours when it asks for a renewal', async () => {
+  const { id } = await harness.token()
+  const before = await harness.database.store.tokens.get(id)
+  const telephone = await harness.dial(outsideToken(id))
+  telephone.session.sendControl({ type: 'renew' })
+  const { token, detail } = await telephone.control('renewed')
+  expect([token, detail]).toEqual([undefined, expect.stringContaining('did not issue this token')])
+  expect(await harness.database.store.tokens.get(id)).toEqual(before)
+})
+
+it('claims in the name of its own subject', async () => {
+  const { id } = await harness.token()
+  const telephone = await harness.dial(outsideToken(id))
+  await telephone.announce({ service: 'shop', mount: 'app.test' })
+  const holder = `${ISSUER}#sub:laptop`
+  expect((await harness.database.store.routes.get('app.test')).claimedBy).toBe(holder)
+  const { items } = await harness.database.store.changes.list({ entity: 'route' })
+  expect(items.map(({ actor }) => actor)).toEqual([`token:${holder}`])
+})
+
+it('does not count as a sign of life of ours', async () => {
+  const { store } = harness.database
+  const [{ id }, other] = [await harness.token(), await harness.token({ name: 'other' })]
+  // Once an announcement has its response, the hello before it has been handled.
+  await (await harness.dial(outsideToken(id))).announce()
+  await (await harness.dial(other.token)).announce()
+  await eventually('the other one is seen', async () =>
+    (await store.tokens.get(other.id)).lastSeenAt === null ? undefined : true,
+  )
+  expect((await store.tokens.get(id)).lastSeenAt).toBeNull()
+})
+
+it('is listed under an id with its issuer', async () => {
+  const { id } = await harness.token()
+  await (await harness.dial(outsideToken(id))).announce()
+  expect(harness.switchboard.list().map(({ tokenId }) => tokenId)).toEqual([`${ISSUER}#jti:${id}`])
+})
