@@ -38,6 +38,7 @@ import { SchemaKeeper } from './database/schema-keeper.ts'
 import { folderError, StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
 import { listenError } from './listen-error.ts'
+import { Via } from './proxy/via.ts'
 import { PublicPorts } from './public-ports.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
@@ -50,6 +51,7 @@ import { Switchboard } from './telephones/switchboard.ts'
 import { generateSigningKey, TokenIssuer } from './telephones/tokens.ts'
 import { TunnelEndpoint } from './telephones/tunnel-endpoint.ts'
 import { VERSION } from './version.ts'
+import { viaNames } from './via-names.ts'
 
 /** Time for admin requests under way at the stop, ms. */
 const ADMIN_GRACE_MS = 2000
@@ -215,6 +217,7 @@ export class Plugboard {
       recovery: cluster?.network.recovery,
       tunnels: new TunnelEndpoint({ authenticator, switchboard, log }),
       certificates: database.store.certificates,
+      via: new Via(await viaNames(config.clusterSecret)),
     })
     this.#running.push({ name: 'HTTPS', stop: () => ports.stop() })
     this.#publicAddress = await this.#listen(ports.listen(), 'listen')

@@ -12,6 +12,7 @@ import { Https, httpsPolicy } from './https.ts'
 import { MemoryGuard } from './memory-guard.ts'
 import type { LineRecovery } from './proxy/proxy-context.ts'
 import { ProxyServer } from './proxy/server.ts'
+import type { Via } from './proxy/via.ts'
 import type { Directory } from './routes/directory.ts'
 import type { LinePicker } from './telephones/line-picker.ts'
 import type { TunnelAcceptor } from './telephones/tunnel-endpoint.ts'
@@ -24,6 +25,7 @@ export interface PublicPortsOptions {
   /** In a cluster. */
   readonly recovery: LineRecovery | undefined
   readonly certificates: CertificateStore
+  readonly via: Via
   /** Of this start of the replica. */
   readonly instance: string
   readonly clock: Clock
@@ -39,7 +41,7 @@ export class PublicPorts {
   #https: Https | undefined
 
   private constructor(options: PublicPortsOptions) {
-    const { config, directory, picker, tunnels, recovery, certificates, instance, clock, log } = options
+    const { config, directory, picker, tunnels, recovery, certificates, via, instance, clock, log } = options
     this.#config = config
     this.#log = log
     this.#memory = new MemoryGuard({ clock, log })
@@ -65,6 +67,7 @@ export class PublicPorts {
       },
       https: httpsPolicy(config),
       challenges: this.#acme?.challenges,
+      via,
       log,
       access: fields => log.access(fields),
       clock,

@@ -39,6 +39,12 @@ export const ERRORS = {
   address_denied: row(403, 'client', 'never', 'This address may not use this route.'),
   no_telephone: row(503, 'registry', 'always', 'The service behind this route is not connected.', 2),
   telephone_lost: row(502, 'tunnel', 'idempotent', 'The connection to the service was lost.'),
+  loop_detected: row(
+    508,
+    'backend',
+    'never',
+    'The request has passed this server before: the service behind this route leads back to it.',
+  ),
   backend_unreachable: row(502, 'backend', 'always', 'The service is connected but not running.'),
   backend_protocol_error: row(502, 'backend', 'never', 'The service gave an answer that is not HTTP.'),
   backend_timeout: row(504, 'backend', 'idempotent', 'The service did not answer in time.'),

@@ -17,6 +17,8 @@ export const FIELD = {
   expect: 9,
   requestId: 10,
   trailer: 11,
+  via: 12,
+  maxForwards: 13,
 } as const
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
@@ -37,6 +39,8 @@ export function fieldOf(name: string): Field {
   switch (name.length) {
     case 2:
       return equalsIgnoringCase(name, 'te') ? FIELD.te : FIELD.other
+    case 3:
+      return equalsIgnoringCase(name, 'via') ? FIELD.via : FIELD.other
     case 4:
       if (equalsIgnoringCase(name, 'host')) return FIELD.host
       return equalsIgnoringCase(name, 'date') ? FIELD.date : FIELD.other
@@ -49,7 +53,8 @@ export function fieldOf(name: string): Field {
       if (equalsIgnoringCase(name, 'connection')) return FIELD.connection
       return equalsIgnoringCase(name, 'keep-alive') ? FIELD.hopByHop : FIELD.other
     case 12:
-      return equalsIgnoringCase(name, 'x-request-id') ? FIELD.requestId : FIELD.other
+      if (equalsIgnoringCase(name, 'x-request-id')) return FIELD.requestId
+      return equalsIgnoringCase(name, 'max-forwards') ? FIELD.maxForwards : FIELD.other
     case 14:
       if (equalsIgnoringCase(name, 'content-length')) return FIELD.contentLength
       return equalsIgnoringCase(name, 'http2-settings') ? FIELD.hopByHop : FIELD.other

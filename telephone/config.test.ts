@@ -55,6 +55,15 @@ describe('settings', () => {
     })
   })
 
+  it('refuse a target that is the Plugboard itself', () => {
+    const flags = { token: 'a.b.c', service: 'web', plugboard: ['http://localhost:4000'] }
+    expect(problems({ ...flags, target: '4000' })).toEqual([
+      expect.stringMatching(
+        /^target \(flag --target\): localhost:4000 is the Plugboard http:\/\/localhost:4000 itself, /,
+      ),
+    ])
+  })
+
   it('of an HTTP/2 backend leave its defaults to it', () => {
     for (const target of ['h2c://localhost:50051', 'h2://grpc.example.com', 'unix+h2c:/run/grpc.sock']) {
       const { services } = load({ target, service: 'grpc', token: 'a.b.c' })

@@ -13,6 +13,7 @@ import {
 import { tunnelUrl } from './plugboard-url.ts'
 import { inspectService, parseService, type Service, type ServiceOptions } from './service-options.ts'
 import { readPem, serviceOptionsOf, servicesSchema } from './service-schema.ts'
+import { targetLoopProblem } from './target-loop.ts'
 import type { TelephoneOptions } from './telephone.ts'
 import type { TokenSource } from './token-store.ts'
 
@@ -131,8 +132,10 @@ function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
       return [...problems, { key: 'target', detail }]
     }
     // Whether the file of CAs can be read is told above; that it is given at all is what counts here.
-    const found = inspectService({ ...singleService(config), tlsCa: config.tlsCa }).problems
-    return [...problems, ...found.map(({ field, message }) => ({ key: keyOfField(field), detail: message }))]
+    const { service, problems: found } = inspectService({ ...singleService(config), tlsCa: config.tlsCa })
+    problems.push(...found.map(({ field, message }) => ({ key: keyOfField(field), detail: message })))
+    const loop = service && targetLoopProblem(service.target, config.plugboard)
+    return loop === undefined ? problems : [...problems, { key: 'target', detail: loop }]
   }
   if (config.target !== undefined) {
     problems.push({ key: 'target', detail: 'cannot be set beside "services:" in the file' })
@@ -148,6 +151,8 @@ function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
       problems.push({ key: 'services', detail: `[${index}]: "${service.service}" is listed twice` })
     }
     names.add(service.service)
+    const loop = targetLoopProblem(service.target, config.plugboard)
+    if (loop !== undefined) problems.push({ key: 'services', detail: `[${index}].target: ${loop}` })
   }
   return problems
 }

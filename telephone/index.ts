@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { TelephoneListener } from './events.ts'
 import { parseService, type Service, ServiceError, type ServiceOptions } from './service-options.ts'
+import { targetLoopProblem } from './target-loop.ts'
 import { Telephone, type TelephoneOptions } from './telephone.ts'
 import type { TokenSource } from './token-store.ts'
 
@@ -91,9 +92,14 @@ function read(options: ConnectOptions): TelephoneOptions {
   try {
     const services = ('services' in options ? options.services : [options]).map(parseService)
     if (services.length === 0) throw new ServiceError('service', 'there is no service to connect')
+    const plugboards = typeof plugboard === 'string' ? [plugboard] : plugboard
+    for (const { target } of services) {
+      const loop = targetLoopProblem(target, plugboards)
+      if (loop !== undefined) throw new ServiceError('target', loop)
+    }
     return {
       ...options,
-      plugboards: typeof plugboard === 'string' ? [plugboard] : plugboard,
+      plugboards,
       token: tokenOf(options.token),
       services,
       name: options.name ?? processName(services),

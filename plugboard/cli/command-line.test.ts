@@ -442,6 +442,12 @@ describe('mistakes at the terminal', () => {
     expect(err).toContain('is no admin API (its answer is not JSON). See --url')
   })
 
+  test('dev refuses to expose its own public port, before anything starts', async () => {
+    const { code, err } = await run('dev --port 4000 --expose localhost:4000 --data ./never-made')
+    expect({ code, lines: err.trim().split('\n').length }).toEqual({ code: 2, lines: 1 })
+    expect(err).toContain('--expose: "localhost:4000" is the public port of this Plugboard')
+  })
+
   test('help has examples for every command', async () => {
     expect((await run('--help')).out).toContain('plugboard dev')
     for (const line of [

@@ -6,7 +6,9 @@ import { addOptions } from '@vera-stack/shared/settings.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { loadPlugboardConfig, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
 import { DevStack } from '../dev/dev-stack.ts'
+import { ownPortProblem } from '../dev/own-port.ts'
 import { type CliContext, examples } from './api-command.ts'
+import { usageError } from './cli-error.ts'
 import { logOf } from './start.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -36,6 +38,8 @@ export function defineDev(command: Command, context: CliContext): void {
       env: context.env,
       cwd: context.cwd,
     })
+    const problem = expose === undefined ? undefined : ownPortProblem(expose, values)
+    if (problem !== undefined) throw usageError(`--expose: ${problem}`)
     // A person is watching: readable lines, also through a pipe, unless they chose otherwise.
     const chosen = sources.logFormat.kind !== 'default'
     const config = chosen ? values : { ...values, logFormat: 'text' as const }

@@ -1,5 +1,5 @@
 // The edge: turns what Node parsed into a routed request, or says which error it is. Everything that two HTTP
-// implementations could read differently is decided here, once, before a byte goes anywhere (rows F1-F11, H1-H10).
+// implementations could read differently is decided here, once, before a byte goes anywhere (rows F1-F11, H1-H12).
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isOnOrBeneath, RESERVED_PATH, TUNNEL_PATH } from '@vera-stack/shared/mounts.ts'
@@ -13,6 +13,7 @@ import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
 import { HostCache, normalizePath, splitAbsoluteForm, stripMount } from './target.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
+import type { Via } from './via.ts'
 
 /** What the `*` of a host pattern stands for; empty for an exact one. */
 function tenantOf(pattern: string, host: string): string {
@@ -32,6 +33,7 @@ export interface AdmissionOptions {
   readonly ids: RequestIds
   readonly trusted: TrustedProxies
   readonly gatekeeper: Gatekeeper
+  readonly via: Via
 }
 
 /** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
@@ -44,7 +46,8 @@ export class Admission {
   readonly #trusted: TrustedProxies
   readonly #gatekeeper: Gatekeeper
   readonly #hosts = new HostCache()
-  readonly #fields = new RequestFields()
+  readonly #fields: RequestFields
+  readonly #via: Via
   /** Of the request that was looked at last, also when it was refused. */
   requestId = ''
   host = ''
@@ -57,6 +60,8 @@ export class Admission {
     this.#ids = options.ids
     this.#trusted = options.trusted
     this.#gatekeeper = options.gatekeeper
+    this.#via = options.via
+    this.#fields = new RequestFields(options.via)
   }
 
   get accept(): string {
@@ -86,7 +91,7 @@ export class Admission {
     this.host = ''
     this.path = ''
     this.clientAddress = connection.remoteAddress
-    const wellFormed = fields.read(raw, connection, req.httpVersionMinor === 0)
+    const wellFormed = fields.read(raw, connection, req.httpVersionMinor === 0, req.method ?? '')
     if (connection.trusted) {
       this.clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.forwardedFor)
     }
@@ -120,6 +125,7 @@ export class Admission {
     }
     const route = this.#directory.match(host, path)
     if (route === undefined) return 'route_not_found'
+    if (fields.looped) return 'loop_detected'
     return this.#routed(req, connection, kind, route, target, path, rawPath)
   }
 
@@ -162,6 +168,12 @@ export class Admission {
       expectsContinue: fields.expectsContinue,
       // Node's parser drops what follows an upgrade that was not granted; the rest must not be read as requests.
       lastOnConnection: kind === 'http' && fields.upgrade !== '',
+      via: connection.http2
+        ? this.#via.http2
+        : req.httpVersionMinor === 0
+          ? this.#via.http10
+          : this.#via.http11,
+      maxForwards: fields.maxForwards,
       edits:
         rules === null
           ? undefined

@@ -24,8 +24,12 @@ export interface AnswerFields {
   readonly upgrade: string
 }
 
-/** Undefined: two lengths, or one that is none (row R8). */
-export function readAnswerFields(raw: readonly string[], requestId: string): AnswerFields | undefined {
+/** `via`: this hop's own line. Undefined: two lengths, or one that is none (row R8). */
+export function readAnswerFields(
+  raw: readonly string[],
+  requestId: string,
+  via: string,
+): AnswerFields | undefined {
   const fields: string[] = []
   let contentLength = -1
   let dated = false
@@ -71,7 +75,7 @@ export function readAnswerFields(raw: readonly string[], requestId: string): Ans
   }
   const nominated = named === undefined ? undefined : nominatedFields(named)
   if (nominated !== undefined) removeFields(fields, nominated)
-  fields.push('X-Request-ID', requestId)
+  fields.push('X-Request-ID', requestId, 'Via', via)
   return { fields, contentLength, dated, trailer, upgrade }
 }
 
@@ -81,7 +85,7 @@ export function readInterimFields(raw: readonly string[]): string[] {
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] as string
     const field = fieldOf(name)
-    if ((field === FIELD.other || field === FIELD.date) && !isOurs(name)) {
+    if ((field === FIELD.other || field === FIELD.date || field === FIELD.via) && !isOurs(name)) {
       fields.push(name, raw[index + 1] as string)
     }
   }

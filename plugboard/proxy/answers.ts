@@ -25,7 +25,7 @@ export interface ProblemOptions {
   readonly extraFields?: readonly string[] | undefined
 }
 
-const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 const NO_BODY = Buffer.alloc(0)
 
 /** An answer without a body. `fields`: with Content-Length, where the status allows one. */

@@ -23,6 +23,8 @@ export class ClientConnection {
   /** The peer may say who the client is. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
+  /** True once the client has chosen HTTP/2. */
+  http2 = false
   /** Strict-Transport-Security of answers on it; empty for none. */
   readonly hsts: string
   /** `for=…;proto=…;host=`: our element of Forwarded up to the host. */

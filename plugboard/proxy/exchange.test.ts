@@ -51,7 +51,7 @@ describe('answers', () => {
     expect(answer.headers.map(([name, value]) => `${name}: ${value}`)).toEqual([
       ...['X-Kept: 2', 'Set-Cookie: a=1', 'Set-Cookie: b=2', 'Date: then'],
       expect.stringMatching(/^X-Request-ID: [0-9a-f-]{36}$/),
-      ...['Content-Length: 1', 'Connection: keep-alive', 'Keep-Alive: timeout=75'],
+      ...['Via: 1.1 plugboard-test', 'Content-Length: 1', 'Connection: keep-alive', 'Keep-Alive: timeout=75'],
     ])
   })
 

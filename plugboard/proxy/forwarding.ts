@@ -40,6 +40,10 @@ export interface RoutedRequest {
   readonly expectsContinue: boolean
   /** What follows on the connection is not to be trusted. */
   readonly lastOnConnection: boolean
+  /** The value of Via that the forwarded request gets, besides those of the hops before this one. */
+  readonly via: string
+  /** How many more hops may forward a TRACE or OPTIONS request, this one included; -1: no limit. */
+  readonly maxForwards: number
   /** What its route does to every answer; undefined: nothing. */
   readonly edits: AnswerEdits | undefined
 }
@@ -105,7 +109,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
 
   /** Of a final answer: what ends at this hop is out, what the route and the port add is in. */
   answerFields(head: AnswerHead): AnswerFields | undefined {
-    const answer = readAnswerFields(head.fields, this.requestId)
+    const answer = readAnswerFields(head.fields, this.requestId, this.context.via.response)
     if (answer === undefined) return undefined
     const { edits } = this.request
     edits?.apply(answer.fields)

@@ -46,6 +46,7 @@ export class Http2Server {
 
   serve(connection: ClientConnection): void {
     this.#context.counters.http2Connections += 1
+    connection.http2 = true
     const http2: Http2Connection = new Http2Connection({
       connection,
       limits: this.#limits,

@@ -62,9 +62,19 @@ describe('requests', () => {
     expect(call.field('te')).toBe('trailers')
     expect(call.field('x-forwarded-proto')).toBe('http')
     expect(call.field('x-request-id')).toBe(answer.field('x-request-id'))
+    expect(call.fields('via')).toEqual(['2.0 plugboard-test'])
     expect(call.opening.fields.filter(each => each.startsWith(':'))).toEqual([])
     expect(harness.accessLog[0]).toMatchObject({ method: 'GET', host: 'test', path: '/b', status: 200 })
     expect(harness.proxy.counters).toMatchObject({ http2Connections: 1, requests: 1 })
+  })
+
+  it('H11 that have passed here before get 508, upgrades too', async () => {
+    const via = '1.1 a, 2.0 plugboard-test'
+    const answer = await client.ask({ ...GET, via })
+    expect([answer.status, answer.field('plugboard-error')]).toEqual([508, 'loop_detected'])
+    const upgrade = { ...GET, ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', via }
+    expect((await readHttp2Answer(client.open(upgrade))).status).toBe(508)
+    expect(telephone.calls).toHaveLength(0)
   })
 
   it('of HTTP/1.1 are served on the same port', async () => {
@@ -231,7 +241,8 @@ describe('answers', () => {
     const { raw } = await client.ask(GET)
     expect(raw).toEqual([
       ...[':status', '200', 'x-kept', '2', 'set-cookie', 'a=1', 'set-cookie', 'b=2', 'date', 'then'],
-      ...['x-request-id', expect.stringMatching(/^[0-9a-f-]{36}$/), 'content-length', '1'],
+      ...['x-request-id', expect.stringMatching(/^[0-9a-f-]{36}$/), 'via', '1.1 plugboard-test'],
+      ...['content-length', '1'],
     ])
   })
 
@@ -393,8 +404,8 @@ describe('WebSockets (RFC 8441)', () => {
       fields: ['Upgrade', 'websocket', 'Sec-WebSocket-Accept', proofOf(key), 'Sec-WebSocket-Protocol', 'p'],
     })
     expect(await head).toEqual([
-      ...[':status', '200', 'sec-websocket-protocol', 'p', 'x-request-id', expect.any(String), 'date'],
-      expect.any(String),
+      ...[':status', '200', 'sec-websocket-protocol', 'p', 'x-request-id', expect.any(String)],
+      ...['via', '1.1 plugboard-test', 'date', expect.any(String)],
     ])
     stream.write('ping')
     await call.untilReceived(4)

@@ -6,6 +6,7 @@ import type { LinePicker } from '../telephones/line-picker.ts'
 import type { AccessSink } from './access.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Via } from './via.ts'
 
 /** After this process was away (peers/recovery.ts). */
 export interface LineRecovery {
@@ -24,6 +25,7 @@ export interface ProxyContext {
   readonly counters: ProxyCounters
   readonly access: AccessSink
   readonly log: Logger
+  readonly via: Via
   /** Absent: there is nobody else whose lines could come back. */
   readonly recovery?: LineRecovery | undefined
   readonly bodyIdleTimeoutMs: number

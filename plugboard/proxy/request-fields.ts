@@ -1,5 +1,5 @@
 // One pass over a request's raw header list: what ends at this hop is taken out, what we must know is noted, what
-// a stranger may not say is dropped; then ours are added (rows F2-F4, F7, H1-H7, H10). One reader serves all
+// a stranger may not say is dropped; then ours are added (rows F2-F4, F7, H1-H7, H10-H12). One reader serves all
 // requests, one after the other: `read` overwrites what the last one left. Hot: no closures, no lower-casing.
 
 import {
@@ -15,6 +15,7 @@ import {
 import { looksLikeRequestId } from '@vera-stack/shared/request-id.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { portOf } from './target.ts'
+import type { Via } from './via.ts'
 
 /** What peers say of the client before them. */
 interface Claims {
@@ -24,6 +25,9 @@ interface Claims {
   port: string | undefined
   forwarded: string | undefined
 }
+
+/** Larger values of Max-Forwards are forwarded as this one (RFC 9110, section 7.6.2). */
+const MAX_FORWARDS = 1_000_000
 
 /** Named by Connection or not, these are not the client's to take away: they frame and route. */
 const KEPT_WHEN_NOMINATED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding'])
@@ -45,8 +49,17 @@ export class RequestFields {
   expectsContinue = false
   /** Something else is expected (row R4). Node takes `x, 100-continue` for the one that it knows. */
   expectsMore = false
+  /** True when Via names this cluster: the request has passed here before. */
+  looped = false
+  /** Max-Forwards of a TRACE or OPTIONS request, as it was received; -1: there is none, or the method does not use it. */
+  maxForwards = -1
   #hostIndex = -1
+  readonly #via: Via
   readonly #claims: Claims = none()
+
+  constructor(via: Via) {
+    this.#via = via
+  }
 
   /** What a trusted peer says of the clients before it: X-Forwarded-For, all its lines. */
   get forwardedFor(): string | undefined {
@@ -58,8 +71,8 @@ export class RequestFields {
     return this.#claims.proto?.toLowerCase()
   }
 
-  /** False: malformed, and the connection must end (row F2, F3, F4, F7, U1). */
-  read(raw: readonly string[], connection: ClientConnection, http10: boolean): boolean {
+  /** False: malformed, and the connection must end (row F2, F3, F4, F7, H12, U1). */
+  read(raw: readonly string[], connection: ClientConnection, http10: boolean, method: string): boolean {
     const fields: string[] = []
     this.fields = fields
     this.host = ''
@@ -70,6 +83,8 @@ export class RequestFields {
     this.accept = ''
     this.expectsContinue = false
     this.expectsMore = false
+    this.looped = false
+    this.maxForwards = -1
     this.#hostIndex = -1
     const claims = this.#claims
     if (connection.trusted) Object.assign(claims, none())
@@ -124,6 +139,20 @@ export class RequestFields {
           requestIds += 1
           this.requestId = requestIds === 1 && looksLikeRequestId(value) ? value : ''
           break
+        case FIELD.via:
+          this.looped ||= this.#via.holds(value)
+          fields.push(name, value)
+          break
+        case FIELD.maxForwards: {
+          if (method !== 'OPTIONS' && method !== 'TRACE') {
+            fields.push(name, value)
+            break
+          }
+          if (this.maxForwards !== -1 || !/^[0-9]+$/.test(value)) return false
+          this.maxForwards = Math.min(Number(value), MAX_FORWARDS)
+          if (this.maxForwards > 0) fields.push(name, String(this.maxForwards - 1))
+          break
+        }
         case FIELD.hopByHop:
           break
         default:

@@ -2,7 +2,7 @@
 // often, by plain HTTP, or is not who may; or the route answers by itself. Whoever serves the connection writes the
 // answer; here it is only decided, in this order:
 //
-//   overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight ─▶ credential ─▶ redirect, fixed answer ─▶ forwarded
+//   overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight ─▶ credential ─▶ redirect, fixed answer ─▶ Max-Forwards ─▶ forwarded
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
@@ -12,7 +12,7 @@ import type { LocalAnswer } from './answers.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { type HttpsPolicy, httpsLocation, redirectToHttps } from './https-policy.ts'
 import { RequestRates } from './request-rates.ts'
-import { answerOf, guardedRequest } from './route-judgement.ts'
+import { answerOf, finalResponse, guardedRequest } from './route-judgement.ts'
 
 /** Undefined: the request is forwarded. A promise never rejects. */
 export type Judgement = LocalAnswer | undefined | Promise<LocalAnswer | undefined>
@@ -36,7 +36,9 @@ export class RequestPolicy {
   judge(request: RoutedRequest): Judgement {
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
     const { rules } = request.route.options
-    return rules === null ? this.#judgePlain(request) : this.#judgeByRules(request, rules)
+    const judged = rules === null ? this.#judgePlain(request) : this.#judgeByRules(request, rules)
+    if (judged === undefined) return this.#forward(request)
+    return judged instanceof Promise ? judged.then(later => later ?? this.#forward(request)) : judged
   }
 
   #judgeByRules(request: RoutedRequest, rules: RouteRules): Judgement {
@@ -56,6 +58,13 @@ export class RequestPolicy {
     if (!this.#mayAsk(request)) return problemOf(request, 'rate_limited')
     const location = this.#httpsLocation(request)
     return location === undefined ? undefined : redirectToHttps(location, request.requestId)
+  }
+
+  /** The last step of this hop. Returns a response when Max-Forwards ends the way here (row H12). */
+  #forward(request: RoutedRequest): LocalAnswer | undefined {
+    if (request.maxForwards === 0) return finalResponse(request, this.#options.https?.hsts ?? '')
+    request.opening.fields.push('Via', request.via)
+    return undefined
   }
 
   #mayAsk({ route, clientAddress }: RoutedRequest): boolean {

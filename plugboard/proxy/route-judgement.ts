@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http'
 import type { GuardedRequest } from '../access/gatekeeper.ts'
 import { isRefusal, type OwnAnswer, type Refusal, type Verdict } from '../access/verdict.ts'
 import type { RouteRules } from '../routes/route-options.ts'
-import { type LocalAnswer, makeProblem } from './answers.ts'
+import { ALLOWED_METHODS, type LocalAnswer, makeProblem } from './answers.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { addHsts } from './https-policy.ts'
 
@@ -24,6 +24,13 @@ export function guardedRequest(request: RoutedRequest, rules: RouteRules): Guard
 /** `hsts`: as it is for all routes. */
 export function answerOf(request: RoutedRequest, verdict: Verdict, hsts: string): LocalAnswer {
   return isRefusal(verdict) ? problem(request, verdict) : ownAnswer(request, verdict, hsts)
+}
+
+/** Returns the response of the last recipient that Max-Forwards lets a request reach (RFC 9110, section 7.6.2). */
+export function finalResponse(request: RoutedRequest, hsts: string): LocalAnswer {
+  const fields = ['Allow', ALLOWED_METHODS]
+  request.edits?.apply(fields)
+  return ownAnswer(request, { status: 204, fields, body: Buffer.alloc(0) }, hsts)
 }
 
 function problem({ requestId, accept, edits }: RoutedRequest, refusal: Refusal): LocalAnswer {

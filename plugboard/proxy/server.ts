@@ -25,6 +25,7 @@ import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
 import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
 import { RequestPolicy } from './request-policy.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
+import type { Via } from './via.ts'
 
 export interface ProxyOptions {
   readonly directory: Pick<Directory, 'match'>
@@ -41,6 +42,7 @@ export interface ProxyOptions {
   readonly https?: HttpsPolicy | undefined
   /** When certificates are ordered from an authority, which asks on this port. */
   readonly challenges?: ChallengeAnswers | undefined
+  readonly via: Via
   readonly log: Logger
   readonly access?: AccessSink | undefined
   readonly clock?: Clock | undefined
@@ -79,6 +81,7 @@ export class ProxyServer {
       counters: this.counters,
       access: options.access ?? (() => undefined),
       log: options.log,
+      via: options.via,
       recovery: options.recovery,
       bodyIdleTimeoutMs: limits.bodyIdleTimeoutMs,
       draining: false,
@@ -99,6 +102,7 @@ export class ProxyServer {
         ids: new RequestIds(() => clock.wallTime()),
         trusted,
         gatekeeper,
+        via: options.via,
       }),
       policy: new RequestPolicy({
         https: options.https,

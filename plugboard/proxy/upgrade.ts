@@ -205,7 +205,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   #switch(head: AnswerHead): void {
-    const answer = readAnswerFields(head.fields, this.requestId)
+    const answer = readAnswerFields(head.fields, this.requestId, this.context.via.response)
     if (answer === undefined || !this.#side.accept(answer)) {
       this.answerBroken()
       return

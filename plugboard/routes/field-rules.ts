@@ -1,7 +1,7 @@
 // Which fields rules of a route may touch, and what they may say. Fields that frame a message, end at a hop or are
 // Plugboard's own to say are none of them: a rule about these would break what the proxy promises.
 
-import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { FIELD, type Field, fieldOf } from '@vera-stack/shared/headers.ts'
 import { z } from 'zod'
 
 /** Fields that mean something on the way already. What begins like these is Plugboard's, or about the client. */
@@ -16,13 +16,15 @@ export const ownFieldName = z
   .refine(name => fieldOf(name) === FIELD.other && !TAKEN.test(name), 'is a field with a meaning of its own')
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/
+/** Plugboard adds its own line of Via behind the edits, and counts Max-Forwards before them. */
+const EDITABLE: ReadonlySet<Field> = new Set([FIELD.other, FIELD.via, FIELD.maxForwards])
 const NEVER = /^(?:plugboard-|x-forwarded-|forwarded$)/i
 
 function editableProblem(name: string): string | undefined {
   if (!TOKEN.test(name)) return 'is no name of a field'
   // An edit means the field however it is spelt (access/field-list.ts): `Content_Length` would take away the framing.
   const plain = name.replace(/[_.]/g, '-')
-  if (fieldOf(plain) !== FIELD.other || /^proxy-/i.test(plain)) {
+  if (!EDITABLE.has(fieldOf(plain)) || /^proxy-/i.test(plain)) {
     return 'frames the message, ends at this hop or is set by Plugboard, and cannot be changed'
   }
   return NEVER.test(plain) ? 'is set by Plugboard and cannot be changed' : undefined

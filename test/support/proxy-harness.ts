@@ -6,6 +6,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { type ProxyOptions, ProxyServer } from '../../plugboard/proxy/server.ts'
+import { Via } from '../../plugboard/proxy/via.ts'
 import { type Line, lineId } from '../../plugboard/registry/line.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
 import type { Upstream } from '../../plugboard/registry/upstream.ts'
@@ -52,6 +53,7 @@ export class ProxyHarness {
   private constructor({ replicaId, ...options }: HarnessOptions) {
     const upstreamOf = (line: Line): Upstream | undefined => this.upstreams.get(line.tunnelId)
     this.proxy = new ProxyServer({
+      via: new Via(['plugboard-test']),
       directory: {
         match: (host, path) =>
           this.routes.find(

@@ -7,6 +7,7 @@ import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared
 import { WebSocket } from 'ws'
 import type { Database } from '../../plugboard/database/database.ts'
 import { ProxyServer } from '../../plugboard/proxy/server.ts'
+import { Via } from '../../plugboard/proxy/via.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
 import { createDirectory, type Directory } from '../../plugboard/routes/directory.ts'
 import { Authenticator, type AuthenticatorOptions } from '../../plugboard/telephones/authenticate.ts'
@@ -57,6 +58,7 @@ export class TunnelHarness {
     const upstreamOf: Switchboard['upstreamOf'] = line => this.switchboard.upstreamOf(line)
     this.picker = new LinePicker({ registry: this.registry, upstreamOf })
     this.proxy = new ProxyServer({
+      via: new Via(['plugboard-test']),
       directory: this.directory,
       picker: this.picker,
       tunnels: new TunnelEndpoint({

@@ -76,6 +76,11 @@ describe('codes', () => {
     await telephone.closed
   })
 
+  it('loop_detected: the request has passed here before', async () => {
+    const via = field((await ask(get())).headers, 'via')
+    expectProblem(await ask(get('/', `Via: ${via}\r\n`)), 508, 'loop_detected')
+  })
+
   it('backend_unreachable: the Telephone could not connect', async () => {
     expectProblem(await ask(get('/', '', 'dead.test')), 502, 'backend_unreachable')
   })

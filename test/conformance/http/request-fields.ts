@@ -1,7 +1,7 @@
-// Rows H1-H10: what a request says, what of it the backend is told, and which path it is.
+// Rows H1-H12: what a request says, what of it the backend is told, and which path it is.
 
 import { describe, expect, it } from 'vitest'
-import { field } from '../../support/raw-connection.ts'
+import { field, RawConnection } from '../../support/raw-connection.ts'
 import { ask, edge, forwarded, get, HOST, refused } from './edge.ts'
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -13,6 +13,7 @@ const OURS = [
   'X-Forwarded-Port',
   'Forwarded',
   'X-Request-ID',
+  'Via',
 ]
 
 describe('fields', () => {
@@ -102,7 +103,8 @@ describe('fields', () => {
   )
 
   it.each(['Plugboard-Error', 'plugboard_hops', 'PLUGBOARD.Service'])('H5 %s is ours to say', async name => {
-    expect((await forwarded(get('/', `${name}: 1\r\n`))).head.toLowerCase()).not.toContain('plugboard')
+    const { fields } = await forwarded(get('/', `${name}: 1\r\n`))
+    expect(fields.filter(([each]) => /^plugboard/i.test(each))).toEqual([])
   })
 
   it('H6 Cookie and Set-Cookie are not joined, and keep their order', async () => {
@@ -152,6 +154,54 @@ describe('fields', () => {
   it('H10 two of them are replaced by one of ours', async () => {
     const request = await forwarded(get('/', 'X-Request-ID: a\r\nX-Request-ID: b\r\n'))
     expect(request.all('x-request-id')).toEqual([expect.stringMatching(UUID_V7)])
+  })
+})
+
+describe('hops', () => {
+  const OWN = /^1\.1 plugboard-[0-9a-f]{16}$/
+
+  it('H11 Via gets a line of this cluster, on requests and on responses', async () => {
+    edge.backend.handler = request => request.answer(200, '', 'Via: 1.1 inner\r\n')
+    const answer = await ask(get('/', 'Via: 1.0 fred, 1.1 p.example.net\r\n'))
+    const seen = edge.backend.requests[0]!.all('via')
+    expect(seen).toEqual(['1.0 fred, 1.1 p.example.net', expect.stringMatching(OWN)])
+    const lines = answer.headers.filter(([name]) => name === 'Via').map(([, value]) => value)
+    expect(lines).toEqual(['1.1 inner', seen[1]])
+    const old = await ask('GET / HTTP/1.0\r\nHost: edge.test\r\n\r\n')
+    expect(old.status).toBe(200)
+    expect(edge.backend.requests[1]!.all('via')).toEqual([seen[1]!.replace('1.1', '1.0')])
+  })
+
+  it('H11 a request that has passed here before gets 508', async () => {
+    const [own = ''] = (await forwarded(get())).all('via')
+    edge.backend.reset()
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get('/', `Via: 1.1 other, ${own}\r\n`) + get('/next'))
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([508, 'loop_detected'])
+    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    connection.destroy()
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/next'])
+    // Another cluster has another name: what passed there passes here.
+    const elsewhere = await ask(get('/', `Via: ${own}\r\n`), 'GET', edge.tight!.port)
+    expect(elsewhere.status).toBe(200)
+  })
+
+  it.each([
+    ['OPTIONS', '2', ['1']],
+    ['OPTIONS', '1', ['0']],
+    ['GET', '0', ['0']],
+  ])('H12 %s with Max-Forwards: %s reaches the backend with %j', async (method, value, seen) => {
+    const request = await forwarded(get('/', `Max-Forwards: ${value}\r\n`).replace('GET', method), method)
+    expect(request.all('max-forwards')).toEqual(seen)
+  })
+
+  it('H12 OPTIONS with Max-Forwards: 0 ends here, any other value than a number is refused', async () => {
+    const options = (value: string) => get('/', `Max-Forwards: ${value}\r\n`).replace('GET', 'OPTIONS')
+    const answer = await ask(options('0'), 'OPTIONS')
+    expect([answer.status, field(answer.headers, 'allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
+    expect(edge.backend.requests).toHaveLength(0)
+    await refused(options('many'), 400)
   })
 })
 

@@ -126,7 +126,7 @@ describe('after the 101', () => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(asks())
     const names = (await connection.readHead()).headers.map(([name]) => name)
-    expect(names).toEqual(['Connection', 'Upgrade', 'Sec-WebSocket-Accept', 'X-Request-ID'])
+    expect(names).toEqual(['Connection', 'Upgrade', 'Sec-WebSocket-Accept', 'X-Request-ID', 'Via'])
     connection.destroy()
   })
 
