@@ -1,13 +1,11 @@
 // The files of the embedded Postgres: <folder>/cluster is its data, <folder>/postgres.log what it says. Made
 // here, once and completely or not at all; started and stopped elsewhere (embedded-postgres.ts).
-//
-// As root on Linux, the server's user need not be able to reach the folder by its path (a project in /root, say):
-// programs are started *in* the cluster's folder before they give up root, and know it as /proc/self/cwd. So the
-// data stays where the user asked for it, and nobody else needs a way in. (Decision 0002.)
 
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import {
   chown,
+  type FileHandle,
   lchown,
   mkdir,
   open,
@@ -21,6 +19,7 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Binaries } from './embedded-binaries.ts'
+import { ownNameOf, runProgram } from './embedded-program.ts'
 import type { ServerUser } from './embedded-user.ts'
 import { isAlive } from './is-alive.ts'
 import { makeFolder } from './make-folder.ts'
@@ -33,16 +32,10 @@ export interface Cluster {
   readonly log: string
   readonly user: ServerUser | undefined
   readonly binaries: Binaries
+  /** Of the role `plugboard`. */
+  readonly password: string
   /** False: a throw-away cluster, not even synced when it is made. */
   readonly durable: boolean
-}
-
-/** Nothing of the caller's environment (PGDATA, PGOPTIONS, LC_*) gets through to Postgres. */
-export const SERVER_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' }
-
-/** How a program that is started in the cluster's folder calls it. */
-export function ownNameOf(data: string, user: ServerUser | undefined): string {
-  return user !== undefined && process.platform === 'linux' ? '/proc/self/cwd' : data
 }
 
 /** Makes the folder and the cluster in it where there is none. Throws StartupError for what a person must fix. */
@@ -105,19 +98,25 @@ async function initialize(cluster: Cluster): Promise<void> {
     if (user !== undefined) await chown(fresh, user.uid, user.gid)
     // The built-in locale does not change with the operating system's, as indexes of others do.
     const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8']
-    const access = ['--username=plugboard', '--auth=trust', '--no-instructions']
+    const access = [
+      '--username=plugboard',
+      '--auth=scram-sha-256',
+      '--pwfile=/dev/stdin',
+      '--no-instructions',
+    ]
     const sync = cluster.durable ? [] : ['--no-sync']
-    await promisify(execFile)(
-      binaries.initdb,
-      [`--pgdata=${ownNameOf(fresh, user)}`, ...locale, ...access, ...sync],
-      {
-        ...user,
-        cwd: fresh,
-        env: SERVER_ENVIRONMENT,
-      },
-    ).catch((error: unknown) => {
-      throw initializeError(folder, error)
-    })
+    const args = [`--pgdata=${ownNameOf(fresh, user)}`, ...locale, ...access, ...sync]
+    const password = await passwordFor(cluster)
+    try {
+      const { code, output } = await runProgram(binaries.initdb, args, {
+        folder: fresh,
+        user,
+        stdin: password.fd,
+      })
+      if (code !== 0) throw initializeError(folder, output)
+    } finally {
+      await password.close()
+    }
     await rename(fresh, data)
     const parent = await open(folder, 'r')
     await parent.sync().finally(() => parent.close())
@@ -130,19 +129,31 @@ async function initialize(cluster: Cluster): Promise<void> {
   }
 }
 
-function initializeError(folder: string, error: unknown): StartupError {
-  const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : ''
-  if (/No space left on device|Disk quota exceeded/.test(said)) {
-    return new StartupError(`The disk that holds ${folder} is full.`, error)
+/** A file without a name, readable by the server's user: what initdb reads the password from. */
+async function passwordFor({ folder, user, password }: Cluster): Promise<FileHandle> {
+  const path = join(folder, `.password.${randomUUID()}`)
+  const writing = await open(path, 'wx', 0o600)
+  try {
+    await writing.writeFile(`${password}\n`)
+    if (user !== undefined) await writing.chown(user.uid, user.gid)
+    return await open(path, 'r')
+  } finally {
+    await rm(path, { force: true })
+    await writing.close()
   }
-  if (/Permission denied/.test(said)) {
+}
+
+function initializeError(folder: string, output: string): StartupError {
+  if (/No space left on device|Disk quota exceeded/.test(output)) {
+    return new StartupError(`The disk that holds ${folder} is full.`)
+  }
+  if (/Permission denied/.test(output)) {
     return new StartupError(
       `Postgres may not enter ${folder}: choose a data folder that other users can reach.`,
-      error,
     )
   }
-  const line = said.split('\n').find(text => /error|fatal/i.test(text))
-  return new StartupError(`Postgres could not set up ${folder}: ${line ?? said.trim()}`, error)
+  const line = output.split('\n').find(text => /error|fatal/i.test(text))
+  return new StartupError(`Postgres could not set up ${folder}: ${line ?? output.trim()}`)
 }
 
 /** As root, a data folder that was copied or restored by root changes hands again. */
@@ -159,7 +170,7 @@ async function giveToUser({ data, user, folder }: Cluster): Promise<void> {
 }
 
 /** The postmaster that the cluster's lock file names, if it is alive and this cluster's. */
-export async function livingPostmaster({ data }: Cluster): Promise<number | undefined> {
+export async function livingPostmaster({ data }: Pick<Cluster, 'data'>): Promise<number | undefined> {
   let pid: number
   try {
     pid = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0])
@@ -215,7 +226,8 @@ export async function removeStaleLock(cluster: Cluster): Promise<void> {
       if (codeOf(error) === 'ENOENT') continue
       throw error
     }
-    const pid = Number((await readFile(aside, 'utf8')).split('\n')[0])
+    // The number of a process in single-user mode is written with a minus sign.
+    const pid = Math.abs(Number((await readFile(aside, 'utf8')).split('\n')[0]))
     if (isAlive(pid) && (await worksIn(pid, cluster.data))) await rename(aside, lock)
     else await rm(aside)
   }

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -147,7 +147,8 @@ describe('killed with -9, everything acknowledged is there', () => {
     await start()
     await running.pop()!.stop()
     // As the server's user, since Postgres takes the processes of others for strangers anyway.
-    const owner = root ? { uid: 65534, gid: 65534 } : {}
+    const { uid, gid } = await stat(join(folder, 'cluster'))
+    const owner = root ? { uid, gid } : {}
     const stranger = spawn('sleep', ['60'], owner)
     children.push(stranger)
     await once(stranger, 'spawn')
@@ -158,6 +159,102 @@ describe('killed with -9, everything acknowledged is there', () => {
     const postgres = await start()
     expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     expect(isAlive(stranger.pid!)).toBe(true)
+  })
+})
+
+describe('the password', () => {
+  const hba = (where: string) => join(where, 'cluster/pg_hba.conf')
+  const passwordFile = (where: string) => join(where, 'password')
+  const openToAll = async (where: string) => {
+    await writeFile(hba(where), '# as older versions wrote it\nlocal all all trust # nothing asked\n')
+  }
+  /** What the server says to a connection with this password. */
+  const answerTo = async (postgres: EmbeddedPostgres, password: string) => {
+    const url = postgres.url.replace(/:[0-9a-z]+@/, `:${password}@`)
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => undefined)
+    return await client.connect().then(
+      () => client.end().then(() => 'accepted'),
+      (error: { code?: string }) => error.code,
+    )
+  }
+
+  test('is random, private, and asked for', async () => {
+    const where = join(parent, 'with-password')
+    const postgres = await start(where)
+    expect((await stat(passwordFile(where))).mode & 0o777).toBe(0o600)
+    expect(await readFile(passwordFile(where), 'utf8')).toMatch(/^[0-9a-f]{48}\n$/)
+    expect(await answerTo(postgres, 'wrong')).toBe('28P01')
+    expect(postgres.url).toContain((await readFile(passwordFile(where), 'utf8')).trim())
+  })
+
+  test('is asked for after the next start of a folder that had none', async () => {
+    const where = join(parent, 'without-password')
+    const before = await start(where)
+    await query(before, 'CREATE TABLE kept AS SELECT 42 AS answer')
+    await query(before, 'ALTER ROLE plugboard PASSWORD NULL')
+    await running.pop()!.stop()
+    await openToAll(where)
+    await rm(passwordFile(where))
+    const postgres = await start(where)
+    expect(logged).toContain('the embedded database asks for a password from now on')
+    expect(await answerTo(postgres, 'wrong')).toBe('28P01')
+    expect(await query(postgres, 'SELECT * FROM kept')).toEqual([{ answer: 42 }])
+    expect(await readFile(hba(where), 'utf8')).toBe(
+      '# as older versions wrote it\nlocal all all scram-sha-256 # nothing asked\n',
+    )
+    if (root) expect((await stat(hba(where))).uid).toBe((await stat(join(where, 'cluster'))).uid)
+  })
+
+  test('is asked for by a running server of an older version once it is taken over', async () => {
+    const where = join(parent, 'orphan-without-password')
+    await start(where)
+    await running.pop()!.stop()
+    const { child, lines } = writer([where])
+    await once(lines, 'line')
+    const password = (await readFile(passwordFile(where), 'utf8')).trim()
+    const url = `postgres://plugboard:${password}@/postgres?host=${encodeURIComponent(join(where, 'cluster'))}`
+    await openToAll(where)
+    await query({ url } as EmbeddedPostgres, 'SELECT pg_reload_conf()')
+    await eventually('it asks for no password', async () =>
+      (await answerTo({ url } as EmbeddedPostgres, 'wrong')) === 'accepted' ? true : undefined,
+    )
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const postgres = await start(where)
+    await eventually('it asks for the password', async () =>
+      (await answerTo(postgres, 'wrong')) === '28P01' ? true : undefined,
+    )
+    expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  test.each(['is missing', 'is another one'])('whose file %s is set anew', async what => {
+    const where = join(parent, `password-${what.replaceAll(' ', '-')}`)
+    await start(where)
+    await running.pop()!.stop()
+    const before = await readFile(passwordFile(where), 'utf8')
+    if (what === 'is missing') await rm(passwordFile(where))
+    else await writeFile(passwordFile(where), 'anotherpassword0123')
+    const postgres = await start(where)
+    expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    expect(await answerTo(postgres, before.trim())).toBe('28P01')
+  })
+
+  test('that a running server does not accept is reported with the process', async () => {
+    const where = join(parent, 'password-of-another')
+    const owner = await start(where)
+    await writeFile(passwordFile(where), 'anotherpassword0123')
+    await expect(start(where)).rejects.toThrow(
+      `The embedded Postgres (process ${await owner.pid()}) does not accept the password in ${passwordFile(where)}`,
+    )
+    expect(await query(owner, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  test('that is none is refused, before anything is changed', async () => {
+    const where = join(parent, 'bad-password')
+    await mkdir(where)
+    await writeFile(passwordFile(where), "it's")
+    await expect(start(where)).rejects.toThrow('holds no password of letters and digits')
   })
 })
 

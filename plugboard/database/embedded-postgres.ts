@@ -12,7 +12,7 @@
 // is no lock file to go stale: a dead owner's connection closes by itself.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { type FileHandle, open, rename, stat, truncate } from 'node:fs/promises'
+import { open, rename, stat, truncate } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Backoff } from '@vera-stack/shared/backoff.ts'
@@ -23,13 +23,22 @@ import {
   type Cluster,
   isStopping,
   livingPostmaster,
-  ownNameOf,
   prepareCluster,
   prepareFolder,
   removeStaleLock,
-  SERVER_ENVIRONMENT,
 } from './embedded-cluster.ts'
-import { chooseServerUser } from './embedded-user.ts'
+import {
+  askForPassword,
+  asksForNoPassword,
+  ensurePassword,
+  passwordFileOf,
+  readPassword,
+  setPassword,
+  setPasswordStatement,
+} from './embedded-password.ts'
+import { ownNameOf, SERVER_ENVIRONMENT } from './embedded-program.ts'
+import { openSocketFolder, type SocketFolder } from './embedded-socket.ts'
+import { chooseServerUser, isShared } from './embedded-user.ts'
 import { codeOf, folderError, StartupError } from './startup-error.ts'
 
 export interface EmbeddedPostgresOptions {
@@ -74,33 +83,25 @@ const RETRY_INTERVAL_MS = 25
 const LOG_CHECK_INTERVAL_MS = 60_000
 const STOP_CHECK_INTERVAL_MS = 1_000
 const MAX_LOG_BYTES = 8 * 1024 * 1024
-/** `sun_path` holds 104 bytes on macOS, 108 on Linux; the socket's own name and a NUL go off. */
-const MAX_SOCKET_FOLDER_BYTES = 103 - '/.s.PGSQL.5432'.length
 
 export class EmbeddedPostgres {
   readonly #cluster: Cluster
   readonly #options: EmbeddedPostgresOptions
-  readonly #socketFolder: string
-  /** Keeps /proc/self/fd/<n> alive when the socket's real path is too long. */
-  readonly #folderHandle: FileHandle | undefined
+  readonly #socket: SocketFolder
   readonly #logTimer: NodeJS.Timeout
   readonly #stopTimer: NodeJS.Timeout
   #child: ChildProcess | undefined
   #logOffset = 0
   #owner: pg.Client | undefined
   #relaunching: Promise<void> | undefined
+  /** True when the server that we started has refused our password. */
+  #passwordRefused = false
   readonly #stopping = new AbortController()
 
-  private constructor(
-    cluster: Cluster,
-    options: EmbeddedPostgresOptions,
-    socketFolder: string,
-    folderHandle: FileHandle | undefined,
-  ) {
+  private constructor(cluster: Cluster, options: EmbeddedPostgresOptions, socket: SocketFolder) {
     this.#cluster = cluster
     this.#options = options
-    this.#socketFolder = socketFolder
-    this.#folderHandle = folderHandle
+    this.#socket = socket
     this.#logTimer = setInterval(() => void this.#boundLog(), LOG_CHECK_INTERVAL_MS).unref()
     this.#stopTimer = setInterval(() => void this.#hastenStop(), STOP_CHECK_INTERVAL_MS).unref()
   }
@@ -114,17 +115,17 @@ export class EmbeddedPostgres {
     await prepareFolder(folder)
     const data = join(folder, 'cluster')
     const user = await chooseServerUser(folder, data)
+    if (user !== undefined && (await isShared(user))) {
+      const detail =
+        'Other processes of nobody can reach its files. Make an account "plugboard" for it, or set DATABASE_URL.'
+      options.log.info('the embedded database runs as the user nobody', { detail })
+    }
     const binaries = await provideBinaries(user)
     const durable = options.durable !== false
-    const cluster: Cluster = { folder, data, log: join(folder, 'postgres.log'), user, binaries, durable }
+    const password = await ensurePassword(folder)
+    const cluster = { folder, data, log: join(folder, 'postgres.log'), user, binaries, password, durable }
     await prepareCluster(cluster)
-    const short = Buffer.byteLength(data) <= MAX_SOCKET_FOLDER_BYTES
-    if (!short && process.platform !== 'linux') {
-      throw new StartupError(`The path of the data folder is too long for a socket: ${folder}`)
-    }
-    const handle = short ? undefined : await open(data, 'r')
-    const socketFolder = handle === undefined ? data : `/proc/self/fd/${handle.fd}`
-    const postgres = new EmbeddedPostgres(cluster, options, socketFolder, handle)
+    const postgres = new EmbeddedPostgres(cluster, options, await openSocketFolder(data))
     try {
       await postgres.#launch()
       await postgres.#createDatabase()
@@ -137,8 +138,18 @@ export class EmbeddedPostgres {
 
   /** For this process: where the path of the socket is too long, the URL goes through our own open folder. */
   get url(): string {
-    const database = this.#options.database ?? 'plugboard'
-    return `postgres://plugboard@/${database}?host=${encodeURIComponent(this.#socketFolder)}`
+    return urlOf(this.#socket, this.#cluster.password, this.#options.database)
+  }
+
+  /** A server that runs in this folder already, owned by another process. Undefined: none runs there. */
+  static async running(
+    folder: string,
+  ): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
+    const password = await readPassword(folder)
+    const data = join(folder, 'cluster')
+    if (password === undefined || (await livingPostmaster({ data })) === undefined) return undefined
+    const socket = await openSocketFolder(data)
+    return { url: urlOf(socket, password), close: () => socket.close() }
   }
 
   /** Of the postmaster; undefined while there is none. */
@@ -158,7 +169,7 @@ export class EmbeddedPostgres {
       await this.#shutDown()
       await this.#owner.end().catch((error: unknown) => this.#ignoreClosing(error))
     }
-    await this.#folderHandle?.close()
+    await this.#socket.close()
   }
 
   async #shutDown(): Promise<void> {
@@ -186,7 +197,8 @@ export class EmbeddedPostgres {
     for (;;) {
       const elapsedMs = performance.now() - startedAt
       const attempt = await this.#tryToOwn()
-      if (attempt.state === 'owned') return
+      if (attempt.state === 'owned') return await this.#closeToOthers()
+      if (attempt.state === 'refused') await this.#stopRefusing()
       if (attempt.state === 'held') {
         heldSinceMs ??= elapsedMs
         if (elapsedMs - heldSinceMs > PREDECESSOR_GRACE_MS) {
@@ -206,11 +218,13 @@ export class EmbeddedPostgres {
   }
 
   async #tryToOwn(): Promise<
-    { readonly state: 'owned' | 'absent' | 'busy' } | { readonly state: 'held'; readonly holder: string }
+    | { readonly state: 'owned' | 'absent' | 'busy' | 'refused' }
+    | { readonly state: 'held'; readonly holder: string }
   > {
     const client = new pg.Client({
-      host: this.#socketFolder,
+      host: this.#socket.path,
       user: 'plugboard',
+      password: this.#cluster.password,
       database: 'postgres',
       application_name: `plugboard process ${process.pid}`,
       connectionTimeoutMillis: 5_000,
@@ -238,12 +252,50 @@ export class EmbeddedPostgres {
       await client.end().catch((closing: unknown) => this.#ignoreClosing(closing))
       const code = codeOf(error)
       if (code === 'ENOENT' || code === 'ECONNREFUSED') return { state: 'absent' }
+      if (code === '28P01') return { state: 'refused' }
       if (code === 'EACCES') {
         throw new StartupError(`The data folder ${this.#cluster.folder} belongs to another user.`, error)
       }
       // Starting up, recovering, shutting down, or dying under our hands: look again.
       return { state: 'busy' }
     }
+  }
+
+  /** A server that an older version has left running asks for no password until it is told to. */
+  async #closeToOthers(): Promise<void> {
+    if (this.#child !== undefined) return
+    if (await asksForNoPassword(this.#cluster)) {
+      await this.#owner?.query(setPasswordStatement(this.#cluster.password))
+      await askForPassword(this.#cluster)
+    }
+    await this.#owner?.query('SELECT pg_reload_conf()')
+  }
+
+  /** Another password is stored in the cluster: the cluster, or the file, comes from a backup. */
+  async #stopRefusing(): Promise<void> {
+    const pid = await livingPostmaster(this.#cluster)
+    // Without a connection we cannot see whether another process owns it. So only our own server is stopped.
+    if (this.#passwordRefused || pid === undefined || pid !== this.#child?.pid) {
+      const file = passwordFileOf(this.#cluster.folder)
+      throw new StartupError(
+        `The embedded Postgres (process ${pid ?? 'unknown'}) does not accept the password in ${file}: stop that process.`,
+      )
+    }
+    this.#passwordRefused = true
+    await this.#shutDown()
+  }
+
+  /** Before the server starts. False: another process works on the cluster just now. */
+  async #storePassword(): Promise<boolean> {
+    const open = await asksForNoPassword(this.#cluster)
+    if (!open && !this.#passwordRefused) return true
+    if ((await setPassword(this.#cluster)) === 'busy') return false
+    if (!open) return true
+    await askForPassword(this.#cluster)
+    this.#options.log.info('the embedded database asks for a password from now on', {
+      file: passwordFileOf(this.#cluster.folder),
+    })
+    return true
   }
 
   /** Nothing is lost with a connection that was to be closed anyway. */
@@ -257,6 +309,7 @@ export class EmbeddedPostgres {
     this.#child = undefined
     if (child !== undefined) await this.#judgeExit(child)
     const cluster = this.#cluster
+    if (!(await this.#storePassword())) return
     const size = await sizeOf(cluster.log)
     if (size > MAX_LOG_BYTES / 8) await rename(cluster.log, `${cluster.log}.1`)
     const log = await open(cluster.log, 'a', 0o600)
@@ -363,6 +416,10 @@ export class EmbeddedPostgres {
       this.#options.log.warn("the embedded database's log cannot be cut", { err: error })
     }
   }
+}
+
+function urlOf(socket: SocketFolder, password: string, database = 'plugboard'): string {
+  return `postgres://plugboard:${password}@/${database}?host=${encodeURIComponent(socket.path)}`
 }
 
 async function sizeOf(file: string): Promise<number> {

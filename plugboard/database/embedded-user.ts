@@ -1,9 +1,13 @@
 // Postgres refuses to run as root, so as root it runs under another user: the owner of the data folder (or of the
-// folder it will be made in), else `nobody`. Everyone else runs it as themselves.
+// folder it will be made in), else a dedicated account where there is one, else `nobody`. Every other user runs it under
+// their own account.
 
 import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf, StartupError } from './startup-error.ts'
+
+/** Accounts that exist for this purpose, the first one first. Processes of other services do not run under them. */
+const DEDICATED = ['plugboard', 'postgres']
 
 export interface ServerUser {
   readonly uid: number
@@ -23,10 +27,17 @@ export async function chooseServerUser(folder: string, cluster: string): Promise
   }
   const parent = await ownerOf(dirname(folder))
   if (owner?.uid === 0 && parent !== undefined && parent.uid !== 0 && accounts.has(parent.uid)) return parent
-  for (const account of accounts.values()) if (account.name === 'nobody') return account
+  for (const name of [...DEDICATED, 'nobody']) {
+    for (const account of accounts.values()) if (account.name === name && account.uid !== 0) return account
+  }
   throw new StartupError(
-    'Postgres does not run as root, and this system has no user "nobody": start as another user or set DATABASE_URL.',
+    'Postgres does not run as root, and this system has no user "plugboard", "postgres" or "nobody": start as another user or set DATABASE_URL.',
   )
+}
+
+/** True for the account that services without one of their own share. */
+export async function isShared(user: ServerUser): Promise<boolean> {
+  return (await readAccounts()).get(user.uid)?.name === 'nobody'
 }
 
 async function ownerOf(path: string): Promise<ServerUser | undefined> {

@@ -1,0 +1,105 @@
+// The password of the embedded Postgres: random, in <folder>/password with mode 0600. Only this process reads the file;
+// the user that the server runs as cannot. A folder of an older version asked for no password: it gets one here.
+
+import { randomBytes, randomUUID } from 'node:crypto'
+import { link, open, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Cluster } from './embedded-cluster.ts'
+import { ownNameOf, runProgram } from './embedded-program.ts'
+import { codeOf, StartupError } from './startup-error.ts'
+
+export const passwordFileOf = (folder: string): string => join(folder, 'password')
+
+/** Undefined when there is no such file. */
+export async function readPassword(folder: string): Promise<string | undefined> {
+  const file = passwordFileOf(folder)
+  let password: string
+  try {
+    password = (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+  // It goes into SQL and into URLs.
+  if (/^[0-9A-Za-z]{16,}$/.test(password)) return password
+  throw new StartupError(`${file} holds no password of letters and digits: delete the file to get a new one.`)
+}
+
+/** The password of the folder; made when there is none. Of several processes at once, all get the same one. */
+export async function ensurePassword(folder: string): Promise<string> {
+  const present = await readPassword(folder)
+  if (present !== undefined) return present
+  const password = randomBytes(24).toString('hex')
+  const unfinished = join(folder, `.password.${randomUUID()}`)
+  try {
+    await writePrivately(unfinished, `${password}\n`)
+    // Fails when another process was faster, which a rename would not.
+    await link(unfinished, passwordFileOf(folder))
+    return password
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+    return await ensurePassword(folder)
+  } finally {
+    await rm(unfinished, { force: true })
+  }
+}
+
+/** `local all all trust` and the like; the method is the last word of such a line. */
+const TRUST = /^([ \t]*(?:local|host\w*)[ \t].*[ \t])trust([ \t]*(?:#.*)?)$/gm
+
+/** True when the cluster lets in whoever reaches its socket, as clusters of older versions do. */
+export async function asksForNoPassword(cluster: Cluster): Promise<boolean> {
+  return (await accessRules(cluster)).search(TRUST) !== -1
+}
+
+/** For the next start of the server, or its next reload. */
+export async function askForPassword(cluster: Cluster): Promise<void> {
+  const rules = (await accessRules(cluster)).replaceAll(TRUST, '$1scram-sha-256$2')
+  const unfinished = join(cluster.data, `pg_hba.conf.${randomUUID()}`)
+  try {
+    await writePrivately(unfinished, rules, cluster.user)
+    await rename(unfinished, join(cluster.data, 'pg_hba.conf'))
+  } finally {
+    await rm(unfinished, { force: true })
+  }
+}
+
+/**
+ * Sets the password while no server runs, through Postgres' single-user mode, which asks for none and listens nowhere.
+ * `busy`: another process works on the cluster just now. Rejects with StartupError.
+ */
+export async function setPassword({ binaries, data, user, password }: Cluster): Promise<'done' | 'busy'> {
+  const args = ['--single', '-D', ownNameOf(data, user), '-c', 'log_min_messages=log', 'postgres']
+  const stdin = `${setPasswordStatement(password)}\n`
+  const { code, output } = await runProgram(binaries.postgres, args, { folder: data, user, stdin })
+  if (/lock file .* already exists|pre-existing shared memory block/.test(output)) return 'busy'
+  // It ends with 0 although a statement has failed.
+  const failure = /(?:ERROR|FATAL|PANIC): +(.*)/.exec(output)?.[1]
+  if (code === 0 && failure === undefined) return 'done'
+  throw new StartupError(`Postgres did not start: ${failure ?? output.trim().slice(0, 300)}`)
+}
+
+export const setPasswordStatement = (password: string): string =>
+  `ALTER ROLE plugboard PASSWORD '${password}'`
+
+async function accessRules({ data }: Cluster): Promise<string> {
+  try {
+    return await readFile(join(data, 'pg_hba.conf'), 'utf8')
+  } catch (error) {
+    // Postgres reports a missing file better than we could.
+    if (codeOf(error) === 'ENOENT') return ''
+    throw error
+  }
+}
+
+/** `owner`: the user that reads it. The name must be new, so that no link of another user is followed. */
+async function writePrivately(file: string, text: string, owner?: Cluster['user']): Promise<void> {
+  const handle = await open(file, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    if (owner !== undefined) await handle.chown(owner.uid, owner.gid)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
