@@ -1,40 +1,65 @@
-// The first admin key and its file, <data>/secrets/admin.key, where the command line looks for it.
+// The file of the admin key, <data>/secrets/admin.key, where the command line looks for it. It is a copy for people: the
+// database alone decides which keys exist, and no key enters the database because it lies in a file.
+//
+// A new key is written to admin.key.new before it is stored in the database, and to admin.key after that. So a process
+// that is killed in between loses no key: `recover` finishes the step at the next start.
 
-import type { Clock } from '@vera-stack/shared/clock.ts'
-import { VeraError } from '@vera-stack/shared/errors.ts'
-import type { Logger } from '@vera-stack/shared/log.ts'
-import { ensureFirstAdminKey } from './admin/first-admin-key.ts'
-import type { AdminKeyStore } from './database/store.ts'
 import { SecretsFolder } from './secrets-folder.ts'
 
-export const ADMIN_KEY_FILE = 'admin.key'
+const FILE = 'admin.key'
+const UNFINISHED = 'admin.key.new'
+const REPLACED = 'admin.key.old'
 
-/** `when-none`: for a replica that may not be the first; only a database without any key gets one. */
-export type AdminKeyRule = 'always' | 'when-none'
+export class AdminKeyFile {
+  readonly #secrets: SecretsFolder
 
-/** Without a key nobody could use the admin API. A database that is down is no reason not to serve. */
-export async function provideAdminKey(options: {
-  readonly adminKeys: AdminKeyStore
-  readonly data: string
-  readonly rule: AdminKeyRule
-  readonly clock: Clock
-  readonly log: Logger
-}): Promise<void> {
-  const { adminKeys, data, rule, clock, log } = options
-  const secrets = new SecretsFolder(data)
-  const file = {
-    read: () => secrets.read(ADMIN_KEY_FILE),
-    write: (key: string) => secrets.write(ADMIN_KEY_FILE, key),
+  constructor(dataFolder: string) {
+    this.#secrets = new SecretsFolder(dataFolder)
   }
-  try {
-    if (rule === 'when-none' && (await file.read()) === undefined) {
-      const { items } = await adminKeys.list({ active: true, limit: 1 })
-      if (items.length > 0) return
-    }
-    const { created } = await ensureFirstAdminKey({ adminKeys, file, clock })
-    if (created) log.info('first admin key written', { file: secrets.file(ADMIN_KEY_FILE) })
-  } catch (error) {
-    if (!(error instanceof VeraError) || error.code !== 'database_unavailable') throw error
-    log.warn('the database cannot be reached, admin keys were not looked at')
+
+  get path(): string {
+    return this.#secrets.file(FILE)
+  }
+
+  /** Where the key is that was in the file before. */
+  get replacedPath(): string {
+    return this.#secrets.file(REPLACED)
+  }
+
+  /** Undefined when there is no file. */
+  read(): Promise<string | undefined> {
+    return this.#secrets.read(FILE)
+  }
+
+  /**
+   * Writes the key before and after `store` stores it in the database. The file stays as it was when `store` returns
+   * undefined, or rejects; whether the key was stored then is found out by `recover`. A key that the file holds is kept
+   * beside it, because it may belong to another database.
+   */
+  async replace<Row>(key: string, store: () => Promise<Row | undefined>): Promise<Row | undefined> {
+    await this.#secrets.write(UNFINISHED, key)
+    const row = await store()
+    await (row === undefined ? this.#discard(key) : this.#finish(key))
+    return row
+  }
+
+  /** Finishes what a killed process has left. `isStored`: true when the database has this key. */
+  async recover(isStored: (key: string) => Promise<boolean>): Promise<boolean> {
+    const key = await this.#secrets.read(UNFINISHED)
+    if (key === undefined) return false
+    const stored = await isStored(key)
+    await (stored ? this.#finish(key) : this.#discard(key))
+    return stored
+  }
+
+  async #finish(key: string): Promise<void> {
+    if ((await this.read()) !== key) await this.#secrets.rename(FILE, REPLACED)
+    await this.#secrets.write(FILE, key)
+    await this.#discard(key)
+  }
+
+  /** Leaves the key of another process that starts on the same folder. */
+  async #discard(key: string): Promise<void> {
+    if ((await this.#secrets.read(UNFINISHED)) === key) await this.#secrets.remove(UNFINISHED)
   }
 }

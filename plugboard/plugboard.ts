@@ -27,7 +27,7 @@ import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
 import { allowedHosts } from './admin/request-guard.ts'
 import type { ReplicaStatus } from './admin/telephone-directory.ts'
-import { type AdminKeyRule, provideAdminKey } from './admin-key-file.ts'
+import { provideAdminKey } from './admin-keys.ts'
 import { ChangePruner } from './change-pruner.ts'
 import { Cluster } from './cluster.ts'
 import type { PlugboardConfig } from './config.ts'
@@ -38,6 +38,7 @@ import { SchemaKeeper } from './database/schema-keeper.ts'
 import { folderError, StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
 import { listenError } from './listen-error.ts'
+import { closePrivateFiles } from './private-files.ts'
 import { Via } from './proxy/via.ts'
 import { PublicPorts } from './public-ports.ts'
 import { newBoot } from './registry/boot.ts'
@@ -66,8 +67,6 @@ export interface PlugboardOptions {
   readonly clock?: Clock
   /** Ends a start that is under way: what has been started is stopped, and the start rejects with its reason. */
   readonly signal?: AbortSignal
-  /** When to make an admin key. Default `when-none`. */
-  readonly adminKey?: AdminKeyRule
   /** How the flags are called in what is said about a port that is taken. */
   readonly portFlags?: { readonly listen: string; readonly adminListen: string }
 }
@@ -76,7 +75,6 @@ export class Plugboard {
   readonly #config: PlugboardConfig
   readonly #log: Log
   readonly #clock: Clock
-  readonly #adminKey: AdminKeyRule
   readonly #startSignal: AbortSignal | undefined
   readonly #portFlags: { readonly listen: string; readonly adminListen: string }
   readonly #startedAt: Date
@@ -101,7 +99,6 @@ export class Plugboard {
     this.#log = options.log
     this.#clock = options.clock ?? systemClock
     this.#startSignal = options.signal
-    this.#adminKey = options.adminKey ?? 'when-none'
     this.#portFlags = options.portFlags ?? { listen: '--listen', adminListen: '--admin-listen' }
     this.#startedAt = new Date(this.#clock.wallTime())
     this.#id = options.config.name
@@ -173,6 +170,7 @@ export class Plugboard {
     const log = this.#log
     const registry = this.#registry
     await this.#makeDataFolder()
+    await closePrivateFiles(config.data, log)
     const postgres = await this.#startPostgres()
     const url = config.databaseUrl ?? (postgres as EmbeddedPostgres).url
     const database = this.#open(url)
@@ -194,7 +192,7 @@ export class Plugboard {
     const { adminKeys } = database.store
     const pruner = new ChangePruner({ changes: database.store.changes, keep: config.changesKept, clock, log })
     this.#running.push({ name: 'change log', stop: () => pruner.stop() })
-    await provideAdminKey({ adminKeys, data: config.data, rule: this.#adminKey, clock, log })
+    await provideAdminKey({ adminKeys, data: config.data, clock, log })
     if (cluster !== undefined) {
       await this.#listen(cluster.listen(), 'peerListen')
       this.#running.push({ name: 'peers', stop: () => cluster.stop(this.#graceMs()) })

@@ -1,9 +1,11 @@
-// First-run secrets: <data>/secrets/, readable by their owner alone. Written once, read at each
-// later start; a file that was deleted is made anew.
+// The secrets of one Plugboard, in <data>/secrets/: files of mode 0600 in a folder of mode 0700. Written whole or not at
+// all. Their modes are checked at each start by private-files.ts.
 
-import { chmod, open, readFile, rename } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from './database/make-folder.ts'
+import { folderError } from './database/startup-error.ts'
 
 export class SecretsFolder {
   readonly path: string
@@ -16,29 +18,53 @@ export class SecretsFolder {
     return join(this.path, name)
   }
 
-  /** Undefined when there is none. */
+  /** Undefined when there is no such file. */
   async read(name: string): Promise<string | undefined> {
     try {
       return (await readFile(this.file(name), 'utf8')).trim()
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      if (isMissing(error)) return undefined
       throw error
     }
   }
 
-  /** Whole or not at all, mode 0600. */
+  /** Replaces the file. Rejects with StartupError when the folder is not writable. */
   async write(name: string, secret: string): Promise<void> {
-    await makeFolder(this.path, 0o700)
-    // A folder that was there already may be open to others.
-    await chmod(this.path, 0o700)
-    const fresh = this.file(`.${name}.${process.pid}`)
-    const handle = await open(fresh, 'w', 0o600)
     try {
-      await handle.writeFile(`${secret}\n`)
-      await handle.sync()
-    } finally {
-      await handle.close()
+      await makeFolder(this.path, 0o700)
+      // A folder that existed before may be open to others.
+      await chmod(this.path, 0o700)
+      const unfinished = this.file(`.${name}.${randomUUID()}`)
+      try {
+        const handle = await open(unfinished, 'wx', 0o600)
+        try {
+          await handle.writeFile(`${secret}\n`)
+          await handle.sync()
+        } finally {
+          await handle.close()
+        }
+        await rename(unfinished, this.file(name))
+      } finally {
+        await rm(unfinished, { force: true })
+      }
+    } catch (error) {
+      throw folderError(this.path, error)
     }
-    await rename(fresh, this.file(name))
+  }
+
+  /** Replaces `to`. No effect when there is no file `from`. */
+  async rename(from: string, to: string): Promise<void> {
+    try {
+      await rename(this.file(from), this.file(to))
+    } catch (error) {
+      if (!isMissing(error)) throw folderError(this.path, error)
+    }
+  }
+
+  /** No effect when there is no such file. */
+  async remove(name: string): Promise<void> {
+    await rm(this.file(name), { force: true })
   }
 }
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
@@ -205,6 +205,39 @@ describe('problems', () => {
     expect(problems({ flags: { drainTimeout: '5s' }, check })).toEqual([
       'drainTimeout (flag --drain-timeout): is at odds',
     ])
+  })
+})
+
+describe('files with secrets', () => {
+  const secretTable = {
+    ...table,
+    tokenFile: setting.path({ holdsSecret: true, help: 'The token' }),
+  }
+  const warningsOf = (given: { env?: Record<string, string>; flags?: Record<string, unknown> }) =>
+    loadSettings(secretTable, { prefix: 'APP_', env: {}, cwd: folder, ...given }).warnings
+  const write = (name: string, text: string, mode: number): string => {
+    writeFileSync(join(folder, name), text)
+    chmodSync(join(folder, name), mode)
+    return join(folder, name)
+  }
+
+  test('are reported when other users can read them, and used all the same', () => {
+    write('url', 'postgres://u:p@h/d\n', 0o644)
+    write('token', 'x', 0o666)
+    write('app.yaml', 'databaseUrl: postgres://u:p@h/d\n', 0o644)
+    expect(warningsOf({ env: { APP_DATABASE_URL_FILE: 'url' }, flags: { tokenFile: 'token' } })).toEqual([
+      { source: 'variable APP_DATABASE_URL_FILE', detail: expect.stringContaining('can read') },
+      { source: 'flag --token-file', detail: expect.stringContaining('can change') },
+    ])
+    expect(warningsOf({ flags: { config: 'app.yaml' } })).toEqual([
+      { source: 'app.yaml', detail: expect.stringContaining('(mode 0644)') },
+    ])
+  })
+
+  test('are not reported when they are private, nor a file of settings without a secret', () => {
+    write('url', 'postgres://u:p@h/d\n', 0o600)
+    write('app.yaml', 'accessLog: false\n', 0o644)
+    expect(warningsOf({ env: { APP_DATABASE_URL_FILE: 'url' }, flags: { config: 'app.yaml' } })).toEqual([])
   })
 })
 

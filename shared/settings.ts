@@ -2,6 +2,7 @@
 // the defaults. All problems are reported at once, each with the place to mend. Used by both programs at start;
 // knows nothing of what any setting means.
 
+import { secretFileProblem } from './secret-file.ts'
 import { type Environment, type EnvironmentOptions, readEnvironment } from './settings/environment.ts'
 import { readSettingsFile } from './settings/file.ts'
 import { readFlags } from './settings/flags.ts'
@@ -86,7 +87,11 @@ export function loadSettings<Table extends SettingsTable>(
     if (row.required && !failed)
       problems.push({ source: nameOf(key, row), detail: missing(key, table, prefix) })
   }
-  const loaded = { values, sources } as LoadedSettings<Table>
+  const warnings = [
+    ...readings.flatMap(reading => reading.warnings ?? []),
+    ...exposedFiles(table, values, sources),
+  ]
+  const loaded = { values, sources, warnings } as LoadedSettings<Table>
   if (problems.length === 0) {
     for (const { key, detail } of options.check?.(loaded.values) ?? []) {
       problems.push({ source: `${nameOf(key, table[key]!)} (${loaded.sources[key].label})`, detail })
@@ -94,6 +99,18 @@ export function loadSettings<Table extends SettingsTable>(
   }
   if (problems.length > 0) throw new SettingsError(problems)
   return loaded
+}
+
+function exposedFiles(
+  table: SettingsTable,
+  values: Readonly<Record<string, unknown>>,
+  sources: Readonly<Record<string, Source>>,
+): Problem[] {
+  return Object.entries(table).flatMap(([key, row]) => {
+    const path = values[key]
+    const detail = row.holdsSecret && typeof path === 'string' ? secretFileProblem(path) : undefined
+    return detail === undefined ? [] : [{ source: sources[key]?.label ?? key, detail }]
+  })
 }
 
 function defaults(table: SettingsTable, cwd: string): Candidate[] {

@@ -30,7 +30,10 @@ export const telephoneSettings = {
     help: 'Address of the Plugboard; several: any of them will do',
   }),
   token: setting.text({ secret: true, help: 'Token (JWT) that Plugboard has issued' }),
-  tokenFile: setting.path({ help: 'File with the token; renewed tokens are written back to it' }),
+  tokenFile: setting.path({
+    holdsSecret: true,
+    help: 'File with the token; renewed tokens are written back to it',
+  }),
   name: setting.text({
     help: 'Name of this process; a newer one of the same name replaces it (default: host name and service)',
   }),

@@ -74,7 +74,7 @@ function commandLine(finish: (code: number) => void): Command {
     .description('look at settings, token, Plugboard and backend, and say what is wrong; changes nothing')
     .action(async (target: string | undefined, flags: Flags) => {
       const config = loadTelephoneConfig({ flags: target === undefined ? flags : { ...flags, target } })
-      finish((await check(telephoneOptions(config), terminal)) ? 0 : 1)
+      finish((await check(telephoneOptions(config), terminal, config.warnings)) ? 0 : 1)
     })
   addOptions(checking, withoutTarget, VARIABLE_PREFIX)
   examples(

@@ -1,12 +1,17 @@
 // Tokens, admin keys, signing keys over HTTP, and the first admin key of all.
 
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import type { Store } from '../database/store.ts'
+import { administer } from '../../test/support/postgres-setup.ts'
+import { AdminKeyFile } from '../admin-key-file.ts'
+import type { AdminKeyStore, Store } from '../database/store.ts'
 import { createApiKey, hashMatches, hashOf, looksLikeApiKey } from './api-key.ts'
-import { ensureFirstAdminKey } from './first-admin-key.ts'
+import { ensureFirstAdminKey, resetAdminKey } from './first-admin-key.ts'
 
 let database: TestDatabase
 let store: Store
@@ -107,42 +112,111 @@ test('the JWKS is public and may be cached', async () => {
 })
 
 describe('the first admin key', () => {
-  let content: string | undefined
-  const file = {
-    read: () => Promise.resolve(content),
-    write: (key: string) => {
-      content = key
-      return Promise.resolve()
-    },
-  }
+  let folder: string
+  let file: AdminKeyFile
   const ensure = () => ensureFirstAdminKey({ adminKeys: store.adminKeys, file, clock: systemClock })
-  const works = async (key: string) => (await api.call('GET', '/v1/keys', { key })).status
-  beforeEach(() => {
-    content = undefined
+  const works = async (key: string | undefined) => (await api.call('GET', '/v1/keys', { key: key! })).status
+  const keyCount = async () => (await store.adminKeys.list()).items.length
+  beforeEach(async () => {
+    // A database without the key of the harness.
+    await database.drop()
+    database = await createTestDatabase()
+    store = database.open().store
+    folder = await mkdtemp(join(tmpdir(), 'plugboard-first-key-'))
+    file = new AdminKeyFile(folder)
   })
+  afterEach(() => rm(folder, { recursive: true }))
+  const withApi = async () => {
+    api = await AdminApiHarness.create(store)
+  }
 
-  test('is made once and kept', async () => {
-    const first = await ensure()
-    expect(first).toEqual({ key: content, created: true })
-    expect(await works(first.key)).toBe(200)
-    expect(await ensure()).toEqual({ key: first.key, created: false })
-  })
-
-  test('that lies in the file but not in the database (stopped in between, or a new database) is entered', async () => {
-    const { key } = createApiKey()
-    content = `${key}\n`
-    expect(await ensure()).toEqual({ key, created: true })
+  test('is made for a database that never had one, and kept', async () => {
+    expect(await ensure()).toEqual({ kind: 'created' })
+    const key = await file.read()
+    expect(await ensure()).toEqual({ kind: 'present', fileKey: 'active' })
+    expect(await file.read()).toBe(key)
+    await withApi()
     expect(await works(key)).toBe(200)
   })
 
-  test('that was revoked, or is no key, is replaced', async () => {
-    const { key } = await ensure()
-    const row = await store.adminKeys.findByPrefix(key.slice(0, 14))
-    await store.adminKeys.revoke(row!.id, { actor: 'test' })
-    const second = await ensure()
-    expect(second.key).not.toBe(key)
-    expect(await works(second.key)).toBe(200)
-    content = 'nonsense'
-    expect(await works((await ensure()).key)).toBe(200)
+  test('is not made anew after it was revoked, has expired or was deleted, with or without its file', async () => {
+    await ensure()
+    const key = (await file.read())!
+    const { id } = (await store.adminKeys.findByPrefix(key.slice(0, 14)))!
+    await store.adminKeys.revoke(id, { actor: 'test' })
+    expect(await ensure()).toEqual({ kind: 'present', fileKey: 'revoked' })
+    await rm(file.path)
+    expect(await ensure()).toEqual({ kind: 'present', fileKey: 'absent' })
+    await administer(database.url, 'DELETE FROM plugboard.admin_keys')
+    expect(await ensure()).toEqual({ kind: 'present', fileKey: 'absent' })
+    expect(await keyCount()).toBe(0)
+  })
+
+  test('is never the key of a file: neither in a new database nor in one that has keys', async () => {
+    const stale = createApiKey().key
+    await mkdir(join(folder, 'secrets'))
+    await writeFile(file.path, `${stale}\n`, { mode: 0o644 })
+    expect(await ensure()).toEqual({ kind: 'created' })
+    expect(await file.read()).not.toBe(stale)
+    expect(await readFile(file.replacedPath, 'utf8')).toBe(`${stale}\n`)
+    await writeFile(file.path, `${stale}\n`)
+    expect(await ensure()).toEqual({ kind: 'present', fileKey: 'unknown' })
+    await withApi()
+    expect(await works(stale)).toBe(401)
+  })
+
+  test('of several replicas that start at once is one key', async () => {
+    const folders = ['a', 'b', 'c', 'd'].map(name => new AdminKeyFile(join(folder, name)))
+    const outcomes = await Promise.all(
+      folders.map(each =>
+        ensureFirstAdminKey({ adminKeys: store.adminKeys, file: each, clock: systemClock }),
+      ),
+    )
+    expect(outcomes.filter(({ kind }) => kind === 'created')).toHaveLength(1)
+    expect(await keyCount()).toBe(1)
+    const keys = await Promise.all(folders.map(each => each.read()))
+    expect(keys.filter(key => key !== undefined)).toHaveLength(1)
+  })
+
+  test('is not lost when the process ends between the database and the file', async () => {
+    const killed = new Error('killed')
+    const dying: AdminKeyStore = {
+      ...store.adminKeys,
+      createFirst: async (input, by) => {
+        await store.adminKeys.createFirst(input, by)
+        throw killed
+      },
+    }
+    await expect(ensureFirstAdminKey({ adminKeys: dying, file, clock: systemClock })).rejects.toBe(killed)
+    expect(await file.read()).toBeUndefined()
+    expect(await ensure()).toEqual({ kind: 'created' })
+    await withApi()
+    expect(await works(await file.read())).toBe(200)
+    expect(await readdir(join(folder, 'secrets'))).toEqual(['admin.key'])
+  })
+
+  test('is forgotten when the process ends before the database has it', async () => {
+    const killed = new Error('killed')
+    const dying = { ...store.adminKeys, createFirst: () => Promise.reject(killed) }
+    await expect(ensureFirstAdminKey({ adminKeys: dying, file, clock: systemClock })).rejects.toBe(killed)
+    expect(await ensure()).toEqual({ kind: 'created' })
+    expect(await keyCount()).toBe(1)
+    expect(await readdir(join(folder, 'secrets'))).toEqual(['admin.key'])
+  })
+
+  test('that was lost is followed by a reset one, which can revoke all others', async () => {
+    await ensure()
+    const first = await file.read()
+    await withApi()
+    const ci = await api.key(['routes:read'])
+    const reset = (revokeOthers: boolean) =>
+      resetAdminKey({ adminKeys: store.adminKeys, name: 'reset', revokeOthers, file, actor: 'test' })
+    const second = await reset(false)
+    expect(await file.read()).toBe(second.key)
+    expect([await works(first), await works(second.key)]).toEqual([200, 200])
+    const third = await reset(true)
+    expect([await works(first), await works(second.key), await works(third.key)]).toEqual([401, 401, 200])
+    expect((await api.call('GET', '/v1/routes', { key: ci.key })).status).toBe(200)
+    expect(await store.adminKeys.countActiveAdmins()).toBe(1)
   })
 })

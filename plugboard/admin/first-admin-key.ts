@@ -1,50 +1,69 @@
-// The first admin key: without one nobody could make another. It lies in a file beside the data, where the command
-// line finds it.
+// The first admin key of a database, without which no other key could be made, and the key that replaces a lost one.
+// Only a database that has never had an admin key gets a key by itself: revoking the last key, or losing its file, is
+// never undone by a restart.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { AdminKeyStore } from '../database/store.ts'
+import type { AdminKey, AdminKeyStore } from '../database/store.ts'
 import { createApiKey, hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
-import { credentialState } from './credential-state.ts'
+import { type CredentialState, credentialState } from './credential-state.ts'
 
-const ACTOR = 'system'
-
-/** A file that only its owner can read. */
+/** The file in which a person finds the key. */
 export interface KeyFile {
-  /** Undefined when there is none. */
   read(): Promise<string | undefined>
-  /** Whole or not at all. */
-  write(key: string): Promise<void>
+  /** Keeps the key safe while `store` runs; `store` returns undefined when it has stored nothing. */
+  replace<Row>(key: string, store: () => Promise<Row | undefined>): Promise<Row | undefined>
+  recover(isStored: (key: string) => Promise<boolean>): Promise<boolean>
 }
 
-/**
- * Makes sure that the file holds a key that works and may do everything; returns it. The file comes first:
- * whatever this is interrupted by, the next call ends with the same key in both places. A key that was revoked
- * or has expired is replaced: whoever can write the data folder is its administrator.
- */
+/** `created`: the file holds a new key. `present`: keys exist already; `fileKey` says what the key in the file is. */
+export type FirstKeyOutcome =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'present'; readonly fileKey: CredentialState | 'unknown' | 'absent' }
+
+/** Rejects with VeraError `database_unavailable`, or StartupError when the file cannot be written. */
 export async function ensureFirstAdminKey(options: {
   readonly adminKeys: AdminKeyStore
   readonly file: KeyFile
   readonly clock: Clock
-}): Promise<{ readonly key: string; readonly created: boolean }> {
+}): Promise<FirstKeyOutcome> {
   const { adminKeys, file, clock } = options
-  const existing = (await file.read())?.trim()
-  if (existing !== undefined && looksLikeApiKey(existing)) {
-    const row = await adminKeys.findByPrefix(prefixOf(existing))
-    if (row === undefined) {
-      await insert(adminKeys, existing)
-      return { key: existing, created: true }
-    }
-    if (credentialState(row, clock) === 'active' && hashMatches(hashOf(existing), row.hash)) {
-      return { key: existing, created: false }
-    }
+  const recovered = await file.recover(async key => (await rowOf(adminKeys, key)) !== undefined)
+  if (recovered) return { kind: 'created' }
+  if (!(await adminKeys.everExisted())) {
+    const { key, prefix, hash } = createApiKey()
+    const row = { name: 'first admin key', prefix, hash, scopes: ['admin'] }
+    const created = await file.replace(key, () => adminKeys.createFirst(row, { actor: 'system' }))
+    if (created !== undefined) return { kind: 'created' }
+    // Another replica was faster.
   }
-  const { key } = createApiKey()
-  await file.write(key)
-  await insert(adminKeys, key)
-  return { key, created: true }
+  const key = await file.read()
+  if (key === undefined) return { kind: 'present', fileKey: 'absent' }
+  const row = await rowOf(adminKeys, key)
+  return { kind: 'present', fileKey: row === undefined ? 'unknown' : credentialState(row, clock) }
 }
 
-async function insert(adminKeys: AdminKeyStore, key: string): Promise<void> {
-  const row = { name: 'first admin key', prefix: prefixOf(key), hash: hashOf(key), scopes: ['admin'] }
-  await adminKeys.create(row, { actor: ACTOR })
+/**
+ * Makes a new admin key and writes it to the file. `revokeOthers`: every other key with the scope `admin` is revoked in
+ * the same transaction.
+ */
+export async function resetAdminKey(options: {
+  readonly adminKeys: AdminKeyStore
+  readonly name: string
+  readonly revokeOthers: boolean
+  readonly file: Pick<KeyFile, 'replace'>
+  readonly actor: string
+}): Promise<{ readonly key: string; readonly row: AdminKey }> {
+  const { adminKeys, name, revokeOthers, file, actor } = options
+  const { key, prefix, hash } = createApiKey()
+  const row = await file.replace(key, () =>
+    adminKeys.reset({ name, prefix, hash, scopes: ['admin'] }, { actor }, { revokeOthers }),
+  )
+  return { key, row: row as AdminKey }
+}
+
+/** The key's row, when the whole key is right. */
+async function rowOf(adminKeys: AdminKeyStore, key: string): Promise<AdminKey | undefined> {
+  if (!looksLikeApiKey(key)) return undefined
+  const row = await adminKeys.findByPrefix(prefixOf(key))
+  return hashMatches(hashOf(key), row?.hash) ? row : undefined
 }

@@ -70,7 +70,8 @@ export function apiAction<Options, Args extends readonly unknown[]>(
       if (!/^https?:\/\//.test(url) || !URL.canParse(url))
         throw usageError(`--url: "${url}" is not an http URL`)
       let key: string | undefined
-      const api = new ApiClient(url, () => (key ??= findApiKey(url, options, context.env, context.cwd)))
+      const warn = (text: string) => context.terminal.err(`note: ${text}\n`)
+      const api = new ApiClient(url, () => (key ??= findApiKey(url, options, context.env, context.cwd, warn)))
       const output = new Output(context.terminal, formatOf(options.output, context.env.PLUGBOARD_OUTPUT))
       await run({ api, output, options, context }, ...(all.slice(0, -2) as unknown as Args))
     })

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
 import { CliError } from './cli-error.ts'
 
 export interface KeyOptions {
@@ -14,26 +15,45 @@ export interface KeyOptions {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** @throws CliError that names every way to give one. */
-export function findApiKey(url: string, options: KeyOptions, env: Environment, cwd: string): string {
-  if (options.apiKey !== undefined) return options.apiKey.trim()
-  if (options.apiKeyFile !== undefined) return readKey(resolve(cwd, options.apiKeyFile), '--api-key-file')
-  if (env.PLUGBOARD_API_KEY) return env.PLUGBOARD_API_KEY.trim()
-  if (env.PLUGBOARD_API_KEY_FILE) {
-    return readKey(resolve(cwd, env.PLUGBOARD_API_KEY_FILE), 'PLUGBOARD_API_KEY_FILE')
+/**
+ * `warn` receives what is wrong with the mode of the key's file.
+ * @throws CliError that names every way to give a key.
+ */
+export function findApiKey(
+  url: string,
+  options: KeyOptions,
+  env: Environment,
+  cwd: string,
+  warn: (text: string) => void,
+): string {
+  const read = (file: string, from: string): string => {
+    const key = readKey(resolve(cwd, file), from)
+    warnOf(resolve(cwd, file), warn)
+    return key
   }
+  if (options.apiKey !== undefined) return options.apiKey.trim()
+  if (options.apiKeyFile !== undefined) return read(options.apiKeyFile, '--api-key-file')
+  if (env.PLUGBOARD_API_KEY) return env.PLUGBOARD_API_KEY.trim()
+  if (env.PLUGBOARD_API_KEY_FILE) return read(env.PLUGBOARD_API_KEY_FILE, 'PLUGBOARD_API_KEY_FILE')
   const file = join(resolve(cwd, options.data ?? (env.PLUGBOARD_DATA || './data')), 'secrets', 'admin.key')
   const local = isLoopback(url)
   if (local) {
     try {
-      return readFileSync(file, 'utf8').trim()
+      const key = readFileSync(file, 'utf8').trim()
+      warnOf(file, warn)
+      return key
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(file, error)
     }
   }
   // A key of this machine is not sent to another one unasked.
-  const tried = local ? `; there is none in ${file} either` : ''
+  const tried = local ? `; there is none in ${file} either (plugboard key reset makes a new one)` : ''
   throw new CliError(`no API key: give --api-key-file or set PLUGBOARD_API_KEY${tried}`)
+}
+
+function warnOf(file: string, warn: (text: string) => void): void {
+  const problem = secretFileProblem(file)
+  if (problem !== undefined) warn(problem)
 }
 
 function readKey(file: string, from: string): string {

@@ -1,7 +1,7 @@
 // The command line against a real admin API: what people type, see, and get as exit code.
 
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -241,9 +241,15 @@ describe('credentials', () => {
   test('the key is found: flag, file, variable, variable with a file, data folder', async () => {
     delete env.PLUGBOARD_API_KEY
     const none = await run('route list')
-    expect(none.err).toMatch(/^plugboard: no API key: give --api-key-file.*secrets\/admin\.key either\n$/)
-    await writeFile(join(folder, 'key'), `${api.adminKey}\n`)
+    expect(none.err).toMatch(/^plugboard: no API key: give --api-key-file.*secrets\/admin\.key either/)
+    expect(none.err).toContain('plugboard key reset makes a new one')
+    await writeFile(join(folder, 'key'), `${api.adminKey}\n`, { mode: 0o600 })
     await ok(`route list --api-key ${api.adminKey}`)
+    expect((await run('route list --api-key-file key')).err).not.toContain('note:')
+    await chmod(join(folder, 'key'), 0o644)
+    expect((await run('route list --api-key-file key')).err).toContain(
+      `note: Other users of this machine can read ${join(folder, 'key')} (mode 0644)`,
+    )
     await ok('route list --api-key-file key')
     env.PLUGBOARD_API_KEY_FILE = 'key'
     await ok('route list')

@@ -9,7 +9,7 @@ import { DevStack } from '../dev/dev-stack.ts'
 import { ownPortProblem } from '../dev/own-port.ts'
 import { type CliContext, examples } from './api-command.ts'
 import { usageError } from './cli-error.ts'
-import { logOf } from './start.ts'
+import { logOf, logWarnings } from './start.ts'
 import { untilStopped } from './until-stopped.ts'
 
 interface DevFlags extends Readonly<Record<string, unknown>> {
@@ -29,7 +29,7 @@ export function defineDev(command: Command, context: CliContext): void {
     .option('--admin-port <port>', 'admin port (default 4001)', port)
   addOptions(command, plugboardSettings, VARIABLE_PREFIX)
   command.action(async ({ expose, port: publicPort, adminPort, ...flags }: DevFlags) => {
-    const { values, sources } = loadPlugboardConfig({
+    const { values, sources, warnings } = loadPlugboardConfig({
       flags: {
         ...flags,
         ...(publicPort === undefined ? {} : { listen: `:${publicPort}` }),
@@ -44,6 +44,7 @@ export function defineDev(command: Command, context: CliContext): void {
     const chosen = sources.logFormat.kind !== 'default'
     const config = chosen ? values : { ...values, logFormat: 'text' as const }
     const log = logOf(config)
+    logWarnings(log, warnings)
     try {
       await untilStopped(log, async signal => {
         const stack = await DevStack.start({ config, log, expose, cwd: context.cwd, signal })

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, collect, examples, segment } from './api-command.ts'
+import { defineKeyReset } from './key-reset.ts'
 import { type Column, relative } from './output.ts'
 import type { KeyRow, SigningKeyRow } from './rows.ts'
 
@@ -55,6 +56,8 @@ export function defineKey(key: Command, context: CliContext): void {
   apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
     await output.rows(await api.list<KeyRow>('/v1/keys', { active: options.active }), columns, 'No API keys.')
   })
+
+  defineKeyReset(key.command('reset'), context)
 
   const revoke = key.command('revoke <id...>').description('revoke API keys, at once')
   examples(revoke, 'key revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')

@@ -1,7 +1,7 @@
 // `plugboard start`: a replica in the foreground, until SIGTERM or SIGINT. A second signal ends it at once.
 
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
-import { addOptions } from '@vera-stack/shared/settings.ts'
+import { addOptions, type Problem } from '@vera-stack/shared/settings.ts'
 import type { Command } from 'commander'
 import { loadPlugboardConfig, type PlugboardConfig, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
 import { Plugboard } from '../plugboard.ts'
@@ -12,8 +12,9 @@ import { untilStopped } from './until-stopped.ts'
 export function defineStart(command: Command, context: CliContext): void {
   addOptions(command, plugboardSettings, VARIABLE_PREFIX)
   command.action(async (flags: Readonly<Record<string, unknown>>) => {
-    const { values: config } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
+    const { values: config, warnings } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
     const log = logOf(config)
+    logWarnings(log, warnings)
     try {
       await untilStopped(log, async signal => {
         const plugboard = await Plugboard.start({ config, log, signal })
@@ -40,4 +41,13 @@ export function logOf(config: PlugboardConfig): Log {
     accessLog,
     ...(format === 'json' ? { fields: { replicaId: name } } : {}),
   })
+}
+
+/** Files with secrets that other users can read: `start` goes on, and a person should close them. */
+export function logWarnings(log: Log, warnings: readonly Problem[]): void {
+  for (const { source, detail } of warnings) {
+    log.warn('a file with a secret is open to other users of this machine', {
+      detail: `${source}: ${detail}`,
+    })
+  }
 }

@@ -33,7 +33,7 @@ export function defineToken(token: Command, context: CliContext): void {
   examples(
     issue,
     'token issue --name shop-1 --service shop --mount app.localhost/api',
-    'token issue --name shop-1 --service shop --ttl 24h > shop-1.token',
+    'token issue --name shop-1 --service shop --ttl 24h > shop-1.token && chmod 600 shop-1.token',
   )
   apiAction(issue, context, async ({ api, output, options }: ApiCommand<IssueOptions>) => {
     const { name, service: services = [], mount: mounts = [], ttl } = options

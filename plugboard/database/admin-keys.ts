@@ -2,23 +2,34 @@
 // it is found, and its hash, which only `findByPrefix` reads.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { and, desc, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, arrayContains, desc, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './page.ts'
-import { adminKeys } from './schema.ts'
-import type { Sql, SqlRunner } from './sql-runner.ts'
-import type { AdminKey, AdminKeyStore } from './store.ts'
+import { adminKeys, changes } from './schema.ts'
+import { lockWriters, type Sql, type SqlRunner } from './sql-runner.ts'
+import type { AdminKey, AdminKeyStore, NewAdminKey } from './store.ts'
 import { isId, untouched } from './valid.ts'
 
 const { hash: _hash, ...publicColumns } = getTableColumns(adminKeys)
 
 export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
   return {
-    create: (input, by) =>
+    create: (input, by) => runner.write(by, tx => insertKey(tx, input)),
+    everExisted: () => runner.read(everExisted),
+    createFirst: (input, by) =>
       runner.write(by, async tx => {
-        const { name, prefix, hash, scopes, expiresAt } = input
-        const values = { name, prefix, hash, scopes: [...scopes], expiresAt: expiresAt ?? null }
-        const [key] = await tx.insert(adminKeys).values(values).returning(publicColumns)
-        return key!
+        await lockWriters(tx)
+        return (await everExisted(tx)) ? undefined : await insertKey(tx, input)
+      }),
+    countActiveAdmins: () => runner.read(countActiveAdmins),
+    reset: (input, by, { revokeOthers }) =>
+      runner.write(by, async tx => {
+        if (revokeOthers) {
+          await tx
+            .update(adminKeys)
+            .set({ revokedAt: sql`clock_timestamp()` })
+            .where(and(isNull(adminKeys.revokedAt), holdsAdmin))
+        }
+        return await insertKey(tx, input)
       }),
     get: id =>
       runner.read(async db => {
@@ -35,10 +46,7 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
       runner.read(async db => {
         const limit = limitOf(request)
         const conditions: (SQL | undefined)[] = []
-        if (request.active === true) {
-          const unexpired = or(isNull(adminKeys.expiresAt), gt(adminKeys.expiresAt, sql`now()`))
-          conditions.push(isNull(adminKeys.revokedAt), unexpired)
-        }
+        if (request.active === true) conditions.push(active)
         if (request.cursor !== undefined) {
           const key = decodeCursor(createdKey, request.cursor)
           conditions.push(beyond([adminKeys.createdAt, adminKeys.id], '<', key))
@@ -76,6 +84,29 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
           .where(and(eq(adminKeys.id, id), stale))
       }),
   }
+}
+
+const active = and(
+  isNull(adminKeys.revokedAt),
+  or(isNull(adminKeys.expiresAt), gt(adminKeys.expiresAt, sql`clock_timestamp()`)),
+)
+const holdsAdmin = arrayContains(adminKeys.scopes, ['admin'])
+
+/** Rows of revoked keys stay. Rows that were deleted by hand have left their entries in the log of changes. */
+async function everExisted(db: Sql): Promise<boolean> {
+  const { rows } = await db.execute<{ existed: boolean }>(sql`
+    SELECT EXISTS (SELECT FROM ${adminKeys})
+      OR EXISTS (SELECT FROM ${changes} WHERE ${changes.entity} = 'admin_key') AS existed`)
+  return rows[0]?.existed !== false
+}
+
+const countActiveAdmins = (db: Sql): Promise<number> => db.$count(adminKeys, and(active, holdsAdmin))
+
+async function insertKey(tx: Sql, input: NewAdminKey): Promise<AdminKey> {
+  const { name, prefix, hash, scopes, expiresAt } = input
+  const values = { name, prefix, hash, scopes: [...scopes], expiresAt: expiresAt ?? null }
+  const [key] = await tx.insert(adminKeys).values(values).returning(publicColumns)
+  return key!
 }
 
 async function findKey(db: Sql, id: string): Promise<AdminKey | undefined> {

@@ -4,7 +4,7 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
 import { signingKeys } from './schema.ts'
-import type { Sql, SqlRunner } from './sql-runner.ts'
+import { lockWriters, type Sql, type SqlRunner } from './sql-runner.ts'
 import type { NewSigningKey, PrivateSigningKey, SigningKeyStore } from './store.ts'
 
 const { privateJwk: _private, ...publicColumns } = getTableColumns(signingKeys)
@@ -19,8 +19,8 @@ export function createSigningKeyStore(runner: SqlRunner): SigningKeyStore {
       if (present !== undefined) return present
       const fresh = await generate()
       return await runner.write(by, async tx => {
-        // Taking the lock of all writers: of several replicas that are here, one inserts.
-        await tx.execute(sql`SELECT 1 FROM plugboard.change_head FOR UPDATE`)
+        // Of several replicas that are here, one inserts.
+        await lockWriters(tx)
         return (await currentKey(tx)) ?? (await insertKey(tx, fresh))
       })
     },

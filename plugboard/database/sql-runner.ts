@@ -1,6 +1,7 @@
 // How the query modules reach Postgres: one statement on the pool, or a transaction in an actor's name. Errors
 // are translated here, once, for whatever passes through.
 
+import { sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
 import { isSerializationFailure, translateError } from './database-error.ts'
@@ -14,6 +15,11 @@ export interface SqlRunner {
   read<Result>(query: (sql: Sql) => Promise<Result>): Promise<Result>
   /** One transaction, in the name of `by.actor`; repeated when it lost a race, so `query` has no other effects. */
   write<Result>(by: Pick<Mutation, 'actor'>, query: (sql: Sql) => Promise<Result>): Promise<Result>
+}
+
+/** Takes the lock of all writers (migrations/0001_rules.sql): what this transaction reads from here on stays true. */
+export async function lockWriters(tx: Sql): Promise<void> {
+  await tx.execute(sql`SELECT 1 FROM plugboard.change_head FOR UPDATE`)
 }
 
 const MAX_ATTEMPTS = 3

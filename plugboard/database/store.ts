@@ -202,18 +202,25 @@ export interface AdminKey {
   readonly lastUsedAt: Date | null
 }
 
+export interface NewAdminKey {
+  readonly name: string
+  readonly prefix: string
+  /** Of the whole key; the key itself is never stored. */
+  readonly hash: string
+  readonly scopes: readonly string[]
+  readonly expiresAt?: Date | null | undefined
+}
+
 export interface AdminKeyStore {
-  create(
-    input: {
-      readonly name: string
-      readonly prefix: string
-      /** Of the whole key; the key itself is never stored. */
-      readonly hash: string
-      readonly scopes: readonly string[]
-      readonly expiresAt?: Date | null | undefined
-    },
-    by: Mutation,
-  ): Promise<AdminKey>
+  create(input: NewAdminKey, by: Mutation): Promise<AdminKey>
+  /** True when the database has, or had, an admin key; revoked and expired keys count. */
+  everExisted(): Promise<boolean>
+  /** Stores a key only when `everExisted` is false; else undefined. Of several replicas at once, one stores its key. */
+  createFirst(input: NewAdminKey, by: Mutation): Promise<AdminKey | undefined>
+  /** Keys with the scope `admin` that are neither revoked nor expired. */
+  countActiveAdmins(): Promise<number>
+  /** Stores a key. `revokeOthers`: revokes all other keys with the scope `admin` in the same transaction. */
+  reset(input: NewAdminKey, by: Mutation, options: { readonly revokeOthers: boolean }): Promise<AdminKey>
   get(id: string): Promise<AdminKey>
   /** For the check of a credential; the only query that shows the hash. Revoked and expired keys are found too. */
   findByPrefix(prefix: string): Promise<(AdminKey & { readonly hash: string }) | undefined>

@@ -5,7 +5,7 @@ import { relative } from 'node:path'
 import { decodeClaims, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
-import { ADMIN_KEY_FILE } from '../admin-key-file.ts'
+import { AdminKeyFile } from '../admin-key-file.ts'
 import type { PlugboardConfig } from '../config.ts'
 import { Plugboard } from '../plugboard.ts'
 import { SecretsFolder } from '../secrets-folder.ts'
@@ -55,7 +55,7 @@ export class DevStack {
 
   static async start({ config, log, expose, cwd, signal }: DevStackOptions): Promise<DevStack> {
     const portFlags = { listen: '--port', adminListen: '--admin-port' }
-    const plugboard = await Plugboard.start({ config, log, portFlags, adminKey: 'always', signal })
+    const plugboard = await Plugboard.start({ config, log, portFlags, signal })
     let welcome: WelcomeApp | undefined
     let telephone: TelephoneChild | undefined
     try {
@@ -66,7 +66,7 @@ export class DevStack {
         publicPort: plugboard.publicPort,
         adminPort: plugboard.adminPort,
         data: relative(cwd, config.data) || '.',
-        adminKeyFile: relative(cwd, secrets.file(ADMIN_KEY_FILE)),
+        adminKeyFile: relative(cwd, new AdminKeyFile(config.data).path),
         tokenFile: relative(cwd, secrets.file(TELEPHONE_TOKEN_FILE)),
       }
       welcome = expose === undefined ? await startWelcomeApp(nextCommands(place)) : undefined

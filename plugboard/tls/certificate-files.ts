@@ -7,6 +7,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
 import { type Certificate, readCertificate, type TlsVersion } from './certificate.ts'
 import { type CertificatePair, findPairs } from './certificate-pairs.ts'
 import { CertificateSet } from './certificate-set.ts'
@@ -161,6 +162,13 @@ export class CertificateFiles {
     const [chain, key] = await Promise.all([readFile(pair.chainFile, 'utf8'), readFile(pair.keyFile, 'utf8')])
     const certificate = readCertificate({ source: pair.chainFile, chain, key, minVersion })
     this.#known.set(pair.chainFile, { signature, certificate, bad: 'no' })
+    const open = secretFileProblem(pair.keyFile)
+    if (open !== undefined) {
+      log.warn('the key of a certificate is open to other users of this machine', {
+        file: pair.keyFile,
+        detail: open,
+      })
+    }
     if (certificate.notAfter.getTime() <= clock.wallTime()) {
       log.error('certificate has expired', {
         file: pair.chainFile,

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { secretFileProblem } from '../secret-file.ts'
 import { nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
 import type { Candidate, Problem, Reading } from './source.ts'
 import { didYouMean } from './suggest.ts'
@@ -37,6 +38,7 @@ export function readEnvironment(table: SettingsTable, options: EnvironmentOption
   }
   const candidates: Candidate[] = []
   const problems: Problem[] = []
+  const warnings: Problem[] = []
   const setBy = new Map<string, string>()
   // In the table's order, so that our own name wins over an alias, and the answer does not depend on the shell.
   for (const [variable, { key, file }] of known) {
@@ -52,6 +54,8 @@ export function readEnvironment(table: SettingsTable, options: EnvironmentOption
     }
     setBy.set(key, variable)
     const raw = file ? readSecret(resolve(cwd, value), label, problems) : value
+    const exposed = file && raw !== undefined ? secretFileProblem(resolve(cwd, value)) : undefined
+    if (exposed !== undefined) warnings.push({ source: label, detail: exposed })
     if (raw !== undefined) candidates.push({ key, raw, source: { kind: 'variable', label }, folder: cwd })
   }
   for (const [variable, value] of Object.entries(env)) {
@@ -60,7 +64,7 @@ export function readEnvironment(table: SettingsTable, options: EnvironmentOption
     const hint = didYouMean(variable, [...known.keys(), ...otherVariables])
     problems.push({ source: `variable ${variable}`, detail: `there is no such setting${hint}` })
   }
-  return { candidates, problems }
+  return { candidates, problems, warnings }
 }
 
 /** The file's text without the newline that editors and `kubectl create secret` leave at its end. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { secretFileProblem } from '../secret-file.ts'
 import { nameOf, type SettingsTable } from './row.ts'
 import type { Candidate, Problem, Reading } from './source.ts'
 import { didYouMean } from './suggest.ts'
@@ -17,7 +18,10 @@ export function readSettingsFile(table: SettingsTable, path: string, cwd: string
     const reason = (error as NodeJS.ErrnoException).code ?? String(error)
     return { candidates: [], problems: [{ source: path, detail: `the file cannot be read (${reason})` }] }
   }
-  return parseSettingsFile(table, text, path, dirname(resolve(cwd, path)))
+  const reading = parseSettingsFile(table, text, path, dirname(resolve(cwd, path)))
+  const holdsSecret = reading.candidates.some(({ key }) => table[key]?.secret === true)
+  const exposed = holdsSecret ? secretFileProblem(resolve(cwd, path)) : undefined
+  return exposed === undefined ? reading : { ...reading, warnings: [{ source: path, detail: exposed }] }
 }
 
 export function parseSettingsFile(table: SettingsTable, text: string, path: string, folder: string): Reading {

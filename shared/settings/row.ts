@@ -18,7 +18,7 @@ import {
   textKind,
   urlKind,
 } from './kind.ts'
-import type { Source } from './source.ts'
+import type { Problem, Source } from './source.ts'
 
 /** `T` is the type of the value; it includes `undefined` when the setting has no default and is not required. */
 export interface Row<T> {
@@ -27,6 +27,8 @@ export interface Row<T> {
   readonly default: unknown
   readonly required: boolean
   readonly secret: boolean
+  /** True when the value is the path of a file whose content is secret. */
+  readonly holdsSecret: boolean
   /** One line; what it does, not how it is spelled. */
   readonly help: string
   /** `at least 1s, at most 1h`, or nothing. */
@@ -48,6 +50,8 @@ export type SettingsOf<Table extends SettingsTable> = {
 export interface LoadedSettings<Table extends SettingsTable> {
   readonly values: SettingsOf<Table>
   readonly sources: { readonly [Key in keyof Table]: Source }
+  /** Files with secrets that other users of the machine can read or change. The values are good all the same. */
+  readonly warnings: readonly Problem[]
 }
 
 interface Options {
@@ -55,6 +59,7 @@ interface Options {
   readonly default?: unknown
   readonly required?: true
   readonly secret?: boolean
+  readonly holdsSecret?: boolean
   readonly short?: string
   readonly variables?: readonly string[]
 }
@@ -75,6 +80,7 @@ function row<T, O extends Options>(
     default: options.default,
     required: options.required ?? false,
     secret: options.secret ?? false,
+    holdsSecret: options.holdsSecret ?? false,
     help: options.help,
     bounds,
     short: options.short,

@@ -27,6 +27,8 @@ export interface Problem {
 export interface Reading {
   readonly candidates: readonly Candidate[]
   readonly problems: readonly Problem[]
+  /** The values can be used, but a person should know of these. */
+  readonly warnings?: readonly Problem[]
 }
 
 /** All that is wrong with the settings, at once. The message is ready to be shown. */

@@ -10,6 +10,7 @@ import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/sh
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
+import type { Problem } from '@vera-stack/shared/settings.ts'
 import { dial } from '../dial.ts'
 import { REFUSED } from '../forward/backend.ts'
 import { displayUrl, tunnelUrl } from '../plugboard-url.ts'
@@ -24,13 +25,18 @@ import { type Mark, marked, roughly } from './words.ts'
 type Say = (mark: Mark, text: string) => void
 
 /** True when nothing was found wrong. */
-export async function check(options: TelephoneOptions, terminal: Terminal): Promise<boolean> {
+export async function check(
+  options: TelephoneOptions,
+  terminal: Terminal,
+  warnings: readonly Problem[],
+): Promise<boolean> {
   let good = true
   const say: Say = (mark, text) => {
     if (mark === 'bad') good = false
     terminal.out(`${marked(mark, text, terminal.colours)}\n`)
   }
   say('good', `settings: ${options.services.map(service => service.service).join(', ')}`)
+  for (const { source, detail } of warnings) say('warn', `${source}: ${detail}`)
   const token = checkToken(options, say)
   for (const plugboard of options.plugboards) {
     const url = tunnelUrl(plugboard)

@@ -1,6 +1,6 @@
 // The program as it is run: its lines, its exit codes, its end.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -145,6 +145,20 @@ describe('telephone check', () => {
     ])
     expect(plugboard.tunnels[0]?.announce).toBeUndefined()
     await backend.close()
+  })
+
+  it('warns about a token file that other users can read', async () => {
+    const file = join(folder, 'telephone.jwt')
+    writeFileSync(file, SECRET, { mode: 0o644 })
+    chmodSync(file, 0o644)
+    const args = ['1', '--service', 'web', '--plugboard', plugboard.url, '--token-file', file]
+    const child = telephone(['check', ...args])
+    await ended(child)
+    expect(child.output).toContain(`! flag --token-file: Other users of this machine can read ${file}`)
+    const running = telephone(['http', ...args])
+    await running.waitForLine(/^! flag --token-file: Other users of this machine can read/)
+    await running.waitForLine(/^✓ connected/)
+    expect(await running.stop()).toEqual({ code: 0, signal: null })
   })
 
   it('finds what is wrong, all of it', async () => {

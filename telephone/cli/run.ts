@@ -32,6 +32,10 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   telephone.subscribe(
     log === undefined ? statusLines(telephone, options, terminal) : event => logEvent(log, event),
   )
+  for (const { source, detail } of config.warnings) {
+    if (log === undefined) terminal.out(`${marked('warn', `${source}: ${detail}`, terminal.colours)}\n`)
+    else log.warn('a file with a secret is open to other users', { detail: `${source}: ${detail}` })
+  }
   try {
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)

@@ -128,10 +128,15 @@ export class PlugboardProcess {
   /** `plugboard <args>` as a person types it beside the running server. */
   async cli(...args: string[]): Promise<Exit & { output: string }> {
     const where = ['--url', `http://127.0.0.1:${this.adminPort}`, '--data', join(this.folder, 'data')]
+    return await this.run(...args, ...where)
+  }
+
+  /** The same for commands that do not use the admin API. */
+  async run(...args: string[]): Promise<Exit & { output: string }> {
     const child = new Child({
-      name: `plugboard ${args.join(' ')}`,
+      name: `plugboard ${args.slice(0, 2).join(' ')}`,
       command: execPath,
-      args: [MAIN, ...args, ...where],
+      args: [MAIN, ...args],
       env: cleanEnvironment(),
       cwd: this.folder,
     })

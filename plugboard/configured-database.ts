@@ -1,0 +1,55 @@
+// The database that the settings name, for a command that works on it without a running Plugboard's API. The embedded
+// database is used as it is while a Plugboard runs it, and is started for the command otherwise.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { openDatabase } from './database/database.ts'
+import { EmbeddedPostgres } from './database/embedded-postgres.ts'
+import { migrationStatus } from './database/migrate.ts'
+import { StartupError } from './database/startup-error.ts'
+import type { Store } from './database/store.ts'
+
+export interface DatabasePlace {
+  /** Undefined: the embedded one in `data`. */
+  readonly databaseUrl: string | undefined
+  readonly data: string
+}
+
+/** Rejects with StartupError when the schema is not that of this version, else with what `work` rejects with. */
+export async function withConfiguredDatabase<Result>(
+  place: DatabasePlace,
+  log: Logger,
+  work: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  if (place.databaseUrl !== undefined) return await withStore(place.databaseUrl, work)
+  const folder = join(place.data, 'postgres')
+  const running = await EmbeddedPostgres.running(folder)
+  if (running !== undefined) {
+    return await withStore(running.url, work).finally(() => running.close())
+  }
+  // Starting it would make a new database, which is not what a command asks for.
+  if (!existsSync(join(folder, 'cluster', 'PG_VERSION'))) {
+    throw new StartupError(
+      `There is no database in ${folder}: name the data folder, or the database, of Plugboard.`,
+    )
+  }
+  const started = await EmbeddedPostgres.start({ folder, log })
+  return await withStore(started.url, work).finally(() => started.stop())
+}
+
+async function withStore<Result>(url: string, work: (store: Store) => Promise<Result>): Promise<Result> {
+  const { applied, pending } = await migrationStatus({ url })
+  if (applied === 0) {
+    throw new StartupError(
+      'This database is empty: start Plugboard on it, which also makes its first admin key.',
+    )
+  }
+  if (pending > 0) {
+    throw new StartupError(
+      `The schema lacks ${pending} migrations: run plugboard migrate, or start Plugboard.`,
+    )
+  }
+  const database = openDatabase({ url, applicationName: 'plugboard command', maxConnections: 2 })
+  return await work(database.store).finally(() => database.close())
+}
