@@ -1,6 +1,7 @@
 // The one table of errors a user can meet: what the proxy answers, what the admin API answers, what logs call
 // them. A code is part of the public interface; the README's table is made from this one (`npm run docs`).
 
+import { cutText } from './cut-text.ts'
 import type { Reason } from './protocol/reason.ts'
 
 export type ErrorSource = 'client' | 'tunnel' | 'backend' | 'registry' | 'database' | 'internal'
@@ -71,16 +72,23 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** An error with a code of the table. `detail` may be shown to whoever caused it; `field` names the culprit. */
+/** Characters of a detail: a sentence or two, and a few quoted values. */
+export const MAX_DETAIL = 1000
+
+/**
+ * An error with a code of the table. `detail` may be shown to the client that caused it, and may quote it, so it is cut;
+ * `field` names the culprit.
+ */
 export class VeraError extends Error {
   readonly code: ErrorCode
   readonly field: string | undefined
 
   constructor(code: ErrorCode, detail?: string, options: { field?: string; cause?: unknown } = {}) {
-    super(detail ?? ERRORS[code].meaning, options.cause === undefined ? undefined : { cause: options.cause })
+    const text = detail === undefined ? ERRORS[code].meaning : cutText(detail, MAX_DETAIL)
+    super(text, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'VeraError'
     this.code = code
-    this.field = options.field
+    this.field = options.field && cutText(options.field)
   }
 
   get status(): number {

@@ -1,11 +1,12 @@
 // Logs: JSON lines for a machine, readable lines for a person; a constant message and fields of one typed list.
-// Made once by each program and handed to whoever needs it. Access lines skip pino: they are the only hot ones.
+// Each program makes one and passes it to its parts. Access lines skip pino, because only they are hot. Fields are
+// bounded and redacted before either format sees them (log/safe-fields.ts).
 
 import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
 import { coloursWanted } from './colours.ts'
 import type { AccessFields, LogFields } from './log/fields.ts'
 import { readable } from './log/readable.ts'
-import { redact } from './log/redact.ts'
+import { safeAccessFields, safeFields, safeText } from './log/safe-fields.ts'
 import { FileSink, type LineSink } from './log/sink.ts'
 
 export type { AccessFields, LogFields } from './log/fields.ts'
@@ -54,7 +55,7 @@ export function createLog(options: LogOptions): Log {
   const { level, format, fields = {}, accessLog = true, wallTime = Date.now } = options
   const colours = options.colours ?? coloursWanted(process.env, process.stdout.isTTY === true)
   const render = (line: string): string =>
-    redact(format === 'json' ? line : readable(JSON.parse(line) as Record<string, unknown>, colours))
+    format === 'json' ? line : readable(JSON.parse(line) as Record<string, unknown>, colours)
   const timestamp = (): string => `,"time":"${new Date(wallTime()).toISOString()}"`
   const droppedLine = (count: number): string =>
     render(`{"level":"warn"${timestamp()},"msg":"log lines dropped","count":${count}}\n`)
@@ -66,17 +67,19 @@ export function createLog(options: LogOptions): Log {
       base: null,
       timestamp,
       formatters: { level: label => ({ level: label }) },
-      serializers: { err: pino.stdSerializers.errWithCause },
+      // pino would serialize what safeFields has made of an error once more.
+      serializers: { err: (error: unknown) => error },
     },
     { write: (line: string) => sink.write(render(line), true) },
   )
-  const base = JSON.stringify(fields).slice(1, -1)
-  const prefix = base === '' ? '' : `,${base}`
-  return Object.assign(wrap(Object.keys(fields).length === 0 ? root : root.child(fields)), {
+  const base = safeFields(fields)
+  const baseText = JSON.stringify(base).slice(1, -1)
+  const prefix = baseText === '' ? '' : `,${baseText}`
+  return Object.assign(wrap(baseText === '' ? root : root.child(base)), {
     access(record: AccessFields): void {
       if (!accessLog) return
-      const line = `{"level":"info"${timestamp()}${prefix},"msg":"request",${JSON.stringify(record).slice(1)}\n`
-      sink.write(format === 'json' ? line : render(line), false)
+      const fields = JSON.stringify(safeAccessFields(record)).slice(1)
+      sink.write(render(`{"level":"info"${timestamp()}${prefix},"msg":"request",${fields}\n`), false)
     },
     async close(): Promise<void> {
       await sink.flush()
@@ -86,14 +89,19 @@ export function createLog(options: LogOptions): Log {
 }
 
 function wrap(target: Pino): Logger {
+  const write =
+    (level: Exclude<LogLevel, 'silent'>) =>
+    (message: string, fields: LogFields = {}): void => {
+      if (target.isLevelEnabled(level)) target[level](safeFields(fields), safeText(message))
+    }
   return {
-    trace: (message, fields) => target.trace(fields ?? {}, message),
-    debug: (message, fields) => target.debug(fields ?? {}, message),
-    info: (message, fields) => target.info(fields ?? {}, message),
-    warn: (message, fields) => target.warn(fields ?? {}, message),
-    error: (message, fields) => target.error(fields ?? {}, message),
+    trace: write('trace'),
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
     enabled: level => target.isLevelEnabled(level),
-    child: fields => wrap(target.child(fields)),
+    child: fields => wrap(target.child(safeFields(fields))),
   }
 }
 

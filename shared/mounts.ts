@@ -7,6 +7,7 @@
 
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { cutText } from './cut-text.ts'
 
 /** A mount in normal form. */
 export interface Mount {
@@ -75,7 +76,7 @@ function parseHostPattern(written: string): Parsed<string> {
   if (written.startsWith('[')) {
     const host = normalizeHost(written)
     if (host !== undefined && written.endsWith(']')) return ok(host)
-    return wrong(`"${written}" is not an IPv6 address in brackets`)
+    return wrong(`"${cutText(written)}" is not an IPv6 address in brackets`)
   }
   if (written.includes(':')) return wrong('a mount names no port')
   const wildcard = written.startsWith('*.')
@@ -84,7 +85,7 @@ function parseHostPattern(written: string): Parsed<string> {
     return wrong(
       written.includes('*') && !wildcard
         ? 'a wildcard stands for whole labels at the front: *.example.com'
-        : `"${written}" is not a host name`,
+        : `"${cutText(written)}" is not a host name`,
     )
   }
   return ok(wildcard ? `*.${name}` : name)
@@ -176,10 +177,21 @@ export function serviceScopeCovers(scope: string, service: string): boolean {
 /** A service name for a mount that was given none: `app.localhost/api` → `app.localhost-api`, `*` → `any`. */
 export function serviceNameOfMount(mount: Mount): string {
   const host = mount.host.replace(/^\*$/, 'any').replace(/^\*\./, 'any.')
-  const slug = `${host}${mount.path}`
-    .toLowerCase()
-    .replace(/[^a-z0-9.]+/g, '-')
-    .slice(0, MAX_SERVICE_NAME_LENGTH)
-    .replace(/^[.-]+|[.-]+$/g, '')
+  const slug = withoutEdges(
+    `${host}${mount.path}`
+      .toLowerCase()
+      .replace(/[^a-z0-9.]+/g, '-')
+      .slice(0, MAX_SERVICE_NAME_LENGTH),
+  )
   return slug === '' ? 'service' : slug
+}
+
+/** Without the dots and hyphens at both ends. */
+function withoutEdges(text: string): string {
+  const isEdge = (character: string | undefined): boolean => character === '.' || character === '-'
+  let start = 0
+  let end = text.length
+  while (isEdge(text[start])) start += 1
+  while (end > start && isEdge(text[end - 1])) end -= 1
+  return text.slice(start, end)
 }

@@ -77,4 +77,4 @@ function derive(password: string, salt: Buffer, bytes: number, { ln, r, p }: Cos
   })
 }
 
-const unpadded = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '')
+const unpadded = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '')

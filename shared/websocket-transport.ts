@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 import { type RawData, WebSocket } from 'ws'
 import { bytesPassed } from './body-memory.ts'
+import { cutText } from './cut-text.ts'
 import { MESSAGE_MAX_BYTES } from './protocol/limits.ts'
 import type { Transport, TransportReceiver } from './protocol/transport.ts'
 
@@ -51,7 +52,7 @@ class WebSocketTransport implements Transport {
       bytesPassed(message.length)
     })
     this.#webSocket.on('error', error => {
-      this.#detail ||= error.message
+      this.#detail ||= cutText(error.message)
     })
     this.#webSocket.on('close', (code, reason) => {
       clearTimeout(this.#closeTimer)

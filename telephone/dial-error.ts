@@ -1,6 +1,7 @@
 // Why a Plugboard could not be dialled, in words for the person who runs the Telephone.
 
 import type { IncomingMessage } from 'node:http'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 
 export interface DialErrorOptions {
   readonly status?: number
@@ -11,6 +12,9 @@ export interface DialErrorOptions {
   readonly cause?: unknown
 }
 
+const MAX_CODE = 64
+
+/** The message may quote the far end, so it is cut. */
 export class DialError extends Error {
   /** `unreachable`: no answer. `refused`: it answered, and said no. */
   readonly kind: 'unreachable' | 'refused'
@@ -19,11 +23,11 @@ export class DialError extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(kind: 'unreachable' | 'refused', message: string, options: DialErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(cutText(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'DialError'
     this.kind = kind
     this.status = options.status
-    this.code = options.code
+    this.code = options.code && cutText(options.code, MAX_CODE)
     this.retryAfterMs = options.retryAfterMs
   }
 
@@ -61,6 +65,8 @@ export function dialFailure(error: Error): DialError {
 
 const MAX_PROBLEM_BYTES = 65_536
 const MAX_RETRY_AFTER_MS = 3_600_000
+/** Leaves room for the hint within a message. */
+const MAX_QUOTED = 150
 
 /** An HTTP answer instead of the upgrade. Reads its problem details (RFC 9457) as far as there are any. */
 export async function refusal(response: IncomingMessage): Promise<DialError> {
@@ -70,7 +76,7 @@ export async function refusal(response: IncomingMessage): Promise<DialError> {
   const words = [problem?.detail, problem?.title].find(text => typeof text === 'string')
   const said = words ?? `HTTP ${status} ${response.statusMessage ?? ''}`.trim()
   const hint = problem === undefined ? '; is this the address of a Plugboard?' : ''
-  return new DialError('refused', `${said}${hint}`, {
+  return new DialError('refused', `${cutText(said, MAX_QUOTED)}${hint}`, {
     status,
     ...(code !== undefined && { code }),
     retryAfterMs: retryAfterMs(response.headers['retry-after']),

@@ -59,5 +59,10 @@ function textOf(value: unknown): string | undefined {
  * that decodeURIComponent gives it back, and no claim can end a line.
  */
 export function fieldText(text: string): string {
-  return text.toWellFormed().replace(/^ +| +$|[^\x20-\x24\x26-\x7e]+/g, part => encodeURIComponent(part))
+  const encoded = text.toWellFormed().replace(/[^\x20-\x24\x26-\x7e]+/g, part => encodeURIComponent(part))
+  let start = 0
+  let end = encoded.length
+  while (encoded[start] === ' ') start += 1
+  while (end > start && encoded[end - 1] === ' ') end -= 1
+  return '%20'.repeat(start) + encoded.slice(start, end) + '%20'.repeat(encoded.length - end)
 }

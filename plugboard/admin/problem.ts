@@ -3,6 +3,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import { z } from '@hono/zod-openapi'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
@@ -32,6 +33,9 @@ export const problemSchema = z
 export type Problem = z.infer<typeof problemSchema>
 export type Culprit = NonNullable<Problem['errors']>[number]
 
+/** Culprits of one problem: a client corrects a few at a time. */
+const MAX_CULPRITS = 50
+
 /** A VeraError that names several culprits, or a header or parameter. */
 export class RequestError extends VeraError {
   readonly culprits: readonly Culprit[]
@@ -39,7 +43,7 @@ export class RequestError extends VeraError {
   constructor(code: ErrorCode, detail: string, culprits: readonly Culprit[]) {
     super(code, detail)
     this.name = 'RequestError'
-    this.culprits = culprits
+    this.culprits = culprits.slice(0, MAX_CULPRITS)
   }
 }
 
@@ -142,11 +146,13 @@ function wording(message: string): string {
   return message.replace(/^Invalid (input|option): /, '')
 }
 
-function culprit(target: string, path: readonly PropertyKey[], detail: string): Culprit {
+/** The path may hold keys that the client has chosen. */
+function culprit(target: string, path: readonly PropertyKey[], text: string): Culprit {
+  const detail = cutText(text)
   if (target === 'json') {
     const escaped = path.map(part => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    return { pointer: escaped.join(''), detail }
+    return { pointer: cutText(escaped.join('')), detail }
   }
-  const name = path.map(String).join('.')
+  const name = cutText(path.map(String).join('.'))
   return target === 'header' ? { header: name, detail } : { parameter: name, detail }
 }

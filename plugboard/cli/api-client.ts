@@ -1,5 +1,7 @@
 // The admin API as the command line uses it: one request, pages, the event stream; failures in words.
 
+import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { MAX_DETAIL } from '@vera-stack/shared/errors.ts'
 import { CliError } from './cli-error.ts'
 
 export interface ApiAnswer<Body> {
@@ -25,10 +27,10 @@ export class ApiError extends CliError {
   readonly status: number
 
   constructor(status: number, problem: Problem) {
-    super(problem.detail ?? problem.title ?? `the admin API answered ${status}`)
+    super(cutText(problem.detail ?? problem.title ?? `the admin API answered ${status}`, MAX_DETAIL))
     this.name = 'ApiError'
     this.status = status
-    this.code = problem.code ?? ''
+    this.code = cutText(problem.code ?? '')
   }
 }
 
@@ -38,7 +40,9 @@ export class ApiClient {
 
   /** `key` is asked for when it is first needed. */
   constructor(url: string, key: () => string) {
-    this.#url = url.replace(/\/+$/, '')
+    let end = url.length
+    while (url[end - 1] === '/') end -= 1
+    this.#url = url.slice(0, end)
     this.#key = key
   }
 

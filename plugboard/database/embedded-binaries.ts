@@ -90,7 +90,7 @@ async function linkLibraries(native: string): Promise<boolean> {
 async function versionOf(native: string, user: ServerUser | undefined): Promise<string | undefined> {
   try {
     const { stdout } = await run(join(native, 'bin/postgres'), ['--version'], { ...user, cwd: '/', env: {} })
-    return /(\d+)\.\d+/.exec(stdout)?.[1]
+    return /(\d{1,9})\.\d/.exec(stdout)?.[1]
   } catch (error) {
     const code = codeOf(error)
     if (code === 'EACCES') return undefined

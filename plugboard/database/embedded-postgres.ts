@@ -16,6 +16,7 @@ import { open, rename, stat, truncate } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Backoff } from '@vera-stack/shared/backoff.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { provideBinaries } from './embedded-binaries.ts'
@@ -75,6 +76,7 @@ const WITHOUT_DURABILITY = { fsync: 'off', synchronous_commit: 'off', full_page_
 /** Two int4 of an advisory lock in the database `postgres`: "this folder is mine". */
 const OWNER_LOCK = [0x706c7567, 1] as const
 
+const MAX_REASON = 300
 const START_DEADLINE_MS = 60_000
 /** A predecessor that was killed just now may hold the lock until the kernel has closed its sockets. */
 const PREDECESSOR_GRACE_MS = 1_500
@@ -344,15 +346,18 @@ export class EmbeddedPostgres {
   async #judgeExit(child: ChildProcess): Promise<void> {
     const said = await this.#lastWords()
     // Another start was faster, or processes of a dead server are still going: both pass.
-    if (/lock file .* already exists/.test(said)) return await removeStaleLock(this.#cluster)
+    if (said.includes('lock file ') && said.includes(' already exists'))
+      return await removeStaleLock(this.#cluster)
     if (/pre-existing shared memory block/.test(said)) return
     if (child.exitCode === 0 || child.signalCode !== null) return
     if (/No space left on device|Disk quota exceeded/.test(said)) {
       throw new StartupError(`The disk that holds ${this.#cluster.folder} is full.`)
     }
     const fatal = said.split('\n').findLast(line => /FATAL|PANIC/.test(line))
-    const reason =
-      fatal?.replace(/^.*?(FATAL|PANIC):\s*/, '') ?? said.trim().replace(/\s+/g, ' ').slice(0, 300)
+    const reason = cutText(
+      fatal?.replace(/^.*?(FATAL|PANIC):\s*/, '') ?? said.trim().replace(/\s+/g, ' '),
+      MAX_REASON,
+    )
     throw new StartupError(`Postgres did not start: ${reason} (${this.#cluster.log})`)
   }
 

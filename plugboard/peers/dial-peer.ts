@@ -2,6 +2,7 @@
 // cluster too. When to try again is peer-dialer.ts's; what is spoken afterwards the session's.
 
 import type { Socket } from 'node:net'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
@@ -33,7 +34,7 @@ export function dialPeer(
     webSocket?.terminate()
     if (settled) return
     settled = true
-    events.onFailure(detail, refused)
+    events.onFailure(cutText(detail), refused)
   }
   tokens.forDial(to).then(
     ({ token, nonce }) => {

@@ -2,6 +2,7 @@
 // be claimed, where can it be reached. Decides, and asks the database for what is missing; it writes no line.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import {
   formatMount,
@@ -34,6 +35,8 @@ export interface Verdict {
   readonly tryLater: boolean
 }
 
+/** Characters that a telephone accepts (control-schema.ts), without the mark of a cut. */
+const MAX_DETAIL = 499
 /** How long a claimed route may take to arrive in the directory before its address is told anyway, ms. */
 const ROUTE_ARRIVAL_MS = 2000
 
@@ -52,7 +55,7 @@ export function resultsOf(verdicts: readonly Verdict[]): Announced['results'] {
   return verdicts.map(({ announcement, accepted, detail, urls }) => ({
     service: announcement.service,
     accepted,
-    ...(detail === undefined ? {} : { detail: detail.slice(0, 500) }),
+    ...(detail === undefined ? {} : { detail: cutText(detail, MAX_DETAIL) }),
     urls: [...urls],
   }))
 }

@@ -6,6 +6,7 @@
 //                          └──────── expired, revoked, replaced, lost ─────────────┘
 
 import type { Timer } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Announce, ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
@@ -302,7 +303,7 @@ export class TelephoneConnection implements SessionEvents {
     } catch (error) {
       const known = error instanceof VeraError
       if (!known) this.#log.error('token not renewed', { err: error })
-      const detail = !known ? 'The token could not be renewed.' : error.message
+      const detail = known ? cutText(error.message) : 'The token could not be renewed.'
       if (this.session.state !== 'closed') this.session.sendControl({ type: 'renewed', detail })
     } finally {
       this.#renewing = false

@@ -2,6 +2,7 @@
 // what came of it. A host that fails waits longer each time, and all orders together have a limit.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Client } from 'acme-client'
 import type { CertificateStore, OrderDecision } from '../database/store.ts'
@@ -73,7 +74,9 @@ export class AcmeIssuer {
       }
       const delayMs = this.#retryMs(failures)
       log.error('certificate not issued', { host, attempt: failures + 1, delayMs, err: error })
-      await store.fail(host, owner, error instanceof Error ? error.message : String(error), delayMs)
+      // The library quotes a whole response that is no problem document.
+      const detail = cutText(error instanceof Error ? error.message : String(error))
+      await store.fail(host, owner, detail, delayMs)
       return 'failed'
     }
   }

@@ -2,6 +2,7 @@
 // Where the answer to the challenge is published is the caller's business, and so is what happens to the result.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { Authorization, Client, Order } from 'acme-client'
 import type { AcmeLibrary } from './acme-library.ts'
 import type { ChallengeType } from './acme-names.ts'
@@ -109,5 +110,5 @@ export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promi
 function errorOf(item: object | undefined): string {
   const error = item !== undefined && 'error' in item ? item.error : undefined
   const detail = typeof error === 'object' && error !== null && 'detail' in error ? error.detail : undefined
-  return typeof detail === 'string' ? detail : 'no reason given'
+  return typeof detail === 'string' ? cutText(detail) : 'no reason given'
 }

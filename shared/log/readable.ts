@@ -30,6 +30,8 @@ function shown(value: unknown): string {
 
 function errorText(err: unknown): string {
   if (typeof err !== 'object' || err === null) return ''
-  const { stack, message } = err as { stack?: unknown; message?: unknown }
-  return `\n    ${String(stack ?? message).replaceAll('\n', '\n    ')}`
+  const { stack, message, cause } = err as { stack?: unknown; message?: unknown; cause?: unknown }
+  const caused = errorText(cause).trimStart()
+  const text = `${String(stack ?? message)}${caused === '' ? '' : `\ncaused by: ${caused}`}`
+  return `\n    ${text.replaceAll('\n', '\n    ')}`
 }

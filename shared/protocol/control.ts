@@ -2,7 +2,10 @@
 // addresses. Every message is validated on arrival; unknown keys are dropped and unknown types are ignored,
 // so that a newer peer can say more than an older one understands (PROTOCOL.md, "Control messages").
 
+import { cutText } from '../cut-text.ts'
 import { controlSchema, KNOWN_TYPES } from './control-schema.ts'
+
+const MAX_FIELD_NAME = 100
 
 /** First message of both ends. */
 export interface Hello {
@@ -140,5 +143,7 @@ export function parseControl(payload: Buffer): ControlMessage | undefined {
   const parsed = controlSchema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  throw new Error(`control message ${type}: ${issue?.path.join('.')}: ${issue?.message}`)
+  // The path holds keys that the peer has chosen, and `type` is one of ours.
+  const field = cutText(issue?.path.join('.') ?? '', MAX_FIELD_NAME)
+  throw new Error(`control message ${type}: ${field}: ${cutText(issue?.message ?? '')}`)
 }

@@ -2,6 +2,7 @@
 // and calls one method of a FrameSink a frame. Throws FrameError at the first byte that breaks the rules;
 // what came before in the message has been delivered. encode.ts is its inverse.
 
+import { cutText } from '../cut-text.ts'
 import {
   DETAIL_MAX_BYTES,
   FLAG_END,
@@ -15,12 +16,12 @@ import {
 } from './frame.ts'
 import type { Fields } from './stream.ts'
 
-/** A peer broke the rules; the session ends with `reason`. The message is for logs. */
+/** A peer broke the rules; the session ends with `reason`. The message is for logs; it may quote the peer, so it is cut. */
 export class FrameError extends Error {
   readonly reason: 'protocol_error' | 'flow_control_error'
 
   constructor(message: string, reason: FrameError['reason'] = 'protocol_error') {
-    super(message)
+    super(cutText(message))
     this.name = 'FrameError'
     this.reason = reason
   }

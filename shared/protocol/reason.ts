@@ -2,6 +2,8 @@
 // A code says what happened, `delivered` says whether the far application may have seen any of the request:
 // the caller decides about retries from that alone. Both ends must agree on this table (PROTOCOL.md, "Reasons").
 
+import { cutText } from '../cut-text.ts'
+
 /** `no`: the application has seen nothing, any request may be sent again. `maybe`: only idempotent ones. */
 export type Delivered = 'no' | 'maybe'
 
@@ -48,7 +50,7 @@ export function reasonOfCode(code: number): Reason {
   return BY_CODE.get(code) ?? 'internal_error'
 }
 
-/** What a stream's or session's owner is told when it ends early. `detail` is for logs, never for clients. */
+/** Why a stream or a session ended early. `detail` is for logs, never for clients; it may quote a peer, so it is cut. */
 export class TunnelError extends Error {
   readonly reason: Reason
   /** True when the far end said so, false when this end found out by itself. */
@@ -57,14 +59,15 @@ export class TunnelError extends Error {
   readonly detail: string
 
   constructor(reason: Reason, options: { detail?: string; remote?: boolean; cause?: unknown } = {}) {
+    const detail = cutText(options.detail ?? '')
     super(
-      options.detail ? `${reason}: ${options.detail}` : reason,
+      detail === '' ? reason : `${reason}: ${detail}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     )
     this.name = 'TunnelError'
     this.reason = reason
     this.remote = options.remote ?? false
-    this.detail = options.detail ?? ''
+    this.detail = detail
   }
 
   get delivered(): Delivered {

@@ -78,11 +78,11 @@ export function parseDuration(raw: unknown): Parsed<number> {
   if (text !== undefined && /^\d+(\.\d+)?$/.test(text)) {
     return bad(`${quote(text)} has no unit: write ${text}s for seconds or ${text}ms for milliseconds`)
   }
-  if (text === undefined || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) {
+  if (text === undefined || !/^(\d{1,15}(\.\d{1,15})?(ms|s|m|h|d))+$/.test(text)) {
     return bad(`${quote(raw)} is not a duration such as 500ms, 30s, 2m, 1h or 7d`)
   }
   let totalMs = 0
-  for (const [, amount, , unit] of text.matchAll(/(\d+(\.\d+)?)(ms|s|m|h|d)/g)) {
+  for (const [, amount, , unit] of text.matchAll(/(\d{1,15}(\.\d{1,15})?)(ms|s|m|h|d)/g)) {
     totalMs += Number(amount) * DURATION_UNITS_MS[unit as keyof typeof DURATION_UNITS_MS]
   }
   return Number.isSafeInteger(Math.round(totalMs))

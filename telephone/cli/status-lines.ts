@@ -1,6 +1,7 @@
 // Events as lines for the person who has started a Telephone in a terminal. Says each thing once: two tunnels that
 // fail alike, or the same failure again and again, are one line.
 
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { REASONS } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import { briefly, marked, printable, roughly } from './words.ts'
@@ -79,12 +80,12 @@ export class StatusLines {
         const { opening, status, code, durationMs } = event.exchange
         const end = code === undefined ? String(status) : `${status === 0 ? '' : `${status} `}${code}`
         // Without the query: that is where clients put secrets.
-        const path = opening.target.split('?', 1)[0]
+        const path = cutText(opening.target.split('?', 1)[0] as string)
         this.#options.out(printable(`  ${opening.method} ${path} ${end} ${Math.round(durationMs)} ms`))
         return
       }
       case 'handler_failed':
-        this.#say('bad', `${event.service}: the handler failed: ${String(event.error)}`)
+        this.#say('bad', `${event.service}: the handler failed: ${cutText(String(event.error))}`)
         return
       case 'draining':
         this.#say(

@@ -73,6 +73,21 @@ describe('after its hello', () => {
     await hostile.ended()
   })
 
+  it('a malformed announcement of 180 kB costs one short log line', async () => {
+    hostile.hello()
+    await hostile.receive('"hello"')
+    const before = stack.plugboard.child.output.length
+    const labels = { ['eyJ'.repeat(60_000)]: 'x' }
+    hostile.send(
+      frame(0x08, 0, JSON.stringify({ type: 'announce', id: 1, services: [{ service: 'a', labels }] })),
+    )
+    await hostile.ended()
+    await loop.successes(20)
+    const logged = stack.plugboard.child.output.slice(before)
+    expect(logged).toContain('control message announce: services.0.labels.eyJ')
+    expect(Math.max(...logged.split('\n').map(line => line.length))).toBeLessThan(2_000)
+  })
+
   it('survives 50 tunnels of random frames', async () => {
     for (let round = 0; round < 50; round += 1) {
       const telephone = await RawTelephone.dial(stack.port, stack.token)

@@ -51,6 +51,7 @@ const FORBIDDEN: [file: string, specifier: string][] = [
 
 const ALLOWED: [file: string, specifier: string][] = [
   ['shared/protocol/y.ts', '../clock.ts'],
+  ['shared/protocol/y.ts', '../cut-text.ts'],
   ['shared/protocol/y.ts', './frame.ts'],
   ['shared/websocket-transport.ts', 'ws'],
   ['telephone/y.ts', '@vera-stack/shared/protocol/session.ts'],
