@@ -45,7 +45,7 @@ export async function ensurePassword(folder: string): Promise<string> {
 }
 
 /** `local all all trust` and the like; the method is the last word of such a line. */
-const TRUST = /^([ \t]*(?:local|host\w*)[ \t].*[ \t])trust([ \t]*(?:#.*)?)$/gm
+const TRUST = /^([ \t]*(?:local|host\w*)[ \t][^#\r\n]*[ \t])trust([ \t]*(?:#.*)?)$/gm
 
 /** True when the cluster lets in whoever reaches its socket, as clusters of older versions do. */
 export async function asksForNoPassword(cluster: Cluster): Promise<boolean> {
@@ -72,7 +72,8 @@ export async function setPassword({ binaries, data, user, password }: Cluster): 
   const args = ['--single', '-D', ownNameOf(data, user), '-c', 'log_min_messages=log', 'postgres']
   const stdin = `${setPasswordStatement(password)}\n`
   const { code, output } = await runProgram(binaries.postgres, args, { folder: data, user, stdin })
-  if (/lock file .* already exists|pre-existing shared memory block/.test(output)) return 'busy'
+  const locked = output.includes('lock file ') && output.includes(' already exists')
+  if (locked || output.includes('pre-existing shared memory block')) return 'busy'
   // It ends with 0 although a statement has failed.
   const failure = /(?:ERROR|FATAL|PANIC): +(.*)/.exec(output)?.[1]
   if (code === 0 && failure === undefined) return 'done'
