@@ -35,7 +35,7 @@ export const telephoneSettings = {
     help: 'File with the token; renewed tokens are written back to it',
   }),
   name: setting.text({
-    help: 'Name of this process; a newer one of the same name replaces it (default: host name and service)',
+    help: 'Name of this telephone; a newer process with the same name and token takes over its services (default: host name and service)',
   }),
   tunnels: setting.integer({
     default: 2,

@@ -31,7 +31,10 @@ export interface TelephoneOptions {
   readonly plugboards: readonly string[]
   readonly token: TokenSource
   readonly services: readonly Service[]
-  /** A newer process of the same name replaces an older one. Default: host name, and service if there is one only. */
+  /**
+   * A newer process with the same name and token takes over the services of an older one. Default: host name, and service
+   * if there is one only.
+   */
   readonly name?: string | undefined
   /** Default 2. */
   readonly tunnels?: number | undefined

@@ -18,12 +18,21 @@ export interface Line {
   /** Of the software behind the line, as its operator says; may be empty. */
   readonly version: string
   readonly labels: Readonly<Record<string, string>>
-  /** Which process of the telephone this is: its start, and whose token it holds (telephones/fence.ts). */
-  readonly fence?: string
+  /** The start of the process and a digest of the identity that its token proved (telephones/generation.ts). */
+  readonly generation?: string
 }
 
 export function lineId(tunnelId: string, service: string): string {
   return `${tunnelId}/${service}`
+}
+
+/** True when both belong to one process. An instance id is the telephone's own choice, and counts within its identity. */
+export function sameProcess(left: Line, right: Line): boolean {
+  return left.instance === right.instance && identityIn(left) === identityIn(right)
+}
+
+function identityIn({ generation }: Line): string | undefined {
+  return generation?.slice(generation.indexOf('.'))
 }
 
 /** True when both say the same, whatever object they are. */

@@ -11,8 +11,8 @@ it.each([
   ['no weight', { weight: 0 }],
   ['down, most weight, version', { health: 'down', weight: 1000, version: '1.2.3' }],
   ['labels', { labels: { zone: 'a', arch: 'arm64' } }],
-  ['a fence', { fence: 'mfz3k1.AbC-_' }],
-  ['a fence and all else', { health: 'down', weight: 7, fence: 'a.b', version: '2' }],
+  ['a generation', { generation: 'mfz3k1.AbC-_' }],
+  ['a generation and all else', { health: 'down', weight: 7, generation: 'a.b', version: '2' }],
   ['an empty label', { labels: { '': '' } }],
   ['a label named like a property of objects', { labels: Object.fromEntries([['__proto__', 'x']]) }],
   [

@@ -3,7 +3,7 @@ import { seededRandom } from '../../test/support/seeded-random.ts'
 import { type Line, lineId } from '../registry/line.ts'
 import { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
-import { LinePicker, type PickPolicy } from './line-picker.ts'
+import { type Candidate, LinePicker, type PickPolicy } from './line-picker.ts'
 
 class FakeUpstream implements Upstream {
   canOpen = true
@@ -118,6 +118,16 @@ describe('what can be picked', () => {
     add('near')
     const third = picker.pick('web', policy('least_streams'), [first])
     expect(typeof third !== 'string' && third.line.tunnelId).toBe('near')
+  })
+
+  it('a process is the same one within its identity alone: a stranger may copy an instance id', () => {
+    add('failed', { instance: 'copied', generation: '1.stranger' })
+    add('its-twin', { instance: 'copied', generation: '1.stranger' })
+    const failed = picker.pick('web', policy('least_streams')) as Candidate
+    expect(failed.line.tunnelId).toBe('failed')
+    add('victim', { instance: 'copied', generation: '1.victim' }).streamCount = 5
+    const next = picker.pick('web', policy('least_streams'), [failed])
+    expect(next).toMatchObject({ line: { tunnelId: 'victim' } })
   })
 
   it('not a second time what was tried, and of another process if there is one', () => {

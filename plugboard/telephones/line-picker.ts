@@ -2,7 +2,7 @@
 // service's own lines, and keeps what a choice needs: the turn of each line, the streams of the service.
 // It does not open the stream, and knows neither sockets nor routes.
 
-import type { Line } from '../registry/line.ts'
+import { type Line, sameProcess } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
 
@@ -196,7 +196,7 @@ function leastSuspect(usable: readonly Candidate[], tried: readonly Candidate[])
   for (const candidate of usable) {
     const { line, local } = candidate
     const suspicion =
-      (tried.some(other => other.line.instance === line.instance) ? 4 : 0) +
+      (tried.some(other => sameProcess(other.line, line)) ? 4 : 0) +
       (!local && tried.some(other => other.line.replicaId === line.replicaId) ? 2 : 0) +
       (local ? 0 : 1)
     if (suspicion > leastSuspicion) continue

@@ -1,5 +1,6 @@
-// All tunnels of this replica: which connection has which id, which instance replaces which, whose token was
-// revoked. It answers "the way to this line" for the picker and "who is connected" for the admin API.
+// All tunnels of this replica: which connection has which id, and which tunnels end when a token is revoked or a key is
+// removed. It gives the line picker the way to a line, and the admin API the list of connected telephones. Which of two
+// processes of a telephone serves is decided in telephone-instances.ts.
 
 import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
@@ -8,13 +9,13 @@ import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/p
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import type { Store } from '../database/store.ts'
 import { type TokenReference, tokenText } from '../database/token-reference.ts'
-import type { Line } from '../registry/line.ts'
+import { type Line, sameProcess } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
-import { isNewerFence } from './fence.ts'
 import { type ConnectionContext, TelephoneConnection } from './telephone-connection.ts'
+import { TelephoneInstances } from './telephone-instances.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface SwitchboardOptions {
@@ -80,8 +81,7 @@ export class Switchboard {
   readonly #context: ConnectionContext
   readonly #connections = new Map<string, TelephoneConnection>()
   readonly #unsubscribe: () => void
-  /** Those that have greeted, by the telephone's name. */
-  readonly #byName = new Map<string, Set<TelephoneConnection>>()
+  readonly #instances: TelephoneInstances
   #draining = false
   /** While we leave: a tunnel has let go. */
   #emptied: (() => void) | undefined
@@ -90,7 +90,9 @@ export class Switchboard {
   constructor(options: SwitchboardOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#instances = new TelephoneInstances(options.registry, this.#clock)
     this.#context = {
+      instances: this.#instances,
       replicaId: options.replicaId,
       registry: options.registry,
       directory: options.directory,
@@ -100,8 +102,7 @@ export class Switchboard {
       clock: this.#clock,
       log: options.log,
     }
-    const unsubscribeLines = options.registry.subscribe({ lineAdded: line => this.#fenceAcross(line) })
-    const unsubscribe = options.directory.subscribe({
+    this.#unsubscribe = options.directory.subscribe({
       tokenRevoked: id =>
         this.#closeWhere(({ token }) => token.kind === 'own' && token.id === id, 'the token was revoked'),
       keysChanged: () =>
@@ -113,10 +114,6 @@ export class Switchboard {
         if (reachable) for (const connection of this.#connections.values()) connection.retryClaims()
       },
     })
-    this.#unsubscribe = () => {
-      unsubscribe()
-      unsubscribeLines()
-    }
   }
 
   /** Why no tunnel is taken now; undefined: one is. */
@@ -260,30 +257,15 @@ export class Switchboard {
     for (const connection of connections) connection.withdraw()
     await Promise.all(connections.map(({ session }) => session.drain(graceMs - waitMs)))
     this.#unsubscribe()
+    this.#instances.close()
   }
 
   // What connections tell
 
   ready(newcomer: TelephoneConnection): void {
-    const name = newcomer.hello?.name ?? ''
-    this.#byName.set(name, (this.#byName.get(name) ?? new Set()).add(newcomer))
     this.#touch(newcomer.credential.token)
     if (this.#replicas.length > 0) this.#tellReplicas(newcomer)
     if (this.#draining) newcomer.session.sendControl(LEAVING)
-    if (this.#others(newcomer).some(other => isOlder(newcomer, other))) {
-      newcomer.close('replaced', 'a newer instance is connected')
-    }
-  }
-
-  /**
-   * A newer process of the same name, under the same subject, replaces the older: half-open links would hold on.
-   * Only once it has lines of its own, so that requests have somewhere to go. What the older one has under way it
-   * may finish, if it answers.
-   */
-  announced(newcomer: TelephoneConnection): void {
-    for (const other of this.#others(newcomer)) {
-      if (!isOlder(newcomer, other)) other.replace('a newer instance has connected')
-    }
   }
 
   renewed(tokenId: string, renewed: Credential): void {
@@ -295,10 +277,6 @@ export class Switchboard {
 
   closed(connection: TelephoneConnection): void {
     this.#connections.delete(connection.tunnelId)
-    const name = connection.hello?.name ?? ''
-    const namesakes = this.#byName.get(name)
-    namesakes?.delete(connection)
-    if (namesakes?.size === 0) this.#byName.delete(name)
     this.#emptied?.()
   }
 
@@ -317,41 +295,16 @@ export class Switchboard {
     })
   }
 
-  #others(newcomer: TelephoneConnection): TelephoneConnection[] {
-    const namesakes = this.#byName.get(newcomer.hello?.name ?? '') ?? []
-    return [...namesakes].filter(other => sameTelephone(other, newcomer))
-  }
-
-  /** The same between replicas: theirs hear of our line as we hear of theirs, and each closes its own. */
-  #fenceAcross({ replicaId, service, telephone, instance, fence, tunnelId }: Line): void {
-    if (replicaId === this.#options.replicaId) {
-      const own = this.#connections.get(tunnelId)
-      if (own === undefined || fence === undefined) return
-      for (const other of this.#options.registry.linesOf(service)) {
-        if (other.telephone !== telephone || other.instance === instance) continue
-        if (other.fence !== undefined && isNewerFence(other.fence, fence)) {
-          replacedSoon(own)
-          return
-        }
-      }
-      return
-    }
-    if (fence === undefined) return
-    for (const connection of [...(this.#byName.get(telephone) ?? [])]) {
-      if (connection.hello?.instance === instance || !isNewerFence(fence, connection.fence)) continue
-      replacedSoon(connection)
-    }
-  }
-
   #tellReplicas(connection: TelephoneConnection): void {
     connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })
   }
 
-  #reaches({ tunnelId, hello }: TelephoneConnection, replicaId: string): boolean {
+  /** True when a line of the tunnel has a line of the same process on that replica. */
+  #reaches({ tunnelId }: TelephoneConnection, replicaId: string): boolean {
     const { registry } = this.#options
-    for (const { service } of registry.linesOfTunnel(tunnelId)) {
-      for (const line of registry.linesOf(service)) {
-        if (line.replicaId === replicaId && line.instance === hello?.instance) return true
+    for (const own of registry.linesOfTunnel(tunnelId)) {
+      for (const line of registry.linesOf(own.service)) {
+        if (line.replicaId === replicaId && sameProcess(line, own)) return true
       }
     }
     return false
@@ -362,26 +315,6 @@ export class Switchboard {
       if (holds(connection.credential)) connection.close('unauthorized', detail)
     }
   }
-}
-
-/** The registry is in the middle of telling of a line, and a close takes lines away. */
-function replacedSoon(connection: TelephoneConnection): void {
-  queueMicrotask(() => connection.replace('a newer instance is connected to another replica'))
-}
-
-/** The same name and subject, but another process. */
-function sameTelephone(left: TelephoneConnection, right: TelephoneConnection): boolean {
-  return (
-    left.hello !== undefined &&
-    left.hello.name === right.hello?.name &&
-    left.credential.subject === right.credential.subject &&
-    left.hello.instance !== right.hello.instance
-  )
-}
-
-/** Of two that started in the same millisecond, the one that came later counts as the newer. */
-function isOlder(newcomer: TelephoneConnection, other: TelephoneConnection): boolean {
-  return (newcomer.hello?.startedAt ?? 0) < (other.hello?.startedAt ?? 0)
 }
 
 function servicesOf(connection: TelephoneConnection): ConnectedService[] {

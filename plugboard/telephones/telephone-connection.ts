@@ -21,23 +21,23 @@ import { type Line, lineId } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
-import { fenceOf } from './fence.ts'
+import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { LastStreams } from './last-streams.ts'
+import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
   readonly replicaId: string
   readonly registry: Registry
+  readonly instances: TelephoneInstances
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly log: Logger
 }
 
 /** The connection's owner: told of what concerns more than this tunnel. */
 export interface ConnectionOwner {
-  /** The hello has come: a newer instance may be there already. */
+  /** The hello has come. */
   ready(connection: TelephoneConnection): void
-  /** Its lines are in the registry: older instances have nothing left to do. */
-  announced(connection: TelephoneConnection): void
   /** One of our own tokens has a new expiry, for all its tunnels. */
   renewed(tokenId: string, credential: Credential): void
   /** It has let go of its tunnel. */
@@ -52,7 +52,11 @@ const EXPIRY_RETRY_MS = 30_000
 const RENEWED_ELSEWHERE =
   'Plugboard did not issue this token and cannot renew it. Get a new token from its issuer and put it into the token file.'
 
-export class TelephoneConnection implements SessionEvents {
+const SUPERSEDED =
+  'A newer process of this telephone serves it. Stop one of the two, or give them different names (--name).'
+const NO_SERVICES: ReadonlySet<string> = new Set()
+
+export class TelephoneConnection implements SessionEvents, InstanceTunnel {
   readonly tunnelId: string
   readonly remoteAddress: string
   readonly connectedAt: Date
@@ -64,8 +68,13 @@ export class TelephoneConnection implements SessionEvents {
   #credential: Credential
   #session: Session | undefined
   #hello: Hello | undefined
+  #generation: Generation | undefined
   #draining = false
+  /** The announcement that `#verdicts` are about. */
+  #announcement: Announce | undefined
   #verdicts: readonly Verdict[] = []
+  #acceptedServices: ReadonlySet<string> = NO_SERVICES
+  #supersededServices: ReadonlySet<string> = NO_SERVICES
   /** Services that it takes streams for, by the lines that it has. */
   #taken: ReadonlySet<string> = new Set()
   /** The announcement to judge once the one in hand is; only the newest counts. */
@@ -116,14 +125,22 @@ export class TelephoneConnection implements SessionEvents {
     return this.#draining
   }
 
-  /** Of the process behind it. */
-  get fence(): string {
-    return fenceOf(this.#hello?.startedAt ?? 0, this.#credential.subject)
+  /** Undefined before the hello. */
+  get generation(): Generation | undefined {
+    return this.#generation
   }
 
-  /** What was accepted of the last announcement. */
+  get acceptedServices(): ReadonlySet<string> {
+    return this.#acceptedServices
+  }
+
+  get supersededServices(): ReadonlySet<string> {
+    return this.#supersededServices
+  }
+
+  /** The services of the last announcement that it serves. */
   get services(): readonly Verdict[] {
-    return this.#verdicts.filter(verdict => verdict.accepted)
+    return this.#results.filter(verdict => verdict.accepted)
   }
 
   /** A stream for the service may be opened on it. */
@@ -137,12 +154,21 @@ export class TelephoneConnection implements SessionEvents {
     this.#session?.close(reason, detail)
   }
 
-  /** A newer process has its lines: no new streams, and a moment for those under way if anybody is there. */
-  replace(detail: string): void {
-    if (this.#lastStreams !== undefined) return
-    this.withdraw()
-    const { clock } = this.#context
-    this.#lastStreams = new LastStreams(this.session, clock, () => this.close('replaced', detail))
+  /**
+   * A newer process serves these of its services, and no other ones. Their lines are withdrawn, or come back. Open
+   * streams go on. A tunnel that serves nothing else ends, after a grace period for its streams.
+   */
+  supersede(services: ReadonlySet<string>): void {
+    if (this.#draining || this.#announcement === undefined) return
+    const before = this.#supersededServices
+    if (services.size === before.size && [...services].every(service => before.has(service))) return
+    this.#supersededServices = services
+    if (this.#isReplaced) {
+      this.#replace()
+      return
+    }
+    this.#serve(this.#lines())
+    this.#answer(this.#announcement)
   }
 
   /** Its token was renewed, on this tunnel or another. */
@@ -163,6 +189,9 @@ export class TelephoneConnection implements SessionEvents {
 
   onReady(peer: Hello): void {
     this.#hello = peer
+    const { instances } = this.#context
+    this.#generation = instances.generationOf(peer, identityOf(this.#credential))
+    instances.add(this)
     this.#log.info('telephone connected', {
       telephoneId: peer.name,
       agent: peer.agent,
@@ -195,6 +224,7 @@ export class TelephoneConnection implements SessionEvents {
     this.withdraw()
     const fields = { telephoneId: this.#hello?.name, code: error.reason, detail: error.message }
     this.#log.info('telephone disconnected', fields)
+    this.#context.instances.remove(this)
     this.#owner.closed(this)
   }
 
@@ -212,12 +242,20 @@ export class TelephoneConnection implements SessionEvents {
         const verdicts = await judge(message.services, this.#credential, this.#context)
         if (this.session.state === 'closed') return
         this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
+        this.#announcement = message
         this.#verdicts = verdicts
+        this.#acceptedServices = new Set(
+          verdicts.flatMap(({ accepted, announcement }) => (accepted ? [announcement.service] : [])),
+        )
         if (!this.#draining) {
+          this.#supersededServices = this.#context.instances.supersededServices(this)
+          if (this.#isReplaced) {
+            this.#replace()
+            return
+          }
           this.#serve(this.#lines())
-          this.#owner.announced(this)
         }
-        this.#answer(message, verdicts)
+        this.#answer(message)
       }
     } catch (error) {
       this.#log.error('announcement not judged', { err: error })
@@ -227,8 +265,33 @@ export class TelephoneConnection implements SessionEvents {
     }
   }
 
-  #answer({ id }: Announce, verdicts: readonly Verdict[]): void {
-    const results = resultsOf(verdicts)
+  /** What the telephone is told: a service that a newer process serves counts as refused. */
+  get #results(): readonly Verdict[] {
+    if (this.#supersededServices.size === 0) return this.#verdicts
+    return this.#verdicts.map(verdict =>
+      verdict.accepted && this.#supersededServices.has(verdict.announcement.service)
+        ? { ...verdict, accepted: false, detail: SUPERSEDED, urls: [] }
+        : verdict,
+    )
+  }
+
+  /** True when a newer process serves all that this tunnel could. */
+  get #isReplaced(): boolean {
+    return this.#supersededServices.size > 0 && this.#supersededServices.size === this.#acceptedServices.size
+  }
+
+  /** No new streams; open ones have a grace period if the far end still responds. */
+  #replace(): void {
+    if (this.#lastStreams !== undefined) return
+    this.withdraw()
+    const detail = 'a newer process of this telephone serves all its services'
+    this.#lastStreams = new LastStreams(this.session, this.#context.clock, () =>
+      this.close('replaced', detail),
+    )
+  }
+
+  #answer({ id }: Announce): void {
+    const results = resultsOf(this.#results)
     try {
       this.session.sendControl({ type: 'announced', id, results })
     } catch (error) {
@@ -264,7 +327,7 @@ export class TelephoneConnection implements SessionEvents {
         tunnelId: this.tunnelId,
         telephone: this.#hello?.name ?? '',
         instance: this.#hello?.instance ?? '',
-        fence: this.fence,
+        ...(this.#generation !== undefined && { generation: packGeneration(this.#generation) }),
         ...{ service, health, weight, version, labels },
       })
     }

@@ -17,9 +17,9 @@ export interface Hello {
   agent: string
   /** New at each start of the process. */
   instance: string
-  /** Name of the process as its operator knows it; a newer instance of the same name replaces the older. */
+  /** Name of the telephone, as its operator knows it. Processes of one name and one identity replace each other. */
   name: string
-  /** Milliseconds since 1970 when the process started: tells the newer instance from the older. */
+  /** Milliseconds since 1970 when the process started: the later one of two processes is the newer one. */
   startedAt: number
   /** Data a stream may send before the first WINDOW frame, as this end grants it. Bytes. */
   initialWindowBytes: number

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { identityOf, packGeneration, unpackGeneration } from './generation.ts'
+
+const own = (id: string, subject: string) => ({ token: { kind: 'own', id }, subject }) as const
+const outside = (issuer: string, subject: string) =>
+  ({ token: { kind: 'outside', issuer, subject, id: 'x' }, subject }) as const
+
+it('packs into a text without the subject, and unpacks', () => {
+  const generation = { identity: identityOf(own('1', 'shop')), startedAtMs: 1_700_000_000_000 }
+  const text = packGeneration(generation)
+  expect(unpackGeneration(text)).toEqual(generation)
+  expect(text).not.toContain('shop')
+  // Replicas of the release before keep at most this of it.
+  expect(text.length).toBeLessThanOrEqual(64)
+})
+
+it.each(['', 'x', '.', 'A.b', '-1.b', `1.${'b'.repeat(64)}`, `${'1'.repeat(11)}.b`])(
+  'reads nothing from %j',
+  text => expect(unpackGeneration(text)).toBeUndefined(),
+)
+
+it('is one identity for the tokens of one subject, and another one for each issuer', () => {
+  const shop = identityOf(own('1', 'shop'))
+  expect(identityOf(own('2', 'shop'))).toBe(shop)
+  const others = [own('1', 'bank'), outside('https://a.test', 'shop'), outside('https://b.test', 'shop')]
+  expect(new Set([shop, ...others.map(identityOf)]).size).toBe(4)
+})

@@ -1,0 +1,356 @@
+// Two processes of one telephone, and processes that only look like it: by its name, its start or its instance id. Real
+// tunnels and a real database; time is moved by hand.
+
+import type { ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { rawExchange } from '../../test/support/raw-connection.ts'
+import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import type { Line } from '../registry/line.ts'
+import { packGeneration, unpackGeneration } from './generation.ts'
+
+const NOW_MS = Date.now()
+
+let harness: TunnelHarness
+let clock: ManualClock
+
+beforeEach(async () => {
+  clock = new ManualClock(1000, NOW_MS)
+  // Pings would want responses at times of a clock that jumps.
+  const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
+  harness = await TunnelHarness.start({ switchboard: { clock, limits } })
+})
+
+afterEach(() => harness.close())
+
+/** The instances that have a line of the service. */
+const instances = (service: string): string[] =>
+  [...harness.registry.linesOf(service)].map(({ instance }) => instance).sort()
+const untilServedBy = (service: string, expected: readonly string[]): Promise<true> =>
+  eventually(`lines of ${service}: ${expected}`, () =>
+    instances(service).join() === expected.join() ? true : undefined,
+  )
+
+const OLDER = { name: 'shop', instance: 'older-one', startedAt: NOW_MS - 2000 }
+const NEWER = { name: 'shop', instance: 'newer-one', startedAt: NOW_MS - 1000 }
+
+async function serve(
+  token: string,
+  process: typeof OLDER,
+  ...services: (Partial<ServiceAnnouncement> & { service: string })[]
+): Promise<FakeTelephone> {
+  const telephone = await harness.dial(token, process)
+  await telephone.announce(...services)
+  return telephone
+}
+
+/** Dials as a process that a newer one has replaced in all. */
+async function serveInVain(token: string, process: typeof OLDER, service: string): Promise<FakeTelephone> {
+  const telephone = await harness.dial(token, process)
+  const announced = { health: 'up', weight: 100, version: '', labels: {}, service } as const
+  telephone.session.sendControl({ type: 'announce', id: 1, services: [announced] })
+  return telephone
+}
+
+const accepted = (telephone: FakeTelephone): Promise<string[]> =>
+  telephone
+    .control('announced')
+    .then(({ results }) => results.filter(result => result.accepted).map(({ service }) => service))
+
+describe('a newer process of one telephone', () => {
+  it('takes the lines of all tunnels of the older one, which end', async () => {
+    const { token } = await harness.token()
+    const old = [await serve(token, OLDER, { service: 'web' }), await serve(token, OLDER, { service: 'web' })]
+    const newer = await serve(token, NEWER, { service: 'web' })
+    for (const telephone of old) expect((await telephone.closed).reason).toBe('replaced')
+    expect(instances('web')).toEqual(['newer-one'])
+    expect(newer.session.state).toBe('open')
+  })
+
+  it('leaves no moment without a line: the older one keeps its own until then', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web' })
+    const left: number[] = []
+    const unsubscribe = harness.registry.subscribe({
+      lineRemoved: () => void left.push(instances('web').length),
+    })
+    await serve(token, NEWER, { service: 'web' })
+    expect((await old.closed).reason).toBe('replaced')
+    unsubscribe()
+    expect(left).toEqual([1])
+  })
+
+  it('takes nothing with services that the older one does not serve: a misspelt name, or none', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web' })
+    const newer = await serve(token, NEWER, { service: 'wbe' })
+    expect(instances('web')).toEqual(['older-one'])
+    await newer.announce()
+    await old.announce({ service: 'web' })
+    expect([instances('web'), old.session.state]).toEqual([['older-one'], 'open'])
+  })
+
+  it('takes nothing with a service that is refused', async () => {
+    const { store } = harness.database
+    await store.services.create({ name: 'other' }, { actor: 'test' })
+    await store.routes.create({ mount: 'app.test', service: 'other' }, { actor: 'test' })
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web' })
+    const newer = await serve(token, NEWER, { service: 'web', mount: 'app.test' })
+    expect(await accepted(newer)).toEqual([])
+    expect([instances('web'), old.session.state]).toEqual([['older-one'], 'open'])
+  })
+
+  it('takes one service of several: the older one keeps the others, and is told why', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web' }, { service: 'api' })
+    await serve(token, NEWER, { service: 'web' })
+    await eventually('the older one is told', async () =>
+      (await accepted(old)).join() === 'api' ? true : undefined,
+    )
+    const { results } = await old.control('announced')
+    expect(results[0]?.detail).toContain('A newer process of this telephone serves it')
+    expect([instances('web'), instances('api')]).toEqual([['newer-one'], ['older-one']])
+    expect(harness.switchboard.list().map(({ services }) => services.map(each => each.service))).toEqual([
+      ...[['api'], ['web']],
+    ])
+    // Asked again, it is the same.
+    await old.announce({ service: 'web' }, { service: 'api' })
+    expect([instances('web'), await accepted(old)]).toEqual([['newer-one'], ['api']])
+  })
+
+  it('gives a service back when its line is gone, at once', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web' }, { service: 'api' })
+    const newer = await serve(token, NEWER, { service: 'web' })
+    await untilServedBy('web', ['newer-one'])
+    await newer.announce({ service: 'wbe' })
+    await untilServedBy('web', ['older-one'])
+    await eventually('the older one is told', async () =>
+      (await accepted(old)).join() === 'web,api' ? true : undefined,
+    )
+    await newer.announce({ service: 'web' })
+    await untilServedBy('web', ['newer-one'])
+    newer.session.close('going_away')
+    await untilServedBy('web', ['older-one'])
+  })
+
+  it('finds the older one kept out when it dials again', async () => {
+    const { token } = await harness.token()
+    const newer = await serve(token, NEWER, { service: 'web' })
+    const old = await serveInVain(token, OLDER, 'web')
+    expect((await old.closed).reason).toBe('replaced')
+    expect([instances('web'), newer.session.state]).toEqual([['newer-one'], 'open'])
+  })
+
+  it('may have another token of the same name', async () => {
+    const old = await serve((await harness.token()).token, OLDER, { service: 'web' })
+    await serve((await harness.token()).token, NEWER, { service: 'web' })
+    expect((await old.closed).reason).toBe('replaced')
+  })
+})
+
+describe('what the older process has under way', () => {
+  const POST = 'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\nhi'
+  const GET = 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n'
+
+  it('is finished when it responds, and nothing new is added', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
+    const answer = rawExchange(harness.port, POST)
+    const call = await old.nextCall()
+    old.handler = ({ opening, stream }) => {
+      if (opening.kind === 'echo') stream.respond({ status: 200, statusText: '', fields: [] })
+      stream.end()
+    }
+    const newer = await harness.dial(token, NEWER)
+    newer.handler = fresh => fresh.answer(200, 'newer')
+    await newer.announce({ service: 'web' })
+    await untilServedBy('web', ['newer-one'])
+    const next = await rawExchange(harness.port, GET)
+    expect(next.body.toString()).toBe('newer')
+    // Longer than Plugboard waits for a silent one.
+    clock.advance(1500)
+    expect(old.session.state).toBe('open')
+    call.answer(200, 'older')
+    const { status, body } = await answer
+    expect([status, body.toString()]).toEqual([200, 'older'])
+    clock.advance(100)
+    expect((await old.closed).reason).toBe('replaced')
+  })
+
+  it('goes on to the newer one when the older one is silent', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
+    const answer = rawExchange(harness.port, GET)
+    await old.nextCall()
+    old.handler = () => undefined
+    const newer = await harness.dial(token, NEWER)
+    newer.handler = call => call.answer(200, 'newer')
+    await newer.announce({ service: 'web' })
+    await untilServedBy('web', ['newer-one'])
+    clock.advance(1000)
+    expect((await old.closed).reason).toBe('replaced')
+    expect((await answer).body.toString()).toBe('newer')
+  })
+
+  it('ends after the grace period when the request never does', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
+    const answer = rawExchange(harness.port, POST)
+    await old.nextCall()
+    old.handler = ({ stream }) => stream.reset('unknown_kind')
+    const newer = await serve(token, NEWER, { service: 'web' })
+    await eventually('the echo was answered', () => (old.calls.length === 2 ? true : undefined))
+    await newer.announce({ service: 'web' })
+    for (let waitedMs = 0; waitedMs < 9000; waitedMs += 500) clock.advance(500)
+    expect(old.session.state).toBe('open')
+    clock.advance(1500)
+    expect((await old.closed).reason).toBe('replaced')
+    expect((await answer).status).toBe(502)
+  })
+
+  it('goes on without a limit on a tunnel that still serves another service', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' }, { service: 'api' })
+    const answer = rawExchange(harness.port, POST)
+    const call = await old.nextCall()
+    await serve(token, NEWER, { service: 'web' })
+    await untilServedBy('web', ['newer-one'])
+    clock.advance(60_000)
+    call.answer(200, 'older')
+    expect((await answer).body.toString()).toBe('older')
+    expect(old.session.state).toBe('open')
+  })
+})
+
+describe('a telephone that only looks like the other one', () => {
+  it.each([
+    ['another name', {}, { ...NEWER, name: 'bank' }],
+    ['the name, the instance and a later start, under a token of another name', { name: 'x' }, NEWER],
+    [
+      'the same instance id, under a token of another name',
+      { name: 'x' },
+      { ...OLDER, startedAt: NOW_MS - 1 },
+    ],
+  ])('%s: both serve', async (_what, scope, other) => {
+    const victim = await serve((await harness.token()).token, OLDER, { service: 'web' })
+    const stranger = await serve((await harness.token(scope)).token, other, { service: 'web' })
+    // A review would have come before this.
+    await stranger.announce({ service: 'web' })
+    expect(instances('web')).toEqual([OLDER.instance, other.instance].sort())
+    expect([victim.session.state, stranger.session.state]).toEqual(['open', 'open'])
+  })
+
+  it('another token of the same name, with other services, takes nothing and keeps nobody out', async () => {
+    const victim = (await harness.token({ services: ['web'] })).token
+    const attacker = (await harness.token({ services: ['other'] })).token
+    const first = await serve(victim, OLDER, { service: 'web' })
+    const newer = await serve(attacker, NEWER, { service: 'web' }, { service: 'other' })
+    expect(await accepted(newer)).toEqual(['other'])
+    expect([instances('web'), first.session.state]).toEqual([['older-one'], 'open'])
+    const again = await serve(victim, OLDER, { service: 'web' })
+    expect([instances('web'), again.session.state]).toEqual([['older-one', 'older-one'], 'open'])
+  })
+})
+
+describe('a start that cannot be believed', () => {
+  const FUTURE = { name: 'shop', instance: 'of-the-future', startedAt: NOW_MS + 3_600_000 }
+
+  it('past the clock counts as the time of the hello: a later process replaces it', async () => {
+    const { token } = await harness.token()
+    const future = await serve(token, FUTURE, { service: 'web' })
+    clock.advance(2000)
+    await serve(token, { ...NEWER, startedAt: NOW_MS + 1000 }, { service: 'web' })
+    expect((await future.closed).reason).toBe('replaced')
+    // It comes back, later than the other one, and is still the process that was seen first.
+    clock.advance(30_000)
+    const again = await serveInVain(token, FUTURE, 'web')
+    expect((await again.closed).reason).toBe('replaced')
+    expect(instances('web')).toEqual(['newer-one'])
+  })
+
+  it('past the clock still replaces an older process: a clock may be fast', async () => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web' })
+    await serve(token, FUTURE, { service: 'web' })
+    expect((await old.closed).reason).toBe('replaced')
+  })
+
+  it('that is missing counts as the time of the hello', async () => {
+    const { token } = await harness.token()
+    const first = await serve(token, { ...OLDER, startedAt: 0 }, { service: 'web' })
+    clock.advance(1)
+    await serve(token, { ...NEWER, startedAt: 0 }, { service: 'web' })
+    expect((await first.closed).reason).toBe('replaced')
+  })
+
+  it('equal to another one leaves both to serve', async () => {
+    const { token } = await harness.token()
+    const telephones = [
+      await serve(token, OLDER, { service: 'web' }),
+      await serve(token, { ...NEWER, startedAt: OLDER.startedAt }, { service: 'web' }),
+    ]
+    await telephones[0]?.announce({ service: 'web' })
+    expect(instances('web')).toEqual(['newer-one', 'older-one'])
+  })
+})
+
+describe('lines of other replicas', () => {
+  /** As `own`, but of another process of its telephone on another replica, `laterMs` younger. */
+  function remote(own: Line, laterMs: number, changes: Partial<Line> = {}): Line {
+    const { identity = '', startedAtMs = 0 } = unpackGeneration(own.generation ?? '') ?? {}
+    return {
+      ...own,
+      ...{ id: `far/${own.service}`, replicaId: 'r2', tunnelId: 'far', instance: 'elsewhere' },
+      generation: packGeneration({ identity, startedAtMs: startedAtMs + laterMs }),
+      ...changes,
+    }
+  }
+  const ownLine = (service: string): Line => [...harness.registry.linesOf(service)][0] as Line
+
+  it('of a newer process replace the process here, which stays out', async () => {
+    const { token } = await harness.token()
+    const here = await serve(token, OLDER, { service: 'web' })
+    const line = remote(ownLine('web'), 1)
+    harness.registry.putRemote(line)
+    expect((await here.closed).reason).toBe('replaced')
+    const again = await serveInVain(token, OLDER, 'web')
+    expect((await again.closed).reason).toBe('replaced')
+    harness.registry.removeRemote(line)
+    await serve(token, OLDER, { service: 'web' })
+  })
+
+  it('take one service of several, and give it back', async () => {
+    const { token } = await harness.token()
+    await serve(token, OLDER, { service: 'web' }, { service: 'api' })
+    const line = remote(ownLine('web'), 1)
+    harness.registry.putRemote(line)
+    await untilServedBy('web', ['elsewhere'])
+    expect(instances('api')).toEqual(['older-one'])
+    harness.registry.removeRemote(line)
+    await untilServedBy('web', ['older-one'])
+  })
+
+  it('of an older process, another identity, another name or an unknown format change nothing', async () => {
+    const { token } = await harness.token()
+    const here = await serve(token, OLDER, { service: 'web' }, { service: 'api' })
+    const own = ownLine('web')
+    const start = (NOW_MS + 1).toString(36)
+    for (const line of [
+      remote(own, -1),
+      remote(own, 0),
+      remote(own, 1, { telephone: 'bank' }),
+      remote(own, 1, { generation: `${start}.another` }),
+      remote(own, 1, { generation: `${start}.${own.generation?.split('.')[1]}.x y` }),
+    ]) {
+      harness.registry.putRemote(line)
+      await here.announce({ service: 'web' }, { service: 'api' })
+      expect(instances('web')).toEqual(['elsewhere', 'older-one'])
+      harness.registry.removeRemote(line)
+    }
+    expect(here.session.state).toBe('open')
+  })
+})
