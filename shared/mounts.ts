@@ -60,6 +60,11 @@ export function normalizeHost(host: string): string | undefined {
   return normalizeName(name)
 }
 
+/** True for a host with an optional port as it can stand in a Host field: ASCII, `[…]` around IPv6, no empty port. */
+export function isHostWithPort(text: string): boolean {
+  return /^[\x21-\x7e]*[^:]$/.test(text) && normalizeHost(text) !== undefined
+}
+
 function normalizeName(written: string): string | undefined {
   let name = written
   // ASCII names are only folded; domainToASCII would also accept `0x7f.1` for an address and percent signs.

@@ -4,6 +4,7 @@
 import { type HttpTarget, parseTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 import {
   formatMount,
+  isHostWithPort,
   type Parsed,
   parseMount,
   parseServiceName,
@@ -102,8 +103,8 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (healthCheck !== undefined && typeof target === 'function') {
     wrong('healthCheck', 'a function in this process has no health to check')
   }
-  if (hostHeader !== undefined && !/^[\x21-\x7e]+$/.test(hostHeader)) {
-    wrong('hostHeader', `"${hostHeader}" is none of preserve, backend or a host name`)
+  if (hostHeader !== undefined && !isHostWithPort(hostHeader)) {
+    wrong('hostHeader', `"${hostHeader}" is none of preserve, backend or a host with an optional port`)
   }
   if (typeof target === 'object') checkTls(target, options, wrong)
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {

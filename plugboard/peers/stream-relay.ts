@@ -4,7 +4,7 @@
 //
 //   peer's stream (near, we accept)  ◄──head, data, end, reset──►  tunnel's stream (far, we open)
 
-import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
+import { HeadError } from '@vera-stack/shared/protocol/encode.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
@@ -21,6 +21,10 @@ export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal
     backward.join(far, forward)
     return forward
   } catch (error) {
+    if (error instanceof HeadError) {
+      near.reset('protocol_error', error.message)
+      return REFUSED_STREAM
+    }
     if (!(error instanceof TunnelError)) throw error
     // The origin may have other lines to try: nothing was delivered, whatever the reason was here. But for a head that
     // is too large there is no other line, and its client should hear of it.
@@ -55,7 +59,7 @@ class Forward implements StreamEvents {
     try {
       this.#far.end(trailers)
     } catch (error) {
-      if (!(error instanceof HeadTooLargeError)) throw error
+      if (!(error instanceof HeadError)) throw error
       this.#far.reset('protocol_error', error.message)
       this.#backward.refuse(error)
     }
@@ -121,7 +125,7 @@ class Backward implements StreamEvents {
   }
 
   /** The telephone would not take the request's trailers. */
-  refuse(error: HeadTooLargeError): void {
+  refuse(error: HeadError): void {
     this.#near.reset('payload_too_large', error.message)
   }
 
@@ -136,7 +140,7 @@ class Backward implements StreamEvents {
     try {
       send()
     } catch (error) {
-      if (!(error instanceof HeadTooLargeError)) throw error
+      if (!(error instanceof HeadError)) throw error
       this.#near.reset('backend_protocol_error', error.message)
       this.#far?.reset('cancelled', error.message)
     }

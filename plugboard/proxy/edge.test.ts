@@ -316,6 +316,18 @@ describe('request headers', () => {
     connection.destroy()
   })
 
+  it.each(['h\u0100X-Forwarded-For\u01006.6.6.6', 'h\r\nX: y', 'h\0X\0y'])(
+    'H9 a fixed Host %j that has passed its schema costs the request, and not the tunnel',
+    async fixed => {
+      harness.routes.push(harnessRoute({ host: 'bad', policy: { hostHeader: { fixed } } }))
+      const answer = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: bad\r\n\r\n')
+      expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([500, 'internal_error'])
+      expect((await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
+      expect(telephone.calls.map(({ opening }) => opening.target)).toEqual(['/'])
+      expect(telephone.session.state).toBe('open')
+    },
+  )
+
   it('H11 an edit of Via cannot hide a loop, and may remove the line of a response', async () => {
     const edits = { remove: ['Via'], set: { Via: '1.1 other' } }
     const rules = { requestHeaders: edits, responseHeaders: { remove: ['Via'] } }

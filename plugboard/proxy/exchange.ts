@@ -112,8 +112,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     return tenantHeader === null && rules?.access === undefined && rules?.requestHeaders === undefined
   }
 
-  trailersTooLarge(): void {
-    this.#fail('headers_too_large')
+  trailersRefused(code: 'headers_too_large' | 'bad_request'): void {
+    this.#fail(code)
   }
 
   bodyEnded(): void {

@@ -177,6 +177,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
         return undefined
       } catch (error) {
         if (!(error instanceof TunnelError)) {
+          // HeadTextError: a string of our own cannot be sent, on this line or any other one.
           this.context.log.error('stream not opened', { requestId: this.requestId, err: error })
           return 'internal_error'
         }

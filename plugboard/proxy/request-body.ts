@@ -3,6 +3,7 @@
 // than these 64 KiB leave before the far end has taken the stream, and what is then at hand is kept until it has.
 
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import { HeadError } from '@vera-stack/shared/protocol/encode.ts'
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
 
@@ -28,8 +29,8 @@ export interface BodyOwner {
   bodyEnded(): void
   /** Trailers go on. */
   readonly relaysTrailers: boolean
-  /** The far end does not take trailers of this size. */
-  trailersTooLarge(): void
+  /** The trailers cannot be sent: they are larger than the far end's frames, or no fields at all. */
+  trailersRefused(code: 'headers_too_large' | 'bad_request'): void
 }
 
 export class RequestBody {
@@ -120,8 +121,8 @@ export class RequestBody {
     try {
       stream.end(this.#trailers)
     } catch (error) {
-      if (!(error instanceof HeadTooLargeError)) throw error
-      this.#owner.trailersTooLarge()
+      if (!(error instanceof HeadError)) throw error
+      this.#owner.trailersRefused(error instanceof HeadTooLargeError ? 'headers_too_large' : 'bad_request')
     }
   }
 }

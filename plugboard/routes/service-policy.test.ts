@@ -40,9 +40,31 @@ test.each([
   [{ maxStreams: 0 }],
   [{ hostHeader: 'elsewhere' }],
   [{ hostHeader: { fixed: '' } }],
+  [{ hostHeader: { fixed: 'h\u0100X-Forwarded-For\u01006.6.6.6' } }],
+  [{ hostHeader: { fixed: 'h\r\nX: y' } }],
+  [{ hostHeader: { fixed: 'h\0X' } }],
+  [{ hostHeader: { fixed: 'a b' } }],
+  [{ hostHeader: { fixed: 'a@b' } }],
+  [{ hostHeader: { fixed: 'http://a' } }],
+  [{ hostHeader: { fixed: 'a:' } }],
+  [{ hostHeader: { fixed: 'a:65536' } }],
+  [{ hostHeader: { fixed: '2001:db8::7' } }],
+  [{ hostHeader: { fixed: 'bücher.example' } }],
 ])('%j cannot be written', policy => {
   expect(servicePolicyInputSchema.safeParse(policy).success).toBe(false)
 })
+
+test.each(['app.internal', 'App.Internal.:8080', '_srv.local', '192.0.2.7:80', '[2001:db8::7]:8080'])(
+  'the fixed Host %s can be written, and is kept as it was written',
+  fixed => {
+    const policy = { hostHeader: { fixed } }
+    expect(servicePolicyInputSchema.parse(policy)).toEqual(policy)
+    expect(resolveServicePolicy(policy)).toEqual({
+      policy: { ...DEFAULT_SERVICE_POLICY, ...policy },
+      problems: [],
+    })
+  },
+)
 
 test.each([
   'Host',
@@ -62,6 +84,9 @@ test('what another version stored is read as far as it can be', () => {
   const { policy, problems } = resolveServicePolicy({ retries: 99, idleTimeoutMs: 5, comingLater: true })
   expect(policy).toEqual({ ...DEFAULT_SERVICE_POLICY, idleTimeoutMs: 5 })
   expect(problems).toEqual([expect.stringMatching(/^retries: /)])
+  const hostile = resolveServicePolicy({ hostHeader: { fixed: 'h\u0100X\u01006.6.6.6' } })
+  expect(hostile.policy.hostHeader).toBe('preserve')
+  expect(hostile.problems).toEqual([expect.stringMatching(/^hostHeader/)])
   expect(resolveServicePolicy('nonsense').policy).toEqual(DEFAULT_SERVICE_POLICY)
   expect(resolveRouteOptions({ stripMount: true, comingLater: 1 })).toEqual({
     stripMount: true,

@@ -2,10 +2,17 @@
 // `servicePolicyInputSchema`, where an unknown key is an error; the directory reads stored ones through
 // `resolveServicePolicy`, where it is not: a newer replica may have written it.
 
+import { isHostWithPort } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import { isJsonObject } from '../database/json.ts'
 
 const timeoutMs = z.int().min(1).max(86_400_000)
+
+const fixedHost = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(isHostWithPort, 'is no host: write app.internal, app.internal:8080 or [2001:db8::7]:8080')
 
 const fields = {
   /** Which line gets the next stream. */
@@ -26,7 +33,7 @@ const fields = {
   retries: z.int().min(0).max(10).default(2),
   /** The Host that the backend sees: the client's, that of the backend's own URL, or this one. */
   hostHeader: z
-    .union([z.enum(['preserve', 'backend']), z.object({ fixed: z.string().min(1).max(255) }).strict()])
+    .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
     .default('preserve'),
 } as const
 

@@ -48,6 +48,32 @@ export function writeU32(buffer: Buffer, offset: number, value: number): void {
   buffer[offset + 3] = value
 }
 
+/** A head or trailers cannot be sent: that costs the stream it belongs to, never the session. */
+export class HeadError extends Error {
+  override name = 'HeadError'
+}
+
+/** A string of a head holds a character that HTTP does not allow in a field, or that is not a byte. */
+export class HeadTextError extends HeadError {
+  override name = 'HeadTextError'
+}
+
+/** CR and LF would split a head on the next hop; a character past U+00FF would be cut to a byte, perhaps to one of these. */
+const UNSENDABLE = /[\r\n\u0100-\uffff]/
+
+/**
+ * Throws HeadTextError when a string in the block holds NUL, CR, LF or a character past U+00FF. `strings`: how many
+ * strings the block was joined from; one NUL more than between them was inside of a string.
+ */
+export function checkBlock(block: string, strings: number): void {
+  const found = UNSENDABLE.exec(block)?.[0]
+  let separators = 0
+  for (let at = block.indexOf('\0'); at !== -1; at = block.indexOf('\0', at + 1)) separators += 1
+  if (found === undefined && separators === Math.max(strings - 1, 0)) return
+  const code = (found ?? '\0').charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+  throw new HeadTextError(`a method, target or field holds U+${code}, which cannot be sent`)
+}
+
 /**
  * The head block of an OPEN: service, method, target, then names and values, separated by NUL, latin1.
  * One join and one write: no field can hold a NUL, so none needs a length (PROTOCOL.md, "Head blocks").

@@ -5,6 +5,7 @@ import { ScriptedTransport } from '../../test/support/scripted-transport.ts'
 import { runSeed } from '../../test/support/seeded-random.ts'
 import { type Frame, readMessage } from '../../test/support/twin-codec.ts'
 import { dataFrame, headFrame, loopTurn, openFrame } from '../../test/support/wire-peer.ts'
+import { HeadTextError } from './encode.ts'
 import { DATA_SLICE_BYTES, DETAIL_MAX_BYTES } from './frame.ts'
 import { MESSAGE_MAX_BYTES } from './limits.ts'
 import { HeadTooLargeError, Outbox } from './outbox.ts'
@@ -208,6 +209,33 @@ describe('sizes', () => {
     outbox.flush()
     expect(transport.sent.map(framesOf)).toEqual([[headFrame(1, { body: '01', end: true })]])
   })
+
+  it.each(['\0', '\r', '\n', '\u0100', '\u010d', '\u010a', '\ud83d\ude00'])(
+    'a head with %j in any of its strings is refused and leaves the batch as it was',
+    character => {
+      const { outbox, transport } = outboxOver()
+      const bad = `a${character}b`
+      outbox.head(1, OK, true)
+      outbox.checkTrailers([])
+      for (const fields of [
+        [bad, 'x'],
+        ['x', bad],
+        ['x', 'y', 'z', `${character}`],
+      ]) {
+        expect(() => outbox.open(3, { ...OPENING, fields }, true)).toThrow(HeadTextError)
+        expect(() => outbox.head(3, { ...OK, fields }, true)).toThrow(HeadTextError)
+        expect(() => outbox.trailers(3, fields)).toThrow(HeadTextError)
+        expect(() => outbox.checkTrailers(fields)).toThrow(HeadTextError)
+      }
+      for (const part of ['service', 'method', 'target']) {
+        expect(() => outbox.open(3, { ...OPENING, [part]: bad }, true)).toThrow(HeadTextError)
+      }
+      expect(() => outbox.head(3, { ...OK, statusText: bad }, true)).toThrow('cannot be sent')
+      outbox.data(1, Buffer.from([1]), true)
+      outbox.flush()
+      expect(transport.sent.map(framesOf)).toEqual([[headFrame(1, { body: '01', end: true })]])
+    },
+  )
 
   it('a head of exactly the limit goes through', () => {
     const { outbox, transport } = outboxOver()

@@ -7,6 +7,8 @@
 
 import {
   answerBlock,
+  checkBlock,
+  HeadError,
   openBlock,
   patchFrameFlags,
   patchFrameLength,
@@ -36,10 +38,11 @@ const FLUSH_BYTES = 65_536
 const NO_STREAM = 0
 
 /** A head does not fit in a frame the peer would take. */
-export class HeadTooLargeError extends Error {
+export class HeadTooLargeError extends HeadError {
+  override name = 'HeadTooLargeError'
+
   constructor(bytes: number, limit: number) {
     super(`a head of ${bytes} bytes is over the peer's limit of ${limit}`)
-    this.name = 'HeadTooLargeError'
   }
 }
 
@@ -68,8 +71,10 @@ export class Outbox {
     return this.#used + this.#transport.bufferedBytes
   }
 
+  /** Throws HeadError; the batch is as it was then. So do `head` and `trailers`. */
   open(streamId: number, opening: Opening, end: boolean): void {
     const block = openBlock(opening.service, opening.method, opening.target, opening.fields)
+    checkBlock(block, 3 + opening.fields.length)
     const at = this.#head(FRAME.open, streamId, OPEN_PREFIX_BYTES, block, end)
     const slab = this.#slab as Buffer
     slab[at] = STREAM_KINDS[opening.kind]
@@ -80,6 +85,7 @@ export class Outbox {
   /** An answer head; a final one can take the body that follows. */
   head(streamId: number, head: AnswerHead, final: boolean): void {
     const block = answerBlock(head.statusText, head.fields)
+    checkBlock(block, 1 + head.fields.length)
     const at = this.#head(FRAME.head, streamId, HEAD_PREFIX_BYTES, block, false)
     writeU16(this.#slab as Buffer, at, head.status)
     if (final) this.#keepOpen(streamId, at, HEAD_PREFIX_BYTES + block.length)
@@ -113,15 +119,21 @@ export class Outbox {
   }
 
   trailers(streamId: number, fields: Fields): void {
-    const block = trailersBlock(fields)
-    this.#fits(block.length)
+    const block = this.#trailersBlock(fields)
     const at = this.#frame(FRAME.trailers, 0, block.length, streamId)
     this.#slab?.write(block, at, 'latin1')
   }
 
-  /** For trailers that have to wait behind a body. Throws HeadTooLargeError when `trailers` would. */
+  /** For trailers that have to wait behind a body. Throws HeadError when `trailers` would. */
   checkTrailers(fields: Fields): void {
-    this.#fits(trailersBlock(fields).length)
+    this.#trailersBlock(fields)
+  }
+
+  #trailersBlock(fields: Fields): string {
+    const block = trailersBlock(fields)
+    checkBlock(block, fields.length)
+    this.#fits(block.length)
+    return block
   }
 
   reset(streamId: number, code: number, detail: string): void {

@@ -167,8 +167,8 @@ export class Session {
 
   /**
    * Opens a stream. `end`: our half is complete with the head.
-   * Throws TunnelError: `draining`, `overloaded` (the peer's stream limit), `session_lost`, or
-   * `payload_too_large` (the head does not fit in the peer's frames).
+   * Throws TunnelError: `draining`, `overloaded` (the peer's stream limit), `session_lost`,
+   * `payload_too_large` (the head does not fit in the peer's frames). Throws HeadTextError when a string cannot be sent.
    */
   open(opening: Opening, events: StreamEvents, end: boolean): Stream {
     this.#checkUnsent()

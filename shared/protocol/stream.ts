@@ -58,7 +58,7 @@ export interface Stream {
    * true: an owner that has kept what it wrote can repeat all of it.
    */
   readonly accepted: boolean
-  /** Acceptor only: sends an answer head. Throws when a final head was sent before. */
+  /** Acceptor only: sends an answer head. Throws when a final head was sent before, and HeadError for one that cannot be sent. */
   respond(head: AnswerHead): void
   /**
    * Sends body bytes. Always takes the chunk. True: it has been copied already, and the buffer may be used again.
@@ -66,7 +66,7 @@ export interface Stream {
    * stream that is no longer open. False also when nothing more leaves before the stream is `accepted`.
    */
   write(chunk: Buffer): boolean
-  /** Completes our half, after everything written. */
+  /** Completes our half, after everything written. Throws HeadError for trailers that cannot be sent. */
   end(trailers?: Fields): void
   /** Ends both halves at once. The far end's owner gets `onAbort`; ours does not. No effect when not open. */
   reset(reason: TunnelError['reason'], detail?: string): void

@@ -6,7 +6,7 @@
 // Whatever ends badly on one side ends badly on the other: a body cut short becomes a reset, never an END.
 // Hop-by-hop fields are the Plugboard's to remove, both ways; here only framing is undone and done again.
 
-import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
+import { HeadError } from '@vera-stack/shared/protocol/encode.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import {
@@ -119,10 +119,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     try {
       this.#stream.respond(head)
     } catch (error) {
-      if (!(error instanceof HeadTooLargeError)) throw error
-      this.#exchange?.abort()
-      this.#stream.reset('backend_protocol_error', error.message)
-      this.#finish('backend_protocol_error')
+      this.#refuseHead(error)
     }
   }
 
@@ -133,7 +130,12 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   }
 
   onAnswerEnd(trailers: Fields | undefined): void {
-    this.#stream.end(trailers)
+    try {
+      this.#stream.end(trailers)
+    } catch (error) {
+      this.#refuseHead(error)
+      return
+    }
     if (this.#status === 101) {
       // The backend's half alone is over: ours may go on.
       if (!this.#stream.open) this.#finish(undefined)
@@ -151,6 +153,14 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   onFailure(error: TunnelError): void {
     this.#stream.reset(error.reason, error.message)
     this.#finish(error.reason)
+  }
+
+  /** The backend's head or trailers cannot be sent on. Throws every other error. */
+  #refuseHead(error: unknown): void {
+    if (!(error instanceof HeadError)) throw error
+    this.#exchange?.abort()
+    this.#stream.reset('backend_protocol_error', error.message)
+    this.#finish('backend_protocol_error')
   }
 
   #payCredit(): void {
