@@ -2,12 +2,15 @@
 // Where `plugboard` starts. Everything it can do is registered in cli/command-line.ts.
 
 import { coloursWanted } from '@vera-stack/shared/colours.ts'
+import { openStandardOutput } from '@vera-stack/shared/standard-output.ts'
 import { runCommandLine } from './cli/command-line.ts'
 
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+const output = openStandardOutput('plugboard')
+
+const code = await runCommandLine(process.argv.slice(2), {
   terminal: {
-    out: text => process.stdout.write(text),
-    err: text => process.stderr.write(text),
+    out: output.out,
+    err: output.err,
     colours: coloursWanted(process.env, process.stdout.isTTY === true),
   },
   env: process.env,
@@ -16,6 +19,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   interrupted() {
     const controller = new AbortController()
     process.once('SIGINT', () => controller.abort())
-    return controller.signal
+    return AbortSignal.any([controller.signal, output.closed])
   },
 })
+// A fault of stdout may already have set the exit code.
+if (code !== 0) process.exitCode = code

@@ -3,6 +3,7 @@
 
 import { coloursWanted } from '@vera-stack/shared/colours.ts'
 import { addOptions, SettingsError } from '@vera-stack/shared/settings.ts'
+import { openStandardOutput } from '@vera-stack/shared/standard-output.ts'
 import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
 import { run } from './cli/run.ts'
@@ -12,24 +13,22 @@ import { VERSION } from './version.ts'
 
 type Flags = Readonly<Record<string, unknown>>
 
+// A reader that closes the pipe (`telephone … | head`) ends the output. The tunnels stay.
+const { out, err } = openStandardOutput('telephone')
 const terminal: Terminal = {
-  out: text => process.stdout.write(text),
-  err: text => process.stderr.write(text),
+  out,
+  err,
   colours: coloursWanted(process.env, process.stdout.isTTY === true),
   isTerminal: process.stdout.isTTY === true,
-}
-
-// A reader that has gone away (`telephone … | head`) is no reason to drop tunnels.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
 }
 
 function commandLine(finish: (code: number) => void): Command {
   const program = new Command('telephone')
     .description('Puts a web server beside it on a Plugboard, through a tunnel that it opens itself.')
     .version(VERSION, '-V, --version')
+    // An option of the program: commander accepts it before and after each subcommand.
+    .option('--json', 'write JSON for programs: the result of check, or the log as JSON lines')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: terminal.out,
@@ -39,12 +38,14 @@ function commandLine(finish: (code: number) => void): Command {
     .showSuggestionAfterError(true)
     .showHelpAfterError('(--help shows what there is)')
 
+  const jsonWanted = (): boolean => program.opts<{ json?: boolean }>().json === true
+  const logFlags = (): Flags => (jsonWanted() ? { logFormat: 'json' } : {})
   const { target: _target, services: _services, ...withoutTarget } = telephoneSettings
   const http = program
     .command('http <target>')
     .description('expose one web server: a port, host:port, http(s)://host:port or unix:/path.sock')
     .action(async (target: string, flags: Flags) => {
-      const config = loadTelephoneConfig({ flags: { ...flags, target } })
+      const config = loadTelephoneConfig({ flags: { ...flags, ...logFlags(), target } })
       finish(await run({ config, terminal, personal: true }))
     })
   addOptions(http, withoutTarget, VARIABLE_PREFIX)
@@ -59,7 +60,7 @@ function commandLine(finish: (code: number) => void): Command {
     .command('start')
     .description('serve what the file and the environment say, as a service or in a container')
     .action(async (flags: Flags) => {
-      const config = loadTelephoneConfig({ flags })
+      const config = loadTelephoneConfig({ flags: { ...flags, ...logFlags() } })
       finish(await run({ config, terminal, personal: false }))
     })
   addOptions(start, telephoneSettings, VARIABLE_PREFIX)
@@ -74,7 +75,7 @@ function commandLine(finish: (code: number) => void): Command {
     .description('look at settings, token, Plugboard and backend, and say what is wrong; changes nothing')
     .action(async (target: string | undefined, flags: Flags) => {
       const config = loadTelephoneConfig({ flags: target === undefined ? flags : { ...flags, target } })
-      finish((await check(telephoneOptions(config), terminal, config.warnings)) ? 0 : 1)
+      finish((await check(telephoneOptions(config), terminal, config.warnings, jsonWanted())) ? 0 : 1)
     })
   addOptions(checking, withoutTarget, VARIABLE_PREFIX)
   examples(
@@ -106,4 +107,6 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main()
+// A fault of stdout may already have set the exit code.
+const exitCode = await main()
+if (exitCode !== 0) process.exitCode = exitCode

@@ -14,7 +14,7 @@ export interface CliContext {
   readonly cwd: string
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /** Aborted at Ctrl-C, which from this call on does not end the process by itself. */
+  /** Aborted at Ctrl-C and when the reader of stdout has closed it. From this call on Ctrl-C does not end the process by itself. */
   readonly interrupted: () => AbortSignal
 }
 
@@ -28,6 +28,7 @@ export interface ApiCommand<Options> {
 interface CommonOptions extends KeyOptions {
   readonly url?: string
   readonly output?: OutputFormat
+  readonly json?: boolean
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:4001'
@@ -65,23 +66,27 @@ export function apiAction<Options, Args extends readonly unknown[]>(
     )
     .action(async (...all: unknown[]) => {
       // commander passes the positional arguments, then the options, then the command.
-      const options = all.at(-2) as Options & CommonOptions
+      const options = (all.at(-1) as Command).optsWithGlobals<Options & CommonOptions>()
       const url = options.url ?? (context.env.PLUGBOARD_URL || DEFAULT_URL)
       if (!/^https?:\/\//.test(url) || !URL.canParse(url))
         throw usageError(`--url: "${url}" is not an http URL`)
       let key: string | undefined
       const warn = (text: string) => context.terminal.err(`note: ${text}\n`)
       const api = new ApiClient(url, () => (key ??= findApiKey(url, options, context.env, context.cwd, warn)))
-      const output = new Output(context.terminal, formatOf(options.output, context.env.PLUGBOARD_OUTPUT))
+      const output = new Output(context.terminal, formatOf(options, context.env.PLUGBOARD_OUTPUT))
       await run({ api, output, options, context }, ...(all.slice(0, -2) as unknown as Args))
     })
 }
 
-function formatOf(flag: OutputFormat | undefined, variable: string | undefined): OutputFormat {
+function formatOf({ output, json }: CommonOptions, variable: string | undefined): OutputFormat {
+  if (json && output !== undefined && output !== 'json') {
+    throw usageError(`--json and --output ${output} contradict each other; give one of them`)
+  }
+  const flag = json ? 'json' : output
   if (flag !== undefined || !variable) return flag ?? 'table'
   const found = FORMATS.find(format => format === variable)
   if (found === undefined)
-    throw usageError(`PLUGBOARD_OUTPUT: "${variable}" is none of ${FORMATS.join(', ')}`)
+    throw usageError(`PLUGBOARD_OUTPUT: "${variable}" is unknown; use ${FORMATS.join(', ')}`)
   return found
 }
 

@@ -285,6 +285,7 @@ describe('looking', () => {
     expect(listed).toContain('shop (down)')
     expect(listed).toContain('1.2 ms')
     expect(listed).not.toContain('\u001b')
+    await ok('service add other')
     expect((await run('telephone list --service other')).err).toContain('No telephones')
   })
 
@@ -421,6 +422,9 @@ describe('mistakes at the terminal', () => {
     ['route set x', 2, 'nothing to change'],
     ['route list --url nonsense', 2, 'is not an http URL'],
     ['route list -o xml', 2, 'Allowed choices are table, json, yaml'],
+    ['route list -o yaml --json', 2, '--json and --output yaml contradict each other'],
+    ['route list --service nosuch', 1, 'no service "nosuch"'],
+    ['telephone list --service nosuch', 1, 'no service "nosuch"'],
     ['changes --limit many', 2, 'is not a whole number'],
     ['route show nothing.test', 1, 'There is no route "nothing.test".'],
     ['route list --api-key wrong', 1, 'not an API key'],
@@ -454,6 +458,22 @@ describe('mistakes at the terminal', () => {
     expect(err).toContain('--expose: "localhost:4000" is the public port of this Plugboard')
   })
 
+  test('accepts --json before and after each subcommand', async () => {
+    await ok('service add shop')
+    for (const line of ['--json service list', 'service --json list', 'service list --json']) {
+      expect(JSON.parse(await ok(line))).toMatchObject([{ name: 'shop' }])
+    }
+    expect((await run('route add --help')).out).toContain('--json')
+  })
+
+  test('accepts the words of other tools for a subcommand', async () => {
+    await ok('service create shop')
+    expect(await ok('service ls')).toContain('shop')
+    expect(await ok('service get shop')).toContain('shop')
+    await ok('service update shop --policy retries=1')
+    expect(await ok('service delete shop')).toBe('service shop deleted\n')
+  })
+
   test('help has examples for every command', async () => {
     expect((await run('--help')).out).toContain('plugboard dev')
     for (const line of [
@@ -479,7 +499,7 @@ describe('mistakes at the terminal', () => {
     env.DATABASE_URL = empty.url
     expect((await run('migrate --status')).code).toBe(1)
     expect(await ok('migrate')).toContain(', 0 pending')
-    expect(await ok('migrate --status')).toContain(', 0 pending')
+    expect(JSON.parse(await ok('migrate --status --json'))).toMatchObject({ pending: 0 })
     await empty.drop()
   })
 })

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.ts'
 import type { CliContext } from './api-command.ts'
+import { addAliases, termWithoutAliases } from './command-aliases.ts'
 
 interface CommandEntry {
   readonly name: string
@@ -96,6 +97,9 @@ export async function runCommandLine(args: readonly string[], context: CliContex
   const program = new Command('plugboard')
     .description('Reverse proxy whose routes live in a database and whose backends dial in.')
     .version(VERSION, '-V, --version')
+    // An option of the program: commander accepts it before and after each subcommand.
+    .option('--json', 'write JSON for programs: tables as JSON, logs as JSON lines')
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termWithoutAliases })
     .exitOverride()
     .configureOutput({
       writeOut: text => terminal.out(text),
@@ -115,7 +119,10 @@ export async function runCommandLine(args: readonly string[], context: CliContex
   ] as const) {
     for (const { name, summary, load } of entries) {
       const command = program.command(name).description(summary).helpGroup(group)
-      if (name === called) (await load())(command, context)
+      if (name !== called) continue
+      const define = await load()
+      define(command, context)
+      addAliases(command)
     }
   }
   try {

@@ -28,12 +28,14 @@ export function defineDev(command: Command, context: CliContext): void {
     .option('--port <port>', 'public port (default 4000)', port)
     .option('--admin-port <port>', 'admin port (default 4001)', port)
   addOptions(command, plugboardSettings, VARIABLE_PREFIX)
-  command.action(async ({ expose, port: publicPort, adminPort, ...flags }: DevFlags) => {
+  command.action(async ({ expose, port: publicPort, adminPort, ...flags }: DevFlags, self: Command) => {
+    const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
     const { values, sources, warnings } = loadPlugboardConfig({
       flags: {
         ...flags,
         ...(publicPort === undefined ? {} : { listen: `:${publicPort}` }),
         ...(adminPort === undefined ? {} : { adminListen: `127.0.0.1:${adminPort}` }),
+        ...(json && { logFormat: 'json' }),
       },
       env: context.env,
       cwd: context.cwd,
@@ -48,7 +50,8 @@ export function defineDev(command: Command, context: CliContext): void {
     try {
       await untilStopped(log, async signal => {
         const stack = await DevStack.start({ config, log, expose, cwd: context.cwd, signal })
-        context.terminal.out(stack.banner)
+        if (json) log.info('ready', { url: stack.publicUrl, port: stack.adminPort })
+        else context.terminal.out(stack.banner)
         return stack
       })
     } finally {

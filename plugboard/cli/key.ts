@@ -49,7 +49,6 @@ export function defineKey(key: Command, context: CliContext): void {
 
   const list = key
     .command('list')
-    .alias('ls')
     .description('list API keys, newest first')
     .option('--active', 'only those neither revoked nor expired')
   examples(list, 'key list --active')
@@ -70,7 +69,7 @@ export function defineKey(key: Command, context: CliContext): void {
 }
 
 export function defineSigningKey(signingKey: Command, context: CliContext): void {
-  const list = signingKey.command('list').alias('ls').description('list signing keys, newest first')
+  const list = signingKey.command('list').description('list signing keys, newest first')
   examples(list, 'signing-key list')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { items } = await api.get<{ items: SigningKeyRow[] }>('/v1/signing-keys')

@@ -15,7 +15,7 @@ export function defineMigrate(command: Command, context: CliContext): void {
     .option('--database-url <url>', 'the database (PLUGBOARD_DATABASE_URL or _FILE, or DATABASE_URL)')
     .option('-c, --config <path>', 'YAML file with settings')
     .option('--status', 'only say what is pending; exit code 1 when something is')
-    .action(async (options: MigrateOptions) => {
+    .action(async (options: MigrateOptions, self: Command) => {
       const [{ loadPlugboardConfig }, { migrateDatabase, migrationStatus }] = await Promise.all([
         import('../config.ts'),
         import('../database/migrate.ts'),
@@ -30,7 +30,11 @@ export function defineMigrate(command: Command, context: CliContext): void {
       const { applied, pending } = options.status
         ? await migrationStatus({ url })
         : await migrateDatabase({ url })
-      context.terminal.out(`${applied} migrations applied, ${pending} pending\n`)
+      const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
+      const line = json
+        ? JSON.stringify({ applied, pending })
+        : `${applied} migrations applied, ${pending} pending`
+      context.terminal.out(`${line}\n`)
       if (pending > 0) throw new CliError('the schema is behind: run plugboard migrate')
     })
   examples(command, 'migrate --status', 'migrate --database-url postgres://plugboard@db.internal/plugboard')

@@ -7,6 +7,7 @@ import { type ApiCommand, apiAction, type CliContext, examples, segment } from '
 import { CliError, usageError } from './cli-error.ts'
 import { keyValuesText } from './key-values.ts'
 import type { Column } from './output.ts'
+import { requireService } from './require-service.ts'
 import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from './row-change.ts'
 import { type RouteRow, useOf } from './rows.ts'
@@ -49,7 +50,6 @@ export function defineRoute(route: Command, context: CliContext): void {
 
   const list = route
     .command('list')
-    .alias('ls')
     .description('list routes')
     .option('--host <pattern>', 'only this host pattern')
     .option('-s, --service <name>', 'only routes to this service')
@@ -58,6 +58,7 @@ export function defineRoute(route: Command, context: CliContext): void {
   apiAction(list, context, async ({ api, output, options }: ApiCommand<ListOptions>) => {
     const { host, service, deleted } = options
     const rows = await api.list<RouteRow>('/v1/routes', { host, service, includeDeleted: deleted })
+    if (rows.length === 0) await requireService(api, service)
     await output.rows(
       rows.map(maskedPasswords),
       COLUMNS,

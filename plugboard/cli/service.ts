@@ -45,7 +45,6 @@ export function defineService(service: Command, context: CliContext): void {
 
   const list = service
     .command('list')
-    .alias('ls')
     .description('list services')
     .option('--search <text>', 'only names that contain it')
     .option('--deleted', 'deleted services too')

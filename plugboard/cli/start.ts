@@ -11,7 +11,9 @@ import { untilStopped } from './until-stopped.ts'
 
 export function defineStart(command: Command, context: CliContext): void {
   addOptions(command, plugboardSettings, VARIABLE_PREFIX)
-  command.action(async (flags: Readonly<Record<string, unknown>>) => {
+  command.action(async (given: Readonly<Record<string, unknown>>, self: Command) => {
+    const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
+    const flags = json ? { ...given, logFormat: 'json' } : given
     const { values: config, warnings } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
     const log = logOf(config)
     logWarnings(log, warnings)

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
 import { usageError } from './cli-error.ts'
 import { type Column, relative } from './output.ts'
+import { requireService } from './require-service.ts'
 import type { ChangeRow, ReplicaRow, ServiceLinesRow, StatusRow, TelephoneRow, TrafficRow } from './rows.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
@@ -99,10 +100,7 @@ const LINE_COLUMNS: readonly Column<ServiceLinesRow>[] = [
 ]
 
 export function defineReplica(replica: Command, context: CliContext): void {
-  const list = replica
-    .command('list')
-    .alias('ls')
-    .description('list the replicas, as the one that answers sees them')
+  const list = replica.command('list').description('list the replicas, as the one that answers sees them')
   examples(list, 'replica list', 'replica list --output json')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { items } = await api.get<{ items: ReplicaRow[] }>('/v1/replicas')
@@ -136,7 +134,6 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
   ]
   const list = telephone
     .command('list')
-    .alias('ls')
     .description('list the tunnels of telephones that are connected now')
     .option('-s, --service <name>', 'only those that serve it')
     .option('-n, --name <name>', 'only this telephone')
@@ -147,6 +144,7 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
     async ({ api, output, options }: ApiCommand<{ service?: string; name?: string }>) => {
       const { service, name } = options
       const { items } = await api.get<{ items: TelephoneRow[] }>('/v1/telephones', { service, name })
+      if (items.length === 0) await requireService(api, service)
       await output.rows(items, columns, 'No telephones are connected.')
     },
   )

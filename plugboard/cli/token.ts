@@ -48,7 +48,6 @@ export function defineToken(token: Command, context: CliContext): void {
 
   const list = token
     .command('list')
-    .alias('ls')
     .description('list tokens, newest first')
     .option('--active', 'only those neither revoked nor expired')
   examples(list, 'token list --active')

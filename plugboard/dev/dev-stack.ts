@@ -53,6 +53,14 @@ export class DevStack {
     this.#welcome = welcome
   }
 
+  get publicUrl(): string {
+    return this.#plugboard.publicUrl
+  }
+
+  get adminPort(): number {
+    return this.#plugboard.adminPort
+  }
+
   static async start({ config, log, expose, cwd, signal }: DevStackOptions): Promise<DevStack> {
     const portFlags = { listen: '--port', adminListen: '--admin-port' }
     const plugboard = await Plugboard.start({ config, log, portFlags, signal })

@@ -24,17 +24,30 @@ import { type Mark, marked, roughly } from './words.ts'
 
 type Say = (mark: Mark, text: string) => void
 
-/** True when nothing was found wrong. */
+interface CheckFinding {
+  readonly ok: boolean
+  readonly text: string
+}
+
+/** True when each step succeeded. `json`: writes one object at the end instead of a line for each step. */
 export async function check(
   options: TelephoneOptions,
   terminal: Terminal,
   warnings: readonly Problem[],
+  json: boolean,
 ): Promise<boolean> {
-  let good = true
+  const findings: CheckFinding[] = []
   const say: Say = (mark, text) => {
-    if (mark === 'bad') good = false
-    terminal.out(`${marked(mark, text, terminal.colours)}\n`)
+    findings.push({ ok: mark !== 'bad', text })
+    if (!json) terminal.out(`${marked(mark, text, terminal.colours)}\n`)
   }
+  await runSteps(options, warnings, say)
+  const ok = findings.every(finding => finding.ok)
+  if (json) terminal.out(`${JSON.stringify({ ok, findings }, null, 2)}\n`)
+  return ok
+}
+
+async function runSteps(options: TelephoneOptions, warnings: readonly Problem[], say: Say): Promise<void> {
   say('good', `settings: ${options.services.map(service => service.service).join(', ')}`)
   for (const { source, detail } of warnings) say('warn', `${source}: ${detail}`)
   const token = checkToken(options, say)
@@ -43,7 +56,6 @@ export async function check(
     if ((await checkName(url, say)) && token !== undefined) await checkPlugboard(url, token, options, say)
   }
   for (const service of options.services) await checkBackend(service, say)
-  return good
 }
 
 function checkToken(options: TelephoneOptions, say: Say): string | undefined {

@@ -1,0 +1,9 @@
+// An empty list for a service that does not exist is a mistyped name, not a result.
+
+import type { ApiClient } from './api-client.ts'
+import { segment } from './api-command.ts'
+
+/** Throws the `not_found` of the admin API when no service has this name. Does nothing without a name. */
+export async function requireService(api: ApiClient, service: string | undefined): Promise<void> {
+  if (service !== undefined) await api.get(`/v1/services/${segment(service)}`)
+}

@@ -1,0 +1,72 @@
+// Output that a reader closes early, as `| head` does: the commands run as real processes behind a real pipe.
+
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { cleanEnvironment } from '../support/plugboard-process.ts'
+import { useProcesses } from '../support/use-processes.ts'
+
+const PLUGBOARD = join(import.meta.dirname, '../../plugboard/main.ts')
+const SERVICES = 400
+const processes = useProcesses()
+
+// An admin API without services. It counts the services that a client adds.
+let api: Server
+let added: number
+let folder: string
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'closed-pipe-'))
+  added = 0
+  api = createServer((request, response) => {
+    const isWrite = request.method === 'POST'
+    if (isWrite) added += 1
+    request.resume()
+    response.setHeader('Content-Type', 'application/json')
+    response.end(isWrite ? '{"name":"x"}' : JSON.stringify({ items: [], next: null }))
+  }).listen(0, '127.0.0.1')
+  await once(api, 'listening')
+})
+afterEach(() => {
+  api.closeAllConnections()
+  api.close()
+  rmSync(folder, { recursive: true })
+})
+
+/** Runs `plugboard ARGS | head -1` in a shell. Returns the exit code of plugboard and all other output. */
+async function pipedToHead(args: string): Promise<{ code: string; output: string }> {
+  const line = `exec 3>&1; { "$NODE" "$MAIN" ${args}; echo "exit code $?" >&3; } 2>&1 | head -1`
+  const child = processes.start({
+    name: 'shell',
+    command: 'sh',
+    args: ['-c', line],
+    cwd: folder,
+    env: cleanEnvironment({
+      NODE: process.execPath,
+      MAIN: PLUGBOARD,
+      PLUGBOARD_URL: `http://127.0.0.1:${(api.address() as AddressInfo).port}`,
+      PLUGBOARD_API_KEY: 'key',
+    }),
+  })
+  child.expectedToExit = true
+  await child.exited
+  const code = child.lines.find(text => text.startsWith('exit code ')) ?? ''
+  return { code, output: child.output }
+}
+
+it('an import whose output is cut off makes every change', async () => {
+  const services = Array.from({ length: SERVICES }, (_, number) => ({ name: `service-${number}` }))
+  writeFileSync(join(folder, 'bundle.json'), JSON.stringify({ version: 1, services, routes: [] }))
+  const { code, output } = await pipedToHead('import bundle.json')
+  expect({ code, added }).toEqual({ code: 'exit code 0', added: SERVICES })
+  expect(output).not.toContain('EPIPE')
+})
+
+it('a long help text whose reader leaves ends without a stack', async () => {
+  const { code, output } = await pipedToHead('start --help')
+  expect(code).toBe('exit code 0')
+  expect(output).not.toMatch(/EPIPE|\s at /)
+})
