@@ -20,6 +20,8 @@ import { VERSION } from './version.ts'
 
 export interface ClusterOptions {
   readonly config: PlugboardConfig
+  /** To the peer port, open at once. */
+  readonly maxPeerConnections?: number | undefined
   readonly self: PeerIdentity
   readonly startedAt: Date
   readonly registry: Registry
@@ -56,6 +58,7 @@ export class Cluster {
       tunnels,
       ...{ self, startedAt, registry, openLocal, clock, log, secrets },
       agent: `plugboard/${VERSION}`,
+      maxConnections: options.maxPeerConnections,
       report: () => this.#report(),
     })
     this.#unsubscribe = this.network.subscribe(() => this.#tellTelephones())

@@ -172,6 +172,12 @@ export const plugboardSettings = {
     max: '10m',
     help: 'For a whole request head',
   }),
+  maxMemoryPercent: setting.integer({
+    default: 75,
+    min: 1,
+    max: 100,
+    help: "Percent of the machine's memory that this process may use where no container limits it; requests get 503 from 90 % of that",
+  }),
   bodyIdleTimeoutMs: setting.duration({
     default: '60s',
     min: '100ms',

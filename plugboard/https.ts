@@ -8,6 +8,7 @@ import type { Acme } from './acme.ts'
 import type { PlugboardConfig } from './config.ts'
 import { StartupError } from './database/startup-error.ts'
 import { type HttpsPolicy, hstsValue } from './proxy/https-policy.ts'
+import { UNFINISHED_SHARE } from './proxy/proxy-limits.ts'
 import { ProxyProtocolGate } from './proxy/proxy-protocol-gate.ts'
 import type { ProxyServer } from './proxy/server.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
@@ -73,7 +74,7 @@ export class Https {
       minVersion,
       protocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
-      maxHandshakes: Math.ceil(config.maxConnections / 4),
+      maxHandshakes: Math.ceil(config.maxConnections * UNFINISHED_SHARE),
       accept: (socket, transport) => proxy.accept(socket, transport),
       hasRoom: () => proxy.hasRoom,
       gate: config.proxyProtocol ? tcp => new ProxyProtocolGate(tcp, proxy.gateOptions) : undefined,

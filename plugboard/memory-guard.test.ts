@@ -1,24 +1,76 @@
-import { silentLogger } from '@vera-stack/shared/log.ts'
+import { type Log, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { ManualClock } from '../test/support/manual-clock.ts'
-import { MemoryGuard } from './memory-guard.ts'
+import { MemoryGuard, type MemorySystem } from './memory-guard.ts'
 
-it('refuses from 90 percent of any limit, and takes again only below 80', () => {
+const GIB = 2 ** 30
+
+function watch(system: Partial<MemorySystem>) {
   const clock = new ManualClock()
-  let usedBytes = 0
-  const read = () => [
-    { usedBytes: 1000, limitBytes: 0 },
-    { usedBytes, limitBytes: 1000 },
-  ]
-  const guard = new MemoryGuard({ clock, log: silentLogger, read })
-  const seen: boolean[] = []
-  for (usedBytes of [899, 900, 850, 800, 799, 899]) {
+  const logged: string[] = []
+  const log: Log = { ...silentLogger, error: message => logged.push(message) }
+  const guard = new MemoryGuard({
+    maxPercent: 50,
+    system: {
+      heap: () => ({ usedBytes: 1, limitBytes: GIB }),
+      residentBytes: () => 1,
+      containerBytes: () => 0,
+      machineBytes: () => 16 * GIB,
+      ...system,
+    },
+    clock,
+    log,
+  })
+  /** Whether memory is short after the next reading. */
+  const next = (): boolean => {
     clock.advance(500)
-    seen.push(guard.short)
+    return guard.short
   }
+  return { guard, clock, logged, next }
+}
+
+it('refuses from 90 percent of the heap limit, and takes requests again below 80', () => {
+  let usedBytes = 0
+  const { guard, clock, next } = watch({ heap: () => ({ usedBytes, limitBytes: 1000 }) })
+  const seen: boolean[] = []
+  for (usedBytes of [899, 900, 850, 800, 799, 899]) seen.push(next())
   expect(seen).toEqual([false, true, true, true, false, false])
   guard.stop()
   usedBytes = 1000
   clock.advance(5000)
   expect(guard.short).toBe(false)
+})
+
+it.each([
+  ['the limit of the container', 4 * GIB, 4 * GIB],
+  ['its share of the machine without a container', 0, 8 * GIB],
+  ['its share of the machine when the container has no limit', 2 ** 64, 8 * GIB],
+])('compares the process with %s', (_, container, limit) => {
+  let resident = 0
+  const { next } = watch({ residentBytes: () => resident, containerBytes: () => container })
+  const seen: boolean[] = []
+  for (resident of [limit * 0.89, limit * 0.9, limit * 0.81, limit * 0.79]) seen.push(next())
+  expect(seen).toEqual([false, true, true, false])
+})
+
+it('survives readings that fail, keeps the last values, and reports the failure once', () => {
+  let resident: number | Error = 3.7 * GIB
+  let container = 4 * GIB
+  const { logged, next } = watch({
+    residentBytes: () => {
+      if (resident instanceof Error) throw resident
+      return resident
+    },
+    containerBytes: () => container,
+  })
+  expect(next()).toBe(true)
+  resident = new Error('EMFILE: too many open files, uv_resident_set_memory')
+  container = 0
+  expect([next(), next()]).toEqual([true, true])
+  resident = 1
+  expect(next()).toBe(false)
+  expect(logged).toEqual([
+    'short of memory, new requests are refused',
+    'the memory of the process could not be read, the last value is used',
+  ])
 })

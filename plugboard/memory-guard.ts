@@ -1,7 +1,8 @@
-// Says when the process is short of memory, so that new requests are turned away with 503 `overloaded` while the
-// old ones can still finish. Looks at the heap against V8's limit, and at the whole process against that of its
-// container. Looking costs some microseconds, so it is done by a timer, not by requests.
+// Reports when the process is short of memory, so that new requests get 503 `overloaded` while the old ones can still
+// finish. It compares the heap with V8's limit, and the whole process with the limit of its container or, without one,
+// with a share of the machine's memory. A reading costs some microseconds, so a timer takes it, not each request.
 
+import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -18,21 +19,37 @@ export interface MemoryReading {
 }
 
 export interface MemoryGuardOptions {
+  /** The part of the machine's memory that the process may use when no container limits it. */
+  readonly maxPercent: number
   readonly clock: Clock
   readonly log: Logger
-  /** For tests; default: heap and process. */
-  readonly read?: () => readonly MemoryReading[]
+  /** For tests. Default: the process and its system. */
+  readonly system?: MemorySystem | undefined
+}
+
+/** What the guard reads. */
+export interface MemorySystem {
+  heap(): MemoryReading
+  /** Resident memory of the process. Throws while the process has no open file left (EMFILE). */
+  residentBytes(): number
+  /** Limit of the container. Without one, or while it cannot be read: 0, or more than any machine has. */
+  containerBytes(): number
+  machineBytes(): number
 }
 
 export class MemoryGuard {
   readonly #options: MemoryGuardOptions
-  readonly #read: () => readonly MemoryReading[]
+  readonly #system: MemorySystem
   #timer: Timer
   #short = false
+  #residentBytes = 0
+  #containerBytes = 0
+  /** The last reading of resident memory failed. */
+  #blind = false
 
   constructor(options: MemoryGuardOptions) {
     this.#options = options
-    this.#read = options.read ?? readMemory
+    this.#system = options.system ?? thisProcess
     this.#timer = this.#schedule()
   }
 
@@ -53,23 +70,53 @@ export class MemoryGuard {
 
   #look(): void {
     const threshold = this.#short ? LOW : HIGH
-    const short = this.#read().some(
+    const readings = [this.#system.heap(), this.#process()]
+    const exceeded = readings.find(
       ({ usedBytes, limitBytes }) => limitBytes > 0 && usedBytes >= limitBytes * threshold,
     )
+    const short = exceeded !== undefined
     if (short === this.#short) return
     this.#short = short
-    if (short) this.#options.log.error('short of memory, new requests are refused')
-    else this.#options.log.info('memory is free again')
+    const { log } = this.#options
+    if (exceeded === undefined) log.info('memory is free again')
+    else {
+      const detail = `${exceeded.usedBytes} of ${exceeded.limitBytes} bytes are in use`
+      log.error('short of memory, new requests are refused', { bytes: exceeded.usedBytes, detail })
+    }
+  }
+
+  #process(): MemoryReading {
+    const machine = this.#system.machineBytes()
+    const container = this.#system.containerBytes()
+    // "None" and "unreadable" look alike, so a limit that was read once goes on to apply.
+    if (container > 0 && container < machine) this.#containerBytes = container
+    const limitBytes = this.#containerBytes || (machine * this.#options.maxPercent) / 100
+    return { usedBytes: this.#resident(), limitBytes }
+  }
+
+  /** The last known value while it cannot be read. The heap, whose reading cannot fail, goes on to be watched. */
+  #resident(): number {
+    try {
+      this.#residentBytes = this.#system.residentBytes()
+      this.#blind = false
+    } catch (error) {
+      if (!this.#blind) {
+        this.#options.log.error('the memory of the process could not be read, the last value is used', {
+          err: error,
+        })
+      }
+      this.#blind = true
+    }
+    return this.#residentBytes
   }
 }
 
-function readMemory(): MemoryReading[] {
-  const heap = getHeapStatistics()
-  const constrained = process.constrainedMemory()
-  // Without a container's limit Node reports 0, or a number beyond any machine.
-  const limitBytes = constrained < Number.MAX_SAFE_INTEGER ? constrained : 0
-  return [
-    { usedBytes: heap.used_heap_size, limitBytes: heap.heap_size_limit },
-    { usedBytes: process.memoryUsage.rss(), limitBytes },
-  ]
+const thisProcess: MemorySystem = {
+  heap() {
+    const heap = getHeapStatistics()
+    return { usedBytes: heap.used_heap_size, limitBytes: heap.heap_size_limit }
+  },
+  residentBytes: () => process.memoryUsage.rss(),
+  containerBytes: () => process.constrainedMemory(),
+  machineBytes: totalmem,
 }

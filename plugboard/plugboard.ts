@@ -22,6 +22,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
+import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
 import { createAdminApp } from './admin/admin-app.ts'
 import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
@@ -37,6 +38,7 @@ import { makeFolder } from './database/make-folder.ts'
 import { SchemaKeeper } from './database/schema-keeper.ts'
 import { folderError, StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
+import { type FittedLimits, fitLimits, PENDING_TUNNEL_SHARE } from './fitted-limits.ts'
 import { listenError } from './listen-error.ts'
 import { closePrivateFiles } from './private-files.ts'
 import { Via } from './proxy/via.ts'
@@ -73,6 +75,7 @@ export interface PlugboardOptions {
 
 export class Plugboard {
   readonly #config: PlugboardConfig
+  readonly #limits: FittedLimits
   readonly #log: Log
   readonly #clock: Clock
   readonly #startSignal: AbortSignal | undefined
@@ -95,7 +98,8 @@ export class Plugboard {
   #adminAddress: AddressInfo | undefined
 
   private constructor(options: PlugboardOptions) {
-    this.#config = options.config
+    this.#limits = fitLimits({ config: options.config, openFiles: openFilesLimit() })
+    this.#config = this.#limits.config
     this.#log = options.log
     this.#clock = options.clock ?? systemClock
     this.#startSignal = options.signal
@@ -169,6 +173,8 @@ export class Plugboard {
     const clock = this.#clock
     const log = this.#log
     const registry = this.#registry
+    const { warning } = this.#limits
+    if (warning !== undefined) log.warn('limits lowered to fit the limit of open files', { detail: warning })
     await this.#makeDataFolder()
     await closePrivateFiles(config.data, log)
     const postgres = await this.#startPostgres()
@@ -213,7 +219,10 @@ export class Plugboard {
     const ports = await PublicPorts.create({
       ...{ config, directory, picker, instance: this.#instance, clock, log },
       recovery: cluster?.network.recovery,
-      tunnels: new TunnelEndpoint({ authenticator, switchboard, log }),
+      tunnels: new TunnelEndpoint({
+        ...{ authenticator, switchboard, log },
+        maxPending: Math.ceil(config.maxTunnels * PENDING_TUNNEL_SHARE),
+      }),
       certificates: database.store.certificates,
       via: new Via(await viaNames(config.clusterSecret)),
     })
@@ -316,6 +325,7 @@ export class Plugboard {
     return new Cluster(
       {
         config: this.#config,
+        maxPeerConnections: this.#limits.maxPeerConnections,
         self: { id: this.#id, boot: this.#instance },
         startedAt: this.#startedAt,
         registry,
@@ -361,7 +371,9 @@ export class Plugboard {
         this.#phase === 'ready' && cluster?.network.recovery.underWay === true ? 'recovering' : this.#phase,
       allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
     })
-    const server = await this.#listen(startAdminServer(app, config.adminListen), 'adminListen')
+    const { maxAdminConnections: maxConnections } = this.#limits
+    const starting = startAdminServer({ app, listen: config.adminListen, maxConnections, log: this.#log })
+    const server = await this.#listen(starting, 'adminListen')
     this.#adminAddress = server.address
     this.#running.push({ name: 'admin port', stop: () => server.stop(ADMIN_GRACE_MS) })
   }

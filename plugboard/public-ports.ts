@@ -44,7 +44,7 @@ export class PublicPorts {
     const { config, directory, picker, tunnels, recovery, certificates, via, instance, clock, log } = options
     this.#config = config
     this.#log = log
-    this.#memory = new MemoryGuard({ clock, log })
+    this.#memory = new MemoryGuard({ maxPercent: config.maxMemoryPercent, clock, log })
     this.#acme = Acme.create({ config, directory, store: certificates, instance, clock, log })
     this.#proxy = new ProxyServer({
       directory,

@@ -46,6 +46,8 @@ export type TelephoneEvent =
   /** `expiresAtMs`: milliseconds since 1970. */
   | { readonly kind: 'token_renewed'; readonly expiresAtMs: number | undefined }
   | { readonly kind: 'token_problem'; readonly detail: string }
+  /** At the start: limits of connections were lowered to fit the system's limit of open files. */
+  | { readonly kind: 'limits_lowered'; readonly detail: string }
   | { readonly kind: 'exchange'; readonly exchange: ForwardedExchange }
   | { readonly kind: 'handler_failed'; readonly service: string; readonly error: unknown }
   | { readonly kind: 'draining'; readonly graceMs: number }

@@ -8,9 +8,11 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
+import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { type Address, Addresses, type Place } from './addresses.ts'
+import { type FittedBackends, fitBackendLimits } from './backend-limits.ts'
 import { dial } from './dial.ts'
 import { DialError } from './dial-error.ts'
 import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
@@ -78,6 +80,7 @@ export class Telephone {
   readonly #listeners = new Set<TelephoneListener>()
   readonly #store: TokenStore
   readonly #renewal: Renewal
+  readonly #backendLimits: FittedBackends
   readonly #forwarder: Forwarder
   readonly #addresses: Addresses
   readonly #tunnels: readonly Tunnel[]
@@ -117,6 +120,7 @@ export class Telephone {
       ask: () => this.#tunnels.map(tunnel => tunnel.send({ type: 'renew' })).includes(true),
       report: event => this.#report(event),
     })
+    this.#backendLimits = fitBackendLimits(options.services, options.tunnels ?? 2, openFilesLimit())
     this.#forwarder = new Forwarder({
       backends: new Map(options.services.map(service => [service.service, this.#backend(service)])),
       now: this.#clock.now,
@@ -166,6 +170,8 @@ export class Telephone {
   start(): void {
     // Between two attempts nothing else would keep the process alive.
     this.#keepAlive = setInterval(() => undefined, 2 ** 30)
+    const { warning } = this.#backendLimits
+    if (warning !== undefined) this.#report({ kind: 'limits_lowered', detail: warning })
     for (const check of this.#checks) check.start()
     this.#tunnels[0]?.start()
     this.#watchBalance()
@@ -313,6 +319,7 @@ export class Telephone {
     const { tlsVerify, tlsCa, hostHeader, pool } = service
     return new HttpBackend(target, this.#clock, {
       ...pool,
+      ...this.#backendLimits.limits.get(service.service),
       ...(tlsVerify !== undefined && { tlsVerify }),
       ...(tlsCa !== undefined && { tlsCa }),
       ...(hostHeader !== undefined && { hostHeader }),

@@ -1,10 +1,24 @@
-// The admin listener: the application behind Node's HTTP server, with limits against slow and endless requests.
+// The admin listener: the application behind Node's HTTP server, with limits against slow and endless requests and
+// against too many connections. At the limit of connections the one that has waited longest for a request makes room,
+// so that health probes and operators get in however many idle connections a client opens.
 
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
+import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AdminApp } from './admin-app.ts'
+
+export interface AdminServerOptions {
+  readonly app: AdminApp
+  /** `host` undefined: all interfaces. */
+  readonly listen: { readonly host?: string | undefined; readonly port: number }
+  /** Connections open at once. Default 1000. */
+  readonly maxConnections?: number | undefined
+  /** For a whole request head. Default 10 s. */
+  readonly headTimeoutMs?: number | undefined
+  readonly log: Logger
+}
 
 export interface AdminServer {
   /** The real port, also when 0 was asked for. */
@@ -13,20 +27,30 @@ export interface AdminServer {
   stop(graceMs: number): Promise<void>
 }
 
-/** `listen.host` undefined: all interfaces. Rejects with the system's error: EADDRINUSE, EACCES. */
-export async function startAdminServer(
-  app: AdminApp,
-  listen: { readonly host?: string | undefined; readonly port: number },
-): Promise<AdminServer> {
+const HEAD_TIMEOUT_MS = 10_000
+/** For head and body. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+/** Rejects with the system's error: EADDRINUSE, EACCES. */
+export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
+  const { app, listen, maxConnections = 1000, headTimeoutMs = HEAD_TIMEOUT_MS, log } = options
   const server = createAdaptorServer({
     fetch: (request, env) => app.fetch(request, 'incoming' in env ? { incoming: env.incoming } : undefined),
     // Otherwise Request and Response of the whole process would be replaced.
     overrideGlobalObjects: false,
-    serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 60_000 },
+    serverOptions: {
+      headersTimeout: headTimeoutMs,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: 60_000,
+      // Node looks for timeouts only as often as this; by default every 30 s.
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(headTimeoutMs / 4)),
+    },
   }) as Server
-  server.maxConnections = 1000
+  limitConnections(server, maxConnections)
   server.listen({ port: listen.port, ...(listen.host === undefined ? {} : { host: listen.host }) })
   await once(server, 'listening')
+  // Connections that the system cannot accept (EMFILE, ENOBUFS); the listener goes on.
+  server.on('error', error => log.error('the admin listener could not accept a connection', { err: error }))
 
   return {
     address: server.address() as AddressInfo,
@@ -39,4 +63,31 @@ export async function startAdminServer(
       clearTimeout(timer)
     },
   }
+}
+
+function limitConnections(server: Server, max: number): void {
+  const open = new Set<Socket>()
+  /** Connections without a request in progress, in the order in which they began to wait. */
+  const waiting = new Set<Socket>()
+  const forget = (socket: Socket): void => {
+    open.delete(socket)
+    waiting.delete(socket)
+  }
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    waiting.add(socket)
+    socket.once('close', () => forget(socket))
+    if (open.size <= max) return
+    // The new one itself, when all others have a request in progress.
+    const [oldest] = waiting
+    if (oldest === undefined) return
+    forget(oldest)
+    oldest.destroy()
+  })
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    waiting.delete(socket)
+    response.once('close', () => {
+      if (open.has(socket)) waiting.add(socket)
+    })
+  })
 }

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
@@ -130,7 +131,11 @@ describe('the stream', () => {
 describe('the listener', () => {
   let server: AdminServer
   beforeEach(async () => {
-    server = await startAdminServer(api.app, { host: '127.0.0.1', port: 0 })
+    server = await startAdminServer({
+      app: api.app,
+      listen: { host: '127.0.0.1', port: 0 },
+      log: silentLogger,
+    })
   })
 
   test('serves the API, and stops with an event stream open', async () => {
@@ -177,7 +182,8 @@ describe('the listener', () => {
 
   test('says when its port is taken', async () => {
     const { port } = server.address
-    await expect(startAdminServer(api.app, { host: '127.0.0.1', port })).rejects.toMatchObject({
+    const listen = { host: '127.0.0.1', port }
+    await expect(startAdminServer({ app: api.app, listen, log: silentLogger })).rejects.toMatchObject({
       code: 'EADDRINUSE',
     })
     await server.stop(1000)

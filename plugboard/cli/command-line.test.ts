@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
@@ -27,7 +28,11 @@ beforeEach(async () => {
   database = await createTestDatabase()
   store = database.open().store
   api = await AdminApiHarness.create(store)
-  server = await startAdminServer(api.app, { host: '127.0.0.1', port: 0 })
+  server = await startAdminServer({
+    app: api.app,
+    listen: { host: '127.0.0.1', port: 0 },
+    log: silentLogger,
+  })
   folder = await mkdtemp(join(tmpdir(), 'cli-'))
   env = { PLUGBOARD_URL: `http://127.0.0.1:${server.address.port}`, PLUGBOARD_API_KEY: api.adminKey }
   interrupt = new AbortController()

@@ -1,5 +1,6 @@
-// The peer port: where other replicas dial in. Whatever is wrong is answered as HTTP before the upgrade; after it
-// there is only a session. It serves nothing else, and a stranger learns no more than that.
+// The peer port: where other replicas dial in. A dial that is refused gets an HTTP response before the upgrade; after
+// the upgrade there is only a session. It serves nothing else. Connections of strangers are few and short: each has
+// 10 s for its handshake, and the one that has tried longest makes room for the newest, so that peers always get in.
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -21,11 +22,16 @@ export interface PeerEndpointOptions {
   /** Why nobody is let in now; undefined: they are. */
   readonly refusal: () => 'draining' | undefined
   readonly onPeer: (peer: PeerIdentity, transport: Transport, remoteAddress: string) => void
+  /** Connections open at once, authenticated or not. Default 1000. */
+  readonly maxConnections?: number | undefined
+  /** For the request of a dial. Default 10 s. */
+  readonly handshakeTimeoutMs?: number | undefined
   readonly log: Logger
 }
 
-/** Handshakes under way at once, and the time for one, ms. */
-const MAX_PENDING = 256
+const MAX_CONNECTIONS = 1000
+/** Connections that are not authenticated yet: at most so many, and at most half of all. */
+const MAX_STRANGERS = 256
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
 export class PeerEndpoint {
@@ -33,6 +39,8 @@ export class PeerEndpoint {
   readonly #server: Server
   readonly #answers = new WeakMap<IncomingMessage, string>()
   readonly #sockets = new Set<Socket>()
+  /** Those of `#sockets` that are not authenticated, the oldest first. */
+  readonly #strangers = new Set<Socket>()
   readonly #webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -40,18 +48,21 @@ export class PeerEndpoint {
     skipUTF8Validation: true,
     handleProtocols: () => SUBPROTOCOL,
   })
-  #pending = 0
 
   constructor(options: PeerEndpointOptions) {
     this.#options = options
     this.#webSockets.on('headers', (headers, request) => {
       headers.push(`${ANSWER_FIELD}: ${this.#answers.get(request) ?? ''}`)
     })
-    this.#server = createServer({ headersTimeout: HANDSHAKE_TIMEOUT_MS, maxHeaderSize: 8192 })
-    this.#server.on('connection', socket => {
-      this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
+    const timeoutMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS
+    this.#server = createServer({
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      // Node looks for timeouts only as often as this; by default every 30 s.
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(timeoutMs / 4)),
+      maxHeaderSize: 8192,
     })
+    this.#server.on('connection', socket => this.#connected(socket))
     this.#server.on('request', (_request, response) => {
       response.writeHead(404, { Connection: 'close' }).end()
     })
@@ -67,6 +78,10 @@ export class PeerEndpoint {
       this.#server.once('error', reject)
       this.#server.listen({ port, ...(host !== undefined && { host }) }, () => {
         this.#server.off('error', reject)
+        // Connections that the system cannot accept (EMFILE, ENOBUFS); the listener goes on.
+        this.#server.on('error', error =>
+          this.#options.log.error('the peer listener could not accept a connection', { err: error }),
+        )
         resolve(this.#server.address() as AddressInfo)
       })
     })
@@ -79,13 +94,29 @@ export class PeerEndpoint {
     await closed
   }
 
+  #connected(socket: Socket): void {
+    const max = this.#options.maxConnections ?? MAX_CONNECTIONS
+    this.#sockets.add(socket)
+    this.#strangers.add(socket)
+    socket.once('close', () => this.#forget(socket))
+    if (this.#sockets.size <= max && this.#strangers.size <= Math.min(MAX_STRANGERS, max / 2)) return
+    const [oldest] = this.#strangers
+    if (oldest === undefined) return
+    this.#forget(oldest)
+    oldest.destroy()
+  }
+
+  #forget(socket: Socket): void {
+    this.#sockets.delete(socket)
+    this.#strangers.delete(socket)
+  }
+
   async #accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const status = this.#pending >= MAX_PENDING ? 503 : handshakeStatus(request)
+    const status = handshakeStatus(request)
     if (status !== undefined) {
       answer(socket, status)
       return
     }
-    this.#pending += 1
     const { tokens, refusal, onPeer, log } = this.#options
     try {
       const { nonce, ...peer } = await tokens.verifyDial(bearerToken(request.headers.authorization))
@@ -95,6 +126,7 @@ export class PeerEndpoint {
         answer(socket, 503)
         return
       }
+      this.#strangers.delete(socket)
       this.#webSockets.handleUpgrade(request, socket, head, webSocket => {
         onPeer(peer, webSocketTransport(webSocket, socket), socket.remoteAddress ?? '')
       })
@@ -108,8 +140,6 @@ export class PeerEndpoint {
           detail: error.message,
         })
       answer(socket, known ? error.status : 500)
-    } finally {
-      this.#pending -= 1
     }
   }
 }
@@ -130,7 +160,10 @@ function bearerToken(authorization: string | undefined): string {
 }
 
 function answer(socket: Socket, status: number): void {
-  socket.end(
+  if (!socket.writable) return
+  socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   )
+  // Both halves: nothing else watches a socket that Node's server has handed over.
+  socket.destroySoon()
 }

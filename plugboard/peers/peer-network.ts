@@ -42,6 +42,8 @@ export interface PeerNetworkOptions {
   /** The same for features. */
   readonly features?: string[] | undefined
   readonly limits?: Partial<SessionLimits> | undefined
+  /** To the peer port, open at once. */
+  readonly maxConnections?: number | undefined
 }
 
 /** A replica as this one sees it. */
@@ -128,6 +130,7 @@ export class PeerNetwork {
     this.#host = this.#peerHost()
     this.#endpoint = new PeerEndpoint({
       tokens: this.#tokens,
+      maxConnections: options.maxConnections,
       refusal: () => (this.#stopping ? 'draining' : undefined),
       onPeer: (peer, transport) => {
         if (this.#isNamedAsWe(peer)) transport.terminate()

@@ -23,6 +23,12 @@ export interface ProxyLimits {
   readonly deadlineIntervalMs: number
 }
 
+/**
+ * Connections that have not begun to speak HTTP (in their TLS handshake, or before their PROXY header), per connection of
+ * `maxConnections`. They do not count as connections, so that slow handshakes cannot fill the replica.
+ */
+export const UNFINISHED_SHARE = 1 / 4
+
 export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   maxConnections: 20_000,
   maxConnectionsPerAddress: 10_000,

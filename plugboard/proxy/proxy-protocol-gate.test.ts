@@ -8,7 +8,7 @@ import { TrustedProxies } from './trusted-proxies.ts'
 const HEADER = 'PROXY TCP4 203.0.113.7 10.0.0.1 56324 443\r\n'
 const request = (path: string, extra = '') => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${extra}\r\n`
 
-async function listen(options: { trusted?: string[]; timeoutMs?: number } = {}) {
+async function listen(options: { trusted?: string[]; timeoutMs?: number; maxWaiting?: number } = {}) {
   const refused: string[] = []
   const seen: string[] = []
   const server = createServer((req: IncomingMessage, res) => {
@@ -24,8 +24,10 @@ async function listen(options: { trusted?: string[]; timeoutMs?: number } = {}) 
   const gate = new ProxyProtocolGate(server, {
     trusted: new TrustedProxies(options.trusted ?? ['127.0.0.1']),
     timeoutMs: options.timeoutMs ?? 10_000,
+    maxWaiting: options.maxWaiting ?? 100,
     clock: systemClock,
     onRefused: (_, error) => refused.push(error.message),
+    onOverflow: () => refused.push('too many wait'),
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => new Promise<void>(resolve => server.close(() => resolve()).closeAllConnections()))
@@ -93,6 +95,18 @@ it('keeps nothing of one that goes away before its header', async () => {
   socket.resetAndDestroy()
   await new Promise<void>(resolve => socket.on('close', () => resolve()).on('error', () => undefined))
   expect(refused.filter(text => !text.includes('ECONNRESET'))).toEqual([])
+})
+
+it('refuses a connection when too many wait for their header', async () => {
+  const { port, gate, refused } = await listen({ maxWaiting: 1 })
+  const waiting = connect(port, '127.0.0.1')
+  await new Promise<void>(resolve => waiting.write('PROXY ', () => resolve()))
+  expect(await exchange(port, [HEADER + last])).toBe('')
+  expect(refused).toEqual(['too many wait'])
+  const closed = new Promise<void>(resolve => waiting.on('close', () => resolve()))
+  gate.close()
+  await closed
+  expect(await exchange(port, [HEADER + last])).toContain('200 OK')
 })
 
 it('closed, destroys those that wait and no others', async () => {

@@ -11,9 +11,13 @@ export interface ProxyProtocolOptions {
   readonly trusted: TrustedProxies
   /** For the whole header, ms. */
   readonly timeoutMs: number
+  /** Connections that may wait for their header at once. The next one is refused. */
+  readonly maxWaiting: number
   readonly clock: Clock
   /** A trusted proxy that broke the rules; its connection is destroyed. */
   readonly onRefused: (socket: Socket, error: Error) => void
+  /** A connection was refused because `maxWaiting` others wait. */
+  readonly onOverflow: () => void
 }
 
 /** Addresses from PROXY headers, by connection. */
@@ -54,7 +58,13 @@ export class ProxyProtocolGate {
   }
 
   #readHeader(socket: Socket): void {
-    const { clock, timeoutMs, onRefused } = this.#options
+    const { clock, timeoutMs, maxWaiting, onRefused, onOverflow } = this.#options
+    if (this.#waiting.size >= maxWaiting) {
+      socket.on('error', () => undefined)
+      socket.destroy()
+      onOverflow()
+      return
+    }
     let received: Buffer = Buffer.alloc(0)
     const leave = (): void => {
       timer.cancel()

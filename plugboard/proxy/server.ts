@@ -21,7 +21,7 @@ import { tellHttp2 } from './http2-preface.ts'
 import { Http2Server } from './http2-server.ts'
 import type { HttpsPolicy } from './https-policy.ts'
 import type { LineRecovery, ProxyContext } from './proxy-context.ts'
-import { DEFAULT_PROXY_LIMITS, type ProxyLimits } from './proxy-limits.ts'
+import { DEFAULT_PROXY_LIMITS, type ProxyLimits, UNFINISHED_SHARE } from './proxy-limits.ts'
 import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
 import { RequestPolicy } from './request-policy.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
@@ -126,7 +126,11 @@ export class ProxyServer {
     return {
       trusted: this.#trusted,
       timeoutMs: this.#limits.headTimeoutMs,
+      maxWaiting: Math.ceil(this.#limits.maxConnections * UNFINISHED_SHARE),
       clock: this.#context.clock,
+      onOverflow: () => {
+        this.counters.connectionsRefused += 1
+      },
       onRefused: (socket, error) => {
         this.counters.connectionsRefused += 1
         const { remoteAddress } = socket

@@ -236,6 +236,8 @@ it('a PROXY header may come before the handshake, with it or alone', async () =>
             trusted: new TrustedProxies(['127.0.0.1']),
             timeoutMs: 5000,
             clock: systemClock,
+            maxWaiting: 10,
+            onOverflow: () => undefined,
             onRefused: (_socket, error) => addresses.push(error.message),
           }),
       },

@@ -47,6 +47,9 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
     case 'token_problem':
       log.warn('token problem', { detail: event.detail })
       return
+    case 'limits_lowered':
+      log.warn('limits lowered to fit the limit of open files', { detail: event.detail })
+      return
     case 'exchange':
       logExchange(log, event.exchange)
       return

@@ -76,6 +76,9 @@ export class StatusLines {
       case 'token_problem':
         this.#trouble('warn', event.detail, '')
         return
+      case 'limits_lowered':
+        this.#say('warn', `limits lowered: ${event.detail}`)
+        return
       case 'exchange': {
         const { opening, status, code, durationMs } = event.exchange
         const end = code === undefined ? String(status) : `${status === 0 ? '' : `${status} `}${code}`

@@ -355,6 +355,24 @@ describe('connections', () => {
     await waiting.until(c => c.ended)
   })
 
+  it('connections that finish their last streams count beyond maxDetached', async () => {
+    await restart(() => settings(), { maxConnections: 1, maxDetached: 1 })
+    const [first, draining] = await get()
+    draining.goaway(1, 0)
+    const [second, alsoDraining] = await get(1)
+    alsoDraining.goaway(1, 0)
+    const third = new Caller(tunnel.plugboard, {})
+    // Its turn comes when one of the two ends.
+    draining.answer(1, [':status', '204'], true)
+    await first.until(c => c.ended)
+    const connection = await backend.connection(2)
+    await connection.frame(FRAME.headers, 1)
+    connection.answer(1, [':status', '204'], true)
+    await third.until(c => c.ended)
+    expect(backend.connections).toHaveLength(3)
+    expect(second.over).toBe(false)
+  })
+
   it('one who waits too long for a stream is told so', async () => {
     const clock = new ManualClock()
     await restart(() => settings(MAX_CONCURRENT_STREAMS, 0), { maxConnections: 2 }, clock)

@@ -536,6 +536,52 @@ describe('upgrades', () => {
   })
 })
 
+describe('a limit of upgraded connections', () => {
+  const upgrade = { fields: ['Connection', 'Upgrade', 'Upgrade', 'x'], upgrade: true, ended: false }
+  const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\n\r\n'
+
+  async function upgraded(pool: Pool) {
+    const number = backend.connections.length
+    const client = new Client(pool, upgrade)
+    const connection = await backend.connection(number)
+    await connection.request()
+    connection.say(SWITCHING)
+    await client.until(c => c.heads.length === 1)
+    return { client, connection }
+  }
+
+  it('refuses further upgrades, and leaves the connections of plain requests alone', async () => {
+    const pool = poolHere({ maxConnections: 1, maxDetached: 2 })
+    const first = await upgraded(pool)
+    await upgraded(pool)
+    expect(new Client(pool, upgrade).error?.reason).toBe('overloaded')
+    expect(backend.connections).toHaveLength(2)
+    const plain = new Client(pool)
+    const connection = await backend.connection(2)
+    await connection.request()
+    connection.say('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok')
+    expect(await plain.finished()).toMatchObject({ state: 'complete' })
+    first.connection.socket.resetAndDestroy()
+    await first.client.finished()
+    await upgraded(pool)
+  })
+
+  it('counts an upgrade that came too late as a plain connection', async () => {
+    const pool = poolHere({ maxConnections: 2, maxDetached: 1 })
+    const clients = [new Client(pool, upgrade), new Client(pool, upgrade)]
+    for (const number of [0, 1]) {
+      const connection = await backend.connection(number)
+      await connection.request()
+      connection.say(SWITCHING)
+    }
+    for (const client of clients) await client.until(c => c.heads.length === 1)
+    expect(pool.size).toBe(1)
+    for (const connection of backend.connections) connection.socket.resetAndDestroy()
+    for (const client of clients) await client.finished()
+    expect(pool.size).toBe(0)
+  })
+})
+
 describe("against Node's own client and server", () => {
   it('reads the same answers', async () => {
     const server = createServer((request, response) => {

@@ -38,6 +38,10 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     this.#ended = request.ended
   }
 
+  get upgrade(): boolean {
+    return this.#traits.upgrade
+  }
+
   run(): void {
     this.#pool.acquire(this)
   }

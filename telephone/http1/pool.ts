@@ -12,14 +12,19 @@ import { DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
 export interface PoolOptions extends WaitLimits {
   /** Connections carrying HTTP at once; upgraded ones no longer count. */
   readonly maxConnections: number
+  /** Upgraded connections at once. Requests for further upgrades are refused. */
+  readonly maxDetached: number
   /** Idle connections are closed after this, ms: shorter than the 5 s of usual backends. 0: never reused. */
   readonly keepAliveMs: number
   readonly connectTimeoutMs: number
   readonly parserLimits: ParserLimits
 }
 
+export const HTTP1_MAX_CONNECTIONS = 512
+
 const DEFAULT_POOL_OPTIONS: PoolOptions = {
-  maxConnections: 512,
+  maxConnections: HTTP1_MAX_CONNECTIONS,
+  maxDetached: Number.POSITIVE_INFINITY,
   maxWaiting: 1024,
   maxWaitMs: 10_000,
   keepAliveMs: 4000,
@@ -29,6 +34,8 @@ const DEFAULT_POOL_OPTIONS: PoolOptions = {
 
 /** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
 export interface Waiter extends Waiting {
+  /** True when the request asks for an upgrade, after which its connection never comes back. */
+  readonly upgrade: boolean
   onConnection(connection: Connection): void
 }
 
@@ -43,7 +50,7 @@ export class Pool implements ConnectionOwner {
   readonly #connecting = new Map<Connection, Waiter>()
   readonly #queue: WaitQueue<Waiter>
   readonly #detached = new Set<Connection>()
-  /** Connections that carry HTTP or may soon: idle, busy and connecting. */
+  /** Connections that carry HTTP or may soon (idle, busy, connecting), and upgraded ones beyond `maxDetached`. */
   #size = 0
   #sweep: Timer | undefined
   #closed = false
@@ -65,6 +72,10 @@ export class Pool implements ConnectionOwner {
 
   /** `fresh`: a new connection only, because an old one was found dead. */
   acquire(waiter: Waiter, fresh = false): void {
+    if (waiter.upgrade && this.#detached.size >= this.#options.maxDetached) {
+      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'too many upgraded connections' }))
+      return
+    }
     if (!fresh) {
       for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
         if (connection.usable && !this.#expired(connection, this.#clock.now())) {
@@ -131,6 +142,8 @@ export class Pool implements ConnectionOwner {
   }
 
   onDetached(connection: Connection): void {
+    // Several upgrades may have been under way when there was room for one: the others go on to count.
+    if (this.#detached.size >= this.#options.maxDetached) return
     this.#detached.add(connection)
     this.#size -= 1
     this.#serveQueue()

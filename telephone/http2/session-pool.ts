@@ -10,8 +10,9 @@ import { Session, type SessionOwner } from './session.ts'
 
 /** `maxWaitMs`: at least as long as connecting may take. */
 export interface SessionPoolOptions extends WaitLimits {
-  /** Connections at once; those that only finish their last streams no longer count. */
+  /** Connections at once; those that only finish their last streams no longer count, up to `maxDetached`. */
   readonly maxConnections: number
+  readonly maxDetached: number
   /** Connections without a stream are closed after this, ms. 0: at once. */
   readonly keepAliveMs: number
   /** For connection, TLS and the backend's SETTINGS together. */
@@ -22,8 +23,11 @@ export interface SessionPoolOptions extends WaitLimits {
  * 64 connections at the usual limit of 100 streams are more than a tunnel has. HTTP/2 servers close idle connections
  * after minutes, and say so with a GOAWAY: no need to be quick.
  */
+export const HTTP2_MAX_CONNECTIONS = 64
+
 const DEFAULT_OPTIONS: SessionPoolOptions = {
-  maxConnections: 64,
+  maxConnections: HTTP2_MAX_CONNECTIONS,
+  maxDetached: Number.POSITIVE_INFINITY,
   maxWaiting: 4096,
   maxWaitMs: 10_000,
   keepAliveMs: 60_000,
@@ -136,7 +140,7 @@ export class SessionPool implements SessionOwner {
   }
 
   onClosed(session: Session): void {
-    this.#draining.delete(session)
+    if (this.#draining.delete(session)) this.#connectForQueue()
     const index = this.#sessions.indexOf(session)
     if (index === -1) return
     this.#sessions.splice(index, 1)
@@ -165,7 +169,7 @@ export class SessionPool implements SessionOwner {
   #connectForQueue(): void {
     if (this.#closed) return
     const each = Math.max(1, this.#capacity)
-    while (this.#queue.size > this.#connecting.size * each && this.size < this.#options.maxConnections) {
+    while (this.#queue.size > this.#connecting.size * each && this.#mayConnect) {
       // A backend that takes no streams now takes none on more connections.
       if (this.#capacity === 0 && this.size > 0) return
       const { connectTimeoutMs } = this.#options
@@ -179,6 +183,11 @@ export class SessionPool implements SessionOwner {
         }),
       )
     }
+  }
+
+  get #mayConnect(): boolean {
+    const { maxConnections, maxDetached } = this.#options
+    return this.size + Math.max(0, this.#draining.size - maxDetached) < maxConnections
   }
 
   #drainIfUnused(session: Session): void {

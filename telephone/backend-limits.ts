@@ -1,0 +1,60 @@
+// Makes the limits of connections to backends fit into the system's limit of open files. Each connection is an open
+// file, and so is a tunnel: without this, many requests at once would leave no file for the next tunnel.
+
+import { divideOpenFiles } from '@vera-stack/shared/open-files.ts'
+import { HTTP1_MAX_CONNECTIONS } from './http1/pool.ts'
+import { HTTP2_MAX_CONNECTIONS } from './http2/session-pool.ts'
+import type { Service } from './service-options.ts'
+
+/** Limits of the connections to one backend. */
+export interface BackendLimits {
+  readonly maxConnections: number
+  /** Connections beyond `maxConnections`: upgraded ones, and those of HTTP/2 that finish their last streams. */
+  readonly maxDetached: number
+}
+
+export interface FittedBackends {
+  /** By service. */
+  readonly limits: ReadonlyMap<string, BackendLimits>
+  /** What was lowered and why, as one line for the log; undefined when everything fits. */
+  readonly warning: string | undefined
+}
+
+/** Files and sockets of the process itself, without a tunnel. */
+const RESERVED = 56
+/** A tunnel, and the one that is dialled to replace it. */
+const FILES_PER_TUNNEL = 2
+
+/** `openFiles`: of `openFilesLimit`. Each service gets one connection at least. */
+export function fitBackendLimits(
+  services: readonly Service[],
+  tunnels: number,
+  openFiles: number,
+): FittedBackends {
+  const wanted = services.flatMap(service => {
+    const { target, service: name, pool } = service
+    if (typeof target === 'function') return []
+    const usual = target.http2 ? HTTP2_MAX_CONNECTIONS : HTTP1_MAX_CONNECTIONS
+    return [{ name, maxConnections: pool.maxConnections ?? usual }]
+  })
+  const checks = services.filter(({ healthCheck }) => healthCheck !== undefined).length
+  const available = Math.max(0, openFiles - RESERVED - FILES_PER_TUNNEL * tunnels - checks)
+  const demands = wanted.map(({ maxConnections }) => ({ wanted: maxConnections, weight: 1 }))
+  // As much for connections that no longer count, since WebSockets must not take all that requests need.
+  const detached = { wanted: Number.POSITIVE_INFINITY, weight: Math.max(1, wanted.length) }
+  const granted = divideOpenFiles(available, [...demands, detached])
+  const maxDetached = Math.max(1, Math.floor((granted.at(-1) as number) / Math.max(1, wanted.length)))
+  const limits = new Map<string, BackendLimits>()
+  const lowered: string[] = []
+  for (const [index, { name, maxConnections }] of wanted.entries()) {
+    const fitted = Math.max(1, granted[index] as number)
+    limits.set(name, { maxConnections: fitted, maxDetached })
+    if (fitted < maxConnections) lowered.push(`${name} from ${maxConnections} to ${fitted}`)
+  }
+  const warning =
+    lowered.length === 0
+      ? undefined
+      : `maxConnections of ${lowered.join(', ')}: the limit of open files is ${openFiles}. ` +
+        'Raise that limit, or lower this setting.'
+  return { limits, warning }
+}
