@@ -553,7 +553,7 @@ describe('a limit of upgraded connections', () => {
   it('refuses further upgrades, and leaves the connections of plain requests alone', async () => {
     const pool = poolHere({ maxConnections: 1, maxDetached: 2 })
     const first = await upgraded(pool)
-    await upgraded(pool)
+    const second = await upgraded(pool)
     expect(new Client(pool, upgrade).error?.reason).toBe('overloaded')
     expect(backend.connections).toHaveLength(2)
     const plain = new Client(pool)
@@ -563,7 +563,8 @@ describe('a limit of upgraded connections', () => {
     expect(await plain.finished()).toMatchObject({ state: 'complete' })
     first.connection.socket.resetAndDestroy()
     await first.client.finished()
-    await upgraded(pool)
+    const third = await upgraded(pool)
+    for (const { client } of [second, third]) client.exchange.abort()
   })
 
   it('counts an upgrade that came too late as a plain connection', async () => {
