@@ -86,6 +86,11 @@ export class Acme {
     return new Acme(new ChallengeLookup({ store, clock, log }), certificates, issuer, rotation)
   }
 
+  /** Reads the code of the library from its files, which may be impossible later, when all open files are in use. */
+  async load(): Promise<void> {
+    await this.#issuer.library()
+  }
+
   start(): void {
     this.certificates.start()
     this.#rotation.start()

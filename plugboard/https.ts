@@ -47,6 +47,7 @@ export class Https {
   /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
   static async create(options: HttpsOptions): Promise<Https> {
     const { config, proxy, acme, clock, log } = options
+    await acme?.load()
     const minVersion = `TLSv${config.tlsMinVersion}` as const
     const files = new CertificateFiles({
       folder: config.tlsCertificateFolder,

@@ -77,10 +77,12 @@ export class DevStack {
         adminKeyFile: relative(cwd, new AdminKeyFile(config.data).path),
         tokenFile: relative(cwd, secrets.file(TELEPHONE_TOKEN_FILE)),
       }
-      welcome = expose === undefined ? await startWelcomeApp(nextCommands(place)) : undefined
+      welcome = expose === undefined ? await startWelcomeApp(nextCommands(place), log) : undefined
       telephone = await TelephoneChild.start({
         args: [
           expose ?? String(welcome?.port),
+          // The welcome app is in this process: its connections are open files of Plugboard.
+          ...(expose === undefined ? ['--max-connections', '16'] : []),
           ...['--service', SERVICE],
           ...['--name', `plugboard-dev-${SERVICE}`],
           ...['--plugboard', `http://127.0.0.1:${plugboard.publicPort}`],

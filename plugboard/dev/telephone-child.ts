@@ -54,10 +54,17 @@ export class TelephoneChild {
   #spawn(): void {
     // The channel ends with this process, however that ends, and the Telephone takes that as its own end.
     // A group of its own: Ctrl-C at the terminal is for Plugboard, which still needs the Telephone to drain.
-    const child = spawn(process.execPath, [this.#program, 'http', ...this.#options.args], {
-      detached: true,
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
+    let child: ChildProcess
+    try {
+      child = spawn(process.execPath, [this.#program, 'http', ...this.#options.args], {
+        detached: true,
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      })
+    } catch (error) {
+      // Out of memory, for example; most other failures are events.
+      this.#ended(error instanceof Error ? error.message : String(error))
+      return
+    }
     this.#child = child
     const startedAtMs = performance.now()
     child.once('error', error => this.#ended(error.message))

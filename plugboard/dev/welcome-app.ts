@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Logger } from '@vera-stack/shared/log.ts'
 import { welcomePage } from './welcome-page.ts'
 
 export interface WelcomeApp {
@@ -12,6 +13,7 @@ export interface WelcomeApp {
 
 export async function startWelcomeApp(
   commands: readonly { what: string; command: string }[],
+  log: Logger,
 ): Promise<WelcomeApp> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -27,6 +29,7 @@ export async function startWelcomeApp(
     response.end(request.method === 'HEAD' ? undefined : page)
   })
   await listening(server)
+  server.on('error', error => log.error('the welcome app could not accept a connection', { err: error }))
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

@@ -18,6 +18,8 @@ export interface ChildOptions {
   readonly ipc?: boolean
   readonly uid?: number
   readonly gid?: number
+  /** Soft and hard limit of open files; default: those of the tests. */
+  readonly openFiles?: number | undefined
 }
 
 export interface Exit {
@@ -43,7 +45,8 @@ export class Child {
 
   constructor(options: ChildOptions) {
     this.name = options.name
-    this.#process = spawn(options.command, options.args, {
+    const [command, ...args] = commandOf(options)
+    this.#process = spawn(command, args, {
       env: options.env ?? process.env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.uid === undefined ? {} : { uid: options.uid }),
@@ -155,6 +158,12 @@ export class Child {
   #changed(): void {
     for (const watcher of this.#watchers) watcher()
   }
+}
+
+/** With a limit of open files: a shell sets it and becomes the program. */
+function commandOf({ command, args, openFiles }: ChildOptions): [string, ...string[]] {
+  if (openFiles === undefined) return [command, ...args]
+  return ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, command, ...args]
 }
 
 export function describeExit({ code, signal }: Exit): string {

@@ -26,6 +26,8 @@ export interface PlugboardOptions {
   readonly args?: readonly string[]
   /** Further variables. */
   readonly env?: NodeJS.ProcessEnv
+  /** Limit of open files. */
+  readonly openFiles?: number
 }
 
 /** Without what the shell of whoever runs the tests may say about a Plugboard of theirs. */
@@ -72,7 +74,8 @@ export class PlugboardProcess {
       ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     })
     const all = [program, command, ...ports, '--data', join(folder, 'data'), ...args]
-    const child = processes.node('plugboard', all, { env, cwd: folder })
+    const { openFiles } = options
+    const child = processes.node('plugboard', all, { env, cwd: folder, openFiles })
     return new PlugboardProcess(child, { port, adminPort, folder })
   }
 

@@ -16,6 +16,10 @@ export const SERVICE = 'app'
 export interface StackOptions {
   readonly plugboardArgs?: readonly string[]
   readonly telephoneArgs?: readonly string[]
+  readonly plugboardEnv?: NodeJS.ProcessEnv
+  /** Limits of open files of the two processes. */
+  readonly plugboardOpenFiles?: number
+  readonly telephoneOpenFiles?: number
   /** The telephone is the test's to start. */
   readonly withoutTelephone?: boolean
 }
@@ -56,6 +60,10 @@ export class Stack {
       folder: this.folder,
       databaseUrl: this.#database!.url,
       args: this.options.plugboardArgs ?? [],
+      env: this.options.plugboardEnv ?? {},
+      ...(this.options.plugboardOpenFiles === undefined
+        ? {}
+        : { openFiles: this.options.plugboardOpenFiles }),
       ...(this.plugboard ? { port: this.plugboard.port, adminPort: this.plugboard.adminPort } : {}),
       ...options,
     })
@@ -69,6 +77,7 @@ export class Stack {
       token: this.token,
       service: SERVICE,
       args: this.options.telephoneArgs ?? [],
+      openFiles: this.options.telephoneOpenFiles,
       ...options,
     })
   }

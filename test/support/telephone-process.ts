@@ -25,6 +25,8 @@ export interface TelephoneOptions {
   readonly program?: string
   readonly args?: readonly string[]
   readonly cwd?: string
+  /** Limit of open files. */
+  readonly openFiles?: number | undefined
 }
 
 export class TelephoneProcess {
@@ -70,7 +72,11 @@ export class TelephoneProcess {
         ...(mount === undefined ? [] : ['--mount', mount]),
         ...args,
       ],
-      { env: cleanEnvironment({ TELEPHONE_TOKEN: token }), ...(cwd === undefined ? {} : { cwd }) },
+      {
+        env: cleanEnvironment({ TELEPHONE_TOKEN: token }),
+        ...(cwd === undefined ? {} : { cwd }),
+        openFiles: options.openFiles,
+      },
     )
     return new TelephoneProcess(child, plugboard)
   }
