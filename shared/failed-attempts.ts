@@ -1,7 +1,6 @@
-// Counts failed log-ins per address, so that a guesser costs us neither queries nor hashes. A bucket per address: it holds
-// some attempts and regains them slowly. The map is bounded: the address that failed longest ago is forgotten first.
+// Counts failed log-ins, so that guessing costs us few queries and hashes. Each bucket (an address, or a user behind an
+// address) holds some attempts and regains them slowly. The map is bounded: the bucket that failed longest ago goes first.
 
-import { addressGroup } from './address-group.ts'
 import type { Clock } from './clock.ts'
 
 export interface FailedAttemptsOptions {
@@ -10,14 +9,14 @@ export interface FailedAttemptsOptions {
   readonly burst?: number
   /** Time to regain one, ms. */
   readonly regainMs?: number
-  readonly maxAddresses?: number
+  readonly maxBuckets?: number
 }
 
 export class FailedAttempts {
   readonly #clock: Clock
   readonly #burst: number
   readonly #regainMs: number
-  readonly #maxAddresses: number
+  readonly #maxBuckets: number
   /** When the bucket will be full again, in clock time. In order of the last failure. */
   readonly #fullAt = new Map<string, number>()
 
@@ -25,29 +24,27 @@ export class FailedAttempts {
     this.#clock = options.clock
     this.#burst = options.burst ?? 20
     this.#regainMs = options.regainMs ?? 3000
-    this.#maxAddresses = options.maxAddresses ?? 10_000
+    this.#maxBuckets = options.maxBuckets ?? 10_000
   }
 
-  /** Milliseconds until the next attempt from here is looked at; 0: now. */
-  waitMs(address: string): number {
-    const missingMs = (this.#fullAt.get(addressGroup(address)) ?? 0) - this.#clock.now()
+  /** Milliseconds until the bucket has an attempt again; 0: now. `bucket`: for an address, its `addressGroup`. */
+  waitMs(bucket: string): number {
+    const missingMs = (this.#fullAt.get(bucket) ?? 0) - this.#clock.now()
     return Math.max(0, Math.ceil(missingMs - (this.#burst - 1) * this.#regainMs))
   }
 
-  failed(address: string): void {
-    const bucket = addressGroup(address)
+  failed(bucket: string): void {
     const now = this.#clock.now()
     const fullAt = Math.max(this.#fullAt.get(bucket) ?? 0, now) + this.#regainMs
     this.#fullAt.delete(bucket)
     this.#fullAt.set(bucket, Math.min(fullAt, now + this.#burst * this.#regainMs))
-    if (this.#fullAt.size <= this.#maxAddresses) return
+    if (this.#fullAt.size <= this.#maxBuckets) return
     const [oldest] = this.#fullAt.keys()
     if (oldest !== undefined) this.#fullAt.delete(oldest)
   }
 
-  /** For an attempt that was counted before its outcome was known, and has succeeded. */
-  forgive(address: string): void {
-    const bucket = addressGroup(address)
+  /** Takes back a failure that was counted before its outcome was known. Only for one that `waitMs` has let through. */
+  forgive(bucket: string): void {
     const fullAt = this.#fullAt.get(bucket)
     if (fullAt !== undefined) this.#fullAt.set(bucket, fullAt - this.#regainMs)
   }

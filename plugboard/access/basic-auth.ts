@@ -1,18 +1,25 @@
 // Basic authentication (RFC 7617) of one route. A password is verified with scrypt, which is slow on purpose, so: what was
-// right is remembered, the same credential is verified once at a time, all of it is bounded, and an address that guesses
-// is made to wait. An unknown user costs as much as a wrong password.
+// right is remembered, the same credential is verified once at a time, and all of it is bounded. An unknown user costs as
+// much as a wrong password.
+//
+// Wrong passwords make wait: first the user's name behind this address, and after many more the address. So people who
+// share an address (NAT) rarely wait for each other, and those who have logged in never do.
 
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import { verifyPassword } from '@vera-stack/shared/password-hash.ts'
-import type { BasicRules } from '../routes/access-rules.ts'
+import { type BasicRules, isPassword, isUserName } from '../routes/access-rules.ts'
 import type { BoundedWork } from './bounded-work.ts'
 import type { Remembered } from './remembered.ts'
 
 /** What all routes share: the limits are the process's, not a route's. */
 export interface BasicDependencies {
   readonly clock: Clock
-  readonly failures: FailedAttempts
+  /** By user and address. */
+  readonly userFailures: FailedAttempts
+  /** By address. Larger than the one above. */
+  readonly addressFailures: FailedAttempts
   readonly work: BoundedWork
   /** Users whose password was right. */
   readonly remembered: Remembered<string>
@@ -23,8 +30,10 @@ export interface BasicDependencies {
 /** `user`: it is right. `wait`: try again after so many ms; nothing was verified. */
 export type BasicOutcome = { readonly user: string } | 'wrong' | 'busy' | { readonly waitMs: number }
 
-const REMEMBERED_MS = 3_600_000
-const MAX_CREDENTIAL = 1024
+/** From the last use. A change of the route ends it at once. */
+const REMEMBERED_MS = 86_400_000
+/** The longest name, a colon and the longest password, three bytes a character, in base64. */
+const MAX_CREDENTIAL = Math.ceil(((128 + 1 + 256) * 3) / 3) * 4
 
 export class BasicAuth {
   readonly challenge: string
@@ -47,37 +56,51 @@ export class BasicAuth {
   /** `credential`: what follows `Basic` in Authorization. A promise never rejects. */
   check(credential: string, address: string): BasicOutcome | Promise<BasicOutcome> {
     if (credential.length > MAX_CREDENTIAL) return 'wrong'
+    const { remembered, clock, userFailures, addressFailures, work } = this.#deps
     const key = this.#keyOf(credential)
-    const user = this.#deps.remembered.get(key, this.#deps.clock.now())
+    const user = remembered.use(key, clock.now(), REMEMBERED_MS)
     if (user !== undefined) return { user }
     const verifying = this.#verifying.get(key)
     if (verifying !== undefined) return verifying
-    const waitMs = this.#deps.failures.waitMs(address)
-    if (waitMs > 0) return { waitMs }
     const decoded = decode(credential)
     if (decoded === undefined) return 'wrong'
+    const group = addressGroup(address)
+    const buckets = [
+      [userFailures, this.#keyOf(`${group} ${decoded.name}`)],
+      [addressFailures, group],
+    ] as const
+    const waitMs = Math.max(...buckets.map(([failures, bucket]) => failures.waitMs(bucket)))
+    if (waitMs > 0) return { waitMs }
+    const forgive = () => {
+      for (const [failures, bucket] of buckets) failures.forgive(bucket)
+    }
     // Counted before it is known, so that many at once are not all let through.
-    this.#deps.failures.failed(address)
-    const work = this.#deps.work.run(() => this.#verify(decoded.name, decoded.password))
-    if (work === undefined) {
-      this.#deps.failures.forgive(address)
+    for (const [failures, bucket] of buckets) failures.failed(bucket)
+    const verification = work.run(group, () => this.#verify(decoded.name, decoded.password))
+    if (verification === undefined) {
+      forgive()
       return 'busy'
     }
-    const outcome = this.#settle(work, key, decoded.name, address)
+    const outcome = this.#settle(verification, key, decoded.name, forgive)
     this.#verifying.set(key, outcome)
     return outcome
   }
 
-  async #settle(work: Promise<boolean>, key: string, user: string, address: string): Promise<BasicOutcome> {
+  async #settle(
+    work: Promise<boolean>,
+    key: string,
+    user: string,
+    forgive: () => void,
+  ): Promise<BasicOutcome> {
     try {
       if (!(await work)) return 'wrong'
-      this.#deps.failures.forgive(address)
+      forgive()
       this.#deps.remembered.set(key, user, this.#deps.clock.now() + REMEMBERED_MS)
       return { user }
     } catch (error) {
       // scrypt found no memory: nothing is known of the password.
       this.#deps.broken(error)
-      this.#deps.failures.forgive(address)
+      forgive()
       return 'busy'
     } finally {
       this.#verifying.delete(key)
@@ -91,9 +114,19 @@ export class BasicAuth {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Undefined for what no user can have: a name or a password that the route's rules would refuse matches none. */
 function decode(credential: string): { name: string; password: string } | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(credential)) return undefined
-  const text = Buffer.from(credential, 'base64').toString('utf8')
+  let text: string
+  try {
+    text = utf8.decode(Buffer.from(credential, 'base64'))
+  } catch {
+    return undefined // not UTF-8, which the challenge asks for
+  }
   const colon = text.indexOf(':')
-  return colon === -1 ? undefined : { name: text.slice(0, colon), password: text.slice(colon + 1) }
+  if (colon === -1) return undefined
+  const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
+  return isUserName(name) && isPassword(password) ? { name, password } : undefined
 }

@@ -2,16 +2,29 @@ import { expect, test } from 'vitest'
 import { BoundedWork } from './bounded-work.ts'
 
 test('so many run, so many wait, the rest is told at once; a failure makes room as well', async () => {
-  const work = new BoundedWork(1, 1)
+  const work = new BoundedWork({ maxRunning: 1, maxWaiting: 1, maxPerOwner: 9 })
   const first = Promise.withResolvers<string>()
   const order: string[] = []
-  const one = work.run(() => first.promise)
-  const two = work.run(() => Promise.resolve(order.push('two')))
-  expect(work.run(() => Promise.resolve('three'))).toBeUndefined()
+  const one = work.run('a', () => first.promise)
+  const two = work.run('a', () => Promise.resolve(order.push('two')))
+  expect(work.run('a', () => Promise.resolve('three'))).toBeUndefined()
   expect(order).toEqual([])
   first.reject(new Error('no'))
   await expect(one).rejects.toThrow('no')
   await two
   expect(order).toEqual(['two'])
-  expect(await work.run(() => Promise.resolve('four'))).toBe('four')
+  expect(await work.run('a', () => Promise.resolve('four'))).toBe('four')
+})
+
+test('no owner has more than its share of running and waiting work', async () => {
+  const work = new BoundedWork({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 2 })
+  const first = Promise.withResolvers<void>()
+  const own = [work.run('a', () => first.promise), work.run('a', () => Promise.resolve())]
+  expect(work.run('a', () => Promise.resolve())).toBeUndefined()
+  const other = work.run('b', () => Promise.resolve('b'))
+  expect(other).toBeInstanceOf(Promise)
+  first.resolve()
+  await Promise.all(own)
+  expect(await other).toBe('b')
+  expect(await work.run('a', () => Promise.resolve('a'))).toBe('a')
 })

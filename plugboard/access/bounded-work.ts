@@ -1,33 +1,49 @@
 // Costly work, a few at a time, with a queue that has an end: beyond it there is a no at once instead of a yes too late.
+// No owner (a client address, for example) has more than its share of it, so that others always find room.
 
 interface Waiting {
   readonly start: () => void
 }
 
+export interface BoundedWorkOptions {
+  readonly maxRunning: number
+  readonly maxWaiting: number
+  /** Running and waiting ones of one owner together. */
+  readonly maxPerOwner: number
+}
+
 export class BoundedWork {
-  readonly #maxRunning: number
-  readonly #maxWaiting: number
+  readonly #options: BoundedWorkOptions
   readonly #waiting: Waiting[] = []
+  readonly #perOwner = new Map<string, number>()
   #running = 0
 
-  constructor(maxRunning: number, maxWaiting: number) {
-    this.#maxRunning = maxRunning
-    this.#maxWaiting = maxWaiting
+  constructor(options: BoundedWorkOptions) {
+    this.#options = options
   }
 
-  /** Undefined: there is too much already. */
-  run<Result>(work: () => Promise<Result>): Promise<Result> | undefined {
-    if (this.#running < this.#maxRunning) return this.#start(work)
-    if (this.#waiting.length >= this.#maxWaiting) return undefined
-    return new Promise<void>(resolve => this.#waiting.push({ start: resolve })).then(() => this.#start(work))
+  /** Undefined when there is too much work already, in all or of this owner. */
+  run<Result>(owner: string, work: () => Promise<Result>): Promise<Result> | undefined {
+    const { maxRunning, maxWaiting, maxPerOwner } = this.#options
+    const own = this.#perOwner.get(owner) ?? 0
+    const mustWait = this.#running >= maxRunning
+    if (own >= maxPerOwner || (mustWait && this.#waiting.length >= maxWaiting)) return undefined
+    this.#perOwner.set(owner, own + 1)
+    if (!mustWait) return this.#start(owner, work)
+    return new Promise<void>(resolve => this.#waiting.push({ start: resolve })).then(() =>
+      this.#start(owner, work),
+    )
   }
 
-  async #start<Result>(work: () => Promise<Result>): Promise<Result> {
+  async #start<Result>(owner: string, work: () => Promise<Result>): Promise<Result> {
     this.#running += 1
     try {
       return await work()
     } finally {
       this.#running -= 1
+      const left = (this.#perOwner.get(owner) ?? 1) - 1
+      if (left === 0) this.#perOwner.delete(owner)
+      else this.#perOwner.set(owner, left)
       this.#waiting.shift()?.start()
     }
   }

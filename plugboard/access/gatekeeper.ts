@@ -46,6 +46,8 @@ export interface GatekeeperOptions {
 /** Two at a time leave two of Node's four threads for everything else; and a core for requests. */
 const VERIFICATIONS = availableParallelism() > 2 ? 2 : 1
 const VERIFICATIONS_WAITING = 32
+/** Wrong passwords of one address before it waits, whatever the user names: five times that of one user. */
+const ADDRESS_BURST = 100
 const REMEMBERED_USERS = 10_000
 const REMEMBERED_TOKENS = 20_000
 const MAX_ISSUERS = 1000
@@ -63,8 +65,13 @@ export class Gatekeeper {
     this.#deps = {
       basic: {
         clock,
-        failures: new FailedAttempts({ clock }),
-        work: new BoundedWork(VERIFICATIONS, VERIFICATIONS_WAITING),
+        userFailures: new FailedAttempts({ clock }),
+        addressFailures: new FailedAttempts({ clock, burst: ADDRESS_BURST }),
+        work: new BoundedWork({
+          maxRunning: VERIFICATIONS,
+          maxWaiting: VERIFICATIONS_WAITING,
+          maxPerOwner: (VERIFICATIONS + VERIFICATIONS_WAITING) / 2,
+        }),
         remembered: new Remembered(REMEMBERED_USERS),
         broken,
       },

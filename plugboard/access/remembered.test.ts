@@ -18,3 +18,20 @@ test('it is bounded: the oldest goes first', () => {
   for (const n of [1, 2, 1, 3]) remembered.set(key(String(n)), n, 10)
   expect([1, 2, 3].map(n => remembered.get(key(String(n)), 0))).toEqual([1, undefined, 3])
 })
+
+test('an entry that is used stays, and one that is not used ends', () => {
+  const remembered = new Remembered<string>(10)
+  const key = remembered.scope()('ada:secret')
+  remembered.set(key, 'ada', 100)
+  for (const nowMs of [40, 90, 160, 250]) expect(remembered.use(key, nowMs, 100)).toBe('ada')
+  expect(remembered.use(key, 350, 100)).toBeUndefined()
+})
+
+test('an entry that is used is the last one to be forgotten', () => {
+  const remembered = new Remembered<number>(2)
+  const key = remembered.scope()
+  for (const n of [1, 2]) remembered.set(key(String(n)), n, 100)
+  remembered.use(key('1'), 60, 100)
+  remembered.set(key('3'), 3, 200)
+  expect([1, 2, 3].map(n => remembered.get(key(String(n)), 60))).toEqual([1, undefined, 3])
+})

@@ -29,6 +29,14 @@ export class Remembered<Value> {
     return undefined
   }
 
+  /** As `get`, and an entry that is used stays: it has at least half of `forMs` from now on. */
+  use(key: string, nowMs: number, forMs: number): Value | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined || nowMs >= entry.untilMs) return this.get(key, nowMs)
+    if (entry.untilMs - nowMs < forMs / 2) this.set(key, entry.value, nowMs + forMs)
+    return entry.value
+  }
+
   set(key: string, value: Value, untilMs: number): void {
     this.#entries.delete(key)
     this.#entries.set(key, { value, untilMs })

@@ -91,22 +91,62 @@ describe('keys', () => {
     expect(made.status).toBe(201)
   })
 
-  test('an address that fails often waits; others, and keys known to be good, do not', async () => {
+  test('wrong keys make their address wait, and right keys never, seen before or not', async () => {
     const clock = new ManualClock(1000, Date.now())
-    api = await AdminApiHarness.create(store, { clock })
-    const attempt = (key: string, remoteAddress: string) =>
-      api.call('GET', '/v1/routes', { key, remoteAddress })
-    const good = api.adminKey
-    await attempt(good, '10.0.0.1')
-    for (let i = 0; i < 20; i += 1) expect((await attempt('vsk_wrong', '10.0.0.1')).status).toBe(401)
-    const waiting = await attempt((await api.key(['admin'])).key, '10.0.0.1')
+    let queries = 0
+    const counting = <Args extends unknown[], Result>(query: (...args: Args) => Result) => {
+      return (...args: Args): Result => {
+        queries += 1
+        return query(...args)
+      }
+    }
+    const { findByPrefix, activeHashes } = store.adminKeys
+    const adminKeys = {
+      ...store.adminKeys,
+      findByPrefix: counting(findByPrefix),
+      activeHashes: counting(activeHashes),
+    }
+    api = await AdminApiHarness.create({ ...store, adminKeys }, { clock })
+    // Attempts of an address that waits share a query a second.
+    const passing = <Result>(work: Promise<Result>): Promise<Result> =>
+      Promise.race([work, clock.advanceAsync(1000, 100).then(() => work)])
+    const attempt = (key: string, remoteAddress = '10.0.0.1') =>
+      passing(api.call('GET', '/v1/routes', { key, remoteAddress }))
+    const known = api.adminKey
+    expect((await attempt(known)).status).toBe(200)
+    const wrong = Array.from({ length: 100 }, () =>
+      api.call('GET', '/v1/routes', { key: createApiKey().key, remoteAddress: '10.0.0.1' }),
+    )
+    const statuses = (await passing(Promise.all(wrong))).map(({ status }) => status)
+    expect(statuses.filter(status => status === 401)).toHaveLength(20)
+    expect(statuses.filter(status => status === 429)).toHaveLength(80)
+    expect(queries).toBeLessThan(25)
+
+    for (const key of [known, (await api.key(['admin'])).key, (await api.key(['routes:read'])).key]) {
+      expect((await attempt(key)).status).toBe(200)
+    }
+    // Time has passed meanwhile, which the address has regained some attempts in.
+    for (let i = 0; i < 3; i += 1)
+      await api.call('GET', '/v1/routes', { key: 'x', remoteAddress: '10.0.0.1' })
+    const forged = known.slice(0, -1) + (known.endsWith('a') ? 'b' : 'a')
+    const waiting = await attempt(forged)
     expect(waiting.body).toMatchObject({ status: 429, code: 'rate_limited' })
     expect(Number(waiting.headers.get('retry-after'))).toBeGreaterThan(0)
-    expect((await attempt(good, '10.0.0.1')).status).toBe(200)
-    expect((await attempt('vsk_wrong', '10.0.0.2')).status).toBe(401)
-    clock.advance(3000)
-    expect((await attempt('vsk_wrong', '10.0.0.1')).status).toBe(401)
-    expect((await attempt('vsk_wrong', '10.0.0.1')).status).toBe(429)
+    expect((await attempt('nonsense', '10.0.0.2')).status).toBe(401)
+  })
+
+  test('a key that is revoked or expired is a wrong one to an address that waits', async () => {
+    const clock = new ManualClock(1000, Date.now())
+    api = await AdminApiHarness.create(store, { clock })
+    const attempt = async (key: string) => {
+      const answer = api.call('GET', '/v1/routes', { key })
+      return (await Promise.race([answer, clock.advanceAsync(1000, 100).then(() => answer)])).status
+    }
+    const revoked = await api.key(['admin'])
+    await store.adminKeys.revoke(revoked.id, { actor: 'test' })
+    const expired = await api.key(['admin'], new Date(Date.now() - 1000))
+    for (let i = 0; i < 30; i += 1) await api.call('GET', '/v1/routes', { key: 'nonsense' })
+    expect([await attempt(revoked.key), await attempt(expired.key)]).toEqual([429, 429])
   })
 })
 

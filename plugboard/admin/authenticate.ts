@@ -1,6 +1,8 @@
-// Who asks, and whether they may. A key is looked up at each request, so that a revocation counts at once. While
-// the database is away, keys that were good in the last minutes still open what does not need it: status.
+// Which key a request has, and whether it may do what it asks for. A key is looked up at each request, so that a
+// revocation counts at once. While the database is away, keys that were good in the last minutes still open what does not
+// need it: status. Wrong keys make their address wait; a right key never does (key-list.ts).
 
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import type { Context, MiddlewareHandler } from 'hono'
@@ -8,6 +10,7 @@ import type { AdminKey } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
 import { isExpired } from './credential-state.ts'
+import { KeyList } from './key-list.ts'
 import { allows, type Permission } from './scope.ts'
 
 const REMEMBERED_FOR_MS = 300_000
@@ -23,6 +26,7 @@ interface Remembered {
 export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): MiddlewareHandler<AdminEnv> {
   const { store, clock } = deps
   const failures = new FailedAttempts({ clock })
+  const keyList = new KeyList({ load: () => store.adminKeys.activeHashes(), clock })
   // By hash: what is kept here opens nothing by itself.
   const remembered = new Map<string, Remembered>()
   const touchedAt = new Map<string, number>()
@@ -49,18 +53,23 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
   return async (c, next) => {
     const credential = credentialOf(c)
     const hash = hashOf(credential)
-    const address = c.env?.incoming?.socket.remoteAddress ?? 'unknown'
-    const waitMs = recall(hash) === undefined ? failures.waitMs(address) : 0
-    if (waitMs > 0) {
+    const bucket = addressGroup(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
+    const isKey = looksLikeApiKey(credential)
+    const known = recall(hash) !== undefined
+    const waitMs = known ? 0 : failures.waitMs(bucket)
+    if (waitMs > 0 && !(isKey && (await keyList.has(prefixOf(credential), hash)))) {
       c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
-      throw new VeraError('rate_limited', 'Too many failed attempts from this address.')
+      throw new VeraError('rate_limited', 'Too many wrong API keys came from this address.')
     }
+    // Counted before it is known, so that many at once are not all looked up.
+    const counted = !known && waitMs === 0
+    if (counted) failures.failed(bucket)
     const reject = (detail: string): VeraError => {
-      failures.failed(address)
+      if (known) failures.failed(bucket)
       remembered.delete(hash)
       return new VeraError('unauthorized', detail)
     }
-    if (!looksLikeApiKey(credential)) throw reject('The credential is not an API key (vsk_…).')
+    if (!isKey) throw reject('The credential is not an API key (vsk_…).')
     let key: AdminKey
     try {
       const found = await store.adminKeys.findByPrefix(prefixOf(credential))
@@ -71,12 +80,14 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
       remember(hash, key)
       touch(key, c)
     } catch (error) {
-      const recalled = recall(hash)
       const away = error instanceof VeraError && error.code === 'database_unavailable'
+      if (away && counted) failures.forgive(bucket)
+      const recalled = recall(hash)
       if (!away || recalled === undefined || !worksWithoutDatabase(c)) throw error
       key = recalled
     }
     if (isExpired(key, clock)) throw reject('The API key has expired.')
+    if (counted) failures.forgive(bucket)
     c.set('key', key)
     c.set('actor', `admin-key:${key.id}`)
     await next()

@@ -1,5 +1,5 @@
 // Queries of the admin API's keys. The key itself is shown once, where it is made; here are its prefix, by which
-// it is found, and its hash, which only `findByPrefix` reads.
+// it is found, and its hash, which only `findByPrefix` and `activeHashes` read.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, arrayContains, desc, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
@@ -41,6 +41,12 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
       runner.read(async db => {
         const [key] = await db.select().from(adminKeys).where(eq(adminKeys.prefix, prefix))
         return key
+      }),
+    activeHashes: () =>
+      runner.read(async db => {
+        const { prefix, hash } = adminKeys
+        const rows = await db.select({ prefix, hash }).from(adminKeys).where(active)
+        return new Map(rows.map(row => [row.prefix, row.hash]))
       }),
     list: (request = {}) =>
       runner.read(async db => {

@@ -222,8 +222,10 @@ export interface AdminKeyStore {
   /** Stores a key. `revokeOthers`: revokes all other keys with the scope `admin` in the same transaction. */
   reset(input: NewAdminKey, by: Mutation, options: { readonly revokeOthers: boolean }): Promise<AdminKey>
   get(id: string): Promise<AdminKey>
-  /** For the check of a credential; the only query that shows the hash. Revoked and expired keys are found too. */
+  /** For the check of a credential. Revoked and expired keys are found too. */
   findByPrefix(prefix: string): Promise<(AdminKey & { readonly hash: string }) | undefined>
+  /** Hashes of all keys that are neither revoked nor expired, by prefix. */
+  activeHashes(): Promise<ReadonlyMap<string, string>>
   /** Newest first. `active`: only those neither revoked nor expired. */
   list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<AdminKey>>
   /** Idempotent. */

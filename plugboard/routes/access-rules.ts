@@ -18,12 +18,12 @@ const network = z
   )
 const networks = z.array(network).min(1).max(MAX_NETWORKS)
 
-/** Printable, and without what ends a user name in Basic (RFC 7617). */
+/** Printable, and without what ends a user name in Basic (RFC 7617). A lone surrogate (Cs) has no form in UTF-8. */
 const userName = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[^:\p{Cc}]+$/u, 'has a colon or a control character')
+  .regex(/^[^:\p{Cc}\p{Cs}]+$/u, 'has a colon, a control character or half of a character')
 const hash = z.string().superRefine((text, context) => {
   const problem = passwordHashProblem(text)
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
@@ -32,7 +32,10 @@ const password = z
   .string()
   .min(1)
   .max(256)
-  .regex(/^\P{Cc}*$/u, 'has a control character')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'has a control character or half of a character')
+/** What a client sends is held against the same rules: a value that they refuse matches no user. */
+export const isUserName = (text: string): boolean => userName.safeParse(text).success
+export const isPassword = (text: string): boolean => password.safeParse(text).success
 
 const storedUser = z.strictObject({ name: userName, hash })
 const writtenUser = z
