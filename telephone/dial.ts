@@ -2,8 +2,10 @@
 // "could not reach it" and "it said no". What is spoken afterwards is the session's; when to try again is
 // tunnel.ts's.
 
+import type { IncomingMessage } from 'node:http'
 import { Agent } from 'node:https'
 import type { Socket } from 'node:net'
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
@@ -16,7 +18,8 @@ export interface DialOptions {
   readonly token: string
   /** `telephone/0.1.0` */
   readonly agent: string
-  /** For TCP, TLS and the handshake together, ms. */
+  readonly clock: Clock
+  /** For TCP, TLS and the complete response to the handshake together, ms. */
   readonly timeoutMs: number
   /** PEM of certificate authorities to trust instead of the usual ones. */
   readonly tlsCa?: string | undefined
@@ -35,12 +38,21 @@ export interface DialEvents {
 
 /** Calls exactly one of the events, later. Returns a way to give up, after which neither is called. */
 export function dial(options: DialOptions, events: DialEvents): () => void {
-  const { url } = options
+  const { url, clock, timeoutMs } = options
   let settled = false
+  let refused: IncomingMessage | undefined
+  // A deadline of our own: the timeout of ws starts again with every byte that arrives.
+  const deadline = clock.after(timeoutMs, () => {
+    // A refusal with its head complete counts as one. Its body is cut off.
+    if (refused !== undefined) refused.destroy()
+    else {
+      fail(new DialError('unreachable', `no complete response within ${timeoutMs} ms`))
+      webSocket.terminate()
+    }
+  })
   const webSocket = new WebSocket(url, SUBPROTOCOL, {
     headers: { Authorization: `Bearer ${options.token}`, 'User-Agent': options.agent },
     ...TUNNEL_WEBSOCKET_OPTIONS,
-    handshakeTimeout: options.timeoutMs,
     ...(options.tlsCa !== undefined && { ca: options.tlsCa }),
     ...(usesProxy(options) && { agent: proxyAgent(options) }),
     ...(maskingHasNoPurpose(url) && { generateMask: zeroMask }),
@@ -48,6 +60,7 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
   const fail = (error: DialError): void => {
     if (settled) return
     settled = true
+    deadline.cancel()
     events.onFailure(error)
   }
   let socket: Socket | undefined
@@ -56,10 +69,11 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
   })
   webSocket.on('unexpected-response', (_request, response) => {
     // Ours to end: what stands before a Plugboard may keep it open, and it would keep this process.
-    const refused = response.socket
+    const connection = response.socket
+    refused = response
     void refusal(response).then(error => {
       fail(error)
-      refused.destroy()
+      connection.destroy()
     })
   })
   // Stays for the life of the WebSocket: one that is given up reports an error that nobody waits for.
@@ -72,11 +86,13 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
       return
     }
     settled = true
+    deadline.cancel()
     events.onOpen(webSocketTransport(webSocket, socket))
   })
   return () => {
     if (settled) return
     settled = true
+    deadline.cancel()
     webSocket.terminate()
   }
 }

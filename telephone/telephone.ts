@@ -224,7 +224,8 @@ export class Telephone {
         this.#renewal.follow(token)
         const { dialTimeoutMs: timeoutMs = DEFAULT_DIAL_TIMEOUT_MS, plugboardCa: tlsCa } = this.#options
         const { env = process.env } = this.#options
-        return dial({ url: address.url, token, agent: `telephone/${VERSION}`, timeoutMs, tlsCa, env }, events)
+        const agent = `telephone/${VERSION}`
+        return dial({ url: address.url, token, agent, clock: this.#clock, timeoutMs, tlsCa, env }, events)
       },
       announcement: () => ({ id: this.#announcementId, services: this.#announcements }),
       onStream: (stream, opening) => this.#forwarder.onStream(stream, opening),

@@ -2,6 +2,7 @@
 // cluster too. When to try again is peer-dialer.ts's; what is spoken afterwards the session's.
 
 import type { Socket } from 'node:net'
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
@@ -11,7 +12,7 @@ import { WebSocket } from 'ws'
 import { ANSWER_FIELD, PEER_PATH } from './peer-endpoint.ts'
 import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 
-/** For TCP, TLS and the handshake together, ms. */
+/** For TCP, TLS, the handshake and its proof together, ms. */
 const DIAL_TIMEOUT_MS = 3000
 
 export interface DialPeerEvents {
@@ -26,6 +27,7 @@ export function dialPeer(
   address: string,
   to: string | undefined,
   tokens: PeerTokens,
+  clock: Clock,
   events: DialPeerEvents,
 ): () => void {
   let settled = false
@@ -34,8 +36,13 @@ export function dialPeer(
     webSocket?.terminate()
     if (settled) return
     settled = true
+    deadline.cancel()
     events.onFailure(cutText(detail), refused)
   }
+  // A deadline of our own: the timeout of ws starts again with every byte that arrives.
+  const deadline = clock.after(DIAL_TIMEOUT_MS, () =>
+    fail(`no complete response within ${DIAL_TIMEOUT_MS} ms`),
+  )
   tokens.forDial(to).then(
     ({ token, nonce }) => {
       if (settled) return
@@ -46,6 +53,7 @@ export function dialPeer(
           peer => {
             if (settled) return
             settled = true
+            deadline.cancel()
             events.onOpen(peer, webSocketTransport(opened, socket))
             opened.resume()
           },
@@ -57,6 +65,7 @@ export function dialPeer(
   )
   return () => {
     settled = true
+    deadline.cancel()
     webSocket?.terminate()
   }
 }
@@ -72,7 +81,6 @@ function open(
   const webSocket = new WebSocket(url, SUBPROTOCOL, {
     headers: { Authorization: `Bearer ${token}` },
     ...TUNNEL_WEBSOCKET_OPTIONS,
-    handshakeTimeout: DIAL_TIMEOUT_MS,
     ...(maskingHasNoPurpose(url) && { generateMask: (mask: Buffer) => void mask.fill(0) }),
   })
   let socket: Socket | undefined

@@ -102,8 +102,8 @@ export class PeerDialer {
   }
 
   #dial(): void {
-    const { tokens, log } = this.#host
-    this.#giveUp = dialPeer(this.address, this.#host.expected(this.address), tokens, {
+    const { tokens, log, clock } = this.#host
+    this.#giveUp = dialPeer(this.address, this.#host.expected(this.address), tokens, clock, {
       onOpen: (peer, transport) => {
         this.#giveUp = undefined
         this.#triedAtMs = this.#host.clock.now()

@@ -217,6 +217,21 @@ it('an authority that looks at a host gets its own certificate, everybody else t
   expect(accepted).toHaveLength(1)
 })
 
+it('ends the connection of an authority in time, although bytes keep arriving', async () => {
+  const set = new CertificateSet([read(APP_CERTIFICATE)])
+  const validation = { protocol: 'acme-tls/1', find: async () => read(OTHER_CERTIFICATE) }
+  const { port } = await start({ set }, { validation, handshakeTimeoutMs: 300 })
+  const tcp = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
+  tcp.on('error', () => undefined)
+  const names = { servername: 'asked.test', ALPNProtocols: ['acme-tls/1'] }
+  const socket = connect({ socket: tcp, rejectUnauthorized: false, ...names })
+  await once(socket, 'secureConnect')
+  const timer = setInterval(() => socket.write('x'), 20)
+  socket.resume().on('error', () => undefined)
+  await new Promise(resolve => socket.once('close', resolve))
+  clearInterval(timer)
+})
+
 it('a PROXY header may come before the handshake, with it or alone', async () => {
   const set = new CertificateSet([read(APP_CERTIFICATE)])
   const addresses: string[] = []

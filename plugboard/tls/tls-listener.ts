@@ -187,7 +187,9 @@ export class TlsListener {
     // The handshake is all that the authority wants.
     server.on('secureConnection', socket => {
       socket.on('error', () => socket.destroy())
-      socket.setTimeout(this.#options.handshakeTimeoutMs, () => socket.destroy())
+      // A deadline, not an idle timeout: a client that sends on must not hold the connection.
+      const timer = this.#options.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy())
+      socket.once('close', () => timer.cancel())
       socket.resume().end()
     })
     server.on('tlsClientError', (error, socket) => this.#failed(error, socket))

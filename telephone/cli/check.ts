@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { targetText } from '@vera-stack/shared/backend-target.ts'
 import { decodeClaims, grantsNothing } from '@vera-stack/shared/claims.ts'
+import { systemClock } from '@vera-stack/shared/clock.ts'
 import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
@@ -113,7 +114,7 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
   const name = displayUrl(url)
   return new Promise(resolve => {
     dial(
-      { url, token, agent, timeoutMs, tlsCa, env },
+      { url, token, agent, clock: systemClock, timeoutMs, tlsCa, env },
       {
         onFailure(error) {
           say('bad', `${name}: ${error.message}`)
