@@ -68,9 +68,10 @@ export class Admission {
     return this.#fields.accept
   }
 
-  /** The last request has a body that nobody will read when it is refused. */
-  get hasBody(): boolean {
-    return this.#fields.chunked || this.#fields.contentLength > 0
+  /** Of the last request. Infinity when its length is unknown. */
+  get bodyBytes(): number {
+    const { chunked, contentLength } = this.#fields
+    return chunked ? Number.POSITIVE_INFINITY : Math.max(0, contentLength)
   }
 
   /** What follows on the connection of the last request is not to be looked at, however that is answered here. */

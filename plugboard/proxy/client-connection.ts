@@ -6,6 +6,8 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
+import type { Deadlines } from './deadlines.ts'
+import { closeLingering } from './lingering-close.ts'
 import { clientAddressOf } from './proxy-protocol-gate.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
@@ -32,31 +34,43 @@ export class ClientConnection {
   /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
   closing = false
   readonly #transport: Socket
+  readonly #deadlines: Deadlines
+  readonly #destroySoon: () => void
   readonly #inFlight: InFlight[] = []
   #lastWords: Buffer | undefined
-  /** The last answer is out, and its request still comes. */
+  /** True when the last response has been written: our half of the connection ends. */
   #ended = false
+  /** True when bytes may arrive that no request takes. */
+  #unread = false
+  #lingering = false
 
-  /** `transport`: the TCP connection, when `socket` was decrypted. `hsts`: of answers, if it was. */
-  constructor(socket: Socket, trustedProxies: TrustedProxies, transport = socket, hsts = '') {
+  /**
+   * `transport`: the TCP connection, when `socket` was decrypted. `hsts`: of answers, if it was. `deadlines`: for the
+   * end of the connection.
+   */
+  constructor(
+    socket: Socket,
+    trustedProxies: TrustedProxies,
+    deadlines: Deadlines,
+    transport = socket,
+    hsts = '',
+  ) {
     this.socket = socket
     this.#transport = transport
+    this.#deadlines = deadlines
     this.remoteAddress = clientAddressOf(transport)
     this.trusted = trustedProxies.trusts(this.remoteAddress)
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
     this.hsts = this.proto === 'https' ? hsts : ''
     const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress
     this.forwardedPrefix = `for=${node};proto=${this.proto};host=`
-    // Node's server calls this behind an answer that is the last one. With bytes unread that would be a reset, which
-    // takes the answer along (RFC 9112 section 9.6): our half ends, and the rest waits for the request to be over.
-    const destroySoon = socket.destroySoon.bind(socket)
+    // Node's server calls this after the last response of a connection. With bytes unread that would be a reset, which
+    // can destroy the response (RFC 9112 section 9.6): our half ends, and the other half gets time to end as well.
+    this.#destroySoon = socket.destroySoon.bind(socket)
     socket.destroySoon = () => {
-      if (this.#inFlight.length === 0 || socket.destroyed) {
-        destroySoon()
-        return
-      }
       this.#ended = true
-      socket.end()
+      if (this.#inFlight.length === 0) this.#close()
+      else socket.end()
     }
   }
 
@@ -80,13 +94,18 @@ export class ClientConnection {
     const index = this.#inFlight.indexOf(request)
     if (index !== -1) this.#inFlight.splice(index, 1)
     if (this.#inFlight.length > 0) return
-    if (this.#lastWords !== undefined) this.#speak(this.#lastWords)
-    else if (this.#ended) this.socket.destroySoon()
+    if (this.#ended) this.#close()
+    else if (this.#lastWords !== undefined) this.#speak(this.#lastWords)
   }
 
   /** The request whose body is arriving broke; true when it answers for that. Earlier ones are not concerned. */
   bodyBroke(error: NodeJS.ErrnoException): boolean {
     return this.#inFlight.at(-1)?.bodyBroke(error) ?? false
+  }
+
+  /** Bytes may arrive that no request takes: closing the connection waits until they are read. */
+  expectUnread(): void {
+    this.#unread = true
   }
 
   /** Sends these bytes after all answers that are still due, then closes. No request is taken any more. */
@@ -118,5 +137,14 @@ export class ClientConnection {
     this.#lastWords = undefined
     if (this.socket.writable) this.socket.write(bytes)
     this.socket.destroySoon()
+  }
+
+  /** All responses are written, and no request body is read any more. */
+  #close(): void {
+    const { socket } = this
+    if (this.#lingering) return
+    this.#lingering = this.#unread && !socket.destroyed && !socket.readableEnded
+    if (this.#lingering) closeLingering(socket, this.#deadlines)
+    else this.#destroySoon()
   }
 }

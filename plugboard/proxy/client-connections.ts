@@ -7,6 +7,7 @@ import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import { AddressCounts } from './address-counts.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ProxyCounters } from './counters.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
 export interface ClientConnectionsOptions {
@@ -16,6 +17,7 @@ export interface ClientConnectionsOptions {
   /** Strict-Transport-Security of answers over HTTPS; empty for none. */
   readonly hsts: string
   readonly counters: ProxyCounters
+  readonly deadlines: Deadlines
 }
 
 export class ClientConnections {
@@ -45,9 +47,9 @@ export class ClientConnections {
 
   /** `transport`: the TCP connection, when `socket` was decrypted. Undefined: one too many; it is closed and counted. */
   open(socket: Socket, transport = socket): ClientConnection | undefined {
-    const { trusted, hsts, counters } = this.#options
+    const { trusted, hsts, counters, deadlines } = this.#options
     counters.connections += 1
-    const connection = new ClientConnection(socket, trusted, transport, hsts)
+    const connection = new ClientConnection(socket, trusted, deadlines, transport, hsts)
     const mayStay =
       this.hasRoom && (connection.trusted || this.#addresses.add(addressGroup(connection.remoteAddress)))
     if (!mayStay) {

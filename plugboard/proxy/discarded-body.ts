@@ -1,56 +1,68 @@
-// What a client still sends of a request that was answered without it: thrown away, within bounds, before the connection
-// goes on. A socket that is closed with bytes unread is reset, and the reset takes the answer along (RFC 9112 section 9.6).
+// The rest of a request body whose request has its response already: Plugboard reads and discards it, up to a
+// deadline (discard-deadline.ts). When the body ends in time, the connection can carry the next request, unless the
+// response has announced the end of the connection. HTTP/1 only: HTTP/2 resets the stream instead.
 
-import type { IncomingMessage } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { ClientConnection, InFlight } from './client-connection.ts'
-import type { Deadlined } from './deadlines.ts'
-import type { ProxyContext } from './proxy-context.ts'
+import type { Deadlines } from './deadlines.ts'
+import { DiscardDeadline } from './discard-deadline.ts'
+import type { BodySource } from './request-body.ts'
 
-/** What an upload that nobody wants any more may still send, and how long, before its connection is cut. */
-export const LINGER_BYTES = 1024 * 1024
-export const LINGER_MS = 5000
+/**
+ * The largest rest of an upload that is read for the sake of the connection: about what the kernel's buffers hold
+ * anyway. With more to come, the response announces the end of the connection, so that the client can stop sending.
+ */
+const KEPT_CONNECTION_BYTES = 64 * 1024
 
-export class DiscardedBody implements InFlight, Deadlined {
-  readonly #context: ProxyContext
+/** True when a response that leaves with so much of the request body still to come ends its connection. */
+export function endsConnection(bytesLeft: number): boolean {
+  return bytesLeft > KEPT_CONNECTION_BYTES
+}
+
+export class DiscardedBody implements InFlight {
   readonly #connection: ClientConnection
-  #bytes = 0
-  #activeAtMs: number
-  deadlineSlot: number | undefined
+  readonly #source: BodySource
+  #deadline: DiscardDeadline | undefined
+  #over = false
 
-  constructor(context: ProxyContext, connection: ClientConnection, req: IncomingMessage) {
-    this.#context = context
+  /** `response`: absent when it has left already. Otherwise reading starts with its turn on the connection. */
+  constructor(
+    deadlines: Deadlines,
+    connection: ClientConnection,
+    source: BodySource,
+    response?: ServerResponse,
+  ) {
     this.#connection = connection
-    this.#activeAtMs = context.clock.now()
+    this.#source = source
     connection.add(this)
-    context.deadlines.add(this)
-    req.on('data', (chunk: Buffer) => this.#arrived(chunk.length))
-    req.on('end', () => this.#leave())
-    // The connection tells of that.
-    req.on('error', () => undefined)
+    connection.expectUnread()
+    if (response === undefined || response.socket !== null) this.#read(deadlines)
+    else response.once('socket', () => this.#read(deadlines))
   }
 
   clientGone(): void {
     this.#leave()
   }
 
-  /** Its end will not come. The answer is said already; what there is to say of the rest is the connection's. */
+  /** The body has no end any more. Returns false: its response has left, so the connection responds to the fault. */
   bodyBroke(): boolean {
     this.#leave()
     return false
   }
 
-  checkDeadline(nowMs: number): void {
-    if (nowMs - this.#activeAtMs >= LINGER_MS) this.#connection.socket.destroy()
-  }
-
-  #arrived(bytes: number): void {
-    this.#bytes += bytes
-    this.#activeAtMs = this.#context.deadlines.nowMs
-    if (this.#bytes > LINGER_BYTES) this.#connection.socket.destroy()
+  #read(deadlines: Deadlines): void {
+    if (this.#over) return
+    const deadline = new DiscardDeadline(deadlines, () => this.#connection.socket.destroy())
+    this.#deadline = deadline
+    this.#source.on('data', () => deadline.moved())
+    this.#source.on('end', () => this.#leave())
+    // The connection reports the error. Without a listener it would be thrown.
+    this.#source.on('error', () => undefined)
   }
 
   #leave(): void {
-    this.#context.deadlines.delete(this)
+    this.#over = true
+    this.#deadline?.stop()
     this.#connection.remove(this)
   }
 }

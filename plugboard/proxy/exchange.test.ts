@@ -261,19 +261,10 @@ describe('uploads', () => {
     expect((await connection.readAnswer()).body.toString()).toBe('next')
   })
 
-  it('R3 an upload that goes on for ever after its answer is cut', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
-    ;(await telephone.nextCall()).answer(403, 'no')
-    expect((await connection.readAnswer()).status).toBe(403)
-    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
-    for (let sent = 0; sent < 64; sent += 1) await connection.send(chunk)
-    await connection.closed
-  })
-
   it('R3 an upload that is refused gets its answer, and the next request its own', async () => {
     for (let count = 0; count < 20; count += 1) {
       const connection = await RawConnection.open(harness.port)
-      const body = 'x'.repeat(900_000)
+      const body = 'x'.repeat(60_000)
       void connection.send(
         `POST / HTTP/1.1\r\nHost: nowhere\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       )
@@ -312,18 +303,34 @@ describe('uploads', () => {
   })
 
   it.each(['test', 'nowhere'])(
-    'R3 one whose rest breaks its framing, to %s: the answer, then 400 at once',
+    'R3 one whose rest breaks its framing, to %s: one response, then the end',
     async host => {
       telephone.handler = call => call.answer(403, 'no')
       const connection = await send(
         `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n`,
       )
-      expect((await connection.readAnswer()).status).toBe(host === 'test' ? 403 : 404)
+      const response = await connection.readAnswer()
+      expect([response.status, field(response.headers, 'connection')]).toEqual([
+        host === 'test' ? 403 : 404,
+        'close',
+      ])
       await connection.send('0\r\nTransfer-Encoding: chunked\r\n\r\n')
-      expect((await connection.readAnswer()).status).toBe(400)
-      await connection.closed
+      expect((await connection.readToEnd()).length).toBe(0)
     },
   )
+
+  it('R3 one whose rest breaks its framing behind a head that is out: 400, then the end', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '2'] })
+    await connection.readUntil('\r\n\r\n')
+    call.stream.write(Buffer.from('ok'))
+    call.stream.end()
+    expect((await connection.readBytes(2)).toString()).toBe('ok')
+    await connection.send('0\r\nTransfer-Encoding: chunked\r\n\r\n')
+    expect((await connection.readAnswer()).status).toBe(400)
+    await connection.closed
+  })
 
   it.each([
     ['unrouted', 'nowhere', 404],
@@ -338,16 +345,6 @@ describe('uploads', () => {
     expect([answer.status, field(answer.headers, 'connection')]).toEqual([status, 'close'])
     await connection.closed
     expect(telephone.calls.length).toBe(1)
-  })
-
-  it('R3 one that is refused and goes on for ever is cut', async () => {
-    const head = 'POST / HTTP/1.1\r\nHost: nowhere\r\nTransfer-Encoding: chunked\r\n\r\n'
-    const endless = await send(head)
-    expect((await endless.readAnswer()).status).toBe(404)
-    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
-    for (let sent = 0; sent < 64; sent += 1) await endless.send(chunk)
-    await endless.closed
-    await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
   })
 
   it('R4 100 only once the far end takes the body', async () => {

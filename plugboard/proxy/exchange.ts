@@ -2,8 +2,8 @@
 // the stream's events, the end. Whatever happens, the client gets one complete answer, or a connection that
 // visibly breaks, never an answer that only looks complete (row R2).
 //
-//   open ──answer complete──▶ ending (bytes still leave) ──▶ lingering (request still arrives) ──▶ gone
-//     └──── fail, cut, client gone ─────────────────────────────────────────────────────────────▶ gone
+//   open ──response complete──▶ ending (its bytes still leave) ──▶ gone (discarded-body.ts reads on)
+//     └──── fail, cut, client gone ──────────────────────────────▶ gone
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
@@ -12,7 +12,7 @@ import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
-import { LINGER_BYTES, LINGER_MS } from './discarded-body.ts'
+import { DiscardedBody, endsConnection } from './discarded-body.ts'
 import { Forwarding, hasBody, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
@@ -23,12 +23,11 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   readonly #source: BodySource
   /** Absent: the request has none, or has not started. */
   #body: RequestBody | undefined
-  #state: 'open' | 'ending' | 'lingering' | 'gone' = 'open'
+  #state: 'open' | 'ending' | 'gone' = 'open'
   /** Any head, a 1xx too, has come. */
   #answered = false
   /** Received and not yet given back as credit. */
   #owedBytes = 0
-  #lingerBytes = 0
   #bodyBroken = false
   #closeAfter = false
   /** The client was to wait for a 100 that has not come: it may never send the body that it has announced. */
@@ -91,11 +90,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   // The request's side
 
   bodyMoved(bytes: number): boolean {
-    if (this.#state !== 'open') {
-      this.#lingerBytes += bytes
-      if (this.#lingerBytes > LINGER_BYTES) this.#answer.destroy()
-      return false
-    }
+    if (this.#state !== 'open') return false
     this.bytesIn += bytes
     this.active()
     const { maxRequestBodyBytes } = this.policy
@@ -118,7 +113,6 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   bodyEnded(): void {
     this.active()
-    if (this.#state === 'lingering') this.#leave()
   }
 
   onWritable(): void {
@@ -129,12 +123,9 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   bodyBroke(error: NodeJS.ErrnoException): boolean {
     // What breaks behind a complete body is the next request. Before it is judged nobody reads the body, but it can break.
     if (!hasBody(this.request) || (this.#body ?? this.#source).complete) return false
-    if (this.#state !== 'open') {
-      // It was answered without its body, whose end is not waited for any more: it will not come.
-      this.#bodyBroken = true
-      if (this.#state === 'lingering') this.#leave()
-      return false
-    }
+    this.#bodyBroken = true
+    // The response is complete without the rest of the body. The connection responds to the fault.
+    if (this.#state !== 'open') return false
     this.#closeAfter = true
     this.#fail(error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'payload_too_large' : 'bad_request')
     return true
@@ -189,6 +180,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   onEnd(trailers: Fields | undefined): void {
     if (this.#state !== 'open') return
+    this.#endConnection()
     if (!this.#answer.end(trailers)) {
       this.answerBroken()
       return
@@ -217,10 +209,6 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   checkDeadline(nowMs: number): void {
     const idleMs = nowMs - this.activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
-    if (this.#state === 'lingering') {
-      if (idleMs >= LINGER_MS) this.#answer.destroy()
-      return
-    }
     const uploading = this.#body !== undefined && !this.#body.ended
     if (this.#answer.status !== 0) {
       if (idleMs >= idleTimeoutMs) this.#fail('backend_timeout')
@@ -260,6 +248,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   #say(answer: LocalAnswer): void {
     const { status, code } = answer
+    this.#endConnection()
     this.#answer.say(answer)
     if (code !== undefined) countProblem(this.context.counters, code)
     this.#ending(status, code)
@@ -283,12 +272,23 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   sent(): void {
     if (this.#state !== 'ending') return
-    if (this.#body === undefined || this.#body.ended || this.#bodyBroken || this.#answer.stopUpload()) {
-      this.#leave()
-      return
+    if (this.#uploading && !this.#bodyBroken && !this.#answer.stopUpload()) {
+      new DiscardedBody(this.context.discardDeadlines, this.connection, this.#source)
     }
-    this.#state = 'lingering'
-    this.active()
+    this.#leave()
+  }
+
+  /** True while a part of the request body is still to come. */
+  get #uploading(): boolean {
+    return this.#body !== undefined && !this.#body.complete
+  }
+
+  /** Announces the end of the connection with the response, when it leaves long before the end of the upload. */
+  #endConnection(): void {
+    if (!this.#uploading) return
+    const { chunked, contentLength } = this.request
+    const bytesLeft = chunked ? Number.POSITIVE_INFINITY : contentLength - this.bytesIn
+    if (endsConnection(bytesLeft)) this.#closeAfter = true
   }
 
   #leave(): void {

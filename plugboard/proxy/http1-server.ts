@@ -13,7 +13,7 @@ import { type ChallengeAnswers, challengeAnswer, challengeToken } from './challe
 import type { ClientConnection } from './client-connection.ts'
 import type { ClientConnections } from './client-connections.ts'
 import { countProblem } from './counters.ts'
-import { DiscardedBody } from './discarded-body.ts'
+import { DiscardedBody, endsConnection } from './discarded-body.ts'
 import { Exchange } from './exchange.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { Http1Answer } from './http1-answer.ts'
@@ -116,9 +116,9 @@ export class Http1Server {
   /** Node closes a connection on which a 100 was expected and none was sent; without a body there is none. */
   #continueRequested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.of(req.socket)
-    if (connection === undefined || connection.closing) return
+    if (connection === undefined || ignores(connection)) return
     this.#requested(req, res)
-    if (!this.#admission.hasBody) connection.closing = true
+    if (this.#admission.bodyBytes === 0) connection.closing = true
   }
 
   /** By an authority, or by somebody whose token is none of ours. */
@@ -139,15 +139,14 @@ export class Http1Server {
 
   #requested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.of(req.socket)
-    if (connection === undefined || connection.closing) return
+    if (connection === undefined || ignores(connection)) return
     this.#context.counters.requests += 1
     const admission = this.#admission
     const admitted = admission.admit(req, connection, 'http')
     if (typeof admitted === 'string') {
       const answer = this.#refusal(admitted === 'tunnel' ? 'upgrade_required' : admitted)
       noteLocalAnswer(this.#context, req.method, admission, answer)
-      const { hasBody, isLast } = admission
-      this.#answer(connection, res, answer, { hasBody, isLast })
+      this.#answer(connection, res, answer)
       return
     }
     const judged = this.#judge(admitted, connection)
@@ -157,9 +156,8 @@ export class Http1Server {
       const exchange = this.#exchange(connection, admitted, req, res)
       void judged.then(answer => exchange.judged(answer))
     } else {
-      const { hasBody, isLast } = admission
       noteLocalAnswer(this.#context, req.method, admitted, judged)
-      this.#answer(connection, res, judged, { hasBody, isLast })
+      this.#answer(connection, res, judged)
     }
   }
 
@@ -183,19 +181,16 @@ export class Http1Server {
     return why === 'options' ? optionsAnswer(requestId) : makeProblem(why, { requestId, accept })
   }
 
-  /** `isLast`: what follows on the connection is not to be trusted, whatever the answer is. */
-  #answer(
-    connection: ClientConnection,
-    res: ServerResponse,
-    answer: LocalAnswer,
-    { hasBody, isLast }: { readonly hasBody: boolean; readonly isLast: boolean },
-  ): void {
-    const distrusted = answer.code !== undefined && CLOSING_CODES.has(answer.code)
-    const closes = distrusted || isLast || this.#context.draining
+  /** Responds to the request that the admission has looked at last. */
+  #answer(connection: ClientConnection, res: ServerResponse, answer: LocalAnswer): void {
+    const { bodyBytes, isLast } = this.#admission
+    const distrusted = isLast || (answer.code !== undefined && CLOSING_CODES.has(answer.code))
+    if (distrusted) connection.expectUnread()
+    const closes = distrusted || endsConnection(bodyBytes) || this.#context.draining
     if (closes) connection.closing = true
     connection.addQueued(res)
     write(res, answer, closes)
-    if (hasBody) new DiscardedBody(this.#context, connection, res.req)
+    if (bodyBytes > 0) new DiscardedBody(this.#context.discardDeadlines, connection, res.req, res)
   }
 
   #upgradeRequested(req: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -206,8 +201,8 @@ export class Http1Server {
     }
     // Whatever the error is, 'close' follows and tells everyone.
     socket.on('error', () => socket.destroy())
-    if (connection.closing) {
-      // Behind a request that was the last one: the answer to that is on its way, and closes the connection.
+    if (ignores(connection)) {
+      // The response to the last request is on its way, and ends the connection.
       socket.resume()
       return
     }
@@ -262,7 +257,7 @@ export class Http1Server {
       return
     }
     socket.resume()
-    if (connection.closing) return
+    if (ignores(connection)) return
     this.#context.counters.requests += 1
     this.#admission.admit(req, connection, 'http')
     this.#say(req, connection, this.#admission, this.#refusal('method_not_allowed'))
@@ -271,14 +266,20 @@ export class Http1Server {
   /** The parser, or the socket, has failed. What Node has parsed before stays in order. */
   #clientFailed(error: NodeJS.ErrnoException, socket: Duplex): void {
     const connection = this.#connections.of(socket)
-    if (connection === undefined || error.code === 'ECONNRESET' || !socket.writable) {
+    if (connection === undefined || error.code === 'ECONNRESET' || socket.destroyed) {
       socket.destroy()
       return
     }
-    // Bytes behind a request that was the last one by its own word: there is nothing to say to them.
+    const code = codeOfParserError(error, this.#limits.maxTargetBytes)
+    // A client that was too slow gets no more time.
+    if (code !== 'request_timeout') connection.expectUnread()
+    // Bytes after a request that was the last one by its own `Connection: close` get no response.
     if (error.code === 'HPE_CLOSED_CONNECTION' || connection.bodyBroke(error)) connection.closing = true
     if (connection.closing) return
-    const code = codeOfParserError(error, this.#limits.maxTargetBytes)
+    if (!socket.writable) {
+      socket.destroy()
+      return
+    }
     countProblem(this.#context.counters, code)
     connection.sayAndClose(answerBytes(makeProblem(code, { requestId: '' })))
   }
@@ -291,8 +292,15 @@ export class Http1Server {
     answer: LocalAnswer,
   ): void {
     noteLocalAnswer(this.#context, req.method, request, answer)
+    connection.expectUnread()
     connection.sayAndClose(answerBytes(answer, req.method))
   }
+}
+
+/** True when the connection takes no more requests. What has arrived behind the last one is discarded. */
+function ignores(connection: ClientConnection): boolean {
+  if (connection.closing) connection.expectUnread()
+  return connection.closing
 }
 
 function write(res: ServerResponse, answer: LocalAnswer, closes: boolean): void {

@@ -35,6 +35,7 @@ export class Http1UpgradeSide implements UpgradeSide {
     const res = new ServerResponse(this.#req)
     res.shouldKeepAlive = false
     res.assignSocket(socket)
+    this.#connection.expectUnread()
     res.once('finish', () => socket.destroySoon())
     socket.resume()
     return new Http1Answer(res, this.#connection)

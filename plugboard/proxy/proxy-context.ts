@@ -22,6 +22,8 @@ export interface ProxyContext {
   readonly picker: LinePicker
   readonly clock: Clock
   readonly deadlines: Deadlines
+  /** Of bytes that are read and discarded (discard-deadline.ts). They do not count as in flight. */
+  readonly discardDeadlines: Deadlines
   readonly counters: ProxyCounters
   readonly access: AccessSink
   readonly log: Logger

@@ -78,6 +78,7 @@ export class ProxyServer {
       picker: options.picker,
       clock,
       deadlines: new Deadlines(clock, limits.deadlineIntervalMs),
+      discardDeadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       counters: this.counters,
       access: options.access ?? (() => undefined),
       log: options.log,
@@ -92,6 +93,7 @@ export class ProxyServer {
       trusted,
       hsts: options.https?.hsts ?? '',
       counters: this.counters,
+      deadlines: this.#context.discardDeadlines,
     })
     const gatekeeper = new Gatekeeper({ clock, log: options.log })
     const shared = {

@@ -14,7 +14,6 @@ import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
-import { LINGER_MS } from './discarded-body.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { problemOf } from './request-policy.ts'
@@ -158,8 +157,9 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.active()
     if (this.#state === 'relaying') {
       this.#bytes.end()
-    } else if (this.#state === 'answering' && this.#answer?.end(trailers) === false) {
-      this.answerBroken()
+    } else if (this.#state === 'answering' && this.#answer !== undefined) {
+      if (this.#answer.end(trailers)) this.#answer.whenSent()
+      else this.answerBroken()
     }
   }
 
@@ -175,9 +175,9 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#payCredit()
   }
 
-  /** Nobody asks: the end of the client's side says it. */
+  /** Only the end of the client's side is still to come: the connection, or the stream of HTTP/2, waits for that. */
   sent(): void {
-    this.active()
+    if (this.#state === 'answering') this.#leave(this.#answer?.status ?? 0)
   }
 
   // The end
@@ -186,9 +186,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     const idleMs = nowMs - this.activeAtMs
     const { policy } = this
     if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) this.#fail('backend_timeout')
-    // Once the answer is out, all that is left is the client's own end, which may never come.
-    const answeringMs = this.#bytes.writableFinished ? LINGER_MS : policy.idleTimeoutMs
-    if (this.#state === 'answering' && idleMs >= answeringMs) this.#side.destroy()
+    if (this.#state === 'answering' && idleMs >= policy.idleTimeoutMs) this.#side.destroy()
     if (this.#state === 'relaying' && idleMs >= policy.upgradeIdleTimeoutMs) {
       this.#code = 'backend_timeout'
       this.dropStream('idle_timeout')
@@ -234,7 +232,6 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     if (this.#answer !== undefined) return this.#answer
     this.#answer = this.#side.answer()
     this.#answer.attach(this)
-    this.#bytes.once('finish', () => this.active())
     // From here on the client has nothing to say; what it says would only fill memory.
     this.#early = []
     return this.#answer
