@@ -71,7 +71,7 @@ class Stranger {
 /** Resolves with the id of the far end. */
 function dial(id: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    dialPeer(`http://127.0.0.1:${port}`, undefined, tokens(id), {
+    dialPeer(`http://127.0.0.1:${port}`, undefined, tokens(id), systemClock, {
       onOpen: (peer, transport) => {
         transport.start({ onMessage: () => undefined, onClose: () => undefined })
         resolve(peer.id)
