@@ -4,9 +4,11 @@ import {
   formatMount,
   isOnOrBeneath,
   mountScopeCovers,
+  normalizeEscapes,
   normalizeHost,
   parseMount,
   parseServiceName,
+  restAfterMount,
   serviceNameOfMount,
   serviceScopeCovers,
 } from './mounts.ts'
@@ -62,7 +64,10 @@ describe('mounts', () => {
     ['*.example.com/a/b', '*.example.com', '/a/b'],
     ['*.Bücher.example', '*.xn--bcher-kva.example', '/'],
     ['[::1]/x', '[::1]', '/x'],
-    ['h/a%2fb;c=1', 'h', '/a%2fb;c=1'],
+    ['h/a%2fb;c=1', 'h', '/a%2Fb;c=1'],
+    ['h/%e3%83%91', 'h', '/%E3%83%91'],
+    ['h/%61dmin%2ephp%7E', 'h', '/admin.php~'],
+    ['h/%2541', 'h', '/%2541'],
     ['  h/a ', 'h', '/a'],
   ])('%j', (written, host, path) => {
     const mount = { host, path }
@@ -92,6 +97,7 @@ describe('mounts', () => {
     ['h/a%00', /NUL/],
     ['h/_plugboard', /reserved/],
     ['*/_plugboard/x', /reserved/],
+    ['h/%5fplug%62oard', /reserved/],
     ['h/_plugboardx', undefined],
     [`h/${'a'.repeat(1024)}`, /at most/],
     ['[::1]:80', /not an IPv6/],
@@ -189,5 +195,59 @@ describe('service names', () => {
         if (parsed.ok) expect(parseServiceName(serviceNameOfMount(parsed.value))).toMatchObject({ ok: true })
       }),
     )
+  })
+})
+
+describe('spellings of a path', () => {
+  test.each([
+    ['/caf%c3%a9', '/caf%C3%A9'],
+    ['/%61%2d%2E%5f%7e%39', '/a-._~9'],
+    ['/%2f%5c%25%3b', '/%2F%5C%25%3B'],
+    ['/%%41%4', '/%A%4'],
+    ['/%zz%', '/%zz%'],
+    ['/plain', '/plain'],
+  ])('%s is %s', (path, normal) => {
+    expect(normalizeEscapes(path)).toBe(normal)
+    expect(decodeOrSame(normalizeEscapes(path))).toBe(decodeOrSame(path))
+  })
+
+  const decodeOrSame = (path: string) => {
+    try {
+      return decodeURIComponent(path)
+    } catch {
+      return decodeURIComponent(path.replace(/%(?![0-9a-f]{2})/gi, '%25'))
+    }
+  }
+
+  test('every spelling of a path has the same normal form, and a second pass changes nothing but new escapes', () => {
+    const characters = fc.array(fc.constantFrom('a', 'Z', '~', '/', '%2F', '%C3', '%2B'), { maxLength: 8 })
+    fc.assert(
+      fc.property(characters, fc.infiniteStream(fc.nat(2)), (parts, choices) => {
+        const normal = `/${parts.join('')}`
+        const respelled = `/${parts.map(part => respell(part, choices.next().value ?? 0)).join('')}`
+        expect(normalizeEscapes(respelled)).toBe(normal)
+        expect(normalizeEscapes(normal)).toBe(normal)
+      }),
+    )
+  })
+
+  const respell = (part: string, choice: number): string => {
+    if (part.length === 3) return choice === 0 ? part : part.toLowerCase()
+    const digits = part.charCodeAt(0).toString(16)
+    return choice === 0 || part === '/' ? part : `%${choice === 1 ? digits : digits.toUpperCase()}`
+  }
+
+  test.each([
+    ['/api/users', '/api', '/users'],
+    ['/api', '/api', ''],
+    ['/api/', '/api', '/'],
+    ['/%61pi/%75sers', '/api', '/%75sers'],
+    ['/%61/%62', '/a/b', ''],
+    ['/%61/%62/', '/a/b', '/'],
+    ['/caf%c3%a9//x', '/caf%C3%A9', '//x'],
+    ['/x', '/', '/x'],
+    ['/', '/', ''],
+  ])('behind the mount of %s at %s is %j', (path, mount, rest) => {
+    expect(restAfterMount(path, mount)).toBe(rest)
   })
 })

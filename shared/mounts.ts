@@ -13,7 +13,7 @@ import { cutText } from './cut-text.ts'
 export interface Mount {
   /** `app.example.com`, `*.example.com` or `*`: lower case, ASCII (IDNA), without port and trailing dot. */
   readonly host: string
-  /** Starts with `/`; no trailing slash but for `/` itself; case-sensitive. */
+  /** Starts with `/`; no trailing slash but for `/` itself; case-sensitive; spelled as normalizeEscapes spells it. */
   readonly path: string
 }
 
@@ -36,6 +36,8 @@ const wrong = (problem: string): Parsed<never> => ({ ok: false, problem })
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
 /** The characters of `pchar` in RFC 3986, and the slash. */
 const PATH_CHARACTERS = /^[A-Za-z0-9._~!$&'()*+,;=:@%/-]+$/
+/** RFC 3986, section 2.3. */
+const UNRESERVED = /^[A-Za-z0-9._~-]$/
 /** What may follow a host: nothing, a colon, or a port that exists (RFC 9110 section 4.2). */
 const PORT_PART =
   /^(?::(?:[0-9]{0,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$/
@@ -96,11 +98,23 @@ function parseHostPattern(written: string): Parsed<string> {
   return ok(wildcard ? `*.${name}` : name)
 }
 
+/**
+ * Returns the one spelling of a path that paths are compared in (RFC 3986, sections 6.2.2.1 and 6.2.2.2): escapes with
+ * upper-case digits, unreserved characters without an escape. An escape that is none stays as it is.
+ */
+export function normalizeEscapes(path: string): string {
+  if (!path.includes('%')) return path
+  return path.replace(/%[0-9a-fA-F]{2}/g, triplet => {
+    const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
+    return UNRESERVED.test(character) ? character : triplet.toUpperCase()
+  })
+}
+
 /** A mount path as people write it; `/api/` means `/api`. What a request could never be matched to is refused. */
 function parseMountPath(written: string): Parsed<string> {
   if (written === '' || written === '/') return ok('/')
   if (!written.startsWith('/')) return wrong('a mount path starts with /')
-  const path = written.endsWith('/') ? written.slice(0, -1) : written
+  const path = normalizeEscapes(written.endsWith('/') ? written.slice(0, -1) : written)
   if (path.length > MAX_MOUNT_PATH_LENGTH) {
     return wrong(`a mount path is at most ${MAX_MOUNT_PATH_LENGTH} characters long`)
   }
@@ -112,8 +126,7 @@ function parseMountPath(written: string): Parsed<string> {
   if (/%00/.test(path)) return wrong('a mount path holds no NUL')
   for (const segment of path.slice(1).split('/')) {
     if (segment === '') return wrong('a mount path has no empty segment')
-    const dots = segment.replace(/%2e/gi, '.')
-    if (dots === '.' || dots === '..') return wrong('a mount path has no dot segments')
+    if (segment === '.' || segment === '..') return wrong('a mount path has no dot segments')
   }
   if (isOnOrBeneath(path, RESERVED_PATH)) return wrong(`${RESERVED_PATH} is reserved`)
   return ok(path)
@@ -140,6 +153,20 @@ export function formatMount(mount: Mount): string {
 export function isOnOrBeneath(path: string, mountPath: string): boolean {
   if (mountPath === '/') return true
   return path.startsWith(mountPath) && (path.length === mountPath.length || path[mountPath.length] === '/')
+}
+
+/**
+ * Returns what follows the mount in a path on or beneath it: empty, or from its slash on. The path may spell the mount in
+ * another way, and what follows keeps its spelling.
+ */
+export function restAfterMount(path: string, mountPath: string): string {
+  if (mountPath === '/') return path === '/' ? '' : path
+  if (path.startsWith(mountPath)) return path.slice(mountPath.length)
+  // An escape never stands for a slash, so both have the same segments.
+  let end = 0
+  for (let slash = 0; slash !== -1; slash = mountPath.indexOf('/', slash + 1))
+    end = path.indexOf('/', end + 1)
+  return end === -1 ? '' : path.slice(end)
 }
 
 /**

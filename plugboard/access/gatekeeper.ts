@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { restAfterMount } from '@vera-stack/shared/mounts.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import { AnswerEdits } from './answer-edits.ts'
 import { BoundedWork } from './bounded-work.ts'
@@ -24,7 +25,7 @@ export interface GuardedRequest {
   /** As they go to the backend; edited in place. */
   readonly fields: string[]
   readonly host: string
-  /** Normalised, without query. */
+  /** As the client spelled it, without dot segments and query. */
   readonly path: string
   /** With its `?`, or empty. */
   readonly query: string
@@ -139,8 +140,8 @@ function answerOrPass(
   if (judged !== undefined && isRefusal(judged)) return judged
   const { path, mountPath, query, fields, clientAddress, host, requestId } = request
   if (rules.redirect !== undefined) {
-    const rest = path === mountPath ? '' : mountPath === '/' ? path : path.slice(mountPath.length)
-    return edited(redirectTo(locationOf(rules.redirect, rest, query), rules.redirect), request)
+    const location = locationOf(rules.redirect, restAfterMount(path, mountPath), query)
+    return edited(redirectTo(location, rules.redirect), request)
   }
   if (rules.answer !== undefined) return edited(rules.answer, request)
   if (judged !== undefined) rules.credentials?.tell(fields, judged)

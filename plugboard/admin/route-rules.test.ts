@@ -112,4 +112,6 @@ test('a redirect that leads back is refused, also when it is the mount that move
   expect((await change('a.test', { options: { answer: {} } })).body.errors).toMatchObject([
     { pointer: '/options/answer' },
   ])
+  const respelled = { mount: 'b.test/old', options: { redirect: { to: '/%6fld/new' } } }
+  expect((await add(respelled)).body.errors).toMatchObject([{ pointer: '/options/redirect/to' }])
 })

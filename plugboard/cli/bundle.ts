@@ -1,6 +1,7 @@
 // Services and routes as a file: what `plugboard export` writes and `plugboard import` reads. Ids, versions and
 // times are left out, so that a bundle fits any Plugboard, and two of them can be compared with diff.
 
+import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
 import { parseSettingsFile } from '@vera-stack/shared/settings/file.ts'
 import { SettingsError } from '@vera-stack/shared/settings/source.ts'
 import { setting } from '@vera-stack/shared/settings.ts'
@@ -79,7 +80,7 @@ export function parseBundle(text: string, path: string): Bundle {
   const routes = routesSchema.parse(found.get('routes')?.raw ?? [])
   for (const [what, names] of [
     ['service', services.map(({ name }) => name)],
-    ['route', routes.map(({ mount }) => mount)],
+    ['route', routes.map(({ mount }) => normalMount(mount))],
   ] as const) {
     for (const name of new Set(names.filter((name, i) => names.indexOf(name) !== i))) {
       all.push({ source: path, detail: `${what} ${name} is there twice` })
@@ -87,4 +88,10 @@ export function parseBundle(text: string, path: string): Bundle {
   }
   if (all.length > 0) throw new SettingsError(all)
   return { services, routes }
+}
+
+/** Returns the server's spelling of a mount. A text that is no mount stays as it is; the server will say why. */
+export function normalMount(mount: string): string {
+  const parsed = parseMount(mount)
+  return parsed.ok ? formatMount(parsed.value) : mount
 }

@@ -403,6 +403,16 @@ describe('export and import', () => {
     expect((await run('import nope.yaml')).err).toContain('ENOENT')
   })
 
+  test('a file that has one mount in two spellings is refused', async () => {
+    await writeFile(
+      join(folder, 'twice.yaml'),
+      'version: 1\nroutes:\n  - {mount: a.test/caf%c3%a9, service: a}\n  - {mount: A.test/c%61f%C3%A9/, service: b}\n',
+    )
+    const { code, err } = await run('import twice.yaml')
+    expect(code).toBe(2)
+    expect(err).toContain('route a.test/caf%C3%A9 is there twice')
+  })
+
   test('an import that stops half-way says where, and can be repeated', async () => {
     const text =
       'version: 1\nservices:\n  - name: shop\nroutes:\n  - {mount: a.test, service: shop}\n  - {mount: a.test/x, service: shop}\n'

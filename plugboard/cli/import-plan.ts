@@ -3,8 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
-import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
-import type { Bundle } from './bundle.ts'
+import { type Bundle, normalMount } from './bundle.ts'
 import { type RouteRow, type ServiceRow, useOf } from './rows.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -81,12 +80,6 @@ const changeTo = (kind: string, row: { id: string; version: number }, body: Json
   ({ method: 'PATCH', path: `/v1/${kind}/${row.id}`, body, version: row.version }) as const
 const deletionOf = (kind: string, row: { id: string; version: number }) =>
   ({ method: 'DELETE', path: `/v1/${kind}/${row.id}`, version: row.version }) as const
-
-/** The server's spelling of a mount; what is no mount stays, and the server will say why. */
-function normalMount(mount: string): string {
-  const parsed = parseMount(mount)
-  return parsed.ok ? formatMount(parsed.value) : mount
-}
 
 /** The merge patch that makes `before` into `after`: what is not in `after` becomes null. */
 function mergePatch(before: JsonObject, after: JsonObject): JsonObject {

@@ -58,7 +58,7 @@ describe('terminal mounts', () => {
     ['/a/b/c', '/a', false],
     ['/', '/x', false],
     ['/x/y', '/', false],
-    ['/%41', '/A', true],
+    ['/%C3', '/%C4', true],
     ['/API', '/api', true],
   ])('%s and %s on one host: %s', async (first, second, together) => {
     await insertRoute('h.test', first)
@@ -123,6 +123,9 @@ describe('normal form', () => {
         '%2E',
         '%00',
         '%41',
+        '%c3',
+        '%C3',
+        '%7E',
         '%',
         ':',
         ';',

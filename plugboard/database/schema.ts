@@ -80,9 +80,9 @@ export const routes = plugboard.table(
     check(
       'routes_mount_path_form',
       sql`mount_path = '/' OR (length(mount_path) <= 1024
-        AND mount_path ~ '^(/([A-Za-z0-9._~!$&''()*+,\\u003b=:@-]|%[0-9A-Fa-f]{2})+)+$'
-        AND mount_path !~ '/(\\.|%2[eE]){1,2}(/|$)'
-        AND mount_path !~ '%00')`,
+        AND mount_path ~ '^(/([A-Za-z0-9._~!$&''()*+,\\u003b=:@-]|%[0-9A-F]{2})+)+$'
+        AND mount_path !~ '%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE]|00)'
+        AND mount_path !~ '/\\.{1,2}(/|$)')`,
     ),
     check('routes_mount_path_reserved', sql`(mount_path || '/') !~ '^/_plugboard/'`),
     check('routes_options_object', sql`jsonb_typeof(options) = 'object'`),

@@ -2,7 +2,13 @@
 // implementations could read differently is decided here, once, before a byte goes anywhere (rows F1-F11, H1-H12).
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import { isOnOrBeneath, RESERVED_PATH, TUNNEL_PATH } from '@vera-stack/shared/mounts.ts'
+import {
+  isOnOrBeneath,
+  normalizeEscapes,
+  RESERVED_PATH,
+  restAfterMount,
+  TUNNEL_PATH,
+} from '@vera-stack/shared/mounts.ts'
 import type { StreamKind } from '@vera-stack/shared/protocol/stream-kind.ts'
 import type { RequestIds } from '@vera-stack/shared/request-id.ts'
 import type { Gatekeeper } from '../access/gatekeeper.ts'
@@ -11,7 +17,7 @@ import type { ClientConnection } from './client-connection.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
-import { HostCache, normalizePath, splitAbsoluteForm, stripMount } from './target.ts'
+import { HostCache, isPlainPath, resolveDots, splitAbsoluteForm } from './target.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 import type { Via } from './via.ts'
 
@@ -117,8 +123,14 @@ export class Admission {
     if (host === undefined) return 'bad_request'
     const question = target.indexOf('?')
     const rawPath = question === -1 ? target : target.slice(0, question)
-    const path = normalizePath(rawPath)
-    if (path === undefined) return 'bad_request'
+    let path = rawPath
+    let received = rawPath
+    if (!isPlainPath(rawPath)) {
+      const resolved = resolveDots(rawPath)
+      if (resolved === undefined) return 'bad_request'
+      received = resolved
+      path = normalizeEscapes(resolved)
+    }
     this.host = host
     this.path = path
     if (path.charCodeAt(1) === 0x5f && isOnOrBeneath(path, RESERVED_PATH)) {
@@ -127,7 +139,7 @@ export class Admission {
     const route = this.#directory.match(host, path)
     if (route === undefined) return 'route_not_found'
     if (fields.looped) return 'loop_detected'
-    return this.#routed(req, connection, kind, route, target, path, rawPath)
+    return this.#routed(req, connection, kind, route, target, path, received, rawPath)
   }
 
   #routed(
@@ -137,11 +149,12 @@ export class Admission {
     route: RoutedRequest['route'],
     target: string,
     path: string,
+    receivedPath: string,
     rawPath: string,
   ): RoutedRequest {
     const fields = this.#fields
     const stripped = route.options.stripMount && route.mountPath !== '/'
-    const forwarded = stripped ? stripMount(path, route.mountPath) : path
+    const forwarded = stripped ? restAfterMount(receivedPath, route.mountPath) || '/' : receivedPath
     const { tenantHeader, rules } = route.options
     if (tenantHeader !== null) fields.setOwn(tenantHeader, tenantOf(route.host, this.host))
     fields.addOurs(connection, this.requestId, stripped ? route.mountPath : '')
@@ -163,6 +176,7 @@ export class Admission {
       proto: (connection.trusted ? fields.forwardedProto : undefined) ?? connection.proto,
       host,
       path,
+      receivedPath,
       accept: fields.accept,
       contentLength: fields.contentLength,
       chunked: fields.chunked,

@@ -29,8 +29,10 @@ export interface RoutedRequest {
   /** `http`, `https`, or what a trusted proxy says that its client speaks. */
   readonly proto: string
   readonly host: string
-  /** Normalised, without query, as the client asked for it. */
+  /** Without query, in the spelling that mounts are compared in. */
   readonly path: string
+  /** The same path as the client spelled it, without dot segments. */
+  readonly receivedPath: string
   /** Empty when the client sent none. */
   readonly accept: string
   /** -1: no Content-Length. */

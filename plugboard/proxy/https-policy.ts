@@ -17,7 +17,7 @@ export function hstsValue(maxAgeMs: number, includeSubdomains: boolean): string 
   return `max-age=${Math.floor(maxAgeMs / 1000)}${includeSubdomains ? '; includeSubDomains' : ''}`
 }
 
-/** `host`: normalised, without port; `path`: normalised; `target`: as the client sent it, for its query. */
+/** `host`: normalised, without port; `path`: as received, without dot segments; `target`: as the client sent it, for its query. */
 export function httpsLocation(port: number, host: string, path: string, target: string): string {
   const question = target.indexOf('?')
   const query = question === -1 ? '' : target.slice(question)

@@ -74,10 +74,10 @@ export class RequestPolicy {
   }
 
   /** Where the request belongs; undefined: here. */
-  #httpsLocation({ proto, route, host, path, opening }: RoutedRequest): string | undefined {
+  #httpsLocation({ proto, route, host, receivedPath, opening }: RoutedRequest): string | undefined {
     const redirectPort = this.#options.https?.redirectPort
     if (redirectPort === undefined || proto !== 'http' || route.options.allowHttp) return undefined
-    return httpsLocation(redirectPort, host, path, opening.target)
+    return httpsLocation(redirectPort, host, receivedPath, opening.target)
   }
 }
 

@@ -10,10 +10,11 @@ import type { RoutedRequest } from './forwarding.ts'
 import { addHsts } from './https-policy.ts'
 
 export function guardedRequest(request: RoutedRequest, rules: RouteRules): GuardedRequest {
-  const { opening, route, host, path, clientAddress, requestId, edits } = request
+  const { opening, route, host, receivedPath, clientAddress, requestId, edits } = request
   const question = opening.target.indexOf('?')
   return {
-    ...{ rules, host, path, clientAddress, requestId, edits },
+    ...{ rules, host, clientAddress, requestId, edits },
+    path: receivedPath,
     mountPath: route.mountPath,
     method: opening.method,
     fields: opening.fields,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { HostCache, normalizePath, portOf, splitAbsoluteForm, stripMount } from './target.ts'
+import { HostCache, isPlainPath, portOf, resolveDots, splitAbsoluteForm } from './target.ts'
 
-describe('normalizePath', () => {
+describe('dot segments', () => {
   it.each([
     ['/', '/'],
     ['/a/b', '/a/b'],
@@ -28,8 +28,9 @@ describe('normalizePath', () => {
     ['a', undefined],
     ['*', undefined],
   ])('%s', (path, normal) => {
-    expect(normalizePath(path)).toBe(normal)
-    if (normal !== undefined) expect(normalizePath(normal)).toBe(normal)
+    expect(resolveDots(path)).toBe(normal)
+    if (normal !== undefined) expect(resolveDots(normal)).toBe(normal)
+    if (isPlainPath(path)) expect(normal).toBe(path)
   })
 })
 
@@ -44,8 +45,17 @@ it.each([
   expect(splitAbsoluteForm(target)).toEqual(parts)
 })
 
-it('takes the mount off', () => {
-  expect([stripMount('/a/b', '/a'), stripMount('/a', '/a'), stripMount('/a', '/')]).toEqual(['/b', '/', '/a'])
+it.each([
+  ['/', true],
+  ['/a.b/c..', true],
+  ['/a//b', true],
+  ['/.a', false],
+  ['/a/..', false],
+  ['/a%62', false],
+  ['/a\\b', false],
+  ['a', false],
+])('%s has one spelling only: %s', (path, plain) => {
+  expect(isPlainPath(path)).toBe(plain)
 })
 
 it.each([

@@ -1,26 +1,27 @@
-// The request target and the host, brought into their one form: the path that is matched is the path that is
-// forwarded, so that no two readers of it can disagree (rows F8, F9, H8, H9). Pure string work.
+// The request target and the host, brought into their one form (rows F8, F9, H8, H9). The path that is matched and the
+// path that is forwarded are two spellings of one path, so no two readers can disagree about it. Pure string work.
 
 import { normalizeHost } from '@vera-stack/shared/mounts.ts'
 
-/**
- * RFC 3986 section 5.2.4 for a path that starts with `/`, with `%2e` counted as a dot. `%2f` and `%5c` stay and
- * split nothing, empty segments stay. Undefined: it climbs above the root, holds `%00`, or is no path. A bare `\` is
- * no character of a path, and the URL parsers of many backends would read it as a slash.
- */
-export function normalizePath(path: string): string | undefined {
-  if (path.charCodeAt(0) !== 0x2f) return undefined
+/** True for a path that has one spelling only: it starts with `/` and has no escape, no `\` and no segment with a leading dot. */
+export function isPlainPath(path: string): boolean {
+  if (path.charCodeAt(0) !== 0x2f) return false
   let afterSlash = false
   for (let index = 0; index < path.length; index += 1) {
     const code = path.charCodeAt(index)
-    if (code === 0x25 || code === 0x5c || (afterSlash && code === 0x2e)) return normalizeSegments(path)
+    if (code === 0x25 || code === 0x5c || (afterSlash && code === 0x2e)) return false
     afterSlash = code === 0x2f
   }
-  return path
+  return true
 }
 
-function normalizeSegments(path: string): string | undefined {
-  if (path.includes('%00') || path.includes('\\')) return undefined
+/**
+ * Resolves dot segments (RFC 3986, section 5.2.4), with `%2e` counted as a dot; the other segments keep their spelling.
+ * `%2f` and `%5c` stay and split nothing, empty segments stay. Undefined: it climbs above the root, holds `%00`, or is no
+ * path. A bare `\` is no character of a path, and the URL parsers of many backends would read it as a slash.
+ */
+export function resolveDots(path: string): string | undefined {
+  if (path.charCodeAt(0) !== 0x2f || path.includes('%00') || path.includes('\\')) return undefined
   const kept: string[] = []
   const segments = path.split('/')
   for (let index = 1; index < segments.length; index += 1) {
@@ -48,12 +49,6 @@ export function splitAbsoluteForm(
   if (end === -1) return { authority: rest, target: '/' }
   const path = rest.slice(end)
   return { authority: rest.slice(0, end), target: path.startsWith('/') ? path : `/${path}` }
-}
-
-/** What remains of a path once the mount is taken off: `/api/users` behind `/api` is `/users`. */
-export function stripMount(path: string, mountPath: string): string {
-  if (mountPath === '/') return path
-  return path.length === mountPath.length ? '/' : path.slice(mountPath.length)
 }
 
 /** The port that a Host value names; undefined when it names none. */

@@ -2,7 +2,7 @@
 // edits are O(1) in the size of the table. It knows nothing of connections and files.
 
 import { isDeepStrictEqual } from 'node:util'
-import { formatMount } from '@vera-stack/shared/mounts.ts'
+import { formatMount, normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import type {
   LogPosition,
@@ -160,7 +160,9 @@ export class DirectoryState implements SnapshotSink {
       throw new Error(`route ${row.id} leads to service ${row.serviceId}, which is unknown`)
     const before = this.routes.get(row.id)
     if (before !== undefined) this.#forget(before)
-    const { id, host, mountPath } = row
+    const { id, host } = row
+    // A snapshot of an older version may hold another spelling; requests are matched in this one.
+    const mountPath = normalizeEscapes(row.mountPath)
     const options = resolveRouteOptions(row.options)
     const unusable = options.rules?.unusable ?? []
     if (unusable.length > 0) this.#problems.rules(formatMount({ host, path: mountPath }), unusable)

@@ -1,7 +1,7 @@
 // What no part of a route can see by itself: whether its mount, service and options go together. Asked before a route is
 // written, with the whole of it; each problem names the place to mend.
 
-import { isOnOrBeneath, parseMount } from '@vera-stack/shared/mounts.ts'
+import { isOnOrBeneath, normalizeEscapes, parseMount } from '@vera-stack/shared/mounts.ts'
 import type { RedirectRules } from './answer-rules.ts'
 import type { RouteOptionsInput } from './route-options.ts'
 
@@ -65,7 +65,8 @@ function leadsBack({ to }: RedirectRules, mount: string): boolean {
   const parsed = parseMount(mount)
   if (!parsed.ok) return false
   const { host, path } = parsed.value
-  if (to.startsWith('/')) return isOnOrBeneath(URL.parse(to, 'http://x')?.pathname ?? to, path)
+  const isBehindMount = (pathname: string) => isOnOrBeneath(normalizeEscapes(pathname), path)
+  if (to.startsWith('/')) return isBehindMount(URL.parse(to, 'http://x')?.pathname ?? to)
   const url = URL.parse(to)
-  return url !== null && url.hostname === host && url.port === '' && isOnOrBeneath(url.pathname, path)
+  return url !== null && url.hostname === host && url.port === '' && isBehindMount(url.pathname)
 }

@@ -218,12 +218,14 @@ describe('paths', () => {
     ['/a%2F..%2Fb', '/a%2F..%2Fb'],
     ['/a;b=c/..;/d', '/a;b=c/..;/d'],
     ['/%41%zz%', '/%41%zz%'],
+    ['/caf%c3%a9/%7e', '/caf%c3%a9/%7e'],
+    ['/x/../caf%c3%a9/%7E', '/caf%c3%a9/%7E'],
     ['/...', '/...'],
     ['/?', '/?'],
     ['/a?b\\c%00', '/a?b\\c%00'],
     ['/a|b^c{d}"', '/a|b^c{d}"'],
     ['/http://other.test/', '/http://other.test/'],
-  ])('H8 %s is matched and forwarded as %s', async (target, seen) => {
+  ])('H8 %s is forwarded as %s', async (target, seen) => {
     expect((await forwarded(get(target))).target).toBe(seen)
   })
 
@@ -240,7 +242,7 @@ describe('paths', () => {
     await refused(get(target), 400)
   })
 
-  it('H8 the string that is matched is the one that is forwarded', async () => {
+  it('H8 the path that is matched is the path that is forwarded', async () => {
     const statusOf = async (target: string) => (await ask(get(target, '', 'mounted.test'))).status
     expect(await statusOf('/public/../admin')).toBe(404)
     expect(await statusOf('/public%2f..%2fadmin')).toBe(404)
@@ -249,6 +251,41 @@ describe('paths', () => {
     expect(await statusOf('/public%2fa')).toBe(404)
     expect(await statusOf('/_plugboard/tunnel/x')).toBe(404)
     expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/public/a'])
+  })
+
+  it.each(['/caf%C3%A9', '/caf%c3%a9', '/c%61f%c3%A9/x', '/x/../caf%C3%a9', '/%63%61%66%c3%a9'])(
+    'H8 the rule at /caf%%C3%%A9 guards its spelling %s, where a wildcard route leads to the same backend',
+    async target => {
+      const answer = await ask(get(target, '', 'spelled.test'))
+      expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([403, 'address_denied'])
+      expect(edge.backend.requests).toEqual([])
+    },
+  )
+
+  it('H8 other characters than unreserved ones are compared as they are', async () => {
+    const statusOf = async (target: string) => (await ask(get(target, '', 'spelled.test'))).status
+    for (const target of ['/caf%C3%A9%2Fx', '/caf%25C3%25A9', '/CAF%C3%A9', '/caf\xc3\xa9', '/%2Fcaf%C3%A9'])
+      expect(await statusOf(target), target).toBe(target.includes('\xc3') ? 400 : 404)
+  })
+
+  it('H8 any spelling of a mount is stripped, and what follows it keeps its own', async () => {
+    for (const target of ['/%E3%83%91/a', '/%e3%83%91/%61/%7euser?x=%c3', '/%e3%83%91/./a/../a/%2f'])
+      await ask(get(target, '', 'spelled.test'))
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/', '/%7euser?x=%c3', '/%2f'])
+    for (const request of edge.backend.requests)
+      expect(request.all('x-forwarded-prefix')).toEqual(['/%E3%83%91/a'])
+  })
+
+  it('H8 a redirect keeps the spelling of what follows the mount', async () => {
+    const answer = await ask(get('/%6fld/caf%c3%a9?x=%7e', '', 'spelled.test'))
+    expect(field(answer.headers, 'location')).toBe('/new/caf%c3%a9?x=%7e')
+  })
+
+  it('H8 no spelling of /_plugboard leads to a backend', async () => {
+    const statusOf = async (target: string) => (await ask(get(target, '', 'edge.test'))).status
+    expect(await statusOf('/%5fplugboard/x')).toBe(404)
+    expect(await statusOf('/_plug%62oard/tunne%6c')).toBe(426)
+    expect(edge.backend.requests).toEqual([])
   })
 
   it('H8 a mount that is stripped is taken off that same string', async () => {
