@@ -45,7 +45,7 @@ export const plugboardSettings = {
     default: [],
     item: 'cidr',
     check: networkProblem,
-    help: 'Addresses and networks whose X-Forwarded-* fields are believed',
+    help: 'Addresses and networks of proxies whose X-Forwarded-* and Forwarded fields are used',
   }),
   proxyProtocol: setting.boolean({
     default: false,

@@ -100,7 +100,7 @@ export class Admission {
     this.clientAddress = connection.remoteAddress
     const wellFormed = fields.read(raw, connection, req.httpVersionMinor === 0, req.method ?? '')
     if (connection.trusted) {
-      this.clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.forwardedFor)
+      this.clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
     }
     this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
     if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
@@ -157,7 +157,7 @@ export class Admission {
     const forwarded = stripped ? restAfterMount(receivedPath, route.mountPath) || '/' : receivedPath
     const { tenantHeader, rules } = route.options
     if (tenantHeader !== null) fields.setOwn(tenantHeader, tenantOf(route.host, this.host))
-    fields.addOurs(connection, this.requestId, stripped ? route.mountPath : '')
+    fields.addOurs(connection, this.requestId, this.clientAddress, stripped ? route.mountPath : '')
     fields.applyHostPolicy(route.service.policy.hostHeader)
     if (kind === 'upgrade') fields.fields.push('Connection', 'Upgrade', 'Upgrade', fields.upgrade)
     const { requestId, clientAddress, host } = this
@@ -173,7 +173,7 @@ export class Admission {
       route,
       requestId,
       clientAddress,
-      proto: (connection.trusted ? fields.forwardedProto : undefined) ?? connection.proto,
+      proto: (connection.trusted ? fields.claims.proto : undefined) ?? connection.proto,
       host,
       path,
       receivedPath,

@@ -237,7 +237,7 @@ describe('request headers', () => {
     const names = telephone.calls[0]?.opening.fields.filter((_, index) => index % 2 === 0)
     expect(names).toEqual([
       ...['Host', 'X-Kept', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port'],
-      ...['Forwarded', 'X-Request-ID', 'Via'],
+      ...['X-Real-IP', 'Forwarded', 'X-Request-ID', 'Via'],
     ])
   })
 
@@ -278,6 +278,7 @@ describe('request headers', () => {
     expect(call?.fields('x-forwarded-proto')).toEqual(['http'])
     expect(call?.fields('x-forwarded-port')).toEqual(['4000'])
     expect(call?.fields('forwarded')).toEqual(['for=127.0.0.1;proto=http;host="test:4000"'])
+    expect(call?.fields('x-real-ip')).toEqual(['127.0.0.1'])
   })
 
   it('H5 our own fields are ours', async () => {
@@ -466,7 +467,8 @@ describe('a trusted proxy in front', () => {
       [
         ...['GET / HTTP/1.1', 'Host: test', 'X-Forwarded-For: 9.9.9.9', 'X-Forwarded-For: 8.8.8.8'],
         ...['X-Forwarded-Proto: https', 'X-Forwarded-Host: shop.example', 'Forwarded: for=9.9.9.9'],
-        ...['X-Real-IP: 9.9.9.9', 'X_Forwarded_For: 6.6.6.6', '', ''],
+        ...['X-Real-IP: 6.6.6.6', 'X_Forwarded_For: 6.6.6.6', 'X-Forwarded-Server: 6.6.6.6'],
+        ...['X-Forwarded: for=6.6.6.6', 'X-Forwarded-User: 6.6.6.6', '', ''],
       ].join('\r\n'),
     )
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)
@@ -475,9 +477,55 @@ describe('a trusted proxy in front', () => {
     expect(call?.fields('x-forwarded-proto')).toEqual(['https'])
     expect(call?.fields('x-forwarded-host')).toEqual(['shop.example'])
     expect(call?.fields('x-forwarded-port')).toEqual(['443'])
-    expect(call?.fields('forwarded')).toEqual(['for=9.9.9.9, for=127.0.0.1;proto=http;host=test'])
-    expect(call?.field('x-real-ip')).toBe('9.9.9.9')
+    expect(call?.fields('forwarded')).toEqual([
+      'for=9.9.9.9;proto=https;host=shop.example, for=8.8.8.8, for=127.0.0.1',
+    ])
+    expect(call?.fields('x-real-ip')).toEqual(['8.8.8.8'])
     expect(call?.opening.fields.join()).not.toContain('6.6.6.6')
     expect(next?.fields('x-forwarded-for')).toEqual(['127.0.0.1'])
+  })
+
+  it.each([
+    [
+      'Forwarded: for="[2001:db8::1]:4711";proto=https;host=shop.example\r\n',
+      ['2001:db8::1, 127.0.0.1', 'shop.example', 'https', '443', '2001:db8::1'],
+      'for="[2001:db8::1]";proto=https;host=shop.example, for=127.0.0.1',
+    ],
+    [
+      'X-Forwarded-For: 9.9.9.9:4711\r\nX-Forwarded-Proto: wss\r\nForwarded: for=6.6.6.6;proto=http\r\n',
+      ['9.9.9.9:4711, 127.0.0.1', 'test', 'https', '443', '9.9.9.9'],
+      'for=9.9.9.9;proto=https;host=test, for=127.0.0.1',
+    ],
+    [
+      'X-Forwarded-Proto: gopher\r\nX-Forwarded-Host: a;proto=https\r\nX-Forwarded-Port: 70000\r\n',
+      ['127.0.0.1', 'test', 'http', '80', '127.0.0.1'],
+      'for=127.0.0.1;proto=http;host=test',
+    ],
+    [
+      'X-Forwarded-For: ";proto=https, 9.9.9.9\r\n',
+      ['";proto=https, 9.9.9.9, 127.0.0.1', 'test', 'http', '80', '9.9.9.9'],
+      'for=unknown;proto=http;host=test, for=9.9.9.9, for=127.0.0.1',
+    ],
+  ])('H3 both families state the same facts: %j', async (fields, family, forwarded) => {
+    await harness.close()
+    harness = await ProxyHarness.start({ trustedProxies: ['127.0.0.0/8'] })
+    telephone = await harness.telephone()
+    telephone.handler = call => call.answer(200)
+    await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}${fields}\r\n`)
+    const [call] = telephone.calls
+    const names = ['For', 'Host', 'Proto', 'Port'].map(name => `x-forwarded-${name.toLowerCase()}`)
+    expect([...names, 'x-real-ip'].flatMap(name => call?.fields(name))).toEqual(family)
+    expect(call?.fields('forwarded')).toEqual([forwarded])
+    expect(harness.accessLog[0]?.remoteAddress).toBe(family.at(-1))
+  })
+
+  it('H3 the prefix that it has taken off stands before that of the mount', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start({ trustedProxies: ['127.0.0.0/8'] })
+    telephone = await harness.telephone()
+    telephone.handler = call => call.answer(200)
+    harness.routes = [harnessRoute({ host: 'test', mountPath: '/api', options: { stripMount: true } })]
+    await rawExchange(harness.port, `GET /api/x HTTP/1.1\r\n${H}X-Forwarded-Prefix: /outer/\r\n\r\n`)
+    expect(telephone.calls[0]?.fields('x-forwarded-prefix')).toEqual(['/outer/api'])
   })
 })

@@ -13,18 +13,11 @@ import {
   removeFields,
 } from '@vera-stack/shared/headers.ts'
 import { looksLikeRequestId } from '@vera-stack/shared/request-id.ts'
+import { ClientClaims } from './client-claims.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { writeForwarded } from './forwarded-elements.ts'
 import { portOf } from './target.ts'
 import type { Via } from './via.ts'
-
-/** What peers say of the client before them. */
-interface Claims {
-  for: string | undefined
-  host: string | undefined
-  proto: string | undefined
-  port: string | undefined
-  forwarded: string | undefined
-}
 
 /** Larger values of Max-Forwards are forwarded as this one (RFC 9110, section 7.6.2). */
 const MAX_FORWARDS = 1_000_000
@@ -55,20 +48,15 @@ export class RequestFields {
   maxForwards = -1
   #hostIndex = -1
   readonly #via: Via
-  readonly #claims: Claims = none()
+  readonly #claims = new ClientClaims()
 
   constructor(via: Via) {
     this.#via = via
   }
 
-  /** What a trusted peer says of the clients before it: X-Forwarded-For, all its lines. */
-  get forwardedFor(): string | undefined {
-    return this.#claims.for
-  }
-
-  /** And of the protocol they speak: X-Forwarded-Proto. Stale when the peer is not trusted. */
-  get forwardedProto(): string | undefined {
-    return this.#claims.proto?.toLowerCase()
+  /** What a trusted proxy reports about the client. Not to be read for other peers: it is of an earlier request then. */
+  get claims(): Pick<ClientClaims, 'forwardedFor' | 'proto'> {
+    return this.#claims
   }
 
   /** False: malformed, and the connection must end (row F2, F3, F4, F7, H12, U1). */
@@ -87,7 +75,7 @@ export class RequestFields {
     this.maxForwards = -1
     this.#hostIndex = -1
     const claims = this.#claims
-    if (connection.trusted) Object.assign(claims, none())
+    if (connection.trusted) claims.clear()
     let named = ''
     let te: string | undefined
     let requestIds = 0
@@ -98,7 +86,8 @@ export class RequestFields {
         case FIELD.other:
           if (isOurs(name)) break
           if (isAboutClient(name)) {
-            if (connection.trusted) this.#note(name, value, fields)
+            // Aliases, and fields of the family that are not known, are dropped even then.
+            if (connection.trusted) claims.add(name.toLowerCase(), value)
             break
           }
           if (name.length === 6 && equalsIgnoringCase(name, 'accept')) this.accept ||= value
@@ -201,72 +190,54 @@ export class RequestFields {
     if (value !== '') this.fields.push(name, value)
   }
 
-  /** Adds what we saw of the client and the id of the request. Last, so that nothing above can take it out. */
-  addOurs(connection: ClientConnection, requestId: string, strippedPrefix: string): void {
-    const { host } = this
-    const claims = this.#claims
-    const quoted = host.includes(':') ? `"${host}"` : host
-    const element = connection.forwardedPrefix + quoted
+  /**
+   * Adds the fields that Plugboard alone may send: what is known of the client, and the id of the request. Last, so that
+   * nothing above can take them out. `clientAddress`: the peer, or the client that trusted proxies name.
+   */
+  addOurs(
+    connection: ClientConnection,
+    requestId: string,
+    clientAddress: string,
+    strippedPrefix: string,
+  ): void {
+    let chain = connection.remoteAddress
+    let { host } = this
+    let proto: string = connection.proto
+    let port: string | undefined
+    let prefix = strippedPrefix
+    let forwarded: string
     if (connection.trusted) {
-      this.fields.push(
-        ...['X-Forwarded-For', append(claims.for, connection.remoteAddress)],
-        ...['X-Forwarded-Host', claims.host ?? host],
-        ...['X-Forwarded-Proto', claims.proto ?? connection.proto],
-        ...[
-          'X-Forwarded-Port',
-          claims.port ?? portOf(claims.host ?? host) ?? defaultPort(claims.proto ?? connection.proto),
-        ],
-        ...['Forwarded', append(claims.forwarded, element)],
-      )
+      const claims = this.#claims
+      if (claims.forwardedFor !== undefined) chain = `${claims.forwardedFor}, ${chain}`
+      host = claims.host ?? host
+      proto = claims.proto ?? proto
+      port = claims.port
+      prefix = claims.prefix + prefix
+      forwarded = writeForwarded(chain, proto, host)
     } else {
-      this.fields.push(
-        'X-Forwarded-For',
-        connection.remoteAddress,
-        'X-Forwarded-Host',
-        host,
-        'X-Forwarded-Proto',
-        connection.proto,
-        'X-Forwarded-Port',
-        portOf(host) ?? defaultPort(connection.proto),
-        'Forwarded',
-        element,
-      )
+      forwarded = connection.forwardedPrefix + (host.includes(':') ? `"${host}"` : host)
     }
-    if (strippedPrefix !== '') this.fields.push('X-Forwarded-Prefix', strippedPrefix)
+    port ??= portOf(host) ?? (proto === 'https' ? '443' : '80')
+    this.fields.push(
+      'X-Forwarded-For',
+      chain,
+      'X-Forwarded-Host',
+      host,
+      'X-Forwarded-Proto',
+      proto,
+      'X-Forwarded-Port',
+      port,
+      'X-Real-IP',
+      clientAddress,
+      'Forwarded',
+      forwarded,
+    )
+    if (prefix !== '') this.fields.push('X-Forwarded-Prefix', prefix)
     this.fields.push('X-Request-ID', requestId)
   }
 
-  /** From a trusted peer: kept aside to be appended to, or passed on. Aliases are dropped even then. */
-  #note(name: string, value: string, fields: string[]): void {
-    const claims = this.#claims
-    switch (name.toLowerCase()) {
-      case 'x-forwarded-for':
-        claims.for = append(claims.for, value)
-        break
-      case 'forwarded':
-        claims.forwarded = append(claims.forwarded, value)
-        break
-      case 'x-forwarded-host':
-        claims.host ??= value
-        break
-      case 'x-forwarded-proto':
-        claims.proto ??= value
-        break
-      case 'x-forwarded-port':
-        claims.port ??= value
-        break
-      default:
-        if (!/[_.]/.test(name)) fields.push(name, value)
-    }
-  }
-
   #drop(nominated: readonly string[]): void {
-    const claims = this.#claims
-    if (nominated.includes('x-forwarded-for')) claims.for = undefined
-    if (nominated.includes('x-forwarded-host')) claims.host = undefined
-    if (nominated.includes('x-forwarded-proto')) claims.proto = undefined
-    if (nominated.includes('x-forwarded-port')) claims.port = undefined
-    if (nominated.includes('forwarded')) claims.forwarded = undefined
+    for (const name of nominated) this.#claims.remove(name)
     this.#remove(nominated.filter(name => !KEPT_WHEN_NOMINATED.has(name)))
   }
 
@@ -276,18 +247,6 @@ export class RequestFields {
     removeFields(this.fields, names)
     if (host !== undefined) this.#hostIndex = this.fields.indexOf(host)
   }
-}
-
-function none(): Claims {
-  return { for: undefined, host: undefined, proto: undefined, port: undefined, forwarded: undefined }
-}
-
-function append(before: string | undefined, last: string): string {
-  return before === undefined ? last : `${before}, ${last}`
-}
-
-function defaultPort(proto: string): string {
-  return proto === 'https' ? '443' : '80'
 }
 
 /** X-Forwarded-*, X-Real-IP, Forwarded, and X-Request-ID misspelt: with `_` or `.` backends read them as one. */
@@ -300,7 +259,7 @@ function isAboutClient(name: string): boolean {
   const third = name.charCodeAt(2) | 0x20
   if (third !== 0x66 && third !== 0x72) return false
   const plain = plainName(name)
-  return plain.startsWith('x-forwarded-') || plain === 'x-real-ip' || plain === 'x-request-id'
+  return /^x-forwarded(?:-|$)/.test(plain) || plain === 'x-real-ip' || plain === 'x-request-id'
 }
 
 /** `Plugboard-*` is ours to say, in either direction and however it is spelt. */

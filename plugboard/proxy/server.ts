@@ -31,7 +31,7 @@ export interface ProxyOptions {
   readonly directory: Pick<Directory, 'match'>
   readonly picker: LinePicker
   readonly tunnels?: TunnelAcceptor | undefined
-  /** Addresses and CIDR ranges whose X-Forwarded-* and Forwarded are believed. */
+  /** Addresses and CIDR ranges of proxies whose X-Forwarded-* and Forwarded are used. */
   readonly trustedProxies?: readonly string[] | undefined
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol?: boolean | undefined

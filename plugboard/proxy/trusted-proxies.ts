@@ -2,6 +2,7 @@
 
 import { BlockList, isIP } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { addressOf } from './forwarded-elements.ts'
 
 /** Takes the IPv6 coat off an IPv4 address that came in through a dual-stack socket. */
 export function plainAddress(address: string | undefined): string {
@@ -33,7 +34,7 @@ export class TrustedProxies {
     if (forwardedFor === undefined) return peer
     let client = peer
     for (const written of forwardedFor.split(',').reverse()) {
-      const address = written.trim()
+      const address = addressOf(written.trim())
       if (isIP(address) === 0) return client
       client = address
       if (!this.trusts(address)) return client

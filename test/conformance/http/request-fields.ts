@@ -11,6 +11,7 @@ const OURS = [
   'X-Forwarded-Host',
   'X-Forwarded-Proto',
   'X-Forwarded-Port',
+  'X-Real-IP',
   'Forwarded',
   'X-Request-ID',
   'Via',
@@ -70,12 +71,13 @@ describe('fields', () => {
       get('/', `${fields}Forwarded: for=6.6.6.6;host=evil\r\nX-Real-IP: 6.6.6.6\r\n`, 'edge.test:4000'),
     )
     expect(request.head).not.toMatch(/6\.6\.6\.6|evil|666/)
-    const values = OURS.slice(0, 5).map(name => request.all(name.toLowerCase()))
+    const values = OURS.slice(0, 6).map(name => request.all(name.toLowerCase()))
     expect(values).toEqual([
       ['127.0.0.1'],
       ['edge.test:4000'],
       ['http'],
       ['4000'],
+      ['127.0.0.1'],
       ['for=127.0.0.1;proto=http;host="edge.test:4000"'],
     ])
   })
@@ -83,7 +85,8 @@ describe('fields', () => {
   it('H3 what a trusted proxy says is appended to', async () => {
     const claims =
       'X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: 8.8.8.8\r\nX-Forwarded-Proto: https\r\n' +
-      'X-Forwarded-Host: shop.example\r\nForwarded: for=9.9.9.9\r\nX_Forwarded_For: 6.6.6.6\r\n'
+      'X-Forwarded-Host: shop.example\r\nForwarded: for=6.6.6.6;proto=http\r\nX_Forwarded_For: 6.6.6.6\r\n' +
+      'X-Real-IP: 6.6.6.6\r\nX-Forwarded-User: 6.6.6.6\r\n'
     const answer = await ask(get('/', claims), 'GET', edge.tight!.port)
     expect(answer.status).toBe(200)
     const request = await edge.backend.request()
@@ -91,8 +94,30 @@ describe('fields', () => {
     expect(request.all('x-forwarded-proto')).toEqual(['https'])
     expect(request.all('x-forwarded-host')).toEqual(['shop.example'])
     expect(request.all('x-forwarded-port')).toEqual(['443'])
-    expect(request.all('forwarded')).toEqual(['for=9.9.9.9, for=127.0.0.1;proto=http;host=edge.test'])
+    expect(request.all('forwarded')).toEqual([
+      'for=9.9.9.9;proto=https;host=shop.example, for=8.8.8.8, for=127.0.0.1',
+    ])
+    expect(request.all('x-real-ip')).toEqual(['8.8.8.8'])
     expect(request.head).not.toContain('6.6.6.6')
+  })
+
+  it('H3 of a trusted proxy that sends Forwarded alone, X-Forwarded-* says the same', async () => {
+    const claims = 'Forwarded: for="[2001:db8::1]";proto=https;host="shop.example:8443"\r\n'
+    expect((await ask(get('/', claims), 'GET', edge.tight!.port)).status).toBe(200)
+    const request = await edge.backend.request()
+    const names = [
+      'x-forwarded-for',
+      'x-forwarded-host',
+      'x-forwarded-proto',
+      'x-forwarded-port',
+      'x-real-ip',
+    ]
+    expect(names.flatMap(name => request.all(name))).toEqual([
+      ...['2001:db8::1, 127.0.0.1', 'shop.example:8443', 'https', '8443', '2001:db8::1'],
+    ])
+    expect(request.all('forwarded')).toEqual([
+      'for="[2001:db8::1]";proto=https;host="shop.example:8443", for=127.0.0.1',
+    ])
   })
 
   it.each(['X_Forwarded_For', 'X.Forwarded.For', 'x_forwarded-host', 'X-Real_IP', 'X_Request_ID'])(
