@@ -91,7 +91,7 @@ export class FuzzClient {
     const body = this.#buffer.slice(end + 4, end + 4 + length)
     this.#buffer = this.#buffer.slice(end + 4 + length)
     const request = /\r\nX-Backend-Request: (\d+)\r\n/.exec(head)?.[1]
-    const close = /\r\nConnection: close\r\n/i.test(head)
+    const close = /\r\nConnection: close(?:, Upgrade)?\r\n/i.test(head)
     return { status, request: request === undefined ? undefined : Number(request), close, body }
   }
 
