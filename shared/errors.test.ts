@@ -44,7 +44,8 @@ describe('the end of a stream, as the client sees it', () => {
 
   it.each<[Reason, ErrorCode]>([
     ['backend_timeout', 'backend_timeout'],
-    ['backend_closed', 'backend_protocol_error'],
+    ['backend_closed', 'backend_closed'],
+    ['request_unsendable', 'internal_error'],
     ['idle_timeout', 'backend_timeout'],
     ['unknown_service', 'no_telephone'],
     ['session_lost', 'telephone_lost'],

@@ -46,8 +46,14 @@ export const ERRORS = {
     'never',
     'The request has passed this server before: the service behind this route leads back to it.',
   ),
-  backend_unreachable: row(502, 'backend', 'always', 'The service is connected but not running.'),
-  backend_protocol_error: row(502, 'backend', 'never', 'The service gave an answer that is not HTTP.'),
+  backend_unreachable: row(
+    502,
+    'backend',
+    'always',
+    'No connection to the backend of this service could be made.',
+  ),
+  backend_closed: row(502, 'backend', 'idempotent', 'The backend closed the connection before its response.'),
+  backend_protocol_error: row(502, 'backend', 'never', 'The backend sent a response that is not valid HTTP.'),
   backend_timeout: row(504, 'backend', 'idempotent', 'The service did not answer in time.'),
   overloaded: row(503, 'internal', 'always', 'Too much is going on right now.', 1),
   issuer_unavailable: row(503, 'internal', 'always', "The keys of the token's issuer cannot be had.", 3),
@@ -101,15 +107,16 @@ export function errorOfReason(reason: Reason): ErrorCode {
   switch (reason) {
     case 'backend_unreachable':
     case 'backend_timeout':
+    case 'backend_closed':
     case 'backend_protocol_error':
     case 'payload_too_large':
     case 'overloaded':
     case 'draining':
       return reason
-    case 'backend_closed':
-      return 'backend_protocol_error'
     case 'idle_timeout':
       return 'backend_timeout'
+    case 'request_unsendable':
+      return 'internal_error'
     case 'refused':
     case 'unknown_service':
     case 'unauthorized':

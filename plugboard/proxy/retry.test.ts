@@ -96,7 +96,7 @@ describe('something may have been delivered', () => {
 
   it.each<[Reason, string]>([
     ['session_lost', 'telephone_lost'],
-    ['backend_closed', 'backend_protocol_error'],
+    ['backend_closed', 'backend_closed'],
   ])('%s: others get 502 %s', async (reason, expected) => {
     first.handler = call => call.stream.reset(reason)
     const answer = await request('POST', 'body')

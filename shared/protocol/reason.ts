@@ -37,6 +37,7 @@ export const REASONS = {
   replaced: row(19, 'maybe', 'a newer instance of the same telephone took over'),
   unsupported_version: row(20, 'no', 'no protocol version in common'),
   ping_timeout: row(21, 'maybe', 'the peer went silent'),
+  request_unsendable: row(22, 'no', "the backend's protocol has no form for the request"),
 } as const satisfies Record<string, ReasonRow>
 
 export type Reason = keyof typeof REASONS

@@ -99,8 +99,8 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
       exchange = this.#client.exchange(request, this)
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
-      this.#stream.reset('protocol_error', error.message)
-      this.#finish('protocol_error')
+      this.#stream.reset('request_unsendable', error.message)
+      this.#finish('request_unsendable')
       return
     }
     this.#exchange = exchange

@@ -225,7 +225,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     await connection.frame(FRAME.data, 1)
     connection.reset(1, 7)
     await upload.until(c => c.over)
-    expect(upload.error).toMatchObject({ reason: 'refused', delivered: 'no' })
+    expect(upload.error).toMatchObject({ reason: 'overloaded', delivered: 'no' })
 
     const caller = new Caller(tunnel.plugboard, {})
     for (const id of [3, 5]) {
@@ -233,7 +233,18 @@ describe('GOAWAY and REFUSED_STREAM', () => {
       connection.reset(id, 7)
     }
     await caller.until(c => c.over)
-    expect(caller.error).toMatchObject({ reason: 'refused', delivered: 'no' })
+    expect(caller.error).toMatchObject({ reason: 'overloaded', delivered: 'no' })
+  })
+
+  it('a request that two connections refuse by a GOAWAY has not reached the backend', async () => {
+    const caller = new Caller(tunnel.plugboard, { method: 'POST' })
+    for (const number of [0, 1]) {
+      const connection = await backend.connection(number)
+      await connection.frame(FRAME.headers, 1)
+      connection.goaway(0, 0)
+    }
+    await caller.until(c => c.over)
+    expect(caller.error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
   })
 
   it('streams before the GOAWAY go on to their end; new ones go to a new connection', async () => {

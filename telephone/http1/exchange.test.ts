@@ -9,6 +9,7 @@ import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
 import type { BackendRequest } from '../backend-exchange.ts'
 import { createConnector } from '../connector.ts'
 import { Exchange } from './exchange.ts'
@@ -94,11 +95,11 @@ afterEach(async () => {
 })
 
 /** One answered exchange; leaves its connection idle in the pool. */
-async function warmUp(pool: Pool): Promise<BackendConnection> {
+async function warmUp(pool: Pool, response = OK): Promise<BackendConnection> {
   const client = new Client(pool)
   const connection = await backend.connection(backend.connections.length)
   await connection.request()
-  connection.say(OK)
+  connection.say(response)
   await client.finished()
   return connection
 }
@@ -355,6 +356,66 @@ describe('connections', () => {
     stale.socket.resetAndDestroy()
     expect((await client.finished()).error?.reason).toBe('backend_closed')
     expect(backend.connections).toHaveLength(1)
+  })
+
+  describe('that are idle', () => {
+    const POST: Partial<BackendRequest> = { method: 'POST' }
+    const PUT: Partial<BackendRequest> = { method: 'PUT', fields: ['Content-Length', '4'], ended: false }
+
+    /** The number of the connection on which the backend gets the next request. */
+    async function usedBy(
+      request: Partial<BackendRequest>,
+      idleMs: number,
+      response = OK,
+      max = 512,
+    ): Promise<number> {
+      const clock = new ManualClock()
+      const pool = new Pool(createConnector(parseTarget(`127.0.0.1:${backend.port}`)), clock, {
+        maxConnections: max,
+      })
+      pools.push(pool)
+      const idle = await warmUp(pool, response)
+      // No timer runs in between: as if the event loop were busy.
+      clock.freeze(idleMs)
+      const client = new Client(pool, request)
+      if (request === PUT) client.exchange.write(Buffer.from('body'))
+      if (request === PUT) client.exchange.end(undefined)
+      const arrived = idle.request().then(() => idle)
+      const used = await Promise.race([arrived, backend.connection(1)])
+      used.say(OK)
+      await client.finished()
+      expect(client.body).toBe('ok')
+      return backend.connections.indexOf(used)
+    }
+
+    it.each([
+      ['a GET', {}],
+      ['a POST', POST],
+      ['a PUT with a body', PUT],
+    ])('for less than 0.8 s carry %s', async (_name, request) => {
+      expect(await usedBy(request, 799)).toBe(0)
+    })
+
+    it.each([
+      ['a POST', POST],
+      ['a PUT with a body', PUT],
+    ])('for longer carry no %s, which could not be repeated', async (_name, request) => {
+      expect(await usedBy(request, 800)).toBe(1)
+    })
+
+    it('for longer carry what can be repeated', async () => {
+      expect(await usedBy({}, 3999)).toBe(0)
+    })
+
+    it('carry everything for as long as the backend says that it keeps them', async () => {
+      const hinted = 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=3\r\nContent-Length: 2\r\n\r\nok'
+      expect(await usedBy(POST, 1999, hinted)).toBe(0)
+    })
+
+    it('and of no use make room for a new one at the limit', async () => {
+      expect(await usedBy(POST, 800, OK, 1)).toBe(1)
+      await (await backend.connection(0)).until(connection => connection.ended)
+    })
   })
 
   it('closed by the backend after body bytes are not repeated', async () => {

@@ -1,6 +1,7 @@
 // One request on a pool, from the wish to the last byte of the answer: waits for a connection, holds what the
 // client sends meanwhile, and repeats the request once when a kept-alive connection turns out to have been
-// closed by the backend in the meantime. What the answer is for is not known here.
+// closed by the backend in the meantime. A request that cannot be repeated gets no connection of which that is
+// likely. What the answer is for is not known here.
 //
 //   waiting ──► active ──► done
 //      ▲           │
@@ -20,7 +21,8 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   readonly #events: ExchangeEvents
   readonly #head: RequestHead
   readonly #traits: RequestTraits
-  readonly #idempotent: boolean
+  /** True when the backend may get the request twice, and no part of it has to be kept for that. */
+  readonly #repeatable: boolean
   #phase: 'waiting' | 'active' | 'done' = 'waiting'
   #connection: Connection | undefined
   #held: Buffer[] = []
@@ -34,7 +36,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     this.#events = events
     this.#head = writeRequestHead(request, hostRule)
     this.#traits = { head: request.method === 'HEAD', upgrade: request.upgrade }
-    this.#idempotent = isIdempotent(request.method)
+    this.#repeatable = isIdempotent(request.method) && !hasBody(this.#head)
     this.#ended = request.ended
   }
 
@@ -43,7 +45,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   }
 
   run(): void {
-    this.#pool.acquire(this)
+    this.#pool.acquire(this, this.#repeatable ? 'idle' : 'open')
   }
 
   write(chunk: Buffer): boolean {
@@ -117,10 +119,10 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
 
   onFailure(error: TunnelError, stale: boolean): void {
     this.#connection = undefined
-    if (stale && this.#idempotent && !this.#retried) {
+    if (stale && this.#repeatable && !this.#retried) {
       this.#retried = true
       this.#phase = 'waiting'
-      this.#pool.acquire(this, true)
+      this.#pool.acquire(this, 'new')
       return
     }
     this.#finish()
@@ -132,4 +134,8 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     this.#connection = undefined
     this.#held = []
   }
+}
+
+function hasBody({ framing }: RequestHead): boolean {
+  return framing === 'length' || framing === 'chunked'
 }

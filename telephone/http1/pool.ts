@@ -39,8 +39,19 @@ export interface Waiter extends Waiting {
   onConnection(connection: Connection): void
 }
 
+/**
+ * What a request needs of its connection. `idle`: any that is idle, because the request can be repeated when the backend
+ * has closed it. `open`: one that the backend has certainly not closed yet. `new`: one without any use before.
+ */
+export type ConnectionNeed = 'idle' | 'open' | 'new'
+
 /** A backend closes idle connections on its own clock; this much is left for the way there. */
 const HINT_MARGIN_MS = 1000
+/**
+ * An idle connection is taken for open for so long, where the backend gives no hint. Servers keep idle connections for
+ * at least a second; the rest is left for the way there.
+ */
+const SURELY_OPEN_MS = 800
 
 export class Pool implements ConnectionOwner {
   readonly #connector: Connector
@@ -70,24 +81,18 @@ export class Pool implements ConnectionOwner {
     return this.#idle.length
   }
 
-  /** `fresh`: a new connection only, because an old one was found dead. */
-  acquire(waiter: Waiter, fresh = false): void {
+  acquire(waiter: Waiter, need: ConnectionNeed): void {
     if (waiter.upgrade && this.#detached.size >= this.#options.maxDetached) {
       waiter.onNoConnection(new TunnelError('overloaded', { detail: 'too many upgraded connections' }))
       return
     }
-    if (!fresh) {
-      for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
-        if (connection.usable && !this.#expired(connection, this.#clock.now())) {
-          waiter.onConnection(connection)
-          return
-        }
-        connection.destroy()
-      }
-    }
-    if (this.#closed) waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+    const connection = need === 'new' ? undefined : this.#takeIdle(need)
+    if (connection !== undefined) waiter.onConnection(connection)
+    else if (this.#closed)
+      waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
     else if (this.#size < this.#options.maxConnections) this.#connect(waiter)
-    else if (fresh && this.#idle.length > 0) this.#replaceIdle(waiter)
+    // Every connection counts, so an idle one that is of no use here makes room.
+    else if (this.#idle.length > 0) this.#replaceIdle(waiter)
     else this.#queue.add(waiter)
   }
 
@@ -158,6 +163,22 @@ export class Pool implements ConnectionOwner {
     this.#serveQueue()
   }
 
+  /** The idle connection that was used last. Closes those that cannot be used any more. */
+  #takeIdle(need: 'idle' | 'open'): Connection | undefined {
+    const now = this.#clock.now()
+    for (let connection = this.#idle.at(-1); connection !== undefined; connection = this.#idle.at(-1)) {
+      if (connection.usable && !this.#expired(connection, now)) {
+        // The others have been idle for longer still.
+        if (need === 'open' && !isSurelyOpen(connection, now)) return undefined
+        this.#idle.pop()
+        return connection
+      }
+      this.#idle.pop()
+      connection.destroy()
+    }
+    return undefined
+  }
+
   #connect(waiter: Waiter): void {
     const { connectTimeoutMs, parserLimits } = this.#options
     this.#size += 1
@@ -202,4 +223,9 @@ export class Pool implements ConnectionOwner {
       this.#sweep = this.#clock.after(this.#options.keepAliveMs / 2, () => this.#closeExpired())
     }
   }
+}
+
+/** True when the backend keeps the connection for longer than it has been idle, by its own hint or by custom. */
+function isSurelyOpen({ idleSince, keepAliveHintMs }: Connection, now: number): boolean {
+  return keepAliveHintMs !== undefined || now - idleSince < SURELY_OPEN_MS
 }

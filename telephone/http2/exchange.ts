@@ -112,7 +112,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
       })
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
-      this.#fail(new TunnelError('protocol_error', { detail: error.message, cause: error }))
+      this.#fail(new TunnelError('request_unsendable', { detail: error.message, cause: error }))
       return
     }
     this.#phase = 'active'

@@ -58,10 +58,10 @@ function resetName(code: number): string {
 
 export function explainEnd({ id, resetCode, error, sessionOver, goaway }: ClosedStream): StreamEnd {
   if (id === undefined || (goaway !== undefined && id > goaway.lastStreamId)) {
-    return end('refused', 'refused', 'the backend is closing its connection')
+    return end('refused', 'backend_unreachable', 'the backend is closing its connection')
   }
   if (resetCode === constants.NGHTTP2_REFUSED_STREAM)
-    return end('refused', 'refused', 'reset with REFUSED_STREAM')
+    return end('refused', 'overloaded', 'reset with REFUSED_STREAM')
   switch (error?.code) {
     case undefined:
       if (sessionOver) return end('lost', 'backend_closed', 'end of connection')

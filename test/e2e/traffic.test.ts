@@ -176,7 +176,7 @@ describe('an end that disappears', () => {
     for (const how of ['fin', 'reset']) {
       const answer = await send({ ...to(`/hang-up?how=${how}`), method: 'POST' })
       expect(answer.status).toBe(502)
-      expect(answer.headers['plugboard-error']).toBe('backend_protocol_error')
+      expect(answer.headers['plugboard-error']).toBe('backend_closed')
     }
     expect((await send(to('/hello'))).text).toBe('hello\n')
   })

@@ -85,6 +85,21 @@ describe('codes', () => {
     expectProblem(await ask(get('/', '', 'dead.test')), 502, 'backend_unreachable')
   })
 
+  it.each([
+    ['without a byte', '', 'end'],
+    ['by a reset', '', 'reset'],
+    ['in the middle of a head', 'HTTP/1.1 200 OK\r\nX', 'end'],
+  ])('backend_closed: the backend closed the connection %s', async (_name, bytes, how) => {
+    edge.backend.handler = request => {
+      const { socket } = request.connection
+      if (bytes !== '') request.say(bytes)
+      if (how === 'end') socket.end()
+      else socket.resetAndDestroy()
+    }
+    expectProblem(await ask(get()), 502, 'backend_closed')
+    expectProblem(await ask(`POST / HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`), 502, 'backend_closed')
+  })
+
   it('backend_protocol_error: the backend broke HTTP', async () => {
     edge.backend.handler = request => request.say('hello\r\n\r\n')
     expectProblem(await ask(get()), 502, 'backend_protocol_error')
