@@ -104,6 +104,26 @@ it('at its limit refuses a connection while all others have a request in progres
   for (const client of busy) await client.answered()
 })
 
+it.each([
+  ['a bare LF', 'GET / HTTP/1.1\nHost: localhost\n\n', 400, 'bad_request'],
+  [
+    'a head that is too large',
+    `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'headers_too_large',
+  ],
+])('responds with a problem and its id: %s', async (_, bytes, status, code) => {
+  await start({})
+  const client = await Client.open()
+  client.socket.write(bytes)
+  await expect.poll(() => client.closed).toBe(true)
+  const requestId = /^X-Request-ID: (\S+)$/m.exec(client.received)?.[1]
+  expect(requestId).toMatch(/^[0-9a-f-]{36}$/)
+  const [head = '', body = ''] = client.received.split('\r\n\r\n')
+  expect(head).toContain(`HTTP/1.1 ${status} `)
+  expect(JSON.parse(body)).toMatchObject({ status, code, requestId })
+})
+
 it('closes a connection whose request head does not come in time', async () => {
   await start({ headTimeoutMs: 100 })
   const client = await Client.open()

@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AdminApp } from './admin-app.ts'
+import { createParserRefusal } from './parser-refusal.ts'
 
 export interface AdminServerOptions {
   readonly app: AdminApp
@@ -46,7 +47,9 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
       connectionsCheckingInterval: Math.min(1000, Math.ceil(headTimeoutMs / 4)),
     },
   }) as Server
-  limitConnections(server, maxConnections)
+  const waiting = limitConnections(server, maxConnections)
+  const refuse = createParserRefusal(log)
+  server.on('clientError', (error, socket) => refuse(error, socket, waiting.has(socket as Socket)))
   server.listen({ port: listen.port, ...(listen.host === undefined ? {} : { host: listen.host }) })
   await once(server, 'listening')
   // Connections that the system cannot accept (EMFILE, ENOBUFS); the listener goes on.
@@ -65,9 +68,9 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   }
 }
 
-function limitConnections(server: Server, max: number): void {
+/** Returns the connections without a request in progress, in the order in which they began to wait. */
+function limitConnections(server: Server, max: number): ReadonlySet<Socket> {
   const open = new Set<Socket>()
-  /** Connections without a request in progress, in the order in which they began to wait. */
   const waiting = new Set<Socket>()
   const forget = (socket: Socket): void => {
     open.delete(socket)
@@ -90,4 +93,5 @@ function limitConnections(server: Server, max: number): void {
       if (open.has(socket)) waiting.add(socket)
     })
   })
+  return waiting
 }

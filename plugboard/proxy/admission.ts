@@ -95,14 +95,7 @@ export class Admission {
     const fields = this.#fields
     const raw = req.rawHeaders
     const url = req.url ?? ''
-    this.host = ''
-    this.path = ''
-    this.clientAddress = connection.remoteAddress
-    const wellFormed = fields.read(raw, connection, req.httpVersionMinor === 0, req.method ?? '')
-    if (connection.trusted) {
-      this.clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
-    }
-    this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
+    const wellFormed = this.identify(raw, connection, req.httpVersionMinor === 0, req.method ?? '')
     if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
     if (url.length > this.#limits.maxTargetBytes) return 'uri_too_long'
     if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return 'bad_request'
@@ -140,6 +133,20 @@ export class Admission {
     if (route === undefined) return 'route_not_found'
     if (fields.looped) return 'loop_detected'
     return this.#routed(req, connection, kind, route, target, path, received, rawPath)
+  }
+
+  /** Finds the id and the client of a request, also of one that cannot be admitted. True when its fields are well-formed. */
+  identify(raw: readonly string[], connection: ClientConnection, http10: boolean, method: string): boolean {
+    const fields = this.#fields
+    this.host = ''
+    this.path = ''
+    this.clientAddress = connection.remoteAddress
+    const wellFormed = fields.read(raw, connection, http10, method)
+    if (connection.trusted) {
+      this.clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
+    }
+    this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
+    return wellFormed
   }
 
   #routed(

@@ -17,8 +17,9 @@ export function challengeToken({ method, url }: RequestHead): string | undefined
   return method === 'GET' && url?.startsWith(PATH) === true ? url.slice(PATH.length) : undefined
 }
 
-export function challengeAnswer(text: string): LocalAnswer {
+export function challengeAnswer(text: string, requestId: string): LocalAnswer {
   const body = Buffer.from(text)
   const fields = ['Content-Type', 'application/octet-stream', 'Content-Length', String(body.length)]
+  fields.push('X-Request-ID', requestId)
   return { status: 200, statusText: 'OK', fields, body, code: undefined }
 }

@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
 import type { Deadlines } from './deadlines.ts'
 import { closeLingering } from './lingering-close.ts'
@@ -43,6 +44,7 @@ export class ClientConnection {
   /** True when bytes may arrive that no request takes. */
   #unread = false
   #lingering = false
+  #firstRequestTimer: Timer | undefined
 
   /**
    * `transport`: the TCP connection, when `socket` was decrypted. `hsts`: of answers, if it was. `deadlines`: for the
@@ -72,6 +74,18 @@ export class ClientConnection {
       if (this.#inFlight.length === 0) this.#close()
       else socket.end()
     }
+  }
+
+  /** Calls `late` after `leftMs`, unless a request has begun before. */
+  awaitFirstRequest(clock: Clock, leftMs: number, late: () => void): void {
+    this.#firstRequestTimer = clock.after(leftMs, late)
+  }
+
+  /** A request head is complete. */
+  requestBegan(): void {
+    if (this.#firstRequestTimer === undefined) return
+    this.#firstRequestTimer.cancel()
+    this.#firstRequestTimer = undefined
   }
 
   get inFlightCount(): number {
@@ -110,6 +124,7 @@ export class ClientConnection {
 
   /** Sends these bytes after all answers that are still due, then closes. No request is taken any more. */
   sayAndClose(bytes: Buffer): void {
+    this.#firstRequestTimer?.cancel()
     if (this.closing) return
     this.closing = true
     if (this.#inFlight.length === 0) this.#speak(bytes)
@@ -128,6 +143,7 @@ export class ClientConnection {
   }
 
   gone(): void {
+    this.#firstRequestTimer?.cancel()
     this.closing = true
     this.#lastWords = undefined
     for (const request of this.#inFlight.splice(0)) request.clientGone()

@@ -12,7 +12,6 @@ import { answerBytes, closingConnection, type LocalAnswer, makeProblem, optionsA
 import { type ChallengeAnswers, challengeAnswer, challengeToken } from './challenge-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { ClientConnections } from './client-connections.ts'
-import { countProblem } from './counters.ts'
 import { DiscardedBody, endsConnection } from './discarded-body.ts'
 import { Exchange } from './exchange.ts'
 import type { RoutedRequest } from './forwarding.ts'
@@ -128,18 +127,25 @@ export class Http1Server {
     req: IncomingMessage,
     res: ServerResponse,
   ): Promise<void> {
+    this.#connections.of(req.socket)?.requestBegan()
     const text = await challenges.http(token)
-    if (text === undefined) {
+    const connection = this.#connections.of(req.socket)
+    if (text === undefined || connection === undefined) {
       this.#requested(req, res)
       return
     }
     this.#context.counters.requests += 1
-    write(res, challengeAnswer(text), this.#context.draining)
+    const admission = this.#admission
+    admission.admit(req, connection, 'http')
+    const answer = challengeAnswer(text, admission.requestId)
+    noteLocalAnswer(this.#context, req.method, admission, answer)
+    write(res, answer, this.#context.draining)
   }
 
   #requested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.of(req.socket)
     if (connection === undefined || ignores(connection)) return
+    connection.requestBegan()
     this.#context.counters.requests += 1
     const admission = this.#admission
     const admitted = admission.admit(req, connection, 'http')
@@ -201,6 +207,7 @@ export class Http1Server {
     }
     // Whatever the error is, 'close' follows and tells everyone.
     socket.on('error', () => socket.destroy())
+    connection.requestBegan()
     if (ignores(connection)) {
       // The response to the last request is on its way, and ends the connection.
       socket.resume()
@@ -238,12 +245,12 @@ export class Http1Server {
   ): void {
     const { socket } = connection
     this.#connections.forget(socket)
-    const { requestId, accept, clientAddress: remoteAddress } = this.#admission
+    const { requestId, accept, clientAddress, host, path } = this.#admission
     tunnels.accept({
-      ...{ req, socket, head, remoteAddress, requestId },
+      ...{ req, socket, head, remoteAddress: clientAddress, requestId },
       refuse: (code, detail, extraFields) => {
         const problem = makeProblem(code, { requestId, accept, detail, extraFields })
-        countProblem(this.#context.counters, code)
+        noteLocalAnswer(this.#context, req.method, { requestId, clientAddress, host, path }, problem)
         connection.sayAndClose(answerBytes(problem, req.method))
       },
     })
@@ -257,6 +264,7 @@ export class Http1Server {
       return
     }
     socket.resume()
+    connection.requestBegan()
     if (ignores(connection)) return
     this.#context.counters.requests += 1
     this.#admission.admit(req, connection, 'http')
@@ -280,8 +288,18 @@ export class Http1Server {
       socket.destroy()
       return
     }
-    countProblem(this.#context.counters, code)
-    connection.sayAndClose(answerBytes(makeProblem(code, { requestId: '' })))
+    this.refuse(connection, code, error.code)
+  }
+
+  /** Responds to what never became a request, and closes. `detail`: what was wrong, for the log. */
+  refuse(connection: ClientConnection, code: ErrorCode, detail: string | undefined): void {
+    if (connection.closing) return
+    const { refusals } = this.#context
+    const requestId = refusals.newId()
+    const problem = makeProblem(code, { requestId })
+    const { remoteAddress: clientAddress } = connection
+    refusals.note({ clientAddress, code, detail, requestId, bytesOut: problem.body.length })
+    connection.sayAndClose(answerBytes(problem))
   }
 
   /** On a socket that Node has let go of. */

@@ -9,6 +9,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
 import type { ProxyLimits } from './proxy-limits.ts'
+import type { RefusalLog } from './refusal-log.ts'
 
 /**
  * What a client may send of one body before any of it was taken. Much more than Node's 64 KiB, with which an upload over
@@ -27,11 +28,14 @@ const RESET_BURST = 500
 const RESETS_PER_SECOND = 50
 /** What a backend says twice is said twice. Unknown to Node 22, where such an answer is refused (http2-answer.ts). */
 const RELAYED = { strictSingleValueFields: false }
+/** Codes of session errors that are the client's fault. Others are broken connections. */
+const CLIENT_FAULTS: ReadonlySet<string> = new Set(['ERR_HTTP2_ERROR', 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES'])
 
 export interface Http2ConnectionOptions {
   readonly connection: ClientConnection
   readonly limits: ProxyLimits
   readonly nowMs: number
+  readonly refusals: RefusalLog
   readonly log: Logger
   readonly onRequest: (stream: ServerHttp2Stream, rawHeaders: readonly string[]) => void
   readonly onClosed: () => void
@@ -42,6 +46,7 @@ export class Http2Connection implements Deadlined {
   readonly #session: ServerHttp2Session
   readonly #connection: ClientConnection
   readonly #limits: ProxyLimits
+  readonly #refusals: RefusalLog
   #state: 'greeting' | 'open' | 'closing' = 'greeting'
   /** Since when it is in its state without a request. */
   #sinceMs: number
@@ -49,11 +54,21 @@ export class Http2Connection implements Deadlined {
   #leaving = false
   /** There was a request. */
   #served = false
+  /** Id of the last stream that became a request. */
+  #lastStreamId = 0
+  /** Streams that nghttp2 ended before they became requests. */
+  #unseen = 0
+  /** There were as many streams as there may be: a missing id may be that of a request to be sent again. */
+  #wasFull = false
 
-  constructor({ connection, limits, nowMs, log, onRequest, onClosed }: Http2ConnectionOptions) {
+  constructor(options: Http2ConnectionOptions) {
+    const { connection, limits, nowMs, refusals, log, onRequest, onClosed } = options
+    this.#refusals = refusals
     this.#connection = connection
     this.#limits = limits
     this.#sinceMs = nowMs
+    // Before the listeners of the session, which ends with the socket and takes its state along.
+    connection.socket.once('close', () => this.#noteUnseen())
     const session = performServerHandshake(connection.socket, {
       ...RELAYED,
       settings: {
@@ -78,10 +93,11 @@ export class Http2Connection implements Deadlined {
       this.#streamOpened(stream)
       onRequest(stream, rawHeaders)
     })
-    // What a client did wrong; nghttp2 has told it, and 'close' follows.
-    session.on('error', error => {
+    // nghttp2 has sent GOAWAY, and 'close' follows.
+    session.on('error', (error: NodeJS.ErrnoException) => {
       const { remoteAddress } = connection
       log.debug('HTTP/2 connection broken', { remoteAddress, detail: error.message })
+      if (CLIENT_FAULTS.has(error.code ?? '')) this.#refuse('bad_request', `HTTP/2: ${error.message}`)
     })
     connection.socket.once('close', onClosed)
   }
@@ -115,13 +131,34 @@ export class Http2Connection implements Deadlined {
       this.#sinceMs = nowMs
     } else if (idleMs >= headTimeoutMs) {
       // No preface has come, or a client does not read its GOAWAY.
+      if (this.#state === 'greeting') this.#refuse('request_timeout', 'HTTP/2: no preface, or no SETTINGS')
       this.#connection.socket.destroy()
     }
+  }
+
+  /**
+   * Reports streams that nghttp2 reset by itself, for a malformed or much too large head. Node does not report them: they
+   * show in the ids alone.
+   */
+  #noteUnseen(): void {
+    const { lastProcStreamID: last = 0 } = this.#session.destroyed ? {} : this.#session.state
+    if (last > this.#lastStreamId)
+      this.#unseen += this.#lastStreamId === 0 ? 1 : (last - this.#lastStreamId) / 2
+    if (this.#unseen > 0) this.#refuse('bad_request', `HTTP/2: ${this.#unseen} streams reset by the parser`)
+  }
+
+  #refuse(code: 'bad_request' | 'request_timeout', detail: string): void {
+    this.#refusals.note({ clientAddress: this.#connection.remoteAddress, code, detail })
   }
 
   #streamOpened(stream: ServerHttp2Stream): void {
     this.#streams += 1
     this.#served = true
+    const id = stream.id as number
+    // Clients may begin with any id; after that, each stream has the next odd one.
+    if (this.#lastStreamId !== 0 && !this.#wasFull) this.#unseen += (id - this.#lastStreamId) / 2 - 1
+    this.#lastStreamId = id
+    if (this.#streams >= this.#limits.http2MaxStreams) this.#wasFull = true
     stream.once('close', () => {
       this.#streams -= 1
     })

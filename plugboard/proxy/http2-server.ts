@@ -12,7 +12,7 @@ import { hasBody, type RoutedRequest } from './forwarding.ts'
 import { Http2Answer } from './http2-answer.ts'
 import { Http2Body } from './http2-body.ts'
 import { Http2Connection } from './http2-connection.ts'
-import { type Http2Head, readHttp2Head } from './http2-head.ts'
+import { type Http2Head, readHttp2Head, type Unreadable } from './http2-head.ts'
 import { Http2UpgradeSide } from './http2-upgrade-side.ts'
 import { type Answered, noteLocalAnswer } from './local-answer-log.ts'
 import type { ProxyContext } from './proxy-context.ts'
@@ -44,13 +44,15 @@ export class Http2Server {
     this.#deadlines = new Deadlines(options.context.clock, options.limits.deadlineIntervalMs)
   }
 
-  serve(connection: ClientConnection): void {
+  /** `sinceMs`: when the client had its first chance to send its preface, if that was earlier. */
+  serve(connection: ClientConnection, sinceMs = this.#context.clock.now()): void {
     this.#context.counters.http2Connections += 1
     connection.http2 = true
     const http2: Http2Connection = new Http2Connection({
       connection,
       limits: this.#limits,
-      nowMs: this.#context.clock.now(),
+      nowMs: sinceMs,
+      refusals: this.#context.refusals,
       log: this.#context.log,
       onRequest: (stream, rawHeaders) => this.#requested(connection, stream, rawHeaders),
       onClosed: () => {
@@ -78,13 +80,11 @@ export class Http2Server {
     stream.on('error', () => undefined)
     this.#context.counters.requests += 1
     const head = readHttp2Head(raw, stream.endAfterHeaders)
+    const admission = this.#admission
     if (typeof head === 'string') {
-      const code = head === 'connect' ? 'method_not_allowed' : 'bad_request'
-      const answered = { requestId: '', host: '', path: '', clientAddress: connection.remoteAddress }
-      this.#say(stream, '', answered, makeProblem(code, { requestId: '' }))
+      this.#refuseUnreadable(connection, stream, raw, head)
       return
     }
-    const admission = this.#admission
     const admitted =
       head.bytes > this.#limits.maxHeadBytes
         ? this.#refused(head, connection)
@@ -108,6 +108,30 @@ export class Http2Server {
     stream.once('close', () => forwarding.clientGone())
     if (judged === undefined) forwarding.start()
     else void judged.then(answer => forwarding.judged(answer))
+  }
+
+  /** Its id, client and `Accept` are found as those of any request. */
+  #refuseUnreadable(
+    connection: ClientConnection,
+    stream: ServerHttp2Stream,
+    raw: readonly string[],
+    why: Unreadable,
+  ): void {
+    const code = why === 'connect' ? 'method_not_allowed' : 'bad_request'
+    const method = why === 'connect' ? 'CONNECT' : ''
+    this.#admission.identify(raw, connection, false, method)
+    const { requestId, accept, clientAddress } = this.#admission
+    const answer = makeProblem(code, { requestId, accept })
+    const bytesOut = answer.body.length
+    this.#context.refusals.note({
+      clientAddress,
+      code,
+      detail: `HTTP/2: ${why}`,
+      requestId,
+      method,
+      bytesOut,
+    })
+    this.#send(stream, '', answer)
   }
 
   /** The head is larger than `maxHead`, but is looked at so that the answer has its id. */
@@ -139,6 +163,10 @@ export class Http2Server {
   /** Answers at once; what the client still sends is not wanted. */
   #say(stream: ServerHttp2Stream, method: string, request: Answered, answer: LocalAnswer): void {
     noteLocalAnswer(this.#context, method, request, answer)
+    this.#send(stream, method, answer)
+  }
+
+  #send(stream: ServerHttp2Stream, method: string, answer: LocalAnswer): void {
     new UnreadAnswer(this.#context, stream)
     const sender = new Http2Answer(stream, method)
     stream.once('finish', () => sender.stopUpload())

@@ -6,6 +6,7 @@ import type { LinePicker } from '../telephones/line-picker.ts'
 import type { AccessSink } from './access.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { RefusalLog } from './refusal-log.ts'
 import type { Via } from './via.ts'
 
 /** After this process was away (peers/recovery.ts). */
@@ -26,6 +27,8 @@ export interface ProxyContext {
   readonly discardDeadlines: Deadlines
   readonly counters: ProxyCounters
   readonly access: AccessSink
+  /** For what was refused before it was a request. */
+  readonly refusals: RefusalLog
   readonly log: Logger
   readonly via: Via
   /** Absent: there is nobody else whose lines could come back. */

@@ -13,16 +13,18 @@ import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access.ts'
 import { Admission } from './admission.ts'
 import type { ChallengeAnswers } from './challenge-answer.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { ClientConnections } from './client-connections.ts'
 import { createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Http1Server } from './http1-server.ts'
-import { tellHttp2 } from './http2-preface.ts'
+import { readFirstBytes } from './http2-preface.ts'
 import { Http2Server } from './http2-server.ts'
 import type { HttpsPolicy } from './https-policy.ts'
 import type { LineRecovery, ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits, UNFINISHED_SHARE } from './proxy-limits.ts'
 import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
+import { RefusalLog } from './refusal-log.ts'
 import { RequestPolicy } from './request-policy.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 import type { Via } from './via.ts'
@@ -71,6 +73,8 @@ export class ProxyServer {
     const clock = options.clock ?? systemClock
     const limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     const trusted = new TrustedProxies(options.trustedProxies ?? [])
+    const ids = new RequestIds(() => clock.wallTime())
+    const access = options.access ?? (() => undefined)
     this.#limits = limits
     this.#log = options.log
     this.#trusted = trusted
@@ -80,7 +84,8 @@ export class ProxyServer {
       deadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       discardDeadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       counters: this.counters,
-      access: options.access ?? (() => undefined),
+      access,
+      refusals: new RefusalLog({ ids, access, counters: this.counters, clock, log: options.log }),
       log: options.log,
       via: options.via,
       recovery: options.recovery,
@@ -101,7 +106,7 @@ export class ProxyServer {
       admission: new Admission({
         directory: options.directory,
         limits,
-        ids: new RequestIds(() => clock.wallTime()),
+        ids,
         trusted,
         gatekeeper,
         via: options.via,
@@ -205,6 +210,7 @@ export class ProxyServer {
     await empty
     grace.cancel()
     timer?.cancel()
+    this.#context.refusals.flush()
   }
 
   /** Cuts everything. */
@@ -213,6 +219,7 @@ export class ProxyServer {
     if (empty === undefined) return
     this.#connections.cutAll()
     await empty
+    this.#context.refusals.flush()
   }
 
   #accepted(socket: Socket, maybeHttp2: boolean): void {
@@ -222,19 +229,31 @@ export class ProxyServer {
       this.#http1.serve(socket)
       return
     }
+    const { clock } = this.#context
     const timeoutMs = this.#limits.headTimeoutMs
+    const acceptedMs = clock.now()
     this.#undecided.add(socket)
     socket.once('close', () => this.#undecided.delete(socket))
-    tellHttp2(socket, { clock: this.#context.clock, timeoutMs }, isHttp2 => {
+    readFirstBytes(socket, { clock, timeoutMs }, first => {
       this.#undecided.delete(socket)
-      if (isHttp2) {
+      if (first === 'http2') {
         // HTTP/1 serves clients that have only ended their half; a session of HTTP/2 would never hear of that end.
         socket.allowHalfOpen = false
-        this.#http2.serve(connection)
-      } else {
+        this.#http2.serve(connection, acceptedMs)
+      } else if (first === 'http1') {
+        // Node's own timer begins anew with the first head; this one began when the connection was accepted.
+        connection.awaitFirstRequest(clock, timeoutMs - (clock.now() - acceptedMs), () =>
+          this.#late(connection),
+        )
         this.#http1.serve(socket)
+      } else {
+        this.#late(connection)
       }
     })
+  }
+
+  #late(connection: ClientConnection): void {
+    this.#http1.refuse(connection, 'request_timeout', 'no head in time')
   }
 
   /** Resolves when the last client connection is gone; undefined: there is none. */
@@ -244,6 +263,7 @@ export class ProxyServer {
     this.#http2.drain()
     for (const socket of this.#undecided) socket.destroy()
     this.#gate?.close()
+    this.#context.refusals.flush()
     return this.#connections.untilEmpty()
   }
 }

@@ -65,4 +65,6 @@ export interface AccessFields {
   readonly service?: string | undefined
   readonly telephoneId?: string | undefined
   readonly code?: string | undefined
+  /** More about `code`, in words of Plugboard or its parser. */
+  readonly detail?: string | undefined
 }

@@ -1,0 +1,111 @@
+// Access lines of requests that were refused before they were requests: bytes that are not HTTP, heads that are too slow
+// or too large, malformed HTTP/2. Each one gets an id, which its response repeats. A client that repeats them gets some
+// lines; the rest is counted and reported in one line, so that an attack cannot flood the log.
+
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { RequestIds } from '@vera-stack/shared/request-id.ts'
+import type { AccessSink } from './access.ts'
+import { countProblem, type ProxyCounters } from './counters.ts'
+
+export interface RefusalLogOptions {
+  readonly ids: RequestIds
+  readonly access: AccessSink
+  readonly counters: ProxyCounters
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface RefusedRequest {
+  readonly clientAddress: string
+  readonly code: ErrorCode
+  /** What was wrong, as the parser names it. Nothing that the client sent. */
+  readonly detail: string | undefined
+  /** Default: a new one. */
+  readonly requestId?: string | undefined
+  readonly method?: string | undefined
+  /** Of the response's body. Default 0. */
+  readonly bytesOut?: number | undefined
+}
+
+/** Repetitions of one client (IPv6: /64) and code. */
+interface Repeated {
+  readonly group: string | undefined
+  readonly code: ErrorCode
+  lines: number
+  unwritten: number
+}
+
+const WINDOW_MS = 10_000
+/** Lines within a window: of one client with one code, and of all clients. */
+const MAX_LINES_PER_CLIENT = 10
+const MAX_LINES = 200
+/** Clients and codes that are counted one by one. All others are counted together, by code. */
+const MAX_COUNTED = 100
+
+export class RefusalLog {
+  readonly #options: RefusalLogOptions
+  readonly #repeated = new Map<string, Repeated>()
+  #lines = 0
+  #timer: Timer | undefined
+
+  constructor(options: RefusalLogOptions) {
+    this.#options = options
+  }
+
+  /** Returns the id for the response. */
+  newId(): string {
+    return this.#options.ids.next()
+  }
+
+  /** Counts the refusal, and writes its access line unless there are too many. */
+  note({ clientAddress, code, detail, requestId, method = '', bytesOut = 0 }: RefusedRequest): void {
+    countProblem(this.#options.counters, code)
+    const repeated = this.#count(addressGroup(clientAddress), code)
+    if (repeated.lines >= MAX_LINES_PER_CLIENT || this.#lines >= MAX_LINES) {
+      repeated.unwritten += 1
+      return
+    }
+    repeated.lines += 1
+    this.#lines += 1
+    const { status } = ERRORS[code]
+    this.#options.access({
+      ...{ requestId: requestId ?? this.newId(), method, host: '', path: '', status },
+      ...{ durationMs: 0, bytesIn: 0, bytesOut, remoteAddress: clientAddress, code, detail },
+    })
+  }
+
+  /** Reports what was counted and not written. */
+  flush(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    const { log } = this.#options
+    for (const { group, code, unwritten } of this.#repeated.values()) {
+      if (unwritten === 0) continue
+      const fields = { remoteAddress: group, code, count: unwritten }
+      log.warn('further requests were refused and are not logged one by one', fields)
+    }
+    this.#repeated.clear()
+    this.#lines = 0
+  }
+
+  #count(group: string, code: ErrorCode): Repeated {
+    this.#timer ??= this.#options.clock.after(WINDOW_MS, () => this.flush())
+    const key = `${code} ${group}`
+    const known = this.#repeated.get(key)
+    if (known !== undefined) return known
+    return this.#repeated.size < MAX_COUNTED ? this.#add(key, group, code) : this.#others(code)
+  }
+
+  #others(code: ErrorCode): Repeated {
+    return this.#repeated.get(code) ?? this.#add(code, undefined, code)
+  }
+
+  #add(key: string, group: string | undefined, code: ErrorCode): Repeated {
+    const repeated = { group, code, lines: 0, unwritten: 0 }
+    this.#repeated.set(key, repeated)
+    return repeated
+  }
+}
