@@ -79,6 +79,16 @@ describe('keys', () => {
     expect((await api.call(method, path, { key, body })).status).toBe(status)
   })
 
+  test.each([
+    [['keys:write'], 'DELETE', '/v1/signing-keys/k1', 403],
+    [['keys:*', 'tokens:*'], 'DELETE', '/v1/signing-keys/k1', 403],
+    [['admin'], 'DELETE', '/v1/signing-keys/k1', 404],
+    [['keys:write'], 'POST', '/v1/signing-keys/rotate', 201],
+  ])('the scopes %j remove no signing key without admin: %s %s: %i', async (scopes, method, path, status) => {
+    const { key } = await api.key(scopes)
+    expect((await api.call(method, path, { key })).status).toBe(status)
+  })
+
   test('nobody hands out what they do not hold', async () => {
     const { key } = await api.key(['keys:write', 'routes:read'])
     const body = { name: 'mine', scopes: ['routes:read', 'routes:*', 'admin'] }

@@ -3,7 +3,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { AdminKey, NewSigningKey, Store } from '../database/store.ts'
+import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { ReplicaDirectory, TelephoneDirectory } from './telephone-directory.ts'
 import type { TrafficStatus } from './traffic.ts'
@@ -18,9 +18,9 @@ export interface TokenIssuer {
       readonly mounts: readonly string[]
       readonly ttlSeconds: number
     },
-    actor: string,
+    by: Mutation,
   ): Promise<{ readonly id: string; readonly token: string; readonly expiresAt: Date }>
-  revoke(id: string, actor: string): Promise<void>
+  revoke(id: string, by: Mutation): Promise<void>
 }
 
 /**
@@ -67,7 +67,7 @@ export interface AdminEnv {
     log: Logger
     /** Set by `authenticate`. */
     key: AdminKey
-    /** For the audit log: `admin-key:<id>`. */
-    actor: string
+    /** Who writes: the key, and its name in the audit log (`admin-key:<id>`). */
+    by: Mutation
   }
 }

@@ -22,7 +22,7 @@ interface Remembered {
   readonly at: number
 }
 
-/** Sets `key` and `actor`, or throws `unauthorized`, `rate_limited`, `database_unavailable`. */
+/** Sets `key` and `by`, or throws `unauthorized`, `rate_limited`, `database_unavailable`. */
 export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): MiddlewareHandler<AdminEnv> {
   const { store, clock } = deps
   const failures = new FailedAttempts({ clock })
@@ -89,7 +89,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
     if (isExpired(key, clock)) throw reject('The API key has expired.')
     if (counted) failures.forgive(bucket)
     c.set('key', key)
-    c.set('actor', `admin-key:${key.id}`)
+    c.set('by', { actor: `admin-key:${key.id}`, keyId: key.id })
     await next()
   }
 }

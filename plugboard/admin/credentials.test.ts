@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { AdminApiHarness, type CallAnswer } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { administer } from '../../test/support/postgres-setup.ts'
 import { AdminKeyFile } from '../admin-key-file.ts'
@@ -94,6 +94,194 @@ describe('admin keys', () => {
   })
 })
 
+describe('revoking keys', () => {
+  const revoke = (id: string, key?: string, query = '') =>
+    api.call('POST', `/v1/keys/${id}/revoke${query}`, key === undefined ? {} : { key })
+  const ownId = async () => (await store.adminKeys.findByPrefix(api.adminKey.slice(0, 14)))!.id
+
+  test('a key revokes only keys whose scopes it holds itself, itself included', async () => {
+    const small = await api.key(['keys:write', 'routes:read'])
+    const admin = await api.key(['admin'])
+    const wider = await api.key(['routes:*'])
+    const unknown = await api.key(['journals:write'])
+    const equal = await api.key(['routes:read', 'keys:write'])
+    for (const target of [admin, wider, unknown]) {
+      expect((await revoke(target.id, small.key)).body).toMatchObject({ status: 403, code: 'forbidden' })
+      expect((await api.call('GET', '/v1/status', { key: admin.key })).status).toBe(200)
+    }
+    expect((await revoke(wider.id, small.key)).body.detail).toContain('it lacks routes:*')
+    expect((await revoke(equal.id, small.key)).status).toBe(200)
+    expect((await revoke(unknown.id)).status).toBe(200)
+    expect((await revoke(small.id, small.key)).status).toBe(200)
+    expect((await revoke('nope', admin.key)).status).toBe(404)
+  })
+
+  test('the last admin key is revoked with force alone; expired and revoked ones do not count', async () => {
+    await api.key(['admin'], new Date(Date.now() - 1000))
+    const second = await api.key(['admin'])
+    await api.key(['routes:*', 'keys:*'])
+    expect((await revoke(second.id)).status).toBe(200)
+    const refused = await revoke(await ownId())
+    expect(refused.body).toMatchObject({ status: 409, code: 'conflict' })
+    expect(refused.body.detail).toContain('plugboard key reset')
+    expect((await revoke(second.id)).status).toBe(200)
+    expect((await revoke(await ownId(), api.adminKey, '?force=true')).status).toBe(200)
+    expect(await store.adminKeys.countActiveAdmins()).toBe(0)
+  })
+
+  test.each(['', '?force=true'])(
+    'two admin keys that revoke each other at once leave one (%s)',
+    async query => {
+      for (let round = 0; round < 5; round += 1) {
+        await administer(
+          database.url,
+          'UPDATE plugboard.admin_keys SET revoked_at = now() WHERE revoked_at IS NULL',
+        )
+        const [one, two] = [await api.key(['admin']), await api.key(['admin'])]
+        const answers = await Promise.all([revoke(one.id, two.key, query), revoke(two.id, one.key, query)])
+        expect(await store.adminKeys.countActiveAdmins()).toBe(1)
+        const refused = answers.filter(({ status }) => status !== 200)
+        // Behind the other one: its own key is revoked by then.
+        expect(refused.map(({ body }) => body.code as string)).toEqual(['unauthorized'])
+      }
+    },
+  )
+
+  test('a key that is revoked meanwhile writes no more', async () => {
+    const { key, id } = await api.key(['admin'])
+    const release = Promise.withResolvers<void>()
+    const slow: Store = {
+      ...store,
+      adminKeys: {
+        ...store.adminKeys,
+        create: async (input, by) => {
+          if (input.name === 'back door') await release.promise
+          return await store.adminKeys.create(input, by)
+        },
+      },
+    }
+    const late = await AdminApiHarness.create(slow)
+    const answer = late.call('POST', '/v1/keys', { key, body: { name: 'back door', scopes: ['admin'] } })
+    await store.adminKeys.revoke(id, { actor: 'test' })
+    release.resolve()
+    expect((await answer).body).toMatchObject({ status: 401, code: 'unauthorized' })
+  })
+})
+
+describe('keys with limits', () => {
+  const limits = { services: ['shop-*'], mounts: ['shop.test', '*.shops.test/api'] }
+  const scopes = ['routes:*', 'services:*', 'tokens:*', 'keys:*']
+  let key: string
+  let id: string
+  beforeEach(async () => {
+    const made = await api.call('POST', '/v1/keys', { body: { name: 'shop', scopes, limits } })
+    expect(made.body).toMatchObject({ limits })
+    key = made.body.key as string
+    id = made.body.id as string
+    await store.services.create({ name: 'shop-eu' }, { actor: 'test' })
+    await store.services.create({ name: 'bank' }, { actor: 'test' })
+  })
+  const call = (method: string, path: string, body?: object) =>
+    api.call(method, path, { key, ...(body && { body }), headers: { 'if-match': '*' } })
+  const refusal = (answer: CallAnswer) => {
+    expect(answer.body).toMatchObject({ status: 403, code: 'forbidden' })
+    return (answer.body.errors as { pointer?: string }[]).map(({ pointer }) => pointer)
+  }
+
+  test('are shown, and absent for keys without', async () => {
+    expect((await call('GET', `/v1/keys/${id}`)).body).toMatchObject({ limits })
+    const rows = (await call('GET', '/v1/keys')).body.items as { limits: unknown }[]
+    expect(rows.map(row => row.limits)).toEqual([limits, null])
+  })
+
+  test('issue tokens within these alone', async () => {
+    const issue = (services: string[], mounts: string[]) =>
+      call('POST', '/v1/tokens', { name: 'x', services, mounts })
+    expect(
+      (await issue(['shop-eu', 'shop-*', 'shop-eu-*'], ['shop.test/a', 'a.shops.test/api/b'])).status,
+    ).toBe(201)
+    expect((await issue([], ['*.a.shops.test/api'])).status).toBe(201)
+    expect(refusal(await issue(['shop-eu', 'bank', '*'], ['*', 'bank.test', 'a.shops.test']))).toEqual([
+      '/services/1',
+      '/services/2',
+      '/mounts/0',
+      '/mounts/1',
+      '/mounts/2',
+    ])
+    expect(refusal(await issue(['shop'], []))).toEqual(['/services/0'])
+    expect(refusal(await issue([], ['*.shops.test']))).toEqual(['/mounts/0'])
+  })
+
+  test('revoke tokens within these alone', async () => {
+    const foreign = await api.call('POST', '/v1/tokens', { body: { name: 'x', services: ['bank'] } })
+    const own = await api.call('POST', '/v1/tokens', { body: { name: 'x', services: ['shop-eu'] } })
+    refusal(await call('POST', `/v1/tokens/${foreign.body.id}/revoke`))
+    expect((await call('POST', `/v1/tokens/${own.body.id}/revoke`)).status).toBe(200)
+  })
+
+  test('change routes within these alone, before and after', async () => {
+    const bank = await store.routes.create({ mount: 'bank.test', service: 'bank' }, { actor: 'test' })
+    const bankId = (await store.services.get('bank')).id
+    const create = (mount: string, service: string | null, options = {}) =>
+      call('POST', '/v1/routes', { mount, service, options })
+    const made = await create('shop.test/a', 'shop-eu')
+    expect(made.status).toBe(201)
+    expect(refusal(await create('bank.test/a', 'shop-eu'))).toEqual(['/mount'])
+    expect(refusal(await create('shop.test/b', 'bank'))).toEqual(['/service'])
+    expect(refusal(await create('shop.test/b', bankId))).toEqual(['/service'])
+    expect(refusal(await create('*', null, { redirect: { to: 'https://evil.test' } }))).toEqual(['/mount'])
+    expect((await create('shop.test/c', null, { redirect: { to: 'https://x.test' } })).status).toBe(201)
+    const path = `/v1/routes/${made.body.id}`
+    expect(refusal(await call('PATCH', path, { mount: 'bank.test/a' }))).toEqual(['/mount'])
+    expect(refusal(await call('PATCH', path, { service: 'bank' }))).toEqual(['/service'])
+    expect((await call('PATCH', path, { mount: 'shop.test/d', options: { stripMount: true } })).status).toBe(
+      200,
+    )
+    refusal(await call('PATCH', `/v1/routes/${bank.id}`, { mount: 'shop.test/e', service: 'shop-eu' }))
+    refusal(await call('DELETE', `/v1/routes/${bank.id}`))
+    expect((await call('DELETE', path)).status).toBe(204)
+  })
+
+  test('change services within these alone, before and after', async () => {
+    expect((await call('POST', '/v1/services', { name: 'shop-us' })).status).toBe(201)
+    expect(refusal(await call('POST', '/v1/services', { name: 'shops' }))).toEqual(['/name'])
+    expect(refusal(await call('PATCH', '/v1/services/shop-us', { name: 'bank-2' }))).toEqual(['/name'])
+    refusal(await call('PATCH', '/v1/services/bank', { policy: { retries: 0 } }))
+    refusal(await call('PATCH', '/v1/services/bank', { name: 'shop-bank' }))
+    refusal(await call('DELETE', '/v1/services/bank'))
+    expect((await call('PATCH', '/v1/services/shop-us', { name: 'shop-jp' })).status).toBe(200)
+    expect((await call('DELETE', '/v1/services/shop-jp')).status).toBe(204)
+  })
+
+  test('make and revoke keys within these alone, and rotate no signing key', async () => {
+    const make = (limits?: object | null) =>
+      call('POST', '/v1/keys', {
+        name: 'x',
+        scopes: ['tokens:write'],
+        ...(limits !== undefined && { limits }),
+      })
+    expect((await make()).body).toMatchObject({ limits })
+    expect((await make({ services: ['shop-eu'], mounts: [] })).status).toBe(201)
+    expect(refusal(await make(null))).toEqual(['/limits'])
+    expect(refusal(await make({ services: ['*'], mounts: [] }))).toEqual(['/limits'])
+    expect(refusal(await make({ services: [], mounts: ['shops.test'] }))).toEqual(['/limits'])
+    const free = await api.key(['tokens:write'])
+    expect((await call('POST', `/v1/keys/${free.id}/revoke`)).status).toBe(403)
+    expect((await call('POST', '/v1/signing-keys/rotate')).status).toBe(403)
+    expect((await call('POST', `/v1/keys/${id}/revoke`)).status).toBe(200)
+  })
+
+  test.each([
+    [['admin'], { services: ['a'], mounts: [] }, '/limits'],
+    [['tokens:write'], { services: ['a', 'A*'], mounts: [] }, '/limits/services/1'],
+    [['tokens:write'], { services: [], mounts: ['a.test/..'] }, '/limits/mounts/0'],
+    [['tokens:write'], { services: [] }, '/limits/mounts'],
+  ])('%j with %j are refused', async (scopes, limits, pointer) => {
+    const { body } = await api.call('POST', '/v1/keys', { body: { name: 'x', scopes, limits } })
+    expect(body).toMatchObject({ status: 400, errors: [{ pointer }] })
+  })
+})
+
 test('signing keys rotate: the newest signs, all are listed, none shows its private half', async () => {
   const first = await api.call('POST', '/v1/signing-keys/rotate')
   const second = await api.call('POST', '/v1/signing-keys/rotate')
@@ -143,7 +331,7 @@ describe('the first admin key', () => {
     await ensure()
     const key = (await file.read())!
     const { id } = (await store.adminKeys.findByPrefix(key.slice(0, 14)))!
-    await store.adminKeys.revoke(id, { actor: 'test' })
+    await store.adminKeys.revoke(id, { actor: 'test' }, { force: true })
     expect(await ensure()).toEqual({ kind: 'present', fileKey: 'revoked' })
     await rm(file.path)
     expect(await ensure()).toEqual({ kind: 'present', fileKey: 'absent' })

@@ -1,12 +1,15 @@
-// Admin keys over HTTP. The key is shown once; nobody hands out a scope that they do not hold.
+// Admin keys over HTTP. The key is shown once. A key can make, and revoke, only keys that may do no more than itself.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { AdminKey } from '../database/store.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { AdminKey, Scope as KeyLimits } from '../database/store.ts'
+import { scopeProblem } from '../telephones/tokens.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { createApiKey } from './api-key.ts'
 import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
 import { etagOf, notModified } from './etag.ts'
+import { includesLimits } from './key-limits.ts'
 import { optionalLifetimeSchema } from './lifetime.ts'
 import {
   body,
@@ -22,11 +25,28 @@ import { RequestError } from './problem.ts'
 import { includes, SCOPES } from './scope.ts'
 
 const name = z.string().min(1).max(255).openapi({ description: 'What or who it is for.', example: 'deploy' })
+const pattern = (max: number) => z.array(z.string().min(1).max(max)).max(1000)
+const limits = z
+  .strictObject({
+    services: pattern(63).openapi({
+      description: 'Names, `shop-*`, or `*`. Empty: none.',
+      example: ['shop-*'],
+    }),
+    mounts: pattern(1300).openapi({
+      description: 'Mounts with all beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: none.',
+      example: ['shop.example.com'],
+    }),
+  })
+  .openapi('KeyLimits')
 const keyFields = {
   id: z.string(),
   name,
   prefix: z.string().openapi({ description: 'First characters of the key, to tell keys apart.' }),
   scopes: z.array(z.string()),
+  limits: limits.nullable().openapi({
+    description:
+      'The key may issue and revoke tokens, and change routes and services, within these alone. Null: no limits.',
+  }),
   state: z.enum(CREDENTIAL_STATES),
   version: z.int(),
   createdAt: timestamp,
@@ -44,6 +64,7 @@ const keyBody = (row: AdminKey, clock: Clock): z.infer<typeof keySchema> => ({
   name: row.name,
   prefix: row.prefix,
   scopes: [...row.scopes],
+  limits: row.limits && { services: [...row.limits.services], mounts: [...row.limits.mounts] },
   state: credentialState(row, clock),
   version: row.version,
   createdAt: row.createdAt.toISOString(),
@@ -63,7 +84,7 @@ const createOperation = operation(
     operationId: 'createKey',
     tags,
     summary: 'Make an API key',
-    description: 'Only scopes that the asking key holds itself.',
+    description: 'Only with scopes that the asking key holds itself, and within its limits.',
     request: {
       body: body(
         z
@@ -72,7 +93,14 @@ const createOperation = operation(
             scopes: z
               .array(z.enum(SCOPES))
               .max(SCOPES.length)
-              .openapi({ description: 'Empty: may do nothing.' }),
+              .openapi({
+                description:
+                  'Empty: the key may do nothing. `tokens:write` and `routes:write` without limits give power over all ' +
+                  'traffic; `admin` over everything.',
+              }),
+            limits: limits.nullable().optional().openapi({
+              description: 'Absent: those of the asking key. Not together with the scope `admin`.',
+            }),
             ttl: optionalLifetimeSchema,
           })
           .openapi('NewAdminKey'),
@@ -106,25 +134,29 @@ const readOperation = operation(
   },
 )
 const revokeOperation = operation(
-  { permission: 'keys:write', fails: ['not_found'] },
+  { permission: 'keys:write', fails: ['not_found', 'conflict'] },
   {
     method: 'post',
     path: '/v1/keys/{id}/revoke',
     operationId: 'revokeKey',
     tags,
     summary: 'Revoke an API key',
-    description: 'It opens nothing from this moment on. Doing it twice is no error.',
-    request: { params },
+    description:
+      'It opens nothing from this moment on. Doing it twice is no error. The asking key must hold all scopes of the key, ' +
+      'and its limits. The last active key with the scope `admin` needs `force`.',
+    request: {
+      params,
+      query: z.strictObject({ force: flagQuery('Also the last active key with the scope `admin`.') }),
+    },
     responses: { 200: { ...json(keySchema, 'The key, revoked.'), headers: ETAG_HEADER } },
   },
 )
 
 export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: AdminDependencies): void {
   app.openapi(createOperation, async c => {
-    const { name, scopes, ttl } = c.req.valid('json')
-    const missing = scopes.flatMap((scope, index) =>
-      includes(c.get('key').scopes, scope) ? [] : [{ scope, index }],
-    )
+    const own = c.get('key')
+    const { name, scopes, limits = own.limits, ttl } = c.req.valid('json')
+    const missing = scopes.flatMap((scope, index) => (includes(own.scopes, scope) ? [] : [{ scope, index }]))
     if (missing.length > 0) {
       const names = missing.map(({ scope }) => scope).join(', ')
       throw new RequestError(
@@ -133,11 +165,17 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
         missing.map(({ index }) => ({ pointer: `/scopes/${index}`, detail: 'Your key does not hold it.' })),
       )
     }
+    if (!includesLimits(own.limits, limits)) {
+      throw new RequestError('forbidden', 'Your key cannot hand out more than its own limits.', [
+        { pointer: '/limits', detail: 'These are beyond the limits of your key.' },
+      ])
+    }
+    if (limits !== null) refuseUselessLimits(scopes, limits)
     const { key, prefix, hash } = createApiKey()
     const expiresAt = ttl === undefined ? null : new Date(clock.wallTime() + ttl * 1000)
     const row = await store.adminKeys.create(
-      { name, prefix, hash, scopes: [...new Set(scopes)], expiresAt },
-      { actor: c.get('actor') },
+      { name, prefix, hash, scopes: [...new Set(scopes)], limits, expiresAt },
+      c.get('by'),
     )
     c.header('Location', `/v1/keys/${row.id}`)
     c.header('ETag', etagOf(row))
@@ -155,8 +193,41 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
     return notModified(c, row) ? c.body(null, 304) : c.json(keyBody(row, clock), 200)
   })
   app.openapi(revokeOperation, async c => {
-    const row = await store.adminKeys.revoke(c.req.valid('param').id, { actor: c.get('actor') })
+    const { id } = c.req.valid('param')
+    const own = c.get('key')
+    // Scopes and limits of a key never change.
+    const { scopes, limits } = await store.adminKeys.get(id)
+    const missing = scopes.filter(scope => !includes(own.scopes, scope))
+    if (missing.length > 0) {
+      throw new VeraError(
+        'forbidden',
+        `Your key cannot revoke a key that may do more than itself: it lacks ${missing.join(', ')}.`,
+      )
+    }
+    if (!includesLimits(own.limits, limits)) {
+      throw new VeraError('forbidden', 'Your key cannot revoke a key whose limits are wider than its own.')
+    }
+    const { force } = c.req.valid('query')
+    const row = await store.adminKeys.revoke(id, c.get('by'), { force })
     c.header('ETag', etagOf(row))
     return c.json(keyBody(row, clock), 200)
   })
+}
+
+/** Limits of a key that has none, and patterns that can match nothing. */
+function refuseUselessLimits(scopes: readonly string[], limits: KeyLimits): void {
+  if (scopes.includes('admin')) {
+    throw new RequestError('invalid_request', 'A key with the scope admin cannot have limits.', [
+      {
+        pointer: '/limits',
+        detail: 'A key with the scope admin cannot have limits: it could make a key without.',
+      },
+    ])
+  }
+  const problem = scopeProblem(limits)
+  if (problem !== undefined) {
+    throw new RequestError('invalid_request', problem.message, [
+      { pointer: `/limits/${problem.list}/${problem.index}`, detail: problem.message },
+    ])
+  }
 }

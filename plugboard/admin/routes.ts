@@ -2,12 +2,13 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import type { Route } from '../database/store.ts'
+import type { AdminKey, Route } from '../database/store.ts'
 import { resolveRouteOptions, routeOptionsInputSchema } from '../routes/route-options.ts'
 import { routeProblems } from '../routes/route-problems.ts'
 import { withoutPasswords } from '../routes/route-secrets.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
+import { refuseBeyondLimits } from './key-limits.ts'
 import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
 import {
   body,
@@ -210,12 +211,24 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
     if (row.deletedAt !== null) throw new VeraError('not_found', 'This route has been deleted.')
     return row
   }
+  /** `service`: a name or an id, as the request has it. */
+  const refuseBeyond = async (key: AdminKey, mount: string, service: string | null, inBody = true) => {
+    if (key.limits === null) return
+    const found = service === null ? undefined : await store.services.find(service)
+    refuseBeyondLimits(key, {
+      mounts: [mount],
+      // The name of a service that does not exist is refused as such.
+      services: found === undefined ? [] : [found.name],
+      pointer: inBody ? list => (list === 'mounts' ? '/mount' : '/service') : undefined,
+    })
+  }
   app.openapi(createOperation, async c => {
     const { mount, service = null, options = {} } = c.req.valid('json')
+    await refuseBeyond(c.get('key'), mount, service)
     refuseProblems({ mount, service, options })
     const row = await store.routes.create(
       { mount, service, options: await withoutPasswords(options) },
-      { actor: c.get('actor') },
+      c.get('by'),
     )
     c.header('Location', `/v1/routes/${row.id}`)
     c.header('ETag', etagOf(row))
@@ -234,18 +247,21 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
     const { id } = c.req.valid('param')
     const { options: patch = {}, ...fields } = c.req.valid('json')
     const ifVersion = await ifMatchVersion(c, () => living(id))
-    const actor = c.get('actor')
+    const by = c.get('by')
+    const key = c.get('key')
     const hashed = await withoutPasswords(patch)
     const row = await changeMerged(
       ifVersion,
       () => living(id),
-      (before, version) => {
+      async (before, version) => {
         const options = mergePatch(before.options, hashed)
         const { mount = before.mount, service = before.serviceName } = fields
+        await refuseBeyond(key, before.mount, before.serviceName, false)
+        await refuseBeyond(key, mount, service)
         // What a newer version has stored beside the patch is none of its business.
         const { tenantHeader, rules } = resolveRouteOptions(options)
         refuseProblems({ mount, service, options: { ...rules, tenantHeader: tenantHeader ?? undefined } })
-        return store.routes.update(id, { ...fields, options }, { actor, ifVersion: version })
+        return store.routes.update(id, { ...fields, options }, { ...by, ifVersion: version })
       },
     )
     c.header('ETag', etagOf(row))
@@ -254,7 +270,11 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
   app.openapi(removeOperation, async c => {
     const { id } = c.req.valid('param')
     const ifVersion = await ifMatchVersion(c, () => living(id))
-    await store.routes.remove(id, { actor: c.get('actor'), ifVersion })
+    if (c.get('key').limits !== null) {
+      const { mount, serviceName } = await living(id)
+      await refuseBeyond(c.get('key'), mount, serviceName, false)
+    }
+    await store.routes.remove(id, { ...c.get('by'), ifVersion })
     return c.body(null, 204)
   })
 }

@@ -4,7 +4,7 @@
 const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status'] as const
 export type ScopeArea = (typeof SCOPE_AREAS)[number]
 /** What a handler asks for. */
-export type Permission = `${ScopeArea}:${'read' | 'write'}`
+export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}`
 
 /** What a key may hold. Status cannot be written. */
 export const SCOPES = [
@@ -18,14 +18,18 @@ export const SCOPES = [
 export type Scope = (typeof SCOPES)[number]
 
 export function allows(scopes: readonly string[], permission: Permission): boolean {
+  if (permission === 'admin') return scopes.includes('admin')
   const area = permission.slice(0, permission.indexOf(':'))
   return scopes.some(scope => scope === 'admin' || scope === permission || scope === `${area}:*`)
 }
 
-/** Whether a holder of `scopes` may give `scope` away: nobody hands out more than they have. */
-export function includes(scopes: readonly string[], scope: Scope): boolean {
-  if (scope === 'admin') return scopes.includes('admin')
-  if (!scope.endsWith(':*')) return allows(scopes, scope as Permission)
+/**
+ * True when a holder of `scopes` has all that `scope` gives: so the holder may give it to a key, or take it from one. A
+ * scope that this version does not know is included by itself and by `admin`.
+ */
+export function includes(scopes: readonly string[], scope: string): boolean {
+  if (scopes.includes('admin') || scopes.includes(scope)) return true
+  if (!scope.endsWith(':*')) return scope !== 'admin' && allows(scopes, scope as Permission)
   const area = scope.slice(0, -2) as ScopeArea
   return allows(scopes, `${area}:read`) && allows(scopes, `${area}:write`)
 }

@@ -2,10 +2,11 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import type { Service } from '../database/store.ts'
+import type { AdminKey, Service } from '../database/store.ts'
 import { servicePolicyInputSchema } from '../routes/service-policy.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
+import { refuseBeyondLimits } from './key-limits.ts'
 import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
 import {
   body,
@@ -152,8 +153,12 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
     if (row.deletedAt !== null) throw new VeraError('not_found', 'This service has been deleted.')
     return row
   }
+  const refuseBeyond = async (key: AdminKey, nameOrId: string): Promise<void> => {
+    if (key.limits !== null) refuseBeyondLimits(key, { services: [(await living(nameOrId)).name] })
+  }
   app.openapi(createOperation, async c => {
-    const row = await store.services.create(c.req.valid('json'), { actor: c.get('actor') })
+    refuseBeyondLimits(c.get('key'), { services: [c.req.valid('json').name], pointer: () => '/name' })
+    const row = await store.services.create(c.req.valid('json'), c.get('by'))
     c.header('Location', `/v1/services/${row.id}`)
     c.header('ETag', etagOf(row))
     return c.json(serviceBody(row), 201)
@@ -171,16 +176,20 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
     const { id } = c.req.valid('param')
     const { policy: patch, ...fields } = c.req.valid('json')
     const ifVersion = await ifMatchVersion(c, () => living(id))
-    const actor = c.get('actor')
+    await refuseBeyond(c.get('key'), id)
+    if (fields.name !== undefined) {
+      refuseBeyondLimits(c.get('key'), { services: [fields.name], pointer: () => '/name' })
+    }
+    const by = c.get('by')
     const row =
       patch === undefined
-        ? await store.services.update(id, fields, { actor, ifVersion })
+        ? await store.services.update(id, fields, { ...by, ifVersion })
         : await changeMerged(
             ifVersion,
             () => living(id),
             (before, version) => {
               const policy = mergePatch(before.policy, patch)
-              return store.services.update(id, { ...fields, policy }, { actor, ifVersion: version })
+              return store.services.update(id, { ...fields, policy }, { ...by, ifVersion: version })
             },
           )
     c.header('ETag', etagOf(row))
@@ -189,7 +198,8 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
   app.openapi(removeOperation, async c => {
     const { id } = c.req.valid('param')
     const ifVersion = await ifMatchVersion(c, () => living(id))
-    await store.services.remove(id, { actor: c.get('actor'), ifVersion })
+    await refuseBeyond(c.get('key'), id)
+    await store.services.remove(id, { ...c.get('by'), ifVersion })
     return c.body(null, 204)
   })
 }

@@ -4,6 +4,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { SigningKey } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { refuseLimitedKey } from './key-limits.ts'
 import { json, jsonObject, operation, problems, timestamp } from './operation.ts'
 
 const signingKeySchema = z
@@ -54,7 +55,7 @@ const rotateOperation = operation(
   },
 )
 const removeOperation = operation(
-  { permission: 'keys:write', fails: ['not_found', 'conflict'] },
+  { permission: 'admin', fails: ['not_found', 'conflict'] },
   {
     method: 'delete',
     path: '/v1/signing-keys/{kid}',
@@ -74,11 +75,12 @@ export function addSigningKeyOperations(app: OpenAPIHono<AdminEnv>, deps: AdminD
     return c.json({ items: rows.map(signingKeyBody) }, 200)
   })
   app.openapi(rotateOperation, async c => {
-    const row = await store.signingKeys.rotate(await generateSigningKey(), { actor: c.get('actor') })
+    refuseLimitedKey(c.get('key'), 'The key that signs tokens')
+    const row = await store.signingKeys.rotate(await generateSigningKey(), c.get('by'))
     return c.json(signingKeyBody(row), 201)
   })
   app.openapi(removeOperation, async c => {
-    await store.signingKeys.remove(c.req.valid('param').kid, { actor: c.get('actor') })
+    await store.signingKeys.remove(c.req.valid('param').kid, c.get('by'))
     return c.body(null, 204)
   })
 }

@@ -6,6 +6,7 @@ import type { Token } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
 import { etagOf, notModified } from './etag.ts'
+import { atField, refuseBeyondLimits } from './key-limits.ts'
 import { lifetimeSchema } from './lifetime.ts'
 import {
   body,
@@ -78,6 +79,9 @@ const issueOperation = operation(
     operationId: 'issueToken',
     tags,
     summary: 'Issue a token for a telephone',
+    description:
+      'Whoever holds a token for a service receives traffic of this service: a key with this scope and without limits ' +
+      'can give away all traffic.',
     request: {
       body: body(
         z
@@ -135,7 +139,8 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
   const { store, tokens, clock } = deps
   app.openapi(issueOperation, async c => {
     const { name, services = [], mounts = [], ttl } = c.req.valid('json')
-    const issued = await tokens.issue({ name, services, mounts, ttlSeconds: ttl }, c.get('actor'))
+    refuseBeyondLimits(c.get('key'), { services, mounts, pointer: atField })
+    const issued = await tokens.issue({ name, services, mounts, ttlSeconds: ttl }, c.get('by'))
     const row = await store.tokens.get(issued.id)
     c.header('Location', `/v1/tokens/${row.id}`)
     c.header('ETag', etagOf(row))
@@ -154,7 +159,8 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
   })
   app.openapi(revokeOperation, async c => {
     const { id } = c.req.valid('param')
-    await tokens.revoke(id, c.get('actor'))
+    if (c.get('key').limits !== null) refuseBeyondLimits(c.get('key'), await store.tokens.get(id))
+    await tokens.revoke(id, c.get('by'))
     const row = await store.tokens.get(id)
     c.header('ETag', etagOf(row))
     return c.json(tokenBody(row, clock), 200)

@@ -235,6 +235,25 @@ describe('credentials', () => {
     expect((await run(`route list --api-key ${key}`)).err).toContain('revoked')
   })
 
+  test('a key is made with limits, and the last admin key is revoked with --force alone', async () => {
+    const key = (
+      await ok(
+        'key create --name shop --scope tokens:write --limit-service shop-*,cart --limit-mount shop.test',
+      )
+    ).trim()
+    expect(await ok('key list')).toContain('shop-* cart at shop.test')
+    env.PLUGBOARD_API_KEY = key
+    expect((await run('token issue --name x --service bank')).err).toContain('beyond the limits of your key')
+    await ok('token issue --name x --service cart --mount shop.test/a')
+    env.PLUGBOARD_API_KEY = api.adminKey
+    const rows = JSON.parse(await ok('key list --active -o json')) as { id: string; scopes: string[] }[]
+    const admins = rows.filter(({ scopes }) => scopes.includes('admin')).map(({ id }) => id)
+    const last = admins.pop()!
+    if (admins.length > 0) await ok(`key revoke ${admins.join(' ')}`)
+    expect((await run(`key revoke ${last}`)).err).toContain('the last active key with the scope admin')
+    await ok(`key revoke --force ${last}`)
+  })
+
   test('signing keys rotate', async () => {
     await ok('signing-key rotate')
     await ok('signing-key rotate')

@@ -9,6 +9,8 @@ import type { KeyRow, SigningKeyRow } from './rows.ts'
 interface CreateOptions {
   readonly name: string
   readonly scope?: readonly string[]
+  readonly limitService?: readonly string[]
+  readonly limitMount?: readonly string[]
   readonly ttl?: string
 }
 
@@ -17,6 +19,7 @@ export function defineKey(key: Command, context: CliContext): void {
     { title: 'name', value: row => row.name },
     { title: 'state', value: row => row.state },
     { title: 'scopes', value: row => row.scopes.join(' ') },
+    { title: 'limits', value: row => limitsOf(row) },
     { title: 'prefix', value: row => row.prefix },
     { title: 'expires', value: row => relative(row.expiresAt, context.now()) },
     { title: 'last used', value: row => relative(row.lastUsedAt, context.now()) },
@@ -32,17 +35,30 @@ export function defineKey(key: Command, context: CliContext): void {
       'routes:read, routes:write, services:*, tokens:*, keys:*, changes:read, status:read, or admin for all; several times',
       collect,
     )
+    .option(
+      '--limit-service <name>',
+      'service that the key may hand out and change: a name, shop-*, or *; several times',
+      collect,
+    )
+    .option(
+      '--limit-mount <mount>',
+      'mount that the key may hand out and change, with all beneath; several times',
+      collect,
+    )
     .option('--ttl <duration>', 'lifetime, such as 90d (default: until revoked)')
   examples(
     create,
     'key create --name deploy --scope routes:* --scope services:* --ttl 90d',
+    'key create --name shop --scope routes:*,tokens:* --limit-service shop-* --limit-mount shop.example.com',
     'key create --name dashboard --scope status:read > dashboard.key',
   )
   apiAction(create, context, async ({ api, output, options }: ApiCommand<CreateOptions>) => {
-    const { name, scope: scopes = [], ttl } = options
+    const { name, scope: scopes = [], limitService, limitMount, ttl } = options
+    const limited = limitService !== undefined || limitMount !== undefined
+    const limits = limited ? { services: limitService ?? [], mounts: limitMount ?? [] } : undefined
     if (scopes.length === 0) output.note('note: without --scope this key may do nothing')
     const { body } = await api.request<KeyRow & { key: string }>('POST', '/v1/keys', {
-      body: { name, scopes, ttl },
+      body: { name, scopes, limits, ttl },
     })
     await output.secret(body, body.key, `API key ${body.id} for ${body.name}; shown this once:`)
   })
@@ -58,14 +74,29 @@ export function defineKey(key: Command, context: CliContext): void {
 
   defineKeyReset(key.command('reset'), context)
 
-  const revoke = key.command('revoke <id...>').description('revoke API keys, at once')
+  const revoke = key
+    .command('revoke <id...>')
+    .description('revoke API keys, at once')
+    .option('--force', 'also the last active key with the scope admin')
   examples(revoke, 'key revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
-  apiAction(revoke, context, async ({ api, output }: ApiCommand<unknown>, ids: readonly string[]) => {
-    for (const id of ids) {
-      const { body } = await api.request<KeyRow>('POST', `/v1/keys/${segment(id)}/revoke`)
-      await output.done(body, `API key ${body.id} of ${body.name} revoked`)
-    }
-  })
+  apiAction(
+    revoke,
+    context,
+    async ({ api, output, options }: ApiCommand<{ force?: boolean }>, ids: readonly string[]) => {
+      for (const id of ids) {
+        const { body } = await api.request<KeyRow>('POST', `/v1/keys/${segment(id)}/revoke`, {
+          query: { force: options.force },
+        })
+        await output.done(body, `API key ${body.id} of ${body.name} revoked`)
+      }
+    },
+  )
+}
+
+/** `shop-* at shop.example.com` */
+function limitsOf({ limits }: KeyRow): string {
+  if (limits === null) return ''
+  return `${limits.services.join(' ') || 'none'} at ${limits.mounts.join(' ') || 'none'}`
 }
 
 export function defineSigningKey(signingKey: Command, context: CliContext): void {

@@ -44,6 +44,8 @@ export interface KeyRow {
   readonly name: string
   readonly prefix: string
   readonly scopes: readonly string[]
+  /** Null: none. */
+  readonly limits: { readonly services: readonly string[]; readonly mounts: readonly string[] } | null
   readonly state: CredentialState
   readonly expiresAt: string | null
   readonly lastUsedAt: string | null

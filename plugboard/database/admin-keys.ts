@@ -11,6 +11,15 @@ import { isId, untouched } from './valid.ts'
 
 const { hash: _hash, ...publicColumns } = getTableColumns(adminKeys)
 
+/** The columns as they are read, without the hash. */
+type Row = Omit<typeof adminKeys.$inferSelect, 'hash'>
+
+function keyOf({ limitServices, limitMounts, updatedAt: _, ...row }: Row): AdminKey {
+  const limits =
+    limitServices === null || limitMounts === null ? null : { services: limitServices, mounts: limitMounts }
+  return { ...row, limits }
+}
+
 export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
   return {
     create: (input, by) => runner.write(by, tx => insertKey(tx, input)),
@@ -39,8 +48,8 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
       }),
     findByPrefix: prefix =>
       runner.read(async db => {
-        const [key] = await db.select().from(adminKeys).where(eq(adminKeys.prefix, prefix))
-        return key
+        const [row] = await db.select().from(adminKeys).where(eq(adminKeys.prefix, prefix))
+        return row && { ...keyOf(row), hash: row.hash }
       }),
     activeHashes: () =>
       runner.read(async db => {
@@ -63,20 +72,22 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
           .where(and(...conditions))
           .orderBy(desc(adminKeys.createdAt), desc(adminKeys.id))
           .limit(limit + 1)
-        return pageOf(rows, limit, key => [key.createdAt.toISOString(), key.id])
+        return pageOf(rows.map(keyOf), limit, key => [key.createdAt.toISOString(), key.id])
       }),
-    revoke: (id, by) =>
+    revoke: (id, by, { force = false } = {}) =>
       runner.write(by, async tx => {
+        await lockWriters(tx)
         const found = await findKey(tx, id)
         if (found === undefined) throw untouched('key', undefined)
         if (by.ifVersion !== undefined && found.version !== by.ifVersion) throw untouched('key', found)
+        if (!force) await refuseLastAdmin(tx, id)
         const [revoked] = await tx
           .update(adminKeys)
           .set({ revokedAt: sql`clock_timestamp()` })
           .where(and(eq(adminKeys.id, id), isNull(adminKeys.revokedAt)))
           .returning(publicColumns)
-        // Revoked before, or by somebody else just now: either way it is.
-        return revoked ?? (await findKey(tx, id))!
+        // Revoked before: the key stays as it is.
+        return revoked === undefined ? found : keyOf(revoked)
       }),
     touch: id =>
       runner.read(async db => {
@@ -108,15 +119,29 @@ async function everExisted(db: Sql): Promise<boolean> {
 
 const countActiveAdmins = (db: Sql): Promise<number> => db.$count(adminKeys, and(active, holdsAdmin))
 
+/** Behind the lock of all writers, so that two requests cannot both leave the last key to the other one. */
+async function refuseLastAdmin(tx: Sql, id: string): Promise<void> {
+  const admins = await tx.select({ id: adminKeys.id }).from(adminKeys).where(and(active, holdsAdmin)).limit(2)
+  if (admins.length !== 1 || admins[0]?.id !== id) return
+  throw new VeraError(
+    'conflict',
+    'This is the last active key with the scope admin. Make another one first. To revoke it all the same, use ' +
+      '"force" (--force): after that, only "plugboard key reset" makes a new one.',
+  )
+}
+
 async function insertKey(tx: Sql, input: NewAdminKey): Promise<AdminKey> {
-  const { name, prefix, hash, scopes, expiresAt } = input
-  const values = { name, prefix, hash, scopes: [...scopes], expiresAt: expiresAt ?? null }
-  const [key] = await tx.insert(adminKeys).values(values).returning(publicColumns)
-  return key!
+  const { name, prefix, hash, scopes, limits, expiresAt } = input
+  const values = {
+    ...{ name, prefix, hash, scopes: [...scopes], expiresAt: expiresAt ?? null },
+    ...(limits && { limitServices: [...limits.services], limitMounts: [...limits.mounts] }),
+  }
+  const [row] = await tx.insert(adminKeys).values(values).returning(publicColumns)
+  return keyOf(row!)
 }
 
 async function findKey(db: Sql, id: string): Promise<AdminKey | undefined> {
   if (!isId(id)) return undefined
-  const [key] = await db.select(publicColumns).from(adminKeys).where(eq(adminKeys.id, id))
-  return key
+  const [row] = await db.select(publicColumns).from(adminKeys).where(eq(adminKeys.id, id))
+  return row && keyOf(row)
 }

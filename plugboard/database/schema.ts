@@ -145,11 +145,16 @@ export const adminKeys = plugboard.table(
     expiresAt: instant('expires_at'),
     revokedAt: instant('revoked_at'),
     lastUsedAt: instant('last_used_at'),
+    /** Null, both: the key may hand out and change all services and mounts. */
+    limitServices: text('limit_services').array(),
+    limitMounts: text('limit_mounts').array(),
   },
   table => [
     uniqueIndex('admin_keys_prefix').on(table.prefix),
     index('admin_keys_newest').on(table.createdAt, table.id),
     check('admin_keys_name_length', sql`length(name) BETWEEN 1 AND 255`),
+    check('admin_keys_limits_whole', sql`(limit_services IS NULL) = (limit_mounts IS NULL)`),
+    check('admin_keys_limits_not_admin', sql`limit_services IS NULL OR NOT 'admin' = ANY (scopes)`),
   ],
 )
 

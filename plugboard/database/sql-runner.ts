@@ -1,6 +1,7 @@
 // How the query modules reach Postgres: one statement on the pool, or a transaction in an actor's name. Errors
 // are translated here, once, for whatever passes through.
 
+import { VeraError } from '@vera-stack/shared/errors.ts'
 import { sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
@@ -10,11 +11,13 @@ import type { Mutation } from './store.ts'
 /** drizzle on one connection or on the pool. */
 export type Sql = NodePgDatabase
 
+export type Writer = Pick<Mutation, 'actor' | 'keyId'>
+
 export interface SqlRunner {
   /** Statements that stand for themselves. */
   read<Result>(query: (sql: Sql) => Promise<Result>): Promise<Result>
   /** One transaction, in the name of `by.actor`; repeated when it lost a race, so `query` has no other effects. */
-  write<Result>(by: Pick<Mutation, 'actor'>, query: (sql: Sql) => Promise<Result>): Promise<Result>
+  write<Result>(by: Writer, query: (sql: Sql) => Promise<Result>): Promise<Result>
 }
 
 /** Takes the lock of all writers (migrations/0001_rules.sql): what this transaction reads from here on stays true. */
@@ -28,8 +31,20 @@ export function createSqlRunner(pool: pg.Pool): SqlRunner {
   const pooled = drizzle(pool)
   return {
     read: query => translated(query(pooled)),
-    write: (by, query) => translated(withRetries(() => inTransaction(pool, by.actor, query))),
+    write: (by, query) => translated(withRetries(() => inTransaction(pool, by, query))),
   }
+}
+
+/**
+ * A key may have been revoked since the request was authenticated. Behind the lock of all writers the order is certain: of
+ * two keys that revoke each other, the second one finds that it is revoked.
+ */
+async function refuseInactiveKey(tx: Sql, keyId: string): Promise<void> {
+  await lockWriters(tx)
+  const { rows } = await tx.execute(sql`
+    SELECT 1 FROM plugboard.admin_keys
+      WHERE id = ${keyId} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())`)
+  if (rows.length === 0) throw new VeraError('unauthorized', 'The API key has been revoked, or has expired.')
 }
 
 async function withRetries<Result>(transaction: () => Promise<Result>): Promise<Result> {
@@ -44,7 +59,7 @@ async function withRetries<Result>(transaction: () => Promise<Result>): Promise<
 
 async function inTransaction<Result>(
   pool: pg.Pool,
-  actor: string,
+  { actor, keyId }: Writer,
   query: (sql: Sql) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect()
@@ -53,7 +68,9 @@ async function inTransaction<Result>(
     await client.query('BEGIN')
     // For the triggers that write the log; gone with the transaction.
     await client.query("SELECT set_config('plugboard.actor', $1, true)", [actor])
-    const result = await query(drizzle(client))
+    const tx = drizzle(client)
+    if (keyId !== undefined) await refuseInactiveKey(tx, keyId)
+    const result = await query(tx)
     await client.query('COMMIT')
     return result
   } catch (error) {

@@ -10,6 +10,8 @@ import type { TokenReference } from './token-reference.ts'
 export interface Mutation {
   /** For the audit log: `admin-key:<id>`, `token:<holder>` (token-reference.ts), `cli`, `system`. 1-255 characters. */
   readonly actor: string
+  /** Id of the admin key that acts. A key that was revoked, or has expired, by then is `unauthorized`. */
+  readonly keyId?: string | undefined
   readonly ifVersion?: number | undefined
 }
 
@@ -195,6 +197,8 @@ export interface AdminKey {
   /** First characters of the key: finds the row, and tells a person which key it is. Unique. */
   readonly prefix: string
   readonly scopes: readonly string[]
+  /** What the key may hand out and change; patterns as in a token's scope. Null: everything. */
+  readonly limits: Scope | null
   readonly version: number
   readonly createdAt: Date
   readonly expiresAt: Date | null
@@ -208,6 +212,8 @@ export interface NewAdminKey {
   /** Of the whole key; the key itself is never stored. */
   readonly hash: string
   readonly scopes: readonly string[]
+  /** Not for a key with the scope `admin`. */
+  readonly limits?: Scope | null | undefined
   readonly expiresAt?: Date | null | undefined
 }
 
@@ -228,8 +234,8 @@ export interface AdminKeyStore {
   activeHashes(): Promise<ReadonlyMap<string, string>>
   /** Newest first. `active`: only those neither revoked nor expired. */
   list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<AdminKey>>
-  /** Idempotent. */
-  revoke(id: string, by: Mutation): Promise<AdminKey>
+  /** Idempotent. Without `force`, the last active key with the scope `admin` is `conflict`. */
+  revoke(id: string, by: Mutation, options?: { readonly force?: boolean | undefined }): Promise<AdminKey>
   /** Notes that the key was used just now. Not a change. */
   touch(id: string): Promise<void>
 }

@@ -113,7 +113,7 @@ async function ensureTelephoneToken(plugboard: Plugboard, secrets: SecretsFolder
   const existing = await secrets.read(TELEPHONE_TOKEN_FILE)
   if (existing !== undefined && (await isGood(plugboard, existing))) return
   const request = { name: 'dev', services: ['*'], mounts: ['*'], ttlSeconds: TOKEN_TTL_SECONDS }
-  const { token } = await plugboard.tokens.issue(request, ACTOR)
+  const { token } = await plugboard.tokens.issue(request, { actor: ACTOR })
   await secrets.write(TELEPHONE_TOKEN_FILE, token)
 }
 

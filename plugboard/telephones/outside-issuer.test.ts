@@ -26,7 +26,7 @@ const outsideToken = (jti: string): string =>
 it('stays connected, and may dial, when ours is revoked', async () => {
   const { id, token } = await harness.token()
   const [ours, outside] = [await harness.dial(token), await harness.dial(outsideToken(id))]
-  await harness.issuer.revoke(id, 'test')
+  await harness.issuer.revoke(id, { actor: 'test' })
   expect((await ours.closed).reason).toBe('unauthorized')
   await harness.caughtUp()
   expect(outside.session.state).toBe('open')

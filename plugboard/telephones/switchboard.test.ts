@@ -212,7 +212,7 @@ describe('the end of a tunnel', () => {
     const { id, token } = await harness.token()
     const other = await harness.dial((await harness.token({ name: 'other' })).token, { name: 'other' })
     const tunnels = [await harness.dial(token), await harness.dial(token)]
-    await harness.issuer.revoke(id, 'test')
+    await harness.issuer.revoke(id, { actor: 'test' })
     for (const telephone of tunnels) expect((await telephone.closed).reason).toBe('unauthorized')
     expect(other.session.state).toBe('open')
   })
@@ -281,7 +281,7 @@ describe('renewal in band', () => {
   it('is refused for a token that was revoked, and for one that is none of ours', async () => {
     const { id, token } = await harness.token()
     const telephone = await harness.dial(token)
-    await harness.issuer.revoke(id, 'test')
+    await harness.issuer.revoke(id, { actor: 'test' })
     await telephone.closed
     await expect(harness.issuer.renew(id)).rejects.toMatchObject({ code: 'token_revoked' })
     await expect(harness.issuer.renew('elsewhere')).rejects.toMatchObject({ code: 'not_found' })

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
-import type { NewSigningKey, PrivateSigningKey, Store, Token } from '../database/store.ts'
+import type { Mutation, NewSigningKey, PrivateSigningKey, Scope, Store, Token } from '../database/store.ts'
 
 export interface TokenRequest {
   /** Name of the telephone: `sub`. */
@@ -42,11 +42,11 @@ export class TokenIssuer {
   }
 
   /** Rejects with VeraError: `invalid_request` (the scope is no scope), `database_unavailable`. */
-  async issue(request: TokenRequest, actor: string): Promise<IssuedToken> {
+  async issue(request: TokenRequest, by: Mutation): Promise<IssuedToken> {
     checkScopes(request)
-    const key = await this.ensureSigningKey(actor)
+    const key = await this.ensureSigningKey(by.actor)
     const { name, services, mounts, ttlSeconds } = request
-    const row = await this.#store.tokens.create({ name, services, mounts, ttlSeconds }, { actor })
+    const row = await this.#store.tokens.create({ name, services, mounts, ttlSeconds }, by)
     return this.#sign(row, key)
   }
 
@@ -63,8 +63,8 @@ export class TokenIssuer {
   }
 
   /** Its tunnels close on every replica. Idempotent. */
-  async revoke(id: string, actor: string): Promise<void> {
-    await this.#store.tokens.revoke(id, { actor })
+  async revoke(id: string, by: Mutation): Promise<void> {
+    await this.#store.tokens.revoke(id, by)
   }
 
   /** When the newest JWT of one of our tokens expires; undefined: the token has no row, or is revoked. */
@@ -102,23 +102,38 @@ export async function generateSigningKey(): Promise<NewSigningKey> {
   return { kid, publicJwk: { ...publicJwk }, privateJwk: { ...(await exportJWK(privateKey)) } }
 }
 
-function checkScopes({ services, mounts }: TokenRequest): void {
-  if (services.length === 0 && mounts.length === 0) {
+function checkScopes(scope: TokenRequest): void {
+  if (scope.services.length === 0 && scope.mounts.length === 0) {
     throw new VeraError('invalid_request', 'A token that grants neither services nor mounts is of no use.', {
       field: 'services',
     })
   }
-  for (const scope of services) {
-    const prefix = scope.endsWith('*') ? scope.slice(0, -1) : undefined
-    const fits = prefix === undefined ? parseServiceName(scope).ok : /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(prefix)
+  const problem = scopeProblem(scope)
+  if (problem !== undefined) throw new VeraError('invalid_request', problem.message, { field: problem.list })
+}
+
+/** The first pattern that can match no service, or no mount. */
+export function scopeProblem({
+  services,
+  mounts,
+}: Scope):
+  | { readonly list: 'services' | 'mounts'; readonly index: number; readonly message: string }
+  | undefined {
+  for (const [index, pattern] of services.entries()) {
+    const prefix = pattern.endsWith('*') ? pattern.slice(0, -1) : undefined
+    const fits =
+      prefix === undefined ? parseServiceName(pattern).ok : /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(prefix)
     if (!fits) {
-      throw new VeraError('invalid_request', `"${scope}" is neither a service name, nor a prefix with *.`, {
-        field: 'services',
-      })
+      return {
+        list: 'services',
+        index,
+        message: `"${pattern}" is neither a service name, nor a prefix with *.`,
+      }
     }
   }
-  for (const scope of mounts) {
-    const mount = parseMount(scope)
-    if (!mount.ok) throw new VeraError('invalid_request', `${mount.problem}.`, { field: 'mounts' })
+  for (const [index, pattern] of mounts.entries()) {
+    const mount = parseMount(pattern)
+    if (!mount.ok) return { list: 'mounts', index, message: `${mount.problem}.` }
   }
+  return undefined
 }

@@ -156,7 +156,7 @@ describe('the token', () => {
 
   it('revoked', async () => {
     const { id, token } = await harness.token()
-    await harness.issuer.revoke(id, 'test')
+    await harness.issuer.revoke(id, { actor: 'test' })
     await harness.caughtUp()
     const answer = await dialWith(token)
     expect([answer.status, code(answer)]).toEqual([401, 'token_revoked'])

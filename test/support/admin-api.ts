@@ -80,11 +80,11 @@ export class AdminApiHarness {
       },
       traffic: () => this.traffic,
       tokens: {
-        issue: async (input, actor) => {
-          const { id, expiresAt } = await store.tokens.create(input, { actor })
+        issue: async (input, by) => {
+          const { id, expiresAt } = await store.tokens.create(input, by)
           return { id, expiresAt, token: `header.${id}.signature` }
         },
-        revoke: async (id, actor) => void (await store.tokens.revoke(id, { actor })),
+        revoke: async (id, by) => void (await store.tokens.revoke(id, by)),
       },
       generateSigningKey: () =>
         Promise.resolve({

@@ -81,7 +81,7 @@ export class TunnelHarness {
     scope: { name?: string; services?: string[]; mounts?: string[]; ttlSeconds?: number } = {},
   ): Promise<{ id: string; token: string; expiresAt: Date }> {
     const { name = 'laptop', services = ['*'], mounts = ['*'], ttlSeconds = 3600 } = scope
-    const issued = await this.issuer.issue({ name, services, mounts, ttlSeconds }, 'test')
+    const issued = await this.issuer.issue({ name, services, mounts, ttlSeconds }, { actor: 'test' })
     await this.caughtUp()
     return issued
   }

@@ -1,0 +1,73 @@
+// The limits of an admin key: the services and mounts that it may hand out in tokens, and change. They hold for every
+// write that could lead the traffic of another service or mount elsewhere; reading is not limited.
+
+import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
+import type { AdminKey, Scope } from '../database/store.ts'
+import { type Culprit, RequestError } from './problem.ts'
+
+type Limited = Pick<AdminKey, 'limits'>
+
+/** What a request asks for, and where in the request it stands. */
+interface Asked {
+  readonly services?: readonly string[] | undefined
+  readonly mounts?: readonly string[] | undefined
+  /** JSON pointer to the lists; default: the names of the lists. Undefined: the row that is asked for by its id. */
+  readonly pointer?: ((list: 'services' | 'mounts', index: number) => string) | undefined
+}
+
+/** Throws `forbidden`, with each culprit, for services and mounts (or patterns of them) beyond the limits of the key. */
+export function refuseBeyondLimits(
+  { limits }: Limited,
+  { services = [], mounts = [], pointer }: Asked,
+): void {
+  if (limits === null) return
+  const culprits: Culprit[] = []
+  const beyond = (list: 'services' | 'mounts', index: number, text: string): void => {
+    const place = pointer === undefined ? {} : { pointer: pointer(list, index) }
+    culprits.push({ ...place, detail: `${text} is beyond the limits of your key.` })
+  }
+  for (const [index, service] of services.entries()) {
+    if (!coversService(limits, service)) beyond('services', index, `The service ${service}`)
+  }
+  for (const [index, mount] of mounts.entries()) {
+    if (!coversMount(limits, mount)) beyond('mounts', index, `The mount ${mount}`)
+  }
+  if (culprits.length > 0) {
+    const text = culprits.map(({ detail }) => detail).join(' ')
+    throw new RequestError('forbidden', `${text} ${describe(limits)}`, culprits)
+  }
+}
+
+/** Throws `forbidden` for a key with limits: what is asked for concerns all services. */
+export function refuseLimitedKey({ limits }: Limited, what: string): void {
+  if (limits !== null) {
+    throw new RequestError('forbidden', `${what} concerns all services. ${describe(limits)}`, [])
+  }
+}
+
+/** True when a holder of `own` may give, or take, a key with the limits `other`. */
+export function includesLimits(own: Scope | null, other: Scope | null): boolean {
+  if (own === null) return true
+  if (other === null) return false
+  return (
+    other.services.every(service => coversService(own, service)) &&
+    other.mounts.every(mount => coversMount(own, mount))
+  )
+}
+
+/** For rows of a token or a key, whose lists have the names of the fields. */
+export const atField = (list: string, index: number): string => `/${list}/${index}`
+
+const coversService = (limits: Scope, service: string): boolean =>
+  limits.services.some(limit => serviceScopeCovers(limit, service))
+
+/** A text that is no mount is left to the check of mounts, which names the problem. */
+function coversMount(limits: Scope, mount: string): boolean {
+  const parsed = parseMount(mount)
+  return !parsed.ok || limits.mounts.some(limit => mountScopeCovers(limit, parsed.value))
+}
+
+function describe({ services, mounts }: Scope): string {
+  const list = (names: readonly string[]): string => names.join(', ') || 'none'
+  return `Your key is limited to the services ${list(services)} and the mounts ${list(mounts)}.`
+}
