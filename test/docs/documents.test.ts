@@ -139,5 +139,6 @@ async function helpOf(names: readonly string[]): Promise<string | undefined> {
     interrupted: () => new AbortController().signal,
   })
   // An unknown command gets the help of what is above it.
-  return code === 0 && out.startsWith(`${['Usage: plugboard', ...names].join(' ')} `) ? out : undefined
+  const usage = ['Usage: plugboard', ...names].join(' ')
+  return code === 0 && out.startsWith(usage) && /^[ |]/.test(out.slice(usage.length)) ? out : undefined
 }
