@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { useProcesses } from '../support/use-processes.ts'
-import type { BenchReport } from './report.ts'
+import { type BenchReport, comparisonOf } from './report.ts'
 import { readReport } from './small-load.ts'
 import { median, percentile } from './statistics.ts'
 
@@ -82,6 +82,25 @@ Requests/sec:  51600.00`
     seconds: 2,
     latencyMs: { p50: 0.607, p99: 1.01 },
   })
+})
+
+it('puts the difference of two builds beside the noise', () => {
+  const rows = (
+    [
+      ['vera', [11, 20, 33]],
+      ['vera-again', [10, 20, 30]],
+      ['vera-other', [10, 16, 24]],
+    ] as const
+  ).map(([target, costs]) => ({
+    scenario: 'small GET',
+    target,
+    values: {},
+    rounds: costs.map(cost => ({ 'cpuUs.all': cost })),
+  }))
+  expect(comparisonOf(rows)).toEqual([
+    'CPU beside the other build: +25.0 %; noise, this build beside itself: +10.0 %',
+  ])
+  expect(comparisonOf(rows.slice(0, 1))).toEqual([])
 })
 
 it('takes medians and percentiles', () => {

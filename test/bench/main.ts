@@ -20,7 +20,7 @@ import { type Front, type StartTarget, type Target, TargetMissing } from './targ
 import { startDirect } from './targets/direct.ts'
 import { startNginxProxy } from './targets/nginx.ts'
 import { startSshReverse } from './targets/ssh.ts'
-import { startVera } from './targets/vera.ts'
+import { startOtherVera, startVera } from './targets/vera.ts'
 
 const SCENARIOS: Record<ScenarioName, (context: ScenarioContext) => Promise<Measurement[]>> = {
   small: measureSmallRequests,
@@ -35,6 +35,8 @@ const TARGETS: Record<TargetName, StartTarget> = {
   nginx: startNginxProxy,
   ssh: startSshReverse,
   vera: startVera,
+  'vera-again': startVera,
+  'vera-other': startOtherVera,
 }
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
@@ -63,7 +65,7 @@ async function startFront(processes: Processes, folder: string): Promise<Front> 
 }
 
 /** These speak TLS and HTTP/2; what the others would do with either is no question. */
-const FRONT_TARGETS: ReadonlySet<TargetName> = new Set(['nginx', 'vera'])
+const FRONT_TARGETS: ReadonlySet<TargetName> = new Set(['nginx', 'vera', 'vera-again', 'vera-other'])
 
 async function runScenario(
   scenario: ScenarioName,
@@ -84,7 +86,7 @@ async function runScenario(
         targets.set(
           name,
           await TARGETS[name]({
-            ...{ processes, backendPort, folder: home, source: options.source },
+            ...{ processes, backendPort, folder: home, source: options.source, against: options.against },
             ...(front !== undefined && { front }),
           }),
         )

@@ -36,7 +36,10 @@ export async function interleaved(
 ): Promise<Measurement[]> {
   const results = new Map<TargetName, Values[]>([...targets.keys()].map(name => [name, []]))
   for (let round = 0; round <= rounds; round += 1) {
-    for (const [name, target] of targets) {
+    // Each round begins with another target, so that a place in the order favours none.
+    const order = [...targets]
+    order.push(...order.splice(0, round % Math.max(order.length, 1)))
+    for (const [name, target] of order) {
       say(`${scenario}: ${name}, ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}`)
       const values = await measure(target, name)
       if (round > 0) results.get(name)!.push(values)

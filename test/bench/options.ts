@@ -5,7 +5,9 @@ import { parseArgs } from 'node:util'
 export const SCENARIOS = ['small', 'front', 'bulk', 'sse', 'websocket'] as const
 export type ScenarioName = (typeof SCENARIOS)[number]
 export const TARGETS = ['direct', 'nginx', 'ssh', 'vera'] as const
-export type TargetName = (typeof TARGETS)[number]
+/** With `--against`: this build a second time, for the noise, and the other build. */
+const COMPARED = ['vera-again', 'vera-other'] as const
+export type TargetName = (typeof TARGETS)[number] | (typeof COMPARED)[number]
 
 export interface BenchOptions {
   readonly scenarios: readonly ScenarioName[]
@@ -19,6 +21,8 @@ export interface BenchOptions {
   readonly bulkBytes: number
   /** Run the TypeScript sources instead of the bundles that users run. */
   readonly source: boolean
+  /** Root folder of another checkout with bundles: measured beside this one, in the same rounds. */
+  readonly against: string | undefined
   /** Where the JSON goes, besides stdout. */
   readonly jsonFile: string | undefined
 }
@@ -32,6 +36,8 @@ export const HELP = `Usage: npm run bench -- [options]
   --connections n   client connections of the small requests (default 32)
   --bulk-mib n      size of a bulk transfer (default 1024)
   --source          run the sources, not the bundles (they need 100 MB more each)
+  --against folder  another checkout of this project with bundles: measure it in the same rounds, and this build
+                    twice, so that the difference stands beside the noise
   --json file       write the JSON there too
   --help
 `
@@ -48,6 +54,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       connections: { type: 'string', default: '32' },
       'bulk-mib': { type: 'string', default: '1024' },
       source: { type: 'boolean', default: false },
+      against: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -55,12 +62,16 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   if (values.help) return undefined
   return {
     scenarios: choose('--only', values.only, SCENARIOS),
-    targets: choose('--targets', values.targets, TARGETS),
+    targets: [
+      ...choose('--targets', values.targets, TARGETS),
+      ...(values.against === undefined ? [] : COMPARED),
+    ],
     rounds: inRange('--rounds', values.rounds, 1, 1000),
     seconds: inRange('--seconds', values.seconds, 0.1, 600),
     connections: inRange('--connections', values.connections, 1, 1000),
     bulkBytes: inRange('--bulk-mib', values['bulk-mib'], 1, 65_536) * 1_048_576,
     source: values.source,
+    against: values.against,
     jsonFile: values.json,
   }
 }

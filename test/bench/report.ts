@@ -1,8 +1,9 @@
 // The result of a run: as JSON for machines and as a table for people.
 
 import { cpus, loadavg, release, totalmem } from 'node:os'
-import type { Measurement } from './measurement.ts'
+import type { Measurement, Values } from './measurement.ts'
 import type { BenchOptions } from './options.ts'
+import { median } from './statistics.ts'
 
 /** Load average above which a run measures its neighbours. */
 const BUSY = 1
@@ -56,10 +57,26 @@ export function renderTable(report: BenchReport): string {
       [scenario, ...columns],
       ...rows.map(({ target, values }) => [target, ...columns.map(name => format(values[name]))]),
     ]
-    lines.push('', ...align(table))
+    lines.push('', ...align(table), ...comparisonOf(rows))
   }
   for (const { target, reason } of report.skipped) lines.push('', `${target} was left out: ${reason}`)
   return `${lines.join('\n')}\n`
+}
+
+/**
+ * What a request costs beside the other build: the median of the differences within each round, and the same between
+ * two runs of this build, which is the noise. Empty without `--against`.
+ */
+export function comparisonOf(rows: readonly Measurement[]): string[] {
+  const roundsOf = (target: string) => rows.find(row => row.target === target)?.rounds ?? []
+  const [own, again, other] = [roundsOf('vera'), roundsOf('vera-again'), roundsOf('vera-other')]
+  if (own[0]?.['cpuUs.all'] === undefined || other.length === 0) return []
+  const change = (from: readonly Values[]) =>
+    median(own.map((values, round) => values['cpuUs.all']! / from[round]!['cpuUs.all']! - 1)) * 100
+  const signed = (percent: number) => `${percent < 0 ? '−' : '+'}${Math.abs(percent).toFixed(1)} %`
+  return [
+    `CPU beside the other build: ${signed(change(other))}; noise, this build beside itself: ${signed(change(again))}`,
+  ]
 }
 
 function format(value: number | undefined): string {

@@ -20,6 +20,8 @@ export interface TargetContext {
   readonly front?: Front
   /** Run the sources instead of the bundles. */
   readonly source: boolean
+  /** Root folder of the other checkout of a comparison. */
+  readonly against?: string | undefined
   /** An empty folder for configuration and data, removed at the end. */
   readonly folder: string
 }

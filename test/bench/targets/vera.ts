@@ -2,30 +2,43 @@
 // processes count; the database is not asked for anything on the way of a request.
 
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { eventually } from '../../support/deadline.ts'
 import { freePort } from '../../support/free-port.ts'
 import { send } from '../../support/http-client.ts'
 import { PlugboardProcess } from '../../support/plugboard-process.ts'
 import { TelephoneProcess } from '../../support/telephone-process.ts'
-import { type StartTarget, TargetMissing } from '../target.ts'
+import { type StartTarget, type Target, type TargetContext, TargetMissing } from '../target.ts'
 
 const HOST = 'bench.localhost'
 const SERVICE = 'bench'
 const ROOT = join(import.meta.dirname, '../../..')
 
 /** What users run: published packages and images hold bundles. */
-function bundleOf(name: string): string {
-  const file = join(ROOT, name, 'dist/main.js')
-  if (!existsSync(file)) throw new TargetMissing('there are no bundles: npm run build makes them')
+function bundleOf(root: string, name: string): string {
+  const file = join(root, name, 'dist/main.js')
+  if (!existsSync(file)) throw new TargetMissing(`${file} does not exist: npm run build makes it`)
   return file
 }
 
 /** Beneath the same certificate, another service. */
 const GRPC_HOST = 'grpc.localhost'
 
-export const startVera: StartTarget = async ({ processes, backendPort, folder, source, front }) => {
-  const program = (name: string) => (source ? {} : { program: bundleOf(name) })
+/** The build of this checkout. */
+export const startVera: StartTarget = context => startFrom(ROOT, context.source, context)
+
+/** The build that `--against` names. */
+export const startOtherVera: StartTarget = context => {
+  if (context.against === undefined) throw new TargetMissing('--against names no checkout')
+  return startFrom(resolve(context.against), false, context)
+}
+
+async function startFrom(
+  root: string,
+  source: boolean,
+  { processes, backendPort, folder, front }: TargetContext,
+): Promise<Target> {
+  const program = (name: string) => (source ? {} : { program: bundleOf(root, name) })
   const tlsPort = front && (await freePort())
   const tls = front
     ? ['--tls-listen', `127.0.0.1:${tlsPort}`, '--tls-certificate-folder', front.certificateFolder]
