@@ -15,6 +15,7 @@ import { ChallengeLookup } from './tls/challenge-lookup.ts'
 import { KeyRotation } from './tls/key-rotation.ts'
 import { KeySeal } from './tls/key-seal.ts'
 import type { Validation } from './tls/tls-listener.ts'
+import { tlsPolicy } from './tls/tls-policy.ts'
 import { VALIDATION_PROTOCOL, validationCertificate } from './tls/validation-certificate.ts'
 
 export interface AcmeOptions {
@@ -74,7 +75,7 @@ export class Acme {
       store,
       copies,
       seal,
-      minVersion: `TLSv${config.tlsMinVersion}`,
+      policy: tlsPolicy(config.tlsMinVersion, config.tlsCiphers),
       hosts: config.acmeHosts.filter(host => !host.startsWith('*')),
       mayIssue: host =>
         matchesAny(host, config.acmeHosts) || (config.acmeOnDemand && directory.hasHost(host)),

@@ -70,6 +70,23 @@ test.each([
   ],
   [{ httpsRedirect: true }, 'httpsRedirect (flag --https-redirect): has no effect without tlsListen'],
   [{ tlsCertificates: ['chain.pem'] }, 'flag --tls-certificates: "chain.pem" is not chain.pem:key.pem'],
+  [
+    { tlsCiphers: ['intermediate', 'TLS_NULL'] },
+    'flag --tls-ciphers: "TLS_NULL" is not a cipher of this Node: use "intermediate" or names of OpenSSL',
+  ],
+  [
+    {
+      tlsListen: ':443',
+      tlsCertificateFolder: '.',
+      tlsCiphers: ['ECDHE-RSA-AES128-GCM-SHA256'],
+      tlsMinVersion: '1.3',
+    },
+    'tlsCiphers (flag --tls-ciphers): must name a cipher of TLS 1.3',
+  ],
+  [
+    { tlsListen: ':443', tlsCertificateFolder: '.', tlsCiphers: [''] },
+    'tlsCiphers (flag --tls-ciphers): must name one cipher at least',
+  ],
   [{ acmeHosts: ['a.test'] }, 'acmeHosts (flag --acme-hosts): needs acmeDirectory'],
   [{ tlsListen: ':443', acmeDirectory: 'letsencrypt' }, 'acmeAgree (default): must be true'],
   [{ acmeHosts: ['A.test'] }, 'flag --acme-hosts: "A.test" is not a host'],

@@ -15,6 +15,7 @@ import {
 import { TrustedProxies } from './proxy/trusted-proxies.ts'
 import { directoryUrlOf, isChallengeType } from './tls/acme-names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
+import { cipherNames, cipherProblem, INTERMEDIATE, isTls13Cipher } from './tls/ciphers.ts'
 
 export const VARIABLE_PREFIX = 'PLUGBOARD_'
 
@@ -67,6 +68,12 @@ export const plugboardSettings = {
     help: 'Host whose certificate clients get that name none, or an unknown one; default: the first certificate',
   }),
   tlsMinVersion: setting.choice(['1.2', '1.3'], { default: '1.2', help: 'The oldest TLS that is spoken' }),
+  tlsCiphers: setting.list({
+    default: [INTERMEDIATE],
+    item: 'cipher',
+    check: cipherProblem,
+    help: "Ciphers that HTTPS offers, the preferred one first: OpenSSL's names, or intermediate for Mozilla's list",
+  }),
   tlsHandshakeTimeoutMs: setting.duration({
     default: '10s',
     min: '100ms',
@@ -330,6 +337,12 @@ function tlsProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; det
       key: 'tlsListen',
       detail: 'needs tlsCertificateFolder, tlsCertificates or acmeDirectory',
     })
+  }
+  const ciphers = cipherNames(config.tlsCiphers)
+  if (ciphers.length === 0) problems.push({ key: 'tlsCiphers', detail: 'must name one cipher at least' })
+  else if (config.tlsMinVersion === '1.3' && !ciphers.some(isTls13Cipher)) {
+    const detail = 'must name a cipher of TLS 1.3 (TLS_…), because tlsMinVersion allows no older version'
+    problems.push({ key: 'tlsCiphers', detail })
   }
   if (tlsListen.port !== 0 && tlsListen.port === listen.port && tlsListen.host === listen.host) {
     problems.push({ key: 'tlsListen', detail: `the public address has port ${listen.port} already` })

@@ -14,6 +14,7 @@ import type { ProxyServer } from './proxy/server.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
 import { type TlsCounters, TlsListener } from './tls/tls-listener.ts'
+import { tlsPolicy } from './tls/tls-policy.ts'
 
 export interface HttpsOptions {
   readonly config: PlugboardConfig
@@ -48,12 +49,12 @@ export class Https {
   static async create(options: HttpsOptions): Promise<Https> {
     const { config, proxy, acme, clock, log } = options
     await acme?.load()
-    const minVersion = `TLSv${config.tlsMinVersion}` as const
+    const policy = tlsPolicy(config.tlsMinVersion, config.tlsCiphers)
     const files = new CertificateFiles({
       folder: config.tlsCertificateFolder,
       pairs: config.tlsCertificates.flatMap(text => parsePair(text) ?? []),
       defaultHost: config.tlsDefaultHost,
-      minVersion,
+      policy,
       clock,
       log,
     })
@@ -72,7 +73,7 @@ export class Https {
         find: host => files.set.find(host) ?? acme?.certificates.find(host),
       },
       validation: config.acmeChallenges.includes('tls-alpn-01') ? acme?.validation : undefined,
-      minVersion,
+      policy,
       protocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
       maxHandshakes: Math.ceil(config.maxConnections * UNFINISHED_SHARE),

@@ -11,6 +11,7 @@ import type { StoredCertificate } from '../database/store.ts'
 import { AcmeCertificates, type AcmeCertificatesOptions } from './acme-certificates.ts'
 import type { IssueResult } from './acme-issuer.ts'
 import { KeySeal } from './key-seal.ts'
+import { DEFAULT_TLS_POLICY } from './tls-policy.ts'
 
 const seal = new KeySeal(['sixteen characters'])
 
@@ -65,7 +66,7 @@ function make(options: Partial<AcmeCertificatesOptions> = {}): AcmeCertificates 
       prune: async () => undefined,
     },
     seal,
-    minVersion: 'TLSv1.2',
+    policy: DEFAULT_TLS_POLICY,
     hosts: [],
     mayIssue: host => host.endsWith('.test'),
     waitMs: 5000,

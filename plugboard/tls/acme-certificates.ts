@@ -11,10 +11,11 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { CertificateStore, StoredCertificate } from '../database/store.ts'
 import type { AcmeIssuer } from './acme-issuer.ts'
 import { sleep } from './acme-order.ts'
-import { type Certificate, readCertificate, type TlsVersion } from './certificate.ts'
+import { type Certificate, readCertificate } from './certificate.ts'
 import type { CertificateCopies } from './certificate-copies.ts'
 import { plainName } from './certificate-set.ts'
 import type { KeySeal } from './key-seal.ts'
+import type { TlsPolicy } from './tls-policy.ts'
 
 export interface AcmeCertificatesOptions {
   readonly issuer: Pick<AcmeIssuer, 'issue' | 'signal' | 'stop'>
@@ -22,7 +23,7 @@ export interface AcmeCertificatesOptions {
   /** For when the database cannot be asked. */
   readonly copies: Pick<CertificateCopies, 'read' | 'write' | 'prune'>
   readonly seal: KeySeal
-  readonly minVersion: TlsVersion
+  readonly policy: TlsPolicy
   /** Got ahead of any handshake; the first one serves clients that name no host. */
   readonly hosts: readonly string[]
   /** Whether a certificate may be ordered; `host` is lower case, without a trailing dot. */
@@ -145,7 +146,7 @@ export class AcmeCertificates {
   }
 
   async #load(name: string): Promise<Certificate | 'none' | 'unusable'> {
-    const { seal, minVersion, clock, log } = this.#options
+    const { seal, policy, clock, log } = this.#options
     const stored = await this.#stored(name)
     if (stored === undefined || stored.notAfter.getTime() <= clock.wallTime()) return 'none'
     const key = seal.open(stored.sealedKey, name)
@@ -153,7 +154,7 @@ export class AcmeCertificates {
       log.warn('certificate cannot be used: its key was sealed with another clusterSecret', { host: name })
       return 'unusable'
     }
-    const certificate = readCertificate({ source: name, chain: stored.chain, key, minVersion })
+    const certificate = readCertificate({ source: name, chain: stored.chain, key, policy })
     this.#keep(name, { certificate, issuedAtMs: stored.issuedAt.getTime() })
     return certificate
   }

@@ -12,6 +12,7 @@ import type { ChallengeType } from './acme-names.ts'
 import { orderCertificate } from './acme-order.ts'
 import { readCertificate } from './certificate.ts'
 import type { KeySeal } from './key-seal.ts'
+import { DEFAULT_TLS_POLICY } from './tls-policy.ts'
 
 export interface AcmeIssuerOptions
   extends Pick<AcmeAccountOptions, 'directoryUrl' | 'email' | 'agreed' | 'binding'> {
@@ -108,7 +109,7 @@ export class AcmeIssuer {
       signal: this.signal,
     })
     // Whatever came is looked at before it replaces anything.
-    const { notBefore, notAfter } = readCertificate({ source: host, chain, key, minVersion: 'TLSv1.2' })
+    const { notBefore, notAfter } = readCertificate({ source: host, chain, key, policy: DEFAULT_TLS_POLICY })
     const renewAt = this.#renewAt(notBefore, notAfter)
     await store.succeed({ host, chain, sealedKey: seal.seal(key, host), notAfter, renewAt }, owner)
     const durationMs = Math.round(clock.now() - startedMs)

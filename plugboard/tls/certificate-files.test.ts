@@ -15,6 +15,7 @@ import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { CertificateFiles, type CertificateFilesOptions } from './certificate-files.ts'
 import { findPairs, parsePair } from './certificate-pairs.ts'
 import type { CertificateSet } from './certificate-set.ts'
+import { DEFAULT_TLS_POLICY } from './tls-policy.ts'
 
 useLeakCheck()
 
@@ -39,7 +40,7 @@ async function put(chain: string, key: string, { cert, key: text }: TestCertific
 }
 
 async function start(options: Partial<CertificateFilesOptions> = {}): Promise<CertificateFiles> {
-  files = new CertificateFiles({ folder, minVersion: 'TLSv1.2', clock: systemClock, log, ...options })
+  files = new CertificateFiles({ folder, policy: DEFAULT_TLS_POLICY, clock: systemClock, log, ...options })
   await files.start()
   return files
 }

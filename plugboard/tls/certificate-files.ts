@@ -8,15 +8,16 @@ import { dirname } from 'node:path'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
-import { type Certificate, readCertificate, type TlsVersion } from './certificate.ts'
+import { type Certificate, readCertificate } from './certificate.ts'
 import { type CertificatePair, findPairs } from './certificate-pairs.ts'
 import { CertificateSet } from './certificate-set.ts'
+import type { TlsPolicy } from './tls-policy.ts'
 
 export interface CertificateFilesOptions {
   readonly folder?: string | undefined
   readonly pairs?: readonly CertificatePair[] | undefined
   readonly defaultHost?: string | undefined
-  readonly minVersion: TlsVersion
+  readonly policy: TlsPolicy
   readonly clock: Clock
   readonly log: Logger
   /** Between looks at the files without a hint from the system. Default 10,000 ms. */
@@ -158,9 +159,9 @@ export class CertificateFiles {
   }
 
   async #read(pair: CertificatePair, signature: string): Promise<void> {
-    const { minVersion, clock, log } = this.#options
+    const { policy, clock, log } = this.#options
     const [chain, key] = await Promise.all([readFile(pair.chainFile, 'utf8'), readFile(pair.keyFile, 'utf8')])
-    const certificate = readCertificate({ source: pair.chainFile, chain, key, minVersion })
+    const certificate = readCertificate({ source: pair.chainFile, chain, key, policy })
     this.#known.set(pair.chainFile, { signature, certificate, bad: 'no' })
     const open = secretFileProblem(pair.keyFile)
     if (open !== undefined) {

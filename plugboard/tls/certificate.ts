@@ -3,8 +3,8 @@
 
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-
-export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
+import { keyExchangeGroups } from './ciphers.ts'
+import type { TlsPolicy } from './tls-policy.ts'
 
 export interface Certificate {
   /** Where it is from, for the log. */
@@ -21,13 +21,19 @@ export interface Certificate {
 /** The same for all contexts of a listener: a session that one of them began is resumed by all. */
 const SESSION_ID_CONTEXT = 'plugboard'
 
+const GROUPS = keyExchangeGroups()
+// A client that prefers ChaCha20 has no hardware for AES: its preference wins over our order.
+const SECURE_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA
+
 /** What holds with any certificate. */
-export function baseOptions(minVersion: TlsVersion): SecureContextOptions {
+export function baseOptions({ minVersion, ciphers }: TlsPolicy): SecureContextOptions {
   return {
     minVersion,
+    ciphers: ciphers.join(':'),
+    ecdhCurve: GROUPS,
     sessionIdContext: SESSION_ID_CONTEXT,
     honorCipherOrder: true,
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    secureOptions: SECURE_OPTIONS,
   }
 }
 
@@ -39,13 +45,13 @@ export function readCertificate(input: {
   readonly source: string
   readonly chain: string
   readonly key: string
-  readonly minVersion: TlsVersion
+  readonly policy: TlsPolicy
 }): Certificate {
-  const { source, chain, key, minVersion } = input
+  const { source, chain, key, policy } = input
   const leaf = explained('the certificate cannot be read', () => new X509Certificate(chain))
   const privateKey = explained('the key cannot be read', () => createPrivateKey(key))
   if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is not the one of the certificate')
-  const options = { ...baseOptions(minVersion), cert: chain, key }
+  const options = { ...baseOptions(policy), cert: chain, key }
   const context = explained('certificate and key cannot be used', () => createSecureContext(options))
   return {
     source,

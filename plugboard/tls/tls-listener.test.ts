@@ -18,11 +18,12 @@ import { TrustedProxies } from '../proxy/trusted-proxies.ts'
 import { readCertificate } from './certificate.ts'
 import { CertificateSet } from './certificate-set.ts'
 import { TlsListener, type TlsListenerOptions } from './tls-listener.ts'
+import { DEFAULT_TLS_POLICY, tlsPolicy } from './tls-policy.ts'
 
 useLeakCheck()
 
 const read = ({ cert, key }: TestCertificate) =>
-  readCertificate({ source: 'test', chain: cert, key, minVersion: 'TLSv1.2' })
+  readCertificate({ source: 'test', chain: cert, key, policy: DEFAULT_TLS_POLICY })
 
 const open: { listener: TlsListener; sockets: Set<Socket> }[] = []
 afterEach(async () => {
@@ -45,7 +46,7 @@ async function start(
       },
       find: host => certificates.set.find(host),
     },
-    minVersion: 'TLSv1.2',
+    policy: DEFAULT_TLS_POLICY,
     protocols: ['http/1.1'],
     handshakeTimeoutMs: 5000,
     maxHandshakes: 10,
@@ -71,6 +72,7 @@ interface Seen {
   readonly reused: boolean
   readonly protocol: string | false | null
   readonly session: Buffer | undefined
+  readonly cipher: string
 }
 
 /** A handshake and a greeting; rejects with the client's error. */
@@ -88,7 +90,11 @@ async function shake(port: number, options: ConnectionOptions = {}): Promise<See
   })
   await once(socket, 'secureConnect')
   const name = socket.getPeerCertificate().subject?.CN
-  const seen = { name: String(name), reused: socket.isSessionReused(), protocol: socket.alpnProtocol }
+  const seen = {
+    ...{ name: String(name), reused: socket.isSessionReused(), protocol: socket.alpnProtocol },
+    // Its own name in OpenSSL; `standardName` is that of the IANA.
+    cipher: socket.getCipher().name,
+  }
   socket.resume()
   await once(socket, 'close')
   return { ...seen, session }
@@ -149,7 +155,7 @@ describe('a handshake', () => {
   })
 
   it('with an old TLS, or with no TLS at all, is refused and counted', async () => {
-    const { listener, port } = await start({ set }, { minVersion: 'TLSv1.3' })
+    const { listener, port } = await start({ set }, { policy: tlsPolicy('1.3', ['intermediate']) })
     await expect(shake(port, { maxVersion: 'TLSv1.2' })).rejects.toThrow(/version/)
     const plain = connectTcp(port, '127.0.0.1')
     plain.on('error', () => undefined)
@@ -158,6 +164,39 @@ describe('a handshake', () => {
     await once(plain, 'close')
     expect(listener.counters).toMatchObject({ handshakes: 0, handshakesFailed: 2 })
     expect(listener.handshakingCount).toBe(0)
+  })
+
+  it.each<[string, readonly string[], ConnectionOptions, string]>([
+    ['our order for TLS 1.3', ['intermediate'], {}, 'TLS_AES_128_GCM_SHA256'],
+    ['our order for TLS 1.2', ['intermediate'], { maxVersion: 'TLSv1.2' }, 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+    [
+      'ChaCha20 for a client that prefers it',
+      ['intermediate'],
+      { ciphers: 'TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256' },
+      'TLS_CHACHA20_POLY1305_SHA256',
+    ],
+    ['the only one of the setting', ['TLS_AES_256_GCM_SHA384'], {}, 'TLS_AES_256_GCM_SHA384'],
+    [
+      'a weaker one that the setting names',
+      ['intermediate', 'ECDHE-ECDSA-AES128-SHA'],
+      { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' },
+      'ECDHE-ECDSA-AES128-SHA',
+    ],
+  ])('takes %s', async (_, ciphers, client, expected) => {
+    const policy = tlsPolicy('1.2', ciphers)
+    const { cert: chain, key } = APP_CERTIFICATE
+    const certificates = new CertificateSet([readCertificate({ source: 'test', chain, key, policy })])
+    const { port } = await start({ set: certificates }, { policy })
+    expect((await shake(port, { ...client, servername: 'app.localhost' })).cipher).toBe(expected)
+  })
+
+  it.each([
+    ['a cipher outside the list', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }],
+    ['an expensive group', { minVersion: 'TLSv1.3', ecdhCurve: 'ffdhe8192' }],
+  ] as const)('with %s alone is refused', async (_, client) => {
+    const { listener, port } = await start({ set })
+    await expect(shake(port, { ...client, servername: 'app.localhost' })).rejects.toThrow(/handshake failure/)
+    expect(listener.counters.handshakesFailed).toBe(1)
   })
 
   it('that does not go on is ended', async () => {

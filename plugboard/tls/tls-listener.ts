@@ -16,8 +16,9 @@ import {
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { baseOptions, type Certificate, type TlsVersion } from './certificate.ts'
+import { baseOptions, type Certificate } from './certificate.ts'
 import { offersOnly } from './client-hello.ts'
+import { DEFAULT_TLS_POLICY, type TlsPolicy } from './tls-policy.ts'
 
 export interface CertificateSource {
   /** For clients that name no host, or one without a certificate. */
@@ -37,7 +38,7 @@ export interface Validation {
 export interface TlsListenerOptions {
   readonly certificates: CertificateSource
   readonly validation?: Validation | undefined
-  readonly minVersion: TlsVersion
+  readonly policy: TlsPolicy
   /** Application protocols on offer, the preferred one first. */
   readonly protocols: readonly string[]
   /** For the whole handshake. ms */
@@ -85,7 +86,7 @@ export class TlsListener {
     )
     this.#tls = createServer({
       ...options.certificates.fallback?.options,
-      ...baseOptions(options.minVersion),
+      ...baseOptions(options.policy),
       ALPNProtocols: [...options.protocols],
       SNICallback: (host, done) => choose(options.certificates.find(host), done),
       handshakeTimeout: options.handshakeTimeoutMs,
@@ -114,7 +115,7 @@ export class TlsListener {
   reload(): void {
     this.#tls.setSecureContext({
       ...this.#options.certificates.fallback?.options,
-      ...baseOptions(this.#options.minVersion),
+      ...baseOptions(this.#options.policy),
       ticketKeys: this.#ticketKeys,
     })
   }
@@ -179,7 +180,7 @@ export class TlsListener {
 
   #createValidation({ protocol, find }: Validation): Server {
     const server = createServer({
-      ...baseOptions('TLSv1.2'),
+      ...baseOptions(DEFAULT_TLS_POLICY),
       ALPNProtocols: [protocol],
       SNICallback: (host, done) => choose(find(host.toLowerCase()), done),
       handshakeTimeout: this.#options.handshakeTimeoutMs,

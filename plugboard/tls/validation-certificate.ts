@@ -4,6 +4,7 @@
 import type { Authorization } from 'acme-client'
 import type { AcmeLibrary } from './acme-library.ts'
 import { type Certificate, readCertificate } from './certificate.ts'
+import { DEFAULT_TLS_POLICY } from './tls-policy.ts'
 
 /** The application protocol that the authority asks for. */
 export const VALIDATION_PROTOCOL = 'acme-tls/1'
@@ -21,5 +22,5 @@ export async function validationCertificate(
   }
   const [key, chain] = await library.crypto.createAlpnCertificate(authorization, keyAuthorization)
   const text = { source: host, chain: chain.toString(), key: key.toString() }
-  return readCertificate({ ...text, minVersion: 'TLSv1.2' })
+  return readCertificate({ ...text, policy: DEFAULT_TLS_POLICY })
 }

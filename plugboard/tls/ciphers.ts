@@ -1,0 +1,54 @@
+// Which ciphers and key exchange groups HTTPS offers. The defaults are the intermediate profile of Mozilla's Server Side
+// TLS guidelines, version 6.0: every browser since 2015, forward secrecy always, no finite-field Diffie-Hellman, with
+// which a client can make a server compute a lot for a few bytes.
+
+import { createSecureContext, getCiphers } from 'node:tls'
+
+/** In the setting: stands for the list below. */
+export const INTERMEDIATE = 'intermediate'
+
+const INTERMEDIATE_CIPHERS = [
+  ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
+  ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+  ...['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+] as const
+
+/** Node 22 (OpenSSL 3.0) does not know the first one. */
+const INTERMEDIATE_GROUPS = ['X25519MLKEM768', 'X25519', 'prime256v1', 'secp384r1'] as const
+
+/** What is wrong with one item of the setting; undefined: nothing. An item may hold several names, joined by colons. */
+export function cipherProblem(item: string): string | undefined {
+  const known = new Set(getCiphers())
+  const unknown = item.split(':').find(name => name !== INTERMEDIATE && !known.has(name.toLowerCase()))
+  if (unknown === undefined) return undefined
+  const example = INTERMEDIATE_CIPHERS.at(-1)
+  return `"${unknown}" is not a cipher of this Node: use "${INTERMEDIATE}" or names of OpenSSL such as ${example}`
+}
+
+/** The names behind the items of the setting, in their order, each once. */
+export function cipherNames(items: readonly string[]): readonly string[] {
+  const names = items
+    .flatMap(item => item.split(':'))
+    .flatMap(name => (name === INTERMEDIATE ? INTERMEDIATE_CIPHERS : [name.toUpperCase()]))
+  return [...new Set(names)]
+}
+
+/** True for a cipher of TLS 1.3; all others are of TLS 1.2. */
+export function isTls13Cipher(name: string): boolean {
+  return name.startsWith('TLS_')
+}
+
+/** The groups that this Node supports, as OpenSSL reads them. */
+export function keyExchangeGroups(): string {
+  return INTERMEDIATE_GROUPS.filter(isSupportedGroup).join(':')
+}
+
+function isSupportedGroup(group: string): boolean {
+  try {
+    createSecureContext({ ecdhCurve: group })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,16 @@
+// What HTTPS offers with any certificate: versions and ciphers, as the settings state them.
+
+import { cipherNames, INTERMEDIATE } from './ciphers.ts'
+
+export interface TlsPolicy {
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+  /** Names of OpenSSL, the preferred one first. */
+  readonly ciphers: readonly string[]
+}
+
+/** `ciphers`: items of the setting. */
+export function tlsPolicy(minVersion: '1.2' | '1.3', ciphers: readonly string[]): TlsPolicy {
+  return { minVersion: `TLSv${minVersion}`, ciphers: cipherNames(ciphers) }
+}
+
+export const DEFAULT_TLS_POLICY = tlsPolicy('1.2', [INTERMEDIATE])
