@@ -92,7 +92,7 @@ export const plugboardSettings = {
   hstsMaxAgeMs: setting.duration({
     default: '0',
     max: '3650d',
-    help: 'Strict-Transport-Security of answers over HTTPS: how long browsers use HTTPS only; 0: not sent',
+    help: 'Strict-Transport-Security for clients that use HTTPS: how long browsers use HTTPS only; 0: not sent',
   }),
   hstsSubdomains: setting.boolean({
     default: false,

@@ -1,9 +1,15 @@
-// What one request's route does to the fields of its answer, wherever that answer comes from. Made before anything is
-// decided, so that a refusal can be read by the page that asked, too.
+// What one request's route does to the fields of its response, by where the response comes from. Made before anything is
+// decided, so that the page that sent the request can read a refusal as well.
 
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import type { Cors } from './cors.ts'
 import type { HeaderEdits, TemplateValues } from './header-edits.ts'
+
+/**
+ * `backend`: proxied, a 101 included. `route`: its own redirect, fixed response or final response to Max-Forwards.
+ * `preflight`: its own response to a preflight. `plugboard`: a problem, or the redirect to HTTPS.
+ */
+export type ResponseSource = 'backend' | 'route' | 'preflight' | 'plugboard'
 
 export class AnswerEdits {
   readonly #edits: HeaderEdits | undefined
@@ -29,20 +35,20 @@ export class AnswerEdits {
     this.#values = values
   }
 
-  /** Strict-Transport-Security, if the route has a word on it. */
+  /** Strict-Transport-Security of the route; empty: none; undefined: it follows the setting for all routes. */
   get hsts(): string | undefined {
     return this.#hsts
   }
 
-  /** Of a backend, or of the route itself. In place. */
-  apply(fields: string[]): void {
-    this.#edits?.apply(fields, this.#values)
-    this.#cors?.apply(fields, this.#origin)
+  /** Edits fields in place. What Plugboard itself responds keeps its fields, so that clients can rely on them. */
+  apply(fields: string[], source: ResponseSource): void {
+    if (source !== 'plugboard') this.#edits?.apply(fields, this.#values)
+    // The response to a preflight has the CORS fields of a preflight.
+    if (source !== 'preflight') this.#cors?.apply(fields, this.#origin)
+    if (source === 'plugboard') this.#exposeProblemFields(fields)
   }
 
-  /** Of a problem: what it says stays as it is, so that clients can rely on it. In place. */
-  applyToProblem(fields: string[]): void {
-    this.#cors?.apply(fields, this.#origin)
+  #exposeProblemFields(fields: string[]): void {
     if (this.#cors === undefined || this.#origin === undefined) return
     // Pages see no other fields than these.
     for (let index = 0; index + 1 < fields.length; index += 2) {

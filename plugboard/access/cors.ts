@@ -48,7 +48,7 @@ export class Cors {
       answer.push('Access-Control-Max-Age', String(maxAgeSeconds))
     }
     answer.push('Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
-    return { status: 204, fields: answer, body: Buffer.alloc(0) }
+    return { status: 204, fields: answer, body: Buffer.alloc(0), preflight: true }
   }
 
   /** Makes the fields of an answer say what this route allows, and nothing else. In place. */

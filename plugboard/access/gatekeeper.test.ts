@@ -178,13 +178,13 @@ test('fixed answers, and what is done to any answer of the route', () => {
   const edits = gate.answerEdits(asked)
   expect(edits?.hsts).toBe('max-age=60')
   const fields = ['server', 'theirs']
-  edits?.apply(fields)
+  edits?.apply(fields, 'backend')
   expect(fields).toEqual([
     ...['Server', 'ours', 'Vary', 'Origin', 'Access-Control-Allow-Origin', ORIGIN],
     ...['Access-Control-Expose-Headers', 'X-A'],
   ])
   const problem = ['Plugboard-Error', 'overloaded']
-  edits?.applyToProblem(problem)
+  edits?.apply(problem, 'plugboard')
   expect(problem).toEqual([
     ...['Plugboard-Error', 'overloaded', 'Vary', 'Origin', 'Access-Control-Allow-Origin', ORIGIN],
     ...['Access-Control-Expose-Headers', 'X-A, Plugboard-Error, X-Request-ID, Retry-After'],

@@ -16,7 +16,7 @@ import { soleValue } from './field-list.ts'
 import { Jwks } from './jwks.ts'
 import { locationOf, redirectTo } from './redirect.ts'
 import { Remembered } from './remembered.ts'
-import { isRefusal, type OwnAnswer, type Refusal, type Verdict } from './verdict.ts'
+import { isRefusal, type Refusal, type Verdict } from './verdict.ts'
 
 export interface GuardedRequest {
   readonly rules: RouteRules
@@ -31,8 +31,6 @@ export interface GuardedRequest {
   readonly query: string
   readonly clientAddress: string
   readonly requestId: string
-  /** What `answerEdits` said. */
-  readonly edits?: AnswerEdits | undefined
 }
 
 /** All that the edits of an answer need to know. */
@@ -141,17 +139,10 @@ function answerOrPass(
   const { path, mountPath, query, fields, clientAddress, host, requestId } = request
   if (rules.redirect !== undefined) {
     const location = locationOf(rules.redirect, restAfterMount(path, mountPath), query)
-    return edited(redirectTo(location, rules.redirect), request)
+    return redirectTo(location, rules.redirect)
   }
-  if (rules.answer !== undefined) return edited(rules.answer, request)
+  if (rules.answer !== undefined) return rules.answer
   if (judged !== undefined) rules.credentials?.tell(fields, judged)
   rules.requestEdits?.apply(fields, { clientAddress, host, requestId })
   return undefined
-}
-
-function edited(answer: OwnAnswer, { edits }: GuardedRequest): OwnAnswer {
-  if (edits === undefined) return answer
-  const fields = [...answer.fields]
-  edits.apply(fields)
-  return { ...answer, fields }
 }

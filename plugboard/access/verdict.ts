@@ -18,6 +18,8 @@ export interface OwnAnswer {
   /** Without Content-Length. */
   readonly fields: readonly string[]
   readonly body: Buffer
+  /** True when it responds to a preflight: its CORS fields stay as they are. */
+  readonly preflight?: boolean
 }
 
 export type Verdict = Refusal | OwnAnswer

@@ -17,6 +17,7 @@ import type { ClientConnection } from './client-connection.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
+import { hstsFor } from './route-response.ts'
 import { HostCache, isPlainPath, resolveDots, splitAbsoluteForm } from './target.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 import type { Via } from './via.ts'
@@ -39,6 +40,8 @@ export interface AdmissionOptions {
   readonly ids: RequestIds
   readonly trusted: TrustedProxies
   readonly gatekeeper: Gatekeeper
+  /** Strict-Transport-Security of routes without a rule of their own; empty: none. */
+  readonly hsts: string
   readonly via: Via
 }
 
@@ -51,6 +54,7 @@ export class Admission {
   readonly #ids: RequestIds
   readonly #trusted: TrustedProxies
   readonly #gatekeeper: Gatekeeper
+  readonly #hsts: string
   readonly #hosts = new HostCache()
   readonly #fields: RequestFields
   readonly #via: Via
@@ -66,6 +70,7 @@ export class Admission {
     this.#ids = options.ids
     this.#trusted = options.trusted
     this.#gatekeeper = options.gatekeeper
+    this.#hsts = options.hsts
     this.#via = options.via
     this.#fields = new RequestFields(options.via)
   }
@@ -168,6 +173,11 @@ export class Admission {
     fields.applyHostPolicy(route.service.policy.hostHeader)
     if (kind === 'upgrade') fields.fields.push('Connection', 'Upgrade', 'Upgrade', fields.upgrade)
     const { requestId, clientAddress, host } = this
+    const proto = (connection.trusted ? fields.claims.proto : undefined) ?? connection.proto
+    const edits =
+      rules === null
+        ? undefined
+        : this.#gatekeeper.answerEdits({ rules, requestId, clientAddress, host, fields: fields.fields })
     return {
       opening: {
         kind,
@@ -180,7 +190,7 @@ export class Admission {
       route,
       requestId,
       clientAddress,
-      proto: (connection.trusted ? fields.claims.proto : undefined) ?? connection.proto,
+      proto,
       host,
       path,
       receivedPath,
@@ -196,10 +206,8 @@ export class Admission {
           ? this.#via.http10
           : this.#via.http11,
       maxForwards: fields.maxForwards,
-      edits:
-        rules === null
-          ? undefined
-          : this.#gatekeeper.answerEdits({ rules, requestId, clientAddress, host, fields: fields.fields }),
+      edits,
+      hsts: hstsFor(proto, edits, this.#hsts),
     }
   }
 }

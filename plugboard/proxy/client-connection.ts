@@ -28,8 +28,6 @@ export class ClientConnection {
   readonly proto: 'http' | 'https'
   /** True once the client has chosen HTTP/2. */
   http2 = false
-  /** Strict-Transport-Security of answers on it; empty for none. */
-  readonly hsts: string
   /** `for=…;proto=…;host=`: our element of Forwarded up to the host. */
   readonly forwardedPrefix: string
   /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
@@ -46,24 +44,14 @@ export class ClientConnection {
   #lingering = false
   #firstRequestTimer: Timer | undefined
 
-  /**
-   * `transport`: the TCP connection, when `socket` was decrypted. `hsts`: of answers, if it was. `deadlines`: for the
-   * end of the connection.
-   */
-  constructor(
-    socket: Socket,
-    trustedProxies: TrustedProxies,
-    deadlines: Deadlines,
-    transport = socket,
-    hsts = '',
-  ) {
+  /** `transport`: the TCP connection, when `socket` was decrypted. `deadlines`: for the end of the connection. */
+  constructor(socket: Socket, trustedProxies: TrustedProxies, deadlines: Deadlines, transport = socket) {
     this.socket = socket
     this.#transport = transport
     this.#deadlines = deadlines
     this.remoteAddress = clientAddressOf(transport)
     this.trusted = trustedProxies.trusts(this.remoteAddress)
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
-    this.hsts = this.proto === 'https' ? hsts : ''
     const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress
     this.forwardedPrefix = `for=${node};proto=${this.proto};host=`
     // Node's server calls this after the last response of a connection. With bytes unread that would be a reset, which

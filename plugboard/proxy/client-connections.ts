@@ -14,8 +14,6 @@ export interface ClientConnectionsOptions {
   readonly max: number
   readonly maxPerAddress: number
   readonly trusted: TrustedProxies
-  /** Strict-Transport-Security of answers over HTTPS; empty for none. */
-  readonly hsts: string
   readonly counters: ProxyCounters
   readonly deadlines: Deadlines
 }
@@ -47,9 +45,9 @@ export class ClientConnections {
 
   /** `transport`: the TCP connection, when `socket` was decrypted. Undefined: one too many; it is closed and counted. */
   open(socket: Socket, transport = socket): ClientConnection | undefined {
-    const { trusted, hsts, counters, deadlines } = this.#options
+    const { trusted, counters, deadlines } = this.#options
     counters.connections += 1
-    const connection = new ClientConnection(socket, trusted, deadlines, transport, hsts)
+    const connection = new ClientConnection(socket, trusted, deadlines, transport)
     const mayStay =
       this.hasRoom && (connection.trusted || this.#addresses.add(addressGroup(connection.remoteAddress)))
     if (!mayStay) {

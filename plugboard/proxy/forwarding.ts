@@ -9,18 +9,17 @@ import { type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
-import type { AnswerEdits } from '../access/answer-edits.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import type { ServicePolicy } from '../routes/service-policy.ts'
 import type { Candidate } from '../telephones/line-picker.ts'
 import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
 import type { ClientConnection, InFlight } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
-import { addHsts } from './https-policy.ts'
 import type { ProxyContext } from './proxy-context.ts'
+import { addRouteFields, type RouteResponseRules } from './route-response.ts'
 
 /** A request that has passed the edge and found its route. */
-export interface RoutedRequest {
+export interface RoutedRequest extends RouteResponseRules {
   readonly opening: Opening
   readonly route: DirectoryRoute
   readonly requestId: string
@@ -46,8 +45,6 @@ export interface RoutedRequest {
   readonly via: string
   /** How many more hops may forward a TRACE or OPTIONS request, this one included; -1: no limit. */
   readonly maxForwards: number
-  /** What its route does to every answer; undefined: nothing. */
-  readonly edits: AnswerEdits | undefined
 }
 
 /** More than its head may come. */
@@ -109,15 +106,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     return this.request.requestId
   }
 
-  /** Of a final answer: what ends at this hop is out, what the route and the port add is in. */
+  /** Of a final response: fields that end at this hop are removed, fields of the route are added. */
   answerFields(head: AnswerHead): AnswerFields | undefined {
     const answer = readAnswerFields(head.fields, this.requestId, this.context.via.response)
     if (answer === undefined) return undefined
-    const { edits } = this.request
-    edits?.apply(answer.fields)
-    const hsts =
-      edits?.hsts === undefined ? this.connection.hsts : this.request.proto === 'https' ? edits.hsts : ''
-    if (hsts !== '') addHsts(answer.fields, hsts)
+    addRouteFields(answer.fields, this.request, 'backend')
     return answer
   }
 

@@ -10,9 +10,9 @@ import type { Gatekeeper } from '../access/gatekeeper.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import type { LocalAnswer } from './answers.ts'
 import type { RoutedRequest } from './forwarding.ts'
-import { type HttpsPolicy, httpsLocation, redirectToHttps } from './https-policy.ts'
+import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
 import { RequestRates } from './request-rates.ts'
-import { answerOf, finalResponse, guardedRequest } from './route-judgement.ts'
+import { answerOf, finalResponse, guardedRequest, redirectToHttps } from './route-judgement.ts'
 
 /** Undefined: the request is forwarded. A promise never rejects. */
 export type Judgement = LocalAnswer | undefined | Promise<LocalAnswer | undefined>
@@ -42,27 +42,26 @@ export class RequestPolicy {
   }
 
   #judgeByRules(request: RoutedRequest, rules: RouteRules): Judgement {
-    const { gatekeeper, https } = this.#options
+    const { gatekeeper } = this.#options
     const guarded = guardedRequest(request, rules)
     const refusal = gatekeeper.judgeAddress(guarded)
-    if (refusal !== undefined) return answerOf(request, refusal, '')
+    if (refusal !== undefined) return answerOf(request, refusal)
     const plain = this.#judgePlain(request)
     if (plain !== undefined) return plain
-    const hsts = https?.hsts ?? ''
     const verdict = gatekeeper.judge(guarded)
-    if (!(verdict instanceof Promise)) return verdict && answerOf(request, verdict, hsts)
-    return verdict.then(later => later && answerOf(request, later, hsts))
+    if (!(verdict instanceof Promise)) return verdict && answerOf(request, verdict)
+    return verdict.then(later => later && answerOf(request, later))
   }
 
   #judgePlain(request: RoutedRequest): LocalAnswer | undefined {
     if (!this.#mayAsk(request)) return problemOf(request, 'rate_limited')
     const location = this.#httpsLocation(request)
-    return location === undefined ? undefined : redirectToHttps(location, request.requestId)
+    return location === undefined ? undefined : redirectToHttps(location, request)
   }
 
   /** The last step of this hop. Returns a response when Max-Forwards ends the way here (row H12). */
   #forward(request: RoutedRequest): LocalAnswer | undefined {
-    if (request.maxForwards === 0) return finalResponse(request, this.#options.https?.hsts ?? '')
+    if (request.maxForwards === 0) return finalResponse(request)
     request.opening.fields.push('Via', request.via)
     return undefined
   }
@@ -82,5 +81,5 @@ export class RequestPolicy {
 }
 
 export function problemOf(request: RoutedRequest, code: ErrorCode): LocalAnswer {
-  return answerOf(request, { code }, '')
+  return answerOf(request, { code })
 }

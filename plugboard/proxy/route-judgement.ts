@@ -5,15 +5,15 @@ import { STATUS_CODES } from 'node:http'
 import type { GuardedRequest } from '../access/gatekeeper.ts'
 import { isRefusal, type OwnAnswer, type Refusal, type Verdict } from '../access/verdict.ts'
 import type { RouteRules } from '../routes/route-options.ts'
-import { ALLOWED_METHODS, type LocalAnswer, makeProblem } from './answers.ts'
+import { ALLOWED_METHODS, bodylessAnswer, type LocalAnswer, makeProblem } from './answers.ts'
 import type { RoutedRequest } from './forwarding.ts'
-import { addHsts } from './https-policy.ts'
+import { addRouteFields } from './route-response.ts'
 
 export function guardedRequest(request: RoutedRequest, rules: RouteRules): GuardedRequest {
-  const { opening, route, host, receivedPath, clientAddress, requestId, edits } = request
+  const { opening, route, host, receivedPath, clientAddress, requestId } = request
   const question = opening.target.indexOf('?')
   return {
-    ...{ rules, host, clientAddress, requestId, edits },
+    ...{ rules, host, clientAddress, requestId },
     path: receivedPath,
     mountPath: route.mountPath,
     method: opening.method,
@@ -22,31 +22,36 @@ export function guardedRequest(request: RoutedRequest, rules: RouteRules): Guard
   }
 }
 
-/** `hsts`: as it is for all routes. */
-export function answerOf(request: RoutedRequest, verdict: Verdict, hsts: string): LocalAnswer {
-  return isRefusal(verdict) ? problem(request, verdict) : ownAnswer(request, verdict, hsts)
+export function answerOf(request: RoutedRequest, verdict: Verdict): LocalAnswer {
+  return isRefusal(verdict) ? problem(request, verdict) : ownAnswer(request, verdict)
 }
 
 /** Returns the response of the last recipient that Max-Forwards lets a request reach (RFC 9110, section 7.6.2). */
-export function finalResponse(request: RoutedRequest, hsts: string): LocalAnswer {
-  const fields = ['Allow', ALLOWED_METHODS]
-  request.edits?.apply(fields)
-  return ownAnswer(request, { status: 204, fields, body: Buffer.alloc(0) }, hsts)
+export function finalResponse(request: RoutedRequest): LocalAnswer {
+  return ownAnswer(request, { status: 204, fields: ['Allow', ALLOWED_METHODS], body: Buffer.alloc(0) })
 }
 
-function problem({ requestId, accept, edits }: RoutedRequest, refusal: Refusal): LocalAnswer {
+/** 308: the method and the body stay what they are. */
+export function redirectToHttps(location: string, request: RoutedRequest): LocalAnswer {
+  const fields = ['Location', location, 'Content-Length', '0', 'Cache-Control', 'no-store']
+  addRouteFields(fields, request, 'plugboard')
+  fields.push('X-Request-ID', request.requestId)
+  return bodylessAnswer(308, fields)
+}
+
+function problem(request: RoutedRequest, refusal: Refusal): LocalAnswer {
+  const { requestId, accept } = request
   const { code, detail, retryAfterSeconds, fields: extraFields } = refusal
   const answer = makeProblem(code, { requestId, accept, detail, retryAfterSeconds, extraFields })
-  edits?.applyToProblem(answer.fields)
+  addRouteFields(answer.fields, request, 'plugboard')
   return answer
 }
 
-function ownAnswer({ requestId, proto, edits }: RoutedRequest, answer: OwnAnswer, hsts: string): LocalAnswer {
-  const { status, body } = answer
+function ownAnswer(request: RoutedRequest, answer: OwnAnswer): LocalAnswer {
+  const { status, body, preflight } = answer
   const fields = [...answer.fields]
-  const strict = proto === 'https' ? (edits?.hsts ?? hsts) : ''
-  if (strict !== '') addHsts(fields, strict)
+  addRouteFields(fields, request, preflight === true ? 'preflight' : 'route')
   if (status !== 204) fields.push('Content-Length', String(body.length))
-  fields.push('X-Request-ID', requestId)
+  fields.push('X-Request-ID', request.requestId)
   return { status, statusText: STATUS_CODES[status] ?? '', fields, body, code: undefined }
 }

@@ -7,7 +7,7 @@ import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { Http2Client } from '../../test/support/http2-client.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { type RawAnswer, rawExchange } from '../../test/support/raw-connection.ts'
+import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 import { resolveRouteOptions } from '../routes/route-options.ts'
 
 useLeakCheck()
@@ -115,18 +115,59 @@ describe.each([
     expect([many.status, many.field('access-control-allow-origin')]).toEqual([429, '*'])
   })
 
-  it('HSTS is the route’s word, over HTTPS alone, on what it answers itself too', async () => {
-    const overHttps = { 'x-forwarded-proto': 'https' }
-    const hsts = async (fields: Record<string, string>) =>
-      (await ask('GET', fields)).field('strict-transport-security')
-    rule({ hsts: { maxAgeSeconds: 60, includeSubDomains: true } })
-    expect([await hsts(overHttps), await hsts({})]).toEqual(['max-age=60; includeSubDomains', undefined])
-    rule({ hsts: { maxAgeSeconds: 60 }, redirect: { to: 'https://new.test' } })
-    expect([await hsts(overHttps), await hsts({})]).toEqual(['max-age=60', undefined])
-    rule({ redirect: { to: 'https://new.test' } })
-    expect(await hsts(overHttps)).toBe('max-age=1')
-    rule({ hsts: false, redirect: { to: 'https://new.test' } })
-    expect(await hsts(overHttps)).toBeUndefined()
+  const cors = { origins: ['https://app.test'] }
+  const responseHeaders = { set: { Server: 'ours' } }
+  const jwt = { issuer: 'https://issuer.test', audience: 'app', jwksUrl: 'https://issuer.test/jwks' }
+  const preflight = { 'access-control-request-method': 'PUT' }
+  /** Every way in which a request gets its response: rules, method and fields of the request, the status, and the field edits. */
+  const SOURCES: [string, object, string, Record<string, string>, number, edited: boolean][] = [
+    ['proxied', {}, 'GET', {}, 200, true],
+    ['a redirect', { redirect: { to: 'https://new.test' } }, 'GET', {}, 307, true],
+    ['a fixed response', { answer: { status: 404, body: 'none' } }, 'GET', {}, 404, true],
+    ['a final response to Max-Forwards', {}, 'OPTIONS', { 'max-forwards': '0' }, 204, true],
+    ['a preflight', {}, 'OPTIONS', preflight, 204, true],
+    ['a refusal by address', { access: { deny: ['0.0.0.0/0'] } }, 'GET', {}, 403, false],
+    ['a refusal by credential', { access: { jwt } }, 'GET', {}, 401, false],
+    ['rules that cannot be read', { access: { allow: 'all' } }, 'GET', {}, 503, false],
+  ]
+  it.each(SOURCES)('%s carries what its route says', async (_, options, method, fields, status, edited) => {
+    const seen = async (proto: string, more: object = {}) => {
+      rule({ cors, responseHeaders, ...options, ...more })
+      const answer = await ask(method, { origin: 'https://app.test', 'x-forwarded-proto': proto, ...fields })
+      expect(answer.status).toBe(status)
+      expect(answer.field('access-control-allow-origin')).toBe('https://app.test')
+      expect(answer.field('server')).toBe(edited ? 'ours' : undefined)
+      return answer.field('strict-transport-security')
+    }
+    expect(await seen('https')).toBe('max-age=1')
+    expect(await seen('http')).toBeUndefined()
+    const hsts = { maxAgeSeconds: 60, includeSubDomains: true }
+    expect(await seen('https', { hsts })).toBe('max-age=60; includeSubDomains')
+    expect(await seen('http', { hsts })).toBeUndefined()
+    expect(await seen('https', { hsts: false })).toBeUndefined()
+  })
+
+  it('a problem without a telephone carries it, too', async () => {
+    rule({ cors, responseHeaders })
+    telephone.cut()
+    const answer = await ask('GET', { origin: 'https://app.test', 'x-forwarded-proto': 'https' })
+    expect([answer.status, answer.field('strict-transport-security'), answer.field('server')]).toEqual([
+      503,
+      'max-age=1',
+      undefined,
+    ])
+  })
+
+  it('a value of the backend stays, and one from an edit as well', async () => {
+    telephone.handler = call => call.answer(200, 'hello', ['strict-transport-security', 'max-age=7'])
+    rule({})
+    expect((await ask('GET', { 'x-forwarded-proto': 'https' })).field('strict-transport-security')).toBe(
+      'max-age=7',
+    )
+    rule({ responseHeaders: { set: { 'Strict-Transport-Security': 'max-age=8' } } })
+    expect((await ask('GET', { 'x-forwarded-proto': 'https' })).field('strict-transport-security')).toBe(
+      'max-age=8',
+    )
   })
 
   it.each(['GET', 'HEAD', 'POST'])('a fixed answer to %s', async method => {
@@ -146,6 +187,39 @@ describe.each([
     const answer = await ask('GET', {})
     expect([answer.status, answer.field('plugboard-error')]).toEqual([503, 'route_unusable'])
   })
+})
+
+it('a 101 carries what its route says', async () => {
+  rule({ responseHeaders: { set: { 'X-Frame-Options': 'DENY' } }, hsts: { maxAgeSeconds: 60 } })
+  telephone.handler = call =>
+    call.stream.respond({ status: 101, statusText: '', fields: ['Upgrade', 'websocket'] })
+  const connection = await RawConnection.open(harness.port)
+  await connection.send(
+    'GET / HTTP/1.1\r\nHost: test\r\nX-Forwarded-Proto: https\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+  )
+  const { status, headers } = await connection.readHead()
+  expect([status, field(headers, 'x-frame-options'), field(headers, 'strict-transport-security')]).toEqual([
+    101,
+    'DENY',
+    'max-age=60',
+  ])
+  connection.destroy()
+})
+
+it('the redirect to HTTPS can be read by the page that sent the request', async () => {
+  await harness.close()
+  const https = { redirectPort: 443, hsts: 'max-age=1' }
+  harness = await ProxyHarness.start({ http2Cleartext: true, trustedProxies: ['127.0.0.1'], https })
+  rule({
+    cors: { origins: ['https://app.test'] },
+    responseHeaders: { set: { 'Cache-Control': 'max-age=5' } },
+  })
+  const answer = await http1('GET', { origin: 'https://app.test' })
+  expect(
+    ['location', 'access-control-allow-origin', 'cache-control', 'strict-transport-security'].map(
+      answer.field,
+    ),
+  ).toEqual(['https://test/a', 'https://app.test', 'no-store', undefined])
 })
 
 it('F5 a body that breaks while a password is verified reaches no backend', async () => {

@@ -96,7 +96,6 @@ export class ProxyServer {
       max: limits.maxConnections,
       maxPerAddress: limits.maxConnectionsPerAddress,
       trusted,
-      hsts: options.https?.hsts ?? '',
       counters: this.counters,
       deadlines: this.#context.discardDeadlines,
     })
@@ -110,6 +109,7 @@ export class ProxyServer {
         trusted,
         gatekeeper,
         via: options.via,
+        hsts: options.https?.hsts ?? '',
       }),
       policy: new RequestPolicy({
         https: options.https,

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
-import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
+import type { AnswerFields } from './answer-fields.ts'
 import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -203,7 +203,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   #switch(head: AnswerHead): void {
-    const answer = readAnswerFields(head.fields, this.requestId, this.context.via.response)
+    const answer = this.answerFields(head)
     if (answer === undefined || !this.#side.accept(answer)) {
       this.answerBroken()
       return

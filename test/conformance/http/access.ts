@@ -1,4 +1,4 @@
-// Rows A1-A11: who may use a route, and what it answers without a backend.
+// Rows A1-A12: who may use a route, and what it answers without a backend.
 
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -39,6 +39,16 @@ beforeAll(async () => {
     'rooted.test/old': { redirect: { to: '/' } },
     'closed.test': {
       answer: { status: 503, contentType: 'text/html', body: '<h1>Later</h1>', retryAfterSeconds: 60 },
+    },
+    'strict.test': {
+      cors: { origins: [PAGE] },
+      responseHeaders: { set: { Server: 'ours' } },
+      hsts: { maxAgeSeconds: 60 },
+    },
+    'strictly-moved.test': {
+      redirect: { to: 'https://new.test' },
+      responseHeaders: { set: { Server: 'ours' } },
+      hsts: { maxAgeSeconds: 60 },
     },
     'guarded.test': { access: { basic: { users } }, answer: { body: 'inside' } },
   }
@@ -339,5 +349,37 @@ describe('rules that cannot be read', () => {
     await expect.poll(async () => (await ask(get('/', '', 'newer.test'))).status).toBe(503)
     edge.backend.reset()
     await kept(get('/', '', 'newer.test'), 503, 'route_unusable')
+  })
+})
+
+describe('what each response of a route carries', () => {
+  /** Through the Plugboard whose client is a trusted proxy that reports HTTPS. */
+  const overProxy = (fields: string, host: string, method = 'GET') =>
+    ask(
+      get('/', `X-Forwarded-Proto: https\r\nOrigin: ${PAGE}\r\n${fields}`, host).replace('GET', method),
+      method,
+      edge.tight!.port,
+    )
+  const seen = ({ status, headers }: Awaited<ReturnType<typeof ask>>) => [
+    status,
+    ...['server', 'access-control-allow-origin', 'strict-transport-security'].map(name =>
+      field(headers, name),
+    ),
+  ]
+  const hsts = 'max-age=60'
+
+  it('A12 proxied, by the route itself, and refused', async () => {
+    await expect.poll(async () => (await overProxy('', 'strictly-moved.test')).status).toBe(307)
+    const preflight = 'Access-Control-Request-Method: PUT\r\n'
+    expect(seen(await overProxy('', 'strict.test'))).toEqual([200, 'ours', PAGE, hsts])
+    expect(seen(await overProxy(preflight, 'strict.test', 'OPTIONS'))).toEqual([204, 'ours', PAGE, hsts])
+    expect(seen(await overProxy('', 'strictly-moved.test'))).toEqual([307, 'ours', undefined, hsts])
+    edge.backend.handler = request => request.say('no HTTP\r\n\r\n')
+    expect(seen(await overProxy('', 'strict.test'))).toEqual([502, undefined, PAGE, hsts])
+  })
+
+  it('A12 no HSTS for a client without HTTPS, whatever a stranger reports', async () => {
+    const answer = await ask(get('/', 'X-Forwarded-Proto: https\r\n', 'strict.test'))
+    expect(seen(answer)).toEqual([200, 'ours', undefined, undefined])
   })
 })

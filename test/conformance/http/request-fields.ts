@@ -279,7 +279,7 @@ describe('paths', () => {
   })
 
   it.each(['/caf%C3%A9', '/caf%c3%a9', '/c%61f%c3%A9/x', '/x/../caf%C3%a9', '/%63%61%66%c3%a9'])(
-    'H8 the rule at /caf%%C3%%A9 guards its spelling %s, where a wildcard route leads to the same backend',
+    'H8 a rule guards the spelling %s of its path, where a wildcard route leads to the same backend',
     async target => {
       const answer = await ask(get(target, '', 'spelled.test'))
       expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([403, 'address_denied'])
