@@ -1,5 +1,5 @@
 // `npm run build`: what is published and what goes into the images. Bundles plugboard/dist and telephone/dist
-// with the workspace's and the libraries' code inlined, so that they run on a Node ≥ 22.21 with nothing to
+// with the workspace's and the libraries' code inlined, so that they run on Node 22.21 or 24.9 and newer, with nothing to
 // install; next to them the files that the code reads, a package.json and the licences of what was inlined.
 
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'

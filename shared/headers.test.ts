@@ -9,6 +9,7 @@ import {
   parseContentLength,
   relayedTrailers,
   removeFields,
+  repeatsField,
 } from './headers.ts'
 
 describe('fieldOf', () => {
@@ -91,4 +92,12 @@ it('lets no framing, routing or authentication field into trailers', () => {
   expect(relayedTrailers(['Digest', 'x', 'Trailer', 'y', 'grpc-status', '0'])).toEqual([
     ...['Digest', 'x', 'grpc-status', '0'],
   ])
+})
+
+it.each([
+  [[], false],
+  [['Authorization', 'a', 'X', 'authorization'], false],
+  [['Authorization', 'a', 'X', 'b', 'AUTHORIZATION', 'c'], true],
+])('%j repeats Authorization: %s', (raw, repeated) => {
+  expect(repeatsField(raw, 'authorization')).toBe(repeated)
 })

@@ -103,6 +103,15 @@ export function nominatedFields(connectionValue: string): string[] | undefined {
   return named
 }
 
+/** True when a list as Node's `rawHeaders` holds the field (lower case) more than once; Node itself keeps the first. */
+export function repeatsField(raw: readonly string[], lowerCase: string): boolean {
+  let count = 0
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    if (equalsIgnoringCase(raw[index] as string, lowerCase)) count += 1
+  }
+  return count > 1
+}
+
 /** Takes the named fields (lower case) out of a flat list, in place. */
 export function removeFields(fields: string[], names: readonly string[]): void {
   removeFieldsWhere(fields, name => names.includes(name.toLowerCase()))

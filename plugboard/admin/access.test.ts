@@ -2,11 +2,14 @@
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { rawExchange } from '../../test/support/raw-connection.ts'
 import type { Store } from '../database/store.ts'
+import { startAdminServer } from './admin-server.ts'
 import { createApiKey } from './api-key.ts'
 import { allowedHosts } from './request-guard.ts'
 
@@ -184,6 +187,28 @@ describe('the database away', () => {
 })
 
 describe('requests from browsers', () => {
+  test('that no library would send: two keys at once, and HTTP/1.0 without a Host', async () => {
+    api = await AdminApiHarness.create(store, { allowedHosts: allowedHosts('10.0.0.1', ['admin.test']) })
+    const listen = { host: '127.0.0.1', port: 0 }
+    const server = await startAdminServer({ app: api.app, listen, log: silentLogger })
+    try {
+      const ask = (lines: string[]) => rawExchange(server.address.port, [...lines, '', ''].join('\r\n'))
+      const key = `Authorization: Bearer ${api.adminKey}`
+      // The default probe of HAProxy.
+      expect((await ask(['GET /readyz HTTP/1.0'])).status).toBe(200)
+      expect((await ask(['GET /readyz HTTP/1.0', 'Host: evil.test'])).status).toBe(403)
+      expect((await ask(['GET /readyz HTTP/1.1'])).status).toBe(400)
+      expect((await ask(['GET /v1/routes HTTP/1.1', 'Host: admin.test', key])).status).toBe(200)
+      const twice = await ask(['GET /v1/routes HTTP/1.1', 'Host: admin.test', key, 'authorization: Bearer x'])
+      expect([twice.status, JSON.parse(twice.body.toString()).errors[0].header]).toEqual([
+        400,
+        'Authorization',
+      ])
+    } finally {
+      await server.stop(0)
+    }
+  })
+
   test('with another Host are refused on loopback', async () => {
     api = await AdminApiHarness.create(store, { allowedHosts: allowedHosts('127.0.0.1', ['admin.test']) })
     for (const host of ['localhost:4001', '127.0.0.1', '[::1]:4001', 'LOCALHOST', 'admin.test:1']) {

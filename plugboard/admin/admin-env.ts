@@ -1,6 +1,7 @@
 // What a request carries through the middleware of the admin API, and what the API needs from the rest of
 // Plugboard. plugboard.ts fills it in.
 
+import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store.ts'
@@ -61,7 +62,12 @@ export interface AdminDependencies {
 }
 
 export interface AdminEnv {
-  Bindings: { readonly incoming?: { readonly socket: { readonly remoteAddress?: string | undefined } } }
+  /** `incoming`: what Node has parsed; absent when the app is called without a server. */
+  Bindings: {
+    readonly incoming?: Partial<Pick<IncomingMessage, 'headers' | 'rawHeaders'>> & {
+      readonly socket: { readonly remoteAddress?: string | undefined }
+    }
+  }
   Variables: {
     requestId: string
     log: Logger

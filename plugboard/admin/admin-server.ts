@@ -39,6 +39,8 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     fetch: (request, env) => app.fetch(request, 'incoming' in env ? { incoming: env.incoming } : undefined),
     // Otherwise Request and Response of the whole process would be replaced.
     overrideGlobalObjects: false,
+    // In the URL of a request of HTTP/1.0 that names no Host. Node refuses such requests of HTTP/1.1.
+    hostname: 'localhost',
     serverOptions: {
       headersTimeout: headTimeoutMs,
       requestTimeout: REQUEST_TIMEOUT_MS,

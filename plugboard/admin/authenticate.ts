@@ -5,12 +5,14 @@
 import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
+import { repeatsField } from '@vera-stack/shared/headers.ts'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { AdminKey } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
 import { isExpired } from './credential-state.ts'
 import { KeyList } from './key-list.ts'
+import { RequestError } from './problem.ts'
 import { allows, type Permission } from './scope.ts'
 
 const REMEMBERED_FOR_MS = 300_000
@@ -98,6 +100,10 @@ const worksWithoutDatabase = (c: Context<AdminEnv>): boolean =>
   c.req.method === 'GET' && /^\/v1\/(status|telephones|replicas)$/.test(c.req.path)
 
 function credentialOf(c: Context<AdminEnv>): string {
+  if (repeatsField(c.env?.incoming?.rawHeaders ?? [], 'authorization')) {
+    const detail = 'The request has more than one Authorization field. Send one API key.'
+    throw new RequestError('invalid_request', detail, [{ header: 'Authorization', detail }])
+  }
   const header = c.req.header('authorization')
   if (header === undefined) throw new VeraError('unauthorized', 'Send Authorization: Bearer <API key>.')
   const match = /^bearer +([^\s]+)$/i.exec(header.trim())

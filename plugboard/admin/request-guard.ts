@@ -30,7 +30,10 @@ export function requestGuard(options: {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
 
     const host = c.req.header('host') ?? new URL(c.req.url).host
-    if (options.allowedHosts !== undefined && !options.allowedHosts.has(hostnameOf(host))) {
+    // Only a client of HTTP/1.0 sends no Host: a probe of a load balancer, never a browser.
+    const { headers } = c.env?.incoming ?? {}
+    const named = headers === undefined || headers.host !== undefined
+    if (named && options.allowedHosts !== undefined && !options.allowedHosts.has(hostnameOf(host))) {
       // DNS rebinding: a page of evil.example whose name now points at 127.0.0.1 still says so in Host.
       const detail = 'This Host is not allowed; the setting adminHosts allows it.'
       throw new VeraError('forbidden', detail)

@@ -9,7 +9,7 @@ import { DevStack } from '../dev/dev-stack.ts'
 import { ownPortProblem } from '../dev/own-port.ts'
 import { type CliContext, examples } from './api-command.ts'
 import { usageError } from './cli-error.ts'
-import { logOf, logWarnings } from './start.ts'
+import { logOf, logWarnings, warnOfNode } from './start.ts'
 import { untilStopped } from './until-stopped.ts'
 
 interface DevFlags extends Readonly<Record<string, unknown>> {
@@ -47,6 +47,7 @@ export function defineDev(command: Command, context: CliContext): void {
     const config = chosen ? values : { ...values, logFormat: 'text' as const }
     const log = logOf(config)
     logWarnings(log, warnings)
+    warnOfNode(log)
     try {
       await untilStopped(log, async signal => {
         const stack = await DevStack.start({ config, log, expose, cwd: context.cwd, signal })

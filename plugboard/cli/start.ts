@@ -4,6 +4,7 @@ import { createLog, type Log } from '@vera-stack/shared/log.ts'
 import { addOptions, type Problem } from '@vera-stack/shared/settings.ts'
 import type { Command } from 'commander'
 import { loadPlugboardConfig, type PlugboardConfig, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
+import { nodeVersionProblem } from '../node-version.ts'
 import { Plugboard } from '../plugboard.ts'
 import type { CliContext } from './api-command.ts'
 import { examples } from './api-command.ts'
@@ -17,6 +18,7 @@ export function defineStart(command: Command, context: CliContext): void {
     const { values: config, warnings } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
     const log = logOf(config)
     logWarnings(log, warnings)
+    warnOfNode(log)
     try {
       await untilStopped(log, async signal => {
         const plugboard = await Plugboard.start({ config, log, signal })
@@ -43,6 +45,12 @@ export function logOf(config: PlugboardConfig): Log {
     accessLog,
     ...(format === 'json' ? { fields: { replicaId: name } } : {}),
   })
+}
+
+/** `start` goes on: everything else works. */
+export function warnOfNode(log: Log): void {
+  const problem = nodeVersionProblem(process.versions.node)
+  if (problem !== undefined) log.warn('this version of Node is too old', { detail: problem })
 }
 
 /** Files with secrets that other users can read: `start` goes on, and a person should close them. */

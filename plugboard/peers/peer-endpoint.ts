@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { listHolds } from '@vera-stack/shared/headers.ts'
+import { listHolds, repeatsField } from '@vera-stack/shared/headers.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
@@ -145,11 +145,12 @@ export class PeerEndpoint {
 }
 
 /** What is wrong with the request for an upgrade (RFC 6455 section 4.2.1); undefined: nothing. */
-function handshakeStatus({ method, url, headers }: IncomingMessage): number | undefined {
+function handshakeStatus({ method, url, headers, rawHeaders }: IncomingMessage): number | undefined {
   if (url !== PEER_PATH) return 404
   if (method !== 'GET') return 405
   if (!listHolds(headers.upgrade ?? '', 'websocket') || headers['sec-websocket-version'] !== '13') return 426
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 400
+  if (repeatsField(rawHeaders, 'authorization')) return 400
   return listHolds(headers['sec-websocket-protocol'] ?? '', SUBPROTOCOL) ? undefined : 400
 }
 

@@ -7,6 +7,7 @@ import type { ClientConnection } from './client-connection.ts'
 import { Http1Answer } from './http1-answer.ts'
 import { rawHead } from './raw-head.ts'
 import type { UpgradeSide } from './upgrade.ts'
+import { switchedProtocol } from './upgrade-request.ts'
 
 export class Http1UpgradeSide implements UpgradeSide {
   readonly bytes: Socket
@@ -23,7 +24,8 @@ export class Http1UpgradeSide implements UpgradeSide {
   }
 
   accept({ fields, upgrade }: AnswerFields): boolean {
-    const protocol = upgrade === '' ? this.#protocol : upgrade
+    const protocol = switchedProtocol(this.#protocol, upgrade)
+    if (protocol === undefined) return false
     const text = rawHead(101, ['Connection', 'Upgrade', 'Upgrade', protocol, ...fields])
     if (text === undefined) return false
     this.bytes.write(text, 'latin1')

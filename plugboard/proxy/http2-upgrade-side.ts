@@ -8,6 +8,7 @@ import type { AnswerFields } from './answer-fields.ts'
 import { breakOff, Http2Answer, respond } from './http2-answer.ts'
 import { http2Fields } from './http2-fields.ts'
 import type { UpgradeSide } from './upgrade.ts'
+import { switchedProtocol } from './upgrade-request.ts'
 
 export class Http2UpgradeSide implements UpgradeSide {
   readonly bytes: ServerHttp2Stream
@@ -30,7 +31,8 @@ export class Http2UpgradeSide implements UpgradeSide {
       else relayed.push(name, value)
     }
     const fields = http2Fields(relayed)
-    if (!proven || fields === undefined) return false
+    if (!proven || fields === undefined || switchedProtocol('websocket', answer.upgrade) === undefined)
+      return false
     return this.bytes.closed || respond(this.bytes, 200, fields)
   }
 

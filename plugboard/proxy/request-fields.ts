@@ -17,6 +17,7 @@ import { ClientClaims } from './client-claims.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { writeForwarded } from './forwarded-elements.ts'
 import { portOf } from './target.ts'
+import { isForwardable } from './upgrade-request.ts'
 import type { Via } from './via.ts'
 
 /** Larger values of Max-Forwards are forwarded as this one (RFC 9110, section 7.6.2). */
@@ -149,8 +150,9 @@ export class RequestFields {
       }
     }
     if (this.chunked && this.contentLength !== -1) return false
-    // Node's parser is not strict with chunks that an Upgrade announces, and does not even tell when they are broken.
-    if (this.chunked && this.upgrade !== '') return false
+    // Node's parser does not report broken chunks behind an Upgrade. A request whose Upgrade is ignored is then never
+    // complete, and ends by its timeout; one whose Upgrade is forwarded would be read in two ways.
+    if (this.chunked && this.upgrade !== '' && isForwardable(this.upgrade)) return false
     if (this.upgrade !== '' && !listHolds(named, 'upgrade')) this.upgrade = ''
     const nominated = named === '' ? undefined : nominatedFields(named)
     if (nominated !== undefined) this.#drop(nominated)

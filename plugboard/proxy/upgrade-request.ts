@@ -1,10 +1,18 @@
-// Whether a request that asks for an upgrade gets one, or is served as if it had not asked, as RFC 9110 section
-// 7.8 allows. `h2c` is never forwarded: it would hide the requests that follow from the proxy.
+// Whether a request that asks for an upgrade gets one, or is served as if it had not asked (RFC 9110, section 7.8), and
+// whether the protocol that a backend switches to is one that was asked for. `h2c`, TLS and versions of HTTP are never
+// forwarded: they would hide the requests that follow from the proxy.
 
 import type { IncomingMessage } from 'node:http'
 import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
 
-/** `inFlight`: requests before it on the same connection whose answers are still due. */
+const NOT_FORWARDED = /(?:^|,)\s*(?:h2c?|tls|http)(?:\/|\s*(?:,|$))/i
+
+/** True when an Upgrade field with these protocols can be forwarded. */
+export function isForwardable(protocols: string): boolean {
+  return !NOT_FORWARDED.test(protocols)
+}
+
+/** `inFlight`: requests before it on the same connection whose responses are still due. */
 export function mayUpgrade(req: IncomingMessage, inFlight: number): boolean {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor !== 1 || inFlight > 0) return false
   const raw = req.rawHeaders
@@ -23,5 +31,21 @@ export function mayUpgrade(req: IncomingMessage, inFlight: number): boolean {
       default:
     }
   }
-  return protocols !== '' && !/(?:^|,)\s*(?:h2c?|tls|http)(?:\/|\s*(?:,|$))/i.test(protocols)
+  return protocols !== '' && isForwardable(protocols)
+}
+
+/**
+ * Returns the protocol of a 101 as the client gets it; undefined when the backend switches to one that `asked`, the value
+ * of the client's Upgrade, does not hold. A backend that names none means the only one that it was asked for.
+ */
+export function switchedProtocol(asked: string, switched: string): string | undefined {
+  const offers = membersOf(asked)
+  const chosen = membersOf(switched)
+  if (chosen.length === 0) return offers.length === 1 ? asked : undefined
+  return chosen.every(each => offers.includes(each)) ? switched : undefined
+}
+
+function membersOf(list: string): string[] {
+  const members = list.split(',').map(each => each.trim().toLowerCase())
+  return members.filter(each => each !== '')
 }

@@ -25,7 +25,7 @@ const EARLY_BYTES = 64 * 1024
 export interface UpgradeSide {
   /** What carries the bytes, both ways. */
   readonly bytes: Duplex
-  /** Tells the client that the protocol is switched. False: what the backend says of it is not HTTP. */
+  /** Tells the client that the protocol is switched. False: the backend's head is not HTTP, or switches to another protocol. */
   accept(answer: AnswerFields): boolean
   /** Instead of `accept`: for any other answer. What the client still sends is thrown away. */
   answer(): ClientAnswer

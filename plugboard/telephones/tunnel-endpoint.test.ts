@@ -57,6 +57,7 @@ describe('the handshake', () => {
     ['a malformed key', { 'Sec-WebSocket-Key': 'x' }, 400, undefined],
     ['no subprotocol', { 'Sec-WebSocket-Protocol': undefined }, 400, undefined],
     ['another subprotocol', { 'Sec-WebSocket-Protocol': 'plugboard.v9' }, 400, undefined],
+    ['two tokens', { Authorization: 'Bearer a\r\nauthorization: Bearer b' }, 400, undefined],
   ])('%s', async (_what, changes, status, line) => {
     const answer = await rawExchange(harness.port, request(changes, line))
     expect(answer.status).toBe(status)

@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
-import { listHolds } from '@vera-stack/shared/headers.ts'
+import { listHolds, repeatsField } from '@vera-stack/shared/headers.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
@@ -112,6 +112,8 @@ function isHandshake({ req, refuse }: TunnelRequest): boolean {
     refuse('bad_request', 'Sec-WebSocket-Key is missing or malformed.')
   } else if (!listHolds(headers['sec-websocket-protocol'] ?? '', SUBPROTOCOL)) {
     refuse('bad_request', `The subprotocol ${SUBPROTOCOL} has to be offered.`)
+  } else if (repeatsField(req.rawHeaders, 'authorization')) {
+    refuse('bad_request', 'The request has more than one Authorization field. Send one token.')
   } else return true
   return false
 }

@@ -3,18 +3,17 @@
 // would be added to every clone, and the types of that Node (test/node-floor) find most of what it lacks.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { versions } from 'node:process'
-
-type Version = readonly [number, number]
+import { nodeVersionProblem } from '../../plugboard/node-version.ts'
 
 /** Its path. Undefined: this machine has none. Throws when VERA_OLDER_NODE names something else. */
 export function findOlderNode(): string | undefined {
   const named = process.env.VERA_OLDER_NODE
   if (named !== undefined && named !== '') {
     if (isOlderNode(named)) return named
-    throw new Error(`VERA_OLDER_NODE=${named} is no Node between ${oldestVersion().join('.')} and ours`)
+    throw new Error(`VERA_OLDER_NODE=${named} is no Node that "engines" allows and that is older than ours`)
   }
   const folders = (process.env.PATH ?? '').split(delimiter).filter(folder => folder !== '')
   return folders.map(folder => join(folder, 'node')).find(isOlderNode)
@@ -22,21 +21,10 @@ export function findOlderNode(): string | undefined {
 
 function isOlderNode(path: string): boolean {
   if (!existsSync(path)) return false
-  const [major, minor] = parse(execFileSync(path, ['--version'], { encoding: 'utf8' }))
-  const [oldestMajor, oldestMinor] = oldestVersion()
-  const newEnough = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)
-  return newEnough && major < parse(versions.node)[0]
+  const version = execFileSync(path, ['--version'], { encoding: 'utf8' }).trim().replace(/^v/, '')
+  return nodeVersionProblem(version) === undefined && majorOf(version) < majorOf(versions.node)
 }
 
-function oldestVersion(): Version {
-  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
-    engines: { node: string }
-  }
-  return parse(manifest.engines.node)
-}
-
-function parse(text: string): Version {
-  const match = /^(?:v|>=)?(\d+)\.(\d+)/.exec(text)
-  if (match === null) throw new Error(`this is no version of Node: ${text}`)
-  return [Number(match[1]), Number(match[2])]
+function majorOf(version: string): number {
+  return Number(version.split('.', 1)[0])
 }

@@ -114,7 +114,23 @@ describe('P1 malformed', () => {
   })
 })
 
-describe('P2 values that are none', () => {
+describe('P2 names and values that are none', () => {
+  it.each(['a b', 'a:b', '', 'a\x7f', '\xe9', 'a\0b', 'a\rb', 'a(b', 'a@b'])(
+    'P2 the name %j: the field is dropped',
+    async name => {
+      const raw = await connect()
+      const fields: Field[] = [
+        [name, 'evil'],
+        ['x-good', '1'],
+      ]
+      raw.request(1, head('/plain', fields))
+      expect(await raw.ended(1)).toBe('end')
+      const [request] = edge.backend.requests
+      expect(request!.all('x-good')).toEqual(['1'])
+      expect(request!.fields.filter(([, value]) => value.includes('evil'))).toEqual([])
+    },
+  )
+
   it.each([
     ['P2 LF', 'a\nb'],
     ['P2 CR', 'a\rb'],

@@ -11,7 +11,9 @@ import type { BackendRequest } from './recording-backend.ts'
 const KEY = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 const asks = (protocol = 'websocket', host = 'edge.test') =>
   get('/ws', `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n${KEY}`, host)
-const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade, X-Secret\r\nUpgrade: websocket\r\n'
+const switchTo = (protocol: string) =>
+  `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade, X-Secret\r\nUpgrade: ${protocol}\r\n`
+const SWITCH = switchTo('websocket')
 
 /** Takes every upgrade; what comes afterwards is sent back. */
 function takeAndEcho(request: BackendRequest): void {
@@ -43,7 +45,7 @@ describe('before the 101', () => {
       await fence()
       expect(request.connection.received.endsWith('\r\n\r\n')).toBe(true)
       request.connection.becomeRaw()
-      request.say(`${SWITCH}\r\n`)
+      request.say(`${switchTo(protocol)}\r\n`)
       expect((await connection.readHead()).status).toBe(101)
       // U3: what was held comes after it.
       await request.connection.until('the early bytes', () => request.connection.raw === 'early')
@@ -77,6 +79,39 @@ describe('before the 101', () => {
     expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/ws', '/fence'])
   })
 
+  it('U1 an upgrade to h2c with a body in chunks is served as if not asked for', async () => {
+    // What the HTTP client of Java sends by default for a body of unknown length.
+    const fields =
+      'Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: h2c\r\n'
+    const head = `POST /java HTTP/1.1\r\n${HOST}${fields}Transfer-Encoding: chunked\r\n\r\n`
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(`${head}3\r\nabc\r\n`)
+    const request = await edge.backend.request()
+    await connection.send(`4\r\ndefg\r\n0\r\nX-Last: 1\r\n\r\n${get('/hidden')}`)
+    const answer = await connection.readAnswer()
+    expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual([
+      'POST /java abcdefg',
+      'close',
+    ])
+    expect(['upgrade', 'http2-settings', 'connection'].flatMap(name => request.all(name))).toEqual([])
+    expect(request.trailers).toEqual([['X-Last', '1']])
+    expect((await connection.readToEnd()).length).toBe(0)
+    connection.destroy()
+    await fence()
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/java', '/fence'])
+  })
+
+  it('U1 broken chunks behind an ignored upgrade never become a complete request', async () => {
+    const fields = 'Connection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n'
+    const connection = await RawConnection.open(edge.tight!.port)
+    await connection.send(`POST / HTTP/1.1\r\n${HOST}${fields}\r\n3\nabc\r\n0\r\n\r\n${get('/hidden')}`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([408, 'request_timeout'])
+    connection.destroy()
+    for (const request of edge.backend.requests) expect(await request.ended).toBe('aborted')
+    expect(edge.backend.requests.length).toBeLessThan(2)
+  })
+
   it.each(['chunked', 'chunked\t'])('U1 an upgrade with Transfer-Encoding: %j is refused', async coding => {
     const fields = `Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: ${coding}\r\n`
     await refused(`POST /ws HTTP/1.1\r\n${HOST}${fields}\r\n3\r\nabc\r\n0\r\n\r\n`, 400)
@@ -89,6 +124,36 @@ describe('before the 101', () => {
   it('U1 Upgrade that Connection does not name ends here', async () => {
     const answer = await ask(get('/ws', `Upgrade: websocket\r\n${KEY}`))
     expect([answer.status, edge.backend.requests[0]!.all('upgrade')]).toEqual([200, []])
+  })
+
+  it.each([
+    ['websocket', 'other', 502],
+    ['websocket', 'websocket, h2c', 502],
+    ['websocket', '', 101],
+    ['websocket', 'WebSocket', 101],
+    ['one/1, two', 'two', 101],
+    ['one/1, two', 'three', 502],
+    ['one/1, two', '', 502],
+  ])('U1 asked for %s, the backend switches to %j: %i', async (asked, switched, status) => {
+    edge.backend.handler = request => {
+      request.connection.becomeRaw()
+      const upgrade = switched === '' ? '' : `Upgrade: ${switched}\r\n`
+      request.say(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${upgrade}\r\nraw`)
+    }
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(asks(asked))
+    const head = await connection.readHead()
+    expect(head.status).toBe(status)
+    if (status === 101) {
+      expect(field(head.headers, 'upgrade')).toBe(switched === '' ? asked : switched)
+      expect((await connection.readBytes(3)).toString()).toBe('raw')
+    } else {
+      expect(field(head.headers, 'plugboard-error')).toBe('backend_protocol_error')
+      expect((await connection.readToEnd()).toString()).not.toContain('raw')
+      const { connection: used } = edge.backend.requests[0]!
+      await used.until('its end', () => used.closed)
+    }
+    connection.destroy()
   })
 
   it.each([200, 403, 426])('U2 an answer of %i instead is plain HTTP', async status => {

@@ -50,6 +50,7 @@ export function readTwin(stream: string): TwinReading {
       partial = { ...head, body: '' }
       const body = readBody(rest, head.length)
       partial = { ...head, body: body.text }
+      if (body.state === 'error' && !head.reportsBrokenBody) return { requests, partial, end: 'incomplete' }
       if (body.state !== 'complete') return { requests, partial, end: body.state }
       requests.push(partial)
       rest = rest.slice(body.taken)
@@ -93,11 +94,15 @@ function readHead(text: string) {
   const named = tokens(all('connection'))
   const place = placeOf(method, target, hosts[0]!)
   const upgrades = all('upgrade').length > 0 && named.includes('upgrade')
-  if (length === 'chunked' && all('upgrade').some(value => value !== '')) throw new Wrong()
+  const protocols = tokens(all('upgrade')).filter(protocol => protocol !== '')
+  const ignored = protocols.some(protocol => /^(?:h2c?|http|tls)(?:\/|$)/.test(protocol))
+  if (length === 'chunked' && protocols.length > 0 && !ignored) throw new Wrong()
   return {
     method,
     ...place,
     length: method === 'CONNECT' ? 0 : length,
+    // Node's parser does not report broken chunks behind an Upgrade: such a body is never complete.
+    reportsBrokenBody: length !== 'chunked' || protocols.length === 0,
     kept: fields
       .filter(({ name }) => name.startsWith('x-keep') && !named.includes(name))
       .map(field => `${field.written}: ${field.value}`),

@@ -1,0 +1,9 @@
+// Whether this Node has what Plugboard needs of its HTTP server: `shouldUpgradeCallback` (22.21 and 24.9). An older one
+// ignores the option, and each request that asks for an upgrade which is not offered (`h2c`) then gets 400.
+
+/** `version`: as `process.versions.node` has it. Returns what to do; undefined when this Node will do. */
+export function nodeVersionProblem(version: string): string | undefined {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if ((major === 22 && minor >= 21) || (major === 24 && minor >= 9) || major > 24) return undefined
+  return `Node ${version} refuses requests that ask for HTTP/2 by Upgrade (400). Run Node 22.21 or a newer 22, or 24.9 or newer.`
+}
