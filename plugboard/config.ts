@@ -13,6 +13,7 @@ import {
   setting,
 } from '@vera-stack/shared/settings.ts'
 import { TrustedProxies } from './proxy/trusted-proxies.ts'
+import { parseNetwork } from './routes/cidr.ts'
 import { directoryUrlOf, isChallengeType } from './tls/acme-names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
 import { cipherNames, cipherProblem, INTERMEDIATE, isTls13Cipher } from './tls/ciphers.ts'
@@ -47,6 +48,12 @@ export const plugboardSettings = {
     item: 'cidr',
     check: networkProblem,
     help: 'Addresses and networks of proxies whose X-Forwarded-* and Forwarded fields are used',
+  }),
+  outboundNetworks: setting.list({
+    default: [],
+    item: 'cidr',
+    check: outboundProblem,
+    help: 'Networks, besides public ones, that URLs in routes (jwksUrl) may lead to; plugboard dev: loopback and private ones',
   }),
   proxyProtocol: setting.boolean({
     default: false,
@@ -261,6 +268,12 @@ export const plugboardSettings = {
   }),
 } as const
 
+/** `outboundNetworks` of `plugboard dev`: the addresses of a developer's own machine and network. */
+export const PRIVATE_NETWORKS: readonly string[] = [
+  ...['127.0.0.0/8', '::1'],
+  ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+]
+
 export type PlugboardConfig = SettingsOf<typeof plugboardSettings>
 export type LoadedPlugboardConfig = LoadedSettings<typeof plugboardSettings>
 
@@ -301,6 +314,7 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   if (config.peerDns !== undefined && peerProblem(config.peerDns) !== undefined) {
     problems.push({ key: 'peerDns', detail: 'must be host:port' })
   }
+  if (config.tokenIssuer === '') problems.push({ key: 'tokenIssuer', detail: 'must not be empty' })
   if ((config.tokenIssuer === undefined) !== (config.tokenJwksUrl === undefined)) {
     problems.push({ key: 'tokenIssuer', detail: 'goes together with tokenJwksUrl: set both or neither' })
   }
@@ -391,6 +405,10 @@ function peerProblem(text: string): string | undefined {
   const url = URL.parse(/^https?:\/\//i.test(text) ? text : `http://${text}`)
   const hasPort = /:\d+\/?$/.test(text)
   return url !== null && hasPort && url.pathname === '/' ? undefined : `"${text}" is not host:port`
+}
+
+function outboundProblem(network: string): string | undefined {
+  return parseNetwork(network) === undefined ? `"${network}" is neither an address nor a network` : undefined
 }
 
 function networkProblem(network: string): string | undefined {

@@ -47,6 +47,7 @@ import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
 import { replicaStatus, serviceLines } from './replica-status.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
+import { OutboundNetworks } from './routes/outbound-networks.ts'
 import { Authenticator } from './telephones/authenticate.ts'
 import { LinePicker } from './telephones/line-picker.ts'
 import { LocalLines } from './telephones/local-lines.ts'
@@ -363,6 +364,7 @@ export class Plugboard {
         }),
       },
       traffic: () => this.#ports?.traffic(),
+      outbound: new OutboundNetworks(config.outboundNetworks),
       generateSigningKey,
       log: this.#log,
       clock: this.#clock,

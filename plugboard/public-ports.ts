@@ -14,6 +14,7 @@ import type { LineRecovery } from './proxy/proxy-context.ts'
 import { ProxyServer } from './proxy/server.ts'
 import type { Via } from './proxy/via.ts'
 import type { Directory } from './routes/directory.ts'
+import { OutboundNetworks } from './routes/outbound-networks.ts'
 import type { LinePicker } from './telephones/line-picker.ts'
 import type { TunnelAcceptor } from './telephones/tunnel-endpoint.ts'
 
@@ -52,6 +53,7 @@ export class PublicPorts {
       tunnels,
       recovery,
       trustedProxies: config.trustedProxies,
+      outbound: new OutboundNetworks(config.outboundNetworks),
       proxyProtocol: config.proxyProtocol,
       http2Cleartext: config.http2Cleartext,
       limits: {

@@ -2,6 +2,7 @@
 // service-options.ts's, the same as for flags and for the library.
 
 import { readFileSync } from 'node:fs'
+import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from '@vera-stack/shared/schema.ts'
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
 import type { ServiceOptions } from './service-options.ts'
@@ -29,7 +30,7 @@ const serviceSchema = z.strictObject({
   target: z.union([z.string(), z.number()]),
   weight: z.number().optional(),
   version: z.string().max(128).optional(),
-  labels: z.record(z.string(), z.string()).optional(),
+  labels: recordOf(z.string(), z.string()).optional(),
   hostHeader: z.string().optional(),
   tlsVerify: z.boolean().optional(),
   tlsCa: pem.optional(),

@@ -15,7 +15,7 @@ function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const failures: unknown[] = []
   const broken: unknown[] = []
   const url = 'https://issuer.test/jwks.json'
-  const jwks = new Jwks({ url, clock, fetch: issuer.fetch, failed: error => failures.push(error) })
+  const jwks = new Jwks({ url, clock, load: issuer.load, failed: error => failures.push(error) })
   const remembered = new Remembered<BearerOutcome>(100)
   const all = { issuer: ISSUER, audience: AUDIENCE, jwksUrl: url, ...rules }
   const auth = new BearerAuth(all, jwks, { clock, remembered, broken: error => broken.push(error) })
@@ -125,6 +125,30 @@ test('required claims and scopes: a good token that lacks them is not enough', a
     { scope: 7 },
   ]) {
     expect(await check(change), JSON.stringify(change)).toBe('insufficient_scope')
+  }
+})
+
+test('claims named like what objects have from birth are compared like others, and inherited ones do not count', async () => {
+  const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '/a/constructor', '/__proto__/x']
+  for (const name of names) {
+    const { auth, token } = setUp({ claims: { [name]: 'yes' } })
+    expect(await auth.check(token({ a: {} })), name).toBe('insufficient_scope')
+    const own = JSON.parse('{"constructor":"yes","toString":"yes","hasOwnProperty":"yes","valueOf":"yes"}')
+    const nested = { ...own, a: own, ...JSON.parse('{"__proto__":{"x":"yes"}}') }
+    expect(await auth.check(token(nested)), name).toEqual(passed)
+  }
+})
+
+test('a pointer into an array means its elements, not its length', async () => {
+  const claims = { roles: ['a', 'b'] }
+  for (const [name, outcome] of [
+    ['/roles/0', passed],
+    ['/roles/length', 'insufficient_scope'],
+    ['/roles/00', 'insufficient_scope'],
+    ['/roles/-', 'insufficient_scope'],
+  ] as const) {
+    const { auth, token } = setUp({ claims: { [name]: ['a', 2] } })
+    expect(await auth.check(token(claims)), name).toEqual(outcome)
   }
 })
 

@@ -5,6 +5,7 @@ import { hashPassword } from '@vera-stack/shared/password-hash.ts'
 import { beforeAll, expect, test } from 'vitest'
 import { AUDIENCE, ISSUER, Issuer } from '../../test/support/issuer.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
+import { OutboundNetworks } from '../routes/outbound-networks.ts'
 import { type RouteRules, resolveRouteOptions } from '../routes/route-options.ts'
 import { Gatekeeper, type GuardedRequest } from './gatekeeper.ts'
 
@@ -12,7 +13,7 @@ const ORIGIN = 'https://app.test'
 const jwt = { issuer: ISSUER, audience: AUDIENCE, jwksUrl: 'https://issuer.test/jwks' }
 const issuer = new Issuer()
 const clock = new ManualClock()
-const gate = new Gatekeeper({ clock, log, fetch: issuer.fetch })
+const gate = new Gatekeeper({ clock, log, outbound: new OutboundNetworks([]), load: issuer.load })
 let users: { name: string; hash: string }[]
 let token: string
 
@@ -191,4 +192,29 @@ test('fixed answers, and what is done to any answer of the route', () => {
   ])
   expect(gate.answerEdits(request(rulesOf({ hsts: false })))?.hsts).toBe('')
   expect(gate.answerEdits(request(rulesOf({ access: { jwt } })))).toBeUndefined()
+})
+
+test('keys are fetched from no address that is not allowed, and the log names the setting', async () => {
+  const inner = new Issuer()
+  inner.addKey()
+  const jwksUrl = await inner.listen()
+  const warned: string[] = []
+  const warn = (message: string, fields?: { err?: unknown }) => void warned.push(`${message}: ${fields?.err}`)
+  const outcomes: unknown[] = []
+  try {
+    for (const allowed of [[], ['127.0.0.1']]) {
+      const guarded = new Gatekeeper({
+        clock,
+        log: { ...log, warn },
+        outbound: new OutboundNetworks(allowed),
+      })
+      const fields = ['Authorization', `Bearer ${inner.token({}, { nowMs: clock.wallTime() })}`]
+      const rules = rulesOf({ access: { jwt: { ...jwt, jwksUrl } } })
+      outcomes.push(await guarded.judge(request(rules, fields)), inner.requests)
+    }
+  } finally {
+    await inner.close()
+  }
+  expect(outcomes).toEqual([{ code: 'issuer_unavailable' }, 0, undefined, 1])
+  expect(warned).toEqual([expect.stringContaining('add its network to the setting outboundNetworks')])
 })

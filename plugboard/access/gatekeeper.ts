@@ -7,13 +7,15 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { restAfterMount } from '@vera-stack/shared/mounts.ts'
+import type { OutboundNetworks } from '../routes/outbound-networks.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import { AnswerEdits } from './answer-edits.ts'
 import { BoundedWork } from './bounded-work.ts'
 import { type CompileDependencies, type CompiledRules, compileRules } from './compiled-rules.ts'
 import type { Judged } from './credentials.ts'
 import { soleValue } from './field-list.ts'
-import { Jwks } from './jwks.ts'
+import { guardedFetch } from './guarded-fetch.ts'
+import { Jwks, type Load } from './jwks.ts'
 import { locationOf, redirectTo } from './redirect.ts'
 import { Remembered } from './remembered.ts'
 import { isRefusal, type Refusal, type Verdict } from './verdict.ts'
@@ -39,7 +41,10 @@ type EditedRequest = Pick<GuardedRequest, 'rules' | 'fields' | 'clientAddress' |
 export interface GatekeeperOptions {
   readonly clock: Clock
   readonly log: Logger
-  readonly fetch?: typeof globalThis.fetch | undefined
+  /** Where keys of issuers may be fetched from. */
+  readonly outbound: OutboundNetworks
+  /** Instead of a request over the network. */
+  readonly load?: Load | undefined
 }
 
 /** Two at a time leave two of Node's four threads for everything else; and a core for requests. */
@@ -50,6 +55,11 @@ const ADDRESS_BURST = 100
 const REMEMBERED_USERS = 10_000
 const REMEMBERED_TOKENS = 20_000
 const MAX_ISSUERS = 1000
+const FETCH = {
+  timeoutMs: 5000,
+  maxBytes: 1024 * 1024,
+  accept: 'application/jwk-set+json, application/json',
+}
 
 export class Gatekeeper {
   readonly #options: GatekeeperOptions
@@ -118,9 +128,10 @@ export class Gatekeeper {
   #jwksOf(url: string): Jwks {
     const known = this.#issuers.get(url)
     if (known !== undefined) return known
-    const { clock, log, fetch } = this.#options
+    const { clock, log, outbound } = this.#options
+    const load = this.#options.load ?? (address => guardedFetch(address, { ...FETCH, networks: outbound }))
     const failed = (err: unknown) => log.warn("the keys of a token's issuer cannot be fetched", { url, err })
-    const jwks = new Jwks({ url, clock, fetch, failed })
+    const jwks = new Jwks({ url, clock, load, failed })
     this.#issuers.set(url, jwks)
     if (this.#issuers.size > MAX_ISSUERS) {
       const [oldest] = this.#issuers.keys()

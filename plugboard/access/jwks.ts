@@ -1,5 +1,5 @@
-// The public keys of one issuer, by the address of its JWKS. Fetched when a token first needs them, one fetch at a time,
-// bounded in time and size. They are looked at again in the background, and serve on while the issuer is away; a kid that
+// The public keys of one issuer, by the address of its JWKS. Fetched when a token first needs them, one fetch at a time
+// (guarded-fetch.ts bounds it). They are looked at again in the background, and serve on while the issuer is away; a kid that
 // is not among them is asked for at most every 30 s, so that made-up tokens cannot be turned on the issuer.
 //
 //   none ──token──▶ fetching ──▶ fresh ──10 min──▶ stale, and fetching again ──24 h without success──▶ none
@@ -7,10 +7,13 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 
+/** The body behind a URL, or a rejection. */
+export type Load = (url: string) => Promise<Buffer>
+
 export interface JwksOptions {
   readonly url: string
   readonly clock: Clock
-  readonly fetch?: typeof globalThis.fetch | undefined
+  readonly load: Load
   /** Told of a fetch that failed; once for each outage. */
   readonly failed: (error: unknown) => void
 }
@@ -18,13 +21,11 @@ export interface JwksOptions {
 /** The keys cannot be had: nothing is known of the token. */
 export class JwksUnavailable extends Error {}
 
-const TIMEOUT_MS = 5000
 const FRESH_MS = 600_000
 const KEPT_MS = 86_400_000
 const COOLDOWN_MS = 30_000
 /** After a failure: an issuer that is away is not asked for each request, one that is back is soon heard. */
 const RETRY_MS = 3000
-const MAX_BYTES = 1024 * 1024
 
 export class Jwks {
   readonly #options: JwksOptions
@@ -87,24 +88,7 @@ export class Jwks {
   }
 
   async #load(): Promise<JSONWebKeySet> {
-    const { url, fetch = globalThis.fetch } = this.#options
-    const response = await fetch(url, {
-      headers: { accept: 'application/jwk-set+json, application/json' },
-      // Where it leads was checked when the route was written; where that leads nobody has.
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    })
-    if (response.status !== 200) {
-      await response.body?.cancel()
-      throw new Error(`it answers ${response.status}`)
-    }
-    const chunks: Uint8Array[] = []
-    let bytes = 0
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.length
-      if (bytes > MAX_BYTES) throw new Error(`it is longer than ${MAX_BYTES} bytes`)
-      chunks.push(chunk)
-    }
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as JSONWebKeySet
+    const { url, load } = this.#options
+    return JSON.parse((await load(url)).toString('utf8')) as JSONWebKeySet
   }
 }

@@ -6,6 +6,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store.ts'
 import type { Directory } from '../routes/directory.ts'
+import type { OutboundNetworks } from '../routes/outbound-networks.ts'
 import type { ReplicaDirectory, TelephoneDirectory } from './telephone-directory.ts'
 import type { TrafficStatus } from './traffic.ts'
 
@@ -48,6 +49,8 @@ export interface AdminDependencies {
   readonly replicas: ReplicaDirectory
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficStatus | undefined
+  /** Where URLs in routes may lead to. */
+  readonly outbound: OutboundNetworks
   /** For the rotation of signing keys. */
   readonly generateSigningKey: () => Promise<NewSigningKey>
   readonly log: Logger

@@ -5,6 +5,8 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const PREFIX_LENGTH = 14
+const HASH = /^[0-9a-f]{64}$/
+const NO_HASH = '0'.repeat(64)
 const KEY = /^vsk_[0-9A-Za-z]{53}$/
 
 /** Fixed length, no punctuation: a double click selects all of it. */
@@ -36,8 +38,8 @@ export const looksLikeApiKey = (text: string): boolean => KEY.test(text)
 export const prefixOf = (key: string): string => key.slice(0, PREFIX_LENGTH)
 export const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex')
 
-/** In constant time, also when there is no stored hash to compare with. */
+/** In constant time, also when there is no stored hash to compare with. A stored text that is no hash matches nothing. */
 export function hashMatches(hash: string, stored: string | undefined): boolean {
-  const same = timingSafeEqual(Buffer.from(hash), Buffer.from((stored ?? '').padEnd(64, '0').slice(0, 64)))
-  return same && stored?.length === 64
+  const isHash = stored !== undefined && HASH.test(stored)
+  return timingSafeEqual(Buffer.from(hash), Buffer.from(isHash ? stored : NO_HASH)) && isHash
 }

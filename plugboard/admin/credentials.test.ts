@@ -91,6 +91,9 @@ describe('admin keys', () => {
     const [one, two] = keys
     expect(hashMatches(hashOf(one!.key), two!.hash)).toBe(false)
     expect(hashMatches('0'.repeat(64), undefined)).toBe(false)
+    for (const stored of ['', '0', '0'.repeat(63), '0'.repeat(65), 'é'.repeat(64), `${'0'.repeat(64)}\n`]) {
+      expect(hashMatches('0'.repeat(64), stored), stored).toBe(false)
+    }
   })
 })
 

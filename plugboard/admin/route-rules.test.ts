@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { OutboundNetworks } from '../routes/outbound-networks.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness
@@ -45,6 +46,53 @@ test('every problem is told at once, with its place', async () => {
     ...['/options/hsts/colour', '/options/hsts/maxAgeSeconds', '/options/requestHeaders/set/Host'],
   ])
   expect(body.detail).toContain('give "password" instead')
+})
+
+test('a rule that could not be enforced is refused, in new routes and in changes', async () => {
+  const jwt = '"issuer":"https://i.test","audience":"a","jwksUrl":"https://i.test/jwks"'
+  const rules = [
+    [`{"access":{"jwt":{${jwt},"claims":{"__proto__":"admin"}}}}`, '/options/access/jwt/claims/__proto__'],
+    [`{"access":{"jwt":{${jwt},"forward":{"__proto__":"X-A"}}}}`, '/options/access/jwt/forward/__proto__'],
+    ['{"requestHeaders":{"set":{"__proto__":"x"}}}', '/options/requestHeaders/set/__proto__'],
+    ['{"access":{"__proto__":{"allow":["10.0.0.1"]}}}', '/options/access/__proto__'],
+    ['{"__proto__":{"access":{}}}', '/options/__proto__'],
+  ] as const
+  await add({ mount: 'b.test', service: 'shop' })
+  for (const [options, pointer] of rules) {
+    const body = `{"mount":"a.test","service":"shop","options":${options}}`
+    const created = await api.call('POST', '/v1/routes', { body })
+    expect(created.body, options).toMatchObject({ status: 400, errors: [{ pointer }] })
+    const headers = { 'if-match': '*' }
+    const changed = await api.call('PATCH', '/v1/routes/b.test', { body: `{"options":${options}}`, headers })
+    expect(changed.body, options).toMatchObject({ status: 400, errors: [{ pointer }] })
+  }
+})
+
+test('a jwksUrl that leads to this machine or to a private network is refused, unless it is allowed', async () => {
+  const pointer = '/options/access/jwt/jwksUrl'
+  const options = (jwksUrl: string) => ({ access: { jwt: { issuer: 'i', audience: 'a', jwksUrl } } })
+  for (const url of [
+    ...['http://localhost:1/', 'https://localhost/', 'http://127.0.0.1/', 'https://10.0.0.1/jwks'],
+    ...['https://169.254.169.254/', 'https://[::1]/', 'https://2130706433/', 'https://[::ffff:10.0.0.1]/'],
+  ]) {
+    const made = await add({ mount: 'a.test', service: 'shop', options: options(url) })
+    expect(made.body, url).toMatchObject({ status: 400, errors: [{ pointer }] })
+    expect(made.body.detail, url).toContain('outboundNetworks')
+  }
+  expect((await add({ mount: 'a.test', service: 'shop', options: options('https://i.test/') })).status).toBe(
+    201,
+  )
+  const changed = await change('a.test', { options: options('https://192.168.0.1/') })
+  expect(changed.body).toMatchObject({ status: 400, errors: [{ pointer }] })
+
+  const outbound = new OutboundNetworks(['127.0.0.0/8', '10.0.0.0/8'])
+  api = await AdminApiHarness.create(database.open().store, { outbound })
+  expect((await change('a.test', { options: options('http://localhost:1/') })).status).toBe(200)
+  expect((await change('a.test', { options: options('https://10.0.0.1/') })).status).toBe(200)
+  expect((await change('a.test', { options: options('https://10.0.0.1/') })).status).toBe(200)
+  // What the rule refuses is no reason to refuse a change of something else.
+  api = await AdminApiHarness.create(database.open().store)
+  expect((await change('a.test', { options: { stripMount: true } })).status).toBe(200)
 })
 
 test('a password is kept as a hash alone, and readers of changes do not see even that', async () => {

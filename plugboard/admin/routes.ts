@@ -3,8 +3,10 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { AdminKey, Route } from '../database/store.ts'
+import type { AccessInput } from '../routes/access-rules.ts'
+import type { OutboundNetworks } from '../routes/outbound-networks.ts'
 import { resolveRouteOptions, routeOptionsInputSchema } from '../routes/route-options.ts'
-import { routeProblems } from '../routes/route-problems.ts'
+import { type RouteProblem, routeProblems } from '../routes/route-problems.ts'
 import { withoutPasswords } from '../routes/route-secrets.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
@@ -109,7 +111,17 @@ const tags = ['routes']
 
 /** What only shows in the whole of a route. */
 function refuseProblems(route: Parameters<typeof routeProblems>[0]): void {
-  const problems = routeProblems(route)
+  refuse(routeProblems(route))
+}
+
+/** An address that Plugboard would not connect to, where the text of the URL shows it. */
+function refuseInnerAddress(outbound: OutboundNetworks, access: AccessInput | null | undefined): void {
+  const url = access?.jwt?.jwksUrl
+  const message = url === undefined ? undefined : outbound.problemOfHost(new URL(url).hostname)
+  if (message !== undefined) refuse([{ path: ['options', 'access', 'jwt', 'jwksUrl'], message }])
+}
+
+function refuse(problems: readonly RouteProblem[]): void {
   if (problems.length > 0) {
     throw validationError(
       'json',
@@ -205,7 +217,7 @@ const removeOperation = operation(
   },
 )
 
-export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminDependencies): void {
+export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound }: AdminDependencies): void {
   const living = async (idOrMount: string): Promise<Route> => {
     const row = await store.routes.get(idOrMount)
     if (row.deletedAt !== null) throw new VeraError('not_found', 'This route has been deleted.')
@@ -226,6 +238,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
     const { mount, service = null, options = {} } = c.req.valid('json')
     await refuseBeyond(c.get('key'), mount, service)
     refuseProblems({ mount, service, options })
+    refuseInnerAddress(outbound, options.access)
     const row = await store.routes.create(
       { mount, service, options: await withoutPasswords(options) },
       c.get('by'),
@@ -249,6 +262,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminD
     const ifVersion = await ifMatchVersion(c, () => living(id))
     const by = c.get('by')
     const key = c.get('key')
+    refuseInnerAddress(outbound, patch.access as AccessInput | null | undefined)
     const hashed = await withoutPasswords(patch)
     const row = await changeMerged(
       ifVersion,

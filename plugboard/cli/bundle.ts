@@ -2,6 +2,7 @@
 // times are left out, so that a bundle fits any Plugboard, and two of them can be compared with diff.
 
 import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
+import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { parseSettingsFile } from '@vera-stack/shared/settings/file.ts'
 import { SettingsError } from '@vera-stack/shared/settings/source.ts'
 import { setting } from '@vera-stack/shared/settings.ts'
@@ -9,7 +10,7 @@ import { stringify } from 'yaml'
 import { z } from 'zod'
 import type { RouteRow, ServiceRow } from './rows.ts'
 
-const jsonObject = z.record(z.string(), z.unknown())
+const jsonObject = recordOf(z.string(), z.unknown())
 // What names and mounts may look like, and which keys a policy has, is the server's to say.
 const servicesSchema = z.array(z.strictObject({ name: z.string(), policy: jsonObject.default({}) }))
 const routesSchema = z.array(

@@ -4,7 +4,7 @@
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { addOptions } from '@vera-stack/shared/settings.ts'
 import { type Command, InvalidArgumentError } from 'commander'
-import { loadPlugboardConfig, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
+import { loadPlugboardConfig, PRIVATE_NETWORKS, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
 import { DevStack } from '../dev/dev-stack.ts'
 import { ownPortProblem } from '../dev/own-port.ts'
 import { type CliContext, examples } from './api-command.ts'
@@ -44,7 +44,13 @@ export function defineDev(command: Command, context: CliContext): void {
     if (problem !== undefined) throw usageError(`--expose: ${problem}`)
     // A person is watching: readable lines, also through a pipe, unless they chose otherwise.
     const chosen = sources.logFormat.kind !== 'default'
-    const config = chosen ? values : { ...values, logFormat: 'text' as const }
+    // And tries things out on one machine, the issuer of tokens too.
+    const outbound = sources.outboundNetworks.kind === 'default' ? PRIVATE_NETWORKS : values.outboundNetworks
+    const config = {
+      ...values,
+      outboundNetworks: outbound,
+      ...(chosen ? {} : { logFormat: 'text' as const }),
+    }
     const log = logOf(config)
     logWarnings(log, warnings)
     warnOfNode(log)

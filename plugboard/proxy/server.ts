@@ -8,6 +8,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { RequestIds } from '@vera-stack/shared/request-id.ts'
 import { Gatekeeper } from '../access/gatekeeper.ts'
 import type { Directory } from '../routes/directory.ts'
+import { OutboundNetworks } from '../routes/outbound-networks.ts'
 import type { LinePicker } from '../telephones/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access.ts'
@@ -37,6 +38,8 @@ export interface ProxyOptions {
   readonly trustedProxies?: readonly string[] | undefined
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol?: boolean | undefined
+  /** Where URLs in routes may lead to; default: public addresses. */
+  readonly outbound?: OutboundNetworks | undefined
   /** HTTP/2 without TLS is understood on the public port, too. */
   readonly http2Cleartext?: boolean | undefined
   readonly limits?: Partial<ProxyLimits> | undefined
@@ -99,7 +102,11 @@ export class ProxyServer {
       counters: this.counters,
       deadlines: this.#context.discardDeadlines,
     })
-    const gatekeeper = new Gatekeeper({ clock, log: options.log })
+    const gatekeeper = new Gatekeeper({
+      clock,
+      log: options.log,
+      outbound: options.outbound ?? new OutboundNetworks([]),
+    })
     const shared = {
       context: this.#context,
       admission: new Admission({

@@ -2,6 +2,7 @@
 // is stored (with hashes alone). Checked strictly both times: a rule that cannot be read must close the route, not open it.
 
 import { passwordHashProblem } from '@vera-stack/shared/password-hash.ts'
+import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { parseNetwork } from './cidr.ts'
 import { ownFieldName } from './field-rules.ts'
@@ -77,8 +78,20 @@ function isFetchable(text: string): boolean {
 }
 
 const text = z.string().min(1).max(1024)
-const scalar = z.union([text, z.number(), z.boolean()])
-const claimName = z.string().min(1).max(256)
+/** A number that JSON does not carry exactly would be compared with another one than was meant. */
+const number = z
+  .number()
+  .refine(
+    value => !Number.isInteger(value) || Number.isSafeInteger(value),
+    'is too large to be compared exactly',
+  )
+const scalar = z.union([text, number, z.boolean()])
+/** A name, or a JSON pointer (RFC 6901), in which `~` is followed by 0 or 1. */
+const claimName = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine(name => !name.startsWith('/') || !/~(?![01])/.test(name), 'is no JSON pointer: ~ is written ~0')
 
 const jwt = z.strictObject({
   /** The exact `iss`. */
@@ -94,7 +107,7 @@ const jwt = z.strictObject({
    * Claims that the token must have with this value, or one of these. A claim that is a list needs to hold it. A name that
    * begins with `/` is a JSON pointer: `/realm_access/roles`.
    */
-  claims: z.record(claimName, z.union([scalar, z.array(scalar).min(1).max(100)])).optional(),
+  claims: recordOf(claimName, z.union([scalar, z.array(scalar).min(1).max(100)])).optional(),
   /** All of them have to be in `scope`, or `scp`. */
   scopes: z
     .array(
@@ -107,8 +120,7 @@ const jwt = z.strictObject({
     .max(50)
     .optional(),
   /** Claim → the field in which the backend is told it. */
-  forward: z
-    .record(claimName, ownFieldName)
+  forward: recordOf(claimName, ownFieldName)
     .refine(
       map => new Set(Object.values(map).map(name => name.toLowerCase())).size === Object.keys(map).length,
       'tells two claims in one field',

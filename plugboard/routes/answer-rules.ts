@@ -1,5 +1,6 @@
 // What a route answers by itself, with no backend behind it: a redirect, or a fixed answer such as a maintenance page.
 
+import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { editableFieldName, fieldValue, namedTwice } from './field-rules.ts'
 
@@ -55,8 +56,7 @@ export const answerSchema = z
         `is longer than ${MAX_BODY_BYTES} bytes: put it behind a Telephone`,
       )
       .optional(),
-    headers: z
-      .record(editableFieldName, fieldValue)
+    headers: recordOf(editableFieldName, fieldValue)
       .refine(headers => Object.keys(headers).length <= 50, 'has more than 50 fields')
       .refine(headers => namedTwice(Object.keys(headers)) === undefined, 'names a field twice')
       .refine(

@@ -1,14 +1,14 @@
 // Edits of a request's fields on their way to the backend, or of an answer's on their way back: remove, then set, then
 // add.
 
+import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { editableFieldName, fieldTemplate, namedTwice } from './field-rules.ts'
 
 const MAX_EDITS = 50
 
 const editsOf = <Value extends z.ZodType>(value: Value) =>
-  z
-    .record(editableFieldName, value)
+  recordOf(editableFieldName, value)
     .refine(edits => Object.keys(edits).length <= MAX_EDITS, `has more than ${MAX_EDITS} fields`)
     .refine(edits => namedTwice(Object.keys(edits)) === undefined, 'names a field twice; names have no case')
 

@@ -91,6 +91,13 @@ test.each([
   [{ access: { jwt: { ...jwt, forward: { sub: 'X-Forwarded-For' } } } }, /^access\/jwt\/forward\/sub/],
   [{ access: { jwt: { ...jwt, forward: { sub: 'X-A', email: 'x-a' } } } }, /two claims in one field/],
   [{ access: { jwt: { issuer: 'x', jwksUrl: jwt.jwksUrl } } }, /^access\/jwt\/audience/],
+  [{ access: { jwt: { ...jwt, claims: { a: 2 ** 53 } } } }, /too large to be compared exactly/],
+  [{ access: { jwt: { ...jwt, claims: { '/a~2': 'b' } } } }, /is no JSON pointer/],
+  [
+    { access: { basic: { users: [{ name: '\ud800', password: 'x' }] } } },
+    /users\/0\/name: .*half of a character/,
+  ],
+  [{ access: { basic: { users: [{ name: 'a', password: '\udc00' }] } } }, /users\/0\/password: .*half of a/],
   [{ cors: { origins: ['*'], credentials: true } }, /^cors\/origins\/0: cannot be \*/],
   [{ cors: { origins: ['a.test'] } }, /^cors\/origins\/0: is no origin: write https/],
   [{ cors: { origins: ['https://a.test/'] } }, /^cors\/origins\/0/],
@@ -231,3 +238,49 @@ test.each(['Content_Length', 'transfer.encoding', 'x_request_id', 'Proxy_Authori
     }
   },
 )
+
+/** Keys that objects of JavaScript have from birth; JSON.parse makes own ones of them. */
+const BORN = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf']
+/** Each place where a name stands for something foreign, or where an unknown key is an error. */
+const withKey = (key: string, value: unknown): readonly (readonly [string, object])[] => {
+  const own = JSON.parse(`{${JSON.stringify(key)}: ${JSON.stringify(value)}}`) as object
+  return [
+    ['access/jwt/claims', { access: { jwt: { ...jwt, claims: own } } }],
+    ['access/jwt/forward', { access: { jwt: { ...jwt, forward: own } } }],
+    ['requestHeaders/set', { requestHeaders: { set: own } }],
+    ['requestHeaders/add', { requestHeaders: { add: own } }],
+    ['responseHeaders/set', { responseHeaders: { set: own } }],
+    ['answer/headers', { answer: { headers: own } }],
+    ['access/jwt', { access: { jwt: { ...own, ...jwt } } }],
+  ]
+}
+
+test.each(withKey('__proto__', 'X-A'))(
+  '__proto__ in %s cannot be written, and closes the route where it is stored',
+  (place, options) => {
+    expect(problemsOf(options)).toContain(place)
+    expect(problemsOf(options)).toContain('__proto__')
+    expect(resolveRouteOptions(options).rules?.unusable).toHaveLength(1)
+  },
+)
+
+test('__proto__ and the like are unknown options', () => {
+  for (const key of BORN) {
+    expect(problemsOf(JSON.parse(`{"${key}": {}}`)), key).toContain(key)
+    expect(problemsOf({ access: JSON.parse(`{"${key}": {}}`) }), key).toContain(key)
+  }
+  // What a newer version may have stored beside the options of this one stays without effect.
+  for (const key of BORN)
+    expect(resolveRouteOptions(JSON.parse(`{"${key}": {}}`)), key).toEqual(DEFAULT_ROUTE_OPTIONS)
+})
+
+test('other names that objects have from birth are names like any other', () => {
+  for (const key of BORN.slice(1)) {
+    for (const [place, options] of withKey(key, 'X-A').slice(0, -1)) {
+      expect(errorOf(options), `${key} in ${place}`).toBeUndefined()
+      expect(JSON.stringify(routeOptionsInputSchema.parse(options)), place).toBe(JSON.stringify(options))
+      expect(JSON.stringify(resolveRouteOptions(options).rules), place).toContain(key)
+      expect(resolveRouteOptions(options).rules?.unusable, place).toBeUndefined()
+    }
+  }
+})

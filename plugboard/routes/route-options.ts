@@ -90,7 +90,9 @@ function readable<Schema extends z.ZodObject>(
   unusable: string[],
 ): z.output<Schema> {
   // JSON of older versions may say null for what is absent.
-  const present = Object.entries(row).filter(([key, value]) => value !== null && key in schema.shape)
+  const present = Object.entries(row).filter(
+    ([key, value]) => value !== null && Object.hasOwn(schema.shape, key),
+  )
   const parsed = schema.safeParse(Object.fromEntries(present))
   if (parsed.success) return parsed.data
   const bad = new Set(parsed.error.issues.map(issue => String(issue.path[0])))

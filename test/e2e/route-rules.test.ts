@@ -11,7 +11,8 @@ import { AUDIENCE, ISSUER, Issuer } from '../support/issuer.ts'
 import { RequestLoop } from '../support/request-loop.ts'
 import { HOST, SERVICE, useStack } from '../support/stack.ts'
 
-const stack = useStack()
+// The issuer of the tests listens on loopback.
+const stack = useStack({ plugboardArgs: ['--outbound-networks', '127.0.0.1'] })
 const issuer = new Issuer()
 let jwksUrl: string
 beforeAll(async () => {

@@ -15,6 +15,7 @@ import type {
 import type { TrafficStatus } from '../../plugboard/admin/traffic.ts'
 import type { Store } from '../../plugboard/database/store.ts'
 import type { DirectoryListener } from '../../plugboard/routes/directory.ts'
+import { OutboundNetworks } from '../../plugboard/routes/outbound-networks.ts'
 import { OpenApiCheck } from './openapi-check.ts'
 
 export interface CallOptions {
@@ -86,6 +87,7 @@ export class AdminApiHarness {
         },
         revoke: async (id, by) => void (await store.tokens.revoke(id, by)),
       },
+      outbound: new OutboundNetworks([]),
       generateSigningKey: () =>
         Promise.resolve({
           kid: randomUUID(),

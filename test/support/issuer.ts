@@ -57,12 +57,10 @@ export class Issuer {
   }
 
   /** For `Jwks`: no socket at all. */
-  readonly fetch: typeof globalThis.fetch = (_url, init) => {
+  readonly load = (_url: string): Promise<Buffer> => {
     this.requests += 1
     const { status = 200, body = this.jwks } = this.answer ?? {}
-    return init?.signal?.aborted === true
-      ? Promise.reject(init.signal.reason)
-      : Promise.resolve(new Response(body, { status }))
+    return status === 200 ? Promise.resolve(Buffer.from(body)) : Promise.reject(new Error(`status ${status}`))
   }
 
   /** Over HTTP on loopback; returns the address of the JWKS. */

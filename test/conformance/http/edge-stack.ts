@@ -91,7 +91,8 @@ export class EdgeStack {
     this.plugboard = await PlugboardProcess.start({
       ...common,
       folder: this.folder,
-      args: options.args ?? [],
+      // Issuers of tokens, which listen on loopback, are among the backends of the tests.
+      args: ['--outbound-networks', '127.0.0.1', ...(options.args ?? [])],
     })
     const dead = await freePort()
     const services = Object.keys(POLICIES)
