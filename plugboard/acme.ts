@@ -67,6 +67,8 @@ export class Acme {
       challenges: config.acmeChallenges.filter(isChallengeType),
       owner: `${config.name} ${instance}`,
       ordersPerHour: config.acmeOrdersPerHour,
+      ordersPerToken: config.acmeOrdersPerToken,
+      isListed: host => matchesAny(host, config.acmeHosts),
       clock,
       log,
     })

@@ -7,6 +7,7 @@ import { loadPlugboardConfig } from './config.ts'
 import type { ReplicaRecord } from './peers/discovery.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
+import { TunnelCounts } from './registry/tunnel-counts.ts'
 import type { ReplicaAddress } from './telephones/switchboard.ts'
 
 const SECRET = 'the secret of the tests'
@@ -28,7 +29,13 @@ async function setUp() {
   const cluster = new Cluster(
     {
       ...{ config: CONFIG, self: { id: 'one', boot: newBoot(1000, () => 0) }, startedAt: new Date(1000) },
-      ...{ registry: new Registry(), appliedSequence: () => 1, clock, log: silentLogger },
+      ...{
+        registry: new Registry(),
+        tunnelCounts: new TunnelCounts(),
+        appliedSequence: () => 1,
+        clock,
+        log: silentLogger,
+      },
       rows: {
         beat: row => {
           if (database.away) return Promise.reject(new Error('away'))

@@ -15,6 +15,7 @@ import { PostgresDiscovery } from './peers/postgres-discovery.ts'
 import { Rebalancer } from './peers/rebalancer.ts'
 import type { OpenLocal } from './peers/stream-relay.ts'
 import type { Registry } from './registry/registry.ts'
+import type { TunnelCounts } from './registry/tunnel-counts.ts'
 import type { ReplicaAddress, Switchboard } from './telephones/switchboard.ts'
 import { VERSION } from './version.ts'
 
@@ -25,6 +26,7 @@ export interface ClusterOptions {
   readonly self: PeerIdentity
   readonly startedAt: Date
   readonly registry: Registry
+  readonly tunnelCounts: TunnelCounts
   readonly rows: Store['replicas']
   readonly switchboard: Pick<
     Switchboard,
@@ -53,10 +55,10 @@ export class Cluster {
 
   constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
-    const { self, startedAt, registry, switchboard: tunnels, openLocal, clock, log } = options
+    const { self, startedAt, registry, tunnelCounts, switchboard: tunnels, openLocal, clock, log } = options
     this.network = new PeerNetwork({
       tunnels,
-      ...{ self, startedAt, registry, openLocal, clock, log, secrets },
+      ...{ self, startedAt, registry, tunnelCounts, openLocal, clock, log, secrets },
       agent: `plugboard/${VERSION}`,
       maxConnections: options.maxPeerConnections,
       report: () => this.#report(),

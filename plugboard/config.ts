@@ -2,7 +2,7 @@
 // table in plugboard/README.md come from here. What they do is up to plugboard.ts, which hands them out.
 
 import { hostname } from 'node:os'
-import { TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
+import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
@@ -132,6 +132,11 @@ export const plugboardSettings = {
     help: 'How to prove that a host is ours, the first one first: http-01 (port 80), tls-alpn-01 (port 443)',
   }),
   acmeOrdersPerHour: setting.integer({ default: 50, min: 1, help: 'Orders within an hour, by all replicas' }),
+  acmeOrdersPerToken: setting.integer({
+    default: 10,
+    min: 0,
+    help: 'Of these, orders for hosts that the telephones of one token have claimed; hosts in acmeHosts do not count',
+  }),
   acmeBindingKeyId: setting.text({ help: 'External account binding, for authorities that want it: key id' }),
   acmeBindingKey: setting.text({ secret: true, help: 'And the key, base64url' }),
 
@@ -225,6 +230,24 @@ export const plugboardSettings = {
   tokenJwksUrl: setting.url({
     protocols: ['https', 'http'],
     help: 'Address of the keys (JWKS) of that issuer',
+  }),
+  tokenMaxTunnels: setting.integer({
+    default: 1000,
+    min: 1,
+    max: MAX_TOKEN_LIMIT,
+    help: 'Tunnels of one token at once, over all replicas, unless the token has a limit of its own',
+  }),
+  tokenMaxClaims: setting.integer({
+    default: 1000,
+    min: 0,
+    max: MAX_TOKEN_LIMIT,
+    help: 'Routes that the telephones of one token may claim, unless the token has a limit of its own',
+  }),
+  tokenMaxAnnouncements: setting.integer({
+    default: 1200,
+    min: 1,
+    max: MAX_TOKEN_LIMIT,
+    help: 'Announcements and renewals of one token within a minute, on one replica, unless the token has a limit of its own',
   }),
 
   // Cluster

@@ -45,6 +45,7 @@ import { Via } from './proxy/via.ts'
 import { PublicPorts } from './public-ports.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
+import { TunnelCounts } from './registry/tunnel-counts.ts'
 import { replicaStatus, serviceLines } from './replica-status.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
 import { OutboundNetworks } from './routes/outbound-networks.ts'
@@ -83,6 +84,7 @@ export class Plugboard {
   readonly #portFlags: { readonly listen: string; readonly adminListen: string }
   readonly #startedAt: Date
   readonly #registry = new Registry()
+  readonly #tunnelCounts = new TunnelCounts()
   /** Our name: the same after a restart, and of nobody else in the cluster. */
   readonly #id: string
   /** New at each start. */
@@ -299,6 +301,12 @@ export class Plugboard {
         pingTimeoutMs: config.tunnelPingTimeoutMs,
       },
       maxTunnels: config.maxTunnels,
+      tokenLimits: {
+        tunnels: config.tokenMaxTunnels,
+        claims: config.tokenMaxClaims,
+        announcementsPerMinute: config.tokenMaxAnnouncements,
+      },
+      tunnelCounts: this.#tunnelCounts,
       clock: this.#clock,
       log: this.#log,
     })
@@ -330,6 +338,7 @@ export class Plugboard {
         self: { id: this.#id, boot: this.#instance },
         startedAt: this.#startedAt,
         registry,
+        tunnelCounts: this.#tunnelCounts,
         rows: database.store.replicas,
         switchboard,
         openLocal: (opening, events, end) => lines.open(opening, events, end),
@@ -354,7 +363,11 @@ export class Plugboard {
       store: database.store,
       directory,
       tokens,
-      telephones: { list: () => switchboard.list() },
+      telephones: {
+        list: () => switchboard.list(),
+        tunnelsOfToken: id => switchboard.tunnelsOfToken(id),
+        tokenRefusals: () => switchboard.tokenRefusals,
+      },
       replicas: {
         list: () => this.#replicas(directory, switchboard, cluster),
         lines: () => serviceLines(this.#registry),

@@ -14,6 +14,8 @@ it.each([
   { sub: 'x', jti: 'x' },
   { sub: 'x', jti: 'x', exp: 1, services: 'web' },
   { sub: 'x', jti: 'x', exp: 1, mounts: [1] },
+  { sub: 'x', jti: 'x', exp: 1, limits: { tunnels: 0 } },
+  { sub: 'x', jti: 'x', exp: 1, limits: { claims: '9' } },
 ])('refuses %j', claims => {
   expect(claimsSchema.safeParse(claims).success).toBe(false)
 })

@@ -8,6 +8,20 @@ export const TOKEN_AUDIENCE = 'plugboard'
 /** `iss` of the tokens that Plugboard issues. An outside issuer must have another one. */
 export const TOKEN_ISSUER = 'plugboard'
 
+/** Highest limit that a token may have. */
+export const MAX_TOKEN_LIMIT = 1_000_000
+
+const limitsSchema = z.object({
+  /** Tunnels open at once, over all replicas. */
+  tunnels: z.int().min(1).max(MAX_TOKEN_LIMIT).optional(),
+  /** Routes that its telephones may have claimed. */
+  claims: z.int().min(0).max(MAX_TOKEN_LIMIT).optional(),
+  /** Announcements and renewals within a minute, on one replica. */
+  announcementsPerMinute: z.int().min(1).max(MAX_TOKEN_LIMIT).optional(),
+})
+/** Limits of one token. The settings of Plugboard have the default of each absent one. */
+export type TokenLimits = z.infer<typeof limitsSchema>
+
 const scope = z.array(z.string().min(1).max(2048)).max(1000).default([])
 
 export const claimsSchema = z.object({
@@ -24,6 +38,7 @@ export const claimsSchema = z.object({
   services: scope,
   /** Mounts it may claim; absent or empty: none. */
   mounts: scope,
+  limits: limitsSchema.optional(),
 })
 export type Claims = z.infer<typeof claimsSchema>
 

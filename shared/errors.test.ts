@@ -10,8 +10,8 @@ describe('the table', () => {
     expect(source === 'client').toBe(status < 500)
     // One sentence for a person; a table's cell in the README.
     expect(meaning).toMatch(/^[A-Z][^|\n]*\.$/)
-    // What the client did wrong stays wrong, but for having come too often.
-    if (source === 'client' && code !== 'rate_limited') expect(retry).toBe('never')
+    // A fault of the client stays one, except that it asked too often or for too much at once.
+    if (source === 'client' && status !== 429) expect(retry).toBe('never')
   })
 
   it('what may always be sent again has a status that says so', () => {

@@ -18,6 +18,14 @@ export interface TokenIssuer {
       readonly name: string
       readonly services: readonly string[]
       readonly mounts: readonly string[]
+      /** Absent, and null: the default of the settings. */
+      readonly limits?:
+        | {
+            readonly tunnels?: number | null | undefined
+            readonly claims?: number | null | undefined
+            readonly announcementsPerMinute?: number | null | undefined
+          }
+        | undefined
       readonly ttlSeconds: number
     },
     by: Mutation,

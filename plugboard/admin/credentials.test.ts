@@ -47,6 +47,46 @@ describe('tokens', () => {
     expect((await api.call('GET', '/v1/tokens?active=true')).body.items).toHaveLength(0)
   })
 
+  test('have limits of their own where they were issued with some, and say how much is used', async () => {
+    const limits = { tunnels: 3, claims: 2, announcementsPerMinute: 60 }
+    const body = { name: 'limited', services: ['*'], mounts: ['*'], limits }
+    const issued = await api.call('POST', '/v1/tokens', { body })
+    expect(issued.body).toMatchObject({ limits, usage: { tunnels: 0, claims: 0 } })
+    const { id } = issued.body as { id: string }
+    const { body: plain } = await api.call('POST', '/v1/tokens', {
+      body: { name: 'plain', limits: { tunnels: null } },
+    })
+    expect(plain.limits).toEqual({ tunnels: null, claims: null, announcementsPerMinute: null })
+
+    const token = { services: ['*'], mounts: ['*'], reference: { kind: 'own', id }, maxClaims: 9 } as const
+    for (const mount of ['a.test', 'b.test']) await store.claimMount({ service: 'web', mount, token })
+    await store.routes.remove('b.test', { actor: 'test' })
+    api.telephones.push({
+      ...{ id: 't', name: 'n', instance: 'i', agent: 'a', remoteAddress: '::1', connectedAt: new Date() },
+      ...{ services: [], tokenId: id, streams: 0, rttMs: undefined, replicaId: 'r' },
+    })
+    expect((await api.call('GET', `/v1/tokens/${id}`)).body.usage).toEqual({ tunnels: 1, claims: 1 })
+    const { items } = (await api.call('GET', '/v1/tokens')).body
+    expect(items.map((row: { usage: object }) => row.usage)).toEqual([
+      { tunnels: 0, claims: 0 },
+      { tunnels: 1, claims: 1 },
+    ])
+  })
+
+  test.each([
+    ['tunnels', 0],
+    ['tunnels', 1_000_001],
+    ['claims', -1],
+    ['announcementsPerMinute', 1.5],
+    ['streams', 1],
+  ])('the limit %s %d is refused', async (name, value) => {
+    const { body } = await api.call('POST', '/v1/tokens', {
+      body: { name: 'x', limits: { [name]: value } },
+    })
+    const pointer = name === 'streams' ? '/limits' : `/limits/${name}`
+    expect(body).toMatchObject({ status: 400, errors: [{ pointer: expect.stringContaining(pointer) }] })
+  })
+
   test('without services and mounts grant nothing, and live thirty days', async () => {
     const { body } = await api.call('POST', '/v1/tokens', { body: { name: 'x' } })
     expect(body).toMatchObject({ services: [], mounts: [], ttlSeconds: 30 * 86_400 })

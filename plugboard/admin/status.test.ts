@@ -74,6 +74,9 @@ test('the status counts telephones by process, tunnels and streams', async () =>
   const { body } = await api.call('GET', '/v1/status')
   expect(body).toMatchObject({ telephones: 1, tunnels: 2, streams: 6, ready: true, database: 'reachable' })
   expect(body.latestSequence).toBeGreaterThan(0)
+  expect(body.tokenRefusals).toEqual({ tunnels: 0, claims: 0, announcements: 0 })
+  api.tokenRefusals = { tunnels: 1, claims: 2, announcements: 3 }
+  expect((await api.call('GET', '/v1/status')).body.tokenRefusals).toEqual(api.tokenRefusals)
   // What is not open yet has seen nothing.
   expect(body.traffic).toBeNull()
   const counted = { ...createProxyCounters(), openConnections: 3, inFlight: 2 }

@@ -121,6 +121,17 @@ const statusSchema = z
     telephones: z.int().openapi({ description: 'Processes; each may hold several tunnels.' }),
     tunnels: z.int(),
     streams: z.int(),
+    tokenRefusals: z
+      .strictObject({
+        tunnels: z.int().openapi({ description: 'Dials over the limit of tunnels.' }),
+        claims: z.int().openapi({ description: 'Mounts over the limit of claims.' }),
+        announcements: z.int().openapi({
+          description: 'Announcements and renewals over the rate, and announcements of too much memory.',
+        }),
+      })
+      .openapi({
+        description: 'Refused for the limits of a token, on this replica, since its start.',
+      }),
     traffic: trafficSchema.nullable().openapi({ description: 'Of this replica; null: it serves none yet.' }),
     replicas: z.array(replicaSchema),
     lines: z.array(serviceLinesSchema).openapi({ description: 'Of each service, by replica.' }),
@@ -215,6 +226,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
         telephones: new Set(tunnels.map(({ instance }) => instance)).size,
         tunnels: tunnels.length,
         streams: tunnels.reduce((sum, { streams }) => sum + streams, 0),
+        tokenRefusals: { ...telephones.tokenRefusals() },
         traffic: traffic === undefined ? null : trafficBody(traffic),
         replicas: replicas.list().map(replicaBody),
         lines: lineCounts(),

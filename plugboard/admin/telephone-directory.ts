@@ -33,8 +33,18 @@ export interface TelephoneStatus {
   readonly replicaId: string
 }
 
+/** What the limits of tokens have refused on this replica, since its start. */
+export interface TokenRefusalCounts {
+  readonly tunnels: number
+  readonly claims: number
+  readonly announcements: number
+}
+
 export interface TelephoneDirectory {
   list(): readonly TelephoneStatus[]
+  /** Open tunnels of one of our own tokens, on all replicas. */
+  tunnelsOfToken(id: string): number
+  tokenRefusals(): TokenRefusalCounts
 }
 
 export interface ReplicaStatus {

@@ -1,7 +1,7 @@
 // Tokens of telephones over HTTP. The JWT is shown once, when it is issued; what is listed is who may do what.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Clock } from '@vera-stack/shared/clock.ts'
+import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
 import type { Token } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
@@ -36,12 +36,37 @@ const mounts = z
   })
 const name = z.string().min(1).max(255).openapi({ description: 'Of the telephone.', example: 'shop-1' })
 
+const limit = (min: number, description: string) =>
+  z.int().min(min).max(MAX_TOKEN_LIMIT).nullable().openapi({ description, example: 10 })
+const limitFields = {
+  tunnels: limit(
+    1,
+    'Tunnels open at once, over all replicas; null: `tokenMaxTunnels`. A telephone dials a replacement before it ' +
+      'closes a tunnel, so allow one more than the telephones hold.',
+  ),
+  claims: limit(0, 'Routes that its telephones may have claimed; null: `tokenMaxClaims`.'),
+  announcementsPerMinute: limit(
+    1,
+    'Announcements and renewals within a minute, on one replica; null: `tokenMaxAnnouncements`.',
+  ),
+} as const
+const limits = z.strictObject(limitFields).openapi('TokenLimits')
+const newLimits = z.strictObject(limitFields).partial().openapi('NewTokenLimits')
+const usage = z
+  .strictObject({
+    tunnels: z.int().openapi({ description: 'Open now, as far as this replica knows; late by a second.' }),
+    claims: z.int().openapi({ description: 'Routes that its telephones have claimed and that exist.' }),
+  })
+  .openapi('TokenUsage')
+
 const tokenFields = {
   id: z.string().openapi({ description: '`jti` of the JWT.' }),
   name,
   services,
   mounts,
   ttlSeconds: z.int(),
+  limits,
+  usage,
   state: z.enum(CREDENTIAL_STATES),
   version: z.int(),
   createdAt: timestamp,
@@ -54,12 +79,22 @@ const issuedTokenSchema = z
   .strictObject({ ...tokenFields, token: z.string().openapi({ description: 'The JWT. Shown this once.' }) })
   .openapi('IssuedToken')
 
-const tokenBody = (row: Token, clock: Clock): z.infer<typeof tokenSchema> => ({
+const tokenBody = (
+  row: Token,
+  claims: ReadonlyMap<string, number>,
+  { clock, telephones }: Pick<AdminDependencies, 'clock' | 'telephones'>,
+): z.infer<typeof tokenSchema> => ({
   id: row.id,
   name: row.name,
   services: [...row.services],
   mounts: [...row.mounts],
   ttlSeconds: row.ttlSeconds,
+  limits: {
+    tunnels: row.maxTunnels,
+    claims: row.maxClaims,
+    announcementsPerMinute: row.maxAnnouncementsPerMinute,
+  },
+  usage: { tunnels: telephones.tunnelsOfToken(row.id), claims: claims.get(row.id) ?? 0 },
   state: credentialState(row, clock),
   version: row.version,
   createdAt: row.createdAt.toISOString(),
@@ -89,6 +124,7 @@ const issueOperation = operation(
             name,
             services: services.optional(),
             mounts: mounts.optional(),
+            limits: newLimits.optional(),
             ttl: lifetimeSchema('30d'),
           })
           .openapi('NewToken'),
@@ -136,26 +172,28 @@ const revokeOperation = operation(
 )
 
 export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
-  const { store, tokens, clock } = deps
+  const { store, tokens } = deps
+  const whole = async (row: Token) => tokenBody(row, await store.tokens.claimCounts([row.id]), deps)
   app.openapi(issueOperation, async c => {
-    const { name, services = [], mounts = [], ttl } = c.req.valid('json')
+    const { name, services = [], mounts = [], limits, ttl } = c.req.valid('json')
     refuseBeyondLimits(c.get('key'), { services, mounts, pointer: atField })
-    const issued = await tokens.issue({ name, services, mounts, ttlSeconds: ttl }, c.get('by'))
+    const issued = await tokens.issue({ name, services, mounts, limits, ttlSeconds: ttl }, c.get('by'))
     const row = await store.tokens.get(issued.id)
     c.header('Location', `/v1/tokens/${row.id}`)
     c.header('ETag', etagOf(row))
-    return c.json({ ...tokenBody(row, clock), token: issued.token }, 201)
+    return c.json({ ...(await whole(row)), token: issued.token }, 201)
   })
   app.openapi(listOperation, async c => {
     const page = await store.tokens.list(c.req.valid('query'))
+    const claims = await store.tokens.claimCounts(page.items.map(({ id }) => id))
     return c.json(
-      pageBody(c, page, row => tokenBody(row, clock)),
+      pageBody(c, page, row => tokenBody(row, claims, deps)),
       200,
     )
   })
   app.openapi(readOperation, async c => {
     const row = await store.tokens.get(c.req.valid('param').id)
-    return notModified(c, row) ? c.body(null, 304) : c.json(tokenBody(row, clock), 200)
+    return notModified(c, row) ? c.body(null, 304) : c.json(await whole(row), 200)
   })
   app.openapi(revokeOperation, async c => {
     const { id } = c.req.valid('param')
@@ -163,6 +201,6 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
     await tokens.revoke(id, c.get('by'))
     const row = await store.tokens.get(id)
     c.header('ETag', etagOf(row))
-    return c.json(tokenBody(row, clock), 200)
+    return c.json(await whole(row), 200)
   })
 }

@@ -226,6 +226,22 @@ describe('credentials', () => {
     expect((await run('token issue --name x')).err).toContain('opens nothing')
   })
 
+  test('a token has the limits that it was issued with; its list and the status say what they do', async () => {
+    const flags = '--max-tunnels 3 --max-claims 0 --max-announcements 60'
+    await ok(`token issue --name device-7 --service device ${flags}`)
+    const [row] = JSON.parse(await ok('token list -o json')) as { limits: object }[]
+    expect(row?.limits).toEqual({ tunnels: 3, claims: 0, announcementsPerMinute: 60 })
+    expect(await ok('token list')).toMatch(/ 0 of 3 +0 of 0 /)
+    for (const bad of ['many', '-1', '1.5']) {
+      const { code, err } = await run(`token issue --name x --service y --max-tunnels=${bad}`)
+      expect([code, err]).toEqual([2, expect.stringContaining('Give digits alone')])
+    }
+    expect((await run('token issue --name x --service y --max-tunnels 0')).err).toContain('limits/tunnels')
+    expect(await ok('status')).not.toContain('over token limits')
+    api.tokenRefusals = { tunnels: 4, claims: 1, announcements: 0 }
+    expect(await ok('status')).toMatch(/over token limits +4 tunnels, 1 claims, 0 announcements refused/)
+  })
+
   test('an API key works, within its scopes, until it is revoked', async () => {
     const key = (await ok('key create --name ci --scope routes:read')).trim()
     const [row] = JSON.parse(await ok('key list -o json')) as { id: string }[]

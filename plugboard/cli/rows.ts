@@ -33,6 +33,13 @@ export interface TokenRow {
   readonly name: string
   readonly services: readonly string[]
   readonly mounts: readonly string[]
+  /** null: the default of the settings. */
+  readonly limits: {
+    readonly tunnels: number | null
+    readonly claims: number | null
+    readonly announcementsPerMinute: number | null
+  }
+  readonly usage: { readonly tunnels: number; readonly claims: number }
   readonly state: CredentialState
   readonly createdAt: string
   readonly expiresAt: string
@@ -94,6 +101,11 @@ export interface StatusRow {
   readonly telephones: number
   readonly tunnels: number
   readonly streams: number
+  readonly tokenRefusals: {
+    readonly tunnels: number
+    readonly claims: number
+    readonly announcements: number
+  }
   readonly traffic: TrafficRow | null
   readonly replicas: readonly ReplicaRow[]
   readonly lines: readonly ServiceLinesRow[]

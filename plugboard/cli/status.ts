@@ -30,11 +30,20 @@ export function defineStatus(status: Command, context: CliContext): void {
       { title: 'services', value: row => row.services },
       { title: 'telephones', value: row => `${row.telephones} (${row.tunnels} tunnels)` },
       { title: 'open streams', value: row => row.streams },
+      ...refusalColumns(whole),
       ...trafficColumns(whole.traffic),
     ])
     if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
     if (whole.lines.length > 0) await output.section('lines', whole.lines, LINE_COLUMNS)
   })
+}
+
+/** Empty while no token has met a limit. */
+function refusalColumns({ tokenRefusals }: StatusRow): readonly Column<StatusRow>[] {
+  const { tunnels, claims, announcements } = tokenRefusals
+  if (tunnels + claims + announcements === 0) return []
+  const text = `${tunnels} tunnels, ${claims} claims, ${announcements} announcements`
+  return [{ title: 'over token limits', value: () => `${text} refused since the start` }]
 }
 
 /** None for a replica that serves nobody yet. */

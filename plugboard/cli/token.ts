@@ -1,6 +1,7 @@
 // `plugboard token …`: credentials of telephones.
 
-import type { Command } from 'commander'
+import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
+import { type Command, InvalidArgumentError } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, collect, examples, segment } from './api-command.ts'
 import { type Column, relative } from './output.ts'
 import type { TokenRow } from './rows.ts'
@@ -10,6 +11,18 @@ interface IssueOptions {
   readonly service?: readonly string[]
   readonly mount?: readonly string[]
   readonly ttl?: string
+  readonly maxTunnels?: number
+  readonly maxClaims?: number
+  readonly maxAnnouncements?: number
+}
+
+/** How much is used, and the token's own limit where it has one. */
+const ofLimit = (used: number, limit: number | null): string =>
+  limit === null ? String(used) : `${used} of ${limit}`
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,7}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError(`Give digits alone, such as 10, up to ${MAX_TOKEN_LIMIT}.`)
 }
 
 export function defineToken(token: Command, context: CliContext): void {
@@ -18,6 +31,8 @@ export function defineToken(token: Command, context: CliContext): void {
     { title: 'state', value: row => row.state },
     { title: 'services', value: row => row.services.join(' ') },
     { title: 'mounts', value: row => row.mounts.join(' ') },
+    { title: 'tunnels', value: row => ofLimit(row.usage.tunnels, row.limits.tunnels) },
+    { title: 'claims', value: row => ofLimit(row.usage.claims, row.limits.claims) },
     { title: 'expires', value: row => relative(row.expiresAt, context.now()) },
     { title: 'last seen', value: row => relative(row.lastSeenAt, context.now()) },
     { title: 'id', value: row => row.id },
@@ -30,17 +45,30 @@ export function defineToken(token: Command, context: CliContext): void {
     .option('-s, --service <name>', 'service that it may serve: a name, shop-*, or *; several times', collect)
     .option('-m, --mount <mount>', 'mount that it may claim, with all beneath; several times', collect)
     .option('--ttl <duration>', 'lifetime (default 30d); a connected telephone renews by itself')
+    .option(
+      '--max-tunnels <count>',
+      'tunnels at once, over all replicas; one more than its telephones hold (default: tokenMaxTunnels)',
+      wholeNumber,
+    )
+    .option('--max-claims <count>', 'routes that it may claim (default: tokenMaxClaims)', wholeNumber)
+    .option(
+      '--max-announcements <count>',
+      'announcements and renewals within a minute, on one replica (default: tokenMaxAnnouncements)',
+      wholeNumber,
+    )
   examples(
     issue,
     'token issue --name shop-1 --service shop --mount app.localhost/api',
     'token issue --name shop-1 --service shop --ttl 24h > shop-1.token && chmod 600 shop-1.token',
+    'token issue --name device-7 --service device --mount device-7.example.com --max-tunnels 3 --max-claims 1',
   )
   apiAction(issue, context, async ({ api, output, options }: ApiCommand<IssueOptions>) => {
     const { name, service: services = [], mount: mounts = [], ttl } = options
+    const { maxTunnels: tunnels, maxClaims: claims, maxAnnouncements: announcementsPerMinute } = options
     if (services.length === 0 && mounts.length === 0) {
       output.note('note: without --service and --mount this token opens nothing')
     }
-    const body = { name, services, mounts, ttl }
+    const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
     const { body: row } = await api.request<TokenRow & { token: string }>('POST', '/v1/tokens', { body })
     const until = relative(row.expiresAt, context.now())
     await output.secret(row, row.token, `token ${row.id} for ${row.name}, expires ${until}; shown this once:`)

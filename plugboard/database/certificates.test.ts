@@ -1,16 +1,18 @@
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import type { CertificateStore } from './store.ts'
+import type { CertificateStore, Store } from './store.ts'
 
 const DAY_MS = 86_400_000
 
 let db: TestDatabase
+let whole: Store
 let store: CertificateStore
 
 beforeAll(async () => {
   db = await createTestDatabase()
-  store = db.open().store.certificates
+  whole = db.open().store
+  store = whole.certificates
 })
 afterAll(() => db.drop())
 beforeEach(() => query('TRUNCATE plugboard.certificates, plugboard.acme_accounts, plugboard.acme_challenges'))
@@ -30,7 +32,7 @@ const request = (
   owner = 'one',
   more: Partial<Parameters<CertificateStore['begin']>[0]> = {},
 ) => ({
-  ...{ host, owner, leaseMs: 60_000, atOnce: 2, perHour: 10, unusable: false },
+  ...{ host, owner, leaseMs: 60_000, atOnce: 2, perHour: 10, perToken: 5, unusable: false },
   ...more,
 })
 const issued = (host: string, lifeMs = 90 * DAY_MS) => ({
@@ -93,6 +95,52 @@ test('orders within an hour have a limit over all hosts; given back ones do not 
   expect((await store.begin(request('c.test', 'one', { perHour: 2 }))).decision).toBe('granted')
   await store.release('c.test', 'one')
   expect((await store.begin(request('d.test', 'one', { perHour: 2 }))).decision).toBe('granted')
+})
+
+describe('orders for hosts that a token has claimed', () => {
+  const reference = { kind: 'outside', issuer: 'https://id.test', subject: 'device', id: '1' } as const
+  const more = { perToken: 2, atOnce: 4 }
+  const begin = async (host: string, changes: { readonly perToken?: number | undefined } = {}) =>
+    (await store.begin(request(host, 'one', { ...more, ...changes }))).decision
+
+  beforeAll(async () => {
+    const { services, routes } = whole
+    await services.create({ name: 'own' }, { actor: 'test' })
+    const token = { services: ['*'], mounts: ['*'], reference, maxClaims: 100 }
+    for (const mount of ['t1.test', 't2.test', 't3.test', 't4.test', 'mixed.test/b']) {
+      await whole.claimMount({ service: 'claimed', mount, token })
+    }
+    await routes.create({ mount: 'mixed.test/a', service: 'own' }, { actor: 'test' })
+    await routes.create({ mount: 'own.test/a', service: 'own' }, { actor: 'test' })
+    await whole.claimMount({ service: 'claimed', mount: 'own.test/b', token })
+  })
+
+  test('have a limit within an hour, and others go on', async () => {
+    for (const host of ['t1.test', 't2.test']) {
+      expect(await begin(host)).toBe('granted')
+      await store.succeed(issued(host), 'one')
+    }
+    expect(await begin('t3.test')).toBe('token_rate_limited')
+    // Its first route was claimed; the host belongs to the token.
+    expect(await begin('mixed.test')).toBe('token_rate_limited')
+    // Its first route was not.
+    expect(await begin('own.test')).toBe('granted')
+    expect(await begin('unclaimed.test')).toBe('granted')
+    // The settings name it.
+    expect(await begin('t4.test', { perToken: undefined })).toBe('granted')
+    await query(
+      `UPDATE plugboard.certificates SET attempted_at = now() - interval '2 hours' WHERE host = 't1.test'`,
+    )
+    expect(await begin('t3.test')).toBe('granted')
+  })
+
+  test('take half of the orders at once', async () => {
+    expect([await begin('t1.test', { perToken: 10 }), await begin('t2.test', { perToken: 10 })]).toEqual([
+      ...['granted', 'granted'],
+    ])
+    expect(await begin('t3.test', { perToken: 10 })).toBe('busy')
+    expect(await begin('own.test')).toBe('granted')
+  })
 })
 
 test('what has long expired is forgotten', async () => {

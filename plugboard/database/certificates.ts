@@ -1,9 +1,9 @@
 // Rows of certificates from an authority: who orders which one now, what came of it, and what the authority asks for
 // meanwhile. All times are the database's, so that replicas agree. Not a part of the change log.
 
-import { and, eq, gt, lt, or, sql } from 'drizzle-orm'
-import { acmeAccounts, acmeChallenges, certificates } from './schema.ts'
-import type { SqlRunner } from './sql-runner.ts'
+import { and, asc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm'
+import { acmeAccounts, acmeChallenges, certificates, routes } from './schema.ts'
+import type { Sql, SqlRunner } from './sql-runner.ts'
 import type { CertificateStore, OrderDecision, StoredCertificate } from './store.ts'
 
 /** Of those who want to begin an order: they count each other. */
@@ -42,11 +42,12 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
           ORDER BY random() LIMIT ${limit}`)
         return rows.map(({ host }) => host)
       }),
-    begin: ({ host, owner, leaseMs, atOnce, perHour, unusable }) =>
+    begin: ({ host, owner, leaseMs, atOnce, perHour, perToken, unusable }) =>
       runner.read(async db => {
         const { rows } = await db.transaction(async tx => {
           await tx.execute(sql`SELECT pg_advisory_xact_lock(${ORDER_LOCK[0]}, ${ORDER_LOCK[1]})`)
           await tx.insert(certificates).values({ host }).onConflictDoNothing()
+          const claimedBy = perToken === undefined ? null : await claimerOf(tx, host)
           return await tx.execute<{ decision: OrderDecision; failures: number }>(sql`
             WITH judged AS (
               SELECT host, failures, CASE
@@ -55,12 +56,18 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
                 WHEN (SELECT count(*) FROM plugboard.certificates WHERE lease_until >= ${NOW}) >= ${atOnce}
                   THEN 'busy'
                 WHEN (SELECT count(*) FROM plugboard.certificates
+                  WHERE lease_until >= ${NOW} AND claimed_by = ${claimedBy}) >= ${Math.ceil(atOnce / 2)}
+                  THEN 'busy'
+                WHEN (SELECT count(*) FROM plugboard.certificates
                   WHERE attempted_at > ${NOW} - interval '1 hour') >= ${perHour} THEN 'rate_limited'
+                WHEN (SELECT count(*) FROM plugboard.certificates
+                  WHERE attempted_at > ${NOW} - interval '1 hour' AND claimed_by = ${claimedBy})
+                  >= ${perToken ?? null} THEN 'token_rate_limited'
                 ELSE 'granted' END AS decision
               FROM plugboard.certificates WHERE host = ${host}
             ), granted AS (
               UPDATE plugboard.certificates SET lease_owner = ${owner}, lease_until = ${later(leaseMs)},
-                attempted_at = ${NOW}
+                attempted_at = ${NOW}, claimed_by = ${claimedBy}
               WHERE host IN (SELECT host FROM judged WHERE decision = 'granted')
             )
             SELECT decision, failures FROM judged`)
@@ -165,6 +172,17 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
           .where(or(eq(acmeChallenges.name, `${kind} ${name}`), lt(acmeChallenges.expiresAt, NOW)))
       }),
   }
+}
+
+/** Holder of the token that claimed the first living route of the host; null when that route was not claimed. */
+async function claimerOf(db: Sql, host: string): Promise<string | null> {
+  const [first] = await db
+    .select({ claimedBy: routes.claimedBy })
+    .from(routes)
+    .where(and(eq(routes.host, host), isNull(routes.deletedAt)))
+    .orderBy(asc(routes.createdAt), asc(routes.id))
+    .limit(1)
+  return first?.claimedBy ?? null
 }
 
 function storedOf(row: typeof certificates.$inferSelect): StoredCertificate | undefined {

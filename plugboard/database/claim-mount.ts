@@ -3,9 +3,9 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { formatMount, type Mount, mountScopeCovers, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
-import { eq, sql } from 'drizzle-orm'
+import { and, count, eq, isNull, sql } from 'drizzle-orm'
 import { findRouteAt, insertRoute } from './routes.ts'
-import { services, tokens } from './schema.ts'
+import { routes, services, tokens } from './schema.ts'
 import { findService } from './services.ts'
 import type { Sql, SqlRunner } from './sql-runner.ts'
 import type { Claim, Claimed, Route } from './store.ts'
@@ -27,8 +27,9 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
   const present = await runner.read(db => findClaimed(db, name, mount))
   if (present !== undefined) return present
   const holder = holderText(reference)
+  // Before the transaction too: a token at its limit must not take the lock of all writers again and again.
+  await runner.read(db => refuseOverLimit(db, claim.token, holder))
   return await runner.write({ actor: `token:${holder}` }, async tx => {
-    await refuseRevoked(tx, reference)
     // This is the first statement that writes. It takes the lock of all writers, so later reads stay true.
     await tx
       .insert(services)
@@ -36,6 +37,7 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
       .onConflictDoNothing({ target: services.name, where: sql`deleted_at IS NULL` })
     const meanwhile = await findClaimed(tx, name, mount)
     if (meanwhile !== undefined) return meanwhile
+    await refuseOverLimit(tx, claim.token, holder)
     const service = (await findService(tx, name))!
     const route = await insertRoute(tx, {
       host: mount.host,
@@ -64,11 +66,31 @@ function takenBy(route: Route): VeraError {
   return new VeraError('mount_conflict', detail, { field: 'mount' })
 }
 
-/** A token of ours needs its row. An outside issuer revokes its tokens itself. */
-async function refuseRevoked(tx: Sql, token: TokenReference): Promise<void> {
-  if (token.kind === 'outside') return
+/**
+ * Counts the living routes that the holder of the token has claimed. A token of ours needs its row, which may have a
+ * limit of its own. An outside issuer revokes its tokens itself.
+ */
+async function refuseOverLimit(db: Sql, token: Claim['token'], holder: string): Promise<void> {
+  const limit = (await ownLimit(db, token.reference)) ?? token.maxClaims
+  const [row] = await db
+    .select({ claims: count() })
+    .from(routes)
+    .where(and(eq(routes.claimedBy, holder), isNull(routes.deletedAt)))
+  if ((row?.claims ?? 0) < limit) return
+  throw new VeraError(
+    'token_claim_limit',
+    `Token ${holder} has claimed ${row?.claims} routes, and its limit is ${limit}. Delete routes that it no longer needs, or give it a higher limit.`,
+    { field: 'mount' },
+  )
+}
+
+/** The limit in the row of a token of ours; null when it has none. Throws `token_revoked`. */
+async function ownLimit(db: Sql, token: TokenReference): Promise<number | null> {
+  if (token.kind === 'outside') return null
+  const { revokedAt, maxClaims } = tokens
   const [row] = isId(token.id)
-    ? await tx.select({ revokedAt: tokens.revokedAt }).from(tokens).where(eq(tokens.id, token.id))
+    ? await db.select({ revokedAt, maxClaims }).from(tokens).where(eq(tokens.id, token.id))
     : []
   if (row === undefined || row.revokedAt !== null) throw new VeraError('token_revoked')
+  return row.maxClaims
 }

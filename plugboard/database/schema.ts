@@ -71,6 +71,9 @@ export const routes = plugboard.table(
     uniqueIndex('routes_mount_living').on(table.host, table.mountPath).where(sql`deleted_at IS NULL`),
     index('routes_mount').on(table.host, table.mountPath, table.id),
     index('routes_service_living').on(table.serviceId).where(sql`deleted_at IS NULL`),
+    index('routes_claimed_living')
+      .on(table.claimedBy)
+      .where(sql`deleted_at IS NULL AND claimed_by IS NOT NULL`),
     check(
       'routes_host_form',
       sql`length(host) <= 253 AND (host = '*'
@@ -101,6 +104,10 @@ export const tokens = plugboard.table(
     services: text('services').array().notNull(),
     mounts: text('mounts').array().notNull(),
     ttlSeconds: integer('ttl_seconds').notNull(),
+    /** Limits; null: the default of the settings. */
+    maxTunnels: integer('max_tunnels'),
+    maxClaims: integer('max_claims'),
+    maxAnnouncementsPerMinute: integer('max_announcements_per_minute'),
     ...rowColumns,
     expiresAt: instant('expires_at').notNull(),
     revokedAt: instant('revoked_at'),
@@ -111,6 +118,7 @@ export const tokens = plugboard.table(
     index('tokens_revoked').on(table.expiresAt).where(sql`revoked_at IS NOT NULL`),
     check('tokens_name_length', sql`length(name) BETWEEN 1 AND 255`),
     check('tokens_ttl_positive', sql`ttl_seconds > 0`),
+    check('tokens_limits', sql`max_tunnels > 0 AND max_claims >= 0 AND max_announcements_per_minute > 0`),
   ],
 )
 
@@ -217,6 +225,8 @@ export const certificates = plugboard.table(
     lastError: text('last_error'),
     attemptedAt: instant('attempted_at'),
     nextAttemptAt: instant('next_attempt_at').notNull().defaultNow(),
+    /** Holder of the token whose claim was the reason for the last order (token-reference.ts); null: no claim was. */
+    claimedBy: text('claimed_by'),
     /** The replica that orders it now, until then at most. */
     leaseOwner: text('lease_owner'),
     leaseUntil: instant('lease_until'),

@@ -203,7 +203,7 @@ describe('routes', () => {
 describe('claims', () => {
   const scope = { services: ['dev-*'], mounts: ['*.dev.test'] }
   const ownId = crypto.randomUUID()
-  const token = { ...scope, reference: { kind: 'own', id: ownId } } as const
+  const token = { ...scope, reference: { kind: 'own', id: ownId }, maxClaims: 100 } as const
   beforeAll(() => store.tokens.create({ ...scope, id: ownId, name: 'dev', ttlSeconds: 60 }, by))
 
   test('service and route are made once, however often and by however many they are claimed', async () => {
@@ -264,16 +264,81 @@ describe('claims', () => {
     await store.tokens.revoke(ownId, by)
     const outside = { kind: 'outside', issuer: 'https://id.test', subject: 'device 7', id: ownId } as const
     const holder = 'https://id.test#sub:device%207'
-    const claim = { service: 'dev-o', mount: 'o.dev.test', token: { ...scope, reference: outside } }
+    const claim = {
+      service: 'dev-o',
+      mount: 'o.dev.test',
+      token: { ...scope, reference: outside, maxClaims: 9 },
+    }
     expect(await store.claimMount(claim)).toMatchObject({ created: true, route: { claimedBy: holder } })
     const { items } = await store.changes.list({ limit: 1 })
     expect(items[0]!.actor).toBe(`token:${holder}`)
   })
 
+  describe('at the limit of the token', () => {
+    const mounts = (host: string, count: number) =>
+      Array.from({ length: count }, (_, index) => `${host}/${index}`)
+    const claimAll = (host: string, count: number, token: Parameters<Store['claimMount']>[0]['token']) =>
+      Promise.allSettled(
+        mounts(host, count).map(mount => store.claimMount({ service: 'dev-limit', mount, token })),
+      )
+    const claimedBy = async (holder: string) => (await store.tokens.claimCounts([holder])).get(holder) ?? 0
+
+    test('claims that arrive together are counted one by one; another one is refused with its reason', async () => {
+      const { id } = await store.tokens.create(
+        { ...scope, name: 'limited', ttlSeconds: 60, maxClaims: 3 },
+        by,
+      )
+      const token = { ...scope, reference: { kind: 'own', id }, maxClaims: 100 } as const
+      const outcomes = await claimAll('limit.dev.test', 10, token)
+      const refused = outcomes.flatMap(each => (each.status === 'rejected' ? [each.reason as VeraError] : []))
+      expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['token_claim_limit']))
+      expect([refused.length, await claimedBy(id)]).toEqual([7, 3])
+      expect(refused[0]?.message).toBe(
+        `Token ${id} has claimed 3 routes, and its limit is 3. Delete routes that it no longer needs, or give it a higher limit.`,
+      )
+    })
+
+    test('what it has claimed is still found, and a deleted route makes room', async () => {
+      const { id } = await store.tokens.create(
+        { ...scope, name: 'limited', ttlSeconds: 60, maxClaims: 1 },
+        by,
+      )
+      const token = { ...scope, reference: { kind: 'own', id }, maxClaims: 100 } as const
+      const claim = (mount: string) => store.claimMount({ service: 'dev-room', mount, token })
+      await claim('room.dev.test/a')
+      expect(await claim('room.dev.test/a')).toMatchObject({ created: false })
+      expect(await failure(claim('room.dev.test/b'))).toMatchObject({ code: 'token_claim_limit' })
+      await store.routes.remove('room.dev.test/a', by)
+      expect(await claim('room.dev.test/b')).toMatchObject({ created: true })
+    })
+
+    test('a token without a limit of its own has the default, an outside one that of the caller', async () => {
+      const { id } = await store.tokens.create({ ...scope, name: 'default', ttlSeconds: 60 }, by)
+      const own = { ...scope, reference: { kind: 'own', id }, maxClaims: 2 } as const
+      await claimAll('default.dev.test', 4, own)
+      expect(await claimedBy(id)).toBe(2)
+      const subject = (jti: string) =>
+        ({ kind: 'outside', issuer: 'https://id.test', subject: 'x', id: jti }) as const
+      await claimAll('outside.dev.test', 2, { ...scope, reference: subject('1'), maxClaims: 3 })
+      // A renewed token of the same subject: its claims go on counting.
+      await claimAll('renewed.dev.test', 2, { ...scope, reference: subject('2'), maxClaims: 3 })
+      expect(await claimedBy('https://id.test#sub:x')).toBe(3)
+    })
+
+    test('a refused claim leaves no service behind', async () => {
+      const { id } = await store.tokens.create({ ...scope, name: 'none', ttlSeconds: 60, maxClaims: 0 }, by)
+      const token = { ...scope, reference: { kind: 'own', id }, maxClaims: 100 } as const
+      const claim = { service: 'dev-nothing', mount: 'nothing.dev.test', token }
+      expect(await failure(store.claimMount(claim))).toMatchObject({ code: 'token_claim_limit' })
+      expect(await store.services.find('dev-nothing')).toBeUndefined()
+    })
+  })
+
   test('a mount whose host looks like an id is claimed once, and found again', async () => {
     const reference = { kind: 'outside', issuer: 'https://id.test', subject: 's', id: '1' } as const
     const mount = crypto.randomUUID()
-    const claim = { service: 'dev-u', mount, token: { services: ['*'], mounts: ['*'], reference } }
+    const token = { services: ['*'], mounts: ['*'], reference, maxClaims: 9 }
+    const claim = { service: 'dev-u', mount, token }
     expect(await store.claimMount(claim)).toMatchObject({ created: true, route: { mount } })
     expect(await store.claimMount(claim)).toMatchObject({ created: false, route: { mount } })
   })

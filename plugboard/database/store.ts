@@ -127,7 +127,17 @@ export interface Scope {
   readonly mounts: readonly string[]
 }
 
-export interface Token extends Scope {
+/** Limits of a token; null: the default of the replicas' settings. */
+export interface StoredLimits {
+  /** Tunnels open at once, over all replicas. */
+  readonly maxTunnels: number | null
+  /** Living routes that its telephones have claimed. */
+  readonly maxClaims: number | null
+  /** Announcements and renewals, on one replica. */
+  readonly maxAnnouncementsPerMinute: number | null
+}
+
+export interface Token extends Scope, StoredLimits {
   /** `jti` of the JWT. */
   readonly id: string
   /** `sub` of the JWT. */
@@ -144,9 +154,16 @@ export interface Token extends Scope {
 /** The tokens that we have issued. An id is the `jti` of one of them, never that of an outside issuer's token. */
 export interface TokenStore {
   create(
-    input: Scope & { readonly id?: string | undefined; readonly name: string; readonly ttlSeconds: number },
+    input: Scope &
+      Partial<StoredLimits> & {
+        readonly id?: string | undefined
+        readonly name: string
+        readonly ttlSeconds: number
+      },
     by: Mutation,
   ): Promise<Token>
+  /** How many living routes each of these tokens has claimed; one without any is absent. */
+  claimCounts(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
   find(id: string): Promise<Token | undefined>
   get(id: string): Promise<Token>
   /** Newest first. `active`: only those neither revoked nor expired. */
@@ -283,7 +300,11 @@ export interface Claim {
   readonly mount: string
   readonly options?: JsonObject | undefined
   /** The verified token of the telephone; a scope that does not reach is `forbidden`. */
-  readonly token: Scope & { readonly reference: TokenReference }
+  readonly token: Scope & {
+    readonly reference: TokenReference
+    /** How many routes it may have claimed, unless its row has a limit; one more is `token_claim_limit`. */
+    readonly maxClaims: number
+  }
 }
 
 export interface Claimed {
@@ -332,8 +353,11 @@ export interface StoredCertificate {
   readonly issuedAt: Date
 }
 
-/** Why an order may not begin now. `busy`: another replica is at it; `waiting`: it failed before, or is not due. */
-export type OrderDecision = 'granted' | 'busy' | 'waiting' | 'rate_limited'
+/**
+ * Why an order may not begin now. `busy`: another replica is at it, or too many orders run; `waiting`: it failed before, or
+ * is not due; `token_rate_limited`: the token that claimed the host has had its share.
+ */
+export type OrderDecision = 'granted' | 'busy' | 'waiting' | 'rate_limited' | 'token_rate_limited'
 
 export interface SealedKey {
   readonly kind: 'certificate' | 'account'
@@ -356,6 +380,11 @@ export interface CertificateStore {
     /** Across replicas. */
     readonly atOnce: number
     readonly perHour: number
+    /**
+     * For a host whose first living route was claimed by a telephone: how many orders its token may begin in an hour. It
+     * also gets half of `atOnce` alone. Undefined: the host does not count for a token.
+     */
+    readonly perToken: number | undefined
     /** The one that there is cannot be used: it need not be due. */
     readonly unusable: boolean
   }): Promise<{ readonly decision: OrderDecision; readonly failures: number }>

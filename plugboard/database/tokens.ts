@@ -2,9 +2,9 @@
 // stored; its `jti` is the id.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { and, desc, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './page.ts'
-import { tokens } from './schema.ts'
+import { routes, tokens } from './schema.ts'
 import type { Sql, SqlRunner } from './sql-runner.ts'
 import type { Token, TokenStore } from './store.ts'
 import { isId, untouched } from './valid.ts'
@@ -16,6 +16,7 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
     create: (input, by) =>
       runner.write(by, async tx => {
         const { id, name, services, mounts, ttlSeconds } = input
+        const { maxTunnels, maxClaims, maxAnnouncementsPerMinute } = input
         const [token] = await tx
           .insert(tokens)
           .values({
@@ -23,11 +24,20 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
             name,
             services: [...services],
             mounts: [...mounts],
-            ttlSeconds,
+            ...{ ttlSeconds, maxTunnels, maxClaims, maxAnnouncementsPerMinute },
             expiresAt: expiry(ttlSeconds),
           })
           .returning()
         return token!
+      }),
+    claimCounts: ids =>
+      runner.read(async db => {
+        const rows = await db
+          .select({ holder: routes.claimedBy, claims: count() })
+          .from(routes)
+          .where(and(inArray(routes.claimedBy, [...ids]), isNull(routes.deletedAt)))
+          .groupBy(routes.claimedBy)
+        return new Map(rows.map(({ holder, claims }) => [holder!, claims]))
       }),
     find: id => runner.read(db => findToken(db, id)),
     get: id =>

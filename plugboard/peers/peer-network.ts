@@ -11,6 +11,7 @@ import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/registry-follower.ts'
 import { RegistryOwner } from '../registry/registry-owner.ts'
+import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Discovery, ReplicaRecord } from './discovery.ts'
 import { LEASE_MS, LINES_FEATURE, LIVENESS_MS, Peer, type PeerHost } from './peer.ts'
@@ -29,6 +30,7 @@ export interface PeerNetworkOptions {
   /** The first one signs, all are believed. */
   readonly secrets: readonly string[]
   readonly registry: Registry
+  readonly tunnelCounts: TunnelCounts
   readonly openLocal: OpenLocal
   /** How this replica is, now; `address` once it listens. */
   readonly report: () => Omit<ReplicaReport, 'type'>
@@ -192,6 +194,7 @@ export class PeerNetwork {
     this.recovery.stop()
     for (const dialer of this.#dialers.values()) dialer.stop()
     await Promise.all([...this.#peers.values()].map(peer => peer.drain(graceMs)))
+    for (const peer of this.#peers.values()) peer.close()
     await Promise.all(this.#discoveries.map(discovery => discovery.stop()))
     await this.#endpoint.close()
     this.#owner.close()
@@ -233,6 +236,7 @@ export class PeerNetwork {
 
   #peerHost(): PeerHost {
     const { self, agent, startedAt, versions, features, openLocal, report, clock, limits } = this.#options
+    const { tunnelCounts } = this.#options
     return {
       self,
       identity: {
@@ -241,7 +245,7 @@ export class PeerNetwork {
         ...(versions !== undefined && { versions }),
       },
       limits: { ...LINK_LIMITS, ...limits },
-      ...{ owner: this.#owner, follower: this.#follower, openLocal, clock, report },
+      ...{ owner: this.#owner, follower: this.#follower, tunnelCounts, openLocal, clock, report },
       random: this.#random,
       log: this.#log,
       changed: () => this.#changed(),
@@ -370,7 +374,11 @@ export class PeerNetwork {
   /** A replica without link, lines and address is history. */
   #forgetGone(): void {
     const known = new Set(this.#follower.replicas().map(({ replicaId }) => replicaId))
-    for (const [id, peer] of this.#peers) if (peer.idle && !known.has(id)) this.#peers.delete(id)
+    for (const [id, peer] of this.#peers) {
+      if (!peer.idle || known.has(id)) continue
+      peer.close()
+      this.#peers.delete(id)
+    }
   }
 
   #changed(): void {

@@ -10,6 +10,7 @@ import { newBoot } from '../registry/boot.ts'
 import { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/registry-follower.ts'
 import { RegistryOwner } from '../registry/registry-owner.ts'
+import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import { Peer } from './peer.ts'
 
 const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
@@ -22,7 +23,16 @@ function setUp(maxStreams: number) {
   const owner = new RegistryOwner({ registry, replicaId: self.id, boot: self.boot })
   const follower = new RegistryFollower({ registry, replicaId: self.id, clock })
   const peer = new Peer('acceptor', {
-    ...{ self, owner, follower, clock, limits: {}, random: () => 0.5, log: silentLogger },
+    ...{
+      self,
+      owner,
+      follower,
+      tunnelCounts: new TunnelCounts(),
+      clock,
+      limits: {},
+      random: () => 0.5,
+      log: silentLogger,
+    },
     identity: { agent: 'test/1', name: self.id, instance: self.boot, startedAt: 1 },
     openLocal: () => expect.fail('nothing is forwarded here'),
     report: () => ({

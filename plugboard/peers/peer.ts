@@ -17,9 +17,11 @@ import { type Boot, isNewerBoot } from '../registry/boot.ts'
 import { PeerExchange } from '../registry/peer-exchange.ts'
 import type { RegistryFollower } from '../registry/registry-follower.ts'
 import type { RegistryOwner } from '../registry/registry-owner.ts'
+import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { PeerIdentity } from './peer-tokens.ts'
 import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
 import { type OpenLocal, relayStream } from './stream-relay.ts'
+import { TunnelCountSync } from './tunnel-count-sync.ts'
 
 /** What all peers of a replica share. */
 export interface PeerHost {
@@ -28,6 +30,7 @@ export interface PeerHost {
   readonly limits: Partial<SessionLimits>
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
+  readonly tunnelCounts: TunnelCounts
   readonly openLocal: OpenLocal
   readonly clock: Clock
   readonly random: () => number
@@ -60,6 +63,7 @@ export class Peer {
   readonly #host: PeerHost
   readonly #log: Logger
   readonly #links = new Set<Link>()
+  readonly #tunnelCounts: TunnelCountSync
   #boot: Boot | undefined
   #dialed: Link | undefined
   #report: ReplicaReport | undefined
@@ -73,6 +77,7 @@ export class Peer {
     this.id = id
     this.#host = host
     this.#log = host.log.child({ peerId: id })
+    this.#tunnelCounts = new TunnelCountSync(host.tunnelCounts, id)
   }
 
   // What others see
@@ -169,7 +174,7 @@ export class Peer {
           else session.close('unauthorized', 'the greeting is not of the replica that the token names')
         },
         onStream: (stream, opening) => this.#streamArrived(stream, opening),
-        onControl: message => this.#controlArrived(message),
+        onControl: message => this.#controlArrived(message, boot),
         onPeerDrain: () => this.#host.changed(),
         onClose: error => {
           this.#closed(link as Link, error)
@@ -182,8 +187,9 @@ export class Peer {
     return session
   }
 
-  /** Every `LIVENESS_MS`: takes bytes that have come for signs of life. */
+  /** Every `LIVENESS_MS`: takes bytes that have come for signs of life, and reports counts of tunnels that have changed. */
   tick(): void {
+    this.#tunnelCounts.flush(this.#way)
     const { clock, follower } = this.#host
     let alive = false
     for (const link of this.#links) {
@@ -213,6 +219,11 @@ export class Peer {
     await Promise.all([...this.#links].map(({ session }) => session.drain(graceMs)))
   }
 
+  /** It has no links, and will have none. */
+  close(): void {
+    this.#tunnelCounts.close()
+  }
+
   get #way(): Session | undefined {
     const dialed = this.#dialed?.session
     if (dialed?.canOpen && dialed.reachable) return dialed
@@ -240,6 +251,7 @@ export class Peer {
     follower.renewLease(this.id, boot, clock.now() + LEASE_MS)
     log.info('link open', { peerId: this.id, state: link.role })
     link.session.sendControl({ type: 'replica', ...this.#host.report() })
+    this.#tunnelCounts.flush(link.session)
     if (this.#channel === undefined) this.#openChannel()
     this.#host.changed()
   }
@@ -247,6 +259,7 @@ export class Peer {
   /** The replica was restarted: what we had with the run before is over. */
   #startOver(newcomer: Link): void {
     this.#stopExchange()
+    this.#tunnelCounts.forget()
     this.#report = undefined
     for (const link of [...this.#links]) {
       if (link !== newcomer) link.session.close('replaced', 'a newer start of this replica has connected')
@@ -261,13 +274,15 @@ export class Peer {
       const polite = error.reason === 'going_away' && this.#report?.state === 'leaving'
       if (polite && this.#boot !== undefined) this.#host.follower.endLease(this.id, this.#boot)
       this.#report = undefined
+      this.#tunnelCounts.forget()
       this.#stopExchange()
     }
     this.#log.info('link closed', { state: link.role, code: error.reason, detail: error.message })
     this.#host.changed()
   }
 
-  #controlArrived(message: ControlMessage): void {
+  #controlArrived(message: ControlMessage, boot: Boot): void {
+    if (message.type === 'tunnels' && boot === this.#boot) this.#tunnelCounts.receive(message)
     if (message.type !== 'replica') return
     const changed = this.#report?.state !== message.state || this.#report.publicUrl !== message.publicUrl
     this.#report = message

@@ -3,7 +3,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
-import { VeraError } from '@vera-stack/shared/errors.ts'
+import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import {
   formatMount,
   mountScopeCovers,
@@ -15,11 +15,13 @@ import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol
 import type { Claim, Claimed } from '../database/store.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
+import type { TokenUsage } from './token-usage.ts'
 
 export interface AnnouncementOptions {
   readonly clock: Clock
   readonly directory: Pick<Directory, 'serviceByName' | 'routesOfService' | 'route' | 'subscribe'>
   readonly claimMount: (claim: Claim) => Promise<Claimed>
+  readonly usage: Pick<TokenUsage, 'limitsOf' | 'claim'>
   /** The public address of a mount. */
   readonly urlOf: (mount: { readonly host: string; readonly mountPath: string }) => string
 }
@@ -27,6 +29,8 @@ export interface AnnouncementOptions {
 export interface Verdict {
   readonly announcement: ServiceAnnouncement
   readonly accepted: boolean
+  /** Why it was refused. */
+  readonly code?: ErrorCode | undefined
   readonly detail: string | undefined
   readonly urls: readonly string[]
   /** The mount in normal form, once it leads to the service. */
@@ -40,21 +44,34 @@ const MAX_DETAIL = 499
 /** How long a claimed route may take to arrive in the directory before its address is told anyway, ms. */
 const ROUTE_ARRIVAL_MS = 2000
 
-/** One at a time, in order: the claims of one telephone compete for the same lock anyway. */
+/**
+ * One at a time, in order: the claims of one telephone compete for the same lock anyway. Stops when `isWanted` returns
+ * false; then the result is of no use.
+ */
 export async function judge(
   services: readonly ServiceAnnouncement[],
   credential: Credential,
   options: AnnouncementOptions,
+  isWanted: () => boolean,
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = []
-  for (const announcement of services) verdicts.push(await judgeOne(announcement, credential, options))
+  for (const announcement of services) {
+    if (!isWanted()) break
+    verdicts.push(await judgeOne(announcement, credential, options))
+  }
   return verdicts
 }
 
+/** Every service refused, for one reason that does not lie in any of them. */
+export function refuseAll(services: readonly ServiceAnnouncement[], reason: VeraError): Verdict[] {
+  return services.map(announcement => refused(announcement, reason.message, reason.code))
+}
+
 export function resultsOf(verdicts: readonly Verdict[]): Announced['results'] {
-  return verdicts.map(({ announcement, accepted, detail, urls }) => ({
+  return verdicts.map(({ announcement, accepted, code, detail, urls }) => ({
     service: announcement.service,
     accepted,
+    ...(code === undefined ? {} : { code }),
     ...(detail === undefined ? {} : { detail: cutText(detail, MAX_DETAIL) }),
     urls: [...urls],
   }))
@@ -66,13 +83,13 @@ async function judgeOne(
   options: AnnouncementOptions,
 ): Promise<Verdict> {
   const name = parseServiceName(announcement.service)
-  if (!name.ok) return refused(announcement, `${name.problem}.`)
+  if (!name.ok) return refused(announcement, `${name.problem}.`, 'invalid_request')
   if (!credential.services.some(scope => serviceScopeCovers(scope, name.value))) {
-    return refused(announcement, `The token does not reach service "${name.value}".`)
+    return refused(announcement, `The token does not reach service "${name.value}".`, 'forbidden')
   }
   if (announcement.mount === undefined) return accepted(announcement, options, undefined)
   const parsed = parseMount(announcement.mount)
-  if (!parsed.ok) return refused(announcement, `${parsed.problem}.`)
+  if (!parsed.ok) return refused(announcement, `${parsed.problem}.`, 'invalid_request')
   const mount = formatMount(parsed.value)
   for (const route of routesOf(name.value, options)) {
     // It leads here already, whoever made it: nothing to claim, and no database needed.
@@ -81,22 +98,20 @@ async function judgeOne(
     }
   }
   if (!credential.mounts.some(scope => mountScopeCovers(scope, parsed.value))) {
-    return refused(announcement, `The token does not reach mount ${mount}.`)
+    return refused(announcement, `The token does not reach mount ${mount}.`, 'forbidden')
   }
   try {
     const { token: reference, services, mounts } = credential
-    const { route } = await options.claimMount({
-      service: name.value,
-      mount,
-      token: { reference, services, mounts },
-    })
+    const { claims: maxClaims } = options.usage.limitsOf(credential)
+    const claim = { service: name.value, mount, token: { reference, services, mounts, maxClaims } }
+    const { route } = await options.usage.claim(credential, () => options.claimMount(claim))
     await routeArrives(route.id, options)
     return accepted(announcement, options, mount, route)
   } catch (error) {
     if (!(error instanceof VeraError)) throw error
-    if (error.code !== 'database_unavailable') return refused(announcement, error.message)
+    if (error.code !== 'database_unavailable') return refused(announcement, error.message, error.code)
     const detail = `The database cannot be reached; mount ${mount} is claimed when it is back.`
-    return { ...refused(announcement, detail), tryLater: true }
+    return { ...refused(announcement, detail, error.code), tryLater: true }
   }
 }
 
@@ -117,8 +132,8 @@ function accepted(
   return { announcement, accepted: true, detail, urls: [...urls].slice(0, 100), mount, tryLater: false }
 }
 
-function refused(announcement: ServiceAnnouncement, detail: string): Verdict {
-  return { announcement, accepted: false, detail, urls: [], mount: undefined, tryLater: false }
+function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorCode): Verdict {
+  return { announcement, accepted: false, code, detail, urls: [], mount: undefined, tryLater: false }
 }
 
 /** The address that is told should work: waits until the route is in the table of this replica. */

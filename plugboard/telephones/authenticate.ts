@@ -9,6 +9,7 @@ import {
   grantsNothing,
   TOKEN_AUDIENCE,
   TOKEN_ISSUER,
+  type TokenLimits,
 } from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
@@ -41,6 +42,7 @@ export interface Credential {
   readonly subject: string
   readonly services: readonly string[]
   readonly mounts: readonly string[]
+  readonly limits: TokenLimits
   /** ms since 1970. */
   readonly expiresAtMs: number
   /** The key of ours that signed it; undefined: an outside issuer's. */
@@ -102,6 +104,7 @@ export class Authenticator {
       subject,
       services: claims.services,
       mounts: claims.mounts,
+      limits: claims.limits ?? {},
       expiresAtMs: claims.exp * 1000,
       kid,
     }

@@ -65,6 +65,20 @@ it('does not count as a sign of life of ours', async () => {
   expect((await store.tokens.get(id)).lastSeenAt).toBeNull()
 })
 
+it('has the limits of its claims, for its subject and whatever its id', async () => {
+  const limited = (jti: string): string =>
+    issuer.token({ sub: 'device', jti, services: ['*'], mounts: ['*'], limits: { tunnels: 2, claims: 1 } })
+  const telephone = await harness.dial(limited('1'))
+  const results = await telephone.announce(
+    { service: 'shop', mount: 'a.test' },
+    { service: 'shop', mount: 'b.test' },
+  )
+  expect(results.map(({ code }) => code)).toEqual([undefined, 'token_claim_limit'])
+  const again = await (await harness.dial(limited('2'))).announce({ service: 'shop', mount: 'c.test' })
+  expect(again.map(({ code }) => code)).toEqual(['token_claim_limit'])
+  await expect(harness.dial(limited('3'))).rejects.toThrow('429')
+})
+
 it('is listed under an id with its issuer', async () => {
   const { id } = await harness.token()
   await (await harness.dial(outsideToken(id))).announce()

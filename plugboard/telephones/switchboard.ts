@@ -11,11 +11,18 @@ import type { Store } from '../database/store.ts'
 import { type TokenReference, tokenText } from '../database/token-reference.ts'
 import { type Line, sameProcess } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
+import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
 import { type ConnectionContext, TelephoneConnection } from './telephone-connection.ts'
 import { TelephoneInstances } from './telephone-instances.ts'
+import {
+  DEFAULT_TOKEN_LIMITS,
+  type DefaultTokenLimits,
+  type TokenRefusals,
+  TokenUsage,
+} from './token-usage.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface SwitchboardOptions {
@@ -32,6 +39,10 @@ export interface SwitchboardOptions {
   readonly urlOf: ConnectionContext['urlOf']
   readonly limits?: Partial<SessionLimits> | undefined
   readonly maxTunnels?: number | undefined
+  /** For tokens without limits of their own. */
+  readonly tokenLimits?: DefaultTokenLimits | undefined
+  /** Shared with the other replicas; default: this replica stands alone. */
+  readonly tunnelCounts?: TunnelCounts | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
 }
@@ -82,6 +93,7 @@ export class Switchboard {
   readonly #connections = new Map<string, TelephoneConnection>()
   readonly #unsubscribe: () => void
   readonly #instances: TelephoneInstances
+  readonly #usage: TokenUsage
   #draining = false
   /** While we leave: a tunnel has let go. */
   #emptied: (() => void) | undefined
@@ -91,8 +103,14 @@ export class Switchboard {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#instances = new TelephoneInstances(options.registry, this.#clock)
+    this.#usage = new TokenUsage({
+      defaults: options.tokenLimits ?? DEFAULT_TOKEN_LIMITS,
+      counts: options.tunnelCounts ?? new TunnelCounts(),
+      clock: this.#clock,
+    })
     this.#context = {
       instances: this.#instances,
+      usage: this.#usage,
       replicaId: options.replicaId,
       registry: options.registry,
       directory: options.directory,
@@ -122,6 +140,21 @@ export class Switchboard {
     return this.#connections.size >= (this.#options.maxTunnels ?? DEFAULT_MAX_TUNNELS)
       ? 'overloaded'
       : undefined
+  }
+
+  /** Throws VeraError `token_tunnel_limit`. Followed by `connect` in the same turn, so that no two dials take one place. */
+  admit(credential: Credential): void {
+    this.#usage.admit(credential)
+  }
+
+  /** What limits of tokens have refused on this replica. */
+  get tokenRefusals(): TokenRefusals {
+    return this.#usage.refusals
+  }
+
+  /** Open tunnels of one of our own tokens, on all replicas. */
+  tunnelsOfToken(id: string): number {
+    return this.#usage.tunnelsOf(id)
   }
 
   /** For a process that was away: no tunnel is picked before it has shown that it still works. */

@@ -19,17 +19,19 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import { tokenText } from '../database/token-reference.ts'
 import { type Line, lineId } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
-import { type AnnouncementOptions, judge, resultsOf, type Verdict } from './announcement.ts'
+import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
 import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { LastStreams } from './last-streams.ts'
 import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
+import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './token-usage.ts'
 import type { TokenIssuer } from './tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
   readonly replicaId: string
   readonly registry: Registry
   readonly instances: TelephoneInstances
+  readonly usage: TokenUsage
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly log: Logger
 }
@@ -80,6 +82,10 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
   /** The announcement to judge once the one in hand is; only the newest counts. */
   #waiting: Announce | undefined
   #judging = false
+  /** Runs while the announcement waits for its place (token-usage.ts). */
+  #placeTimer: Timer | undefined
+  /** Of the announcement that was judged last, as the usage of the token has it. */
+  #announcedLength = 0
   /** The last one judged, when part of it has to be tried again. */
   #unfinished: Announce | undefined
   #renewing = false
@@ -97,6 +103,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     this.tunnelId = tunnel.id
     this.remoteAddress = tunnel.remoteAddress
     this.connectedAt = new Date(context.clock.wallTime())
+    context.usage.opened(tunnel.credential)
     this.#log = context.log.child({ tunnelId: tunnel.id, tokenId: tokenText(tunnel.credential.token) })
   }
 
@@ -168,7 +175,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
       return
     }
     this.#serve(this.#lines())
-    this.#answer(this.#announcement)
+    this.#answer(this.#announcement, this.#results)
   }
 
   /** Its token was renewed, on this tunnel or another. */
@@ -182,7 +189,8 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     const unfinished = this.#unfinished
     if (unfinished === undefined || this.#waiting !== undefined) return
     this.#unfinished = undefined
-    this.#announced(unfinished)
+    this.#waiting = unfinished
+    if (!this.#judging) void this.#judgeWaiting()
   }
 
   // The session's events
@@ -218,6 +226,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   onClose(error: TunnelError): void {
     this.#expiryTimer?.cancel()
+    this.#placeTimer?.cancel()
     this.#lastStreams?.cancel()
     this.#waiting = undefined
     this.#unfinished = undefined
@@ -225,6 +234,8 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     const fields = { telephoneId: this.#hello?.name, code: error.reason, detail: error.message }
     this.#log.info('telephone disconnected', fields)
     this.#context.instances.remove(this)
+    this.#context.usage.hold(this.#credential, 0, this.#announcedLength)
+    this.#context.usage.closed(this.#credential)
     this.#owner.closed(this)
   }
 
@@ -232,37 +243,76 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   #announced(message: Announce): void {
     this.#waiting = message
-    if (!this.#judging) void this.#judgeWaiting()
+    if (!this.#judging && this.#placeTimer === undefined) this.#judgeInTurn()
+  }
+
+  /** Now, or when the token's rate allows it. Only the newest announcement is judged then. */
+  #judgeInTurn(): void {
+    const { usage, clock } = this.#context
+    const waitMs = this.#withinLimits(() => usage.reserve(this.#credential, MAX_ANNOUNCEMENT_WAIT_MS))
+    if (waitMs === undefined) return
+    if (waitMs === 0) {
+      void this.#judgeWaiting()
+      return
+    }
+    this.#placeTimer = clock.after(waitMs, () => {
+      this.#placeTimer = undefined
+      void this.#judgeWaiting()
+    })
+  }
+
+  /** Undefined when the token is over a limit: the waiting announcement is refused then, and the one before stays. */
+  #withinLimits<Result>(take: () => Result): Result | undefined {
+    try {
+      return take()
+    } catch (error) {
+      if (!(error instanceof VeraError)) throw error
+      this.#log.warn('announcement refused', { code: error.code, detail: error.message })
+      const message = this.#take()
+      if (message !== undefined) this.#answer(message, refuseAll(message.services, error))
+      return undefined
+    }
   }
 
   async #judgeWaiting(): Promise<void> {
+    const length = announcedLength(this.#waiting?.services ?? [])
+    const held = this.#withinLimits(() =>
+      this.#context.usage.hold(this.#credential, length, this.#announcedLength),
+    )
+    const message = this.#take()
+    if (held === undefined || message === undefined) return
+    this.#announcedLength = length
     this.#judging = true
     try {
-      for (let message = this.#take(); message !== undefined; message = this.#take()) {
-        const verdicts = await judge(message.services, this.#credential, this.#context)
-        if (this.session.state === 'closed') return
-        this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
-        this.#announcement = message
-        this.#verdicts = verdicts
-        this.#acceptedServices = new Set(
-          verdicts.flatMap(({ accepted, announcement }) => (accepted ? [announcement.service] : [])),
-        )
-        if (!this.#draining) {
-          this.#supersededServices = this.#context.instances.supersededServices(this)
-          if (this.#isReplaced) {
-            this.#replace()
-            return
-          }
-          this.#serve(this.#lines())
-        }
-        this.#answer(message)
-      }
+      await this.#judge(message)
     } catch (error) {
       this.#log.error('announcement not judged', { err: error })
       this.close('internal_error', 'the announcement could not be judged')
     } finally {
       this.#judging = false
     }
+    if (this.#waiting !== undefined) this.#judgeInTurn()
+  }
+
+  async #judge(message: Announce): Promise<void> {
+    const isWanted = (): boolean => this.session.state !== 'closed'
+    const verdicts = await judge(message.services, this.#credential, this.#context, isWanted)
+    if (!isWanted()) return
+    this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
+    this.#announcement = message
+    this.#verdicts = verdicts
+    this.#acceptedServices = new Set(
+      verdicts.flatMap(({ accepted, announcement }) => (accepted ? [announcement.service] : [])),
+    )
+    if (!this.#draining) {
+      this.#supersededServices = this.#context.instances.supersededServices(this)
+      if (this.#isReplaced) {
+        this.#replace()
+        return
+      }
+      this.#serve(this.#lines())
+    }
+    this.#answer(message, this.#results)
   }
 
   /** What the telephone is told: a service that a newer process serves counts as refused. */
@@ -290,8 +340,8 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     )
   }
 
-  #answer({ id }: Announce): void {
-    const results = resultsOf(this.#results)
+  #answer({ id }: Announce, verdicts: readonly Verdict[]): void {
+    const results = resultsOf(verdicts)
     try {
       this.session.sendControl({ type: 'announced', id, results })
     } catch (error) {
@@ -336,14 +386,20 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   /** Nobody hears of its lines any more; whoever has picked one may still open a stream, until `withdraw`. */
   hide(): void {
-    this.#draining = true
+    this.#startDraining()
     this.#context.registry.replace(this.tunnelId, [])
   }
 
   /** Its lines go for good; streams that are open go on. */
   withdraw(): void {
-    this.#draining = true
+    this.#startDraining()
     this.#serve([])
+  }
+
+  #startDraining(): void {
+    if (this.#draining) return
+    this.#draining = true
+    this.#context.usage.left(this.#credential)
   }
 
   // The token
@@ -359,8 +415,9 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     this.#renewing = true
     const tokenId = reference.id
     try {
-      const { token, expiresAt, services, mounts } = await this.#context.tokens.renew(tokenId)
-      const renewed = { ...this.#credential, services, mounts, expiresAtMs: expiresAt.getTime() }
+      this.#context.usage.reserve(this.#credential, 0)
+      const { token, expiresAt, services, mounts, limits } = await this.#context.tokens.renew(tokenId)
+      const renewed = { ...this.#credential, services, mounts, limits, expiresAtMs: expiresAt.getTime() }
       this.#owner.renewed(tokenId, renewed)
       this.session.sendControl({ type: 'renewed', token })
     } catch (error) {

@@ -46,7 +46,10 @@ beforeEach(() => {
         asked += 1
         return expiryOf(id)
       },
-      renew: async id => ({ id, token: 'fresh', expiresAt: await renew(), services: ['*'], mounts: [] }),
+      renew: async id => {
+        const expiresAt = await renew()
+        return { id, token: 'fresh', expiresAt, services: ['*'], mounts: [], limits: {} }
+      },
     },
     registry: new Registry(),
     urlOf: () => '',
@@ -70,7 +73,7 @@ const OUTSIDE: TokenReference = {
 async function connect(expiresInMs: number, token = OWN): Promise<FakeTelephone> {
   const pair = memoryTransportPair()
   const credential: Credential = {
-    ...{ token, subject: 'laptop', services: ['*'], mounts: [], kid: undefined },
+    ...{ token, subject: 'laptop', services: ['*'], mounts: [], limits: {}, kid: undefined },
     expiresAtMs: clock.wallTime() + expiresInMs,
   }
   switchboard.connect(pair.a, credential, '127.0.0.1')

@@ -2,12 +2,20 @@
 // in its row; the JWT repeats it, so that it can be checked without the database. A token's text is returned to
 // whoever asked for it and kept nowhere.
 
-import { TOKEN_AUDIENCE, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
+import { TOKEN_AUDIENCE, TOKEN_ISSUER, type TokenLimits } from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
-import type { Mutation, NewSigningKey, PrivateSigningKey, Scope, Store, Token } from '../database/store.ts'
+import type {
+  Mutation,
+  NewSigningKey,
+  PrivateSigningKey,
+  Scope,
+  Store,
+  StoredLimits,
+  Token,
+} from '../database/store.ts'
 
 export interface TokenRequest {
   /** Name of the telephone: `sub`. */
@@ -16,7 +24,16 @@ export interface TokenRequest {
   readonly services: readonly string[]
   /** Mounts with all beneath them, or `*`. */
   readonly mounts: readonly string[]
+  /** An absent limit, and null: the default of the settings. */
+  readonly limits?: { readonly [Name in keyof TokenLimits]: number | null | undefined } | undefined
   readonly ttlSeconds: number
+}
+
+/** What the JWT repeats of the row. */
+interface RenewedToken extends IssuedToken {
+  readonly services: readonly string[]
+  readonly mounts: readonly string[]
+  readonly limits: TokenLimits
 }
 
 export interface IssuedToken {
@@ -45,21 +62,24 @@ export class TokenIssuer {
   async issue(request: TokenRequest, by: Mutation): Promise<IssuedToken> {
     checkScopes(request)
     const key = await this.ensureSigningKey(by.actor)
-    const { name, services, mounts, ttlSeconds } = request
-    const row = await this.#store.tokens.create({ name, services, mounts, ttlSeconds }, by)
+    const { name, services, mounts, limits = {}, ttlSeconds } = request
+    const stored: StoredLimits = {
+      maxTunnels: limits.tunnels ?? null,
+      maxClaims: limits.claims ?? null,
+      maxAnnouncementsPerMinute: limits.announcementsPerMinute ?? null,
+    }
+    const row = await this.#store.tokens.create({ name, services, mounts, ttlSeconds, ...stored }, by)
     return this.#sign(row, key)
   }
 
   /**
-   * Signs a new JWT under the id of one of our tokens, valid for the same time again, with the scope that the row has
-   * now. Rejects with VeraError: `token_revoked`, `token_expired`, `not_found` (no row), `database_unavailable`.
+   * Signs a new JWT under the id of one of our tokens, valid for the same time again, with the scope and the limits that
+   * the row has now. Rejects with VeraError: `token_revoked`, `token_expired`, `not_found` (no row), `database_unavailable`.
    */
-  async renew(
-    id: string,
-  ): Promise<IssuedToken & { readonly services: readonly string[]; readonly mounts: readonly string[] }> {
+  async renew(id: string): Promise<RenewedToken> {
     const row = await this.#store.tokens.renew(id)
     const issued = await this.#sign(row, await this.ensureSigningKey('system'))
-    return { ...issued, services: row.services, mounts: row.mounts }
+    return { ...issued, services: row.services, mounts: row.mounts, limits: limitsOf(row) }
   }
 
   /** Its tunnels close on every replica. Idempotent. */
@@ -81,7 +101,12 @@ export class TokenIssuer {
   async #sign(row: Token, key: PrivateSigningKey): Promise<IssuedToken> {
     const nowSeconds = Math.floor(this.#clock.wallTime() / 1000)
     const expiresSeconds = Math.floor(row.expiresAt.getTime() / 1000)
-    const token = await new SignJWT({ services: [...row.services], mounts: [...row.mounts] })
+    const limits = limitsOf(row)
+    const token = await new SignJWT({
+      services: [...row.services],
+      mounts: [...row.mounts],
+      ...(Object.keys(limits).length > 0 && { limits }),
+    })
       .setProtectedHeader({ alg: key.algorithm, kid: key.kid, typ: 'JWT' })
       .setIssuer(TOKEN_ISSUER)
       .setAudience(TOKEN_AUDIENCE)
@@ -91,6 +116,15 @@ export class TokenIssuer {
       .setExpirationTime(expiresSeconds)
       .sign(await importJWK({ ...key.privateJwk }, key.algorithm))
     return { id: row.id, token, expiresAt: new Date(expiresSeconds * 1000) }
+  }
+}
+
+/** Only those that the row has: the defaults are up to the replica that verifies the token. */
+function limitsOf({ maxTunnels, maxClaims, maxAnnouncementsPerMinute }: StoredLimits): TokenLimits {
+  return {
+    ...(maxTunnels !== null && { tunnels: maxTunnels }),
+    ...(maxClaims !== null && { claims: maxClaims }),
+    ...(maxAnnouncementsPerMinute !== null && { announcementsPerMinute: maxAnnouncementsPerMinute }),
   }
 }
 

@@ -179,7 +179,7 @@ it('a client that has left when its token is found good gets no session', async 
   let connected = 0
   const endpoint = new TunnelEndpoint({
     authenticator: { authenticate: () => answer.promise },
-    switchboard: { refusal: undefined, connect: () => (connected += 1) },
+    switchboard: { refusal: undefined, admit: () => undefined, connect: () => (connected += 1) },
     log: silentLogger,
   })
   const server = createServer()
@@ -194,8 +194,8 @@ it('a client that has left when its token is found good gets no session', async 
   const socket = await asked.promise
   socket.destroy()
   answer.resolve({
-    ...{ token: { kind: 'own', id: 't' }, subject: 's', services: ['*'], mounts: [], expiresAtMs: 0 },
-    kid: undefined,
+    ...{ token: { kind: 'own', id: 't' }, subject: 's', services: ['*'], mounts: [], limits: {} },
+    ...{ expiresAtMs: 0, kid: undefined },
   })
   await connection.closed
   connection.destroy()

@@ -31,7 +31,7 @@ export interface TunnelAcceptor {
 
 export interface TunnelEndpointOptions {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
-  readonly switchboard: Pick<Switchboard, 'connect' | 'refusal'>
+  readonly switchboard: Pick<Switchboard, 'admit' | 'connect' | 'refusal'>
   readonly log: Logger
   /** Handshakes under way at once. */
   readonly maxPending?: number | undefined
@@ -69,8 +69,12 @@ export class TunnelEndpoint implements TunnelAcceptor {
       const credential = await this.#options.authenticator.authenticate(token)
       if (request.socket.destroyed) return
       const refusal = this.#options.switchboard.refusal
-      if (refusal === undefined) this.#upgrade(request, credential)
-      else request.refuse(refusal)
+      if (refusal !== undefined) {
+        request.refuse(refusal)
+        return
+      }
+      this.#options.switchboard.admit(credential)
+      this.#upgrade(request, credential)
     } catch (error) {
       this.#refuse(request, error)
     } finally {

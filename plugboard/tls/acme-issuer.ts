@@ -24,6 +24,10 @@ export interface AcmeIssuerOptions
   readonly owner: string
   /** Orders that may begin in an hour, on all replicas. */
   readonly ordersPerHour: number
+  /** Of these, for hosts that the telephones of one token have claimed. */
+  readonly ordersPerToken: number
+  /** True for a host that the settings name: it counts for no token. */
+  readonly isListed: (host: string) => boolean
   readonly clock: Clock
   readonly log: Logger
   /** Uniform in [0, 1). */
@@ -59,11 +63,18 @@ export class AcmeIssuer {
 
   /** `unusable`: there is one that cannot be used. Rejects when the database cannot be reached, or at the stop. */
   async issue(host: string, unusable = false): Promise<IssueResult> {
-    const { store, owner, ordersPerHour: perHour, log } = this.#options
+    const { store, owner, ordersPerHour: perHour, ordersPerToken, isListed, log } = this.#options
     this.signal.throwIfAborted()
-    const request = { host, owner, leaseMs: LEASE_MS, atOnce: ORDERS_AT_ONCE, perHour, unusable }
+    const perToken = isListed(host) ? undefined : ordersPerToken
+    const request = { host, owner, leaseMs: LEASE_MS, atOnce: ORDERS_AT_ONCE, perHour, perToken, unusable }
     const { decision, failures } = await store.begin(request)
     if (decision === 'rate_limited') log.warn('too many certificates were ordered within an hour', { host })
+    if (decision === 'token_rate_limited') {
+      log.warn('too many certificates were ordered within an hour for hosts that one token has claimed', {
+        host,
+        detail: `the limit is ${ordersPerToken} (acmeOrdersPerToken); hosts in acmeHosts do not count`,
+      })
+    }
     if (decision !== 'granted') return decision
     try {
       await this.#order(host, failures)

@@ -47,6 +47,7 @@ const announcedSchema = z.object({
     z.object({
       service: name,
       accepted: z.boolean(),
+      code: z.string().max(64).optional(),
       detail: z.string().max(500).optional(),
       urls: z.array(z.string().max(2048)).max(100).default([]),
     }),
@@ -86,6 +87,15 @@ const replicaSchema = z.object({
   streams: z.int().min(0),
 })
 
+/** With keys of 16 characters, a message of them fits into the smallest frame that an end may ask for. */
+export const MAX_TUNNEL_COUNTS = 500
+const tunnelCountsSchema = z.object({
+  type: z.literal('tunnels'),
+  sequence: z.int().min(1),
+  reset: z.boolean(),
+  counts: z.array(z.tuple([z.string().min(1).max(64), z.int().min(0)])).max(MAX_TUNNEL_COUNTS),
+})
+
 export const controlSchema = z.discriminatedUnion('type', [
   helloSchema,
   announceSchema,
@@ -97,6 +107,7 @@ export const controlSchema = z.discriminatedUnion('type', [
   replicasSchema,
   moveSchema,
   replicaSchema,
+  tunnelCountsSchema,
 ])
 
 export const KNOWN_TYPES: ReadonlySet<unknown> = new Set(

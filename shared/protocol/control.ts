@@ -55,7 +55,9 @@ export interface Announced {
   results: {
     service: string
     accepted: boolean
-    /** Why not, or what to know; for the person who runs the telephone. */
+    /** Why it was refused, as a code of shared/errors.ts, where there is one. */
+    code?: string | undefined
+    /** Why it was refused, or a remark; for the operator of the telephone. */
     detail?: string | undefined
     /** Where the service can now be reached. */
     urls: string[]
@@ -119,6 +121,19 @@ export interface ReplicaReport {
   streams: number
 }
 
+/**
+ * Between replicas: how many tunnels the holders of tokens have at the sender, at most `MAX_TUNNEL_COUNTS` in one message.
+ * A count replaces the one before. The first message on a link has `reset`: older counts of the sender are void.
+ */
+export interface TunnelCountReport {
+  type: 'tunnels'
+  /** Grows from message to message, over all links of the sender. */
+  sequence: number
+  reset: boolean
+  /** The holder's key (plugboard/registry/tunnel-counts.ts), and its tunnels. */
+  counts: [string, number][]
+}
+
 export type ControlMessage =
   | Hello
   | Announce
@@ -130,6 +145,7 @@ export type ControlMessage =
   | Replicas
   | Move
   | ReplicaReport
+  | TunnelCountReport
 
 /**
  * Reads a CONTROL payload. Returns undefined for a type this end does not know.

@@ -70,10 +70,10 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
 function logService(
   log: Logger,
   tunnelId: string,
-  { service, accepted, detail, urls }: AnnouncedService,
+  { service, accepted, code, detail, urls }: AnnouncedService,
 ): void {
   if (accepted) log.info('service accepted', { tunnelId, service, detail, url: urls[0], count: urls.length })
-  else log.error('service refused', { tunnelId, service, detail })
+  else log.error('service refused', { tunnelId, service, code, detail })
 }
 
 function logExchange(log: Logger, { opening, streamId, status, code, durationMs }: ForwardedExchange): void {

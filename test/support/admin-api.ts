@@ -11,6 +11,7 @@ import type {
   ReplicaStatus,
   ServiceLines,
   TelephoneStatus,
+  TokenRefusalCounts,
 } from '../../plugboard/admin/telephone-directory.ts'
 import type { TrafficStatus } from '../../plugboard/admin/traffic.ts'
 import type { Store } from '../../plugboard/database/store.ts'
@@ -39,6 +40,7 @@ export class AdminApiHarness {
   readonly app: AdminApp
   readonly adminKey: string
   readonly telephones: TelephoneStatus[] = []
+  tokenRefusals: TokenRefusalCounts = { tunnels: 0, claims: 0, announcements: 0 }
   traffic: TrafficStatus | undefined
   readonly replicas: ReplicaStatus[] = []
   readonly lines: ServiceLines[] = []
@@ -73,7 +75,11 @@ export class AdminApiHarness {
     this.app = createAdminApp({
       store,
       directory: this.directory,
-      telephones: { list: () => this.telephones },
+      telephones: {
+        list: () => this.telephones,
+        tunnelsOfToken: id => this.telephones.filter(({ tokenId }) => tokenId === id).length,
+        tokenRefusals: () => this.tokenRefusals,
+      },
       replicas: {
         list: () => this.replicas,
         lines: () => this.lines,
@@ -82,7 +88,13 @@ export class AdminApiHarness {
       traffic: () => this.traffic,
       tokens: {
         issue: async (input, by) => {
-          const { id, expiresAt } = await store.tokens.create(input, by)
+          const { tunnels, claims, announcementsPerMinute } = input.limits ?? {}
+          const limits = {
+            maxTunnels: tunnels ?? null,
+            maxClaims: claims ?? null,
+            maxAnnouncementsPerMinute: announcementsPerMinute ?? null,
+          }
+          const { id, expiresAt } = await store.tokens.create({ ...input, ...limits }, by)
           return { id, expiresAt, token: `header.${id}.signature` }
         },
         revoke: async (id, by) => void (await store.tokens.revoke(id, by)),

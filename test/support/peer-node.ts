@@ -10,6 +10,7 @@ import { PeerNetwork, type PeerNetworkOptions } from '../../plugboard/peers/peer
 import { newBoot } from '../../plugboard/registry/boot.ts'
 import { type Line, lineId } from '../../plugboard/registry/line.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
+import { TunnelCounts } from '../../plugboard/registry/tunnel-counts.ts'
 import type { Upstream } from '../../plugboard/registry/upstream.ts'
 import { LinePicker } from '../../plugboard/telephones/line-picker.ts'
 import { LocalLines } from '../../plugboard/telephones/local-lines.ts'
@@ -34,6 +35,7 @@ const OPENING: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST'
 export class PeerNode {
   readonly id: string
   readonly registry = new Registry()
+  readonly tunnelCounts = new TunnelCounts()
   readonly network: PeerNetwork
   /** The tunnel: `acceptor` is the telephone's end. */
   readonly tunnel: SessionPair
@@ -62,6 +64,7 @@ export class PeerNode {
       startedAt: new Date(startedAtMs),
       agent: 'test/1',
       registry: this.registry,
+      tunnelCounts: this.tunnelCounts,
       openLocal: (opening, events, end) => lines.open(opening, events, end),
       report: () => ({
         ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },

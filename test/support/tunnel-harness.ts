@@ -1,6 +1,7 @@
 // Plugboard's public side in the test's own process: real Postgres, directory, tokens, tunnels over real WebSockets
 // and the public port. Everything that plugboard.ts wires but the admin API.
 
+import type { TokenLimits } from '@vera-stack/shared/claims.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
@@ -78,10 +79,16 @@ export class TunnelHarness {
 
   /** A token whose key and row have arrived in the directory. */
   async token(
-    scope: { name?: string; services?: string[]; mounts?: string[]; ttlSeconds?: number } = {},
+    scope: {
+      name?: string
+      services?: string[]
+      mounts?: string[]
+      limits?: TokenLimits
+      ttlSeconds?: number
+    } = {},
   ): Promise<{ id: string; token: string; expiresAt: Date }> {
-    const { name = 'laptop', services = ['*'], mounts = ['*'], ttlSeconds = 3600 } = scope
-    const issued = await this.issuer.issue({ name, services, mounts, ttlSeconds }, { actor: 'test' })
+    const { name = 'laptop', services = ['*'], mounts = ['*'], limits, ttlSeconds = 3600 } = scope
+    const issued = await this.issuer.issue({ name, services, mounts, limits, ttlSeconds }, { actor: 'test' })
     await this.caughtUp()
     return issued
   }

@@ -1,0 +1,130 @@
+import type { TunnelCountReport } from '@vera-stack/shared/protocol/control.ts'
+import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control-schema.ts'
+import { describe, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import { linkedPair } from '../../test/support/peer-node.ts'
+import { TunnelCounts } from '../registry/tunnel-counts.ts'
+import { TunnelCountSync } from './tunnel-count-sync.ts'
+
+/** The end of a link that only records. */
+function recordingLink() {
+  const sent: TunnelCountReport[] = []
+  const link = {
+    state: 'open' as 'open' | 'closed',
+    sendControl: (message: object) => void sent.push(message as TunnelCountReport),
+  }
+  return { sent, link }
+}
+
+const report = (sequence: number, counts: [string, number][], reset = false): TunnelCountReport => ({
+  ...{ type: 'tunnels', sequence, reset, counts },
+})
+
+describe('what is sent', () => {
+  it('is all at first, then what has changed, and nothing when nothing has', () => {
+    const counts = new TunnelCounts()
+    const sync = new TunnelCountSync(counts, 'peer')
+    const { sent, link } = recordingLink()
+    for (const holder of ['a', 'a', 'b']) counts.add(holder)
+    sync.flush(link)
+    counts.remove('b')
+    counts.add('a')
+    sync.flush(link)
+    sync.flush(link)
+    expect(sent).toEqual([
+      report(
+        1,
+        [
+          ['a', 2],
+          ['b', 1],
+        ],
+        true,
+      ),
+      report(2, [
+        ['b', 0],
+        ['a', 3],
+      ]),
+    ])
+  })
+
+  it('starts over on another link, and stays on the first one while that is open', () => {
+    const counts = new TunnelCounts()
+    const sync = new TunnelCountSync(counts, 'peer')
+    const [first, second] = [recordingLink(), recordingLink()]
+    sync.flush(first.link)
+    counts.add('a')
+    sync.flush(second.link)
+    expect([first.sent, second.sent]).toEqual([[report(1, [], true), report(2, [['a', 1]])], []])
+    first.link.state = 'closed'
+    counts.add('b')
+    sync.flush(second.link)
+    expect(second.sent).toEqual([
+      report(
+        3,
+        [
+          ['a', 1],
+          ['b', 1],
+        ],
+        true,
+      ),
+    ])
+  })
+
+  it('is spread over several flushes when it is much', () => {
+    const counts = new TunnelCounts()
+    const sync = new TunnelCountSync(counts, 'peer')
+    const { sent, link } = recordingLink()
+    for (let index = 0; index < 3 * MAX_TUNNEL_COUNTS + 1; index += 1) counts.add(`holder-${index}`)
+    sync.flush(link)
+    expect(sent.map(each => [each.reset, each.counts.length])).toEqual([
+      [true, MAX_TUNNEL_COUNTS],
+      [false, MAX_TUNNEL_COUNTS],
+      [false, MAX_TUNNEL_COUNTS],
+    ])
+    sync.flush(link)
+    expect(sent.at(-1)?.counts).toEqual([[`holder-${3 * MAX_TUNNEL_COUNTS}`, 1]])
+    for (const message of sent) expect(JSON.stringify(message).length).toBeLessThan(16_384)
+  })
+})
+
+describe('what is received', () => {
+  it('counts until another message replaces it; what is late does not', () => {
+    const counts = new TunnelCounts()
+    const sync = new TunnelCountSync(counts, 'peer')
+    sync.receive(report(4, [['a', 2]], true))
+    sync.receive(report(5, [['b', 1]]))
+    sync.receive(report(4, [['a', 9]]))
+    expect([counts.total('a'), counts.total('b')]).toEqual([2, 1])
+    sync.receive(report(7, [['b', 3]], true))
+    expect([counts.total('a'), counts.total('b')]).toEqual([0, 3])
+  })
+
+  it('goes when the last link does, and another run of the replica starts anew', () => {
+    const counts = new TunnelCounts()
+    const sync = new TunnelCountSync(counts, 'peer')
+    sync.receive(report(9, [['a', 2]], true))
+    sync.forget()
+    expect(counts.total('a')).toBe(0)
+    sync.receive(report(1, [['a', 1]], true))
+    expect(counts.total('a')).toBe(1)
+    sync.close()
+    expect(counts.total('a')).toBe(0)
+  })
+})
+
+it('two replicas count for each other, until the link is gone', async () => {
+  const { a: one, b: two } = await linkedPair()
+  one.tunnelCounts.add('a')
+  two.tunnelCounts.add('a')
+  const untilTotals = (expected: readonly number[]): Promise<true> =>
+    eventually(`totals ${expected}`, () =>
+      [one, two].every(({ tunnelCounts }, index) => tunnelCounts.total('a') === expected[index])
+        ? true
+        : undefined,
+    )
+  await untilTotals([2, 2])
+  two.tunnelCounts.add('a')
+  await untilTotals([3, 3])
+  await two.network.stop(0)
+  await untilTotals([1, 2])
+})

@@ -1,0 +1,85 @@
+// How many tunnels each holder of a token has in the cluster, for the limit of tunnels. This replica counts its own; the
+// others report theirs (peers/tunnel-count-sync.ts), so a sum is late by the time of one report. Counts of a replica go
+// when the last link to it does: each side of a partition counts what it reaches. It knows no sockets and no tokens:
+// a holder is an opaque key.
+
+/** Told of each key whose own count has changed. */
+export type OwnCountListener = (holder: string) => void
+
+export class TunnelCounts {
+  readonly #own = new Map<string, number>()
+  readonly #remote = new Map<string, Map<string, number>>()
+  /** Sums over all other replicas. */
+  readonly #remoteTotals = new Map<string, number>()
+  readonly #listeners = new Set<OwnCountListener>()
+  #reports = 0
+
+  /** A tunnel of the holder has opened here. */
+  add(holder: string): void {
+    this.#own.set(holder, this.own(holder) + 1)
+    this.#tell(holder)
+  }
+
+  /** Undoes one `add`. */
+  remove(holder: string): void {
+    const left = this.own(holder) - 1
+    if (left > 0) this.#own.set(holder, left)
+    else this.#own.delete(holder)
+    this.#tell(holder)
+  }
+
+  /** On this replica. */
+  own(holder: string): number {
+    return this.#own.get(holder) ?? 0
+  }
+
+  /** On all replicas, as far as they have reported. */
+  total(holder: string): number {
+    return this.own(holder) + (this.#remoteTotals.get(holder) ?? 0)
+  }
+
+  /** Holders that have a tunnel here. */
+  ownHolders(): Iterable<string> {
+    return this.#own.keys()
+  }
+
+  setRemote(replicaId: string, holder: string, count: number): void {
+    let counts = this.#remote.get(replicaId)
+    if (counts === undefined) {
+      counts = new Map()
+      this.#remote.set(replicaId, counts)
+    }
+    const difference = count - (counts.get(holder) ?? 0)
+    if (count > 0) counts.set(holder, count)
+    else counts.delete(holder)
+    this.#changeTotal(holder, difference)
+  }
+
+  forgetRemote(replicaId: string): void {
+    const counts = this.#remote.get(replicaId)
+    this.#remote.delete(replicaId)
+    for (const [holder, count] of counts ?? []) this.#changeTotal(holder, -count)
+  }
+
+  /** For a report to another replica: grows as long as this process runs, over all replicas and links. */
+  nextReportSequence(): number {
+    this.#reports += 1
+    return this.#reports
+  }
+
+  /** Returns the way to unsubscribe. */
+  subscribe(listener: OwnCountListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #changeTotal(holder: string, difference: number): void {
+    const total = (this.#remoteTotals.get(holder) ?? 0) + difference
+    if (total > 0) this.#remoteTotals.set(holder, total)
+    else this.#remoteTotals.delete(holder)
+  }
+
+  #tell(holder: string): void {
+    for (const listener of this.#listeners) listener(holder)
+  }
+}

@@ -1,0 +1,91 @@
+// The limit of tunnels of one token over two replicas: each counts the other's, soon after a tunnel opens or closes, and
+// no longer when the other one is gone.
+
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { useCluster } from '../support/cluster.ts'
+import { eventually } from '../support/deadline.ts'
+import { FakeTelephone } from '../support/fake-telephone.ts'
+
+const cluster = useCluster(2)
+
+interface Refusal {
+  readonly status: number
+  readonly code: unknown
+  readonly detail: unknown
+}
+
+/** A tunnel that responds to pings, or the problem that the dial got instead. */
+function dial(index: number, token: string): Promise<FakeTelephone | Refusal> {
+  const url = `ws://127.0.0.1:${cluster.places[index]!.port}/_plugboard/tunnel`
+  const webSocket = new WebSocket(url, SUBPROTOCOL, {
+    ...TUNNEL_WEBSOCKET_OPTIONS,
+    headers: { authorization: `Bearer ${token}` },
+  })
+  return new Promise((resolve, reject) => {
+    webSocket.once('error', reject)
+    webSocket.once('upgrade', ({ socket }) => {
+      webSocket.once('open', () => resolve(new FakeTelephone(webSocketTransport(webSocket, socket))))
+    })
+    webSocket.once('unexpected-response', (_request, response) => {
+      let text = ''
+      response.on('data', chunk => (text += String(chunk)))
+      response.on('end', () => {
+        const { code, detail } = JSON.parse(text) as Record<string, unknown>
+        resolve({ status: response.statusCode ?? 0, code, detail })
+      })
+    })
+  })
+}
+
+async function open(index: number, token: string): Promise<FakeTelephone> {
+  const telephone = await dial(index, token)
+  if (!(telephone instanceof FakeTelephone)) return expect.fail(`refused: ${telephone.code}`)
+  await telephone.ready()
+  return telephone
+}
+
+it('is one for all replicas', async () => {
+  await cluster.untilLinked()
+  const [first, second] = cluster.replicas
+  const body = { name: 'limited', services: ['*'], limits: { tunnels: 2 } }
+  const { id, token } = await first!.call<{ id: string; token: string }>('POST', '/v1/tokens', body)
+  const untilCounted = (tunnels: number): Promise<true> =>
+    eventually(`the second replica counts ${tunnels} tunnels`, async () => {
+      const row = await second!.call<{ usage: { tunnels: number } }>('GET', `/v1/tokens/${id}`)
+      return row.usage.tunnels === tunnels ? true : undefined
+    })
+
+  // The second replica may hear of the token's key a moment later.
+  const early = await eventually('the second replica knows the key of the token', async () => {
+    const telephone = await dial(1, token)
+    return telephone instanceof FakeTelephone ? telephone : undefined
+  })
+  await early.ready()
+  const there = await open(0, token)
+  await untilCounted(2)
+  const refusal = await dial(1, token)
+  expect(refusal).toEqual({
+    status: 429,
+    code: 'token_tunnel_limit',
+    detail: expect.stringContaining(`Token ${id} has its limit of 2 tunnels open.`),
+  })
+  const status = await second!.call<{ tokenRefusals: object }>('GET', '/v1/status')
+  expect(status.tokenRefusals).toEqual({ tunnels: 1, claims: 0, announcements: 0 })
+
+  there.session.close('going_away')
+  await untilCounted(1)
+  const here = await open(1, token)
+  await untilCounted(2)
+  here.session.close('going_away')
+  await untilCounted(1)
+
+  await open(0, token)
+  await untilCounted(2)
+  await first!.child.stop('SIGKILL')
+  await untilCounted(1)
+  await open(1, token)
+  early.session.close('going_away')
+}, 60_000)
