@@ -52,6 +52,13 @@ test('leaves files that the owner and the group can use, and a data folder that 
   expect(warned).toEqual([])
 })
 
+test('reports a data folder that others can write to, and leaves its mode', async () => {
+  await chmod(data, 0o777)
+  await closePrivateFiles(data, log)
+  expect(await modeOf('.')).toBe(0o777)
+  expect(warned).toMatchObject([['other users of this machine can change the data folder', { file: data }]])
+})
+
 test('changes no file behind a link, and reports that it is open', async () => {
   await mkdir(join(data, 'secrets'), { mode: 0o700 })
   await writeFile(join(data, 'elsewhere'), 'x')

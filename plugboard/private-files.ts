@@ -3,22 +3,37 @@
 // others may have read the secret, or written it, meanwhile.
 
 import { constants } from 'node:fs'
-import { open, readdir } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { secretFileProblem, secretModeProblem } from '@vera-stack/shared/secret-file.ts'
 import { codeOf, folderError } from './database/startup-error.ts'
 
+const OTHERS_WRITE = 0o002
 const FOLDERS = ['secrets', 'certificates']
 const FILES = ['snapshot.json', 'postgres/password']
 
 /** Never rejects because of a mode: one that cannot be corrected is logged. */
 export async function closePrivateFiles(data: string, log: Logger): Promise<void> {
+  await warnOfWritableFolder(data, log)
   const secrets = await namesIn(join(data, 'secrets'))
   for (const name of FOLDERS) await close(join(data, name), 0o700, log)
   for (const name of [...FILES, ...secrets.map(each => `secrets/${each}`)]) {
     await close(join(data, name), 0o600, log)
   }
+}
+
+/** Others could replace what is in it. Its mode is not ours to change: a container's volume has it on purpose, say. */
+async function warnOfWritableFolder(data: string, log: Logger): Promise<void> {
+  const { mode } = await stat(data).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return { mode: 0 }
+    throw folderError(data, error)
+  })
+  if ((mode & OTHERS_WRITE) === 0) return
+  log.warn('other users of this machine can change the data folder', {
+    file: data,
+    detail: secretModeProblem(data, mode),
+  })
 }
 
 async function close(path: string, mode: number, log: Logger): Promise<void> {

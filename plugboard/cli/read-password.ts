@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text as readStream } from 'node:stream/consumers'
+import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
 import { type CliContext, inFolder } from './api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
 
@@ -19,6 +20,8 @@ export async function readPassword(
 }
 
 async function readText(context: CliContext, file: string): Promise<string> {
+  const problem = file === '-' ? undefined : secretFileProblem(inFolder(context, file))
+  if (problem !== undefined) context.terminal.err(`note: ${problem}\n`)
   try {
     const text =
       file === '-' ? await readStream(process.stdin) : await readFile(inFolder(context, file), 'utf8')
