@@ -431,7 +431,9 @@ function peerProblem(text: string): string | undefined {
 }
 
 function outboundProblem(network: string): string | undefined {
-  return parseNetwork(network) === undefined ? `"${network}" is neither an address nor a network` : undefined
+  return parseNetwork(network) === undefined
+    ? `"${network}" is not an address or a network such as 10.0.0.0/8`
+    : undefined
 }
 
 function networkProblem(network: string): string | undefined {

@@ -23,7 +23,7 @@ export async function closePrivateFiles(data: string, log: Logger): Promise<void
   }
 }
 
-/** Others could replace what is in it. Its mode is not ours to change: a container's volume has it on purpose, say. */
+/** Other users could replace the files in it. Its mode stays: a volume of a container may have it on purpose. */
 async function warnOfWritableFolder(data: string, log: Logger): Promise<void> {
   const { mode } = await stat(data).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return { mode: 0 }

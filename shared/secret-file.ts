@@ -12,7 +12,7 @@ export function secretFileProblem(path: string): string | undefined {
   // Node derives the mode from the read-only attribute there.
   if (process.platform === 'win32') return undefined
   const stats = statSync(path, { throwIfNoEntry: false })
-  // The mode of a pipe, such as the shell's `<(command)`, protects nothing: its name exists in this process alone.
+  // The mode of a pipe, such as the shell's `<(command)`, does not matter: its name exists in this process alone.
   return stats?.isFile() ? secretModeProblem(path, stats.mode) : undefined
 }
 

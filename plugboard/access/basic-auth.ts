@@ -2,8 +2,8 @@
 // right is remembered, the same credential is verified once at a time, and all of it is bounded. An unknown user costs as
 // much as a wrong password.
 //
-// Wrong passwords make wait: first the user's name behind this address, and after many more the address. So people who
-// share an address (NAT) rarely wait for each other, and those who have logged in never do.
+// Wrong passwords cause a wait: first for the user's name behind this address, and after many more for the address. So
+// people who share an address (NAT) rarely wait for each other, and a user who has logged in before never waits.
 
 import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -116,7 +116,7 @@ export class BasicAuth {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Undefined for what no user can have: a name or a password that the route's rules would refuse matches none. */
+/** Undefined for a name or a password that the route's rules would refuse: it can belong to no user. */
 function decode(credential: string): { name: string; password: string } | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(credential)) return undefined
   let text: string

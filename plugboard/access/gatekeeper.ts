@@ -50,7 +50,7 @@ export interface GatekeeperOptions {
 /** Two at a time leave two of Node's four threads for everything else; and a core for requests. */
 const VERIFICATIONS = availableParallelism() > 2 ? 2 : 1
 const VERIFICATIONS_WAITING = 32
-/** Wrong passwords of one address before it waits, whatever the user names: five times that of one user. */
+/** Wrong passwords of one address, over all user names, before the address waits: five times that of one user. */
 const ADDRESS_BURST = 100
 const REMEMBERED_USERS = 10_000
 const REMEMBERED_TOKENS = 20_000

@@ -90,7 +90,7 @@ test('of several addresses, those that are allowed are used, and no other', asyn
 })
 
 test.each([301, 302, 307, 308, 404, 204, 500])(
-  'a response of status %i is none, and a redirect is not followed',
+  'refuses a response of status %i, and follows no redirect',
   async status => {
     respond = (_req, res) => res.writeHead(status, { location: '/elsewhere' }).end()
     await expect(fetchOf(`http://127.0.0.1:${port}/`)).rejects.toThrow(

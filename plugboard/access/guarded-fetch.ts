@@ -1,6 +1,6 @@
-// GET for an address that a route's options name. The address that a name leads to is checked when the connection is
-// made, and is the one that is connected to: a name that changes its address meanwhile gains nothing. No redirect is
-// followed, nothing but status 200 is a response, and time and size are bounded.
+// GET for a URL that a route's options name. The address behind a name is checked when the connection is made, and the
+// connection goes to this address: a name that changes its address in between does not get around the check. Redirects
+// are not followed, each status but 200 is an error, and time and size are bounded.
 
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
@@ -19,7 +19,7 @@ export interface GuardedFetchOptions {
     | undefined
 }
 
-/** The body. Rejects with an Error that says what is wrong; `url` is an http(s) URL. */
+/** Returns the body of the response. Rejects with an Error that names the problem. `url` is an http(s) URL. */
 export async function guardedFetch(url: string, options: GuardedFetchOptions): Promise<Buffer> {
   const target = new URL(url)
   const host = target.hostname.replace(/^\[|\]$/g, '')

@@ -84,7 +84,7 @@ export interface AdminEnv {
     log: Logger
     /** Set by `authenticate`. */
     key: AdminKey
-    /** Who writes: the key, and its name in the audit log (`admin-key:<id>`). */
+    /** The writer: the id of the key, and its name in the audit log (`admin-key:<id>`). */
     by: Mutation
   }
 }

@@ -38,7 +38,7 @@ export const looksLikeApiKey = (text: string): boolean => KEY.test(text)
 export const prefixOf = (key: string): string => key.slice(0, PREFIX_LENGTH)
 export const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex')
 
-/** In constant time, also when there is no stored hash to compare with. A stored text that is no hash matches nothing. */
+/** Compares in constant time, also when there is no stored hash. A stored text that is not a hash never matches. */
 export function hashMatches(hash: string, stored: string | undefined): boolean {
   const isHash = stored !== undefined && HASH.test(stored)
   return timingSafeEqual(Buffer.from(hash), Buffer.from(isHash ? stored : NO_HASH)) && isHash

@@ -10,12 +10,12 @@ import { type CredentialState, credentialState } from './credential-state.ts'
 /** The file in which a person finds the key. */
 export interface KeyFile {
   read(): Promise<string | undefined>
-  /** Keeps the key safe while `store` runs; `store` returns undefined when it has stored nothing. */
+  /** Keeps the key safe while `store` runs; `store` returns undefined when it has not stored the key. */
   replace<Row>(key: string, store: () => Promise<Row | undefined>): Promise<Row | undefined>
   recover(isStored: (key: string) => Promise<boolean>): Promise<boolean>
 }
 
-/** `created`: the file holds a new key. `present`: keys exist already; `fileKey` says what the key in the file is. */
+/** `created`: the file holds a new key. `present`: keys exist already; `fileKey` is the state of the key in the file. */
 export type FirstKeyOutcome =
   | { readonly kind: 'created' }
   | { readonly kind: 'present'; readonly fileKey: CredentialState | 'unknown' | 'absent' }

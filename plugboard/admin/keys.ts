@@ -142,7 +142,7 @@ const revokeOperation = operation(
     tags,
     summary: 'Revoke an API key',
     description:
-      'It opens nothing from this moment on. Doing it twice is no error. The asking key must hold all scopes of the key, ' +
+      'It is refused from this moment on. Revoking it twice is no error. The asking key must hold all scopes of the key, ' +
       'and its limits. The last active key with the scope `admin` needs `force`.',
     request: {
       params,
@@ -214,7 +214,7 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
   })
 }
 
-/** Limits of a key that has none, and patterns that can match nothing. */
+/** Throws `invalid_request` for limits of a key that cannot have limits, and for patterns that can never match. */
 function refuseUselessLimits(scopes: readonly string[], limits: KeyLimits): void {
   if (scopes.includes('admin')) {
     throw new RequestError('invalid_request', 'A key with the scope admin cannot have limits.', [

@@ -115,7 +115,7 @@ const issueOperation = operation(
     tags,
     summary: 'Issue a token for a telephone',
     description:
-      'Whoever holds a token for a service receives traffic of this service: a key with this scope and without limits ' +
+      'A telephone with a token for a service receives traffic of this service: a key with this scope and without limits ' +
       'can give away all traffic.',
     request: {
       body: body(

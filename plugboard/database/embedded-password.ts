@@ -25,7 +25,7 @@ export async function readPassword(folder: string): Promise<string | undefined> 
   throw new StartupError(`${file} holds no password of letters and digits: delete the file to get a new one.`)
 }
 
-/** The password of the folder; made when there is none. Of several processes at once, all get the same one. */
+/** Returns the password of the folder, and makes it when it is missing. Processes that start at once get the same one. */
 export async function ensurePassword(folder: string): Promise<string> {
   const present = await readPassword(folder)
   if (present !== undefined) return present
@@ -47,7 +47,7 @@ export async function ensurePassword(folder: string): Promise<string> {
 /** `local all all trust` and the like; the method is the last word of such a line. */
 const TRUST = /^([ \t]*(?:local|host\w*)[ \t][^#\r\n]*[ \t])trust([ \t]*(?:#.*)?)$/gm
 
-/** True when the cluster lets in whoever reaches its socket, as clusters of older versions do. */
+/** True when the cluster accepts each connection to its socket, as clusters of older versions do. */
 export async function asksForNoPassword(cluster: Cluster): Promise<boolean> {
   return (await accessRules(cluster)).search(TRUST) !== -1
 }
@@ -65,7 +65,7 @@ export async function askForPassword(cluster: Cluster): Promise<void> {
 }
 
 /**
- * Sets the password while no server runs, through Postgres' single-user mode, which asks for none and listens nowhere.
+ * Sets the password while no server runs, through Postgres' single-user mode, which asks for no password and opens no socket.
  * `busy`: another process works on the cluster just now. Rejects with StartupError.
  */
 export async function setPassword({ binaries, data, user, password }: Cluster): Promise<'done' | 'busy'> {

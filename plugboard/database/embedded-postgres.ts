@@ -143,7 +143,7 @@ export class EmbeddedPostgres {
     return urlOf(this.#socket, this.#cluster.password, this.#options.database)
   }
 
-  /** A server that runs in this folder already, owned by another process. Undefined: none runs there. */
+  /** A server that runs in this folder already, owned by another process. Undefined: no server runs there. */
   static async running(
     folder: string,
   ): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {

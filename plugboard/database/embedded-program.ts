@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import type { ServerUser } from './embedded-user.ts'
 
-/** Nothing of the caller's environment (PGDATA, PGOPTIONS, LC_*) gets through to Postgres. */
+/** Postgres gets this environment alone, without the caller's PGDATA, PGOPTIONS and LC_*. */
 export const SERVER_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' }
 
 /** How a program that is started in the cluster's folder calls it. */
@@ -39,7 +39,7 @@ export async function runProgram(
     env: SERVER_ENVIRONMENT,
     stdio: [typeof stdin === 'number' ? stdin : 'pipe', 'pipe', 'pipe'],
   })
-  // A program that ends before it has read everything says why on its standard error.
+  // A program that ends before it has read everything reports the reason on its standard error.
   child.stdin?.on('error', () => undefined)
   if (typeof stdin === 'string') child.stdin?.end(stdin)
   const [[code], out, err] = await Promise.all([

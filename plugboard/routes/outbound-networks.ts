@@ -35,8 +35,8 @@ export class OutboundNetworks {
   }
 
   /**
-   * What is wrong with the host of a URL, as far as its text shows it; a name is looked up when it is connected to.
-   * Undefined: nothing.
+   * Returns the problem of a host in a URL, as far as its text shows one: a name is looked up when the connection is
+   * made. Undefined: there is no problem to see.
    */
   problemOfHost(hostname: string): string | undefined {
     const host = hostname.replace(/^\[|\]$/g, '')
