@@ -59,6 +59,11 @@ export const plugboardSettings = {
     default: false,
     help: 'Connections of trustedProxies to the public ports begin with a PROXY header (version 1 or 2)',
   }),
+  underscoreHeaders: setting.choice(['pass', 'drop'], {
+    default: 'pass',
+    help: 'Request fields with _ in their name, which some backends read as -: forward or drop them',
+  }),
+  allowTrace: setting.boolean({ default: false, help: 'Forward TRACE requests; otherwise they get 405' }),
 
   // HTTPS
   tlsListen: setting.listen({ help: 'Public address for HTTPS, such as :443; without it there is none' }),

@@ -70,6 +70,8 @@ export class PublicPorts {
       https: httpsPolicy(config),
       challenges: this.#acme?.challenges,
       via,
+      underscoreHeaders: config.underscoreHeaders,
+      allowTrace: config.allowTrace,
       log,
       access: fields => log.access(fields),
       clock,

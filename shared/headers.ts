@@ -130,9 +130,12 @@ export function removeFieldsWhere(fields: string[], leaves: (name: string) => bo
   fields.length = kept
 }
 
-/** A name as a backend may read it that makes variables of fields: without case, `_` and `.` for `-`. */
+/**
+ * Returns a name as a backend may read it that makes variables of fields: in lower case, with one hyphen for each run of
+ * other characters than letters and digits.
+ */
 export function plainName(name: string): string {
-  return name.toLowerCase().replace(/[_.]/g, '-')
+  return name.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 }
 
 /** True when a comma-separated list holds the token (lower case), compared without case. */
@@ -157,7 +160,7 @@ export function parseContentLength(value: string): number | undefined {
 const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   // framing and hops
   ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'content-length', 'upgrade'],
-  'http2-settings',
+  ...['http2-settings', 'proxy'],
   // routing
   ...['host', 'forwarded', 'via', 'x-request-id', 'x-real-ip', 'max-forwards'],
   // authentication and state
@@ -167,11 +170,11 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   ...['age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning'],
 ])
 
-/** RFC 9110 section 6.5.1: may this name stand in a trailer section that we relay? `_` and `.` are read as `-` (row H4). */
+/** RFC 9110 section 6.5.1: true when a trailer section that is relayed may hold this name, in any spelling (row H4). */
 export function allowedInTrailers(name: string): boolean {
-  const plain = name.toLowerCase().replace(/[_.]/g, '-')
+  const plain = plainName(name)
   if (FORBIDDEN_TRAILERS.has(plain)) return false
-  return !/^(?:proxy-|if-|x-forwarded-|plugboard-)/.test(plain)
+  return !/^(?:proxy-|if-|x-forwarded(?:-|$)|plugboard-)/.test(plain)
 }
 
 /** The trailers that may go on; undefined when none is left. */

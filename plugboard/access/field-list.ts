@@ -13,20 +13,21 @@ export function soleValue(fields: readonly string[], lowerCase: string): string 
   return value
 }
 
-/** Names of fields, however they are spelt. Most names that are asked for have another length than all of them. */
+/** Names of fields, however they are spelt. */
 export class FieldNames {
   readonly #names: ReadonlySet<string>
-  readonly #lengths: ReadonlySet<number>
+  /** No spelling of a name is shorter. */
+  readonly #shortest: number
 
   constructor(names: readonly string[]) {
     this.#names = new Set(names.map(plainName))
-    this.#lengths = new Set(names.map(name => name.length))
+    this.#shortest = Math.min(...[...this.#names].map(name => name.length))
   }
 
   /** From a list of fields, in place. */
   removeFrom(fields: string[]): void {
     if (this.#names.size === 0) return
-    removeFieldsWhere(fields, name => this.#lengths.has(name.length) && this.#names.has(plainName(name)))
+    removeFieldsWhere(fields, name => name.length >= this.#shortest && this.#names.has(plainName(name)))
   }
 }
 

@@ -19,6 +19,7 @@ import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
 import { hstsFor } from './route-response.ts'
 import { HostCache, isPlainPath, resolveDots, splitAbsoluteForm } from './target.ts'
+import { traceText } from './trace.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 import type { Via } from './via.ts'
 
@@ -43,6 +44,9 @@ export interface AdmissionOptions {
   /** Strict-Transport-Security of routes without a rule of their own; empty: none. */
   readonly hsts: string
   readonly via: Via
+  readonly underscoreHeaders: 'pass' | 'drop'
+  /** TRACE is served like any other method. */
+  readonly allowTrace: boolean
 }
 
 /** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
@@ -58,6 +62,7 @@ export class Admission {
   readonly #hosts = new HostCache()
   readonly #fields: RequestFields
   readonly #via: Via
+  readonly #allowTrace: boolean
   /** Of the request that was looked at last, also when it was refused. */
   requestId = ''
   host = ''
@@ -72,7 +77,8 @@ export class Admission {
     this.#gatekeeper = options.gatekeeper
     this.#hsts = options.hsts
     this.#via = options.via
-    this.#fields = new RequestFields(options.via)
+    this.#allowTrace = options.allowTrace
+    this.#fields = new RequestFields(options.via, options.underscoreHeaders)
   }
 
   get accept(): string {
@@ -131,6 +137,10 @@ export class Admission {
     }
     this.host = host
     this.path = path
+    if (req.method === 'TRACE') {
+      if (!this.#allowTrace) return 'method_not_allowed'
+      if (this.bodyBytes > 0) return 'bad_request'
+    }
     if (path.charCodeAt(1) === 0x5f && isOnOrBeneath(path, RESERVED_PATH)) {
       return path === TUNNEL_PATH ? 'tunnel' : 'route_not_found'
     }
@@ -206,6 +216,7 @@ export class Admission {
           ? this.#via.http10
           : this.#via.http11,
       maxForwards: fields.maxForwards,
+      trace: fields.maxForwards === 0 && req.method === 'TRACE' ? traceText(req, rules) : '',
       edits,
       hsts: hstsFor(proto, edits, this.#hsts),
     }

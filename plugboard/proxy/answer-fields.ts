@@ -10,7 +10,7 @@ import {
   parseContentLength,
   removeFields,
 } from '@vera-stack/shared/headers.ts'
-import { isOurs } from './request-fields.ts'
+import { isOurs } from './field-kind.ts'
 
 /** What is known of an answer once its fields are read. */
 export interface AnswerFields {

@@ -364,6 +364,65 @@ describe('request headers', () => {
     },
   )
 
+  it('H4, H13 misspelt framing and Proxy are dropped, other names with _ are not', async () => {
+    const fields = [
+      ...[
+        'Transfer_Encoding: chunked',
+        'Content_Length: 9',
+        'Transfer---Encoding: chunked',
+        'Proxy: http://6.6.6.6',
+      ],
+      ...['Max_Forwards: 9', 'X_Custom: 1', 'Content_Type: text/plain'],
+    ]
+    await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}${fields.join('\r\n')}\r\n\r\n`)
+    const names = telephone.calls[0]?.opening.fields.filter((_, index) => index % 2 === 0) ?? []
+    expect(names.slice(0, 3)).toEqual(['Host', 'X_Custom', 'Content_Type'])
+    expect(names.filter(name => /encoding|length|proxy|max/i.test(name))).toEqual([])
+  })
+
+  it('H14 underscoreHeaders: drop leaves no name with _, nor such a trailer', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start({ underscoreHeaders: 'drop' })
+    telephone = await harness.telephone()
+    telephone.handler = call => void call.ended.then(() => call.answer(200))
+    const body = '1\r\nx\r\n0\r\nX_Trailer: 1\r\nX-Trailer: 2\r\n\r\n'
+    await rawExchange(
+      harness.port,
+      `POST / HTTP/1.1\r\n${H}X_Custom: 1\r\nX-Custom: 2\r\nTransfer-Encoding: chunked\r\n\r\n${body}`,
+    )
+    const [call] = telephone.calls
+    expect([call?.fields('x_custom'), call?.fields('x-custom')]).toEqual([[], ['2']])
+    expect((await call!.ended).trailers).toEqual(['X-Trailer', '2'])
+  })
+
+  it('F17 leading zeros of a Content-Length end here', async () => {
+    await rawExchange(harness.port, `POST / HTTP/1.1\r\n${H}Content-Length: 003\r\n\r\nabc`)
+    expect(telephone.calls[0]?.fields('content-length')).toEqual(['3'])
+  })
+
+  it('F16 TRACE gets 405', async () => {
+    const answer = await rawExchange(harness.port, `TRACE / HTTP/1.1\r\n${H}\r\n`)
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
+    expect(telephone.calls).toHaveLength(0)
+  })
+
+  it('F16 with allowTrace it is forwarded, and shows itself where Max-Forwards ends', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start({ allowTrace: true })
+    telephone = await harness.telephone()
+    telephone.handler = call => call.answer(200, call.opening.method)
+    const trace = (fields: string) =>
+      rawExchange(harness.port, `TRACE /a?b HTTP/1.1\r\n${H}Cookie: secret\r\nX: \xe9\r\n${fields}\r\n`)
+    expect((await trace('')).body.toString()).toBe('TRACE')
+    await trace('Max-Forwards: 1\r\n')
+    expect(telephone.calls[1]?.fields('max-forwards')).toEqual(['0'])
+    const last = await trace('Max-Forwards: 0\r\nAuthorization: Basic x\r\n')
+    expect([last.status, field(last.headers, 'content-type')]).toEqual([200, 'message/http'])
+    expect(last.body.toString('latin1')).toBe(`TRACE /a?b HTTP/1.1\r\n${H}X: \xe9\r\nMax-Forwards: 0\r\n\r\n`)
+    expect(telephone.calls).toHaveLength(2)
+    expect((await trace('Content-Length: 1\r\n\r\nx')).status).toBe(400)
+  })
+
   it('H6, H7 cookies are not joined, order and case are kept', async () => {
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}cOOkie: a=1\r\nX-b: c\r\nCookie: d=2\r\n\r\n`)
     expect(telephone.calls[0]?.opening.fields.slice(2, 8)).toEqual([

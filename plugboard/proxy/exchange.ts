@@ -6,6 +6,7 @@
 //     └──── fail, cut, client gone ──────────────────────────────▶ gone
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import type { LocalAnswer } from './answers.ts'
@@ -101,10 +102,15 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     return true
   }
 
-  /** Where some field is ours alone to say, nobody says it behind the body either. */
-  get relaysTrailers(): boolean {
+  /** None on a route where Plugboard alone sends some field: a trailer could repeat it. */
+  forwardedTrailers(raw: readonly string[]): string[] | undefined {
     const { tenantHeader, rules } = this.request.route.options
-    return tenantHeader === null && rules?.access === undefined && rules?.requestHeaders === undefined
+    if (tenantHeader !== null || rules?.access !== undefined || rules?.requestHeaders !== undefined)
+      return undefined
+    const trailers = relayedTrailers(raw)
+    if (trailers === undefined || this.context.underscoreHeaders === 'pass') return trailers
+    removeFieldsWhere(trailers, name => name.includes('_'))
+    return trailers.length === 0 ? undefined : trailers
   }
 
   trailersRefused(code: 'headers_too_large' | 'bad_request'): void {

@@ -45,6 +45,8 @@ export interface RoutedRequest extends RouteResponseRules {
   readonly via: string
   /** How many more hops may forward a TRACE or OPTIONS request, this one included; -1: no limit. */
   readonly maxForwards: number
+  /** The content of the response when a TRACE request ends here; else empty. */
+  readonly trace: string
 }
 
 /** More than its head may come. */

@@ -31,6 +31,7 @@ export interface ProxyContext {
   readonly refusals: RefusalLog
   readonly log: Logger
   readonly via: Via
+  readonly underscoreHeaders: 'pass' | 'drop'
   /** Absent: there is nobody else whose lines could come back. */
   readonly recovery?: LineRecovery | undefined
   readonly bodyIdleTimeoutMs: number

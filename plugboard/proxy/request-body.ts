@@ -2,7 +2,6 @@
 // as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy. No more
 // than these 64 KiB leave before the far end has taken the stream, and what is then at hand is kept until it has.
 
-import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import { HeadError } from '@vera-stack/shared/protocol/encode.ts'
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
@@ -27,8 +26,8 @@ export interface BodyOwner {
   bodyMoved(bytes: number): boolean
   /** All of it has come. */
   bodyEnded(): void
-  /** Trailers go on. */
-  readonly relaysTrailers: boolean
+  /** Returns the trailers that may be forwarded; undefined: none. */
+  forwardedTrailers(raw: readonly string[]): string[] | undefined
   /** The trailers cannot be sent: they are larger than the far end's frames, or no fields at all. */
   trailersRefused(code: 'headers_too_large' | 'bad_request'): void
 }
@@ -111,8 +110,7 @@ export class RequestBody {
   #ended(): void {
     this.ended = true
     const { rawTrailers } = this.#source
-    const relayed = rawTrailers.length > 0 && this.#owner.relaysTrailers
-    this.#trailers = relayed ? relayedTrailers(rawTrailers) : undefined
+    this.#trailers = rawTrailers.length > 0 ? this.#owner.forwardedTrailers(rawTrailers) : undefined
     if (this.#stream !== undefined) this.#end(this.#stream)
     this.#owner.bodyEnded()
   }

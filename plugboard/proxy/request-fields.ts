@@ -15,6 +15,7 @@ import {
 import { looksLikeRequestId } from '@vera-stack/shared/request-id.ts'
 import { ClientClaims } from './client-claims.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { KIND, kindOf } from './field-kind.ts'
 import { writeForwarded } from './forwarded-elements.ts'
 import { portOf } from './target.ts'
 import { isForwardable } from './upgrade-request.ts'
@@ -49,10 +50,12 @@ export class RequestFields {
   maxForwards = -1
   #hostIndex = -1
   readonly #via: Via
+  readonly #dropsUnderscores: boolean
   readonly #claims = new ClientClaims()
 
-  constructor(via: Via) {
+  constructor(via: Via, underscoreHeaders: 'pass' | 'drop') {
     this.#via = via
+    this.#dropsUnderscores = underscoreHeaders === 'drop'
   }
 
   /** What a trusted proxy reports about the client. Not to be read for other peers: it is of an earlier request then. */
@@ -85,14 +88,20 @@ export class RequestFields {
       const value = raw[index + 1] as string
       switch (fieldOf(name)) {
         case FIELD.other:
-          if (isOurs(name)) break
-          if (isAboutClient(name)) {
-            // Aliases, and fields of the family that are not known, are dropped even then.
-            if (connection.trusted) claims.add(name.toLowerCase(), value)
-            break
+          if (this.#dropsUnderscores && name.includes('_')) break
+          switch (kindOf(name)) {
+            case KIND.dropped:
+              break
+            case KIND.client:
+              if (connection.trusted) claims.add(name.toLowerCase(), value)
+              break
+            case KIND.accept:
+              this.accept ||= value
+              fields.push(name, value)
+              break
+            default:
+              fields.push(name, value)
           }
-          if (name.length === 6 && equalsIgnoringCase(name, 'accept')) this.accept ||= value
-          fields.push(name, value)
           break
         case FIELD.host:
           if (this.#hostIndex !== -1) return false
@@ -104,7 +113,8 @@ export class RequestFields {
           const length = parseContentLength(value)
           if (length === undefined || this.contentLength !== -1) return false
           this.contentLength = length
-          fields.push(name, value)
+          // Without leading zeros, which a backend may read as an octal number.
+          fields.push(name, String(length))
           break
         }
         case FIELD.transferEncoding:
@@ -186,7 +196,7 @@ export class RequestFields {
     const aliases: string[] = []
     for (let index = 0; index < this.fields.length; index += 2) {
       const each = this.fields[index] as string
-      if (each.length === own.length && plainName(each) === own) aliases.push(each.toLowerCase())
+      if (each.length >= own.length && plainName(each) === own) aliases.push(each.toLowerCase())
     }
     if (aliases.length > 0) this.#remove(aliases)
     if (value !== '') this.fields.push(name, value)
@@ -249,25 +259,4 @@ export class RequestFields {
     removeFields(this.fields, names)
     if (host !== undefined) this.#hostIndex = this.fields.indexOf(host)
   }
-}
-
-/** X-Forwarded-*, X-Real-IP, Forwarded, and X-Request-ID misspelt: with `_` or `.` backends read them as one. */
-function isAboutClient(name: string): boolean {
-  const first = name.charCodeAt(0) | 0x20
-  if (first === 0x66) return name.length === 9 && equalsIgnoringCase(name, 'forwarded')
-  if (first !== 0x78 || name.length < 9) return false
-  const separator = name.charCodeAt(1)
-  if (separator !== 0x2d && separator !== 0x5f && separator !== 0x2e) return false
-  const third = name.charCodeAt(2) | 0x20
-  if (third !== 0x66 && third !== 0x72) return false
-  const plain = plainName(name)
-  return /^x-forwarded(?:-|$)/.test(plain) || plain === 'x-real-ip' || plain === 'x-request-id'
-}
-
-/** `Plugboard-*` is ours to say, in either direction and however it is spelt. */
-export function isOurs(name: string): boolean {
-  if (name.length < 10 || (name.charCodeAt(0) | 0x20) !== 0x70) return false
-  const separator = name.charCodeAt(9)
-  if (separator !== 0x2d && separator !== 0x5f && separator !== 0x2e) return false
-  return equalsIgnoringCase(name.slice(0, 9), 'plugboard')
 }

@@ -28,6 +28,10 @@ export function answerOf(request: RoutedRequest, verdict: Verdict): LocalAnswer 
 
 /** Returns the response of the last recipient that Max-Forwards lets a request reach (RFC 9110, section 7.6.2). */
 export function finalResponse(request: RoutedRequest): LocalAnswer {
+  if (request.trace !== '') {
+    const body = Buffer.from(request.trace, 'latin1')
+    return ownAnswer(request, { status: 200, fields: ['Content-Type', 'message/http'], body })
+  }
   return ownAnswer(request, { status: 204, fields: ['Allow', ALLOWED_METHODS], body: Buffer.alloc(0) })
 }
 

@@ -48,6 +48,10 @@ export interface ProxyOptions {
   /** When certificates are ordered from an authority, which asks on this port. */
   readonly challenges?: ChallengeAnswers | undefined
   readonly via: Via
+  /** Request fields whose name holds `_`. Default `pass`. */
+  readonly underscoreHeaders?: 'pass' | 'drop' | undefined
+  /** Default false: TRACE gets 405. */
+  readonly allowTrace?: boolean | undefined
   readonly log: Logger
   readonly access?: AccessSink | undefined
   readonly clock?: Clock | undefined
@@ -91,6 +95,7 @@ export class ProxyServer {
       refusals: new RefusalLog({ ids, access, counters: this.counters, clock, log: options.log }),
       log: options.log,
       via: options.via,
+      underscoreHeaders: options.underscoreHeaders ?? 'pass',
       recovery: options.recovery,
       bodyIdleTimeoutMs: limits.bodyIdleTimeoutMs,
       draining: false,
@@ -116,6 +121,8 @@ export class ProxyServer {
         trusted,
         gatekeeper,
         via: options.via,
+        underscoreHeaders: options.underscoreHeaders ?? 'pass',
+        allowTrace: options.allowTrace ?? false,
         hsts: options.https?.hsts ?? '',
       }),
       policy: new RequestPolicy({

@@ -1,7 +1,7 @@
 // Which fields rules of a route may touch, and what they may say. Fields that frame a message, end at a hop or are
 // Plugboard's own to say are none of them: a rule about these would break what the proxy promises.
 
-import { FIELD, type Field, fieldOf } from '@vera-stack/shared/headers.ts'
+import { FIELD, type Field, fieldOf, plainName } from '@vera-stack/shared/headers.ts'
 import { z } from 'zod'
 
 /** Fields that mean something on the way already. What begins like these is Plugboard's, or about the client. */
@@ -23,7 +23,7 @@ const NEVER = /^(?:plugboard-|x-forwarded-|forwarded$)/i
 function editableProblem(name: string): string | undefined {
   if (!TOKEN.test(name)) return 'is no name of a field'
   // An edit means the field however it is spelt (access/field-list.ts): `Content_Length` would take away the framing.
-  const plain = name.replace(/[_.]/g, '-')
+  const plain = plainName(name)
   if (!EDITABLE.has(fieldOf(plain)) || /^proxy-/i.test(plain)) {
     return 'frames the message, ends at this hop or is set by Plugboard, and cannot be changed'
   }

@@ -39,7 +39,8 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
         if (contentLength !== undefined) throw new RequestError('more than one Content-Length')
         contentLength = parseContentLength(value)
         if (contentLength === undefined) throw new RequestError('a Content-Length that is not a number')
-        break
+        head += `${name}: ${contentLength}\r\n`
+        continue
       case FIELD.transferEncoding:
         chunked = true
         lines -= 1

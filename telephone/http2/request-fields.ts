@@ -60,7 +60,8 @@ export function writeRequestFields(
         if (contentLength !== undefined) throw new RequestError('more than one Content-Length')
         contentLength = parseContentLength(value)
         if (contentLength === undefined) throw new RequestError('a Content-Length that is not a number')
-        break
+        list.push('content-length', String(contentLength))
+        continue
       case FIELD.transferEncoding:
         chunked = true
         continue

@@ -55,6 +55,7 @@ const TIGHT = [
   ...['--name', 'tight', '--trusted-proxies', '127.0.0.1', '--max-connections-per-address', '2'],
   ...['--head-timeout', '700ms', '--body-idle-timeout', '700ms', '--keep-alive-timeout', '1s'],
   ...['--http2-cleartext', '--http2-max-streams', '4'],
+  ...['--allow-trace', '--underscore-headers', 'drop'],
   ...['--max-head', '4KiB', '--max-target', '1KiB', '--max-headers', '20', '--max-connections', '8'],
 ]
 

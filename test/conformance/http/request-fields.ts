@@ -1,4 +1,4 @@
-// Rows H1-H12: what a request says, what of it the backend is told, and which path it is.
+// Rows H1-H14: what a request says, what of it the backend is told, and which path it is.
 
 import { describe, expect, it } from 'vitest'
 import { field, RawConnection } from '../../support/raw-connection.ts'
@@ -126,6 +126,32 @@ describe('fields', () => {
       expect((await forwarded(get('/', `${name}: 6.6.6.6\r\n`))).head).not.toContain('6.6.6.6')
     },
   )
+
+  it.each([
+    ...['Transfer_Encoding', 'Content_Length', 'Transfer---Encoding', 'content.length', 'Keep_Alive'],
+    ...['Proxy_Authorization', 'Max_Forwards', 'X--Forwarded-For', 'x-request--id'],
+  ])('H4 the misspelt %s is dropped', async name => {
+    const request = await forwarded(
+      `POST / HTTP/1.1\r\n${HOST}${name}: chunked6666\r\nContent-Length: 3\r\n\r\nabc`,
+    )
+    expect([request.body, request.head.includes('chunked6666')]).toEqual(['abc', false])
+  })
+
+  it.each(['Proxy', 'PROXY'])('H13 %s is dropped', async name => {
+    expect((await forwarded(get('/', `${name}: http://6.6.6.6\r\n`))).head).not.toContain('6.6.6.6')
+  })
+
+  it('H14 other names with _ are forwarded, or dropped where underscoreHeaders says so', async () => {
+    const fields = 'X_Custom: 1\r\nContent_Type: 2\r\nX-Custom: 3\r\n'
+    const request = await forwarded(get('/', fields))
+    const values = ['x_custom', 'content_type', 'x-custom'].flatMap(name => request.all(name))
+    expect(values).toEqual(['1', '2', '3'])
+    edge.backend.reset()
+    expect((await ask(get('/', fields), 'GET', edge.tight!.port)).status).toBe(200)
+    const dropped = await edge.backend.request()
+    expect(dropped.fields.filter(([name]) => name.includes('_'))).toEqual([])
+    expect(dropped.all('x-custom')).toEqual(['3'])
+  })
 
   it.each(['Plugboard-Error', 'plugboard_hops', 'PLUGBOARD.Service'])('H5 %s is ours to say', async name => {
     const { fields } = await forwarded(get('/', `${name}: 1\r\n`))

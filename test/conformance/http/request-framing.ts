@@ -244,6 +244,29 @@ describe('framing that goes on', () => {
     expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
   })
 
+  it('F16 TRACE gets 405, or is forwarded where allowTrace says so', async () => {
+    const trace = get('/traced', 'Max-Forwards: 3\r\n').replace('GET', 'TRACE')
+    const answer = await ask(trace)
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
+    expect(edge.backend.requests).toHaveLength(0)
+    expect((await ask(trace, 'GET', edge.tight!.port)).body.toString()).toBe('TRACE /traced ')
+    expect(edge.backend.requests[0]!.all('max-forwards')).toEqual(['2'])
+    const last = await ask(trace.replace('3', '0'), 'GET', edge.tight!.port)
+    expect([last.status, field(last.headers, 'content-type')]).toEqual([200, 'message/http'])
+    expect(last.body.toString()).toBe(trace.replace('3', '0'))
+    expect(edge.backend.requests).toHaveLength(1)
+  })
+
+  it.each([
+    ['003', '3'],
+    ['0000000000000003', '3'],
+    ['00', '0'],
+  ])('F17 Content-Length: %s reaches the backend as %s', async (length, seen) => {
+    const body = seen === '3' ? 'abc' : ''
+    const request = await forwarded(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${length}\r\n\r\n${body}`)
+    expect([request.all('content-length'), request.body]).toEqual([[seen], body])
+  })
+
   it('F14 pipelined requests are answered in order', async () => {
     edge.backend.handler = request => {
       // The first one is answered when the last one is there.

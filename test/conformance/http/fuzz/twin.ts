@@ -162,7 +162,8 @@ function placeOf(
   }
   const normal = `/${kept.join('/')}`
   const ours = normal === '/_plugboard' || normal.startsWith('/_plugboard/')
-  return { host, target: ROUTED.has(name) && !ours ? normal + target.slice(path.length) : undefined }
+  const forwarded = method !== 'TRACE' && ROUTED.has(name) && !ours
+  return { host, target: forwarded ? normal + target.slice(path.length) : undefined }
 }
 
 function hostOf(written: string): string | undefined {

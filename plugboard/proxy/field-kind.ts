@@ -1,0 +1,85 @@
+// What the name of a request's field means to the edge, beyond the fields that HTTP itself knows (shared/headers.ts): who
+// may send it, and whether it only looks like one that nobody may send. Backends that make variables of names (CGI, WSGI,
+// Rack, PHP) read `Content_Length` or `X.Forwarded.For` as the real field (rows H3-H5, H13). Hot: most names are
+// decided by their first letter.
+
+import { equalsIgnoringCase, plainName } from '@vera-stack/shared/headers.ts'
+
+export const KIND = {
+  /** Forwarded as it is. */
+  plain: 0,
+  accept: 1,
+  /** About the client; only trusted proxies may send it. */
+  client: 2,
+  /** Never forwarded. */
+  dropped: 3,
+} as const
+
+export type FieldKind = (typeof KIND)[keyof typeof KIND]
+
+/** Fields that frame a message or end at a hop, and that have a separator to misspell. */
+const MISSPELT: ReadonlySet<string> = new Set([
+  ...['content-length', 'transfer-encoding', 'keep-alive', 'http2-settings', 'max-forwards'],
+  ...['proxy-connection', 'proxy-authenticate', 'proxy-authorization'],
+])
+
+export function kindOf(name: string): FieldKind {
+  switch (name.charCodeAt(0) | 0x20) {
+    case 0x61: // a
+      return name.length === 6 && equalsIgnoringCase(name, 'accept') ? KIND.accept : KIND.plain
+    case 0x66: // f
+      return name.length === 9 && equalsIgnoringCase(name, 'forwarded') ? KIND.client : KIND.plain
+    case 0x70: // p. CGI hands `Proxy` to programs as HTTP_PROXY, the address of a proxy to use (httpoxy).
+      if (name.length === 5 && equalsIgnoringCase(name, 'proxy')) return KIND.dropped
+      return isOurs(name) || isMisspelt(name) ? KIND.dropped : KIND.plain
+    case 0x78: // x
+      return kindOfExtension(name)
+    case 0x63: // c
+    case 0x68: // h
+    case 0x6b: // k
+    case 0x6d: // m
+    case 0x74: // t
+      return isMisspelt(name) ? KIND.dropped : KIND.plain
+    default:
+      return KIND.plain
+  }
+}
+
+/** True for `Plugboard-*`, however it is spelt: Plugboard alone sends it, in either direction. */
+export function isOurs(name: string): boolean {
+  return (
+    name.length > 9 &&
+    (name.charCodeAt(0) | 0x20) === 0x70 &&
+    !isAlphanumeric(name.charCodeAt(9)) &&
+    equalsIgnoringCase(name.slice(0, 9), 'plugboard')
+  )
+}
+
+/** Of `X-*`: the families of X-Forwarded-*, X-Real-IP and X-Request-ID. The latter is only asked for when it is misspelt. */
+function kindOfExtension(name: string): FieldKind {
+  let at = 1
+  while (at < name.length && !isAlphanumeric(name.charCodeAt(at))) at += 1
+  const first = name.charCodeAt(at) | 0x20
+  if (at === 1 || (first !== 0x66 && first !== 0x72)) return KIND.plain
+  const plain = plainName(name)
+  if (plain === 'x-real-ip' || plain === 'x-request-id') return KIND.dropped
+  if (!/^x-forwarded(?:-|$)/.test(plain)) return KIND.plain
+  return equalsIgnoringCase(name, plain) ? KIND.client : KIND.dropped
+}
+
+/** True when a name has another separator than single hyphens, and means a field of the list without it. */
+function isMisspelt(name: string): boolean {
+  let afterHyphen = false
+  for (let index = 0; index < name.length; index += 1) {
+    const code = name.charCodeAt(index)
+    if (isAlphanumeric(code)) afterHyphen = false
+    else if (code === 0x2d && !afterHyphen) afterHyphen = true
+    else return MISSPELT.has(plainName(name))
+  }
+  return false
+}
+
+function isAlphanumeric(code: number): boolean {
+  const folded = code | 0x20
+  return (folded >= 0x61 && folded <= 0x7a) || (code >= 0x30 && code <= 0x39)
+}
