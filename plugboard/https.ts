@@ -1,12 +1,13 @@
 // HTTPS of one replica: puts the pieces of tls/ together, in front of the public port. plugboard.ts starts and
 // stops it as one part.
 
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Acme } from './acme.ts'
 import type { PlugboardConfig } from './config.ts'
 import { StartupError } from './database/startup-error.ts'
+import { AddressCounts } from './proxy/address-counts.ts'
 import { type HttpsPolicy, hstsValue } from './proxy/https-policy.ts'
 import { UNFINISHED_SHARE } from './proxy/proxy-limits.ts'
 import { ProxyProtocolGate } from './proxy/proxy-protocol-gate.ts'
@@ -32,6 +33,19 @@ export function httpsPolicy(config: PlugboardConfig): HttpsPolicy | undefined {
   const outside = publicUrl === undefined ? undefined : new URL(publicUrl)
   const port = outside?.protocol === 'https:' ? Number(outside.port || 443) : tlsListen.port
   return { redirectPort: httpsRedirect ? port : undefined, hsts: hstsValue(hstsMaxAgeMs, hstsSubdomains) }
+}
+
+/** One client has at most the share of handshakes that it has of connections. */
+function clientPlaces(
+  { maxConnectionsPerAddress }: PlugboardConfig,
+  proxy: ProxyServer,
+): (transport: Socket) => (() => void) | undefined {
+  const counts = new AddressCounts(Math.ceil(maxConnectionsPerAddress * UNFINISHED_SHARE))
+  return transport => {
+    const client = proxy.clientOf(transport)
+    if (client === undefined) return () => undefined
+    return counts.add(client) ? () => counts.remove(client) : undefined
+  }
 }
 
 export class Https {
@@ -77,6 +91,7 @@ export class Https {
       protocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
       maxHandshakes: Math.ceil(config.maxConnections * UNFINISHED_SHARE),
+      takePlace: clientPlaces(config, proxy),
       accept: (socket, transport) => proxy.accept(socket, transport),
       hasRoom: () => proxy.hasRoom,
       gate: config.proxyProtocol ? tcp => new ProxyProtocolGate(tcp, proxy.gateOptions) : undefined,

@@ -3,6 +3,7 @@
 
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { RequestIds } from '@vera-stack/shared/request-id.ts'
@@ -24,7 +25,7 @@ import { Http2Server } from './http2-server.ts'
 import type { HttpsPolicy } from './https-policy.ts'
 import type { LineRecovery, ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits, UNFINISHED_SHARE } from './proxy-limits.ts'
-import { ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
+import { clientAddressOf, ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
 import { RefusalLog } from './refusal-log.ts'
 import { RequestPolicy } from './request-policy.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
@@ -171,6 +172,12 @@ export class ProxyServer {
         resolve(tcp.address() as AddressInfo)
       })
     })
+  }
+
+  /** Whom a connection counts for where clients are limited. Undefined for a trusted proxy, behind which are many. */
+  clientOf(transport: Socket): string | undefined {
+    const address = clientAddressOf(transport)
+    return this.#trusted.trusts(address) ? undefined : addressGroup(address)
   }
 
   /** False: a further connection would be one too many. */

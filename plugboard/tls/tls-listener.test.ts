@@ -207,6 +207,27 @@ describe('a handshake', () => {
     expect(listener.counters.handshakesFailed).toBe(1)
   })
 
+  it('of a client that has no place left is refused; each one that ends gives its place back', async () => {
+    let places = 1
+    const takePlace = () => {
+      if (places === 0) return undefined
+      places -= 1
+      return () => {
+        places += 1
+      }
+    }
+    const { listener, port } = await start({ set }, { takePlace })
+    const silent = connectTcp(port, '127.0.0.1')
+    await expect.poll(() => listener.handshakingCount).toBe(1)
+    await expect(shake(port)).rejects.toThrow()
+    expect(listener.counters.handshakesRefused).toBe(1)
+    silent.destroy()
+    await expect.poll(() => places).toBe(1)
+    await shake(port)
+    await shake(port)
+    expect([places, listener.counters.handshakes]).toEqual([1, 2])
+  })
+
   it('over the limit, or without room for its connection, is refused', async () => {
     let room = true
     const { listener, port } = await start({ set }, { maxHandshakes: 1, hasRoom: () => room })

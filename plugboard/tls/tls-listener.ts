@@ -45,6 +45,11 @@ export interface TlsListenerOptions {
   readonly handshakeTimeoutMs: number
   /** Handshakes under way at once; one over is refused at accept. */
   readonly maxHandshakes: number
+  /**
+   * Takes a place among the handshakes of the client; returns how to give it back. Undefined: the client has all that one
+   * client may have, and the connection is refused.
+   */
+  readonly takePlace?: ((socket: Socket) => (() => void) | undefined) | undefined
   /** A secure connection. `transport`: the TCP connection beneath it. */
   readonly accept: (socket: TLSSocket, transport: Socket) => void
   /** False: there are too many connections already; counted by whoever says so. */
@@ -63,6 +68,11 @@ export interface TlsCounters {
   handshakesRefused: number
 }
 
+interface Handshake {
+  readonly socket: Socket
+  readonly leavePlace: () => void
+}
+
 /** Whoever has a ticket key can read what was resumed with it under TLS 1.2, so none lives for long. */
 const TICKET_KEYS_LIVE_MS = 12 * 3_600_000
 
@@ -74,7 +84,7 @@ export class TlsListener {
   readonly #validation: Server | undefined
   readonly #gate: { close(): void } | undefined
   /** TCP connections in their handshake, by the address of their far end and of this one. */
-  readonly #handshaking = new Map<string, Socket>()
+  readonly #handshaking = new Map<string, Handshake>()
   #ticketKeys = randomBytes(48)
   #ticketTimer: Timer | undefined
   #whenIdle: (() => void) | undefined
@@ -138,7 +148,7 @@ export class TlsListener {
   /** Cuts handshakes, too. Secure connections are not its business. */
   async close(): Promise<void> {
     const drained = this.drain()
-    for (const socket of this.#handshaking.values()) socket.destroy()
+    for (const { socket } of this.#handshaking.values()) socket.destroy()
     await drained
   }
 
@@ -146,13 +156,15 @@ export class TlsListener {
     // Told to whoever uses it; before there is anybody, 'close' follows and is enough.
     socket.on('error', () => socket.destroy())
     const key = connectionKey(socket)
-    const full = this.#handshaking.size >= this.#options.maxHandshakes
-    if (key === undefined || full || !this.#options.hasRoom()) {
+    const { maxHandshakes, takePlace = () => () => undefined } = this.#options
+    const hasRoom = this.#handshaking.size < maxHandshakes && this.#options.hasRoom()
+    const leavePlace = key !== undefined && hasRoom ? takePlace(socket) : undefined
+    if (key === undefined || leavePlace === undefined) {
       this.counters.handshakesRefused += 1
       socket.destroy()
       return
     }
-    this.#handshaking.set(key, socket)
+    this.#handshaking.set(key, { socket, leavePlace })
     socket.once('close', () => this.#ended(key, socket))
     if (this.#validation === undefined) this.#tls.emit('connection', socket)
     else this.#peek(socket, this.#validation)
@@ -199,7 +211,7 @@ export class TlsListener {
 
   #secured(socket: TLSSocket): void {
     const key = connectionKey(socket)
-    const transport = key === undefined ? undefined : this.#handshaking.get(key)
+    const transport = key === undefined ? undefined : this.#handshaking.get(key)?.socket
     if (key === undefined || transport === undefined) {
       socket.destroy()
       return
@@ -222,8 +234,10 @@ export class TlsListener {
   }
 
   #ended(key: string, socket: Socket): void {
-    if (this.#handshaking.get(key) !== socket) return
+    const handshake = this.#handshaking.get(key)
+    if (handshake?.socket !== socket) return
     this.#handshaking.delete(key)
+    handshake.leavePlace()
     if (this.#handshaking.size === 0) this.#whenIdle?.()
   }
 

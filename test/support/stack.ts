@@ -16,7 +16,6 @@ export const SERVICE = 'app'
 export interface StackOptions {
   readonly plugboardArgs?: readonly string[]
   readonly telephoneArgs?: readonly string[]
-  readonly plugboardEnv?: NodeJS.ProcessEnv
   /** Limits of open files of the two processes. */
   readonly plugboardOpenFiles?: number
   readonly telephoneOpenFiles?: number
@@ -60,7 +59,6 @@ export class Stack {
       folder: this.folder,
       databaseUrl: this.#database!.url,
       args: this.options.plugboardArgs ?? [],
-      env: this.options.plugboardEnv ?? {},
       ...(this.options.plugboardOpenFiles === undefined
         ? {}
         : { openFiles: this.options.plugboardOpenFiles }),
