@@ -3,10 +3,11 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { APP_CERTIFICATE, TEST_CA } from '../support/certificates.ts'
 import { eventually } from '../support/deadline.ts'
 import { findProgram } from '../support/find-program.ts'
@@ -50,12 +51,29 @@ async function untilOpen(opened: readonly RawConnection[], expected: number): Pr
   )
 }
 
+/** The lowest number that a new file of the process would get, once it opens and closes no more files. */
+async function settledFiles(pid: number): Promise<number> {
+  let last = -1
+  let same = 0
+  return await eventually('the open files stay the same', () => {
+    const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+    let lowestFree = 0
+    while (used.has(lowestFree)) lowestFree += 1
+    same = lowestFree === last ? same + 1 : 0
+    last = lowestFree
+    return same === 50 ? lowestFree : undefined
+  })
+}
+
 // Another address than 127.0.0.1 is there without further ado on Linux alone.
 describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
-  const certificates = await temporaryFolder()
+  const certificates = join(tmpdir(), `vera-test-open-files-${process.pid}`)
   const tlsPort = await freePort()
-  await writeFile(join(certificates, 'app.crt'), APP_CERTIFICATE.cert)
-  await writeFile(join(certificates, 'app.key'), APP_CERTIFICATE.key, { mode: 0o600 })
+  beforeAll(async () => {
+    await mkdir(certificates)
+    await writeFile(join(certificates, 'app.crt'), APP_CERTIFICATE.cert)
+    await writeFile(join(certificates, 'app.key'), APP_CERTIFICATE.key, { mode: 0o600 })
+  })
   const tls = ['--tls-listen', `127.0.0.1:${tlsPort}`, '--tls-certificate-folder', certificates]
   // Runs after the stack has stopped.
   afterAll(() => removeFolder(certificates))
@@ -65,10 +83,7 @@ describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
     'survives that no file is left, and works again once there are',
     async () => {
       const { pid } = stack.plugboard.child
-      const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
-      let lowestFree = 0
-      while (used.has(lowestFree)) lowestFree += 1
-      execFileSync(prlimit!, ['--pid', String(pid), `--nofile=${lowestFree}:`])
+      execFileSync(prlimit!, ['--pid', String(pid), `--nofile=${await settledFiles(pid)}:`])
       for (const port of [stack.port, tlsPort, stack.plugboard.adminPort])
         await untilOpen(await open(port, 20), 0)
       await stack.plugboard.child.waitForLine(/the memory of the process could not be read/)
