@@ -17,6 +17,8 @@ export interface BackendRequest {
   readonly ended: boolean
   /** All of the body is there already and no trailers follow it: it is written, and ended, before anything else. */
   readonly whole?: boolean
+  /** The client connection that the request belongs to, when its connection to the backend matters. */
+  readonly affinity?: string | undefined
 }
 
 /** A request that cannot be sent without meaning two things. The tunnel's fault. */

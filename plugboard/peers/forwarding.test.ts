@@ -11,12 +11,14 @@ it('carries an exchange whole: head, body, 1xx, answer, trailers, one hop', asyn
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
-  const near = b.open('a', { fields: ['X-Case', 'KePt'], target: '/p?q' })
+  const near = b.open('a', { fields: ['X-Case', 'KePt'], target: '/p?q', affinity: 'one' })
   near.stream.write(Buffer.from('question'))
   near.stream.end(['x-sum', '1'])
   const far = await a.arrived()
   await until('the request ends', () => far.ended)
-  expect(far.opening).toMatchObject({ hops: 1, service: 'web', target: '/p?q', fields: ['X-Case', 'KePt'] })
+  expect(far.opening).toMatchObject({
+    ...{ hops: 1, service: 'web', target: '/p?q', fields: ['X-Case', 'KePt'], affinity: 'one' },
+  })
   expect([far.body.toString(), far.trailers]).toEqual(['question', ['x-sum', '1']])
   far.stream.respond({ status: 103, statusText: 'Early Hints', fields: ['link', '<a>'] })
   far.stream.respond({ status: 200, statusText: 'Fine', fields: ['x', 'y'] })

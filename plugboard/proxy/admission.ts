@@ -219,6 +219,7 @@ export class Admission {
       trace: fields.maxForwards === 0 && req.method === 'TRACE' ? traceText(req, rules) : '',
       edits,
       hsts: hstsFor(proto, edits, this.#hsts),
+      authenticatesConnection: fields.authenticatesConnection,
     }
   }
 }

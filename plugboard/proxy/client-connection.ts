@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
+import { BackendAffinity } from './backend-affinity.ts'
 import type { Deadlines } from './deadlines.ts'
 import { closeLingering } from './lingering-close.ts'
 import { clientAddressOf } from './proxy-protocol-gate.ts'
@@ -32,6 +33,8 @@ export class ClientConnection {
   readonly forwardedPrefix: string
   /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
   closing = false
+  /** Set once a request has authenticated the connection to its backend: all later ones belong to it. */
+  affinity: BackendAffinity | undefined
   readonly #transport: Socket
   readonly #deadlines: Deadlines
   readonly #destroySoon: () => void
@@ -78,6 +81,14 @@ export class ClientConnection {
 
   get inFlightCount(): number {
     return this.#inFlight.length
+  }
+
+  /**
+   * A request authenticates the connection. Has no effect for HTTP/2, where requests share it, and for trusted proxies,
+   * whose clients may share it.
+   */
+  authenticated(): void {
+    if (!this.http2 && !this.trusted) this.affinity ??= new BackendAffinity()
   }
 
   add(request: InFlight): void {

@@ -47,6 +47,8 @@ export interface RoutedRequest extends RouteResponseRules {
   readonly maxForwards: number
   /** The content of the response when a TRACE request ends here; else empty. */
   readonly trace: string
+  /** True when its credential is meant for the whole connection to the backend. */
+  readonly authenticatesConnection: boolean
 }
 
 /** More than its head may come. */
@@ -80,6 +82,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     this.#retriesLeft = this.policy.retries
     this.#startedAtMs = context.clock.now()
     this.activeAtMs = this.#startedAtMs
+    if (request.authenticatesConnection) connection.authenticated()
     connection.add(this)
     context.deadlines.add(this)
   }
@@ -162,12 +165,16 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   protected openStream(exhausted: ErrorCode = 'no_telephone'): ErrorCode | undefined {
     const { picker } = this.context
     const { service } = this.request.route
+    const { affinity } = this.connection
+    const { opening: bare } = this.request
+    const opening = affinity === undefined ? bare : { ...bare, affinity: affinity.id }
     let lastCode = exhausted
     for (;;) {
-      const picked = picker.pick(service.name, this.policy, this.#tried)
+      const picked = picker.pick(service.name, this.policy, this.#tried, affinity?.lineOf(service.name))
       if (typeof picked === 'string') return picked === 'exhausted' ? lastCode : picked
       try {
-        this.stream = picked.upstream.open(this.request.opening, this, this.endsWithHead)
+        this.stream = picked.upstream.open(opening, this, this.endsWithHead)
+        affinity?.keep(service.name, picked)
         this.#candidate = picked
         this.#telephone = picked.line.telephone
         picker.acquire(picked)

@@ -1,10 +1,10 @@
 // HTTP/2 on client connections: each stream becomes an exchange or an upgraded connection, by the same admission and
 // the same policy as requests of HTTP/1.1.
 
-import type { ServerHttp2Stream } from 'node:http2'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Admission } from './admission.ts'
-import { type LocalAnswer, makeProblem, optionsAnswer } from './answers.ts'
+import { bodylessAnswer, type LocalAnswer, makeProblem, optionsAnswer } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
@@ -101,6 +101,10 @@ export class Http2Server {
       this.#say(stream, head.method, admitted, judged)
       return
     }
+    if (judged === undefined && admitted.authenticatesConnection) {
+      this.#needHttp1(stream, admitted)
+      return
+    }
     const forwarding =
       head.kind === 'http'
         ? this.#exchange(connection, stream, admitted)
@@ -108,6 +112,15 @@ export class Http2Server {
     stream.once('close', () => forwarding.clientGone())
     if (judged === undefined) forwarding.start()
     else void judged.then(answer => forwarding.judged(answer))
+  }
+
+  /**
+   * The credential is meant for a whole connection, and HTTP/2 shares connections: the client is asked to repeat the
+   * request over HTTP/1.1 (RFC 9113 section 7). The access line has the status that says the same.
+   */
+  #needHttp1(stream: ServerHttp2Stream, request: RoutedRequest): void {
+    noteLocalAnswer(this.#context, request.opening.method, request, bodylessAnswer(505, []))
+    stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
   }
 
   /** Its id, client and `Accept` are found as those of any request. */

@@ -2,6 +2,7 @@
 // a stranger may not say is dropped; then ours are added (rows F2-F4, F7, H1-H7, H10-H12). One reader serves all
 // requests, one after the other: `read` overwrites what the last one left. Hot: no closures, no lower-casing.
 
+import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
 import {
   equalsIgnoringCase,
   FIELD,
@@ -48,6 +49,8 @@ export class RequestFields {
   looped = false
   /** Max-Forwards of a TRACE or OPTIONS request, as it was received; -1: there is none, or the method does not use it. */
   maxForwards = -1
+  /** True when a credential is meant for the whole connection to the backend (row A13). */
+  authenticatesConnection = false
   #hostIndex = -1
   readonly #via: Via
   readonly #dropsUnderscores: boolean
@@ -77,6 +80,7 @@ export class RequestFields {
     this.expectsMore = false
     this.looped = false
     this.maxForwards = -1
+    this.authenticatesConnection = false
     this.#hostIndex = -1
     const claims = this.#claims
     if (connection.trusted) claims.clear()
@@ -100,6 +104,7 @@ export class RequestFields {
               fields.push(name, value)
               break
             default:
+              if (authenticatesConnection(name, value)) this.authenticatesConnection = true
               fields.push(name, value)
           }
           break

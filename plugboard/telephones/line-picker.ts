@@ -78,12 +78,22 @@ export class LinePicker {
   /**
    * A line that takes a stream now, none of `tried`: by preference of another process than those, since what failed
    * behind one tunnel of a process fails behind its second too; then by another way, since a link that has gone
-   * silent has done so for all lines behind it; then a local one, where no other link is in between.
+   * silent has done so for all lines behind it; then a local one, where no other link is in between. `preferred`: a line
+   * that was picked before: it, or else another one of its process, is picked before all others.
    */
-  pick(service: string, policy: PickPolicy, tried?: readonly Candidate[]): Candidate | NoLine {
+  pick(
+    service: string,
+    policy: PickPolicy,
+    tried?: readonly Candidate[],
+    preferred?: Candidate,
+  ): Candidate | NoLine {
     const pool = this.#pools.get(service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
     if (policy.maxStreams !== null && pool.activeStreams >= policy.maxStreams) return 'overloaded'
+    if (preferred !== undefined) {
+      const same = sameAgain(pool, preferred, tried)
+      if (same !== undefined) return same
+    }
     if (tried !== undefined) {
       const usable = pool.candidates.filter(candidate => canTake(candidate) && !tried.includes(candidate))
       const choice = leastSuspect(usable, tried)
@@ -187,6 +197,16 @@ function takesTraffic(line: Line): boolean {
 
 function canTake({ line, upstream }: Candidate): boolean {
   return takesTraffic(line) && upstream.reachable !== false && upstream.canOpen
+}
+
+function sameAgain(
+  { candidates }: LinePool,
+  preferred: Candidate,
+  tried: readonly Candidate[] = [],
+): Candidate | undefined {
+  const usable = (candidate: Candidate) => canTake(candidate) && !tried.includes(candidate)
+  if (usable(preferred) && candidates.includes(preferred)) return preferred
+  return candidates.find(candidate => sameProcess(candidate.line, preferred.line) && usable(candidate))
 }
 
 /** Those of `usable` that have least in common with what has failed. */

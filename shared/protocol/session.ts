@@ -7,6 +7,7 @@
 //      └────────────── bad frame, silence, close, transport gone ──────────────────────────▶ closed
 
 import { type Clock, systemClock, type Timer } from '../clock.ts'
+import { AFFINITY_FEATURE, takeAffinityField, withAffinityField } from './affinity.ts'
 import { type ControlMessage, type Hello, parseControl } from './control.ts'
 import { ControlBudget } from './control-budget.ts'
 import { decodeMessage, FrameError, type FrameSink } from './decode.ts'
@@ -175,7 +176,7 @@ export class Session {
     if (!this.canOpen) throw this.#whyNotOpen()
     const id = this.#nextId
     try {
-      this.#outbox.open(id, opening, end)
+      this.#outbox.open(id, this.#sendable(opening), end)
     } catch (error) {
       if (error instanceof HeadTooLargeError) throw new TunnelError('payload_too_large', { cause: error })
       throw error
@@ -303,8 +304,10 @@ export class Session {
       return
     }
     const [service, method, target] = block.splice(0, 3) as [string, string, string]
+    const affinity = takeAffinityField(block)
     const stream = this.#newStream(id, kind, false)
-    stream.attach(this.#events.onStream(stream, { kind, hops, service, method, target, fields: block }))
+    const opening = { kind, hops, service, method, target, fields: block, affinity }
+    stream.attach(this.#events.onStream(stream, opening))
     if (body !== undefined && stream.open) stream.dataArrived(body)
     if (end) stream.endArrived(undefined)
   }
@@ -491,6 +494,12 @@ export class Session {
     if (this.#drainConfirmed) this.#closeWhenDrained()
   }
 
+  #sendable(opening: Opening): Opening {
+    const { affinity } = opening
+    if (affinity === undefined || this.#peer?.features.includes(AFFINITY_FEATURE) !== true) return opening
+    return withAffinityField(opening, affinity)
+  }
+
   #whyNotOpen(): TunnelError {
     if (this.#state !== 'open')
       return this.#error ?? new TunnelError('session_lost', { detail: 'not open yet' })
@@ -501,7 +510,7 @@ export class Session {
     const { agent, instance, name, startedAt, versions = PROTOCOL_VERSIONS } = this.#identity
     const { initialWindowBytes, maxStreams, maxFrameBytes } = this.#limits
     const range: [number, number] = [versions[0], versions[1]]
-    const features = [ACCEPTANCE_FEATURE, ...(this.#identity.features ?? [])]
+    const features = [ACCEPTANCE_FEATURE, AFFINITY_FEATURE, ...(this.#identity.features ?? [])]
     const own = { agent, instance, name, startedAt, features, initialWindowBytes, maxStreams, maxFrameBytes }
     return { type: 'hello', versions: range, ...own }
   }

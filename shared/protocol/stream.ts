@@ -25,6 +25,11 @@ export interface Opening {
   /** HTTP request target in origin form; for tcp the destination; else empty. */
   readonly target: string
   readonly fields: Fields
+  /**
+   * The client connection of the request, when a backend may have to tell it from others: an opaque id. The same id
+   * asks for the same connection to the backend.
+   */
+  readonly affinity?: string | undefined
 }
 
 export interface AnswerHead {

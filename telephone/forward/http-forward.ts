@@ -88,12 +88,12 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   #begin(): void {
     if (this.#state !== 'gathering') return
     this.#state = 'forwarding'
-    const { method, target, fields, kind } = this.#opening
+    const { method, target, fields, kind, affinity } = this.#opening
     const early = this.#early
     this.#early = []
     const whole = this.#ended && this.#trailers === undefined
     const bare = whole && early.length === 0
-    const request = { method, target, fields, upgrade: kind === 'upgrade', ended: bare, whole }
+    const request = { method, target, fields, upgrade: kind === 'upgrade', ended: bare, whole, affinity }
     let exchange: BackendExchange
     try {
       exchange = this.#client.exchange(request, this)

@@ -200,6 +200,40 @@ describe('requests', () => {
     caller.stream.reset('cancelled')
   })
 
+  it('that authenticate their connection have it for themselves', async () => {
+    const shared = new Caller(tunnel.plugboard, {})
+    const first = await request()
+    const fields = ['Host', 'a.test', 'Authorization', 'Negotiate YII']
+    const own = [new Caller(tunnel.plugboard, { fields }), new Caller(tunnel.plugboard, { fields })]
+    await request(2)
+    const [second, third] = [arrived[1]!, arrived[2]!]
+    const later = new Caller(tunnel.plugboard, {})
+    const fourth = await request(3)
+    const used = [first, second, third].map(({ stream }) => stream.session)
+    expect(new Set(used).size).toBe(3)
+    expect(fourth.stream.session).toBe(first.stream.session)
+    for (const { stream } of arrived) {
+      stream.respond({ ':status': 200 })
+      stream.end('ok')
+    }
+    for (const caller of [shared, ...own, later]) {
+      await caller.until(c => c.over)
+      expect([caller.status, caller.body]).toEqual([200, 'ok'])
+    }
+    await until(() => used[1]?.destroyed === true && used[2]?.destroyed === true)
+    expect(used[0]?.destroyed).toBe(false)
+  })
+
+  it('that authenticate their connection and get none are refused', async () => {
+    await restart({ maxConnections: 1 })
+    const fields = ['Host', 'a.test', 'Authorization', 'NTLM TlRM']
+    const given = new Caller(tunnel.plugboard, { fields })
+    const refused = new Caller(tunnel.plugboard, { fields })
+    await refused.until(c => c.over)
+    expect(refused.error).toMatchObject({ reason: 'overloaded', delivered: 'no' })
+    given.stream.reset('cancelled')
+  })
+
   it('that cannot be sent without meaning two things are refused', async () => {
     const caller = new Caller(tunnel.plugboard, { fields: ['Content-Length', '1', 'Content-Length', '2'] })
     await caller.until(c => c.over)

@@ -64,6 +64,12 @@ export class Connection implements ResponseSink {
   idleSince = 0
   /** What the backend said about how long it keeps idle connections, ms. */
   keepAliveHintMs: number | undefined
+  /** True once the connection may be authenticated: it never carries a request of another client. */
+  authenticated = false
+  /** True when its last response asks the client to go on with the authentication. */
+  challenged = false
+  /** The client connection that it belongs to; undefined: it is not known, or there is none. */
+  affinity: string | undefined
   readonly #socket: Socket
   readonly #owner: ConnectionOwner
   readonly #parser: ResponseParser
@@ -124,6 +130,8 @@ export class Connection implements ResponseSink {
     this.#bodySent = false
     this.#bytesSeen = false
     this.#keepAlive = false
+    this.challenged = false
+    if (head.authenticatesConnection) this.authenticated = true
     this.#parser.expect(traits)
     if (head.framing === 'length' || head.framing === 'chunked') this.#cork()
     this.#socket.write(head.text, 'latin1')
@@ -223,6 +231,8 @@ export class Connection implements ResponseSink {
     if (head.status >= 200) {
       this.#keepAlive = head.keepAlive
       this.keepAliveHintMs = head.keepAliveMs
+      this.challenged = head.challengesConnection
+      if (head.challengesConnection) this.authenticated = true
       if (this.#framing === 'raw') {
         // An upgrade declined: nothing was written behind the head, and nothing will be.
         this.#requestOpen = false

@@ -526,6 +526,122 @@ describe('connections', () => {
   })
 })
 
+describe('connections that a client has authenticated', () => {
+  const ALICE = { affinity: 'alice', fields: ['Host', 'a', 'Authorization', 'NTLM TlRMTVNTUAAD'] }
+  const LATER = { affinity: 'alice' }
+  const CHALLENGE = 'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM TlRM\r\nContent-Length: 2\r\n\r\nno'
+
+  /** One exchange. The number of the connection that the backend got it on. */
+  async function ask(pool: Pool, request: Partial<BackendRequest> = {}, response = OK): Promise<number> {
+    const client = new Client(pool, request)
+    const number = await Promise.race([
+      ...backend.connections.map(async (connection, index) => {
+        await connection.until(c => c.received.includes('\r\n\r\n'))
+        return index
+      }),
+      backend.connection(backend.connections.length).then(() => backend.connections.length - 1),
+    ])
+    const connection = await backend.connection(number)
+    await connection.request()
+    connection.say(response)
+    await client.finished()
+    expect(client.state).toBe('complete')
+    return number
+  }
+
+  const isClosed = async (number: number) => (await backend.connection(number)).until(c => c.ended)
+
+  it.each(['NTLM TlRM', 'Negotiate YII', 'negotiate', 'KERBEROS x'])(
+    'by %s carry no request of another client, and close when no client is known',
+    async credential => {
+      const pool = poolHere()
+      expect(await ask(pool, { fields: ['Host', 'a', 'authorization', credential] })).toBe(0)
+      await isClosed(0)
+      expect(await ask(pool)).toBe(1)
+    },
+  )
+
+  it.each(['NTLM', 'Negotiate', 'Basic realm="a", NTLM', 'Basic realm="a",negotiate'])(
+    'are all that a 401 with %s has left',
+    async challenge => {
+      const pool = poolHere()
+      const response = `HTTP/1.1 401 No\r\nWWW-Authenticate: ${challenge}\r\nContent-Length: 2\r\n\r\nno`
+      expect(await ask(pool, {}, response)).toBe(0)
+      await isClosed(0)
+      expect(await ask(pool)).toBe(1)
+    },
+  )
+
+  it.each(['Basic YTpi', 'Bearer x', 'NTLMv3 x', 'Digest username="ntlm"'])(
+    'are none by %s',
+    async credential => {
+      const pool = poolHere()
+      expect(await ask(pool, { fields: ['Host', 'a', 'Authorization', credential] })).toBe(0)
+      const response =
+        'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="ntlm"\r\nContent-Length: 2\r\n\r\nno'
+      expect([await ask(pool, {}, response), await ask(pool)]).toEqual([0, 0])
+    },
+  )
+
+  it('carry the requests of the same client, and of no other', async () => {
+    const pool = poolHere()
+    expect(await ask(pool, ALICE, CHALLENGE)).toBe(0)
+    expect(await ask(pool, ALICE)).toBe(0)
+    expect(await ask(pool, LATER)).toBe(0)
+    expect(await ask(pool, { affinity: 'bob' })).toBe(1)
+    expect(await ask(pool)).toBe(1)
+    expect(await ask(pool, LATER)).toBe(0)
+  })
+
+  it('carry a POST of their client, however long they have been idle', async () => {
+    const clock = new ManualClock()
+    const pool = new Pool(createConnector(parseTarget(`127.0.0.1:${backend.port}`)), clock)
+    pools.push(pool)
+    await ask(pool, ALICE)
+    clock.freeze(3999)
+    expect(await ask(pool, { ...LATER, method: 'POST' })).toBe(0)
+    clock.freeze(4000)
+    expect(await ask(pool, LATER)).toBe(1)
+    await isClosed(0)
+  })
+
+  it('make room for other clients at the limit', async () => {
+    const pool = poolHere({ maxConnections: 1 })
+    await ask(pool, ALICE, CHALLENGE)
+    expect(await ask(pool)).toBe(1)
+    await isClosed(0)
+  })
+
+  it('make room for those that wait, but in the middle of an authentication', async () => {
+    const pool = poolHere({ maxConnections: 1 })
+    const alice = new Client(pool, ALICE)
+    const first = await backend.connection(0)
+    await first.request()
+    const waiting = new Client(pool)
+    first.say(CHALLENGE)
+    await alice.finished()
+    const again = new Client(pool, ALICE)
+    await first.request()
+    first.say(OK)
+    expect((await again.finished()).body).toBe('ok')
+    const second = await backend.connection(1)
+    await isClosed(0)
+    await second.request()
+    second.say(OK)
+    expect((await waiting.finished()).body).toBe('ok')
+  })
+
+  it('close when idle for too long, and with the pool', async () => {
+    const pool = poolHere({ keepAliveMs: 20 })
+    await ask(pool, ALICE)
+    await isClosed(0)
+    const other = poolHere()
+    const number = await ask(other, ALICE)
+    other.close()
+    await isClosed(number)
+  })
+})
+
 describe('upgrades', () => {
   const upgrade = {
     fields: ['Host', 'a', 'Connection', 'Upgrade', 'Upgrade', 'x'],

@@ -21,6 +21,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   readonly #events: ExchangeEvents
   readonly #head: RequestHead
   readonly #traits: RequestTraits
+  readonly affinity: string | undefined
   /** True when the backend may get the request twice, and no part of it has to be kept for that. */
   readonly #repeatable: boolean
   #phase: 'waiting' | 'active' | 'done' = 'waiting'
@@ -38,6 +39,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     this.#traits = { head: request.method === 'HEAD', upgrade: request.upgrade }
     this.#repeatable = isIdempotent(request.method) && !hasBody(this.#head)
     this.#ended = request.ended
+    this.affinity = request.affinity
   }
 
   get upgrade(): boolean {
@@ -83,6 +85,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   onConnection(connection: Connection): void {
     this.#phase = 'active'
     this.#connection = connection
+    connection.affinity = this.affinity
     const held = this.#held
     this.#held = []
     connection.start(this.#head, this.#traits, this)

@@ -34,6 +34,8 @@ const DEFAULT_POOL_OPTIONS: PoolOptions = {
 
 /** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
 export interface Waiter extends Waiting {
+  /** The client connection of the request. The same one asks for the same connection to the backend. */
+  readonly affinity: string | undefined
   /** True when the request asks for an upgrade, after which its connection never comes back. */
   readonly upgrade: boolean
   onConnection(connection: Connection): void
@@ -58,6 +60,8 @@ export class Pool implements ConnectionOwner {
   readonly #clock: Clock
   readonly #options: PoolOptions
   readonly #idle: Connection[] = []
+  /** Idle connections that are authenticated, each by the one client connection that it may serve. */
+  readonly #bound = new Map<string, Connection>()
   readonly #connecting = new Map<Connection, Waiter>()
   readonly #queue: WaitQueue<Waiter>
   readonly #detached = new Set<Connection>()
@@ -86,13 +90,13 @@ export class Pool implements ConnectionOwner {
       waiter.onNoConnection(new TunnelError('overloaded', { detail: 'too many upgraded connections' }))
       return
     }
-    const connection = need === 'new' ? undefined : this.#takeIdle(need)
+    const connection = need === 'new' ? undefined : (this.#takeBound(waiter.affinity) ?? this.#takeIdle(need))
     if (connection !== undefined) waiter.onConnection(connection)
     else if (this.#closed)
       waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
     else if (this.#size < this.#options.maxConnections) this.#connect(waiter)
     // Every connection counts, so an idle one that is of no use here makes room.
-    else if (this.#idle.length > 0) this.#replaceIdle(waiter)
+    else if (this.#idle.length + this.#bound.size > 0) this.#replaceIdle(waiter)
     else this.#queue.add(waiter)
   }
 
@@ -111,7 +115,7 @@ export class Pool implements ConnectionOwner {
   close(): void {
     this.#closed = true
     this.#sweep?.cancel()
-    for (const connection of this.#idle.splice(0)) connection.destroy()
+    for (const connection of this.#allIdle()) connection.destroy()
     this.#queue.close(new TunnelError('draining'))
   }
 
@@ -132,6 +136,10 @@ export class Pool implements ConnectionOwner {
   }
 
   onIdle(connection: Connection): void {
+    if (connection.authenticated) {
+      this.#keepBound(connection)
+      return
+    }
     const waiter = this.#queue.next()
     if (waiter !== undefined) {
       waiter.onConnection(connection)
@@ -141,9 +149,8 @@ export class Pool implements ConnectionOwner {
       connection.destroy()
       return
     }
-    connection.idleSince = this.#clock.now()
     this.#idle.push(connection)
-    this.#sweep ??= this.#clock.after(this.#options.keepAliveMs, () => this.#closeExpired())
+    this.#becameIdle(connection)
   }
 
   onDetached(connection: Connection): void {
@@ -160,7 +167,44 @@ export class Pool implements ConnectionOwner {
     this.#connecting.delete(connection)
     const index = this.#idle.lastIndexOf(connection)
     if (index !== -1) this.#idle.splice(index, 1)
+    if (this.#bound.get(connection.affinity ?? '') === connection)
+      this.#bound.delete(connection.affinity ?? '')
     this.#serveQueue()
+  }
+
+  /**
+   * The connection waits for its client alone. While other requests wait for a connection, only one whose client is in
+   * the middle of its authentication may do so.
+   */
+  #keepBound(connection: Connection): void {
+    const { affinity, challenged } = connection
+    const needed = this.#queue.size > 0 && !challenged
+    if (affinity === undefined || needed || this.#closed || this.#keepAliveMs(connection) <= 0) {
+      connection.destroy()
+      return
+    }
+    this.#bound.get(affinity)?.destroy()
+    this.#bound.set(affinity, connection)
+    this.#becameIdle(connection)
+  }
+
+  #becameIdle(connection: Connection): void {
+    connection.idleSince = this.#clock.now()
+    this.#sweep ??= this.#clock.after(this.#options.keepAliveMs, () => this.#closeExpired())
+  }
+
+  /** The authenticated connection of this client, whatever the request needs: another one would not know the client. */
+  #takeBound(affinity: string | undefined): Connection | undefined {
+    const connection = affinity === undefined ? undefined : this.#bound.get(affinity)
+    if (connection === undefined || affinity === undefined) return undefined
+    this.#bound.delete(affinity)
+    if (connection.usable && !this.#expired(connection, this.#clock.now())) return connection
+    connection.destroy()
+    return undefined
+  }
+
+  #allIdle(): Connection[] {
+    return [...this.#idle, ...this.#bound.values()]
   }
 
   /** The idle connection that was used last. Closes those that cannot be used any more. */
@@ -193,7 +237,7 @@ export class Pool implements ConnectionOwner {
   }
 
   #replaceIdle(waiter: Waiter): void {
-    this.#idle.shift()?.destroy()
+    this.#allIdle()[0]?.destroy()
     this.#connect(waiter)
   }
 
@@ -218,8 +262,8 @@ export class Pool implements ConnectionOwner {
   #closeExpired(): void {
     this.#sweep = undefined
     const now = this.#clock.now()
-    for (const connection of this.#idle.filter(idle => this.#expired(idle, now))) connection.destroy()
-    if (this.#idle.length > 0) {
+    for (const connection of this.#allIdle()) if (this.#expired(connection, now)) connection.destroy()
+    if (this.#idle.length + this.#bound.size > 0) {
       this.#sweep = this.#clock.after(this.#options.keepAliveMs / 2, () => this.#closeExpired())
     }
   }

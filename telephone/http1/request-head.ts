@@ -2,6 +2,7 @@
 // Removal of hop-by-hop fields is the Plugboard's job (it faces the client); here only the framing is ours:
 // Transfer-Encoding is dropped and written anew, Content-Length is checked and kept.
 
+import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
 import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
@@ -14,6 +15,8 @@ export interface RequestHead {
   readonly text: string
   readonly framing: RequestFraming
   readonly contentLength: number
+  /** True when a credential is meant for the whole connection. */
+  readonly authenticatesConnection: boolean
 }
 
 // Methods whose requests have no body unless they say so; for the others a length of 0 is spelled out, because
@@ -29,6 +32,7 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
   let contentLength: number | undefined
   let chunked = false
   let hosts = 0
+  let authenticates = false
   // The request line, one for each field, the empty one; corrected below.
   let lines = 2 + fields.length / 2
   for (let index = 0; index < fields.length; index += 2) {
@@ -52,6 +56,9 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
           head += `${name}: ${hostRule.host}\r\n`
           continue
         }
+        break
+      case FIELD.other:
+        if (authenticatesConnection(name, value)) authenticates = true
         break
     }
     head += `${name}: ${value}\r\n`
@@ -80,7 +87,7 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
   head += '\r\n'
   if (!HEAD.test(head) || countLines(head) !== lines)
     throw new RequestError('a method, target or field that HTTP does not allow')
-  return { text: head, framing, contentLength: contentLength ?? 0 }
+  return { text: head, framing, contentLength: contentLength ?? 0, authenticatesConnection: authenticates }
 }
 
 function countLines(text: string): number {

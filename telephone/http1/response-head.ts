@@ -2,6 +2,7 @@
 // sections 4 to 6). Strict: whatever two readers could understand differently is an error.
 // Called once a whole head is there; knows nothing of chunks or sockets.
 
+import { challengesConnection } from '@vera-stack/shared/connection-auth.ts'
 import {
   equalsIgnoringCase,
   FIELD,
@@ -27,6 +28,8 @@ export interface ResponseHead extends AnswerHead {
   readonly keepAlive: boolean
   /** From `Keep-Alive: timeout=`, ms; undefined when the backend does not say. */
   readonly keepAliveMs: number | undefined
+  /** True for a 401 that asks the client to authenticate the whole connection. */
+  readonly challengesConnection: boolean
 }
 
 /** What the request was decides how its answer is framed. */
@@ -64,6 +67,7 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
   let close = false
   let keepAliveToken = false
   let keepAliveMs: number | undefined
+  let challenges = false
   let left = maxFields
   while (lineEnd < text.length) {
     const start = lineEnd + 2
@@ -93,6 +97,9 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
           if (seconds !== undefined) keepAliveMs = Number(seconds) * 1000
         }
         break
+      case FIELD.other:
+        if (status === 401 && challengesConnection(name, value)) challenges = true
+        break
     }
     fields.push(name, value)
   }
@@ -118,6 +125,7 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
     // such a connection is never used again (R6).
     keepAlive: persistent && framing !== 'close' && !(framing === 'none' && announcesBody),
     keepAliveMs,
+    challengesConnection: challenges,
   }
 }
 

@@ -207,6 +207,7 @@ describe('answers as backends send them', () => {
         contentLength: 5,
         keepAlive: true,
         keepAliveMs: undefined,
+        challengesConnection: false,
       },
     ])
     expect({ body, result }).toEqual({ body: 'hello', result: 'complete' })

@@ -62,7 +62,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#checkBody()
     if (this.#phase === 'done') return
     if (this.#request.upgrade && !isWebSocket(this.#request, this.#head)) this.#decline()
-    else this.#pool.acquire(this)
+    else this.#pool.acquire(this, this.#head.authenticatesConnection ? 'own' : 'any')
   }
 
   write(chunk: Buffer): boolean {
@@ -242,7 +242,8 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
       this.#retried = true
       this.#phase = 'waiting'
       this.#stream = undefined
-      this.#pool.acquire(this, stale)
+      const again = stale ? 'fresh' : 'any'
+      this.#pool.acquire(this, this.#head.authenticatesConnection ? 'own' : again)
       return
     }
     this.#fail(error)

@@ -83,6 +83,7 @@ describe('a request', () => {
       list: [...pseudo('CONNECT'), ':protocol', 'websocket', 'sec-websocket-version', '13'],
       contentLength: undefined,
       webSocketKey: 'k',
+      authenticatesConnection: false,
     })
   })
 

@@ -2,6 +2,7 @@
 // http2 as alternating names and values. What belongs to a connection is left out (section 8.2.2), Host becomes
 // `:authority`, and an upgrade to WebSocket becomes an extended CONNECT (RFC 8441).
 
+import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
 import {
   equalsIgnoringCase,
   FIELD,
@@ -20,6 +21,8 @@ export interface RequestHead {
   readonly contentLength: number | undefined
   /** Of an upgrade to WebSocket: what the client's handshake is answered from (RFC 6455 section 4.2.2). */
   readonly webSocketKey: string | undefined
+  /** True when a credential is meant for the whole connection. */
+  readonly authenticatesConnection: boolean
 }
 
 const PATH = /^[\x21-\x7e\x80-\xff]+$/
@@ -41,6 +44,7 @@ export function writeRequestFields(
   if (upgrade) list.push(':protocol', 'websocket')
   let contentLength: number | undefined
   let webSocketKey: string | undefined
+  let authenticates = false
   let chunked = false
   let te = false
   let hosts = 0
@@ -78,6 +82,7 @@ export function writeRequestFields(
           webSocketKey = value
           continue
         }
+        if (authenticatesConnection(name, value)) authenticates = true
     }
     list.push(name.toLowerCase(), value)
   }
@@ -87,7 +92,7 @@ export function writeRequestFields(
   if (upgrade && (chunked || (contentLength ?? 0) > 0)) throw new RequestError('an upgrade with a body')
   if (hostRule.kind === 'fixed') list[authorityAt] = hostRule.host
   else if (hosts === 0) list[authorityAt] = hostRule.fallback
-  return { list, contentLength, webSocketKey }
+  return { list, contentLength, webSocketKey, authenticatesConnection: authenticates }
 }
 
 /**

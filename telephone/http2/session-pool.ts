@@ -40,6 +40,12 @@ export interface SessionWaiter extends Waiting {
   onSession(session: Session): void
 }
 
+/**
+ * What a request needs of its connection. `fresh`: none that has been idle, because one was found dead. `own`: one that
+ * carries no other request, because this one authenticates the connection.
+ */
+export type SessionNeed = 'any' | 'fresh' | 'own'
+
 /** Until the first SETTINGS has come: how many requests to expect on one connection (RFC 9113 section 6.5.2). */
 const USUAL_CAPACITY = 100
 const LIVENESS_MS = 2500
@@ -52,6 +58,9 @@ export class SessionPool implements SessionOwner {
   /** Open ones, oldest first. */
   readonly #sessions: Session[] = []
   readonly #connecting = new Set<Session>()
+  /** Those that carry one request only: first connecting, with the request, then open. */
+  readonly #connectingOwn = new Map<Session, SessionWaiter>()
+  readonly #own = new Set<Session>()
   /** Those that finish their last streams. */
   readonly #draining = new Set<Session>()
   readonly #queue: WaitQueue<SessionWaiter>
@@ -75,12 +84,15 @@ export class SessionPool implements SessionOwner {
 
   /** Connections that take streams or may soon. */
   get size(): number {
-    return this.#sessions.length + this.#connecting.size
+    return this.#sessions.length + this.#connecting.size + this.#connectingOwn.size + this.#own.size
   }
 
-  /** `fresh`: connections without a stream are not to be trusted, since one was found dead. */
-  acquire(waiter: SessionWaiter, fresh = false): void {
-    if (fresh) this.#drainIdle(() => true)
+  acquire(waiter: SessionWaiter, need: SessionNeed = 'any'): void {
+    if (need === 'own') {
+      this.#connectOwn(waiter)
+      return
+    }
+    if (need === 'fresh') this.#drainIdle(() => true)
     const session = this.#queue.size === 0 ? this.#sessions.find(one => one.hasRoom) : undefined
     if (session !== undefined) {
       waiter.onSession(session)
@@ -94,7 +106,13 @@ export class SessionPool implements SessionOwner {
 
   /** The waiter no longer wants a stream. */
   cancel(waiter: SessionWaiter): void {
-    this.#queue.remove(waiter)
+    if (this.#queue.remove(waiter)) return
+    for (const [session, owner] of this.#connectingOwn) {
+      if (owner !== waiter) continue
+      this.#connectingOwn.delete(session)
+      session.destroy()
+      return
+    }
   }
 
   /** Closes idle connections now and the others as their streams end; waiting requests are refused. */
@@ -104,6 +122,12 @@ export class SessionPool implements SessionOwner {
     this.#watchTimer = undefined
     for (const session of this.#connecting) session.destroy()
     this.#connecting.clear()
+    const draining = new TunnelError('draining', { detail: 'the pool is closed' })
+    for (const [session, waiter] of [...this.#connectingOwn]) {
+      this.#connectingOwn.delete(session)
+      session.destroy()
+      waiter.onNoConnection(draining)
+    }
     for (const session of [...this.#sessions]) session.drain()
     this.#queue.close(new TunnelError('draining'))
     this.#watch()
@@ -112,6 +136,11 @@ export class SessionPool implements SessionOwner {
   // What sessions report.
 
   onReady(session: Session): void {
+    const waiter = this.#connectingOwn.get(session)
+    if (waiter !== undefined) {
+      this.#giveOwn(session, waiter)
+      return
+    }
     this.#connecting.delete(session)
     this.#sessions.push(session)
     this.#capacity = session.capacity
@@ -121,18 +150,32 @@ export class SessionPool implements SessionOwner {
   }
 
   onConnectFailed(session: Session, error: TunnelError): void {
+    const waiter = this.#connectingOwn.get(session)
+    if (waiter !== undefined) {
+      this.#connectingOwn.delete(session)
+      waiter.onNoConnection(error)
+      return
+    }
     this.#connecting.delete(session)
     // While others live, those who wait may still get their turn on them; without, each of them would try in vain.
     if (this.size === 0) this.#queue.refuseAll(error)
   }
 
   onRoom(session: Session): void {
+    if (this.#own.has(session)) {
+      if (session.streams === 0) session.drain()
+      return
+    }
     this.#capacity = session.capacity
     this.#serveQueue()
     this.#drainIfUnused(session)
   }
 
   onDraining(session: Session): void {
+    if (this.#own.delete(session)) {
+      this.#draining.add(session)
+      return
+    }
     const index = this.#sessions.indexOf(session)
     if (index !== -1) this.#sessions.splice(index, 1)
     this.#draining.add(session)
@@ -140,6 +183,7 @@ export class SessionPool implements SessionOwner {
   }
 
   onClosed(session: Session): void {
+    if (this.#own.delete(session)) this.#connectForQueue()
     if (this.#draining.delete(session)) this.#connectForQueue()
     const index = this.#sessions.indexOf(session)
     if (index === -1) return
@@ -172,17 +216,38 @@ export class SessionPool implements SessionOwner {
     while (this.#queue.size > this.#connecting.size * each && this.#mayConnect) {
       // A backend that takes no streams now takes none on more connections.
       if (this.#capacity === 0 && this.size > 0) return
-      const { connectTimeoutMs } = this.#options
-      this.#connecting.add(
-        new Session({
-          connector: this.#connector,
-          owner: this,
-          clock: this.#clock,
-          connectTimeoutMs,
-          secure: this.#secure,
-        }),
-      )
+      this.#connecting.add(this.#newSession())
     }
+  }
+
+  /** A connection for one request: it takes no further one, and closes with it. */
+  #connectOwn(waiter: SessionWaiter): void {
+    if (this.#closed) {
+      waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+    } else if (this.#mayConnect) {
+      this.#connectingOwn.set(this.#newSession(), waiter)
+    } else {
+      const detail = 'no room for a connection of its own, which an authenticated connection needs'
+      waiter.onNoConnection(new TunnelError('overloaded', { detail }))
+    }
+  }
+
+  #giveOwn(session: Session, waiter: SessionWaiter): void {
+    this.#connectingOwn.delete(session)
+    this.#own.add(session)
+    if (session.hasRoom) waiter.onSession(session)
+    else waiter.onNoConnection(new TunnelError('overloaded', { detail: 'the backend takes no streams' }))
+    // Its stream could not be opened.
+    if (session.streams === 0) session.drain()
+    this.#watch()
+  }
+
+  #newSession(): Session {
+    const { connectTimeoutMs } = this.#options
+    return new Session({
+      ...{ connector: this.#connector, owner: this, clock: this.#clock },
+      ...{ connectTimeoutMs, secure: this.#secure },
+    })
   }
 
   get #mayConnect(): boolean {
@@ -202,12 +267,13 @@ export class SessionPool implements SessionOwner {
 
   /** Runs while there is a connection: closes idle ones, and notices those that are dead. */
   #watch(): void {
-    if (this.#sessions.length === 0 && this.#draining.size === 0) return
+    if (this.#sessions.length + this.#draining.size + this.#own.size === 0) return
     this.#watchTimer ??= this.#clock.after(LIVENESS_MS, () => {
       this.#watchTimer = undefined
       const now = this.#clock.now()
       this.#drainIdle(session => now - session.idleSince >= this.#options.keepAliveMs)
-      for (const session of [...this.#sessions, ...this.#draining]) session.checkLiveness()
+      const all = [...this.#sessions, ...this.#draining, ...this.#own]
+      for (const session of all) session.checkLiveness()
       this.#watch()
     })
   }

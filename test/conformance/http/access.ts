@@ -1,4 +1,4 @@
-// Rows A1-A12: who may use a route, and what it answers without a backend.
+// Rows A1-A13: who may use a route, and what it answers without a backend.
 
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -381,5 +381,54 @@ describe('what each response of a route carries', () => {
   it('A12 no HSTS for a client without HTTPS, whatever a stranger reports', async () => {
     const answer = await ask(get('/', 'X-Forwarded-Proto: https\r\n', 'strict.test'))
     expect(seen(answer)).toEqual([200, 'ours', undefined, undefined])
+  })
+})
+
+describe('a login that holds for a connection', () => {
+  /** As IIS with NTLM: three messages on one connection, then each request on it is the user's. */
+  function ntlmBackend(): void {
+    const users = new Map<unknown, string>()
+    edge.backend.handler = request => {
+      const [credential = ''] = request.all('authorization')
+      const user = users.get(request.connection)
+      if (credential === 'NTLM one') {
+        users.set(request.connection, 'challenged')
+        request.answer(401, '', 'WWW-Authenticate: NTLM two\r\n')
+      } else if (credential.startsWith('NTLM three-') && user === 'challenged') {
+        users.set(request.connection, credential.slice(11))
+        request.answer(200, credential.slice(11))
+      } else if (user === undefined || user === 'challenged') {
+        request.answer(401, '', 'WWW-Authenticate: NTLM\r\n')
+      } else {
+        request.answer(200, user)
+      }
+    }
+  }
+
+  async function logIn(user: string): Promise<RawConnection> {
+    const connection = await RawConnection.open(edge.port)
+    for (const credential of ['', 'Authorization: NTLM one\r\n']) {
+      await connection.send(get('/', credential))
+      expect((await connection.readAnswer()).status).toBe(401)
+    }
+    await connection.send(get('/', `Authorization: NTLM three-${user}\r\n`))
+    expect((await connection.readAnswer()).body.toString()).toBe(user)
+    return connection
+  }
+
+  it('A13 works from end to end, and nobody else gets what belongs to its user', async () => {
+    ntlmBackend()
+    const users = ['alice', 'bob', 'carol']
+    const connections = await Promise.all(users.map(logIn))
+    for (let round = 0; round < 10; round += 1) {
+      const strangers = Array.from({ length: 5 }, () => ask(get()))
+      for (const [index, connection] of connections.entries()) {
+        await connection.send(get())
+        expect((await connection.readAnswer()).body.toString()).toBe(users[index])
+      }
+      for (const stranger of strangers) expect((await stranger).status).toBe(401)
+    }
+    for (const connection of connections) connection.destroy()
+    expect((await ask(get())).status).toBe(401)
   })
 })

@@ -1,4 +1,4 @@
-// Rows P1-P12: HTTP/2 at the front, by frames that are written down byte for byte. The second Plugboard serves it in
+// Rows P1-P13: HTTP/2 at the front, by frames that are written down byte for byte. The second Plugboard serves it in
 // cleartext, with small limits; over TLS it is in test/e2e/http2.test.ts.
 
 import { afterEach, describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ import { Http2Fuzz } from './fuzz/http2-fuzz.ts'
 
 type Field = readonly [string, string]
 
-const CODES = { none: 0, protocol: 1, internal: 2, refused: 7, cancel: 8, calm: 11 }
+const CODES = { none: 0, protocol: 1, internal: 2, refused: 7, cancel: 8, calm: 11, http11: 13 }
 const open: RawHttp2[] = []
 
 afterEach(() => {
@@ -406,6 +406,18 @@ it('mutated requests are neither lost, doubled nor taken for others', async () =
 })
 
 // The last one of this file: the second Plugboard is gone after it.
+it.each(['NTLM TlRM', 'Negotiate YII'])(
+  'P13 the client is asked to send %s, which authenticates a connection, over HTTP/1.1',
+  async credential => {
+    const raw = await connect()
+    raw.request(1, head('/secret', [['authorization', credential]]), true)
+    expect(await raw.ended(1)).toBe(CODES.http11)
+    raw.request(3, head('/fence'))
+    expect(await raw.ended(3)).toBe('end')
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
+  },
+)
+
 it('P12 a replica that leaves says GOAWAY and serves what is under way', async () => {
   hold()
   const raw = await connect()

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { STREAM_KINDS } from '../../../shared/protocol/stream-kind.ts'
 import { type Frame, messageOf } from '../../support/twin-codec.ts'
-import { dataFrame, greetedPeer, headFrame, openFrame } from '../../support/wire-peer.ts'
+import { dataFrame, greetedPeer, headFrame, openFrame, WirePeer } from '../../support/wire-peer.ts'
 
 const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 const OK = { status: 200, statusText: 'OK', fields: [] }
@@ -216,5 +216,41 @@ describe('the end of a stream', () => {
       const late = (await peer.turn()).filter(sent => 'stream' in sent && sent.type !== 'HEAD')
       expect([recorded.violations, late], name).toEqual([[], []])
     }
+  })
+})
+
+describe('P29 affinity', () => {
+  const ID = ['Plugboard-Affinity', 'some-id']
+
+  it('P29 the id is the last field of an OPEN, for an acceptor with the feature', async () => {
+    for (const [features, fields] of [
+      [['affinity'], ['X', 'y', ...ID]],
+      [[], ['X', 'y']],
+    ] as const) {
+      const peer = await greetedPeer({ role: 'dialer' }, { features: [...features] })
+      peer.open({ fields: ['X', 'y'], affinity: 'some-id' })
+      expect((await peer.turnOf('OPEN')).map(frame => frame.strings.slice(3))).toEqual([fields])
+    }
+  })
+
+  it('P29 an owner gets the id apart from the fields', async () => {
+    const peer = await greetedPeer()
+    const fields = { 1: ['X', 'y', ...ID], 3: [...ID, 'X', 'y'], 5: ['X', 'Plugboard-Affinity'], 7: [] }
+    for (const [id, pairs] of Object.entries(fields)) {
+      peer.send(openFrame(Number(id), { strings: ['app', 'GET', '/', ...pairs] }))
+    }
+    await peer.turn()
+    const openings = [1, 3, 5, 7].map(id => peer.accepted.get(id)?.opening)
+    expect(openings.map(opening => [opening?.affinity, opening?.fields])).toEqual([
+      ['some-id', ['X', 'y']],
+      [undefined, [...ID, 'X', 'y']],
+      [undefined, ['X', 'Plugboard-Affinity']],
+      [undefined, []],
+    ])
+  })
+
+  it('P29 our hello has the feature', async () => {
+    const [hello] = await new WirePeer().turnOf('CONTROL')
+    expect(JSON.parse(hello?.text ?? '').features).toContain('affinity')
   })
 })
