@@ -140,7 +140,7 @@ export const plugboardSettings = {
   acmeOrdersPerToken: setting.integer({
     default: 10,
     min: 0,
-    help: 'Of these, orders for hosts that the telephones of one token have claimed; hosts in acmeHosts do not count',
+    help: 'Orders within an hour for hosts that the telephones of one token have claimed; hosts in acmeHosts do not count',
   }),
   acmeBindingKeyId: setting.text({ help: 'External account binding, for authorities that want it: key id' }),
   acmeBindingKey: setting.text({ secret: true, help: 'And the key, base64url' }),
