@@ -317,6 +317,25 @@ describe('request headers', () => {
     connection.destroy()
   })
 
+  it.each([
+    ['GET http://x-real-ip/', '6.6.6.6', 'x-real-ip', 'preserve', 'x-real-ip'],
+    ['GET http://content-length/', '5', 'content-length', 'preserve', 'content-length'],
+    ['GET /', '6.6.6.6', '6.6.6.6', { fixed: 'x-real-ip' }, 'x-real-ip'],
+    ['GET /', '6.6.6.6', '6.6.6.6', 'backend', undefined],
+  ] as const)(
+    'H1 "%s" with Host %s and a field whose value is "Host" reaches the backend unchanged',
+    async (start, written, host, hostHeader, forwarded) => {
+      harness.routes.push(harnessRoute({ host, policy: { hostHeader } }))
+      const fields = `X-Before: Host\r\nX-Removed: 1\r\nHost: ${written}\r\nConnection: X-Removed\r\n`
+      await rawExchange(harness.port, `${start} HTTP/1.1\r\n${fields}\r\n`)
+      const call = telephone.calls[0]
+      expect(call?.field('x-before')).toBe('Host')
+      expect(call?.field('host')).toBe(forwarded)
+      expect(call?.fields('x-real-ip')).toEqual(['127.0.0.1'])
+      expect(call?.field('content-length')).toBeUndefined()
+    },
+  )
+
   it.each(['h\u0100X-Forwarded-For\u01006.6.6.6', 'h\r\nX: y', 'h\0X\0y'])(
     'H9 a fixed Host %j that has passed its schema costs the request, and not the tunnel',
     async fixed => {

@@ -260,8 +260,12 @@ export class RequestFields {
 
   /** `names`: in lower case, never Host. */
   #remove(names: readonly string[]): void {
-    const host = this.fields[this.#hostIndex]
-    removeFields(this.fields, names)
-    if (host !== undefined) this.#hostIndex = this.fields.indexOf(host)
+    const { fields } = this
+    removeFields(fields, names)
+    if (this.#hostIndex === -1) return
+    // Only the even places hold names: a value can read `Host` as well.
+    let at = 0
+    while (at < fields.length && fieldOf(fields[at] as string) !== FIELD.host) at += 2
+    this.#hostIndex = at
   }
 }
