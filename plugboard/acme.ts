@@ -89,7 +89,7 @@ export class Acme {
     return new Acme(new ChallengeLookup({ store, clock, log }), certificates, issuer, rotation)
   }
 
-  /** Reads the code of the library from its files, which may be impossible later, when all open files are in use. */
+  /** Loads the code of the library now, because later all open files may be in use. */
   async load(): Promise<void> {
     await this.#issuer.library()
   }

@@ -21,7 +21,7 @@ export class AdminKeyFile {
     return this.#secrets.file(FILE)
   }
 
-  /** Where the key is that was in the file before. */
+  /** Path of the copy of the key that was in the file before. */
   get replacedPath(): string {
     return this.#secrets.file(REPLACED)
   }
@@ -33,7 +33,7 @@ export class AdminKeyFile {
 
   /**
    * Writes the key before and after `store` stores it in the database. The file stays as it was when `store` returns
-   * undefined, or rejects; whether the key was stored then is found out by `recover`. A key that the file holds is kept
+   * undefined, or rejects; `recover` then finds out whether the key was stored. A key that the file holds is kept
    * beside it, because it may belong to another database.
    */
   async replace<Row>(key: string, store: () => Promise<Row | undefined>): Promise<Row | undefined> {
@@ -58,7 +58,7 @@ export class AdminKeyFile {
     await this.#discard(key)
   }
 
-  /** Leaves the key of another process that starts on the same folder. */
+  /** Does not overwrite the key of another process that starts on the same folder. */
   async #discard(key: string): Promise<void> {
     if ((await this.#secrets.read(UNFINISHED)) === key) await this.#secrets.remove(UNFINISHED)
   }

@@ -21,7 +21,7 @@ import { VERSION } from './version.ts'
 
 export interface ClusterOptions {
   readonly config: PlugboardConfig
-  /** To the peer port, open at once. */
+  /** Most connections to the peer port at once. */
   readonly maxPeerConnections?: number | undefined
   readonly self: PeerIdentity
   readonly startedAt: Date

@@ -85,7 +85,7 @@ test.each([
   ],
   [
     { tlsListen: ':443', tlsCertificateFolder: '.', tlsCiphers: [''] },
-    'tlsCiphers (flag --tls-ciphers): must name one cipher at least',
+    'tlsCiphers (flag --tls-ciphers): must name at least one cipher',
   ],
   [{ acmeHosts: ['a.test'] }, 'acmeHosts (flag --acme-hosts): needs acmeDirectory'],
   [{ tlsListen: ':443', acmeDirectory: 'letsencrypt' }, 'acmeAgree (default): must be true'],

@@ -381,7 +381,7 @@ function tlsProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; det
     })
   }
   const ciphers = cipherNames(config.tlsCiphers)
-  if (ciphers.length === 0) problems.push({ key: 'tlsCiphers', detail: 'must name one cipher at least' })
+  if (ciphers.length === 0) problems.push({ key: 'tlsCiphers', detail: 'must name at least one cipher' })
   else if (config.tlsMinVersion === '1.3' && !ciphers.some(isTls13Cipher)) {
     const detail = 'must name a cipher of TLS 1.3 (TLS_…), because tlsMinVersion allows no older version'
     problems.push({ key: 'tlsCiphers', detail })

@@ -16,7 +16,7 @@ export interface DatabasePlace {
   readonly data: string
 }
 
-/** Rejects with StartupError when the schema is not that of this version, else with what `work` rejects with. */
+/** Rejects with StartupError when the schema is not that of this version. Passes on a rejection of `work`. */
 export async function withConfiguredDatabase<Result>(
   place: DatabasePlace,
   log: Logger,
@@ -28,7 +28,7 @@ export async function withConfiguredDatabase<Result>(
   if (running !== undefined) {
     return await withStore(running.url, work).finally(() => running.close())
   }
-  // Starting it would make a new database, which is not what a command asks for.
+  // Starting it would make a new database, and the command works on an existing one.
   if (!existsSync(join(folder, 'cluster', 'PG_VERSION'))) {
     throw new StartupError(
       `There is no database in ${folder}: name the data folder, or the database, of Plugboard.`,

@@ -1,5 +1,5 @@
-// What one request's route does to the fields of its response, by where the response comes from. Made before anything is
-// decided, so that the page that sent the request can read a refusal as well.
+// The edits that a request's route makes to the fields of its response, by the source of the response. They are made before
+// the request is decided, so that the page that sent the request can read a refusal as well.
 
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import type { Cors } from './cors.ts'
@@ -40,7 +40,7 @@ export class AnswerEdits {
     return this.#hsts
   }
 
-  /** Edits fields in place. What Plugboard itself responds keeps its fields, so that clients can rely on them. */
+  /** Edits fields in place. Problems and the redirect to HTTPS keep their fields, so that clients can rely on them. */
   apply(fields: string[], source: ResponseSource): void {
     if (source !== 'plugboard') this.#edits?.apply(fields, this.#values)
     // The response to a preflight has the CORS fields of a preflight.

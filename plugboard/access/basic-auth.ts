@@ -18,7 +18,7 @@ export interface BasicDependencies {
   readonly clock: Clock
   /** By user and address. */
   readonly userFailures: FailedAttempts
-  /** By address. Larger than the one above. */
+  /** By address. Allows more failures than `userFailures`. */
   readonly addressFailures: FailedAttempts
   readonly work: BoundedWork
   /** Users whose password was right. */
@@ -30,7 +30,7 @@ export interface BasicDependencies {
 /** `user`: it is right. `wait`: try again after so many ms; nothing was verified. */
 export type BasicOutcome = { readonly user: string } | 'wrong' | 'busy' | { readonly waitMs: number }
 
-/** From the last use. A change of the route ends it at once. */
+/** Counted from the last use of a password. A change of the route ends it at once. */
 const REMEMBERED_MS = 86_400_000
 /** The longest name, a colon and the longest password, three bytes a character, in base64. */
 const MAX_CREDENTIAL = Math.ceil(((128 + 1 + 256) * 3) / 3) * 4
@@ -116,7 +116,7 @@ export class BasicAuth {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Undefined for a name or a password that the route's rules would refuse: it can belong to no user. */
+/** Returns undefined for a name or a password that the route's rules would refuse, because no user can have it. */
 function decode(credential: string): { name: string; password: string } | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(credential)) return undefined
   let text: string

@@ -1,5 +1,5 @@
 // Costly work, a few at a time, with a queue that has an end: beyond it there is a no at once instead of a yes too late.
-// No owner (a client address, for example) has more than its share of it, so that others always find room.
+// Each owner (a client address, for example) has at most its share of it, so that others always find room.
 
 interface Waiting {
   readonly start: () => void
@@ -8,7 +8,7 @@ interface Waiting {
 export interface BoundedWorkOptions {
   readonly maxRunning: number
   readonly maxWaiting: number
-  /** Running and waiting ones of one owner together. */
+  /** Running and waiting work of one owner together. */
   readonly maxPerOwner: number
 }
 
@@ -22,7 +22,7 @@ export class BoundedWork {
     this.#options = options
   }
 
-  /** Undefined when there is too much work already, in all or of this owner. */
+  /** Returns undefined when there is too much work already, of all owners or of this one. */
   run<Result>(owner: string, work: () => Promise<Result>): Promise<Result> | undefined {
     const { maxRunning, maxWaiting, maxPerOwner } = this.#options
     const own = this.#perOwner.get(owner) ?? 0

@@ -16,7 +16,7 @@ export function soleValue(fields: readonly string[], lowerCase: string): string 
 /** Names of fields, however they are spelt. */
 export class FieldNames {
   readonly #names: ReadonlySet<string>
-  /** No spelling of a name is shorter. */
+  /** Every spelling of a name has at least this length. */
   readonly #shortest: number
 
   constructor(names: readonly string[]) {

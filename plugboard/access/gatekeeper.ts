@@ -41,16 +41,16 @@ type EditedRequest = Pick<GuardedRequest, 'rules' | 'fields' | 'clientAddress' |
 export interface GatekeeperOptions {
   readonly clock: Clock
   readonly log: Logger
-  /** Where keys of issuers may be fetched from. */
+  /** The networks from which keys of issuers may be fetched. */
   readonly outbound: OutboundNetworks
-  /** Instead of a request over the network. */
+  /** Replaces the request over the network. For tests. */
   readonly load?: Load | undefined
 }
 
 /** Two at a time leave two of Node's four threads for everything else; and a core for requests. */
 const VERIFICATIONS = availableParallelism() > 2 ? 2 : 1
 const VERIFICATIONS_WAITING = 32
-/** Wrong passwords of one address, over all user names, before the address waits: five times that of one user. */
+/** Wrong passwords of one address, over all user names, before the address waits: five times the number for one user. */
 const ADDRESS_BURST = 100
 const REMEMBERED_USERS = 10_000
 const REMEMBERED_TOKENS = 20_000

@@ -1,5 +1,5 @@
 // GET for a URL that a route's options name. The address behind a name is checked when the connection is made, and the
-// connection goes to this address: a name that changes its address in between does not get around the check. Redirects
+// connection goes to this address, so a name that changes its address in between cannot avoid the check. Redirects
 // are not followed, each status but 200 is an error, and time and size are bounded.
 
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'

@@ -1,5 +1,5 @@
 // The public keys of one issuer, by the address of its JWKS. Fetched when a token first needs them, one fetch at a time
-// (guarded-fetch.ts bounds it). They are looked at again in the background, and serve on while the issuer is away; a kid that
+// (guarded-fetch.ts bounds it). They are fetched again in the background, and stay in use while the issuer is unreachable; a kid that
 // is not among them is asked for at most every 30 s, so that made-up tokens cannot be turned on the issuer.
 //
 //   none ──token──▶ fetching ──▶ fresh ──10 min──▶ stale, and fetching again ──24 h without success──▶ none
@@ -7,7 +7,7 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 
-/** The body behind a URL, or a rejection. */
+/** Fetches the body at a URL. */
 export type Load = (url: string) => Promise<Buffer>
 
 export interface JwksOptions {

@@ -29,7 +29,7 @@ export class Remembered<Value> {
     return undefined
   }
 
-  /** As `get`, and an entry that is used stays: it has at least half of `forMs` from now on. */
+  /** Like `get`, and extends the entry: it stays for at least half of `forMs` from now on. */
   use(key: string, nowMs: number, forMs: number): Value | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined || nowMs >= entry.untilMs) return this.get(key, nowMs)

@@ -12,7 +12,7 @@ export function claimOf(claims: Claims, name: string): unknown {
   for (const part of name.slice(1).split('/')) {
     const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-    // An array has elements, and a length, which is no claim.
+    // Only elements of an array can be claims; its length cannot.
     if (Array.isArray(value) && !/^(?:0|[1-9]\d*)$/.test(key)) return undefined
     value = (value as Record<string, unknown>)[key]
   }

@@ -18,7 +18,7 @@ export interface OwnAnswer {
   /** Without Content-Length. */
   readonly fields: readonly string[]
   readonly body: Buffer
-  /** True when it responds to a preflight: its CORS fields stay as they are. */
+  /** True when the response is for a preflight. Its CORS fields then stay as they are. */
   readonly preflight?: boolean
 }
 

@@ -57,7 +57,7 @@ export interface AdminDependencies {
   readonly replicas: ReplicaDirectory
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficStatus | undefined
-  /** Where URLs in routes may lead to. */
+  /** The networks that URLs in routes may lead to. */
   readonly outbound: OutboundNetworks
   /** For the rotation of signing keys. */
   readonly generateSigningKey: () => Promise<NewSigningKey>
@@ -73,7 +73,7 @@ export interface AdminDependencies {
 }
 
 export interface AdminEnv {
-  /** `incoming`: what Node has parsed; absent when the app is called without a server. */
+  /** `incoming`: the request as Node has parsed it; absent when the app is called without a server. */
   Bindings: {
     readonly incoming?: Partial<Pick<IncomingMessage, 'headers' | 'rawHeaders'>> & {
       readonly socket: { readonly remoteAddress?: string | undefined }

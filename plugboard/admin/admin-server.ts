@@ -1,6 +1,6 @@
 // The admin listener: the application behind Node's HTTP server, with limits against slow and endless requests and
 // against too many connections. At the limit of connections the one that has waited longest for a request makes room,
-// so that health probes and operators get in however many idle connections a client opens.
+// so that health probes and operators can connect even when a client opens many idle connections.
 
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -39,13 +39,13 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     fetch: (request, env) => app.fetch(request, 'incoming' in env ? { incoming: env.incoming } : undefined),
     // Otherwise Request and Response of the whole process would be replaced.
     overrideGlobalObjects: false,
-    // In the URL of a request of HTTP/1.0 that names no Host. Node refuses such requests of HTTP/1.1.
+    // The host in the URL of an HTTP/1.0 request without a Host field. Node refuses such requests of HTTP/1.1.
     hostname: 'localhost',
     serverOptions: {
       headersTimeout: headTimeoutMs,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: 60_000,
-      // Node looks for timeouts only as often as this; by default every 30 s.
+      // How often Node checks the timeouts; the default is 30 s.
       connectionsCheckingInterval: Math.min(1000, Math.ceil(headTimeoutMs / 4)),
     },
   }) as Server
@@ -54,7 +54,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   server.on('clientError', (error, socket) => refuse(error, socket, waiting.has(socket as Socket)))
   server.listen({ port: listen.port, ...(listen.host === undefined ? {} : { host: listen.host }) })
   await once(server, 'listening')
-  // Connections that the system cannot accept (EMFILE, ENOBUFS); the listener goes on.
+  // The system cannot accept a connection (EMFILE, ENOBUFS). The listener goes on.
   server.on('error', error => log.error('the admin listener could not accept a connection', { err: error }))
 
   return {
@@ -83,7 +83,7 @@ function limitConnections(server: Server, max: number): ReadonlySet<Socket> {
     waiting.add(socket)
     socket.once('close', () => forget(socket))
     if (open.size <= max) return
-    // The new one itself, when all others have a request in progress.
+    // This is the new connection itself when all others have a request in progress.
     const [oldest] = waiting
     if (oldest === undefined) return
     forget(oldest)

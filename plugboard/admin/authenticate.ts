@@ -63,7 +63,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
       c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
       throw new VeraError('rate_limited', 'Too many wrong API keys came from this address.')
     }
-    // Counted before it is known, so that many at once are not all looked up.
+    // Counted before the outcome is known, so that many attempts at once do not all cause a query.
     const counted = !known && waitMs === 0
     if (counted) failures.failed(bucket)
     const reject = (detail: string): VeraError => {

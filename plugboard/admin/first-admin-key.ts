@@ -34,7 +34,7 @@ export async function ensureFirstAdminKey(options: {
     const row = { name: 'first admin key', prefix, hash, scopes: ['admin'] }
     const created = await file.replace(key, () => adminKeys.createFirst(row, { actor: 'system' }))
     if (created !== undefined) return { kind: 'created' }
-    // Another replica was faster.
+    // Another replica has stored its key first.
   }
   const key = await file.read()
   if (key === undefined) return { kind: 'present', fileKey: 'absent' }
@@ -61,7 +61,7 @@ export async function resetAdminKey(options: {
   return { key, row: row as AdminKey }
 }
 
-/** The key's row, when the whole key is right. */
+/** Returns the row of the key when the whole key matches. */
 async function rowOf(adminKeys: AdminKeyStore, key: string): Promise<AdminKey | undefined> {
   if (!looksLikeApiKey(key)) return undefined
   const row = await adminKeys.findByPrefix(prefixOf(key))

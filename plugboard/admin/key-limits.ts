@@ -7,11 +7,11 @@ import { type Culprit, RequestError } from './problem.ts'
 
 type Limited = Pick<AdminKey, 'limits'>
 
-/** What a request asks for, and where in the request it stands. */
+/** The services and mounts that a request asks for, and their place in the request. */
 interface Asked {
   readonly services?: readonly string[] | undefined
   readonly mounts?: readonly string[] | undefined
-  /** JSON pointer to the lists; default: the names of the lists. Undefined: the row that is asked for by its id. */
+  /** JSON pointer to the lists; default: the names of the lists. Undefined: they belong to a row that the request names by its id. */
   readonly pointer?: ((list: 'services' | 'mounts', index: number) => string) | undefined
 }
 
@@ -38,14 +38,14 @@ export function refuseBeyondLimits(
   }
 }
 
-/** Throws `forbidden` for a key with limits: what is asked for concerns all services. */
+/** Throws `forbidden` for a key with limits, because the request concerns all services. */
 export function refuseLimitedKey({ limits }: Limited, what: string): void {
   if (limits !== null) {
     throw new RequestError('forbidden', `${what} concerns all services. ${describe(limits)}`, [])
   }
 }
 
-/** True when a holder of `own` may give, or take, a key with the limits `other`. */
+/** True when a holder of the limits `own` may make or revoke a key with the limits `other`. */
 export function includesLimits(own: Scope | null, other: Scope | null): boolean {
   if (own === null) return true
   if (other === null) return false
@@ -61,7 +61,7 @@ export const atField = (list: string, index: number): string => `/${list}/${inde
 const coversService = (limits: Scope, service: string): boolean =>
   limits.services.some(limit => serviceScopeCovers(limit, service))
 
-/** A text that is no mount is left to the check of mounts, which names the problem. */
+/** Ignores a text that is not a mount: the check of mounts names that problem. */
 function coversMount(limits: Scope, mount: string): boolean {
   const parsed = parseMount(mount)
   return !parsed.ok || limits.mounts.some(limit => mountScopeCovers(limit, parsed.value))

@@ -16,14 +16,14 @@ export interface KeyListOptions {
 export class KeyList {
   readonly #options: KeyListOptions
   #loadedAtMs = Number.NEGATIVE_INFINITY
-  /** The load that has not begun yet: what it finds is newer than any attempt that waits for it. */
+  /** A load that has not begun yet. Its result is newer than each attempt that waits for it. */
   #next: Promise<ReadonlyMap<string, string>> | undefined
 
   constructor(options: KeyListOptions) {
     this.#options = options
   }
 
-  /** Resolves within a second and the time of a query. Rejects when the list cannot be loaded. */
+  /** Resolves within one second plus the time of a query. Rejects when the list cannot be loaded. */
   async has(prefix: string, hash: string): Promise<boolean> {
     this.#next ??= this.#loadLater()
     return hashMatches(hash, (await this.#next).get(prefix))
@@ -32,7 +32,7 @@ export class KeyList {
   async #loadLater(): Promise<ReadonlyMap<string, string>> {
     const { clock, load } = this.#options
     const waitMs = this.#loadedAtMs + INTERVAL_MS - clock.now()
-    // Awaited in any case: `#next` is set when this call returns, and must be cleared after that.
+    // Always waits, because the caller sets `#next` when this call returns, and it must be cleared after that.
     await new Promise<void>(resolve => (waitMs > 0 ? clock.after(waitMs, resolve) : resolve()))
     this.#loadedAtMs = clock.now()
     this.#next = undefined

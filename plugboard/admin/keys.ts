@@ -146,7 +146,7 @@ const revokeOperation = operation(
       'and its limits. The last active key with the scope `admin` needs `force`.',
     request: {
       params,
-      query: z.strictObject({ force: flagQuery('Also the last active key with the scope `admin`.') }),
+      query: z.strictObject({ force: flagQuery('Revoke even the last active key with the scope `admin`.') }),
     },
     responses: { 200: { ...json(keySchema, 'The key, revoked.'), headers: ETAG_HEADER } },
   },
@@ -220,7 +220,7 @@ function refuseUselessLimits(scopes: readonly string[], limits: KeyLimits): void
     throw new RequestError('invalid_request', 'A key with the scope admin cannot have limits.', [
       {
         pointer: '/limits',
-        detail: 'A key with the scope admin cannot have limits: it could make a key without.',
+        detail: 'A key with the scope admin cannot have limits: it could make a key without limits.',
       },
     ])
   }

@@ -8,7 +8,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { RequestIds } from '@vera-stack/shared/request-id.ts'
 import type { Problem } from './problem.ts'
 
-/** `mayRespond`: no response is under way on the connection. It is closed in any case. */
+/** `mayRespond`: true when no response is in progress on the connection. The connection is closed in any case. */
 export type RefuseBytes = (error: NodeJS.ErrnoException, socket: Duplex, mayRespond: boolean) => void
 
 export function createParserRefusal(log: Logger): RefuseBytes {

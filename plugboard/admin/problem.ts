@@ -33,7 +33,7 @@ export const problemSchema = z
 export type Problem = z.infer<typeof problemSchema>
 export type Culprit = NonNullable<Problem['errors']>[number]
 
-/** Culprits of one problem: a client corrects a few at a time. */
+/** Most culprits that one problem lists, because a client corrects a few at a time. */
 const MAX_CULPRITS = 50
 
 /** A VeraError that names several culprits, or a header or parameter. */

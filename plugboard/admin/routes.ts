@@ -114,7 +114,7 @@ function refuseProblems(route: Parameters<typeof routeProblems>[0]): void {
   refuse(routeProblems(route))
 }
 
-/** An address that Plugboard would not connect to, where the text of the URL shows it. */
+/** Finds a URL whose text shows that Plugboard would not connect to its address. */
 function refuseInnerAddress(outbound: OutboundNetworks, access: AccessInput | null | undefined): void {
   const url = access?.jwt?.jwksUrl
   const message = url === undefined ? undefined : outbound.problemOfHost(new URL(url).hostname)
@@ -229,7 +229,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
     const found = service === null ? undefined : await store.services.find(service)
     refuseBeyondLimits(key, {
       mounts: [mount],
-      // The name of a service that does not exist is refused as such.
+      // A service that does not exist is refused with the name that the request has.
       services: found === undefined ? [] : [found.name],
       pointer: inBody ? list => (list === 'mounts' ? '/mount' : '/service') : undefined,
     })

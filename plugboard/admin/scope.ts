@@ -24,8 +24,8 @@ export function allows(scopes: readonly string[], permission: Permission): boole
 }
 
 /**
- * True when a holder of `scopes` has all that `scope` gives: so the holder may give it to a key, or take it from one. A
- * scope that this version does not know is included by itself and by `admin`.
+ * True when `scopes` include everything that `scope` permits, so that their holder may make or revoke a key with it. A
+ * scope that this version does not know is included only in itself and in `admin`.
  */
 export function includes(scopes: readonly string[], scope: string): boolean {
   if (scopes.includes('admin') || scopes.includes(scope)) return true

@@ -27,7 +27,7 @@ export class ApiError extends CliError {
   readonly status: number
 
   constructor(status: number, problem: Problem) {
-    super(cutText(problem.detail ?? problem.title ?? `the admin API answered ${status}`, MAX_DETAIL))
+    super(cutText(problem.detail ?? problem.title ?? `the admin API responded with ${status}`, MAX_DETAIL))
     this.name = 'ApiError'
     this.status = status
     this.code = cutText(problem.code ?? '')

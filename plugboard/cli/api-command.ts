@@ -14,7 +14,7 @@ export interface CliContext {
   readonly cwd: string
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /** Aborted at Ctrl-C and when the reader of stdout has closed it. From this call on Ctrl-C does not end the process by itself. */
+  /** Aborted at Ctrl-C and when the reader of stdout has closed it. After this call, Ctrl-C alone does not end the process. */
   readonly interrupted: () => AbortSignal
 }
 

@@ -16,7 +16,7 @@ export interface KeyOptions {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * `warn` receives what is wrong with the mode of the key's file.
+ * Calls `warn` when other users can read or change the key's file.
  * @throws CliError that names every way to give a key.
  */
 export function findApiKey(

@@ -91,7 +91,7 @@ export function parseBundle(text: string, path: string): Bundle {
   return { services, routes }
 }
 
-/** Returns the server's spelling of a mount. A text that is no mount stays as it is; the server will say why. */
+/** Returns the server's spelling of a mount. A text that is not a mount stays as it is, because the server reports the problem. */
 export function normalMount(mount: string): string {
   const parsed = parseMount(mount)
   return parsed.ok ? formatMount(parsed.value) : mount

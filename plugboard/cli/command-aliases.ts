@@ -1,4 +1,4 @@
-// Other names of subcommands: the words of other tools, for hands that are used to them. Help leaves them out.
+// Other names of subcommands, for users who are used to the words of other tools. Help does not list them.
 
 import { type Command, Help } from 'commander'
 

@@ -44,7 +44,7 @@ export function defineDev(command: Command, context: CliContext): void {
     if (problem !== undefined) throw usageError(`--expose: ${problem}`)
     // A person is watching: readable lines, also through a pipe, unless they chose otherwise.
     const chosen = sources.logFormat.kind !== 'default'
-    // And tries things out on one machine, the issuer of tokens too.
+    // A developer runs the issuer of tokens on this machine or network, too.
     const outbound = sources.outboundNetworks.kind === 'default' ? PRIVATE_NETWORKS : values.outboundNetworks
     const config = {
       ...values,

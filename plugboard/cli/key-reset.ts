@@ -18,7 +18,7 @@ interface ResetOptions {
 
 export function defineKeyReset(command: Command, context: CliContext): void {
   command
-    .description('make a new admin key through the database, when no other key is at hand')
+    .description('make a new admin key through the database, when you have no other key')
     .option('--database-url <url>', 'the database (PLUGBOARD_DATABASE_URL or _FILE, or DATABASE_URL)')
     .option('--data <folder>', 'data folder, with the embedded database (default ./data; PLUGBOARD_DATA)')
     .option('-c, --config <path>', 'YAML file with settings')

@@ -11,7 +11,7 @@ export function keyValues(pairs: readonly string[], option: string): Record<stri
     const equals = pair.indexOf('=')
     if (equals <= 0) throw usageError(`${option}: "${pair}" is not of the form key=value`)
     const key = pair.slice(0, equals)
-    if (key === '__proto__') throw usageError(`${option}: "${key}" is no key`)
+    if (key === '__proto__') throw usageError(`${option}: "${key}" cannot be used as a key`)
     values[key] = parseValue(key, pair.slice(equals + 1), option)
   }
   return values

@@ -77,7 +77,7 @@ export function defineKey(key: Command, context: CliContext): void {
   const revoke = key
     .command('revoke <id...>')
     .description('revoke API keys, at once')
-    .option('--force', 'also the last active key with the scope admin')
+    .option('--force', 'revoke even the last active key with the scope admin')
   examples(revoke, 'key revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
   apiAction(
     revoke,

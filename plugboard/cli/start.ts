@@ -47,13 +47,13 @@ export function logOf(config: PlugboardConfig): Log {
   })
 }
 
-/** `start` goes on: everything else works. */
+/** Warns and goes on, because everything else works. */
 export function warnOfNode(log: Log): void {
   const problem = nodeVersionProblem(process.versions.node)
   if (problem !== undefined) log.warn('this version of Node is too old', { detail: problem })
 }
 
-/** Files with secrets that other users can read: `start` goes on, and a person should close them. */
+/** Warns of files with secrets that other users can read, and goes on. */
 export function logWarnings(log: Log, warnings: readonly Problem[]): void {
   for (const { source, detail } of warnings) {
     log.warn('a file with a secret is open to other users of this machine', {

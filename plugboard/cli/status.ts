@@ -109,7 +109,9 @@ const LINE_COLUMNS: readonly Column<ServiceLinesRow>[] = [
 ]
 
 export function defineReplica(replica: Command, context: CliContext): void {
-  const list = replica.command('list').description('list the replicas, as the one that answers sees them')
+  const list = replica
+    .command('list')
+    .description('list the replicas, as the replica that responds sees them')
   examples(list, 'replica list', 'replica list --output json')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { items } = await api.get<{ items: ReplicaRow[] }>('/v1/replicas')

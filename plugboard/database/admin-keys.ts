@@ -86,7 +86,7 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
           .set({ revokedAt: sql`clock_timestamp()` })
           .where(and(eq(adminKeys.id, id), isNull(adminKeys.revokedAt)))
           .returning(publicColumns)
-        // Revoked before: the key stays as it is.
+        // The key was revoked before, and stays as it is.
         return revoked === undefined ? found : keyOf(revoked)
       }),
     touch: id =>
@@ -119,7 +119,7 @@ async function everExisted(db: Sql): Promise<boolean> {
 
 const countActiveAdmins = (db: Sql): Promise<number> => db.$count(adminKeys, and(active, holdsAdmin))
 
-/** Behind the lock of all writers, so that two requests cannot both leave the last key to the other one. */
+/** Runs after the lock of all writers is taken, so that two requests at once cannot revoke the last two keys. */
 async function refuseLastAdmin(tx: Sql, id: string): Promise<void> {
   const admins = await tx.select({ id: adminKeys.id }).from(adminKeys).where(and(active, holdsAdmin)).limit(2)
   if (admins.length !== 1 || admins[0]?.id !== id) return

@@ -27,7 +27,7 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
   const present = await runner.read(db => findClaimed(db, name, mount))
   if (present !== undefined) return present
   const holder = holderText(reference)
-  // Before the transaction too: a token at its limit must not take the lock of all writers again and again.
+  // Also checked before the transaction, so that a token at its limit does not take the lock of all writers each time.
   await runner.read(db => refuseOverLimit(db, claim.token, holder))
   return await runner.write({ actor: `token:${holder}` }, async tx => {
     // This is the first statement that writes. It takes the lock of all writers, so later reads stay true.
@@ -67,8 +67,9 @@ function takenBy(route: Route): VeraError {
 }
 
 /**
- * Counts the living routes that the holder of the token has claimed. A token of ours needs its row, which may have a
- * limit of its own. An outside issuer revokes its tokens itself.
+ * Throws `token_claim_limit` when the holder of the token has claimed as many routes as its limit allows; deleted routes
+ * do not count. A token of ours needs its row, which may have a limit of its own. An outside issuer revokes its tokens
+ * itself.
  */
 async function refuseOverLimit(db: Sql, token: Claim['token'], holder: string): Promise<void> {
   const limit = (await ownLimit(db, token.reference)) ?? token.maxClaims

@@ -129,7 +129,7 @@ async function initialize(cluster: Cluster): Promise<void> {
   }
 }
 
-/** A file without a name, readable by the server's user: what initdb reads the password from. */
+/** Returns a file without a name, readable by the server's user, from which initdb reads the password. */
 async function passwordFor({ folder, user, password }: Cluster): Promise<FileHandle> {
   const path = join(folder, `.password.${randomUUID()}`)
   const writing = await open(path, 'wx', 0o600)

@@ -20,7 +20,7 @@ export async function readPassword(folder: string): Promise<string | undefined> 
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
-  // It goes into SQL and into URLs.
+  // The password is used in SQL and in URLs.
   if (/^[0-9A-Za-z]{16,}$/.test(password)) return password
   throw new StartupError(`${file} holds no password of letters and digits: delete the file to get a new one.`)
 }
@@ -33,7 +33,7 @@ export async function ensurePassword(folder: string): Promise<string> {
   const unfinished = join(folder, `.password.${randomUUID()}`)
   try {
     await writePrivately(unfinished, `${password}\n`)
-    // Fails when another process was faster, which a rename would not.
+    // `link` fails when another process has made the file first; `rename` would replace it.
     await link(unfinished, passwordFileOf(folder))
     return password
   } catch (error) {
@@ -74,7 +74,7 @@ export async function setPassword({ binaries, data, user, password }: Cluster): 
   const { code, output } = await runProgram(binaries.postgres, args, { folder: data, user, stdin })
   const locked = output.includes('lock file ') && output.includes(' already exists')
   if (locked || output.includes('pre-existing shared memory block')) return 'busy'
-  // It ends with 0 although a statement has failed.
+  // Its exit code is 0 even when a statement has failed.
   const failure = /(?:ERROR|FATAL|PANIC): +(.*)/.exec(output)?.[1]
   if (code === 0 && failure === undefined) return 'done'
   throw new StartupError(`Postgres did not start: ${failure ?? output.trim().slice(0, 300)}`)

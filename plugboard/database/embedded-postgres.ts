@@ -143,7 +143,7 @@ export class EmbeddedPostgres {
     return urlOf(this.#socket, this.#cluster.password, this.#options.database)
   }
 
-  /** A server that runs in this folder already, owned by another process. Undefined: no server runs there. */
+  /** Returns the address of a server that another process runs in this folder. Undefined: no server runs there. */
   static async running(
     folder: string,
   ): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
@@ -263,7 +263,7 @@ export class EmbeddedPostgres {
     }
   }
 
-  /** A server that an older version has left running asks for no password until it is told to. */
+  /** Makes a server that an older version has left running ask for a password. */
   async #closeToOthers(): Promise<void> {
     if (this.#child !== undefined) return
     if (await asksForNoPassword(this.#cluster)) {
@@ -273,7 +273,7 @@ export class EmbeddedPostgres {
     await this.#owner?.query('SELECT pg_reload_conf()')
   }
 
-  /** Another password is stored in the cluster: the cluster, or the file, comes from a backup. */
+  /** Stops our server when the cluster has another password than the file, because one of them comes from a backup. */
   async #stopRefusing(): Promise<void> {
     const pid = await livingPostmaster(this.#cluster)
     // Without a connection we cannot see whether another process owns it. So only our own server is stopped.
@@ -287,7 +287,7 @@ export class EmbeddedPostgres {
     await this.#shutDown()
   }
 
-  /** Before the server starts. False: another process works on the cluster just now. */
+  /** Runs before the server starts. Returns false while another process works on the cluster. */
   async #storePassword(): Promise<boolean> {
     const open = await asksForNoPassword(this.#cluster)
     if (!open && !this.#passwordRefused) return true

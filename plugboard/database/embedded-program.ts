@@ -1,7 +1,7 @@
 // How programs of the embedded Postgres are started: as the server's user, in the folder they work on.
 //
 // As root on Linux, the server's user need not be able to reach the folder by its path (a project in /root, say): a
-// program is started *in* the folder before it gives up root, and knows it as /proc/self/cwd. (Decision 0002.)
+// program is started *in* the folder before it gives up root, and uses the path /proc/self/cwd. (Decision 0002.)
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import type { ServerUser } from './embedded-user.ts'
 /** Postgres gets this environment alone, without the caller's PGDATA, PGOPTIONS and LC_*. */
 export const SERVER_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' }
 
-/** How a program that is started in the cluster's folder calls it. */
+/** Returns the path of the cluster's folder for a program that is started in it. */
 export function ownNameOf(data: string, user: ServerUser | undefined): string {
   return user !== undefined && process.platform === 'linux' ? '/proc/self/cwd' : data
 }

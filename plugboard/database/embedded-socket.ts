@@ -1,13 +1,13 @@
-// The folder of the embedded Postgres' socket, by a name that is short enough for a socket.
+// The folder of the embedded Postgres' socket, by a path that is short enough for a socket.
 
 import { open } from 'node:fs/promises'
 import { StartupError } from './startup-error.ts'
 
-/** `sun_path` holds 104 bytes on macOS, 108 on Linux; the socket's own name and a NUL go off. */
+/** `sun_path` holds 104 bytes on macOS, 108 on Linux; the socket's own name and a NUL need some of them. */
 const MAX_SOCKET_FOLDER_BYTES = 103 - '/.s.PGSQL.5432'.length
 
 export interface SocketFolder {
-  /** For this process alone: where the real path is too long, it leads through a folder that we hold open. */
+  /** Valid in this process only: where the real path is too long, this path leads through a folder that we hold open. */
   readonly path: string
   close(): Promise<void>
 }

@@ -19,7 +19,7 @@ export function createSigningKeyStore(runner: SqlRunner): SigningKeyStore {
       if (present !== undefined) return present
       const fresh = await generate()
       return await runner.write(by, async tx => {
-        // Of several replicas that are here, one inserts.
+        // When several replicas arrive here at once, one of them inserts.
         await lockWriters(tx)
         return (await currentKey(tx)) ?? (await insertKey(tx, fresh))
       })

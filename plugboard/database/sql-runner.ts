@@ -20,7 +20,7 @@ export interface SqlRunner {
   write<Result>(by: Writer, query: (sql: Sql) => Promise<Result>): Promise<Result>
 }
 
-/** Takes the lock of all writers (migrations/0001_rules.sql): what this transaction reads from here on stays true. */
+/** Takes the lock of all writers (migrations/0001_rules.sql). Rows that this transaction reads after that cannot change before its end. */
 export async function lockWriters(tx: Sql): Promise<void> {
   await tx.execute(sql`SELECT 1 FROM plugboard.change_head FOR UPDATE`)
 }
@@ -36,8 +36,8 @@ export function createSqlRunner(pool: pg.Pool): SqlRunner {
 }
 
 /**
- * A key may have been revoked since the request was authenticated. Behind the lock of all writers the order is certain: of
- * two keys that revoke each other, the second one finds that it is revoked.
+ * Throws `unauthorized` when the key was revoked after the request was authenticated. It runs after the lock of all writers
+ * is taken: of two keys that revoke each other, the second one finds that it is revoked.
  */
 async function refuseInactiveKey(tx: Sql, keyId: string): Promise<void> {
   await lockWriters(tx)

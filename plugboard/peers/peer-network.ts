@@ -44,7 +44,7 @@ export interface PeerNetworkOptions {
   /** The same for features. */
   readonly features?: string[] | undefined
   readonly limits?: Partial<SessionLimits> | undefined
-  /** To the peer port, open at once. */
+  /** Most connections to the peer port at once. */
   readonly maxConnections?: number | undefined
 }
 
