@@ -80,7 +80,7 @@ async function refuseOverLimit(db: Sql, token: Claim['token'], holder: string): 
   if ((row?.claims ?? 0) < limit) return
   throw new VeraError(
     'token_claim_limit',
-    `Token ${holder} has claimed ${row?.claims} routes, and its limit is ${limit}. Delete routes that it no longer needs, or give it a higher limit.`,
+    `Token ${holder} has claimed all ${limit} routes of its limit. Delete routes that it no longer needs, or raise the limit (token issue --max-claims, tokenMaxClaims).`,
     { field: 'mount' },
   )
 }

@@ -294,7 +294,7 @@ describe('claims', () => {
       expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['token_claim_limit']))
       expect([refused.length, await claimedBy(id)]).toEqual([7, 3])
       expect(refused[0]?.message).toBe(
-        `Token ${id} has claimed 3 routes, and its limit is 3. Delete routes that it no longer needs, or give it a higher limit.`,
+        `Token ${id} has claimed all 3 routes of its limit. Delete routes that it no longer needs, or raise the limit (token issue --max-claims, tokenMaxClaims).`,
       )
     })
 

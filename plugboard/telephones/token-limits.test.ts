@@ -95,9 +95,7 @@ describe('claims', () => {
       [false, 'token_claim_limit'],
       [false, 'token_claim_limit'],
     ])
-    expect(results[2]?.detail).toContain(
-      `Token ${id} has claimed 2 routes, and its limit is 2. Delete routes`,
-    )
+    expect(results[2]?.detail).toContain(`Token ${id} has claimed all 2 routes of its limit. Delete routes`)
     expect(harness.switchboard.tokenRefusals.claims).toBe(2)
     const again = await telephone.announce(...services.slice(0, 2))
     expect(again.map(({ accepted }) => accepted)).toEqual([true, true])
