@@ -26,13 +26,13 @@ export interface FittedLimits {
 
 export interface FitLimitsOptions {
   readonly config: PlugboardConfig
-  /** Of `openFilesLimit`. */
+  /** The result of `openFilesLimit`. */
   readonly openFiles: number
 }
 
 /** Files and sockets that every process has or may open for a moment: a start without clients holds 28. */
 const RESERVED = 64
-/** Below this limit there is no useful division. */
+/** Below this limit, no division leaves enough for a service. */
 const MIN_OPEN_FILES = 128
 const MAX_ADMIN_CONNECTIONS = 1000
 const MAX_PEER_CONNECTIONS = 1000

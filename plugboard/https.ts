@@ -35,7 +35,7 @@ export function httpsPolicy(config: PlugboardConfig): HttpsPolicy | undefined {
   return { redirectPort: httpsRedirect ? port : undefined, hsts: hstsValue(hstsMaxAgeMs, hstsSubdomains) }
 }
 
-/** One client has at most the share of handshakes that it has of connections. */
+/** Limits the handshakes of one client to the same share that it has of connections. */
 function clientPlaces(
   { maxConnectionsPerAddress }: PlugboardConfig,
   proxy: ProxyServer,

@@ -22,5 +22,5 @@ const code = await runCommandLine(process.argv.slice(2), {
     return AbortSignal.any([controller.signal, output.closed])
   },
 })
-// A fault of stdout may already have set the exit code.
+// An error of stdout may already have set the exit code.
 if (code !== 0) process.exitCode = code

@@ -44,7 +44,7 @@ export class MemoryGuard {
   #short = false
   #residentBytes = 0
   #containerBytes = 0
-  /** The last reading of resident memory failed. */
+  /** True when the last reading of resident memory failed. */
   #blind = false
 
   constructor(options: MemoryGuardOptions) {
@@ -88,13 +88,13 @@ export class MemoryGuard {
   #process(): MemoryReading {
     const machine = this.#system.machineBytes()
     const container = this.#system.containerBytes()
-    // "None" and "unreadable" look alike, so a limit that was read once goes on to apply.
+    // A missing limit and an unreadable one look alike, so a limit that was read once stays in force.
     if (container > 0 && container < machine) this.#containerBytes = container
     const limitBytes = this.#containerBytes || (machine * this.#options.maxPercent) / 100
     return { usedBytes: this.#resident(), limitBytes }
   }
 
-  /** The last known value while it cannot be read. The heap, whose reading cannot fail, goes on to be watched. */
+  /** Returns the last known value when a reading fails. Readings of the heap cannot fail and go on. */
   #resident(): number {
     try {
       this.#residentBytes = this.#system.residentBytes()

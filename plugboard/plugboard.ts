@@ -58,7 +58,7 @@ import { TunnelEndpoint } from './telephones/tunnel-endpoint.ts'
 import { VERSION } from './version.ts'
 import { viaNames } from './via-names.ts'
 
-/** Followers of changes at once. */
+/** Most followers of changes at once. */
 const MAX_EVENT_STREAMS = 100
 /** Time for admin requests under way at the stop, ms. */
 const ADMIN_GRACE_MS = 2000
@@ -387,7 +387,7 @@ export class Plugboard {
       phase: () =>
         this.#phase === 'ready' && cluster?.network.recovery.underWay === true ? 'recovering' : this.#phase,
       allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
-      // Event streams hold their connections: some are left for probes and operators.
+      // Event streams hold their connections, so some connections are kept for probes and operators.
       maxEventStreams: Math.min(MAX_EVENT_STREAMS, Math.floor(this.#limits.maxAdminConnections / 2)),
     })
     const { maxAdminConnections: maxConnections } = this.#limits

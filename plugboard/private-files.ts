@@ -23,7 +23,7 @@ export async function closePrivateFiles(data: string, log: Logger): Promise<void
   }
 }
 
-/** Other users could replace the files in it. Its mode stays: a volume of a container may have it on purpose. */
+/** Warns when other users could replace files in the folder. Keeps its mode, because a volume may have it on purpose. */
 async function warnOfWritableFolder(data: string, log: Logger): Promise<void> {
   const { mode } = await stat(data).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return { mode: 0 }

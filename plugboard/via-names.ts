@@ -1,6 +1,6 @@
 // The names under which this cluster appears in Via. All replicas of a cluster derive the same name from the secret that
 // they share. A replica without a cluster secret is a cluster of its own: its name is random and new at each start. Names
-// are public, because each response carries one. A secret therefore passes scrypt first: a guess at the secret costs as much.
+// are public, because each response carries one. scrypt makes the names, so that each guess at a secret is expensive.
 
 import { randomBytes, type ScryptOptions, scrypt } from 'node:crypto'
 

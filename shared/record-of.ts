@@ -1,8 +1,8 @@
-// Objects whose keys are foreign text: claims, fields, labels.
+// Schemas of objects whose keys are foreign text: claims, fields, labels.
 
 import { z } from 'zod'
 
-/** `z.record`, but an object with the key `__proto__` is refused: zod leaves that key out without a word. */
+/** Like `z.record`, but refuses an object with the key `__proto__`, because zod silently drops that key. */
 export function recordOf<Key extends z.ZodType<string, string>, Value extends z.ZodType>(
   key: Key,
   value: Value,
@@ -10,7 +10,7 @@ export function recordOf<Key extends z.ZodType<string, string>, Value extends z.
   return z.preprocess(
     (input, context) => {
       if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
-        context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is no name that can be used here' })
+        context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is a name that cannot be used' })
       }
       return input
     },

@@ -19,7 +19,7 @@ export interface DialOptions {
   /** `telephone/0.1.0` */
   readonly agent: string
   readonly clock: Clock
-  /** For TCP, TLS and the complete response to the handshake together, ms. */
+  /** Limit for TCP, TLS and the complete response to the handshake together, ms. */
   readonly timeoutMs: number
   /** PEM of certificate authorities to trust instead of the usual ones. */
   readonly tlsCa?: string | undefined
@@ -41,9 +41,9 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
   const { url, clock, timeoutMs } = options
   let settled = false
   let refused: IncomingMessage | undefined
-  // A deadline of our own: the timeout of ws starts again with every byte that arrives.
+  // We keep a deadline of our own, because the timeout of ws starts again with every byte that arrives.
   const deadline = clock.after(timeoutMs, () => {
-    // A refusal with its head complete counts as one. Its body is cut off.
+    // A refusal whose head is complete counts as a refusal; the rest of its body is discarded.
     if (refused !== undefined) refused.destroy()
     else {
       fail(new DialError('unreachable', `no complete response within ${timeoutMs} ms`))

@@ -107,6 +107,6 @@ async function main(): Promise<number> {
   }
 }
 
-// A fault of stdout may already have set the exit code.
+// An error of stdout may already have set the exit code.
 const exitCode = await main()
 if (exitCode !== 0) process.exitCode = exitCode

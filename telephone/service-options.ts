@@ -113,7 +113,7 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   const labelRows = Object.entries(labels)
   if (labelRows.length > MAX_LABELS) wrong('labels', `${labelRows.length} labels; ${MAX_LABELS} are the most`)
   for (const [key, value] of labelRows) {
-    if (key === '__proto__') wrong('labels', `"${key}" is no key of a label`)
+    if (key === '__proto__') wrong('labels', `"${key}" cannot be the key of a label`)
     if (key.length > MAX_LABEL_KEY || value.length > MAX_LABEL_VALUE)
       wrong(
         'labels',

@@ -33,7 +33,7 @@ export interface TelephoneStatus {
   readonly replicaId: string
 }
 
-/** What the limits of tokens have refused on this replica, since its start. */
+/** Refusals by the limits of tokens on this replica, since its start. */
 export interface TokenRefusalCounts {
   readonly tunnels: number
   readonly claims: number

@@ -354,8 +354,8 @@ export interface StoredCertificate {
 }
 
 /**
- * Why an order may not begin now. `busy`: another replica is at it, or too many orders run; `waiting`: it failed before, or
- * is not due; `token_rate_limited`: the token that claimed the host has had its share.
+ * Why an order may not begin now. `busy`: another replica has the order, or too many orders run; `waiting`: the last one
+ * failed, or the host is not due; `token_rate_limited`: the token that claimed the host has used up its orders.
  */
 export type OrderDecision = 'granted' | 'busy' | 'waiting' | 'rate_limited' | 'token_rate_limited'
 
@@ -381,8 +381,8 @@ export interface CertificateStore {
     readonly atOnce: number
     readonly perHour: number
     /**
-     * For a host whose first living route was claimed by a telephone: how many orders its token may begin in an hour. It
-     * also gets half of `atOnce` alone. Undefined: the host does not count for a token.
+     * For a host whose first living route was claimed by a telephone: how many orders its token may begin in an hour. The
+     * token also gets at most half of `atOnce`. Undefined: the host does not count for a token.
      */
     readonly perToken: number | undefined
     /** The one that there is cannot be used: it need not be due. */

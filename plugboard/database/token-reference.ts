@@ -1,4 +1,4 @@
-// Which token something belongs to, among the tokens of all issuers. Two issuers may give the same id to different
+// A reference to one token among the tokens of all issuers. Two issuers may give the same id to different
 // tokens, so code outside of this file never compares bare ids. Only our own tokens have a row in the database:
 // renewal, expiry, revocation and "last seen" exist for them alone.
 
@@ -19,7 +19,7 @@ export function tokenText(token: TokenReference): string {
 }
 
 /**
- * Names what claims and limits count for: one of our tokens, or one subject of an outside issuer
+ * Names the holder that claims and limits count for: one of our tokens, or one subject of an outside issuer
  * (`<issuer>#sub:<subject>`), because such an issuer renews a token by making another one.
  */
 export function holderText(token: TokenReference): string {

@@ -1,5 +1,5 @@
 // Whether a target of `plugboard dev --expose` is a public port of Plugboard itself. Each request would come back without
-// end, so it is refused before anything starts. Loops with more members than that are found by Via (proxy/via.ts).
+// end, so the target is refused before Plugboard starts. Via finds loops with more members (proxy/via.ts).
 
 import { networkInterfaces } from 'node:os'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
@@ -7,7 +7,7 @@ import type { PlugboardConfig } from '../config.ts'
 
 type PublicAddresses = Pick<PlugboardConfig, 'listen' | 'tlsListen'>
 
-/** Returns what is wrong with the target and what to do; undefined when it is another server. Throws for no target. */
+/** Returns what is wrong with the target and what to do; undefined when it is another server. Throws for a malformed target. */
 export function ownPortProblem(text: string, { listen, tlsListen }: PublicAddresses): string | undefined {
   const target = parseTarget(text)
   if (target.kind === 'unix') return undefined

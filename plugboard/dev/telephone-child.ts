@@ -61,7 +61,7 @@ export class TelephoneChild {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       })
     } catch (error) {
-      // Out of memory, for example; most other failures are events.
+      // Happens when memory runs out, for example. Most other failures are events.
       this.#ended(error instanceof Error ? error.message : String(error))
       return
     }

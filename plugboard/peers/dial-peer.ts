@@ -12,7 +12,7 @@ import { WebSocket } from 'ws'
 import { ANSWER_FIELD, PEER_PATH } from './peer-endpoint.ts'
 import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 
-/** For TCP, TLS, the handshake and its proof together, ms. */
+/** Limit for TCP, TLS, the handshake and its authentication together, ms. */
 const DIAL_TIMEOUT_MS = 3000
 
 export interface DialPeerEvents {
@@ -39,7 +39,7 @@ export function dialPeer(
     deadline.cancel()
     events.onFailure(cutText(detail), refused)
   }
-  // A deadline of our own: the timeout of ws starts again with every byte that arrives.
+  // We keep a deadline of our own, because the timeout of ws starts again with every byte that arrives.
   const deadline = clock.after(DIAL_TIMEOUT_MS, () =>
     fail(`no complete response within ${DIAL_TIMEOUT_MS} ms`),
   )

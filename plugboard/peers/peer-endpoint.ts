@@ -1,6 +1,6 @@
 // The peer port: where other replicas dial in. A dial that is refused gets an HTTP response before the upgrade; after
-// the upgrade there is only a session. It serves nothing else. Connections of strangers are few and short: each has
-// 10 s for its handshake, and the one that has tried longest makes room for the newest, so that peers always get in.
+// the upgrade there is only a session. It serves nothing else. Connections that are not authenticated are few and short: each has
+// 10 s for its handshake, and the oldest one makes room for a new one, so that peers can always connect.
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -24,13 +24,13 @@ export interface PeerEndpointOptions {
   readonly onPeer: (peer: PeerIdentity, transport: Transport, remoteAddress: string) => void
   /** Connections open at once, authenticated or not. Default 1000. */
   readonly maxConnections?: number | undefined
-  /** For the request of a dial. Default 10 s. */
+  /** Time limit for the request of a dial. Default 10 s. */
   readonly handshakeTimeoutMs?: number | undefined
   readonly log: Logger
 }
 
 const MAX_CONNECTIONS = 1000
-/** Connections that are not authenticated yet: at most so many, and at most half of all. */
+/** Most connections that are not authenticated yet. They are also at most half of all. */
 const MAX_STRANGERS = 256
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
@@ -58,7 +58,7 @@ export class PeerEndpoint {
     this.#server = createServer({
       headersTimeout: timeoutMs,
       requestTimeout: timeoutMs,
-      // Node looks for timeouts only as often as this; by default every 30 s.
+      // How often Node checks the timeouts; the default is 30 s.
       connectionsCheckingInterval: Math.min(1000, Math.ceil(timeoutMs / 4)),
       maxHeaderSize: 8192,
     })
@@ -78,7 +78,7 @@ export class PeerEndpoint {
       this.#server.once('error', reject)
       this.#server.listen({ port, ...(host !== undefined && { host }) }, () => {
         this.#server.off('error', reject)
-        // Connections that the system cannot accept (EMFILE, ENOBUFS); the listener goes on.
+        // The system cannot accept a connection (EMFILE, ENOBUFS). The listener goes on.
         this.#server.on('error', error =>
           this.#options.log.error('the peer listener could not accept a connection', { err: error }),
         )
@@ -165,6 +165,6 @@ function answer(socket: Socket, status: number): void {
   socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   )
-  // Both halves: nothing else watches a socket that Node's server has handed over.
+  // Closes both halves, because Node's server no longer watches a socket that it has handed over.
   socket.destroySoon()
 }

@@ -187,7 +187,7 @@ export class Peer {
     return session
   }
 
-  /** Every `LIVENESS_MS`: takes bytes that have come for signs of life, and reports counts of tunnels that have changed. */
+  /** Runs every `LIVENESS_MS`: counts received bytes as signs of life, and reports changed counts of tunnels. */
   tick(): void {
     this.#tunnelCounts.flush(this.#way)
     const { clock, follower } = this.#host
@@ -219,7 +219,7 @@ export class Peer {
     await Promise.all([...this.#links].map(({ session }) => session.drain(graceMs)))
   }
 
-  /** It has no links, and will have none. */
+  /** Call when the peer has no links and gets no further one. */
   close(): void {
     this.#tunnelCounts.close()
   }

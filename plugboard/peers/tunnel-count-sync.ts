@@ -1,5 +1,5 @@
-// Tells one other replica how many tunnels the holders of tokens have here, and takes what it tells. Over one link at a
-// time: first all counts, then those that have changed. A replica of the release before ignores these messages.
+// Sends one other replica the number of tunnels that each holder of a token has here, and receives its numbers. It uses one
+// link at a time: first for all counts, then for changed ones. A replica of an older version ignores these messages.
 //
 //   no link ──flush──▶ all counts, the first message with `reset` ──flush──▶ changed counts     another link starts over
 
@@ -31,7 +31,7 @@ export class TunnelCountSync {
     })
   }
 
-  /** Sends what the peer does not have yet. `link`: the one to use; the one before is kept while it is open. */
+  /** Sends counts that the peer does not have yet. `link`: used only when the previous link is no longer open. */
   flush(link: CountLink | undefined): void {
     if (this.#link?.state !== 'open') this.#startOver(link)
     if (this.#link === undefined) return
@@ -49,7 +49,7 @@ export class TunnelCountSync {
     for (const [holder, count] of counts) this.#counts.setRemote(this.#peerId, holder, count)
   }
 
-  /** There is no link any more, or a newer run of the replica takes over: its counts are void. */
+  /** Drops the counts of the peer. Call when its last link has closed, or when the replica has restarted. */
   forget(): void {
     this.#received = 0
     this.#startOver(undefined)

@@ -45,7 +45,7 @@ export interface AdmissionOptions {
   readonly hsts: string
   readonly via: Via
   readonly underscoreHeaders: 'pass' | 'drop'
-  /** TRACE is served like any other method. */
+  /** True when TRACE is served like any other method. */
   readonly allowTrace: boolean
 }
 
@@ -85,7 +85,7 @@ export class Admission {
     return this.#fields.accept
   }
 
-  /** Of the last request. Infinity when its length is unknown. */
+  /** Length of the body of the last request. Infinity when it is unknown. */
   get bodyBytes(): number {
     const { chunked, contentLength } = this.#fields
     return chunked ? Number.POSITIVE_INFINITY : Math.max(0, contentLength)

@@ -24,7 +24,7 @@ export interface AnswerFields {
   readonly upgrade: string
 }
 
-/** `via`: this hop's own line. Undefined: two lengths, or one that is none (row R8). */
+/** `via`: this hop's own line. Returns undefined for two lengths, or a malformed one (row R8). */
 export function readAnswerFields(
   raw: readonly string[],
   requestId: string,

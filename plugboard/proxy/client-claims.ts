@@ -1,7 +1,7 @@
-// What a trusted proxy reports about the client before it. Two families of fields exist for that: X-Forwarded-* and
-// Forwarded (RFC 7239). One of them is the source, so that the backend reads the same facts in both: X-Forwarded-* when
-// the proxy sends For, Host, Proto or Port of it, else Forwarded. A value that cannot be what it should be is ignored, and
-// what Plugboard has observed takes its place. Only request-fields.ts uses this, and only for trusted proxies.
+// The facts that a trusted proxy reports about its client. Two families of fields report them: X-Forwarded-* and Forwarded
+// (RFC 7239). One of them is the source, so that the backend reads the same facts in both: X-Forwarded-* when the proxy
+// sends X-Forwarded-For, -Host, -Proto or -Port, else Forwarded. A malformed value is ignored; then Plugboard uses its own
+// observation. Only request-fields.ts uses this, and only for trusted proxies.
 
 import { isHostWithPort } from '@vera-stack/shared/mounts.ts'
 import { type ForwardedElement, readForwarded } from './forwarded-elements.ts'
@@ -39,14 +39,14 @@ export class ClientClaims {
     }
   }
 
-  /** For a field that Connection names, in lower case: it ends at this hop. */
+  /** Drops a field, its name in lower case. For fields that Connection names, because they end at this hop. */
   remove(name: string): void {
     this.#family.delete(name)
     if (name === 'x-forwarded-prefix') this.#prefix = undefined
     if (name === 'forwarded') this.#forwarded = undefined
   }
 
-  /** Addresses as the proxy has written them, the client first; undefined: it names none. */
+  /** Addresses as the proxy has written them, the client's first. Undefined when the proxy names no address. */
   get forwardedFor(): string | undefined {
     const source = this.#source
     if (source === undefined) return this.#family.get('x-forwarded-for')
@@ -54,7 +54,7 @@ export class ClientClaims {
     return nodes.length === 0 ? undefined : nodes.join(', ')
   }
 
-  /** Undefined: none, or another protocol. Some proxies report a WebSocket as `ws` or `wss`. */
+  /** Undefined when there is no value, or another protocol. Some proxies report a WebSocket as `ws` or `wss`. */
   get proto(): 'http' | 'https' | undefined {
     const proto = this.#source?.[0]?.proto ?? first(this.#family.get('x-forwarded-proto'))
     switch (proto?.toLowerCase()) {

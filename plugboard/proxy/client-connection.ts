@@ -40,9 +40,9 @@ export class ClientConnection {
   readonly #destroySoon: () => void
   readonly #inFlight: InFlight[] = []
   #lastWords: Buffer | undefined
-  /** True when the last response has been written: our half of the connection ends. */
+  /** True when the last response has been written, and our half of the connection ends. */
   #ended = false
-  /** True when bytes may arrive that no request takes. */
+  /** True when bytes may arrive that belong to no request. */
   #unread = false
   #lingering = false
   #firstRequestTimer: Timer | undefined
@@ -57,8 +57,8 @@ export class ClientConnection {
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
     const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress
     this.forwardedPrefix = `for=${node};proto=${this.proto};host=`
-    // Node's server calls this after the last response of a connection. With bytes unread that would be a reset, which
-    // can destroy the response (RFC 9112 section 9.6): our half ends, and the other half gets time to end as well.
+    // Node's server calls this after the last response of a connection. With unread bytes, the socket would be reset, which
+    // can destroy the response (RFC 9112 section 9.6). So our half ends first, and the other half gets time to end.
     this.#destroySoon = socket.destroySoon.bind(socket)
     socket.destroySoon = () => {
       this.#ended = true
@@ -72,7 +72,7 @@ export class ClientConnection {
     this.#firstRequestTimer = clock.after(leftMs, late)
   }
 
-  /** A request head is complete. */
+  /** Call when a request head is complete. */
   requestBegan(): void {
     if (this.#firstRequestTimer === undefined) return
     this.#firstRequestTimer.cancel()
@@ -116,7 +116,7 @@ export class ClientConnection {
     return this.#inFlight.at(-1)?.bodyBroke(error) ?? false
   }
 
-  /** Bytes may arrive that no request takes: closing the connection waits until they are read. */
+  /** Call when bytes may arrive that belong to no request. The end of the connection then waits until they are read. */
   expectUnread(): void {
     this.#unread = true
   }
@@ -154,7 +154,7 @@ export class ClientConnection {
     this.socket.destroySoon()
   }
 
-  /** All responses are written, and no request body is read any more. */
+  /** Runs when all responses are written and no request body is read any more. */
   #close(): void {
     const { socket } = this
     if (this.#lingering) return

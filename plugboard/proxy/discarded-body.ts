@@ -9,8 +9,8 @@ import { DiscardDeadline } from './discard-deadline.ts'
 import type { BodySource } from './request-body.ts'
 
 /**
- * The largest rest of an upload that is read for the sake of the connection: about what the kernel's buffers hold
- * anyway. With more to come, the response announces the end of the connection, so that the client can stop sending.
+ * The largest rest of an upload that is read to keep the connection: about the size of the kernel's buffers. With more
+ * to come, the response announces the end of the connection, so that the client can stop sending.
  */
 const KEPT_CONNECTION_BYTES = 64 * 1024
 
@@ -25,7 +25,7 @@ export class DiscardedBody implements InFlight {
   #deadline: DiscardDeadline | undefined
   #over = false
 
-  /** `response`: absent when it has left already. Otherwise reading starts with its turn on the connection. */
+  /** `response`: absent when it has been sent already. Otherwise reading starts when its turn on the connection comes. */
   constructor(
     deadlines: Deadlines,
     connection: ClientConnection,
@@ -44,7 +44,7 @@ export class DiscardedBody implements InFlight {
     this.#leave()
   }
 
-  /** The body has no end any more. Returns false: its response has left, so the connection responds to the fault. */
+  /** The body broke its framing. Returns false, because its response has been sent and the connection responds to the fault. */
   bodyBroke(): boolean {
     this.#leave()
     return false

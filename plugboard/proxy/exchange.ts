@@ -102,7 +102,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     return true
   }
 
-  /** None on a route where Plugboard alone sends some field: a trailer could repeat it. */
+  /** Undefined on a route where only Plugboard may send some field, because a trailer could repeat it. */
   forwardedTrailers(raw: readonly string[]): string[] | undefined {
     const { tenantHeader, rules } = this.request.route.options
     if (tenantHeader !== null || rules?.access !== undefined || rules?.requestHeaders !== undefined)
@@ -289,7 +289,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     return this.#body !== undefined && !this.#body.complete
   }
 
-  /** Announces the end of the connection with the response, when it leaves long before the end of the upload. */
+  /** Adds `Connection: close` to the response when much of the upload is still to come. */
   #endConnection(): void {
     if (!this.#uploading) return
     const { chunked, contentLength } = this.request

@@ -1,7 +1,7 @@
-// What the name of a request's field means to the edge, beyond the fields that HTTP itself knows (shared/headers.ts): who
-// may send it, and whether it only looks like one that nobody may send. Backends that make variables of names (CGI, WSGI,
-// Rack, PHP) read `Content_Length` or `X.Forwarded.For` as the real field (rows H3-H5, H13). Hot: most names are
-// decided by their first letter.
+// Classifies the names of request fields that HTTP itself does not define (shared/headers.ts has the others): fields of any
+// client, fields of trusted proxies, and fields that are never forwarded, misspelt names among them. Backends that make
+// variables of names (CGI, WSGI, Rack, PHP) read `Content_Length` or `X.Forwarded.For` as the real field (rows H3-H5,
+// H13). Hot: most names are decided by their first letter.
 
 import { equalsIgnoringCase, plainName } from '@vera-stack/shared/headers.ts'
 
@@ -67,7 +67,7 @@ function kindOfExtension(name: string): FieldKind {
   return equalsIgnoringCase(name, plain) ? KIND.client : KIND.dropped
 }
 
-/** True when a name has another separator than single hyphens, and means a field of the list without it. */
+/** True when a name has other separators than single hyphens, and would be in the list if they were hyphens. */
 function isMisspelt(name: string): boolean {
   let afterHyphen = false
   for (let index = 0; index < name.length; index += 1) {

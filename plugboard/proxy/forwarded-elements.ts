@@ -16,7 +16,7 @@ const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const BARE = /^[^\s",;=\\]+$/
 const QUOTED = /^"(?:[^"\\]|\\.)*"$/
 
-/** Returns the elements in their order, the client's first; none when the value breaks the syntax. */
+/** Returns the elements in their order, the client's first. Returns an empty list when the value breaks the syntax. */
 export function readForwarded(value: string): readonly ForwardedElement[] {
   const elements: ForwardedElement[] = []
   for (const element of split(value, ',')) {
@@ -41,7 +41,7 @@ export function readForwarded(value: string): readonly ForwardedElement[] {
   return elements
 }
 
-/** At each separator that does not stand in quotes. */
+/** Splits at each separator outside of quotes. */
 function split(text: string, separator: ',' | ';'): string[] {
   const parts: string[] = []
   let quoted = false
@@ -79,7 +79,7 @@ export function writeForwarded(list: string, proto: string, host: string): strin
   return value
 }
 
-/** An address as the value of `for`; `unknown` for anything that is no address. */
+/** Returns an address as the value of `for`; `unknown` for a text that is not an address. */
 function nodeOf(written: string): string {
   const address = addressOf(written.trim())
   switch (isIP(address)) {

@@ -187,7 +187,7 @@ export class Http1Server {
     return why === 'options' ? optionsAnswer(requestId) : makeProblem(why, { requestId, accept })
   }
 
-  /** Responds to the request that the admission has looked at last. */
+  /** Responds to the request that the admission has checked last. */
   #answer(connection: ClientConnection, res: ServerResponse, answer: LocalAnswer): void {
     const { bodyBytes, isLast } = this.#admission
     const distrusted = isLast || (answer.code !== undefined && CLOSING_CODES.has(answer.code))
@@ -291,7 +291,7 @@ export class Http1Server {
     this.refuse(connection, code, error.code)
   }
 
-  /** Responds to what never became a request, and closes. `detail`: what was wrong, for the log. */
+  /** Responds to bytes that never became a request, and closes the connection. `detail`: the fault, for the log. */
   refuse(connection: ClientConnection, code: ErrorCode, detail: string | undefined): void {
     if (connection.closing) return
     const { refusals } = this.#context
@@ -315,7 +315,7 @@ export class Http1Server {
   }
 }
 
-/** True when the connection takes no more requests. What has arrived behind the last one is discarded. */
+/** True when the connection takes no more requests. Bytes after the last request are discarded. */
 function ignores(connection: ClientConnection): boolean {
   if (connection.closing) connection.expectUnread()
   return connection.closing

@@ -58,7 +58,7 @@ export class Http2Connection implements Deadlined {
   #lastStreamId = 0
   /** Streams that nghttp2 ended before they became requests. */
   #unseen = 0
-  /** There were as many streams as there may be: a missing id may be that of a request to be sent again. */
+  /** True once the limit of streams was reached. After that, a missing id may be a refused stream, which a client retries. */
   #wasFull = false
 
   constructor(options: Http2ConnectionOptions) {
@@ -67,7 +67,7 @@ export class Http2Connection implements Deadlined {
     this.#connection = connection
     this.#limits = limits
     this.#sinceMs = nowMs
-    // Before the listeners of the session, which ends with the socket and takes its state along.
+    // Registered before the listeners of the session: the session ends with the socket, and then has no state.
     connection.socket.once('close', () => this.#noteUnseen())
     const session = performServerHandshake(connection.socket, {
       ...RELAYED,
@@ -137,8 +137,8 @@ export class Http2Connection implements Deadlined {
   }
 
   /**
-   * Reports streams that nghttp2 reset by itself, for a malformed or much too large head. Node does not report them: they
-   * show in the ids alone.
+   * Logs the number of streams that nghttp2 reset by itself, for a malformed or much too large head. Node does not report
+   * them, so they are counted by gaps in the ids.
    */
   #noteUnseen(): void {
     const { lastProcStreamID: last = 0 } = this.#session.destroyed ? {} : this.#session.state

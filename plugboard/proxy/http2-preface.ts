@@ -7,7 +7,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 /** No method of HTTP/1.1 begins like this, and Node's parser would refuse the version. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n')
 
-/** `late`: there were too few bytes to decide when the time was over. */
+/** `late`: too few bytes to decide have arrived within the time. */
 export type FirstBytes = 'http1' | 'http2' | 'late'
 
 /**

@@ -44,7 +44,7 @@ export class Http2Server {
     this.#deadlines = new Deadlines(options.context.clock, options.limits.deadlineIntervalMs)
   }
 
-  /** `sinceMs`: when the client had its first chance to send its preface, if that was earlier. */
+  /** `sinceMs`: the time from which the client could send its preface, when that is earlier than now. */
   serve(connection: ClientConnection, sinceMs = this.#context.clock.now()): void {
     this.#context.counters.http2Connections += 1
     connection.http2 = true
@@ -123,7 +123,7 @@ export class Http2Server {
     stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
   }
 
-  /** Its id, client and `Accept` are found as those of any request. */
+  /** Finds its id, client and `Accept` like those of any request. */
   #refuseUnreadable(
     connection: ClientConnection,
     stream: ServerHttp2Stream,

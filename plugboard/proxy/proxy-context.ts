@@ -23,11 +23,11 @@ export interface ProxyContext {
   readonly picker: LinePicker
   readonly clock: Clock
   readonly deadlines: Deadlines
-  /** Of bytes that are read and discarded (discard-deadline.ts). They do not count as in flight. */
+  /** Deadlines of bytes that are read and discarded (discard-deadline.ts). Such bodies do not count as in flight. */
   readonly discardDeadlines: Deadlines
   readonly counters: ProxyCounters
   readonly access: AccessSink
-  /** For what was refused before it was a request. */
+  /** Logs refusals of bytes that never became a request. */
   readonly refusals: RefusalLog
   readonly log: Logger
   readonly via: Via

@@ -24,7 +24,7 @@ export interface ProxyLimits {
 }
 
 /**
- * Connections that have not begun to speak HTTP (in their TLS handshake, or before their PROXY header), per connection of
+ * Connections that have not begun with HTTP (in their TLS handshake, or before their PROXY header), per connection of
  * `maxConnections`. They do not count as connections, so that slow handshakes cannot fill the replica.
  */
 export const UNFINISHED_SHARE = 1 / 4

@@ -11,12 +11,12 @@ export interface ProxyProtocolOptions {
   readonly trusted: TrustedProxies
   /** For the whole header, ms. */
   readonly timeoutMs: number
-  /** Connections that may wait for their header at once. The next one is refused. */
+  /** Most connections that may wait for their header at once. A further one is refused. */
   readonly maxWaiting: number
   readonly clock: Clock
   /** A trusted proxy that broke the rules; its connection is destroyed. */
   readonly onRefused: (socket: Socket, error: Error) => void
-  /** A connection was refused because `maxWaiting` others wait. */
+  /** Called when a connection was refused because `maxWaiting` others wait. */
   readonly onOverflow: () => void
 }
 

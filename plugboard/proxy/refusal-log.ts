@@ -1,6 +1,6 @@
 // Access lines of requests that were refused before they were requests: bytes that are not HTTP, heads that are too slow
-// or too large, malformed HTTP/2. Each one gets an id, which its response repeats. A client that repeats them gets some
-// lines; the rest is counted and reported in one line, so that an attack cannot flood the log.
+// or too large, malformed HTTP/2. Each one gets an id, which its response has as well. A client that repeats them gets a
+// few lines; the rest is counted and reported in one line, so that an attack cannot flood the log.
 
 import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -21,12 +21,12 @@ export interface RefusalLogOptions {
 export interface RefusedRequest {
   readonly clientAddress: string
   readonly code: ErrorCode
-  /** What was wrong, as the parser names it. Nothing that the client sent. */
+  /** The fault in the words of the parser, without text of the client. */
   readonly detail: string | undefined
   /** Default: a new one. */
   readonly requestId?: string | undefined
   readonly method?: string | undefined
-  /** Of the response's body. Default 0. */
+  /** Bytes of the response's body. Default 0. */
   readonly bytesOut?: number | undefined
 }
 

@@ -28,7 +28,7 @@ export interface BodyOwner {
   bodyEnded(): void
   /** Returns the trailers that may be forwarded; undefined: none. */
   forwardedTrailers(raw: readonly string[]): string[] | undefined
-  /** The trailers cannot be sent: they are larger than the far end's frames, or no fields at all. */
+  /** The trailers cannot be sent, because they are malformed or larger than the far end's frames. */
   trailersRefused(code: 'headers_too_large' | 'bad_request'): void
 }
 

@@ -61,7 +61,7 @@ export class RequestFields {
     this.#dropsUnderscores = underscoreHeaders === 'drop'
   }
 
-  /** What a trusted proxy reports about the client. Not to be read for other peers: it is of an earlier request then. */
+  /** The facts that a trusted proxy reports about the client. For other peers they are stale: of an earlier request. */
   get claims(): Pick<ClientClaims, 'forwardedFor' | 'proto'> {
     return this.#claims
   }

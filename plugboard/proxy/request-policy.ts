@@ -59,7 +59,7 @@ export class RequestPolicy {
     return location === undefined ? undefined : redirectToHttps(location, request)
   }
 
-  /** The last step of this hop. Returns a response when Max-Forwards ends the way here (row H12). */
+  /** The last step of this hop. Returns a response when Max-Forwards is 0 (row H12). */
   #forward(request: RoutedRequest): LocalAnswer | undefined {
     if (request.maxForwards === 0) return finalResponse(request)
     request.opening.fields.push('Via', request.via)

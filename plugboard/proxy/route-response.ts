@@ -1,5 +1,5 @@
-// What every response of a route carries, wherever it comes from: the route's field edits and CORS fields, and
-// Strict-Transport-Security (RFC 6797) where the client used HTTPS. Nothing else adds these fields.
+// Adds the fields that every response of a route carries: the route's field edits and CORS fields, and
+// Strict-Transport-Security (RFC 6797) where the client used HTTPS. No other file adds these fields.
 
 import type { AnswerEdits, ResponseSource } from '../access/answer-edits.ts'
 import { addHsts } from './https-policy.ts'

@@ -39,7 +39,7 @@ export interface ProxyOptions {
   readonly trustedProxies?: readonly string[] | undefined
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol?: boolean | undefined
-  /** Where URLs in routes may lead to; default: public addresses. */
+  /** The networks that URLs in routes may lead to; default: public addresses. */
   readonly outbound?: OutboundNetworks | undefined
   /** HTTP/2 without TLS is understood on the public port, too. */
   readonly http2Cleartext?: boolean | undefined
@@ -174,7 +174,7 @@ export class ProxyServer {
     })
   }
 
-  /** Whom a connection counts for where clients are limited. Undefined for a trusted proxy, behind which are many. */
+  /** Returns the client for limits per client. Undefined for a trusted proxy, because it has many clients. */
   clientOf(transport: Socket): string | undefined {
     const address = clientAddressOf(transport)
     return this.#trusted.trusts(address) ? undefined : addressGroup(address)

@@ -1,4 +1,4 @@
-// What a TRACE request gets whose Max-Forwards ends here (RFC 9110, section 9.3.8): the message as it was received, so that
+// The response to a TRACE request whose Max-Forwards is 0 (RFC 9110, section 9.3.8): the message as it was received, so that
 // its sender sees what arrived. Fields that may hold a secret are left out.
 
 import type { RouteRules } from '../routes/route-options.ts'

@@ -1,5 +1,5 @@
-// Whether a request that asks for an upgrade gets one, or is served as if it had not asked (RFC 9110, section 7.8), and
-// whether the protocol that a backend switches to is one that was asked for. `h2c`, TLS and versions of HTTP are never
+// Decides whether a request that asks for an upgrade gets one, or is served as if it had not asked (RFC 9110, section 7.8).
+// Also checks that a backend switches only to a protocol that was asked for. `h2c`, TLS and versions of HTTP are never
 // forwarded: they would hide the requests that follow from the proxy.
 
 import type { IncomingMessage } from 'node:http'

@@ -17,7 +17,7 @@ it('sums the own count and those of other replicas, as long as these are known',
   expect([counts.total('a'), counts.total('b')]).toEqual([2, 0])
 })
 
-it('tells of each change of its own counts', () => {
+it('reports each change of its own counts', () => {
   const counts = new TunnelCounts()
   const changed: string[] = []
   const unsubscribe = counts.subscribe(holder => changed.push(`${holder} ${counts.own(holder)}`))

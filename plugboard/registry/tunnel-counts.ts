@@ -1,9 +1,9 @@
 // How many tunnels each holder of a token has in the cluster, for the limit of tunnels. This replica counts its own; the
-// others report theirs (peers/tunnel-count-sync.ts), so a sum is late by the time of one report. Counts of a replica go
-// when the last link to it does: each side of a partition counts what it reaches. It knows no sockets and no tokens:
-// a holder is an opaque key.
+// others report theirs (peers/tunnel-count-sync.ts), so a sum is late by the time of one report. Counts of a replica are
+// dropped when the last link to it closes, so each side of a partition counts the replicas that it reaches. It uses no
+// sockets and no tokens: a holder is an opaque key.
 
-/** Told of each key whose own count has changed. */
+/** Called with each key whose own count has changed. */
 export type OwnCountListener = (holder: string) => void
 
 export class TunnelCounts {
@@ -61,7 +61,7 @@ export class TunnelCounts {
     for (const [holder, count] of counts ?? []) this.#changeTotal(holder, -count)
   }
 
-  /** For a report to another replica: grows as long as this process runs, over all replicas and links. */
+  /** Returns the number of the next report. Numbers grow as long as this process runs, over all replicas and links. */
   nextReportSequence(): number {
     this.#reports += 1
     return this.#reports

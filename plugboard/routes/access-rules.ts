@@ -34,7 +34,7 @@ const password = z
   .min(1)
   .max(256)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'has a control character or half of a character')
-/** What a client sends is held against the same rules: a value that they refuse matches no user. */
+/** Credentials of clients are checked with the same rules: a value that they refuse matches no user. */
 export const isUserName = (text: string): boolean => userName.safeParse(text).success
 export const isPassword = (text: string): boolean => password.safeParse(text).success
 
@@ -78,7 +78,7 @@ function isFetchable(text: string): boolean {
 }
 
 const text = z.string().min(1).max(1024)
-/** A number that JSON does not carry exactly would be compared with another one than was meant. */
+/** Refuses a number that JSON does not carry exactly, because the comparison would use another number. */
 const number = z
   .number()
   .refine(
@@ -91,7 +91,7 @@ const claimName = z
   .string()
   .min(1)
   .max(256)
-  .refine(name => !name.startsWith('/') || !/~(?![01])/.test(name), 'is no JSON pointer: ~ is written ~0')
+  .refine(name => !name.startsWith('/') || !/~(?![01])/.test(name), 'is not a JSON pointer: ~ is written ~0')
 
 const jwt = z.strictObject({
   /** The exact `iss`. */

@@ -1,7 +1,7 @@
-// Where Plugboard may connect to because a route's options name an address (`access.jwt.jwksUrl`): to public addresses, and
-// to the networks of the setting `outboundNetworks`. Without this rule a key with `routes:write` could reach services
-// that listen on loopback, and hosts of the inner network. IANA's registries of special-purpose addresses (RFC 6890) say
-// which addresses are public.
+// Decides which addresses Plugboard may connect to when a route's options name them (`access.jwt.jwksUrl`): public
+// addresses, and the networks of the setting `outboundNetworks`. Without this rule a key with `routes:write` could reach services
+// that listen on loopback, and hosts of the inner network. IANA's registries of special-purpose addresses (RFC 6890)
+// define which addresses are public.
 
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import { parseNetwork } from './cidr.ts'
@@ -27,7 +27,7 @@ export class OutboundNetworks {
     this.#allowed = listOf(allowed)
   }
 
-  /** Undefined when the address may be connected to; else what is wrong, and what to do. */
+  /** Returns undefined when the address may be connected to; else the problem, and what to do. */
   problemOf(address: string): string | undefined {
     const plain = plainAddress(address)
     if (plain !== undefined && (contains(this.#allowed, plain) || this.#isPublic(plain))) return undefined
@@ -60,7 +60,7 @@ export function isLoopback(address: string): boolean {
   return plain !== undefined && contains(loopback, plain)
 }
 
-/** In one form, so that lists find it: without zone, an IPv4 address without its IPv6 form. Undefined: no address. */
+/** Returns the one form in which lists find an address: without zone, and IPv4 never in IPv6 form. Undefined: not an address. */
 function plainAddress(address: string): string | undefined {
   if (isIPv4(address)) return address
   const zone = address.indexOf('%')

@@ -92,7 +92,7 @@ test.each([
   [{ access: { jwt: { ...jwt, forward: { sub: 'X-A', email: 'x-a' } } } }, /two claims in one field/],
   [{ access: { jwt: { issuer: 'x', jwksUrl: jwt.jwksUrl } } }, /^access\/jwt\/audience/],
   [{ access: { jwt: { ...jwt, claims: { a: 2 ** 53 } } } }, /too large to be compared exactly/],
-  [{ access: { jwt: { ...jwt, claims: { '/a~2': 'b' } } } }, /is no JSON pointer/],
+  [{ access: { jwt: { ...jwt, claims: { '/a~2': 'b' } } } }, /is not a JSON pointer/],
   [
     { access: { basic: { users: [{ name: '\ud800', password: 'x' }] } } },
     /users\/0\/name: .*half of a character/,

@@ -12,7 +12,7 @@ const fixedHost = z
   .string()
   .min(1)
   .max(255)
-  .refine(isHostWithPort, 'is no host: write app.internal, app.internal:8080 or [2001:db8::7]:8080')
+  .refine(isHostWithPort, 'is not a host: write app.internal, app.internal:8080 or [2001:db8::7]:8080')
 
 const fields = {
   /** Which line gets the next stream. */

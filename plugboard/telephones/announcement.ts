@@ -45,8 +45,8 @@ const MAX_DETAIL = 499
 const ROUTE_ARRIVAL_MS = 2000
 
 /**
- * One at a time, in order: the claims of one telephone compete for the same lock anyway. Stops when `isWanted` returns
- * false; then the result is of no use.
+ * Evaluates one service at a time, in order, because the claims of one telephone compete for the same lock. Stops when
+ * `isWanted` returns false, because the result is then useless.
  */
 export async function judge(
   services: readonly ServiceAnnouncement[],
@@ -62,7 +62,7 @@ export async function judge(
   return verdicts
 }
 
-/** Every service refused, for one reason that does not lie in any of them. */
+/** Refuses every service, for one reason that concerns the whole announcement. */
 export function refuseAll(services: readonly ServiceAnnouncement[], reason: VeraError): Verdict[] {
   return services.map(announcement => refused(announcement, reason.message, reason.code))
 }

@@ -110,7 +110,7 @@ export class Authenticator {
     }
   }
 
-  /** Undefined: a token of ours, or of an issuer that nobody has configured. */
+  /** Undefined for a token of ours, or of an issuer that is not configured. */
   #outsideIssuerOf(token: string): string | undefined {
     if (this.#outside === undefined) return undefined
     try {

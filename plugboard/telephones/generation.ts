@@ -1,6 +1,5 @@
 // Which process of a telephone a line belongs to, as a text in the line: when the process started, and a digest of the
-// identity that its token proved. Replicas compare the texts, so the comparison works across replicas, and no subject
-// leaves the replica that verified the token.
+// identity that its token proved. Replicas compare these texts, so no subject leaves the replica that verified the token.
 
 import { createHash } from 'node:crypto'
 import { TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
@@ -13,7 +12,7 @@ export interface Generation {
   readonly startedAtMs: number
 }
 
-/** Characters of the digest, 6 bits each: nobody finds a second subject with the same one. */
+/** Characters of the digest, 6 bits each: enough to make a second subject with the same digest infeasible. */
 const DIGEST_LENGTH = 16
 
 export function identityOf({ token, subject }: Pick<Credential, 'token' | 'subject'>): string {

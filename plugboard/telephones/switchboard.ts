@@ -142,12 +142,12 @@ export class Switchboard {
       : undefined
   }
 
-  /** Throws VeraError `token_tunnel_limit`. Followed by `connect` in the same turn, so that no two dials take one place. */
+  /** Throws VeraError `token_tunnel_limit`. Call `connect` in the same turn, so that two dials cannot take one place. */
   admit(credential: Credential): void {
     this.#usage.admit(credential)
   }
 
-  /** What limits of tokens have refused on this replica. */
+  /** Refusals by the limits of tokens on this replica. */
   get tokenRefusals(): TokenRefusals {
     return this.#usage.refusals
   }
@@ -332,7 +332,7 @@ export class Switchboard {
     connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })
   }
 
-  /** True when a line of the tunnel has a line of the same process on that replica. */
+  /** True when the process of the tunnel has a line of the same service on that replica. */
   #reaches({ tunnelId }: TelephoneConnection, replicaId: string): boolean {
     const { registry } = this.#options
     for (const own of registry.linesOfTunnel(tunnelId)) {

@@ -38,7 +38,7 @@ export interface ConnectionContext extends AnnouncementOptions {
 
 /** The connection's owner: told of what concerns more than this tunnel. */
 export interface ConnectionOwner {
-  /** The hello has come. */
+  /** The hello has arrived. */
   ready(connection: TelephoneConnection): void
   /** One of our own tokens has a new expiry, for all its tunnels. */
   renewed(tokenId: string, credential: Credential): void
@@ -84,7 +84,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
   #judging = false
   /** Runs while the announcement waits for its place (token-usage.ts). */
   #placeTimer: Timer | undefined
-  /** Of the announcement that was judged last, as the usage of the token has it. */
+  /** Length of the announcement that was judged last, as counted in the usage of the token. */
   #announcedLength = 0
   /** The last one judged, when part of it has to be tried again. */
   #unfinished: Announce | undefined
@@ -145,7 +145,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     return this.#supersededServices
   }
 
-  /** The services of the last announcement that it serves. */
+  /** The services of the last announcement that this tunnel serves. */
   get services(): readonly Verdict[] {
     return this.#results.filter(verdict => verdict.accepted)
   }
@@ -162,8 +162,8 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
   }
 
   /**
-   * A newer process serves these of its services, and no other ones. Their lines are withdrawn, or come back. Open
-   * streams go on. A tunnel that serves nothing else ends, after a grace period for its streams.
+   * Sets the services of this tunnel that a newer process serves. Withdraws their lines, and restores the lines of all
+   * other services. Open streams go on. A tunnel that serves nothing else ends, after a grace period for its streams.
    */
   supersede(services: ReadonlySet<string>): void {
     if (this.#draining || this.#announcement === undefined) return
@@ -246,7 +246,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     if (!this.#judging && this.#placeTimer === undefined) this.#judgeInTurn()
   }
 
-  /** Now, or when the token's rate allows it. Only the newest announcement is judged then. */
+  /** Judges now, or when the token's rate allows it. By then, only the newest announcement is judged. */
   #judgeInTurn(): void {
     const { usage, clock } = this.#context
     const waitMs = this.#withinLimits(() => usage.reserve(this.#credential, MAX_ANNOUNCEMENT_WAIT_MS))
@@ -261,7 +261,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     })
   }
 
-  /** Undefined when the token is over a limit: the waiting announcement is refused then, and the one before stays. */
+  /** Returns undefined when the token is over a limit. Then it refuses the waiting announcement; the previous one stays. */
   #withinLimits<Result>(take: () => Result): Result | undefined {
     try {
       return take()
@@ -315,7 +315,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     this.#answer(message, this.#results)
   }
 
-  /** What the telephone is told: a service that a newer process serves counts as refused. */
+  /** The results for the telephone. A service that a newer process serves counts as refused. */
   get #results(): readonly Verdict[] {
     if (this.#supersededServices.size === 0) return this.#verdicts
     return this.#verdicts.map(verdict =>
@@ -410,7 +410,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
       this.session.sendControl({ type: 'renewed', detail: RENEWED_ELSEWHERE })
       return
     }
-    // One renewal at a time: its response is the response to all requests that came meanwhile.
+    // One renewal at a time. Its response also counts for requests that arrived meanwhile.
     if (this.#renewing) return
     this.#renewing = true
     const tokenId = reference.id

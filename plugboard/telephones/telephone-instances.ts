@@ -1,6 +1,6 @@
 // Which process of a telephone serves, when two of them are connected. A newer process takes over service by service:
-// the older one gives up its line of a service while the newer one has an accepted line of it, on any replica, and gets
-// the line back when that line is gone. Half-open connections of a process that died would otherwise keep its lines.
+// the older one has no line of a service while the newer one has an accepted line of it, on any replica, and gets its line
+// back after that. Otherwise, half-open connections of a process that died would keep its lines.
 //
 // "One telephone" is one identity, which the token proves, and one name, which the telephone chooses within it. A name
 // alone never gives a claim on the lines of another identity. "Newer" is the later start, and no start is later than
@@ -23,7 +23,7 @@ export interface InstanceTunnel {
   supersede(services: ReadonlySet<string>): void
 }
 
-/** Processes whose start was not believed, and when they were first seen; the oldest is forgotten first. */
+/** Most remembered processes whose start was not usable. The oldest is forgotten first. */
 const MAX_FIRST_SEEN = 10_000
 
 export class TelephoneInstances {
@@ -95,7 +95,7 @@ export class TelephoneInstances {
     for (const tunnel of group ?? []) {
       if (tunnel.hello?.instance === instance || !tunnel.acceptedServices.has(service)) continue
       if (tunnel.supersededServices.has(service) !== superseded) continue
-      // Later in this turn: the registry is in the middle of a change, and a review may change it again.
+      // Runs later in this turn, because the registry is in the middle of a change, and a review may change it again.
       if (this.#pending.size === 0) queueMicrotask(() => this.#review())
       this.#pending.add(tunnel)
     }
@@ -112,7 +112,7 @@ export class TelephoneInstances {
    * moment is remembered, so that two such processes do not replace each other in turns.
    */
   #startOf({ instance, startedAt }: Hello, identity: string): number {
-    // Within the identity: nobody else can have an instance id seen early.
+    // The key holds the identity, so that another identity cannot use the same instance id first.
     const key = `${identity} ${instance}`
     const seenMs = this.#firstSeenMs.get(key)
     if (seenMs !== undefined) return seenMs

@@ -1,5 +1,5 @@
-// What the holder of one token may take, so that no token takes all of a replica: tunnels, counted over all replicas
-// (registry/tunnel-counts.ts), announcements and renewals, by a rate on this replica, memory for lines on this replica,
+// Limits what the holder of one token uses, so that one token cannot use up a replica: tunnels over all replicas
+// (registry/tunnel-counts.ts), the rate of announcements and renewals on this replica, memory for lines on this replica,
 // and one claim at a time. How many routes a token has claimed is counted in the database, by the claim's transaction.
 //
 //   dial ──admit──▶ opened ──▶ announcements (reserve, hold), claims one after the other ──left──▶ closed
@@ -25,7 +25,7 @@ export const DEFAULT_TOKEN_LIMITS: DefaultTokenLimits = {
   announcementsPerMinute: 1200,
 }
 
-/** Since the start of this replica. */
+/** Numbers since the start of this replica. */
 export interface TokenRefusals {
   /** Dials over the limit of tunnels. */
   readonly tunnels: number
@@ -42,16 +42,16 @@ const LINE_OVERHEAD = 256
 /** Longest time that an announcement waits for its turn, ms: telephones give up after 10 s. */
 export const MAX_ANNOUNCEMENT_WAIT_MS = 5000
 const DIGEST_LENGTH = 16
-/** Holders that are kept before the map is searched for idle ones, which are kept for their rate alone. */
+/** Above this number of holders, the map is searched for idle ones. Their rate is the only reason to keep them. */
 const FIRST_SWEEP = 10_000
 
 interface Usage {
-  /** Tunnels of this replica, those included that only finish their streams. */
+  /** Tunnels on this replica, including those that only finish their streams. */
   open: number
   announcedLength: number
   /** When the bucket of announcements is full again, ms of the clock. */
   fullAtMs: number
-  /** Settles with the last claim in the queue, and how many there are. */
+  /** Settles with the last claim in the queue. `claims` is their number. */
   lastClaim: Promise<unknown>
   claims: number
 }
@@ -93,8 +93,8 @@ export class TokenUsage {
   }
 
   /**
-   * Throws VeraError `token_tunnel_limit` when the holder has all tunnels of its limit. Tunnels that only finish their
-   * streams do not count, so that a replacement can be dialled; but there are at most as many of them again.
+   * Throws VeraError `token_tunnel_limit` when the holder has as many tunnels as its limit. Tunnels that only finish their
+   * streams do not count, so that a replacement can be dialled; with them, the holder has at most twice the limit here.
    */
   admit(credential: Credential): void {
     const holder = holderText(credential.token)
@@ -230,7 +230,7 @@ function limitText(
   return { what: `its limit of ${limit} ${what}`, flag: FLAGS[what] }
 }
 
-/** What other replicas see of a holder: no subject leaves the replica that verified the token. */
+/** Returns the key of a holder for other replicas, so that no subject leaves the replica that verified the token. */
 function keyOf(holder: string): string {
   return createHash('sha256').update(holder).digest('base64url').slice(0, DIGEST_LENGTH)
 }

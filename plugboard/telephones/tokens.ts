@@ -29,7 +29,7 @@ export interface TokenRequest {
   readonly ttlSeconds: number
 }
 
-/** What the JWT repeats of the row. */
+/** The limits of the row that the JWT repeats. */
 interface RenewedToken extends IssuedToken {
   readonly services: readonly string[]
   readonly mounts: readonly string[]
@@ -119,7 +119,7 @@ export class TokenIssuer {
   }
 }
 
-/** Only those that the row has: the defaults are up to the replica that verifies the token. */
+/** Only limits that the row has, because the replica that verifies the token has the defaults. */
 function limitsOf({ maxTunnels, maxClaims, maxAnnouncementsPerMinute }: StoredLimits): TokenLimits {
   return {
     ...(maxTunnels !== null && { tunnels: maxTunnels }),

@@ -24,9 +24,9 @@ export interface AcmeIssuerOptions
   readonly owner: string
   /** Orders that may begin in an hour, on all replicas. */
   readonly ordersPerHour: number
-  /** Of these, for hosts that the telephones of one token have claimed. */
+  /** Orders within an hour for hosts that the telephones of one token have claimed. */
   readonly ordersPerToken: number
-  /** True for a host that the settings name: it counts for no token. */
+  /** True for a host that the settings name. Such a host does not count for a token. */
   readonly isListed: (host: string) => boolean
   readonly clock: Clock
   readonly log: Logger

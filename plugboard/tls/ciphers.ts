@@ -1,6 +1,6 @@
 // Which ciphers and key exchange groups HTTPS offers. The defaults are the intermediate profile of Mozilla's Server Side
-// TLS guidelines, version 6.0: every browser since 2015, forward secrecy always, no finite-field Diffie-Hellman, with
-// which a client can make a server compute a lot for a few bytes.
+// TLS guidelines, version 6.0. It fits every browser since 2015 and always has forward secrecy. It has no finite-field
+// Diffie-Hellman, because a client could cause much computing with few bytes.
 
 import { createSecureContext, getCiphers } from 'node:tls'
 
@@ -17,7 +17,7 @@ const INTERMEDIATE_CIPHERS = [
 /** Node 22 (OpenSSL 3.0) does not know the first one. */
 const INTERMEDIATE_GROUPS = ['X25519MLKEM768', 'X25519', 'prime256v1', 'secp384r1'] as const
 
-/** What is wrong with one item of the setting; undefined: nothing. An item may hold several names, joined by colons. */
+/** Returns the problem of one item of the setting, if it has one. An item may hold several names, joined by colons. */
 export function cipherProblem(item: string): string | undefined {
   const known = new Set(getCiphers())
   const unknown = item.split(':').find(name => name !== INTERMEDIATE && !known.has(name.toLowerCase()))

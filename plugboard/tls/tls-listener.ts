@@ -46,8 +46,8 @@ export interface TlsListenerOptions {
   /** Handshakes under way at once; one over is refused at accept. */
   readonly maxHandshakes: number
   /**
-   * Takes a place among the handshakes of the client; returns how to give it back. Undefined: the client has all that one
-   * client may have, and the connection is refused.
+   * Takes a place among the handshakes of the client; returns the function that releases it. Returns undefined when
+   * the client has all its places; the connection is then refused.
    */
   readonly takePlace?: ((socket: Socket) => (() => void) | undefined) | undefined
   /** A secure connection. `transport`: the TCP connection beneath it. */
@@ -200,7 +200,7 @@ export class TlsListener {
     // The handshake is all that the authority wants.
     server.on('secureConnection', socket => {
       socket.on('error', () => socket.destroy())
-      // A deadline, not an idle timeout: a client that sends on must not hold the connection.
+      // A deadline, not an idle timeout, so that a client that goes on sending cannot hold the connection.
       const timer = this.#options.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy())
       socket.once('close', () => timer.cancel())
       socket.resume().end()

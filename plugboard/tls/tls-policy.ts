@@ -1,4 +1,4 @@
-// What HTTPS offers with any certificate: versions and ciphers, as the settings state them.
+// The versions and ciphers that HTTPS offers with every certificate, from the settings.
 
 import { cipherNames, INTERMEDIATE } from './ciphers.ts'
 
