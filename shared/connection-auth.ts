@@ -1,5 +1,5 @@
 // HTTP authentication that holds for a connection, not for a request: NTLM and Negotiate (RFC 4559), which send one
-// credential and expect the backend to remember it for all that follows on the connection. Such a connection must never
+// credential and expect the backend to remember it for all later requests of the connection. Such a connection must never
 // carry the requests of two clients.
 
 import { equalsIgnoringCase } from './headers.ts'

@@ -1,4 +1,4 @@
-// Counts failed log-ins, so that guessing costs us few queries and hashes. Each bucket (an address, or a user behind an
+// Counts failed log-ins, so that guessing causes few queries and hashes. Each bucket (an address, or a user behind an
 // address) holds some attempts and regains them slowly. The map is bounded: the bucket that failed longest ago goes first.
 
 import type { Clock } from './clock.ts'
@@ -43,7 +43,7 @@ export class FailedAttempts {
     if (oldest !== undefined) this.#fullAt.delete(oldest)
   }
 
-  /** Takes back a failure that was counted before its outcome was known. Only for one that `waitMs` has let through. */
+  /** Takes back a failure that was counted before its outcome was known, for an attempt that `waitMs` has allowed. */
   forgive(bucket: string): void {
     const fullAt = this.#fullAt.get(bucket)
     if (fullAt !== undefined) this.#fullAt.set(bucket, fullAt - this.#regainMs)

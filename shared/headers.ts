@@ -131,8 +131,8 @@ export function removeFieldsWhere(fields: string[], leaves: (name: string) => bo
 }
 
 /**
- * Returns a name as a backend may read it that makes variables of fields: in lower case, with one hyphen for each run of
- * other characters than letters and digits.
+ * Returns a name as it is read by a backend that makes variables of fields: in lower case, with one hyphen for each run of
+ * characters that are not letters or digits.
  */
 export function plainName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]+/g, '-')

@@ -2,7 +2,7 @@
 // every file is an open file (a descriptor). At the limit the system refuses new ones with EMFILE, and calls that
 // need one fail in places that have nothing to do with the cause.
 
-/** What `process.report` says about a resource limit. */
+/** A resource limit in `process.report`. */
 interface ReportedLimits {
   readonly userLimits?: { readonly open_files?: { readonly soft: number | 'unlimited' } }
 }
@@ -11,7 +11,7 @@ interface ReportedLimits {
 export interface OpenFilesDemand {
   /** Open files that the configured limit needs. Infinity: as many as there are. */
   readonly wanted: number
-  /** Its share among demands that cannot all have what they want. */
+  /** Its share when the demands exceed the limit. */
   readonly weight: number
 }
 
@@ -23,7 +23,7 @@ export interface OpenFilesDemand {
 export function openFilesLimit(): number {
   const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report
   const { excludeNetwork = false } = report
-  // Otherwise the report looks up the names of all peers.
+  // Without this, the report looks up the names of all peers.
   report.excludeNetwork = true
   try {
     const { userLimits } = report.getReport() as ReportedLimits
@@ -36,8 +36,7 @@ export function openFilesLimit(): number {
 
 /**
  * Divides `available` open files among the demands, in their order. A demand that wants less than its share gets all
- * that it wants, and the rest of its share goes to the others by their weights. When everything fits, each demand gets
- * all that it wants.
+ * that it wants, and the rest of its share goes to the others by their weights.
  */
 export function divideOpenFiles(available: number, demands: readonly OpenFilesDemand[]): number[] {
   const granted = new Map<OpenFilesDemand, number>()

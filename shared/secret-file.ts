@@ -1,15 +1,15 @@
-// Reports whether other users of the machine can get at a file that holds a secret. Containers and shared folders often
+// Reports whether other users of the machine can read or change a file that holds a secret. Containers and shared folders often
 // give files wide modes on purpose, so this is a warning: the caller logs or prints it and goes on.
 
 import { constants, statSync } from 'node:fs'
 
-/** Bits of everybody but the owner and the group: a group is given access on purpose, by `fsGroup` of a pod for example. */
+/** Bits of all users but the owner and the group. A group gets access on purpose, by `fsGroup` of a pod for example. */
 const OTHERS = 0o007
 const OTHERS_WRITE = 0o002
 
-/** Returns what is wrong with the mode of a secret file, and the command that corrects it. Undefined: the mode is fine. */
+/** Returns the problem of the mode of a secret file, with the command that corrects it. Undefined: the mode is fine. */
 export function secretFileProblem(path: string): string | undefined {
-  // Node derives the mode from the read-only attribute there.
+  // On Windows, Node derives the mode from the read-only attribute.
   if (process.platform === 'win32') return undefined
   const stats = statSync(path, { throwIfNoEntry: false })
   // The mode of a pipe, such as the shell's `<(command)`, does not matter: its name exists in this process alone.

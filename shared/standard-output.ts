@@ -19,7 +19,7 @@ export function openStandardOutput(program: string): StandardOutput {
     process.stderr.write(`${program}: stdout cannot be written (${error.code ?? error.message})\n`)
   })
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-    // Without stderr no place is left to report a fault to, except the exit code.
+    // Without stderr, only the exit code can report a fault.
     if (error.code !== 'EPIPE') process.exitCode = 1
   })
   return {

@@ -17,7 +17,7 @@ export interface BackendRequest {
   readonly ended: boolean
   /** All of the body is there already and no trailers follow it: it is written, and ended, before anything else. */
   readonly whole?: boolean
-  /** The client connection that the request belongs to, when its connection to the backend matters. */
+  /** Id of the client connection of the request, when the request needs a certain connection to the backend. */
   readonly affinity?: string | undefined
 }
 

@@ -25,7 +25,7 @@ const RESERVED = 56
 /** A tunnel, and the one that is dialled to replace it. */
 const FILES_PER_TUNNEL = 2
 
-/** `openFiles`: of `openFilesLimit`. Each service gets one connection at least. */
+/** `openFiles`: the result of `openFilesLimit`. Each service gets at least one connection. */
 export function fitBackendLimits(
   services: readonly Service[],
   tunnels: number,
@@ -40,7 +40,7 @@ export function fitBackendLimits(
   const checks = services.filter(({ healthCheck }) => healthCheck !== undefined).length
   const available = Math.max(0, openFiles - RESERVED - FILES_PER_TUNNEL * tunnels - checks)
   const demands = wanted.map(({ maxConnections }) => ({ wanted: maxConnections, weight: 1 }))
-  // As much for connections that no longer count, since WebSockets must not take all that requests need.
+  // Upgraded connections get as much as all services, so that WebSockets cannot use up the connections of requests.
   const detached = { wanted: Number.POSITIVE_INFINITY, weight: Math.max(1, wanted.length) }
   const granted = divideOpenFiles(available, [...demands, detached])
   const maxDetached = Math.max(1, Math.floor((granted.at(-1) as number) / Math.max(1, wanted.length)))

@@ -1,5 +1,5 @@
-// Whether the target of a service is the Plugboard that the Telephone connects to: each request would come back to
-// Plugboard without end. Only equal addresses are recognised here; Plugboard itself recognises every other loop by Via.
+// Checks whether the target of a service is the Plugboard that the Telephone connects to, because each request would then
+// come back to Plugboard without end. It recognises equal addresses only; Plugboard recognises other loops by Via.
 
 import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import { displayUrl, isLoopback, tunnelUrl } from './plugboard-url.ts'

@@ -33,7 +33,7 @@ export class ClientConnection {
   readonly forwardedPrefix: string
   /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
   closing = false
-  /** Set once a request has authenticated the connection to its backend: all later ones belong to it. */
+  /** Set once a request has authenticated the connection to its backend. All later requests use the same connection. */
   affinity: BackendAffinity | undefined
   readonly #transport: Socket
   readonly #deadlines: Deadlines
@@ -84,8 +84,8 @@ export class ClientConnection {
   }
 
   /**
-   * A request authenticates the connection. Has no effect for HTTP/2, where requests share it, and for trusted proxies,
-   * whose clients may share it.
+   * Call when a request authenticates the connection. Has no effect for HTTP/2 and for trusted proxies, because clients may
+   * share such a connection.
    */
   authenticated(): void {
     if (!this.http2 && !this.trusted) this.affinity ??= new BackendAffinity()

@@ -79,7 +79,7 @@ export class LinePicker {
    * A line that takes a stream now, none of `tried`: by preference of another process than those, since what failed
    * behind one tunnel of a process fails behind its second too; then by another way, since a link that has gone
    * silent has done so for all lines behind it; then a local one, where no other link is in between. `preferred`: a line
-   * that was picked before: it, or else another one of its process, is picked before all others.
+   * that was picked before. It comes first, then other lines of its process.
    */
   pick(
     service: string,

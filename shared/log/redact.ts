@@ -1,6 +1,6 @@
-// Replaces secrets in text that goes to a log. It is the last line of defence: fields have no place for a secret, but
-// the text of a foreign error may quote one. A hand-written scanner, because the text comes from peers: each character
-// is read a bounded number of times, whatever the text holds (redact.test.ts counts the reads).
+// Replaces secrets in text that goes to a log. Log fields have no place for a secret, but the text of a foreign error
+// may quote one. A hand-written scanner, because the text comes from peers: each character is read a bounded number of
+// times, whatever the text holds (redact.test.ts counts the reads).
 
 /** The part of a string that the scanner uses. Tests pass an object that counts the reads. */
 export interface ScannedText {

@@ -48,12 +48,12 @@ export function writeU32(buffer: Buffer, offset: number, value: number): void {
   buffer[offset + 3] = value
 }
 
-/** A head or trailers cannot be sent: that costs the stream it belongs to, never the session. */
+/** A head or trailers cannot be sent. The error ends the stream, never the session. */
 export class HeadError extends Error {
   override name = 'HeadError'
 }
 
-/** A string of a head holds a character that HTTP does not allow in a field, or that is not a byte. */
+/** A string of a head holds a character that HTTP does not allow in a field, or a character past U+00FF. */
 export class HeadTextError extends HeadError {
   override name = 'HeadTextError'
 }
@@ -63,7 +63,7 @@ const UNSENDABLE = /[\r\n\u0100-\uffff]/
 
 /**
  * Throws HeadTextError when a string in the block holds NUL, CR, LF or a character past U+00FF. `strings`: how many
- * strings the block was joined from; one NUL more than between them was inside of a string.
+ * strings the block was joined from. More than `strings - 1` NULs mean that a string holds one.
  */
 export function checkBlock(block: string, strings: number): void {
   const found = UNSENDABLE.exec(block)?.[0]

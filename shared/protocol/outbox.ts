@@ -71,7 +71,7 @@ export class Outbox {
     return this.#used + this.#transport.bufferedBytes
   }
 
-  /** Throws HeadError; the batch is as it was then. So do `head` and `trailers`. */
+  /** Throws HeadError and leaves the batch as it was. So do `head` and `trailers`. */
   open(streamId: number, opening: Opening, end: boolean): void {
     const block = openBlock(opening.service, opening.method, opening.target, opening.fields)
     checkBlock(block, 3 + opening.fields.length)

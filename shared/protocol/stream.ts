@@ -26,8 +26,8 @@ export interface Opening {
   readonly target: string
   readonly fields: Fields
   /**
-   * The client connection of the request, when a backend may have to tell it from others: an opaque id. The same id
-   * asks for the same connection to the backend.
+   * Opaque id of the client connection, for backends that authenticate connections. Requests with the same id use the
+   * same connection to the backend.
    */
   readonly affinity?: string | undefined
 }

@@ -50,7 +50,7 @@ export type SettingsOf<Table extends SettingsTable> = {
 export interface LoadedSettings<Table extends SettingsTable> {
   readonly values: SettingsOf<Table>
   readonly sources: { readonly [Key in keyof Table]: Source }
-  /** Files with secrets that other users of the machine can read or change. The values are good all the same. */
+  /** Files with secrets that other users of the machine can read or change. The values can still be used. */
   readonly warnings: readonly Problem[]
 }
 

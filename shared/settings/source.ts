@@ -27,7 +27,7 @@ export interface Problem {
 export interface Reading {
   readonly candidates: readonly Candidate[]
   readonly problems: readonly Problem[]
-  /** The values can be used, but a person should know of these. */
+  /** Problems that do not prevent the use of the values; the caller reports them. */
   readonly warnings?: readonly Problem[]
 }
 

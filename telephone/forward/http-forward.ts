@@ -155,7 +155,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#finish(error.reason)
   }
 
-  /** The backend's head or trailers cannot be sent on. Throws every other error. */
+  /** Resets the stream when the head or trailers of the backend cannot be forwarded. Throws every other error. */
   #refuseHead(error: unknown): void {
     if (!(error instanceof HeadError)) throw error
     this.#exchange?.abort()

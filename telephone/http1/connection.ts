@@ -68,7 +68,7 @@ export class Connection implements ResponseSink {
   authenticated = false
   /** True when its last response asks the client to go on with the authentication. */
   challenged = false
-  /** The client connection that it belongs to; undefined: it is not known, or there is none. */
+  /** Id of the client connection that uses it; undefined when there is none, or it is not known. */
   affinity: string | undefined
   readonly #socket: Socket
   readonly #owner: ConnectionOwner

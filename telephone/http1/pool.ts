@@ -12,7 +12,7 @@ import { DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
 export interface PoolOptions extends WaitLimits {
   /** Connections carrying HTTP at once; upgraded ones no longer count. */
   readonly maxConnections: number
-  /** Upgraded connections at once. Requests for further upgrades are refused. */
+  /** Most upgraded connections at once. Requests for further upgrades are refused. */
   readonly maxDetached: number
   /** Idle connections are closed after this, ms: shorter than the 5 s of usual backends. 0: never reused. */
   readonly keepAliveMs: number
@@ -34,7 +34,7 @@ const DEFAULT_POOL_OPTIONS: PoolOptions = {
 
 /** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
 export interface Waiter extends Waiting {
-  /** The client connection of the request. The same one asks for the same connection to the backend. */
+  /** Id of the client connection. Requests with the same id use the same authenticated connection to the backend. */
   readonly affinity: string | undefined
   /** True when the request asks for an upgrade, after which its connection never comes back. */
   readonly upgrade: boolean
@@ -42,16 +42,16 @@ export interface Waiter extends Waiting {
 }
 
 /**
- * What a request needs of its connection. `idle`: any that is idle, because the request can be repeated when the backend
- * has closed it. `open`: one that the backend has certainly not closed yet. `new`: one without any use before.
+ * The connection that a request needs. `idle`: any idle one, because the request can be repeated when the backend has
+ * closed it. `open`: an idle one that the backend still keeps open, as far as can be known. `new`: an unused one.
  */
 export type ConnectionNeed = 'idle' | 'open' | 'new'
 
 /** A backend closes idle connections on its own clock; this much is left for the way there. */
 const HINT_MARGIN_MS = 1000
 /**
- * An idle connection is taken for open for so long, where the backend gives no hint. Servers keep idle connections for
- * at least a second; the rest is left for the way there.
+ * For this time an idle connection counts as open, when the backend gives no hint. Servers keep idle connections for at
+ * least a second; the rest is left for the way to the backend.
  */
 const SURELY_OPEN_MS = 800
 
@@ -95,7 +95,7 @@ export class Pool implements ConnectionOwner {
     else if (this.#closed)
       waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
     else if (this.#size < this.#options.maxConnections) this.#connect(waiter)
-    // Every connection counts, so an idle one that is of no use here makes room.
+    // Every connection counts, so an idle one that this request cannot use makes room.
     else if (this.#idle.length + this.#bound.size > 0) this.#replaceIdle(waiter)
     else this.#queue.add(waiter)
   }
@@ -154,7 +154,7 @@ export class Pool implements ConnectionOwner {
   }
 
   onDetached(connection: Connection): void {
-    // Several upgrades may have been under way when there was room for one: the others go on to count.
+    // Several upgrades may have begun when there was room for one. The others still count as connections.
     if (this.#detached.size >= this.#options.maxDetached) return
     this.#detached.add(connection)
     this.#size -= 1
@@ -173,8 +173,8 @@ export class Pool implements ConnectionOwner {
   }
 
   /**
-   * The connection waits for its client alone. While other requests wait for a connection, only one whose client is in
-   * the middle of its authentication may do so.
+   * Keeps the connection for its client alone. While other requests wait for a connection, it is kept only when its client
+   * is in the middle of its authentication.
    */
   #keepBound(connection: Connection): void {
     const { affinity, challenged } = connection
@@ -193,7 +193,7 @@ export class Pool implements ConnectionOwner {
     this.#sweep ??= this.#clock.after(this.#options.keepAliveMs, () => this.#closeExpired())
   }
 
-  /** The authenticated connection of this client, whatever the request needs: another one would not know the client. */
+  /** Returns the authenticated connection of this client for every need, because another one is not authenticated. */
   #takeBound(affinity: string | undefined): Connection | undefined {
     const connection = affinity === undefined ? undefined : this.#bound.get(affinity)
     if (connection === undefined || affinity === undefined) return undefined
@@ -207,7 +207,7 @@ export class Pool implements ConnectionOwner {
     return [...this.#idle, ...this.#bound.values()]
   }
 
-  /** The idle connection that was used last. Closes those that cannot be used any more. */
+  /** Returns the idle connection that was used last. Closes idle connections that cannot be used any more. */
   #takeIdle(need: 'idle' | 'open'): Connection | undefined {
     const now = this.#clock.now()
     for (let connection = this.#idle.at(-1); connection !== undefined; connection = this.#idle.at(-1)) {
@@ -269,7 +269,7 @@ export class Pool implements ConnectionOwner {
   }
 }
 
-/** True when the backend keeps the connection for longer than it has been idle, by its own hint or by custom. */
+/** True when the backend keeps the connection longer than it has been idle, by its own hint or by the usual time. */
 function isSurelyOpen({ idleSince, keepAliveHintMs }: Connection, now: number): boolean {
   return keepAliveHintMs !== undefined || now - idleSince < SURELY_OPEN_MS
 }
