@@ -22,6 +22,7 @@ import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import type { ProxyLimits } from './proxy-limits.ts'
 import { type Judgement, problemOf, type RequestPolicy } from './request-policy.ts'
+import { UnreadAnswer } from './unread-answer.ts'
 import { Upgrade } from './upgrade.ts'
 import { mayUpgrade } from './upgrade-request.ts'
 
@@ -196,7 +197,15 @@ export class Http1Server {
     if (closes) connection.closing = true
     connection.addQueued(res)
     write(res, answer, closes)
+    this.#watchUnread(connection, res)
     if (bodyBytes > 0) new DiscardedBody(this.#context.discardDeadlines, connection, res.req, res)
+  }
+
+  /** Ends the connection when its client does not take the response in time. The time starts with the response's turn. */
+  #watchUnread({ socket }: ClientConnection, res: ServerResponse): void {
+    const watch = () => new UnreadAnswer(this.#context, res, () => socket.destroy())
+    if (res.socket === null) res.once('socket', watch)
+    else if (res.socket.writableLength > 0) watch()
   }
 
   #upgradeRequested(req: IncomingMessage, socket: Socket, head: Buffer): void {

@@ -9,7 +9,7 @@ import type { ClientConnection } from './client-connection.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
 import { hasBody, type RoutedRequest } from './forwarding.ts'
-import { Http2Answer } from './http2-answer.ts'
+import { breakOff, Http2Answer } from './http2-answer.ts'
 import { Http2Body } from './http2-body.ts'
 import { Http2Connection } from './http2-connection.ts'
 import { type Http2Head, readHttp2Head, type Unreadable } from './http2-head.ts'
@@ -180,7 +180,7 @@ export class Http2Server {
   }
 
   #send(stream: ServerHttp2Stream, method: string, answer: LocalAnswer): void {
-    new UnreadAnswer(this.#context, stream)
+    new UnreadAnswer(this.#context, stream, () => breakOff(stream))
     const sender = new Http2Answer(stream, method)
     stream.once('finish', () => sender.stopUpload())
     sender.say(answer)

@@ -34,7 +34,7 @@ export class TrustedProxies {
     if (forwardedFor === undefined) return peer
     let client = peer
     for (const written of forwardedFor.split(',').reverse()) {
-      const address = addressOf(written.trim())
+      const address = plainAddress(addressOf(written.trim()))
       if (isIP(address) === 0) return client
       client = address
       if (!this.trusts(address)) return client

@@ -1,27 +1,30 @@
-// An answer of Plugboard's own on a stream of HTTP/2, until its client has taken it. Nothing is in flight for it, and a
-// client that gives it no window would keep the stream, and so the connection, for ever.
+// A response of Plugboard's own that its client has yet to take. Nothing is in flight for it, so without a deadline a
+// client that reads nothing would keep its stream of HTTP/2, or its connection of HTTP/1, without end.
 
-import type { ServerHttp2Stream } from 'node:http2'
 import type { Deadlined } from './deadlines.ts'
-import { breakOff } from './http2-answer.ts'
 import type { ProxyContext } from './proxy-context.ts'
 
-/** At 64 KiB, the longest that a route answers by itself, whoever reads 220 bytes a second has it by then. */
-const UNREAD_MS = 300_000
+/** A client that reads 220 bytes a second has taken 64 KiB by then, the longest response that a route has of its own. */
+export const UNREAD_MS = 300_000
 
 export class UnreadAnswer implements Deadlined {
   deadlineSlot: number | undefined
-  readonly #stream: ServerHttp2Stream
-  readonly #saidAtMs: number
+  readonly #cut: () => void
+  readonly #startedAtMs: number
 
-  constructor({ clock, deadlines }: ProxyContext, stream: ServerHttp2Stream) {
-    this.#stream = stream
-    this.#saidAtMs = clock.now()
+  /** `response`: emits `close` when its last byte has left, or when it never will. `cut`: ends it early. */
+  constructor(
+    { clock, deadlines }: Pick<ProxyContext, 'clock' | 'deadlines'>,
+    response: { once(event: 'close', listener: () => void): unknown },
+    cut: () => void,
+  ) {
+    this.#cut = cut
+    this.#startedAtMs = clock.now()
     deadlines.add(this)
-    stream.once('close', () => deadlines.delete(this))
+    response.once('close', () => deadlines.delete(this))
   }
 
   checkDeadline(nowMs: number): void {
-    if (nowMs - this.#saidAtMs >= UNREAD_MS) breakOff(this.#stream)
+    if (nowMs - this.#startedAtMs >= UNREAD_MS) this.#cut()
   }
 }
