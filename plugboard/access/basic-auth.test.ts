@@ -78,7 +78,7 @@ test.each([
   expect(await outcome).toBe('wrong')
 })
 
-test('what was right is answered at once from then on, until it was not used for a day', async () => {
+test('a right password is accepted at once, until it has not been used for a day', async () => {
   const { auth, clock } = setUp()
   await auth.check(credential('ada:lovelace'), '10.0.0.1')
   expect(auth.check(credential('ada:lovelace'), '10.0.0.1')).toEqual({ user: 'ada' })
@@ -98,7 +98,7 @@ test('the same credential many times at once is verified once', () => {
   return expect(first).resolves.toEqual({ user: 'ada' })
 })
 
-test('a user who is guessed waits, also when all guesses come at once; others behind the address do not', async () => {
+test('a user whose password is guessed waits, also when all guesses arrive at once; others behind the address do not', async () => {
   const { auth, clock } = setUp({ burst: 3 })
   const guesses = [1, 2, 3, 4, 5].map(guess => auth.check(credential(`ada:${guess}`), '10.0.0.1'))
   expect(guesses.slice(3)).toEqual([{ waitMs: 1000 }, { waitMs: 1000 }])
@@ -109,7 +109,7 @@ test('a user who is guessed waits, also when all guesses come at once; others be
   expect(auth.check(credential('ada:6'), '10.0.0.1')).toBeInstanceOf(Promise)
 })
 
-test('a user who has logged in before never waits for those who guess', async () => {
+test('a user who has logged in before never waits because others guess', async () => {
   const { auth } = setUp({ burst: 3, addressBurst: 5 })
   await auth.check(credential('ada:lovelace'), '10.0.0.1')
   for (const guess of [1, 2, 3, 4, 5]) await auth.check(credential(`ada:${guess}`), '10.0.0.1')

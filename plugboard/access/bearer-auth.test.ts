@@ -128,7 +128,7 @@ test('required claims and scopes: a good token that lacks them is not enough', a
   }
 })
 
-test('claims named like what objects have from birth are compared like others, and inherited ones do not count', async () => {
+test('claims named like members of every object are compared like others, and inherited members do not count', async () => {
   const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '/a/constructor', '/__proto__/x']
   for (const name of names) {
     const { auth, token } = setUp({ claims: { [name]: 'yes' } })
@@ -139,7 +139,7 @@ test('claims named like what objects have from birth are compared like others, a
   }
 })
 
-test('a pointer into an array means its elements, not its length', async () => {
+test('a pointer into an array reaches its elements, not its length', async () => {
   const claims = { roles: ['a', 'b'] }
   for (const [name, outcome] of [
     ['/roles/0', passed],

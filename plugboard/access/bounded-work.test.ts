@@ -16,7 +16,7 @@ test('so many run, so many wait, the rest is told at once; a failure makes room 
   expect(await work.run('a', () => Promise.resolve('four'))).toBe('four')
 })
 
-test('no owner has more than its share of running and waiting work', async () => {
+test('each owner has at most its share of running and waiting work', async () => {
   const work = new BoundedWork({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 2 })
   const first = Promise.withResolvers<void>()
   const own = [work.run('a', () => first.promise), work.run('a', () => Promise.resolve())]

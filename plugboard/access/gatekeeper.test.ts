@@ -194,7 +194,7 @@ test('fixed answers, and what is done to any answer of the route', () => {
   expect(gate.answerEdits(request(rulesOf({ access: { jwt } })))).toBeUndefined()
 })
 
-test('keys are fetched from no address that is not allowed, and the log names the setting', async () => {
+test('keys are fetched only from allowed addresses, and the log names the setting', async () => {
   const inner = new Issuer()
   inner.addKey()
   const jwksUrl = await inner.listen()

@@ -49,7 +49,7 @@ function fetchOf(
   }).then(body => body.toString('utf8'))
 }
 
-test('what is allowed is fetched', async () => {
+test('an allowed URL is fetched', async () => {
   expect(await fetchOf(`http://127.0.0.1:${port}/jwks`)).toBe('{"keys":[]}')
   const names = { localhost: [ipv4('127.0.0.1')] }
   expect(await fetchOf(`http://localhost:${port}/x`, { names })).toBe('{"keys":[]}')
@@ -84,7 +84,7 @@ describe('no request reaches', () => {
   })
 })
 
-test('of several addresses, those that are allowed are used, and no other', async () => {
+test('of several addresses, only the allowed ones are used', async () => {
   const names = { localhost: [ipv4('127.0.0.2'), ipv4('127.0.0.1')] }
   expect(await fetchOf(`http://localhost:${port}/`, { names })).toBe('{"keys":[]}')
 })

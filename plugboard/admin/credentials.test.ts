@@ -47,7 +47,7 @@ describe('tokens', () => {
     expect((await api.call('GET', '/v1/tokens?active=true')).body.items).toHaveLength(0)
   })
 
-  test('have limits of their own where they were issued with some, and say how much is used', async () => {
+  test('have the limits that they were issued with, and show how much is used', async () => {
     const limits = { tunnels: 3, claims: 2, announcementsPerMinute: 60 }
     const body = { name: 'limited', services: ['*'], mounts: ['*'], limits }
     const issued = await api.call('POST', '/v1/tokens', { body })
@@ -190,7 +190,7 @@ describe('revoking keys', () => {
     },
   )
 
-  test('a key that is revoked meanwhile writes no more', async () => {
+  test('a key that is revoked during its request changes nothing', async () => {
     const { key, id } = await api.key(['admin'])
     const release = Promise.withResolvers<void>()
     const slow: Store = {
@@ -231,7 +231,7 @@ describe('keys with limits', () => {
     return (answer.body.errors as { pointer?: string }[]).map(({ pointer }) => pointer)
   }
 
-  test('are shown, and absent for keys without', async () => {
+  test('are shown, and absent for keys without limits', async () => {
     expect((await call('GET', `/v1/keys/${id}`)).body).toMatchObject({ limits })
     const rows = (await call('GET', '/v1/keys')).body.items as { limits: unknown }[]
     expect(rows.map(row => row.limits)).toEqual([limits, null])

@@ -226,7 +226,7 @@ describe('credentials', () => {
     expect((await run('token issue --name x')).err).toContain('opens nothing')
   })
 
-  test('a token has the limits that it was issued with; its list and the status say what they do', async () => {
+  test('a token has the limits that it was issued with; the list and the status show their use', async () => {
     const flags = '--max-tunnels 3 --max-claims 0 --max-announcements 60'
     await ok(`token issue --name device-7 --service device ${flags}`)
     const [row] = JSON.parse(await ok('token list -o json')) as { limits: object }[]

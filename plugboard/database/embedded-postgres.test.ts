@@ -168,7 +168,7 @@ describe('the password', () => {
   const openToAll = async (where: string) => {
     await writeFile(hba(where), '# as older versions wrote it\nlocal all all trust # nothing asked\n')
   }
-  /** What the server says to a connection with this password. */
+  /** The response of the server to a connection with this password. */
   const answerTo = async (postgres: EmbeddedPostgres, password: string) => {
     const url = postgres.url.replace(/:[0-9a-z]+@/, `:${password}@`)
     const client = new pg.Client({ connectionString: url })
@@ -250,7 +250,7 @@ describe('the password', () => {
     expect(await query(owner, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  test('that is none is refused, before anything is changed', async () => {
+  test('that is malformed is refused before the cluster is changed', async () => {
     const where = join(parent, 'bad-password')
     await mkdir(where)
     await writeFile(passwordFile(where), "it's")

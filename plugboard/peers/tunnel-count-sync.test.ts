@@ -20,8 +20,8 @@ const report = (sequence: number, counts: [string, number][], reset = false): Tu
   ...{ type: 'tunnels', sequence, reset, counts },
 })
 
-describe('what is sent', () => {
-  it('is all at first, then what has changed, and nothing when nothing has', () => {
+describe('sent counts', () => {
+  it('are complete at first, then only the changed ones, and empty without a change', () => {
     const counts = new TunnelCounts()
     const sync = new TunnelCountSync(counts, 'peer')
     const { sent, link } = recordingLink()
@@ -47,7 +47,7 @@ describe('what is sent', () => {
     ])
   })
 
-  it('starts over on another link, and stays on the first one while that is open', () => {
+  it('start over on another link, and stay on the first one while that is open', () => {
     const counts = new TunnelCounts()
     const sync = new TunnelCountSync(counts, 'peer')
     const [first, second] = [recordingLink(), recordingLink()]
@@ -70,7 +70,7 @@ describe('what is sent', () => {
     ])
   })
 
-  it('is spread over several flushes when it is much', () => {
+  it('are spread over several flushes when there are many', () => {
     const counts = new TunnelCounts()
     const sync = new TunnelCountSync(counts, 'peer')
     const { sent, link } = recordingLink()
@@ -87,8 +87,8 @@ describe('what is sent', () => {
   })
 })
 
-describe('what is received', () => {
-  it('counts until another message replaces it; what is late does not', () => {
+describe('received counts', () => {
+  it('stay until another message replaces them; late messages are ignored', () => {
     const counts = new TunnelCounts()
     const sync = new TunnelCountSync(counts, 'peer')
     sync.receive(report(4, [['a', 2]], true))
@@ -99,7 +99,7 @@ describe('what is received', () => {
     expect([counts.total('a'), counts.total('b')]).toEqual([0, 3])
   })
 
-  it('goes when the last link does, and another run of the replica starts anew', () => {
+  it('are dropped with the last link, and when the replica restarts', () => {
     const counts = new TunnelCounts()
     const sync = new TunnelCountSync(counts, 'peer')
     sync.receive(report(9, [['a', 2]], true))

@@ -108,7 +108,7 @@ describe('HTTP/1', () => {
   })
 })
 
-describe('what other parts respond', () => {
+describe('refusals of other parts', () => {
   it('a refused telephone', async () => {
     const refusing = await ProxyHarness.start({ tunnels: { accept: ({ refuse }) => refuse('unauthorized') } })
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n'

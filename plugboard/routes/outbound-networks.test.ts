@@ -45,7 +45,7 @@ test('networks are allowed one by one, in each form of an address', () => {
   }
 })
 
-test('a host is judged by its text alone where that is an address, or localhost', () => {
+test('a host is checked by its text only when the text is an address, or localhost', () => {
   const hosts = [
     'localhost',
     'LOCALHOST'.toLowerCase(),
@@ -62,7 +62,7 @@ test('a host is judged by its text alone where that is an address, or localhost'
   expect(new OutboundNetworks(['127.0.0.1']).problemOfHost('localhost')).toBeUndefined()
 })
 
-test('loopback', () => {
+test('recognises addresses of the loopback interface', () => {
   for (const address of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])
     expect(isLoopback(address)).toBe(true)
   for (const address of ['10.0.0.1', '::', '::2', 'localhost']) expect(isLoopback(address)).toBe(false)

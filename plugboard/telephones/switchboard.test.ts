@@ -247,10 +247,10 @@ describe('the end of a tunnel', () => {
   })
 })
 
-it('a drain of the replica leaves a line to what other replicas have on its way to it', async () => {
+it('while the replica drains, its withdrawn lines still take streams of other replicas', async () => {
   await harness.close()
   const clock = new ManualClock(1000, Date.now())
-  // Pings would want responses at times of a clock that jumps.
+  // No ping may be due while the clock jumps, because its response would be too late.
   const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
   harness = await TunnelHarness.start({ switchboard: { clock, limits } })
   const telephone = await harness.dial((await harness.token()).token)
@@ -298,7 +298,7 @@ describe('other replicas', () => {
     for (const telephone of telephones) await telephone.announce({ service: 'web' })
     const there = { replicaId: 'r2', tunnelId: 'far' }
     for (const own of [...harness.registry.linesOf('web')]) {
-      // A stranger there that calls itself as the second one here is no reason to leave that one alone.
+      // Another identity there uses the instance id of the second process here. It must not count as that process.
       const generation = own.telephone === 'a' ? own.generation : '1.stranger'
       const id = `far-${own.telephone}/web`
       harness.registry.putRemote({ ...own, ...there, id, ...(generation !== undefined && { generation }) })

@@ -18,7 +18,7 @@ let clock: ManualClock
 
 beforeEach(async () => {
   clock = new ManualClock(1000, NOW_MS)
-  // Pings would want responses at times of a clock that jumps.
+  // No ping may be due while the clock jumps, because its response would be too late.
   const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
   harness = await TunnelHarness.start({ switchboard: { clock, limits } })
 })
@@ -82,7 +82,7 @@ describe('a newer process of one telephone', () => {
     expect(left).toEqual([1])
   })
 
-  it('takes nothing with services that the older one does not serve: a misspelt name, or none', async () => {
+  it('takes no service that it does not announce itself: with a misspelt name, or without services', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' })
     const newer = await serve(token, NEWER, { service: 'wbe' })
@@ -92,7 +92,7 @@ describe('a newer process of one telephone', () => {
     expect([instances('web'), old.session.state]).toEqual([['older-one'], 'open'])
   })
 
-  it('takes nothing with a service that is refused', async () => {
+  it('takes no service that is refused to it', async () => {
     const { store } = harness.database
     await store.services.create({ name: 'other' }, { actor: 'test' })
     await store.routes.create({ mount: 'app.test', service: 'other' }, { actor: 'test' })
@@ -152,11 +152,11 @@ describe('a newer process of one telephone', () => {
   })
 })
 
-describe('what the older process has under way', () => {
+describe('open requests of the older process', () => {
   const POST = 'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\nhi'
   const GET = 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n'
 
-  it('is finished when it responds, and nothing new is added', async () => {
+  it('finish when it responds, and it gets no new ones', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
     const answer = rawExchange(harness.port, POST)
@@ -181,7 +181,7 @@ describe('what the older process has under way', () => {
     expect((await old.closed).reason).toBe('replaced')
   })
 
-  it('goes on to the newer one when the older one is silent', async () => {
+  it('go to the newer one when the older one is silent', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
     const answer = rawExchange(harness.port, GET)
@@ -196,7 +196,7 @@ describe('what the older process has under way', () => {
     expect((await answer).body.toString()).toBe('newer')
   })
 
-  it('ends after the grace period when the request never does', async () => {
+  it('end after the grace period at the latest', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
     const answer = rawExchange(harness.port, POST)
@@ -212,7 +212,7 @@ describe('what the older process has under way', () => {
     expect((await answer).status).toBe(502)
   })
 
-  it('goes on without a limit on a tunnel that still serves another service', async () => {
+  it('have no time limit on a tunnel that still serves another service', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' }, { service: 'api' })
     const answer = rawExchange(harness.port, POST)

@@ -12,7 +12,7 @@ let clock: ManualClock
 
 beforeEach(async () => {
   clock = new ManualClock(1000, Date.now())
-  // Pings would want responses at times of a clock that jumps.
+  // No ping may be due while the clock jumps, because its response would be too late.
   const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
   const tokenLimits = { tunnels: 2, claims: 2, announcementsPerMinute: 60 }
   harness = await TunnelHarness.start({ switchboard: { clock, limits, tokenLimits } })

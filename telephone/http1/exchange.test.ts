@@ -403,7 +403,7 @@ describe('connections', () => {
       expect(await usedBy(request, 800)).toBe(1)
     })
 
-    it('for longer carry what can be repeated', async () => {
+    it('for longer carry requests that can be repeated', async () => {
       expect(await usedBy({}, 3999)).toBe(0)
     })
 
@@ -412,7 +412,7 @@ describe('connections', () => {
       expect(await usedBy(POST, 1999, hinted)).toBe(0)
     })
 
-    it('and of no use make room for a new one at the limit', async () => {
+    it('and not usable make room for a new one at the limit', async () => {
       expect(await usedBy(POST, 800, OK, 1)).toBe(1)
       await (await backend.connection(0)).until(connection => connection.ended)
     })
@@ -562,7 +562,7 @@ describe('connections that a client has authenticated', () => {
   )
 
   it.each(['NTLM', 'Negotiate', 'Basic realm="a", NTLM', 'Basic realm="a",negotiate'])(
-    'are all that a 401 with %s has left',
+    'close after a 401 with %s',
     async challenge => {
       const pool = poolHere()
       const response = `HTTP/1.1 401 No\r\nWWW-Authenticate: ${challenge}\r\nContent-Length: 2\r\n\r\nno`
@@ -573,7 +573,7 @@ describe('connections that a client has authenticated', () => {
   )
 
   it.each(['Basic YTpi', 'Bearer x', 'NTLMv3 x', 'Digest username="ntlm"'])(
-    'are none by %s',
+    'are not authenticated by %s',
     async credential => {
       const pool = poolHere()
       expect(await ask(pool, { fields: ['Host', 'a', 'Authorization', credential] })).toBe(0)
@@ -612,7 +612,7 @@ describe('connections that a client has authenticated', () => {
     await isClosed(0)
   })
 
-  it('make room for those that wait, but in the middle of an authentication', async () => {
+  it('make room for waiting requests, except in the middle of an authentication', async () => {
     const pool = poolHere({ maxConnections: 1 })
     const alice = new Client(pool, ALICE)
     const first = await backend.connection(0)

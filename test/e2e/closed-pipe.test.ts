@@ -65,7 +65,7 @@ it('an import whose output is cut off makes every change', async () => {
   expect(output).not.toContain('EPIPE')
 })
 
-it('a long help text whose reader leaves ends without a stack', async () => {
+it('a long help text whose reader closes the pipe ends without a stack trace', async () => {
   const { code, output } = await pipedToHead('start --help')
   expect(code).toBe('exit code 0')
   expect(output).not.toMatch(/EPIPE|\s at /)
