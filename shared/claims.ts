@@ -22,15 +22,21 @@ const limitsSchema = z.object({
 /** Limits of one token. The settings of Plugboard have the default of each absent one. */
 export type TokenLimits = z.infer<typeof limitsSchema>
 
+/** Half of a character has no form in UTF-8: in a digest or a file, two different names would become the same one. */
+const name = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(text => text.isWellFormed(), 'has half of a character')
 const scope = z.array(z.string().min(1).max(2048)).max(1000).default([])
 
 export const claimsSchema = z.object({
   /** The issuer. Ids (`jti`) of two issuers may be equal. */
   iss: z.string().optional(),
   /** Name of the telephone. */
-  sub: z.string().min(1).max(255),
+  sub: name,
   /** Id of the token, unique for its issuer; a token of Plugboard keeps it when it is renewed. */
-  jti: z.string().min(1).max(255),
+  jti: name,
   /** Seconds since 1970. */
   exp: z.int().min(0),
   iat: z.int().min(0).optional(),

@@ -95,6 +95,8 @@ export class Authenticator {
     const payload = kid === undefined ? await this.#verifyOutside(token) : await this.#verifyOwn(token, kid)
     const claims = readClaims(payload)
     const { jti: id, sub: subject } = claims
+    // The key may have been removed while the signature was verified; this tunnel was not open then, to be closed with it.
+    if (kid !== undefined && this.#directory.verificationKey(kid) === undefined) throw unknownKey()
     if (issuer === undefined && this.#directory.isRevoked(id)) throw new VeraError('token_revoked')
     if (grantsNothing(claims)) {
       throw new VeraError('forbidden', 'The token grants neither services nor mounts.')
@@ -123,7 +125,7 @@ export class Authenticator {
 
   async #verifyOwn(token: string, kid: string): Promise<JWTPayload> {
     const key = this.#directory.verificationKey(kid)
-    if (key === undefined) throw new VeraError('unauthorized', 'The token was signed with an unknown key.')
+    if (key === undefined) throw unknownKey()
     let imported = this.#imported.get(key)
     if (imported === undefined) {
       imported = importJWK({ ...key.publicJwk }, key.algorithm)
@@ -170,6 +172,10 @@ function readClaims(payload: JWTPayload): Claims {
   throw new VeraError('unauthorized', `The token has a claim that cannot be used: ${field}.`, { field })
 }
 
+function unknownKey(options?: { readonly cause: unknown }): VeraError {
+  return new VeraError('unauthorized', 'The token was signed with an unknown key.', options)
+}
+
 /** Foreign errors end here: jose's become codes of ours, with one line that helps whoever holds the token. */
 async function verify(check: () => Promise<{ payload: JWTPayload }>): Promise<JWTPayload> {
   try {
@@ -190,7 +196,7 @@ function translated(error: unknown): VeraError {
     return new VeraError('unauthorized', 'The signature of the token is wrong.', options)
   }
   if (error instanceof errors.JWKSNoMatchingKey) {
-    return new VeraError('unauthorized', 'The token was signed with an unknown key.', options)
+    return unknownKey(options)
   }
   if (error instanceof errors.JOSEError && !isFetchFailure(error)) {
     return new VeraError('unauthorized', 'The token is not a JWT that is accepted here.', options)

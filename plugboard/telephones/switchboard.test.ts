@@ -224,6 +224,20 @@ describe('the end of a tunnel', () => {
     expect((await telephone.closed).reason).toBe('unauthorized')
   })
 
+  it('the key is removed: a renewal over another tunnel, with a newer key, keeps no tunnel open', async () => {
+    const { id, token } = await harness.token()
+    const before = await harness.dial(token)
+    const [key] = await harness.database.store.signingKeys.list()
+    await harness.database.store.signingKeys.rotate(await generateSigningKey(), by)
+    await harness.caughtUp()
+    const after = await harness.dial((await harness.issuer.renew(id)).token)
+    after.session.sendControl({ type: 'renew' })
+    await after.control('renewed')
+    await harness.database.store.signingKeys.remove(key?.kid ?? '', by)
+    expect((await before.closed).reason).toBe('unauthorized')
+    expect(after.session.state).toBe('open')
+  })
+
   it('a rotated key still verifies', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await harness.database.store.signingKeys.rotate(await generateSigningKey(), by)

@@ -15,7 +15,7 @@ import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
-import { type ConnectionContext, TelephoneConnection } from './telephone-connection.ts'
+import { type ConnectionContext, type Renewal, TelephoneConnection } from './telephone-connection.ts'
 import { TelephoneInstances } from './telephone-instances.ts'
 import {
   DEFAULT_TOKEN_LIMITS,
@@ -301,10 +301,10 @@ export class Switchboard {
     if (this.#draining) newcomer.session.sendControl(LEAVING)
   }
 
-  renewed(tokenId: string, renewed: Credential): void {
+  renewed(tokenId: string, renewal: Renewal): void {
     for (const connection of this.#connections.values()) {
       const { token } = connection.credential
-      if (token.kind === 'own' && token.id === tokenId) connection.extend(renewed)
+      if (token.kind === 'own' && token.id === tokenId) connection.extend(renewal)
     }
   }
 

@@ -36,12 +36,15 @@ export interface ConnectionContext extends AnnouncementOptions {
   readonly log: Logger
 }
 
+/** The part of a credential that a renewal changes. */
+export type Renewal = Pick<Credential, 'services' | 'mounts' | 'limits' | 'expiresAtMs'>
+
 /** The connection's owner: told of what concerns more than this tunnel. */
 export interface ConnectionOwner {
   /** The hello has arrived. */
   ready(connection: TelephoneConnection): void
   /** One of our own tokens has a new expiry, for all its tunnels. */
-  renewed(tokenId: string, credential: Credential): void
+  renewed(tokenId: string, renewal: Renewal): void
   /** It has let go of its tunnel. */
   peerDrains(): void
   closed(connection: TelephoneConnection): void
@@ -178,9 +181,9 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     this.#answer(this.#announcement, this.#results)
   }
 
-  /** Its token was renewed, on this tunnel or another. */
-  extend(credential: Credential): void {
-    this.#credential = credential
+  /** Its token was renewed, on this tunnel or another. The key that signed the JWT of this tunnel stays the same. */
+  extend(renewal: Renewal): void {
+    this.#credential = { ...this.#credential, ...renewal }
     this.#watchExpiry()
   }
 
@@ -417,8 +420,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     try {
       this.#context.usage.reserve(this.#credential, 0)
       const { token, expiresAt, services, mounts, limits } = await this.#context.tokens.renew(tokenId)
-      const renewed = { ...this.#credential, services, mounts, limits, expiresAtMs: expiresAt.getTime() }
-      this.#owner.renewed(tokenId, renewed)
+      this.#owner.renewed(tokenId, { services, mounts, limits, expiresAtMs: expiresAt.getTime() })
       this.session.sendControl({ type: 'renewed', token })
     } catch (error) {
       const known = error instanceof VeraError

@@ -139,6 +139,8 @@ describe('the token', () => {
       ['no issuer', { iss: undefined }, 401, 'unauthorized'],
       ['no subject', { sub: undefined }, 401, 'unauthorized'],
       ['no id', { jti: undefined }, 401, 'unauthorized'],
+      ['half of a character in the subject', { sub: 'a\ud800' }, 401, 'unauthorized'],
+      ['half of a character in the id', { jti: '\udc00' }, 401, 'unauthorized'],
       ['a scope that is none', { services: 'web' }, 401, 'unauthorized'],
       ['no scope', { services: undefined }, 403, 'forbidden'],
       ['an empty scope', { services: [], mounts: [] }, 403, 'forbidden'],
@@ -152,6 +154,19 @@ describe('the token', () => {
       await harness.database.store.signingKeys.remove('ours', { actor: 'test' })
       await harness.caughtUp()
       expect((await dialWith(signJwt(claims(), { kid: 'ours' }, privateKey))).status).toBe(401)
+    })
+
+    it('with a key that is removed while the signature is verified', async () => {
+      const key = {
+        ...{ kid: 'ours', algorithm: 'EdDSA' as const },
+        publicJwk: { ...publicKey.export({ format: 'jwk' }) } as Record<string, string>,
+      }
+      const found = [key, undefined]
+      const authenticator = new Authenticator({
+        directory: { verificationKey: () => found.shift(), isRevoked: () => false },
+      })
+      const verification = authenticator.authenticate(signJwt(claims(), { kid: 'ours' }, privateKey))
+      await expect(verification).rejects.toMatchObject({ code: 'unauthorized' })
     })
   })
 
