@@ -116,6 +116,22 @@ describe('admin keys', () => {
     expect(listed.body.items[0]).toMatchObject({ id: row.id, prefix: String(key).slice(0, 14) })
   })
 
+  test('live no longer than the key that makes them', async () => {
+    const { key } = await api.key(['keys:*'], new Date(Date.now() + 3_600_000))
+    const make = (ttl?: string) =>
+      api.call('POST', '/v1/keys', { key, body: { name: 'child', scopes: ['keys:read'], ttl } })
+    const refused = await make('2h')
+    expect(refused.status).toBe(403)
+    expect(refused.body.errors).toMatchObject([{ pointer: '/ttl' }])
+    expect((await make('30m')).status).toBe(201)
+
+    const child = await make()
+    const parents = (await api.call('GET', '/v1/keys')).body.items as { prefix: string; expiresAt: string }[]
+    const parent = parents.find(({ prefix }) => key.startsWith(prefix))
+    expect(parent?.expiresAt).toMatch(/^2/)
+    expect(child.body.expiresAt).toBe(parent?.expiresAt)
+  })
+
   test('with an unknown scope are refused', async () => {
     const { body } = await api.call('POST', '/v1/keys', { body: { name: 'x', scopes: ['routes:rea'] } })
     expect(body).toMatchObject({ status: 400, errors: [{ pointer: '/scopes/0' }] })

@@ -84,7 +84,8 @@ const createOperation = operation(
     operationId: 'createKey',
     tags,
     summary: 'Make an API key',
-    description: 'Only with scopes that the asking key holds itself, and within its limits.',
+    description:
+      'Only with scopes that the asking key holds itself, within its limits, and until it expires.',
     request: {
       body: body(
         z
@@ -171,8 +172,16 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
       ])
     }
     if (limits !== null) refuseUselessLimits(scopes, limits)
+    const expiresAt = ttl === undefined ? own.expiresAt : new Date(clock.wallTime() + ttl * 1000)
+    if (own.expiresAt !== null && expiresAt !== null && expiresAt > own.expiresAt) {
+      const until = own.expiresAt.toISOString()
+      throw new RequestError(
+        'forbidden',
+        `Your key expires at ${until}, and can make no key that lives longer.`,
+        [{ pointer: '/ttl', detail: `This is later than ${until}.` }],
+      )
+    }
     const { key, prefix, hash } = createApiKey()
-    const expiresAt = ttl === undefined ? null : new Date(clock.wallTime() + ttl * 1000)
     const row = await store.adminKeys.create(
       { name, prefix, hash, scopes: [...new Set(scopes)], limits, expiresAt },
       c.get('by'),

@@ -22,9 +22,9 @@ export const lifetimeSchema = (otherwise: string) =>
     default: otherwise,
   })
 
-/** Seconds; absent: for ever. */
+/** Seconds; absent: as long as the key that asks. */
 export const optionalLifetimeSchema = z.string().transform(parse).optional().openapi({
   type: 'string',
-  description: 'Lifetime, from 10s to 3650d; absent: until revoked.',
+  description: 'Lifetime, from 10s to 3650d; absent: until the asking key expires, or until revoked.',
   example: '90d',
 })

@@ -45,7 +45,7 @@ export function defineKey(key: Command, context: CliContext): void {
       'mount that the key may hand out and change, with all beneath; several times',
       collect,
     )
-    .option('--ttl <duration>', 'lifetime, such as 90d (default: until revoked)')
+    .option('--ttl <duration>', 'lifetime, such as 90d (default: that of your key, or until revoked)')
   examples(
     create,
     'key create --name deploy --scope routes:* --scope services:* --ttl 90d',
