@@ -42,6 +42,14 @@ test('closes what is open to others, and reports each file once', async () => {
   expect(warned).toEqual([])
 })
 
+test('closes the folder of the embedded database, in which Postgres would not start otherwise', async () => {
+  await mkdir(join(data, 'postgres/cluster'), { recursive: true })
+  await chmod(join(data, 'postgres/cluster'), 0o755)
+  await closePrivateFiles(data, log)
+  expect(await modeOf('postgres/cluster')).toBe(0o700)
+  expect(warned).toHaveLength(1)
+})
+
 test('leaves files that the owner and the group can use, and a data folder that is empty', async () => {
   await closePrivateFiles(data, log)
   await closePrivateFiles(join(data, 'missing'), log)

@@ -10,7 +10,8 @@ import { secretFileProblem, secretModeProblem } from '@vera-stack/shared/secret-
 import { codeOf, folderError } from './database/startup-error.ts'
 
 const OTHERS_WRITE = 0o002
-const FOLDERS = ['secrets', 'certificates']
+/** Postgres refuses to start in a `cluster` that is open. */
+const FOLDERS = ['secrets', 'certificates', 'postgres/cluster']
 const FILES = ['snapshot.json', 'postgres/password']
 
 /** Never rejects because of a mode: one that cannot be corrected is logged. */
