@@ -24,11 +24,12 @@ const HASH_BYTES = 32
 const MAX_BLOCKS = 2 ** 20
 const MAX_WORK = 2 ** 21
 
-const FORM =
+/** The parts of a hash. Costs have bounds besides. */
+export const PASSWORD_HASH_FORM =
   /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/
 
 function parse(text: string): Parsed | undefined {
-  const [, ln, r, p, salt, hash] = FORM.exec(text) ?? []
+  const [, ln, r, p, salt, hash] = PASSWORD_HASH_FORM.exec(text) ?? []
   if (salt === undefined || hash === undefined) return undefined
   const cost = { ln: Number(ln), r: Number(r), p: Number(p) }
   const blocks = 2 ** cost.ln * cost.r

@@ -3,7 +3,7 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
-import { unknownPath } from './allow.ts'
+import { AllowedMethods } from './allow.ts'
 import { authenticate } from './authenticate.ts'
 import { boundedBody } from './bounded-body.ts'
 import { addChangeOperations } from './changes.ts'
@@ -19,6 +19,18 @@ import { addStatusOperations } from './status.ts'
 import { addTokenOperations } from './tokens.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
+
+/** Topics of the document. */
+const TAGS: readonly (readonly [name: string, description: string])[] = [
+  ['routes', 'Host and path: which service they lead to, and the rules on the way.'],
+  ['services', 'Named pools of backends, with the policy for their traffic.'],
+  ['tokens', 'Credentials of telephones: which services and mounts each may serve.'],
+  ['keys', 'Credentials of this API.'],
+  ['signing keys', 'The keys that sign tokens.'],
+  ['changes', 'Who changed what: the audit log, and the same as an event stream.'],
+  ['status', 'Telephones, replicas and traffic at this moment.'],
+  ['health', 'Probes of supervisors and load balancers. No credential.'],
+]
 
 export interface AdminApp {
   /** A request and, from a listener, its connection. Never rejects. */
@@ -36,6 +48,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
     },
   })
   const stopping = new AbortController()
+  const allowed = new AllowedMethods(app)
 
   app.onError(problemResponse)
   app.use(requestGuard({ log: deps.log, allowedHosts: deps.allowedHosts }))
@@ -45,6 +58,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   app.get('/openapi.json', c => c.json(document()))
   // Only what follows asks for a credential.
   app.use('/v1/*', authenticate(deps))
+  app.use('/v1/*', allowed.literalFirst)
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES))
   app.use('/v1/*', liveBeforeAnswer(deps))
   addRouteOperations(app, deps)
@@ -54,7 +68,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addSigningKeyOperations(app, deps)
   addChangeOperations(app, deps, stopping.signal)
   addStatusOperations(app, deps)
-  app.notFound(unknownPath(app))
+  app.notFound(allowed.notFound)
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
@@ -71,9 +85,10 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
         description:
           'Routes, services, tokens and keys of a Plugboard. Rows carry an ETag; changing or deleting one needs ' +
           'If-Match. Errors are problem details (RFC 9457) with a `code`.',
-        license: { name: 'Apache-2.0' },
+        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
       servers: [{ url: '/' }],
+      tags: TAGS.map(([name, description]) => ({ name, description })),
     })
     return made
   }

@@ -8,14 +8,14 @@ import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { requirePermission } from './authenticate.ts'
 import { changeBody, changeSchema } from './change-body.ts'
 import { streamChanges } from './change-stream.ts'
-import { json, operation, problems } from './operation.ts'
-import { pageBody, pageOf, pageQuery } from './page.ts'
+import { operation, problems } from './operation.ts'
+import { pageBody, pageQuery, pageResponse } from './page.ts'
 
 const sequence = z
   .string()
   .regex(/^\d{1,15}$/, 'a sequence number')
   .transform(Number)
-  .openapi({ type: 'integer', minimum: 0 })
+  .openapi({ type: 'integer', minimum: 0, maximum: 999_999_999_999_999 })
 
 const listOperation = operation(
   { permission: 'changes:read' },
@@ -36,7 +36,7 @@ const listOperation = operation(
         actor: z.string().max(255).optional(),
       }),
     },
-    responses: { 200: json(pageOf(changeSchema, 'Change'), 'A page of changes.') },
+    responses: { 200: pageResponse(changeSchema, 'Change', 'A page of changes.') },
   },
 )
 
@@ -71,7 +71,12 @@ export function addChangeOperations(
       'Server-sent events `change` with a Change as data and its sequence as id, from after `after` or ' +
       '`Last-Event-ID`, else from now. Needs the scope `changes:read`.',
     security: [{ apiKey: [] }],
-    request: { query: z.strictObject({ after: sequence.optional() }) },
+    request: {
+      query: z.strictObject({ after: sequence.optional() }),
+      headers: z.looseObject({
+        'last-event-id': sequence.optional().openapi({ description: 'Like `after`, which goes first.' }),
+      }),
+    },
     responses: {
       200: {
         description: 'Events, until either side ends.',

@@ -8,7 +8,8 @@ import { RequestError } from './problem.ts'
 
 export const etagOf = (row: { readonly version: number }): string => `"${row.version}"`
 
-const TAGS = /^(?:W\/)?"[^"\s]*"(?:\s*,\s*(?:W\/)?"[^"\s]*")*$/
+/** If-Match: `*`, or a list of tags. */
+export const IF_MATCH = /^(?:\*|(?:W\/)?"[^"\s]*"(?:\s*,\s*(?:W\/)?"[^"\s]*")*)$/
 
 /**
  * The version that If-Match asks for; undefined for `*`, any version. `current` reads the row's version: needed
@@ -22,7 +23,7 @@ export async function ifMatchVersion(
   const header = c.req.header('if-match')?.trim()
   if (header === undefined || header === '') throw new VeraError('precondition_required')
   if (header === '*') return undefined
-  if (!TAGS.test(header)) {
+  if (!IF_MATCH.test(header)) {
     const detail = 'Write the ETag with its quotes: If-Match: "3".'
     throw new RequestError('invalid_request', detail, [{ header: 'if-match', detail }])
   }

@@ -9,37 +9,46 @@ import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { createApiKey } from './api-key.ts'
 import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
 import { etagOf, notModified } from './etag.ts'
+import { mountText, serviceScopeText } from './formats.ts'
 import { includesLimits } from './key-limits.ts'
 import { optionalLifetimeSchema } from './lifetime.ts'
 import {
   body,
+  CREATED_HEADERS,
   ETAG_HEADER,
+  id,
   ifNoneMatchHeader,
   json,
   NOT_MODIFIED,
   operation,
   timestamp,
 } from './operation.ts'
-import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
+import { flagQuery, pageBody, pageQuery, pageResponse } from './page.ts'
 import { RequestError } from './problem.ts'
 import { includes, SCOPES } from './scope.ts'
 
 const name = z.string().min(1).max(255).openapi({ description: 'What or who it is for.', example: 'deploy' })
-const pattern = (max: number) => z.array(z.string().min(1).max(max)).max(1000)
 const limits = z
   .strictObject({
-    services: pattern(63).openapi({
-      description: 'Names, `shop-*`, or `*`. Empty: none.',
-      example: ['shop-*'],
-    }),
-    mounts: pattern(1300).openapi({
-      description: 'Mounts with all beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: none.',
-      example: ['shop.example.com'],
-    }),
+    services: z
+      .array(serviceScopeText)
+      .max(1000)
+      .openapi({
+        description: 'Names, `shop-*`, or `*`. Empty: none.',
+        example: ['shop-*'],
+      }),
+    mounts: z
+      .array(mountText)
+      .max(1000)
+      .openapi({
+        description:
+          'Mounts with all beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: none.',
+        example: ['shop.example.com'],
+      }),
   })
   .openapi('KeyLimits')
 const keyFields = {
-  id: z.string(),
+  id,
   name,
   prefix: z.string().openapi({ description: 'First characters of the key, to tell keys apart.' }),
   scopes: z.array(z.string()),
@@ -107,7 +116,7 @@ const createOperation = operation(
           .openapi('NewAdminKey'),
       ),
     },
-    responses: { 201: { ...json(newKeySchema, 'The row, with the key itself.'), headers: ETAG_HEADER } },
+    responses: { 201: { ...json(newKeySchema, 'The row, with the key itself.'), headers: CREATED_HEADERS } },
   },
 )
 const listOperation = operation(
@@ -119,7 +128,7 @@ const listOperation = operation(
     tags,
     summary: 'List API keys, newest first',
     request: { query: z.strictObject({ ...pageQuery, active: flagQuery('Neither revoked nor expired.') }) },
-    responses: { 200: json(pageOf(keySchema, 'AdminKey'), 'A page of keys.') },
+    responses: { 200: pageResponse(keySchema, 'AdminKey', 'A page of keys.') },
   },
 )
 const readOperation = operation(

@@ -6,6 +6,9 @@ import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
 const MIN_MS = 10_000
 const MAX_MS = 3650 * 86_400_000
 
+const LIFETIME = /^(?:\d{1,15}(?:\.\d{1,15})?(?:ms|s|m|h|d))+$/
+const lifetime = z.string().max(100).regex(LIFETIME, 'is not a duration such as 90d, 12h or 1h30m')
+
 const parse = (text: string, context: z.RefinementCtx): number => {
   const parsed = parseDuration(text)
   if (parsed.ok && parsed.value >= MIN_MS && parsed.value <= MAX_MS) return Math.round(parsed.value / 1000)
@@ -15,16 +18,18 @@ const parse = (text: string, context: z.RefinementCtx): number => {
 
 /** Seconds; `otherwise` when it is absent. */
 export const lifetimeSchema = (otherwise: string) =>
-  z.string().default(otherwise).transform(parse).openapi({
+  lifetime.default(otherwise).transform(parse).openapi({
     type: 'string',
+    pattern: LIFETIME.source,
     description: 'Lifetime, from 10s to 3650d.',
     example: otherwise,
     default: otherwise,
   })
 
 /** Seconds; absent: as long as the key that asks. */
-export const optionalLifetimeSchema = z.string().transform(parse).optional().openapi({
+export const optionalLifetimeSchema = lifetime.transform(parse).optional().openapi({
   type: 'string',
+  pattern: LIFETIME.source,
   description: 'Lifetime, from 10s to 3650d; absent: until the asking key expires, or until revoked.',
   example: '90d',
 })

@@ -5,22 +5,33 @@ import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isJsonObject, type JsonObject } from '../database/json.ts'
 import { requirePermission } from './authenticate.ts'
+import { IF_MATCH } from './etag.ts'
 import { problemSchema } from './problem.ts'
 import type { Permission } from './scope.ts'
 
+const RETRY_AFTER = {
+  'Retry-After': { description: 'Seconds to wait, where that is known.', schema: { type: 'integer' } },
+} as const
+
 type ProblemResponses = Record<
   number,
-  { description: string; content: { 'application/problem+json': { schema: typeof problemSchema } } }
+  {
+    description: string
+    headers?: typeof RETRY_AFTER
+    content: { 'application/problem+json': { schema: typeof problemSchema } }
+  }
 >
 
 /** The problems that an operation may answer with; several codes of one status share an entry. */
 export function problems(...codes: readonly ErrorCode[]): ProblemResponses {
   const responses: ProblemResponses = {}
   for (const code of codes) {
-    const { status, meaning } = ERRORS[code]
+    const { status, meaning, retryAfterSeconds } = ERRORS[code]
     const before = responses[status]?.description
+    const retryAfter = retryAfterSeconds !== undefined || responses[status]?.headers !== undefined
     responses[status] = {
       description: `${before === undefined ? '' : `${before} `}\`${code}\`: ${meaning}`,
+      ...(retryAfter ? { headers: RETRY_AFTER } : {}),
       content: { 'application/problem+json': { schema: problemSchema } },
     }
   }
@@ -66,11 +77,17 @@ export const body = <Schema extends z.ZodType>(schema: Schema) => ({
   content: { 'application/json': { schema } },
 })
 
+/** Optional to the parser, so that a request without it gets 428 and not 400; required in the document. */
 export const ifMatchHeader = z.looseObject({
-  'if-match': z.string().optional().openapi({
-    description: 'Required: the ETag of the row as you read it, or `*` for any.',
-    example: '"3"',
-  }),
+  'if-match': z
+    .string()
+    .optional()
+    .openapi({
+      param: { required: true },
+      pattern: IF_MATCH.source,
+      description: 'The ETag of the row as you read it, or `*` for any. Without it: 428.',
+      example: '"3"',
+    }),
 })
 
 export const ifNoneMatchHeader = z.looseObject({
@@ -81,6 +98,8 @@ export const ifNoneMatchHeader = z.looseObject({
 })
 
 export const NOT_MODIFIED = { 304: { description: 'The row has not changed.' } } as const
+/** A UUID. */
+export const id = z.string().openapi({ format: 'uuid', example: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e' })
 export const timestamp = z.iso.datetime().openapi({ example: '2026-11-20T12:00:00.000Z' })
 
 /** An object whose keys may come from a newer version of this program. */
@@ -93,3 +112,15 @@ export const jsonObjectOrNull = z
   .openapi({ type: ['object', 'null'], additionalProperties: true })
 
 export const ETAG_HEADER = { ETag: { description: 'The version.', schema: { type: 'string' } } } as const
+/** Of a response to a request that made something. */
+export const CREATED_HEADERS = {
+  ...ETAG_HEADER,
+  Location: { description: 'Where it is.', schema: { type: 'string', format: 'uri-reference' } },
+} as const
+/** Of a page. */
+export const LINK_HEADER = {
+  Link: {
+    description: 'The next page (RFC 8288, `rel="next"`), if there is one.',
+    schema: { type: 'string' },
+  },
+} as const

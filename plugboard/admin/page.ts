@@ -5,6 +5,8 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Page } from '../database/store.ts'
 import type { AdminEnv } from './admin-env.ts'
+import { cursorText } from './formats.ts'
+import { json, LINK_HEADER } from './operation.ts'
 
 export const pageQuery = {
   limit: z
@@ -14,7 +16,7 @@ export const pageQuery = {
     .pipe(z.int().min(1, 'at least 1').max(500, 'at most 500'))
     .optional()
     .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 100, description: 'Rows in a page.' }),
-  cursor: z.string().max(1000).optional().openapi({ description: '`next` of the page before.' }),
+  cursor: cursorText.optional().openapi({ description: '`next` of the page before.' }),
 } as const
 
 /** `true` or `false` in a query. */
@@ -25,13 +27,19 @@ export const flagQuery = (description: string) =>
     .optional()
     .openapi({ type: 'boolean', description })
 
-export const pageOf = <Item extends z.ZodType>(item: Item, name: string) =>
+const pageOf = <Item extends z.ZodType>(item: Item, name: string) =>
   z
     .strictObject({
       items: z.array(item),
-      next: z.string().nullable().openapi({ description: 'Cursor of the next page; null on the last one.' }),
+      next: cursorText.nullable().openapi({ description: 'Cursor of the next page; null on the last one.' }),
     })
     .openapi(`${name}Page`)
+
+/** A page of `item`, with its Link header. */
+export const pageResponse = <Item extends z.ZodType>(item: Item, name: string, description: string) => ({
+  ...json(pageOf(item, name), description),
+  headers: LINK_HEADER,
+})
 
 /** The page as its schema says, with the Link header set. */
 export function pageBody<Row, Item>(c: Context<AdminEnv>, page: Page<Row>, show: (row: Row) => Item) {

@@ -10,11 +10,14 @@ import { type RouteProblem, routeProblems } from '../routes/route-problems.ts'
 import { withoutPasswords } from '../routes/route-secrets.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
+import { mountText } from './formats.ts'
 import { refuseBeyondLimits } from './key-limits.ts'
 import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
 import {
   body,
+  CREATED_HEADERS,
   ETAG_HEADER,
+  id,
   ifMatchHeader,
   ifNoneMatchHeader,
   json,
@@ -23,13 +26,9 @@ import {
   operation,
   timestamp,
 } from './operation.ts'
-import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
+import { flagQuery, pageBody, pageQuery, pageResponse } from './page.ts'
 import { validationError } from './problem.ts'
 
-const mount = z.string().min(1).max(1300).openapi({
-  description: 'Host pattern and path prefix. The host may be `*.example.com` or `*`.',
-  example: 'app.example.com/api',
-})
 const serviceRef = z
   .string()
   .min(1)
@@ -38,15 +37,15 @@ const serviceRef = z
 
 const routeSchema = z
   .strictObject({
-    id: z.string(),
-    mount,
+    id,
+    mount: z.string().openapi({ example: 'app.example.com/api' }),
     host: z.string().openapi({ example: 'app.example.com' }),
     mountPath: z.string().openapi({ example: '/api' }),
     service: z.string().nullable().openapi({
       description: 'Name of the service; null: the route answers by itself.',
       example: 'shop',
     }),
-    serviceId: z.string().nullable(),
+    serviceId: id.nullable(),
     options: jsonObject.openapi({
       description:
         'As written, but for passwords, of which there are hashes; what is absent has its default.',
@@ -90,7 +89,7 @@ const params = z.object({
 })
 const createBody = z
   .strictObject({
-    mount,
+    mount: mountText,
     service: serviceRef.nullable().optional().openapi({
       description:
         'Name or id of a service. Null or absent: the route has the option `redirect` or `answer`.',
@@ -100,7 +99,7 @@ const createBody = z
   .openapi('NewRoute')
 const changeBody = z
   .strictObject({
-    mount: mount.optional(),
+    mount: mountText.optional(),
     service: serviceRef.nullable().optional(),
     options: mergePatchOf(routeOptionsInputSchema)
       .optional()
@@ -142,7 +141,7 @@ const createOperation = operation(
     tags,
     summary: 'Add a route',
     request: { body: body(createBody) },
-    responses: { 201: { ...json(routeSchema, 'The new route.'), headers: ETAG_HEADER } },
+    responses: { 201: { ...json(routeSchema, 'The new route.'), headers: CREATED_HEADERS } },
   },
 )
 const listOperation = operation(
@@ -161,7 +160,7 @@ const listOperation = operation(
         includeDeleted: flagQuery('Deleted routes too.'),
       }),
     },
-    responses: { 200: json(pageOf(routeSchema, 'Route'), 'A page of routes.') },
+    responses: { 200: pageResponse(routeSchema, 'Route', 'A page of routes.') },
   },
 )
 const readOperation = operation(

@@ -6,11 +6,14 @@ import type { AdminKey, Service } from '../database/store.ts'
 import { servicePolicyInputSchema } from '../routes/service-policy.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
+import { serviceNameText } from './formats.ts'
 import { refuseBeyondLimits } from './key-limits.ts'
 import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
 import {
   body,
+  CREATED_HEADERS,
   ETAG_HEADER,
+  id,
   ifMatchHeader,
   ifNoneMatchHeader,
   json,
@@ -19,17 +22,12 @@ import {
   operation,
   timestamp,
 } from './operation.ts'
-import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
-
-const name = z.string().min(1).max(63).openapi({
-  description: 'Lower-case letters, digits, `-` and `.`; unique.',
-  example: 'shop',
-})
+import { flagQuery, pageBody, pageQuery, pageResponse } from './page.ts'
 
 const serviceSchema = z
   .strictObject({
-    id: z.string(),
-    name,
+    id,
+    name: z.string().openapi({ example: 'shop' }),
     policy: jsonObject.openapi({ description: 'As written; what is absent has its default.' }),
     version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
     createdAt: timestamp,
@@ -51,10 +49,12 @@ const serviceBody = (row: Service): z.infer<typeof serviceSchema> => ({
 const params = z.object({
   id: z.string().min(1).max(63).openapi({ description: 'Name or id.', example: 'shop' }),
 })
-const createBody = z.strictObject({ name, policy: servicePolicyInputSchema.optional() }).openapi('NewService')
+const createBody = z
+  .strictObject({ name: serviceNameText, policy: servicePolicyInputSchema.optional() })
+  .openapi('NewService')
 const changeBody = z
   .strictObject({
-    name: name.optional(),
+    name: serviceNameText.optional(),
     policy: mergePatchOf(servicePolicyInputSchema)
       .optional()
       .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
@@ -71,7 +71,7 @@ const createOperation = operation(
     tags,
     summary: 'Add a service',
     request: { body: body(createBody) },
-    responses: { 201: { ...json(serviceSchema, 'The new service.'), headers: ETAG_HEADER } },
+    responses: { 201: { ...json(serviceSchema, 'The new service.'), headers: CREATED_HEADERS } },
   },
 )
 const listOperation = operation(
@@ -89,7 +89,7 @@ const listOperation = operation(
         includeDeleted: flagQuery('Deleted services too.'),
       }),
     },
-    responses: { 200: json(pageOf(serviceSchema, 'Service'), 'A page of services.') },
+    responses: { 200: pageResponse(serviceSchema, 'Service', 'A page of services.') },
   },
 )
 const readOperation = operation(

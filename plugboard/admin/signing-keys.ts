@@ -63,7 +63,7 @@ const removeOperation = operation(
     tags,
     summary: 'Remove a signing key',
     description: 'Every token that it signed is refused from now on, and its tunnels close.',
-    request: { params: z.object({ kid: z.string().min(1).max(255) }) },
+    request: { params: z.object({ kid: z.string().min(1).max(255).openapi({ description: 'Its id.' }) }) },
     responses: { 204: { description: 'It is gone.' } },
   },
 )

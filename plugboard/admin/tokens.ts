@@ -6,28 +6,31 @@ import type { Token } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
 import { etagOf, notModified } from './etag.ts'
+import { mountText, serviceScopeText } from './formats.ts'
 import { atField, refuseBeyondLimits } from './key-limits.ts'
 import { lifetimeSchema } from './lifetime.ts'
 import {
   body,
+  CREATED_HEADERS,
   ETAG_HEADER,
+  id,
   ifNoneMatchHeader,
   json,
   NOT_MODIFIED,
   operation,
   timestamp,
 } from './operation.ts'
-import { flagQuery, pageBody, pageOf, pageQuery } from './page.ts'
+import { flagQuery, pageBody, pageQuery, pageResponse } from './page.ts'
 
 const services = z
-  .array(z.string().min(1).max(63))
+  .array(serviceScopeText)
   .max(1000)
   .openapi({
     description: 'Services that it may serve: names, `shop-*`, or `*`. Empty: none.',
     example: ['shop'],
   })
 const mounts = z
-  .array(z.string().min(1).max(1300))
+  .array(mountText)
   .max(1000)
   .openapi({
     description:
@@ -60,10 +63,10 @@ const usage = z
   .openapi('TokenUsage')
 
 const tokenFields = {
-  id: z.string().openapi({ description: '`jti` of the JWT.' }),
+  id: id.openapi({ description: '`jti` of the JWT.' }),
   name,
-  services,
-  mounts,
+  services: z.array(z.string()),
+  mounts: z.array(z.string()),
   ttlSeconds: z.int(),
   limits,
   usage,
@@ -130,7 +133,7 @@ const issueOperation = operation(
           .openapi('NewToken'),
       ),
     },
-    responses: { 201: { ...json(issuedTokenSchema, 'The token, with its JWT.'), headers: ETAG_HEADER } },
+    responses: { 201: { ...json(issuedTokenSchema, 'The token, with its JWT.'), headers: CREATED_HEADERS } },
   },
 )
 const listOperation = operation(
@@ -142,7 +145,7 @@ const listOperation = operation(
     tags,
     summary: 'List tokens, newest first',
     request: { query: z.strictObject({ ...pageQuery, active: flagQuery('Neither revoked nor expired.') }) },
-    responses: { 200: json(pageOf(tokenSchema, 'Token'), 'A page of tokens.') },
+    responses: { 200: pageResponse(tokenSchema, 'Token', 'A page of tokens.') },
   },
 )
 const readOperation = operation(

@@ -1,7 +1,7 @@
 // Who may use a route: addresses, passwords, tokens of an issuer. One shape as it is written (with passwords) and as it
 // is stored (with hashes alone). Checked strictly both times: a rule that cannot be read must close the route, not open it.
 
-import { passwordHashProblem } from '@vera-stack/shared/password-hash.ts'
+import { PASSWORD_HASH_FORM, passwordHashProblem } from '@vera-stack/shared/password-hash.ts'
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { parseNetwork } from './cidr.ts'
@@ -10,6 +10,10 @@ import { ownFieldName } from './field-rules.ts'
 const MAX_NETWORKS = 1000
 const MAX_USERS = 50
 
+/** What all addresses and networks match; not each text that matches is one. */
+const NETWORK_FORM =
+  '^(?:(?:[0-9]{1,3}\\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:/[0-9]{1,3})?)$'
+
 const network = z
   .string()
   .max(64)
@@ -17,34 +21,54 @@ const network = z
     text => parseNetwork(text) !== undefined,
     'is neither an address nor a network: write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32',
   )
+  .meta({ pattern: NETWORK_FORM, example: '10.0.0.0/8' })
 const networks = z.array(network).min(1).max(MAX_NETWORKS)
 
-/** Printable, and without what ends a user name in Basic (RFC 7617). A lone surrogate (Cs) has no form in UTF-8. */
+/**
+ * Printable, and without the colon, which ends a user name in Basic (RFC 7617). A lone surrogate has no form in UTF-8. The
+ * patterns mean the same with the u flag and without, because the OpenAPI document has no flags.
+ */
 const userName = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[^:\p{Cc}\p{Cs}]+$/u, 'has a colon, a control character or half of a character')
+  .regex(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are excluded
+    /^(?:[^:\0-\x1f\x7f-\x9f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])+$/,
+    'has a colon, a control character or half of a character',
+  )
+  .meta({ example: 'ada' })
 const hash = z.string().superRefine((text, context) => {
   const problem = passwordHashProblem(text)
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
+const hashField = hash.meta({
+  pattern: PASSWORD_HASH_FORM.source,
+  example: '$scrypt$ln=14,r=8,p=5$c2FsdHNhbHRzYWx0c2FsdA$0Gs0kZ2nYkKZ0u6pTz6Wm8s7cU2b1c9q6mC0h3s4a5Y',
 })
 const password = z
   .string()
   .min(1)
   .max(256)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'has a control character or half of a character')
+  .regex(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are excluded
+    /^(?:[^\0-\x1f\x7f-\x9f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])*$/,
+    'has a control character or half of a character',
+  )
+  .meta({ example: 'analytical engine' })
 /** Credentials of clients are checked with the same rules: a value that they refuse matches no user. */
 export const isUserName = (text: string): boolean => userName.safeParse(text).success
 export const isPassword = (text: string): boolean => password.safeParse(text).success
 
-const storedUser = z.strictObject({ name: userName, hash })
+const storedUser = z.strictObject({ name: userName, hash: hashField })
 const writtenUser = z
-  .strictObject({ name: userName, hash: hash.optional(), password: password.optional() })
+  .strictObject({ name: userName, hash: hashField.optional(), password: password.optional() })
   .refine(
     user => (user.hash === undefined) !== (user.password === undefined),
     'needs either "password", of which only a hash is kept, or a ready "hash"',
   )
+  // The name and one of the two.
+  .meta({ minProperties: 2, maxProperties: 2 })
 
 const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) =>
   z.strictObject({
@@ -54,6 +78,7 @@ const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) 
       .min(1)
       .max(128)
       .regex(/^[\x20-\x7e]+$/, 'has characters other than printable ASCII')
+      .meta({ example: 'Staff' })
       .optional(),
     users: z
       .array(user)
@@ -85,6 +110,7 @@ const number = z
     value => !Number.isInteger(value) || Number.isSafeInteger(value),
     'is too large to be compared exactly',
   )
+  .meta({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })
 const scalar = z.union([text, number, z.boolean()])
 /** A name, or a JSON pointer (RFC 6901), in which `~` is followed by 0 or 1. */
 const claimName = z
@@ -92,6 +118,12 @@ const claimName = z
   .min(1)
   .max(256)
   .refine(name => !name.startsWith('/') || !/~(?![01])/.test(name), 'is not a JSON pointer: ~ is written ~0')
+/** The same for the keys of objects in the OpenAPI document. */
+const CLAIM_NAMES = {
+  maxLength: 256,
+  pattern: '^(?!__proto__$)(?:[^/][\\s\\S]*|/(?:[^~]|~[01])*)$',
+  example: '/realm_access/roles',
+} as const
 
 const jwt = z.strictObject({
   /** The exact `iss`. */
@@ -101,20 +133,28 @@ const jwt = z.strictObject({
   jwksUrl: z
     .string()
     .max(2048)
-    .refine(isFetchable, 'is no https URL without user and fragment (http is for loopback alone)'),
+    .regex(
+      /^[Hh][Tt][Tt][Pp][Ss]?:[!-"$-~]+$/,
+      'is no URL: write others than printable characters percent-encoded',
+    )
+    .refine(isFetchable, 'is no https URL without user and fragment (http is for loopback alone)')
+    .meta({ example: 'https://issuer.example.com/jwks.json' }),
   algorithms: z.array(z.enum(TOKEN_ALGORITHMS)).min(1).optional(),
   /**
    * Claims that the token must have with this value, or one of these. A claim that is a list needs to hold it. A name that
    * begins with `/` is a JSON pointer: `/realm_access/roles`.
    */
-  claims: recordOf(claimName, z.union([scalar, z.array(scalar).min(1).max(100)])).optional(),
+  claims: recordOf(claimName, z.union([scalar, z.array(scalar).min(1).max(100)]))
+    .meta({ propertyNames: CLAIM_NAMES })
+    .optional(),
   /** All of them have to be in `scope`, or `scp`. */
   scopes: z
     .array(
       z
         .string()
         .max(256)
-        .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is no scope (RFC 6749 section 3.3)'),
+        .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is no scope (RFC 6749 section 3.3)')
+        .meta({ example: 'read' }),
     )
     .min(1)
     .max(50)
@@ -125,6 +165,7 @@ const jwt = z.strictObject({
       map => new Set(Object.values(map).map(name => name.toLowerCase())).size === Object.keys(map).length,
       'tells two claims in one field',
     )
+    .meta({ propertyNames: CLAIM_NAMES })
     .optional(),
   /** The token is in this field, with or without `Bearer`, instead of Authorization. */
   header: ownFieldName.optional(),

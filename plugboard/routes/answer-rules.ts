@@ -2,7 +2,7 @@
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
-import { editableFieldName, fieldValue, namedTwice } from './field-rules.ts'
+import { editableFieldName, FIELD_NAMES, fieldValue, namedTwice } from './field-rules.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 
@@ -13,6 +13,10 @@ const target = z
   .superRefine((to, context) => {
     const message = redirectTargetProblem(to)
     if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+  .meta({
+    pattern: '^(?:/(?!/)|[Hh][Tt][Tt][Pp][Ss]?://)[!-"$-\\[\\]-~]*$',
+    example: 'https://www.example.com/',
   })
 
 function redirectTargetProblem(to: string): string | undefined {
@@ -27,10 +31,15 @@ function redirectTargetProblem(to: string): string | undefined {
   return undefined
 }
 
+const REDIRECT_STATUSES = [301, 302, 303, 307, 308] as const
+
 export const redirectSchema = z.strictObject({
   to: target,
   /** Default 307: temporary, and the method stays. */
-  status: z.literal([301, 302, 303, 307, 308]).optional(),
+  status: z
+    .literal(REDIRECT_STATUSES)
+    .meta({ type: 'integer', enum: [...REDIRECT_STATUSES] })
+    .optional(),
   /** What follows the mount in the path is appended. Default: yes. */
   keepPath: z.boolean().optional(),
   /** So is the query. Default: yes. */
@@ -46,15 +55,17 @@ export const answerSchema = z
       .min(200)
       .max(599)
       .refine(status => status < 300 || status > 399, 'is a redirect: use "redirect"')
+      .meta({ not: { minimum: 300, maximum: 399 } })
       .optional(),
     /** Default text/plain in UTF-8. */
-    contentType: fieldValue.min(1).max(256).optional(),
+    contentType: fieldValue.min(1).max(256).meta({ example: 'text/html; charset=utf-8' }).optional(),
     body: z
       .string()
       .refine(
         body => Buffer.byteLength(body) <= MAX_BODY_BYTES,
         `is longer than ${MAX_BODY_BYTES} bytes: put it behind a Telephone`,
       )
+      .meta({ maxLength: MAX_BODY_BYTES })
       .optional(),
     headers: recordOf(editableFieldName, fieldValue)
       .refine(headers => Object.keys(headers).length <= 50, 'has more than 50 fields')
@@ -63,6 +74,7 @@ export const answerSchema = z
         headers => !Object.keys(headers).some(name => /^(?:content-type|retry-after)$/i.test(name)),
         'names Content-Type or Retry-After: use "contentType" and "retryAfterSeconds"',
       )
+      .meta({ propertyNames: FIELD_NAMES, maxProperties: 50 })
       .optional(),
     retryAfterSeconds: z.int().min(0).max(31_536_000).optional(),
   })

@@ -21,10 +21,15 @@ const origin = z
     const problem = originProblem(text)
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
   })
+  .meta({
+    pattern: `^(?:\\*|(?!https:.*:443$|http:.*:80$)${ORIGIN.source.slice(1, -1)})$`,
+    example: 'https://app.example.com',
+  })
 const token = z
   .string()
   .max(128)
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is no name')
+  .meta({ example: 'X-Requested-With' })
 const names = z.array(token).max(100)
 
 export const corsSchema = z

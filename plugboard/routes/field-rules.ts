@@ -14,6 +14,7 @@ export const ownFieldName = z
   .max(64)
   .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must have letters, digits and - only, and begin with a letter')
   .refine(name => fieldOf(name) === FIELD.other && !TAKEN.test(name), 'is a field with a meaning of its own')
+  .meta({ example: 'X-User' })
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/
 /** Plugboard adds its own line of Via behind the edits, and counts Max-Forwards before them. */
@@ -30,11 +31,17 @@ function editableProblem(name: string): string | undefined {
   return NEVER.test(plain) ? 'is set by Plugboard and cannot be changed' : undefined
 }
 
+/** The form of a field name, for the keys of objects in the OpenAPI document. */
+export const FIELD_NAMES = { pattern: TOKEN.source, example: 'X-Robots-Tag' } as const
+
 /** A field that an edit may name. */
-export const editableFieldName = z.string().superRefine((name, context) => {
-  const problem = editableProblem(name)
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
-})
+export const editableFieldName = z
+  .string()
+  .superRefine((name, context) => {
+    const problem = editableProblem(name)
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+  })
+  .meta({ ...FIELD_NAMES })
 
 /** What values of edits may ask for: `{host}` and the like. */
 export const PLACEHOLDERS = ['clientAddress', 'host', 'requestId'] as const
@@ -47,15 +54,21 @@ export const fieldValue = z
   .string()
   .max(4096)
   .regex(VALUE, 'is no value of a field: no line breaks, no control characters, no blanks at its ends')
+  .meta({ example: 'noindex' })
 
 /** The same with `{clientAddress}`, `{host}` and `{requestId}` in it. */
-export const fieldTemplate = fieldValue.superRefine((value, context) => {
-  for (const [, name] of value.matchAll(/\{([A-Za-z]+)\}/g)) {
-    if (PLACEHOLDERS.some(known => known === name)) continue
-    const known = PLACEHOLDERS.map(each => `{${each}}`).join(', ')
-    context.addIssue({ code: 'custom', message: `{${name}} stands for nothing: there are ${known}` })
-  }
-})
+export const fieldTemplate = fieldValue
+  .superRefine((value, context) => {
+    for (const [, name] of value.matchAll(/\{([A-Za-z]+)\}/g)) {
+      if (PLACEHOLDERS.some(known => known === name)) continue
+      const known = PLACEHOLDERS.map(each => `{${each}}`).join(', ')
+      context.addIssue({ code: 'custom', message: `{${name}} stands for nothing: there are ${known}` })
+    }
+  })
+  .meta({
+    pattern: `^(?!.*\\{(?!(?:${PLACEHOLDERS.join('|')})\\})[A-Za-z]+\\})${VALUE.source.slice(1)}`,
+    example: 'by {host}',
+  })
 
 /** The first name that stands for the same field as one before it. */
 export function namedTwice(names: readonly string[]): string | undefined {

@@ -13,6 +13,10 @@ const fixedHost = z
   .min(1)
   .max(255)
   .refine(isHostWithPort, 'is not a host: write app.internal, app.internal:8080 or [2001:db8::7]:8080')
+  .meta({
+    pattern: '^(?:\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9_.-]+)(?::[0-9]{1,5})?$',
+    example: 'app.internal:8080',
+  })
 
 const fields = {
   /** Which line gets the next stream. */
@@ -24,7 +28,7 @@ const fields = {
   /** The same for an upgraded connection, a WebSocket say. ms */
   upgradeIdleTimeoutMs: timeoutMs.default(3_600_000),
   /** Bytes; null: no limit. */
-  maxRequestBodyBytes: z.int().min(0).nullable().default(null),
+  maxRequestBodyBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().default(null),
   /** Streams open at once through one replica; null: no limit. */
   maxStreams: z.int().min(1).max(1_000_000).nullable().default(null),
   /** Requests and upgrades per second of one client address (IPv6: one /64) through one replica; null: no limit. */

@@ -4,6 +4,7 @@
 
 import { TOKEN_AUDIENCE, TOKEN_ISSUER, type TokenLimits } from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
@@ -146,6 +147,14 @@ function checkScopes(scope: TokenRequest): void {
   if (problem !== undefined) throw new VeraError('invalid_request', problem.message, { field: problem.list })
 }
 
+/** Returns the reason why a pattern can match no service. */
+export function serviceScopeProblem(pattern: string): string | undefined {
+  const fits = pattern.endsWith('*')
+    ? /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(pattern.slice(0, -1))
+    : parseServiceName(pattern).ok
+  return fits ? undefined : `"${cutText(pattern)}" is neither a service name, nor a prefix with *`
+}
+
 /** The first pattern that can match no service, or no mount. */
 export function scopeProblem({
   services,
@@ -154,16 +163,8 @@ export function scopeProblem({
   | { readonly list: 'services' | 'mounts'; readonly index: number; readonly message: string }
   | undefined {
   for (const [index, pattern] of services.entries()) {
-    const prefix = pattern.endsWith('*') ? pattern.slice(0, -1) : undefined
-    const fits =
-      prefix === undefined ? parseServiceName(pattern).ok : /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(prefix)
-    if (!fits) {
-      return {
-        list: 'services',
-        index,
-        message: `"${pattern}" is neither a service name, nor a prefix with *.`,
-      }
-    }
+    const message = serviceScopeProblem(pattern)
+    if (message !== undefined) return { list: 'services', index, message: `${message}.` }
   }
   for (const [index, pattern] of mounts.entries()) {
     const mount = parseMount(pattern)

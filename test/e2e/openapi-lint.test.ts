@@ -1,0 +1,56 @@
+// The OpenAPI document, held against an outside validator: @redocly/cli with its recommended rules. The test installs it
+// into a temporary folder, because it is of no use to anything else here.
+
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { removeFolder, temporaryFolder } from '../support/folder.ts'
+import { PlugboardProcess } from '../support/plugboard-process.ts'
+import { useProcesses } from '../support/use-processes.ts'
+
+const VALIDATOR = '@redocly/cli'
+const VERSION = '2.77.0'
+
+const run = promisify(execFile)
+const processes = useProcesses()
+let folder: string
+/** Why the validator is not there. */
+let missing: string | undefined
+
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  const flags = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--fetch-retries=1']
+  try {
+    await run('npm', ['install', '--prefix', folder, ...flags, `${VALIDATOR}@${VERSION}`], {
+      timeout: 50_000,
+    })
+  } catch (error) {
+    const { code, stderr = '' } = error as { code?: unknown; stderr?: string }
+    const reason = /npm error (?:code )?([^\n]+)/.exec(stderr)?.[1] ?? String(code)
+    missing = `${VALIDATOR} could not be installed (${reason}): no registry is reachable`
+  }
+})
+afterAll(() => removeFolder(folder))
+
+it('@redocly/cli finds no problem in the OpenAPI document', async context => {
+  if (missing !== undefined) context.skip(missing)
+  const plugboard = await PlugboardProcess.start({ processes, folder })
+  const response = await fetch(`http://127.0.0.1:${plugboard.adminPort}/openapi.json`)
+  const file = join(folder, 'openapi.json')
+  await writeFile(file, await response.text())
+  const program = join(folder, 'node_modules', VALIDATOR, 'bin/cli.js')
+  const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
+  const args = ['lint', file, '--extends=recommended', '--format=json']
+  // It ends with 1 when there are problems; what they are is in its output.
+  const { stdout } = await run(process.execPath, [program, ...args], {
+    cwd: folder,
+    env,
+    timeout: 50_000,
+  }).catch((error: { stdout: string }) => error)
+  const { problems } = JSON.parse(stdout) as {
+    problems: { ruleId: string; message: string; location: unknown }[]
+  }
+  expect(problems).toEqual([])
+})

@@ -1,0 +1,118 @@
+// Holds a value against a JSON Schema (draft 2020-12), as a strict reader of the OpenAPI document would. Knows the keywords
+// that the document uses; any other one is an error, so that no keyword is ignored by mistake.
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+/** Keywords that describe and check nothing. */
+const ANNOTATIONS: ReadonlySet<string> = new Set([
+  'description',
+  'example',
+  'default',
+  'title',
+  'format',
+  '$defs',
+])
+
+export class JsonSchemaReader {
+  readonly #definitions: Readonly<Record<string, JsonSchema>>
+
+  /** `definitions`: what `#/components/schemas/…` leads to. */
+  constructor(definitions: Readonly<Record<string, JsonSchema>>) {
+    this.#definitions = definitions
+  }
+
+  /** Follows a reference. */
+  resolve(schema: JsonSchema): JsonSchema {
+    const name =
+      typeof schema.$ref === 'string' ? /^#\/components\/schemas\/(.+)$/.exec(schema.$ref)?.[1] : undefined
+    if (schema.$ref === undefined) return schema
+    const found = name === undefined ? undefined : this.#definitions[name]
+    if (found === undefined) throw new Error(`a reference that leads nowhere: ${String(schema.$ref)}`)
+    return found
+  }
+
+  accepts(written: JsonSchema, value: unknown): boolean {
+    const schema = this.resolve(written)
+    return Object.entries(schema).every(([keyword, operand]) => this.#holds(keyword, operand, schema, value))
+  }
+
+  #holds(keyword: string, operand: unknown, schema: JsonSchema, value: unknown): boolean {
+    if (ANNOTATIONS.has(keyword)) return true
+    const schemas = operand as readonly JsonSchema[]
+    const limit = operand as number
+    switch (keyword) {
+      case 'type':
+        return [operand].flat().some(type => hasType(value, type as string))
+      case 'enum':
+        return (operand as readonly unknown[]).includes(value)
+      case 'const':
+        return operand === value
+      case 'anyOf':
+        return schemas.some(each => this.accepts(each, value))
+      case 'allOf':
+        return schemas.every(each => this.accepts(each, value))
+      case 'not':
+        return !this.accepts(operand as JsonSchema, value)
+      case 'pattern':
+        return typeof value !== 'string' || new RegExp(operand as string, 'u').test(value)
+      case 'minLength':
+        return typeof value !== 'string' || [...value].length >= limit
+      case 'maxLength':
+        return typeof value !== 'string' || [...value].length <= limit
+      case 'minimum':
+        return typeof value !== 'number' || value >= limit
+      case 'maximum':
+        return typeof value !== 'number' || value <= limit
+      case 'minItems':
+        return !Array.isArray(value) || value.length >= limit
+      case 'maxItems':
+        return !Array.isArray(value) || value.length <= limit
+      case 'items':
+        return !Array.isArray(value) || value.every(item => this.accepts(operand as JsonSchema, item))
+      case 'minProperties':
+        return !isObject(value) || Object.keys(value).length >= limit
+      case 'maxProperties':
+        return !isObject(value) || Object.keys(value).length <= limit
+      case 'required':
+        return !isObject(value) || (operand as readonly string[]).every(key => Object.hasOwn(value, key))
+      case 'propertyNames':
+        return !isObject(value) || Object.keys(value).every(key => this.accepts(operand as JsonSchema, key))
+      case 'properties':
+        return (
+          !isObject(value) ||
+          Object.entries(operand as Record<string, JsonSchema>).every(
+            ([key, each]) => !Object.hasOwn(value, key) || this.accepts(each, value[key]),
+          )
+        )
+      case 'additionalProperties': {
+        if (!isObject(value) || operand === true) return true
+        const known = (schema.properties ?? {}) as Record<string, unknown>
+        const others = Object.keys(value).filter(key => !Object.hasOwn(known, key))
+        return operand === false
+          ? others.length === 0
+          : others.every(key => this.accepts(operand as JsonSchema, value[key]))
+      }
+      default:
+        throw new Error(`a keyword that this reader does not know: ${keyword}`)
+    }
+  }
+}
+
+function hasType(value: unknown, type: string): boolean {
+  switch (type) {
+    case 'null':
+      return value === null
+    case 'array':
+      return Array.isArray(value)
+    case 'object':
+      return isObject(value)
+    case 'integer':
+      return Number.isInteger(value)
+    default:
+      return typeof value === type
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
