@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SettingsError, settingsMarkdown } from '@vera-stack/shared/settings.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadTelephoneConfig, telephoneOptions, telephoneSettings, VARIABLE_PREFIX } from './config.ts'
+import { inspectService, type ServiceOptions } from './service-options.ts'
 
 let folder: string
 beforeEach(() => {
@@ -171,6 +172,22 @@ describe('what is wrong', () => {
       expect.stringMatching(/\[2\]: "a" is listed twice/),
     ])
   })
+})
+
+it.each([
+  ['h2c://127.0.0.1:1', 'lenient', /no effect here/],
+  ['h2://127.0.0.1:1', 'lenient', /no effect here/],
+  ['127.0.0.1:1', 'loose', /"loose" is none of strict, lenient/],
+])('refuses backendParsing for %s: %s', (target, backendParsing, problem) => {
+  const { problems } = inspectService({ service: 'web', target, backendParsing } as ServiceOptions)
+  expect(problems.map(({ field, message }) => [field, message])).toEqual([
+    ['backendParsing', expect.stringMatching(problem)],
+  ])
+})
+
+it('hands backendParsing to the pool of the service', () => {
+  const { service } = inspectService({ service: 'web', target: 1, backendParsing: 'lenient' })
+  expect(service?.pool.backendParsing).toBe('lenient')
 })
 
 it('the README shows every setting as it is', () => {

@@ -91,6 +91,10 @@ export const telephoneSettings = {
     max: 65_535,
     help: 'Connections to the backend at once (default: 512; HTTP/2, with many requests on each: 64)',
   }),
+  backendParsing: setting.choice(['strict', 'lenient'], {
+    default: 'strict',
+    help: 'lenient: accept bare LF, blanks before a colon and folded lines in the heads of an HTTP/1.1 backend',
+  }),
   services: setting.structure(servicesSchema, { help: 'Several services, each with the keys above' }),
 
   // Logs
@@ -197,6 +201,7 @@ function singleService(config: TelephoneConfig): ServiceOptions {
     healthIntervalMs: rest.healthIntervalMs,
     connectTimeoutMs: rest.connectTimeoutMs,
     keepAliveMs: rest.keepAliveMs,
+    backendParsing: rest.backendParsing,
     maxConnections: rest.maxConnections,
   }
 }

@@ -95,3 +95,27 @@ describe('a gRPC backend', () => {
     await removeFolder(folder)
   })
 })
+
+it('reads the responses of a loose backend as its service does', async () => {
+  const backend = await new ScriptedBackend().listen()
+  for (const [index, backendParsing] of (['strict', 'lenient'] as const).entries()) {
+    const result = new Promise<string | undefined>(resolve => {
+      const target = parseTarget(`127.0.0.1:${backend.port}`)
+      const health = new HealthCheck({
+        ...{ target, check: '/', intervalMs: 60_000, clock: systemClock, backendParsing },
+        onResult(problem) {
+          health.stop()
+          resolve(problem)
+        },
+        onChange: () => undefined,
+      })
+      health.start()
+    })
+    const connection = await backend.connection(index)
+    await connection.request()
+    connection.say('HTTP/1.1 200 OK\nContent-Length: 0\n\n')
+    if (backendParsing === 'lenient') expect(await result).toBeUndefined()
+    else expect(await result).toMatch(/bare LF/)
+  }
+  await backend.close()
+})

@@ -7,6 +7,7 @@ import { createClient } from './backend-client.ts'
 import type { BackendClient } from './backend-exchange.ts'
 import type { ConnectorOptions } from './connector.ts'
 import { checkGrpcHealth } from './grpc-health.ts'
+import type { BackendParsing } from './http1/response-parser.ts'
 
 export interface HealthCheckOptions extends ConnectorOptions {
   readonly target: HttpTarget
@@ -17,6 +18,8 @@ export interface HealthCheckOptions extends ConnectorOptions {
   readonly check: string
   readonly intervalMs: number
   readonly clock: Clock
+  /** Of the service: the check reads the responses of its backend as the service does. */
+  readonly backendParsing?: BackendParsing
   /** After each check: what is wrong, if anything. */
   readonly onResult?: (problem: string | undefined) => void
   readonly onChange: (health: 'up' | 'down', detail: string) => void

@@ -13,6 +13,7 @@ import {
 import type { FetchHandler } from './forward/handler-forward.ts'
 import { MAX_GRPC_SERVICE_LENGTH } from './grpc-health.ts'
 import type { PoolOptions } from './http1/pool.ts'
+import type { BackendParsing } from './http1/response-parser.ts'
 
 /** As the protocol bounds them (control-schema.ts). */
 const MAX_LABELS = 64
@@ -52,6 +53,8 @@ export interface ServiceOptions {
   readonly keepAliveMs?: number | undefined
   /** Default 512; 64 for HTTP/2, which carries many requests on each. */
   readonly maxConnections?: number | undefined
+  /** `lenient`: accept what RFC 9112 allows in the heads of a backend of HTTP/1.1 (http1/lenient-head.ts). */
+  readonly backendParsing?: BackendParsing | undefined
 }
 
 export interface Service extends Omit<ServiceOptions, 'service' | 'mount' | 'target'> {
@@ -107,6 +110,12 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
     wrong('hostHeader', `"${hostHeader}" is none of preserve, backend or a host with an optional port`)
   }
   if (typeof target === 'object') checkTls(target, options, wrong)
+  const { backendParsing: parsing } = options
+  if (parsing !== undefined && parsing !== 'strict' && parsing !== 'lenient') {
+    wrong('backendParsing', `"${String(parsing)}" is none of strict, lenient`)
+  } else if (parsing === 'lenient' && (typeof target === 'function' || target?.http2 === true)) {
+    wrong('backendParsing', 'has no effect here: it is for backends of HTTP/1.1. Remove it')
+  }
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {
     wrong('weight', `${weight} is not a whole number from 0 to 1000`)
   }
@@ -121,11 +130,12 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
       )
   }
   if (problems.length > 0 || name === undefined || target === undefined) return { problems }
-  const { connectTimeoutMs, keepAliveMs, maxConnections } = options
+  const { connectTimeoutMs, keepAliveMs, maxConnections, backendParsing } = options
   const pool = {
     ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
     ...(keepAliveMs !== undefined && { keepAliveMs }),
     ...(maxConnections !== undefined && { maxConnections }),
+    ...(backendParsing !== undefined && { backendParsing }),
   }
   return {
     service: { ...options, service: name, mount: mount && formatMount(mount), target, pool },

@@ -39,6 +39,7 @@ const serviceSchema = z.strictObject({
   connectTimeout: duration.optional(),
   keepAlive: duration.optional(),
   maxConnections: z.int().min(1).optional(),
+  backendParsing: z.enum(['strict', 'lenient']).optional(),
 })
 
 export const servicesSchema = z.array(serviceSchema).min(1).max(1000)

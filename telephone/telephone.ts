@@ -328,7 +328,8 @@ export class Telephone {
   }
 
   #healthCheck(service: Service, index: number): HealthCheck[] {
-    const { target, healthCheck: check, healthIntervalMs: intervalMs = 10_000, tlsVerify, tlsCa } = service
+    const { target, healthCheck: check, healthIntervalMs: intervalMs = 10_000 } = service
+    const { tlsVerify, tlsCa, backendParsing } = service
     if (check === undefined || typeof target === 'function') return []
     const onChange = (health: 'up' | 'down', detail: string): void => {
       const announcement = this.#announcements[index]
@@ -338,8 +339,12 @@ export class Telephone {
       this.#report({ kind: 'health', service: service.service, health, detail })
       this.#announce()
     }
-    const tls = { ...(tlsVerify !== undefined && { tlsVerify }), ...(tlsCa !== undefined && { tlsCa }) }
-    return [new HealthCheck({ ...tls, target, check, intervalMs, clock: this.#clock, onChange })]
+    const connection = {
+      ...(tlsVerify !== undefined && { tlsVerify }),
+      ...(tlsCa !== undefined && { tlsCa }),
+      ...(backendParsing !== undefined && { backendParsing }),
+    }
+    return [new HealthCheck({ ...connection, target, check, intervalMs, clock: this.#clock, onChange })]
   }
 
   #report(event: TelephoneEvent): void {

@@ -197,8 +197,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#ending(this.#answer.status, undefined)
   }
 
-  protected failed(code: ErrorCode): void {
-    this.#fail(code)
+  protected failed(code: ErrorCode, detail?: string): void {
+    this.#fail(code, detail)
   }
 
   answerBroken(): void {
@@ -238,7 +238,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   /** Answers with a problem; when an answer has begun, breaks it off. */
-  #fail(code: ErrorCode): void {
+  #fail(code: ErrorCode, detail?: string): void {
     if (this.#state !== 'open') {
       // All that is left is a client that does not take its bytes.
       this.#answer.destroy()
@@ -249,7 +249,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.#cut(code)
       return
     }
-    this.#say(problemOf(this.request, code))
+    this.#say(problemOf(this.request, code, detail))
   }
 
   #say(answer: LocalAnswer): void {

@@ -5,7 +5,8 @@
 // answer so far, when the method is idempotent (RFC 9110 section 9.2.2). Never on a line that was tried, at most
 // `policy.retries` times, never after a timeout: its budget is spent.
 
-import { type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { ERRORS, type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
@@ -95,7 +96,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   abstract bodyBroke(error: NodeJS.ErrnoException): boolean
   abstract checkDeadline(nowMs: number): void
   /** The stream is gone, and no other line may take over. */
-  protected abstract failed(code: ErrorCode): void
+  protected abstract failed(code: ErrorCode, detail?: string): void
   /** Sends the request again, to `this.stream`. Only called when `canReplay`. */
   protected abstract replay(): void
   /** There is a stream for the first time. */
@@ -238,7 +239,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     if (error.reason === 'internal_error' && !error.remote) {
       this.context.log.error('stream failed', { requestId: this.requestId, err: error })
     }
-    this.failed(code)
+    this.failed(code, error.reason === 'backend_protocol_error' ? brokenRule(error) : undefined)
   }
 
   #releaseLine(): Candidate | undefined {
@@ -254,6 +255,13 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
       (repeatableReason(error.reason) && isIdempotent(this.request.opening.method))
     )
   }
+}
+
+/** What the client is told about a response that is not valid HTTP: the rule that it broke, in the words of the Telephone. */
+function brokenRule({ detail }: TunnelError): string | undefined {
+  // Telephones of earlier releases put the reason in front.
+  const rule = detail.replace(/^backend_protocol_error(?:: |$)/, '')
+  return rule === '' ? undefined : `${ERRORS.backend_protocol_error.meaning.slice(0, -1)}: ${cutText(rule)}.`
 }
 
 function repeatableReason(reason: Reason): boolean {

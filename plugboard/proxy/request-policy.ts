@@ -80,6 +80,6 @@ export class RequestPolicy {
   }
 }
 
-export function problemOf(request: RoutedRequest, code: ErrorCode): LocalAnswer {
-  return answerOf(request, { code })
+export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): LocalAnswer {
+  return answerOf(request, { code, detail })
 }

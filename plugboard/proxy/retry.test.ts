@@ -114,6 +114,18 @@ describe('something may have been delivered', () => {
     expect(second.calls).toHaveLength(0)
   })
 
+  it.each([
+    ['two lengths', ': two lengths.'],
+    ['backend_protocol_error: two lengths', ': two lengths.'],
+    ['backend_protocol_error', '.'],
+    ['', '.'],
+    ['x'.repeat(500), `: ${'x'.repeat(200)}….`],
+  ])('names the rule that a response has broken: %s', async (detail, rest) => {
+    first.handler = call => call.stream.reset('backend_protocol_error', detail)
+    const problem = JSON.parse((await request('GET')).body.toString())
+    expect(problem.detail).toBe(`The backend sent a response that is not valid HTTP${rest}`)
+  })
+
   it('a telephone that is killed', async () => {
     first.handler = () => first.cut()
     expect((await request('GET')).body.toString()).toBe('second')

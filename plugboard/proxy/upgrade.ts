@@ -163,8 +163,8 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     }
   }
 
-  protected failed(code: ErrorCode): void {
-    this.#fail(code)
+  protected failed(code: ErrorCode, detail?: string): void {
+    this.#fail(code, detail)
   }
 
   answerBroken(): void {
@@ -237,7 +237,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     return this.#answer
   }
 
-  #fail(code: ErrorCode): void {
+  #fail(code: ErrorCode, detail?: string): void {
     this.#code = code
     this.dropStream('cancelled')
     if (this.#state === 'relaying' || this.#answer?.started === true) {
@@ -246,7 +246,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
       return
     }
     if (this.#state === 'gone') return
-    this.#say(problemOf(this.request, code))
+    this.#say(problemOf(this.request, code, detail))
   }
 
   #say(answer: LocalAnswer): void {

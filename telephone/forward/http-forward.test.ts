@@ -132,6 +132,30 @@ describe('failures', () => {
     expect(finished.map(exchange => exchange.code)).toEqual(['backend_closed', 'backend_closed'])
   })
 
+  it('of a loose backend pass when the service is lenient; else the reset names the rule', async () => {
+    const loose = 'HTTP/1.1 200 OK\nX-A : 1\nContent-Length: 2\n\nok'
+    const strict = new Caller(tunnel.plugboard, {})
+    const first = await backend.connection()
+    await first.request()
+    first.say(loose)
+    await strict.until(c => c.over)
+    expect(strict.error).toMatchObject({
+      reason: 'backend_protocol_error',
+      detail: 'a bare LF in the head (backendParsing: lenient accepts it)',
+    })
+    await tunnel.close()
+    forwarder.close()
+    await start({ backendParsing: 'lenient' })
+    const lenient = new Caller(tunnel.plugboard, {})
+    const second = await backend.connection(1)
+    await second.request()
+    second.say(loose)
+    await lenient.until(c => c.over)
+    expect([lenient.status, lenient.body, lenient.heads[0]?.fields]).toEqual([
+      ...[200, 'ok', ['X-A', '1', 'Content-Length', '2']],
+    ])
+  })
+
   it('R3: an answer before the end of the upload is whole, and the rest of the upload is dropped', async () => {
     const caller = new Caller(
       tunnel.plugboard,

@@ -151,7 +151,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   }
 
   onFailure(error: TunnelError): void {
-    this.#stream.reset(error.reason, error.message)
+    this.#stream.reset(error.reason, error.detail)
     this.#finish(error.reason)
   }
 

@@ -16,7 +16,12 @@ import { type Connector, connectError, describeSocketError } from '../connector.
 import { HttpError } from './http-error.ts'
 import { lastChunk, type RequestFraming, type RequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
-import { type ParserLimits, ResponseParser, type ResponseSink } from './response-parser.ts'
+import {
+  type BackendParsing,
+  type ParserLimits,
+  ResponseParser,
+  type ResponseSink,
+} from './response-parser.ts'
 
 /** Whoever uses the connection for one exchange. */
 export interface ConnectionUser {
@@ -50,6 +55,7 @@ export interface ConnectionOptions {
   readonly clock: Clock
   readonly connectTimeoutMs: number
   readonly parserLimits: ParserLimits
+  readonly backendParsing: BackendParsing
 }
 
 // One buffer a connection, read into again and again: no allocation and no copy, however much passes. It starts
@@ -93,7 +99,7 @@ export class Connection implements ResponseSink {
 
   constructor(options: ConnectionOptions) {
     this.#owner = options.owner
-    this.#parser = new ResponseParser(this, options.parserLimits)
+    this.#parser = new ResponseParser(this, options.parserLimits, options.backendParsing)
     const onRead: OnReadOpts = {
       buffer: () => this.#buffer,
       callback: bytes => this.#onRead(bytes),

@@ -1,7 +1,7 @@
 // Finds the empty line that ends a head or a trailer section, however the bytes are split into chunks.
 // Keeps what came before as text, at most `limit` bytes, and never looks at a byte twice.
 
-import { HttpError } from './http-error.ts'
+import { HttpError, LENIENT_HINT } from './http-error.ts'
 
 const END = '\r\n\r\n'
 const END_BYTES = Buffer.from(END, 'latin1')
@@ -51,7 +51,7 @@ export class HeadCollector {
       this.#bytes += piece.length
       if (this.#bytes >= this.#limitBytes + END.length) throw tooLarge()
       // A head of bare LFs would otherwise never end.
-      if (BARE_LF.test(probe)) throw new HttpError('a bare LF in the head')
+      if (BARE_LF.test(probe)) throw new HttpError(`a bare LF in the head${LENIENT_HINT}`)
       this.#parts.push(piece)
       this.#tail = probe.slice(-TAIL)
       return -1

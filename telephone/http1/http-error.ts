@@ -8,3 +8,6 @@ export class HttpError extends Error {
     this.name = 'HttpError'
   }
 }
+
+/** Behind the name of a rule that the lenient reader does not have. */
+export const LENIENT_HINT = ' (backendParsing: lenient accepts it)'

@@ -7,7 +7,7 @@ import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Connector } from '../connector.ts'
 import { type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
-import { DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
+import { type BackendParsing, DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
 
 export interface PoolOptions extends WaitLimits {
   /** Connections carrying HTTP at once; upgraded ones no longer count. */
@@ -18,6 +18,7 @@ export interface PoolOptions extends WaitLimits {
   readonly keepAliveMs: number
   readonly connectTimeoutMs: number
   readonly parserLimits: ParserLimits
+  readonly backendParsing: BackendParsing
 }
 
 export const HTTP1_MAX_CONNECTIONS = 512
@@ -30,6 +31,7 @@ const DEFAULT_POOL_OPTIONS: PoolOptions = {
   keepAliveMs: 4000,
   connectTimeoutMs: 5000,
   parserLimits: DEFAULT_PARSER_LIMITS,
+  backendParsing: 'strict',
 }
 
 /** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
@@ -224,7 +226,7 @@ export class Pool implements ConnectionOwner {
   }
 
   #connect(waiter: Waiter): void {
-    const { connectTimeoutMs, parserLimits } = this.#options
+    const { connectTimeoutMs, parserLimits, backendParsing } = this.#options
     this.#size += 1
     const connection = new Connection({
       connector: this.#connector,
@@ -232,6 +234,7 @@ export class Pool implements ConnectionOwner {
       clock: this.#clock,
       connectTimeoutMs,
       parserLimits,
+      backendParsing,
     })
     this.#connecting.set(connection, waiter)
   }

@@ -13,7 +13,7 @@ import {
 } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { FIELD_LINES, isToken, TEXT, trimBlanks } from './grammar.ts'
-import { HttpError } from './http-error.ts'
+import { HttpError, LENIENT_HINT } from './http-error.ts'
 
 /** How the body ends. `none`: there is none, whatever the fields announce. */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
@@ -166,15 +166,17 @@ export function parseTrailers(text: string, maxFields: number): Fields | undefin
 /** Says which rule a head breaks. Off the hot path, so it may look again from the start. */
 function faultOf(text: string): string {
   const [statusLine = '', ...lines] = text.split('\r\n')
+  if (/[^\r]\n/.test(text)) return `a bare LF in the head${LENIENT_HINT}`
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
   if (/[\0-\x08\n-\x1f\x7f]/.test(text.replaceAll('\r\n', ''))) {
-    return 'a control character or a bare CR or LF in the head'
+    return 'a control character or a bare CR in the head'
   }
   if (!HEAD.test(statusLine)) return 'not an HTTP/1 status line'
   for (const line of lines) {
-    if (/^[ \t]/.test(line)) return 'a folded field line'
+    if (/^[ \t]/.test(line)) return `a folded field line${LENIENT_HINT}`
     const colon = line.indexOf(':')
     if (colon === -1) return 'a field line without a colon'
+    if (/[ \t]$/.test(line.slice(0, colon))) return `a blank before the colon of a field${LENIENT_HINT}`
     if (!isToken(line.slice(0, colon))) return 'a field name that is not a token'
   }
   return 'a malformed head'

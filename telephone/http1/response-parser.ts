@@ -14,7 +14,11 @@
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { HeadCollector } from './head-collector.ts'
 import { HttpError } from './http-error.ts'
+import { LenientHeadCollector } from './lenient-head.ts'
 import { parseResponseHead, parseTrailers, type RequestTraits, type ResponseHead } from './response-head.ts'
+
+/** How loosely a backend may write its heads: lenient-head.ts. */
+export type BackendParsing = 'strict' | 'lenient'
 
 export interface ParserLimits {
   /** Status line and fields, or a trailer section. Bytes. */
@@ -71,7 +75,7 @@ const NEEDS_HTTP2 = 'it speaks HTTP/2: the target should be h2c:// or h2://'
 export class ResponseParser {
   readonly #sink: ResponseSink
   readonly #limits: ParserLimits
-  readonly #head: HeadCollector
+  readonly #head: HeadCollector | LenientHeadCollector
   #trailers: HeadCollector | undefined
   #state = IDLE
   #request: RequestTraits = { head: false, upgrade: false }
@@ -80,10 +84,18 @@ export class ResponseParser {
   #extensionBytes = 0
   #interim = 0
 
-  constructor(sink: ResponseSink, limits: ParserLimits = DEFAULT_PARSER_LIMITS) {
+  /** `parsing`: of heads. Chunks and trailers are always read strictly. */
+  constructor(
+    sink: ResponseSink,
+    limits: ParserLimits = DEFAULT_PARSER_LIMITS,
+    parsing: BackendParsing = 'strict',
+  ) {
     this.#sink = sink
     this.#limits = limits
-    this.#head = new HeadCollector(limits.maxHeadBytes, '')
+    this.#head =
+      parsing === 'lenient'
+        ? new LenientHeadCollector(limits.maxHeadBytes)
+        : new HeadCollector(limits.maxHeadBytes, '')
   }
 
   /** A request was sent: its answer may come. Call when idle only. */

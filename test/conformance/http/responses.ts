@@ -109,6 +109,10 @@ describe('fields and framing', () => {
     says(bytes)
     const answer = await ask(get())
     expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([502, 'backend_protocol_error'])
+    // It names the rule.
+    expect(JSON.parse(answer.body.toString()).detail).toMatch(
+      /^The backend sent a response that is not valid HTTP: .+\.$/,
+    )
     const { connection } = edge.backend.requests[0]!
     await connection.until('its end', () => connection.ended || connection.closed)
   })

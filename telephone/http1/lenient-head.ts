@@ -1,0 +1,74 @@
+// Heads of backends that write lines loosely (`backendParsing: lenient`): found in the bytes, and rewritten as a strict
+// head. It accepts what RFC 9112 lets a proxy accept in a response: a bare LF at the end of a line (section 2.2), blanks
+// before the colon of a field (5.1), a folded field line (5.2). The strict reader then decides on the result, so that each
+// rule about framing holds as before; a folded framing field is refused, because two readers may read two lengths.
+
+import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { trimBlanks } from './grammar.ts'
+import { HttpError } from './http-error.ts'
+
+/** An empty line: its end is the end of the head. */
+const END = /\n\r?\n/
+/** What a split end can leave behind. */
+const TAIL = 2
+
+/** The lenient counterpart of HeadCollector, for heads only. */
+export class LenientHeadCollector {
+  readonly #limitBytes: number
+  #text = ''
+  /** The head that `read` found last, as a strict one without its empty line. */
+  text = ''
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  /** As HeadCollector's: the offset behind the head's end, or -1 when it goes on. Throws HttpError. */
+  read(chunk: Buffer, start: number): number {
+    const before = this.#text.length
+    const stop = Math.min(chunk.length, start + this.#limitBytes + TAIL + 1 - before)
+    const from = Math.max(0, before - TAIL)
+    this.#text += chunk.toString('latin1', start, stop)
+    const end = END.exec(this.#text.slice(from))
+    if (end === null) {
+      if (this.#text.length > this.#limitBytes) throw new HttpError('a head larger than the limit')
+      return -1
+    }
+    const at = from + end.index
+    const head = this.#text.slice(0, at)
+    this.#text = ''
+    if (at > this.#limitBytes) throw new HttpError('a head larger than the limit')
+    this.text = strictHead(head.endsWith('\r') ? head.slice(0, -1) : head)
+    return start + at + end[0].length - before
+  }
+
+  /** What has been collected of an unfinished head, its first `length` characters at most. */
+  start(length: number): string {
+    return this.#text.slice(0, length)
+  }
+}
+
+function strictHead(head: string): string {
+  const lines: string[] = []
+  for (const line of head.split(/\r?\n/)) {
+    if (/^[ \t]/.test(line)) unfold(lines, line)
+    else lines.push(lines.length === 0 ? line : line.replace(/^([^:\s]+)[ \t]+:/, '$1:'))
+  }
+  return lines.join('\r\n')
+}
+
+/** A line that begins with a blank belongs to the field before it: the fold is one blank (RFC 9112, section 5.2). */
+function unfold(lines: string[], line: string): void {
+  const last = lines.length - 1
+  const field = lines[last]
+  if (last < 1 || field === undefined) throw new HttpError('a folded field line behind the status line')
+  const name = field.slice(0, Math.max(0, field.indexOf(':')))
+  const known = fieldOf(name)
+  if (known === FIELD.contentLength || known === FIELD.transferEncoding || known === FIELD.connection) {
+    throw new HttpError('a folded field line that frames the message')
+  }
+  const rest = trimBlanks(line, 0, line.length)
+  // Some readers take a line of blanks for the end of the head.
+  if (rest === '') throw new HttpError('a line of blanks in the head')
+  lines[last] = `${field} ${rest}`
+}
