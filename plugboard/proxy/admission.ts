@@ -146,7 +146,6 @@ export class Admission {
     }
     const route = this.#directory.match(host, path)
     if (route === undefined) return 'route_not_found'
-    if (fields.looped) return 'loop_detected'
     return this.#routed(req, connection, kind, route, target, path, received, rawPath)
   }
 
@@ -215,6 +214,7 @@ export class Admission {
         : req.httpVersionMinor === 0
           ? this.#via.http10
           : this.#via.http11,
+      looped: fields.looped,
       maxForwards: fields.maxForwards,
       trace: fields.maxForwards === 0 && req.method === 'TRACE' ? traceText(req, rules) : '',
       edits,

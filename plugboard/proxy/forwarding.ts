@@ -44,6 +44,8 @@ export interface RoutedRequest extends RouteResponseRules {
   readonly lastOnConnection: boolean
   /** The value of Via that the forwarded request gets, besides those of the hops before this one. */
   readonly via: string
+  /** True when Via names this cluster: the request has passed here before. */
+  readonly looped: boolean
   /** How many more hops may forward a TRACE or OPTIONS request, this one included; -1: no limit. */
   readonly maxForwards: number
   /** The content of the response when a TRACE request ends here; else empty. */

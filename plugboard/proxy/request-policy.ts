@@ -2,7 +2,8 @@
 // often, by plain HTTP, or is not who may; or the route answers by itself. Whoever serves the connection writes the
 // answer; here it is only decided, in this order:
 //
-//   overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight ─▶ credential ─▶ redirect, fixed answer ─▶ Max-Forwards ─▶ forwarded
+//   loop ─▶ overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight
+//        ─▶ credential ─▶ redirect, fixed answer ─▶ Max-Forwards ─▶ forwarded
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
@@ -34,6 +35,7 @@ export class RequestPolicy {
   }
 
   judge(request: RoutedRequest): Judgement {
+    if (request.looped) return problemOf(request, 'loop_detected')
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
     const { rules } = request.route.options
     const judged = rules === null ? this.#judgePlain(request) : this.#judgeByRules(request, rules)

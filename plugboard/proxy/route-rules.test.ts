@@ -182,6 +182,15 @@ describe.each([
     expect(telephone.calls).toEqual([])
   })
 
+  it('the refusal of a forwarding loop carries what its route says', async () => {
+    rule({ cors: { origins: ['https://app.test'] }, access: { allow: ['192.0.2.1'] } })
+    const fields = { via: '1.1 plugboard-test', origin: 'https://app.test', 'x-forwarded-proto': 'https' }
+    const answer = await ask('GET', fields)
+    const names = ['plugboard-error', 'access-control-allow-origin', 'strict-transport-security']
+    const seen = [answer.status, ...names.map(answer.field)]
+    expect(seen).toEqual([508, 'loop_detected', 'https://app.test', 'max-age=1'])
+  })
+
   it('rules that cannot be read close the route', async () => {
     rule({ access: { allow: 'everybody' } })
     const answer = await ask('GET', {})
