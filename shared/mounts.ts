@@ -100,7 +100,7 @@ function parseHostPattern(written: string): Parsed<string> {
 
 /**
  * Returns the one spelling of a path that paths are compared in (RFC 3986, sections 6.2.2.1 and 6.2.2.2): escapes with
- * upper-case digits, unreserved characters without an escape. An escape that is none stays as it is.
+ * upper-case digits, unreserved characters without an escape. A malformed escape stays as it is.
  */
 export function normalizeEscapes(path: string): string {
   if (!path.includes('%')) return path

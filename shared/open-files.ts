@@ -1,6 +1,6 @@
 // The limit of open files of this process, and how limits of connections are made to fit into it. Every socket and
 // every file is an open file (a descriptor). At the limit the system refuses new ones with EMFILE, and calls that
-// need one fail in places that have nothing to do with the cause.
+// need one fail in places far from the cause.
 
 /** A resource limit in `process.report`. */
 interface ReportedLimits {

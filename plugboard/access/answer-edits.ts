@@ -35,7 +35,7 @@ export class AnswerEdits {
     this.#values = values
   }
 
-  /** Strict-Transport-Security of the route; empty: none; undefined: it follows the setting for all routes. */
+  /** Strict-Transport-Security of the route. Empty: the field is not sent. Undefined: the setting for all routes applies. */
   get hsts(): string | undefined {
     return this.#hsts
   }

@@ -1,5 +1,5 @@
 // The response to bytes that never became a request, for the admin port: problem details with an id, as for every other
-// error of the API. Node's own response has neither.
+// error of the API. Node's own response lacks both.
 
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'

@@ -3,7 +3,7 @@
 import type { ApiClient } from './api-client.ts'
 import { segment } from './api-command.ts'
 
-/** Throws the `not_found` of the admin API when no service has this name. Does nothing without a name. */
+/** Throws the `not_found` of the admin API when no service has this name. Without a name it has no effect. */
 export async function requireService(api: ApiClient, service: string | undefined): Promise<void> {
   if (service !== undefined) await api.get(`/v1/services/${segment(service)}`)
 }

@@ -26,7 +26,7 @@ export function holderText(token: TokenReference): string {
   return token.kind === 'own' ? token.id : qualified(token.issuer, 'sub', token.subject)
 }
 
-/** The encoded value has no `#`, so the last `#` ends the issuer, whatever characters the issuer has. */
+/** The encoded value has no `#`, so the last `#` ends the issuer, also when the issuer has a `#` itself. */
 function qualified(issuer: string, what: 'jti' | 'sub', value: string): string {
   const text = `${issuer}#${what}:${encodeURIComponent(value.toWellFormed())}`
   if (text.length <= MAX_TEXT_LENGTH) return text

@@ -1,6 +1,6 @@
 // The peer port: where other replicas dial in. A dial that is refused gets an HTTP response before the upgrade; after
-// the upgrade there is only a session. It serves nothing else. Connections that are not authenticated are few and short: each has
-// 10 s for its handshake, and the oldest one makes room for a new one, so that peers can always connect.
+// the upgrade there is only a session. Connections that are not authenticated are few and short: each has 10 s for its
+// handshake, and the oldest one makes room for a new one, so that peers can always connect.
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'

@@ -1,5 +1,5 @@
-// Row R3: a response that leaves while the client is still sending reaches the client, whatever refuses the request,
-// and the client cannot hold the connection by sending on.
+// Row R3: a response that is sent while the client is still sending reaches the client, for every way to refuse a request.
+// The client cannot hold the connection by sending more.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'

@@ -201,7 +201,7 @@ export class Http1Server {
     if (bodyBytes > 0) new DiscardedBody(this.#context.discardDeadlines, connection, res.req, res)
   }
 
-  /** Ends the connection when its client does not take the response in time. The time starts with the response's turn. */
+  /** Ends the connection when its client does not read the response in time. The time starts with the response's turn. */
   #watchUnread({ socket }: ClientConnection, res: ServerResponse): void {
     const watch = () => new UnreadAnswer(this.#context, res, () => socket.destroy())
     if (res.socket === null) res.once('socket', watch)

@@ -115,8 +115,8 @@ export class Http2Server {
   }
 
   /**
-   * The credential is meant for a whole connection, and HTTP/2 shares connections: the client is asked to repeat the
-   * request over HTTP/1.1 (RFC 9113 section 7). The access line has the status that says the same.
+   * Asks the client to repeat the request over HTTP/1.1 (RFC 9113 section 7), because its credential is for a whole
+   * connection, and requests share an HTTP/2 connection. The access line has the status for this, 505.
    */
   #needHttp1(stream: ServerHttp2Stream, request: RoutedRequest): void {
     noteLocalAnswer(this.#context, request.opening.method, request, bodylessAnswer(505, []))

@@ -1,5 +1,5 @@
-// Every request that ends has an id and an access line with its client's address, whatever refused it: Node's parser,
-// nghttp2, a timer, the tunnel endpoint.
+// Every request that ends has an id and an access line with its client's address, also when Node's parser, nghttp2, a timer
+// or the tunnel endpoint refused it.
 
 import { type Log, type LogFields, silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'

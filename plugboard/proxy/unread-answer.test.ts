@@ -1,5 +1,5 @@
-// A client that reads nothing, at a port whose kernel takes nothing for it either: a stream stands in for the socket,
-// because how much a kernel buffers differs from system to system.
+// A client that does not read. A stream takes the place of its socket, because the kernel's buffers differ from system to
+// system.
 
 import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -57,7 +57,7 @@ async function refusedRequests(count: number): Promise<Client> {
   return client
 }
 
-it.each([1, 3])('cuts the connection when none of %i responses is read for 5 minutes', async count => {
+it.each([1, 3])('cuts the connection when %i responses stay unread for 5 minutes', async count => {
   const client = await refusedRequests(count)
   clock.advance(UNREAD_MS - INTERVAL_MS)
   expect(client.destroyed).toBe(false)

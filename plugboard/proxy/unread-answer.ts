@@ -1,10 +1,10 @@
-// A response of Plugboard's own that its client has yet to take. Nothing is in flight for it, so without a deadline a
-// client that reads nothing would keep its stream of HTTP/2, or its connection of HTTP/1, without end.
+// The deadline for a client to read a response of Plugboard's own. Such a response is not in flight to a backend, so without
+// this deadline a client that does not read keeps its stream of HTTP/2, or its connection of HTTP/1, without end.
 
 import type { Deadlined } from './deadlines.ts'
 import type { ProxyContext } from './proxy-context.ts'
 
-/** A client that reads 220 bytes a second has taken 64 KiB by then, the longest response that a route has of its own. */
+/** Enough for a client that reads 220 bytes a second: a route's own response has at most 64 KiB. */
 export const UNREAD_MS = 300_000
 
 export class UnreadAnswer implements Deadlined {
@@ -12,7 +12,7 @@ export class UnreadAnswer implements Deadlined {
   readonly #cut: () => void
   readonly #startedAtMs: number
 
-  /** `response`: emits `close` when its last byte has left, or when it never will. `cut`: ends it early. */
+  /** `response`: emits `close` when its last byte has left, or when it was ended early. `cut`: ends it early. */
   constructor(
     { clock, deadlines }: Pick<ProxyContext, 'clock' | 'deadlines'>,
     response: { once(event: 'close', listener: () => void): unknown },

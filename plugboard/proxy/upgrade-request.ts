@@ -36,7 +36,7 @@ export function mayUpgrade(req: IncomingMessage, inFlight: number): boolean {
 
 /**
  * Returns the protocol of a 101 as the client gets it; undefined when the backend switches to one that `asked`, the value
- * of the client's Upgrade, does not hold. A backend that names none means the only one that it was asked for.
+ * of the client's Upgrade, does not hold. A backend that names no protocol means the only one that was asked for.
  */
 export function switchedProtocol(asked: string, switched: string): string | undefined {
   const offers = membersOf(asked)

@@ -7,7 +7,7 @@ export class Via {
   readonly http10: string
   readonly http11: string
   readonly http2: string
-  /** For responses. A tunnel carries the response of a backend in the form of HTTP/1.1, in whatever version it came. */
+  /** For responses. A tunnel carries every response of a backend in the form of HTTP/1.1. */
   readonly response: string
   readonly #names: readonly string[]
 

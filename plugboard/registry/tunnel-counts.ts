@@ -17,7 +17,7 @@ export class TunnelCounts {
   /** A tunnel of the holder has opened here. */
   add(holder: string): void {
     this.#own.set(holder, this.own(holder) + 1)
-    this.#tell(holder)
+    this.#notify(holder)
   }
 
   /** Undoes one `add`. */
@@ -25,7 +25,7 @@ export class TunnelCounts {
     const left = this.own(holder) - 1
     if (left > 0) this.#own.set(holder, left)
     else this.#own.delete(holder)
-    this.#tell(holder)
+    this.#notify(holder)
   }
 
   /** On this replica. */
@@ -79,7 +79,7 @@ export class TunnelCounts {
     else this.#remoteTotals.delete(holder)
   }
 
-  #tell(holder: string): void {
+  #notify(holder: string): void {
     for (const listener of this.#listeners) listener(holder)
   }
 }

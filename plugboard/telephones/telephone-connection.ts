@@ -166,7 +166,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   /**
    * Sets the services of this tunnel that a newer process serves. Withdraws their lines, and restores the lines of all
-   * other services. Open streams go on. A tunnel that serves nothing else ends, after a grace period for its streams.
+   * other services. Open streams go on. A tunnel without another service ends, after a grace period for its streams.
    */
   supersede(services: ReadonlySet<string>): void {
     if (this.#draining || this.#announcement === undefined) return

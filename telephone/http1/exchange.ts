@@ -1,7 +1,7 @@
 // One request on a pool, from the wish to the last byte of the answer: waits for a connection, holds what the
 // client sends meanwhile, and repeats the request once when a kept-alive connection turns out to have been
 // closed by the backend in the meantime. A request that cannot be repeated gets no connection that the backend
-// has probably closed. What the answer is for is not known here.
+// has probably closed. The use of the response is not known here.
 //
 //   waiting ──► active ──► done
 //      ▲           │

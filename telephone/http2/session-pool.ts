@@ -41,8 +41,8 @@ export interface SessionWaiter extends Waiting {
 }
 
 /**
- * What a request needs of its connection. `fresh`: none that has been idle, because one was found dead. `own`: one that
- * carries no other request, because this one authenticates the connection.
+ * The connection that a request needs. `fresh`: one that has not been idle, because an idle one was found dead. `own`: one
+ * that carries no other request, because this request authenticates the connection.
  */
 export type SessionNeed = 'any' | 'fresh' | 'own'
 

@@ -1,5 +1,5 @@
-// The limit of tunnels of one token over two replicas: each counts the other's, soon after a tunnel opens or closes, and
-// no longer when the other one is gone.
+// The limit of tunnels of one token over two replicas. Each counts the tunnels of the other, soon after they open or close,
+// and drops this count when the other replica has stopped.
 
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
