@@ -1,7 +1,8 @@
 // The limits of an admin key: the services and mounts that it may hand out in tokens, and change. They hold for every
 // write that could lead the traffic of another service or mount elsewhere; reading is not limited.
 
-import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
+import { parseMount } from '@vera-stack/shared/mounts.ts'
+import { ScopeIndex } from '@vera-stack/shared/scope-index.ts'
 import type { AdminKey, Scope } from '../database/store.ts'
 import { type Culprit, RequestError } from './problem.ts'
 
@@ -21,16 +22,17 @@ export function refuseBeyondLimits(
   { services = [], mounts = [], pointer }: Asked,
 ): void {
   if (limits === null) return
+  const own = new ScopeIndex(limits)
   const culprits: Culprit[] = []
   const beyond = (list: 'services' | 'mounts', index: number, text: string): void => {
     const place = pointer === undefined ? {} : { pointer: pointer(list, index) }
     culprits.push({ ...place, detail: `${text} is beyond the limits of your key.` })
   }
-  for (const [index, service] of services.entries()) {
-    if (!coversService(limits, service)) beyond('services', index, `The service ${service}`)
+  for (const [place, service] of services.entries()) {
+    if (!own.coversService(service)) beyond('services', place, `The service ${service}`)
   }
-  for (const [index, mount] of mounts.entries()) {
-    if (!coversMount(limits, mount)) beyond('mounts', index, `The mount ${mount}`)
+  for (const [place, mount] of mounts.entries()) {
+    if (!coversMount(own, mount)) beyond('mounts', place, `The mount ${mount}`)
   }
   if (culprits.length > 0) {
     const text = culprits.map(({ detail }) => detail).join(' ')
@@ -49,22 +51,20 @@ export function refuseLimitedKey({ limits }: Limited, what: string): void {
 export function includesLimits(own: Scope | null, other: Scope | null): boolean {
   if (own === null) return true
   if (other === null) return false
+  const scopes = new ScopeIndex(own)
   return (
-    other.services.every(service => coversService(own, service)) &&
-    other.mounts.every(mount => coversMount(own, mount))
+    other.services.every(service => scopes.coversService(service)) &&
+    other.mounts.every(mount => coversMount(scopes, mount))
   )
 }
 
 /** For rows of a token or a key, whose lists have the names of the fields. */
 export const atField = (list: string, index: number): string => `/${list}/${index}`
 
-const coversService = (limits: Scope, service: string): boolean =>
-  limits.services.some(limit => serviceScopeCovers(limit, service))
-
 /** Ignores a text that is not a mount: the check of mounts names that problem. */
-function coversMount(limits: Scope, mount: string): boolean {
+function coversMount(limits: ScopeIndex, mount: string): boolean {
   const parsed = parseMount(mount)
-  return !parsed.ok || limits.mounts.some(limit => mountScopeCovers(limit, parsed.value))
+  return !parsed.ok || limits.coversMount(parsed.value)
 }
 
 function describe({ services, mounts }: Scope): string {

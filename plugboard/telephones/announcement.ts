@@ -4,14 +4,9 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
-import {
-  formatMount,
-  mountScopeCovers,
-  parseMount,
-  parseServiceName,
-  serviceScopeCovers,
-} from '@vera-stack/shared/mounts.ts'
+import { formatMount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import { ScopeIndex } from '@vera-stack/shared/scope-index.ts'
 import type { Claim, Claimed } from '../database/store.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
@@ -41,6 +36,8 @@ export interface Verdict {
 
 /** Characters that a telephone accepts (control-schema.ts), without the mark of a cut. */
 const MAX_DETAIL = 499
+/** Addresses of one service that a telephone accepts (control-schema.ts). */
+const MAX_URLS = 100
 /** How long a claimed route may take to arrive in the directory before its address is told anyway, ms. */
 const ROUTE_ARRIVAL_MS = 2000
 
@@ -55,9 +52,10 @@ export async function judge(
   isWanted: () => boolean,
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = []
+  const scopes = new ScopeIndex(credential)
   for (const announcement of services) {
     if (!isWanted()) break
-    verdicts.push(await judgeOne(announcement, credential, options))
+    verdicts.push(await judgeOne(announcement, credential, scopes, options))
   }
   return verdicts
 }
@@ -80,11 +78,12 @@ export function resultsOf(verdicts: readonly Verdict[]): Announced['results'] {
 async function judgeOne(
   announcement: ServiceAnnouncement,
   credential: Credential,
+  scopes: ScopeIndex,
   options: AnnouncementOptions,
 ): Promise<Verdict> {
   const name = parseServiceName(announcement.service)
   if (!name.ok) return refused(announcement, `${name.problem}.`, 'invalid_request')
-  if (!credential.services.some(scope => serviceScopeCovers(scope, name.value))) {
+  if (!scopes.coversService(name.value)) {
     return refused(announcement, `The token does not reach service "${name.value}".`, 'forbidden')
   }
   if (announcement.mount === undefined) return accepted(announcement, options, undefined)
@@ -97,7 +96,7 @@ async function judgeOne(
       return accepted(announcement, options, mount)
     }
   }
-  if (!credential.mounts.some(scope => mountScopeCovers(scope, parsed.value))) {
+  if (!scopes.coversMount(parsed.value)) {
     return refused(announcement, `The token does not reach mount ${mount}.`, 'forbidden')
   }
   try {
@@ -115,9 +114,9 @@ async function judgeOne(
   }
 }
 
-function routesOf(service: string, { directory }: AnnouncementOptions): DirectoryRoute[] {
+function routesOf(service: string, { directory }: AnnouncementOptions): Iterable<DirectoryRoute> {
   const found = directory.serviceByName(service)
-  return found === undefined ? [] : [...directory.routesOfService(found.id)]
+  return found === undefined ? [] : directory.routesOfService(found.id)
 }
 
 function accepted(
@@ -126,10 +125,15 @@ function accepted(
   mount: string | undefined,
   claimed?: { readonly host: string; readonly mountPath: string },
 ): Verdict {
-  const urls = new Set(routesOf(announcement.service, options).map(options.urlOf))
+  const urls = new Set<string>()
+  // No more than the response has room for: a service may have thousands of routes, and be announced once for each.
+  for (const route of routesOf(announcement.service, options)) {
+    if (urls.size >= MAX_URLS) break
+    urls.add(options.urlOf(route))
+  }
   if (claimed !== undefined) urls.add(options.urlOf(claimed))
   const detail = urls.size === 0 ? 'No route leads to this service yet.' : undefined
-  return { announcement, accepted: true, detail, urls: [...urls].slice(0, 100), mount, tryLater: false }
+  return { announcement, accepted: true, detail, urls: [...urls].slice(0, MAX_URLS), mount, tryLater: false }
 }
 
 function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorCode): Verdict {

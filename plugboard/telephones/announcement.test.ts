@@ -1,0 +1,83 @@
+// The work that an announcement costs, counted in steps: a telephone chooses how much it announces.
+
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { expect, it } from 'vitest'
+import type { DirectoryRoute } from '../routes/directory.ts'
+import { type AnnouncementOptions, judge } from './announcement.ts'
+import type { Credential } from './authenticate.ts'
+
+const COUNT = 1000
+const line = { health: 'up', weight: 100, version: '', labels: {} } as const
+
+/** The list, and how often one of its elements was read. */
+function counted(list: readonly string[]): {
+  readonly list: readonly string[]
+  readonly reads: () => number
+} {
+  let reads = 0
+  const proxy = new Proxy(list, {
+    get(target, key, receiver) {
+      if (typeof key === 'string' && /^\d+$/.test(key)) reads += 1
+      return Reflect.get(target, key, receiver) as unknown
+    },
+  })
+  return { list: proxy, reads: () => reads }
+}
+
+function credentialWith(services: readonly string[], mounts: readonly string[]): Credential {
+  return {
+    ...{ token: { kind: 'own', id: 't' }, subject: 's', services, mounts, limits: {} },
+    ...{ expiresAtMs: 0, kid: undefined },
+  }
+}
+
+function optionsWith(
+  routes: readonly DirectoryRoute[],
+  urlOf: AnnouncementOptions['urlOf'],
+): AnnouncementOptions {
+  return {
+    clock: systemClock,
+    directory: {
+      serviceByName: name => (routes.length === 0 ? undefined : ({ id: name } as never)),
+      routesOfService: () => routes.values(),
+      route: () => undefined,
+      subscribe: () => () => undefined,
+    },
+    claimMount: () => expect.fail('no mount is claimed'),
+    usage: {
+      limitsOf: () => expect.fail('no mount is claimed'),
+      claim: () => expect.fail('no mount is claimed'),
+    },
+    urlOf,
+  }
+}
+
+it('reads each scope of the token a few times, not once for each service', async () => {
+  const services = counted(Array.from({ length: COUNT }, (_, index) => `svc-${index}`))
+  const mounts = counted(Array.from({ length: COUNT }, (_, index) => `h${index}.test`))
+  const announced = Array.from({ length: COUNT }, (_, index) => ({
+    ...{ service: 'svc-999', mount: `other.test/${index}` },
+    ...line,
+  }))
+  const options = optionsWith([], () => '')
+  const verdicts = await judge(announced, credentialWith(services.list, mounts.list), options, () => true)
+  expect(new Set(verdicts.map(({ code }) => code))).toEqual(new Set(['forbidden']))
+  expect(services.reads()).toBeLessThan(5 * COUNT)
+  expect(mounts.reads()).toBeLessThan(5 * COUNT)
+})
+
+it('makes no more addresses than a response has room for', async () => {
+  const routes = Array.from(
+    { length: COUNT },
+    (_, index) => ({ host: 'a.test', mountPath: `/${index}` }) as DirectoryRoute,
+  )
+  let made = 0
+  const options = optionsWith(routes, ({ host, mountPath }) => {
+    made += 1
+    return `http://${host}${mountPath}`
+  })
+  const announced = [{ service: 'web', mount: 'a.test/999', ...line }]
+  const [verdict] = await judge(announced, credentialWith(['*'], []), options, () => true)
+  expect(verdict).toMatchObject({ accepted: true, mount: 'a.test/999' })
+  expect([verdict?.urls.length, made]).toEqual([100, 100])
+})
