@@ -18,7 +18,7 @@ export interface HealthCheckOptions extends ConnectorOptions {
   readonly check: string
   readonly intervalMs: number
   readonly clock: Clock
-  /** Of the service: the check reads the responses of its backend as the service does. */
+  /** The setting of the service: the check reads responses of the backend as the service does. */
   readonly backendParsing?: BackendParsing
   /** After each check: what is wrong, if anything. */
   readonly onResult?: (problem: string | undefined) => void

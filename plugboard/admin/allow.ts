@@ -20,7 +20,7 @@ export class AllowedMethods {
     this.#app = app
   }
 
-  /** The response to a path that is not there, or that does not know the method. */
+  /** Returns the response for a path that does not exist, or does not allow the method. */
   readonly notFound = (c: Context<AdminEnv>): Response => {
     const path = this.#find(c)
     if (path === undefined) return problemResponse(new VeraError('not_found', 'There is no such path.'), c)
@@ -42,7 +42,7 @@ export class AllowedMethods {
     return undefined
   }
 
-  /** The path with the fewest parameters, as the document reads. */
+  /** Returns the path with the fewest parameters, as a reader of the document expects. */
   #find(c: Context<AdminEnv>): KnownPath | undefined {
     this.#paths ??= knownPaths(this.#app)
     const segments = c.req.path.split('/')

@@ -115,7 +115,7 @@ export const ETAG_HEADER = { ETag: { description: 'The version.', schema: { type
 /** Of a response to a request that made something. */
 export const CREATED_HEADERS = {
   ...ETAG_HEADER,
-  Location: { description: 'Where it is.', schema: { type: 'string', format: 'uri-reference' } },
+  Location: { description: 'URL of the new resource.', schema: { type: 'string', format: 'uri-reference' } },
 } as const
 /** Of a page. */
 export const LINK_HEADER = {

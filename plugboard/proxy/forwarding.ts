@@ -259,9 +259,9 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   }
 }
 
-/** What the client is told about a response that is not valid HTTP: the rule that it broke, in the words of the Telephone. */
+/** Returns the detail for a response that is not valid HTTP: the rule that it broke, in the words of the Telephone. */
 function brokenRule({ detail }: TunnelError): string | undefined {
-  // Telephones of earlier releases put the reason in front.
+  // Older Telephones put the reason before the rule.
   const rule = detail.replace(/^backend_protocol_error(?:: |$)/, '')
   return rule === '' ? undefined : `${ERRORS.backend_protocol_error.meaning.slice(0, -1)}: ${cutText(rule)}.`
 }

@@ -9,5 +9,5 @@ export class HttpError extends Error {
   }
 }
 
-/** Behind the name of a rule that the lenient reader does not have. */
+/** Follows the name of a rule that only the strict reader applies. */
 export const LENIENT_HINT = ' (backendParsing: lenient accepts it)'

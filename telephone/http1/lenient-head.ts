@@ -9,7 +9,7 @@ import { HttpError } from './http-error.ts'
 
 /** An empty line: its end is the end of the head. */
 const END = /\n\r?\n/
-/** What a split end can leave behind. */
+/** Characters of an end that may be split between two chunks. */
 const TAIL = 2
 
 /** The lenient counterpart of HeadCollector, for heads only. */
@@ -23,7 +23,7 @@ export class LenientHeadCollector {
     this.#limitBytes = limitBytes
   }
 
-  /** As HeadCollector's: the offset behind the head's end, or -1 when it goes on. Throws HttpError. */
+  /** Like HeadCollector's: returns the offset after the head's end, or -1 when the head goes on. Throws HttpError. */
   read(chunk: Buffer, start: number): number {
     const before = this.#text.length
     const stop = Math.min(chunk.length, start + this.#limitBytes + TAIL + 1 - before)

@@ -1,5 +1,5 @@
-// The OpenAPI document, held against an outside validator: @redocly/cli with its recommended rules. The test installs it
-// into a temporary folder, because it is of no use to anything else here.
+// Checks the OpenAPI document with an outside validator: @redocly/cli with its recommended rules. The test installs it
+// into a temporary folder, because only this test uses it.
 
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
@@ -16,7 +16,7 @@ const VERSION = '2.77.0'
 const run = promisify(execFile)
 const processes = useProcesses()
 let folder: string
-/** Why the validator is not there. */
+/** Why the validator could not be installed. */
 let missing: string | undefined
 
 beforeAll(async () => {
@@ -43,7 +43,7 @@ it('@redocly/cli finds no problem in the OpenAPI document', async context => {
   const program = join(folder, 'node_modules', VALIDATOR, 'bin/cli.js')
   const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
   const args = ['lint', file, '--extends=recommended', '--format=json']
-  // It ends with 1 when there are problems; what they are is in its output.
+  // Its exit code is 1 when there are problems, and its output names them.
   const { stdout } = await run(process.execPath, [program, ...args], {
     cwd: folder,
     env,

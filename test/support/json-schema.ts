@@ -1,9 +1,9 @@
-// Holds a value against a JSON Schema (draft 2020-12), as a strict reader of the OpenAPI document would. Knows the keywords
-// that the document uses; any other one is an error, so that no keyword is ignored by mistake.
+// Checks a value with a JSON Schema (draft 2020-12), as a strict reader of the OpenAPI document does. Supports the keywords
+// that the document uses; every other keyword is an error, so that it is not ignored by mistake.
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
-/** Keywords that describe and check nothing. */
+/** Keywords that only describe. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
   'description',
   'example',
