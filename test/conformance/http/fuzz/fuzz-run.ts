@@ -171,10 +171,11 @@ export class Fuzz {
       return
     }
     const request = this.#requests.get(answer.request)
-    if (request === undefined || !stream.records.has(answer.request)) {
-      if (request === undefined || !this.#orphans.delete(request))
-        throw new Error('an answer of somebody else')
+    // A request without a nonce can be of any stream that has the same one, which #settle may have found before.
+    if (request === undefined || (nonceOf(request) !== undefined && !stream.records.has(answer.request))) {
+      throw new Error('an answer of somebody else')
     }
+    this.#orphans.delete(request)
     this.#requests.delete(answer.request)
     stream.records.delete(answer.request)
     if (request.state !== 'complete' || !isSame(request, expected)) {
@@ -211,7 +212,7 @@ export class Fuzz {
       if (how === 'complete') request.answer(200, body, `X-Backend-Request: ${number}\r\n`)
     })
     if (request.target.startsWith('/canary-')) return
-    const nonce = /~(\d+)~/.exec(request.head)?.[1]
+    const nonce = nonceOf(request)
     const stream = nonce === undefined ? undefined : this.#streams.get(nonce)
     if (stream === undefined) this.#orphans.add(request)
     else stream.records.add(number)
@@ -233,6 +234,11 @@ export class Fuzz {
         : `seed ${this.#options.seed}, stream ${stream.index}: ${JSON.stringify(stream.bytes.slice(0, 3000))}\n  the twin: ${JSON.stringify(stream.twin).slice(0, 1500)}`
     this.report.violations.push(`${what}\n  ${where}`)
   }
+}
+
+/** The number of the stream that a request is of; undefined when the stream's mutations left it out. */
+function nonceOf({ head }: BackendRequest): string | undefined {
+  return /~(\d+)~/.exec(head)?.[1]
 }
 
 function isSame(request: BackendRequest, expected: TwinRequest): boolean {
