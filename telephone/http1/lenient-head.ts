@@ -50,25 +50,30 @@ export class LenientHeadCollector {
 
 function strictHead(head: string): string {
   const lines: string[] = []
+  let field = ''
   for (const line of head.split(/\r?\n/)) {
-    if (/^[ \t]/.test(line)) unfold(lines, line)
-    else lines.push(lines.length === 0 ? line : line.replace(/^([^:\s]+)[ \t]+:/, '$1:'))
+    if (/^[ \t]/.test(line)) {
+      if (lines.length < 2) throw new HttpError('a folded field line behind the status line')
+      lines[lines.length - 1] += ` ${foldOf(line, field)}`
+    } else {
+      field = lines.length === 0 ? line : line.replace(/^([^:\s]+)[ \t]+:/, '$1:')
+      lines.push(field)
+    }
   }
   return lines.join('\r\n')
 }
 
-/** A line that begins with a blank belongs to the field before it: the fold is one blank (RFC 9112, section 5.2). */
-function unfold(lines: string[], line: string): void {
-  const last = lines.length - 1
-  const field = lines[last]
-  if (last < 1 || field === undefined) throw new HttpError('a folded field line behind the status line')
-  const name = field.slice(0, Math.max(0, field.indexOf(':')))
-  const known = fieldOf(name)
+/**
+ * Returns the text of a line that begins with a blank. It belongs to the field before it: the fold is one blank (RFC 9112,
+ * section 5.2). `field`: the first line of that field, because looking at all of its lines for each fold is quadratic.
+ */
+function foldOf(line: string, field: string): string {
+  const known = fieldOf(field.slice(0, Math.max(0, field.indexOf(':'))))
   if (known === FIELD.contentLength || known === FIELD.transferEncoding || known === FIELD.connection) {
     throw new HttpError('a folded field line that frames the message')
   }
   const rest = trimBlanks(line, 0, line.length)
   // Some readers take a line of blanks for the end of the head.
   if (rest === '') throw new HttpError('a line of blanks in the head')
-  lines[last] = `${field} ${rest}`
+  return rest
 }
