@@ -192,7 +192,7 @@ export class Outbox {
   }
 
   #reason(type: number, streamId: number, code: number, detail: string): void {
-    const text = cutText(Buffer.from(detail), DETAIL_MAX_BYTES)
+    const text = cutUtf8(Buffer.from(detail), DETAIL_MAX_BYTES)
     const at = this.#frame(type, 0, 2 + text.length, streamId)
     writeU16(this.#slab as Buffer, at, code)
     text.copy(this.#slab as Buffer, at + 2)
@@ -249,7 +249,7 @@ export class Outbox {
 }
 
 /** At most `bytes` of UTF-8, cut between characters. */
-function cutText(text: Buffer, bytes: number): Buffer {
+function cutUtf8(text: Buffer, bytes: number): Buffer {
   if (text.length <= bytes) return text
   let end = bytes
   while (end > 0 && ((text[end] as number) & 0xc0) === 0x80) end -= 1
