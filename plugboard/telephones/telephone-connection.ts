@@ -279,9 +279,10 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   async #judgeWaiting(): Promise<void> {
     const length = announcedLength(this.#waiting?.services ?? [])
-    const held = this.#withinLimits(() =>
-      this.#context.usage.hold(this.#credential, length, this.#announcedLength),
-    )
+    const held = this.#withinLimits(() => {
+      this.#context.usage.hold(this.#credential, length, this.#announcedLength)
+      return true
+    })
     const message = this.#take()
     if (held === undefined || message === undefined) return
     this.#announcedLength = length

@@ -156,7 +156,7 @@ export class TokenUsage {
    * The announcement of a tunnel takes `length`, where the one before took `before`. Throws VeraError
    * `token_announcement_limit` when the lines of the holder would take too much memory.
    */
-  hold(credential: Credential, length: number, before: number): true {
+  hold(credential: Credential, length: number, before: number): void {
     const usage = this.#usage(holderText(credential.token))
     const announcedLength = usage.announcedLength - before + length
     if (length > before && announcedLength > MAX_ANNOUNCED_LENGTH) {
@@ -167,7 +167,6 @@ export class TokenUsage {
       )
     }
     usage.announcedLength = announcedLength
-    return true
   }
 
   /** Runs claims of one holder one after the other, so that they hold one connection to the database at most. */
