@@ -6,10 +6,9 @@ import { constants } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { secretFileProblem, secretModeProblem } from '@vera-stack/shared/secret-file.ts'
+import { OTHERS_WRITE, secretFileProblem, secretModeProblem } from '@vera-stack/shared/secret-file.ts'
 import { codeOf, folderError } from './database/startup-error.ts'
 
-const OTHERS_WRITE = 0o002
 /** Postgres refuses to start in a `cluster` that is open. */
 const FOLDERS = ['secrets', 'certificates', 'postgres/cluster']
 const FILES = ['snapshot.json', 'postgres/password']

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from './database/make-folder.ts'
-import { folderError } from './database/startup-error.ts'
+import { codeOf, folderError } from './database/startup-error.ts'
 
 export class SecretsFolder {
   readonly path: string
@@ -23,7 +23,7 @@ export class SecretsFolder {
     try {
       return (await readFile(this.file(name), 'utf8')).trim()
     } catch (error) {
-      if (isMissing(error)) return undefined
+      if (codeOf(error) === 'ENOENT') return undefined
       throw error
     }
   }
@@ -57,7 +57,7 @@ export class SecretsFolder {
     try {
       await rename(this.file(from), this.file(to))
     } catch (error) {
-      if (!isMissing(error)) throw folderError(this.path, error)
+      if (codeOf(error) !== 'ENOENT') throw folderError(this.path, error)
     }
   }
 
@@ -66,5 +66,3 @@ export class SecretsFolder {
     await rm(this.file(name), { force: true })
   }
 }
-
-const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'

@@ -5,7 +5,8 @@ import { constants, statSync } from 'node:fs'
 
 /** Bits of all users but the owner and the group. A group gets access on purpose, by `fsGroup` of a pod for example. */
 const OTHERS = 0o007
-const OTHERS_WRITE = 0o002
+/** The bit by which all other users may change a file or a folder. */
+export const OTHERS_WRITE = 0o002
 
 /** Returns the problem of the mode of a secret file, with the command that corrects it. Undefined: the mode is fine. */
 export function secretFileProblem(path: string): string | undefined {
