@@ -9,7 +9,13 @@ import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { FailedAttempts } from '@vera-stack/shared/failed-attempts.ts'
 import { verifyPassword } from '@vera-stack/shared/password-hash.ts'
-import { type BasicRules, isPassword, isUserName } from '../routes/access-rules.ts'
+import {
+  type BasicRules,
+  isPassword,
+  isUserName,
+  MAX_PASSWORD,
+  MAX_USER_NAME,
+} from '../routes/access-rules.ts'
 import type { BoundedWork } from './bounded-work.ts'
 import type { Remembered } from './remembered.ts'
 
@@ -32,8 +38,8 @@ export type BasicOutcome = { readonly user: string } | 'wrong' | 'busy' | { read
 
 /** Counted from the last use of a password. A change of the route ends it at once. */
 const REMEMBERED_MS = 86_400_000
-/** The longest name, a colon and the longest password, three bytes a character, in base64. */
-const MAX_CREDENTIAL = Math.ceil(((128 + 1 + 256) * 3) / 3) * 4
+/** The longest name, a colon and the longest password: at most three bytes a character, so four characters of base64. */
+const MAX_CREDENTIAL = (MAX_USER_NAME + 1 + MAX_PASSWORD) * 4
 
 export class BasicAuth {
   readonly challenge: string

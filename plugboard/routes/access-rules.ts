@@ -9,6 +9,9 @@ import { ownFieldName } from './field-rules.ts'
 
 const MAX_NETWORKS = 1000
 const MAX_USERS = 50
+/** Characters of a credential of Basic. */
+export const MAX_USER_NAME = 128
+export const MAX_PASSWORD = 256
 
 /** What all addresses and networks match; not each text that matches is one. */
 const NETWORK_FORM =
@@ -31,7 +34,7 @@ const networks = z.array(network).min(1).max(MAX_NETWORKS)
 const userName = z
   .string()
   .min(1)
-  .max(128)
+  .max(MAX_USER_NAME)
   .regex(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are excluded
     /^(?:[^:\0-\x1f\x7f-\x9f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])+$/,
@@ -49,7 +52,7 @@ const hashField = hash.meta({
 const password = z
   .string()
   .min(1)
-  .max(256)
+  .max(MAX_PASSWORD)
   .regex(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are excluded
     /^(?:[^\0-\x1f\x7f-\x9f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])*$/,
