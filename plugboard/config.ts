@@ -3,7 +3,6 @@
 
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
-import { VeraError } from '@vera-stack/shared/errors.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
   type LoadedSettings,
@@ -12,7 +11,6 @@ import {
   type SettingsOf,
   setting,
 } from '@vera-stack/shared/settings.ts'
-import { TrustedProxies } from './proxy/trusted-proxies.ts'
 import { parseNetwork } from './routes/cidr.ts'
 import { directoryUrlOf, isChallengeType } from './tls/acme-names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
@@ -52,7 +50,7 @@ export const plugboardSettings = {
   outboundNetworks: setting.list({
     default: [],
     item: 'cidr',
-    check: outboundProblem,
+    check: networkProblem,
     help: 'Networks, besides public ones, that URLs in routes (jwksUrl) may lead to; plugboard dev: loopback and private ones',
   }),
   proxyProtocol: setting.boolean({
@@ -435,18 +433,8 @@ function peerProblem(text: string): string | undefined {
   return url !== null && hasPort && url.pathname === '/' ? undefined : `"${text}" is not host:port`
 }
 
-function outboundProblem(network: string): string | undefined {
+function networkProblem(network: string): string | undefined {
   return parseNetwork(network) === undefined
     ? `"${network}" is not an address or a network such as 10.0.0.0/8`
     : undefined
-}
-
-function networkProblem(network: string): string | undefined {
-  try {
-    new TrustedProxies([network])
-    return undefined
-  } catch (error) {
-    if (error instanceof VeraError) return error.message
-    throw error
-  }
 }

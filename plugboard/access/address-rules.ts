@@ -1,16 +1,16 @@
 // Which client addresses may use a route. `deny` wins over `allow`; with an `allow` everything else is out. An address that
 // cannot be told is out whenever there is a rule.
 
-import { BlockList, isIP } from 'node:net'
-import { parseNetwork } from '../routes/cidr.ts'
+import { type BlockList, isIP } from 'node:net'
+import { blockListOf } from '../routes/cidr.ts'
 
 export class AddressRules {
   readonly #allow: BlockList | undefined
   readonly #deny: BlockList | undefined
 
   constructor(allow: readonly string[] | undefined, deny: readonly string[] | undefined) {
-    this.#allow = allow && listOf(allow)
-    this.#deny = deny && listOf(deny)
+    this.#allow = allow && blockListOf(allow)
+    this.#deny = deny && blockListOf(deny)
   }
 
   permit(client: string): boolean {
@@ -24,14 +24,4 @@ export class AddressRules {
     if (this.#deny?.check(address, family) === true) return false
     return this.#allow?.check(address, family) ?? true
   }
-}
-
-function listOf(texts: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const text of texts) {
-    const network = parseNetwork(text)
-    if (network === undefined) throw new Error(`"${text}" is no network`)
-    list.addSubnet(network.address, network.prefix, network.family)
-  }
-  return list
 }

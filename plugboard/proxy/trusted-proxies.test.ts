@@ -23,7 +23,16 @@ it.each([
   expect(new TrustedProxies(['10.0.0.0/8']).clientOf('10.0.0.1', forwardedFor)).toBe(client)
 })
 
-it.each(['10.0.0.0/33', 'x', '10.0.0.0/', '::/129', '10.0.0.0/8/8', '10.0.0'])('refuses %s', range => {
+it('reads an IPv4 network in its IPv6 form as the IPv4 network', () => {
+  const trusted = new TrustedProxies(['::ffff:10.0.0.0/104'])
+  expect(trusted.trusts('10.1.2.3')).toBe(true)
+  expect(trusted.trusts('11.0.0.1')).toBe(false)
+})
+
+it.each([
+  ...['10.0.0.0/33', 'x', '10.0.0.0/', '::/129', '10.0.0.0/8/8', '10.0.0'],
+  ...['fe80::1%eth0', '::ffff:10.0.0.0/8'],
+])('refuses %s', range => {
   expect(() => new TrustedProxies([range])).toThrow(range)
 })
 

@@ -1,7 +1,7 @@
 // Which peers may say who the client is: `trustedProxies`, a list of addresses and CIDR ranges.
 
-import { BlockList, isIP } from 'node:net'
-import { VeraError } from '@vera-stack/shared/errors.ts'
+import { type BlockList, isIP } from 'node:net'
+import { blockListOf } from '../routes/cidr.ts'
 import { addressOf } from './forwarded-elements.ts'
 
 /** Takes the IPv6 coat off an IPv4 address that came in through a dual-stack socket. */
@@ -11,13 +11,13 @@ export function plainAddress(address: string | undefined): string {
 }
 
 export class TrustedProxies {
-  readonly #ranges = new BlockList()
+  readonly #ranges: BlockList
   readonly #empty: boolean
 
-  /** `10.0.0.0/8`, `::1`, `192.0.2.7`. Throws VeraError `invalid_request` that names the range which is none. */
+  /** `10.0.0.0/8`, `::1`, `192.0.2.7`. Throws for a text that is not a network. */
   constructor(ranges: readonly string[]) {
     this.#empty = ranges.length === 0
-    for (const range of ranges) this.#add(range)
+    this.#ranges = blockListOf(ranges)
   }
 
   trusts(address: string): boolean {
@@ -40,20 +40,5 @@ export class TrustedProxies {
       if (!this.trusts(address)) return client
     }
     return client
-  }
-
-  #add(range: string): void {
-    const slash = range.indexOf('/')
-    const address = slash === -1 ? range : range.slice(0, slash)
-    const version = isIP(address)
-    const bits = version === 6 ? 128 : 32
-    const prefix =
-      slash === -1 ? bits : /^\d{1,3}$/.test(range.slice(slash + 1)) ? +range.slice(slash + 1) : -1
-    if (version === 0 || prefix < 0 || prefix > bits) {
-      throw new VeraError('invalid_request', `"${range}" is neither an address nor a CIDR range`, {
-        field: 'trustedProxies',
-      })
-    }
-    this.#ranges.addSubnet(address, prefix, version === 6 ? 'ipv6' : 'ipv4')
   }
 }

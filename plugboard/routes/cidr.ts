@@ -1,7 +1,7 @@
-// Addresses and networks as people write them in address rules: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. An IPv4
+// Addresses and networks as people write them in rules and settings: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. An IPv4
 // network in its IPv6 coat (`::ffff:10.0.0.0/104`) is the IPv4 network that it means.
 
-import { isIP } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 
 export interface Network {
   readonly address: string
@@ -23,4 +23,15 @@ export function parseNetwork(text: string): Network | undefined {
     return prefix < 96 ? undefined : { address: inner, prefix: prefix - 96, family: 'ipv4' }
   }
   return { address, prefix, family: version === 6 ? 'ipv6' : 'ipv4' }
+}
+
+/** Returns a list that finds the addresses of all these networks. Throws for a text that is not a network. */
+export function blockListOf(networks: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const text of networks) {
+    const network = parseNetwork(text)
+    if (network === undefined) throw new Error(`"${text}" is not an address or a network`)
+    list.addSubnet(network.address, network.prefix, network.family)
+  }
+  return list
 }

@@ -3,8 +3,8 @@
 // that listen on loopback, and hosts of the inner network. IANA's registries of special-purpose addresses (RFC 6890)
 // define which addresses are public.
 
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
-import { parseNetwork } from './cidr.ts'
+import { type BlockList, isIPv4, isIPv6 } from 'node:net'
+import { blockListOf } from './cidr.ts'
 
 const NOT_PUBLIC_IPV4 = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
@@ -15,16 +15,16 @@ const NOT_PUBLIC_IPV4 = [
 const NOT_PUBLIC_IPV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']
 const LOOPBACK = ['127.0.0.0/8', '::1']
 
-const notPublic = listOf([...NOT_PUBLIC_IPV4, ...NOT_PUBLIC_IPV6])
-const globalUnicast = listOf(['2000::/3'])
-const loopback = listOf(LOOPBACK)
+const notPublic = blockListOf([...NOT_PUBLIC_IPV4, ...NOT_PUBLIC_IPV6])
+const globalUnicast = blockListOf(['2000::/3'])
+const loopback = blockListOf(LOOPBACK)
 
 export class OutboundNetworks {
   readonly #allowed: BlockList
 
   /** `allowed`: networks and addresses besides public ones. */
   constructor(allowed: readonly string[]) {
-    this.#allowed = listOf(allowed)
+    this.#allowed = blockListOf(allowed)
   }
 
   /** Returns undefined when the address may be connected to; else the problem, and what to do. */
@@ -98,13 +98,3 @@ function ipv4Of(groups: readonly number[]): string {
 
 const contains = (list: BlockList, address: string): boolean =>
   list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
-
-function listOf(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const text of networks) {
-    const network = parseNetwork(text)
-    if (network === undefined) throw new Error(`"${text}" is no network`)
-    list.addSubnet(network.address, network.prefix, network.family)
-  }
-  return list
-}
