@@ -56,6 +56,7 @@ async function setUp() {
         setReplicas: replicas => void told.push(replicas),
       },
       openLocal: () => expect.fail('nothing is forwarded here'),
+      heldOf: undefined,
     },
     [SECRET],
   )

@@ -9,7 +9,7 @@ import type { PlugboardConfig } from './config.ts'
 import type { Store } from './database/store.ts'
 import { type Discovery, peerAddress, staticDiscovery } from './peers/discovery.ts'
 import { DnsDiscovery } from './peers/dns-discovery.ts'
-import { PeerNetwork } from './peers/peer-network.ts'
+import { PeerNetwork, type PeerNetworkOptions } from './peers/peer-network.ts'
 import type { PeerIdentity } from './peers/peer-tokens.ts'
 import { PostgresDiscovery } from './peers/postgres-discovery.ts'
 import { Rebalancer } from './peers/rebalancer.ts'
@@ -33,6 +33,7 @@ export interface ClusterOptions {
     'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount' | 'probe' | 'proved'
   >
   readonly openLocal: OpenLocal
+  readonly heldOf: PeerNetworkOptions['heldOf']
   readonly appliedSequence: () => number
   readonly clock: Clock
   readonly log: Logger
@@ -56,9 +57,10 @@ export class Cluster {
   constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
     const { self, startedAt, registry, tunnelCounts, switchboard: tunnels, openLocal, clock, log } = options
+    const { heldOf } = options
     this.network = new PeerNetwork({
       tunnels,
-      ...{ self, startedAt, registry, tunnelCounts, openLocal, clock, log, secrets },
+      ...{ self, startedAt, registry, tunnelCounts, openLocal, heldOf, clock, log, secrets },
       agent: `plugboard/${VERSION}`,
       maxConnections: options.maxPeerConnections,
       report: () => this.#report(),

@@ -221,6 +221,18 @@ export const plugboardSettings = {
     max: '256MiB',
     help: 'What one stream may have under way',
   }),
+  maxHeldBytes: setting.bytes({
+    min: '64MiB',
+    help: 'What this replica may hold for slow readers, in all; default: half of the memory it may use',
+  }),
+  tokenMaxHeldBytes: setting.bytes({
+    min: '16MiB',
+    help: 'The same for all tunnels of one token; default: half of maxHeld, 640MiB at most',
+  }),
+  tunnelMaxHeldBytes: setting.bytes({
+    min: '8MiB',
+    help: 'The same for one tunnel; default: half of tokenMaxHeld, 320MiB at most',
+  }),
   tunnelPingIntervalMs: setting.duration({ default: '2s', min: '100ms', max: '10m', help: 'Between pings' }),
   tunnelPingTimeoutMs: setting.duration({
     default: '6s',
@@ -333,6 +345,7 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   if (config.maxTargetBytes > config.maxHeadBytes) {
     problems.push({ key: 'maxTargetBytes', detail: 'must not be larger than maxHead, which contains it' })
   }
+  problems.push(...heldProblems(config))
   const secrets = config.clusterSecret
   if (secrets !== undefined && (secrets.length === 0 || secrets.some(({ length }) => length < 16))) {
     problems.push({ key: 'clusterSecret', detail: 'must have 16 characters or more, each of several' })
@@ -354,6 +367,19 @@ function checkPlugboardConfig(config: PlugboardConfig) {
     problems.push({ key: 'proxyProtocol', detail: 'needs trustedProxies: who may send the header' })
   }
   problems.push(...tlsProblems(config), ...acmeProblems(config))
+  return problems
+}
+
+function heldProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; detail: string }[] {
+  const { maxHeldBytes, tokenMaxHeldBytes, tunnelMaxHeldBytes } = config
+  const problems: { key: keyof PlugboardConfig; detail: string }[] = []
+  if ((tokenMaxHeldBytes ?? 0) > (maxHeldBytes ?? Number.POSITIVE_INFINITY)) {
+    problems.push({ key: 'tokenMaxHeldBytes', detail: 'must not be larger than maxHeld, which contains it' })
+  }
+  if ((tunnelMaxHeldBytes ?? 0) > (tokenMaxHeldBytes ?? maxHeldBytes ?? Number.POSITIVE_INFINITY)) {
+    const detail = 'must not be larger than tokenMaxHeld or maxHeld, which contain it'
+    problems.push({ key: 'tunnelMaxHeldBytes', detail })
+  }
   return problems
 }
 

@@ -23,6 +23,7 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
+import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
 import { createAdminApp } from './admin/admin-app.ts'
 import type { Phase } from './admin/admin-env.ts'
 import { startAdminServer } from './admin/admin-server.ts'
@@ -50,6 +51,7 @@ import { replicaStatus, serviceLines } from './replica-status.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
 import { OutboundNetworks } from './routes/outbound-networks.ts'
 import { Authenticator } from './telephones/authenticate.ts'
+import { HeldBudgets, heldLimits } from './telephones/held-budgets.ts'
 import { LinePicker } from './telephones/line-picker.ts'
 import { LocalLines } from './telephones/local-lines.ts'
 import { Switchboard } from './telephones/switchboard.ts'
@@ -187,8 +189,9 @@ export class Plugboard {
     const database = this.#open(url)
     const directory = this.#createDirectory(database)
     const tokens = new TokenIssuer({ store: database.store, clock })
-    const switchboard = this.#createSwitchboard({ registry, directory, database, tokens })
-    const cluster = this.#createCluster({ database, directory, switchboard })
+    const budgets = this.#createBudgets()
+    const switchboard = this.#createSwitchboard({ registry, directory, database, tokens, budgets })
+    const cluster = this.#createCluster({ database, directory, switchboard, budgets })
     const picker = new LinePicker({
       registry,
       replicaId: this.#id,
@@ -277,11 +280,22 @@ export class Plugboard {
     return createDirectory({ database, snapshotFile, log: this.#log, clock: this.#clock })
   }
 
+  #createBudgets(): HeldBudgets {
+    const { maxHeldBytes, tokenMaxHeldBytes, tunnelMaxHeldBytes } = this.#config
+    const limits = heldLimits(processMemoryBytes(this.#config.maxMemoryPercent), {
+      replicaBytes: maxHeldBytes,
+      tokenBytes: tokenMaxHeldBytes,
+      tunnelBytes: tunnelMaxHeldBytes,
+    })
+    return new HeldBudgets({ limits, clock: this.#clock, log: this.#log })
+  }
+
   #createSwitchboard(parts: {
     readonly registry: Registry
     readonly directory: Directory
     readonly database: Database
     readonly tokens: TokenIssuer
+    readonly budgets: HeldBudgets
   }): Switchboard {
     const config = this.#config
     return new Switchboard({
@@ -309,6 +323,7 @@ export class Plugboard {
         announcementsPerMinute: config.tokenMaxAnnouncements,
       },
       tunnelCounts: this.#tunnelCounts,
+      budgets: parts.budgets,
       clock: this.#clock,
       log: this.#log,
     })
@@ -318,10 +333,11 @@ export class Plugboard {
     readonly database: Database
     readonly directory: Directory
     readonly switchboard: Switchboard
+    readonly budgets: HeldBudgets
   }): Cluster | undefined {
     const secrets = this.#config.clusterSecret
     if (secrets === undefined) return undefined
-    const { database, directory, switchboard } = parts
+    const { database, directory, switchboard, budgets } = parts
     const registry = this.#registry
     // Peers have chosen this replica: what they forward goes to no other one.
     const own = new LinePicker({
@@ -344,6 +360,7 @@ export class Plugboard {
         rows: database.store.replicas,
         switchboard,
         openLocal: (opening, events, end) => lines.open(opening, events, end),
+        heldOf: line => budgets.ofRemote(line),
         appliedSequence: () => directory.appliedSequence,
         clock: this.#clock,
         log: this.#log,

@@ -56,6 +56,7 @@ export const ERRORS = {
   backend_protocol_error: row(502, 'backend', 'never', 'The backend sent a response that is not valid HTTP.'),
   backend_timeout: row(504, 'backend', 'idempotent', 'The service did not answer in time.'),
   overloaded: row(503, 'internal', 'always', 'Too much is going on right now.', 1),
+  over_budget: row(503, 'tunnel', 'idempotent', 'Too much data of this service waits to be read.', 1),
   issuer_unavailable: row(503, 'internal', 'always', "The keys of the token's issuer cannot be had.", 3),
   route_unusable: row(503, 'database', 'always', 'The rules of this route cannot be read, so it is closed.'),
   draining: row(503, 'internal', 'always', 'This server is about to stop.', 1),
@@ -120,6 +121,7 @@ export function errorOfReason(reason: Reason): ErrorCode {
     case 'backend_protocol_error':
     case 'payload_too_large':
     case 'overloaded':
+    case 'over_budget':
     case 'draining':
       return reason
     case 'idle_timeout':

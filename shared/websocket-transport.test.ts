@@ -81,6 +81,26 @@ describe('messages', () => {
   })
 })
 
+describe('a message that does not end', () => {
+  it('ends the connection when it comes in more pieces than anybody needs', async () => {
+    const { client, atAcceptor } = await startedPair()
+    const fragment = () => client.send(Buffer.from('x'), { binary: true, fin: false })
+    for (let count = 0; count < 256; count += 1) fragment()
+    client.send(Buffer.from('y'), { binary: true, fin: true })
+    expect((await atAcceptor.closed).clean).toBe(false)
+    expect(atAcceptor.messages).toEqual([])
+  })
+
+  it('may come in many pieces', async () => {
+    const { client, atAcceptor } = await startedPair()
+    const piece = Buffer.alloc(4096)
+    for (let count = 0; count < 255; count += 1) client.send(piece, { binary: true, fin: false })
+    client.send(piece, { binary: true, fin: true })
+    await atAcceptor.received(256 * piece.length)
+    expect(atAcceptor.messages.map(({ length }) => length)).toEqual([256 * piece.length])
+  })
+})
+
 describe('backpressure', () => {
   it('shows in bufferedBytes while the peer does not read, and is over when it reads again', async () => {
     const { dialer, server, atAcceptor } = await startedPair()

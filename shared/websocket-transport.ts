@@ -13,8 +13,16 @@ const CLOSE_TIMEOUT_MS = 1000
 
 const NORMAL_CLOSURE = 1000
 
-/** For the WebSocket of either end (PROTOCOL.md, "Connection" and "Limits"): no compression, no larger messages. */
-export const TUNNEL_WEBSOCKET_OPTIONS = { perMessageDeflate: false, maxPayload: MESSAGE_MAX_BYTES } as const
+/**
+ * For the WebSocket of either end (PROTOCOL.md, "Connection" and "Limits"): no compression, no larger messages. A message
+ * that has not ended may wait in so many pieces: each keeps a buffer alive, however few bytes of it it is.
+ */
+export const TUNNEL_WEBSOCKET_OPTIONS = {
+  perMessageDeflate: false,
+  maxPayload: MESSAGE_MAX_BYTES,
+  maxFragments: 256,
+  maxBufferedChunks: 16_384,
+} as const
 
 /**
  * `socket`: the connection under the WebSocket, whose byte count is the proof of life. The WebSocket must be

@@ -1,6 +1,7 @@
 // One line of another replica, as the picker knows it: the way there is the peer's, for all its lines alike; a stream
 // says besides which of them was picked, so that a request that failed on one is not given to the same one again.
 
+import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Peer } from './peer.ts'
@@ -8,14 +9,18 @@ import type { Peer } from './peer.ts'
 export class PeerLine implements Upstream {
   readonly #peer: Peer
   readonly #lineId: string
+  readonly #heldOf: () => HeldBytes | undefined
+  #held: HeldBytes | undefined
 
-  constructor(peer: Peer, lineId: string) {
+  /** `heldOf`: where the bytes of its streams are counted. Asked at the first stream. */
+  constructor(peer: Peer, lineId: string, heldOf: () => HeldBytes | undefined) {
     this.#peer = peer
     this.#lineId = lineId
+    this.#heldOf = heldOf
   }
 
   get canOpen(): boolean {
-    return this.#peer.canOpen
+    return this.#peer.canOpen && this.#held?.full !== true
   }
 
   get reachable(): boolean {
@@ -27,6 +32,7 @@ export class PeerLine implements Upstream {
   }
 
   open(opening: Opening, events: StreamEvents, end: boolean): Stream {
-    return this.#peer.open(opening, events, end, this.#lineId)
+    this.#held ??= this.#heldOf()
+    return this.#peer.open(opening, events, end, this.#lineId, this.#held)
   }
 }

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -32,6 +33,8 @@ export interface PeerNetworkOptions {
   readonly registry: Registry
   readonly tunnelCounts: TunnelCounts
   readonly openLocal: OpenLocal
+  /** Where the bytes of streams to a line of another replica are counted. Absent: nowhere. */
+  readonly heldOf?: ((line: HeldLine) => HeldBytes) | undefined
   /** How this replica is, now; `address` once it listens. */
   readonly report: () => Omit<ReplicaReport, 'type'>
   /** Those of telephones, which may have ended as well while this process was away. */
@@ -47,6 +50,9 @@ export interface PeerNetworkOptions {
   /** Most connections to the peer port at once. */
   readonly maxConnections?: number | undefined
 }
+
+/** What says whose bytes those of a line are. */
+export type HeldLine = Pick<Line, 'tunnelId' | 'telephone' | 'holder'>
 
 /** A replica as this one sees it. */
 export interface KnownReplica {
@@ -155,8 +161,9 @@ export class PeerNetwork {
   }
 
   /** The way to a line of another replica, whether there is a link now or not. */
-  upstreamOf({ replicaId, id }: Pick<Line, 'replicaId' | 'id'>): Upstream {
-    return new PeerLine(this.#peer(replicaId), id)
+  upstreamOf(line: Pick<Line, 'replicaId' | 'id'> & HeldLine): Upstream {
+    const { heldOf } = this.#options
+    return new PeerLine(this.#peer(line.replicaId), line.id, () => heldOf?.(line))
   }
 
   /** Told when a link or a lease begins or ends, or a replica says something new of itself. Returns the way to unsubscribe. */

@@ -49,7 +49,7 @@ function setUp(maxStreams: number) {
     changed: () => undefined,
   })
   const link = memoryTransportPair({ clock })
-  const far = new SessionEnd('acceptor', link.b, clock, { maxStreams }, () => undefined)
+  const far = new SessionEnd('acceptor', link.b, clock, { maxStreams }, 2 ** 30, () => undefined)
   const session = peer.join('instance-acceptor', link.a, 'dialer')
   onTestFinished(() => {
     session.close('going_away')

@@ -8,6 +8,7 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ControlMessage, ReplicaReport } from '@vera-stack/shared/protocol/control.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
@@ -147,12 +148,15 @@ export class Peer {
     return count
   }
 
-  /** `lineId`: the line that was picked, and should take it. */
-  open(opening: Opening, events: StreamEvents, end: boolean, lineId: string): Stream {
+  /**
+   * `lineId`: the line that was picked, and should take it. `held`: where its bytes are counted. They are those of the
+   * line's telephone: a link carries the streams of many, and has no budget of its own.
+   */
+  open(opening: Opening, events: StreamEvents, end: boolean, lineId: string, held?: HeldBytes): Stream {
     const way = this.#way
     if (way === undefined) throw new TunnelError('refused', { detail: 'no link to the replica' })
     const service = way.peer?.features.includes(LINES_FEATURE) ? lineId : opening.service
-    return way.open({ ...opening, service, hops: opening.hops + 1 }, events, end)
+    return way.open({ ...opening, service, hops: opening.hops + 1 }, events, end, held)
   }
 
   // Links

@@ -73,6 +73,7 @@ class Forward implements StreamEvents {
   onAbort(error: TunnelError): void {
     // A link that broke is nothing that the telephone has to know: for it, nobody reads any more.
     this.#far.reset(error.remote ? error.reason : 'cancelled', error.detail)
+    this.#far.release()
   }
 
   /** The tunnel has room again for the request. */
@@ -109,6 +110,8 @@ class Backward implements StreamEvents {
   }
 
   onEnd(trailers: Fields | undefined): void {
+    // What waits here for the peer counts as the telephone's until it has left, also when the far stream has ended.
+    if (this.#owedBytes > 0) this.#far?.holdAfterEnd()
     this.#pass(() => this.#near.end(trailers))
   }
 
@@ -133,6 +136,7 @@ class Backward implements StreamEvents {
     const bytes = this.#owedBytes
     this.#owedBytes = 0
     this.#far?.consume(bytes)
+    if (this.#far?.open === false) this.#far.release()
   }
 
   /** The telephone may send a head that the peer does not take: that ends this stream and not the tunnel. */

@@ -20,6 +20,8 @@ export interface Line {
   readonly labels: Readonly<Record<string, string>>
   /** The start of the process and a digest of the identity that its token proved (telephones/generation.ts). */
   readonly generation?: string
+  /** Digest of the holder of the tunnel's token, for whom limits count (telephones/held-budgets.ts). */
+  readonly holder?: string
 }
 
 export function lineId(tunnelId: string, service: string): string {

@@ -13,6 +13,8 @@ it.each([
   ['labels', { labels: { zone: 'a', arch: 'arm64' } }],
   ['a generation', { generation: 'mfz3k1.AbC-_' }],
   ['a generation and all else', { health: 'down', weight: 7, generation: 'a.b', version: '2' }],
+  ['a holder', { holder: 'AbC-_' }],
+  ['a generation and a holder', { weight: 0, generation: 'mfz3k1.AbC-_', holder: 'x' }],
   ['an empty label', { labels: { '': '' } }],
   ['a label named like a property of objects', { labels: Object.fromEntries([['__proto__', 'x']]) }],
   [

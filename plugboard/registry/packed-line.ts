@@ -32,7 +32,7 @@ export function unpackLine(packed: unknown, replicaId: string, strings: SharedSt
   const [tunnelId = '', service = '', telephone, instance, state = '', version = ''] = fields
   if (tunnelId === '' || service === '' || telephone === undefined || instance === undefined)
     throw new MalformedError('a packed line lacks fields')
-  const { health, weight, generation } = unpackState(state)
+  const { health, weight, generation, holder } = unpackState(state)
   return {
     id: detached(lineId(tunnelId, service)),
     replicaId,
@@ -45,6 +45,7 @@ export function unpackLine(packed: unknown, replicaId: string, strings: SharedSt
     version: strings.shared(version),
     labels: fields.length > 6 ? unpackLabels(fields) : NO_LABELS,
     ...(generation !== undefined && { generation }),
+    ...(holder !== undefined && { holder: detached(holder) }),
   }
 }
 
@@ -72,19 +73,27 @@ function detached(text: string): string {
   return text.length === 0 ? '' : Buffer.from(text).toString()
 }
 
-/** Empty for an ordinary line; `d` for down, the weight unless it is the default, `@` and the generation. */
+/** Empty for an ordinary line; `d` for down, the weight unless it is the default, `@` and the generation, `~` and the holder. */
 function packState(line: Line): string {
   const weight = line.weight === DEFAULT_WEIGHT ? '' : line.weight
-  return `${line.health === 'down' ? 'd' : ''}${weight}${line.generation === undefined ? '' : `@${line.generation}`}`
+  const generation = line.generation === undefined ? '' : `@${line.generation}`
+  const holder = line.holder === undefined ? '' : `~${line.holder}`
+  return `${line.health === 'down' ? 'd' : ''}${weight}${generation}${holder}`
 }
 
-function unpackState(state: string): Pick<Line, 'health' | 'weight' | 'generation'> {
+function unpackState(state: string): Pick<Line, 'health' | 'weight' | 'generation' | 'holder'> {
   if (state === '') return { health: 'up', weight: DEFAULT_WEIGHT }
-  const match = /^(d?)(\d{0,4})(?:@(.{1,64}))?$/.exec(state)
+  const match = /^(d?)(\d{0,4})(?:@([^~]{1,64}))?(?:~(.{1,64}))?$/.exec(state)
   const weight = match?.[2] === '' ? DEFAULT_WEIGHT : Number(match?.[2])
   if (match === null || !(weight <= MAX_WEIGHT)) throw new MalformedError('a packed line has no valid state')
   const health = match[1] === 'd' ? 'down' : 'up'
-  return { health, weight, ...(match[3] !== undefined && { generation: detached(match[3]) }) }
+  const [, , , generation, holder] = match
+  return {
+    health,
+    weight,
+    ...(generation !== undefined && { generation: detached(generation) }),
+    ...(holder !== undefined && { holder }),
+  }
 }
 
 /** Name, value, name, value, in the order of names; two that differ in broken surrogates alone become one. */

@@ -15,6 +15,7 @@ import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
+import type { HeldBudgets } from './held-budgets.ts'
 import { type ConnectionContext, type Renewal, TelephoneConnection } from './telephone-connection.ts'
 import { TelephoneInstances } from './telephone-instances.ts'
 import {
@@ -43,6 +44,8 @@ export interface SwitchboardOptions {
   readonly tokenLimits?: DefaultTokenLimits | undefined
   /** Shared with the other replicas; default: this replica stands alone. */
   readonly tunnelCounts?: TunnelCounts | undefined
+  /** Absent: what tunnels hold is not bounded. */
+  readonly budgets?: HeldBudgets | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
 }
@@ -82,6 +85,8 @@ export interface ReplicaAddress {
 }
 
 const DEFAULT_MAX_TUNNELS = 10_000
+/** Streams that a telephone may open at once. Telephones open echo streams only, and need one or two. */
+export const TELEPHONE_MAX_STREAMS = 2
 /** Before the telephone of a tunnel is asked to move it again, ms. */
 const MOVE_AGAIN_MS = 60_000
 const LEAVING = { type: 'move', why: 'leaving' } as const
@@ -187,11 +192,13 @@ export class Switchboard {
   connect(transport: Transport, credential: Credential, remoteAddress: string): void {
     const tunnel = { id: randomUUID(), credential, remoteAddress }
     const connection = new TelephoneConnection(this.#context, this, tunnel)
-    const { identity, limits } = this.#options
+    const { identity } = this.#options
     this.#connections.set(connection.tunnelId, connection)
     const clock = this.#clock
+    const limits = { maxStreams: TELEPHONE_MAX_STREAMS, ...this.#options.limits }
+    const held = this.#options.budgets?.ofTunnel(tunnel.id, credential.token)
     connection.attach(
-      new Session({ transport, role: 'acceptor', identity, events: connection, clock, limits: limits ?? {} }),
+      new Session({ transport, role: 'acceptor', identity, events: connection, clock, limits, held }),
     )
   }
 

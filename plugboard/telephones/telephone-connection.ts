@@ -22,6 +22,7 @@ import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
 import { type Generation, identityOf, packGeneration } from './generation.ts'
+import { holderDigest } from './held-budgets.ts'
 import { LastStreams } from './last-streams.ts'
 import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
 import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './token-usage.ts'
@@ -74,6 +75,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
   #session: Session | undefined
   #hello: Hello | undefined
   #generation: Generation | undefined
+  readonly #holder: string
   #draining = false
   /** The announcement that `#verdicts` are about. */
   #announcement: Announce | undefined
@@ -103,6 +105,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     this.#context = context
     this.#owner = owner
     this.#credential = tunnel.credential
+    this.#holder = holderDigest(tunnel.credential.token)
     this.tunnelId = tunnel.id
     this.remoteAddress = tunnel.remoteAddress
     this.connectedAt = new Date(context.clock.wallTime())
@@ -382,6 +385,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
         telephone: this.#hello?.name ?? '',
         instance: this.#hello?.instance ?? '',
         ...(this.#generation !== undefined && { generation: packGeneration(this.#generation) }),
+        holder: this.#holder,
         ...{ service, health, weight, version, labels },
       })
     }

@@ -30,7 +30,10 @@ export class FrameError extends Error {
 /** Body buffers are views into the message: keeping one keeps the message. */
 export interface FrameSink {
   onDataFrame(streamId: number, body: Buffer, end: boolean): void
-  /** `body` is undefined when the frame has none. `kind` is the number from the wire, maybe unknown here. */
+  /**
+   * `body` is undefined when the frame has none. `kind` is the number from the wire, maybe unknown here. `blockBytes` is
+   * the length of the head block on the wire.
+   */
   onOpenFrame(
     streamId: number,
     kind: number,
@@ -38,9 +41,17 @@ export interface FrameSink {
     block: string[],
     body: Buffer | undefined,
     end: boolean,
+    blockBytes: number,
   ): void
-  onHeadFrame(streamId: number, status: number, block: string[], body: Buffer | undefined, end: boolean): void
-  onTrailersFrame(streamId: number, fields: Fields): void
+  onHeadFrame(
+    streamId: number,
+    status: number,
+    block: string[],
+    body: Buffer | undefined,
+    end: boolean,
+    blockBytes: number,
+  ): void
+  onTrailersFrame(streamId: number, fields: Fields, blockBytes: number): void
   onResetFrame(streamId: number, code: number, detail: string): void
   onWindowFrame(streamId: number, bytes: number): void
   onPingFrame(opaque: Buffer): void
@@ -89,7 +100,8 @@ function deliver(
       const body = bodyAt < end ? message.subarray(bodyAt, end) : undefined
       const kind = message[start] as number
       const hops = message[start + 1] as number
-      sink.onOpenFrame(streamId, kind, hops, block, body, (flags & FLAG_END) !== 0)
+      const blockBytes = bodyAt - start - OPEN_PREFIX_BYTES
+      sink.onOpenFrame(streamId, kind, hops, block, body, (flags & FLAG_END) !== 0, blockBytes)
       return
     }
     case FRAME.head: {
@@ -100,14 +112,15 @@ function deliver(
       const status = readU16(message, start)
       if (status < 100 || status > 999) throw new FrameError(`HEAD with status ${status}`)
       const body = bodyAt < end ? message.subarray(bodyAt, end) : undefined
-      sink.onHeadFrame(streamId, status, block, body, (flags & FLAG_END) !== 0)
+      const blockBytes = bodyAt - start - HEAD_PREFIX_BYTES
+      sink.onHeadFrame(streamId, status, block, body, (flags & FLAG_END) !== 0, blockBytes)
       return
     }
     case FRAME.trailers: {
       needStream(streamId, 'TRAILERS')
       const fields = readBlock(message, start, end)
       if (fields.length % 2 !== 0) throw new FrameError('TRAILERS with half a field')
-      sink.onTrailersFrame(streamId, fields)
+      sink.onTrailersFrame(streamId, fields, end - start)
       return
     }
     case FRAME.reset:

@@ -8,10 +8,13 @@
 
 import { FrameError } from './decode.ts'
 import { CREDIT_MAX_BYTES, DATA_SLICE_BYTES, UNACCEPTED_BYTES } from './frame.ts'
+import type { HeldBytes } from './held-bytes.ts'
 import type { Outbox } from './outbox.ts'
 import { REASONS, type Reason, type TunnelError } from './reason.ts'
 import type { GrowthBudget, ReceiveWindow } from './receive-window.ts'
+import { SMALL_PIECE_BYTES, SmallPieces, withoutWaste } from './small-pieces.ts'
 import type { AnswerHead, Fields, Stream, StreamEvents } from './stream.ts'
+import { type Evictable, headCost, StreamHold } from './stream-hold.ts'
 import type { StreamKind } from './stream-kind.ts'
 import type { TurnTaker } from './turns.ts'
 
@@ -31,6 +34,8 @@ export interface StreamHost {
   askTurn(stream: MuxStream): void
   /** The stream is closed; forget it. */
   forget(stream: MuxStream): void
+  /** An owner has thrown in a call that no frame and no turn has caused: ends the session. */
+  fail(error: unknown): void
 }
 
 const AWAIT_HEAD = 0
@@ -48,14 +53,22 @@ export interface MuxStreamOptions {
   /** False: whether the peer takes the stream shows in its first HEAD or WINDOW. */
   readonly accepted: boolean
   readonly window: ReceiveWindow
+  /** Where the bytes that it holds are counted; undefined: nowhere. */
+  readonly account: HeldBytes | undefined
 }
 
-export class MuxStream implements Stream, TurnTaker {
+/** Small pieces that an owner gets one by one while it is behind; later ones are joined. */
+const SINGLE_PIECES = 64
+
+export class MuxStream implements Stream, TurnTaker, Evictable {
   readonly id: number
   readonly kind: StreamKind
   readonly #host: StreamHost
   readonly #opener: boolean
   readonly #window: ReceiveWindow
+  readonly #account: HeldBytes | undefined
+  /** Made when the stream first holds bytes. */
+  #hold: StreamHold | undefined
   #events: StreamEvents | undefined
   #ours: Half
   #theirs: Half
@@ -64,8 +77,11 @@ export class MuxStream implements Stream, TurnTaker {
   #accepted: boolean
   /** Credit that waits for the stream to be accepted. */
   #heldBytes = 0
-  // Body that waits for credit or for its turn, and what comes after it.
+  // Heads that wait for their turn, body that waits for credit or for its turn, and what comes after it.
+  #heads: AnswerHead[] | undefined
   #pending: Buffer[] = []
+  /** Of heads and body. */
+  #pendingBytes = 0
   #endPending = false
   #trailersPending: Fields | undefined
   /** The owner was told to stop. */
@@ -73,6 +89,10 @@ export class MuxStream implements Stream, TurnTaker {
   /** Why it was aborted before its owner's events were known. */
   #abortedEarly: TunnelError | undefined
   inTurn = false
+  /** Small pieces of the far half, while the owner is behind. */
+  #pieces: SmallPieces | undefined
+  #piecesDue = false
+  #singlePieces = 0
 
   constructor(options: MuxStreamOptions) {
     this.id = options.id
@@ -88,6 +108,7 @@ export class MuxStream implements Stream, TurnTaker {
       this.#heldBytes = options.creditBytes - UNACCEPTED_BYTES
     }
     this.#window = options.window
+    this.#account = options.account
   }
 
   get open(): boolean {
@@ -106,7 +127,8 @@ export class MuxStream implements Stream, TurnTaker {
     if (this.#ours !== AWAIT_HEAD) throw new Error('a final head was sent before')
     if (!(head.status >= 100 && head.status <= 999)) throw new RangeError(`status ${head.status}`)
     const final = isFinal(head.status)
-    this.#host.outbox.head(this.id, head, final)
+    if (this.#heads !== undefined || this.#host.congested) this.#delayHead(head, final)
+    else this.#host.outbox.head(this.id, head, final)
     if (final) this.#ours = BODY
   }
 
@@ -115,7 +137,8 @@ export class MuxStream implements Stream, TurnTaker {
     if (this.#ours !== BODY || this.#endPending) throw new Error('write outside of the body')
     const host = this.#host
     const fits = chunk.length <= this.#creditBytes && chunk.length <= this.#sliceBytes()
-    if (fits && this.#pending.length === 0 && !host.queued && !host.congested) {
+    const next = this.#pending.length === 0 && this.#heads === undefined
+    if (fits && next && !host.queued && !host.congested) {
       this.#creditBytes -= chunk.length
       host.outbox.data(this.id, chunk, false)
       if (!host.congested && !this.#inDoubt) return true
@@ -124,9 +147,11 @@ export class MuxStream implements Stream, TurnTaker {
       return false
     }
     this.#pending.push(chunk)
+    this.#pendingBytes += chunk.length
     if (this.#creditBytes > 0) host.askTurn(this)
     if (!this.#open) return true
     const waits = this.#pending.length > 0
+    if (waits) this.#count()
     if (!waits && !host.congested && !this.#inDoubt) return !this.#blocked
     this.#blocked = true
     if (!waits) host.askTurn(this)
@@ -136,13 +161,15 @@ export class MuxStream implements Stream, TurnTaker {
   end(trailers?: Fields): void {
     if (!this.#open) return
     if (this.#ours !== BODY || this.#endPending) throw new Error('end outside of the body')
-    if (this.#pending.length > 0) {
-      if (trailers !== undefined) this.#host.outbox.checkTrailers(trailers)
-      this.#endPending = true
-      this.#trailersPending = trailers
-    } else {
+    const waits = this.#pending.length > 0 || this.#heads !== undefined
+    if (!waits && (trailers === undefined || !this.#host.congested)) {
       this.#finishOurs(trailers)
+      return
     }
+    if (trailers !== undefined) this.#host.outbox.checkTrailers(trailers)
+    this.#endPending = true
+    this.#trailersPending = trailers
+    if (!waits) this.#host.askTurn(this)
   }
 
   reset(reason: Reason, detail = ''): void {
@@ -152,11 +179,33 @@ export class MuxStream implements Stream, TurnTaker {
   }
 
   consume(bytes: number): void {
-    if (!this.#open || this.#theirs === ENDED || bytes === 0) return
-    if (!this.#window.consume(bytes)) return
+    if (bytes === 0 || (!this.#open && this.#hold?.outlasts !== true)) return
+    const due = this.#window.consume(bytes)
+    if (this.#hold !== undefined) this.#count()
+    if (this.#pieces !== undefined) this.#piecesWanted(this.#pieces)
+    if (!due || !this.#open || this.#theirs === ENDED) return
     const host = this.#host
     const grant = this.#window.update(host.now(), host.pathRttMs, host.maxWindowBytes, host.growth)
     host.outbox.window(this.id, grant)
+  }
+
+  keep(bytes: number): void {
+    if (!this.#open || this.#account === undefined || (bytes === 0 && this.#hold === undefined)) return
+    this.#holdOf(this.#account).keptBytes = bytes
+    this.#count()
+  }
+
+  holdAfterEnd(): void {
+    if (this.#account === undefined || (this.#hold === undefined && this.#window.unreadBytes === 0)) return
+    this.#holdOf(this.#account).outlasts = true
+    this.#count()
+  }
+
+  release(): void {
+    const hold = this.#hold
+    if (hold === undefined) return
+    if (this.#open) hold.outlasts = false
+    else hold.release()
   }
 
   // The session's calls
@@ -172,10 +221,19 @@ export class MuxStream implements Stream, TurnTaker {
     this.#ours = ENDED
   }
 
-  headArrived(head: AnswerHead): void {
+  /** A head or trailers of the peer, of so many `strings`, that the owner may keep. */
+  headHeld(blockBytes: number, strings: number): void {
+    const cost = headCost(blockBytes, strings)
+    if (cost === 0 || !this.#open || this.#account === undefined) return
+    this.#holdOf(this.#account).addHead(cost)
+    this.#count()
+  }
+
+  headArrived(head: AnswerHead, blockBytes: number): void {
     if (!this.#opener) throw new FrameError('HEAD from the opener of a stream')
     if (this.#theirs !== AWAIT_HEAD) throw new FrameError('a second final HEAD')
     if (isFinal(head.status)) this.#theirs = BODY
+    this.headHeld(blockBytes, head.fields.length)
     this.#events?.onHead(head)
     this.#accept()
   }
@@ -184,17 +242,28 @@ export class MuxStream implements Stream, TurnTaker {
     if (this.#theirs === AWAIT_HEAD) throw new FrameError('DATA before the final HEAD')
     if (this.#theirs === ENDED) throw new FrameError('DATA after END')
     if (body.length === 0) return
+    const behind = this.#window.unreadBytes > 0
     if (!this.#window.receive(body.length)) {
       throw new FrameError(`stream ${this.id} sent more than its window`, 'flow_control_error')
     }
-    this.#events?.onData(body)
+    if (behind) this.#deliverBehind(body)
+    else {
+      this.#singlePieces = 0
+      this.#events?.onData(body)
+    }
+    if (this.#hold === undefined && this.#window.unreadBytes === 0) return
+    if (!behind && this.#open && this.#account !== undefined) this.#holdOf(this.#account).pin(body)
+    this.#count()
   }
 
-  endArrived(trailers: Fields | undefined): void {
+  endArrived(trailers: Fields | undefined, blockBytes = 0): void {
     if (!this.#open) return
     if (this.#theirs === AWAIT_HEAD) throw new FrameError('END before the final HEAD')
     if (this.#theirs === ENDED) throw new FrameError('a second END')
+    this.#deliverPieces()
+    if (!this.#open) return
     this.#theirs = ENDED
+    if (trailers !== undefined) this.headHeld(blockBytes, trailers.length)
     if (this.#ours === ENDED) this.#close()
     this.#events?.onEnd(trailers)
   }
@@ -211,6 +280,7 @@ export class MuxStream implements Stream, TurnTaker {
   /** Ended from outside: a RESET has come, or the session is over. */
   abort(error: TunnelError): void {
     if (!this.#open) return
+    if (this.#hold !== undefined) this.#hold.outlasts = false
     this.#close()
     if (this.#events === undefined) this.#abortedEarly = error
     else this.#events.onAbort(error)
@@ -223,15 +293,30 @@ export class MuxStream implements Stream, TurnTaker {
     this.abort(error)
   }
 
+  endForBudget(error: TunnelError): void {
+    try {
+      if (this.#open) this.evict(error)
+      else this.#events?.onAbort(error)
+    } catch (thrown) {
+      this.#host.fail(thrown)
+    }
+  }
+
   takeTurn(): boolean {
+    if (this.#heads !== undefined) {
+      this.#sendHeads(this.#heads)
+      return true
+    }
     const chunk = this.#pending[0]
     if (chunk === undefined) {
-      this.#tellWritable()
+      this.#pendingSent()
       return false
     }
     if (this.#creditBytes <= 0) return false
     const bytes = Math.min(chunk.length, this.#creditBytes, this.#sliceBytes())
     this.#creditBytes -= bytes
+    this.#pendingBytes -= bytes
+    if (this.#hold !== undefined) this.#count()
     if (bytes === chunk.length) {
       this.#pending.shift()
       this.#host.outbox.data(this.id, chunk, false)
@@ -240,9 +325,32 @@ export class MuxStream implements Stream, TurnTaker {
       this.#host.outbox.data(this.id, chunk.subarray(0, bytes), false)
     }
     if (this.#pending.length > 0) return this.#creditBytes > 0
-    if (this.#endPending) this.#finishOurs(this.#trailersPending)
-    else this.#tellWritable()
+    this.#pendingSent()
     return false
+  }
+
+  /**
+   * While the transport is full, a head waits for its turn as body does, or heads would fill what it keeps unsent. Of
+   * informational heads, which the acceptor may send in any number, no more than one waits, and a 100 beside it.
+   */
+  #delayHead(head: AnswerHead, final: boolean): void {
+    const bytes = this.#host.outbox.checkHead(head)
+    this.#heads ??= []
+    const waits =
+      head.status === 100 ? this.#heads.some(({ status }) => status === 100) : this.#heads.length > 0
+    if (waits && !final) return
+    this.#heads.push(head)
+    this.#pendingBytes += bytes
+    this.#count()
+    this.#host.askTurn(this)
+  }
+
+  #sendHeads(heads: AnswerHead[]): void {
+    this.#heads = undefined
+    for (const head of heads) this.#host.outbox.head(this.id, head, isFinal(head.status))
+    this.#pendingBytes = 0
+    for (const { length } of this.#pending) this.#pendingBytes += length
+    this.#count()
   }
 
   #accept(): void {
@@ -258,6 +366,14 @@ export class MuxStream implements Stream, TurnTaker {
     return !this.#accepted && this.#creditBytes <= 0
   }
 
+  /** The owner is told of room also when it has ended its half: it may owe credit for what it has passed on. */
+  #pendingSent(): void {
+    // An owner that ends its half only when it is told of room may have written before it did.
+    const ended = this.#endPending
+    this.#tellWritable()
+    if (ended && this.#open) this.#finishOurs(this.#trailersPending)
+  }
+
   #tellWritable(): void {
     if (!this.#blocked || this.#inDoubt) return
     this.#blocked = false
@@ -271,14 +387,66 @@ export class MuxStream implements Stream, TurnTaker {
   #finishOurs(trailers: Fields | undefined): void {
     if (trailers !== undefined && trailers.length > 0) this.#host.outbox.trailers(this.id, trailers)
     else this.#host.outbox.end(this.id)
+    this.#endPending = false
     this.#ours = ENDED
     if (this.#theirs === ENDED) this.#close()
   }
 
+  /** To an owner that has not consumed what it was given before. */
+  #deliverBehind(body: Buffer): void {
+    if (body.length < SMALL_PIECE_BYTES) {
+      this.#singlePieces += 1
+      if (this.#singlePieces > SINGLE_PIECES) {
+        this.#pieces ??= new SmallPieces()
+        if (this.#pieces.add(body)) this.#deliverPieces()
+        return
+      }
+    }
+    this.#deliverPieces()
+    if (!this.#open) return
+    this.#events?.onData(withoutWaste(body))
+  }
+
+  #deliverPieces(): void {
+    const pieces = this.#pieces
+    if (pieces === undefined) return
+    this.#pieces = undefined
+    this.#events?.onData(pieces.joined())
+  }
+
+  /** The owner has consumed all but the pieces. It gets them a little later: it is in a call of its own. */
+  #piecesWanted(pieces: SmallPieces): void {
+    if (this.#piecesDue || this.#window.unreadBytes > pieces.bytes) return
+    this.#piecesDue = true
+    queueMicrotask(() => {
+      this.#piecesDue = false
+      if (!this.#open) return
+      try {
+        this.#deliverPieces()
+      } catch (error) {
+        this.#host.fail(error)
+      }
+    })
+  }
+
+  #holdOf(account: HeldBytes): StreamHold {
+    this.#hold ??= new StreamHold(account, this)
+    return this.#hold
+  }
+
+  #count(): void {
+    if (this.#account === undefined || (!this.#open && this.#hold?.outlasts !== true)) return
+    this.#holdOf(this.#account).count(this.#window.unreadBytes, this.#pendingBytes)
+  }
+
   #close(): void {
     this.#open = false
+    this.#heads = undefined
     this.#pending = []
+    this.#pendingBytes = 0
+    this.#pieces = undefined
     this.#window.release(this.#host.growth)
+    if (this.#hold !== undefined && !this.#hold.outlasts) this.#hold.release()
     this.#host.forget(this)
   }
 }

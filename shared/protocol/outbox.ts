@@ -118,13 +118,21 @@ export class Outbox {
     }
   }
 
+  /** For a head that has to wait. Throws HeadError when `head` would. Returns the bytes of its block. */
+  checkHead({ statusText, fields }: AnswerHead): number {
+    const block = answerBlock(statusText, fields)
+    checkBlock(block, 1 + fields.length)
+    this.#fits(HEAD_PREFIX_BYTES + block.length)
+    return block.length
+  }
+
   trailers(streamId: number, fields: Fields): void {
     const block = this.#trailersBlock(fields)
     const at = this.#frame(FRAME.trailers, 0, block.length, streamId)
     this.#slab?.write(block, at, 'latin1')
   }
 
-  /** For trailers that have to wait behind a body. Throws HeadError when `trailers` would. */
+  /** For trailers that have to wait. Throws HeadError when `trailers` would. */
   checkTrailers(fields: Fields): void {
     this.#trailersBlock(fields)
   }

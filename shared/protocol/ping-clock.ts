@@ -14,6 +14,8 @@ export interface PingClockOptions {
   readonly receivedBytes: () => number
   readonly ping: (opaque: Buffer) => void
   readonly onDead: () => void
+  /** At each interval, with the bytes received so far. */
+  readonly onTick?: (receivedBytes: number) => void
 }
 
 /** How long a smallest round trip is believed before newer ones alone count, ms. */
@@ -113,6 +115,9 @@ export class PingClock {
       this.#options.onDead()
       return
     }
+    this.#options.onTick?.(received)
+    // What a tick finds may end the session.
+    if (this.#timer === undefined) return
     if (this.#outstanding === undefined) this.#sendPing()
     this.#schedule()
   }

@@ -38,6 +38,7 @@ export const REASONS = {
   unsupported_version: row(20, 'no', 'no protocol version in common'),
   ping_timeout: row(21, 'maybe', 'the peer went silent'),
   request_unsendable: row(22, 'no', "the backend's protocol has no form for the request"),
+  over_budget: row(23, 'maybe', 'the stream held most when its session or token was over budget'),
 } as const satisfies Record<string, ReasonRow>
 
 export type Reason = keyof typeof REASONS

@@ -60,6 +60,11 @@ export class ReceiveWindow {
     return this.#sizeBytes
   }
 
+  /** Received and not consumed by the owner. */
+  get unreadBytes(): number {
+    return this.#sizeBytes - this.#creditBytes - this.#consumedBytes
+  }
+
   /** Data has arrived. False: the peer sent more than it may. */
   receive(bytes: number): boolean {
     this.#creditBytes -= bytes
@@ -71,7 +76,7 @@ export class ReceiveWindow {
    * Throws RangeError for more than has arrived: it would make the window larger than anyone decided.
    */
   consume(bytes: number): boolean {
-    const unreadBytes = this.#sizeBytes - this.#creditBytes - this.#consumedBytes
+    const { unreadBytes } = this
     if (bytes > unreadBytes) throw new RangeError(`consumed ${bytes} bytes of ${unreadBytes} unread`)
     this.#consumedBytes += bytes
     const first = !this.#shown && this.#consumedBytes >= this.#firstBytes

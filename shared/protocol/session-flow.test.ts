@@ -5,7 +5,7 @@ import { alive, collectGarbage } from '../../test/support/garbage.ts'
 import { isPattern, patternBytes } from '../../test/support/pattern.ts'
 import type { RecordedStream } from '../../test/support/recorded-stream.ts'
 import { openSessionPair } from '../../test/support/session-pair.ts'
-import { greetedPeer, loopTurn } from '../../test/support/wire-peer.ts'
+import { dataFrame, greetedPeer, loopTurn, openFrame } from '../../test/support/wire-peer.ts'
 
 const KIB = 1024
 const OK = { status: 200, statusText: 'OK', fields: [] }
@@ -233,5 +233,122 @@ describe('a sender without room', () => {
     const bytes = frames.map(frame => ('body' in frame ? frame.body.length / 2 : 0))
     expect(bytes.reduce((sum, length) => sum + length)).toBe(10_000)
     expect(frames.at(-1)).toEqual({ type: 'TRAILERS', stream: 1, strings: ['a', 'b'] })
+  })
+})
+
+describe('small pieces of a body', () => {
+  /** An owner that reads nothing, and the test as its peer. */
+  async function behind() {
+    const peer = await greetedPeer()
+    peer.send(openFrame(1))
+    const recorded = peer.accepted.get(1)!
+    const pieces: Buffer[] = []
+    const onData = recorded.onData.bind(recorded)
+    recorded.onData = chunk => {
+      pieces.push(chunk)
+      onData(chunk)
+    }
+    return { peer, recorded, pieces }
+  }
+  const one = (at: number) =>
+    ({ type: 'DATA', stream: 1, body: patternBytes(at, 1).toString('hex'), end: false }) as const
+
+  it('are joined when the owner is behind by many of them, and come out as they went in', async () => {
+    const { peer, recorded, pieces } = await behind()
+    for (let at = 0; at < 100_000; at += 1000) {
+      peer.send(...Array.from({ length: 1000 }, (_, index) => one(at + index)))
+    }
+    // Some come one by one; the others in pieces of 16 KiB.
+    expect(pieces.length).toBeLessThan(64 + 2 + 100_000 / 16_384)
+    peer.send({ type: 'DATA', stream: 1, body: '', end: true })
+    expect([recorded.ended, recorded.receivedBytes, isPattern(recorded.body, 0)]).toEqual([
+      true,
+      100_000,
+      true,
+    ])
+  })
+
+  it('do not wait longer than the owner is behind', async () => {
+    const { peer, recorded } = await behind()
+    peer.send(...Array.from({ length: 200 }, (_, index) => one(index)))
+    const seen = recorded.receivedBytes
+    expect(seen).toBeLessThan(200)
+    recorded.stream.consume(seen - 1)
+    await loopTurn()
+    expect(recorded.receivedBytes).toBe(seen)
+    recorded.stream.consume(1)
+    await loopTurn()
+    expect([recorded.receivedBytes, isPattern(recorded.body, 0)]).toEqual([200, true])
+    // The owner keeps up again: from here on they come at once.
+    recorded.stream.consume(200 - seen)
+    peer.send(one(200))
+    expect(recorded.receivedBytes).toBe(201)
+  })
+
+  it('do not keep the large message alive in which they came', async () => {
+    const { peer, pieces } = await behind()
+    peer.send(dataFrame(1, 10))
+    const ping = { type: 'PING', opaque: '00'.repeat(8) } as const
+    peer.send(dataFrame(1, 10), ...Array.from({ length: 10_000 }, () => ping))
+    expect(pieces.map(({ buffer }) => buffer.byteLength)).toEqual([expect.any(Number), 10])
+  })
+})
+
+describe('heads while the transport is full', () => {
+  it('wait for their turn, in front of the body, and of informational ones no more than one and a 100', async () => {
+    const peer = await greetedPeer({ limits: { sendHighWaterBytes: 1000 } })
+    peer.send(openFrame(1), openFrame(3))
+    peer.transport.hold()
+    const [first, second] = [peer.accepted.get(1)!.stream, peer.accepted.get(3)!.stream]
+    first.respond(OK)
+    first.write(Buffer.alloc(2000))
+    for (const status of [103, 103, 102, 100, 100, 103])
+      second.respond({ status, statusText: '', fields: [] })
+    second.respond(OK)
+    expect(second.write(Buffer.from('body'))).toBe(false)
+    second.end(['a', 'b'])
+    expect((await peer.turn()).filter(frame => 'stream' in frame && frame.stream === 3)).toEqual([])
+    peer.transport.release()
+    const sent: string[] = []
+    for (let turn = 0; turn < 5; turn += 1) {
+      for (const frame of await peer.turn()) {
+        if (!('stream' in frame) || frame.stream !== 3) continue
+        sent.push(frame.type === 'HEAD' ? `HEAD ${frame.status}` : frame.type)
+      }
+    }
+    expect(sent).toEqual(['HEAD 103', 'HEAD 100', 'HEAD 200', 'TRAILERS'])
+  })
+
+  it('do not fill the transport, however large and many they are', async () => {
+    const peer = await greetedPeer({ limits: { sendHighWaterBytes: 100_000 } })
+    peer.transport.hold()
+    const fields = ['x', 'y'.repeat(100_000)]
+    for (let id = 1; id < 60; id += 2) {
+      peer.send(openFrame(id))
+      const { stream } = peer.accepted.get(id)!
+      stream.respond({ status: 103, statusText: '', fields })
+      stream.respond({ ...OK, fields })
+      stream.end(fields)
+    }
+    await peer.turn()
+    expect(peer.transport.bufferedBytes).toBeLessThan(400_000)
+    peer.transport.release()
+    let trailers = 0
+    for (let turn = 0; turn < 400 && trailers < 30; turn += 1)
+      trailers += (await peer.turnOf('TRAILERS')).length
+    expect([trailers, peer.session.streamCount]).toEqual([30, 30])
+  })
+
+  it('of a stream that is reset meanwhile do not leave', async () => {
+    const peer = await greetedPeer({ limits: { sendHighWaterBytes: 1000 } })
+    peer.send(openFrame(1), openFrame(3))
+    peer.transport.hold()
+    peer.accepted.get(1)!.stream.respond({ ...OK, fields: ['x', 'y'.repeat(2000)] })
+    peer.accepted.get(3)!.stream.respond(OK)
+    peer.accepted.get(3)!.stream.reset('backend_closed')
+    await peer.turn()
+    peer.transport.release()
+    const sent = [...(await peer.turn()), ...(await peer.turn())]
+    expect(sent.filter(frame => 'stream' in frame && frame.stream === 3)).toMatchObject([{ type: 'RESET' }])
   })
 })

@@ -139,19 +139,23 @@ const link = fc.record({
 
 /** How sessions of well-behaved ends may end. */
 const REASONS = ['going_away', 'replaced', 'session_lost', 'ping_timeout']
+/** More than the owners of a run can write, and less. */
+const AMPLE_BYTES = 2 ** 30
+const TIGHT_BYTES = 20_000
 
 describe('two sessions', () => {
-  const run = (commands: fc.Arbitrary<Command>, numRuns: number) =>
+  const run = (commands: fc.Arbitrary<Command>, numRuns: number, budgetBytes = AMPLE_BYTES) =>
     fc.assert(
       fc.asyncProperty(
         link,
         fc.commands([commands], { maxCommands: 80, size: 'max' }),
         async (options, steps) => {
           const world: World = { closed: false, stalled: false }
-          const pair = new ModelledPair(options)
+          const pair = new ModelledPair(options, budgetBytes)
           await pair.advance(50, 10)
           await fc.asyncModelRun(() => ({ model: world, real: pair }), steps)
-          const lossy = world.closed || Number.isFinite(options.faults.cutAfterBytes)
+          const tight = budgetBytes < AMPLE_BYTES
+          const lossy = world.closed || tight || Number.isFinite(options.faults.cutAfterBytes)
           const finished = await finishPolitely(pair)
           expect(finished, 'all streams come to their end').toBe(true)
           if (!lossy && !world.stalled) {
@@ -165,16 +169,21 @@ describe('two sessions', () => {
           await closed
           for (const { session, closes } of pair.ends) {
             expect([session.state, session.streamCount, closes.length]).toEqual(['closed', 0, 1])
-            expect(REASONS).toContain(closes[0]!.reason)
+            expect(tight ? [...REASONS, 'overloaded'] : REASONS).toContain(closes[0]!.reason)
           }
           expect(pair.flows.flat().flatMap(flow => flow.verifyOver())).toEqual([])
           expect(pair.clock.pendingTimers).toBe(0)
+          for (const flow of pair.flows.flat()) flow.recorded.stream.release()
+          expect(pair.ends.map(({ held }) => held.heldBytes)).toEqual([0, 0])
         },
       ),
       { seed: runSeed(), numRuns },
     )
 
   it('keep their promises while owners do what they like', () => run(often, 120))
+
+  it('keep their promises, and within their budgets, when these are smaller than what owners write', () =>
+    run(often, 120, TIGHT_BYTES))
 
   it('keep their promises when the connection drains, closes or breaks at any point', () =>
     run(

@@ -12,6 +12,7 @@ import { type ControlMessage, type Hello, parseControl } from './control.ts'
 import { ControlBudget } from './control-budget.ts'
 import { decodeMessage, FrameError, type FrameSink } from './decode.ts'
 import { FRAME_HEADER_BYTES, UNACCEPTED_BYTES } from './frame.ts'
+import type { HeldBytes } from './held-bytes.ts'
 import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES, type SessionLimits } from './limits.ts'
 import { MuxStream, type StreamHost } from './mux-stream.ts'
 import { HeadTooLargeError, Outbox } from './outbox.ts'
@@ -58,7 +59,12 @@ export interface SessionOptions {
   readonly events: SessionEvents
   readonly limits?: Partial<SessionLimits>
   readonly clock?: Clock
+  /** Where the bytes that the session holds are counted, and bounded. Of this session alone. Absent: nowhere. */
+  readonly held?: HeldBytes | undefined
 }
+
+/** Unsent bytes up to this are a batch on its way, and are not counted as held. */
+const UNCOUNTED_UNSENT_BYTES = 65_536
 
 export class Session {
   readonly #transport: Transport
@@ -73,6 +79,14 @@ export class Session {
   readonly #streams = new StreamTable<MuxStream>()
   readonly #turns: Turns
   readonly #identity: Identity
+  readonly #held: HeldBytes | undefined
+  /** As they were charged last. */
+  #unsentBytes = 0
+  #unfinishedBytes = 0
+  // Messages so far; how many there were, and how many bytes, when one was last seen to have come.
+  #messages = 0
+  #messagesSeen = 0
+  #bytesSeen = 0
   #state: 'opening' | 'open' | 'closed' = 'opening'
   #peer: Hello | undefined
   #nextId: number
@@ -95,6 +109,8 @@ export class Session {
     this.#identity = options.identity
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#clock = options.clock ?? systemClock
+    this.#held = options.held
+    this.#held?.attachSession(error => this.#fail(error))
     this.#nextId = options.role === 'dialer' ? 1 : 2
     const { controlBurst, controlPerSecond } = this.#limits
     this.#controls = new ControlBudget(controlBurst, controlPerSecond, this.#clock.now())
@@ -103,7 +119,10 @@ export class Session {
       () => this.#congested,
       error => this.#fail(asTunnelError(error)),
     )
-    this.#outbox = new Outbox(this.#transport, () => this.#turns.pump())
+    this.#outbox = new Outbox(this.#transport, () => {
+      if (this.#unsentBytes !== 0) this.#countUnsent()
+      this.#turns.pump()
+    })
     this.#pings = new PingClock({
       clock: this.#clock,
       intervalMs: this.#limits.pingIntervalMs,
@@ -111,6 +130,7 @@ export class Session {
       receivedBytes: () => this.#transport.receivedBytes,
       ping: opaque => this.#outbox.ping(opaque),
       onDead: () => this.#fail(new TunnelError('ping_timeout')),
+      onTick: receivedBytes => this.#countUnfinished(receivedBytes),
     })
     this.#host = this.#streamHost()
     this.#helloTimer = this.#clock.after(this.#limits.helloTimeoutMs, () =>
@@ -139,7 +159,8 @@ export class Session {
       this.#state === 'open' &&
       !this.#draining &&
       !this.#peerDraining &&
-      this.#ownStreams < (this.#peer as Hello).maxStreams
+      this.#ownStreams < (this.#peer as Hello).maxStreams &&
+      this.#held?.full !== true
     )
   }
 
@@ -167,13 +188,17 @@ export class Session {
   }
 
   /**
-   * Opens a stream. `end`: our half is complete with the head.
-   * Throws TunnelError: `draining`, `overloaded` (the peer's stream limit), `session_lost`,
-   * `payload_too_large` (the head does not fit in the peer's frames). Throws HeadTextError when a string cannot be sent.
+   * Opens a stream. `end`: our half is complete with the head. `held`: where its bytes are counted, if not with those of
+   * the session.
+   * Throws TunnelError: `draining`, `overloaded` (the peer's stream limit, the budget of held bytes, or a peer that does
+   * not read), `session_lost`, or `payload_too_large` (the head does not fit in the peer's frames). Throws HeadTextError
+   * when a string cannot be sent.
    */
-  open(opening: Opening, events: StreamEvents, end: boolean): Stream {
+  open(opening: Opening, events: StreamEvents, end: boolean, held = this.#held): Stream {
     this.#checkUnsent()
-    if (!this.canOpen) throw this.#whyNotOpen()
+    if (!this.canOpen || held?.full === true) throw this.#whyNotOpen()
+    // Heads of requests wait for no turn. Many large ones must not end a session whose peer reads slowly.
+    if (this.#outbox.unsentBytes > this.#limits.sendHardLimitBytes / 2) throw new TunnelError('overloaded')
     const id = this.#nextId
     try {
       this.#outbox.open(id, this.#sendable(opening), end)
@@ -183,7 +208,7 @@ export class Session {
     }
     this.#nextId += 2
     this.#ownStreams += 1
-    const stream = this.#newStream(id, opening.kind, true)
+    const stream = this.#newStream(id, opening.kind, true, held)
     stream.attach(events)
     if (end) stream.endWithHead()
     // Ids are used up after two thousand million streams: the session makes way for a fresh one.
@@ -233,16 +258,17 @@ export class Session {
       stream.dataArrived(body)
       if (end) stream.endArrived(undefined)
     },
-    onOpenFrame: (id, kind, hops, block, body, end) => this.#openArrived(id, kind, hops, block, body, end),
-    onHeadFrame: (id, status, block, body, end) => {
+    onOpenFrame: (id, kind, hops, block, body, end, blockBytes) =>
+      this.#openArrived(id, kind, hops, block, body, end, blockBytes),
+    onHeadFrame: (id, status, block, body, end, blockBytes) => {
       const stream = this.#find(id)
       if (stream === undefined) return
       const statusText = block.shift() as string
-      stream.headArrived({ status, statusText, fields: block })
+      stream.headArrived({ status, statusText, fields: block }, blockBytes)
       if (body !== undefined && stream.open) stream.dataArrived(body)
       if (end) stream.endArrived(undefined)
     },
-    onTrailersFrame: (id, fields) => this.#find(id)?.endArrived(fields),
+    onTrailersFrame: (id, fields, blockBytes) => this.#find(id)?.endArrived(fields, blockBytes),
     onResetFrame: (id, code, detail) =>
       this.#find(id)?.abort(new TunnelError(reasonOfCode(code), { detail, remote: true })),
     onWindowFrame: (id, bytes) => this.#find(id)?.creditArrived(bytes),
@@ -266,6 +292,7 @@ export class Session {
 
   #messageArrived(message: Buffer): void {
     if (this.#state === 'closed') return
+    this.#messages += 1
     try {
       decodeMessage(message, this.#limits.maxFrameBytes, this.#sink)
     } catch (error) {
@@ -273,12 +300,36 @@ export class Session {
       return
     }
     this.#checkUnsent()
+    if (this.#held?.full === true) this.#held.enforce()
   }
 
   /** A peer that does not read must not cost memory without bound: whatever it makes us send is counted. */
   #checkUnsent(): void {
+    this.#countUnsent()
     if (this.#outbox.unsentBytes <= this.#limits.sendHardLimitBytes) return
     this.#fail(new TunnelError('overloaded', { detail: 'the peer does not read' }))
+  }
+
+  #countUnsent(): void {
+    if (this.#held === undefined) return
+    const { unsentBytes } = this.#outbox
+    const counted = unsentBytes > UNCOUNTED_UNSENT_BYTES && this.#state !== 'closed' ? unsentBytes : 0
+    if (counted === this.#unsentBytes) return
+    this.#held.add(counted - this.#unsentBytes)
+    this.#unsentBytes = counted
+  }
+
+  /** Bytes that came since the last message are part of the next one, and wait for its end. */
+  #countUnfinished(receivedBytes: number): void {
+    if (this.#held === undefined) return
+    if (this.#messages !== this.#messagesSeen || this.#state === 'closed') {
+      this.#messagesSeen = this.#messages
+      this.#bytesSeen = receivedBytes
+    }
+    const bytes = receivedBytes - this.#bytesSeen
+    if (bytes === this.#unfinishedBytes) return
+    this.#held.add(bytes - this.#unfinishedBytes)
+    this.#unfinishedBytes = bytes
   }
 
   #needHello(name: string): void {
@@ -292,6 +343,7 @@ export class Session {
     block: string[],
     body: Buffer | undefined,
     end: boolean,
+    blockBytes: number,
   ): void {
     if (this.#state === 'closed') return
     this.#needHello('OPEN')
@@ -305,9 +357,10 @@ export class Session {
     }
     const [service, method, target] = block.splice(0, 3) as [string, string, string]
     const affinity = takeAffinityField(block)
-    const stream = this.#newStream(id, kind, false)
+    const stream = this.#newStream(id, kind, false, this.#held)
     const opening = { kind, hops, service, method, target, fields: block, affinity }
     stream.attach(this.#events.onStream(stream, opening))
+    stream.headHeld(blockBytes, block.length)
     if (body !== undefined && stream.open) stream.dataArrived(body)
     if (end) stream.endArrived(undefined)
   }
@@ -316,6 +369,7 @@ export class Session {
     if (kind === undefined) return 'unknown_kind'
     if (this.#drainConfirmed || this.#peerDraining) return 'draining'
     if (this.#streams.size - this.#ownStreams >= this.#limits.maxStreams) return 'overloaded'
+    if (this.#held?.full === true) return 'overloaded'
     return undefined
   }
 
@@ -410,6 +464,8 @@ export class Session {
     this.#drainTimer?.cancel()
     this.#pings.stop()
     this.#turns.clear()
+    this.#countUnsent()
+    this.#countUnfinished(0)
     this.#abortAll(stream => stream.abort(error))
   }
 
@@ -417,6 +473,11 @@ export class Session {
     // Not `draining`, which says that nothing was delivered: these were, and not all of them can be repeated.
     this.#abortAll(stream => stream.evict(new TunnelError('going_away', { detail: 'grace is over' })))
     this.close('going_away', 'grace is over')
+  }
+
+  #ownerFailed(error: unknown): void {
+    if (this.#state === 'closed') this.#thrown.push(error)
+    else this.#fail(asTunnelError(error))
   }
 
   /** An owner that throws keeps no other from being told. */
@@ -438,7 +499,7 @@ export class Session {
 
   // Streams and their turns
 
-  #newStream(id: number, kind: Opening['kind'], opener: boolean): MuxStream {
+  #newStream(id: number, kind: Opening['kind'], opener: boolean, account: HeldBytes | undefined): MuxStream {
     const peer = this.#peer as Hello
     const stream = new MuxStream({
       id,
@@ -448,6 +509,7 @@ export class Session {
       creditBytes: peer.initialWindowBytes,
       accepted: !opener || !peer.features.includes(ACCEPTANCE_FEATURE),
       window: new ReceiveWindow(this.#limits.initialWindowBytes, opener ? undefined : UNACCEPTED_BYTES),
+      account,
     })
     this.#streams.add(stream)
     return stream
@@ -480,6 +542,7 @@ export class Session {
       now: () => this.#clock.now(),
       askTurn: stream => this.#turns.ask(stream),
       forget: stream => this.#forget(stream),
+      fail: error => this.#ownerFailed(error),
     }
   }
 

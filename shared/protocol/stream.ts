@@ -49,7 +49,10 @@ export interface StreamEvents {
   onEnd(trailers: Fields | undefined): void
   /** After a `write` that returned false: there is room again. */
   onWritable(): void
-  /** Both halves ended early: a reset from the far end, or the session is lost. Never after our own `reset`. */
+  /**
+   * Both halves ended early: a reset from the far end, the session is lost, or the stream held too many bytes. Never
+   * after our own `reset`. After `holdAfterEnd` and the end of both halves: what is still held must be given up.
+   */
   onAbort(error: TunnelError): void
 }
 
@@ -77,4 +80,16 @@ export interface Stream {
   reset(reason: TunnelError['reason'], detail?: string): void
   /** Gives `bytes` of received data back to the far end as credit. */
   consume(bytes: number): void
+  /**
+   * Notes that the owner keeps `bytes` for this stream, in all, beside received data that it has not consumed and data
+   * that it has written. They count against the budget of held bytes until the stream ends.
+   */
+  keep(bytes: number): void
+  /**
+   * Received data that is not consumed stays counted after the end of the stream, until it is consumed or `release` is
+   * called. The owner must call `release` in the end.
+   */
+  holdAfterEnd(): void
+  /** Notes that the owner holds nothing of a stream that has ended. */
+  release(): void
 }

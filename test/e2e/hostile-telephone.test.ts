@@ -1,9 +1,10 @@
 // An authenticated telephone that sends garbage loses its tunnel; the others, and their clients, do not notice.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../support/deadline.ts'
 import { send } from '../support/http-client.ts'
 import { RawConnection } from '../support/raw-connection.ts'
-import { frame, RawTelephone } from '../support/raw-telephone.ts'
+import { frame, framesOf, RawTelephone } from '../support/raw-telephone.ts'
 import { RequestLoop } from '../support/request-loop.ts'
 import { runSeed, seededRandom } from '../support/seeded-random.ts'
 import { HOST, useStack } from '../support/stack.ts'
@@ -100,6 +101,31 @@ describe('after its hello', () => {
       }
       await telephone.ended()
     }
+  })
+})
+
+describe('that makes Plugboard hold bytes', () => {
+  const RESET = 0x04
+  const open = (stream: number) =>
+    frame(
+      0x01,
+      stream,
+      Buffer.concat([Buffer.from('05000000', 'hex'), Buffer.from([2, 0, 0]), Buffer.alloc(20_000)]),
+    )
+
+  it('gets two echo streams, of the 4,096 that it opens, and no more memory than they may hold', async () => {
+    // It gives no credit, so that nothing of the echo can leave.
+    hostile.hello({ initialWindowBytes: 1024 })
+    const hello = await hostile.receive('"hello"')
+    expect(hello.toString('latin1')).toContain('"maxStreams":2,')
+    for (let stream = 1; stream < 8192; stream += 2) hostile.send(open(stream))
+    const refusals = () =>
+      framesOf(hostile.messages).filter(each => each.type === RESET && each.payload.readUInt16BE(0) === 4)
+        .length
+    await eventually('the others are refused with overloaded', () => refusals() === 4094 || undefined)
+    hostile.send(frame(0x06, 0, '12345678'))
+    await hostile.receive('12345678')
+    expect(hostile.socket.readyState).toBe(hostile.socket.OPEN)
   })
 })
 

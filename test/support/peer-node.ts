@@ -21,13 +21,15 @@ import { openSessionPair, type SessionPair } from './session-pair.ts'
 
 export interface PeerNodeOptions
   extends Partial<
-    Pick<PeerNetworkOptions, 'secrets' | 'versions' | 'features' | 'limits' | 'clock' | 'log'>
+    Pick<PeerNetworkOptions, 'secrets' | 'versions' | 'features' | 'limits' | 'heldOf' | 'clock' | 'log'>
   > {
   /** Start of the replica, ms since 1970: a later one is a newer boot. */
   readonly startedAtMs?: number
   readonly port?: number
   /** Longest frame that the telephone takes. */
   readonly maxFrameBytes?: number
+  /** Of what the tunnel holds. */
+  readonly tunnelBudgetBytes?: number
 }
 
 const OPENING: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
@@ -58,6 +60,7 @@ export class PeerNode {
       },
     })
     const { startedAtMs = 1000, secrets = ['the secret of the tests'], versions, features, limits } = options
+    const { heldOf } = options
     const { clock = systemClock, log = silentLogger } = options
     this.network = new PeerNetwork({
       self: { id, boot: newBoot(startedAtMs, Math.random) },
@@ -70,7 +73,7 @@ export class PeerNode {
         ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },
         ...{ startedAt: startedAtMs, appliedSequence: 7, tunnels: 1, streams: 0 },
       }),
-      ...{ secrets, versions, features, limits, clock, log },
+      ...{ secrets, versions, features, limits, heldOf, clock, log },
     })
   }
 
@@ -84,9 +87,10 @@ export class PeerNode {
 
   /** Stopped when the test is over. */
   static async listen(id: string, options: PeerNodeOptions = {}): Promise<PeerNode> {
-    const { maxFrameBytes } = options
+    const { maxFrameBytes, tunnelBudgetBytes: budgetBytes } = options
     const acceptorLimits = maxFrameBytes === undefined ? {} : { maxFrameBytes }
-    const node = new PeerNode(id, await openSessionPair({ acceptorLimits }), options)
+    const limits = { acceptorLimits, ...(budgetBytes !== undefined && { budgetBytes }) }
+    const node = new PeerNode(id, await openSessionPair(limits), options)
     node.port = (await node.network.listen(options.port ?? 0, '127.0.0.1')).port
     onTestFinished(() => node.stop())
     return node
@@ -117,7 +121,7 @@ export class PeerNode {
 
   /** To the line of a replica's only tunnel. */
   wayTo(replicaId: string, service = 'web'): Upstream {
-    return this.network.upstreamOf({ replicaId, id: lineId(`tunnel-${replicaId}`, service) })
+    return this.network.upstreamOf(makeLine(replicaId, `tunnel-${replicaId}`, service))
   }
 
   /** Opens a stream towards a replica's lines. */

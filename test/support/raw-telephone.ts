@@ -17,6 +17,20 @@ export function frame(type: number, streamId: number, payload: Buffer | string, 
   return Buffer.concat([header, body])
 }
 
+/** The frames of messages that Plugboard has sent. */
+export function framesOf(messages: readonly Buffer[]): { type: number; streamId: number; payload: Buffer }[] {
+  const frames: { type: number; streamId: number; payload: Buffer }[] = []
+  for (const message of messages) {
+    for (let at = 0; at < message.length; ) {
+      const end = at + FRAME_HEADER_BYTES + message.readUIntBE(at + 2, 3)
+      const payload = message.subarray(at + FRAME_HEADER_BYTES, end)
+      frames.push({ type: message.readUInt8(at), streamId: message.readUInt32BE(at + 5), payload })
+      at = end
+    }
+  }
+  return frames
+}
+
 export class RawTelephone {
   readonly socket: WebSocket
   readonly closed: Promise<void>

@@ -48,6 +48,7 @@ export class Flow {
     }
     recorded.onEnd = trailers => {
       const far = this.peer
+      recorded.stream.holdAfterEnd()
       if (!far?.ended) this.problems.push('END that nobody sent')
       if (this.#checkedBytes !== far?.writtenBytes) this.problems.push('END before all bytes')
       if (JSON.stringify(trailers) !== JSON.stringify(far?.trailers)) this.problems.push('wrong trailers')
@@ -89,9 +90,10 @@ export class Flow {
     this.recorded.stream.reset('cancelled')
   }
 
+  /** Also when the stream has ended: what arrived is held until it is consumed. */
   consume(bytes: number): void {
     const { stream } = this.recorded
-    if (!stream.open) return
+    if (this.recorded.aborted !== undefined || this.reset) return
     const some = Math.min(bytes, this.unreadBytes)
     this.consumedBytes += some
     stream.consume(some)
@@ -113,9 +115,10 @@ export class ModelledPair extends SessionPair {
   readonly flows: [Flow[], Flow[]] = [[], []]
   #number = 0
 
-  constructor(link: SessionPairOptions['link']) {
+  constructor(link: SessionPairOptions['link'], budgetBytes: number) {
     super({
       limits: LIMITS,
+      budgetBytes,
       ...(link === undefined ? {} : { link }),
       onStream: recorded => this.#accepted(recorded),
     })
@@ -133,7 +136,15 @@ export class ModelledPair extends SessionPair {
   }
 
   problems(): string[] {
-    return this.flows.flat().flatMap(({ problems, recorded }) => [...problems, ...recorded.violations])
+    const counts = this.ends.flatMap(({ held }, side) => {
+      let unreadBytes = 0
+      for (const flow of this.flows[side]!) if (flow.recorded.stream.open) unreadBytes += flow.unreadBytes
+      return held.heldBytes < unreadBytes ? [`${held.heldBytes} bytes counted of ${unreadBytes} unread`] : []
+    })
+    const ofFlows = this.flows
+      .flat()
+      .flatMap(({ problems, recorded }) => [...problems, ...recorded.violations])
+    return [...ofFlows, ...counts]
   }
 
   #accepted(recorded: RecordedStream): void {

@@ -1,6 +1,7 @@
 // Two real Sessions joined in memory, their clock in the test's hand. The acceptor's streams are recorded, and
 // answered by whatever the test gives as `onStream`.
 
+import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session, type SessionEvents, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
@@ -15,6 +16,8 @@ import { RecordedStream } from './recorded-stream.ts'
 
 export class SessionEnd {
   readonly session: Session
+  /** What the session holds. */
+  readonly held: HeldBytes
   /** Streams that the other end has opened, in order. */
   readonly accepted: RecordedStream[] = []
   readonly opened: RecordedStream[] = []
@@ -26,8 +29,10 @@ export class SessionEnd {
     transport: MemoryTransportPair['a'],
     clock: ManualClock,
     limits: Partial<SessionLimits>,
+    budgetBytes: number,
     onStream: (stream: RecordedStream) => void,
   ) {
+    this.held = new HeldBytes({ budgetBytes, parent: new HeldBytes({ budgetBytes: 2 * budgetBytes }) })
     const events: SessionEvents = {
       onReady: () => undefined,
       onStream: (stream, opening) => {
@@ -43,7 +48,7 @@ export class SessionEnd {
       onClose: error => this.closes.push(error),
     }
     const identity = { agent: 'test/1', instance: `instance-${role}`, name: role, startedAt: 1 }
-    this.session = new Session({ transport, role, identity, events, limits, clock })
+    this.session = new Session({ transport, role, identity, events, limits, clock, held: this.held })
   }
 
   open(opening: Partial<Opening> = {}, end = false): RecordedStream {
@@ -69,6 +74,8 @@ export interface SessionPairOptions {
   /** Limits of one end that differ. */
   readonly dialerLimits?: Partial<SessionLimits>
   readonly acceptorLimits?: Partial<SessionLimits>
+  /** Of held bytes, for each end. Default: more than any test holds. */
+  readonly budgetBytes?: number
   readonly onStream?: (stream: RecordedStream) => void
 }
 
@@ -81,13 +88,14 @@ export class SessionPair {
   readonly acceptor: SessionEnd
 
   constructor(options: SessionPairOptions = {}) {
-    const { limits, onStream = () => undefined } = options
+    const { limits, budgetBytes = 2 ** 30, onStream = () => undefined } = options
     this.link = memoryTransportPair({ ...options.link, clock: this.linkClock })
     this.dialer = new SessionEnd(
       'dialer',
       this.link.a,
       this.clock,
       { ...limits, ...options.dialerLimits },
+      budgetBytes,
       onStream,
     )
     this.acceptor = new SessionEnd(
@@ -95,6 +103,7 @@ export class SessionPair {
       this.link.b,
       this.clock,
       { ...limits, ...options.acceptorLimits },
+      budgetBytes,
       onStream,
     )
   }

@@ -2,6 +2,7 @@
 // and for the exact bytes that ours sends. The clock stands still unless the test moves it.
 
 import type { ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import {
   Session,
@@ -34,6 +35,7 @@ export interface WirePeerOptions {
   /** Of the session under test. */
   readonly role?: SessionOptions['role']
   readonly limits?: Partial<SessionLimits>
+  readonly held?: HeldBytes
   readonly versions?: readonly [number, number]
   /** What the session's owner does on top of writing down; `onStream` may return events of its own. */
   readonly events?: Partial<Omit<SessionEvents, 'onStream'>> & {
@@ -67,6 +69,7 @@ export class WirePeer {
       },
       clock: this.clock,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      held: options.held,
       events: {
         onReady: (peer, version) => {
           this.readyVersion = version

@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
+import { heldLimits } from '../../../plugboard/telephones/held-budgets.ts'
+import { TELEPHONE_MAX_STREAMS } from '../../../plugboard/telephones/switchboard.ts'
 import type { ControlMessage } from '../../../shared/protocol/control.ts'
 import { controlSchema } from '../../../shared/protocol/control-schema.ts'
 import {
@@ -107,12 +109,14 @@ describe('tables', () => {
     const { pingTimeoutMs, pingIntervalMs, helloTimeoutMs, sendHardLimitBytes } = DEFAULT_LIMITS
     expect(limits).toEqual({
       'streams opened by the peer': DEFAULT_LIMITS.maxStreams.toLocaleString('en'),
+      '… by a telephone': String(TELEPHONE_MAX_STREAMS),
       'frame payload': `${DEFAULT_LIMITS.maxFrameBytes / KIB} KiB`,
       'window of a new stream': `${DEFAULT_LIMITS.initialWindowBytes / KIB} KiB`,
       message: `${MESSAGE_MAX_BYTES / KIB / KIB} MiB`,
       'time to hello': `${helloTimeoutMs / 1000} s`,
       silence: `${pingTimeoutMs / 1000} s, checked every ${pingIntervalMs / 1000} s`,
       'unsent bytes': `${sendHardLimitBytes / KIB / KIB} MiB`,
+      'bytes held': `${heldLimits(2 ** 40).tunnelBytes / KIB / KIB} MiB a tunnel`,
     })
     expect(DEFAULT_LIMITS.lastStreamId).toBe(2 ** 32 - 16)
     expect(CREDIT_MAX_BYTES).toBe(2 ** 31 - 1)

@@ -1,0 +1,105 @@
+// Which account is whose, what the defaults allow, and what an operator reads of it.
+
+import { type LogFields, type Logger, silentLogger } from '@vera-stack/shared/log.ts'
+import { expect, it } from 'vitest'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { HeldBudgets, type HeldLimits, heldLimits, holderDigest } from './held-budgets.ts'
+
+const MIB = 2 ** 20
+const LIMITS: HeldLimits = { tunnelBytes: 100, tokenBytes: 150, replicaBytes: 400 }
+const own = (id: string) => ({ kind: 'own', id }) as const
+
+function setUp(limits = LIMITS) {
+  const clock = new ManualClock()
+  const lines: (LogFields | undefined)[] = []
+  const log: Logger = { ...silentLogger, warn: (_, fields) => lines.push(fields) }
+  return { budgets: new HeldBudgets({ limits, clock, log }), clock, lines }
+}
+
+it('the defaults follow the memory of the process, up to a bound', () => {
+  const inMib = ({ tunnelBytes, tokenBytes, replicaBytes }: HeldLimits) =>
+    [tunnelBytes, tokenBytes, replicaBytes].map(bytes => bytes / MIB)
+  expect(inMib(heldLimits(24_000 * MIB))).toEqual([320, 640, 12_000])
+  expect(inMib(heldLimits(2048 * MIB))).toEqual([256, 512, 1024])
+  expect(inMib(heldLimits(512 * MIB))).toEqual([64, 128, 256])
+  // What is set counts, and what contains it or is a part of it follows.
+  expect(inMib(heldLimits(24_000 * MIB, { tokenBytes: 100 * MIB }))).toEqual([50, 100, 12_000])
+  expect(inMib(heldLimits(512 * MIB, { tunnelBytes: 500 * MIB, tokenBytes: 600 * MIB }))).toEqual([
+    500, 600, 256,
+  ])
+})
+
+it('tunnels of one token share an account, those of another token do not', () => {
+  const { budgets } = setUp()
+  const [one, two, other] = [
+    budgets.ofTunnel('t1', own('a')),
+    budgets.ofTunnel('t2', own('a')),
+    budgets.ofTunnel('t3', own('b')),
+  ]
+  one.add(90)
+  expect([one.full, two.full, other.full]).toEqual([false, false, false])
+  two.add(61)
+  expect([one.full, two.full, other.full]).toEqual([true, true, false])
+  one.add(-90)
+  expect(two.full).toBe(false)
+})
+
+it('a token of an outside issuer with the id of ours has an account of its own', () => {
+  const { budgets } = setUp()
+  const outside = { kind: 'outside', issuer: 'https://issuer.test', subject: 'a', id: 'a' } as const
+  const [ours, theirs] = [budgets.ofTunnel('t1', own('a')), budgets.ofTunnel('t2', outside)]
+  ours.add(90)
+  budgets.ofTunnel('t3', own('a')).add(90)
+  expect([ours.full, theirs.full]).toEqual([true, false])
+})
+
+it('a tunnel of another replica counts for its token here, together with tunnels that end here', () => {
+  const { budgets } = setUp()
+  const line = { tunnelId: 'far', telephone: 'device', holder: holderDigest(own('a')) }
+  const remote = budgets.ofRemote(line)
+  expect(budgets.ofRemote(line)).toBe(remote)
+  budgets.ofTunnel('t1', own('a')).add(90)
+  remote.add(61)
+  expect(remote.full).toBe(true)
+  // Of a replica that does not say whose it is, each tunnel counts by itself.
+  const unknown = (tunnelId: string) => budgets.ofRemote({ tunnelId, telephone: 'device' })
+  unknown('far-1').add(90)
+  unknown('far-2').add(90)
+  expect([unknown('far-1').full, unknown('far-2').full]).toEqual([false, false])
+})
+
+it('all accounts together are within the budget of the replica', () => {
+  const { budgets } = setUp()
+  const tunnels = ['a', 'b', 'c', 'd', 'e'].map(id => budgets.ofTunnel(id, own(id)))
+  for (const tunnel of tunnels.slice(0, 4)) tunnel.add(100)
+  expect(tunnels[4]!.full).toBe(false)
+  tunnels[4]!.add(1)
+  expect(tunnels.every(({ full }) => full)).toBe(true)
+  expect(budgets.replica.heldBytes).toBe(401)
+})
+
+it('logs what was reset and whose, at most every ten seconds', () => {
+  const { budgets, clock, lines } = setUp({ tunnelBytes: 100, tokenBytes: 1000, replicaBytes: 10_000 })
+  const account = budgets.ofTunnel('t1', own('a'))
+  const stream = () => ({
+    heldBytes: 0,
+    nextHolder: undefined,
+    previousHolder: undefined,
+    collectStreams(streams: unknown[]) {
+      streams.push(this)
+    },
+    collectSessions: () => undefined,
+    evict() {
+      account.charge(this, -this.heldBytes)
+    },
+  })
+  const overrun = () => {
+    account.charge(stream(), 101)
+    account.enforce()
+  }
+  for (let count = 0; count < 3; count += 1) overrun()
+  expect(lines).toMatchObject([{ code: 'over_budget', tokenId: 'a', tunnelId: 't1', bytes: 101, count: 1 }])
+  clock.advance(10_000)
+  overrun()
+  expect(lines[1]).toMatchObject({ count: 3 })
+})

@@ -1,0 +1,113 @@
+// The accounts of what this replica holds for telephones and their clients: one for each tunnel, above it one for the
+// token of the tunnel, above that one for the replica. A tunnel of another replica has an account as well: bytes that
+// its clients here do not read arrived over a link, which carries the streams of many tokens and has no account.
+
+import { createHash } from 'node:crypto'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { LogFields, Logger } from '@vera-stack/shared/log.ts'
+import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
+import { WeakValueMap } from '@vera-stack/shared/weak-value-map.ts'
+import { holderText, type TokenReference, tokenText } from '../database/token-reference.ts'
+import type { Line } from '../registry/line.ts'
+
+export interface HeldLimits {
+  readonly tunnelBytes: number
+  readonly tokenBytes: number
+  readonly replicaBytes: number
+}
+
+export interface HeldBudgetsOptions {
+  readonly limits: HeldLimits
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const MIB = 2 ** 20
+/**
+ * 1,000 clients of one tunnel that do not read, at 256 KiB each (250 MiB), what its windows may grow by (32 MiB), and
+ * its unsent bytes (32 MiB). A telephone has two tunnels by default.
+ */
+const TUNNEL_BYTES = 320 * MIB
+const TOKEN_BYTES = 2 * TUNNEL_BYTES
+/** Between two log lines about one account, ms. */
+const LOG_INTERVAL_MS = 10_000
+/** Characters of the digest, 6 bits each. */
+const DIGEST_LENGTH = 16
+
+/** For whom limits of a token count, in a form that replicas can exchange. */
+export function holderDigest(token: TokenReference): string {
+  return createHash('sha256').update(holderText(token)).digest('base64url').slice(0, DIGEST_LENGTH)
+}
+
+/** The defaults, for a process that may use `memoryBytes`. */
+export function heldLimits(
+  memoryBytes: number,
+  settings: { readonly [Limit in keyof HeldLimits]?: number | undefined } = {},
+): HeldLimits {
+  const replicaBytes = settings.replicaBytes ?? Math.floor(memoryBytes / 2)
+  const tokenBytes = settings.tokenBytes ?? Math.min(TOKEN_BYTES, Math.floor(replicaBytes / 2))
+  const tunnelBytes = settings.tunnelBytes ?? Math.min(TUNNEL_BYTES, Math.floor(tokenBytes / 2))
+  return { tunnelBytes, tokenBytes, replicaBytes }
+}
+
+export class HeldBudgets {
+  readonly replica: HeldBytes
+  readonly #options: HeldBudgetsOptions
+  readonly #tokens = new WeakValueMap<HeldBytes>()
+  readonly #remoteTunnels = new WeakValueMap<HeldBytes>()
+
+  constructor(options: HeldBudgetsOptions) {
+    this.#options = options
+    const budgetBytes = options.limits.replicaBytes
+    this.replica = new HeldBytes({ budgetBytes, onOverrun: this.#logged('this replica', {}) })
+  }
+
+  /** A new account, for one session with the holder of the token. */
+  ofTunnel(tunnelId: string, token: TokenReference): HeldBytes {
+    const fields = { tokenId: tokenText(token) }
+    return this.#ofSession(this.#token(holderDigest(token), fields), { ...fields, tunnelId })
+  }
+
+  /** The account of a line of another replica: that of its tunnel. */
+  ofRemote({ tunnelId, telephone, holder }: Pick<Line, 'tunnelId' | 'telephone' | 'holder'>): HeldBytes {
+    return this.#remoteTunnels.getOrAdd(tunnelId, () => {
+      const fields = { tunnelId, telephoneId: telephone }
+      // A replica of an older version does not tell whose token the telephone holds.
+      return this.#ofSession(this.#token(holder ?? `tunnel/${tunnelId}`, fields), fields)
+    })
+  }
+
+  #token(key: string, fields: LogFields): HeldBytes {
+    return this.#tokens.getOrAdd(
+      key,
+      () =>
+        new HeldBytes({
+          budgetBytes: this.#options.limits.tokenBytes,
+          parent: this.replica,
+          onOverrun: this.#logged('a token', fields),
+        }),
+    )
+  }
+
+  #ofSession(parent: HeldBytes, fields: LogFields): HeldBytes {
+    const budgetBytes = this.#options.limits.tunnelBytes
+    return new HeldBytes({ budgetBytes, parent, onOverrun: this.#logged('a tunnel', fields) })
+  }
+
+  #logged(what: string, fields: LogFields): (overrun: Overrun) => void {
+    const { clock, log } = this.#options
+    let quietUntilMs = Number.NEGATIVE_INFINITY
+    let evicted = 0
+    return ({ heldBytes, budgetBytes, evictedStreams, endedSessions }) => {
+      evicted += evictedStreams
+      const nowMs = clock.now()
+      if (nowMs < quietUntilMs && endedSessions === 0) return
+      quietUntilMs = nowMs + LOG_INTERVAL_MS
+      const detail = `${what} may hold ${budgetBytes} bytes; ${endedSessions} tunnels were ended`
+      log.warn('streams reset, too many bytes are held', {
+        ...{ ...fields, code: 'over_budget', detail, bytes: heldBytes, count: evicted },
+      })
+      evicted = 0
+    }
+  }
+}

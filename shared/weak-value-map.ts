@@ -1,0 +1,25 @@
+// A map that does not keep its values alive: an entry lasts as long as something else uses its value. For objects that
+// several users share by name, none of which could say when the last one is done.
+
+export class WeakValueMap<Value extends object> {
+  readonly #references = new Map<string, WeakRef<Value>>()
+  readonly #collected = new FinalizationRegistry<string>(key => {
+    // The key may have a new value by now.
+    if (this.#references.get(key)?.deref() === undefined) this.#references.delete(key)
+  })
+
+  /** Entries, those included whose value has just been collected. */
+  get size(): number {
+    return this.#references.size
+  }
+
+  /** Returns the value of the key, or a new one that is the key's from here on. */
+  getOrAdd(key: string, make: () => Value): Value {
+    const known = this.#references.get(key)?.deref()
+    if (known !== undefined) return known
+    const value = make()
+    this.#references.set(key, new WeakRef(value))
+    this.#collected.register(value, key)
+    return value
+  }
+}

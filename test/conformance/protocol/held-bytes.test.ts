@@ -1,0 +1,252 @@
+// PROTOCOL.md, "Bytes held": P30 to P32, and what counts.
+
+import { describe, expect, it } from 'vitest'
+import { HeldBytes, type Overrun } from '../../../shared/protocol/held-bytes.ts'
+import { dataFrame, greetedPeer, headFrame, loopTurn, openFrame } from '../../support/wire-peer.ts'
+
+const KIB = 1024
+const OVER_BUDGET = { type: 'RESET', reason: 23 }
+const OK = { status: 200, statusText: 'OK', fields: [] }
+
+/** A session whose bytes are counted, that of its peer and that of the test. */
+async function counted(budgetBytes: number, role: 'dialer' | 'acceptor' = 'acceptor') {
+  const overruns: Overrun[] = []
+  const principal = new HeldBytes({ budgetBytes: 4 * budgetBytes })
+  const held = new HeldBytes({ budgetBytes, parent: principal, onOverrun: overrun => overruns.push(overrun) })
+  const peer = await greetedPeer({ role, held })
+  return { peer, held, principal, overruns }
+}
+
+describe('P30 above the budget', () => {
+  it('P30 a stream of the peer is refused with overloaded, and none is opened; the session goes on', async () => {
+    const { peer, held } = await counted(10 * KIB)
+    // Nothing can be reset for bytes that belong to no stream.
+    held.add(10 * KIB + 1)
+    peer.send(openFrame(1, { body: '61' }))
+    expect(await peer.turn()).toEqual([{ type: 'RESET', stream: 1, reason: 4, detail: '' }])
+    expect(peer.session.canOpen).toBe(false)
+    expect(() => peer.open()).toThrow('overloaded')
+    held.add(-1)
+    peer.send(openFrame(3))
+    expect([peer.accepted.size, peer.session.canOpen, peer.session.state]).toEqual([1, true, 'open'])
+  })
+
+  it('P30 the budget of the principal counts as that of the session does', async () => {
+    const { peer, principal } = await counted(10 * KIB)
+    principal.add(40 * KIB + 1)
+    peer.send(openFrame(1))
+    expect(await peer.turn()).toEqual([{ type: 'RESET', stream: 1, reason: 4, detail: '' }])
+    expect(() => peer.open()).toThrow('overloaded')
+  })
+})
+
+describe('P31 the streams that hold most', () => {
+  it('P31 are reset with over_budget until the session is within its budget', async () => {
+    const { peer, held, overruns } = await counted(100 * KIB)
+    peer.send(openFrame(1), dataFrame(1, 20 * KIB))
+    peer.send(openFrame(3), dataFrame(3, 50 * KIB))
+    peer.send(openFrame(5), dataFrame(5, 30 * KIB))
+    expect([held.heldBytes, overruns]).toEqual([100 * KIB, []])
+    peer.send(dataFrame(1, 1))
+    expect(await peer.turn()).toMatchObject([{ ...OVER_BUDGET, stream: 3 }])
+    expect(peer.accepted.get(3)!.aborted).toMatchObject({ reason: 'over_budget', delivered: 'maybe' })
+    expect(held.heldBytes).toBe(50 * KIB + 1)
+    expect(overruns).toMatchObject([{ heldBytes: 100 * KIB + 1, evictedStreams: 1, endedSessions: 0 }])
+    // There is room for others again.
+    peer.send(openFrame(7))
+    expect([...peer.accepted.values()].map(({ stream }) => stream.open)).toEqual([true, false, true, true])
+  })
+
+  it('P31 may free a sixteenth more, so that the next byte does not cause the next reset', async () => {
+    const { peer, held } = await counted(64 * KIB)
+    for (let id = 1; id <= 127; id += 2) peer.send(openFrame(id), dataFrame(id, KIB))
+    expect(held.heldBytes).toBe(64 * KIB)
+    peer.send(openFrame(129), dataFrame(129, KIB))
+    const resets = await peer.turnOf('RESET')
+    expect(resets.map(({ reason }) => reason)).toEqual([23, 23, 23, 23, 23])
+    expect(held.heldBytes).toBe(60 * KIB)
+  })
+
+  it('P31 are found among all sessions of the principal', async () => {
+    const principal = new HeldBytes({ budgetBytes: 100 * KIB })
+    const ofSession = () => new HeldBytes({ budgetBytes: 100 * KIB, parent: principal })
+    const [one, other] = [await greetedPeer({ held: ofSession() }), await greetedPeer({ held: ofSession() })]
+    one.send(openFrame(1), dataFrame(1, 70 * KIB))
+    other.send(openFrame(1), dataFrame(1, 31 * KIB))
+    expect(await one.turn()).toMatchObject([{ ...OVER_BUDGET, stream: 1 }])
+    expect([await other.turn(), principal.heldBytes]).toEqual([[], 31 * KIB])
+  })
+
+  it('P31 a peer that keeps to its credit keeps its session, however long it goes on', async () => {
+    const { peer, held } = await counted(KIB * KIB)
+    for (let id = 1; id < 400; id += 2) {
+      peer.send(openFrame(id), dataFrame(id, 200 * KIB))
+      expect(held.heldBytes).toBeLessThanOrEqual(KIB * KIB)
+      if (id % 20 === 1) await peer.turn()
+    }
+    expect(await peer.end()).toEqual({ reason: undefined, bye: undefined })
+  })
+})
+
+describe('P32 above twice the budget', () => {
+  it('P32 the session ends with overloaded', async () => {
+    const { peer, held, principal } = await counted(100 * KIB)
+    peer.send(openFrame(1), dataFrame(1, 100 * KIB), openFrame(3), dataFrame(3, 100 * KIB + 1))
+    expect(await peer.end()).toEqual({ reason: 'overloaded', bye: 4 })
+    expect([held.heldBytes, principal.heldBytes]).toEqual([0, 0])
+  })
+
+  it('P32 of several sessions of a principal that one which holds most', async () => {
+    const principal = new HeldBytes({ budgetBytes: 100 * KIB })
+    const ofSession = () => new HeldBytes({ budgetBytes: 1000 * KIB, parent: principal })
+    const [one, other] = [await greetedPeer({ held: ofSession() }), await greetedPeer({ held: ofSession() })]
+    one.send(openFrame(1), dataFrame(1, 90 * KIB))
+    other.send(openFrame(1), dataFrame(1, 120 * KIB))
+    expect([one.session.state, other.session.state]).toEqual(['open', 'closed'])
+    expect(principal.heldBytes).toBe(90 * KIB)
+  })
+})
+
+describe('what counts', () => {
+  it('body from its arrival until it is consumed', async () => {
+    const { peer, held } = await counted(KIB * KIB)
+    peer.send(openFrame(1, { body: '61'.repeat(1000) }), dataFrame(1, 5000))
+    expect(held.heldBytes).toBe(6000)
+    const { stream } = peer.accepted.get(1)!
+    stream.consume(1500)
+    expect(held.heldBytes).toBe(4500)
+    peer.send(dataFrame(1, 0, true))
+    stream.consume(4000)
+    expect(held.heldBytes).toBe(500)
+    stream.consume(500)
+    expect(held.heldBytes).toBe(0)
+  })
+
+  it('body that waits for credit', async () => {
+    const { peer, held } = await counted(KIB * KIB, 'dialer')
+    const { stream } = peer.open({}, false)
+    stream.write(Buffer.alloc(300 * KIB))
+    // What has left is with the transport.
+    expect(held.heldBytes).toBe(300 * KIB - 256 * KIB)
+    peer.send({ type: 'WINDOW', stream: 1, credit: 40 * KIB })
+    expect(held.heldBytes).toBe(4 * KIB)
+    stream.reset('cancelled')
+    expect(held.heldBytes).toBe(0)
+  })
+
+  it('large heads and trailers, with what each of their strings costs', async () => {
+    const { peer, held } = await counted(KIB * KIB, 'dialer')
+    peer.open()
+    peer.send(headFrame(1, { strings: ['OK', 'a', 'b'.repeat(3000)] }))
+    expect(held.heldBytes).toBe(0)
+    peer.open()
+    peer.send(headFrame(3, { strings: ['OK', 'a', 'b'.repeat(5000)] }))
+    expect(held.heldBytes).toBe('OK\0a\0'.length + 5000 + 2 * 40)
+    peer.send(dataFrame(3, 0, true))
+    expect(held.heldBytes).toBe(0)
+    peer.open()
+    // Ten thousand strings of a few bytes cost more than their bytes.
+    peer.send(headFrame(5, { strings: ['', ...Array.from({ length: 10_000 }, () => 'x')] }))
+    expect(held.heldBytes).toBe(20_000 + 10_000 * 40)
+  })
+
+  it('what the owner keeps, until it says otherwise or the stream ends', async () => {
+    const { peer, held } = await counted(KIB * KIB, 'dialer')
+    const { stream } = peer.open({}, false)
+    stream.keep(7000)
+    stream.keep(5000)
+    expect(held.heldBytes).toBe(5000)
+    stream.keep(0)
+    expect(held.heldBytes).toBe(0)
+    stream.keep(3000)
+    peer.send({ type: 'RESET', stream: 1, reason: 1, detail: '' })
+    expect(held.heldBytes).toBe(0)
+    stream.keep(3000)
+    expect(held.heldBytes).toBe(0)
+  })
+
+  it('a response that its owner still holds when the stream has ended, until it is consumed or given up', async () => {
+    const { peer, held } = await counted(KIB * KIB, 'dialer')
+    const ended = () => {
+      const recorded = peer.open()
+      const { id } = recorded.stream
+      recorded.onEnd = () => recorded.stream.holdAfterEnd()
+      peer.send(headFrame(id), dataFrame(id, 9000, true))
+      expect([recorded.stream.open, held.heldBytes]).toEqual([false, 9000])
+      return recorded
+    }
+    const consumed = ended()
+    consumed.stream.consume(4000)
+    expect(held.heldBytes).toBe(5000)
+    consumed.stream.consume(5000)
+    expect(held.heldBytes).toBe(0)
+    const released = ended()
+    released.stream.release()
+    expect(held.heldBytes).toBe(0)
+    // Without a word of its owner a stream counts nothing after its end.
+    const plain = peer.open()
+    peer.send(headFrame(plain.stream.id), dataFrame(plain.stream.id, 9000, true))
+    expect(held.heldBytes).toBe(0)
+  })
+
+  it('a response that is held after its end can be given up for the budget', async () => {
+    const { peer, held } = await counted(10 * KIB, 'dialer')
+    const recorded = peer.open()
+    recorded.onEnd = () => recorded.stream.holdAfterEnd()
+    peer.send(headFrame(1), dataFrame(1, 9 * KIB, true))
+    const other = peer.open()
+    peer.send(headFrame(3), dataFrame(3, 2 * KIB))
+    expect(recorded.aborted?.reason).toBe('over_budget')
+    expect([other.aborted, held.heldBytes]).toEqual([undefined, 2 * KIB])
+    // Its stream is closed at both ends: there is nothing to reset.
+    expect(await peer.turnOf('RESET')).toEqual([])
+  })
+
+  it('unsent bytes of the session, when there are more than a batch', async () => {
+    const { peer, held } = await counted(KIB * KIB)
+    peer.transport.hold()
+    const ping = { type: 'PING', opaque: '00'.repeat(8) } as const
+    peer.send(...Array.from({ length: 3000 }, () => ping))
+    await loopTurn()
+    expect(held.heldBytes).toBe(0)
+    peer.send(...Array.from({ length: 3000 }, () => ping))
+    await loopTurn()
+    peer.send(ping)
+    expect(held.heldBytes).toBe(6001 * 17)
+    peer.transport.release()
+    await loopTurn()
+    expect(held.heldBytes).toBe(0)
+  })
+
+  it('the bytes of a message that does not end, as they are found at each ping', async () => {
+    const { peer, held } = await counted(KIB * KIB)
+    const more = (bytes: number) => {
+      peer.transport.receivedBytes += bytes
+      peer.clock.advance(2000)
+    }
+    more(1)
+    expect(held.heldBytes).toBe(0)
+    more(70_000)
+    more(1000)
+    expect(held.heldBytes).toBe(71_000)
+    peer.send({ type: 'PING', opaque: '00'.repeat(8) })
+    more(0)
+    expect(held.heldBytes).toBe(0)
+    more(5000)
+    expect(held.heldBytes).toBe(5000)
+    peer.transport.lose()
+    expect(held.heldBytes).toBe(0)
+    expect(peer.clock.pendingTimers).toBe(0)
+  })
+
+  it('nothing of a session that is over', async () => {
+    const { peer, held } = await counted(KIB * KIB)
+    peer.send(openFrame(1), dataFrame(1, 9000), openFrame(3), dataFrame(3, 9000))
+    peer.accepted.get(3)!.stream.respond(OK)
+    peer.accepted.get(3)!.stream.keep(1000)
+    peer.accepted.get(3)!.stream.write(Buffer.alloc(300 * KIB))
+    expect(held.heldBytes).toBe(19_000 + 44 * KIB)
+    peer.transport.lose()
+    expect(held.heldBytes).toBe(0)
+  })
+})
