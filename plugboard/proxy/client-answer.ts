@@ -118,6 +118,8 @@ export abstract class ClientAnswer {
   abstract cut(): void
   /** The client does not take what it is sent, or does not stop sending: it is let go. */
   abstract destroy(): void
+  /** Gives up its bytes, wherever they wait, also behind earlier answers of the connection. */
+  abstract giveUpBytes(): void
   /** Writes what is held: from then on it is `streaming`. False: it is not HTTP; nothing was written then. */
   protected abstract start(): boolean
   /** Of the body, behind `start`. False: it is enough for now. */

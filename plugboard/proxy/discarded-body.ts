@@ -36,8 +36,12 @@ export class DiscardedBody implements InFlight {
     this.#source = source
     connection.add(this)
     connection.expectUnread()
-    if (response === undefined || response.socket !== null) this.#read(deadlines)
-    else response.once('socket', () => this.#read(deadlines))
+    if (response === undefined || response.socket !== null) {
+      this.#read(deadlines)
+      return
+    }
+    source.pause()
+    response.once('socket', () => this.#read(deadlines))
   }
 
   clientGone(): void {
@@ -58,6 +62,7 @@ export class DiscardedBody implements InFlight {
     this.#source.on('end', () => this.#leave())
     // The connection reports the error. Without a listener it would be thrown.
     this.#source.on('error', () => undefined)
+    this.#source.resume()
   }
 
   #leave(): void {

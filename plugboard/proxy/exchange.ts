@@ -7,7 +7,8 @@
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { AnswerHead, Fields, Stream } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import type { LocalAnswer } from './answers.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
@@ -29,6 +30,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #answered = false
   /** Received and not yet given back as credit. */
   #owedBytes = 0
+  /** The stream of an answer that is complete, while the client does not have all of it. */
+  #answeredStream: Stream | undefined
   #bodyBroken = false
   #closeAfter = false
   /** The client was to wait for a 100 that has not come: it may never send the body that it has announced. */
@@ -58,6 +61,11 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       return
     }
     this.begin()
+  }
+
+  /** Before `judged`: what comes of the body waits, in as little memory as it counts. */
+  suspend(): void {
+    if (hasBody(this.request)) this.#source.pause()
   }
 
   #readBody(): void {
@@ -191,10 +199,20 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.answerBroken()
       return
     }
+    // A slow client has yet to take what was received: it counts until then, though the stream has ended.
+    this.stream?.holdAfterEnd()
+    this.#answeredStream = this.stream
     // Row R3: the answer is complete, so the rest of the upload is of no use to the far end.
     if (this.#body !== undefined && !this.#body.ended) this.dropStream('cancelled')
     this.stream = undefined
     this.#ending(this.#answer.status, undefined)
+  }
+
+  override onAbort(error: TunnelError): void {
+    const { started } = this.#answer
+    // Otherwise the answer is complete, and its client does not take it.
+    if (this.#state === 'open') super.onAbort(error)
+    if (started && error.reason === 'over_budget' && !error.remote) this.#answer.giveUpBytes()
   }
 
   protected failed(code: ErrorCode, detail?: string): void {
@@ -278,6 +296,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   sent(): void {
     if (this.#state !== 'ending') return
+    this.#answeredStream?.release()
     if (this.#uploading && !this.#bodyBroken && !this.#answer.stopUpload()) {
       new DiscardedBody(this.context.discardDeadlines, this.connection, this.#source)
     }
@@ -299,11 +318,13 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   #leave(): void {
     this.#state = 'gone'
+    this.#answeredStream?.release()
     this.leave()
   }
 
   #payCredit(): void {
-    this.stream?.consume(this.#owedBytes)
+    const stream = this.stream ?? this.#answeredStream
+    stream?.consume(this.#owedBytes)
     this.#owedBytes = 0
   }
 }

@@ -91,6 +91,11 @@ export class Http1Answer extends ClientAnswer {
     else this.#res.destroy()
   }
 
+  giveUpBytes(): void {
+    // Node keeps the bytes of an answer that waits for its turn, whatever becomes of the answer.
+    this.#connection.socket.destroy()
+  }
+
   #endWhole(trailers: Fields | undefined): boolean {
     const held = this.heldBody
     const answer = this.answer as AnswerFields

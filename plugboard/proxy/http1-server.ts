@@ -14,13 +14,15 @@ import type { ClientConnection } from './client-connection.ts'
 import type { ClientConnections } from './client-connections.ts'
 import { DiscardedBody, endsConnection } from './discarded-body.ts'
 import { Exchange } from './exchange.ts'
-import type { RoutedRequest } from './forwarding.ts'
+import { hasBody, type RoutedRequest } from './forwarding.ts'
 import { Http1Answer } from './http1-answer.ts'
+import { Http1Body } from './http1-body.ts'
 import { Http1UpgradeSide } from './http1-upgrade-side.ts'
 import { noteLocalAnswer } from './local-answer-log.ts'
 import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import type { ProxyLimits } from './proxy-limits.ts'
+import { NO_BODY } from './request-body.ts'
 import { type Judgement, problemOf, type RequestPolicy } from './request-policy.ts'
 import { UnreadAnswer } from './unread-answer.ts'
 import { Upgrade } from './upgrade.ts'
@@ -161,6 +163,7 @@ export class Http1Server {
       this.#exchange(connection, admitted, req, res).start()
     } else if (judged instanceof Promise) {
       const exchange = this.#exchange(connection, admitted, req, res)
+      exchange.suspend()
       void judged.then(answer => exchange.judged(answer))
     } else {
       noteLocalAnswer(this.#context, req.method, admitted, judged)
@@ -174,7 +177,8 @@ export class Http1Server {
     req: IncomingMessage,
     res: ServerResponse,
   ): Exchange {
-    return new Exchange(this.#context, connection, request, req, new Http1Answer(res, connection))
+    const body = hasBody(request) ? new Http1Body(req) : NO_BODY
+    return new Exchange(this.#context, connection, request, body, new Http1Answer(res, connection))
   }
 
   #judge(request: RoutedRequest, connection: ClientConnection): Judgement {
@@ -198,7 +202,10 @@ export class Http1Server {
     connection.addQueued(res)
     write(res, answer, closes)
     this.#watchUnread(connection, res)
-    if (bodyBytes > 0) new DiscardedBody(this.#context.discardDeadlines, connection, res.req, res)
+    if (bodyBytes > 0) {
+      const source = new Http1Body(res.req)
+      new DiscardedBody(this.#context.discardDeadlines, connection, source, res)
+    }
   }
 
   /** Ends the connection when its client does not read the response in time. The time starts with the response's turn. */
@@ -243,7 +250,10 @@ export class Http1Server {
     const side = new Http1UpgradeSide(connection, req, this.#admission.upgrade)
     const upgrade = new Upgrade(this.#context, connection, admitted, side)
     if (judged === undefined) upgrade.start(head)
-    else void judged.then(answer => upgrade.judged(answer, head))
+    else {
+      upgrade.suspend()
+      void judged.then(answer => upgrade.judged(answer, head))
+    }
   }
 
   #acceptTunnel(

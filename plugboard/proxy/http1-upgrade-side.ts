@@ -11,6 +11,9 @@ import { switchedProtocol } from './upgrade-request.ts'
 
 export class Http1UpgradeSide implements UpgradeSide {
   readonly bytes: Socket
+  onWaiting: (() => void) | undefined
+  /** A socket that is paused is not read. */
+  readonly waitingBytes = 0
   readonly #connection: ClientConnection
   readonly #req: IncomingMessage
   readonly #protocol: string
@@ -21,6 +24,14 @@ export class Http1UpgradeSide implements UpgradeSide {
     this.#connection = connection
     this.#req = req
     this.#protocol = protocol
+  }
+
+  pause(): void {
+    this.bytes.pause()
+  }
+
+  resume(): void {
+    this.bytes.resume()
   }
 
   accept({ fields, upgrade }: AnswerFields): boolean {

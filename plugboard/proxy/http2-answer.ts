@@ -84,6 +84,10 @@ export class Http2Answer extends ClientAnswer {
     breakOff(this.#stream)
   }
 
+  giveUpBytes(): void {
+    breakOff(this.#stream)
+  }
+
   /** False once the client has reset it: what is written then goes nowhere, and its end follows. */
   get #writable(): boolean {
     return !this.#stream.destroyed && !this.#stream.closed

@@ -2,11 +2,15 @@
 // stream is closed by then: only a body whose last frame has come ends here (row F15).
 
 import type { ServerHttp2Stream } from 'node:http2'
+import { PausedBody } from './paused-body.ts'
 import type { BodySource } from './request-body.ts'
 
 export class Http2Body implements BodySource {
   rawTrailers: readonly string[] = []
   readonly #stream: ServerHttp2Stream
+  /** From the first pause on. */
+  #paused: PausedBody | undefined
+  #onWaiting: () => void = () => undefined
 
   constructor(stream: ServerHttp2Stream) {
     this.#stream = stream
@@ -19,25 +23,36 @@ export class Http2Body implements BodySource {
     return this.#stream.readableEnded && !this.#stream.closed
   }
 
+  get waitingBytes(): number {
+    return this.#paused?.waitingBytes ?? 0
+  }
+
   on(event: 'data', listener: (chunk: Buffer) => void): void
-  on(event: 'end', listener: () => void): void
+  on(event: 'end' | 'waiting', listener: () => void): void
   on(event: 'error', listener: (error: Error) => void): void
-  on(event: 'data' | 'end' | 'error', listener: (value: never) => void): void {
+  on(event: 'data' | 'end' | 'error' | 'waiting', listener: (value: never) => void): void {
     const told = listener as (value?: unknown) => void
-    if (event !== 'end') {
-      this.#stream.on(event as string, told)
-      return
+    switch (event) {
+      case 'waiting':
+        this.#onWaiting = told
+        break
+      case 'end':
+        this.#stream.on('end', () => {
+          if (!this.#stream.closed) told()
+        })
+        break
+      default:
+        this.#stream.on(event as string, told)
     }
-    this.#stream.on('end', () => {
-      if (!this.#stream.closed) told()
-    })
   }
 
   pause(): void {
-    this.#stream.pause()
+    this.#paused ??= new PausedBody(this.#stream, this.#onWaiting)
+    this.#paused.pause()
   }
 
   resume(): void {
-    this.#stream.resume()
+    if (this.#paused === undefined) this.#stream.resume()
+    else this.#paused.resume()
   }
 }

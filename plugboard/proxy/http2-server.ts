@@ -111,7 +111,10 @@ export class Http2Server {
         : new Upgrade(this.#context, connection, admitted, new Http2UpgradeSide(stream, head.webSocketKey))
     stream.once('close', () => forwarding.clientGone())
     if (judged === undefined) forwarding.start()
-    else void judged.then(answer => forwarding.judged(answer))
+    else {
+      forwarding.suspend()
+      void judged.then(answer => forwarding.judged(answer))
+    }
   }
 
   /**

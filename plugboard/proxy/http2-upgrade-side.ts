@@ -7,17 +7,35 @@ import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { AnswerFields } from './answer-fields.ts'
 import { breakOff, Http2Answer, respond } from './http2-answer.ts'
 import { http2Fields } from './http2-fields.ts'
+import { PausedBody } from './paused-body.ts'
 import type { UpgradeSide } from './upgrade.ts'
 import { switchedProtocol } from './upgrade-request.ts'
 
 export class Http2UpgradeSide implements UpgradeSide {
   readonly bytes: ServerHttp2Stream
+  onWaiting: (() => void) | undefined
+  /** From the first pause on. */
+  #paused: PausedBody | undefined
   readonly #key: string
 
   /** `key`: the Sec-WebSocket-Key that the backend was given. */
   constructor(stream: ServerHttp2Stream, key: string) {
     this.bytes = stream
     this.#key = key
+  }
+
+  get waitingBytes(): number {
+    return this.#paused?.waitingBytes ?? 0
+  }
+
+  pause(): void {
+    this.#paused ??= new PausedBody(this.bytes, () => this.onWaiting?.())
+    this.#paused.pause()
+  }
+
+  resume(): void {
+    if (this.#paused === undefined) this.bytes.resume()
+    else this.#paused.resume()
   }
 
   accept(answer: AnswerFields): boolean {
@@ -39,7 +57,7 @@ export class Http2UpgradeSide implements UpgradeSide {
   answer(): Http2Answer {
     const answer = new Http2Answer(this.bytes, 'CONNECT')
     this.bytes.once('finish', () => answer.stopUpload())
-    this.bytes.resume()
+    this.resume()
     return answer
   }
 

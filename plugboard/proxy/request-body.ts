@@ -5,20 +5,25 @@
 import { HeadError } from '@vera-stack/shared/protocol/encode.ts'
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Stream } from '@vera-stack/shared/protocol/stream.ts'
+import { KeptChunks } from './kept-chunks.ts'
 
 const REPLAY_BYTES = 64 * 1024
 
-/** Where a body comes from: Node's IncomingMessage is one. */
+/** Where a body comes from: http1-body.ts and http2-body.ts are the two ways. */
 export interface BodySource {
   on(event: 'data', listener: (chunk: Buffer) => void): unknown
   on(event: 'end', listener: () => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
+  /** More has come during a pause. */
+  on(event: 'waiting', listener: () => void): unknown
   pause(): unknown
   resume(): unknown
   /** Its last byte has been read, though the event that says so may still be due. */
   readonly complete: boolean
   /** Names and values in turns; when it has ended. */
   readonly rawTrailers: readonly string[]
+  /** What has come during a pause. */
+  readonly waitingBytes: number
 }
 
 export interface BodyOwner {
@@ -36,8 +41,7 @@ export class RequestBody {
   readonly #source: BodySource
   readonly #owner: BodyOwner
   #stream: Stream | undefined
-  #kept: Buffer[] | undefined = []
-  #keptBytes = 0
+  #kept: KeptChunks | undefined = new KeptChunks()
   #trailers: string[] | undefined
   #discarding = false
   /** All of it has come from the client. */
@@ -50,8 +54,10 @@ export class RequestBody {
     this.#owner = owner
     source.on('data', (chunk: Buffer) => this.#arrived(chunk))
     source.on('end', () => this.#ended())
+    source.on('waiting', () => this.#count())
     // An abort is told by the connection; without a listener Node keeps it to itself, with 'data' it would throw.
     source.on('error', () => this.stop())
+    source.resume()
   }
 
   get canReplay(): boolean {
@@ -67,7 +73,8 @@ export class RequestBody {
   sendTo(stream: Stream): void {
     this.#stream = stream
     let room = true
-    for (const chunk of this.#kept ?? []) room = stream.write(chunk)
+    this.#count()
+    for (const chunk of this.#kept?.all() ?? []) room = stream.write(chunk)
     if (this.ended) this.#end(stream)
     else if (!room) this.block()
     else if (this.blocked) this.unblock()
@@ -76,16 +83,19 @@ export class RequestBody {
   /** There is an answer: the request will not be sent again. */
   forgetCopy(): void {
     this.#kept = undefined
+    this.#count()
   }
 
   /** Nothing more is taken from the client for now. */
   block(): void {
     this.blocked = true
     this.#source.pause()
+    this.#count()
   }
 
   unblock(): void {
     this.blocked = false
+    this.#count()
     this.#source.resume()
   }
 
@@ -100,9 +110,10 @@ export class RequestBody {
   #arrived(chunk: Buffer): void {
     if (!this.#owner.bodyMoved(chunk.length) || this.#discarding) return
     if (this.#kept !== undefined) {
-      this.#keptBytes += chunk.length
-      if (this.#keptBytes > REPLAY_BYTES && this.#stream?.accepted === true) this.#kept = undefined
-      else this.#kept.push(chunk)
+      const tooLong = this.#kept.bytes + chunk.length > REPLAY_BYTES
+      if (tooLong && this.#stream?.accepted === true) this.#kept = undefined
+      else this.#kept.add(chunk)
+      this.#count()
     }
     if (this.#stream?.write(chunk) === false) this.block()
   }
@@ -115,6 +126,12 @@ export class RequestBody {
     this.#owner.bodyEnded()
   }
 
+  /** What is held here counts against the budget of the telephone that does not take it. */
+  #count(): void {
+    const keptBytes = this.#kept?.bytes ?? 0
+    this.#stream?.keep(keptBytes + (this.blocked ? this.#source.waitingBytes : 0))
+  }
+
   #end(stream: Stream): void {
     try {
       stream.end(this.#trailers)
@@ -123,4 +140,14 @@ export class RequestBody {
       this.#owner.trailersRefused(error instanceof HeadTooLargeError ? 'headers_too_large' : 'bad_request')
     }
   }
+}
+
+/** Of a request without a body. */
+export const NO_BODY: BodySource = {
+  complete: true,
+  rawTrailers: [],
+  waitingBytes: 0,
+  on: () => undefined,
+  pause: () => undefined,
+  resume: () => undefined,
 }

@@ -15,6 +15,7 @@ import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
+import { KeptChunks } from './kept-chunks.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { problemOf } from './request-policy.ts'
 
@@ -25,6 +26,12 @@ const EARLY_BYTES = 64 * 1024
 export interface UpgradeSide {
   /** What carries the bytes, both ways. */
   readonly bytes: Duplex
+  /** Stops reading what the client sends. `onWaiting`, once given, is called when more has come all the same. */
+  pause(): void
+  resume(): void
+  onWaiting: (() => void) | undefined
+  /** What has come during a pause. */
+  readonly waitingBytes: number
   /** Tells the client that the protocol is switched. False: the backend's head is not HTTP, or switches to another protocol. */
   accept(answer: AnswerFields): boolean
   /** Instead of `accept`: for any other answer. What the client still sends is thrown away. */
@@ -39,8 +46,8 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   readonly #side: UpgradeSide
   readonly #bytes: Duplex
   #state: 'asking' | 'answering' | 'relaying' | 'gone' = 'asking'
-  #early: Buffer[] = []
-  #earlyBytes = 0
+  /** What came before the 101. */
+  #early = new KeptChunks()
   #answer: ClientAnswer | undefined
   #owedBytes = 0
   #bytesOut = 0
@@ -57,6 +64,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     super(context, connection, request)
     this.#side = side
     this.#bytes = side.bytes
+    side.onWaiting = () => this.#count()
   }
 
   /** `early`: what had already come after the request. */
@@ -65,11 +73,18 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#bytes.on('data', (chunk: Buffer) => this.#arrived(chunk))
     this.#bytes.on('end', () => this.#clientHalfClosed())
     this.#bytes.on('drain', () => this.#payCredit())
+    if (this.#early.bytes < EARLY_BYTES) this.#side.resume()
     this.begin()
   }
 
+  /** Before `judged`: what the client sends waits. */
+  suspend(): void {
+    this.#side.pause()
+  }
+
+  /** The head is all that is sent before the answer. What came early waits for it. */
   protected opened(): void {
-    // The head is all that is sent before the answer.
+    this.#count()
   }
 
   protected hold(): void {
@@ -93,13 +108,13 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     if (this.#state !== 'relaying') return
     this.active()
     this.bytesIn += chunk.length
-    if (this.stream?.write(chunk) === false) this.#bytes.pause()
+    if (this.stream?.write(chunk) === false) this.#side.pause()
   }
 
   #hold(chunk: Buffer): void {
-    this.#early.push(chunk)
-    this.#earlyBytes += chunk.length
-    if (this.#earlyBytes >= EARLY_BYTES) this.#bytes.pause()
+    this.#early.add(chunk)
+    this.#count()
+    if (this.#early.bytes >= EARLY_BYTES) this.#side.pause()
   }
 
   #clientHalfClosed(): void {
@@ -112,7 +127,8 @@ export class Upgrade extends Forwarding implements AnswerOwner {
 
   onWritable(): void {
     this.active()
-    this.#bytes.resume()
+    this.#side.resume()
+    this.#count()
   }
 
   bodyBroke(): boolean {
@@ -130,6 +146,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   /** Nothing but the head was sent, and `openStream` has sent that. */
   protected replay(): void {
     this.active()
+    this.opened()
   }
 
   onHead(head: AnswerHead): void {
@@ -155,6 +172,8 @@ export class Upgrade extends Forwarding implements AnswerOwner {
 
   onEnd(trailers: Fields | undefined): void {
     this.active()
+    // A slow client has yet to take what was received: it counts until then, also when both halves have ended.
+    this.stream?.holdAfterEnd()
     if (this.#state === 'relaying') {
       this.#bytes.end()
     } else if (this.#state === 'answering' && this.#answer !== undefined) {
@@ -211,13 +230,13 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#state = 'relaying'
     this.context.counters.upgrades += 1
     let room = true
-    for (const chunk of this.#early) {
+    for (const chunk of this.#early.all()) {
       this.bytesIn += chunk.length
       room = this.stream?.write(chunk) ?? true
     }
-    this.#early = []
-    if (room) this.#bytes.resume()
-    else this.#bytes.pause()
+    this.#dropEarly()
+    if (room) this.#side.resume()
+    else this.#side.pause()
   }
 
   /** The backend does not switch (row U2): its answer, as plain HTTP. */
@@ -233,7 +252,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#answer = this.#side.answer()
     this.#answer.attach(this)
     // From here on the client has nothing to say; what it says would only fill memory.
-    this.#early = []
+    this.#dropEarly()
     return this.#answer
   }
 
@@ -258,10 +277,21 @@ export class Upgrade extends Forwarding implements AnswerOwner {
 
   #leave(status: number): void {
     this.#state = 'gone'
-    this.#early = []
+    this.#dropEarly()
+    this.stream?.release()
     this.dropStream('cancelled')
     this.finish(status, this.#answer?.bytesOut ?? this.#bytesOut, this.#code)
     this.leave()
+  }
+
+  #dropEarly(): void {
+    this.#early = new KeptChunks()
+    this.#count()
+  }
+
+  /** What is held here counts against the budget of the telephone that does not take it. */
+  #count(): void {
+    this.stream?.keep(this.#early.bytes + this.#side.waitingBytes)
   }
 
   #payCredit(): void {

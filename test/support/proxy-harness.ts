@@ -3,7 +3,8 @@
 
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
-import { Session } from '@vera-stack/shared/protocol/session.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
+import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { type ProxyOptions, ProxyServer } from '../../plugboard/proxy/server.ts'
 import { Via } from '../../plugboard/proxy/via.ts'
@@ -83,23 +84,29 @@ export class ProxyHarness {
   /** A telephone with a line for each service, ready for streams. */
   async telephone(
     services: readonly string[] = ['web'],
-    more: { instance?: string; maxStreams?: number; maxFrameBytes?: number } = {},
+    more: Partial<SessionLimits> & { instance?: string; held?: HeldBytes } = {},
   ): Promise<FakeTelephone & { cut(): void }> {
     const pair = memoryTransportPair()
     const instance = more.instance ?? `instance-${this.#tunnels + 1}`
-    const { instance: _, ...limits } = more
+    const { instance: _, held, ...limits } = more
     const telephone = new FakeTelephone(pair.b, { instance }, limits)
-    await this.tunnel(pair.a, services, instance)
+    await this.tunnel(pair.a, services, instance, held)
     await telephone.ready()
     return Object.assign(telephone, { cut: () => pair.cut() })
   }
 
   /** The near end of a tunnel, open and with a line for each service; whoever answers there is the test's. */
-  async tunnel(transport: Transport, services: readonly string[], instance: string): Promise<void> {
+  async tunnel(
+    transport: Transport,
+    services: readonly string[],
+    instance: string,
+    held?: HeldBytes,
+  ): Promise<void> {
     this.#tunnels += 1
     const tunnelId = `tunnel-${this.#tunnels}`
     const session = new Session({
       transport,
+      held,
       role: 'acceptor',
       identity: { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 },
       events: {
