@@ -55,6 +55,8 @@ export interface ExchangeEvents {
   onAnswerBody(chunk: Buffer): void
   /** The answer is complete; after a 101: the backend's half is. */
   onAnswerEnd(trailers: Fields | undefined): void
+  /** During a pause: so many bytes of the answer have come and wait, in all; 0 after it. HTTP/1 reads none then. */
+  onAnswerWaiting(bytes: number): void
   /** After a `write` that returned false: everything has been handed to the kernel or nearly so. */
   onRoom(): void
   /** The end, without an answer or in the middle of one. Nothing follows. */

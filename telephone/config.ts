@@ -51,6 +51,10 @@ export const telephoneSettings = {
     max: '24h',
     help: 'At stop: how long open requests and WebSockets may go on',
   }),
+  maxHeldBytes: setting.bytes({
+    min: '4MiB',
+    help: 'What may wait in this process for slow backends and readers; default: a quarter of its memory, 640MiB at most',
+  }),
 
   // One service; several are in the file, under `services`
   target: setting.text({
@@ -167,6 +171,7 @@ function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
 /** What telephone.ts needs, out of settings that have been checked. */
 export function telephoneOptions({ values, sources }: LoadedTelephoneConfig): TelephoneOptions {
   const { plugboard, name, tunnels, followReplicas, drainTimeoutMs, dialTimeoutMs, plugboardCa } = values
+  const { maxHeldBytes } = values
   return {
     plugboards: plugboard,
     token: tokenSource(values, sources.token, sources.tokenFile),
@@ -176,6 +181,7 @@ export function telephoneOptions({ values, sources }: LoadedTelephoneConfig): Te
     followReplicas,
     drainTimeoutMs,
     dialTimeoutMs,
+    maxHeldBytes,
     plugboardCa: plugboardCa === undefined ? undefined : readPem(plugboardCa),
   }
 }

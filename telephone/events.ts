@@ -2,6 +2,7 @@
 // library's subscribers are all made from these. Nothing secret is in them.
 
 import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import type { Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
 import type { DialError } from './dial-error.ts'
 import type { ForwardedExchange } from './forward.ts'
@@ -49,6 +50,8 @@ export type TelephoneEvent =
   /** At the start: limits of connections were lowered to fit the system's limit of open files. */
   | { readonly kind: 'limits_lowered'; readonly detail: string }
   | { readonly kind: 'exchange'; readonly exchange: ForwardedExchange }
+  /** Backends or tunnels do not read, and the bytes that wait for them were over the budget: streams were reset. */
+  | ({ readonly kind: 'over_budget' } & Overrun)
   | { readonly kind: 'handler_failed'; readonly service: string; readonly error: unknown }
   | { readonly kind: 'draining'; readonly graceMs: number }
   | { readonly kind: 'closed' }

@@ -49,6 +49,7 @@ export function checkGrpcHealth(
         const status = readField(trailers, 'grpc-status') ?? readField(head, 'grpc-status')
         done(httpStatus === 200 ? problemOf(status, answer) : `gRPC health answered HTTP ${httpStatus}`)
       },
+      onAnswerWaiting: () => undefined,
       onRoom: () => undefined,
       onFailure: error => done(error.message),
     },

@@ -106,6 +106,7 @@ export class HealthCheck {
       },
       onAnswerBody: () => undefined,
       onAnswerEnd: () => undefined,
+      onAnswerWaiting: () => undefined,
       onRoom: () => undefined,
       onFailure: error => finish(error.message),
     })

@@ -26,6 +26,7 @@ export interface ConnectSettings
     | 'drainTimeoutMs'
     | 'dialTimeoutMs'
     | 'plugboardCa'
+    | 'maxHeldBytes'
     | 'reportExchanges'
     | 'env'
   > {

@@ -9,7 +9,9 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
+import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { type Address, Addresses, type Place } from './addresses.ts'
 import { type FittedBackends, fitBackendLimits } from './backend-limits.ts'
@@ -48,6 +50,11 @@ export interface TelephoneOptions {
   readonly dialTimeoutMs?: number | undefined
   /** PEM of CAs to trust for Plugboards instead of the usual ones. */
   readonly plugboardCa?: string | undefined
+  /**
+   * What may wait in this process, in all tunnels together, for backends and for Plugboard; bytes. Default: a quarter of
+   * the memory that the process may use, at most 640 MiB.
+   */
+  readonly maxHeldBytes?: number | undefined
   /** Report an event for each finished exchange. Default false. */
   readonly reportExchanges?: boolean | undefined
   readonly limits?: Partial<SessionLimits> | undefined
@@ -66,6 +73,8 @@ export interface TunnelStatus {
 
 export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000
 const DEFAULT_DIAL_TIMEOUT_MS = 10_000
+/** More than 2,000 uploads that a backend does not read, at 256 KiB each. */
+const DEFAULT_MAX_HELD_BYTES = 640 * 2 ** 20
 /** Between looks whether two tunnels share a replica needlessly: the loss of that one would be the loss of both. */
 const REBALANCE_MS = 20_000
 const REBALANCE_SPREAD_MS = 10_000
@@ -88,6 +97,7 @@ export class Telephone {
   readonly #announcements: ServiceAnnouncement[]
   readonly #firstAnswer = Promise.withResolvers<readonly AnnouncedService[]>()
   readonly #drainTimeoutMs: number
+  readonly #held: HeldBytes
   #announcementId = 1
   #services: readonly AnnouncedService[] = []
   #started = 1
@@ -105,6 +115,11 @@ export class Telephone {
     this.#random = random
     this.#drainTimeoutMs = options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS
     this.name = options.name ?? defaultName(options.services)
+    this.#held = new HeldBytes({
+      budgetBytes:
+        options.maxHeldBytes ?? Math.min(DEFAULT_MAX_HELD_BYTES, Math.floor(processMemoryBytes() / 4)),
+      onOverrun: overrun => this.#report({ kind: 'over_budget', ...overrun }),
+    })
     this.#store = new TokenStore(options.token)
     this.#addresses = new Addresses(
       options.plugboards.map(tunnelUrl),
@@ -208,6 +223,7 @@ export class Telephone {
         startedAt: this.#clock.wallTime(),
       },
       limits: this.#options.limits ?? {},
+      newAccount: () => new HeldBytes({ budgetBytes: this.#held.budgetBytes, parent: this.#held }),
       drainTimeoutMs: this.#drainTimeoutMs,
       pick: (tunnel, avoid, wanted) =>
         this.#addresses.pick([...this.#places(tunnel), ...(avoid ? [avoid] : [])], wanted),

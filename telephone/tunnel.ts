@@ -4,6 +4,7 @@
 import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
@@ -26,6 +27,8 @@ export interface TunnelHost {
   readonly random: () => number
   readonly identity: Identity
   readonly limits: Partial<SessionLimits>
+  /** A new account for what one session holds. */
+  newAccount(): HeldBytes
   /** How long a session that is let go may finish its streams, ms. */
   readonly drainTimeoutMs: number
   /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave; `wanted`: a replica. */
@@ -208,6 +211,7 @@ export class Tunnel {
       identity,
       limits,
       clock,
+      held: this.#host.newAccount(),
       events: {
         onReady: hello => {
           this.#host.onDialed(address, hello.name)

@@ -53,6 +53,12 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
     case 'exchange':
       logExchange(log, event.exchange)
       return
+    case 'over_budget': {
+      const { heldBytes: bytes, budgetBytes, evictedStreams: count } = event
+      const detail = `the budget is ${budgetBytes} bytes (maxHeld)`
+      log.warn('streams reset, too many bytes are held', { code: event.kind, bytes, count, detail })
+      return
+    }
     case 'handler_failed':
       log.error('handler failed', { service: event.service, err: event.error })
       return

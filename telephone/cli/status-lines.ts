@@ -87,6 +87,13 @@ export class StatusLines {
         this.#options.out(printable(`  ${opening.method} ${path} ${end} ${Math.round(durationMs)} ms`))
         return
       }
+      case 'over_budget':
+        this.#trouble(
+          'warn',
+          'slow backends or readers: too many bytes waited, so some streams were reset (--max-held)',
+          '',
+        )
+        return
       case 'handler_failed':
         this.#say('bad', `${event.service}: the handler failed: ${cutText(String(event.error))}`)
         return

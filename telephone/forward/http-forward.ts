@@ -146,6 +146,10 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#finish(undefined)
   }
 
+  onAnswerWaiting(bytes: number): void {
+    this.#stream.keep(bytes)
+  }
+
   onRoom(): void {
     this.#payCredit()
   }

@@ -2,6 +2,7 @@
 // a small client.
 
 import { createHash } from 'node:crypto'
+import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
@@ -22,11 +23,12 @@ export interface Link {
   cut(): void
 }
 
-/** Resolves once both ends have greeted. `onStream` is the Telephone's. */
+/** Resolves once both ends have greeted. `onStream` and `held` are the Telephone's. */
 export async function tunnelPair(
   link: Link,
   onStream: (stream: Stream, opening: Opening) => StreamEvents,
   limits: Partial<SessionLimits> = {},
+  held?: HeldBytes,
 ): Promise<TunnelPair> {
   const ready = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const closed = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -36,6 +38,7 @@ export async function tunnelPair(
       role: number === 0 ? 'dialer' : 'acceptor',
       identity: { agent: 'test', instance: `${name}-instance`, name, startedAt: 1 },
       limits,
+      held: number === 0 ? held : undefined,
       events: {
         onReady: () => ready[number]?.resolve(),
         onStream,

@@ -47,6 +47,7 @@ class Client {
           this.body += chunk.toString('latin1')
           wake()
         },
+        onAnswerWaiting: () => undefined,
         onAnswerEnd: trailers => {
           this.state = 'complete'
           this.trailers = trailers

@@ -9,6 +9,8 @@ import type { ClientHttp2Stream } from 'node:http2'
 
 export interface AnswerBodyEvents {
   onBody(chunk: Buffer): void
+  /** During a pause: so many bytes have come and wait, in all; 0 after it. */
+  onWaiting(bytes: number): void
   /** END_STREAM has come and every byte before it was handed on. */
   onEnd(): void
 }
@@ -20,6 +22,7 @@ export class AnswerBody {
   readonly #rest: Buffer[] = []
   #receivedBytes = 0
   #takenBytes = 0
+  #handedBytes = 0
   #complete = false
   #paused = false
   #ended = false
@@ -31,7 +34,10 @@ export class AnswerBody {
     // `push` is what Node calls with what it receives, and with null at the end of the half, whatever ended it.
     stream.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
       if (chunk === null) this.#onEndOfHalf()
-      else this.#receivedBytes += chunk.length
+      else {
+        this.#receivedBytes += chunk.length
+        if (this.#paused) events.onWaiting(this.#receivedBytes - this.#handedBytes)
+      }
       return push.call(stream, chunk, encoding)
     }
   }
@@ -68,7 +74,8 @@ export class AnswerBody {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    while (this.#rest.length > 0 && !this.#paused) this.#events.onBody(this.#rest.shift() as Buffer)
+    this.#events.onWaiting(0)
+    while (this.#rest.length > 0 && !this.#paused) this.#handOn(this.#rest.shift() as Buffer)
     if (this.#paused) return
     this.#stream.resume()
     this.settle()
@@ -77,7 +84,12 @@ export class AnswerBody {
   #onData(chunk: Buffer): void {
     this.#takenBytes += chunk.length
     if (this.#paused) this.#rest.push(chunk)
-    else this.#events.onBody(chunk)
+    else this.#handOn(chunk)
+  }
+
+  #handOn(chunk: Buffer): void {
+    this.#handedBytes += chunk.length
+    this.#events.onBody(chunk)
   }
 
   #onEndOfHalf(): void {

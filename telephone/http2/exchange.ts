@@ -191,6 +191,10 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#events.onAnswerBody(chunk)
   }
 
+  onWaiting(bytes: number): void {
+    if (this.#phase === 'active') this.#events.onAnswerWaiting(bytes)
+  }
+
   /** All of the answer has come, END_STREAM included, and has been handed on. */
   onEnd(): void {
     const stream = this.#stream
