@@ -18,6 +18,7 @@ it.each([
   ['6.6.6.6, nonsense, 10.0.0.2', '10.0.0.2'],
   ['6.6.6.6, 9.9.9.9:4711, 10.0.0.2:80', '9.9.9.9'],
   ['[2001:db8::1]:4711', '2001:db8::1'],
+  ['6.6.6.6, 2001:db8::1%eth0', '2001:db8::1'],
   ['6.6.6.6, ::ffff:9.9.9.9, ::ffff:10.0.0.2', '9.9.9.9'],
 ])('the client behind 10.0.0.1 that forwards %s', (forwardedFor, client) => {
   expect(new TrustedProxies(['10.0.0.0/8']).clientOf('10.0.0.1', forwardedFor)).toBe(client)

@@ -34,7 +34,9 @@ export class TrustedProxies {
     if (forwardedFor === undefined) return peer
     let client = peer
     for (const written of forwardedFor.split(',').reverse()) {
-      const address = plainAddress(addressOf(written.trim()))
+      // A zone (`fe80::1%eth0`) names an interface of the machine that wrote it, in text of any length.
+      const [text = ''] = written.split('%', 1)
+      const address = plainAddress(addressOf(text.trim()))
       if (isIP(address) === 0) return client
       client = address
       if (!this.trusts(address)) return client
