@@ -46,6 +46,7 @@ export interface AdminDependencies {
     | 'source'
     | 'appliedSequence'
     | 'databaseReachable'
+    | 'notificationsArrive'
     | 'routeCount'
     | 'services'
     | 'subscribe'

@@ -110,6 +110,10 @@ const statusSchema = z
     ready: z.boolean(),
     draining: z.boolean(),
     database: z.enum(['reachable', 'unreachable']),
+    notifications: z.enum(['received', 'lost']).openapi({
+      description:
+        'lost: a connection pooler in transaction mode, for example, drops them; changes are found by polling.',
+    }),
     tableSource: z.enum(['database', 'snapshot']).nullable(),
     appliedSequence: z.int().openapi({ description: 'Of the last change that this replica has applied.' }),
     latestSequence: z
@@ -217,6 +221,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
         version: deps.version,
         ready: deps.phase() === 'ready',
         draining: deps.phase() === 'draining',
+        notifications: directory.notificationsArrive ? ('received' as const) : ('lost' as const),
         database: directory.databaseReachable ? ('reachable' as const) : ('unreachable' as const),
         tableSource: directory.source ?? null,
         appliedSequence: directory.appliedSequence,

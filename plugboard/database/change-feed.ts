@@ -66,7 +66,8 @@ const BATCH_ROWS = 1_000
 /** A revoked token is refused for its date soon after; until then clocks may differ by this much. */
 const REVOCATIONS_KEPT = "interval '1 hour'"
 
-export async function openChangeFeed(client: pg.Client): Promise<ChangeFeed> {
+/** `settings`: a statement for the new connection. */
+export async function openChangeFeed(client: pg.Client, settings: string): Promise<ChangeFeed> {
   let listeners: Parameters<ChangeFeed['listen']>[0] | undefined
   let death: { readonly error: unknown } | undefined
   let missedNotification = false
@@ -84,6 +85,7 @@ export async function openChangeFeed(client: pg.Client): Promise<ChangeFeed> {
   })
   try {
     await client.connect()
+    await client.query(settings)
     await client.query(`LISTEN ${CHANNEL}`)
   } catch (error) {
     await end(client)

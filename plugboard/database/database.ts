@@ -33,12 +33,19 @@ export interface Database {
 }
 
 const CLOSE_DEADLINE_MS = 2_000
+const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000
 
 /** Connects lazily: a database that is down is an error of the first query, not of this call. */
 export function openDatabase(options: DatabaseOptions): Database {
   const sockets = new Set<Socket>()
   const config = clientConfig(options, sockets)
-  const pool = new pg.Pool({ ...config, max: options.maxConnections ?? 10, idleTimeoutMillis: 30_000 })
+  const pool = new pg.Pool({
+    ...config,
+    max: options.maxConnections ?? 10,
+    idleTimeoutMillis: 30_000,
+    // The pool waits for it before it hands out the connection.
+    onConnect: client => client.query(sessionSettings(options)) as unknown as undefined,
+  })
   // An idle connection that breaks has nobody to tell: the pool drops it, and the next query opens another.
   pool.on('error', () => undefined)
   // Nor has one that breaks in a transaction: its next statement fails, and says why. Without a listener, pg would
@@ -50,7 +57,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     ping: () => runner.read(async sql => void (await sql.execute('SELECT 1'))),
     openChangeFeed: () =>
       translated(
-        openChangeFeed(new pg.Client({ ...config, application_name: `${config.application_name} changes` })),
+        openChangeFeed(
+          new pg.Client({ ...config, application_name: `${config.application_name} changes` }),
+          sessionSettings(options),
+        ),
       ),
     close: async () => {
       const overdue = new AbortController()
@@ -64,16 +74,20 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 }
 
+/** Set by a statement: connection poolers refuse these as parameters of the startup message. */
+function sessionSettings({ statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS }: DatabaseOptions): string {
+  const ms = Math.round(statementTimeoutMs)
+  return `SET statement_timeout = ${ms}; SET idle_in_transaction_session_timeout = ${ms * 2}`
+}
+
 function clientConfig(options: DatabaseOptions, sockets: Set<Socket>): pg.ClientConfig {
-  const statementTimeoutMs = options.statementTimeoutMs ?? 10_000
+  const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS
   return {
     connectionString: options.url,
     application_name: options.applicationName ?? 'plugboard',
     connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
-    statement_timeout: statementTimeoutMs,
     // The server's timeout is of no use when the server is what went silent.
     query_timeout: statementTimeoutMs + 1_000,
-    idle_in_transaction_session_timeout: statementTimeoutMs * 2,
     keepAlive: true,
     stream: () => {
       const socket = new Socket()

@@ -35,6 +35,8 @@ export interface FollowerOptions<State extends SnapshotSink> {
   /** In one go: a transaction is seen whole. Throws when the changes do not fit. */
   readonly apply: (changes: readonly Change[]) => void
   readonly reachable: (reachable: boolean, error?: unknown) => void
+  /** False: a change was found that no notification had reported. True: notifications arrive. */
+  readonly notifications: (arrive: boolean) => void
   /** The log does not lead from our position to the present. */
   readonly reloading: (reason: string) => void
 }
@@ -91,17 +93,32 @@ export class ChangeFollower<State extends SnapshotSink> {
 
   async #follow(feed: ChangeFeed, established: () => void): Promise<void> {
     let lost: { readonly error: unknown } | undefined
+    let notified = false
+    let unreported = false
+    // Changes from before this connection had no notification on it.
+    let first = true
     feed.listen({
-      notified: () => this.#wakeup.wake(),
+      notified: () => {
+        notified = true
+        this.#wakeup.wake()
+      },
       lost: error => {
         lost = { error }
         this.#wakeup.wake()
       },
     })
     while (!this.#stopped) {
+      const before = this.#options.position()?.sequence
       await this.#catchUp(feed)
       established()
       this.#options.reachable(true)
+      const found = before !== undefined && this.#options.position()?.sequence !== before
+      // A notification may be a moment behind the change that the poll has found: it has until the next poll.
+      if (notified) this.#options.notifications(true)
+      else if (unreported) this.#options.notifications(false)
+      unreported = found && !notified && !first
+      first = false
+      notified = false
       await this.#wakeup.wait(this.#options.pollIntervalMs)
       if (lost !== undefined) throw lost.error
     }

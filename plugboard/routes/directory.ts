@@ -38,6 +38,8 @@ export interface Directory {
   /** Sequence of the last change that is in the table. */
   readonly appliedSequence: number
   readonly databaseReachable: boolean
+  /** False: changes are found by polling alone, because notifications get lost. */
+  readonly notificationsArrive: boolean
   /**
    * The route for a request. `host`: as `normalizeHost` of shared/mounts.ts gives it; `path`: normalised,
    * starts with `/`, without query. Exact host before the longest wildcard before `*`; a host pattern without
@@ -96,6 +98,7 @@ class CachedDirectory implements Directory {
   #source: DirectorySource | undefined
   /** Undefined: not known yet. */
   #reachable: boolean | undefined
+  #notificationsArrive = true
   #running: Promise<void> | undefined
   #sweep: Timer | undefined
 
@@ -112,6 +115,7 @@ class CachedDirectory implements Directory {
       replace: (state, position) => this.#replaceFromDatabase(state, position),
       apply: changes => this.#apply(changes),
       reachable: (reachable, error) => this.#setReachable(reachable, error),
+      notifications: arrive => this.#setNotifications(arrive),
       reloading: reason => options.log.warn('loading all routes anew', { detail: reason }),
     })
     const file = options.snapshotFile
@@ -157,6 +161,10 @@ class CachedDirectory implements Directory {
 
   get appliedSequence(): number {
     return this.#state?.position.sequence ?? 0
+  }
+
+  get notificationsArrive(): boolean {
+    return this.#notificationsArrive
   }
 
   get databaseReachable(): boolean {
@@ -309,6 +317,20 @@ class CachedDirectory implements Directory {
     if (!reachable) this.#options.log.warn('the database cannot be reached', { detail: describe(error) })
     else if (!first) this.#options.log.info('the database is back')
     this.#emit(listener => listener.databaseReachable?.(reachable))
+  }
+
+  #setNotifications(arrive: boolean): void {
+    if (this.#notificationsArrive === arrive) return
+    this.#notificationsArrive = arrive
+    const { log, pollIntervalMs = 2_000 } = this.#options
+    if (arrive) log.info('notifications of the database arrive again')
+    else {
+      log.warn('notifications of the database are lost: changes are found by polling', {
+        detail:
+          'a connection pooler in transaction mode drops LISTEN: use session mode or a direct connection',
+        delayMs: pollIntervalMs,
+      })
+    }
   }
 
   #scheduleSweep(): void {

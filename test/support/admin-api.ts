@@ -49,6 +49,7 @@ export class AdminApiHarness {
     source: 'database' as 'database' | 'snapshot' | undefined,
     appliedSequence: 0,
     databaseReachable: true,
+    notificationsArrive: true,
     routeCount: 0,
     services: () => [].values(),
     verificationKeys: () => [
