@@ -400,3 +400,14 @@ it('tells telephones where the replicas are', async () => {
   for (const telephone of [early, late])
     expect((await telephone.control('replicas')).replicas).toEqual(replicas)
 })
+
+it('closes a tunnel whose frames are too small for the results of its services', async () => {
+  const { token } = await harness.token()
+  // 201 accepted services fit in one frame of the telephone, 200 refused ones and an accepted one do not.
+  const services = Array.from({ length: 201 }, (_, index) => ({ service: `s${index}`.padEnd(40, 'x') }))
+  const older = await harness.dial(token, { instance: 'process-1', limits: { maxFrameBytes: 16_384 } })
+  expect((await older.announce(...services)).every(({ accepted }) => accepted)).toBe(true)
+  const newer = await harness.dial(token, { instance: 'process-2', startedAt: 2 })
+  await newer.announce(...services.slice(1))
+  expect(await older.closed).toMatchObject({ reason: 'payload_too_large' })
+})

@@ -354,8 +354,22 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     } catch (error) {
       if (!(error instanceof HeadTooLargeError)) throw error
       // Very many services, and a telephone that takes only small frames: what is accepted matters most.
-      const bare = results.map(({ service, accepted }) => ({ service, accepted, urls: [] }))
+      this.#answerBriefly(id, results)
+    }
+  }
+
+  /** Closes the tunnel when even the short form is too large. It must not throw, because timers call it. */
+  #answerBriefly(id: Announce['id'], results: ReturnType<typeof resultsOf>): void {
+    const bare = results.map(({ service, accepted }) => ({ service, accepted, urls: [] }))
+    try {
       this.session.sendControl({ type: 'announced', id, results: bare })
+    } catch (error) {
+      if (!(error instanceof HeadTooLargeError)) throw error
+      this.#log.warn('the results of an announcement could not be sent', { detail: error.message })
+      this.close(
+        'payload_too_large',
+        'the results of the announcement do not fit in a frame of this telephone',
+      )
     }
   }
 

@@ -3,6 +3,7 @@
 
 import type { TokenLimits } from '@vera-stack/shared/claims.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { WebSocket } from 'ws'
@@ -30,6 +31,7 @@ export interface DialOptions {
   readonly name?: string
   readonly instance?: string
   readonly startedAt?: number
+  readonly limits?: Partial<SessionLimits>
 }
 
 export class TunnelHarness {
@@ -107,7 +109,7 @@ export class TunnelHarness {
       webSocket.once('error', reject)
       webSocket.once('upgrade', ({ socket }) => {
         webSocket.once('open', () =>
-          resolve(new FakeTelephone(webSocketTransport(webSocket, socket), options)),
+          resolve(new FakeTelephone(webSocketTransport(webSocket, socket), options, options.limits)),
         )
       })
     })
