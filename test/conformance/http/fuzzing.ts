@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest'
 import { runSeed } from '../../support/seeded-random.ts'
 import { edge } from './edge.ts'
+import { fuzzAccess } from './fuzz/access-fuzz.ts'
 import { Fuzz } from './fuzz/fuzz-run.ts'
 
 it('mutated requests are neither lost, doubled nor taken for others', async () => {
@@ -12,4 +13,11 @@ it('mutated requests are neither lost, doubled nor taken for others', async () =
   // The mutations leave enough in order for the comparison to mean something, and break enough.
   expect(report.forwarded).toBeGreaterThan(500)
   expect(report.faulty).toBeGreaterThan(500)
+})
+
+it('random rules, claims and tokens pass exactly when they fit', async () => {
+  const seed = runSeed()
+  const { passed, refused, violations } = await fuzzAccess(seed, 300)
+  expect(violations, `SEED=${seed}`).toEqual([])
+  expect(Math.min(passed, refused)).toBeGreaterThan(20)
 })

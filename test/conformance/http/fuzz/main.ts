@@ -3,6 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import { EdgeStack } from '../edge-stack.ts'
+import { fuzzAccess } from './access-fuzz.ts'
 import { Fuzz } from './fuzz-run.ts'
 import { Http2Fuzz } from './http2-fuzz.ts'
 
@@ -41,7 +42,9 @@ const fuzzHttp2 = () => new Http2Fuzz({ edge, port: edge.port, seed, count, work
 try {
   await edge.start({ args: values.http2 ? HTTP2_ARGS : [] })
   const before = edge.peakMemoryBytes
-  const { violations, ...figures } = await (values.http2 ? fuzzHttp2() : fuzzHttp1())
+  const access = await fuzzAccess(seed, Math.ceil(count / 20))
+  const { violations: found, ...figures } = await (values.http2 ? fuzzHttp2() : fuzzHttp1())
+  const violations = [...access.violations, ...found]
   const mebibytes = (bytes: number | undefined) =>
     bytes === undefined ? undefined : Math.round(bytes / 1_048_576)
   const memory = { peakMiBBefore: mebibytes(before), peakMiBAfter: mebibytes(edge.peakMemoryBytes) }
