@@ -22,6 +22,7 @@ const table = {
   listen: setting.listen({ default: ':4000', short: 'l', help: 'The public address' }),
   drainTimeoutMs: setting.duration({ default: '30s', min: '1s', max: '1h', help: 'The grace at stop' }),
   maxHeadBytes: setting.bytes({ default: '64KiB', max: '1MiB', help: 'The largest head' }),
+  sharePercent: setting.percent({ default: '75%', min: 1, help: 'The share of a client' }),
   accessLog: setting.boolean({ default: true, help: 'One line per request' }),
   format: setting.choice(['json', 'text'], { default: 'json', help: 'The form of a line' }),
   databaseUrl: setting.url({
@@ -100,6 +101,8 @@ describe('values', () => {
     ['drainTimeout', '1500ms', 'drainTimeoutMs', 1500],
     ['maxHead', '10KB', 'maxHeadBytes', 10_000],
     ['maxHead', '0.5MiB', 'maxHeadBytes', 524_288],
+    ['share', '50%', 'sharePercent', 50],
+    ['share', '100', 'sharePercent', 100],
     ['listen', '[::1]:80', 'listen', { host: '::1', port: 80 }],
     ['listen', '8080', 'listen', { host: undefined, port: 8080 }],
     ['trustedProxies', 'a, b,', 'trustedProxies', ['a', 'b']],
@@ -162,6 +165,9 @@ describe('problems', () => {
   test.each([
     [{ flags: { drainTimeout: '30' } }, 'flag --drain-timeout: "30" has no unit: write 30s'],
     [{ flags: { drainTimeout: '1ms' } }, 'flag --drain-timeout: 1ms is too small: at least 1s'],
+    [{ flags: { share: 'half' } }, 'flag --share: "half" is not a percentage such as 75%'],
+    [{ flags: { share: '101%' } }, 'flag --share: 101% is too large: at most 100%'],
+    [{ flags: { share: '0' } }, 'flag --share: 0% is too small: at least 1%'],
     [{ flags: { listen: ':99999' } }, 'flag --listen: ":99999" is not an address'],
     [{ env: { APP_ACCESS_LOG: 'maybe' } }, 'variable APP_ACCESS_LOG: "maybe" is neither true nor false'],
     [{ flags: { config: 'none.yaml' } }, 'none.yaml: the file cannot be read (ENOENT)'],

@@ -157,6 +157,22 @@ export function bytesKind(bounds: Bounds): Kind<number> {
   }
 }
 
+/** `75%`, or `75` alone. */
+export function percentKind(bounds: Bounds): Kind<number> {
+  return {
+    name: 'percentage',
+    placeholder: 'percent',
+    parse(raw) {
+      const match = /^(\d{1,3})\s*%?$/.exec(asText(raw) ?? '')
+      if (match === null) return bad(`${quote(raw)} is not a percentage such as 75%`)
+      return within(Number(match[1]), bounds, formatPercent)
+    },
+    format: formatPercent,
+  }
+}
+
+const formatPercent = (percent: number): string => `${percent}%`
+
 const YES = new Set(['true', 'yes', 'on', '1'])
 const NO = new Set(['false', 'no', 'off', '0'])
 

@@ -15,6 +15,7 @@ import {
   parseBytes,
   parseDuration,
   pathKind,
+  percentKind,
   textKind,
   urlKind,
 } from './kind.ts'
@@ -115,7 +116,10 @@ function boundsOf(
 
 const plainNumber = (raw: unknown) => ({ ok: typeof raw === 'number', value: Number(raw) })
 
-/** Makers of rows, one per kind. The key of a duration ends in `Ms`, that of a size in `Bytes`. */
+/**
+ * Makers of rows, one per kind. The key of a duration ends in `Ms`, that of a size in `Bytes`, that of a percentage in
+ * `Percent`.
+ */
 export const setting = {
   text: <const O extends Options>(options: O) => row<string, O>(textKind, options),
   integer: <const O extends Bounded>(options: O) =>
@@ -126,6 +130,12 @@ export const setting = {
     row<number, O>(durationKind(boundsOf(options, 0, parseDuration)), options, boundsText(options)),
   bytes: <const O extends Bounded>(options: O) =>
     row<number, O>(bytesKind(boundsOf(options, 0, parseBytes)), options, boundsText(options)),
+  percent: <const O extends Bounded>(options: O) =>
+    row<number, O>(
+      percentKind(boundsOf({ max: 100, ...options }, 0, plainNumber)),
+      options,
+      boundsText(options),
+    ),
   boolean: <const O extends Options>(options: O) => row<boolean, O>(booleanKind, options),
   url: <const O extends Options & { readonly protocols: readonly string[] }>(options: O) =>
     row<string, O>(urlKind(options.protocols), options),
@@ -149,9 +159,15 @@ const structureKind: Kind<unknown> = {
   format: value => JSON.stringify(value),
 }
 
+const UNIT_SUFFIXES: Readonly<Record<string, string>> = {
+  duration: 'Ms',
+  size: 'Bytes',
+  percentage: 'Percent',
+}
+
 /** `drainTimeoutMs` in the program is `drainTimeout: 30s` to a person: the unit is in the value there. */
 export function nameOf(key: string, row: Row<unknown>): string {
-  const suffix = row.kind.name === 'duration' ? 'Ms' : row.kind.name === 'size' ? 'Bytes' : ''
+  const suffix = UNIT_SUFFIXES[row.kind.name] ?? ''
   if (!key.endsWith(suffix)) throw new TypeError(`the setting ${key} must end in ${suffix}`)
   return key.slice(0, key.length - suffix.length)
 }
