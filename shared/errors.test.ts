@@ -47,6 +47,7 @@ describe('the end of a stream, as the client sees it', () => {
     ['backend_closed', 'backend_closed'],
     ['request_unsendable', 'internal_error'],
     ['idle_timeout', 'backend_timeout'],
+    ['client_share', 'concurrency_limited'],
     ['unknown_service', 'no_telephone'],
     ['session_lost', 'telephone_lost'],
     ['replaced', 'telephone_lost'],

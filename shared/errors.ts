@@ -35,6 +35,7 @@ export const ERRORS = {
   uri_too_long: row(414, 'client', 'never', 'The request target is too long.'),
   expectation_failed: row(417, 'client', 'never', 'The expectation in the request cannot be met.'),
   rate_limited: row(429, 'client', 'always', 'Too many requests.', 1),
+  concurrency_limited: row(429, 'client', 'always', 'Too many requests of this client are open at once.', 1),
   headers_too_large: row(431, 'client', 'never', 'The request headers are too large.'),
   route_not_found: row(404, 'client', 'never', 'No route is mounted at this host and path.'),
   address_denied: row(403, 'client', 'never', 'This address may not use this route.'),
@@ -128,6 +129,8 @@ export function errorOfReason(reason: Reason): ErrorCode {
       return 'backend_timeout'
     case 'request_unsendable':
       return 'internal_error'
+    case 'client_share':
+      return 'concurrency_limited'
     case 'refused':
     case 'unknown_service':
     case 'unauthorized':

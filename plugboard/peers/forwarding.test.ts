@@ -34,6 +34,20 @@ it('carries an exchange whole: head, body, 1xx, answer, trailers, one hop', asyn
   await until('nothing is left', () => b.network.replicas()[0]?.streams === 1)
 })
 
+it('states the client to the telephone, and refuses one that holds its share of the streams there', async () => {
+  const { a, b } = await linkedPair({ maxStreams: 4 })
+  a.serve('web')
+  await b.knows('web', 1)
+  const open = (client: string) => b.open('a', { client }, true)
+  for (let number = 0; number < 3; number += 1) {
+    open('192.0.2.7')
+    expect((await a.arrived(number)).opening?.client).toBe('192.0.2.7')
+  }
+  expect(await aborted(open('192.0.2.7'))).toMatchObject({ reason: 'client_share', delivered: 'no' })
+  open('192.0.2.8')
+  expect((await a.arrived(3)).opening?.client).toBe('192.0.2.8')
+})
+
 it('stops a writer whose far end does not read, in both directions, and lets it go on', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')

@@ -23,6 +23,10 @@ export class PeerLine implements Upstream {
     return this.#peer.canOpen && this.#held?.full !== true
   }
 
+  hasRoomFor(client: string): boolean {
+    return this.#peer.hasRoomFor(client)
+  }
+
   get reachable(): boolean {
     return this.#peer.reachable
   }

@@ -142,6 +142,11 @@ export class Peer {
     return this.#way?.canOpen ?? false
   }
 
+  /** False when the client holds its share of the streams of the link. */
+  hasRoomFor(client: string): boolean {
+    return this.#way?.hasRoomFor(client) ?? true
+  }
+
   get streamCount(): number {
     let count = 0
     for (const { session } of this.#links) count += session.streamCount

@@ -1,6 +1,7 @@
 // The edge: turns what Node parsed into a routed request, or says which error it is. Everything that two HTTP
 // implementations could read differently is decided here, once, before a byte goes anywhere (rows F1-F11, H1-H12).
 
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import {
   isOnOrBeneath,
@@ -102,6 +103,12 @@ export class Admission {
     return this.#fields.upgrade
   }
 
+  /** The address of the client, as limits count it. `forwardedFor`: all lines of X-Forwarded-For, as they came. */
+  clientGroup(connection: ClientConnection, forwardedFor: string | undefined): string {
+    if (!connection.trusted) return connection.addressGroup
+    return addressGroup(this.#trusted.clientOf(connection.remoteAddress, forwardedFor))
+  }
+
   admit(req: RequestHead, connection: ClientConnection, kind: StreamKind): Admitted {
     const fields = this.#fields
     const raw = req.rawHeaders
@@ -195,6 +202,7 @@ export class Admission {
         method: req.method ?? 'GET',
         target: forwarded === rawPath ? target : forwarded + target.slice(rawPath.length),
         fields: fields.fields,
+        client: connection.trusted ? addressGroup(clientAddress) : connection.addressGroup,
       },
       route,
       requestId,

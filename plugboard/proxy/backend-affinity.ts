@@ -3,7 +3,7 @@
 // the line that leads to this Telephone.
 
 import { randomUUID } from 'node:crypto'
-import type { Candidate } from '../telephones/line-picker.ts'
+import type { Candidate } from '../telephones/line-pool.ts'
 
 export class BackendAffinity {
   /** Unique and hard to guess, because it gives access to the backend connection of this client. */

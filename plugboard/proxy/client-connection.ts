@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
 import { BackendAffinity } from './backend-affinity.ts'
@@ -24,6 +25,8 @@ export interface InFlight {
 export class ClientConnection {
   readonly socket: Socket
   readonly remoteAddress: string
+  /** The address that limits count it by: of IPv6, the /64. */
+  readonly addressGroup: string
   /** The peer may say who the client is. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
@@ -53,6 +56,7 @@ export class ClientConnection {
     this.#transport = transport
     this.#deadlines = deadlines
     this.remoteAddress = clientAddressOf(transport)
+    this.addressGroup = addressGroup(this.remoteAddress)
     this.trusted = trustedProxies.trusts(this.remoteAddress)
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
     const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress

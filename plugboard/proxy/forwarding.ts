@@ -12,7 +12,7 @@ import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import type { ServicePolicy } from '../routes/service-policy.ts'
-import type { Candidate } from '../telephones/line-picker.ts'
+import { type Candidate, linesOfProcess, type StreamHolder } from '../telephones/line-pool.ts'
 import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
 import type { ClientConnection, InFlight } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
@@ -59,7 +59,7 @@ export function hasBody({ chunked, contentLength }: RoutedRequest): boolean {
   return chunked || contentLength > 0
 }
 
-export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
+export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, StreamHolder {
   protected readonly context: ProxyContext
   protected readonly connection: ClientConnection
   protected readonly request: RoutedRequest
@@ -68,6 +68,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   protected stream: Stream | undefined
   protected bytesIn = 0
   deadlineSlot: number | undefined
+  poolSlot = 0
   /** Of Deadlines: when a byte last moved. */
   protected activeAtMs: number
   readonly #startedAtMs: number
@@ -110,6 +111,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   /** The request is complete with its head. */
   protected abstract readonly endsWithHead: boolean
 
+  /** The client that the stream is for. */
+  get client(): string {
+    return this.request.opening.client ?? ''
+  }
+
   get requestId(): string {
     return this.request.requestId
   }
@@ -138,7 +144,9 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
       return
     }
     this.#tried ??= []
-    this.#tried.push(failedOn)
+    // A telephone counts what a client holds over all its tunnels: on another one the request would wait a second time.
+    if (error.reason === 'client_share' && failedOn.local) this.#tried.push(...linesOfProcess(failedOn))
+    else this.#tried.push(failedOn)
     this.#retriesLeft -= 1
     if (this.openStream(code) !== undefined) {
       this.#giveUp(code, error)
@@ -173,14 +181,15 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
     const opening = affinity === undefined ? bare : { ...bare, affinity: affinity.id }
     let lastCode = exhausted
     for (;;) {
-      const picked = picker.pick(service.name, this.policy, this.#tried, affinity?.lineOf(service.name))
+      const preferred = affinity?.lineOf(service.name)
+      const picked = picker.pick(service.name, this.policy, this.#tried, preferred, this.client)
       if (typeof picked === 'string') return picked === 'exhausted' ? lastCode : picked
       try {
         this.stream = picked.upstream.open(opening, this, this.endsWithHead)
         affinity?.keep(service.name, picked)
         this.#candidate = picked
         this.#telephone = picked.line.telephone
-        picker.acquire(picked)
+        picker.acquire(picked, this)
         return undefined
       } catch (error) {
         if (!(error instanceof TunnelError)) {
@@ -247,7 +256,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined {
   #releaseLine(): Candidate | undefined {
     const candidate = this.#candidate
     this.#candidate = undefined
-    if (candidate !== undefined) this.context.picker.release(candidate)
+    if (candidate !== undefined) this.context.picker.release(candidate, this)
     return candidate
   }
 

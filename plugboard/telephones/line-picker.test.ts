@@ -3,11 +3,13 @@ import { seededRandom } from '../../test/support/seeded-random.ts'
 import { type Line, lineId } from '../registry/line.ts'
 import { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
-import { type Candidate, LinePicker, type PickPolicy } from './line-picker.ts'
+import { LinePicker, type PickPolicy } from './line-picker.ts'
+import type { Candidate } from './line-pool.ts'
 
 class FakeUpstream implements Upstream {
   canOpen = true
   streamCount = 0
+  hasRoomFor?: (client: string) => boolean
   open(): never {
     throw new Error('a picker opens nothing')
   }
@@ -152,14 +154,63 @@ describe('what can be picked', () => {
     add('a')
     const candidate = picker.pick('web', policy('random', 1))
     if (typeof candidate === 'string') throw new Error(candidate)
-    picker.acquire(candidate)
+    const holder = { client: '', poolSlot: 0 }
+    picker.acquire(candidate, holder)
     expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
     registry.replace('a', [])
     registry.replace('a', [line('a')])
     expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
-    picker.release(candidate)
+    picker.release(candidate, holder)
     expect(picks(1, policy('random', 1))).toEqual({ a: 1 })
   })
+})
+
+describe('the share of a client', () => {
+  const take = (client: string, how: PickPolicy) => {
+    const candidate = picker.pick('web', how, undefined, undefined, client)
+    if (typeof candidate === 'string') return candidate
+    const holder = { client, poolSlot: 0 }
+    picker.acquire(candidate, holder)
+    return () => picker.release(candidate, holder)
+  }
+
+  it('is 75 % of the streams that the policy allows', () => {
+    add('a')
+    const how = policy('least_streams', 8)
+    const taken = Array.from({ length: 6 }, () => take('one', how))
+    expect([take('one', how), typeof take('other', how)]).toEqual(['concurrency_limited', 'function'])
+    const [release] = taken
+    if (typeof release === 'function') release()
+    expect([typeof take('one', how), take('one', how)]).toEqual(['function', 'concurrency_limited'])
+    expect([typeof take('other', how), take('other', how)]).toEqual(['function', 'overloaded'])
+  })
+
+  it('counts the streams that were open before the policy had a limit', () => {
+    add('a')
+    for (let taken = 0; taken < 6; taken += 1) take('one', policy('random'))
+    expect([take('one', policy('random', 8)), typeof take('other', policy('random', 8))]).toEqual([
+      'concurrency_limited',
+      'function',
+    ])
+  })
+
+  it.each(['least_streams', 'round_robin', 'random'] as const)(
+    '%s passes over lines where the client has none left, and says so when there are no others',
+    balancing => {
+      const [full, free] = [add('full'), add('free')]
+      full.hasRoomFor = client => client !== 'one'
+      for (let index = 0; index < 20; index += 1) {
+        const picked = picker.pick('web', policy(balancing), undefined, undefined, 'one')
+        expect(typeof picked !== 'string' && picked.line.tunnelId).toBe('free')
+      }
+      free.hasRoomFor = () => false
+      expect(picker.pick('web', policy(balancing), undefined, undefined, 'one')).toBe('concurrency_limited')
+      expect(typeof picker.pick('web', policy(balancing), undefined, undefined, 'other')).toBe('object')
+      full.canOpen = false
+      free.canOpen = false
+      expect(picker.pick('web', policy(balancing), undefined, undefined, 'one')).toBe('overloaded')
+    },
+  )
 })
 
 describe('balancing', () => {
@@ -230,7 +281,7 @@ describe('lines of other replicas', () => {
     for (let index = 0; index < count; index += 1) {
       const candidate = picker.pick('web', policy('least_streams'))
       if (typeof candidate === 'string') throw new Error(candidate)
-      picker.acquire(candidate)
+      picker.acquire(candidate, { client: '', poolSlot: 0 })
       taken[candidate.line.tunnelId] = (taken[candidate.line.tunnelId] ?? 0) + 1
     }
     return taken

@@ -2,9 +2,21 @@
 // service's own lines, and keeps what a choice needs: the turn of each line, the streams of the service.
 // It does not open the stream, and knows neither sockets nor routes.
 
+import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { type Line, sameProcess } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Upstream } from '../registry/upstream.ts'
+import {
+  addHolder,
+  type Candidate,
+  canTake,
+  isShared,
+  isThere,
+  type LinePool,
+  newPool,
+  removeHolder,
+  type StreamHolder,
+} from './line-pool.ts'
 
 export interface PickPolicy {
   readonly balancing: 'least_streams' | 'round_robin' | 'random'
@@ -12,32 +24,11 @@ export interface PickPolicy {
   readonly maxStreams: number | null
 }
 
-/** A line with the way to it. The caller keeps it to say what it tried, and to give the stream back. */
-export interface Candidate {
-  line: Line
-  readonly upstream: Upstream
-  readonly pool: LinePool
-  /** The tunnel ends on this replica. */
-  readonly local: boolean
-  /** Streams that were acquired and not released. */
-  active: number
-  /** For round robin: the credit of smooth weighted turns. */
-  turn: number
-}
-
-/** The lines of one service. */
-export interface LinePool {
-  readonly service: string
-  readonly candidates: Candidate[]
-  activeStreams: number
-  /** Those of the candidates whose tunnel ends here. */
-  readonly locals: Candidate[]
-  /** Where the next scan starts, so that equals take turns. */
-  cursor: number
-}
-
-/** `overloaded`: there are lines, but all are at their limit. `exhausted`: all that could help were tried. */
-export type NoLine = 'no_telephone' | 'overloaded' | 'exhausted'
+/**
+ * `overloaded`: there are lines, but all are at their limit. `concurrency_limited`: there is room, but the client holds
+ * its share. `exhausted`: all that could help were tried.
+ */
+export type NoLine = 'no_telephone' | 'overloaded' | 'concurrency_limited' | 'exhausted'
 
 export interface LinePickerOptions {
   readonly registry: Registry
@@ -47,6 +38,8 @@ export interface LinePickerOptions {
   readonly upstreamOf: (line: Line) => Upstream | undefined
   /** Uniform in [0, 1). */
   readonly random?: () => number
+  /** How many of the streams that a policy allows one client may hold, in percent. */
+  readonly clientSharePercent?: number | undefined
 }
 
 /** Up to this many lines are all compared; of more, two at random are: nearly as even, and it does not grow. */
@@ -57,12 +50,14 @@ export class LinePicker {
   readonly #upstreamOf: (line: Line) => Upstream | undefined
   readonly #random: () => number
   readonly #replicaId: string | undefined
+  readonly #clientSharePercent: number
   readonly #unsubscribe: () => void
 
   constructor(options: LinePickerOptions) {
     this.#upstreamOf = options.upstreamOf
     this.#random = options.random ?? Math.random
     this.#replicaId = options.replicaId
+    this.#clientSharePercent = options.clientSharePercent ?? DEFAULT_CLIENT_SHARE_PERCENT
     this.#unsubscribe = options.registry.subscribe({
       lineAdded: line => this.#add(line),
       lineChanged: line => this.#change(line),
@@ -80,77 +75,88 @@ export class LinePicker {
    * behind one tunnel of a process fails behind its second too; then by another way, since a link that has gone
    * silent has done so for all lines behind it; then a local one, where no other link is in between. `preferred`: a line
    * that was picked before. It comes first, then other lines of its process.
+   * `client`: whom the stream is for; it takes no line where it holds its share of the streams.
    */
   pick(
     service: string,
     policy: PickPolicy,
     tried?: readonly Candidate[],
     preferred?: Candidate,
+    client: string = '',
   ): Candidate | NoLine {
     const pool = this.#pools.get(service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
-    if (policy.maxStreams !== null && pool.activeStreams >= policy.maxStreams) return 'overloaded'
+    if (policy.maxStreams !== null) {
+      if (pool.holders.length >= policy.maxStreams) return 'overloaded'
+      if (!pool.shares.allows(client, policy.maxStreams)) return 'concurrency_limited'
+    }
     if (preferred !== undefined) {
-      const same = sameAgain(pool, preferred, tried)
+      const same = sameAgain(pool, preferred, tried, client)
       if (same !== undefined) return same
     }
     if (tried !== undefined) {
-      const usable = pool.candidates.filter(candidate => canTake(candidate) && !tried.includes(candidate))
+      const usable = pool.candidates.filter(each => canTake(each, client) && !tried.includes(each))
       const choice = leastSuspect(usable, tried)
-      return choice.length === 0 ? 'exhausted' : (this.#choose(pool, choice, policy) ?? 'exhausted')
+      return choice.length === 0 ? 'exhausted' : (this.#choose(pool, choice, policy, client) ?? 'exhausted')
     }
-    const chosen = this.#choose(pool, pool.candidates, policy)
+    const chosen = this.#choose(pool, pool.candidates, policy, client)
     if (chosen !== undefined) return chosen
-    const isThere = ({ line, upstream }: Candidate) => takesTraffic(line) && upstream.reachable !== false
-    return pool.candidates.some(isThere) ? 'overloaded' : 'no_telephone'
+    if (!pool.candidates.some(isThere)) return 'no_telephone'
+    const hasRoom = pool.candidates.some(each => isThere(each) && each.upstream.canOpen)
+    return hasRoom ? 'concurrency_limited' : 'overloaded'
   }
 
   /** A stream was opened on the candidate's line; `release` once it is over. */
-  acquire(candidate: Candidate): void {
+  acquire(candidate: Candidate, holder: StreamHolder): void {
     candidate.active += 1
-    candidate.pool.activeStreams += 1
+    addHolder(candidate.pool, holder)
   }
 
-  release(candidate: Candidate): void {
+  release(candidate: Candidate, holder: StreamHolder): void {
     const { pool } = candidate
     candidate.active -= 1
-    pool.activeStreams -= 1
-    if (pool.activeStreams === 0) this.#forgetWhenEmpty(pool)
+    removeHolder(pool, holder)
+    if (pool.holders.length === 0) this.#forgetWhenEmpty(pool)
   }
 
-  #choose(pool: LinePool, from: readonly Candidate[], policy: PickPolicy): Candidate | undefined {
+  #choose(
+    pool: LinePool,
+    from: readonly Candidate[],
+    policy: PickPolicy,
+    client: string,
+  ): Candidate | undefined {
     switch (policy.balancing) {
       case 'least_streams':
         if (from.length > COMPARE_ALL) {
-          const pair = lighter(this.#anyLocal(pool, from), this.#anyOf(from))
+          const pair = lighter(this.#anyLocal(pool, from, client), this.#anyOf(from, client))
           if (pair !== undefined) return pair
         }
-        return leastStreams(pool, from)
+        return leastStreams(pool, from, client)
       case 'round_robin':
-        return nextTurn(from)
+        return nextTurn(from, client)
       case 'random':
-        return this.#weighted(from)
+        return this.#weighted(from, client)
     }
   }
 
-  #anyOf(from: readonly Candidate[]): Candidate | undefined {
+  #anyOf(from: readonly Candidate[], client: string): Candidate | undefined {
     const candidate = from[Math.floor(this.#random() * from.length)]
-    return candidate !== undefined && canTake(candidate) ? candidate : undefined
+    return candidate !== undefined && canTake(candidate, client) ? candidate : undefined
   }
 
   /** Few lines out of many are local: by lot alone they would hardly ever be compared. */
-  #anyLocal(pool: LinePool, from: readonly Candidate[]): Candidate | undefined {
-    const first = isShared(pool) && from === pool.candidates ? this.#anyOf(pool.locals) : undefined
-    return first ?? this.#anyOf(from)
+  #anyLocal(pool: LinePool, from: readonly Candidate[], client: string): Candidate | undefined {
+    const first = isShared(pool) && from === pool.candidates ? this.#anyOf(pool.locals, client) : undefined
+    return first ?? this.#anyOf(from, client)
   }
 
-  #weighted(from: readonly Candidate[]): Candidate | undefined {
+  #weighted(from: readonly Candidate[], client: string): Candidate | undefined {
     let total = 0
-    for (const candidate of from) if (canTake(candidate)) total += candidate.line.weight
+    for (const candidate of from) if (canTake(candidate, client)) total += candidate.line.weight
     let point = this.#random() * total
     let last: Candidate | undefined
     for (const candidate of from) {
-      if (!canTake(candidate)) continue
+      if (!canTake(candidate, client)) continue
       last = candidate
       point -= candidate.line.weight
       if (point < 0) return candidate
@@ -163,7 +169,7 @@ export class LinePicker {
     if (upstream === undefined) return
     let pool = this.#pools.get(line.service)
     if (pool === undefined) {
-      pool = { service: line.service, candidates: [], locals: [], activeStreams: 0, cursor: 0 }
+      pool = newPool(line.service, this.#clientSharePercent)
       this.#pools.set(line.service, pool)
     }
     const local = this.#replicaId === undefined || line.replicaId === this.#replicaId
@@ -187,24 +193,17 @@ export class LinePicker {
   }
 
   #forgetWhenEmpty(pool: LinePool): void {
-    if (pool.candidates.length === 0 && pool.activeStreams === 0) this.#pools.delete(pool.service)
+    if (pool.candidates.length === 0 && pool.holders.length === 0) this.#pools.delete(pool.service)
   }
-}
-
-function takesTraffic(line: Line): boolean {
-  return line.health === 'up' && line.weight > 0
-}
-
-function canTake({ line, upstream }: Candidate): boolean {
-  return takesTraffic(line) && upstream.reachable !== false && upstream.canOpen
 }
 
 function sameAgain(
   { candidates }: LinePool,
   preferred: Candidate,
   tried: readonly Candidate[] = [],
+  client: string,
 ): Candidate | undefined {
-  const usable = (candidate: Candidate) => canTake(candidate) && !tried.includes(candidate)
+  const usable = (candidate: Candidate) => canTake(candidate, client) && !tried.includes(candidate)
   if (usable(preferred) && candidates.includes(preferred)) return preferred
   return candidates.find(candidate => sameProcess(candidate.line, preferred.line) && usable(candidate))
 }
@@ -227,11 +226,6 @@ function leastSuspect(usable: readonly Candidate[], tried: readonly Candidate[])
   return least
 }
 
-/** Some of its lines are on other replicas. */
-function isShared({ candidates, locals }: LinePool): boolean {
-  return locals.length < candidates.length
-}
-
 /**
  * Where all lines are local, all streams of a tunnel count, of whatever service. How busy another replica's tunnel
  * is shows only there: with such lines around, each replica spreads its own streams evenly, over all alike.
@@ -247,14 +241,14 @@ function lighter(left: Candidate | undefined, right: Candidate | undefined): Can
   return rightLoad < leftLoad ? right : left
 }
 
-function leastStreams(pool: LinePool, from: readonly Candidate[]): Candidate | undefined {
+function leastStreams(pool: LinePool, from: readonly Candidate[], client: string): Candidate | undefined {
   let best: Candidate | undefined
   let bestLoad = Number.POSITIVE_INFINITY
   let index = pool.cursor
   pool.cursor = (pool.cursor + 1) % pool.candidates.length
   for (let seen = 0; seen < from.length; seen += 1, index += 1) {
     const candidate = from[index % from.length] as Candidate
-    if (!canTake(candidate)) continue
+    if (!canTake(candidate, client)) continue
     const itsLoad = load(candidate)
     // Of equals the first, but a local one before all others: it saves a hop.
     const preferred = itsLoad === bestLoad && candidate.local && best?.local === false
@@ -266,11 +260,11 @@ function leastStreams(pool: LinePool, from: readonly Candidate[]): Candidate | u
 }
 
 /** Smooth weighted round robin: all gain their weight, the richest takes the turn and pays the round. */
-function nextTurn(from: readonly Candidate[]): Candidate | undefined {
+function nextTurn(from: readonly Candidate[], client: string): Candidate | undefined {
   let total = 0
   let best: Candidate | undefined
   for (const candidate of from) {
-    if (!canTake(candidate)) continue
+    if (!canTake(candidate, client)) continue
     total += candidate.line.weight
     candidate.turn += candidate.line.weight
     if (best === undefined || candidate.turn > best.turn) best = candidate

@@ -6,7 +6,8 @@
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { Upstream } from '../registry/upstream.ts'
-import type { Candidate, LinePicker, PickPolicy } from './line-picker.ts'
+import type { LinePicker, PickPolicy } from './line-picker.ts'
+import type { Candidate } from './line-pool.ts'
 
 /** The limit of the service's streams is the peer's to keep: it counts what it has let in. */
 const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
@@ -49,10 +50,10 @@ export class LocalLines {
     let tried: Candidate[] | undefined
     let last = new TunnelError('unknown_service')
     for (;;) {
-      const picked = this.#picker.pick(opening.service, POLICY, tried)
-      if (typeof picked === 'string') {
-        throw picked === 'overloaded' ? new TunnelError('overloaded') : last
-      }
+      const picked = this.#picker.pick(opening.service, POLICY, tried, undefined, opening.client)
+      if (picked === 'overloaded') throw new TunnelError('overloaded')
+      if (picked === 'concurrency_limited') throw new TunnelError('client_share')
+      if (typeof picked === 'string') throw last
       try {
         return picked.upstream.open(opening, events, end)
       } catch (error) {

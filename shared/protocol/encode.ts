@@ -75,11 +75,19 @@ export function checkBlock(block: string, strings: number): void {
 }
 
 /**
- * The head block of an OPEN: service, method, target, then names and values, separated by NUL, latin1.
+ * The head block of an OPEN: service, method, target, then names and values, separated by NUL, latin1. `client`, when it
+ * is not empty, is the value of a first field without a name.
  * One join and one write: no field can hold a NUL, so none needs a length (PROTOCOL.md, "Head blocks").
  */
-export function openBlock(service: string, method: string, target: string, fields: Fields): string {
-  const start = `${service}\0${method}\0${target}`
+export function openBlock(
+  service: string,
+  method: string,
+  target: string,
+  client: string,
+  fields: Fields,
+): string {
+  const stated = client === '' ? '' : `\0\0${client}`
+  const start = `${service}\0${method}\0${target}${stated}`
   return fields.length === 0 ? start : `${start}\0${fields.join('\0')}`
 }
 

@@ -1,8 +1,12 @@
 // The numbers a session keeps to, with their defaults and the reason for each.
 
+import { DEFAULT_CLIENT_SHARE_PERCENT } from '../client-shares.ts'
+
 export interface SessionLimits {
   /** Streams the peer may have open at once. One over is refused with `overloaded`. */
   readonly maxStreams: number
+  /** How many of the peer's streams one client may hold, in percent; 100: all. Streams without a client have no limit. */
+  readonly clientSharePercent: number
   /** Largest frame payload taken from the peer, bytes. Bounds head blocks and control messages. */
   readonly maxFrameBytes: number
   /** Credit each new stream gives the peer, bytes: what one stalled reader can cost before any growth. */
@@ -32,6 +36,7 @@ export interface SessionLimits {
 
 export const DEFAULT_LIMITS: SessionLimits = {
   maxStreams: 4096,
+  clientSharePercent: DEFAULT_CLIENT_SHARE_PERCENT,
   maxFrameBytes: 262_144,
   initialWindowBytes: 262_144,
   maxWindowBytes: 16 * 1024 * 1024,

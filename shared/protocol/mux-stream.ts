@@ -48,6 +48,8 @@ export interface MuxStreamOptions {
   readonly kind: StreamKind
   readonly host: StreamHost
   readonly opener: boolean
+  /** Of its opening; empty: not known. */
+  readonly client: string
   /** What the peer lets us send before its first WINDOW. */
   readonly creditBytes: number
   /** False: whether the peer takes the stream shows in its first HEAD or WINDOW. */
@@ -63,6 +65,7 @@ const SINGLE_PIECES = 64
 export class MuxStream implements Stream, TurnTaker, Evictable {
   readonly id: number
   readonly kind: StreamKind
+  readonly client: string
   readonly #host: StreamHost
   readonly #opener: boolean
   readonly #window: ReceiveWindow
@@ -97,6 +100,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   constructor(options: MuxStreamOptions) {
     this.id = options.id
     this.kind = options.kind
+    this.client = options.client
     this.#host = options.host
     this.#opener = options.opener
     this.#ours = options.opener ? BODY : AWAIT_HEAD

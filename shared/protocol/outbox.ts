@@ -51,6 +51,8 @@ export class Outbox {
   readonly #onSent: () => void
   /** The peer's limit, known with its hello. */
   maxFrameBytes = 16_384
+  /** The peer takes the client of a stream (PROTOCOL.md, "Clients"), known with its hello. */
+  statesClient = false
   #slab: Buffer | undefined
   #used = 0
   #scheduled: NodeJS.Immediate | undefined
@@ -73,8 +75,10 @@ export class Outbox {
 
   /** Throws HeadError and leaves the batch as it was. So do `head` and `trailers`. */
   open(streamId: number, opening: Opening, end: boolean): void {
-    const block = openBlock(opening.service, opening.method, opening.target, opening.fields)
-    checkBlock(block, 3 + opening.fields.length)
+    const { service, method, target, fields } = opening
+    const client = this.statesClient ? (opening.client ?? '') : ''
+    const block = openBlock(service, method, target, client, fields)
+    checkBlock(block, 3 + fields.length + (client === '' ? 0 : 2))
     const at = this.#head(FRAME.open, streamId, OPEN_PREFIX_BYTES, block, end)
     const slab = this.#slab as Buffer
     slab[at] = STREAM_KINDS[opening.kind]

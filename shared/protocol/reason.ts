@@ -39,6 +39,7 @@ export const REASONS = {
   ping_timeout: row(21, 'maybe', 'the peer went silent'),
   request_unsendable: row(22, 'no', "the backend's protocol has no form for the request"),
   over_budget: row(23, 'maybe', 'the stream held most when its session or token was over budget'),
+  client_share: row(24, 'no', 'the client holds its share of a limited resource of the peer'),
 } as const satisfies Record<string, ReasonRow>
 
 export type Reason = keyof typeof REASONS

@@ -6,6 +6,7 @@
 //   opening ──hello──▶ open ──(drain, either side)──▶ open, no new streams ──last stream──▶ closed
 //      └────────────── bad frame, silence, close, transport gone ──────────────────────────▶ closed
 
+import { ClientShares } from '../client-shares.ts'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { AFFINITY_FEATURE, takeAffinityField, withAffinityField } from './affinity.ts'
 import { type ControlMessage, type Hello, parseControl } from './control.ts'
@@ -30,6 +31,8 @@ export type { SessionLimits } from './limits.ts'
 
 /** In our hello: credit for 64 KiB shows that a stream is taken (P28). */
 const ACCEPTANCE_FEATURE = 'acceptance'
+/** In our hello: an OPEN to us may state the client of its stream (P33). */
+const CLIENT_FEATURE = 'client'
 
 /** Who we are, as our hello says it. Versions and limits are the session's own to add. */
 export type Identity = Pick<Hello, 'agent' | 'instance' | 'name' | 'startedAt'> & {
@@ -78,6 +81,8 @@ export class Session {
   readonly #pings: PingClock
   readonly #streams = new StreamTable<MuxStream>()
   readonly #turns: Turns
+  /** Of the streams that we have opened. */
+  readonly #shares: ClientShares
   readonly #identity: Identity
   readonly #held: HeldBytes | undefined
   /** As they were charged last. */
@@ -114,6 +119,7 @@ export class Session {
     this.#nextId = options.role === 'dialer' ? 1 : 2
     const { controlBurst, controlPerSecond } = this.#limits
     this.#controls = new ControlBudget(controlBurst, controlPerSecond, this.#clock.now())
+    this.#shares = new ClientShares(this.#limits.clientSharePercent, () => this.#clients())
     this.#growth = new GrowthBudget(this.#limits.windowGrowthBytes)
     this.#turns = new Turns(
       () => this.#congested,
@@ -164,6 +170,11 @@ export class Session {
     )
   }
 
+  /** False when the client holds its share of the streams that the peer takes: `open` would throw for it. */
+  hasRoomFor(client: string): boolean {
+    return this.#shares.allows(client, this.#peer?.maxStreams ?? 0)
+  }
+
   /** False: not open, or so by our word alone (`probe`). */
   get reachable(): boolean {
     return this.#state === 'open' && !this.#pings.probing
@@ -191,14 +202,16 @@ export class Session {
    * Opens a stream. `end`: our half is complete with the head. `held`: where its bytes are counted, if not with those of
    * the session.
    * Throws TunnelError: `draining`, `overloaded` (the peer's stream limit, the budget of held bytes, or a peer that does
-   * not read), `session_lost`, or `payload_too_large` (the head does not fit in the peer's frames). Throws HeadTextError
-   * when a string cannot be sent.
+   * not read), `client_share` (the client's share of the streams), `session_lost`, or `payload_too_large` (the head does
+   * not fit in the peer's frames). Throws HeadTextError when a string cannot be sent.
    */
   open(opening: Opening, events: StreamEvents, end: boolean, held = this.#held): Stream {
     this.#checkUnsent()
     if (!this.canOpen || held?.full === true) throw this.#whyNotOpen()
     // Heads of requests wait for no turn. Many large ones must not end a session whose peer reads slowly.
     if (this.#outbox.unsentBytes > this.#limits.sendHardLimitBytes / 2) throw new TunnelError('overloaded')
+    const { client = '' } = opening
+    if (!this.hasRoomFor(client)) throw new TunnelError('client_share')
     const id = this.#nextId
     try {
       this.#outbox.open(id, this.#sendable(opening), end)
@@ -208,7 +221,8 @@ export class Session {
     }
     this.#nextId += 2
     this.#ownStreams += 1
-    const stream = this.#newStream(id, opening.kind, true, held)
+    this.#shares.add(client)
+    const stream = this.#newStream(id, opening.kind, client, true, held)
     stream.attach(events)
     if (end) stream.endWithHead()
     // Ids are used up after two thousand million streams: the session makes way for a fresh one.
@@ -355,10 +369,12 @@ export class Session {
       this.#outbox.reset(id, REASONS[refusal ?? 'unknown_kind'].code, '')
       return
     }
-    const [service, method, target] = block.splice(0, 3) as [string, string, string]
+    // The first field of a client that is stated has no name, which no field of HTTP can be without.
+    const stated = block.length > 3 && block[3] === ''
+    const [service, method, target, , client = ''] = block.splice(0, stated ? 5 : 3) as OpenStrings
     const affinity = takeAffinityField(block)
-    const stream = this.#newStream(id, kind, false, this.#held)
-    const opening = { kind, hops, service, method, target, fields: block, affinity }
+    const stream = this.#newStream(id, kind, client, false, this.#held)
+    const opening = { kind, hops, service, method, target, fields: block, client, affinity }
     stream.attach(this.#events.onStream(stream, opening))
     stream.headHeld(blockBytes, block.length)
     if (body !== undefined && stream.open) stream.dataArrived(body)
@@ -417,6 +433,7 @@ export class Session {
     this.#peer = peer
     this.#state = 'open'
     this.#outbox.maxFrameBytes = Math.min(peer.maxFrameBytes, MESSAGE_MAX_BYTES - FRAME_HEADER_BYTES)
+    this.#outbox.statesClient = peer.features.includes(CLIENT_FEATURE)
     this.#pings.start()
     this.#events.onReady(peer, version)
   }
@@ -499,13 +516,20 @@ export class Session {
 
   // Streams and their turns
 
-  #newStream(id: number, kind: Opening['kind'], opener: boolean, account: HeldBytes | undefined): MuxStream {
+  #newStream(
+    id: number,
+    kind: Opening['kind'],
+    client: string,
+    opener: boolean,
+    account: HeldBytes | undefined,
+  ): MuxStream {
     const peer = this.#peer as Hello
     const stream = new MuxStream({
       id,
       kind,
       host: this.#host,
       opener,
+      client,
       creditBytes: peer.initialWindowBytes,
       accepted: !opener || !peer.features.includes(ACCEPTANCE_FEATURE),
       window: new ReceiveWindow(this.#limits.initialWindowBytes, opener ? undefined : UNACCEPTED_BYTES),
@@ -553,7 +577,10 @@ export class Session {
   #forget(stream: MuxStream): void {
     this.#streams.delete(stream.id)
     this.#turns.forget(stream)
-    if (stream.id % 2 === this.#nextId % 2) this.#ownStreams -= 1
+    if (stream.id % 2 === this.#nextId % 2) {
+      this.#ownStreams -= 1
+      this.#shares.remove(stream.client)
+    }
     if (this.#drainConfirmed) this.#closeWhenDrained()
   }
 
@@ -561,6 +588,15 @@ export class Session {
     const { affinity } = opening
     if (affinity === undefined || this.#peer?.features.includes(AFFINITY_FEATURE) !== true) return opening
     return withAffinityField(opening, affinity)
+  }
+
+  /** Of each stream that we have opened. */
+  #clients(): string[] {
+    const parity = this.#nextId % 2
+    return this.#streams
+      .all()
+      .filter(({ id }) => id % 2 === parity)
+      .map(({ client }) => client)
   }
 
   #whyNotOpen(): TunnelError {
@@ -573,11 +609,15 @@ export class Session {
     const { agent, instance, name, startedAt, versions = PROTOCOL_VERSIONS } = this.#identity
     const { initialWindowBytes, maxStreams, maxFrameBytes } = this.#limits
     const range: [number, number] = [versions[0], versions[1]]
-    const features = [ACCEPTANCE_FEATURE, AFFINITY_FEATURE, ...(this.#identity.features ?? [])]
+    const more = this.#identity.features ?? []
+    const features = [ACCEPTANCE_FEATURE, AFFINITY_FEATURE, CLIENT_FEATURE, ...more]
     const own = { agent, instance, name, startedAt, features, initialWindowBytes, maxStreams, maxFrameBytes }
     return { type: 'hello', versions: range, ...own }
   }
 }
+
+/** What a head block of OPEN begins with; the last two only when it states a client. */
+type OpenStrings = [service: string, method: string, target: string, nameless?: string, client?: string]
 
 function readControl(payload: Buffer): ControlMessage | undefined {
   try {

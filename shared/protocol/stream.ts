@@ -30,6 +30,11 @@ export interface Opening {
    * same connection to the backend.
    */
   readonly affinity?: string | undefined
+  /**
+   * Names the client that the stream is for, so that limits can count by client: an IPv4 address, or an IPv6 /64. Stated
+   * by the Plugboard that took the request, never by the client. Absent or empty: not known.
+   */
+  readonly client?: string
 }
 
 export interface AnswerHead {

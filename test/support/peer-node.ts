@@ -30,6 +30,8 @@ export interface PeerNodeOptions
   readonly maxFrameBytes?: number
   /** Of what the tunnel holds. */
   readonly tunnelBudgetBytes?: number
+  /** Streams that the telephone takes. */
+  readonly maxStreams?: number
 }
 
 const OPENING: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
@@ -87,8 +89,11 @@ export class PeerNode {
 
   /** Stopped when the test is over. */
   static async listen(id: string, options: PeerNodeOptions = {}): Promise<PeerNode> {
-    const { maxFrameBytes, tunnelBudgetBytes: budgetBytes } = options
-    const acceptorLimits = maxFrameBytes === undefined ? {} : { maxFrameBytes }
+    const { maxFrameBytes, maxStreams, tunnelBudgetBytes: budgetBytes } = options
+    const acceptorLimits = {
+      ...(maxFrameBytes !== undefined && { maxFrameBytes }),
+      ...(maxStreams !== undefined && { maxStreams }),
+    }
     const limits = { acceptorLimits, ...(budgetBytes !== undefined && { budgetBytes }) }
     const node = new PeerNode(id, await openSessionPair(limits), options)
     node.port = (await node.network.listen(options.port ?? 0, '127.0.0.1')).port

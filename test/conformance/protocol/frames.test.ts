@@ -118,6 +118,7 @@ describe('head blocks', () => {
       method: 'GET',
       target: '/x?y',
       fields,
+      client: '',
     })
     recorded.stream.respond({ status: 200, statusText: 'très bien', fields })
     recorded.stream.end(fields)

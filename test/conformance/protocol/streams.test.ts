@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { STREAM_KINDS } from '../../../shared/protocol/stream-kind.ts'
+import { RecordedStream } from '../../support/recorded-stream.ts'
 import { type Frame, messageOf } from '../../support/twin-codec.ts'
 import { dataFrame, greetedPeer, headFrame, openFrame, WirePeer } from '../../support/wire-peer.ts'
 
@@ -77,6 +78,77 @@ describe('ids and kinds', () => {
     expect(() => peer.open()).toThrow('overloaded')
     first.stream.reset('cancelled')
     expect(peer.session.canOpen).toBe(true)
+  })
+})
+
+describe('clients', () => {
+  const opening = {
+    kind: 'http',
+    hops: 0,
+    service: 's',
+    method: 'GET',
+    target: '/',
+    fields: ['A', 'b'],
+  } as const
+  const mine = { ...opening, fields: [...opening.fields], client: '192.0.2.7' }
+
+  it('P33 the client of a stream is stated to a peer that has the feature, and to no other', async () => {
+    const blocks: string[][] = []
+    for (const features of [['client'], []]) {
+      const peer = await greetedPeer({}, { features })
+      peer.session.open(mine, new RecordedStream(), true)
+      peer.session.open({ ...mine, client: '' }, new RecordedStream(), true)
+      blocks.push(...(await peer.turnOf('OPEN')).map(({ strings }) => strings))
+    }
+    const plain = ['s', 'GET', '/', 'A', 'b']
+    expect(blocks).toEqual([['s', 'GET', '/', '', '192.0.2.7', 'A', 'b'], plain, plain, plain])
+  })
+
+  it('P33 a client that is stated is no field of the stream', async () => {
+    const peer = await greetedPeer()
+    peer.send(openFrame(1, { strings: ['s', 'GET', '/', '', '2001:db8:0:7::/64', 'A', 'b'] }))
+    peer.send(openFrame(3, { strings: ['s', 'GET', '/', 'A', 'b'] }))
+    peer.send(openFrame(5, { strings: ['s', 'GET', '/', '', ''] }))
+    const openings = [...peer.accepted.values()].map(({ opening }) => [opening?.client, opening?.fields])
+    expect(openings).toEqual([
+      ['2001:db8:0:7::/64', ['A', 'b']],
+      ['', ['A', 'b']],
+      ['', []],
+    ])
+  })
+
+  it('P33 the feature is in the hello of each end', async () => {
+    for (const role of ['dialer', 'acceptor'] as const) {
+      const [hello] = await new WirePeer({ role }).turn()
+      expect(JSON.parse((hello as { text: string }).text).features).toContain('client')
+    }
+  })
+
+  it('a client gets its share of the streams that the peer takes, and leaves the rest to others', async () => {
+    const peer = await greetedPeer({}, { maxStreams: 4 })
+    const open = (client: string) => peer.session.open({ ...mine, client }, new RecordedStream(), true)
+    const first = open('a')
+    open('a')
+    open('a')
+    expect([peer.session.hasRoomFor('a'), peer.session.hasRoomFor('b')]).toEqual([false, true])
+    expect(() => open('a')).toThrow('client_share')
+    first.reset('cancelled')
+    open('a')
+    open('b')
+    expect(() => open('b')).toThrow('overloaded')
+  })
+
+  it('a share of 100 % and a stream without a client have no limit but that of the peer', async () => {
+    for (const [clientSharePercent, client] of [
+      [100, 'a'],
+      [75, ''],
+    ] as const) {
+      const peer = await greetedPeer({ limits: { clientSharePercent } }, { maxStreams: 4 })
+      for (let opened = 0; opened < 4; opened += 1) {
+        peer.session.open({ ...mine, client }, new RecordedStream(), true)
+      }
+      expect(peer.session.canOpen).toBe(false)
+    }
   })
 })
 
