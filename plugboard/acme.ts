@@ -86,7 +86,12 @@ export class Acme {
       log,
     })
     const rotation = new KeyRotation({ store, copies, seal, clock, log })
-    return new Acme(new ChallengeLookup({ store, clock, log }), certificates, issuer, rotation)
+    return new Acme(
+      new ChallengeLookup({ store, clock, log, clientSharePercent: config.clientSharePercent }),
+      certificates,
+      issuer,
+      rotation,
+    )
   }
 
   /** Loads the code of the library now, because later all open files may be in use. */

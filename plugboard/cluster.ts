@@ -63,6 +63,7 @@ export class Cluster {
       ...{ self, startedAt, registry, tunnelCounts, openLocal, heldOf, clock, log, secrets },
       agent: `plugboard/${VERSION}`,
       maxConnections: options.maxPeerConnections,
+      limits: { clientSharePercent: options.config.clientSharePercent },
       report: () => this.#report(),
     })
     this.#unsubscribe = this.network.subscribe(() => this.#tellTelephones())

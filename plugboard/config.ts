@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
+import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
   type LoadedSettings,
@@ -173,6 +174,11 @@ export const plugboardSettings = {
     default: 10_000,
     min: 1,
     help: 'The same of one address, in IPv6 of one /64; trustedProxies and tunnels are not counted',
+  }),
+  clientSharePercent: setting.percent({
+    default: `${DEFAULT_CLIENT_SHARE_PERCENT}%`,
+    min: 1,
+    help: 'Largest part of a limited resource (connections, streams of a service) that one address, in IPv6 one /64, may hold; 100%: all',
   }),
   maxHeadBytes: setting.bytes({
     default: '64KiB',

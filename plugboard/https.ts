@@ -2,6 +2,7 @@
 // stops it as one part.
 
 import type { AddressInfo, Socket } from 'node:net'
+import { shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Acme } from './acme.ts'
@@ -37,10 +38,11 @@ export function httpsPolicy(config: PlugboardConfig): HttpsPolicy | undefined {
 
 /** Limits the handshakes of one client to the same share that it has of connections. */
 function clientPlaces(
-  { maxConnectionsPerAddress }: PlugboardConfig,
+  { maxConnections, maxConnectionsPerAddress, clientSharePercent }: PlugboardConfig,
   proxy: ProxyServer,
 ): (transport: Socket) => (() => void) | undefined {
-  const counts = new AddressCounts(Math.ceil(maxConnectionsPerAddress * UNFINISHED_SHARE))
+  const most = Math.min(maxConnectionsPerAddress, shareOf(maxConnections, clientSharePercent))
+  const counts = new AddressCounts(Math.ceil(most * UNFINISHED_SHARE))
   return transport => {
     const client = proxy.clientOf(transport)
     if (client === undefined) return () => undefined

@@ -197,6 +197,7 @@ export class Plugboard {
       replicaId: this.#id,
       upstreamOf: line =>
         line.replicaId === this.#id ? switchboard.upstreamOf(line) : cluster?.network.upstreamOf(line),
+      clientSharePercent: config.clientSharePercent,
     })
     this.#store = database.store
     this.#tokens = tokens
@@ -230,6 +231,7 @@ export class Plugboard {
       tunnels: new TunnelEndpoint({
         ...{ authenticator, switchboard, log },
         maxPending: Math.ceil(config.maxTunnels * PENDING_TUNNEL_SHARE),
+        clientSharePercent: config.clientSharePercent,
       }),
       certificates: database.store.certificates,
       via: new Via(await viaNames(config.clusterSecret)),
@@ -313,6 +315,7 @@ export class Plugboard {
       urlOf: ({ host, mountPath }) => this.#urlOf(host, mountPath),
       limits: {
         maxWindowBytes: config.tunnelMaxWindowBytes,
+        clientSharePercent: config.clientSharePercent,
         pingIntervalMs: config.tunnelPingIntervalMs,
         pingTimeoutMs: config.tunnelPingTimeoutMs,
       },

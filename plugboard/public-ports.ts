@@ -59,6 +59,7 @@ export class PublicPorts {
       limits: {
         maxConnections: config.maxConnections,
         maxConnectionsPerAddress: config.maxConnectionsPerAddress,
+        clientSharePercent: config.clientSharePercent,
         http2MaxStreams: config.http2MaxStreams,
         maxHeaders: config.maxHeaders,
         maxHeadBytes: config.maxHeadBytes,

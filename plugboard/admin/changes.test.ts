@@ -111,6 +111,17 @@ describe('the stream', () => {
     expect(api.listeners.size).toBe(0)
   })
 
+  test('of one key leaves room for those of others', async () => {
+    api = await AdminApiHarness.create(store, { maxEventStreams: 4 })
+    const { key } = await api.key(['changes:read'])
+    const streams = [1, 2, 3].map(() => open('/v1/changes/stream', { key }))
+    expect((await Promise.all(streams)).map(({ status }) => status)).toEqual([200, 200, 200])
+    const refused = await open('/v1/changes/stream', { key })
+    expect([refused.status, await refused.json()]).toMatchObject([429, { code: 'concurrency_limited' }])
+    expect((await open('/v1/changes/stream')).status).toBe(200)
+    api.app.stop()
+  })
+
   test('is one of a limited number', async () => {
     api = await AdminApiHarness.create(store, { maxEventStreams: 1 })
     const first = await open('/v1/changes/stream')

@@ -2,6 +2,7 @@
 // happens, as server-sent events.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { ClientShares, DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { CHANGE_ENTITIES } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
@@ -46,7 +47,7 @@ export function addChangeOperations(
   stopping: AbortSignal,
 ): void {
   const { store, maxEventStreams = 100 } = deps
-  let open = 0
+  const open = new ClientShares(DEFAULT_CLIENT_SHARE_PERCENT)
 
   app.openapi(listOperation, async c => {
     const { after, ...query } = c.req.valid('query')
@@ -89,6 +90,7 @@ export function addChangeOperations(
         'rate_limited',
         'database_unavailable',
         'overloaded',
+        'concurrency_limited',
       ),
     },
   })
@@ -97,8 +99,12 @@ export function addChangeOperations(
     const after = text === undefined ? await store.changes.latest() : sequence.safeParse(text).data
     if (after === undefined)
       throw new VeraError('invalid_request', 'This is no sequence number.', { field: 'after' })
-    if (open >= maxEventStreams) throw new VeraError('overloaded', 'Too many event streams are open.')
-    open += 1
-    return streamChanges(c, deps, { after, stopping, onEnd: () => (open -= 1) })
+    if (open.held >= maxEventStreams) throw new VeraError('overloaded', 'Too many event streams are open.')
+    const key = c.get('key').id
+    if (!open.allows(key, maxEventStreams)) {
+      throw new VeraError('concurrency_limited', 'Too many event streams of this API key are open.')
+    }
+    open.add(key)
+    return streamChanges(c, deps, { after, stopping, onEnd: () => open.remove(key) })
   })
 }

@@ -6,8 +6,8 @@ import type { LocalAnswer } from './answers.ts'
 import type { RequestHead } from './request-head.ts'
 
 export interface ChallengeAnswers {
-  /** The answer for a token; undefined: not ours. Never rejects. */
-  http(token: string): Promise<string | undefined>
+  /** The answer for a token; undefined: not ours. `client`: as limits count the address that asks. Never rejects. */
+  http(token: string, client: string): Promise<string | undefined>
 }
 
 const PATH = '/.well-known/acme-challenge/'

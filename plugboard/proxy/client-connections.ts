@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { addressGroup } from '@vera-stack/shared/address-group.ts'
+import { shareOf } from '@vera-stack/shared/client-shares.ts'
 import { AddressCounts } from './address-counts.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ProxyCounters } from './counters.ts'
@@ -13,6 +13,8 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 export interface ClientConnectionsOptions {
   readonly max: number
   readonly maxPerAddress: number
+  /** And of `max`, whatever `maxPerAddress` is, in percent. */
+  readonly clientSharePercent: number
   readonly trusted: TrustedProxies
   readonly counters: ProxyCounters
   readonly deadlines: Deadlines
@@ -27,7 +29,8 @@ export class ClientConnections {
 
   constructor(options: ClientConnectionsOptions) {
     this.#options = options
-    this.#addresses = new AddressCounts(options.maxPerAddress)
+    const { max, maxPerAddress, clientSharePercent } = options
+    this.#addresses = new AddressCounts(Math.min(maxPerAddress, shareOf(max, clientSharePercent)))
   }
 
   get size(): number {
@@ -48,8 +51,7 @@ export class ClientConnections {
     const { trusted, counters, deadlines } = this.#options
     counters.connections += 1
     const connection = new ClientConnection(socket, trusted, deadlines, transport)
-    const mayStay =
-      this.hasRoom && (connection.trusted || this.#addresses.add(addressGroup(connection.remoteAddress)))
+    const mayStay = this.hasRoom && (connection.trusted || this.#addresses.add(connection.addressGroup))
     if (!mayStay) {
       counters.connectionsRefused += 1
       // Whatever a connection that is being destroyed still says.
@@ -70,7 +72,7 @@ export class ClientConnections {
     const connection = this.#bySocket.get(socket)
     if (connection === undefined) return
     this.#bySocket.delete(socket)
-    if (!connection.trusted) this.#addresses.remove(addressGroup(connection.remoteAddress))
+    if (!connection.trusted) this.#addresses.remove(connection.addressGroup)
     if (this.#bySocket.size === 0) this.#whenEmpty?.()
   }
 

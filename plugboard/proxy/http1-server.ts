@@ -130,8 +130,11 @@ export class Http1Server {
     req: IncomingMessage,
     res: ServerResponse,
   ): Promise<void> {
-    this.#connections.of(req.socket)?.requestBegan()
-    const text = await challenges.http(token)
+    const asking = this.#connections.of(req.socket)
+    if (asking === undefined) return
+    asking.requestBegan()
+    const forwardedFor = req.headersDistinct['x-forwarded-for']?.join(', ')
+    const text = await challenges.http(token, this.#admission.clientGroup(asking, forwardedFor))
     const connection = this.#connections.of(req.socket)
     if (text === undefined || connection === undefined) {
       this.#requested(req, res)

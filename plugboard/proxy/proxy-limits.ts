@@ -1,10 +1,14 @@
 // The numbers that the public port keeps to, under the names and with the defaults of their settings (config.ts).
 
+import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
+
 export interface ProxyLimits {
   /** Connections open at once; one over is refused at accept. */
   readonly maxConnections: number
   /** The same of one client address (IPv6: of one /64). Trusted proxies and tunnels are not counted. */
   readonly maxConnectionsPerAddress: number
+  /** How much of a limited resource one client address (IPv6: one /64) may hold, in percent; 100: no limit. */
+  readonly clientSharePercent: number
   readonly maxHeaders: number
   /** Bytes of request line and headers together. */
   readonly maxHeadBytes: number
@@ -32,6 +36,7 @@ export const UNFINISHED_SHARE = 1 / 4
 export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   maxConnections: 20_000,
   maxConnectionsPerAddress: 10_000,
+  clientSharePercent: DEFAULT_CLIENT_SHARE_PERCENT,
   maxHeaders: 200,
   maxHeadBytes: 64 * 1024,
   maxTargetBytes: 16 * 1024,

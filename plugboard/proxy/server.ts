@@ -104,6 +104,7 @@ export class ProxyServer {
     this.#connections = new ClientConnections({
       max: limits.maxConnections,
       maxPerAddress: limits.maxConnectionsPerAddress,
+      clientSharePercent: limits.clientSharePercent,
       trusted,
       counters: this.counters,
       deadlines: this.#context.discardDeadlines,

@@ -1,8 +1,8 @@
 // What is refused before the upgrade, with which status and reason; and that nothing else is.
 
 import { generateKeyPairSync } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, Socket } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -186,6 +186,34 @@ describe('the token', () => {
     const telephone = await harness.dial(token)
     expect(telephone.session.state).toBe('open')
   })
+})
+
+it('handshakes of one address that wait leave room for others', () => {
+  const endpoint = new TunnelEndpoint({
+    authenticator: { authenticate: () => new Promise(() => undefined) },
+    switchboard: { refusal: undefined, admit: () => undefined, connect: () => undefined },
+    log: silentLogger,
+    maxPending: 4,
+  })
+  const dial = (remoteAddress: string): string | undefined => {
+    let refusal: string | undefined
+    const headers = Object.entries({ ...HANDSHAKE, Authorization: 'Bearer a.b.c' })
+    endpoint.accept({
+      req: {
+        method: 'GET',
+        headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])),
+        rawHeaders: headers.flat(),
+      } as unknown as IncomingMessage,
+      ...{ socket: new Socket(), head: Buffer.alloc(0), remoteAddress, requestId: '' },
+      refuse: each => {
+        refusal = each
+      },
+    })
+    return refusal
+  }
+  const first = ['2001:db8:0:7::1', '2001:db8:0:7::2', '2001:db8:0:7::3', '2001:db8:0:7::4'].map(dial)
+  expect(first).toEqual([undefined, undefined, undefined, 'concurrency_limited'])
+  expect([dial('192.0.2.7'), dial('192.0.2.8')]).toEqual([undefined, 'overloaded'])
 })
 
 it('a client that has left when its token is found good gets no session', async () => {

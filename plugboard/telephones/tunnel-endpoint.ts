@@ -3,6 +3,8 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { addressGroup } from '@vera-stack/shared/address-group.ts'
+import { ClientShares, DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import { listHolds, repeatsField } from '@vera-stack/shared/headers.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -35,6 +37,8 @@ export interface TunnelEndpointOptions {
   readonly log: Logger
   /** Handshakes under way at once. */
   readonly maxPending?: number | undefined
+  /** How many of them one client address (IPv6: one /64) may hold, in percent. */
+  readonly clientSharePercent?: number | undefined
 }
 
 const DEFAULT_MAX_PENDING = 1000
@@ -48,22 +52,30 @@ export class TunnelEndpoint implements TunnelAcceptor {
     skipUTF8Validation: true,
     handleProtocols: () => SUBPROTOCOL,
   })
-  #pending = 0
+  /** Of the handshakes under way: one that waits for the keys of an outside issuer takes seconds. */
+  readonly #pending: ClientShares
 
   constructor(options: TunnelEndpointOptions) {
     this.#options = options
+    this.#pending = new ClientShares(options.clientSharePercent ?? DEFAULT_CLIENT_SHARE_PERCENT)
   }
 
   accept(request: TunnelRequest): void {
-    const refusal =
-      this.#options.switchboard.refusal ??
-      (this.#pending >= (this.#options.maxPending ?? DEFAULT_MAX_PENDING) ? 'overloaded' : undefined)
+    const client = addressGroup(request.remoteAddress)
+    const refusal = this.#refusalOf(client)
     if (refusal !== undefined) request.refuse(refusal)
-    else if (isHandshake(request)) void this.#authenticate(request)
+    else if (isHandshake(request)) void this.#authenticate(request, client)
   }
 
-  async #authenticate(request: TunnelRequest): Promise<void> {
-    this.#pending += 1
+  #refusalOf(client: string): ErrorCode | undefined {
+    const { switchboard, maxPending = DEFAULT_MAX_PENDING } = this.#options
+    if (switchboard.refusal !== undefined) return switchboard.refusal
+    if (this.#pending.held >= maxPending) return 'overloaded'
+    return this.#pending.allows(client, maxPending) ? undefined : 'concurrency_limited'
+  }
+
+  async #authenticate(request: TunnelRequest, client: string): Promise<void> {
+    this.#pending.add(client)
     try {
       const token = bearerToken(request.req.headers.authorization)
       const credential = await this.#options.authenticator.authenticate(token)
@@ -78,7 +90,7 @@ export class TunnelEndpoint implements TunnelAcceptor {
     } catch (error) {
       this.#refuse(request, error)
     } finally {
-      this.#pending -= 1
+      this.#pending.remove(client)
     }
   }
 

@@ -48,10 +48,12 @@ export class ProxyHarness {
   readonly proxy: ProxyServer
   routes: DirectoryRoute[] = [harnessRoute({ host: 'test' })]
   port = 0
+  readonly #clientSharePercent: number | undefined
   readonly #sessions: Session[] = []
   #tunnels = 0
 
   private constructor({ replicaId, ...options }: HarnessOptions) {
+    this.#clientSharePercent = options.limits?.clientSharePercent
     const upstreamOf = (line: Line): Upstream | undefined => this.upstreams.get(line.tunnelId)
     this.proxy = new ProxyServer({
       via: new Via(['plugboard-test']),
@@ -65,6 +67,7 @@ export class ProxyHarness {
       },
       picker: new LinePicker({
         ...{ registry: this.registry, upstreamOf, random: () => 0 },
+        clientSharePercent: this.#clientSharePercent,
         ...(replicaId !== undefined && { replicaId }),
       }),
       log: silentLogger,
@@ -104,10 +107,12 @@ export class ProxyHarness {
   ): Promise<void> {
     this.#tunnels += 1
     const tunnelId = `tunnel-${this.#tunnels}`
+    const clientSharePercent = this.#clientSharePercent
     const session = new Session({
       transport,
       held,
       role: 'acceptor',
+      limits: clientSharePercent === undefined ? {} : { clientSharePercent },
       identity: { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 },
       events: {
         onReady: () => undefined,

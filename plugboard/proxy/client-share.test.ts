@@ -1,0 +1,232 @@
+// One client address holds no more than its share of the streams of a service, by whatever way it opens them; a body
+// that is too slow ends. Addresses are those that a trusted proxy names.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import { Http2Client, readHttp2Answer } from '../../test/support/http2-client.ts'
+import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
+import { field, type RawAnswer, RawConnection } from '../../test/support/raw-connection.ts'
+import type { ProxyOptions } from './server.ts'
+
+useLeakCheck()
+
+let harness: ProxyHarness
+let telephone: FakeTelephone
+const open: { destroy(): void }[] = []
+const http2: Http2Client[] = []
+
+async function start(options: Partial<ProxyOptions> = {}, maxStreams = 8): Promise<void> {
+  harness = await ProxyHarness.start({
+    http2Cleartext: true,
+    trustedProxies: ['127.0.0.1'],
+    ...options,
+  })
+  telephone = await harness.telephone(['web'], { maxStreams })
+}
+
+beforeEach(() => start())
+afterEach(async () => {
+  for (const connection of open.splice(0)) connection.destroy()
+  for (const client of http2.splice(0)) client.close()
+  await harness.close()
+})
+
+async function send(bytes: string): Promise<RawConnection> {
+  const connection = await RawConnection.open(harness.port)
+  open.push(connection)
+  await connection.send(bytes)
+  return connection
+}
+
+const head = (client: string, more = ''): string => `Host: test\r\nX-Forwarded-For: ${client}\r\n${more}\r\n`
+
+/** So many streams are open at the telephone. */
+const streams = (count: number): Promise<true> =>
+  eventually(`${count} streams are open`, () => (telephone.session.streamCount === count ? true : undefined))
+
+async function refused(connection: RawConnection): Promise<RawAnswer> {
+  const answer = await connection.readAnswer()
+  const code = field(answer.headers, 'plugboard-error')
+  expect([answer.status, code, field(answer.headers, 'retry-after')]).toEqual([
+    429,
+    'concurrency_limited',
+    '1',
+  ])
+  return answer
+}
+
+/** A request of another client has a stream, and a response. */
+async function othersAreServed(): Promise<void> {
+  const before = telephone.calls.length
+  const other = await send(`GET /other HTTP/1.1\r\n${head('192.0.2.200')}`)
+  const call = await eventually('the request arrives', () => telephone.calls[before])
+  expect([call.opening.target, call.opening.client]).toEqual(['/other', '192.0.2.200'])
+  call.answer(200, 'ok')
+  expect((await other.readAnswer()).status).toBe(200)
+}
+
+/** Each opens six streams of one client, and shows that a seventh is refused. */
+const WAYS: [how: string, open: () => Promise<void>][] = [
+  [
+    'on connections of their own',
+    async () => {
+      for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+      await streams(6)
+      await refused(await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`))
+    },
+  ],
+  [
+    'pipelined on one',
+    async () => {
+      const connection = await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`.repeat(7))
+      await streams(6)
+      for (const call of telephone.calls.slice(0, 6)) call.answer(200, 'x', ['Content-Length', '1'])
+      for (let number = 0; number < 6; number += 1) expect((await connection.readAnswer()).status).toBe(200)
+      await refused(connection)
+      for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+      await streams(6)
+    },
+  ],
+  [
+    'that upload',
+    async () => {
+      const bytes = `POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 100\r\n')}x`
+      for (let number = 0; number < 6; number += 1) await send(bytes)
+      await streams(6)
+      await refused(await send(bytes))
+    },
+  ],
+  [
+    'as streams of HTTP/2',
+    async () => {
+      const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+      http2.push(client)
+      const ask = () =>
+        client.open({ ':authority': 'test', ':path': '/', 'x-forwarded-for': '192.0.2.7' }, true)
+      for (let number = 0; number < 6; number += 1) ask()
+      await streams(6)
+      const answer = await readHttp2Answer(ask())
+      expect([answer.status, answer.field('plugboard-error')]).toEqual([429, 'concurrency_limited'])
+    },
+  ],
+  [
+    'as upgrades',
+    async () => {
+      const more = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
+      const bytes = `GET / HTTP/1.1\r\n${head('192.0.2.7', more)}`
+      for (let number = 0; number < 3; number += 1) await send(bytes)
+      await streams(3)
+      // Upgraded or not yet makes no difference.
+      for (const call of telephone.calls) call.stream.respond({ status: 101, statusText: '', fields: [] })
+      for (let number = 0; number < 3; number += 1) await send(bytes)
+      await streams(6)
+      await refused(await send(bytes))
+    },
+  ],
+  [
+    'from addresses of one IPv6 network',
+    async () => {
+      for (let number = 1; number <= 6; number += 1) {
+        await send(`GET / HTTP/1.1\r\n${head(`2001:db8:0:7:${number}::1`)}`)
+      }
+      await streams(6)
+      expect(telephone.calls[0]?.opening.client).toBe('2001:db8:0:7::/64')
+      await refused(await send(`GET / HTTP/1.1\r\n${head('2001:db8:0:7::')}`))
+    },
+  ],
+]
+
+describe('the streams of a telephone', () => {
+  it.each(WAYS)('have room for others when one client opens all that it can, %s', async (_, take) => {
+    await take()
+    await othersAreServed()
+    // The client itself has room again once a stream of it has ended.
+    telephone.calls.find(({ stream }) => stream.open)?.stream.reset('backend_closed')
+    await streams(5)
+    const again = await send(`GET /again HTTP/1.1\r\n${head('192.0.2.7')}`)
+    await streams(6)
+    again.destroy()
+    await streams(5)
+  })
+
+  it('are shared by the services behind it', async () => {
+    const line = [...harness.registry.lines()][0]!
+    harness.registry.replace(line.tunnelId, [
+      line,
+      { ...line, id: `${line.tunnelId}/second`, service: 'second' },
+    ])
+    harness.routes.push(harnessRoute({ host: 'second', service: 'second' }))
+    for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    await streams(6)
+    const second = `GET / HTTP/1.1\r\n${head('192.0.2.7').replace('Host: test', 'Host: second')}`
+    await refused(await send(second))
+  })
+
+  it('are all for one client where the share is 100 %', async () => {
+    await harness.close()
+    await start({ limits: { clientSharePercent: 100 } }, 8)
+    for (let number = 0; number < 8; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    await streams(8)
+  })
+})
+
+describe('the limit of a service', () => {
+  it('has room for others, too', async () => {
+    harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 4 } })]
+    for (let number = 0; number < 3; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    await streams(3)
+    await refused(await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`))
+    await othersAreServed()
+  })
+
+  it('of one stream is what it says', async () => {
+    harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
+    await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    await streams(1)
+    const answer = await (await send(`GET / HTTP/1.1\r\n${head('192.0.2.8')}`)).readAnswer()
+    expect(field(answer.headers, 'plugboard-error')).toBe('overloaded')
+  })
+})
+
+describe('connections', () => {
+  // Another loopback address than 127.0.0.1: only Linux has them all.
+  it.skipIf(process.platform !== 'linux')(
+    'of one address leave room, whatever its own limit is',
+    async () => {
+      await harness.close()
+      await start({ trustedProxies: [], limits: { maxConnections: 4, maxConnectionsPerAddress: 10_000 } })
+      const from = async (address: string) => {
+        const connection = await RawConnection.open(harness.port, '127.0.0.1', address)
+        open.push(connection)
+        return connection
+      }
+      for (let number = 0; number < 3; number += 1) await from('127.0.0.2')
+      expect(await (await from('127.0.0.2')).readToEnd()).toHaveLength(0)
+      telephone.handler = call => call.answer(200, 'ok')
+      const other = await from('127.0.0.3')
+      await other.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+      expect((await other.readAnswer()).status).toBe(200)
+    },
+  )
+})
+
+describe('a telephone that refuses a client', () => {
+  it('is not asked again through its other tunnel; another one is', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start()
+    const same = [
+      await harness.telephone(['web'], { instance: 'instance-one' }),
+      await harness.telephone(['web'], { instance: 'instance-one' }),
+    ]
+    for (const each of same) each.handler = ({ stream }) => stream.reset('client_share')
+    await refused(await send(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx`))
+    expect(same.flatMap(({ calls }) => calls)).toHaveLength(1)
+    const other = await harness.telephone(['web'], { instance: 'instance-two' })
+    other.handler = call => call.answer(200, 'ok')
+    for (let number = 0; number < 4; number += 1) {
+      expect((await (await send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')).readAnswer()).status).toBe(200)
+    }
+  })
+})
