@@ -212,6 +212,10 @@ export const plugboardSettings = {
     max: '1h',
     help: 'For the next byte of a request body',
   }),
+  minBodyRateBytes: setting.bytes({
+    default: 0,
+    help: 'Slowest request body that is taken, in bytes per second over 30 s of reading; 0: any',
+  }),
   keepAliveTimeoutMs: setting.duration({
     default: '75s',
     min: '1s',

@@ -65,6 +65,7 @@ export class PublicPorts {
         maxHeadBytes: config.maxHeadBytes,
         maxTargetBytes: config.maxTargetBytes,
         bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
+        minBodyRateBytes: config.minBodyRateBytes,
         headTimeoutMs: config.headTimeoutMs,
         keepAliveTimeoutMs: config.keepAliveTimeoutMs,
       },

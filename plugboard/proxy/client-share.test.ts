@@ -6,6 +6,7 @@ import { eventually } from '../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { Http2Client, readHttp2Answer } from '../../test/support/http2-client.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { field, type RawAnswer, RawConnection } from '../../test/support/raw-connection.ts'
 import type { ProxyOptions } from './server.ts'
@@ -228,5 +229,61 @@ describe('a telephone that refuses a client', () => {
     for (let number = 0; number < 4; number += 1) {
       expect((await (await send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')).readAnswer()).status).toBe(200)
     }
+  })
+})
+
+describe('a smallest rate of bodies', () => {
+  let clock: ManualClock
+
+  beforeEach(async () => {
+    await harness.close()
+    clock = new ManualClock()
+    await start({ clock, limits: { minBodyRateBytes: 1000, bodyIdleTimeoutMs: 3_600_000 } })
+  })
+
+  /** The bytes have come through, and the clock has moved. */
+  async function move(connection: RawConnection, bytes: number, ms: number): Promise<void> {
+    const call = telephone.calls.at(-1)
+    const before = call?.receivedBytes ?? 0
+    await connection.send('x'.repeat(bytes))
+    await call?.untilReceived(before + bytes)
+    clock.advance(ms)
+  }
+
+  it('ends a slower one with 408, and the telephone sees an abort', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`)
+    await streams(1)
+    for (let second = 0; second < 30; second += 1) await move(connection, 990, 1000)
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])
+    expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
+  })
+
+  it('ends a slower one of HTTP/2, too', async () => {
+    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+    http2.push(client)
+    const stream = client.open({ ':authority': 'test', ':path': '/', ':method': 'POST' })
+    stream.write('x')
+    await streams(1)
+    clock.advance(31_000)
+    expect((await readHttp2Answer(stream)).status).toBe(408)
+  })
+
+  it('lets a faster one pass, and one that waits for its backend', async () => {
+    const fast = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 61000\r\n')}`)
+    await streams(1)
+    for (let second = 0; second < 61; second += 1) await move(fast, 1000, 1000)
+    telephone.calls[0]?.answer(200, 'ok')
+    expect((await fast.readAnswer()).status).toBe(200)
+    telephone.handler = call => {
+      call.autoConsume = false
+    }
+    const blocked = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`)
+    const call = await eventually('it arrives', () => telephone.calls[1])
+    await blocked.send('x'.repeat(400_000))
+    await call.untilReceived(65_536)
+    clock.advance(120_000)
+    call.answer(200, 'ok')
+    expect((await blocked.readAnswer()).status).toBe(200)
   })
 })

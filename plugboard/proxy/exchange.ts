@@ -11,6 +11,7 @@ import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Stream } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
 import type { LocalAnswer } from './answers.ts'
+import { BodyRate } from './body-rate.ts'
 import type { AnswerOwner, ClientAnswer } from './client-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { countProblem } from './counters.ts'
@@ -25,6 +26,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   readonly #source: BodySource
   /** Absent: the request has none, or has not started. */
   #body: RequestBody | undefined
+  /** Absent: there is no slowest rate, or no body. */
+  #rate: BodyRate | undefined
   #state: 'open' | 'ending' | 'gone' = 'open'
   /** Any head, a 1xx too, has come. */
   #answered = false
@@ -69,7 +72,10 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   #readBody(): void {
-    if (hasBody(this.request)) this.#body = new RequestBody(this.#source, this)
+    if (!hasBody(this.request)) return
+    this.#body = new RequestBody(this.#source, this)
+    const { minBodyRateBytes, clock } = this.context
+    if (minBodyRateBytes > 0) this.#rate = new BodyRate(minBodyRateBytes, clock.now())
   }
 
   protected opened(): void {
@@ -101,6 +107,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   bodyMoved(bytes: number): boolean {
     if (this.#state !== 'open') return false
     this.bytesIn += bytes
+    this.#rate?.moved(bytes)
     this.active()
     const { maxRequestBodyBytes } = this.policy
     if (maxRequestBodyBytes !== null && this.bytesIn > maxRequestBodyBytes) {
@@ -234,6 +241,12 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     const idleMs = nowMs - this.activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
     const uploading = this.#body !== undefined && !this.#body.ended
+    const reading = uploading && this.#body?.blocked === false && !this.#withheld
+    if (this.#rate?.look(nowMs, reading) === true) {
+      this.#closeAfter = true
+      this.#fail('request_timeout')
+      return
+    }
     if (this.#answer.status !== 0) {
       if (idleMs >= idleTimeoutMs) this.#fail('backend_timeout')
     } else if (uploading && !this.#body?.blocked) {

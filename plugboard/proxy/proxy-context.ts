@@ -35,6 +35,8 @@ export interface ProxyContext {
   /** Absent: there is nobody else whose lines could come back. */
   readonly recovery?: LineRecovery | undefined
   readonly bodyIdleTimeoutMs: number
+  /** Slowest request body that is taken, bytes per second over 30 s; 0: any. */
+  readonly minBodyRateBytes: number
   /** Every answer from now on closes its connection. */
   draining: boolean
 }

@@ -19,6 +19,8 @@ export interface ProxyLimits {
   readonly http2MaxStreams: number
   /** For the next bytes of a request body. ms */
   readonly bodyIdleTimeoutMs: number
+  /** Slowest request body that is taken, bytes per second over 30 s; 0: any. */
+  readonly minBodyRateBytes: number
   /** For the headers to arrive. ms */
   readonly headTimeoutMs: number
   /** An idle connection is kept this long. ms */
@@ -43,6 +45,7 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   maxPipelined: 64,
   http2MaxStreams: 128,
   bodyIdleTimeoutMs: 60_000,
+  minBodyRateBytes: 0,
   headTimeoutMs: 10_000,
   keepAliveTimeoutMs: 75_000,
   deadlineIntervalMs: 200,

@@ -99,6 +99,7 @@ export class ProxyServer {
       underscoreHeaders: options.underscoreHeaders ?? 'pass',
       recovery: options.recovery,
       bodyIdleTimeoutMs: limits.bodyIdleTimeoutMs,
+      minBodyRateBytes: limits.minBodyRateBytes,
       draining: false,
     }
     this.#connections = new ClientConnections({
