@@ -11,6 +11,8 @@ export interface BackendRequest {
   /** Origin form, or `*`. */
   readonly target: string
   readonly fields: Fields
+  /** Names the client that it is for; absent or empty: not known. */
+  readonly client?: string | undefined
   /** Wait for a 101: after it both directions are plain bytes, and there is no request body before it. */
   readonly upgrade: boolean
   /** The request half is complete with the head. */

@@ -1,6 +1,7 @@
 // The settings of a Telephone process: one row each. `--help`, the variables TELEPHONE_*, the YAML file and the
 // table in README.md come from here. The same table serves `http`, `start` and `check`.
 
+import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
   type LoadedSettings,
@@ -98,6 +99,11 @@ export const telephoneSettings = {
   backendParsing: setting.choice(['strict', 'lenient'], {
     default: 'strict',
     help: 'lenient: accept bare LF, blanks before a colon and folded lines in the heads of an HTTP/1.1 backend',
+  }),
+  clientSharePercent: setting.percent({
+    default: `${DEFAULT_CLIENT_SHARE_PERCENT}%`,
+    min: 1,
+    help: 'Largest part of the connections to the backend that one client address, in IPv6 one /64, may hold; 100%: all',
   }),
   services: setting.structure(servicesSchema, { help: 'Several services, each with the keys above' }),
 
@@ -209,6 +215,7 @@ function singleService(config: TelephoneConfig): ServiceOptions {
     keepAliveMs: rest.keepAliveMs,
     backendParsing: rest.backendParsing,
     maxConnections: rest.maxConnections,
+    clientSharePercent: rest.clientSharePercent,
   }
 }
 

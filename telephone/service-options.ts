@@ -55,6 +55,8 @@ export interface ServiceOptions {
   readonly maxConnections?: number | undefined
   /** `lenient`: accept what RFC 9112 allows in the heads of a backend of HTTP/1.1 (http1/lenient-head.ts). */
   readonly backendParsing?: BackendParsing | undefined
+  /** How much of the connections to the backend one client may hold, in percent: 1 to 100, default 75; 100: all. */
+  readonly clientSharePercent?: number | undefined
 }
 
 export interface Service extends Omit<ServiceOptions, 'service' | 'mount' | 'target'> {
@@ -119,6 +121,10 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {
     wrong('weight', `${weight} is not a whole number from 0 to 1000`)
   }
+  const { clientSharePercent } = options
+  if (clientSharePercent !== undefined && !isPercent(clientSharePercent)) {
+    wrong('clientSharePercent', `${clientSharePercent} is not a whole number from 1 to 100`)
+  }
   const labelRows = Object.entries(labels)
   if (labelRows.length > MAX_LABELS) wrong('labels', `${labelRows.length} labels; ${MAX_LABELS} are the most`)
   for (const [key, value] of labelRows) {
@@ -136,6 +142,7 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
     ...(keepAliveMs !== undefined && { keepAliveMs }),
     ...(maxConnections !== undefined && { maxConnections }),
     ...(backendParsing !== undefined && { backendParsing }),
+    ...(clientSharePercent !== undefined && { clientSharePercent }),
   }
   return {
     service: { ...options, service: name, mount: mount && formatMount(mount), target, pool },
@@ -151,6 +158,10 @@ function checkTls(target: HttpTarget, { tlsCa, tlsVerify }: ServiceOptions, wron
     tlsCa === undefined ? 'tlsVerify' : 'tlsCa',
     `means nothing for ${targetText(target)}, which has no TLS${instead}`,
   )
+}
+
+function isPercent(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 100
 }
 
 type Wrong = (field: keyof ServiceOptions, message: string) => undefined

@@ -4,11 +4,19 @@
 import { readFileSync } from 'node:fs'
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from '@vera-stack/shared/schema.ts'
-import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
+import { parseDuration, percentKind } from '@vera-stack/shared/settings/kind.ts'
 import type { ServiceOptions } from './service-options.ts'
 
 const duration = z.union([z.string(), z.number()]).transform((raw, context) => {
   const parsed = parseDuration(raw)
+  if (parsed.ok) return parsed.value
+  context.addIssue({ code: 'custom', message: parsed.problem })
+  return z.NEVER
+})
+
+const percentage = percentKind({ min: 1, max: 100 })
+const percent = z.union([z.string(), z.number()]).transform((raw, context) => {
+  const parsed = percentage.parse(raw, '')
   if (parsed.ok) return parsed.value
   context.addIssue({ code: 'custom', message: parsed.problem })
   return z.NEVER
@@ -40,18 +48,20 @@ const serviceSchema = z.strictObject({
   keepAlive: duration.optional(),
   maxConnections: z.int().min(1).optional(),
   backendParsing: z.enum(['strict', 'lenient']).optional(),
+  clientShare: percent.optional(),
 })
 
 export const servicesSchema = z.array(serviceSchema).min(1).max(1000)
 export type ServiceRow = z.infer<typeof serviceSchema>
 
 export function serviceOptionsOf(row: ServiceRow): ServiceOptions {
-  const { healthInterval, connectTimeout, keepAlive, ...rest } = row
+  const { healthInterval, connectTimeout, keepAlive, clientShare, ...rest } = row
   return {
     ...rest,
     healthIntervalMs: healthInterval,
     connectTimeoutMs: connectTimeout,
     keepAliveMs: keepAlive,
+    clientSharePercent: clientShare,
   }
 }
 

@@ -11,7 +11,9 @@ import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
 import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/frame.ts'
 import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
+import { DEFAULT_LIMITS } from '@vera-stack/shared/protocol/limits.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { type Address, Addresses, type Place } from './addresses.ts'
 import { type FittedBackends, fitBackendLimits } from './backend-limits.ts'
@@ -334,9 +336,12 @@ export class Telephone {
       return new HandlerBackend(target, { onError })
     }
     const { tlsVerify, tlsCa, hostHeader, pool } = service
+    // No more than the tunnel brings before any of it is taken.
+    const windowBytes = this.#options.limits?.initialWindowBytes ?? DEFAULT_LIMITS.initialWindowBytes
     return new HttpBackend(target, this.#clock, {
       ...pool,
       ...this.#backendLimits.limits.get(service.service),
+      uploadStartBytes: Math.min(UNACCEPTED_BYTES, windowBytes),
       ...(tlsVerify !== undefined && { tlsVerify }),
       ...(tlsCa !== undefined && { tlsCa }),
       ...(hostHeader !== undefined && { hostHeader }),

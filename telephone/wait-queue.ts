@@ -1,11 +1,15 @@
-// Requests that wait until their backend has a connection, or a stream, for them: in their order, so many at most, and
-// each for so long at most.
+// Requests that wait until their backend has a connection, or a stream, for them: so many at most, and each for so long
+// at most. Clients take turns, and a client holds no more than its share of the places, so that the requests of one
+// client do not keep the others waiting.
 
+import { DEFAULT_CLIENT_SHARE_PERCENT, shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 
 export interface Waiting {
-  /** `backend_unreachable`, or `overloaded` when the queue is full or the wait too long. */
+  /** Names the client that the request is for; empty: not known. */
+  readonly client: string
+  /** `backend_unreachable`; `overloaded` or `client_share` when the queue is full or the wait too long. */
   onNoConnection(error: TunnelError): void
 }
 
@@ -14,56 +18,104 @@ export interface WaitLimits {
   readonly maxWaiting: number
   /** How long one may wait, ms. */
   readonly maxWaitMs: number
+  /** How much of the places, and of what is waited for, one client may hold, in percent. */
+  readonly clientSharePercent: number
+}
+
+export const DEFAULT_WAIT_LIMITS: WaitLimits = {
+  maxWaiting: 1024,
+  maxWaitMs: 10_000,
+  clientSharePercent: DEFAULT_CLIENT_SHARE_PERCENT,
 }
 
 export class WaitQueue<Waiter extends Waiting> {
   readonly #clock: Clock
   readonly #limits: WaitLimits
-  /** With their deadlines, ms of the clock, oldest first. */
-  readonly #waiters = new Map<Waiter, number>()
+  readonly #mayTake: (client: string) => boolean
+  /** With their deadlines, ms of the clock, the next one first. */
+  readonly #deadlines = new Map<Waiter, number>()
+  /** Those of each client, the one that has waited longest first. The client of the next turn comes first. */
+  readonly #clients = new Map<string, Set<Waiter>>()
   #timer: Timer | undefined
 
-  constructor(clock: Clock, limits: WaitLimits) {
+  /** `mayTake`: false while the client holds its share of what is waited for. */
+  constructor(clock: Clock, limits: WaitLimits, mayTake: (client: string) => boolean) {
     this.#clock = clock
     this.#limits = limits
+    this.#mayTake = mayTake
   }
 
   get size(): number {
-    return this.#waiters.size
+    return this.#deadlines.size
   }
 
-  /** False: it is full, and the waiter has been told. */
+  /** False: there is no place, and the waiter has been told. */
   add(waiter: Waiter): boolean {
-    const { maxWaiting, maxWaitMs } = this.#limits
-    if (this.#waiters.size >= maxWaiting) {
+    const { maxWaiting, maxWaitMs, clientSharePercent } = this.#limits
+    const { client } = waiter
+    const own = this.#clients.get(client)
+    if (this.#deadlines.size >= maxWaiting) {
       waiter.onNoConnection(new TunnelError('overloaded', { detail: 'the queue for a connection is full' }))
       return false
     }
-    this.#waiters.set(waiter, this.#clock.now() + maxWaitMs)
+    if (own !== undefined && client !== '' && own.size >= shareOf(maxWaiting, clientSharePercent)) {
+      const detail = 'the client has its share of the queue for a connection'
+      waiter.onNoConnection(new TunnelError('client_share', { detail }))
+      return false
+    }
+    if (own === undefined) this.#clients.set(client, new Set([waiter]))
+    else own.add(waiter)
+    this.#deadlines.set(waiter, this.#clock.now() + maxWaitMs)
     this.#timer ??= this.#clock.after(maxWaitMs, () => this.#refuseLate())
     return true
   }
 
   /** False: it was not in here. */
   remove(waiter: Waiter): boolean {
-    return this.#waiters.delete(waiter)
+    if (!this.#deadlines.delete(waiter)) return false
+    const own = this.#clients.get(waiter.client)
+    own?.delete(waiter)
+    if (own?.size === 0) this.#clients.delete(waiter.client)
+    return true
   }
 
-  /** Takes out the one that has waited longest. */
+  /** Gives the waiter all of its time again; it keeps its place. False: it was not in here. */
+  renew(waiter: Waiter): boolean {
+    if (!this.#deadlines.delete(waiter)) return false
+    this.#deadlines.set(waiter, this.#clock.now() + this.#limits.maxWaitMs)
+    return true
+  }
+
+  /** True when a waiter may take something as soon as there is room. */
+  get hasTurn(): boolean {
+    for (const client of this.#clients.keys()) if (this.#mayTake(client)) return true
+    return false
+  }
+
+  /** Takes out the waiter whose turn it is; undefined when no client that waits may take anything. */
   next(): Waiter | undefined {
-    if (this.#waiters.size === 0) return undefined
-    const [waiter] = this.#waiters.keys()
-    if (waiter !== undefined) this.#waiters.delete(waiter)
-    return waiter
+    for (const [client, own] of this.#clients) {
+      if (!this.#mayTake(client)) continue
+      const [waiter] = own
+      if (waiter === undefined) continue
+      this.remove(waiter)
+      if (own.size === 0) return waiter
+      // The next turn is that of another client.
+      this.#clients.delete(client)
+      this.#clients.set(client, own)
+      return waiter
+    }
+    return undefined
   }
 
   refuseAll(error: TunnelError): void {
-    const waiters = [...this.#waiters.keys()]
-    this.#waiters.clear()
+    const waiters = [...this.#deadlines.keys()]
+    this.#deadlines.clear()
+    this.#clients.clear()
     for (const waiter of waiters) waiter.onNoConnection(error)
   }
 
-  /** Refuses all; nobody waits after it. */
+  /** Refuses all; nothing may be added after it. */
   close(error: TunnelError): void {
     this.#timer?.cancel()
     this.refuseAll(error)
@@ -72,13 +124,18 @@ export class WaitQueue<Waiter extends Waiting> {
   #refuseLate(): void {
     this.#timer = undefined
     const now = this.#clock.now()
-    for (const [waiter, deadline] of this.#waiters) {
-      if (deadline > now) {
-        this.#timer = this.#clock.after(deadline - now, () => this.#refuseLate())
-        return
-      }
-      this.#waiters.delete(waiter)
-      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'waited too long for a connection' }))
+    for (const [waiter, deadline] of this.#deadlines) {
+      if (deadline > now) break
+      const reason = this.#mayTake(waiter.client) ? 'overloaded' : 'client_share'
+      this.remove(waiter)
+      waiter.onNoConnection(new TunnelError(reason, { detail: 'waited too long for a connection' }))
     }
+    this.#arm(now)
+  }
+
+  #arm(now: number): void {
+    const [next] = this.#deadlines.values()
+    this.#timer?.cancel()
+    this.#timer = next === undefined ? undefined : this.#clock.after(next - now, () => this.#refuseLate())
   }
 }

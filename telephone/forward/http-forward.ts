@@ -51,8 +51,9 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
         this.#owedBytes += chunk.length
         break
       case 'forwarding':
-        if (this.#exchange?.write(chunk) === true) this.#stream.consume(chunk.length)
-        else this.#owedBytes += chunk.length
+        // Owed before they are written: with these bytes the exchange may get its connection, which says that it has room.
+        this.#owedBytes += chunk.length
+        if (this.#exchange?.write(chunk) === true) this.#payCredit()
         break
       case 'answered':
         // The answer overtook the upload, whose rest nobody reads (R3).
@@ -88,12 +89,13 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   #begin(): void {
     if (this.#state !== 'gathering') return
     this.#state = 'forwarding'
-    const { method, target, fields, kind, affinity } = this.#opening
+    const { method, target, fields, kind, client, affinity } = this.#opening
     const early = this.#early
     this.#early = []
     const whole = this.#ended && this.#trailers === undefined
     const bare = whole && early.length === 0
-    const request = { method, target, fields, upgrade: kind === 'upgrade', ended: bare, whole, affinity }
+    const upgrade = kind === 'upgrade'
+    const request = { method, target, fields, client, affinity, upgrade, ended: bare, whole }
     let exchange: BackendExchange
     try {
       exchange = this.#client.exchange(request, this)

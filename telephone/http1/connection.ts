@@ -76,6 +76,8 @@ export class Connection implements ResponseSink {
   challenged = false
   /** Id of the client connection that uses it; undefined when there is none, or it is not known. */
   affinity: string | undefined
+  /** The client whose request has it; undefined while idle. The pool's to read and write. */
+  client: string | undefined
   readonly #socket: Socket
   readonly #owner: ConnectionOwner
   readonly #parser: ResponseParser

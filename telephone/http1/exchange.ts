@@ -12,7 +12,8 @@ import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
-import type { Pool, Waiter } from './pool.ts'
+import { HeldBody } from './held-body.ts'
+import type { ConnectionNeed, Pool, Waiter } from './pool.ts'
 import { type RequestHead, writeRequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
 
@@ -24,9 +25,12 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   readonly affinity: string | undefined
   /** True when the backend may get the request twice, and no part of it has to be kept for that. */
   readonly #repeatable: boolean
+  readonly client: string
   #phase: 'waiting' | 'active' | 'done' = 'waiting'
   #connection: Connection | undefined
-  #held: Buffer[] = []
+  readonly #held = new HeldBody()
+  /** All of the body is here, or there is none. */
+  #whole: boolean
   #ended: boolean
   #trailers: Fields | undefined
   #retried = false
@@ -40,6 +44,9 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     this.#repeatable = isIdempotent(request.method) && !hasBody(this.#head)
     this.#ended = request.ended
     this.affinity = request.affinity
+    this.client = request.client ?? ''
+    const { framing } = this.#head
+    this.#whole = request.whole === true || framing === 'none' || framing === 'raw'
   }
 
   get upgrade(): boolean {
@@ -47,20 +54,27 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   }
 
   run(): void {
-    this.#pool.acquire(this, this.#repeatable ? 'idle' : 'open')
+    this.#pool.acquire(this, this.#need)
   }
 
   write(chunk: Buffer): boolean {
     if (this.#connection !== undefined) return this.#connection.writeBody(chunk)
     if (this.#phase === 'done') return true
-    this.#held.push(chunk)
+    this.#held.add(chunk)
+    this.#pool.uploadMoved(this, this.#need)
     return false
+  }
+
+  /** For the pool. */
+  get uploadedBytes(): number {
+    return this.#ended || this.#whole ? Number.POSITIVE_INFINITY : this.#held.bytes
   }
 
   end(trailers: Fields | undefined): void {
     this.#ended = true
     this.#trailers = trailers
-    this.#connection?.endBody(trailers)
+    if (this.#connection !== undefined) this.#connection.endBody(trailers)
+    else if (this.#phase === 'waiting') this.#pool.uploadMoved(this, this.#need)
   }
 
   pause(): void {
@@ -86,13 +100,11 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     this.#phase = 'active'
     this.#connection = connection
     connection.affinity = this.affinity
-    const held = this.#held
-    this.#held = []
+    const held = this.#held.take()
     connection.start(this.#head, this.#traits, this)
-    let room = true
-    for (const chunk of held) room = connection.writeBody(chunk)
+    const room = held.length > 0 && connection.writeBody(held)
     if (this.#ended) connection.endBody(this.#trailers)
-    if (held.length > 0 && room && this.#connection === connection) this.#events.onRoom()
+    if (room && this.#connection === connection) this.#events.onRoom()
   }
 
   onNoConnection(error: TunnelError): void {
@@ -125,17 +137,22 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     if (stale && this.#repeatable && !this.#retried) {
       this.#retried = true
       this.#phase = 'waiting'
-      this.#pool.acquire(this, 'new')
+      this.#pool.acquire(this, this.#need)
       return
     }
     this.#finish()
     this.#events.onFailure(error)
   }
 
+  get #need(): ConnectionNeed {
+    if (this.#retried) return 'new'
+    return this.#repeatable ? 'idle' : 'open'
+  }
+
   #finish(): void {
     this.#phase = 'done'
     this.#connection = undefined
-    this.#held = []
+    this.#held.take()
   }
 }
 

@@ -1,15 +1,19 @@
 // Keep-alive connections to one backend. The most recently used one is taken first, so that the others fall
-// idle and are closed before the backend would close them; beyond `maxConnections` requests wait in a bounded
-// queue. Knows connections by their life only, not what is said on them.
+// idle and are closed before the backend would close them. Knows connections by their life only, not what is said on
+// them. Which request gets a connection is decided in connection-turns.ts.
 
-import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/frame.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Connector } from '../connector.ts'
-import { type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
+import { DEFAULT_WAIT_LIMITS } from '../wait-queue.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
+import { ConnectionTurns, type TurnLimits, type Uploading } from './connection-turns.ts'
+import { IdleConnections } from './idle-connections.ts'
 import { type BackendParsing, DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
+import { UpgradedConnections } from './upgraded-connections.ts'
 
-export interface PoolOptions extends WaitLimits {
+export interface PoolOptions extends TurnLimits {
   /** Connections carrying HTTP at once; upgraded ones no longer count. */
   readonly maxConnections: number
   /** Most upgraded connections at once. Requests for further upgrades are refused. */
@@ -24,18 +28,18 @@ export interface PoolOptions extends WaitLimits {
 export const HTTP1_MAX_CONNECTIONS = 512
 
 const DEFAULT_POOL_OPTIONS: PoolOptions = {
+  ...DEFAULT_WAIT_LIMITS,
   maxConnections: HTTP1_MAX_CONNECTIONS,
   maxDetached: Number.POSITIVE_INFINITY,
-  maxWaiting: 1024,
-  maxWaitMs: 10_000,
   keepAliveMs: 4000,
   connectTimeoutMs: 5000,
+  uploadStartBytes: UNACCEPTED_BYTES,
   parserLimits: DEFAULT_PARSER_LIMITS,
   backendParsing: 'strict',
 }
 
 /** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
-export interface Waiter extends Waiting {
+export interface Waiter extends Uploading {
   /** Id of the client connection. Requests with the same id use the same authenticated connection to the backend. */
   readonly affinity: string | undefined
   /** True when the request asks for an upgrade, after which its connection never comes back. */
@@ -49,62 +53,55 @@ export interface Waiter extends Waiting {
  */
 export type ConnectionNeed = 'idle' | 'open' | 'new'
 
-/** A backend closes idle connections on its own clock; this much is left for the way there. */
-const HINT_MARGIN_MS = 1000
-/**
- * For this time an idle connection counts as open, when the backend gives no hint. Servers keep idle connections for at
- * least a second; the rest is left for the way to the backend.
- */
-const SURELY_OPEN_MS = 800
-
 export class Pool implements ConnectionOwner {
   readonly #connector: Connector
   readonly #clock: Clock
   readonly #options: PoolOptions
-  readonly #idle: Connection[] = []
-  /** Idle connections that are authenticated, each by the one client connection that it may serve. */
-  readonly #bound = new Map<string, Connection>()
+  /** Those that carry HTTP or may soon: idle, busy and connecting. */
+  readonly #connections = new Set<Connection>()
+  readonly #idle: IdleConnections
   readonly #connecting = new Map<Connection, Waiter>()
-  readonly #queue: WaitQueue<Waiter>
-  readonly #detached = new Set<Connection>()
-  /** Connections that carry HTTP or may soon (idle, busy, connecting), and upgraded ones beyond `maxDetached`. */
-  #size = 0
-  #sweep: Timer | undefined
+  readonly #turns: ConnectionTurns<Waiter>
+  readonly #upgraded: UpgradedConnections
   #closed = false
 
   constructor(connector: Connector, clock: Clock, options: Partial<PoolOptions> = {}) {
     this.#connector = connector
     this.#clock = clock
     this.#options = { ...DEFAULT_POOL_OPTIONS, ...options }
-    this.#queue = new WaitQueue(clock, this.#options)
+    const { clientSharePercent, maxDetached, keepAliveMs } = this.#options
+    this.#idle = new IdleConnections(clock, keepAliveMs)
+    this.#turns = new ConnectionTurns(clock, this.#options, () => this.#clients())
+    this.#upgraded = new UpgradedConnections(maxDetached, clientSharePercent)
   }
 
   get size(): number {
-    return this.#size
+    return this.#connections.size
   }
 
   get idleCount(): number {
-    return this.#idle.length
+    return this.#idle.freeCount
   }
 
   acquire(waiter: Waiter, need: ConnectionNeed): void {
-    if (waiter.upgrade && this.#detached.size >= this.#options.maxDetached) {
-      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'too many upgraded connections' }))
-      return
-    }
-    const connection = need === 'new' ? undefined : (this.#takeBound(waiter.affinity) ?? this.#takeIdle(need))
-    if (connection !== undefined) waiter.onConnection(connection)
-    else if (this.#closed)
+    const refusal = waiter.upgrade ? this.#upgraded.refusal(waiter.client) : undefined
+    if (refusal !== undefined) {
+      waiter.onNoConnection(refusal)
+    } else if (this.#closed) {
       waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
-    else if (this.#size < this.#options.maxConnections) this.#connect(waiter)
-    // Every connection counts, so an idle one that this request cannot use makes room.
-    else if (this.#idle.length + this.#bound.size > 0) this.#replaceIdle(waiter)
-    else this.#queue.add(waiter)
+    } else if (this.#turns.admit(waiter)) {
+      this.#give(waiter, need)
+    }
+  }
+
+  /** More of the waiter's upload has come, or its end. It may be waiting for that. */
+  uploadMoved(waiter: Waiter, need: ConnectionNeed): void {
+    if (this.#turns.uploadMoved(waiter)) this.acquire(waiter, need)
   }
 
   /** The waiter no longer wants a connection. */
   cancel(waiter: Waiter): void {
-    if (this.#queue.remove(waiter)) return
+    if (this.#turns.remove(waiter)) return
     for (const [connection, owner] of this.#connecting) {
       if (owner === waiter) {
         connection.destroy()
@@ -116,9 +113,8 @@ export class Pool implements ConnectionOwner {
   /** Closes idle connections now and the others as they finish; waiting requests are refused. */
   close(): void {
     this.#closed = true
-    this.#sweep?.cancel()
-    for (const connection of this.#allIdle()) connection.destroy()
-    this.#queue.close(new TunnelError('draining'))
+    this.#idle.close()
+    this.#turns.close(new TunnelError('draining'))
   }
 
   // What connections report.
@@ -131,47 +127,94 @@ export class Pool implements ConnectionOwner {
 
   onConnectFailed(connection: Connection, error: TunnelError): void {
     const waiter = this.#connecting.get(connection)
-    this.#connecting.delete(connection)
-    this.#size -= 1
+    this.#forget(connection)
     waiter?.onNoConnection(error)
-    this.#serveQueue()
+    this.#serveWaiting()
   }
 
   onIdle(connection: Connection): void {
+    this.#release(connection)
     if (connection.authenticated) {
       this.#keepBound(connection)
       return
     }
-    const waiter = this.#queue.next()
+    const waiter = this.#turns.next()
     if (waiter !== undefined) {
-      waiter.onConnection(connection)
-      return
+      const own = this.#idle.takeBound(waiter.affinity)
+      this.#assign(own ?? connection, waiter)
+      if (own === undefined) return
     }
-    if (this.#closed || this.#keepAliveMs(connection) <= 0) {
+    if (this.#closed) {
       connection.destroy()
       return
     }
-    this.#idle.push(connection)
-    this.#becameIdle(connection)
+    this.#idle.add(connection)
+    if (waiter !== undefined) this.#serveWaiting()
   }
 
   onDetached(connection: Connection): void {
     // Several upgrades may have begun when there was room for one. The others still count as connections.
-    if (this.#detached.size >= this.#options.maxDetached) return
-    this.#detached.add(connection)
-    this.#size -= 1
-    this.#serveQueue()
+    if (!this.#upgraded.add(connection, connection.client ?? '')) return
+    this.#forget(connection)
+    this.#serveWaiting()
   }
 
   onClosed(connection: Connection): void {
-    if (this.#detached.delete(connection)) return
-    this.#size -= 1
+    if (this.#upgraded.delete(connection)) return
+    this.#forget(connection)
+    this.#idle.remove(connection)
+    this.#serveWaiting()
+  }
+
+  #give(waiter: Waiter, need: ConnectionNeed): void {
+    const connection =
+      need === 'new' ? undefined : (this.#idle.takeBound(waiter.affinity) ?? this.#idle.take(need))
+    if (connection !== undefined) {
+      this.#assign(connection, waiter)
+    } else if (this.#connections.size < this.#options.maxConnections) {
+      this.#connect(waiter)
+    } else if (this.#idle.size > 0) {
+      // Every connection counts, so an idle one that this request cannot use makes room.
+      this.#replaceIdle(waiter)
+    } else {
+      this.#turns.wait(waiter)
+    }
+  }
+
+  /** While there is a connection that a waiting request may take. */
+  #serveWaiting(): void {
+    while (!this.#closed && (this.#idle.size > 0 || this.#connections.size < this.#options.maxConnections)) {
+      const waiter = this.#turns.next()
+      if (waiter === undefined) return
+      this.#give(waiter, 'open')
+    }
+  }
+
+  #assign(connection: Connection, waiter: Waiter): void {
+    this.#hold(connection, waiter)
+    waiter.onConnection(connection)
+  }
+
+  #hold(connection: Connection, { client }: Waiter): void {
+    connection.client = client
+    this.#turns.hold(client)
+  }
+
+  #release(connection: Connection): void {
+    if (connection.client === undefined) return
+    this.#turns.release(connection.client)
+    connection.client = undefined
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection)
     this.#connecting.delete(connection)
-    const index = this.#idle.lastIndexOf(connection)
-    if (index !== -1) this.#idle.splice(index, 1)
-    if (this.#bound.get(connection.affinity ?? '') === connection)
-      this.#bound.delete(connection.affinity ?? '')
-    this.#serveQueue()
+    this.#release(connection)
+  }
+
+  /** Of each connection in use. */
+  #clients(): string[] {
+    return [...this.#connections].flatMap(({ client }) => client ?? [])
   }
 
   /**
@@ -180,54 +223,13 @@ export class Pool implements ConnectionOwner {
    */
   #keepBound(connection: Connection): void {
     const { affinity, challenged } = connection
-    const needed = this.#queue.size > 0 && !challenged
-    if (affinity === undefined || needed || this.#closed || this.#keepAliveMs(connection) <= 0) {
-      connection.destroy()
-      return
-    }
-    this.#bound.get(affinity)?.destroy()
-    this.#bound.set(affinity, connection)
-    this.#becameIdle(connection)
-  }
-
-  #becameIdle(connection: Connection): void {
-    connection.idleSince = this.#clock.now()
-    this.#sweep ??= this.#clock.after(this.#options.keepAliveMs, () => this.#closeExpired())
-  }
-
-  /** Returns the authenticated connection of this client for every need, because another one is not authenticated. */
-  #takeBound(affinity: string | undefined): Connection | undefined {
-    const connection = affinity === undefined ? undefined : this.#bound.get(affinity)
-    if (connection === undefined || affinity === undefined) return undefined
-    this.#bound.delete(affinity)
-    if (connection.usable && !this.#expired(connection, this.#clock.now())) return connection
-    connection.destroy()
-    return undefined
-  }
-
-  #allIdle(): Connection[] {
-    return [...this.#idle, ...this.#bound.values()]
-  }
-
-  /** Returns the idle connection that was used last. Closes idle connections that cannot be used any more. */
-  #takeIdle(need: 'idle' | 'open'): Connection | undefined {
-    const now = this.#clock.now()
-    for (let connection = this.#idle.at(-1); connection !== undefined; connection = this.#idle.at(-1)) {
-      if (connection.usable && !this.#expired(connection, now)) {
-        // The others have been idle for longer still.
-        if (need === 'open' && !isSurelyOpen(connection, now)) return undefined
-        this.#idle.pop()
-        return connection
-      }
-      this.#idle.pop()
-      connection.destroy()
-    }
-    return undefined
+    const needed = this.#turns.hasTurn && !challenged
+    if (affinity === undefined || needed || this.#closed) connection.destroy()
+    else this.#idle.addBound(connection, affinity)
   }
 
   #connect(waiter: Waiter): void {
     const { connectTimeoutMs, parserLimits, backendParsing } = this.#options
-    this.#size += 1
     const connection = new Connection({
       connector: this.#connector,
       owner: this,
@@ -236,43 +238,16 @@ export class Pool implements ConnectionOwner {
       parserLimits,
       backendParsing,
     })
+    this.#connections.add(connection)
     this.#connecting.set(connection, waiter)
+    this.#hold(connection, waiter)
   }
 
   #replaceIdle(waiter: Waiter): void {
-    this.#allIdle()[0]?.destroy()
+    const oldest = this.#idle.takeOldest()
+    if (oldest !== undefined) this.#forget(oldest)
     this.#connect(waiter)
+    // Last, because its end is reported: no other request may take its place.
+    oldest?.destroy()
   }
-
-  #serveQueue(): void {
-    if (this.#closed) return
-    while (this.#queue.size > 0 && this.#size < this.#options.maxConnections) {
-      const waiter = this.#queue.next()
-      if (waiter !== undefined) this.#connect(waiter)
-    }
-  }
-
-  #keepAliveMs(connection: Connection): number {
-    const own = this.#options.keepAliveMs
-    const hint = connection.keepAliveHintMs
-    return hint === undefined ? own : Math.min(own, hint - HINT_MARGIN_MS)
-  }
-
-  #expired(connection: Connection, now: number): boolean {
-    return now - connection.idleSince >= this.#keepAliveMs(connection)
-  }
-
-  #closeExpired(): void {
-    this.#sweep = undefined
-    const now = this.#clock.now()
-    for (const connection of this.#allIdle()) if (this.#expired(connection, now)) connection.destroy()
-    if (this.#idle.length + this.#bound.size > 0) {
-      this.#sweep = this.#clock.after(this.#options.keepAliveMs / 2, () => this.#closeExpired())
-    }
-  }
-}
-
-/** True when the backend keeps the connection longer than it has been idle, by its own hint or by the usual time. */
-function isSurelyOpen({ idleSince, keepAliveHintMs }: Connection, now: number): boolean {
-  return keepAliveHintMs !== undefined || now - idleSince < SURELY_OPEN_MS
 }

@@ -41,6 +41,7 @@ export class Http2Client implements BackendClient {
   /** A connection over which the backend has greeted: one that speaks something else does not pass. */
   probe(done: (problem: string | undefined) => void): () => void {
     const waiter = {
+      client: '',
       onSession: (_session: Session) => done(undefined),
       onNoConnection: (error: TunnelError) => done(error.detail),
     }

@@ -31,6 +31,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   readonly #events: ExchangeEvents
   readonly #head: RequestHead
   readonly #body: RequestBody
+  readonly client: string
   #phase: 'waiting' | 'active' | 'done' = 'waiting'
   #session: Session | undefined
   #stream: ClientHttp2Stream | undefined
@@ -54,6 +55,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#pool = pool
     this.#request = request
     this.#events = events
+    this.client = request.client ?? ''
     this.#head = writeRequestFields(request, hostRule, scheme)
     this.#body = new RequestBody(request, this.#head.contentLength)
   }
@@ -109,6 +111,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
       stream = session.open(this.#head.list, {
         endStream,
         waitForTrailers: !endStream && !whole && !upgrade,
+        client: this.client,
       })
     } catch (error) {
       if (!(error instanceof RequestError)) throw error

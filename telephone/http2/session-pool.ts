@@ -1,11 +1,16 @@
 // The HTTP/2 connections to one backend. Requests share the oldest one that has room, so that the younger ones fall
 // idle and are closed; a new one is made when all are at their limit of streams, up to `maxConnections`; beyond that
-// requests wait in a bounded queue. Knows sessions by their life only, not what is said on them.
+// requests wait in a bounded queue, and so do those of a client that holds its share of the streams. Knows sessions by
+// their life only, not what is said on them.
+//
+// A slow upload takes a stream at once, unlike over HTTP/1 (http1/pool.ts): it takes no connection from the others, and
+// many calls of gRPC send a little and then wait for a response.
 
+import { ClientShares, shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Connector } from '../connector.ts'
-import { type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
+import { DEFAULT_WAIT_LIMITS, type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
 import { Session, type SessionOwner } from './session.ts'
 
 /** `maxWaitMs`: at least as long as connecting may take. */
@@ -26,10 +31,10 @@ export interface SessionPoolOptions extends WaitLimits {
 export const HTTP2_MAX_CONNECTIONS = 64
 
 const DEFAULT_OPTIONS: SessionPoolOptions = {
+  ...DEFAULT_WAIT_LIMITS,
   maxConnections: HTTP2_MAX_CONNECTIONS,
   maxDetached: Number.POSITIVE_INFINITY,
   maxWaiting: 4096,
-  maxWaitMs: 10_000,
   keepAliveMs: 60_000,
   connectTimeoutMs: 5000,
 }
@@ -64,6 +69,8 @@ export class SessionPool implements SessionOwner {
   /** Those that finish their last streams. */
   readonly #draining = new Set<Session>()
   readonly #queue: WaitQueue<SessionWaiter>
+  /** Of the streams on open connections. */
+  readonly #shares: ClientShares
   #capacity = USUAL_CAPACITY
   #watchTimer: Timer | undefined
   #closed = false
@@ -79,7 +86,10 @@ export class SessionPool implements SessionOwner {
     this.#clock = clock
     const merged = { ...DEFAULT_OPTIONS, ...options }
     this.#options = { ...merged, maxWaitMs: Math.max(merged.maxWaitMs, merged.connectTimeoutMs) }
-    this.#queue = new WaitQueue(clock, this.#options)
+    this.#shares = new ClientShares(this.#options.clientSharePercent, () =>
+      [...this.#sessions, ...this.#own].flatMap(session => session.clients),
+    )
+    this.#queue = new WaitQueue(clock, this.#options, client => this.#mayTake(client))
   }
 
   /** Connections that take streams or may soon. */
@@ -93,7 +103,8 @@ export class SessionPool implements SessionOwner {
       return
     }
     if (need === 'fresh') this.#drainIdle(() => true)
-    const session = this.#queue.size === 0 ? this.#sessions.find(one => one.hasRoom) : undefined
+    const isFirst = this.#mayTake(waiter.client) && !this.#queue.hasTurn
+    const session = isFirst ? this.#sessions.find(one => one.hasRoom) : undefined
     if (session !== undefined) {
       waiter.onSession(session)
       this.#watch()
@@ -161,6 +172,14 @@ export class SessionPool implements SessionOwner {
     if (this.size === 0) this.#queue.refuseAll(error)
   }
 
+  onStreamOpened(client: string): void {
+    this.#shares.add(client)
+  }
+
+  onStreamEnded(client: string): void {
+    this.#shares.remove(client)
+  }
+
   onRoom(session: Session): void {
     if (this.#own.has(session)) {
       if (session.streams === 0) session.drain()
@@ -173,27 +192,45 @@ export class SessionPool implements SessionOwner {
 
   onDraining(session: Session): void {
     if (this.#own.delete(session)) {
+      this.#forgetStreams(session)
       this.#draining.add(session)
       return
     }
     const index = this.#sessions.indexOf(session)
-    if (index !== -1) this.#sessions.splice(index, 1)
+    if (index !== -1) this.#removeSession(index)
     this.#draining.add(session)
     this.#replace(session)
   }
 
   onClosed(session: Session): void {
-    if (this.#own.delete(session)) this.#connectForQueue()
+    if (this.#own.delete(session)) {
+      this.#forgetStreams(session)
+      this.#connectForQueue()
+    }
     if (this.#draining.delete(session)) this.#connectForQueue()
     const index = this.#sessions.indexOf(session)
     if (index === -1) return
-    this.#sessions.splice(index, 1)
+    this.#removeSession(index)
     this.#replace(session)
+  }
+
+  #removeSession(index: number): void {
+    const [session] = this.#sessions.splice(index, 1)
+    if (session !== undefined) this.#forgetStreams(session)
+  }
+
+  /** Its streams no longer count: they hold no room that a new one could have. */
+  #forgetStreams(session: Session): void {
+    for (const client of session.clients) this.#shares.remove(client)
+  }
+
+  #mayTake(client: string): boolean {
+    return this.#shares.allows(client, this.#options.maxConnections * Math.max(1, this.#capacity))
   }
 
   /** One that was given up before it carried anything is as good as none: it is not dialled again and again. */
   #replace(session: Session): void {
-    if (session.opened > 0) this.#connectForQueue()
+    if (session.opened > 0) this.#serveQueue()
     else if (this.size === 0) {
       const detail = 'it closes its connections before it takes a request'
       this.#queue.refuseAll(new TunnelError('backend_unreachable', { detail }))
@@ -201,10 +238,11 @@ export class SessionPool implements SessionOwner {
   }
 
   #serveQueue(): void {
-    while (this.#queue.size > 0) {
-      const session = this.#sessions.find(one => one.hasRoom)
-      if (session === undefined) break
-      this.#queue.next()?.onSession(session)
+    for (;;) {
+      const session = this.#queue.size > 0 ? this.#sessions.find(one => one.hasRoom) : undefined
+      const waiter = session === undefined ? undefined : this.#queue.next()
+      if (session === undefined || waiter === undefined) break
+      waiter.onSession(session)
     }
     this.#connectForQueue()
   }
@@ -213,7 +251,7 @@ export class SessionPool implements SessionOwner {
   #connectForQueue(): void {
     if (this.#closed) return
     const each = Math.max(1, this.#capacity)
-    while (this.#queue.size > this.#connecting.size * each && this.#mayConnect) {
+    while (this.#queue.size > this.#connecting.size * each && this.#mayConnect && this.#queue.hasTurn) {
       // A backend that takes no streams now takes none on more connections.
       if (this.#capacity === 0 && this.size > 0) return
       this.#connecting.add(this.#newSession())
@@ -224,12 +262,24 @@ export class SessionPool implements SessionOwner {
   #connectOwn(waiter: SessionWaiter): void {
     if (this.#closed) {
       waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+    } else if (!this.#mayHaveOwn(waiter.client)) {
+      const detail = 'the client has its share of the connections, of which each of its requests needs one'
+      waiter.onNoConnection(new TunnelError('client_share', { detail }))
     } else if (this.#mayConnect) {
       this.#connectingOwn.set(this.#newSession(), waiter)
     } else {
       const detail = 'no room for a connection of its own, which an authenticated connection needs'
       waiter.onNoConnection(new TunnelError('overloaded', { detail }))
     }
+  }
+
+  /** True while the client holds less than its share of all connections as its own ones. */
+  #mayHaveOwn(client: string): boolean {
+    const { maxConnections, clientSharePercent } = this.#options
+    if (client === '') return true
+    const connecting = [...this.#connectingOwn.values()].filter(waiter => waiter.client === client)
+    const open = [...this.#own].filter(session => session.clients.includes(client))
+    return connecting.length + open.length < shareOf(maxConnections, clientSharePercent)
   }
 
   #giveOwn(session: Session, waiter: SessionWaiter): void {

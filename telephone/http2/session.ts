@@ -19,12 +19,28 @@ import { explainEnd, type Goaway, type StreamEnd } from './stream-end.ts'
 export interface SessionOwner {
   onReady(session: Session): void
   onConnectFailed(session: Session, error: TunnelError): void
+  /** A stream was opened for the client, or one of them has ended. Neither is reported while the session drains. */
+  onStreamOpened(client: string): void
+  onStreamEnded(client: string): void
   /** A stream has ended, or the backend takes more of them. */
   onRoom(session: Session): void
   /** It takes no new streams; those under way go on. */
   onDraining(session: Session): void
   /** The end of a session that was ready once. */
   onClosed(session: Session): void
+}
+
+export interface StreamOptions {
+  readonly endStream: boolean
+  readonly waitForTrailers: boolean
+  /** Whom it is for; empty: not known. */
+  readonly client: string
+}
+
+interface OpenStream {
+  readonly client: string
+  /** Its place among the streams of the session. */
+  slot: number
 }
 
 export interface SessionOptions {
@@ -85,18 +101,12 @@ export class Session {
   #lingerTimer: Timer | undefined
   #phase: 'connecting' | 'open' | 'draining' | 'closed' = 'connecting'
   #session: ClientHttp2Session | undefined
-  #streams = 0
+  /** Streams under way. An array, not a Set, because it changes with every request: see Deadlines of the Plugboard. */
+  readonly #streams: OpenStream[] = []
   #opened = 0
   #goaway: Goaway | undefined
   /** Why we ended it ourselves. */
   #fault: TunnelError | undefined
-  readonly #onStreamClosed = (): void => {
-    this.#streams -= 1
-    if (this.#streams === 0) this.idleSince = this.#clock.now()
-    if (this.#phase === 'open') this.#owner.onRoom(this)
-    else if (this.#streams === 0) this.#linger()
-  }
-
   constructor({ connector, owner, clock, connectTimeoutMs, secure }: SessionOptions) {
     this.#owner = owner
     this.#clock = clock
@@ -112,7 +122,12 @@ export class Session {
 
   /** Streams under way. */
   get streams(): number {
-    return this.#streams
+    return this.#streams.length
+  }
+
+  /** The client of each stream under way. */
+  get clients(): string[] {
+    return this.#streams.map(({ client }) => client)
   }
 
   /** How many streams it may have at once. */
@@ -122,7 +137,7 @@ export class Session {
 
   /** Can a stream be opened now, as far as this end can tell? */
   get hasRoom(): boolean {
-    if (this.#phase !== 'open' || this.#streams >= this.capacity) return false
+    if (this.#phase !== 'open' || this.#streams.length >= this.capacity) return false
     return this.#session?.closed === false && !this.#session.destroyed
   }
 
@@ -137,7 +152,7 @@ export class Session {
   }
 
   /** Only when it has room. Throws RequestError for what Node will not send. */
-  open(list: string[], options: { endStream: boolean; waitForTrailers: boolean }): ClientHttp2Stream {
+  open(list: string[], { client, ...options }: StreamOptions): ClientHttp2Stream {
     const session = this.#session as ClientHttp2Session
     let stream: ClientHttp2Stream
     try {
@@ -145,11 +160,13 @@ export class Session {
     } catch (cause) {
       throw new RequestError(cause instanceof Error ? cause.message : String(cause), { cause })
     }
-    if (this.#streams === 0) this.#liveness.wake(this.#clock.now())
+    if (this.#streams.length === 0) this.#liveness.wake(this.#clock.now())
     this.#liveness.sent()
-    this.#streams += 1
+    const entry: OpenStream = { client, slot: this.#streams.length }
+    this.#streams.push(entry)
     this.#opened += 1
-    stream.on('close', this.#onStreamClosed)
+    this.#owner.onStreamOpened(client)
+    stream.on('close', () => this.#streamClosed(entry))
     if (this.#opened >= MAX_STREAMS_EVER) this.drain()
     return stream
   }
@@ -174,7 +191,7 @@ export class Session {
   /** Looks whether it still lives, when there is somebody who waits for it. */
   checkLiveness(): void {
     const session = this.#session
-    if (this.#streams === 0 || session === undefined || session.destroyed) return
+    if (this.#streams.length === 0 || session === undefined || session.destroyed) return
     const now = this.#clock.now()
     switch (this.#liveness.look(now, this.#socket.bytesRead)) {
       case 'ping':
@@ -230,6 +247,21 @@ export class Session {
     session.on('frameError', () => undefined)
   }
 
+  #streamClosed({ client, slot }: OpenStream): void {
+    const last = this.#streams.pop() as OpenStream
+    if (slot < this.#streams.length) {
+      this.#streams[slot] = last
+      last.slot = slot
+    }
+    if (this.#streams.length === 0) this.idleSince = this.#clock.now()
+    if (this.#phase === 'open') {
+      this.#owner.onStreamEnded(client)
+      this.#owner.onRoom(this)
+    } else if (this.#streams.length === 0) {
+      this.#linger()
+    }
+  }
+
   #onSettings(): void {
     if (this.#phase === 'connecting') {
       this.#connectTimer?.cancel()
@@ -244,7 +276,7 @@ export class Session {
   #becomeDraining(): void {
     this.#phase = 'draining'
     this.#owner.onDraining(this)
-    if (this.#streams === 0) this.#linger()
+    if (this.#streams.length === 0) this.#linger()
   }
 
   /** Node says goodbye and waits for the backend to close, too: not for ever. */

@@ -1,0 +1,33 @@
+// The beginning of a request body that waits for its connection. Copied, because a chunk is a view of the message that it
+// came in: a client that sends single bytes would make each of them keep a whole message.
+
+const SMALLEST_BYTES = 1024
+const EMPTY = Buffer.alloc(0)
+
+export class HeldBody {
+  #buffer: Buffer = EMPTY
+  #bytes = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  add(chunk: Buffer): void {
+    const needed = this.#bytes + chunk.length
+    if (needed > this.#buffer.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(SMALLEST_BYTES, needed, this.#buffer.length * 2))
+      this.#buffer.copy(grown, 0, 0, this.#bytes)
+      this.#buffer = grown
+    }
+    chunk.copy(this.#buffer, this.#bytes)
+    this.#bytes = needed
+  }
+
+  /** All of it, which is the caller's from then on. */
+  take(): Buffer {
+    const body = this.#buffer.subarray(0, this.#bytes)
+    this.#buffer = EMPTY
+    this.#bytes = 0
+    return body
+  }
+}

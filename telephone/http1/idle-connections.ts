@@ -1,0 +1,144 @@
+// The idle connections of a pool: those that any request may take, the most recently used one first, and those that are
+// authenticated, each for one client connection alone. Closes them before the backend would. Which request takes one is
+// not known here.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Connection } from './connection.ts'
+
+/** A backend closes idle connections on its own clock; this much is left for the way there. */
+const HINT_MARGIN_MS = 1000
+/**
+ * For this time an idle connection counts as open, when the backend gives no hint. Servers keep idle connections for at
+ * least a second; the rest is left for the way to the backend.
+ */
+const SURELY_OPEN_MS = 800
+
+export class IdleConnections {
+  readonly #clock: Clock
+  /** Without a hint of the backend. */
+  readonly #keepAliveMs: number
+  readonly #connections: Connection[] = []
+  /** Authenticated ones, each by the one client connection that it may serve. */
+  readonly #bound = new Map<string, Connection>()
+  #sweep: Timer | undefined
+
+  constructor(clock: Clock, keepAliveMs: number) {
+    this.#clock = clock
+    this.#keepAliveMs = keepAliveMs
+  }
+
+  get size(): number {
+    return this.#connections.length + this.#bound.size
+  }
+
+  /** Those that any request may take. */
+  get freeCount(): number {
+    return this.#connections.length
+  }
+
+  /** Keeps the connection, or closes it at once where the backend or the settings want that. */
+  add(connection: Connection): void {
+    if (this.#lifeOf(connection) <= 0) {
+      connection.destroy()
+      return
+    }
+    this.#connections.push(connection)
+    this.#becameIdle(connection)
+  }
+
+  /** The same for an authenticated connection, in place of an older one of the same client connection. */
+  addBound(connection: Connection, affinity: string): void {
+    if (this.#lifeOf(connection) <= 0) {
+      connection.destroy()
+      return
+    }
+    this.#bound.get(affinity)?.destroy()
+    this.#bound.set(affinity, connection)
+    this.#becameIdle(connection)
+  }
+
+  /** Takes out the idle connection that was used last. Closes idle connections that cannot be used any more. */
+  take(need: 'idle' | 'open'): Connection | undefined {
+    const now = this.#clock.now()
+    for (
+      let connection = this.#connections.at(-1);
+      connection !== undefined;
+      connection = this.#connections.at(-1)
+    ) {
+      if (connection.usable && !this.#expired(connection, now)) {
+        // The others have been idle for longer still.
+        if (need === 'open' && !isSurelyOpen(connection, now)) return undefined
+        this.#connections.pop()
+        return connection
+      }
+      this.#connections.pop()
+      connection.destroy()
+    }
+    return undefined
+  }
+
+  /** Takes out the authenticated connection of this client, for every need, because another one is not authenticated. */
+  takeBound(affinity: string | undefined): Connection | undefined {
+    const connection = affinity === undefined ? undefined : this.#bound.get(affinity)
+    if (connection === undefined || affinity === undefined) return undefined
+    this.#bound.delete(affinity)
+    if (connection.usable && !this.#expired(connection, this.#clock.now())) return connection
+    connection.destroy()
+    return undefined
+  }
+
+  /** Takes out a connection to be closed, so that another one can be opened. */
+  takeOldest(): Connection | undefined {
+    const [oldest] = this.#all()
+    if (oldest !== undefined) this.remove(oldest)
+    return oldest
+  }
+
+  remove(connection: Connection): void {
+    const index = this.#connections.lastIndexOf(connection)
+    if (index !== -1) this.#connections.splice(index, 1)
+    const { affinity = '' } = connection
+    if (this.#bound.get(affinity) === connection) this.#bound.delete(affinity)
+  }
+
+  /** Closes all; none may be added after it. */
+  close(): void {
+    this.#sweep?.cancel()
+    for (const connection of this.#all()) connection.destroy()
+  }
+
+  #all(): Connection[] {
+    return [...this.#connections, ...this.#bound.values()]
+  }
+
+  #becameIdle(connection: Connection): void {
+    connection.idleSince = this.#clock.now()
+    this.#sweep ??= this.#clock.after(this.#keepAliveMs, () => this.#closeExpired())
+  }
+
+  #lifeOf({ keepAliveHintMs }: Connection): number {
+    if (keepAliveHintMs === undefined) return this.#keepAliveMs
+    return Math.min(this.#keepAliveMs, keepAliveHintMs - HINT_MARGIN_MS)
+  }
+
+  #expired(connection: Connection, now: number): boolean {
+    return now - connection.idleSince >= this.#lifeOf(connection)
+  }
+
+  #closeExpired(): void {
+    this.#sweep = undefined
+    const now = this.#clock.now()
+    const expired = this.#all().filter(connection => this.#expired(connection, now))
+    // All of them first, because the end of one is reported: no request may get another one that is about to be closed.
+    for (const connection of expired) this.remove(connection)
+    for (const connection of expired) connection.destroy()
+    if (this.size > 0) {
+      this.#sweep = this.#clock.after(this.#keepAliveMs / 2, () => this.#closeExpired())
+    }
+  }
+}
+
+/** True when the backend keeps the connection longer than it has been idle, by its own hint or by the usual time. */
+function isSurelyOpen({ idleSince, keepAliveHintMs }: Connection, now: number): boolean {
+  return keepAliveHintMs !== undefined || now - idleSince < SURELY_OPEN_MS
+}
