@@ -27,6 +27,8 @@ const ROUTES: readonly { mount: string; service: string; options?: object }[] = 
   { mount: '*.deep.tenants.test', service: 'fixed' },
   { mount: 'hurried.test', service: 'hurried' },
   { mount: 'rare.test', service: 'rare' },
+  { mount: 'scarce.test', service: 'scarce' },
+  { mount: 'limited.test', service: 'limited' },
   { mount: 'fixed.test', service: 'fixed' },
   { mount: 'own.test', service: 'own' },
   { mount: 'dead.test', service: 'dead' },
@@ -46,6 +48,9 @@ const POLICIES: Record<string, object> = {
   fixed: { hostHeader: { fixed: 'inner.example' } },
   own: { hostHeader: 'backend' },
   rare: { maxRequestsPerSecond: 1 },
+  /** Its backend has few connections. */
+  scarce: {},
+  limited: { maxStreams: 4 },
   dead: {},
   nobody: {},
   faked: {},
@@ -102,7 +107,11 @@ export class EdgeStack {
     this.token = (await this.plugboard.issueToken({ services: ['*'], mounts: ['*'] })).token
     const served = services
       .filter(name => name !== 'nobody' && name !== 'faked')
-      .map(service => ({ service, target: service === 'dead' ? dead : this.backendPort }))
+      .map(service => ({
+        service,
+        target: service === 'dead' ? dead : this.backendPort,
+        ...(service === 'scarce' && { maxConnections: 8 }),
+      }))
     await this.#connect(this.plugboard, served)
     if (options.tight !== true) return
     const folder = `${this.folder}/tight`

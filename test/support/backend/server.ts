@@ -78,6 +78,8 @@ export function createBackend(report: Report): Server {
     const url = new URL(request.url ?? '/', 'http://backend')
     if (url.searchParams.has('refuse')) {
       socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno\n')
+    } else if (url.searchParams.has('hold')) {
+      socket.resume()
     } else if (url.pathname.endsWith('/ws')) {
       webSockets.handleUpgrade(request, socket, head, client => {
         client.on('message', (message, isBinary) => client.send(message, { binary: isBinary }))
