@@ -123,8 +123,7 @@ export class Tunnel {
   /** Sends a message when there is a session for it. */
   send(message: ControlMessage): boolean {
     if (this.#state.kind !== 'ready' || this.#session?.state !== 'open') return false
-    this.#session.sendControl(message)
-    return true
+    return this.#session.sendControl(message)
   }
 
   /** Takes no new streams, finishes the open ones within `graceMs`, closes. */
@@ -281,7 +280,8 @@ export class Tunnel {
 
   #sendAnnouncement(): void {
     const { id, services } = this.#host.announcement()
-    this.#session?.sendControl({ type: 'announce', id, services })
+    if (this.#session?.sendControl({ type: 'announce', id, services }) !== false) return
+    this.#session.close('payload_too_large', 'the announcement does not fit in a frame of this Plugboard')
   }
 
   // What the next wait is for; told together with how long it is.

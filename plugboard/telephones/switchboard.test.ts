@@ -401,6 +401,19 @@ it('tells telephones where the replicas are', async () => {
     expect((await telephone.control('replicas')).replicas).toEqual(replicas)
 })
 
+it('sends the addresses of replicas to other telephones when they do not fit in the frames of one', async () => {
+  const { token } = await harness.token()
+  const small = await harness.dial(token, { limits: { maxFrameBytes: 16_384 } })
+  const other = await harness.dial(token)
+  const replicas = Array.from({ length: 200 }, (_, index) => ({
+    id: `replica-${index}`,
+    url: `wss://replica-${index}.${'x'.repeat(60)}.example/_plugboard/tunnel`,
+  }))
+  harness.switchboard.setReplicas(replicas)
+  expect((await other.control('replicas')).replicas).toHaveLength(200)
+  expect(small.session.state).toBe('open')
+})
+
 it('closes a tunnel whose frames are too small for the results of its services', async () => {
   const { token } = await harness.token()
   // 201 accepted services fit in one frame of the telephone, 200 refused ones and an accepted one do not.

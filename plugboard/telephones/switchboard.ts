@@ -336,7 +336,11 @@ export class Switchboard {
   }
 
   #tellReplicas(connection: TelephoneConnection): void {
-    connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })
+    if (connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })) return
+    // The telephone keeps the addresses that it has.
+    this.#options.log.warn('the addresses of the replicas do not fit in a frame of a telephone', {
+      tunnelId: connection.tunnelId,
+    })
   }
 
   /** True when the process of the tunnel has a line of the same service on that replica. */

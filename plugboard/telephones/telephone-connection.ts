@@ -11,7 +11,6 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Announce, ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
-import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import type { Session, SessionEvents } from '@vera-stack/shared/protocol/session.ts'
@@ -349,28 +348,18 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   #answer({ id }: Announce, verdicts: readonly Verdict[]): void {
     const results = resultsOf(verdicts)
-    try {
-      this.session.sendControl({ type: 'announced', id, results })
-    } catch (error) {
-      if (!(error instanceof HeadTooLargeError)) throw error
-      // Very many services, and a telephone that takes only small frames: what is accepted matters most.
-      this.#answerBriefly(id, results)
-    }
+    if (this.session.sendControl({ type: 'announced', id, results })) return
+    // Very many services, and a telephone that accepts only small frames: send only which services are accepted.
+    this.#answerBriefly(id, results)
   }
 
-  /** Closes the tunnel when even the short form is too large. It must not throw, because timers call it. */
+  /** Closes the tunnel when even the short form is too large. */
   #answerBriefly(id: Announce['id'], results: ReturnType<typeof resultsOf>): void {
     const bare = results.map(({ service, accepted }) => ({ service, accepted, urls: [] }))
-    try {
-      this.session.sendControl({ type: 'announced', id, results: bare })
-    } catch (error) {
-      if (!(error instanceof HeadTooLargeError)) throw error
-      this.#log.warn('the results of an announcement could not be sent', { detail: error.message })
-      this.close(
-        'payload_too_large',
-        'the results of the announcement do not fit in a frame of this telephone',
-      )
-    }
+    if (this.session.sendControl({ type: 'announced', id, results: bare })) return
+    const detail = 'the results of the announcement do not fit in a frame of this telephone'
+    this.#log.warn('the results of an announcement could not be sent', { detail })
+    this.close('payload_too_large', detail)
   }
 
   #take(): Announce | undefined {
@@ -440,7 +429,9 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
       this.#context.usage.reserve(this.#credential, 0)
       const { token, expiresAt, services, mounts, limits } = await this.#context.tokens.renew(tokenId)
       this.#owner.renewed(tokenId, { services, mounts, limits, expiresAtMs: expiresAt.getTime() })
-      this.session.sendControl({ type: 'renewed', token })
+      if (this.session.sendControl({ type: 'renewed', token })) return
+      const detail = 'The renewed token does not fit in a frame of this telephone.'
+      this.session.sendControl({ type: 'renewed', detail })
     } catch (error) {
       const known = error instanceof VeraError
       if (!known) this.#log.error('token not renewed', { err: error })

@@ -171,12 +171,13 @@ export class Outbox {
     opaque.copy(this.#slab as Buffer, at)
   }
 
-  /** Throws HeadTooLargeError when the peer would not take it. */
-  control(json: string): void {
+  /** Returns false, and adds nothing, when the message is larger than a frame that the peer accepts. */
+  control(json: string): boolean {
     const payload = Buffer.from(json)
-    this.#fits(payload.length)
+    if (payload.length > this.maxFrameBytes) return false
     const at = this.#frame(FRAME.control, 0, payload.length, 0)
     payload.copy(this.#slab as Buffer, at)
+    return true
   }
 
   /** Sends the batch now. */

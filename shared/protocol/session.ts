@@ -230,9 +230,12 @@ export class Session {
     return stream
   }
 
-  /** Ignored on a closed session. Throws HeadTooLargeError when the peer would not take the message. */
-  sendControl(message: ControlMessage): void {
-    if (this.#state !== 'closed') this.#outbox.control(JSON.stringify(message))
+  /**
+   * Returns false, and sends nothing, when the message is larger than a frame that the peer accepts. A closed session
+   * ignores the message. It does not throw, because timers and callbacks call it.
+   */
+  sendControl(message: ControlMessage): boolean {
+    return this.#state === 'closed' || this.#outbox.control(JSON.stringify(message))
   }
 
   /**
