@@ -1,6 +1,8 @@
 // The one place where Postgres' errors become ours. drizzle wraps them in an error whose message repeats the
 // parameters (hashes, private keys), so only the driver's own error is kept as a cause.
 
+import dns from 'node:dns'
+import { getSystemErrorMap } from 'node:util'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { codeOf, StartupError } from './startup-error.ts'
@@ -54,8 +56,12 @@ const sentences = (error: ServerError) => (error.detail ? `${error.message} ${er
 
 /** Postgres classes and codes that mean "not now": the statement may work later, with nobody's help. */
 const UNAVAILABLE = /^(08|28|53|57P|57014|58|25006|3D000|40001|40P01|55P03)/
-/** The driver's own failures carry a code of the system, or none and a sentence. */
-const CONNECTION = /^(E[A-Z]+|SELF_SIGNED.*|CERT_.*|UNABLE_TO_.*|DEPTH_ZERO.*|ERR_TLS.*)$/
+/** The driver's own failures carry a code of the system (of sockets, files or DNS), or none and a sentence. */
+const SYSTEM_CODES: ReadonlySet<string> = new Set([
+  ...[...getSystemErrorMap().values()].map(([code]) => code),
+  ...Object.values(dns).filter(value => typeof value === 'string'),
+])
+const TLS_CODE = /^(SELF_SIGNED|CERT_|UNABLE_TO_|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_CA|ERR_TLS|ERR_SSL)/
 const DRIVER = /timeout|terminated|Connection|not queryable|closed|Client has encountered|pool/i
 
 /** Any error of drizzle, pg or the system → VeraError. What is none of theirs (a bug of ours) is passed on. */
@@ -67,10 +73,14 @@ export function translateError(error: unknown): unknown {
     return translateError(error.errors.at(-1))
   }
   if (isServerError(error)) return translateServerError(error)
-  if (error instanceof Error && (CONNECTION.test(codeOf(error) ?? '') || DRIVER.test(error.message))) {
+  if (error instanceof Error && (isConnectionCode(codeOf(error)) || DRIVER.test(error.message))) {
     return new VeraError('database_unavailable', undefined, { cause: error })
   }
   return error
+}
+
+function isConnectionCode(code = ''): boolean {
+  return SYSTEM_CODES.has(code) || TLS_CODE.test(code)
 }
 
 function translateServerError(error: ServerError): unknown {
