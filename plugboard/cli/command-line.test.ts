@@ -321,6 +321,9 @@ describe('looking', () => {
       replicaId: 'r1',
     })
     expect(await ok('status')).toMatch(/^state +ready$/m)
+    expect(await ok('status')).toMatch(/^database +reachable$/m)
+    api.directory.notificationsArrive = false
+    expect(await ok('status')).toMatch(/^database +reachable, notifications are lost: changes arrive late$/m)
     const listed = await ok('telephone list')
     expect(listed).toContain('shop (down)')
     expect(listed).toContain('1.2 ms')

@@ -93,6 +93,7 @@ export interface StatusRow {
   readonly ready: boolean
   readonly draining: boolean
   readonly database: string
+  readonly notifications: 'received' | 'lost'
   readonly tableSource: string | null
   readonly appliedSequence: number
   readonly latestSequence: number | null

@@ -20,7 +20,7 @@ export function defineStatus(status: Command, context: CliContext): void {
       { title: 'state', value: () => state },
       { title: 'started', value: () => relative(self?.startedAt ?? null, context.now()) },
       { title: 'address', value: () => self?.address },
-      { title: 'database', value: row => row.database },
+      { title: 'database', value: databaseText },
       { title: 'table from', value: row => row.tableSource },
       {
         title: 'applied change',
@@ -36,6 +36,10 @@ export function defineStatus(status: Command, context: CliContext): void {
     if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
     if (whole.lines.length > 0) await output.section('lines', whole.lines, LINE_COLUMNS)
   })
+}
+
+function databaseText({ database, notifications }: StatusRow): string {
+  return notifications === 'lost' ? `${database}, notifications are lost: changes arrive late` : database
 }
 
 /** Empty while no token has met a limit. */
