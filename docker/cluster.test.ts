@@ -72,7 +72,9 @@ describe('compose.cluster.yaml', () => {
     for (const { trustedProxies } of replicas.values()) expect(trustedProxies).toEqual([front?.subnet])
     const members = Object.entries(compose.services).filter(([, { networks }]) => networks?.includes('front'))
     expect(members.map(([name]) => name)).toEqual(['proxy', ...REPLICAS, 'token', 'telephone'])
-    expect(balancer).toMatch(/del-header x-forwarded- -m beg\n.*\n {2}option forwardfor\n/)
+    expect(balancer).toMatch(
+      /del-header x-forwarded- -m beg\n.*del-header x-real-ip\n.*\n {2}option forwardfor\n/,
+    )
   })
 
   it('stops no faster than a drain takes, and drains no faster than the load balancer notices', () => {
