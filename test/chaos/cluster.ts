@@ -178,6 +178,7 @@ export class ChaosCluster {
     const replica = await Replica.create({
       ...{ name, processes: this.processes, folder: this.#folder, program: this.#programs.plugboard },
       databaseSocket: join(url.searchParams.get('host') ?? '', '.s.PGSQL.5432'),
+      databasePassword: url.password,
       adminKeyFile: this.replicas[0]?.adminKeyFile,
     })
     this.replicas.push(replica)

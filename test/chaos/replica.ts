@@ -19,6 +19,7 @@ export interface ReplicaOptions {
   readonly folder: string
   /** The socket of Postgres, as long as it is there. */
   readonly databaseSocket: string
+  readonly databasePassword: string
   /** The file to run; undefined: the source. */
   readonly program: string | undefined
   /** Where the admin key lies that the first replica has made; undefined: this is the first. */
@@ -86,12 +87,12 @@ export class Replica {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    const { processes, program, adminKeyFile } = this.#options
+    const { processes, program, adminKeyFile, databasePassword } = this.#options
     await mkdir(join(this.folder, 'data/secrets'), { recursive: true, mode: 0o700 })
     if (adminKeyFile !== undefined) await copyFile(adminKeyFile, this.adminKeyFile)
     this.#process = await PlugboardProcess.start({
       ...{ processes, folder: this.folder, port: this.port, adminPort: this.adminPort },
-      databaseUrl: `postgres://plugboard@127.0.0.1:${this.database.port}/plugboard`,
+      databaseUrl: `postgres://plugboard:${databasePassword}@127.0.0.1:${this.database.port}/plugboard`,
       ...(program === undefined ? {} : { program }),
       args: [
         ...['--name', this.name, '--cluster-secret', SECRET, '--no-access-log', '--stop-delay', STOP_DELAY],
