@@ -12,6 +12,8 @@ export type TokenReference =
 
 /** Longest text for a token: with `token:` before it, the text is still a valid actor of the change log. */
 const MAX_TEXT_LENGTH = 240
+/** Characters of a digest, 6 bits each: enough to make a second text with the same digest infeasible. */
+const DIGEST_LENGTH = 16
 
 /** Names one token in logs and in lists: the id of a row, or `<issuer>#jti:<id>`. Two tokens never share a text. */
 export function tokenText(token: TokenReference): string {
@@ -24,6 +26,11 @@ export function tokenText(token: TokenReference): string {
  */
 export function holderText(token: TokenReference): string {
   return token.kind === 'own' ? token.id : qualified(token.issuer, 'sub', token.subject)
+}
+
+/** A short digest of a holder or an identity, for other replicas: no subject leaves the replica that verified the token. */
+export function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, DIGEST_LENGTH)
 }
 
 /** The encoded value has no `#`, so the last `#` ends the issuer, also when the issuer has a `#` itself. */

@@ -1,8 +1,8 @@
 // Which process of a telephone a line belongs to, as a text in the line: when the process started, and a digest of the
 // identity that its token proved. Replicas compare these texts, so no subject leaves the replica that verified the token.
 
-import { createHash } from 'node:crypto'
 import { TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
+import { shortDigest } from '../database/token-reference.ts'
 import type { Credential } from './authenticate.ts'
 
 export interface Generation {
@@ -12,12 +12,9 @@ export interface Generation {
   readonly startedAtMs: number
 }
 
-/** Characters of the digest, 6 bits each: enough to make a second subject with the same digest infeasible. */
-const DIGEST_LENGTH = 16
-
 export function identityOf({ token, subject }: Pick<Credential, 'token' | 'subject'>): string {
   const issuer = token.kind === 'own' ? TOKEN_ISSUER : token.issuer
-  return createHash('sha256').update(`${issuer}\0${subject}`).digest('base64url').slice(0, DIGEST_LENGTH)
+  return shortDigest(`${issuer}\0${subject}`)
 }
 
 /** `<start, base 36>.<identity>`; readers take at most 64 characters. */

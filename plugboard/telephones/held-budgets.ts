@@ -2,12 +2,11 @@
 // token of the tunnel, above that one for the replica. A tunnel of another replica has an account as well: bytes that
 // its clients here do not read arrived over a link, which carries the streams of many tokens and has no account.
 
-import { createHash } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { LogFields, Logger } from '@vera-stack/shared/log.ts'
 import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
 import { WeakValueMap } from '@vera-stack/shared/weak-value-map.ts'
-import { holderText, type TokenReference, tokenText } from '../database/token-reference.ts'
+import { holderText, shortDigest, type TokenReference, tokenText } from '../database/token-reference.ts'
 import type { Line } from '../registry/line.ts'
 
 export interface HeldLimits {
@@ -31,12 +30,10 @@ const TUNNEL_BYTES = 320 * MIB
 const TOKEN_BYTES = 2 * TUNNEL_BYTES
 /** Between two log lines about one account, ms. */
 const LOG_INTERVAL_MS = 10_000
-/** Characters of the digest, 6 bits each. */
-const DIGEST_LENGTH = 16
 
 /** For whom limits of a token count, in a form that replicas can exchange. */
 export function holderDigest(token: TokenReference): string {
-  return createHash('sha256').update(holderText(token)).digest('base64url').slice(0, DIGEST_LENGTH)
+  return shortDigest(holderText(token))
 }
 
 /** The defaults, for a process that may use `memoryBytes`. */

@@ -4,11 +4,10 @@
 //
 //   dial ──admit──▶ opened ──▶ announcements (reserve, hold), claims one after the other ──left──▶ closed
 
-import { createHash } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
-import { holderText, tokenText } from '../database/token-reference.ts'
+import { holderText, shortDigest, tokenText } from '../database/token-reference.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Credential } from './authenticate.ts'
 
@@ -41,7 +40,6 @@ const MAX_ANNOUNCED_LENGTH = 8 * 1024 * 1024
 const LINE_OVERHEAD = 256
 /** Longest time that an announcement waits for its turn, ms: telephones give up after 10 s. */
 export const MAX_ANNOUNCEMENT_WAIT_MS = 5000
-const DIGEST_LENGTH = 16
 /** Above this number of holders, the map is searched for idle ones. Their rate is the only reason to keep them. */
 const FIRST_SWEEP = 10_000
 
@@ -81,7 +79,7 @@ export class TokenUsage {
 
   /** Tunnels of the holder on all replicas, without those that only finish their streams. */
   tunnelsOf(holder: string): number {
-    return this.#counts.total(keyOf(holder))
+    return this.#counts.total(shortDigest(holder))
   }
 
   limitsOf({ limits }: Credential): DefaultTokenLimits {
@@ -113,12 +111,12 @@ export class TokenUsage {
   opened({ token }: Credential): void {
     const holder = holderText(token)
     this.#usage(holder).open += 1
-    this.#counts.add(keyOf(holder))
+    this.#counts.add(shortDigest(holder))
   }
 
   /** A tunnel takes no new streams any more. */
   left({ token }: Credential): void {
-    this.#counts.remove(keyOf(holderText(token)))
+    this.#counts.remove(shortDigest(holderText(token)))
   }
 
   closed({ token }: Credential): void {
@@ -227,9 +225,4 @@ function limitText(
   limit: number,
 ): { readonly what: string; readonly flag: string } {
   return { what: `its limit of ${limit} ${what}`, flag: FLAGS[what] }
-}
-
-/** Returns the key of a holder for other replicas, so that no subject leaves the replica that verified the token. */
-function keyOf(holder: string): string {
-  return createHash('sha256').update(holder).digest('base64url').slice(0, DIGEST_LENGTH)
 }
