@@ -23,6 +23,8 @@ export default defineConfig({
           ],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
+          // For `eventually` (test/support/deadline.ts).
+          env: { VERA_TEST_PATIENCE_MS: '12000' },
           expect: patience,
           // The first test that asks for a database waits for the server of the run.
           hookTimeout: 30_000,

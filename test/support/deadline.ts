@@ -24,6 +24,9 @@ export async function within<T>(
   }
 }
 
+/** Shorter than the time limit of a test, which would end the wait without saying what it was for, ms. */
+const PATIENCE_MS = Number(process.env.VERA_TEST_PATIENCE_MS ?? 30_000)
+
 /**
  * Asks `probe` until it returns something other than undefined, for states that another process shows only to
  * those who ask. An exception of the last probe becomes the cause.
@@ -31,7 +34,7 @@ export async function within<T>(
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 30_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   let cause: unknown
