@@ -1,4 +1,5 @@
-// Why a Plugboard could not be dialled, in words for the person who runs the Telephone.
+// Why a Plugboard could not be dialled, in words for the person who runs the Telephone: the failure, the remedy, and
+// whether a later attempt can succeed while nothing is changed.
 
 import type { IncomingMessage } from 'node:http'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
@@ -13,6 +14,8 @@ export interface DialErrorOptions {
 }
 
 const MAX_CODE = 64
+/** Room for a quotation of the far end and what we add to it. */
+const MAX_MESSAGE = 300
 
 /** The message may quote the far end, so it is cut. */
 export class DialError extends Error {
@@ -23,7 +26,7 @@ export class DialError extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(kind: 'unreachable' | 'refused', message: string, options: DialErrorOptions = {}) {
-    super(cutText(message), options.cause === undefined ? undefined : { cause: options.cause })
+    super(cutText(message, MAX_MESSAGE), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'DialError'
     this.kind = kind
     this.status = options.status
@@ -31,11 +34,50 @@ export class DialError extends Error {
     this.retryAfterMs = options.retryAfterMs
   }
 
-  /** The credential was refused: trying again soon is of no use. */
+  /** True when the credential was refused, so that an attempt soon after would fail too. */
   get unauthorized(): boolean {
     return this.status === 401 || this.status === 403
   }
+
+  /** True when the cause is the token: it cannot be read, or Plugboard refuses it. */
+  get concernsToken(): boolean {
+    return this.unauthorized || this.code === TOKEN_UNREADABLE
+  }
+
+  /**
+   * True when attempts fail until a person changes the token, the address of the Plugboard or a certificate. False for a
+   * Plugboard that is down, starts, drains or is overloaded.
+   */
+  get permanent(): boolean {
+    if (this.concernsToken) return true
+    if (this.kind === 'unreachable') return PERMANENT_CODES.test(this.code ?? '')
+    return this.status === undefined || (this.status < 500 && !TRANSIENT_STATUSES.has(this.status))
+  }
+
+  /** What to do about a permanent failure whose message does not contain it; undefined for all others. */
+  get advice(): string | undefined {
+    return this.permanent && this.code !== undefined ? ADVICE.get(this.code) : undefined
+  }
 }
+
+/** `code` of a failure to read the token. The error has no status, because no Plugboard was dialled. */
+export const TOKEN_UNREADABLE = 'token_unreadable'
+
+/** Refusals with these statuses end by themselves: timeouts, too early, too many requests. */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
+/** TLS and certificate errors, and bytes of another protocol than HTTP. */
+const PERMANENT_CODES =
+  /^(?:EPROTO|ERR_SSL_\w+|ERR_TLS_CERT_\w+|HPE_\w+|CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+|INVALID_CA|HOSTNAME_MISMATCH)$/
+
+const ISSUE = 'Issue a new token with "plugboard token issue".'
+/** A map, because the far end chooses the code. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['token_expired', ISSUE],
+  ['token_revoked', ISSUE],
+  ['unauthorized', 'Use a token that this Plugboard has issued ("plugboard token issue").'],
+  ['forbidden', 'Issue a token with --service or --mount ("plugboard token issue").'],
+  [TOKEN_UNREADABLE, 'Set --token-file to a file with a token ("plugboard token issue" issues one).'],
+])
 
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
@@ -46,6 +88,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to this host',
   ENETUNREACH: 'there is no network',
   EPROTO: 'the far end does not speak TLS; is it http:// instead of https://?',
+  HPE_INVALID_CONSTANT: 'the far end does not speak HTTP; is it https:// instead of http://?',
   ERR_SSL_WRONG_VERSION_NUMBER: 'the far end does not speak TLS; is it http:// instead of https://?',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; give its CA with --plugboard-ca',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of an unknown CA; give it with --plugboard-ca',
@@ -74,13 +117,23 @@ export async function refusal(response: IncomingMessage): Promise<DialError> {
   const problem = await readProblem(response)
   const code = typeof problem?.code === 'string' ? problem.code : undefined
   const words = [problem?.detail, problem?.title].find(text => typeof text === 'string')
-  const said = words ?? `HTTP ${status} ${response.statusMessage ?? ''}`.trim()
-  const hint = problem === undefined ? '; is this the address of a Plugboard?' : ''
-  return new DialError('refused', `${cutText(said, MAX_QUOTED)}${hint}`, {
+  const isPlugboard = problem !== undefined && status !== 404
+  const statusLine = `HTTP ${status} ${response.statusMessage ?? ''}`.trim()
+  const quoted = isPlugboard ? (words ?? statusLine) : statusLine
+  const hint = isPlugboard || status >= 500 ? '' : hintOf(status, response.headers.location)
+  return new DialError('refused', `${cutText(quoted, MAX_QUOTED)}${hint}`, {
     status,
     ...(code !== undefined && { code }),
     retryAfterMs: retryAfterMs(response.headers['retry-after']),
   })
+}
+
+/** A Plugboard refuses a dial with problem details, and never with 404. */
+function hintOf(status: number, location: string | undefined): string {
+  if (status >= 300 && status < 400 && location !== undefined && URL.canParse(location)) {
+    return `; it redirects to ${cutText(new URL(location).origin)}: use that address`
+  }
+  return '; this is not the public port of a Plugboard (default 4000; the admin port 4001 takes no tunnels)'
 }
 
 async function readProblem(response: IncomingMessage): Promise<Record<string, unknown> | undefined> {

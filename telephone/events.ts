@@ -32,7 +32,10 @@ export type TelephoneEvent =
       readonly tunnel: number
       readonly url: string
       readonly reason: Reason
+      /** The cause in words of this end or the peer. */
       readonly detail: string
+      /** True when further tunnels end for the same reason until a person acts. */
+      readonly permanent: boolean
       readonly retryInMs: number
     }
   /** The replica drains, or there is a better one: a replacement is dialled, the old tunnel finishes its streams. */
@@ -46,13 +49,21 @@ export type TelephoneEvent =
     }
   /** `expiresAtMs`: milliseconds since 1970. */
   | { readonly kind: 'token_renewed'; readonly expiresAtMs: number | undefined }
-  | { readonly kind: 'token_problem'; readonly detail: string }
+  /** The token was not renewed, or the renewed one is in no file. `expiresAtMs`: end of the old one, ms since 1970. */
+  | { readonly kind: 'token_problem'; readonly detail: string; readonly expiresAtMs: number }
   /** At the start: limits of connections were lowered to fit the system's limit of open files. */
   | { readonly kind: 'limits_lowered'; readonly detail: string }
   | { readonly kind: 'exchange'; readonly exchange: ForwardedExchange }
   /** Backends or tunnels do not read, and the bytes that wait for them were over the budget: streams were reset. */
   | ({ readonly kind: 'over_budget' } & Overrun)
-  | { readonly kind: 'handler_failed'; readonly service: string; readonly error: unknown }
+  /** A fetch handler threw, or returned no Response. `path`: without the query. */
+  | {
+      readonly kind: 'handler_failed'
+      readonly service: string
+      readonly method: string
+      readonly path: string
+      readonly error: unknown
+    }
   | { readonly kind: 'draining'; readonly graceMs: number }
   | { readonly kind: 'closed' }
 

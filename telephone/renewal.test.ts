@@ -59,7 +59,14 @@ describe('renewal', () => {
     const next = token(2 * 3600)
     renewal.onRenewed(next, undefined)
     expect(store.read()).toBe(next)
-    expect(events).toEqual([{ kind: 'token_renewed', expiresAtMs: (seconds() + 7200) * 1000 }])
+    expect(events).toEqual([
+      { kind: 'token_renewed', expiresAtMs: (seconds() + 7200) * 1000 },
+      {
+        kind: 'token_problem',
+        detail: expect.stringContaining('--token-file'),
+        expiresAtMs: (seconds() + 1200) * 1000,
+      },
+    ])
     clock.advance(2 * HOUR_MS * (2 / 3))
     expect(asked).toBe(2)
   })
@@ -81,10 +88,37 @@ describe('renewal', () => {
     clock.advance(HOUR_MS * (2 / 3))
     renewal.onRenewed(undefined, 'the signing key is gone')
     expect(events).toEqual([
-      { kind: 'token_problem', detail: 'the token was not renewed: the signing key is gone' },
+      {
+        kind: 'token_problem',
+        detail: 'The token was not renewed: the signing key is gone.',
+        expiresAtMs: (seconds() + 1200) * 1000,
+      },
     ])
     clock.advance(HOUR_MS / 12)
     expect(asked).toBe(2)
+  })
+
+  it('reports a token that is not renewed in time, once for each further attempt', () => {
+    renewal.follow(store.read())
+    clock.advance(HOUR_MS * (2 / 3))
+    expect(events).toEqual([])
+    clock.advance(HOUR_MS / 12)
+    const problem = {
+      kind: 'token_problem',
+      detail: 'The token is due for renewal, and no Plugboard has renewed it yet.',
+      expiresAtMs: (seconds() + 900) * 1000,
+    }
+    expect(events).toEqual([problem])
+    renewal.onRenewed(token(2 * 3600), undefined)
+    events.length = 0
+    clock.advance(2 * HOUR_MS * (2 / 3))
+    expect(events).toEqual([])
+  })
+
+  it('advises a file only once, and never to a telephone that has one', () => {
+    renewal.follow(store.read())
+    for (const hours of [2, 3]) renewal.onRenewed(token(hours * 3600), undefined)
+    expect(events.map(({ kind }) => kind)).toEqual(['token_renewed', 'token_problem', 'token_renewed'])
   })
 
   it('asks at once, spread by lot, when the time has passed at the start', () => {

@@ -4,6 +4,7 @@
 import { type Claims, decodeClaims } from '@vera-stack/shared/claims.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { TelephoneEvent } from './events.ts'
+import { sentence } from './sentence.ts'
 import { TokenError, type TokenStore } from './token-store.ts'
 
 export interface RenewalOptions {
@@ -21,6 +22,9 @@ const MAX_WAIT_MS = 24 * 3_600_000
 const SPREAD_MS = 10_000
 const MIN_RETRY_MS = 60_000
 const RENEW_AT = 2 / 3
+const NOT_RENEWED = 'The token is due for renewal, and no Plugboard has renewed it yet.'
+const RENEWED_IN_MEMORY =
+  'The renewed token is in memory only; --token-file keeps it in a file. A restart without that uses the old token.'
 
 export class Renewal {
   readonly #options: RenewalOptions
@@ -28,6 +32,10 @@ export class Renewal {
   #expiresAtMs = 0
   #timer: Timer | undefined
   #stopped = false
+  /** Requests for the token in use that no response has followed. */
+  #unanswered = 0
+  /** True once the advice to use a file was given. */
+  #fileAdvised = false
 
   constructor(options: RenewalOptions) {
     this.#options = options
@@ -37,6 +45,7 @@ export class Renewal {
   follow(token: string): void {
     if (token === this.#token || this.#stopped) return
     this.#token = token
+    this.#unanswered = 0
     const claims = decodeClaims(token)
     this.#timer?.cancel()
     if (claims === undefined) return
@@ -49,21 +58,27 @@ export class Renewal {
 
   onRenewed(token: string | undefined, detail: string | undefined): void {
     const { store, report } = this.#options
+    this.#unanswered = 0
     if (token === undefined) {
-      report({ kind: 'token_problem', detail: `the token was not renewed: ${detail ?? 'no reason given'}` })
+      const reason = sentence(detail ?? 'Plugboard gave no reason')
+      this.#reportProblem(`The token was not renewed: ${reason}`, this.#expiresAtMs)
       this.#retryLater()
       return
     }
     const before = this.#expiresAtMs
+    let problem: string | undefined
     try {
       store.renew(token)
+      if (!store.isLasting && !this.#fileAdvised) problem = RENEWED_IN_MEMORY
+      this.#fileAdvised = true
     } catch (error) {
       if (!(error instanceof TokenError)) throw error
-      report({ kind: 'token_problem', detail: error.message })
+      problem = `${error.message} A restart uses the old token.`
     }
     this.follow(token)
     const exp = decodeClaims(token)?.exp
     report({ kind: 'token_renewed', expiresAtMs: exp === undefined ? undefined : exp * 1000 })
+    if (problem !== undefined) this.#reportProblem(problem, before)
     // A token that lives no longer than the one before would be asked for without end.
     if (this.#expiresAtMs <= before) this.#retryLater()
   }
@@ -84,9 +99,17 @@ export class Renewal {
     })
   }
 
+  /** The first request may meet a lost tunnel. When a later one is due, a person learns of it while there is time. */
   #ask(): void {
+    if (this.#unanswered > 0) this.#reportProblem(NOT_RENEWED, this.#expiresAtMs)
+    this.#unanswered += 1
     this.#options.ask()
     this.#retryLater()
+  }
+
+  /** The last sentence of `detail` is about the token that ends at `expiresAtMs`. */
+  #reportProblem(detail: string, expiresAtMs: number): void {
+    this.#options.report({ kind: 'token_problem', detail, expiresAtMs })
   }
 
   /** When no answer comes, or none could be asked for: a few more times before the end, then once a minute. */

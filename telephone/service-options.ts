@@ -23,6 +23,16 @@ const HEALTH_CHECK = new RegExp(
   `^(?:tcp|grpc|grpc:[A-Za-z0-9_.-]{1,${MAX_GRPC_SERVICE_LENGTH}}|/[\\x21-\\x7e]*)$`,
 )
 
+/** Longest time that a timer of Node can wait, ms. */
+const LONGEST_TIMER_MS = 0x7fff_ffff
+/** Options with their smallest and largest value. */
+const NUMBERS = [
+  ['healthIntervalMs', 1, LONGEST_TIMER_MS],
+  ['connectTimeoutMs', 1, LONGEST_TIMER_MS],
+  ['keepAliveMs', 0, LONGEST_TIMER_MS],
+  ['maxConnections', 1, 65_535],
+] as const
+
 export interface ServiceOptions {
   /** Name of the service; absent: made from the mount. */
   readonly service?: string | undefined
@@ -121,6 +131,11 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {
     wrong('weight', `${weight} is not a whole number from 0 to 1000`)
   }
+  for (const [field, min, max] of NUMBERS) {
+    const value = options[field]
+    if (value === undefined || (Number.isFinite(value) && value >= min && value <= max)) continue
+    wrong(field, `${value} is not a number from ${min} to ${max}`)
+  }
   const { clientSharePercent } = options
   if (clientSharePercent !== undefined && !isPercent(clientSharePercent)) {
     wrong('clientSharePercent', `${clientSharePercent} is not a whole number from 1 to 100`)
@@ -168,20 +183,44 @@ type Wrong = (field: keyof ServiceOptions, message: string) => undefined
 
 function parsed<T>(
   field: keyof ServiceOptions,
-  text: string | undefined,
+  text: unknown,
   parse: (text: string) => Parsed<T>,
   wrong: Wrong,
 ): T | undefined {
   if (text === undefined || text === '') return undefined
+  if (typeof text !== 'string') return wrong(field, `${String(text)} is not a text`)
   const result = parse(text)
   return result.ok ? result.value : wrong(field, result.problem)
 }
 
-function targetOf(target: ServiceOptions['target'], wrong: Wrong): Service['target'] | undefined {
-  if (typeof target === 'function') return target
+const TARGETS = 'Give a port, host:port, a URL, unix:/path.sock, or a fetch handler.'
+
+function targetOf(target: unknown, wrong: Wrong): Service['target'] | undefined {
+  if (typeof target === 'function') return fetchHandler(target as FetchHandler, wrong)
+  if (target === undefined || target === null || target === '')
+    return wrong('target', `is missing. ${TARGETS}`)
+  if (typeof target === 'object' && !(target instanceof URL)) {
+    if ('fetch' in target && typeof target.fetch === 'function') {
+      return wrong('target', 'is an object with a fetch method. Pass that method: target: app.fetch')
+    }
+    return wrong('target', `is an object. ${TARGETS} For a server of node:http, give its port.`)
+  }
   try {
     return parseTarget(String(target))
   } catch (error) {
     return wrong('target', error instanceof Error ? error.message : String(error))
   }
+}
+
+/** Parameters of `(req, res)` and `(req, res, next)`. A fetch handler gets one argument: the Request. */
+const NODE_HANDLER_PARAMETERS = 2
+
+function fetchHandler(handler: FetchHandler, wrong: Wrong): FetchHandler | undefined {
+  if (handler.length < NODE_HANDLER_PARAMETERS) return handler
+  return wrong(
+    'target',
+    `is a function with ${handler.length} parameters, as the (req, res) handlers of node:http and Express. A fetch ` +
+      'handler has one: (request) => Response. Start a server with the (req, res) handler and give its port; wrap a fetch ' +
+      'handler with more parameters: request => handler(request, …)',
+  )
 }

@@ -276,7 +276,7 @@ describe('a refusal', () => {
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     start({ tunnels: 1, plugboards: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`] })
     const { error } = await event('dial_failed')
-    expect(error.message).toMatch(/HTTP 200 OK; is this the address of a Plugboard\?/)
+    expect(error.message).toMatch(/^HTTP 200 OK; this is not the public port of a Plugboard/)
     server.closeAllConnections()
     await new Promise(resolve => server.close(resolve))
   })
@@ -309,7 +309,7 @@ describe('tokens', () => {
     const path = join(folder, 'token')
     start({ tunnels: 1, token: { kind: 'file', path } })
     const { error } = await event('dial_failed')
-    expect(error.message).toContain(`the token file ${path} cannot be read (ENOENT)`)
+    expect(error.message).toContain(`The token file ${path} cannot be read (ENOENT).`)
     writeFileSync(path, 'late.a.b')
     await plugboard.until(p => p.live.length === 1)
   })
@@ -430,7 +430,10 @@ describe('connect, the library', () => {
       announce.services.map(({ service }) => ({ service, accepted: false, detail: 'no', urls: [] }))
     await expect(connect(given)).rejects.toMatchObject({ code: 'forbidden', message: 'web: no' })
     plugboard.refusal = { status: 403, body: JSON.stringify({ detail: 'the token is revoked' }) }
-    await expect(connect(given)).rejects.toMatchObject({ code: 'forbidden', message: 'the token is revoked' })
+    await expect(connect(given)).rejects.toMatchObject({
+      code: 'forbidden',
+      message: `${plugboard.url} refused the token: the token is revoked.`,
+    })
   })
 
   it('lets go of a signal that outlives it', async () => {

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
 import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
@@ -15,10 +16,11 @@ import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/frame.ts'
 import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import { DEFAULT_LIMITS } from '@vera-stack/shared/protocol/limits.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
+import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
 import { type Address, Addresses, type Place } from './addresses.ts'
 import { type FittedBackends, fitBackendLimits } from './backend-limits.ts'
 import { dial } from './dial.ts'
-import { DialError } from './dial-error.ts'
+import { DialError, TOKEN_UNREADABLE } from './dial-error.ts'
 import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
 import type { Backend } from './forward/backend.ts'
 import { HandlerBackend } from './forward/handler-backend.ts'
@@ -99,6 +101,8 @@ export class Telephone {
   readonly #announcements: ServiceAnnouncement[]
   readonly #firstAnswer = Promise.withResolvers<readonly AnnouncedService[]>()
   readonly #drainTimeoutMs: number
+  /** The token of each tunnel's last dial. */
+  readonly #dialedWith = new WeakMap<Tunnel, string>()
   readonly #held: HeldBytes
   #announcementId = 1
   #services: readonly AnnouncedService[] = []
@@ -229,21 +233,26 @@ export class Telephone {
       drainTimeoutMs: this.#drainTimeoutMs,
       pick: (tunnel, avoid, wanted) =>
         this.#addresses.pick([...this.#places(tunnel), ...(avoid ? [avoid] : [])], wanted),
-      dial: (address, events) => {
+      dial: (tunnel, address, events) => {
         let token: string
         try {
           token = this.#store.read()
         } catch (error) {
           if (!(error instanceof TokenError)) throw error
-          const failure = new DialError('refused', error.message, { code: 'token_unreadable', cause: error })
+          const failure = new DialError('refused', error.message, { code: TOKEN_UNREADABLE, cause: error })
           const soon = setImmediate(() => events.onFailure(failure))
           return () => clearImmediate(soon)
         }
+        this.#dialedWith.set(tunnel, token)
         this.#renewal.follow(token)
         const { dialTimeoutMs: timeoutMs = DEFAULT_DIAL_TIMEOUT_MS, plugboardCa: tlsCa } = this.#options
         const { env = process.env } = this.#options
         const agent = `telephone/${VERSION}`
         return dial({ url: address.url, token, agent, clock: this.#clock, timeoutMs, tlsCa, env }, events)
+      },
+      hasNewToken: tunnel => {
+        const token = this.#store.readable()
+        return token !== undefined && token !== this.#dialedWith.get(tunnel)
       },
       announcement: () => ({ id: this.#announcementId, services: this.#announcements }),
       onStream: (stream, opening) => this.#forwarder.onStream(stream, opening),
@@ -331,8 +340,10 @@ export class Telephone {
   #backend(service: Service): Backend {
     const { target } = service
     if (typeof target === 'function') {
-      const onError = (error: unknown): void =>
-        this.#report({ kind: 'handler_failed', service: service.service, error })
+      const onError = (error: unknown, { method, target: uri }: Opening): void => {
+        const path = cutText(uri.split('?', 1)[0] as string)
+        this.#report({ kind: 'handler_failed', service: service.service, method, path, error })
+      }
       return new HandlerBackend(target, { onError })
     }
     const { tlsVerify, tlsCa, hostHeader, pool } = service

@@ -19,7 +19,7 @@ export type TokenSource =
   /** Read again at each dial, and written when the token was renewed. */
   | { readonly kind: 'file'; readonly path: string }
 
-/** The token cannot be read or is none. The message says what to do and holds nothing of it. */
+/** The token cannot be read, or the text is no token. The message names the source and the remedy, never the token. */
 export class TokenError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
@@ -30,40 +30,55 @@ export class TokenError extends Error {
 export class TokenStore {
   readonly #source: TokenSource
   #renewed: string | undefined
-  /** What the file held when the renewed token came: as long as it still does, the renewed one is newer. */
+  /** Content of the file when the renewed token arrived. While the file still has it, the renewed token is newer. */
   #superseded: string | undefined
 
   constructor(source: TokenSource) {
     this.#source = source
   }
 
-  /** The token to dial with now. Throws TokenError. */
+  /** Returns the token to dial with now, without the blanks and line ends around it. Throws TokenError. */
   read(): string {
-    if (this.#source.kind === 'text') return this.#renewed ?? checked(this.#source.token, 'the token')
+    if (this.#source.kind === 'text') return this.#renewed ?? checked(this.#source.token.trim(), 'The token')
     const { path } = this.#source
     try {
       const token = readFileSync(path, 'utf8').trim()
       return this.#renewed !== undefined && token === this.#superseded
         ? this.#renewed
-        : checked(token, `the token file ${path}`)
+        : checked(token, `The token file ${path}`)
     } catch (error) {
       if (error instanceof TokenError) throw error
-      // A file that has gone away does not end a Telephone that holds a good token.
+      // A file that is removed does not end a Telephone that has a valid token.
       if (this.#renewed !== undefined) return this.#renewed
-      throw new TokenError(`the token file ${path} cannot be read (${codeOf(error)})`, error)
+      throw new TokenError(`The token file ${path} cannot be read (${codeOf(error)}).`, error)
+    }
+  }
+
+  /** True when renewed tokens are written to a file, so that they outlive the process. */
+  get isLasting(): boolean {
+    return this.#source.kind === 'file'
+  }
+
+  /** Returns what `read` returns, or undefined where `read` throws TokenError. */
+  readable(): string | undefined {
+    try {
+      return this.read()
+    } catch (error) {
+      if (error instanceof TokenError) return undefined
+      throw error
     }
   }
 
   /** Keeps a renewed token. Throws TokenError when it cannot be written to its file; it is used all the same. */
   renew(token: string): void {
-    this.#renewed = checked(token, 'the renewed token')
+    this.#renewed = checked(token, 'The renewed token')
     if (this.#source.kind !== 'file') return
     const { path } = this.#source
     try {
       this.#superseded = readFileSync(path, 'utf8').trim()
       writeAtomically(path, `${token}\n`)
     } catch (error) {
-      throw new TokenError(`the renewed token cannot be written to ${path} (${codeOf(error)})`, error)
+      throw new TokenError(`The renewed token cannot be written to ${path} (${codeOf(error)}).`, error)
     }
   }
 }
@@ -73,10 +88,11 @@ function codeOf(error: unknown): string {
 }
 
 function checked(token: string, what: string): string {
-  if (token === '') throw new TokenError(`${what} is empty`)
-  // Anything else could not stand in a header.
-  if (!/^[A-Za-z0-9._~+/=-]+$/.test(token))
-    throw new TokenError(`${what} holds something that is not a token`)
+  if (token === '') throw new TokenError(`${what} is empty.`)
+  // Other characters are not allowed in an Authorization field.
+  if (!/^[A-Za-z0-9._~+/=-]+$/.test(token)) {
+    throw new TokenError(`${what} has characters that a token cannot have. Give the token alone.`)
+  }
   return token
 }
 

@@ -43,13 +43,30 @@ describe('a tunnel slot', () => {
     const refused: TunnelEvent = { kind: 'dial_failed', unauthorized: true, retryAfterMs: undefined }
     expect(run({ kind: 'timer' }, refused).effects).toEqual(['dial', 'wait slow'])
     for (const reason of ['replaced', 'unauthorized', 'unsupported_version'] as const) {
-      expect(run(...up, { kind: 'lost', reason, nowMs: 1 }).effects.at(-1)).toBe('wait slow')
+      expect(run(...up, { kind: 'lost', reason, nowMs: 1, newToken: false }).effects.at(-1)).toBe('wait slow')
     }
-    expect(run(...up, { kind: 'lost', reason: 'ping_timeout', nowMs: 1 }).effects.at(-1)).toBe('wait backoff')
+    const silent: TunnelEvent = { kind: 'lost', reason: 'ping_timeout', nowMs: 1, newToken: false }
+    expect(run(...up, silent).effects.at(-1)).toBe('wait backoff')
+  })
+
+  it('dials soon after a refused token when there is a new one', () => {
+    const lost = (newToken: boolean): TunnelEvent => ({
+      kind: 'lost',
+      reason: 'unauthorized',
+      nowMs: 1,
+      newToken,
+    })
+    expect(run(...up, lost(false)).effects.at(-1)).toBe('wait slow')
+    expect(run(...up, lost(true)).effects.at(-1)).toBe('wait backoff')
   })
 
   it('begins with short delays again only after it has held', () => {
-    const lost = (nowMs: number): TunnelEvent => ({ kind: 'lost', reason: 'session_lost', nowMs })
+    const lost = (nowMs: number): TunnelEvent => ({
+      kind: 'lost',
+      reason: 'session_lost',
+      nowMs,
+      newToken: false,
+    })
     expect(run(...up, lost(HELD_MS - 1)).effects).not.toContain('reset_backoff')
     expect(run(...up, lost(HELD_MS)).effects).toContain('reset_backoff')
   })
@@ -73,7 +90,12 @@ describe('a tunnel slot', () => {
         { kind: 'move' },
       ),
       fc.record({ kind: fc.constant('announced'), nowMs: fc.nat() }),
-      fc.record({ kind: fc.constant('lost'), reason, nowMs: fc.nat() }) as fc.Arbitrary<TunnelEvent>,
+      fc.record({
+        kind: fc.constant('lost'),
+        reason,
+        nowMs: fc.nat(),
+        newToken: fc.boolean(),
+      }) as fc.Arbitrary<TunnelEvent>,
       fc.constant<TunnelEvent>({ kind: 'dial_failed', unauthorized: false, retryAfterMs: undefined }),
       fc.constant<TunnelEvent>({ kind: 'stop' }),
     )

@@ -34,7 +34,13 @@ export type TunnelEvent =
     }
   | { readonly kind: 'greeted' }
   | { readonly kind: 'announced'; readonly nowMs: number }
-  | { readonly kind: 'lost'; readonly reason: Reason; readonly nowMs: number }
+  | {
+      readonly kind: 'lost'
+      readonly reason: Reason
+      readonly nowMs: number
+      /** True when the token to dial with is another one than the lost session was opened with. */
+      readonly newToken: boolean
+    }
   | { readonly kind: 'peer_drain' }
   /** A better replica is known. */
   | { readonly kind: 'move' }
@@ -78,13 +84,13 @@ export function step(state: TunnelState, event: TunnelEvent): Step {
       return event.kind === 'dial_failed' ? waitAfterDial(event) : same(state)
     case 'greeting':
       if (event.kind === 'greeted') return { state: { kind: 'announcing' }, effects: [{ kind: 'announce' }] }
-      return event.kind === 'lost' ? waitAfterLoss(event.reason, false) : same(state)
+      return event.kind === 'lost' ? waitAfterLoss(event, false) : same(state)
     case 'announcing':
       switch (event.kind) {
         case 'announced':
           return { state: { kind: 'ready', sinceMs: event.nowMs }, effects: [{ kind: 'drain_retired' }] }
         case 'lost':
-          return waitAfterLoss(event.reason, false)
+          return waitAfterLoss(event, false)
         case 'peer_drain':
           return replace()
         default:
@@ -93,7 +99,7 @@ export function step(state: TunnelState, event: TunnelEvent): Step {
     case 'ready':
       switch (event.kind) {
         case 'lost':
-          return waitAfterLoss(event.reason, event.nowMs - state.sinceMs >= HELD_MS)
+          return waitAfterLoss(event, event.nowMs - state.sinceMs >= HELD_MS)
         case 'peer_drain':
         case 'move':
           return replace()
@@ -121,12 +127,13 @@ function waitAfterDial(event: { unauthorized: boolean; retryAfterMs: number | un
   return { state: WAITING, effects: [{ kind: 'wait', pace, atLeastMs: event.retryAfterMs ?? 0 }] }
 }
 
-function waitAfterLoss(reason: Reason, held: boolean): Step {
-  const wait = { kind: 'wait', pace: isLasting(reason) ? 'slow' : 'backoff', atLeastMs: 0 } as const
+function waitAfterLoss(event: Extract<TunnelEvent, { kind: 'lost' }>, held: boolean): Step {
+  const wait = { kind: 'wait', pace: isLasting(event) ? 'slow' : 'backoff', atLeastMs: 0 } as const
   return { state: WAITING, effects: held ? [{ kind: 'reset_backoff' }, wait] : [wait] }
 }
 
-/** Ends of a session that the next one would share. */
-function isLasting(reason: Reason): boolean {
-  return reason === 'unauthorized' || reason === 'replaced' || reason === 'unsupported_version'
+/** True for ends of a session that the next session would share. */
+function isLasting({ reason, newToken }: { reason: Reason; newToken: boolean }): boolean {
+  if (reason === 'unauthorized') return !newToken
+  return reason === 'replaced' || reason === 'unsupported_version'
 }

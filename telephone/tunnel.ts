@@ -5,7 +5,7 @@ import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { REASONS, type TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
@@ -34,7 +34,9 @@ export interface TunnelHost {
   /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave; `wanted`: a replica. */
   pick(tunnel: Tunnel, avoid: Place | undefined, wanted: string | undefined): Address
   /** Returns a way to give up. */
-  dial(address: Address, events: DialEvents): () => void
+  dial(tunnel: Tunnel, address: Address, events: DialEvents): () => void
+  /** True when the token to dial with is not the token of the tunnel's last dial. */
+  hasNewToken(tunnel: Tunnel): boolean
   announcement(): Announcement
   onStream(stream: Stream, opening: Opening): StreamEvents
   onReady(tunnel: Tunnel): void
@@ -182,7 +184,7 @@ export class Tunnel {
     this.#address = address
     const url = displayUrl(address.url)
     this.#host.report({ kind: 'dialing', tunnel: this.number, url })
-    this.#giveUp = this.#host.dial(address, {
+    this.#giveUp = this.#host.dial(this, address, {
       onOpen: transport => {
         this.#giveUp = undefined
         this.#transport = transport
@@ -275,7 +277,9 @@ export class Tunnel {
     this.#session = undefined
     this.#timer?.cancel()
     this.#loss = { url: this.url ?? '', error }
-    this.#apply({ kind: 'lost', reason: error.reason, nowMs: this.#host.clock.now() })
+    const { reason } = error
+    const newToken = this.#host.hasNewToken(this)
+    this.#apply({ kind: 'lost', reason, nowMs: this.#host.clock.now(), newToken })
   }
 
   #sendAnnouncement(): void {
@@ -301,8 +305,10 @@ export class Tunnel {
     this.#loss = undefined
     if (failure !== undefined) this.#host.report({ kind: 'dial_failed', tunnel, ...failure, retryInMs })
     if (loss !== undefined) {
-      const { reason, message: detail } = loss.error
-      this.#host.report({ kind: 'tunnel_lost', tunnel, url: loss.url, reason, detail, retryInMs })
+      const { reason } = loss.error
+      const detail = loss.error.detail || REASONS[reason].meaning
+      const permanent = pace === 'slow' && reason !== 'replaced'
+      this.#host.report({ kind: 'tunnel_lost', tunnel, url: loss.url, reason, detail, permanent, retryInMs })
     }
   }
 

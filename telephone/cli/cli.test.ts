@@ -74,6 +74,44 @@ describe('telephone http', () => {
     expect(child.output).toContain('✗ app.test: the mount is taken')
   })
 
+  const revoked = {
+    status: 401,
+    body: JSON.stringify({ code: 'token_revoked', detail: 'This token has been revoked.' }),
+  }
+  const advice = 'Issue a new token with "plugboard token issue".'
+
+  it('ends with 1 and one line when its token is refused', async () => {
+    plugboard.refusal = revoked
+    const child = telephone(['http', '3000', '--service', 'web'], given())
+    expect(await ended(child)).toBe(1)
+    expect(child.lines.filter(line => line.startsWith('✗'))).toEqual([
+      `✗ ${plugboard.url} refused the token: This token has been revoked. ${advice}`,
+    ])
+    expect(child.output).not.toContain('trying again')
+  })
+
+  it('ends with 1 when its token cannot be read', async () => {
+    const env = { TELEPHONE_PLUGBOARD: plugboard.url }
+    const child = telephone(['http', '3000', '--service', 'web', '--token-file', 'nosuch.jwt'], env)
+    expect(await ended(child)).toBe(1)
+    expect(child.output).toContain(`✗ The token file ${join(folder, 'nosuch.jwt')} cannot be read (ENOENT).`)
+  })
+
+  it('ends with 1 when its token is revoked while it serves', async () => {
+    const child = telephone(['http', '3000', '--service', 'web', '--log-format', 'json'], given())
+    await plugboard.until(p => p.live.length === 2)
+    await child.waitForLine(/"msg":"tunnel ready","tunnelId":"2"|"tunnelId":"2".*"msg":"tunnel ready"/)
+    plugboard.refusal = revoked
+    for (const { session } of plugboard.live) session.close('unauthorized', 'the token was revoked')
+    expect(await ended(child)).toBe(1)
+    const last = child.lines.map(line => JSON.parse(line) as Record<string, unknown>)
+    expect(last.find(({ msg }) => msg === 'telephone ends')).toMatchObject({
+      level: 'error',
+      code: 'unauthorized',
+      detail: `${plugboard.url} closed the tunnel: the token was revoked. ${advice}`,
+    })
+  })
+
   it('waits for a Plugboard that is not there, and says so once', async () => {
     const { port } = plugboard
     await plugboard.kill()
@@ -111,6 +149,21 @@ describe('telephone start', () => {
     child.signal('SIGTERM')
     expect(await ended(child)).toBe(0)
     expect(child.output).not.toContain(SECRET)
+  })
+
+  it('reports a refused token as an error with the remedy, and goes on', async () => {
+    plugboard.refusal = {
+      status: 401,
+      body: JSON.stringify({ code: 'token_expired', detail: 'It has expired.' }),
+    }
+    const child = telephone(['start'], { ...given(), TELEPHONE_TARGET: '3000', TELEPHONE_SERVICE: 'web' })
+    const [line] = await child.waitForLine(/.*"msg":"token refused".*/)
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'error',
+      code: 'token_expired',
+      detail: 'It has expired. Issue a new token with "plugboard token issue".',
+    })
+    expect(await child.stop()).toEqual({ code: 0, signal: null })
   })
 
   it('says all that is wrong with its file, and ends with 2', async () => {

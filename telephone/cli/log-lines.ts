@@ -5,6 +5,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import type { ForwardedExchange } from '../forward.ts'
+import { sentence } from '../sentence.ts'
 
 export function logEvent(log: Logger, event: TelephoneEvent): void {
   switch (event.kind) {
@@ -14,8 +15,11 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
     case 'dial_failed': {
       const { tunnel, url, error, retryInMs } = event
       const code = error.code ?? (error.status === undefined ? error.kind : String(error.status))
-      const fields = { tunnelId: String(tunnel), url, code, detail: error.message, delayMs: retryInMs }
+      const { message, advice } = error
+      const detail = advice === undefined ? message : `${sentence(message)} ${advice}`
+      const fields = { tunnelId: String(tunnel), url, code, detail, delayMs: retryInMs }
       if (error.unauthorized) log.error('token refused', fields)
+      else if (error.permanent) log.error('dial failed', fields)
       else log.warn('dial failed', fields)
       return
     }
@@ -25,8 +29,10 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
       return
     }
     case 'tunnel_lost': {
-      const { tunnel, url, reason, detail, retryInMs } = event
-      log.warn('tunnel lost', { tunnelId: String(tunnel), url, code: reason, detail, delayMs: retryInMs })
+      const { tunnel, url, reason, detail, permanent, retryInMs } = event
+      const fields = { tunnelId: String(tunnel), url, code: reason, detail, delayMs: retryInMs }
+      if (permanent) log.error('tunnel lost', fields)
+      else log.warn('tunnel lost', fields)
       return
     }
     case 'tunnel_replaced':
@@ -45,7 +51,9 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
       log.info('token renewed')
       return
     case 'token_problem':
-      log.warn('token problem', { detail: event.detail })
+      log.warn('token problem', {
+        detail: `${event.detail} It expires at ${new Date(event.expiresAtMs).toISOString()}.`,
+      })
       return
     case 'limits_lowered':
       log.warn('limits lowered to fit the limit of open files', { detail: event.detail })

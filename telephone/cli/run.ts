@@ -1,10 +1,12 @@
-// `telephone http` and `telephone start`: a Telephone in the foreground until a signal, told about in status lines
-// or in a log.
+// `telephone http` and `telephone start`: a Telephone in the foreground until a signal, with status lines or a log.
+// `http` also ends, with exit code 1, when only a person can make it serve. `start` reports that and tries again: a file
+// may get a new token, and a supervisor that restarts the process corrects nothing.
 
 import { targetText } from '@vera-stack/shared/backend-target.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
 import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
+import { RefusalWatch, type ServiceRefusal } from '../refusal-watch.ts'
 import type { Service } from '../service-options.ts'
 import { Telephone, type TelephoneOptions } from '../telephone.ts'
 import { VERSION } from '../version.ts'
@@ -18,7 +20,7 @@ import { marked } from './words.ts'
 export interface RunOptions {
   readonly config: LoadedTelephoneConfig
   readonly terminal: Terminal
-  /** `http`: a person waits for the outcome, so a service that is refused at once ends the program. */
+  /** True for `http`: a person waits for the outcome, so a refusal that only a person can correct ends the program. */
   readonly personal: boolean
 }
 
@@ -29,9 +31,13 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   const format = logFormat === 'auto' ? (personal || terminal.isTerminal ? 'status' : 'json') : logFormat
   const telephone = new Telephone(options)
   const log = format === 'status' ? undefined : openLog(format, config, telephone)
-  telephone.subscribe(
-    log === undefined ? statusLines(telephone, options, terminal) : event => logEvent(log, event),
-  )
+  // Subscribed before the lines, so that the event that decides is known when they get it.
+  const watch = personal ? new RefusalWatch(telephone, options.plugboards) : undefined
+  const show = log === undefined ? statusLines(telephone, options, terminal) : eventLog(log)
+  telephone.subscribe(event => {
+    // The last line reports this event, without the time of a next attempt.
+    if (event !== watch?.refusal?.event || event.kind === 'announced') show(event)
+  })
   for (const { source, detail } of config.warnings) {
     if (log === undefined) terminal.out(`${marked('warn', `${source}: ${detail}`, terminal.colours)}\n`)
     else log.warn('a file with a secret is open to other users', { detail: `${source}: ${detail}` })
@@ -39,12 +45,15 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   try {
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
-    const ends = [untilStopped().then(() => 0)]
-    if (personal) ends.push(untilRefused(telephone))
-    const code = await Promise.race(ends)
+    const refusal = await Promise.race([
+      untilStopped().then(() => undefined),
+      ...(watch === undefined ? [] : [watch.refused]),
+    ])
+    if (refusal !== undefined) reportRefusal(refusal, terminal, log)
     await telephone.close()
-    return code
+    return refusal === undefined ? 0 : 1
   } finally {
+    watch?.stop()
     await log?.close()
   }
 }
@@ -72,15 +81,18 @@ function statusLines(telephone: Telephone, options: TelephoneOptions, terminal: 
   return lines.show
 }
 
-/** Resolves when the very first judgement leaves nothing to serve; otherwise never. */
-function untilRefused(telephone: Telephone): Promise<number> {
-  return new Promise(resolve => {
-    const unsubscribe = telephone.subscribe((event: TelephoneEvent) => {
-      if (event.kind !== 'announced') return
-      unsubscribe()
-      if (!event.results.some(result => result.accepted)) resolve(1)
-    })
-  })
+function eventLog(log: Log): (event: TelephoneEvent) => void {
+  return event => logEvent(log, event)
+}
+
+/** The lines of the services have reported a refusal of each service. */
+function reportRefusal(
+  { event, error }: ServiceRefusal,
+  { out, colours }: Terminal,
+  log: Log | undefined,
+): void {
+  if (log !== undefined) log.error('telephone ends', { code: error.code, detail: error.message })
+  else if (event.kind !== 'announced') out(`${marked('bad', error.message, colours)}\n`)
 }
 
 function describe({ target }: Service): string {

@@ -67,6 +67,7 @@ describe('status lines', () => {
       url,
       reason,
       detail: reason,
+      permanent: false,
       retryInMs: 30_000,
     })
     show(lost('replaced'))
@@ -74,6 +75,17 @@ describe('status lines', () => {
     expect(lines).toEqual([
       '! another Telephone named "me" has taken over; this one waits (--name runs both)',
       '! https://a.example: connection lost: the peer went silent; trying again in 30 s',
+    ])
+  })
+
+  it('advise on a token ahead of its end, and on one that is refused', () => {
+    now = 1_000_000
+    show({ kind: 'token_problem', detail: 'The token was not renewed: no.', expiresAtMs: now + 86_400_000 })
+    const error = new DialError('refused', 'This token has expired.', { status: 401, code: 'token_expired' })
+    show({ kind: 'dial_failed', tunnel: 1, url, error, retryInMs: 45_000 })
+    expect(lines).toEqual([
+      '! The token was not renewed: no. It expires in 1 day.',
+      '✗ https://a.example: This token has expired. Issue a new token with "plugboard token issue". (trying again in 45 s)',
     ])
   })
 

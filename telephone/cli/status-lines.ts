@@ -4,6 +4,7 @@
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { REASONS } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
+import { sentence } from '../sentence.ts'
 import { briefly, marked, printable, roughly } from './words.ts'
 
 export interface StatusLinesOptions {
@@ -35,11 +36,7 @@ export class StatusLines {
       case 'dialing':
         return
       case 'dial_failed':
-        this.#trouble(
-          'bad',
-          `${event.url}: ${event.error.message}`,
-          `; trying again in ${briefly(event.retryInMs)}`,
-        )
+        this.#dialFailed(event)
         return
       case 'tunnel_ready': {
         this.#lastTrouble = ''
@@ -53,7 +50,8 @@ export class StatusLines {
           this.#trouble('warn', text, '')
         } else {
           const again = `; trying again in ${briefly(event.retryInMs)}`
-          this.#trouble('warn', `${event.url}: connection lost: ${REASONS[event.reason].meaning}`, again)
+          const cause = event.permanent ? event.detail : REASONS[event.reason].meaning
+          this.#trouble(event.permanent ? 'bad' : 'warn', `${event.url}: connection lost: ${cause}`, again)
         }
         return
       case 'tunnel_replaced':
@@ -68,13 +66,12 @@ export class StatusLines {
         return
       case 'token_renewed': {
         const { expiresAtMs } = event
-        const left =
-          expiresAtMs === undefined ? '' : `, good for ${roughly(expiresAtMs - this.#options.wallTime())}`
+        const left = expiresAtMs === undefined ? '' : `, expires in ${this.#left(expiresAtMs)}`
         this.#say('note', `token renewed${left}`)
         return
       }
       case 'token_problem':
-        this.#trouble('warn', event.detail, '')
+        this.#trouble('warn', event.detail, ` It expires in ${this.#left(event.expiresAtMs)}.`)
         return
       case 'limits_lowered':
         this.#say('warn', `limits lowered: ${event.detail}`)
@@ -109,6 +106,17 @@ export class StatusLines {
       default:
         event satisfies never
     }
+  }
+
+  #left(timeMs: number): string {
+    return roughly(timeMs - this.#options.wallTime())
+  }
+
+  #dialFailed({ url, error, retryInMs }: Extract<TelephoneEvent, { kind: 'dial_failed' }>): void {
+    const { message, advice } = error
+    const again = `trying again in ${briefly(retryInMs)}`
+    if (advice === undefined) this.#trouble('bad', `${url}: ${message}`, `; ${again}`)
+    else this.#trouble('bad', `${url}: ${sentence(message)}`, ` ${advice} (${again})`)
   }
 
   #announced(results: readonly AnnouncedService[]): void {

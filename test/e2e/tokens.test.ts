@@ -5,12 +5,14 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect } from '../../telephone/index.ts'
 import { eventually } from '../support/deadline.ts'
 import { freePort } from '../support/free-port.ts'
 import { send } from '../support/http-client.ts'
 import { readJwt, signJwt } from '../support/jwt.ts'
 import { field, type RawAnswer, rawExchange } from '../support/raw-connection.ts'
 import { HOST, SERVICE, useStack } from '../support/stack.ts'
+import { TelephoneProcess } from '../support/telephone-process.ts'
 
 const ISSUER = 'https://issuer.example'
 const AUDIENCE = 'plugboard'
@@ -136,46 +138,71 @@ describe('the tunnel endpoint', () => {
   })
 })
 
-describe('tokens of another issuer', () => {
-  const nowSeconds = () => Math.floor(Date.now() / 1000)
-  const issue = (claims: Record<string, unknown>) =>
-    signJwt(
-      {
-        iss: ISSUER,
-        aud: AUDIENCE,
-        sub: 'device-7',
-        jti: randomUUID(),
-        iat: nowSeconds(),
-        exp: nowSeconds() + 600,
-        ...claims,
-      },
-      { kid: 'outside' },
-      outside.privateKey,
-    )
+const nowSeconds = () => Math.floor(Date.now() / 1000)
+/** A token of the outside issuer. */
+const issueOutside = (claims: Record<string, unknown>) =>
+  signJwt(
+    {
+      iss: ISSUER,
+      aud: AUDIENCE,
+      sub: 'device-7',
+      jti: randomUUID(),
+      iat: nowSeconds(),
+      exp: nowSeconds() + 600,
+      ...claims,
+    },
+    { kid: 'outside' },
+    outside.privateKey,
+  )
 
+describe('tokens of another issuer', () => {
   it('are good when they are signed with its keys', async () => {
-    expect((await dial(issue({ services: [SERVICE], mounts: [] }))).status).toBe(101)
+    expect((await dial(issueOutside({ services: [SERVICE], mounts: [] }))).status).toBe(101)
   })
 
   it('get 403 without a scope', async () => {
-    expectRefusal(await dial(issue({ services: [], mounts: [] })), 403, 'forbidden')
-    expectRefusal(await dial(issue({})), 403, 'forbidden')
+    expectRefusal(await dial(issueOutside({ services: [], mounts: [] })), 403, 'forbidden')
+    expectRefusal(await dial(issueOutside({})), 403, 'forbidden')
   })
 
   it('get 401 for another audience, when expired, and from before their time', async () => {
     const scope = { services: [SERVICE], mounts: [] }
-    expectRefusal(await dial(issue({ ...scope, aud: 'other' })), 401, 'unauthorized')
-    expectRefusal(await dial(issue({ ...scope, exp: nowSeconds() - 3600 })), 401, 'token_expired')
-    expectRefusal(await dial(issue({ ...scope, nbf: nowSeconds() + 3600 })), 401, 'unauthorized')
-    expectRefusal(await dial(issue({ ...scope, iss: 'https://other.example' })), 401, 'unauthorized')
+    expectRefusal(await dial(issueOutside({ ...scope, aud: 'other' })), 401, 'unauthorized')
+    expectRefusal(await dial(issueOutside({ ...scope, exp: nowSeconds() - 3600 })), 401, 'token_expired')
+    expectRefusal(await dial(issueOutside({ ...scope, nbf: nowSeconds() + 3600 })), 401, 'unauthorized')
+    expectRefusal(await dial(issueOutside({ ...scope, iss: 'https://other.example' })), 401, 'unauthorized')
   })
 })
 
-it('closes the tunnels of a token at once when it is revoked', async () => {
+describe('telephone http with a token that only a person can correct', () => {
+  it.each([
+    ['garbage', () => 'garbage', /refused the token: The token is not a JWT\./],
+    ['foreign', () => signJwt({}), /refused the token: The token names no key\./],
+    ['expired', () => issueOutside({ exp: nowSeconds() - 3600 }), /refused the token: .*expired/],
+  ])('ends with 1 and the reason: %s', async (_what, token, reason) => {
+    const telephone = TelephoneProcess.launch({ ...stack, target: 1, service: SERVICE, token: token() })
+    telephone.child.expectedToExit = true
+    expect((await telephone.child.exited).code).toBe(1)
+    expect(telephone.child.output).toMatch(reason)
+  })
+})
+
+it('connect() rejects the admin port as the address of a Plugboard', async () => {
+  const plugboard = `http://127.0.0.1:${stack.plugboard.adminPort}`
+  const connecting = connect({ plugboard, token: stack.token, service: SERVICE, target: 1 })
+  await expect(connecting).rejects.toMatchObject({
+    code: 'invalid_request',
+    field: 'plugboard',
+    message: expect.stringContaining('this is not the public port of a Plugboard'),
+  })
+})
+
+it('closes the tunnels of a token at once when it is revoked, and telephone http ends', async () => {
   const { token, id } = await stack.plugboard.issueToken({ name: 'short-lived', services: ['revoked'] })
   await stack.plugboard.addService('revoked')
   await stack.plugboard.addRoute('revoked.localhost', 'revoked')
   const telephone = await stack.startTelephone({ token, service: 'revoked' })
+  telephone.child.expectedToExit = true
   const ask = () => send({ port: stack.port, host: 'revoked.localhost', path: '/hello' })
   await eventually('the route works', async () => ((await ask()).status === 200 ? true : undefined))
   await stack.plugboard.call('POST', `/v1/tokens/${id}/revoke`)
@@ -188,6 +215,6 @@ it('closes the tunnels of a token at once when it is revoked', async () => {
   })
   // Others are not concerned.
   expect((await send({ port: stack.port, host: HOST, path: '/hello' })).status).toBe(200)
-  telephone.child.expectedExitCodes = [0, 1]
-  await telephone.child.stop()
+  expect((await telephone.child.exited).code).toBe(1)
+  expect(telephone.child.output).toContain('closed the tunnel: the token was revoked.')
 })
