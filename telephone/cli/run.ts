@@ -3,6 +3,8 @@
 // may get a new token, and a supervisor that restarts the process corrects nothing.
 
 import { targetText } from '@vera-stack/shared/backend-target.ts'
+import { releaseStartMemory } from '@vera-stack/shared/body-memory.ts'
+import { systemClock } from '@vera-stack/shared/clock.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
 import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
@@ -24,6 +26,9 @@ export interface RunOptions {
   readonly personal: boolean
 }
 
+/** From the start until the memory that it used is released, ms. */
+const SETTLED_MS = 5000
+
 /** Resolves with the exit code when everything is closed. */
 export async function run({ config, terminal, personal }: RunOptions): Promise<number> {
   const { logFormat, accessLog } = config.values
@@ -38,6 +43,8 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     // The last line reports this event, without the time of a next attempt.
     if (event !== watch?.refusal?.event || event.kind === 'announced') show(event)
   })
+  // By then the first tunnels are open, and the code that opens them has left its memory behind.
+  const settled = systemClock.after(SETTLED_MS, releaseStartMemory)
   for (const { source, detail } of config.warnings) {
     if (log === undefined) terminal.out(`${marked('warn', `${source}: ${detail}`, terminal.colours)}\n`)
     else log.warn('a file with a secret is open to other users', { detail: `${source}: ${detail}` })
@@ -54,6 +61,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     return refusal === undefined ? 0 : 1
   } finally {
     watch?.stop()
+    settled.cancel()
     await log?.close()
   }
 }

@@ -2,9 +2,9 @@
 // → an answer head or trailers for the tunnel. nghttp2 has checked already what RFC 9113 section 8 asks: pseudo-
 // header fields, names in lower case, nothing that belongs to a connection, at most one Content-Length.
 
-import { STATUS_CODES } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
+import { statusText } from '@vera-stack/shared/status-text.ts'
 
 /** Bytes of one field list, counted as RFC 9113 section 10.5.1 does. nghttp2 bounds what it takes to read one. */
 const MAX_LIST_BYTES = 65_536
@@ -26,7 +26,7 @@ export function readAnswerHead(list: readonly string[]): AnswerHead {
     if (name.startsWith(':')) status = Number(value)
     else fields.push(name, value)
   }
-  return { status, statusText: STATUS_CODES[status] ?? '', fields }
+  return { status, statusText: statusText(status), fields }
 }
 
 /** Those that may go on; undefined when none is left. */

@@ -1,9 +1,9 @@
 // WebSocket to an HTTP/2 backend: an extended CONNECT (RFC 8441) where the backend's SETTINGS allow it. Other
 // upgrades have no counterpart in HTTP/2; they, and backends without it, get an answer that says so.
 
-import { STATUS_CODES } from 'node:http'
 import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
+import { statusText } from '@vera-stack/shared/status-text.ts'
 import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { BackendRequest, ExchangeEvents } from '../backend-exchange.ts'
 import type { RequestHead } from './request-fields.ts'
@@ -23,14 +23,14 @@ export function readUpgradeHead({ fields }: AnswerHead, webSocketKey: string): A
     if (name === 'content-length' || name === 'sec-websocket-accept') continue
     all.push(name, fields[index + 1] as string)
   }
-  return { status: 101, statusText: STATUS_CODES[101] ?? '', fields: all }
+  return { status: 101, statusText: statusText(101), fields: all }
 }
 
 /** As for a function in this process (forward/handler-forward.ts). */
 export function answerDeclined(events: ExchangeEvents): void {
   const body = Buffer.from('This backend speaks HTTP/2 and does not take this upgrade.\n')
   const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]
-  events.onAnswerHead({ status: 501, statusText: STATUS_CODES[501] ?? '', fields })
+  events.onAnswerHead({ status: 501, statusText: statusText(501), fields })
   events.onAnswerBody(body)
   events.onAnswerEnd(undefined)
 }
