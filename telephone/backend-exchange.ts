@@ -4,6 +4,7 @@
 
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { BackendFailure } from './backend-failure.ts'
 
 /** What is sent to a backend. No CR, LF or NUL in it (the tunnel's decoder sees to it). */
 export interface BackendRequest {
@@ -69,8 +70,8 @@ export interface ExchangeEvents {
 export interface BackendClient {
   /** Throws RequestError when the request cannot be sent. Call `run` next. */
   exchange(request: BackendRequest, events: ExchangeEvents): BackendExchange
-  /** Connects as if for a request and lets go again; says what is wrong, if anything. Returns how to give up. */
-  probe(done: (problem: string | undefined) => void): () => void
+  /** Connects as for a request, then closes. Reports the failure, or undefined. Returns a function that cancels it. */
+  probe(done: (failure: BackendFailure | undefined) => void): () => void
   /** Lets go of idle connections; exchanges under way go on. */
   close(): void
 }

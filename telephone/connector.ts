@@ -4,8 +4,7 @@
 
 import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
-import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { type HttpTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 
 export interface ConnectorOptions {
   /** False: any certificate of a TLS backend is taken. Default true. */
@@ -15,6 +14,12 @@ export interface ConnectorOptions {
 }
 
 export interface Connector {
+  /** The backend as messages name it: `http://127.0.0.1:3000`. */
+  readonly backend: string
+  /** True when connections use TLS. */
+  readonly secure: boolean
+  /** True when the name of the host has to be resolved. The socket emits `lookup` when that is done. */
+  readonly needsDns: boolean
   /**
    * Begins to connect. `onReady` when request bytes may be written; failures come as the socket's `error`.
    * `onRead`: reads go into a buffer of the caller's, without an allocation for each; absent: a usual socket.
@@ -37,6 +42,9 @@ export function createConnector(target: HttpTarget, options: ConnectorOptions = 
   // The whole of a TLS session is remembered from the last handshake, so that the next one is shorter.
   let tlsSession: Buffer | undefined
   return {
+    backend: targetText(target),
+    secure: target.kind === 'tls',
+    needsDns: target.kind !== 'unix' && target.host !== 'localhost' && isIP(target.host) === 0,
     open(onReady, onRead) {
       const onread = onRead === undefined ? {} : { onread: onRead, allowHalfOpen: true }
       const common = { ...onread, highWaterMark: WRITE_BUFFER_BYTES }
@@ -62,17 +70,4 @@ export function createConnector(target: HttpTarget, options: ConnectorOptions = 
       return socket
     },
   }
-}
-
-/** An error while connecting: no byte of the request has left. `detail` is for the telephone's own log. */
-export function connectError(error: Error): TunnelError {
-  return new TunnelError('backend_unreachable', { detail: describeSocketError(error), cause: error })
-}
-
-/** Code or message of a socket error; of the first attempt when several addresses were tried. */
-export function describeSocketError(error: Error): string {
-  if (error instanceof AggregateError && error.errors[0] instanceof Error)
-    return describeSocketError(error.errors[0])
-  const { code } = error as NodeJS.ErrnoException
-  return code === undefined ? error.message : code
 }

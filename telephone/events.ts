@@ -5,7 +5,9 @@ import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol
 import type { Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
 import type { DialError } from './dial-error.ts'
+import type { FailureReport } from './failure-log.ts'
 import type { ForwardedExchange } from './forward.ts'
+import type { Outage } from './health-check.ts'
 
 /** One service as a Plugboard has judged it. */
 export type AnnouncedService = Announced['results'][number]
@@ -46,6 +48,15 @@ export type TelephoneEvent =
       readonly service: string
       readonly health: ServiceAnnouncement['health']
       readonly detail: string
+      /** Undefined when the health is `up`. */
+      readonly outage: Outage | undefined
+    }
+  /** Requests to a backend fail, or it responds again. Bounded: see failure-log.ts. `backend`: its target. */
+  | {
+      readonly kind: 'backend_failures'
+      readonly service: string
+      readonly backend: string
+      readonly report: FailureReport
     }
   /** `expiresAtMs`: milliseconds since 1970. */
   | { readonly kind: 'token_renewed'; readonly expiresAtMs: number | undefined }

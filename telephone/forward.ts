@@ -3,6 +3,7 @@
 
 import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { BackendFailure } from './backend-failure.ts'
 import { type Backend, REFUSED } from './forward/backend.ts'
 
 /** One finished exchange, for the access log. */
@@ -13,6 +14,8 @@ export interface ForwardedExchange {
   readonly status: number
   /** Why it ended early. */
   readonly code: string | undefined
+  /** The cause, when the backend is the reason of an early end. */
+  readonly failure: BackendFailure | undefined
   readonly durationMs: number
 }
 
@@ -56,7 +59,7 @@ export class Forwarder {
     const { onExchange, now } = this.#options
     if (onExchange === undefined) return undefined
     const startedAt = now()
-    return (status: number, code: string | undefined): void =>
-      onExchange({ opening, streamId: stream.id, status, code, durationMs: now() - startedAt })
+    return (status: number, code: string | undefined, failure?: BackendFailure): void =>
+      onExchange({ opening, streamId: stream.id, status, code, failure, durationMs: now() - startedAt })
   }
 }

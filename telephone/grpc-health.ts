@@ -47,7 +47,7 @@ export function checkGrpcHealth(
       },
       onAnswerEnd(trailers = []) {
         const status = readField(trailers, 'grpc-status') ?? readField(head, 'grpc-status')
-        done(httpStatus === 200 ? problemOf(status, answer) : `gRPC health answered HTTP ${httpStatus}`)
+        done(httpStatus === 200 ? problemOf(status, answer) : `gRPC health returned HTTP ${httpStatus}`)
       },
       onAnswerWaiting: () => undefined,
       onRoom: () => undefined,
@@ -65,9 +65,9 @@ function problemOf(status: string | undefined, answer: Buffer): string | undefin
     case '0':
       break
     case '5':
-      return 'gRPC health: it does not know this service'
+      return 'gRPC health: the server has no such service'
     case '12':
-      return 'gRPC health: it has no health service (use healthCheck: tcp)'
+      return 'gRPC health: the server has no health service (use healthCheck: tcp)'
     default:
       return `gRPC health: status ${status ?? 'missing'}`
   }

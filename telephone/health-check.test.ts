@@ -20,9 +20,9 @@ function checkOnce(target: string, check: string): Promise<string | undefined> {
       check,
       intervalMs: 60_000,
       clock: systemClock,
-      onResult(problem) {
+      onResult(failure) {
         health.stop()
-        resolve(problem)
+        resolve(failure?.detail)
       },
       onChange: () => undefined,
     })
@@ -52,7 +52,7 @@ describe('an HTTP/2 backend', () => {
   })
 
   it('is not when its answer says so', async () => {
-    expect(await checkOnce(target(), '/bad')).toBe('/bad answered 500')
+    expect(await checkOnce(target(), '/bad')).toBe('/bad returned 500')
   })
 
   it('is not when it does not run, or speaks something else', async () => {
@@ -62,9 +62,11 @@ describe('an HTTP/2 backend', () => {
     const connection = await other.connection()
     await connection.request()
     connection.say('HTTP/1.1 400 Bad Request\r\n\r\n')
-    expect(await problem).toContain('it does not speak HTTP/2')
+    expect(await problem).toContain('does not speak HTTP/2')
     await other.close()
-    expect(await checkOnce(`h2c://127.0.0.1:${port}`, 'tcp')).toBe('ECONNREFUSED')
+    expect(await checkOnce(`h2c://127.0.0.1:${port}`, 'tcp')).toMatch(
+      /refused the connection \(ECONNREFUSED\)\.$/,
+    )
   })
 })
 
@@ -80,7 +82,7 @@ describe('a gRPC backend', () => {
     ['grpc', undefined],
     ['grpc:shop.Cart', undefined],
     ['grpc:shop.Stock', 'gRPC health: NOT_SERVING'],
-    ['grpc:shop.Nobody', 'gRPC health: it does not know this service'],
+    ['grpc:shop.Nobody', 'gRPC health: the server has no such service'],
     ['tcp', undefined],
   ])('asked with %s', async (check, problem) => {
     expect(await checkOnce(`h2c://127.0.0.1:${await backend.start()}`, check)).toBe(problem)
@@ -103,9 +105,9 @@ it('reads the responses of a loose backend as its service does', async () => {
       const target = parseTarget(`127.0.0.1:${backend.port}`)
       const health = new HealthCheck({
         ...{ target, check: '/', intervalMs: 60_000, clock: systemClock, backendParsing },
-        onResult(problem) {
+        onResult(failure) {
           health.stop()
-          resolve(problem)
+          resolve(failure?.detail)
         },
         onChange: () => undefined,
       })

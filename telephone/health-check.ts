@@ -1,10 +1,12 @@
 // Asks a backend again and again whether it is there, so that a Plugboard with several telephones for a service
 // can prefer those whose backend is. Optional: without it a service is announced as up.
 
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { createClient } from './backend-client.ts'
 import type { BackendClient } from './backend-exchange.ts'
+import { type BackendFailure, failureOf } from './backend-failure.ts'
 import type { ConnectorOptions } from './connector.ts'
 import { checkGrpcHealth } from './grpc-health.ts'
 import type { BackendParsing } from './http1/response-parser.ts'
@@ -20,19 +22,31 @@ export interface HealthCheckOptions extends ConnectorOptions {
   readonly clock: Clock
   /** The setting of the service: the check reads responses of the backend as the service does. */
   readonly backendParsing?: BackendParsing
-  /** After each check: what is wrong, if anything. */
-  readonly onResult?: (problem: string | undefined) => void
-  readonly onChange: (health: 'up' | 'down', detail: string) => void
+  /** After each check: the failure, or undefined when it passed. */
+  readonly onResult?: (failure: BackendFailure | undefined) => void
+  /** `outage`: undefined when the health is `up`. Also called with a changed cause of an outage, once a minute at most. */
+  readonly onChange: (health: 'up' | 'down', outage: Outage | undefined) => void
+}
+
+/** Why a service is down. */
+export interface Outage extends BackendFailure {
+  /** When the first check failed, milliseconds since 1970. */
+  readonly sinceMs: number
 }
 
 const TIMEOUT_MS = 5000
 /** One failure may be a restart; two in a row are an outage. The very first one counts at once. */
 const FAILURES_TO_DOWN = 2
+/** Between two reports of one outage: an announcement for each would use up the rate of the token. */
+const CAUSE_CHANGE_MS = 60_000
 
 export class HealthCheck {
   readonly #options: HealthCheckOptions
   #health: 'unknown' | 'up' | 'down' = 'unknown'
   #failures = 0
+  #sinceMs = 0
+  #reported: string | undefined
+  #reportedAtMs = 0
   #timer: Timer | undefined
   #abort: (() => void) | undefined
   #stopped = false
@@ -54,40 +68,53 @@ export class HealthCheck {
   #run(): void {
     const { clock, intervalMs, check } = this.#options
     let over = false
-    const finish = (problem: string | undefined): void => {
+    const finish: Finish = failure => {
       if (over) return
       over = true
       this.#timer?.cancel()
       this.#abort?.()
       this.#abort = undefined
       if (this.#stopped) return
-      this.#judge(problem)
-      this.#options.onResult?.(problem)
+      this.#evaluate(failure)
+      this.#options.onResult?.(failure)
       if (this.#stopped) return
       this.#timer = clock.after(intervalMs, () => this.#run())
     }
-    this.#timer = clock.after(TIMEOUT_MS, () => finish('no answer in time'))
+    this.#timer = clock.after(TIMEOUT_MS, () =>
+      finish(failedCheck(`no response within ${TIMEOUT_MS / 1000} s`)),
+    )
     this.#abort = this.#begin(check, finish)
   }
 
-  #judge(problem: string | undefined): void {
-    this.#failures = problem === undefined ? 0 : this.#failures + 1
-    const down = this.#failures >= FAILURES_TO_DOWN || (this.#failures > 0 && this.#health === 'unknown')
-    if (problem !== undefined && !down) return
-    const health = problem === undefined ? 'up' : 'down'
-    const before = this.#health
-    this.#health = health
-    // What was announced before the first check is "up".
-    if (health !== (before === 'unknown' ? 'up' : before))
-      this.#options.onChange(health, problem ?? 'it answers')
+  #evaluate(failure: BackendFailure | undefined): void {
+    const { clock, onChange } = this.#options
+    if (failure === undefined) {
+      this.#failures = 0
+      this.#reported = undefined
+      const wasDown = this.#health === 'down'
+      this.#health = 'up'
+      // The announcement before the first check is "up".
+      if (wasDown) onChange('up', undefined)
+      return
+    }
+    if (this.#failures === 0) this.#sinceMs = clock.wallTime()
+    this.#failures += 1
+    const first = this.#health === 'unknown'
+    if (this.#failures < FAILURES_TO_DOWN && !first && this.#health === 'up') return
+    const due = this.#health !== 'down' || clock.now() - this.#reportedAtMs >= CAUSE_CHANGE_MS
+    this.#health = 'down'
+    if (!due || failure.detail === this.#reported) return
+    this.#reported = failure.detail
+    this.#reportedAtMs = clock.now()
+    onChange('down', { ...failure, sinceMs: this.#sinceMs })
   }
 
-  #begin(check: string, finish: (problem: string | undefined) => void): () => void {
+  #begin(check: string, finish: Finish): () => void {
     if (check === 'tcp') return this.#connect(finish)
     return check.startsWith('/') ? this.#get(check, finish) : this.#grpc(check.slice('grpc:'.length), finish)
   }
 
-  #connect(finish: (problem: string | undefined) => void): () => void {
+  #connect(finish: Finish): () => void {
     const client = this.#client()
     const stop = client.probe(finish)
     return () => {
@@ -96,19 +123,20 @@ export class HealthCheck {
     }
   }
 
-  #get(path: string, finish: (problem: string | undefined) => void): () => void {
+  #get(path: string, finish: Finish): () => void {
     const client = this.#client()
     const fields = ['User-Agent', 'telephone-health-check', 'Connection', 'close']
     const request = { method: 'GET', target: path, fields, upgrade: false, ended: true }
     const exchange = client.exchange(request, {
       onAnswerHead(head) {
-        if (head.status >= 200) finish(head.status < 400 ? undefined : `${path} answered ${head.status}`)
+        if (head.status >= 200)
+          finish(head.status < 400 ? undefined : failedCheck(`${path} returned ${head.status}`))
       },
       onAnswerBody: () => undefined,
       onAnswerEnd: () => undefined,
       onAnswerWaiting: () => undefined,
       onRoom: () => undefined,
-      onFailure: error => finish(error.message),
+      onFailure: error => finish(failureOf(error) ?? failedCheck(error.message)),
     })
     exchange.run()
     return () => {
@@ -117,9 +145,11 @@ export class HealthCheck {
     }
   }
 
-  #grpc(service: string, finish: (problem: string | undefined) => void): () => void {
+  #grpc(service: string, finish: Finish): () => void {
     const client = this.#client()
-    const exchange = checkGrpcHealth(client, service, finish)
+    const done = (problem: string | undefined): void =>
+      finish(problem === undefined ? undefined : failedCheck(problem))
+    const exchange = checkGrpcHealth(client, service, done)
     return () => {
       exchange.abort()
       client.close()
@@ -132,4 +162,11 @@ export class HealthCheck {
     const hostRule = { kind: 'fixed', host: target.authority } as const
     return createClient(target, clock, hostRule, { ...this.#options, maxConnections: 1, keepAliveMs: 0 })
   }
+}
+
+type Finish = (failure: BackendFailure | undefined) => void
+
+function failedCheck(detail: string): BackendFailure {
+  const cause = 'health_check_failed'
+  return { cause, detail, remedy: BACKEND_CAUSES[cause].remedy }
 }

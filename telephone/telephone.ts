@@ -7,11 +7,17 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { targetText } from '@vera-stack/shared/backend-target.ts'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
 import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
-import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import {
+  type Announced,
+  type ControlMessage,
+  MAX_OUTAGE_DETAIL,
+  type ServiceAnnouncement,
+} from '@vera-stack/shared/protocol/control.ts'
 import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/frame.ts'
 import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import { DEFAULT_LIMITS } from '@vera-stack/shared/protocol/limits.ts'
@@ -22,11 +28,12 @@ import { type FittedBackends, fitBackendLimits } from './backend-limits.ts'
 import { dial } from './dial.ts'
 import { DialError, TOKEN_UNREADABLE } from './dial-error.ts'
 import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
+import { FailureLog } from './failure-log.ts'
 import type { Backend } from './forward/backend.ts'
 import { HandlerBackend } from './forward/handler-backend.ts'
 import { HttpBackend } from './forward/http-backend.ts'
 import { Forwarder } from './forward.ts'
-import { HealthCheck } from './health-check.ts'
+import { HealthCheck, type Outage } from './health-check.ts'
 import { tunnelUrl } from './plugboard-url.ts'
 import { Renewal } from './renewal.ts'
 import type { Service } from './service-options.ts'
@@ -349,7 +356,13 @@ export class Telephone {
     const { tlsVerify, tlsCa, hostHeader, pool } = service
     // No more than the tunnel brings before any of it is taken.
     const windowBytes = this.#options.limits?.initialWindowBytes ?? DEFAULT_LIMITS.initialWindowBytes
+    const backend = targetText(target)
+    const failures = new FailureLog({
+      clock: this.#clock,
+      report: report => this.#report({ kind: 'backend_failures', service: service.service, backend, report }),
+    })
     return new HttpBackend(target, this.#clock, {
+      failures,
       ...pool,
       ...this.#backendLimits.limits.get(service.service),
       uploadStartBytes: Math.min(UNACCEPTED_BYTES, windowBytes),
@@ -363,12 +376,14 @@ export class Telephone {
     const { target, healthCheck: check, healthIntervalMs: intervalMs = 10_000 } = service
     const { tlsVerify, tlsCa, backendParsing } = service
     if (check === undefined || typeof target === 'function') return []
-    const onChange = (health: 'up' | 'down', detail: string): void => {
+    const onChange = (health: 'up' | 'down', outage: Outage | undefined): void => {
       const announcement = this.#announcements[index]
       if (announcement === undefined) return
-      this.#announcements[index] = { ...announcement, health }
+      const { outage: _before, ...rest } = announcement
+      this.#announcements[index] = { ...rest, health, ...(outage && { outage: announcedOutage(outage) }) }
       this.#announcementId += 1
-      this.#report({ kind: 'health', service: service.service, health, detail })
+      const detail = outage?.detail ?? 'the health check passes'
+      this.#report({ kind: 'health', service: service.service, health, detail, outage })
       this.#announce()
     }
     const connection = {
@@ -393,6 +408,10 @@ function announcementOf({ service, mount, weight, version, labels }: Service): S
     version: version ?? '',
     labels: { ...labels },
   }
+}
+
+function announcedOutage({ cause, detail, sinceMs }: Outage): ServiceAnnouncement['outage'] {
+  return { cause, detail: cutText(detail, MAX_OUTAGE_DETAIL), sinceMs: Math.max(0, Math.floor(sinceMs)) }
 }
 
 /** Unique on a network whose hosts have names of their own; the service is in it when that tells processes apart. */

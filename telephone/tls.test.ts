@@ -60,6 +60,7 @@ describe('a backend on https', () => {
   it('is not trusted otherwise', async () => {
     const { error } = await call({})
     expect(error).toMatchObject({ reason: 'backend_unreachable' })
+    expect(error).toMatchObject({ causeCode: 'tls_self_signed' })
     expect(error?.message).toContain('SELF_SIGNED')
   })
 })
@@ -116,6 +117,7 @@ describe('a backend on h2', () => {
     await start()
     const { error } = await call({})
     expect(error).toMatchObject({ reason: 'backend_unreachable' })
+    expect(error).toMatchObject({ causeCode: 'tls_self_signed' })
     expect(error?.message).toContain('SELF_SIGNED')
   })
 
@@ -124,7 +126,7 @@ describe('a backend on h2', () => {
     await listen()
     const { error } = await call({})
     expect(error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
-    expect(error?.message).toContain('h2c://')
+    expect(error).toMatchObject({ causeCode: 'tls_plain_port' })
   })
 
   it('that speaks HTTP/1 only is told apart', async () => {

@@ -5,6 +5,7 @@
 import { DEFAULT_CLIENT_SHARE_PERCENT, shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { exhausted } from './backend-failure.ts'
 
 export interface Waiting {
   /** Names the client that the request is for; empty: not known. */
@@ -55,7 +56,7 @@ export class WaitQueue<Waiter extends Waiting> {
     const { client } = waiter
     const own = this.#clients.get(client)
     if (this.#deadlines.size >= maxWaiting) {
-      waiter.onNoConnection(new TunnelError('overloaded', { detail: 'the queue for a connection is full' }))
+      waiter.onNoConnection(exhausted(`${maxWaiting} requests wait for a connection already.`))
       return false
     }
     if (own !== undefined && client !== '' && own.size >= shareOf(maxWaiting, clientSharePercent)) {
@@ -126,9 +127,10 @@ export class WaitQueue<Waiter extends Waiting> {
     const now = this.#clock.now()
     for (const [waiter, deadline] of this.#deadlines) {
       if (deadline > now) break
-      const reason = this.#mayTake(waiter.client) ? 'overloaded' : 'client_share'
+      const mayTake = this.#mayTake(waiter.client)
       this.remove(waiter)
-      waiter.onNoConnection(new TunnelError(reason, { detail: 'waited too long for a connection' }))
+      const detail = `No connection to the backend was free within ${this.#limits.maxWaitMs / 1000} s.`
+      waiter.onNoConnection(mayTake ? exhausted(detail) : new TunnelError('client_share', { detail }))
     }
     this.#arm(now)
   }

@@ -29,7 +29,7 @@ export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal
     // The origin may have other lines to try: nothing was delivered, whatever the reason was here. But for a head that
     // is too large there is no other line, and its client should hear of it.
     const known = error.delivered === 'no' || error.reason === 'payload_too_large'
-    near.reset(known ? error.reason : 'refused', error.detail)
+    near.reset(known ? error.reason : 'refused', error.detail, error.causeCode)
     return REFUSED_STREAM
   }
 }
@@ -120,7 +120,7 @@ class Backward implements StreamEvents {
   }
 
   onAbort(error: TunnelError): void {
-    this.#near.reset(error.reason, error.detail)
+    this.#near.reset(error.reason, error.detail, error.causeCode)
   }
 
   credit(bytes: number): void {

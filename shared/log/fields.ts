@@ -17,8 +17,12 @@ export interface LogFields {
   readonly mount?: string | undefined
   /** A code of the error table, a reason of the protocol, or a system's error code. */
   readonly code?: string | undefined
-  /** More about `code`, in words. */
+  /** The cause of a failed request to a backend: a code of backend-causes.ts. */
+  readonly cause?: string | undefined
+  /** More about `code` or `cause`, in words. */
   readonly detail?: string | undefined
+  /** What the operator can do about `cause`. */
+  readonly remedy?: string | undefined
   readonly err?: unknown
   /** The part of the program that speaks: `proxy`, `tunnel`, `database`. */
   readonly part?: string | undefined
@@ -62,9 +66,12 @@ export interface AccessFields {
   readonly bytesOut: number
   readonly remoteAddress: string
   readonly route?: string | undefined
+  readonly mount?: string | undefined
   readonly service?: string | undefined
   readonly telephoneId?: string | undefined
   readonly code?: string | undefined
-  /** More about `code`, in words of Plugboard or its parser. */
+  /** The cause of a failed request to a backend: a code of backend-causes.ts. */
+  readonly cause?: string | undefined
+  /** More about `code` or `cause`, in words of Plugboard, its parser or a Telephone. */
   readonly detail?: string | undefined
 }

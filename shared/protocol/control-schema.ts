@@ -25,10 +25,17 @@ const helloSchema = z.object({
   maxFrameBytes: z.int().min(16_384).max(FRAME_MAX_BYTES),
 })
 
+const outageSchema = z.object({
+  sinceMs: z.int().min(0),
+  cause: z.string().max(40).optional(),
+  detail: z.string().max(200),
+})
+
 const serviceAnnouncementSchema = z.object({
   service: name,
   mount: z.string().max(2048).optional(),
   health: z.enum(['up', 'down']).default('up'),
+  outage: outageSchema.optional(),
   weight: z.int().min(0).max(1000).default(100),
   version: z.string().max(128).default(''),
   labels,

@@ -6,6 +6,8 @@ import { cutText } from '../cut-text.ts'
 import { controlSchema, KNOWN_TYPES } from './control-schema.ts'
 
 const MAX_FIELD_NAME = 100
+/** Longest `detail` of an outage, without the mark of a cut. */
+export const MAX_OUTAGE_DETAIL = 199
 
 /** First message of both ends. */
 export interface Hello {
@@ -29,11 +31,23 @@ export interface Hello {
   maxFrameBytes: number
 }
 
+/** Why a service is down, for the operators of Plugboard. */
+export interface AnnouncedOutage {
+  /** When the health check first failed, milliseconds since 1970 by the clock of the telephone. */
+  sinceMs: number
+  /** A code of backend-causes.ts, or of a newer version. */
+  cause?: string | undefined
+  /** The last result of the check: `/healthz returned 500`. At most 200 UTF-16 units. */
+  detail: string
+}
+
 export interface ServiceAnnouncement {
   service: string
   /** Mount that the telephone claims for the service, `host/path`; absent: routes are managed elsewhere. */
   mount?: string | undefined
   health: 'up' | 'down'
+  /** Why the health is `down`; absent: not known. */
+  outage?: AnnouncedOutage | undefined
   /** 0 to 1000. */
   weight: number
   version: string

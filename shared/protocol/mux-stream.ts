@@ -176,9 +176,9 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     if (!waits) this.#host.askTurn(this)
   }
 
-  reset(reason: Reason, detail = ''): void {
+  reset(reason: Reason, detail = '', causeCode = ''): void {
     if (!this.#open) return
-    this.#host.outbox.reset(this.id, REASONS[reason].code, detail)
+    this.#host.outbox.reset(this.id, REASONS[reason].code, detail, causeCode)
     this.#close()
   }
 

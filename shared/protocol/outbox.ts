@@ -28,6 +28,7 @@ import {
   OPEN_PREFIX_BYTES,
   WINDOW_BYTES,
 } from './frame.ts'
+import { withCause } from './reset-cause.ts'
 import { giveSlab, SLAB_BYTES, takeSlab } from './slab-pool.ts'
 import type { AnswerHead, Fields, Opening } from './stream.ts'
 import { STREAM_KINDS } from './stream-kind.ts'
@@ -53,6 +54,8 @@ export class Outbox {
   maxFrameBytes = 16_384
   /** The peer takes the client of a stream (PROTOCOL.md, "Clients"), known with its hello. */
   statesClient = false
+  /** True when the peer takes the cause of a reset (PROTOCOL.md, "Causes"), known with its hello. */
+  statesCause = false
   #slab: Buffer | undefined
   #used = 0
   #scheduled: NodeJS.Immediate | undefined
@@ -148,8 +151,10 @@ export class Outbox {
     return block
   }
 
-  reset(streamId: number, code: number, detail: string): void {
-    this.#reason(FRAME.reset, streamId, code, detail)
+  /** `causeCode`: empty for none. A peer without the feature does not receive it. */
+  reset(streamId: number, code: number, detail: string, causeCode = ''): void {
+    const stated = causeCode !== '' && this.statesCause
+    this.#reason(FRAME.reset, streamId, code, stated ? withCause(causeCode, detail) : detail)
   }
 
   bye(code: number, detail: string): void {

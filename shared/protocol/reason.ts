@@ -53,6 +53,13 @@ export function reasonOfCode(code: number): Reason {
   return BY_CODE.get(code) ?? 'internal_error'
 }
 
+export interface TunnelErrorOptions {
+  readonly detail?: string
+  readonly remote?: boolean
+  readonly causeCode?: string | undefined
+  readonly cause?: unknown
+}
+
 /** Why a stream or a session ended early. `detail` is for logs, never for clients; it may quote a peer, so it is cut. */
 export class TunnelError extends Error {
   readonly reason: Reason
@@ -60,8 +67,10 @@ export class TunnelError extends Error {
   readonly remote: boolean
   /** More than the reason says, may be empty. */
   readonly detail: string
+  /** A code of backend-causes.ts, or of a newer version: what the backend did. Undefined when it is not known. */
+  readonly causeCode: string | undefined
 
-  constructor(reason: Reason, options: { detail?: string; remote?: boolean; cause?: unknown } = {}) {
+  constructor(reason: Reason, options: TunnelErrorOptions = {}) {
     const detail = cutText(options.detail ?? '')
     super(
       detail === '' ? reason : `${reason}: ${detail}`,
@@ -71,6 +80,7 @@ export class TunnelError extends Error {
     this.reason = reason
     this.remote = options.remote ?? false
     this.detail = detail
+    this.causeCode = options.causeCode
   }
 
   get delivered(): Delivered {

@@ -20,6 +20,7 @@ import { HeadTooLargeError, Outbox } from './outbox.ts'
 import { PingClock } from './ping-clock.ts'
 import { REASONS, type Reason, reasonOfCode, TunnelError } from './reason.ts'
 import { GrowthBudget, ReceiveWindow } from './receive-window.ts'
+import { CAUSE_FEATURE, readCause } from './reset-cause.ts'
 import type { Opening, Stream, StreamEvents } from './stream.ts'
 import { streamKindOfNumber } from './stream-kind.ts'
 import { StreamTable } from './stream-table.ts'
@@ -287,7 +288,7 @@ export class Session {
     },
     onTrailersFrame: (id, fields, blockBytes) => this.#find(id)?.endArrived(fields, blockBytes),
     onResetFrame: (id, code, detail) =>
-      this.#find(id)?.abort(new TunnelError(reasonOfCode(code), { detail, remote: true })),
+      this.#find(id)?.abort(new TunnelError(reasonOfCode(code), { ...readCause(detail), remote: true })),
     onWindowFrame: (id, bytes) => this.#find(id)?.creditArrived(bytes),
     onPingFrame: opaque => {
       this.#needHello('PING')
@@ -437,6 +438,7 @@ export class Session {
     this.#state = 'open'
     this.#outbox.maxFrameBytes = Math.min(peer.maxFrameBytes, MESSAGE_MAX_BYTES - FRAME_HEADER_BYTES)
     this.#outbox.statesClient = peer.features.includes(CLIENT_FEATURE)
+    this.#outbox.statesCause = peer.features.includes(CAUSE_FEATURE)
     this.#pings.start()
     this.#events.onReady(peer, version)
   }
@@ -613,7 +615,7 @@ export class Session {
     const { initialWindowBytes, maxStreams, maxFrameBytes } = this.#limits
     const range: [number, number] = [versions[0], versions[1]]
     const more = this.#identity.features ?? []
-    const features = [ACCEPTANCE_FEATURE, AFFINITY_FEATURE, CLIENT_FEATURE, ...more]
+    const features = [ACCEPTANCE_FEATURE, AFFINITY_FEATURE, CLIENT_FEATURE, CAUSE_FEATURE, ...more]
     const own = { agent, instance, name, startedAt, features, initialWindowBytes, maxStreams, maxFrameBytes }
     return { type: 'hello', versions: range, ...own }
   }

@@ -81,8 +81,11 @@ export interface Stream {
   write(chunk: Buffer): boolean
   /** Completes our half, after everything written. Throws HeadError for trailers that cannot be sent. */
   end(trailers?: Fields): void
-  /** Ends both halves at once. The far end's owner gets `onAbort`; ours does not. No effect when not open. */
-  reset(reason: TunnelError['reason'], detail?: string): void
+  /**
+   * Ends both halves at once. The far end's owner gets `onAbort`; ours does not. No effect when not open.
+   * `causeCode`: a code of backend-causes.ts. A peer without the feature `cause` does not receive it.
+   */
+  reset(reason: TunnelError['reason'], detail?: string, causeCode?: string): void
   /** Gives `bytes` of received data back to the far end as credit. */
   consume(bytes: number): void
   /**

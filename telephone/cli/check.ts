@@ -12,6 +12,7 @@ import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
 import type { Problem } from '@vera-stack/shared/settings.ts'
+import type { BackendFailure } from '../backend-failure.ts'
 import { dial } from '../dial.ts'
 import { REFUSED } from '../forward/backend.ts'
 import { displayUrl, tunnelUrl } from '../plugboard-url.ts'
@@ -193,8 +194,13 @@ function echo(session: Session, timeoutMs: number, say: Say): void {
 
 async function checkBackend(service: Service, say: Say): Promise<void> {
   if (typeof service.target === 'function') return
-  const problem = await probeBackend(service)
-  const what = `${service.service}: backend ${targetText(service.target)}`
-  if (problem === undefined) say('good', what)
-  else say('bad', `${what} ${problem === 'ECONNREFUSED' ? 'is not running' : `fails: ${problem}`}`)
+  const failure = await probeBackend(service)
+  const backend = `backend ${targetText(service.target)}`
+  if (failure === undefined) say('good', `${service.service}: ${backend}`)
+  else say('bad', `${service.service}: ${failureText(backend, failure)} ${failure.remedy}`)
+}
+
+/** The detail of a health check that failed does not name the backend. */
+function failureText(backend: string, { cause, detail }: BackendFailure): string {
+  return cause === 'health_check_failed' ? `${backend} fails its health check: ${detail}.` : detail
 }

@@ -226,7 +226,7 @@ describe('telephone check', () => {
       expect.stringMatching(/token: expired \d+ days ago/),
       '✗ token: it does not reach the service web (it has: other)',
       expect.stringMatching(/^✗ http:\/\/127\.0\.0\.1:\d+: This token has expired\.$/),
-      '✗ web: backend http://localhost:1 is not running',
+      '✗ web: Backend http://localhost:1 refused the connection (ECONNREFUSED). Start the backend, or correct the target.',
     ])
   })
 })

@@ -7,6 +7,8 @@ import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import type { ForwardedExchange } from '../forward.ts'
 import { sentence } from '../sentence.ts'
 
+type BackendFailures = Extract<TelephoneEvent, { kind: 'backend_failures' }>
+
 export function logEvent(log: Logger, event: TelephoneEvent): void {
   switch (event.kind) {
     case 'dialing':
@@ -42,11 +44,15 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
       for (const result of event.results) logService(log, String(event.tunnel), result)
       return
     case 'health': {
-      const { service, health, detail } = event
+      const { service, health, detail, outage } = event
+      const { cause, remedy } = outage ?? {}
       if (health === 'up') log.info('backend up', { service, state: health, detail })
-      else log.warn('backend down', { service, state: health, detail })
+      else log.warn('backend down', { service, state: health, cause, detail, remedy })
       return
     }
+    case 'backend_failures':
+      logFailures(log, event)
+      return
     case 'token_renewed':
       log.info('token renewed')
       return
@@ -81,6 +87,23 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
   }
 }
 
+function logFailures(log: Logger, { service, backend: url, report }: BackendFailures): void {
+  const { count } = report
+  if (report.kind === 'recovered') {
+    log.info('requests to the backend succeed again', {
+      service,
+      url,
+      count,
+      durationMs: Math.round(report.durationMs),
+    })
+    return
+  }
+  const { cause, detail, remedy } = report.failure
+  const message =
+    report.occasion === 'repeated' ? 'requests to the backend still fail' : 'requests to the backend fail'
+  log.warn(message, { service, url, cause, detail, remedy, count })
+}
+
 function logService(
   log: Logger,
   tunnelId: string,
@@ -90,7 +113,10 @@ function logService(
   else log.error('service refused', { tunnelId, service, code, detail })
 }
 
-function logExchange(log: Logger, { opening, streamId, status, code, durationMs }: ForwardedExchange): void {
+function logExchange(
+  log: Logger,
+  { opening, streamId, status, code, failure, durationMs }: ForwardedExchange,
+): void {
   log.info('request', {
     requestId: fieldValue(opening.fields, 'x-request-id'),
     streamId,
@@ -99,6 +125,8 @@ function logExchange(log: Logger, { opening, streamId, status, code, durationMs 
     path: opening.target.split('?', 1)[0],
     status,
     code,
+    cause: failure?.cause,
+    detail: failure?.detail,
     durationMs: Math.round(durationMs * 1000) / 1000,
   })
 }

@@ -1,11 +1,15 @@
 // One look at a backend, for `check` and for the start of `http`.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
+import type { BackendFailure } from '../backend-failure.ts'
 import { HealthCheck } from '../health-check.ts'
 import type { Service } from '../service-options.ts'
 
-/** What is wrong with the backend, or undefined. By the service's own health check, else by a connection. */
-export function probeBackend(service: Service): Promise<string | undefined> {
+/**
+ * Resolves with the failure of the backend, or with undefined. It runs the health check of the service, or makes a
+ * connection when the service has none.
+ */
+export function probeBackend(service: Service): Promise<BackendFailure | undefined> {
   const { target, healthCheck: check = 'tcp', tlsVerify, tlsCa, backendParsing } = service
   if (typeof target === 'function') return Promise.resolve(undefined)
   return new Promise(resolve => {
@@ -17,9 +21,9 @@ export function probeBackend(service: Service): Promise<string | undefined> {
       check,
       intervalMs: 60_000,
       clock: systemClock,
-      onResult(problem) {
+      onResult(failure) {
         probe.stop()
-        resolve(problem)
+        resolve(failure)
       },
       onChange: () => undefined,
     })

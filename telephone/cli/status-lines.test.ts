@@ -100,11 +100,18 @@ describe('status lines', () => {
     }
     show({
       kind: 'exchange',
-      exchange: { opening, streamId: 1, status: 200, code: undefined, durationMs: 1.6 },
+      exchange: { opening, streamId: 1, status: 200, code: undefined, failure: undefined, durationMs: 1.6 },
     })
     show({
       kind: 'exchange',
-      exchange: { opening, streamId: 1, status: 0, code: 'backend_unreachable', durationMs: 1 },
+      exchange: {
+        opening,
+        streamId: 1,
+        status: 0,
+        code: 'backend_unreachable',
+        failure: undefined,
+        durationMs: 1,
+      },
     })
     expect(lines).toEqual(['  GET /a?[2J 200 2 ms', '  GET /a?[2J backend_unreachable 1 ms'])
   })

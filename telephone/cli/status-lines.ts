@@ -7,6 +7,8 @@ import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import { sentence } from '../sentence.ts'
 import { briefly, marked, printable, roughly } from './words.ts'
 
+type BackendFailures = Extract<TelephoneEvent, { kind: 'backend_failures' }>
+
 export interface StatusLinesOptions {
   readonly out: (line: string) => void
   readonly colours: boolean
@@ -64,6 +66,9 @@ export class StatusLines {
         if (event.health === 'up') this.#say('good', `${event.service}: the backend is up again`)
         else this.#say('bad', `${event.service}: the backend is down (${event.detail})`)
         return
+      case 'backend_failures':
+        this.#backend(event)
+        return
       case 'token_renewed': {
         const { expiresAtMs } = event
         const left = expiresAtMs === undefined ? '' : `, expires in ${this.#left(expiresAtMs)}`
@@ -117,6 +122,18 @@ export class StatusLines {
     const again = `trying again in ${briefly(retryInMs)}`
     if (advice === undefined) this.#trouble('bad', `${url}: ${message}`, `; ${again}`)
     else this.#trouble('bad', `${url}: ${sentence(message)}`, ` ${advice} (${again})`)
+  }
+
+  #backend({ service, report }: BackendFailures): void {
+    const { count } = report
+    const requests = count === 1 ? '1 request' : `${count} requests`
+    if (report.kind === 'recovered') {
+      this.#say('good', `${service}: requests succeed again (${requests} failed)`)
+      return
+    }
+    const { detail, remedy } = report.failure
+    const repeated = report.occasion === 'repeated' ? `${requests} failed in the last minute. ` : ''
+    this.#say('bad', `${service}: ${repeated}${detail} ${remedy}`)
   }
 
   #announced(results: readonly AnnouncedService[]): void {

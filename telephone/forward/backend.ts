@@ -2,6 +2,7 @@
 // socket (http-backend.ts) and a function in this process (handler-backend.ts).
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { BackendFailure } from '../backend-failure.ts'
 
 export interface Backend {
   /** For people: `http://localhost:3000`. */
@@ -12,8 +13,11 @@ export interface Backend {
   close(): void
 }
 
-/** One finished exchange: `status` 0 when there was no answer head, `code` when it ended early. */
-export type Report = (status: number, code: string | undefined) => void
+/**
+ * One finished exchange: `status` 0 when there was no response head, `code` when it ended early, `failure` when the
+ * backend is the cause of that.
+ */
+export type Report = (status: number, code: string | undefined, failure?: BackendFailure) => void
 
 function fault(event: string): never {
   throw new Error(`${event} on a stream that the other end has opened`)

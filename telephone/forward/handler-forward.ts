@@ -1,14 +1,22 @@
 // One stream of the tunnel joined to one call of a fetch handler: Request in, Response out, both bodies streamed
 // with backpressure, cancellation as the Request's abort signal. The HTTP counterpart is http-forward.ts.
 
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { BackendFailure } from '../backend-failure.ts'
 import { neverOpener, type Report } from './backend.ts'
 import { RequestBody } from './request-body.ts'
 
 /** Web-standard: takes a Request, gives a Response, both with streaming bodies. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>
+
+const BODY_FAILED: BackendFailure = {
+  cause: 'handler_failed',
+  detail: "The body of the handler's response failed.",
+  remedy: BACKEND_CAUSES.handler_failed.remedy,
+}
 
 /** Statuses that a Response may have a body with, and an answer on the wire may not. */
 const BODYLESS = new Set([204, 205, 304])
@@ -101,9 +109,9 @@ export class HandlerForward implements StreamEvents {
         break
       case 'answering':
         this.#onError(error)
-        this.#stream.reset('backend_closed', 'the response body failed')
+        this.#stream.reset('backend_closed', BODY_FAILED.detail, BODY_FAILED.cause)
         this.#body.discard()
-        this.#finish('backend_closed')
+        this.#finish('backend_closed', BODY_FAILED)
         break
       default:
       // The client is gone: that a handler stumbles over it is expected.
@@ -210,11 +218,11 @@ export class HandlerForward implements StreamEvents {
     this.#stream.respond({ status, statusText, fields })
   }
 
-  #finish(code: string | undefined): void {
+  #finish(code: string | undefined, failure?: BackendFailure): void {
     this.#state = 'over'
     const report = this.#report
     this.#report = undefined
-    report?.(this.#status, code)
+    report?.(this.#status, code, failure)
   }
 }
 

@@ -15,6 +15,8 @@ import {
   type ExchangeEvents,
   RequestError,
 } from '../backend-exchange.ts'
+import { type BackendFailure, failureOf, invalidResponse } from '../backend-failure.ts'
+import type { FailureLog } from '../failure-log.ts'
 import { neverOpener, type Report } from './backend.ts'
 
 export class HttpForward implements StreamEvents, ExchangeEvents {
@@ -22,6 +24,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   readonly #opening: Opening
   readonly #client: BackendClient
   #report: Report | undefined
+  readonly #failures: FailureLog | undefined
   #exchange: BackendExchange | undefined
   #state: 'gathering' | 'forwarding' | 'answered' | 'over' = 'gathering'
   /** What came with the head, in the same event-loop turn. */
@@ -32,11 +35,18 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   #owedBytes = 0
   #status = 0
 
-  constructor(stream: Stream, opening: Opening, client: BackendClient, report: Report | undefined) {
+  constructor(
+    stream: Stream,
+    opening: Opening,
+    client: BackendClient,
+    report: Report | undefined,
+    failures?: FailureLog,
+  ) {
     this.#stream = stream
     this.#opening = opening
     this.#client = client
     this.#report = report
+    this.#failures = failures
     // Whether a request without Content-Length has a body shows in whether it ends with its head. That END has
     // arrived with the head or comes later, so the rest of this message is waited for before anything is sent.
     queueMicrotask(() => this.#begin())
@@ -79,7 +89,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   /** Cancelled by the client, or the tunnel is gone: the backend hears of it at once (R11). */
   onAbort(error: TunnelError): void {
     this.#exchange?.abort()
-    this.#finish(error.reason)
+    this.#fail(error)
   }
 
   onHead(): void {
@@ -118,6 +128,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
 
   onAnswerHead(head: AnswerHead): void {
     this.#status = head.status
+    if (head.status === 101) this.#succeeded()
     try {
       this.#stream.respond(head)
     } catch (error) {
@@ -144,6 +155,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
       return
     }
     this.#state = 'answered'
+    this.#succeeded()
     this.#payCredit()
     this.#finish(undefined)
   }
@@ -157,16 +169,17 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   }
 
   onFailure(error: TunnelError): void {
-    this.#stream.reset(error.reason, error.detail)
-    this.#finish(error.reason)
+    this.#stream.reset(error.reason, error.detail, error.causeCode)
+    this.#fail(error)
   }
 
   /** Resets the stream when the head or trailers of the backend cannot be forwarded. Throws every other error. */
   #refuseHead(error: unknown): void {
     if (!(error instanceof HeadError)) throw error
     this.#exchange?.abort()
-    this.#stream.reset('backend_protocol_error', error.message)
-    this.#finish('backend_protocol_error')
+    const failure = invalidResponse(error.message)
+    this.#stream.reset(failure.reason, failure.detail, failure.causeCode)
+    this.#fail(failure)
   }
 
   #payCredit(): void {
@@ -175,12 +188,23 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#owedBytes = 0
   }
 
-  #finish(code: string | undefined): void {
+  #succeeded(): void {
+    if (this.#failures?.failing === true) this.#failures.succeeded()
+  }
+
+  #fail(error: TunnelError): void {
+    // A response that was complete has no failure, whatever ends the stream of its request.
+    const failure = this.#state === 'answered' ? undefined : failureOf(error)
+    if (failure !== undefined) this.#failures?.failed(failure)
+    this.#finish(error.reason, failure)
+  }
+
+  #finish(code: string | undefined, failure?: BackendFailure): void {
     if (this.#state !== 'answered') this.#state = 'over'
     this.#exchange = undefined
     this.#early = []
     const report = this.#report
     this.#report = undefined
-    report?.(this.#status, code)
+    report?.(this.#status, code, failure)
   }
 }

@@ -8,7 +8,8 @@ import type {
   ExchangeEvents,
   HostRule,
 } from '../backend-exchange.ts'
-import { type Connector, describeSocketError } from '../connector.ts'
+import { type BackendFailure, connectFailure, failureOf } from '../backend-failure.ts'
+import type { Connector } from '../connector.ts'
 import { Exchange } from './exchange.ts'
 import { Pool, type PoolOptions } from './pool.ts'
 
@@ -27,9 +28,10 @@ export class Http1Client implements BackendClient {
     return new Exchange(this.#pool, request, this.#hostRule, events)
   }
 
-  probe(done: (problem: string | undefined) => void): () => void {
+  probe(done: (failure: BackendFailure | undefined) => void): () => void {
+    const { backend, secure } = this.#connector
     const socket = this.#connector.open(() => done(undefined))
-    socket.on('error', error => done(describeSocketError(error)))
+    socket.on('error', error => done(failureOf(connectFailure(error, backend, secure))))
     return () => socket.destroy()
   }
 

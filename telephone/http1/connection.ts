@@ -12,7 +12,17 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
-import { type Connector, connectError, describeSocketError } from '../connector.ts'
+import {
+  closedBeforeReady,
+  closedEarly,
+  connectFailure,
+  connectionFailure,
+  connectTimeout,
+  invalidResponse,
+  type ResponseProgress,
+  watchStage,
+} from '../backend-failure.ts'
+import type { Connector } from '../connector.ts'
 import { HttpError } from './http-error.ts'
 import { lastChunk, type RequestFraming, type RequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
@@ -79,6 +89,7 @@ export class Connection implements ResponseSink {
   /** The client whose request has it; undefined while idle. The pool's to read and write. */
   client: string | undefined
   readonly #socket: Socket
+  readonly #connector: Connector
   readonly #owner: ConnectionOwner
   readonly #parser: ResponseParser
   #connectTimer: Timer | undefined
@@ -91,6 +102,7 @@ export class Connection implements ResponseSink {
   #answerOpen = false
   #bodySent = false
   #bytesSeen = false
+  #headSeen = false
   #keepAlive = false
   #corked = false
   #paused = false
@@ -100,6 +112,7 @@ export class Connection implements ResponseSink {
   readonly #uncorkLater = (): void => this.#uncork()
 
   constructor(options: ConnectionOptions) {
+    this.#connector = options.connector
     this.#owner = options.owner
     this.#parser = new ResponseParser(this, options.parserLimits, options.backendParsing)
     const onRead: OnReadOpts = {
@@ -107,12 +120,13 @@ export class Connection implements ResponseSink {
       callback: bytes => this.#onRead(bytes),
     }
     this.#socket = options.connector.open(() => this.#onReady(), onRead)
+    const stageOf = watchStage(this.#socket, this.#connector.needsDns)
     this.#socket.on('end', () => this.#onEnd())
     this.#socket.on('drain', () => this.#user?.onDrain())
     this.#socket.on('error', error => this.#onError(error))
-    this.#socket.on('close', () => this.#lost(new TunnelError('backend_closed')))
+    this.#socket.on('close', () => this.#onClosed())
     this.#connectTimer = options.clock.after(options.connectTimeoutMs, () => {
-      this.#lost(new TunnelError('backend_unreachable', { detail: 'connect timeout' }))
+      this.#lost(connectTimeout(this.#connector.backend, options.connectTimeoutMs, stageOf()))
     })
   }
 
@@ -137,6 +151,7 @@ export class Connection implements ResponseSink {
     this.#answerOpen = true
     this.#bodySent = false
     this.#bytesSeen = false
+    this.#headSeen = false
     this.#keepAlive = false
     this.challenged = false
     if (head.authenticatesConnection) this.authenticated = true
@@ -237,6 +252,7 @@ export class Connection implements ResponseSink {
       return
     }
     if (head.status >= 200) {
+      this.#headSeen = true
       this.#keepAlive = head.keepAlive
       this.keepAliveHintMs = head.keepAliveMs
       this.challenged = head.challengesConnection
@@ -281,7 +297,7 @@ export class Connection implements ResponseSink {
       used = this.#parser.push(bytes === buffer.length ? buffer : buffer.subarray(0, bytes))
     } catch (error) {
       if (!(error instanceof HttpError)) throw error
-      this.#lost(new TunnelError('backend_protocol_error', { detail: error.message, cause: error }))
+      this.#lost(invalidResponse(error.message, error.causeCode, error))
       return true
     }
     if (this.#phase === 'busy' && !this.#answerOpen) this.#finish(used === bytes)
@@ -313,16 +329,31 @@ export class Connection implements ResponseSink {
       this.onComplete(undefined)
       this.destroy()
     } else {
-      this.#lost(new TunnelError('backend_closed', { detail: 'end of stream' }))
+      this.#onClosed()
     }
   }
 
+  /** The backend has ended the connection, or both ends have. */
+  #onClosed(): void {
+    if (this.#phase === 'closed') return
+    const { backend, secure } = this.#connector
+    const connecting = this.#phase === 'connecting'
+    this.#lost(connecting ? closedBeforeReady(backend, secure) : closedEarly(backend, this.#progress))
+  }
+
   #onError(error: Error): void {
+    if (this.#phase === 'closed') return
+    const { backend, secure } = this.#connector
     this.#lost(
       this.#phase === 'connecting'
-        ? connectError(error)
-        : new TunnelError('backend_closed', { detail: describeSocketError(error), cause: error }),
+        ? connectFailure(error, backend, secure)
+        : connectionFailure(error, backend, this.#progress),
     )
+  }
+
+  get #progress(): ResponseProgress {
+    if (this.#headSeen || this.#phase === 'raw') return 'part of the body'
+    return this.#bytesSeen ? 'part of the head' : 'nothing'
   }
 
   /** What came through the tunnel cannot be sent on. */

@@ -1,11 +1,16 @@
 // The one error of this folder that a backend can cause: bytes that are not HTTP/1.1 as RFC 9112 has it.
-// Everything else that goes wrong with a connection is a TunnelError made in connection.ts and connector.ts.
+// All other errors of a connection are TunnelErrors that backend-failure.ts makes.
 
-/** A backend broke HTTP. The message says which rule, for logs; it holds no bytes of the answer. */
+import type { BackendCauseCode } from '@vera-stack/shared/backend-causes.ts'
+
+/** A backend broke HTTP. The message names the rule and contains no byte of the response. */
 export class HttpError extends Error {
-  constructor(message: string) {
+  readonly causeCode: BackendCauseCode
+
+  constructor(message: string, causeCode: BackendCauseCode = 'invalid_response') {
     super(message)
     this.name = 'HttpError'
+    this.causeCode = causeCode
   }
 }
 

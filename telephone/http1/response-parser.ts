@@ -69,8 +69,12 @@ const PREFIX = 'HTTP/1.'
 /** Length, type and flags of a SETTINGS frame, which an HTTP/2 server says first, whatever it hears. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
 const HTTP2 = /^\0..\x04\0/s
+/** Type and major version of a TLS alert: the response of a TLS server to a request without TLS. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these bytes begin a TLS record
+const TLS_ALERT = /^\x15\x03/
 const NOT_HTTP = 'not an HTTP/1 status line'
 const NEEDS_HTTP2 = 'it speaks HTTP/2: the target should be h2c:// or h2://'
+const NEEDS_TLS = 'it requires TLS: the target should be https:// or h2://'
 
 export class ResponseParser {
   readonly #sink: ResponseSink
@@ -154,7 +158,7 @@ export class ResponseParser {
     const next = this.#head.read(chunk, at)
     if (next === -1) {
       const start = this.#head.start(PREFIX.length)
-      if (!PREFIX.startsWith(start)) throw new HttpError(HTTP2.test(start) ? NEEDS_HTTP2 : NOT_HTTP)
+      if (!PREFIX.startsWith(start)) throw notHttp1(start)
       return chunk.length
     }
     const head = parseResponseHead(this.#head.text, this.#request, this.#limits.maxFields)
@@ -266,6 +270,13 @@ export class ResponseParser {
     this.#state = IDLE
     this.#sink.onComplete(trailers)
   }
+}
+
+/** `start`: the first characters of a response that is not HTTP/1. */
+function notHttp1(start: string): HttpError {
+  if (HTTP2.test(start)) return new HttpError(NEEDS_HTTP2, 'http2_required')
+  if (TLS_ALERT.test(start)) return new HttpError(NEEDS_TLS, 'tls_required')
+  return new HttpError(NOT_HTTP)
 }
 
 /** The value of an ASCII hexadecimal digit, or -1. */

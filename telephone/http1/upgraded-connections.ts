@@ -3,6 +3,7 @@
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { exhausted } from '../backend-failure.ts'
 import type { Connection } from './connection.ts'
 
 export class UpgradedConnections {
@@ -18,7 +19,7 @@ export class UpgradedConnections {
   /** Why the client gets no further one; undefined: there is room. */
   refusal(client: string): TunnelError | undefined {
     if (this.#connections.size >= this.#max) {
-      return new TunnelError('overloaded', { detail: 'too many upgraded connections' })
+      return exhausted('All upgraded connections that the backend may have are in use.')
     }
     if (this.#shares.allows(client, this.#max)) return undefined
     return new TunnelError('client_share', { detail: 'the client has its share of the upgraded connections' })

@@ -9,6 +9,7 @@ import type {
   ExchangeEvents,
   HostRule,
 } from '../backend-exchange.ts'
+import { type BackendFailure, failureOf } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
 import { Exchange } from './exchange.ts'
 import type { Session } from './session.ts'
@@ -39,11 +40,11 @@ export class Http2Client implements BackendClient {
   }
 
   /** A connection over which the backend has greeted: one that speaks something else does not pass. */
-  probe(done: (problem: string | undefined) => void): () => void {
+  probe(done: (failure: BackendFailure | undefined) => void): () => void {
     const waiter = {
       client: '',
       onSession: (_session: Session) => done(undefined),
-      onNoConnection: (error: TunnelError) => done(error.detail),
+      onNoConnection: (error: TunnelError) => done(failureOf(error)),
     }
     this.#pool.acquire(waiter)
     return () => this.#pool.cancel(waiter)

@@ -14,6 +14,7 @@ import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
 import { RequestError } from '../backend-exchange.ts'
+import { invalidResponse } from '../backend-failure.ts'
 import { AnswerBody, type AnswerBodyEvents } from './answer-body.ts'
 import { RequestBody } from './request-body.ts'
 import { type RequestHead, writeRequestFields } from './request-fields.ts'
@@ -242,7 +243,8 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     const session = this.#session as Session
     // The answer is handed on as fast as it is read; of a byte stream, our own half may have been cut.
     if (this.#answer?.whole === true && (!this.#raw || stream.writableFinished)) return
-    const { kind, error } = session.explain(stream, this.#error)
+    const progress = this.#answered ? 'part of the body' : 'nothing'
+    const { kind, error } = session.explain(stream, this.#error, progress)
     const untouched = !this.#answered && this.#interim === 0 && !this.#body.sent && !this.#retried
     const stale = kind === 'lost' && session.opened > 1 && isIdempotent(this.#request.method)
     if (untouched && (kind === 'refused' || stale)) {
@@ -271,7 +273,9 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   #refuse(reason: 'protocol_error' | 'backend_protocol_error', detail: string): void {
     const stream = this.#stream
     if (this.#phase === 'waiting') this.#pool.cancel(this)
-    this.#fail(new TunnelError(reason, { detail }))
+    this.#fail(
+      reason === 'backend_protocol_error' ? invalidResponse(detail) : new TunnelError(reason, { detail }),
+    )
     reset(stream)
   }
 

@@ -9,6 +9,7 @@
 import { ClientShares, shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { exhausted, unreachable } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
 import { DEFAULT_WAIT_LIMITS, type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
 import { Session, type SessionOwner } from './session.ts'
@@ -232,8 +233,8 @@ export class SessionPool implements SessionOwner {
   #replace(session: Session): void {
     if (session.opened > 0) this.#serveQueue()
     else if (this.size === 0) {
-      const detail = 'it closes its connections before it takes a request'
-      this.#queue.refuseAll(new TunnelError('backend_unreachable', { detail }))
+      const detail = `Backend ${this.#connector.backend} closes its connections before it accepts a request.`
+      this.#queue.refuseAll(unreachable('connect_failed', detail))
     }
   }
 
@@ -268,8 +269,9 @@ export class SessionPool implements SessionOwner {
     } else if (this.#mayConnect) {
       this.#connectingOwn.set(this.#newSession(), waiter)
     } else {
-      const detail = 'no room for a connection of its own, which an authenticated connection needs'
-      waiter.onNoConnection(new TunnelError('overloaded', { detail }))
+      waiter.onNoConnection(
+        exhausted('All connections are in use, and an authenticated request needs one of its own.'),
+      )
     }
   }
 
@@ -286,7 +288,7 @@ export class SessionPool implements SessionOwner {
     this.#connectingOwn.delete(session)
     this.#own.add(session)
     if (session.hasRoom) waiter.onSession(session)
-    else waiter.onNoConnection(new TunnelError('overloaded', { detail: 'the backend takes no streams' }))
+    else waiter.onNoConnection(exhausted('The backend accepts no streams on a new connection.'))
     // Its stream could not be opened.
     if (session.streams === 0) session.drain()
     this.#watch()

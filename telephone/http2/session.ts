@@ -11,7 +11,16 @@ import type { TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { RequestError } from '../backend-exchange.ts'
-import { type Connector, connectError } from '../connector.ts'
+import {
+  type ConnectStage,
+  closedBeforeReady,
+  connectFailure,
+  connectTimeout,
+  type ResponseProgress,
+  unreachable,
+  watchStage,
+} from '../backend-failure.ts'
+import type { Connector } from '../connector.ts'
 import { Liveness } from './liveness.ts'
 import { explainEnd, type Goaway, type StreamEnd } from './stream-end.ts'
 
@@ -74,8 +83,6 @@ const MAX_SEND_HEADER_BYTES = 1_048_576
 const MAX_STREAMS_EVER = 2 ** 29
 
 const LINGER_MS = 1000
-const NO_TLS = 'it does not speak TLS; the target should perhaps be h2c://'
-const NO_ALPN = 'it does not speak HTTP/2 over TLS (ALPN); the target should be https://'
 
 const OPTIONS = {
   settings: {
@@ -95,8 +102,10 @@ export class Session {
   readonly #owner: SessionOwner
   readonly #clock: Clock
   readonly #socket: Socket
+  readonly #connector: Connector
   readonly #secure: boolean
   readonly #liveness: Liveness
+  readonly #stage: () => ConnectStage
   #connectTimer: Timer | undefined
   #lingerTimer: Timer | undefined
   #phase: 'connecting' | 'open' | 'draining' | 'closed' = 'connecting'
@@ -110,13 +119,15 @@ export class Session {
   constructor({ connector, owner, clock, connectTimeoutMs, secure }: SessionOptions) {
     this.#owner = owner
     this.#clock = clock
+    this.#connector = connector
     this.#secure = secure
     this.#liveness = new Liveness(clock.now())
     this.#socket = connector.open(() => this.#begin())
-    this.#socket.on('error', error => this.#connectFailed(notConnected(error, secure)))
-    this.#socket.on('close', () => this.#connectFailed(unreachable('closed before it said anything')))
+    this.#stage = watchStage(this.#socket, connector.needsDns)
+    this.#socket.on('error', error => this.#connectFailed(notConnected(error, connector)))
+    this.#socket.on('close', () => this.#closedEarly())
     this.#connectTimer = clock.after(connectTimeoutMs, () =>
-      this.#connectFailed(unreachable(this.#silence())),
+      this.#connectFailed(this.#late(connectTimeoutMs)),
     )
   }
 
@@ -177,9 +188,11 @@ export class Session {
   }
 
   /** Why a stream closed before its answer was complete. */
-  explain(stream: ClientHttp2Stream, error: Error | undefined): StreamEnd {
+  explain(stream: ClientHttp2Stream, error: Error | undefined, progress: ResponseProgress): StreamEnd {
     if (this.#fault !== undefined) return { kind: 'failed', error: this.#fault }
     return explainEnd({
+      backend: this.#connector.backend,
+      progress,
       id: stream.id,
       resetCode: stream.rstCode,
       error,
@@ -201,7 +214,10 @@ export class Session {
         })
         break
       case 'dead':
-        this.#fault = new TunnelError('backend_timeout', { detail: 'no answer to a PING' })
+        this.#fault = new TunnelError('backend_timeout', {
+          detail: `Backend ${this.#connector.backend} does not respond to an HTTP/2 PING.`,
+          causeCode: 'response_timeout',
+        })
         this.destroy()
         break
     }
@@ -228,7 +244,7 @@ export class Session {
   #begin(): void {
     if (this.#phase !== 'connecting') return
     if (this.#secure && (this.#socket as TLSSocket).alpnProtocol !== 'h2') {
-      this.#connectFailed(unreachable(NO_ALPN))
+      this.#connectFailed(noAlpn(this.#connector.backend))
       return
     }
     const authority = this.#secure ? 'https://backend' : 'http://backend'
@@ -241,7 +257,7 @@ export class Session {
       // Node closes it, at once or once its streams have ended.
       if (this.#phase === 'open') this.#becomeDraining()
     })
-    session.on('error', error => this.#connectFailed(notConnected(error, this.#secure)))
+    session.on('error', error => this.#connectFailed(notConnected(error, this.#connector)))
     session.on('close', () => this.#onClosed())
     // Frames that cannot be sent: Node resets their stream.
     session.on('frameError', () => undefined)
@@ -284,8 +300,19 @@ export class Session {
     this.#lingerTimer ??= this.#clock.after(LINGER_MS, () => this.destroy())
   }
 
-  #silence(): string {
-    return this.#session === undefined ? 'connect timeout' : 'connected, but no SETTINGS frame came in time'
+  #late(timeoutMs: number): TunnelError {
+    const { backend } = this.#connector
+    if (this.#session === undefined) return connectTimeout(backend, timeoutMs, this.#stage())
+    const detail = `Backend ${backend} sent no HTTP/2 SETTINGS frame within ${timeoutMs / 1000} s.`
+    return unreachable('http2_missing', detail)
+  }
+
+  #closedEarly(): void {
+    if (this.#phase !== 'connecting') return
+    const { backend, secure } = this.#connector
+    const detail = `Backend ${backend} closed the connection before its HTTP/2 SETTINGS frame.`
+    const begun = this.#session !== undefined
+    this.#connectFailed(begun ? unreachable('http2_missing', detail) : closedBeforeReady(backend, secure))
   }
 
   #connectFailed(error: TunnelError): void {
@@ -295,7 +322,7 @@ export class Session {
   }
 
   #onClosed(): void {
-    if (this.#phase === 'connecting') this.#connectFailed(unreachable('closed before its SETTINGS'))
+    this.#closedEarly()
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#lingerTimer?.cancel()
@@ -303,16 +330,16 @@ export class Session {
   }
 }
 
-function unreachable(detail: string): TunnelError {
-  return new TunnelError('backend_unreachable', { detail })
+function noAlpn(backend: string, cause?: unknown): TunnelError {
+  const detail = `Backend ${backend} does not speak HTTP/2 over TLS (ALPN): the target should be https://.`
+  return unreachable('http2_missing', detail, cause)
 }
 
-/** Either there is no connection, or what came on it is no HTTP/2. */
-function notConnected(error: NodeJS.ErrnoException, secure: boolean): TunnelError {
-  if (error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL') return unreachable(NO_ALPN)
-  if (error.code === 'ERR_SSL_WRONG_VERSION_NUMBER') return unreachable(NO_TLS)
-  if (error.code?.startsWith('ERR_HTTP2_') !== true) return connectError(error)
+/** Either there is no connection, or the bytes that came on it are not HTTP/2. */
+function notConnected(error: NodeJS.ErrnoException, { backend, secure }: Connector): TunnelError {
+  if (error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL') return noAlpn(backend, error)
+  if (error.code?.startsWith('ERR_HTTP2_') !== true) return connectFailure(error, backend, secure)
   const instead = secure ? 'https://' : 'http://'
-  const detail = `it does not speak HTTP/2 (${error.message}); the target should perhaps be ${instead}`
-  return new TunnelError('backend_unreachable', { detail, cause: error })
+  const detail = `Backend ${backend} does not speak HTTP/2 (${error.message}): the target should perhaps be ${instead}.`
+  return unreachable('http2_missing', detail, error)
 }

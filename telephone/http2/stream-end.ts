@@ -2,8 +2,14 @@
 // sent again. The one place that knows Node's error codes and RFC 9113's (section 7).
 
 import { constants } from 'node:http2'
-import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import { describeSocketError } from '../connector.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import {
+  closedEarly,
+  connectionFailure,
+  invalidResponse,
+  type ResponseProgress,
+  unreachable,
+} from '../backend-failure.ts'
 
 export interface StreamEnd {
   /**
@@ -16,6 +22,9 @@ export interface StreamEnd {
 
 /** What is known when a stream has closed. */
 export interface ClosedStream {
+  /** The backend as messages name it. */
+  readonly backend: string
+  readonly progress: ResponseProgress
   /** Undefined: it was never given one, so nothing was sent. */
   readonly id: number | undefined
   readonly resetCode: number
@@ -56,32 +65,50 @@ function resetName(code: number): string {
   return RESET_NAMES[code] ?? `code ${code}`
 }
 
-export function explainEnd({ id, resetCode, error, sessionOver, goaway }: ClosedStream): StreamEnd {
+export function explainEnd(closed: ClosedStream): StreamEnd {
+  const { backend, progress, id, resetCode, error, sessionOver, goaway } = closed
   if (id === undefined || (goaway !== undefined && id > goaway.lastStreamId)) {
-    return end('refused', 'backend_unreachable', 'the backend is closing its connection')
+    const detail = `Backend ${backend} is closing its connection and accepted no further request.`
+    return { kind: 'refused', error: unreachable('request_refused', detail) }
   }
-  if (resetCode === constants.NGHTTP2_REFUSED_STREAM)
-    return end('refused', 'overloaded', 'reset with REFUSED_STREAM')
+  if (resetCode === constants.NGHTTP2_REFUSED_STREAM) {
+    const detail = `Backend ${backend} refused the request with REFUSED_STREAM.`
+    return {
+      kind: 'refused',
+      error: new TunnelError('overloaded', { detail, causeCode: 'request_refused' }),
+    }
+  }
   switch (error?.code) {
     case undefined:
-      if (sessionOver) return end('lost', 'backend_closed', 'end of connection')
-      return end(
-        'failed',
-        'backend_closed',
-        `reset with ${resetName(resetCode)} before its answer was complete`,
-      )
+      if (sessionOver) return { kind: 'lost', error: closedEarly(backend, progress) }
+      return { kind: 'failed', error: resetFailure(closed) }
     case 'ERR_HTTP2_STREAM_ERROR':
-      return end('failed', reasonOfReset(resetCode), `reset with ${resetName(resetCode)}${hint(resetCode)}`)
-    case 'ERR_HTTP2_SESSION_ERROR':
-      return end('failed', 'backend_closed', `connection closed with ${resetName(goaway?.code ?? resetCode)}`)
+      return { kind: 'failed', error: resetFailure(closed) }
+    case 'ERR_HTTP2_SESSION_ERROR': {
+      const detail = `Backend ${backend} closed the connection with ${resetName(goaway?.code ?? resetCode)}.`
+      return { kind: 'failed', error: closedFailure(detail) }
+    }
     default:
-      if (error?.code?.startsWith('ERR_HTTP2_')) return end('failed', 'backend_protocol_error', error.message)
-      return end('lost', 'backend_closed', error === undefined ? '' : describeSocketError(error))
+      if (error === undefined) return { kind: 'lost', error: closedEarly(backend, progress) }
+      if (error.code?.startsWith('ERR_HTTP2_'))
+        return { kind: 'failed', error: invalidResponse(error.message, 'invalid_response', error) }
+      return { kind: 'lost', error: connectionFailure(error, backend, progress) }
   }
 }
 
-/** Codes that say that one end broke the protocol; whether it was the backend or this one, it is a 502. */
-function reasonOfReset(code: number): Reason {
+/** The backend, or this end, reset the stream. */
+function resetFailure({ backend, resetCode }: ClosedStream): TunnelError {
+  const text = `reset with ${resetName(resetCode)}${hint(resetCode)}`
+  if (isProtocolFault(resetCode)) return invalidResponse(text)
+  return closedFailure(`Backend ${backend} ended the request: ${text}.`)
+}
+
+function closedFailure(detail: string): TunnelError {
+  return new TunnelError('backend_closed', { detail, causeCode: 'connection_reset' })
+}
+
+/** True when one end broke the protocol. Either end may have done so; the client receives a 502. */
+function isProtocolFault(code: number): boolean {
   switch (code) {
     case constants.NGHTTP2_PROTOCOL_ERROR:
     case constants.NGHTTP2_FLOW_CONTROL_ERROR:
@@ -89,9 +116,9 @@ function reasonOfReset(code: number): Reason {
     case constants.NGHTTP2_COMPRESSION_ERROR:
     case constants.NGHTTP2_ENHANCE_YOUR_CALM:
     case constants.NGHTTP2_HTTP_1_1_REQUIRED:
-      return 'backend_protocol_error'
+      return true
     default:
-      return 'backend_closed'
+      return false
   }
 }
 
@@ -104,8 +131,4 @@ function hint(code: number): string {
     default:
       return ''
   }
-}
-
-function end(kind: StreamEnd['kind'], reason: Reason, detail: string): StreamEnd {
-  return { kind, error: new TunnelError(reason, { detail }) }
 }

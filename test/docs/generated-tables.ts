@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { plugboardSettings, VARIABLE_PREFIX } from '../../plugboard/config.ts'
+import { BACKEND_CAUSES } from '../../shared/backend-causes.ts'
 import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
 import { settingsMarkdown } from '../../shared/settings.ts'
 
@@ -18,6 +19,7 @@ export interface GeneratedTable {
 
 export const GENERATED_TABLES: readonly GeneratedTable[] = [
   { document: 'README.md', marker: 'errors', text: errorsMarkdown() },
+  { document: 'telephone/README.md', marker: 'causes', text: causesMarkdown() },
   {
     document: 'plugboard/README.md',
     marker: 'settings',
@@ -47,6 +49,16 @@ function errorsMarkdown(): string {
     return [`\`${code}\``, String(status), meaning, retry]
   })
   const header = ['Code', 'Status', 'When', 'Retry']
+  return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+function causesMarkdown(): string {
+  const rows = Object.entries(BACKEND_CAUSES).map(([code, { meaning, remedy }]) => [
+    `\`${code}\``,
+    meaning,
+    remedy,
+  ])
+  const header = ['Cause', 'When', 'What to do']
   return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
 }
 

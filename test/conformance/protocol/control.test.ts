@@ -1,6 +1,7 @@
 // PROTOCOL.md, "Control messages" and "Versions": P25 to P27.
 
 import { describe, expect, it } from 'vitest'
+import type { Announce } from '../../../shared/protocol/control.ts'
 import vectors from '../../../shared/protocol/vectors.json' with { type: 'json' }
 import { greetedPeer, PEER_HELLO, WirePeer } from '../../support/wire-peer.ts'
 
@@ -92,6 +93,24 @@ describe('control messages', () => {
       },
       { type: 'announced', id: 1, results: [{ service: 'app', accepted: true, urls: [] }] },
     ])
+  })
+
+  it('an announced outage is bounded', async () => {
+    const service = (outage: unknown) => ({ type: 'announce', id: 1, services: [{ service: 'app', outage }] })
+    const detail = '/healthz returned 500'
+    const peer = await greetedPeer()
+    peer.control(service({ sinceMs: 1, cause: 'health_check_failed', detail }))
+    peer.control(service({ sinceMs: 1, detail, later: true }))
+    const outages = peer.controls.map(message => (message as Announce).services[0]?.outage)
+    expect(outages).toEqual([
+      { sinceMs: 1, cause: 'health_check_failed', detail },
+      { sinceMs: 1, detail },
+    ])
+    for (const wrong of [{ sinceMs: -1, detail }, { sinceMs: 1 }, { sinceMs: 1, detail: 'x'.repeat(201) }]) {
+      const other = await greetedPeer()
+      other.control(service(wrong))
+      expect(await other.end(), JSON.stringify(wrong)).toEqual(PROTOCOL_ERROR)
+    }
   })
 
   it('gives every type but its own to its owner', async () => {
