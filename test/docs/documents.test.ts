@@ -7,7 +7,16 @@ import { runCommandLine } from '../../plugboard/cli/command-line.ts'
 import { ERRORS } from '../../shared/errors.ts'
 import { GENERATED_TABLES, ROOT, read, withTable } from './generated-tables.ts'
 
-const FOLDERS = ['.', 'plugboard', 'telephone', 'docker', 'migrations', 'shared/protocol', 'shared/decisions']
+const FOLDERS = [
+  '.',
+  'docs',
+  'plugboard',
+  'telephone',
+  'docker',
+  'migrations',
+  'shared/protocol',
+  'shared/decisions',
+]
 const DOCUMENTS = FOLDERS.flatMap(folder =>
   readdirSync(join(ROOT, folder))
     .filter(file => file.endsWith('.md'))
@@ -44,6 +53,14 @@ describe('generated tables', () => {
   it('each error code has one row', () => {
     const codes = [...read('README.md').matchAll(/^\| `(\w+)` \| \d{3} \|/gm)].map(match => match[1])
     expect(codes.sort()).toEqual(Object.keys(ERRORS).sort())
+  })
+
+  it('docs/find-out-why.md has each error code once in its tables, with its status', () => {
+    const rows = read('docs/find-out-why.md').split('\n')
+    const found = rows.flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)` (\d{3})/g)])
+    const documented = found.map(([, code, status]) => [code, Number(status)])
+    const expected = Object.entries(ERRORS).map(([code, { status }]) => [code, status])
+    expect(documented.sort()).toEqual(expected.sort())
   })
 })
 
@@ -107,7 +124,7 @@ function commandsIn(text: string): string[] {
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(match => match[1] as string)
   const spans = [...text.matchAll(/`((?:npx )?plugboard [^`]+)`/g)].map(match => match[1] as string)
   return [...blocks.join('').replaceAll('\\\n', ' ').split('\n'), ...spans].flatMap(line => {
-    const command = /(?:^|\s)plugboard ([a-z-]+(?: [^|>&]*)?)/.exec(line)?.[1]
+    const command = /(?:^|\s)plugboard (?!plugboard )([a-z-]+(?: [^|>&]*)?)/.exec(line)?.[1]
     return command === undefined ? [] : [command.trim()]
   })
 }
