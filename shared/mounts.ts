@@ -64,7 +64,7 @@ export function normalizeHost(host: string): string | undefined {
 
 /** True for a host with an optional port as it can stand in a Host field: ASCII, `[…]` around IPv6, no empty port. */
 export function isHostWithPort(text: string): boolean {
-  return /^[\x21-\x7e]*[^:]$/.test(text) && normalizeHost(text) !== undefined
+  return /^[\x21-\x7e]*[\x21-\x39\x3b-\x7e]$/.test(text) && normalizeHost(text) !== undefined
 }
 
 function normalizeName(written: string): string | undefined {

@@ -5,6 +5,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { ClientShares, DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { CHANGE_ENTITIES } from '../database/store.ts'
+import { storedText } from '../database/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { requirePermission } from './authenticate.ts'
 import { changeBody, changeSchema } from './change-body.ts'
@@ -33,8 +34,8 @@ const listOperation = operation(
           .optional()
           .openapi({ description: 'Only later ones, oldest first; goes with `limit` alone.' }),
         entity: z.enum(CHANGE_ENTITIES).optional(),
-        entityId: z.string().max(255).optional(),
-        actor: z.string().max(255).optional(),
+        entityId: storedText(0, 255).optional(),
+        actor: storedText(0, 255).optional(),
       }),
     },
     responses: { 200: pageResponse(changeSchema, 'Change', 'A page of changes.') },
@@ -95,7 +96,11 @@ export function addChangeOperations(
     },
   })
   app.get('/v1/changes/stream', requirePermission('changes:read'), async c => {
-    const text = c.req.query('after') ?? c.req.header('last-event-id')
+    const { after: [given, ...more] = [], ...others } = c.req.queries()
+    const [other] = more.length > 0 ? ['after'] : Object.keys(others)
+    if (other !== undefined)
+      throw new VeraError('invalid_request', 'The query has one parameter, `after`, once.', { field: other })
+    const text = given ?? c.req.header('last-event-id')
     const after = text === undefined ? await store.changes.latest() : sequence.safeParse(text).data
     if (after === undefined)
       throw new VeraError('invalid_request', 'This is no sequence number.', { field: 'after' })

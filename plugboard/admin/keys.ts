@@ -4,6 +4,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { AdminKey, Scope as KeyLimits } from '../database/store.ts'
+import { storedText } from '../database/stored-text.ts'
 import { scopeProblem } from '../telephones/tokens.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { createApiKey } from './api-key.ts'
@@ -27,7 +28,7 @@ import { flagQuery, pageBody, pageQuery, pageResponse } from './page.ts'
 import { RequestError } from './problem.ts'
 import { includes, SCOPES } from './scope.ts'
 
-const name = z.string().min(1).max(255).openapi({ description: 'What or who it is for.', example: 'deploy' })
+const name = storedText(1, 255).openapi({ description: 'What or who it is for.', example: 'deploy' })
 const limits = z
   .strictObject({
     services: z
@@ -82,7 +83,7 @@ const keyBody = (row: AdminKey, clock: Clock): z.infer<typeof keySchema> => ({
   lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
 })
 
-const params = z.object({ id: z.string().min(1).max(255) })
+const params = z.object({ id: storedText(1, 255) })
 const tags = ['keys']
 
 const createOperation = operation(

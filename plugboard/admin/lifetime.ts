@@ -4,10 +4,11 @@ import { z } from '@hono/zod-openapi'
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
 
 const MIN_MS = 10_000
+const MAX_LENGTH = 100
 const MAX_MS = 3650 * 86_400_000
 
 const LIFETIME = /^(?:\d{1,15}(?:\.\d{1,15})?(?:ms|s|m|h|d))+$/
-const lifetime = z.string().max(100).regex(LIFETIME, 'is not a duration such as 90d, 12h or 1h30m')
+const lifetime = z.string().max(MAX_LENGTH).regex(LIFETIME, 'is not a duration such as 90d, 12h or 1h30m')
 
 const parse = (text: string, context: z.RefinementCtx): number => {
   const parsed = parseDuration(text)
@@ -21,6 +22,7 @@ export const lifetimeSchema = (otherwise: string) =>
   lifetime.default(otherwise).transform(parse).openapi({
     type: 'string',
     pattern: LIFETIME.source,
+    maxLength: MAX_LENGTH,
     description: 'Lifetime, from 10s to 3650d.',
     example: otherwise,
     default: otherwise,
@@ -30,6 +32,7 @@ export const lifetimeSchema = (otherwise: string) =>
 export const optionalLifetimeSchema = lifetime.transform(parse).optional().openapi({
   type: 'string',
   pattern: LIFETIME.source,
+  maxLength: MAX_LENGTH,
   description: 'Lifetime, from 10s to 3650d; absent: until the asking key expires, or until revoked.',
   example: '90d',
 })

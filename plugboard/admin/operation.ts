@@ -111,11 +111,17 @@ export const jsonObjectOrNull = z
   .custom<JsonObject | null>(value => value === null || isJsonObject(value))
   .openapi({ type: ['object', 'null'], additionalProperties: true })
 
-export const ETAG_HEADER = { ETag: { description: 'The version.', schema: { type: 'string' } } } as const
+export const ETAG_HEADER = {
+  ETag: { description: 'The version.', required: true, schema: { type: 'string' } },
+} as const
 /** Of a response to a request that made something. */
 export const CREATED_HEADERS = {
   ...ETAG_HEADER,
-  Location: { description: 'URL of the new resource.', schema: { type: 'string', format: 'uri-reference' } },
+  Location: {
+    description: 'URL of the new resource.',
+    required: true,
+    schema: { type: 'string', format: 'uri-reference' },
+  },
 } as const
 /** Of a page. */
 export const LINK_HEADER = {

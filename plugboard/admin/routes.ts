@@ -2,7 +2,10 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { parseMount } from '@vera-stack/shared/mounts.ts'
 import type { AdminKey, Route } from '../database/store.ts'
+import { storedText } from '../database/stored-text.ts'
+import { isId } from '../database/valid.ts'
 import type { AccessInput } from '../routes/access-rules.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
 import { resolveRouteOptions, routeOptionsInputSchema } from '../routes/route-options.ts'
@@ -29,11 +32,7 @@ import {
 import { flagQuery, pageBody, pageQuery, pageResponse } from './page.ts'
 import { validationError } from './problem.ts'
 
-const serviceRef = z
-  .string()
-  .min(1)
-  .max(63)
-  .openapi({ description: 'Name or id of a service.', example: 'shop' })
+const serviceRef = storedText(1, 63).openapi({ description: 'Name or id of a service.', example: 'shop' })
 
 const routeSchema = z
   .strictObject({
@@ -81,11 +80,15 @@ const routeBody = (row: Route): z.infer<typeof routeSchema> => ({
 })
 
 const params = z.object({
-  id: z
-    .string()
-    .min(1)
-    .max(1300)
-    .openapi({ description: 'Id, or the mount with `/` as `%2F`.', example: 'app.example.com%2Fapi' }),
+  id: storedText(1, 1300)
+    .superRefine((text, context) => {
+      const parsed = parseMount(text)
+      if (!isId(text) && !parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem })
+    })
+    .openapi({
+      description: 'Id, or the mount, whose `/` are sent as `%2F`.',
+      example: 'app.example.com/api',
+    }),
 })
 const createBody = z
   .strictObject({
@@ -155,7 +158,9 @@ const listOperation = operation(
     request: {
       query: z.strictObject({
         ...pageQuery,
-        host: z.string().max(255).optional().openapi({ description: 'Exactly this host pattern.' }),
+        host: storedText(0, 255, 'app.example.com')
+          .optional()
+          .openapi({ description: 'Exactly this host pattern.' }),
         service: serviceRef.optional(),
         includeDeleted: flagQuery('Deleted routes too.'),
       }),

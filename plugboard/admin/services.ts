@@ -3,6 +3,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { AdminKey, Service } from '../database/store.ts'
+import { storedText } from '../database/stored-text.ts'
 import { servicePolicyInputSchema } from '../routes/service-policy.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
@@ -47,7 +48,7 @@ const serviceBody = (row: Service): z.infer<typeof serviceSchema> => ({
 })
 
 const params = z.object({
-  id: z.string().min(1).max(63).openapi({ description: 'Name or id.', example: 'shop' }),
+  id: storedText(1, 63, 'shop').openapi({ description: 'Name or id.', example: 'shop' }),
 })
 const createBody = z
   .strictObject({ name: serviceNameText, policy: servicePolicyInputSchema.optional() })
@@ -85,7 +86,7 @@ const listOperation = operation(
     request: {
       query: z.strictObject({
         ...pageQuery,
-        search: z.string().min(1).max(63).optional().openapi({ description: 'The name contains this.' }),
+        search: storedText(1, 63, 'shop').optional().openapi({ description: 'The name contains this.' }),
         includeDeleted: flagQuery('Deleted services too.'),
       }),
     },

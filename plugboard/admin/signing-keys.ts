@@ -3,6 +3,7 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { SigningKey } from '../database/store.ts'
+import { storedText } from '../database/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { refuseLimitedKey } from './key-limits.ts'
 import { json, jsonObject, operation, problems, timestamp } from './operation.ts'
@@ -63,7 +64,7 @@ const removeOperation = operation(
     tags,
     summary: 'Remove a signing key',
     description: 'Every token that it signed is refused from now on, and its tunnels close.',
-    request: { params: z.object({ kid: z.string().min(1).max(255).openapi({ description: 'Its id.' }) }) },
+    request: { params: z.object({ kid: storedText(1, 255).openapi({ description: 'Its id.' }) }) },
     responses: { 204: { description: 'It is gone.' } },
   },
 )

@@ -1,6 +1,7 @@
 // What is going on right now, from memory: telephones, replicas, this process. Works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { storedText } from '../database/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { json, operation, timestamp } from './operation.ts'
 import type { ReplicaStatus, TelephoneStatus } from './telephone-directory.ts'
@@ -154,8 +155,8 @@ const telephonesOperation = operation(
     summary: 'Who is connected',
     request: {
       query: z.strictObject({
-        service: z.string().max(63).optional().openapi({ description: 'Only those that serve it.' }),
-        name: z.string().max(255).optional(),
+        service: storedText(0, 63, 'shop').optional().openapi({ description: 'Only those that serve it.' }),
+        name: storedText(0, 255).optional(),
       }),
     },
     responses: {

@@ -3,6 +3,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
 import type { Token } from '../database/store.ts'
+import { storedText } from '../database/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { CREDENTIAL_STATES, credentialState } from './credential-state.ts'
 import { etagOf, notModified } from './etag.ts'
@@ -37,7 +38,7 @@ const mounts = z
       'Mounts that it may claim, with all beneath them: `app.example.com/api`, or `*`. Empty: none.',
     example: ['app.example.com/api'],
   })
-const name = z.string().min(1).max(255).openapi({ description: 'Of the telephone.', example: 'shop-1' })
+const name = storedText(1, 255).openapi({ description: 'Of the telephone.', example: 'shop-1' })
 
 const limit = (min: number, description: string) =>
   z.int().min(min).max(MAX_TOKEN_LIMIT).nullable().openapi({ description, example: 10 })
@@ -106,7 +107,7 @@ const tokenBody = (
   lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
 })
 
-const params = z.object({ id: z.string().min(1).max(255) })
+const params = z.object({ id: storedText(1, 255) })
 const tags = ['tokens']
 
 const issueOperation = operation(

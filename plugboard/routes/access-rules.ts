@@ -4,6 +4,7 @@
 import { PASSWORD_HASH_FORM, passwordHashProblem } from '@vera-stack/shared/password-hash.ts'
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
+import { storedText } from '../database/stored-text.ts'
 import { parseNetwork } from './cidr.ts'
 import { ownFieldName } from './field-rules.ts'
 
@@ -24,7 +25,11 @@ const network = z
     text => parseNetwork(text) !== undefined,
     'is neither an address nor a network: write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32',
   )
-  .meta({ pattern: NETWORK_FORM, example: '10.0.0.0/8' })
+  .meta({
+    pattern: NETWORK_FORM,
+    description: 'An address, or a network with at most 32 (IPv4) or 128 (IPv6) bits.',
+    example: '10.0.0.0/8',
+  })
 const networks = z.array(network).min(1).max(MAX_NETWORKS)
 
 /**
@@ -47,6 +52,7 @@ const hash = z.string().superRefine((text, context) => {
 })
 const hashField = hash.meta({
   pattern: PASSWORD_HASH_FORM.source,
+  description: 'A hash of the form `$scrypt$ln=…,r=…,p=…$salt$hash`, with costs that this program accepts.',
   example: '$scrypt$ln=14,r=8,p=5$c2FsdHNhbHRzYWx0c2FsdA$0Gs0kZ2nYkKZ0u6pTz6Wm8s7cU2b1c9q6mC0h3s4a5Y',
 })
 const password = z
@@ -58,7 +64,7 @@ const password = z
     /^(?:[^\0-\x1f\x7f-\x9f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])*$/,
     'has a control character or half of a character',
   )
-  .meta({ example: 'analytical engine' })
+  .meta({ writeOnly: true, description: 'Kept as a hash alone.', example: 'analytical engine' })
 /** Credentials of clients are checked with the same rules: a value that they refuse matches no user. */
 export const isUserName = (text: string): boolean => userName.safeParse(text).success
 export const isPassword = (text: string): boolean => password.safeParse(text).success
@@ -87,7 +93,8 @@ const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) 
       .array(user)
       .min(1)
       .max(MAX_USERS)
-      .refine(users => new Set(users.map(({ name }) => name)).size === users.length, 'names a user twice'),
+      .refine(users => new Set(users.map(({ name }) => name)).size === users.length, 'names a user twice')
+      .meta({ description: 'Each name once.' }),
     /** The field in which the backend is told the user's name. */
     forwardUser: ownFieldName.optional(),
   })
@@ -105,7 +112,7 @@ function isFetchable(text: string): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && loopback)
 }
 
-const text = z.string().min(1).max(1024)
+const text = storedText(1, 1024)
 /** Refuses a number that JSON does not carry exactly, because the comparison would use another number. */
 const number = z
   .number()
@@ -116,15 +123,15 @@ const number = z
   .meta({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })
 const scalar = z.union([text, number, z.boolean()])
 /** A name, or a JSON pointer (RFC 6901), in which `~` is followed by 0 or 1. */
-const claimName = z
-  .string()
-  .min(1)
-  .max(256)
-  .refine(name => !name.startsWith('/') || !/~(?![01])/.test(name), 'is not a JSON pointer: ~ is written ~0')
+const claimName = storedText(1, 256).refine(
+  name => !name.startsWith('/') || !/~(?![01])/.test(name),
+  'is not a JSON pointer: ~ is written ~0',
+)
 /** The same for the keys of objects in the OpenAPI document. */
 const CLAIM_NAMES = {
   maxLength: 256,
-  pattern: '^(?!__proto__$)(?:[^/][\\s\\S]*|/(?:[^~]|~[01])*)$',
+  pattern:
+    '^(?!__proto__$)(?!/(?:[^~]|~[01])*~(?![01]))(?:[^\\0\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])+$',
   example: '/realm_access/roles',
 } as const
 
@@ -141,7 +148,12 @@ const jwt = z.strictObject({
       'is no URL: write others than printable characters percent-encoded',
     )
     .refine(isFetchable, 'is no https URL without user and fragment (http is for loopback alone)')
-    .meta({ example: 'https://issuer.example.com/jwks.json' }),
+    .meta({
+      description:
+        'An https URL without user and fragment; http for loopback alone. The setting `outboundNetworks` allows addresses ' +
+        'of internal networks.',
+      example: 'https://issuer.example.com/jwks.json',
+    }),
   algorithms: z.array(z.enum(TOKEN_ALGORITHMS)).min(1).optional(),
   /**
    * Claims that the token must have with this value, or one of these. A claim that is a list needs to hold it. A name that
@@ -168,7 +180,7 @@ const jwt = z.strictObject({
       map => new Set(Object.values(map).map(name => name.toLowerCase())).size === Object.keys(map).length,
       'tells two claims in one field',
     )
-    .meta({ propertyNames: CLAIM_NAMES })
+    .meta({ propertyNames: CLAIM_NAMES, description: 'Each field once.' })
     .optional(),
   /** The token is in this field, with or without `Bearer`, instead of Authorization. */
   header: ownFieldName.optional(),

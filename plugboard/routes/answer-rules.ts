@@ -2,7 +2,8 @@
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
-import { editableFieldName, FIELD_NAMES, fieldValue, namedTwice } from './field-rules.ts'
+import { storedText } from '../database/stored-text.ts'
+import { EDITABLE_NAMES, editableFieldName, FIELD_NAMES, fieldValue, namedTwice } from './field-rules.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 
@@ -16,6 +17,8 @@ const target = z
   })
   .meta({
     pattern: '^(?:/(?!/)|[Hh][Tt][Tt][Pp][Ss]?://)[!-"$-\\[\\]-~]*$',
+    description:
+      'A path on the requested host, or an http or https URL without user and fragment. It does not lead back to the route.',
     example: 'https://www.example.com/',
   })
 
@@ -59,13 +62,16 @@ export const answerSchema = z
       .optional(),
     /** Default text/plain in UTF-8. */
     contentType: fieldValue.min(1).max(256).meta({ example: 'text/html; charset=utf-8' }).optional(),
-    body: z
-      .string()
+    body: storedText(0, MAX_BODY_BYTES)
       .refine(
         body => Buffer.byteLength(body) <= MAX_BODY_BYTES,
         `is longer than ${MAX_BODY_BYTES} bytes: put it behind a Telephone`,
       )
-      .meta({ maxLength: MAX_BODY_BYTES })
+      .meta({
+        maxLength: MAX_BODY_BYTES,
+        description: `At most ${MAX_BODY_BYTES} bytes of UTF-8. Empty with the statuses 204 and 205.`,
+        example: 'Back at noon.',
+      })
       .optional(),
     headers: recordOf(editableFieldName, fieldValue)
       .refine(headers => Object.keys(headers).length <= 50, 'has more than 50 fields')
@@ -74,7 +80,11 @@ export const answerSchema = z
         headers => !Object.keys(headers).some(name => /^(?:content-type|retry-after)$/i.test(name)),
         'names Content-Type or Retry-After: use "contentType" and "retryAfterSeconds"',
       )
-      .meta({ propertyNames: FIELD_NAMES, maxProperties: 50 })
+      .meta({
+        propertyNames: FIELD_NAMES,
+        maxProperties: 50,
+        description: `${EDITABLE_NAMES} \`Content-Type\` and \`Retry-After\` have properties of their own.`,
+      })
       .optional(),
     retryAfterSeconds: z.int().min(0).max(31_536_000).optional(),
   })
@@ -82,4 +92,5 @@ export const answerSchema = z
     ({ status = 200, body = '' }) => body === '' || (status !== 204 && status !== 205),
     'an answer of this status has no body',
   )
+  .meta({ description: 'Not together with `redirect`. No body with the statuses 204 and 205.' })
 export type AnswerRules = z.output<typeof answerSchema>

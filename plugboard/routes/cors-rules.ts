@@ -23,13 +23,14 @@ const origin = z
   })
   .meta({
     pattern: `^(?:\\*|(?!https:.*:443$|http:.*:80$)${ORIGIN.source.slice(1, -1)})$`,
+    description: 'No `*` together with `credentials`.',
     example: 'https://app.example.com',
   })
 const token = z
   .string()
   .max(128)
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is no name')
-  .meta({ example: 'X-Requested-With' })
+  .meta({ description: 'No `*` together with `credentials`.', example: 'X-Requested-With' })
 const names = z.array(token).max(100)
 
 export const corsSchema = z

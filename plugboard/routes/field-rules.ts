@@ -14,7 +14,12 @@ export const ownFieldName = z
   .max(64)
   .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must have letters, digits and - only, and begin with a letter')
   .refine(name => fieldOf(name) === FIELD.other && !TAKEN.test(name), 'is a field with a meaning of its own')
-  .meta({ example: 'X-User' })
+  .meta({
+    description:
+      'Not a field with a meaning of its own, such as `Host`, `Cookie`, `Authorization`, `Forwarded` or `X-Forwarded-For`, ' +
+      'and not one that another rule of the route uses.',
+    example: 'X-User',
+  })
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/
 /** Plugboard adds its own line of Via behind the edits, and counts Max-Forwards before them. */
@@ -31,8 +36,15 @@ function editableProblem(name: string): string | undefined {
   return NEVER.test(plain) ? 'is set by Plugboard and cannot be changed' : undefined
 }
 
-/** The form of a field name, for the keys of objects in the OpenAPI document. */
-export const FIELD_NAMES = { pattern: TOKEN.source, example: 'X-Robots-Tag' } as const
+/** The form of a field name, for the keys of objects in the OpenAPI document. An object cannot have the key `__proto__`. */
+export const FIELD_NAMES = {
+  pattern: `^(?!__proto__$)${TOKEN.source.slice(1)}`,
+  example: 'X-Robots-Tag',
+} as const
+/** The part of the rule for names that a pattern cannot state. */
+export const EDITABLE_NAMES =
+  'Names differ in more than their case. A field that frames the message, ends at this hop or is set by Plugboard cannot be ' +
+  'changed.'
 
 /** A field that an edit may name. */
 export const editableFieldName = z
@@ -41,7 +53,7 @@ export const editableFieldName = z
     const problem = editableProblem(name)
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
   })
-  .meta({ ...FIELD_NAMES })
+  .meta({ pattern: TOKEN.source, example: FIELD_NAMES.example, description: EDITABLE_NAMES })
 
 /** What values of edits may ask for: `{host}` and the like. */
 export const PLACEHOLDERS = ['clientAddress', 'host', 'requestId'] as const

@@ -3,7 +3,7 @@
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
-import { editableFieldName, FIELD_NAMES, fieldTemplate, namedTwice } from './field-rules.ts'
+import { EDITABLE_NAMES, editableFieldName, FIELD_NAMES, fieldTemplate, namedTwice } from './field-rules.ts'
 
 const MAX_EDITS = 50
 
@@ -11,7 +11,11 @@ const editsOf = <Value extends z.ZodType>(value: Value) =>
   recordOf(editableFieldName, value)
     .refine(edits => Object.keys(edits).length <= MAX_EDITS, `has more than ${MAX_EDITS} fields`)
     .refine(edits => namedTwice(Object.keys(edits)) === undefined, 'names a field twice; names have no case')
-    .meta({ propertyNames: FIELD_NAMES, maxProperties: MAX_EDITS })
+    .meta({
+      propertyNames: FIELD_NAMES,
+      maxProperties: MAX_EDITS,
+      description: `${EDITABLE_NAMES} On a route with \`cors\`, responses cannot have other \`Access-Control-*\` fields.`,
+    })
 
 export const headerEditsSchema = z.strictObject({
   /** Whatever is there under these names goes out. */

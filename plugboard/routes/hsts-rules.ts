@@ -17,7 +17,10 @@ export const hstsSchema = z.union([
       hsts =>
         hsts.preload !== true || (hsts.includeSubDomains === true && hsts.maxAgeSeconds >= PRELOAD_SECONDS),
       `"preload" needs "includeSubDomains" and a "maxAgeSeconds" of ${PRELOAD_SECONDS} (a year) or more`,
-    ),
+    )
+    .meta({
+      description: `\`preload\` needs \`includeSubDomains\` and a \`maxAgeSeconds\` of ${PRELOAD_SECONDS} or more.`,
+    }),
 ])
 export type HstsRules = z.output<typeof hstsSchema>
 

@@ -50,6 +50,8 @@ test.each([
   [{ hostHeader: { fixed: 'a:65536' } }],
   [{ hostHeader: { fixed: '2001:db8::7' } }],
   [{ hostHeader: { fixed: 'bücher.example' } }],
+  [{ hostHeader: { fixed: 'app.internal.é' } }],
+  [{ hostHeader: { fixed: 'hĀ' } }],
 ])('%j cannot be written', policy => {
   expect(servicePolicyInputSchema.safeParse(policy).success).toBe(false)
 })

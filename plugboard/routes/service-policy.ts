@@ -15,6 +15,8 @@ const fixedHost = z
   .refine(isHostWithPort, 'is not a host: write app.internal, app.internal:8080 or [2001:db8::7]:8080')
   .meta({
     pattern: '^(?:\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9_.-]+)(?::[0-9]{1,5})?$',
+    description:
+      'A host with an optional port from 0 to 65535: a name of ASCII labels, an IPv4 address, or IPv6 in brackets.',
     example: 'app.internal:8080',
   })
 

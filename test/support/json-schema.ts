@@ -10,11 +10,13 @@ const ANNOTATIONS: ReadonlySet<string> = new Set([
   'default',
   'title',
   'format',
+  'writeOnly',
   '$defs',
 ])
 
 export class JsonSchemaReader {
   readonly #definitions: Readonly<Record<string, JsonSchema>>
+  readonly #patterns = new Map<string, RegExp>()
 
   /** `definitions`: what `#/components/schemas/…` leads to. */
   constructor(definitions: Readonly<Record<string, JsonSchema>>) {
@@ -31,9 +33,24 @@ export class JsonSchemaReader {
     return found
   }
 
+  /** Returns the schemas of the property or item `key`. */
+  within(written: JsonSchema, key: string): JsonSchema[] {
+    const schema = this.resolve(written)
+    const branches = ((schema.anyOf ?? []) as JsonSchema[]).flatMap(branch => this.within(branch, key))
+    const property = ((schema.properties ?? {}) as Record<string, JsonSchema>)[unescaped(key)]
+    const others = property ?? schema.additionalProperties ?? schema.items
+    return typeof others === 'object' && others !== null ? [...branches, others as JsonSchema] : branches
+  }
+
   accepts(written: JsonSchema, value: unknown): boolean {
     const schema = this.resolve(written)
     return Object.entries(schema).every(([keyword, operand]) => this.#holds(keyword, operand, schema, value))
+  }
+
+  #pattern(source: string): RegExp {
+    const pattern = this.#patterns.get(source) ?? new RegExp(source, 'u')
+    this.#patterns.set(source, pattern)
+    return pattern
   }
 
   #holds(keyword: string, operand: unknown, schema: JsonSchema, value: unknown): boolean {
@@ -54,7 +71,7 @@ export class JsonSchemaReader {
       case 'not':
         return !this.accepts(operand as JsonSchema, value)
       case 'pattern':
-        return typeof value !== 'string' || new RegExp(operand as string, 'u').test(value)
+        return typeof value !== 'string' || this.#pattern(operand as string).test(value)
       case 'minLength':
         return typeof value !== 'string' || [...value].length >= limit
       case 'maxLength':
@@ -96,6 +113,11 @@ export class JsonSchemaReader {
         throw new Error(`a keyword that this reader does not know: ${keyword}`)
     }
   }
+}
+
+/** The key that a part of a JSON pointer names. */
+function unescaped(part: string): string {
+  return part.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
 function hasType(value: unknown, type: string): boolean {

@@ -6,8 +6,20 @@ import { z } from 'zod'
 interface MediaType {
   readonly schema: JsonSchema
 }
+interface DocumentedHeader {
+  readonly required?: boolean
+  readonly schema: JsonSchema
+}
 interface Operation {
-  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, MediaType>> }>>
+  readonly responses: Readonly<
+    Record<
+      string,
+      {
+        readonly headers?: Readonly<Record<string, DocumentedHeader>>
+        readonly content?: Readonly<Record<string, MediaType>>
+      }
+    >
+  >
 }
 interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
@@ -20,11 +32,14 @@ export interface Answer {
   readonly contentType: string | undefined
   /** Parsed; undefined for none. */
   readonly body: unknown
+  /** Absent: they are not compared. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>
 }
 
 export class OpenApiCheck {
   readonly #document: OpenApiDocument
   readonly #definitions: Readonly<Record<string, JsonSchema>>
+  readonly #compiled = new Map<JsonSchema, z.ZodType>()
   readonly #operations: readonly { readonly pattern: RegExp; readonly path: string }[]
 
   constructor(document: object) {
@@ -48,14 +63,33 @@ export class OpenApiCheck {
     const where = `${method} ${entry?.path} → ${answer.status}`
     const response = operation.responses[answer.status]
     if (response === undefined) throw new Error(`${where}: the status is not documented`)
+    for (const [name, header] of Object.entries(
+      answer.headers === undefined ? {} : (response.headers ?? {}),
+    )) {
+      const text = answer.headers?.[name.toLowerCase()]
+      if (text === undefined && header.required === true) throw new Error(`${where}: ${name} is missing`)
+      const value = (header.schema as { type?: string }).type === 'integer' ? Number(text) : text
+      // zod takes a reference for a URL.
+      const reference = (header.schema as { format?: string }).format === 'uri-reference'
+      if (text !== undefined && !(reference && URL.canParse(String(text), 'http://localhost')))
+        this.#compare(`${where}: ${name}`, header.schema, value)
+    }
     if (response.content === undefined) {
       if (answer.body !== undefined) throw new Error(`${where}: a body that is not documented`)
       return
     }
     const schema = response.content[answer.contentType ?? '']?.schema
     if (schema === undefined) throw new Error(`${where}: ${answer.contentType} is not documented`)
-    const whole = { ...(schema as object), $defs: this.#definitions } as JsonSchema
-    const parsed = z.fromJSONSchema(whole).safeParse(answer.body)
+    this.#compare(where, schema, answer.body)
+  }
+
+  #compare(where: string, schema: JsonSchema, value: unknown): void {
+    let compiled = this.#compiled.get(schema)
+    if (compiled === undefined) {
+      compiled = z.fromJSONSchema({ ...(schema as object), $defs: this.#definitions } as JsonSchema)
+      this.#compiled.set(schema, compiled)
+    }
+    const parsed = compiled.safeParse(value)
     if (!parsed.success) throw new Error(`${where}: ${z.prettifyError(parsed.error)}`)
   }
 }

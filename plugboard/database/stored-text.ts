@@ -1,0 +1,16 @@
+// Texts that Postgres can store: without NUL, and without half of a surrogate pair, which has no form in UTF-8. Schemas of
+// free text use this, so that the response names the field, before the database refuses the statement.
+
+import { z } from 'zod'
+
+/** Means the same with the u flag and without, because the OpenAPI document has no flags. */
+const STORED_TEXT = /^(?:[^\0\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])*$/
+
+/** Free text of `min` to `max` characters. */
+export const storedText = (min: number, max: number, example = 'ada') =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .regex(STORED_TEXT, 'has a NUL character or half of a character')
+    .meta({ example })

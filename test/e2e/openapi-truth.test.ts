@@ -1,0 +1,295 @@
+// Compares the OpenAPI document with a running Plugboard, driven by the document alone: what a schema allows is accepted, at
+// each limit and for each change of a format, what it forbids is refused, and each response is as documented.
+// A schema cannot state everything. Where the server refuses more, the schema of that place must describe the rule in words.
+// `OPENAPI_CASES=20000 SEED=7` tries more edits of texts than the short form.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import {
+  DocumentedApi,
+  type DocumentedCall,
+  type DocumentedOperation,
+  type DocumentedParameter,
+  type DocumentedResponse,
+} from '../support/documented-api.ts'
+import { removeFolder, temporaryFolder } from '../support/folder.ts'
+import type { JsonSchema } from '../support/json-schema.ts'
+import { PlugboardProcess } from '../support/plugboard-process.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { Processes } from '../support/processes.ts'
+import { type SchemaCase, SchemaCases } from '../support/schema-cases.ts'
+import { type Random, runSeed, seededRandom } from '../support/seeded-random.ts'
+
+const LONG = process.env.OPENAPI_CASES !== undefined
+const EDITS = Number(process.env.OPENAPI_CASES ?? 150)
+const SEED = process.env.SEED === undefined ? 1 : runSeed()
+
+const processes = new Processes()
+let folder: string
+let database: TestDatabase
+let api: DocumentedApi
+let cases: SchemaCases
+/** A key without scopes. */
+let weakKey: string
+/** The rows that the paths of the document name. */
+const rows: Record<string, string> = {}
+const ROWS: Record<string, object> = {
+  '/v1/services': { name: 'shop' },
+  '/v1/routes': { mount: 'row.test', service: 'shop' },
+  '/v1/tokens': { name: 'row', services: ['shop'] },
+  '/v1/keys': { name: 'row', scopes: [] },
+}
+/** The path with the row in the place of `{id}`. */
+const pathTo = ({ path }: DocumentedOperation): string =>
+  path.replace(/\{\w+\}/, rows[path.replace(/\/\{.*/, '')] ?? 'no-such-row')
+
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  database = await createTestDatabase()
+  const plugboard = await PlugboardProcess.start({ processes, folder, databaseUrl: database.url })
+  api = await DocumentedApi.open(plugboard.adminPort, await plugboard.adminKey())
+  cases = new SchemaCases(api.reader)
+  weakKey = (await plugboard.call<{ key: string }>('POST', '/v1/keys', { name: 'weak', scopes: [] })).key
+  for (const [path, body] of Object.entries(ROWS))
+    rows[path] = (await plugboard.call<{ id: string }>('POST', path, body)).id
+})
+afterAll(async () => {
+  api?.close()
+  await processes.stopAll()
+  await database.drop()
+  await removeFolder(folder)
+})
+
+const bodyOf = ({ requestBody }: DocumentedOperation): JsonSchema | undefined =>
+  requestBody?.content['application/json'].schema
+
+/** A version that no row has: a change with a good form ends with 412, and the row stays as it is. */
+const OTHER_VERSION = { 'if-match': '"999999"' }
+/** Cases of a place whose schema another place has as well. */
+/** Cases of a secret, because each that is accepted costs a hash. */
+const SECRETS = LONG ? Number.POSITIVE_INFINITY : 8
+const REPEATED = LONG ? Number.POSITIVE_INFINITY : 2
+
+it('agrees with the server about request bodies', async () => {
+  const random = seededRandom(SEED)
+  const disagreements: string[] = []
+  const useless: string[] = []
+  const seen = new Set<string>()
+  const withBody = api.operations.filter(operation => bodyOf(operation) !== undefined)
+  for (const operation of withBody) {
+    const schema = bodyOf(operation) as JsonSchema
+    const edits = cases.edits(schema)
+    const share = EDITS / withBody.length / edits.length
+    const byPlace = Map.groupBy(cases.limits(schema), ({ place }) => place)
+    for (const each of edits) if (random() < share) byPlace.get(each.place)?.push(each)
+    for (const [place, all] of byPlace) {
+      const form = JSON.stringify(all[0]?.schema)
+      const secret = all[0]?.schema.writeOnly === true
+      const chosen = shuffled(all, random).slice(0, seen.has(form) ? REPEATED : secret ? SECRETS : all.length)
+      seen.add(form)
+      const beside = await findSurroundings(operation, all)
+      if (beside === undefined) useless.push(`${operation.operationId} ${place}`)
+      await Promise.all(
+        chosen.map(async ({ body }) => {
+          const problem = await compare(operation, merged(body, beside ?? {}))
+          if (problem !== undefined) disagreements.push(`${operation.operationId} ${place}: ${problem}`)
+        }),
+      )
+    }
+  }
+  expect(useless, 'places for which no body is accepted').toEqual([])
+  expect([...new Set(disagreements)], `SEED=${SEED}`).toEqual([])
+}, 600_000)
+
+function shuffled<Value>(values: readonly Value[], random: Random): Value[] {
+  return values
+    .map(value => ({ value, at: random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ value }) => value)
+}
+
+/**
+ * Returns what has to stand beside a place, so that the server accepts one of its values: a route, for example, needs a
+ * service as well. Undefined: no value of the place is accepted, whatever stands beside it.
+ */
+async function findSurroundings(
+  operation: DocumentedOperation,
+  candidates: readonly SchemaCase[],
+): Promise<object | undefined> {
+  const schema = api.reader.resolve(bodyOf(operation) as JsonSchema)
+  const properties = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
+  const surroundings = [{}, ...properties.map(([name, each]) => ({ [name]: cases.sample(each) }))]
+  for (const { body } of candidates)
+    for (const beside of surroundings) {
+      const whole = merged(body, beside)
+      if (!api.reader.accepts(schema, whole)) continue
+      const { status } = await send(operation, whole)
+      if (status !== 400) return beside
+    }
+  return undefined
+}
+
+function merged(body: unknown, beside: object): unknown {
+  return typeof body === 'object' && body !== null && !Array.isArray(body) ? { ...beside, ...body } : body
+}
+
+const send = (operation: DocumentedOperation, body: unknown): Promise<DocumentedResponse> =>
+  api.call(operation, {
+    path: pathTo(operation),
+    body,
+    headers: operation.method === 'PATCH' ? OTHER_VERSION : {},
+  })
+
+/** Returns the disagreement. */
+async function compare(operation: DocumentedOperation, body: unknown): Promise<string | undefined> {
+  const schema = bodyOf(operation) as JsonSchema
+  const text = JSON.stringify(body)
+  const allowed = api.reader.accepts(schema, JSON.parse(text))
+  const response = await send(operation, body)
+  // 413: the request as a whole is too large.
+  if (allowed && response.status === 413) return undefined
+  const accepted = response.status !== 400 && response.status !== 413
+  if (allowed === accepted) return response.problem && `${response.problem}: ${cut(text)}`
+  const culprits = response.culprits.filter(({ pointer }) => !isDescribed(schema, pointer ?? ''))
+  if (allowed && response.culprits.length > 0 && culprits.length === 0) return undefined
+  const why = accepted ? response.status : JSON.stringify(culprits)
+  return `${cut(text)}: document ${allowed}, server ${accepted} (${why})`
+}
+
+const cut = (text: string): string =>
+  text.length > 200 ? `${text.slice(0, 100)} … ${text.slice(-100)}` : text
+
+/** True when one of the schemas at the pointer has a description. */
+function isDescribed(schema: JsonSchema, pointer: string): boolean {
+  let found = [schema]
+  for (const part of pointer.split('/').slice(1)) found = found.flatMap(each => api.reader.within(each, part))
+  const branches = found
+    .map(each => api.reader.resolve(each))
+    .flatMap(each => [each, ...((each.anyOf ?? []) as JsonSchema[])])
+  return branches.some(each => api.reader.resolve(each).description !== undefined)
+}
+
+it('agrees with the server about parameters', async () => {
+  const disagreements: string[] = []
+  const seen = new Set<string>()
+  const all = api.operations.flatMap(operation =>
+    (operation.parameters ?? []).map(parameter => ({ operation, parameter })),
+  )
+  for (const { operation, parameter } of all) {
+    const form = JSON.stringify(parameter)
+    if (!LONG && seen.has(form)) continue
+    seen.add(form)
+    const texts = [...cases.limits(parameter.schema), ...cases.edits(parameter.schema)]
+      .map(({ body }) => body)
+      .filter(value => ['string', 'number', 'boolean'].includes(typeof value))
+      .map(String)
+    const random = seededRandom(SEED)
+    const chosen = LONG
+      ? texts
+      : [...new Set([...texts.slice(0, 20), ...shuffled(texts, random).slice(0, 12)])]
+    await Promise.all(
+      chosen.map(async text => {
+        const problem = await compareParameter(operation, parameter, text)
+        if (problem !== undefined)
+          disagreements.push(
+            `${operation.operationId} ${parameter.name} = ${JSON.stringify(cut(text))}: ${problem}`,
+          )
+      }),
+    )
+    if (parameter.in !== 'query') continue
+    const twice = `${parameter.name}=${encodeURIComponent(String(cases.sample(parameter.schema)))}`
+    const { status, problem } = await api.call(operation, { path: `${pathTo(operation)}?${twice}&${twice}` })
+    if (status !== 400 || problem !== undefined)
+      disagreements.push(`${operation.operationId} ${parameter.name} twice: ${problem ?? status}`)
+  }
+  expect(disagreements, `SEED=${SEED}`).toEqual([])
+}, 600_000)
+
+/** Returns the disagreement. */
+async function compareParameter(
+  operation: DocumentedOperation,
+  { name, in: place, schema }: DocumentedParameter,
+  text: string,
+): Promise<string | undefined> {
+  // An empty or dot segment makes another path, and a client cannot send such a header.
+  if (place === 'path' && /^\.{0,2}$/.test(text)) return undefined
+  if (place === 'header' && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)) return undefined
+  if (!text.isWellFormed()) return undefined
+  const encoded = encodeURIComponent(text)
+  const base = place === 'path' ? operation.path.replace(/\{\w+\}/, encoded) : pathTo(operation)
+  const allowed = api.reader.accepts(schema, typedValue(schema, text))
+  const change = operation.method === 'PATCH' || operation.method === 'DELETE'
+  const { status, problem, culprits } = await api.call(operation, {
+    path: place === 'query' ? `${base}?${name}=${encoded}` : base,
+    body: operation.method === 'PATCH' ? {} : undefined,
+    headers: { ...(change ? OTHER_VERSION : {}), ...(place === 'header' ? { [name]: text } : {}) },
+  })
+  if (problem !== undefined) return problem
+  if (allowed === (status !== 400)) return undefined
+  const described = culprits.some(culprit => (culprit.parameter ?? culprit.header) === name)
+  if (allowed && described && schema.description !== undefined) return undefined
+  return `document ${allowed}, server ${status}`
+}
+
+/** A parameter is text; its schema says what it stands for. */
+function typedValue({ type }: JsonSchema, text: string): unknown {
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  return type === 'integer' && /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
+}
+
+/** A request that has this response, whatever the operation is. */
+const PROVOKED: Record<string, (operation: DocumentedOperation) => Partial<DocumentedCall>> = {
+  400: () => ({ headers: { authorization: ['Bearer a', 'Bearer b'] } }),
+  401: () => ({ headers: { authorization: null } }),
+  403: ({ security }) => ({
+    headers: security.length === 0 ? { host: 'elsewhere.test' } : { authorization: `Bearer ${weakKey}` },
+  }),
+  404: ({ path }) => ({ path: path.replace(/\{\w+\}/, 'no-such-row') }),
+  412: () => ({ headers: OTHER_VERSION }),
+  413: () => ({ body: Buffer.alloc(300_000, 32) }),
+  415: () => ({ headers: { 'content-type': 'text/plain' } }),
+  428: () => ({ headers: { 'if-match': null } }),
+}
+
+it('has each refusal that it documents, and no other', async () => {
+  const problems: string[] = []
+  for (const operation of api.operations) {
+    const schema = bodyOf(operation)
+    for (const [status, provoke] of Object.entries(PROVOKED)) {
+      if (operation.responses[status] === undefined) continue
+      const body = schema && cases.sample(schema)
+      const response = await api.call(operation, { path: pathTo(operation), body, ...provoke(operation) })
+      if (String(response.status) !== status || response.problem !== undefined)
+        problems.push(`${operation.operationId}, ${status}: ${response.problem ?? response.status}`)
+    }
+    // Bytes that are no JSON, and JSON of another type.
+    for (const text of schema === undefined ? [] : ['', '{', '[]', '"x"', 'null', '{} {}', '{"a":1e999}']) {
+      const response = await api.call(operation, { path: pathTo(operation), body: Buffer.from(text) })
+      if (response.status !== 400 || response.problem !== undefined)
+        problems.push(`${operation.operationId} with ${text}: ${response.problem ?? response.status}`)
+    }
+  }
+  expect(problems).toEqual([])
+})
+
+it('has the documented response where a request succeeds', async () => {
+  const problems: string[] = []
+  // Reads first, then what changes the row, then what removes it.
+  const order = ['GET', 'PATCH', 'POST', 'DELETE']
+  const sorted = [...api.operations].sort(
+    (one, other) => order.indexOf(one.method) - order.indexOf(other.method),
+  )
+  for (const operation of sorted) {
+    if (operation.method === 'POST' && bodyOf(operation) !== undefined) continue
+    const path = pathTo(operation)
+    const body = operation.method === 'PATCH' ? {} : undefined
+    const { status, headers, problem } = await api.call(operation, { path, body })
+    // A service with routes stays, and the signing key of this path does not exist.
+    const fine = status < 300 || (operation.method === 'DELETE' && (status === 409 || status === 404))
+    if (!fine || problem !== undefined) problems.push(`${operation.operationId}: ${problem ?? status}`)
+    if (operation.responses[304] === undefined) continue
+    const again = await api.call(operation, { path, headers: { 'if-none-match': String(headers.etag) } })
+    if (again.status !== 304 || again.problem !== undefined)
+      problems.push(`${operation.operationId}, 304: ${again.problem ?? again.status}`)
+  }
+  expect(problems).toEqual([])
+})
