@@ -3,7 +3,7 @@
 
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { keyExchangeGroups } from './ciphers.ts'
+import { isTls13Cipher, keyExchangeGroups } from './ciphers.ts'
 import type { TlsPolicy } from './tls-policy.ts'
 
 export interface Certificate {
@@ -29,6 +29,8 @@ const SECURE_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIO
 export function baseOptions({ minVersion, ciphers }: TlsPolicy): SecureContextOptions {
   return {
     minVersion,
+    // Without a cipher of TLS 1.3, Node would use OpenSSL's own list for it.
+    ...(ciphers.some(isTls13Cipher) ? {} : { maxVersion: 'TLSv1.2' as const }),
     ciphers: ciphers.join(':'),
     ecdhCurve: GROUPS,
     sessionIdContext: SESSION_ID_CONTEXT,

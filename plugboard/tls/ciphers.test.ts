@@ -41,6 +41,15 @@ it.each(['nonsense', 'ECDHE-RSA-AES128-SHA:HIGH', '!aNULL', 'TLS_ECDHE_RSA_WITH_
   },
 )
 
+it.each([
+  'PSK-AES128-GCM-SHA256',
+  'srp-aes-128-cbc-sha',
+  'DHE-RSA-AES128-GCM-SHA256',
+  'TLS_AES_128_CCM_8_SHA256',
+])('refuses %s, which no handshake can use', name => {
+  expect(cipherProblem(`intermediate:${name}`)).toContain(`"${name}" fits no certificate`)
+})
+
 it('offers elliptic curves alone for the key exchange', () => {
   expect(keyExchangeGroups()).toMatch(/^(X25519MLKEM768:)?X25519:prime256v1:secp384r1$/)
 })

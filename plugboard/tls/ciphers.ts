@@ -17,13 +17,21 @@ const INTERMEDIATE_CIPHERS = [
 /** Node 22 (OpenSSL 3.0) does not know the first one. */
 const INTERMEDIATE_GROUPS = ['X25519MLKEM768', 'X25519', 'prime256v1', 'secp384r1'] as const
 
+/**
+ * Ciphers that Node knows and no handshake here can use: HTTPS has no pre-shared keys, no passwords of SRP and no finite-field
+ * Diffie-Hellman, and OpenSSL's security level excludes a tag of 8 bytes.
+ */
+const USELESS = /(?:^|-)(?:psk|srp)-|^dhe-|ccm_8/
+
 /** Returns the problem of one item of the setting, if it has one. An item may hold several names, joined by colons. */
 export function cipherProblem(item: string): string | undefined {
   const known = new Set(getCiphers())
   const unknown = item.split(':').find(name => name !== INTERMEDIATE && !known.has(name.toLowerCase()))
-  if (unknown === undefined) return undefined
-  const example = INTERMEDIATE_CIPHERS.at(-1)
-  return `"${unknown}" is not a cipher of this Node: use "${INTERMEDIATE}" or names of OpenSSL such as ${example}`
+  const advice = `use "${INTERMEDIATE}" or names of OpenSSL such as ${INTERMEDIATE_CIPHERS.at(-1)}`
+  if (unknown !== undefined) return `"${unknown}" is not a cipher of this Node: ${advice}`
+  const useless = item.split(':').find(name => USELESS.test(name.toLowerCase()))
+  if (useless === undefined) return undefined
+  return `"${useless}" fits no certificate and key exchange that HTTPS has: ${advice}`
 }
 
 /** The names behind the items of the setting, in their order, each once. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, getCiphers, type TLSSocket } from 'node:tls'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -8,6 +8,7 @@ import {
   APP_CERTIFICATE,
   OTHER_CERTIFICATE,
   RENEWED_CERTIFICATE,
+  RSA_CERTIFICATE,
   TEST_CA,
   type TestCertificate,
   WILDCARD_CERTIFICATE,
@@ -17,6 +18,7 @@ import { clientAddressOf, ProxyProtocolGate } from '../proxy/proxy-protocol-gate
 import { TrustedProxies } from '../proxy/trusted-proxies.ts'
 import { readCertificate } from './certificate.ts'
 import { CertificateSet } from './certificate-set.ts'
+import { cipherProblem, isTls13Cipher } from './ciphers.ts'
 import { TlsListener, type TlsListenerOptions } from './tls-listener.ts'
 import { DEFAULT_TLS_POLICY, tlsPolicy } from './tls-policy.ts'
 
@@ -188,6 +190,27 @@ describe('a handshake', () => {
     const certificates = new CertificateSet([readCertificate({ source: 'test', chain, key, policy })])
     const { port } = await start({ set: certificates }, { policy })
     expect((await shake(port, { ...client, servername: 'app.localhost' })).cipher).toBe(expected)
+  })
+
+  it('uses each cipher that the setting accepts, with a certificate of its kind', async () => {
+    const ciphers = getCiphers()
+      .map(name => name.toUpperCase())
+      .filter(name => cipherProblem(name) === undefined)
+    expect(ciphers.length).toBeGreaterThan(20)
+    for (const cipher of ciphers) {
+      const policy = tlsPolicy('1.2', [cipher])
+      const { cert: chain, key } = /ECDSA|^TLS_/.test(cipher) ? APP_CERTIFICATE : RSA_CERTIFICATE
+      const certificates = new CertificateSet([readCertificate({ source: 'test', chain, key, policy })])
+      const { listener, port } = await start({ set: certificates }, { policy })
+      const client = { rejectUnauthorized: false, ciphers: cipher }
+      expect((await shake(port, client)).cipher, cipher).toBe(cipher)
+      // A client of the other version finds no cipher.
+      const other = isTls13Cipher(cipher)
+        ? ({ maxVersion: 'TLSv1.2' } as const)
+        : ({ minVersion: 'TLSv1.3' } as const)
+      await expect(shake(port, { rejectUnauthorized: false, ...other }), cipher).rejects.toThrow(/version/)
+      await listener.close()
+    }
   })
 
   it.each([
