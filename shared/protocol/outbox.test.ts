@@ -71,6 +71,33 @@ describe('batching', () => {
     expect(framesOf(transport.sent[0]!)).toHaveLength(3)
   })
 
+  it('fills one batch over many turns while the transport has a full one to send', async () => {
+    const { outbox, transport } = outboxOver()
+    transport.hold()
+    outbox.data(1, Buffer.alloc(DATA_SLICE_BYTES), false)
+    outbox.flush()
+    for (let count = 0; count < 100; count += 1) {
+      outbox.pong(Buffer.alloc(8))
+      await loopTurn()
+    }
+    expect(outbox.unsentBytes).toBe(transport.bufferedBytes + 100 * 17)
+    transport.release(1)
+    transport.release()
+    expect(transport.sent.map(message => framesOf(message).length)).toEqual([1, 100])
+    expect(outbox.unsentBytes).toBe(0)
+  })
+
+  it('does not wait for a batch that is not full', async () => {
+    const { outbox, transport } = outboxOver()
+    transport.hold()
+    for (let count = 0; count < 3; count += 1) {
+      outbox.pong(Buffer.alloc(8))
+      await loopTurn()
+    }
+    transport.release()
+    expect(transport.sent).toHaveLength(3)
+  })
+
   it('tells who waits for room once a batch has left, and nobody after close', async () => {
     const { outbox, transport, sentCalls } = outboxOver()
     transport.hold()

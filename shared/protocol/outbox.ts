@@ -1,7 +1,8 @@
 // Collects every frame of one event-loop turn into one message: fewer WebSocket messages, fewer system calls
 // (measured: a third of the CPU of a small request). Sends at the end of the turn, or at once when the batch
-// is full. A body that follows its own head, and an END that follows its own body, ride on the frame that
-// is already there, so that a small exchange is one frame each way.
+// is full. While the transport still has a full batch to send, the next one waits until it is full as well: each batch
+// keeps a buffer of 128 KiB, however little is in it. A body that follows its own head, and an END that follows its own
+// body, ride on the frame that is already there, so that a small exchange is one frame each way.
 //
 // Knows frames, not streams: credit and fairness are the session's.
 
@@ -34,7 +35,7 @@ import type { AnswerHead, Fields, Opening } from './stream.ts'
 import { STREAM_KINDS } from './stream-kind.ts'
 import type { Transport } from './transport.ts'
 
-/** A batch of this size goes out without waiting for the end of the turn. */
+/** A batch of this size goes out without waiting for the end of the turn, or for the batches before it. */
 const FLUSH_BYTES = 65_536
 const NO_STREAM = 0
 
@@ -60,6 +61,8 @@ export class Outbox {
   #used = 0
   #scheduled: NodeJS.Immediate | undefined
   #closed = false
+  /** Given to the transport and not yet sent. */
+  #inFlightBytes = 0
   // The last frame of the batch, when it can still take body bytes or END.
   #lastStream = NO_STREAM
   #lastFrameAt = 0
@@ -76,8 +79,8 @@ export class Outbox {
     return this.#used + this.#transport.bufferedBytes
   }
 
-  /** Throws HeadError and leaves the batch as it was. So do `head` and `trailers`. */
-  open(streamId: number, opening: Opening, end: boolean): void {
+  /** Returns the bytes of the head block. Throws HeadError and leaves the batch as it was. So do `head` and `trailers`. */
+  open(streamId: number, opening: Opening, end: boolean): number {
     const { service, method, target, fields } = opening
     const client = this.statesClient ? (opening.client ?? '') : ''
     const block = openBlock(service, method, target, client, fields)
@@ -87,6 +90,7 @@ export class Outbox {
     slab[at] = STREAM_KINDS[opening.kind]
     slab[at + 1] = opening.hops
     if (!end) this.#keepOpen(streamId, at, OPEN_PREFIX_BYTES + block.length)
+    return block.length
   }
 
   /** An answer head; a final one can take the body that follows. */
@@ -197,9 +201,13 @@ export class Outbox {
     const message = slab.subarray(0, this.#used)
     this.#slab = undefined
     this.#used = 0
+    this.#inFlightBytes += message.length
     this.#transport.send(message, () => {
+      this.#inFlightBytes -= message.length
       giveSlab(slab)
-      if (!this.#closed) this.#onSent()
+      if (this.#closed) return
+      if (this.#scheduled === undefined) this.#flushUnlessBusy()
+      this.#onSent()
     })
   }
 
@@ -247,7 +255,12 @@ export class Outbox {
 
   readonly #flushScheduled = (): void => {
     this.#scheduled = undefined
-    this.flush()
+    this.#flushUnlessBusy()
+  }
+
+  /** Otherwise the transport calls back when it has sent what it has. */
+  #flushUnlessBusy(): void {
+    if (this.#inFlightBytes < FLUSH_BYTES) this.flush()
   }
 
   #keepOpen(streamId: number, payloadAt: number, bytes: number): void {
