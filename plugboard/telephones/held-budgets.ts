@@ -56,7 +56,8 @@ export class HeldBudgets {
   constructor(options: HeldBudgetsOptions) {
     this.#options = options
     const budgetBytes = options.limits.replicaBytes
-    this.replica = new HeldBytes({ budgetBytes, onOverrun: this.#logged('this replica', {}) })
+    const onOverrun = this.#logged('this replica', {})
+    this.replica = new HeldBytes({ budgetBytes, ofPrincipals: true, onOverrun })
   }
 
   /** A new account, for one session with the holder of the token. */

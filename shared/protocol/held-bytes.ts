@@ -4,10 +4,13 @@
 //
 //   process ◄── principal ◄── session ◄── stream
 //
-// Above its budget an account refuses new streams, and resets the streams that hold most. Above twice its budget it
-// ends the sessions that hold most. An account links only holders that hold bytes, so an idle stream costs nothing here.
-// PROTOCOL.md, "Bytes held", is the specification. Independent of frames and sockets.
+// Above its budget an account refuses new streams, and resets streams: of the principals that hold most, of their
+// clients that hold most, the streams that hold most. So a party that holds little never pays for one that holds much.
+// Above twice its budget, and for bytes that belong to no stream, it ends the sessions that hold most. An account links
+// only holders that hold bytes, so an idle stream costs nothing here. PROTOCOL.md, "Bytes held", is the specification.
+// Independent of frames and sockets.
 
+import { fairLevel } from './fair-level.ts'
 import { TunnelError } from './reason.ts'
 
 /** Something that an account counts: a stream in the account of its session, an account in the one above it. */
@@ -25,6 +28,8 @@ export interface Holder {
 
 /** A stream that holds bytes. */
 export interface HeldStream extends Holder {
+  /** The client that the stream is for; empty: not known. */
+  readonly client: string
   /** Ends the stream and gives up its bytes. Does not throw. */
   evict(error: TunnelError): void
 }
@@ -42,6 +47,8 @@ export interface HeldBytesOptions {
   readonly budgetBytes: number
   /** The account above this one. */
   readonly parent?: HeldBytes | undefined
+  /** True when the accounts below this one are those of principals, which share its budget. */
+  readonly ofPrincipals?: boolean
   readonly onOverrun?: ((overrun: Overrun) => void) | undefined
 }
 
@@ -54,14 +61,16 @@ export class HeldBytes implements Holder {
   nextHolder: Holder | undefined
   previousHolder: Holder | undefined
   readonly #parent: HeldBytes | undefined
+  readonly #ofPrincipals: boolean
   readonly #onOverrun: ((overrun: Overrun) => void) | undefined
   #first: Holder | undefined
   #endSession: ((error: TunnelError) => void) | undefined
   #scheduled = false
 
-  constructor({ budgetBytes, parent, onOverrun }: HeldBytesOptions) {
+  constructor({ budgetBytes, parent, ofPrincipals = false, onOverrun }: HeldBytesOptions) {
     this.budgetBytes = budgetBytes
     this.#parent = parent
+    this.#ofPrincipals = ofPrincipals
     this.#onOverrun = onOverrun
   }
 
@@ -124,49 +133,106 @@ export class HeldBytes implements Holder {
 
   #reduce(): void {
     const { heldBytes, budgetBytes } = this
-    const endedSessions = heldBytes > 2 * budgetBytes ? this.#endSessions() : 0
-    const evictedStreams = this.heldBytes > budgetBytes ? this.#evict(budgetBytes * (1 - FREED_SHARE)) : 0
+    let endedSessions = heldBytes > 2 * budgetBytes ? this.#endSessions('twice') : 0
+    const detail = this.#detail('more than')
+    const evictedStreams =
+      this.heldBytes > budgetBytes ? this.#evictTo(budgetBytes * (1 - FREED_SHARE), detail) : 0
+    // What is left belongs to no stream. A session alone may hold so much for a while: the peer has yet to read it.
+    if (this.#endSession === undefined) endedSessions += this.#endSessions('more than')
     if (endedSessions + evictedStreams === 0) return
     this.#onOverrun?.({ heldBytes, budgetBytes, evictedStreams, endedSessions })
   }
 
   /** Ends the sessions that hold most, until the rest is within the budget. Returns how many. */
-  #endSessions(): number {
-    const accounts: HeldBytes[] = []
-    this.collectSessions(accounts)
+  #endSessions(excess: Excess): number {
+    const error = new TunnelError('overloaded', { detail: this.#detail(excess) })
     let ended = 0
-    for (const account of mostFirst(accounts)) {
-      if (this.heldBytes <= this.budgetBytes) break
-      account.#end(new TunnelError('overloaded', { detail: this.#detail('twice') }))
+    while (this.heldBytes > this.budgetBytes) {
+      const account = this.#largestSession()
+      if (account === undefined) break
+      account.#end(error)
       ended += 1
     }
     return ended
   }
 
-  #end(error: TunnelError): void {
-    this.#endSession?.(error)
-    // Streams that had ended already are no longer the session's to abort. Their owners still hold bytes.
-    const streams: HeldStream[] = []
-    this.collectStreams(streams)
-    for (const stream of streams) stream.evict(error)
+  /** Of the principal that holds most, unless it has no session. Undefined when no session holds anything. */
+  #largestSession(): HeldBytes | undefined {
+    for (const account of this.#ofPrincipals ? mostFirst(this.#accounts()) : [this]) {
+      const sessions: HeldBytes[] = []
+      account.collectSessions(sessions)
+      const [largest] = mostFirst(sessions)
+      if (largest !== undefined && largest.heldBytes > 0) return largest
+    }
+    return undefined
   }
 
-  /** Resets the streams that hold most, until `targetBytes` are left. Returns how many. */
-  #evict(targetBytes: number): number {
-    const streams: HeldStream[] = []
-    this.collectStreams(streams)
+  #end(error: TunnelError): void {
+    const endSession = this.#endSession
+    // No session any more: it is ended once.
+    this.#endSession = undefined
+    endSession?.(error)
+    // Streams that had ended already are no longer the session's to abort. Their owners still hold bytes.
+    for (const stream of this.#streams()) stream.evict(error)
+  }
+
+  /** Resets streams until `targetBytes` are left, as far as streams hold them. Returns how many. */
+  #evictTo(targetBytes: number, detail: string): number {
+    if (this.heldBytes <= targetBytes) return 0
+    return this.#ofPrincipals
+      ? this.#evictOfPrincipals(targetBytes, detail)
+      : this.#evictOfClients(targetBytes, detail)
+  }
+
+  #evictOfPrincipals(targetBytes: number, detail: string): number {
+    const accounts = mostFirst(this.#accounts())
+    const level = fairLevel(accounts.map(heldBytes), targetBytes)
     let evicted = 0
-    for (const stream of mostFirst(streams)) {
+    for (const account of accounts) {
       if (this.heldBytes <= targetBytes) break
-      // The end of another stream may have freed this one: the two halves of a relay end together.
-      if (stream.heldBytes === 0) continue
-      stream.evict(new TunnelError('over_budget', { detail: this.#detail('more than') }))
-      evicted += 1
+      evicted += account.#evictTo(level, detail)
     }
     return evicted
   }
 
-  #detail(excess: 'more than' | 'twice'): string {
+  #evictOfClients(targetBytes: number, detail: string): number {
+    const clients = byClient(this.#streams())
+    let streamBytes = 0
+    for (const { heldBytes } of clients) streamBytes += heldBytes
+    const level = fairLevel(clients.map(heldBytes), targetBytes - (this.heldBytes - streamBytes))
+    let evicted = 0
+    for (const { streams, heldBytes } of clients) {
+      let left = heldBytes
+      for (const stream of mostFirst(streams)) {
+        if (left <= level) break
+        if (this.heldBytes <= targetBytes) return evicted
+        const bytes = stream.heldBytes
+        // The end of another stream may have freed this one: the two halves of a relay end together.
+        if (bytes === 0) continue
+        left -= bytes
+        stream.evict(new TunnelError('over_budget', { detail }))
+        evicted += 1
+      }
+    }
+    return evicted
+  }
+
+  #streams(): HeldStream[] {
+    const streams: HeldStream[] = []
+    this.collectStreams(streams)
+    return streams
+  }
+
+  /** Of the principals. */
+  #accounts(): HeldBytes[] {
+    const accounts: HeldBytes[] = []
+    for (let holder = this.#first; holder !== undefined; holder = holder.nextHolder) {
+      if (holder instanceof HeldBytes) accounts.push(holder)
+    }
+    return accounts
+  }
+
+  #detail(excess: Excess): string {
     return `${excess} the budget of ${this.budgetBytes} held bytes`
   }
 
@@ -187,6 +253,34 @@ export class HeldBytes implements Holder {
   }
 }
 
-function mostFirst<Counted extends Holder>(holders: Counted[]): Counted[] {
+type Excess = 'more than' | 'twice'
+
+/** The streams of one client. */
+interface ClientStreams {
+  readonly streams: HeldStream[]
+  /** Of all of them. */
+  heldBytes: number
+}
+
+/** The client that holds most comes first. */
+function byClient(streams: readonly HeldStream[]): ClientStreams[] {
+  const clients = new Map<string, ClientStreams>()
+  for (const stream of streams) {
+    const client = clients.get(stream.client)
+    if (client === undefined) {
+      clients.set(stream.client, { streams: [stream], heldBytes: stream.heldBytes })
+    } else {
+      client.streams.push(stream)
+      client.heldBytes += stream.heldBytes
+    }
+  }
+  return mostFirst([...clients.values()])
+}
+
+function mostFirst<Counted extends { readonly heldBytes: number }>(holders: Counted[]): Counted[] {
   return holders.sort((left, right) => right.heldBytes - left.heldBytes)
+}
+
+function heldBytes(holder: { readonly heldBytes: number }): number {
+  return holder.heldBytes
 }

@@ -118,6 +118,7 @@ export class Session {
     this.#held = options.held
     this.#held?.attachSession(error => this.#fail(error))
     this.#nextId = options.role === 'dialer' ? 1 : 2
+    this.#bytesSeen = this.#transport.receivedBytes
     const { controlBurst, controlPerSecond } = this.#limits
     this.#controls = new ControlBudget(controlBurst, controlPerSecond, this.#clock.now())
     this.#shares = new ClientShares(this.#limits.clientSharePercent, () => this.#clients())
@@ -140,9 +141,7 @@ export class Session {
       onTick: receivedBytes => this.#countUnfinished(receivedBytes),
     })
     this.#host = this.#streamHost()
-    this.#helloTimer = this.#clock.after(this.#limits.helloTimeoutMs, () =>
-      this.#fail(new TunnelError('protocol_error', { detail: 'no hello in time' })),
-    )
+    this.#awaitHello(this.#limits.helloTimeoutMs)
     this.#transport.start({
       onMessage: message => this.#messageArrived(message),
       onClose: end => this.#transportClosed(end.clean, end.detail),
@@ -214,8 +213,9 @@ export class Session {
     const { client = '' } = opening
     if (!this.hasRoomFor(client)) throw new TunnelError('client_share')
     const id = this.#nextId
+    let blockBytes: number
     try {
-      this.#outbox.open(id, this.#sendable(opening), end)
+      blockBytes = this.#outbox.open(id, this.#sendable(opening), end)
     } catch (error) {
       if (error instanceof HeadTooLargeError) throw new TunnelError('payload_too_large', { cause: error })
       throw error
@@ -225,6 +225,8 @@ export class Session {
     this.#shares.add(client)
     const stream = this.#newStream(id, opening.kind, client, true, held)
     stream.attach(events)
+    // The opener keeps its head as long as the stream: the request may have to be repeated.
+    stream.headHeld(blockBytes, opening.fields.length)
     if (end) stream.endWithHead()
     // Ids are used up after two thousand million streams: the session makes way for a fresh one.
     if (this.#nextId > this.#limits.lastStreamId) void this.drain(this.#limits.exhaustedDrainMs)
@@ -344,10 +346,24 @@ export class Session {
       this.#messagesSeen = this.#messages
       this.#bytesSeen = receivedBytes
     }
-    const bytes = receivedBytes - this.#bytesSeen
+    // A transport refuses a longer message. What has come beyond that is no message: pings of the WebSocket, say.
+    const bytes = Math.min(receivedBytes - this.#bytesSeen, MESSAGE_MAX_BYTES)
     if (bytes === this.#unfinishedBytes) return
     this.#held.add(bytes - this.#unfinishedBytes)
     this.#unfinishedBytes = bytes
+  }
+
+  /** Ends the session when there is no hello within `leftMs`. Counts what has come of it: pings, which do so later, begin with it. */
+  #awaitHello(leftMs: number): void {
+    const stepMs = Math.min(leftMs, this.#limits.pingIntervalMs)
+    this.#helloTimer = this.#clock.after(stepMs, () => {
+      if (leftMs <= stepMs) {
+        this.#fail(new TunnelError('protocol_error', { detail: 'no hello in time' }))
+        return
+      }
+      this.#countUnfinished(this.#transport.receivedBytes)
+      this.#awaitHello(leftMs - stepMs)
+    })
   }
 
   #needHello(name: string): void {

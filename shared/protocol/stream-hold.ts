@@ -14,6 +14,8 @@ const FREE_PINNED_BYTES = 65_536
 
 /** What a hold needs of its stream. */
 export interface Evictable {
+  /** The client that the stream is for; empty: not known. */
+  readonly client: string
   /** Ends the stream for its owner and its peer. Does not throw. */
   endForBudget(error: TunnelError): void
 }
@@ -33,6 +35,10 @@ export class StreamHold implements HeldStream {
   constructor(account: HeldBytes, stream: Evictable) {
     this.#account = account
     this.#stream = stream
+  }
+
+  get client(): string {
+    return this.#stream.client
   }
 
   /** Bytes that the owner keeps beside those that the stream counts. */

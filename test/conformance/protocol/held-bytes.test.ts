@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { HeldBytes, type Overrun } from '../../../shared/protocol/held-bytes.ts'
-import { dataFrame, greetedPeer, headFrame, loopTurn, openFrame } from '../../support/wire-peer.ts'
+import { dataFrame, greetedPeer, headFrame, loopTurn, openFrame, WirePeer } from '../../support/wire-peer.ts'
 
 const KIB = 1024
 const OVER_BUDGET = { type: 'RESET', reason: 23 }
@@ -85,6 +85,76 @@ describe('P31 the streams that hold most', () => {
       if (id % 20 === 1) await peer.turn()
     }
     expect(await peer.end()).toEqual({ reason: undefined, bye: undefined })
+  })
+})
+
+describe('P31 whose streams', () => {
+  const open = (id: number, client: string) => openFrame(id, { strings: ['app', 'GET', '/', '', client] })
+
+  it('P31 of the client that holds most, though a stream of another client holds more than any of its own', async () => {
+    const { peer, held } = await counted(100 * KIB)
+    peer.send(open(1, '192.0.2.1'), dataFrame(1, 40 * KIB))
+    for (let id = 3; id <= 11; id += 2) peer.send(open(id, '192.0.2.2'), dataFrame(id, 12 * KIB))
+    expect(held.heldBytes).toBe(100 * KIB)
+    peer.send(dataFrame(11, 1))
+    expect(await peer.turnOf('RESET')).toMatchObject([{ ...OVER_BUDGET, stream: 11 }])
+    expect(peer.accepted.get(1)!.aborted).toBeUndefined()
+  })
+
+  it('P31 of clients that hold too much, each one down to the same amount', async () => {
+    const { peer, held } = await counted(160 * KIB)
+    peer.send(open(1, 'small'), dataFrame(1, 30 * KIB))
+    for (let id = 3; id <= 15; id += 2) peer.send(open(id, 'large'), dataFrame(id, 10 * KIB))
+    for (let id = 17; id <= 27; id += 2) peer.send(open(id, 'larger'), dataFrame(id, 11 * KIB))
+    expect(held.heldBytes).toBe(145 * KIB)
+    const left = (...ids: number[]) => ids.filter(id => peer.accepted.get(id)!.stream.open).length
+    expect([left(1), left(3, 5, 7, 9, 11, 13, 15), left(17, 19, 21, 23, 25, 27)]).toEqual([1, 6, 5])
+  })
+
+  it('P31 of the principal that holds most, though a stream of another principal holds more than any of its own', async () => {
+    const process = new HeldBytes({ budgetBytes: 100 * KIB, ofPrincipals: true })
+    const sessionOf = async (principal: HeldBytes) =>
+      greetedPeer({ held: new HeldBytes({ budgetBytes: 1000 * KIB, parent: principal }) })
+    const principal = () => new HeldBytes({ budgetBytes: 1000 * KIB, parent: process })
+    const [theirs, ours] = [principal(), principal()]
+    const victim = await sessionOf(theirs)
+    const attackers = [await sessionOf(ours), await sessionOf(ours)]
+    victim.send(open(1, 'one'), dataFrame(1, 45 * KIB))
+    for (const [index, attacker] of attackers.entries()) {
+      for (let id = 1; id <= 5; id += 2) {
+        attacker.send(open(id, `client ${index} ${id}`), dataFrame(id, 10 * KIB))
+      }
+    }
+    expect([theirs.heldBytes, process.heldBytes <= 100 * KIB]).toEqual([45 * KIB, true])
+    expect(victim.accepted.get(1)!.aborted).toBeUndefined()
+    expect(await victim.turn()).toEqual([])
+  })
+})
+
+describe('P32 bytes that belong to no stream', () => {
+  it('P32 end the session that holds most of them, of the principal that holds most', async () => {
+    const process = new HeldBytes({ budgetBytes: 300 * KIB, ofPrincipals: true })
+    const principal = async () => {
+      const parent = new HeldBytes({ budgetBytes: 1000 * KIB, parent: process })
+      const session = () => greetedPeer({ held: new HeldBytes({ budgetBytes: 1000 * KIB, parent }) })
+      return [await session(), await session()] as const
+    }
+    const [one, other] = [await principal(), await principal()]
+    const unread = async (peer: WirePeer, bytes: number) => {
+      peer.transport.hold()
+      const ping = { type: 'PING', opaque: '00'.repeat(8) } as const
+      peer.send(...Array.from({ length: bytes / 17 }, () => ping))
+      await loopTurn()
+      peer.send(ping)
+    }
+    other[0].send(openFrame(1), dataFrame(1, 80 * KIB))
+    await unread(one[0], 130 * KIB)
+    expect(process.heldBytes).toBeGreaterThan(200 * KIB)
+    await unread(one[1], 120 * KIB)
+    await loopTurn()
+    const states = [...one, ...other].map(({ session }) => session.state)
+    expect(states).toEqual(['closed', 'open', 'open', 'open'])
+    expect(other[0].accepted.get(1)!.aborted).toBeUndefined()
   })
 })
 
@@ -237,6 +307,43 @@ describe('what counts', () => {
     peer.transport.lose()
     expect(held.heldBytes).toBe(0)
     expect(peer.clock.pendingTimers).toBe(0)
+  })
+
+  it('the bytes of a hello that does not end', async () => {
+    const held = new HeldBytes({ budgetBytes: KIB * KIB })
+    const peer = new WirePeer({ held })
+    peer.transport.receivedBytes = 50_000
+    peer.clock.advance(2000)
+    expect(held.heldBytes).toBe(50_000)
+    peer.clock.advance(8000)
+    expect(peer.closes).toEqual([])
+    await loopTurn()
+    expect([peer.closes[0]?.detail, held.heldBytes, peer.clock.pendingTimers]).toEqual([
+      'no hello in time',
+      0,
+      0,
+    ])
+  })
+
+  it('no more than the longest message, whatever comes between messages', async () => {
+    const { peer, held } = await counted(100 * KIB * KIB)
+    // A peer can send pings of the WebSocket without end, and no message.
+    for (let tick = 0; tick < 10; tick += 1) {
+      peer.transport.receivedBytes += 500_000
+      peer.clock.advance(2000)
+    }
+    expect(held.heldBytes).toBe(KIB * KIB)
+  })
+
+  it('the head of a request, at its opener, until the stream ends', async () => {
+    const { peer, held } = await counted(KIB * KIB, 'dialer')
+    const small = peer.open({ fields: ['a', 'b'.repeat(3000)] })
+    expect(held.heldBytes).toBe(0)
+    const large = peer.open({ fields: ['a', 'b'.repeat(50_000)] })
+    expect(held.heldBytes).toBeGreaterThan(50_000)
+    expect(held.heldBytes).toBeLessThan(51_000)
+    peer.send(headFrame(large.stream.id), dataFrame(large.stream.id, 0, true))
+    expect([small.stream.open, large.stream.open, held.heldBytes]).toEqual([true, false, 0])
   })
 
   it('nothing of a session that is over', async () => {

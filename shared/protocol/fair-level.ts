@@ -1,0 +1,15 @@
+// Divides too little among many: the largest amount that each of them may keep (max-min fairness). An amount below the
+// level stays as it is, so a small holder never pays for a large one.
+
+/** Returns the level L for which the sum of min(amount, L) is `total`. Infinity when all amounts fit, 0 when no total is left. */
+export function fairLevel(amounts: readonly number[], total: number): number {
+  let left = Math.max(0, total)
+  let count = amounts.length
+  for (const amount of amounts.toSorted((one, other) => one - other)) {
+    const level = left / count
+    if (amount > level) return level
+    left -= amount
+    count -= 1
+  }
+  return Number.POSITIVE_INFINITY
+}
