@@ -65,6 +65,8 @@ export class FakePlugboard {
         const { status, headers = {}, body = '' } = this.refusal
         const lines = Object.entries({ 'Content-Length': String(Buffer.byteLength(body)), ...headers })
         const fields = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+        // A Telephone resets the connection as soon as it has the head of a refusal.
+        socket.on('error', () => socket.destroy())
         socket.end(`HTTP/1.1 ${status} No\r\n${fields}Connection: close\r\n\r\n${body}`)
         return
       }
