@@ -33,6 +33,11 @@ export function sameProcess(left: Line, right: Line): boolean {
   return left.instance === right.instance && identityIn(left) === identityIn(right)
 }
 
+/** True when both belong to processes of one telephone: one name within one identity. */
+export function sameTelephone(left: Line, right: Line): boolean {
+  return left.telephone === right.telephone && identityIn(left) === identityIn(right)
+}
+
 function identityIn({ generation }: Line): string | undefined {
   return generation?.slice(generation.indexOf('.'))
 }

@@ -16,6 +16,7 @@ import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
 import type { HeldBudgets } from './held-budgets.ts'
+import { SharedServices } from './shared-services.ts'
 import { type ConnectionContext, type Renewal, TelephoneConnection } from './telephone-connection.ts'
 import { TelephoneInstances } from './telephone-instances.ts'
 import {
@@ -98,6 +99,7 @@ export class Switchboard {
   readonly #connections = new Map<string, TelephoneConnection>()
   readonly #unsubscribe: () => void
   readonly #instances: TelephoneInstances
+  readonly #shared: SharedServices
   readonly #usage: TokenUsage
   #draining = false
   /** While we leave: a tunnel has let go. */
@@ -108,6 +110,7 @@ export class Switchboard {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#instances = new TelephoneInstances(options.registry, this.#clock)
+    this.#shared = new SharedServices(options.registry, this.#clock, id => this.#connections.get(id))
     this.#usage = new TokenUsage({
       defaults: options.tokenLimits ?? DEFAULT_TOKEN_LIMITS,
       counts: options.tunnelCounts ?? new TunnelCounts(),
@@ -115,6 +118,7 @@ export class Switchboard {
     })
     this.#context = {
       instances: this.#instances,
+      shared: this.#shared,
       usage: this.#usage,
       replicaId: options.replicaId,
       registry: options.registry,
@@ -298,6 +302,7 @@ export class Switchboard {
     await Promise.all(connections.map(({ session }) => session.drain(graceMs - waitMs)))
     this.#unsubscribe()
     this.#instances.close()
+    this.#shared.close()
   }
 
   // What connections tell

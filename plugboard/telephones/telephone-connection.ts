@@ -9,7 +9,12 @@ import type { Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { Announce, ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
+import type {
+  Announce,
+  ControlMessage,
+  Hello,
+  ServiceAnnouncement,
+} from '@vera-stack/shared/protocol/control.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
@@ -22,7 +27,8 @@ import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } f
 import type { Credential } from './authenticate.ts'
 import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { holderDigest } from './held-budgets.ts'
-import { LastStreams } from './last-streams.ts'
+import type { RemarkedTunnel, SharedServices } from './shared-services.ts'
+import { SupersededProbe } from './superseded-probe.ts'
 import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
 import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './token-usage.ts'
 import type { TokenIssuer } from './tokens.ts'
@@ -31,6 +37,7 @@ export interface ConnectionContext extends AnnouncementOptions {
   readonly replicaId: string
   readonly registry: Registry
   readonly instances: TelephoneInstances
+  readonly shared: SharedServices
   readonly usage: TokenUsage
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly log: Logger
@@ -61,7 +68,7 @@ const SUPERSEDED =
   'A newer process of this telephone serves it. Stop one of the two, or give them different names (--name).'
 const NO_SERVICES: ReadonlySet<string> = new Set()
 
-export class TelephoneConnection implements SessionEvents, InstanceTunnel {
+export class TelephoneConnection implements SessionEvents, InstanceTunnel, RemarkedTunnel {
   readonly tunnelId: string
   readonly remoteAddress: string
   readonly connectedAt: Date
@@ -94,7 +101,10 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
   #unfinished: Announce | undefined
   #renewing = false
   #expiryTimer: Timer | undefined
-  #lastStreams: LastStreams | undefined
+  /** Runs while a newer process serves all that this tunnel could. */
+  #standby: SupersededProbe | undefined
+  /** What the last `announced` message remarked. */
+  #sentRemarks = ''
 
   constructor(
     context: ConnectionContext,
@@ -168,19 +178,22 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   /**
    * Sets the services of this tunnel that a newer process serves. Withdraws their lines, and restores the lines of all
-   * other services. Open streams go on. A tunnel without another service ends, after a grace period for its streams.
+   * other services. Open streams go on. A tunnel without another service stands by: its lines come back as soon as the
+   * newer process has none.
    */
   supersede(services: ReadonlySet<string>): void {
     if (this.#draining || this.#announcement === undefined) return
     const before = this.#supersededServices
     if (services.size === before.size && [...services].every(service => before.has(service))) return
     this.#supersededServices = services
-    if (this.#isReplaced) {
-      this.#replace()
-      return
-    }
-    this.#serve(this.#lines())
-    this.#answer(this.#announcement, this.#results)
+    if (this.#serveRest()) this.#answer(this.#announcement, this.#results)
+  }
+
+  /** Other telephones serve a service too, or no longer. */
+  remarksChanged(): void {
+    if (this.#draining || this.#judging || this.#announcement === undefined) return
+    const results = this.#results
+    if (remarksOf(results) !== this.#sentRemarks) this.#answer(this.#announcement, results)
   }
 
   /** Its token was renewed, on this tunnel or another. The key that signed the JWT of this tunnel stays the same. */
@@ -232,7 +245,6 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
   onClose(error: TunnelError): void {
     this.#expiryTimer?.cancel()
     this.#placeTimer?.cancel()
-    this.#lastStreams?.cancel()
     this.#waiting = undefined
     this.#unfinished = undefined
     this.withdraw()
@@ -312,23 +324,21 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     )
     if (!this.#draining) {
       this.#supersededServices = this.#context.instances.supersededServices(this)
-      if (this.#isReplaced) {
-        this.#replace()
-        return
-      }
-      this.#serve(this.#lines())
+      if (!this.#serveRest()) return
     }
     this.#answer(message, this.#results)
   }
 
   /** The results for the telephone. A service that a newer process serves counts as refused. */
   get #results(): readonly Verdict[] {
-    if (this.#supersededServices.size === 0) return this.#verdicts
-    return this.#verdicts.map(verdict =>
-      verdict.accepted && this.#supersededServices.has(verdict.announcement.service)
-        ? { ...verdict, accepted: false, detail: SUPERSEDED, urls: [] }
-        : verdict,
-    )
+    return this.#verdicts.map(verdict => {
+      if (!verdict.accepted) return verdict
+      if (this.#supersededServices.has(verdict.announcement.service)) {
+        return { ...verdict, accepted: false, detail: SUPERSEDED, urls: [] }
+      }
+      const remark = this.#context.shared.remarkFor(this.#lineOf(verdict.announcement))
+      return remark === undefined ? verdict : { ...verdict, detail: joined(verdict.detail, remark) }
+    })
   }
 
   /** True when a newer process serves all that this tunnel could. */
@@ -336,17 +346,34 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
     return this.#supersededServices.size > 0 && this.#supersededServices.size === this.#acceptedServices.size
   }
 
-  /** No new streams; open ones have a grace period if the far end still responds. */
-  #replace(): void {
-    if (this.#lastStreams !== undefined) return
-    this.withdraw()
+  /** Serves what no newer process serves, or stands by. Returns false when the tunnel closes instead. */
+  #serveRest(): boolean {
+    if (!this.#isReplaced) {
+      this.#endStandby()
+      this.#serve(this.#lines())
+      return true
+    }
+    this.#serve([])
+    if (this.#standby !== undefined) return true
+    const { usage, clock } = this.#context
     const detail = 'a newer process of this telephone serves all its services'
-    this.#lastStreams = new LastStreams(this.session, this.#context.clock, () =>
-      this.close('replaced', detail),
-    )
+    if (!usage.standBy(this.#credential)) {
+      this.close('replaced', detail)
+      return false
+    }
+    this.#standby = new SupersededProbe(this.session, clock, () => this.close('replaced', detail))
+    return true
+  }
+
+  #endStandby(): void {
+    if (this.#standby === undefined) return
+    this.#standby.cancel()
+    this.#standby = undefined
+    this.#context.usage.serveAgain(this.#credential)
   }
 
   #answer({ id }: Announce, verdicts: readonly Verdict[]): void {
+    this.#sentRemarks = remarksOf(verdicts)
     const results = resultsOf(verdicts)
     if (this.session.sendControl({ type: 'announced', id, results })) return
     // Very many services, and a telephone that accepts only small frames: send only which services are accepted.
@@ -377,22 +404,26 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   #lines(): Line[] {
     const lines = new Map<string, Line>()
-    for (const { announcement } of this.services) {
-      const { service, health, weight, version, labels } = announcement
+    for (const { accepted, announcement } of this.#verdicts) {
+      const { service } = announcement
       // A service with several mounts is announced several times; it is one line.
-      if (lines.has(service)) continue
-      lines.set(service, {
-        id: lineId(this.tunnelId, service),
-        replicaId: this.#context.replicaId,
-        tunnelId: this.tunnelId,
-        telephone: this.#hello?.name ?? '',
-        instance: this.#hello?.instance ?? '',
-        ...(this.#generation !== undefined && { generation: packGeneration(this.#generation) }),
-        holder: this.#holder,
-        ...{ service, health, weight, version, labels },
-      })
+      if (!accepted || this.#supersededServices.has(service) || lines.has(service)) continue
+      lines.set(service, this.#lineOf(announcement))
     }
     return [...lines.values()]
+  }
+
+  #lineOf({ service, health, weight, version, labels }: ServiceAnnouncement): Line {
+    return {
+      id: lineId(this.tunnelId, service),
+      replicaId: this.#context.replicaId,
+      tunnelId: this.tunnelId,
+      telephone: this.#hello?.name ?? '',
+      instance: this.#hello?.instance ?? '',
+      ...(this.#generation !== undefined && { generation: packGeneration(this.#generation) }),
+      holder: this.#holder,
+      ...{ service, health, weight, version, labels },
+    }
   }
 
   /** Nobody hears of its lines any more; whoever has picked one may still open a stream, until `withdraw`. */
@@ -409,6 +440,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
 
   #startDraining(): void {
     if (this.#draining) return
+    this.#endStandby()
     this.#draining = true
     this.#context.usage.left(this.#credential)
   }
@@ -477,4 +509,12 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel {
       this.#expiryTimer = this.#context.clock.after(EXPIRY_RETRY_MS, () => void this.#expired())
     }
   }
+}
+
+function remarksOf(results: readonly Verdict[]): string {
+  return results.map(({ accepted, detail = '' }) => (accepted ? detail : '')).join('\n')
+}
+
+function joined(detail: string | undefined, remark: string): string {
+  return detail === undefined ? remark : `${detail} ${remark}`
 }

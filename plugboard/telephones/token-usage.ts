@@ -46,6 +46,8 @@ const FIRST_SWEEP = 10_000
 interface Usage {
   /** Tunnels on this replica, including those that only finish their streams. */
   open: number
+  /** Those of them that wait until a newer process ends. */
+  standby: number
   announcedLength: number
   /** When the bucket of announcements is full again, ms of the clock. */
   fullAtMs: number
@@ -92,7 +94,8 @@ export class TokenUsage {
 
   /**
    * Throws VeraError `token_tunnel_limit` when the holder has as many tunnels as its limit. Tunnels that only finish their
-   * streams do not count, so that a replacement can be dialled; with them, the holder has at most twice the limit here.
+   * streams, or stand by, do not count, so that a replacement can be dialled; with them, the holder has at most twice the
+   * limit here.
    */
   admit(credential: Credential): void {
     const holder = holderText(credential.token)
@@ -117,6 +120,26 @@ export class TokenUsage {
   /** A tunnel takes no new streams any more. */
   left({ token }: Credential): void {
     this.#counts.remove(shortDigest(holderText(token)))
+  }
+
+  /**
+   * A newer process serves what the tunnel served. Returns false when the holder has too many such tunnels here; then
+   * nothing changes, and the tunnel should close. One place stays for the next process.
+   */
+  standBy(credential: Credential): boolean {
+    const holder = holderText(credential.token)
+    const usage = this.#usage(holder)
+    if (usage.standby >= this.limitsOf(credential).tunnels - 1) return false
+    usage.standby += 1
+    this.#counts.remove(shortDigest(holder))
+    return true
+  }
+
+  /** Ends `standBy`. The tunnel counts again, also above the limit. */
+  serveAgain({ token }: Credential): void {
+    const holder = holderText(token)
+    this.#usage(holder).standby -= 1
+    this.#counts.add(shortDigest(holder))
   }
 
   closed({ token }: Credential): void {
@@ -189,7 +212,14 @@ export class TokenUsage {
     let usage = this.#usages.get(holder)
     if (usage === undefined) {
       if (this.#usages.size >= this.#sweepAbove) this.#sweep()
-      usage = { open: 0, announcedLength: 0, fullAtMs: 0, lastClaim: Promise.resolve(), claims: 0 }
+      usage = {
+        open: 0,
+        standby: 0,
+        announcedLength: 0,
+        fullAtMs: 0,
+        lastClaim: Promise.resolve(),
+        claims: 0,
+      }
       this.#usages.set(holder, usage)
     }
     return usage

@@ -60,6 +60,13 @@ describe('status lines', () => {
     expect(lines[1]).toBe('✓ web → http://localhost:3000\n✗ api: not in scope')
   })
 
+  it('show the remark on a service that another telephone serves too', () => {
+    const detail = 'Also served by telephone "other": each gets a part of the requests.'
+    const urls = ['https://a.example/']
+    show({ kind: 'announced', tunnel: 1, results: [{ service: 'web', accepted: true, detail, urls }] })
+    expect(lines).toEqual([`✓ https://a.example/ → http://localhost:3000\n! web: ${detail}`])
+  })
+
   it('explain a take-over, and what a loss means', () => {
     const lost = (reason: 'replaced' | 'ping_timeout'): TelephoneEvent => ({
       kind: 'tunnel_lost',

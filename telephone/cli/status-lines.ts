@@ -150,7 +150,10 @@ export class StatusLines {
     const target = targets.get(service) ?? service
     if (urls.length === 0)
       return marked('good', `${service} → ${target}${detail ? ` (${detail})` : ''}`, colours)
-    return urls.map(url => marked('good', `${url} → ${target}`, colours)).join('\n')
+    const lines = urls.map(url => marked('good', `${url} → ${target}`, colours))
+    // A remark on a service that works: another telephone serves it too.
+    if (detail !== undefined) lines.push(marked('warn', `${service}: ${detail}`, colours))
+    return lines.join('\n')
   }
 
   #trouble(mark: 'bad' | 'warn', text: string, rest: string): void {
