@@ -10,7 +10,7 @@ import type { AdminKey, AdminKeyStore } from './database/store.ts'
 
 const RESET = 'Run "plugboard key reset" on this machine to write a new key.'
 
-/** Runs at each start. A database that cannot be reached is only logged, because the replica serves from its snapshot. */
+/** Runs at each start. Only logs that the database is unavailable, because the replica serves from its snapshot. */
 export async function provideAdminKey(options: {
   readonly adminKeys: AdminKeyStore
   readonly data: string
@@ -31,7 +31,7 @@ export async function provideAdminKey(options: {
     }
   } catch (error) {
     if (!(error instanceof VeraError) || error.code !== 'database_unavailable') throw error
-    log.warn('the database cannot be reached, admin keys were not checked')
+    log.info('the database is unavailable, the admin key file was not checked')
   }
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { openDatabase } from './database/database.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrationStatus } from './database/migrate.ts'
+import { explainOutage } from './database/outage.ts'
 import { StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
 
@@ -16,7 +17,10 @@ export interface DatabasePlace {
   readonly data: string
 }
 
-/** Rejects with StartupError when the schema is not that of this version. Passes on a rejection of `work`. */
+/**
+ * Rejects with StartupError when the database is unavailable or the schema is not that of this version. Passes on other
+ * rejections of `work`.
+ */
 export async function withConfiguredDatabase<Result>(
   place: DatabasePlace,
   log: Logger,
@@ -38,7 +42,14 @@ export async function withConfiguredDatabase<Result>(
   return await withStore(started.url, work).finally(() => started.stop())
 }
 
-async function withStore<Result>(url: string, work: (store: Store) => Promise<Result>): Promise<Result> {
+function withStore<Result>(url: string, work: (store: Store) => Promise<Result>): Promise<Result> {
+  return explainOutage(url, () => withMigratedStore(url, work))
+}
+
+async function withMigratedStore<Result>(
+  url: string,
+  work: (store: Store) => Promise<Result>,
+): Promise<Result> {
   const { applied, pending } = await migrationStatus({ url })
   if (applied === 0) {
     throw new StartupError(

@@ -34,6 +34,7 @@ import { ChangePruner } from './change-pruner.ts'
 import { Cluster } from './cluster.ts'
 import type { PlugboardConfig } from './config.ts'
 import { type Database, openDatabase } from './database/database.ts'
+import { databasePlace } from './database/database-url.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
 import { makeFolder } from './database/make-folder.ts'
 import { SchemaKeeper } from './database/schema-keeper.ts'
@@ -187,7 +188,8 @@ export class Plugboard {
     const postgres = await this.#startPostgres()
     const url = config.databaseUrl ?? (postgres as EmbeddedPostgres).url
     const database = this.#open(url)
-    const directory = this.#createDirectory(database)
+    const keeper = new SchemaKeeper({ url, migrate: config.migrate, log })
+    const directory = this.#createDirectory({ url, database, keeper })
     const tokens = new TokenIssuer({ store: database.store, clock })
     const budgets = this.#createBudgets()
     const switchboard = this.#createSwitchboard({ registry, directory, database, tokens, budgets })
@@ -202,7 +204,7 @@ export class Plugboard {
     this.#store = database.store
     this.#tokens = tokens
     await this.#startAdmin({ database, directory, tokens, switchboard, cluster })
-    await this.#startDirectory(url, directory)
+    await this.#startDirectory(keeper, directory)
     this.#startSignal?.throwIfAborted()
     const { adminKeys } = database.store
     const pruner = new ChangePruner({ changes: database.store.changes, keep: config.changesKept, clock, log })
@@ -277,9 +279,25 @@ export class Plugboard {
     return database
   }
 
-  #createDirectory(database: Database): Directory {
-    const snapshotFile = join(this.#config.data, 'snapshot.json')
-    return createDirectory({ database, snapshotFile, log: this.#log, clock: this.#clock })
+  /** The directory reads from the database only after the schema was found to fit the code. */
+  #createDirectory(parts: {
+    readonly url: string
+    readonly database: Database
+    readonly keeper: SchemaKeeper
+  }): Directory {
+    const { url, database, keeper } = parts
+    return createDirectory({
+      database: {
+        openChangeFeed: async () => {
+          await keeper.check()
+          return await database.openChangeFeed()
+        },
+      },
+      databasePlace: this.#config.databaseUrl === undefined ? 'embedded in Plugboard' : databasePlace(url),
+      snapshotFile: join(this.#config.data, 'snapshot.json'),
+      log: this.#log,
+      clock: this.#clock,
+    })
   }
 
   #createBudgets(): HeldBudgets {
@@ -417,13 +435,7 @@ export class Plugboard {
     this.#running.push({ name: 'admin port', stop: () => server.stop(ADMIN_GRACE_MS) })
   }
 
-  async #startDirectory(url: string, directory: Directory): Promise<void> {
-    const keeper = new SchemaKeeper({
-      url,
-      migrate: this.#config.migrate,
-      log: this.#log,
-      clock: this.#clock,
-    })
+  async #startDirectory(keeper: SchemaKeeper, directory: Directory): Promise<void> {
     this.#running.push({ name: 'schema', stop: () => keeper.stop() })
     await keeper.start()
     this.#running.push({ name: 'directory', stop: () => directory.stop() })

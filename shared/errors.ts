@@ -84,7 +84,7 @@ export const ERRORS = {
   unsupported_media_type: row(415, 'client', 'never', 'The body is not of a type that is understood here.'),
   precondition_required: row(428, 'client', 'never', 'Send If-Match with the ETag that you read.'),
   upgrade_required: row(426, 'client', 'never', 'This address speaks WebSocket only.'),
-  database_unavailable: row(503, 'database', 'always', 'The database cannot be reached; traffic goes on.', 5),
+  database_unavailable: row(503, 'database', 'always', 'The database is unavailable.', 5),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -2,7 +2,8 @@
 // it is described by the OpenAPI document that it serves. Listening is admin-server.ts' job.
 
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { ERRORS, VeraError } from '@vera-stack/shared/errors.ts'
+import type { AdminDependencies, AdminEnv, Phase } from './admin-env.ts'
 import { AllowedMethods } from './allow.ts'
 import { authenticate } from './authenticate.ts'
 import { boundedBody } from './bounded-body.ts'
@@ -50,7 +51,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   const stopping = new AbortController()
   const allowed = new AllowedMethods(app)
 
-  app.onError(problemResponse)
+  app.onError((error, c) => problemResponse(withEffect(error, deps.phase()), c))
   app.use(requestGuard({ log: deps.log, allowedHosts: deps.allowedHosts }))
   addHealth(app, deps)
   addJwks(app, deps)
@@ -98,4 +99,14 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
     document,
     stop: () => stopping.abort(),
   }
+}
+
+/** Adds to an outage of the database that requests are served, once the public port is open. */
+function withEffect(error: unknown, phase: Phase): unknown {
+  if (!(error instanceof VeraError) || error.code !== 'database_unavailable' || phase === 'loading')
+    return error
+  const { meaning } = ERRORS[error.code]
+  return new VeraError(error.code, `${meaning} Plugboard serves requests with the routes in its memory.`, {
+    cause: error.cause,
+  })
 }

@@ -16,10 +16,12 @@ export function defineMigrate(command: Command, context: CliContext): void {
     .option('-c, --config <path>', 'YAML file with settings')
     .option('--status', 'only say what is pending; exit code 1 when something is')
     .action(async (options: MigrateOptions, self: Command) => {
-      const [{ loadPlugboardConfig }, { migrateDatabase, migrationStatus }] = await Promise.all([
-        import('../config.ts'),
-        import('../database/migrate.ts'),
-      ])
+      const [{ loadPlugboardConfig }, { migrateDatabase, migrationStatus }, { explainOutage }] =
+        await Promise.all([
+          import('../config.ts'),
+          import('../database/migrate.ts'),
+          import('../database/outage.ts'),
+        ])
       const { values } = loadPlugboardConfig({ flags: { ...options }, env: context.env, cwd: context.cwd })
       const url = values.databaseUrl
       if (url === undefined) {
@@ -27,9 +29,8 @@ export function defineMigrate(command: Command, context: CliContext): void {
           'no database: give --database-url or set PLUGBOARD_DATABASE_URL (the embedded one migrates itself)',
         )
       }
-      const { applied, pending } = options.status
-        ? await migrationStatus({ url })
-        : await migrateDatabase({ url })
+      const work = options.status ? migrationStatus : migrateDatabase
+      const { applied, pending } = await explainOutage(url, () => work({ url }))
       const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
       const line = json
         ? JSON.stringify({ applied, pending })

@@ -5,6 +5,7 @@ import dns from 'node:dns'
 import { getSystemErrorMap } from 'node:util'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { DrizzleQueryError } from 'drizzle-orm'
+import { TLS_CODE } from './outage.ts'
 import { codeOf, StartupError } from './startup-error.ts'
 
 /** What pg knows of a failed statement; all of it comes from the server. */
@@ -54,15 +55,14 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
 
 const sentences = (error: ServerError) => (error.detail ? `${error.message} ${error.detail}` : error.message)
 
-/** Postgres classes and codes that mean "not now": the statement may work later, with nobody's help. */
-const UNAVAILABLE = /^(08|28|53|57P|57014|58|25006|3D000|40001|40P01|55P03)/
+/** Postgres classes and codes of a database that cannot be used now: the same statement may succeed later. */
+const UNAVAILABLE = /^(08|28|53|57P|57014|58|25006|3D000|40001|40P01|42501|55P03)/
 /** The driver's own failures carry a code of the system (of sockets, files or DNS), or none and a sentence. */
 const SYSTEM_CODES: ReadonlySet<string> = new Set([
   ...[...getSystemErrorMap().values()].map(([code]) => code),
   ...Object.values(dns).filter(value => typeof value === 'string'),
 ])
-const TLS_CODE = /^(SELF_SIGNED|CERT_|UNABLE_TO_|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_CA|ERR_TLS|ERR_SSL)/
-const DRIVER = /timeout|terminated|Connection|not queryable|closed|Client has encountered|pool/i
+const DRIVER = /^SASL: |timeout|terminated|Connection|not queryable|closed|Client has encountered|pool/i
 
 /** Any error of drizzle, pg or the system → VeraError. What is none of theirs (a bug of ours) is passed on. */
 export function translateError(error: unknown): unknown {

@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { type ChangeFeed, openChangeFeed } from './change-feed.ts'
+import { checkDatabaseUrl } from './database-url.ts'
 import { createStore } from './postgres-store.ts'
 import { createSqlRunner, translated } from './sql-runner.ts'
 import type { Store } from './store.ts'
@@ -35,8 +36,12 @@ export interface Database {
 const CLOSE_DEADLINE_MS = 2_000
 const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000
 
-/** Connects lazily: a database that is down is an error of the first query, not of this call. */
+/**
+ * Connects lazily: a database that is down is an error of the first query, not of this call. Throws StartupError when the
+ * URL cannot be used.
+ */
 export function openDatabase(options: DatabaseOptions): Database {
+  checkDatabaseUrl(options.url)
   const sockets = new Set<Socket>()
   const config = clientConfig(options, sockets)
   const pool = new pg.Pool({

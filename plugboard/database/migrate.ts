@@ -7,6 +7,7 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { translateError } from './database-error.ts'
+import { checkDatabaseUrl } from './database-url.ts'
 import { codeOf, StartupError } from './startup-error.ts'
 
 export interface MigrateOptions {
@@ -101,10 +102,11 @@ async function withClient<Result>(
   options: MigrateOptions,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
+  checkDatabaseUrl(options.url)
   const client = new pg.Client({
     connectionString: options.url,
     application_name: 'plugboard migrate',
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
     keepAlive: true,
   })
   // Without a listener a broken connection would end the process; the pending query reports it.

@@ -1,8 +1,7 @@
-// Brings the schema up to date at start. A database that is down must not keep a replica with a snapshot from
-// serving, so then the work goes on in the background; a database that does not fit the code ends the start.
+// Brings the schema up to date, once in the life of a replica, before the replica reads routes from the database. While
+// the database is down, each attempt to follow its changes attempts this first (plugboard.ts), so a replica with a
+// snapshot serves meanwhile.
 
-import { Backoff } from '@vera-stack/shared/backoff.ts'
-import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { type MigrationStatus, migrateDatabase, migrationStatus } from './migrate.ts'
@@ -10,70 +9,58 @@ import { StartupError } from './startup-error.ts'
 
 export interface SchemaKeeperOptions {
   readonly url: string
-  /** False: only look, and refuse to start when something is pending. */
+  /** False: pending migrations are an error, and are not applied. */
   readonly migrate: boolean
   readonly log: Logger
-  readonly clock: Clock
 }
 
 export class SchemaKeeper {
   readonly #options: SchemaKeeperOptions
-  readonly #backoff = new Backoff({ baseMs: 500, capMs: 10_000 })
-  #timer: Timer | undefined
-  #stopped = false
-  #attempting: Promise<void> = Promise.resolve()
+  #checked = false
+  #checking: Promise<void> | undefined
 
   constructor(options: SchemaKeeperOptions) {
     this.#options = options
   }
 
   /**
-   * True: the schema fits. False: the database is down, and the keeper goes on trying until `stop`.
-   * Throws StartupError when database and code do not fit together.
+   * Does nothing once it has succeeded. Rejects with `database_unavailable`, or with StartupError when database and
+   * code do not fit together.
    */
-  async start(): Promise<boolean> {
-    if (await this.#attempt()) return true
-    this.#options.log.warn('the database cannot be reached, its schema is looked at later')
-    this.#retry()
-    return false
+  async check(): Promise<void> {
+    if (this.#checked) return
+    this.#checking ??= this.#bringUpToDate().finally(() => {
+      this.#checking = undefined
+    })
+    await this.#checking
   }
 
-  /** Waits for an attempt that is under way. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#timer?.cancel()
-    await this.#attempting
-  }
-
-  async #attempt(): Promise<boolean> {
-    const { url, migrate, log } = this.#options
+  /** Like `check`, for the start: resolves also when the database is down, because a snapshot may be enough. */
+  async start(): Promise<void> {
     try {
-      const before = await migrationStatus({ url })
-      if (before.pending === 0) return true
-      if (!migrate) throw new StartupError(behind(before))
-      await migrateDatabase({ url })
-      log.info('schema brought up to date', { count: before.pending })
-      return true
+      await this.check()
     } catch (error) {
-      if (error instanceof VeraError && error.code === 'database_unavailable') return false
-      throw error
+      if (!(error instanceof VeraError) || error.code !== 'database_unavailable') throw error
     }
   }
 
-  #retry(): void {
-    if (this.#stopped) return
-    this.#timer = this.#options.clock.after(this.#backoff.next(250), () => {
-      this.#attempting = this.#attempt().then(
-        done => {
-          if (!done) this.#retry()
-        },
-        // The replica serves from its snapshot; whoever reads this decides what is to be done.
-        error => this.#options.log.error('the database does not fit this version', { err: error }),
-      )
-    })
+  /** Waits for a check that is in progress. */
+  async stop(): Promise<void> {
+    await this.#checking?.catch(() => undefined) // its caller has the error
+  }
+
+  async #bringUpToDate(): Promise<void> {
+    const { url, migrate, log } = this.#options
+    const before = await migrationStatus({ url })
+    if (before.pending > 0) {
+      if (!migrate) throw new StartupError(behind(before))
+      await migrateDatabase({ url })
+      log.info('schema brought up to date', { count: before.pending })
+    }
+    this.#checked = true
   }
 }
 
 function behind({ pending }: MigrationStatus): string {
-  return `The schema lacks ${pending} migrations and "migrate" is off: run plugboard migrate first.`
+  return `The schema lacks ${pending} migrations, and the setting "migrate" is off. Run plugboard migrate first.`
 }

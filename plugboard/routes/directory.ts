@@ -11,6 +11,8 @@ import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
+import { describeOutage, type Outage } from '../database/outage.ts'
+import { StartupError } from '../database/startup-error.ts'
 import type { Change } from '../database/store.ts'
 import { ChangeFollower } from './change-follower.ts'
 import type {
@@ -29,7 +31,10 @@ export type { DirectoryListener, DirectoryRoute, DirectoryService, VerificationK
 export type DirectorySource = 'database' | 'snapshot'
 
 export interface Directory {
-  /** Loads the first table from the database or, failing that, the snapshot; keeps trying until there is one. */
+  /**
+   * Loads the first table from the database or, failing that, the snapshot; keeps trying until there is one. Rejects
+   * with StartupError when there is no snapshot and a person must change something before the database can be used.
+   */
   start(signal?: AbortSignal): Promise<DirectorySource>
   stop(): Promise<void>
   /** False until the first table is loaded; never false again. */
@@ -65,6 +70,8 @@ export interface Directory {
 
 export interface DirectoryOptions {
   readonly database: Pick<Database, 'openChangeFeed'>
+  /** Names the database in logs and errors; from `databasePlace`. */
+  readonly databasePlace?: string | undefined
   /** Path of the snapshot file; absent: none is kept. */
   readonly snapshotFile?: string | undefined
   readonly log: Logger
@@ -77,6 +84,8 @@ export interface DirectoryOptions {
 /** How long the database may keep a start waiting when there is a snapshot to go on with. */
 const SNAPSHOT_AFTER_MS = 2_000
 const SWEEP_INTERVAL_MS = 60_000
+/** Between two warnings about a database that stays unavailable for the same reason. */
+const WARNING_INTERVAL_MS = 30_000
 /** After a reload; then the event loop gets a breath. */
 const EVENTS_PER_TURN = 1_000
 
@@ -96,8 +105,13 @@ class CachedDirectory implements Directory {
   readonly #firstAttempt = Promise.withResolvers<void>()
   #state: DirectoryState | undefined
   #source: DirectorySource | undefined
-  /** Undefined: not known yet. */
+  /** Undefined before the first attempt. */
   #reachable: boolean | undefined
+  #outage: (Outage & { readonly sinceMs: number; readonly error: unknown }) | undefined
+  /** The last warning about the outage. */
+  #warned: { readonly atMs: number; readonly text: string } | undefined
+  /** True once the start has loaded the snapshot, or has found that it cannot. */
+  #snapshotTried = false
   #notificationsArrive = true
   #running: Promise<void> | undefined
   #sweep: Timer | undefined
@@ -141,6 +155,8 @@ class CachedDirectory implements Directory {
       patience.cancel()
       if (this.#state === undefined) await this.#loadSnapshot(this.#options.snapshotFile)
     }
+    this.#snapshotTried = true
+    this.#reportOutage()
     return await this.#firstLoad.promise
   }
 
@@ -310,13 +326,51 @@ class CachedDirectory implements Directory {
 
   #setReachable(reachable: boolean, error?: unknown): void {
     this.#firstAttempt.resolve()
-    if (reachable && this.#state !== undefined) this.#source = 'database'
+    if (reachable) {
+      if (this.#state !== undefined) this.#source = 'database'
+      this.#endOutage()
+    } else {
+      const sinceMs = this.#outage?.sinceMs ?? this.#clock.now()
+      this.#outage = {
+        ...describeOutage(error, this.#options.databasePlace ?? 'of Plugboard'),
+        error,
+        sinceMs,
+      }
+      this.#reportOutage()
+    }
     if (this.#reachable === reachable) return
-    const first = this.#reachable === undefined
     this.#reachable = reachable
-    if (!reachable) this.#options.log.warn('the database cannot be reached', { detail: describe(error) })
-    else if (!first) this.#options.log.info('the database is back')
     this.#emit(listener => listener.databaseReachable?.(reachable))
+  }
+
+  /**
+   * Logs the first failure, each change of its reason, and a reminder every 30 s. Ends the start when there is no table
+   * to serve and waiting does not help. Does nothing before the snapshot was tried, because the text depends on it.
+   */
+  #reportOutage(): void {
+    if (this.#outage === undefined || !this.#snapshotTried) return
+    const { text, code, permanent, error, sinceMs } = this.#outage
+    if (permanent && this.#state === undefined) {
+      this.#firstLoad.reject(new StartupError(text, error))
+      return
+    }
+    const nowMs = this.#clock.now()
+    const repeated = this.#warned?.text === text && nowMs - this.#warned.atMs < WARNING_INTERVAL_MS
+    if (repeated) return
+    this.#warned = { atMs: nowMs, text }
+    const message =
+      this.#state === undefined
+        ? 'the database is unavailable, the start waits for it'
+        : 'the database is unavailable, routes are served from memory'
+    this.#options.log.warn(message, { code, detail: text, durationMs: nowMs - sinceMs })
+  }
+
+  #endOutage(): void {
+    if (this.#outage === undefined) return
+    const durationMs = this.#clock.now() - this.#outage.sinceMs
+    this.#outage = undefined
+    if (this.#warned !== undefined) this.#options.log.info('the database is available again', { durationMs })
+    this.#warned = undefined
   }
 
   #setNotifications(arrive: boolean): void {
@@ -339,9 +393,4 @@ class CachedDirectory implements Directory {
       this.#scheduleSweep()
     })
   }
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? `${error.message} ${error.cause.message}` : error.message
 }

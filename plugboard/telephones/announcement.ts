@@ -109,7 +109,7 @@ async function judgeOne(
   } catch (error) {
     if (!(error instanceof VeraError)) throw error
     if (error.code !== 'database_unavailable') return refused(announcement, error.message, error.code)
-    const detail = `The database cannot be reached; mount ${mount} is claimed when it is back.`
+    const detail = `The database is unavailable. Plugboard claims mount ${mount} when the database is available again.`
     return { ...refused(announcement, detail, error.code), tryLater: true }
   }
 }
