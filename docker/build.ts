@@ -53,10 +53,15 @@ interface Manifest {
   readonly version: string
   readonly description: string
   readonly license: string
-  readonly engines: object
   readonly bin: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+/** The supported range of Node stands in the root alone: npm warns of `engines` of a workspace, but ignores `onFail`. */
+interface RootManifest {
+  readonly devEngines: { readonly runtime: { readonly version: string } }
+  readonly repository?: object
 }
 
 async function buildBundle(bundle: Bundle): Promise<void> {
@@ -69,6 +74,7 @@ async function buildBundle(bundle: Bundle): Promise<void> {
   for (const [name, source] of Object.entries(bundle.files)) {
     await cp(join(ROOT, source), join(folder, name), { recursive: true })
   }
+  await writeLauncher(bundle, folder)
   await writeDeclarations(bundle, folder)
   await writeFile(join(folder, 'package.json'), await manifestOf(bundle))
   await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf(chunks))
@@ -76,6 +82,16 @@ async function buildBundle(bundle: Bundle): Promise<void> {
   console.log(
     `${relative(ROOT, folder)}: ${chunks.map(chunk => chunk.fileName).join(', ')}, ${bytes >> 10} KiB`,
   )
+}
+
+/** The launcher stays out of the bundle, because it must run on a Node that cannot read the bundle. */
+async function writeLauncher(bundle: Bundle, folder: string): Promise<void> {
+  const source = await readFile(join(ROOT, bundle.package, 'launch.cjs'), 'utf8')
+  const launcher = source
+    .replace("'../shared/check-node.cjs'", "'./check-node.cjs'")
+    .replace('./main.ts', './main.js')
+  await writeFile(join(folder, 'launch.cjs'), launcher, { mode: 0o755 })
+  await cp(join(ROOT, 'shared/check-node.cjs'), join(folder, 'check-node.cjs'))
 }
 
 async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]> {
@@ -142,11 +158,11 @@ function checkImports(bundle: Bundle, chunks: readonly OutputChunk[]): void {
 async function manifestOf(bundle: Bundle): Promise<string> {
   const path = join(ROOT, bundle.package, 'package.json')
   const source = JSON.parse(await readFile(path, 'utf8')) as Manifest
-  const { name, version, description, license, engines, optionalDependencies } = source
-  const { repository } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
-    repository?: object
-  }
-  const bin = Object.fromEntries(Object.keys(source.bin).map(command => [command, './main.js']))
+  const { name, version, description, license, optionalDependencies } = source
+  const root = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as RootManifest
+  const { devEngines, repository } = root
+  const engines = { node: devEngines.runtime.version }
+  const bin = Object.fromEntries(Object.keys(source.bin).map(command => [command, './launch.cjs']))
   const exports = {
     ...(bundle.library.includes('index') ? { '.': { types: './index.d.ts', default: './index.js' } } : {}),
     './package.json': './package.json',

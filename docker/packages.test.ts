@@ -54,6 +54,8 @@ describe.each(['plugboard', 'telephone'])('the package of %s', name => {
         'LICENSE',
         'README.md',
         'THIRD_PARTY_LICENSES',
+        'check-node.cjs',
+        'launch.cjs',
         'main.js',
         'main.js.map',
         'package.json',
@@ -71,6 +73,10 @@ describe.each(['plugboard', 'telephone'])('the package of %s', name => {
       ),
     )
     expect(published).toMatchObject({ name: `@vera-stack/${name}`, description: expect.any(String) })
+    expect(published).toMatchObject({
+      engines: { node: '^22.21 || >=24.9' },
+      bin: { [name]: './launch.cjs' },
+    })
     expect(published).not.toHaveProperty('private')
     expect(source).toMatchObject({ private: true, version: published?.version })
   })

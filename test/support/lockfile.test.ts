@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { metEngines } from './engines.ts'
 import { missingEntries, readLockfile } from './lockfile.ts'
 
 it('the lock file holds the packages of every platform (else: node test/support/lockfile.ts)', () => {
@@ -24,4 +25,8 @@ it('a package that is missing gets what its name says', () => {
       ...{ os: ['linux'], cpu: ['arm64'], libc: ['musl'] },
     },
   })
+})
+
+it('npm ci on an older Node warns of no engines that the pinned Node meets (else: node test/support/lockfile.ts)', () => {
+  expect(metEngines(readLockfile())).toEqual([])
 })

@@ -1,9 +1,11 @@
 // Completes package-lock.json for machines of other kinds: `node test/support/lockfile.ts`, after each change of a
 // dependency. npm leaves out the optional packages of platforms that the registry at hand does not carry, and
 // then `npm ci` refuses the file everywhere. What is added has no integrity; npm takes it from the registry.
+// It also removes `engines` where they are met (engines.ts).
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { metEngines } from './engines.ts'
 
 interface LockEntry {
   readonly version?: string
@@ -14,6 +16,7 @@ interface LockEntry {
   readonly cpu?: readonly string[]
   readonly libc?: readonly string[]
   readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly engines?: { readonly node?: string }
 }
 
 export interface Lockfile {
@@ -97,9 +100,12 @@ export function readLockfile(): Lockfile {
 if (import.meta.main) {
   const lockfile = readLockfile()
   const missing = missingEntries(lockfile)
-  const packages = Object.fromEntries(
-    Object.entries({ ...lockfile.packages, ...missing }).sort(([left], [right]) => (left < right ? -1 : 1)),
-  )
+  const met = metEngines(lockfile)
+  const entries = Object.entries({ ...lockfile.packages, ...missing }).map(([place, entry]) => {
+    const { engines: _, ...rest } = entry
+    return [place, met.includes(place) ? rest : entry] as const
+  })
+  const packages = Object.fromEntries(entries.sort(([left], [right]) => (left < right ? -1 : 1)))
   writeFileSync(FILE, `${JSON.stringify({ ...lockfile, packages }, null, 2)}\n`)
-  console.log(`${Object.keys(missing).length} entries added`)
+  console.log(`${Object.keys(missing).length} entries added, engines of ${met.length} entries removed`)
 }

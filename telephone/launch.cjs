@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+// The installed program `telephone`: checks the version of Node, then loads main.ts, which an older Node cannot read.
+'use strict'
+
+const checkNode = require('../shared/check-node.cjs')
+
+checkNode('telephone')
+import('./main.ts')
