@@ -43,7 +43,7 @@ describe('compose.cluster.yaml', () => {
     for (const [name, config] of replicas) {
       expect(config.name).toBe(name)
       expect(new URL(config.peerUrl!).host).toBe(`${name}:${config.peerListen.port}`)
-      expect(new URL(config.telephoneUrl!).host).toBe(`${name}:${config.listen.port}`)
+      expect(new URL(config.telephoneUrl!).host).toBe(`${name}:${config.listen[0]!.port}`)
     }
     const [first, ...others] = replicas.values()
     for (const other of others) {
@@ -60,7 +60,7 @@ describe('compose.cluster.yaml', () => {
     expect(servers.map(([, name]) => name)).toEqual(REPLICAS)
     for (const [, name = '', host, publicPort, adminPort] of servers) {
       const { listen, adminListen } = replicas.get(name)!
-      expect([host, Number(publicPort), Number(adminPort)]).toEqual([name, listen.port, adminListen.port])
+      expect([host, Number(publicPort), Number(adminPort)]).toEqual([name, listen[0]!.port, adminListen.port])
     }
     const host = balancer.match(/http-check send meth GET uri \/readyz .*hdr host (\S+)/)?.[1]
     for (const { adminListen, adminHosts } of replicas.values())

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import { execPath } from 'node:process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { networkAddress } from '../plugboard/dev/reachable-addresses.ts'
 import type { Child } from '../test/support/child.ts'
 import { eventually } from '../test/support/deadline.ts'
 import { removeFolder, temporaryFolder } from '../test/support/folder.ts'
@@ -203,7 +204,10 @@ describe('the quick start, by hand', () => {
     const processes = new Processes()
     const { services } = await readCompose('compose.quickstart.yaml')
     const image = images.get('plugboard')!
+    const { environment = {} } = services.plugboard!
     const [port, adminPort] = [await freePort(), await freePort()]
+    // Docker connects to an address of the container, not to its loopback.
+    const address = networkAddress()?.replace(/^\[|\]$/g, '') ?? '127.0.0.1'
     try {
       processes.start({
         name: 'plugboard',
@@ -212,15 +216,15 @@ describe('the quick start, by hand', () => {
         cwd: join(folder, 'plugboard', image.workdir),
         env: cleanEnvironment({
           PLUGBOARD_DATA: join(folder, 'quickstart'),
-          PLUGBOARD_LISTEN: `:${port}`,
-          PLUGBOARD_ADMIN_LISTEN: `:${adminPort}`,
-          PLUGBOARD_ADMIN_HOSTS: services.plugboard!.environment?.PLUGBOARD_ADMIN_HOSTS,
+          ...environment,
+          PLUGBOARD_LISTEN: environment.PLUGBOARD_LISTEN?.replace(/:4000$/, `:${port}`),
+          PLUGBOARD_ADMIN_LISTEN: environment.PLUGBOARD_ADMIN_LISTEN?.replace(/:4001$/, `:${adminPort}`),
         }),
       })
       const page = await eventually(
         'the page comes',
         async () => {
-          const got = await send({ port, host: `localhost:${port}` })
+          const got = await send({ port, address, host: `localhost:${port}` })
           return got.status === 200 ? got : undefined
         },
         40_000,

@@ -136,7 +136,7 @@ describe('plugboard.yaml', () => {
   it('names the ports that Plugboard listens on', () => {
     const { listen, adminListen, peerListen } = config
     expect([...portNumbers()]).toEqual([
-      ['public', listen.port],
+      ['public', listen[0]!.port],
       ['admin', adminListen.port],
       ['peer', peerListen.port],
     ])

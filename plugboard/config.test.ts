@@ -22,7 +22,7 @@ function problems(flags: Record<string, unknown>, env: Record<string, string> = 
 
 test('the defaults fit together', () => {
   expect(load()).toMatchObject({
-    listen: { host: undefined, port: 4000 },
+    listen: [{ host: undefined, port: 4000 }],
     adminListen: { host: '127.0.0.1', port: 4001 },
     data: '/srv/data',
     databaseUrl: undefined,
@@ -118,7 +118,7 @@ test('a file sets what flags and variables leave open', async () => {
     await writeFile(file, 'listen: :5000\nname: a\ntrustedProxies: [10.0.0.0/8]\ndata: state\n')
     const config = load({ config: file, name: 'c' }, { PLUGBOARD_NAME: 'b', PLUGBOARD_LISTEN: ':6000' })
     expect(config).toMatchObject({ name: 'c', trustedProxies: ['10.0.0.0/8'], data: join(folder, 'state') })
-    expect(config.listen.port).toBe(6000)
+    expect(config.listen).toEqual([{ host: undefined, port: 6000 }])
     await writeFile(file, 'listn: :5000\n')
     expect(problems({ config: file })[0]).toContain('did you mean listen?')
   } finally {

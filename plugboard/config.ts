@@ -28,9 +28,9 @@ export const plugboardSettings = {
   }),
 
   // Listeners
-  listen: setting.listen({
+  listen: setting.listenList({
     default: ':4000',
-    help: 'Public address: clients, and telephones at /_plugboard/',
+    help: 'Public addresses: clients, and telephones at /_plugboard/; plugboard dev: loopback',
   }),
   adminListen: setting.listen({ default: '127.0.0.1:4001', help: 'Address of the admin API' }),
   adminHosts: setting.list({
@@ -343,11 +343,15 @@ export function loadPlugboardConfig(
 /** Rules between settings. */
 function checkPlugboardConfig(config: PlugboardConfig) {
   const problems: { key: keyof PlugboardConfig; detail: string }[] = []
-  const { listen, adminListen } = config
-  const sameHost =
-    listen.host === adminListen.host || listen.host === undefined || adminListen.host === undefined
-  if (listen.port !== 0 && listen.port === adminListen.port && sameHost) {
-    problems.push({ key: 'adminListen', detail: `the public address has port ${listen.port} already` })
+  const { adminListen } = config
+  const taken = config.listen.find(
+    ({ host, port }) =>
+      port !== 0 &&
+      port === adminListen.port &&
+      (host === adminListen.host || host === undefined || adminListen.host === undefined),
+  )
+  if (taken !== undefined) {
+    problems.push({ key: 'adminListen', detail: `the public address has port ${taken.port} already` })
   }
   if (config.tunnelPingTimeoutMs <= config.tunnelPingIntervalMs) {
     problems.push({ key: 'tunnelPingTimeoutMs', detail: 'must be longer than tunnelPingInterval' })
@@ -420,8 +424,11 @@ function tlsProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; det
     const detail = 'must name a cipher of TLS 1.3 (TLS_…), because tlsMinVersion allows no older version'
     problems.push({ key: 'tlsCiphers', detail })
   }
-  if (tlsListen.port !== 0 && tlsListen.port === listen.port && tlsListen.host === listen.host) {
-    problems.push({ key: 'tlsListen', detail: `the public address has port ${listen.port} already` })
+  const taken = listen.find(
+    ({ host, port }) => port !== 0 && port === tlsListen.port && host === tlsListen.host,
+  )
+  if (taken !== undefined) {
+    problems.push({ key: 'tlsListen', detail: `the public address has port ${taken.port} already` })
   }
   return problems
 }

@@ -41,6 +41,7 @@ import { SchemaKeeper } from './database/schema-keeper.ts'
 import { folderError, StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
 import { type FittedLimits, fitLimits, PENDING_TUNNEL_SHARE } from './fitted-limits.ts'
+import { checkAddresses, type ListenTarget } from './listen-addresses.ts'
 import { listenError } from './listen-error.ts'
 import { closePrivateFiles } from './private-files.ts'
 import { Via } from './proxy/via.ts'
@@ -102,7 +103,7 @@ export class Plugboard {
   #store: Store | undefined
   #tokens: TokenIssuer | undefined
   #ports: PublicPorts | undefined
-  #publicAddress: AddressInfo | undefined
+  #publicAddresses: readonly AddressInfo[] = []
   #adminAddress: AddressInfo | undefined
 
   private constructor(options: PlugboardOptions) {
@@ -139,7 +140,12 @@ export class Plugboard {
   }
 
   get publicPort(): number {
-    return (this.#publicAddress as AddressInfo).port
+    return (this.#publicAddresses[0] as AddressInfo).port
+  }
+
+  /** Where the public port is open, without HTTPS. */
+  get publicAddresses(): readonly AddressInfo[] {
+    return this.#publicAddresses
   }
 
   get adminPort(): number {
@@ -183,6 +189,8 @@ export class Plugboard {
     const registry = this.#registry
     const { warning } = this.#limits
     if (warning !== undefined) log.warn('limits lowered to fit the limit of open files', { detail: warning })
+    // Before a database is made or started.
+    await checkAddresses(this.#listenTargets())
     await this.#makeDataFolder()
     await closePrivateFiles(config.data, log)
     const postgres = await this.#startPostgres()
@@ -239,7 +247,7 @@ export class Plugboard {
       via: new Via(await viaNames(config.clusterSecret)),
     })
     this.#running.push({ name: 'HTTPS', stop: () => ports.stop() })
-    this.#publicAddress = await this.#listen(ports.listen(), 'listen')
+    this.#publicAddresses = await ports.listen(this.#portFlags.listen)
     this.#running.push({ name: 'public port', stop: () => ports.drain(() => this.#graceMs()) })
     await this.#listen(ports.listenTls(), 'tlsListen')
     this.#ports = ports
@@ -446,12 +454,27 @@ export class Plugboard {
 
   #listen<Result>(
     listening: Promise<Result>,
-    setting: 'listen' | 'adminListen' | 'peerListen' | 'tlsListen',
+    setting: 'adminListen' | 'peerListen' | 'tlsListen',
   ): Promise<Result> {
     return listening.catch((error: unknown) => {
-      const flags = { ...this.#portFlags, peerListen: '--peer-listen', tlsListen: '--tls-listen' }
-      throw listenError(error, this.#config[setting] ?? this.#config.listen, flags[setting])
+      const address = this.#config[setting]
+      throw address === undefined ? error : listenError(error, address, this.#flagOf(setting))
     })
+  }
+
+  #flagOf(setting: 'listen' | 'adminListen' | 'peerListen' | 'tlsListen'): string {
+    return { ...this.#portFlags, peerListen: '--peer-listen', tlsListen: '--tls-listen' }[setting]
+  }
+
+  /** All addresses of this replica; `peerListen` in a cluster alone. */
+  #listenTargets(): ListenTarget[] {
+    const { listen, adminListen, tlsListen, peerListen, clusterSecret } = this.#config
+    return [
+      { addresses: listen, flag: this.#flagOf('listen') },
+      { addresses: [adminListen], flag: this.#flagOf('adminListen') },
+      { addresses: tlsListen === undefined ? [] : [tlsListen], flag: this.#flagOf('tlsListen') },
+      { addresses: clusterSecret === undefined ? [] : [peerListen], flag: this.#flagOf('peerListen') },
+    ]
   }
 
   #replicas(directory: Directory, switchboard: Switchboard, cluster: Cluster | undefined): ReplicaStatus[] {

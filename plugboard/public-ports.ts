@@ -9,6 +9,7 @@ import type { TrafficStatus } from './admin/traffic.ts'
 import type { PlugboardConfig } from './config.ts'
 import type { CertificateStore } from './database/store.ts'
 import { Https, httpsPolicy } from './https.ts'
+import { openAddresses } from './listen-addresses.ts'
 import { MemoryGuard } from './memory-guard.ts'
 import type { LineRecovery } from './proxy/proxy-context.ts'
 import { ProxyServer } from './proxy/server.ts'
@@ -95,10 +96,17 @@ export class PublicPorts {
     }
   }
 
-  /** Rejects with Node's error. */
-  listen(): Promise<AddressInfo> {
-    const { host, port } = this.#config.listen
-    return this.#proxy.listen(port, host)
+  /** Opens all public addresses; `flag` names them in errors. Rejects with StartupError. */
+  async listen(flag: string): Promise<readonly AddressInfo[]> {
+    const addresses = this.#config.listen
+    try {
+      return await openAddresses({ addresses, flag }, this.#log, ({ host, port }) =>
+        this.#proxy.listen(port, host),
+      )
+    } catch (error) {
+      await this.#proxy.close()
+      throw error
+    }
   }
 
   /** The same for HTTPS, where it is on: certificates are ordered from then on. */

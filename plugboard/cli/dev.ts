@@ -1,8 +1,9 @@
 // `plugboard dev`: everything on one machine. A replica with the embedded database, first-run secrets, and a
-// Telephone of its own that exposes the welcome app, or the port that was named, on http://localhost.
+// Telephone of its own that exposes the welcome app, or the port that was named, on http://localhost. The public port
+// listens on loopback; with --lan, or with a setting `listen`, on other addresses.
 
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
-import { addOptions } from '@vera-stack/shared/settings.ts'
+import { addOptions, type ListenAddress } from '@vera-stack/shared/settings.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { loadPlugboardConfig, PRIVATE_NETWORKS, plugboardSettings, VARIABLE_PREFIX } from '../config.ts'
 import { DevStack } from '../dev/dev-stack.ts'
@@ -14,6 +15,7 @@ import { untilStopped } from './until-stopped.ts'
 
 interface DevFlags extends Readonly<Record<string, unknown>> {
   readonly expose?: string
+  readonly lan?: boolean
   readonly port?: number
   readonly adminPort?: number
 }
@@ -25,22 +27,31 @@ export function defineDev(command: Command, context: CliContext): void {
       'port, host:port or URL of a web server of yours, instead of the welcome app',
       target,
     )
+    .option('--lan', 'listen on all addresses, so that other machines of the network can connect')
     .option('--port <port>', 'public port (default 4000)', port)
     .option('--admin-port <port>', 'admin port (default 4001)', port)
   addOptions(command, plugboardSettings, VARIABLE_PREFIX)
-  command.action(async ({ expose, port: publicPort, adminPort, ...flags }: DevFlags, self: Command) => {
+  command.action(async (given: DevFlags, self: Command) => {
+    const { expose, lan = false, port: publicPort, adminPort, ...flags } = given
     const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
     const { values, sources, warnings } = loadPlugboardConfig({
       flags: {
         ...flags,
-        ...(publicPort === undefined ? {} : { listen: `:${publicPort}` }),
+        ...(publicPort === undefined ? {} : { listen: listenText(publicPort, lan) }),
         ...(adminPort === undefined ? {} : { adminListen: `127.0.0.1:${adminPort}` }),
         ...(json && { logFormat: 'json' }),
       },
       env: context.env,
       cwd: context.cwd,
     })
-    const problem = expose === undefined ? undefined : ownPortProblem(expose, values)
+    if (lan && publicPort === undefined && sources.listen.kind !== 'default') {
+      const { label } = sources.listen
+      throw usageError(
+        `--lan listens on all addresses, but "listen" names others (${label}): remove one of them`,
+      )
+    }
+    const listen = sources.listen.kind === 'default' && !lan ? loopback(values.listen) : values.listen
+    const problem = expose === undefined ? undefined : ownPortProblem(expose, { ...values, listen })
     if (problem !== undefined) throw usageError(`--expose: ${problem}`)
     // A person is watching: readable lines, also through a pipe, unless they chose otherwise.
     const chosen = sources.logFormat.kind !== 'default'
@@ -48,6 +59,7 @@ export function defineDev(command: Command, context: CliContext): void {
     const outbound = sources.outboundNetworks.kind === 'default' ? PRIVATE_NETWORKS : values.outboundNetworks
     const config = {
       ...values,
+      listen,
       outboundNetworks: outbound,
       ...(chosen ? {} : { logFormat: 'text' as const }),
     }
@@ -56,7 +68,7 @@ export function defineDev(command: Command, context: CliContext): void {
     warnOfNode(log)
     try {
       await untilStopped(log, async signal => {
-        const stack = await DevStack.start({ config, log, expose, cwd: context.cwd, signal })
+        const stack = await DevStack.start({ config, log, expose, lan, cwd: context.cwd, signal })
         if (json) log.info('ready', { url: stack.publicUrl, port: stack.adminPort })
         else context.terminal.out(stack.banner)
         return stack
@@ -65,7 +77,23 @@ export function defineDev(command: Command, context: CliContext): void {
       await log.close()
     }
   })
-  examples(command, 'dev', 'dev --expose 3000', 'dev --port 4100 --admin-port 4101 --data ./other')
+  examples(
+    command,
+    'dev',
+    'dev --expose 3000',
+    'dev --lan',
+    'dev --port 4100 --admin-port 4101 --data ./other',
+  )
+}
+
+const LOOPBACK = ['127.0.0.1', '::1'] as const
+
+function loopback(addresses: readonly ListenAddress[]): readonly ListenAddress[] {
+  return addresses.flatMap(({ port }) => LOOPBACK.map(host => ({ host, port })))
+}
+
+function listenText(port: number, lan: boolean): string {
+  return lan ? `:${port}` : `127.0.0.1:${port},[::1]:${port}`
 }
 
 /** As it was written: the Telephone reads it again. */

@@ -1,9 +1,14 @@
 // What `plugboard dev` prints when it is ready: where things are, and the exact next commands.
 
 import { VERSION } from '../version.ts'
+import type { Reach } from './reachable-addresses.ts'
 
 export interface Place {
   readonly publicPort: number
+  /** Which machines can connect to the public port. */
+  readonly reach: Reach
+  /** Of this machine, for others of its network; with --lan. */
+  readonly networkAddress: string | undefined
   readonly adminPort: number
   /** Paths as the person at the terminal would type them. */
   readonly data: string
@@ -46,10 +51,13 @@ export function nextCommands(place: Place): { what: string; command: string }[] 
 export function banner(place: Place, expose: string | undefined): string {
   const rows = [
     ['Public', `http://localhost:${place.publicPort}`, `${expose ?? 'the welcome app'}, through a tunnel`],
+    ...(place.networkAddress === undefined
+      ? []
+      : [['Network', `http://${place.networkAddress}:${place.publicPort}`, 'the same, for other machines']]),
     ['Admin API', `http://127.0.0.1:${place.adminPort}`, 'described at /openapi.json'],
     ['Data', place.data, 'database, secrets, snapshot'],
-  ] as const
-  const table = rows.map(([name, where, what]) => `  ${name.padEnd(11)}${where.padEnd(28)} ${what}`)
+  ]
+  const table = rows.map(([name = '', where = '', what]) => `  ${name.padEnd(11)}${where.padEnd(28)} ${what}`)
   const next = nextCommands(place).map(({ what, command }) => `  ${what}:\n    ${command}`)
   return [
     '',
@@ -59,6 +67,9 @@ export function banner(place: Place, expose: string | undefined): string {
     '',
     next.join('\n\n'),
     '',
+    ...(place.reach === 'machine'
+      ? ['Only this machine can connect. With --lan, other machines of the network can connect too.']
+      : ['Other machines can connect to the public port.']),
     'Ctrl-C stops it.',
     '',
     '',

@@ -9,13 +9,16 @@ import { AdminKeyFile } from '../admin-key-file.ts'
 import type { PlugboardConfig } from '../config.ts'
 import { Plugboard } from '../plugboard.ts'
 import { SecretsFolder } from '../secrets-folder.ts'
-import { banner, nextCommands } from './banner.ts'
+import { banner, nextCommands, type Place } from './banner.ts'
+import { localUrl, networkAddress, reachOf } from './reachable-addresses.ts'
 import { TelephoneChild } from './telephone-child.ts'
 import { startWelcomeApp, type WelcomeApp } from './welcome-app.ts'
 
 /** The service behind http://localhost, whatever it is today. */
 const SERVICE = 'dev'
-const MOUNTS = ['localhost', '127.0.0.1']
+const MOUNTS = ['localhost', '127.0.0.1', '[::1]']
+/** With --lan: other machines use an address or a name that Plugboard cannot foresee. */
+const LAN_MOUNT = '*'
 const ACTOR = 'plugboard dev'
 const TELEPHONE_TOKEN_FILE = 'telephone.jwt'
 /** For the Telephone beside us to be there, ms; a machine under load takes seconds. */
@@ -29,6 +32,8 @@ export interface DevStackOptions {
   readonly log: Log
   /** What to expose instead of the welcome app: a port, `host:port` or a URL. */
   readonly expose: string | undefined
+  /** True when other machines of the network may connect. */
+  readonly lan: boolean
   /** Ends a start that is under way. */
   readonly signal: AbortSignal
   /** Paths in the banner are relative to this. */
@@ -61,7 +66,7 @@ export class DevStack {
     return this.#plugboard.adminPort
   }
 
-  static async start({ config, log, expose, cwd, signal }: DevStackOptions): Promise<DevStack> {
+  static async start({ config, log, expose, lan, cwd, signal }: DevStackOptions): Promise<DevStack> {
     const portFlags = { listen: '--port', adminListen: '--admin-port' }
     const plugboard = await Plugboard.start({ config, log, portFlags, signal })
     let welcome: WelcomeApp | undefined
@@ -69,9 +74,11 @@ export class DevStack {
     try {
       const secrets = new SecretsFolder(config.data)
       await ensureTelephoneToken(plugboard, secrets)
-      await ensureRoutes(plugboard)
-      const place = {
+      await ensureRoutes(plugboard, lan ? [...MOUNTS, LAN_MOUNT] : MOUNTS)
+      const place: Place = {
         publicPort: plugboard.publicPort,
+        reach: lan ? 'network' : reachOf(plugboard.publicAddresses),
+        networkAddress: lan ? networkAddress() : undefined,
         adminPort: plugboard.adminPort,
         data: relative(cwd, config.data) || '.',
         adminKeyFile: relative(cwd, new AdminKeyFile(config.data).path),
@@ -85,7 +92,7 @@ export class DevStack {
           ...(expose === undefined ? ['--max-connections', '16'] : []),
           ...['--service', SERVICE],
           ...['--name', `plugboard-dev-${SERVICE}`],
-          ...['--plugboard', `http://127.0.0.1:${plugboard.publicPort}`],
+          ...['--plugboard', localUrl(plugboard.publicAddresses)],
           ...['--token-file', secrets.file(TELEPHONE_TOKEN_FILE)],
         ],
         log,
@@ -126,12 +133,12 @@ async function isGood(plugboard: Plugboard, token: string): Promise<boolean> {
 }
 
 /** The service and its mounts, each made once: what a person deletes later stays deleted. */
-async function ensureRoutes({ store }: Plugboard): Promise<void> {
+async function ensureRoutes({ store }: Plugboard, mounts: readonly string[]): Promise<void> {
   const by = { actor: ACTOR }
   const { items } = await store.services.list({ search: SERVICE, includeDeleted: true, limit: 500 })
   if (!items.some(service => service.name === SERVICE)) await store.services.create({ name: SERVICE }, by)
   if ((await store.services.find(SERVICE)) === undefined) return
-  for (const mount of MOUNTS) {
+  for (const mount of mounts) {
     const before = await store.routes.list({ host: mount, includeDeleted: true, limit: 1 })
     if (before.items.length === 0) await store.routes.create({ mount, service: SERVICE }, by)
   }

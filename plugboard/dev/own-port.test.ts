@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { ownPortProblem } from './own-port.ts'
 
-const everywhere = { listen: { host: undefined, port: 4000 }, tlsListen: undefined }
+const everywhere = { listen: [{ host: undefined, port: 4000 }], tlsListen: undefined }
 
 describe('a target that is a public port of Plugboard itself', () => {
   it.each([
@@ -36,16 +36,16 @@ describe('a target that is a public port of Plugboard itself', () => {
   )
 
   it('accepts the same port on an address where Plugboard does not listen', () => {
-    const onOne = { listen: { host: '127.0.0.2', port: 4000 }, tlsListen: undefined }
+    const onOne = { listen: [{ host: '127.0.0.2', port: 4000 }], tlsListen: undefined }
     expect(ownPortProblem('127.0.0.1:4000', onOne)).toBeUndefined()
     expect(ownPortProblem('127.0.0.2:4000', onOne)).toBeDefined()
-    const onLoopback = { listen: { host: 'localhost', port: 4000 }, tlsListen: undefined }
+    const onLoopback = { listen: [{ host: 'localhost', port: 4000 }], tlsListen: undefined }
     expect(ownPortProblem('[::1]:4000', onLoopback)).toBeDefined()
   })
 
   it('accepts every port while the public port is chosen by the system', () => {
     expect(
-      ownPortProblem('4000', { listen: { host: undefined, port: 0 }, tlsListen: undefined }),
+      ownPortProblem('4000', { listen: [{ host: undefined, port: 0 }], tlsListen: undefined }),
     ).toBeUndefined()
   })
 })

@@ -11,7 +11,7 @@ type PublicAddresses = Pick<PlugboardConfig, 'listen' | 'tlsListen'>
 export function ownPortProblem(text: string, { listen, tlsListen }: PublicAddresses): string | undefined {
   const target = parseTarget(text)
   if (target.kind === 'unix') return undefined
-  for (const address of [listen, tlsListen]) {
+  for (const address of [...listen, tlsListen]) {
     if (address === undefined || address.port !== target.port) continue
     if (!reaches(target.host, address.host)) continue
     return `"${text}" is the public port of this Plugboard, so each request would come back to it without end. Name the port of your web server, or move Plugboard with --port.`

@@ -1,7 +1,7 @@
 // The public port: the listener, the connections on it and on the HTTPS port beside it, and how all of them come to
 // an end. What is spoken on a connection is http1-server.ts's and http2-server.ts's.
 
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
@@ -74,6 +74,8 @@ export class ProxyServer {
   readonly #http1: Http1Server
   readonly #http2: Http2Server
   readonly #gate: ProxyProtocolGate | undefined
+  /** Of further addresses. */
+  readonly #listeners: Server[] = []
   /** Their first bytes have yet to say what they speak. */
   readonly #undecided = new Set<Socket>()
 
@@ -163,17 +165,28 @@ export class ProxyServer {
     }
   }
 
-  /** Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free one. */
+  /**
+   * Opens an address; call it for each. Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free one.
+   */
   listen(port: number, host?: string): Promise<AddressInfo> {
     const { tcp } = this.#http1
+    const listener: Server = tcp.listening ? this.#createListener() : tcp
     return new Promise((resolve, reject) => {
-      tcp.once('error', reject)
-      tcp.listen({ port, host, backlog: 1024 }, () => {
-        tcp.removeListener('error', reject)
-        tcp.on('error', error => this.#log.error('public listener failed', { err: error }))
-        resolve(tcp.address() as AddressInfo)
+      listener.once('error', reject)
+      listener.listen({ port, host, backlog: 1024 }, () => {
+        listener.removeListener('error', reject)
+        listener.on('error', error => this.#log.error('public listener failed', { err: error }))
+        if (listener !== tcp) this.#listeners.push(listener)
+        resolve(listener.address() as AddressInfo)
       })
     })
+  }
+
+  /** One more listener for the HTTP server, which can have one address itself. */
+  #createListener(): Server {
+    const { tcp } = this.#http1
+    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
+    return createServer(options, socket => void tcp.emit('connection', socket))
   }
 
   /** Returns the client for limits per client. Undefined for a trusted proxy, because it has many clients. */
@@ -283,6 +296,7 @@ export class ProxyServer {
   #stopAccepting(): Promise<void> | undefined {
     this.leave()
     this.#http1.tcp.close()
+    for (const listener of this.#listeners) listener.close()
     this.#http2.drain()
     for (const socket of this.#undecided) socket.destroy()
     this.#gate?.close()

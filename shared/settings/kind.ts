@@ -256,6 +256,24 @@ export const listenKind: Kind<ListenAddress> = {
   format: ({ host, port }) => `${host?.includes(':') ? `[${host}]` : (host ?? '')}:${port}`,
 }
 
+/** One or more of them, separated by commas, or a YAML sequence: `127.0.0.1:4000,[::1]:4000`. */
+export const listenListKind: Kind<readonly ListenAddress[]> = {
+  name: 'list of host:port',
+  placeholder: 'host:port,…',
+  parse(raw) {
+    const addresses: ListenAddress[] = []
+    for (const part of Array.isArray(raw) ? raw : [raw]) {
+      for (const text of (asText(part) ?? '').split(',')) {
+        const parsed = listenKind.parse(text, '')
+        if (!parsed.ok) return parsed
+        addresses.push(parsed.value)
+      }
+    }
+    return addresses.length === 0 ? bad('names no address') : good(addresses)
+  },
+  format: addresses => addresses.map(address => listenKind.format(address)).join(','),
+}
+
 /** Text separated by commas or new lines, a YAML sequence, or a flag given several times. `check` returns what is wrong. */
 export function listKind(
   placeholder: string,

@@ -11,6 +11,7 @@ import {
   type Kind,
   type ListenAddress,
   listenKind,
+  listenListKind,
   listKind,
   parseBytes,
   parseDuration,
@@ -143,6 +144,8 @@ export const setting = {
   choice: <const T extends string, const O extends Options>(choices: readonly T[], options: O) =>
     row<T, O>(choiceKind(choices), options),
   listen: <const O extends Options>(options: O) => row<ListenAddress, O>(listenKind, options),
+  listenList: <const O extends Options>(options: O) =>
+    row<readonly ListenAddress[], O>(listenListKind, options),
   /** `check` says what is wrong with an item, or nothing. */
   list: <const O extends Options & { readonly item: string; check?(item: string): string | undefined }>(
     options: O,

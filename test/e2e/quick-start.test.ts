@@ -2,11 +2,13 @@
 // start, and be told why in one line.
 
 import { once } from 'node:events'
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { networkAddress } from '../../plugboard/dev/reachable-addresses.ts'
 import { Backend } from '../support/backend.ts'
 import type { Child } from '../support/child.ts'
 import { eventually } from '../support/deadline.ts'
@@ -17,6 +19,9 @@ import { send } from '../support/http-client.ts'
 import { cleanEnvironment, type PlugboardOptions, PlugboardProcess } from '../support/plugboard-process.ts'
 import { Processes } from '../support/processes.ts'
 
+const hasIpv6 = Object.values(networkInterfaces()).some(list =>
+  list?.some(({ address }) => address === '::1'),
+)
 const ROOT = join(import.meta.dirname, '../..')
 
 let processes: Processes
@@ -185,7 +190,66 @@ it('ends in order when it is told so during its start', async () => {
   expect(processesIn(folder)).toEqual([])
 })
 
+describe('who can connect', () => {
+  const ownAddress = networkAddress()
+
+  it.skipIf(!hasIpv6)('this machine, by IPv4 and by IPv6', async () => {
+    const plugboard = await dev()
+    await plugboard.child.waitForLine(/Only this machine can connect\. With --lan/)
+    for (const [address, host] of [
+      ['127.0.0.1', '127.0.0.1'],
+      ['::1', '[::1]'],
+      ['::1', 'localhost'],
+    ] as const) {
+      const { port } = plugboard
+      const answer = await send({ port, address, host: `${host}:${port}` })
+      expect([host, answer.status]).toEqual([host, 200])
+    }
+  })
+
+  it.skipIf(ownAddress === undefined)('no other machine, unless --lan is given', async () => {
+    const address = ownAddress!.replace(/^\[|\]$/g, '')
+    const quiet = await dev()
+    const { port, adminPort } = quiet
+    await expect(send({ port, address })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await quiet.child.stop()
+
+    const plugboard = await dev({ port, adminPort, args: ['--lan'] })
+    await plugboard.child.waitForLine(new RegExp(`Network +http://.*:${port} `))
+    expect(plugboard.child.output).toContain(`http://${ownAddress}:${port}`)
+    expect((await send({ port, address, host: `${ownAddress}:${port}` })).text).toContain('It works')
+    await expect(send({ port: adminPort, address })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+})
+
 describe('a start that cannot succeed', () => {
+  it('names both ports that are in use before it makes a database', async () => {
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const servers = [createServer().listen(port), createServer().listen(adminPort)]
+    await Promise.all(servers.map(server => once(server, 'listening')))
+    try {
+      const { child } = await PlugboardProcess.launch({ processes, folder, command: 'dev', port, adminPort })
+      expect(await refusal(child)).toBe(
+        `plugboard: 127.0.0.1:${port} is in use: choose another with --port. ` +
+          `127.0.0.1:${adminPort} is in use: choose another with --admin-port.`,
+      )
+      expect(await readdir(folder)).toEqual([])
+    } finally {
+      await Promise.all(servers.map(server => once(server.close(), 'close')))
+    }
+  })
+
+  it('names --lan beside a setting that has other addresses', async () => {
+    const env = cleanEnvironment({ PLUGBOARD_LISTEN: '127.0.0.1:4000' })
+    const args = [join(ROOT, 'plugboard/main.ts'), 'dev', '--lan']
+    const child = processes.node('plugboard', args, { env, cwd: folder })
+    child.expectedToExit = true
+    expect((await child.exited).code).toBe(2)
+    expect(child.output).toContain(
+      '--lan listens on all addresses, but "listen" names others (variable PLUGBOARD_LISTEN',
+    )
+  })
+
   it('names the port that is in use', async () => {
     const port = await freePort()
     const server = createServer().listen(port)

@@ -1,10 +1,12 @@
-// Ordinary requests of a test, each on a connection of its own: 127.0.0.1 with any Host. For bytes that an HTTP
+// Ordinary requests of a test, each on a connection of its own: with any Host, to 127.0.0.1 by default. For bytes that an HTTP
 // library would not send, see raw-connection.ts.
 
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 
 export interface RequestOptions {
   readonly port: number
+  /** Where to connect. */
+  readonly address?: string
   readonly path?: string
   readonly host?: string
   readonly method?: string
@@ -25,9 +27,18 @@ export function openRequest(options: RequestOptions): {
   request: ClientRequest
   answer: Promise<IncomingMessage>
 } {
-  const { port, path = '/', host, method = 'GET', headers = {}, body, timeoutMs = 30_000 } = options
+  const {
+    port,
+    address = '127.0.0.1',
+    path = '/',
+    host,
+    method = 'GET',
+    headers = {},
+    body,
+    timeoutMs = 30_000,
+  } = options
   const outgoing = request({
-    host: '127.0.0.1',
+    host: address,
     port,
     path,
     method,
