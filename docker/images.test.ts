@@ -148,19 +148,26 @@ describe('what the images run, by hand', () => {
       env: cleanEnvironment({
         PATH: `${dirname(execPath)}:${process.env.PATH}`,
         ...(image === images.get('plugboard') ? listen : {}),
+        // Containers have PID namespaces of their own. Here, other processes of the machine must not count.
+        VERA_STATUS_SCOPE: `images-${process.pid}`,
         ...Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, here(value)])),
       }),
     })
+  }
+
+  async function healthOf(name: string, image: DockerfileStage, service: ComposeService) {
+    const probe = start(`health of ${name}`, image, service, image.healthcheck)
+    probe.expectedToExit = true
+    const { code } = await probe.exited
+    return { code, output: probe.output }
   }
 
   async function healthy(name: string, image: DockerfileStage, service: ComposeService): Promise<void> {
     await eventually(
       `${name} is healthy`,
       async () => {
-        const probe = start(`health of ${name}`, image, service, image.healthcheck)
-        probe.expectedToExit = true
-        const exit = await probe.exited
-        if (exit.code !== 0) throw new Error(probe.output)
+        const { code, output } = await healthOf(name, image, service)
+        if (code !== 0) throw new Error(output)
         return true
       },
       40_000,
@@ -171,7 +178,7 @@ describe('what the images run, by hand', () => {
     const { services } = await readCompose('compose.yaml')
     const plugboard = images.get('plugboard')!
     const telephone = images.get('telephone')!
-    start('plugboard', plugboard, services.plugboard!)
+    const server = start('plugboard', plugboard, services.plugboard!)
     await healthy('plugboard', plugboard, services.plugboard!)
 
     const token = start('token', plugboard, services.token!)
@@ -188,6 +195,11 @@ describe('what the images run, by hand', () => {
       return got.status === 200 ? got : undefined
     })
     expect(answer.text).toBe('hello from the app\n')
+
+    // An outage of Plugboard marks Plugboard as unhealthy, and no application.
+    await server.stop()
+    expect((await healthOf('plugboard', plugboard, services.plugboard!)).code).toBe(1)
+    expect((await healthOf('telephone', telephone, services.telephone!)).code).toBe(0)
   })
 })
 

@@ -226,7 +226,12 @@ describe('app.yaml', () => {
 
   it('probes with a command of the image', async () => {
     const image = parseDockerfile(await readFile(join(FOLDER, '../telephone.Dockerfile'), 'utf8')).at(-1)!
-    expect(telephone.readinessProbe?.exec?.command).toEqual(image.healthcheck)
+    expect(telephone.livenessProbe?.exec?.command).toEqual(image.healthcheck)
+  })
+
+  it('leaves the pod ready during an outage of Plugboard', () => {
+    expect(telephone.readinessProbe).toBeUndefined()
+    expect(telephone.livenessProbe?.exec?.command).toContain('--container')
   })
 
   it('keeps the app until its Telephone has drained', () => {

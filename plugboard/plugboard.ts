@@ -98,6 +98,7 @@ export class Plugboard {
   /** What has been started, in order; stopped from the last to the first. */
   readonly #running: { readonly name: string; stop(): unknown }[] = []
   #phase: Phase = 'loading'
+  #cluster: Cluster | undefined
   #stopped: Promise<void> | undefined
   #drainUntilMs: number | undefined
   #store: Store | undefined
@@ -152,6 +153,12 @@ export class Plugboard {
     return (this.#adminAddress as AddressInfo).port
   }
 
+  /** As `/readyz` reports it. */
+  get phase(): Phase {
+    const recovering = this.#phase === 'ready' && this.#cluster?.network.recovery.underWay === true
+    return recovering ? 'recovering' : this.#phase
+  }
+
   /** How the public port looks from outside, without a slash at its end. */
   get publicUrl(): string {
     return (this.#config.publicUrl ?? `http://localhost:${this.publicPort}`).replace(/\/$/, '')
@@ -202,6 +209,7 @@ export class Plugboard {
     const budgets = this.#createBudgets()
     const switchboard = this.#createSwitchboard({ registry, directory, database, tokens, budgets })
     const cluster = this.#createCluster({ database, directory, switchboard, budgets })
+    this.#cluster = cluster
     const picker = new LinePicker({
       registry,
       replicaId: this.#id,
@@ -430,8 +438,7 @@ export class Plugboard {
       log: this.#log,
       clock: this.#clock,
       version: VERSION,
-      phase: () =>
-        this.#phase === 'ready' && cluster?.network.recovery.underWay === true ? 'recovering' : this.#phase,
+      phase: () => this.phase,
       allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
       // Event streams hold their connections, so some connections are kept for probes and operators.
       maxEventStreams: Math.min(MAX_EVENT_STREAMS, Math.floor(this.#limits.maxAdminConnections / 2)),

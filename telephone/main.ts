@@ -6,6 +6,7 @@ import { addOptions, SettingsError } from '@vera-stack/shared/settings.ts'
 import { openStandardOutput } from '@vera-stack/shared/standard-output.ts'
 import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
+import { checkContainer } from './cli/check-container.ts'
 import { run } from './cli/run.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { loadTelephoneConfig, telephoneOptions, telephoneSettings, VARIABLE_PREFIX } from './config.ts'
@@ -73,7 +74,12 @@ function commandLine(finish: (code: number) => void): Command {
   const checking = program
     .command('check [target]')
     .description('look at settings, token, Plugboard and backend, and say what is wrong; changes nothing')
-    .action(async (target: string | undefined, flags: Flags) => {
+    .option('--container', 'ask the Telephone in this container only: exit code 0 when it runs, else 1')
+    .action(async (target: string | undefined, { container, ...flags }: Flags) => {
+      if (container === true) {
+        finish((await checkContainer(terminal, process.env, jsonWanted())) ? 0 : 1)
+        return
+      }
       const config = loadTelephoneConfig({ flags: target === undefined ? flags : { ...flags, target } })
       finish((await check(telephoneOptions(config), terminal, config.warnings, jsonWanted())) ? 0 : 1)
     })
@@ -82,6 +88,7 @@ function commandLine(finish: (code: number) => void): Command {
     checking,
     'check 3000 --mount app.localhost --token-file telephone.jwt',
     'check --config telephone.yaml',
+    'check --container   # the health check of the image',
   )
   return program
 }

@@ -75,6 +75,11 @@ const LOOK: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).defineStatus,
   },
   {
+    name: 'doctor',
+    summary: 'check the Plugboard in this container',
+    load: async () => (await import('./doctor.ts')).defineDoctor,
+  },
+  {
     name: 'telephone',
     summary: 'who is connected',
     load: async () => (await import('./status.ts')).defineTelephone,

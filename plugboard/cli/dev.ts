@@ -10,6 +10,7 @@ import { DevStack } from '../dev/dev-stack.ts'
 import { ownPortProblem } from '../dev/own-port.ts'
 import { type CliContext, examples } from './api-command.ts'
 import { usageError } from './cli-error.ts'
+import { PhaseStatus } from './phase-status.ts'
 import { logOf, logWarnings, warnOfNode } from './start.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -66,14 +67,17 @@ export function defineDev(command: Command, context: CliContext): void {
     const log = logOf(config)
     logWarnings(log, warnings)
     warnOfNode(log)
+    const status = new PhaseStatus(context, log)
     try {
       await untilStopped(log, async signal => {
         const stack = await DevStack.start({ config, log, expose, lan, cwd: context.cwd, signal })
+        status.phase = () => stack.phase
         if (json) log.info('ready', { url: stack.publicUrl, port: stack.adminPort })
         else context.terminal.out(stack.banner)
         return stack
       })
     } finally {
+      await status.close()
       await log.close()
     }
   })

@@ -8,6 +8,7 @@ import { nodeVersionProblem } from '../node-version.ts'
 import { Plugboard } from '../plugboard.ts'
 import type { CliContext } from './api-command.ts'
 import { examples } from './api-command.ts'
+import { PhaseStatus } from './phase-status.ts'
 import { untilStopped } from './until-stopped.ts'
 
 export function defineStart(command: Command, context: CliContext): void {
@@ -19,13 +20,16 @@ export function defineStart(command: Command, context: CliContext): void {
     const log = logOf(config)
     logWarnings(log, warnings)
     warnOfNode(log)
+    const status = new PhaseStatus(context, log)
     try {
       await untilStopped(log, async signal => {
         const plugboard = await Plugboard.start({ config, log, signal })
+        status.phase = () => plugboard.phase
         log.info('ready', { url: plugboard.publicUrl, port: plugboard.adminPort })
         return plugboard
       })
     } finally {
+      await status.close()
       await log.close()
     }
   })

@@ -58,6 +58,10 @@ export class DevStack {
     this.#welcome = welcome
   }
 
+  get phase(): Plugboard['phase'] {
+    return this.#plugboard.phase
+  }
+
   get publicUrl(): string {
     return this.#plugboard.publicUrl
   }

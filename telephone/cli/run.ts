@@ -5,6 +5,7 @@
 import { targetText } from '@vera-stack/shared/backend-target.ts'
 import { releaseStartMemory } from '@vera-stack/shared/body-memory.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
+import { type LocalStatus, SCOPE_VARIABLE, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
 import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
@@ -49,6 +50,12 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     if (log === undefined) terminal.out(`${marked('warn', `${source}: ${detail}`, terminal.colours)}\n`)
     else log.warn('a file with a secret is open to other users', { detail: `${source}: ${detail}` })
   }
+  const local = serveLocalStatus({
+    program: 'telephone',
+    scope: process.env[SCOPE_VARIABLE],
+    status: () => localStatus(telephone),
+    onProblem: error => reportProblem(error, terminal, log),
+  })
   try {
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
@@ -62,6 +69,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   } finally {
     watch?.stop()
     settled.cancel()
+    await local.close()
     await log?.close()
   }
 }
@@ -87,6 +95,18 @@ function statusLines(telephone: Telephone, options: TelephoneOptions, terminal: 
     wallTime: Date.now,
   })
   return lines.show
+}
+
+function localStatus({ state, tunnels }: Telephone): LocalStatus {
+  const open = tunnels.filter(tunnel => tunnel.state === 'ready').length
+  return { state, detail: `${open} of ${tunnels.length} tunnels are open` }
+}
+
+/** The Telephone serves all the same. Only `check --container` does not find it. */
+function reportProblem({ message }: Error, { out, colours }: Terminal, log: Log | undefined): void {
+  const text = 'the socket for "telephone check --container" could not be opened'
+  if (log !== undefined) log.warn(text, { detail: message })
+  else out(`${marked('warn', `${text}: ${message}`, colours)}\n`)
 }
 
 function eventLog(log: Log): (event: TelephoneEvent) => void {
