@@ -10,6 +10,7 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
 import { BackendAffinity } from './backend-affinity.ts'
 import type { Deadlines } from './deadlines.ts'
+import { IdleDeadline } from './idle-deadline.ts'
 import { closeLingering } from './lingering-close.ts'
 import { clientAddressOf } from './proxy-protocol-gate.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
@@ -49,6 +50,7 @@ export class ClientConnection {
   #unread = false
   #lingering = false
   #firstRequestTimer: Timer | undefined
+  #idle: IdleDeadline | undefined
 
   /** `transport`: the TCP connection, when `socket` was decrypted. `deadlines`: for the end of the connection. */
   constructor(socket: Socket, trustedProxies: TrustedProxies, deadlines: Deadlines, transport = socket) {
@@ -74,6 +76,11 @@ export class ClientConnection {
   /** Calls `late` after `leftMs`, unless a request has begun before. */
   awaitFirstRequest(clock: Clock, leftMs: number, late: () => void): void {
     this.#firstRequestTimer = clock.after(leftMs, late)
+  }
+
+  /** Call before Node's HTTP/1 server takes the socket: `deadlines` end the connection when it is idle for too long. */
+  watchIdle(deadlines: Deadlines): void {
+    this.#idle = new IdleDeadline(this.socket, deadlines)
   }
 
   /** Call when a request head is complete. */
@@ -147,6 +154,7 @@ export class ClientConnection {
 
   gone(): void {
     this.#firstRequestTimer?.cancel()
+    this.#idle?.cancel()
     this.closing = true
     this.#lastWords = undefined
     for (const request of this.#inFlight.splice(0)) request.clientGone()

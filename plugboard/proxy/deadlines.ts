@@ -11,8 +11,9 @@ export interface Deadlined {
 }
 
 export class Deadlines {
+  /** Time between two looks, ms. */
+  readonly intervalMs: number
   readonly #clock: Clock
-  readonly #intervalMs: number
   /** In no order. An array, not a Set, because it churns with every request: see StreamTable. */
   readonly #members: Deadlined[] = []
   #timer: Timer | undefined
@@ -20,7 +21,7 @@ export class Deadlines {
 
   constructor(clock: Clock, intervalMs: number) {
     this.#clock = clock
-    this.#intervalMs = intervalMs
+    this.intervalMs = intervalMs
     this.#nowMs = clock.now()
   }
 
@@ -52,7 +53,7 @@ export class Deadlines {
   }
 
   #arm(): void {
-    this.#timer = this.#clock.after(this.#intervalMs, () => this.#look())
+    this.#timer = this.#clock.after(this.intervalMs, () => this.#look())
   }
 
   #look(): void {

@@ -75,6 +75,7 @@ export class Http1Server {
 
   /** Takes over a connection that `connections` knows. */
   serve(socket: Socket): void {
+    this.#connections.of(socket)?.watchIdle(this.#context.idleDeadlines)
     for (const listener of this.#serve) listener.call(this.tcp, socket)
   }
 

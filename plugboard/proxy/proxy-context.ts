@@ -25,6 +25,8 @@ export interface ProxyContext {
   readonly deadlines: Deadlines
   /** Deadlines of bytes that are read and discarded (discard-deadline.ts). Such bodies do not count as in flight. */
   readonly discardDeadlines: Deadlines
+  /** Deadlines of connections between two requests. */
+  readonly idleDeadlines: Deadlines
   readonly counters: ProxyCounters
   readonly access: AccessSink
   /** Logs refusals of bytes that never became a request. */

@@ -63,6 +63,8 @@ export interface ProxyOptions {
 }
 
 const IDLE_CLOSE_INTERVAL_MS = 100
+/** Idle connections may be very many, and their time is long: they are checked this much less often than requests. */
+const IDLE_INTERVALS = 5
 
 export class ProxyServer {
   readonly counters: ProxyCounters = createProxyCounters()
@@ -93,6 +95,7 @@ export class ProxyServer {
       clock,
       deadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       discardDeadlines: new Deadlines(clock, limits.deadlineIntervalMs),
+      idleDeadlines: new Deadlines(clock, limits.deadlineIntervalMs * IDLE_INTERVALS),
       counters: this.counters,
       access,
       refusals: new RefusalLog({ ids, access, counters: this.counters, clock, log: options.log }),

@@ -19,7 +19,8 @@ let harness: ProxyHarness
 
 beforeEach(async () => {
   clock = new ManualClock()
-  harness = await ProxyHarness.start({ clock })
+  // Longer than any of the times below, or the connection would be closed because it is idle.
+  harness = await ProxyHarness.start({ clock, limits: { keepAliveTimeoutMs: 10 * UNREAD_MS } })
 })
 
 afterEach(() => harness.close())
