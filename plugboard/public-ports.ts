@@ -76,7 +76,7 @@ export class PublicPorts {
       underscoreHeaders: config.underscoreHeaders,
       allowTrace: config.allowTrace,
       log,
-      access: fields => log.access(fields),
+      access: config.accessLog ? fields => log.access(fields) : undefined,
       clock,
       overloaded: () => this.#memory.short,
     })

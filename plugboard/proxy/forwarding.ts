@@ -84,11 +84,12 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.request = request
     this.policy = request.route.service.policy
     this.#retriesLeft = this.policy.retries
-    this.#startedAtMs = context.clock.now()
-    this.activeAtMs = this.#startedAtMs
     if (request.authenticatesConnection) connection.authenticated()
     connection.add(this)
     context.deadlines.add(this)
+    this.activeAtMs = context.deadlines.nowMs
+    // Two readings of the clock cost as much as the rest of this constructor, so only the access log pays for them.
+    this.#startedAtMs = context.access === undefined ? 0 : context.clock.now()
   }
 
   abstract onHead(head: AnswerHead): void
@@ -221,8 +222,10 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     if (this.#over) return
     this.#over = true
     this.#releaseLine()
+    const { access } = this.context
+    if (access === undefined) return
     const { opening, route, host, path, requestId } = this.request
-    this.context.access({
+    access({
       requestId,
       method: opening.method,
       host,

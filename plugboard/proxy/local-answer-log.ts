@@ -22,7 +22,7 @@ export function noteLocalAnswer(
 ): void {
   if (code !== undefined) countProblem(counters, code)
   const bytesOut = body.length
-  access({
+  access?.({
     ...{ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code },
     ...(route && { route: route.id }),
   })

@@ -28,7 +28,8 @@ export interface ProxyContext {
   /** Deadlines of connections between two requests. */
   readonly idleDeadlines: Deadlines
   readonly counters: ProxyCounters
-  readonly access: AccessSink
+  /** Undefined: there is no access log, and nothing is measured for it. */
+  readonly access: AccessSink | undefined
   /** Logs refusals of bytes that never became a request. */
   readonly refusals: RefusalLog
   readonly log: Logger

@@ -12,7 +12,7 @@ import { countProblem, type ProxyCounters } from './counters.ts'
 
 export interface RefusalLogOptions {
   readonly ids: RequestIds
-  readonly access: AccessSink
+  readonly access: AccessSink | undefined
   readonly counters: ProxyCounters
   readonly clock: Clock
   readonly log: Logger
@@ -71,7 +71,7 @@ export class RefusalLog {
     repeated.lines += 1
     this.#lines += 1
     const { status } = ERRORS[code]
-    this.#options.access({
+    this.#options.access?.({
       ...{ requestId: requestId ?? this.newId(), method, host: '', path: '', status },
       ...{ durationMs: 0, bytesIn: 0, bytesOut, remoteAddress: clientAddress, code, detail },
     })

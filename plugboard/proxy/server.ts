@@ -86,7 +86,7 @@ export class ProxyServer {
     const limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     const trusted = new TrustedProxies(options.trustedProxies ?? [])
     const ids = new RequestIds(() => clock.wallTime())
-    const access = options.access ?? (() => undefined)
+    const { access } = options
     this.#limits = limits
     this.#log = options.log
     this.#trusted = trusted
