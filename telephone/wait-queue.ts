@@ -95,6 +95,8 @@ export class WaitQueue<Waiter extends Waiting> {
 
   /** Takes out the waiter whose turn it is; undefined when no client that waits may take anything. */
   next(): Waiter | undefined {
+    // Asked after each request, and nearly always empty: no iterator is made then.
+    if (this.#deadlines.size === 0) return undefined
     for (const [client, own] of this.#clients) {
       if (!this.#mayTake(client)) continue
       const [waiter] = own

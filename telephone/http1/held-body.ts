@@ -25,6 +25,8 @@ export class HeldBody {
 
   /** All of it, which is the caller's from then on. */
   take(): Buffer {
+    // A request without a body must not pay for a view of nothing.
+    if (this.#bytes === 0) return EMPTY
     const body = this.#buffer.subarray(0, this.#bytes)
     this.#buffer = EMPTY
     this.#bytes = 0

@@ -88,8 +88,10 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
         transferEncoding = value
         continue
       case FIELD.connection:
-        if (listHolds(value, 'close')) close = true
-        else if (listHolds(value, 'keep-alive')) keepAliveToken = true
+        // The usual value comes first, because it is compared without taking a list apart.
+        if (equalsIgnoringCase(value, KEEP_ALIVE)) keepAliveToken = true
+        else if (listHolds(value, 'close')) close = true
+        else if (listHolds(value, KEEP_ALIVE)) keepAliveToken = true
         break
       case FIELD.hopByHop:
         if (name.length === KEEP_ALIVE.length && equalsIgnoringCase(name, KEEP_ALIVE)) {
