@@ -48,6 +48,8 @@ export interface MuxStreamOptions {
   readonly kind: StreamKind
   readonly host: StreamHost
   readonly opener: boolean
+  /** The opener's half is complete with the OPEN. */
+  readonly endsWithOpen: boolean
   /** Of its opening; empty: not known. */
   readonly client: string
   /** What the peer lets us send before its first WINDOW. */
@@ -66,6 +68,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   readonly id: number
   readonly kind: StreamKind
   readonly client: string
+  readonly endsWithOpen: boolean
   readonly #host: StreamHost
   readonly #opener: boolean
   readonly #window: ReceiveWindow
@@ -101,9 +104,10 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     this.id = options.id
     this.kind = options.kind
     this.client = options.client
+    this.endsWithOpen = options.endsWithOpen
     this.#host = options.host
     this.#opener = options.opener
-    this.#ours = options.opener ? BODY : AWAIT_HEAD
+    this.#ours = !options.opener ? AWAIT_HEAD : options.endsWithOpen ? ENDED : BODY
     this.#theirs = options.opener ? AWAIT_HEAD : BODY
     this.#creditBytes = options.creditBytes
     this.#accepted = options.accepted
@@ -218,11 +222,6 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   attach(events: StreamEvents): void {
     this.#events = events
     if (this.#abortedEarly !== undefined) events.onAbort(this.#abortedEarly)
-  }
-
-  /** The opener's half is complete with its head. */
-  endWithHead(): void {
-    this.#ours = ENDED
   }
 
   /** A head or trailers of the peer, of so many `strings`, that the owner may keep. */

@@ -95,6 +95,8 @@ export class Session {
   #bytesSeen = 0
   #state: 'opening' | 'open' | 'closed' = 'opening'
   #peer: Hello | undefined
+  /** From the hello of the peer, looked up once and not for each stream. */
+  #peerShowsAcceptance = false
   #nextId: number
   #highestPeerId = 0
   #ownStreams = 0
@@ -128,7 +130,7 @@ export class Session {
       error => this.#fail(asTunnelError(error)),
     )
     this.#outbox = new Outbox(this.#transport, () => {
-      if (this.#unsentBytes !== 0) this.#countUnsent()
+      if (this.#unsentBytes !== 0) this.#countUnsent(this.#outbox.unsentBytes)
       this.#turns.pump()
     })
     this.#pings = new PingClock({
@@ -206,10 +208,10 @@ export class Session {
    * not fit in the peer's frames). Throws HeadTextError when a string cannot be sent.
    */
   open(opening: Opening, events: StreamEvents, end: boolean, held = this.#held): Stream {
-    this.#checkUnsent()
+    const unsentBytes = this.#checkUnsent()
     if (!this.canOpen || held?.full === true) throw this.#whyNotOpen()
     // Heads of requests wait for no turn. Many large ones must not end a session whose peer reads slowly.
-    if (this.#outbox.unsentBytes > this.#limits.sendHardLimitBytes / 2) throw new TunnelError('overloaded')
+    if (unsentBytes > this.#limits.sendHardLimitBytes / 2) throw new TunnelError('overloaded')
     const { client = '' } = opening
     if (!this.hasRoomFor(client)) throw new TunnelError('client_share')
     const id = this.#nextId
@@ -223,11 +225,10 @@ export class Session {
     this.#nextId += 2
     this.#ownStreams += 1
     this.#shares.add(client)
-    const stream = this.#newStream(id, opening.kind, client, true, held)
+    const stream = this.#newStream(id, opening.kind, client, true, end, held)
     stream.attach(events)
     // The opener keeps its head as long as the stream: the request may have to be repeated.
     stream.headHeld(blockBytes, opening.fields.length)
-    if (end) stream.endWithHead()
     // Ids are used up after two thousand million streams: the session makes way for a fresh one.
     if (this.#nextId > this.#limits.lastStreamId) void this.drain(this.#limits.exhaustedDrainMs)
     return stream
@@ -323,16 +324,21 @@ export class Session {
     if (this.#held?.full === true) this.#held.enforce()
   }
 
-  /** A peer that does not read must not cost memory without bound: whatever it makes us send is counted. */
-  #checkUnsent(): void {
-    this.#countUnsent()
-    if (this.#outbox.unsentBytes <= this.#limits.sendHardLimitBytes) return
-    this.#fail(new TunnelError('overloaded', { detail: 'the peer does not read' }))
+  /**
+   * A peer that does not read must not cost memory without bound: whatever it makes us send is counted. Returns the unsent
+   * bytes, because to add them up takes a look into the socket.
+   */
+  #checkUnsent(): number {
+    const { unsentBytes } = this.#outbox
+    this.#countUnsent(unsentBytes)
+    if (unsentBytes > this.#limits.sendHardLimitBytes) {
+      this.#fail(new TunnelError('overloaded', { detail: 'the peer does not read' }))
+    }
+    return unsentBytes
   }
 
-  #countUnsent(): void {
+  #countUnsent(unsentBytes: number): void {
     if (this.#held === undefined) return
-    const { unsentBytes } = this.#outbox
     const counted = unsentBytes > UNCOUNTED_UNSENT_BYTES && this.#state !== 'closed' ? unsentBytes : 0
     if (counted === this.#unsentBytes) return
     this.#held.add(counted - this.#unsentBytes)
@@ -389,14 +395,16 @@ export class Session {
       this.#outbox.reset(id, REASONS[refusal ?? 'unknown_kind'].code, '')
       return
     }
+    const [service, method, target] = block as OpenStrings
     // The first field of a client that is stated has no name, which no field of HTTP can be without.
-    const stated = block.length > 3 && block[3] === ''
-    const [service, method, target, , client = ''] = block.splice(0, stated ? 5 : 3) as OpenStrings
-    const affinity = takeAffinityField(block)
-    const stream = this.#newStream(id, kind, client, false, this.#held)
-    const opening = { kind, hops, service, method, target, fields: block, client, affinity }
+    const stated = block[3] === ''
+    const client = stated ? (block[4] as string) : ''
+    const fields = block.slice(stated ? 5 : 3)
+    const affinity = takeAffinityField(fields)
+    const stream = this.#newStream(id, kind, client, false, end, this.#held)
+    const opening = { kind, hops, service, method, target, fields, client, affinity }
     stream.attach(this.#events.onStream(stream, opening))
-    stream.headHeld(blockBytes, block.length)
+    stream.headHeld(blockBytes, fields.length)
     if (body !== undefined && stream.open) stream.dataArrived(body)
     if (end) stream.endArrived(undefined)
   }
@@ -455,6 +463,7 @@ export class Session {
     this.#outbox.maxFrameBytes = Math.min(peer.maxFrameBytes, MESSAGE_MAX_BYTES - FRAME_HEADER_BYTES)
     this.#outbox.statesClient = peer.features.includes(CLIENT_FEATURE)
     this.#outbox.statesCause = peer.features.includes(CAUSE_FEATURE)
+    this.#peerShowsAcceptance = peer.features.includes(ACCEPTANCE_FEATURE)
     this.#pings.start()
     this.#events.onReady(peer, version)
   }
@@ -502,7 +511,7 @@ export class Session {
     this.#drainTimer?.cancel()
     this.#pings.stop()
     this.#turns.clear()
-    this.#countUnsent()
+    this.#countUnsent(0)
     this.#countUnfinished(0)
     this.#abortAll(stream => stream.abort(error))
   }
@@ -542,6 +551,7 @@ export class Session {
     kind: Opening['kind'],
     client: string,
     opener: boolean,
+    endsWithOpen: boolean,
     account: HeldBytes | undefined,
   ): MuxStream {
     const peer = this.#peer as Hello
@@ -550,9 +560,10 @@ export class Session {
       kind,
       host: this.#host,
       opener,
+      endsWithOpen,
       client,
       creditBytes: peer.initialWindowBytes,
-      accepted: !opener || !peer.features.includes(ACCEPTANCE_FEATURE),
+      accepted: !opener || !this.#peerShowsAcceptance,
       window: new ReceiveWindow(this.#limits.initialWindowBytes, opener ? undefined : UNACCEPTED_BYTES),
       account,
     })
@@ -637,8 +648,8 @@ export class Session {
   }
 }
 
-/** What a head block of OPEN begins with; the last two only when it states a client. */
-type OpenStrings = [service: string, method: string, target: string, nameless?: string, client?: string]
+/** The strings that a head block of OPEN begins with. */
+type OpenStrings = [service: string, method: string, target: string, ...fields: string[]]
 
 function readControl(payload: Buffer): ControlMessage | undefined {
   try {

@@ -71,6 +71,11 @@ export interface Stream {
    * true: an owner that has kept what it wrote can repeat all of it.
    */
   readonly accepted: boolean
+  /**
+   * True when the opener's half is complete with its OPEN. An acceptor then gets `onEnd` before any other task of the event
+   * loop runs. Absent: not known.
+   */
+  readonly endsWithOpen?: boolean
   /** Acceptor only: sends an answer head. Throws when a final head was sent before, and HeadError for one that cannot be sent. */
   respond(head: AnswerHead): void
   /**

@@ -47,9 +47,10 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#client = client
     this.#report = report
     this.#failures = failures
-    // Whether a request without Content-Length has a body shows in whether it ends with its head. That END has
-    // arrived with the head or comes later, so the rest of this message is waited for before anything is sent.
-    queueMicrotask(() => this.#begin())
+    // Whether a request without Content-Length has a body shows in whether it ends with its head. That END stands in the
+    // OPEN, or in a later frame, perhaps of the same message, so the rest of this message is waited for before anything is
+    // sent. The usual request ends with its OPEN: `onEnd` begins it, and a task for it would be wasted.
+    if (stream.endsWithOpen !== true) queueMicrotask(() => this.#begin())
   }
 
   // From the tunnel.
