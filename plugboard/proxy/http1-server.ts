@@ -18,6 +18,7 @@ import { hasBody, type RoutedRequest } from './forwarding.ts'
 import { Http1Answer } from './http1-answer.ts'
 import { Http1Body } from './http1-body.ts'
 import { Http1UpgradeSide } from './http1-upgrade-side.ts'
+import { LeanRequest } from './lean-request.ts'
 import { noteLocalAnswer } from './local-answer-log.ts'
 import { codeOfParserError } from './parser-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
@@ -82,7 +83,8 @@ export class Http1Server {
   #createServer(challenges: ChallengeAnswers | undefined): Server {
     const limits = this.#limits
     const connections = this.#connections
-    const server = createServer({
+    const server: Server = createServer({
+      IncomingMessage: LeanRequest,
       insecureHTTPParser: false,
       // Looked at here, with all other Hosts that Node lets through.
       requireHostHeader: false,

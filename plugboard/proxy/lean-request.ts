@@ -1,0 +1,54 @@
+// The request object of the HTTP/1 server, with a cheap `headers`. Node's server reads a few fields of each request from
+// `headers`, and Node's own getter builds an object of all fields for that, with each name in lower case. For the fields of a
+// browser this costs as much as the rest of Plugboard's work on them. The proxy itself reads `rawHeaders`.
+
+import { type IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+
+export class LeanRequest extends IncomingMessage {}
+
+// The type of `headers` is that of a property, which TypeScript lets no accessor replace in a class body.
+Object.defineProperty(LeanRequest.prototype, 'headers', {
+  get(this: LeanRequest): IncomingHttpHeaders {
+    return fieldsForServer(this)
+  },
+})
+
+function allFields(request: LeanRequest): IncomingHttpHeaders {
+  return Reflect.get(IncomingMessage.prototype, 'headers', request) as IncomingHttpHeaders
+}
+
+/** Returns the fields by which Node's server decides: whether there is a body, a 100 is expected, and trailers are welcome. */
+function fieldsForServer(request: LeanRequest): IncomingHttpHeaders {
+  const raw = request.rawHeaders
+  const fields: IncomingHttpHeaders = {}
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    switch (name.length) {
+      case 2:
+        if (equalsIgnoringCase(name, 'te')) add(fields, 'te', raw[index + 1] as string)
+        break
+      case 6:
+        if (equalsIgnoringCase(name, 'expect')) add(fields, 'expect', raw[index + 1] as string)
+        break
+      case 7:
+        // The WebSocket library reads more fields, and only of upgrades.
+        if (equalsIgnoringCase(name, 'upgrade')) return allFields(request)
+        break
+      case 14:
+        if (equalsIgnoringCase(name, 'content-length')) fields['content-length'] ??= raw[index + 1]
+        break
+      case 17:
+        if (equalsIgnoringCase(name, 'transfer-encoding'))
+          add(fields, 'transfer-encoding', raw[index + 1] as string)
+        break
+      default:
+    }
+  }
+  return fields
+}
+
+function add(fields: IncomingHttpHeaders, name: 'te' | 'expect' | 'transfer-encoding', value: string): void {
+  const before = fields[name]
+  fields[name] = before === undefined ? value : `${before}, ${value}`
+}
