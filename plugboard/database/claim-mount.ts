@@ -1,16 +1,19 @@
 // A telephone brings its own service and route. Both are created when they are missing, and left alone when they
-// exist. A telephone asks at each connection, so the usual case (all of it exists) reads and takes no lock.
+// exist. A telephone asks at each connection, so the usual case (all of it exists) reads and takes no lock of writers.
+// A route with a lifetime is noted as in use (`line_at`); its deletion is in route-activity.ts.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { formatMount, type Mount, mountScopeCovers, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import { and, count, eq, isNull, sql } from 'drizzle-orm'
 import { findRouteAt, insertRoute } from './routes.ts'
-import { routes, services, tokens } from './schema.ts'
+import { routeActivity, routes, services, tokens } from './schema.ts'
 import { findService } from './services.ts'
 import type { Sql, SqlRunner } from './sql-runner.ts'
 import type { Claim, Claimed, Route } from './store.ts'
 import { holderText, type TokenReference } from './token-reference.ts'
 import { isId, validMount, validServiceName } from './valid.ts'
+
+const NOW = sql`clock_timestamp()`
 
 export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claimed> {
   const name = validServiceName(claim.service, 'service')
@@ -24,19 +27,25 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
       field: 'mount',
     })
   }
-  const present = await runner.read(db => findClaimed(db, name, mount))
-  if (present !== undefined) return present
   const holder = holderText(reference)
-  // Also checked before the transaction, so that a token at its limit does not take the lock of all writers each time.
-  await runner.read(db => refuseOverLimit(db, claim.token, holder))
+  const present = await runner.read(db => findClaimed(db, name, mount))
+  if (present === undefined) {
+    // Also checked before the transaction, so that a token at its limit does not take the lock of all writers each time.
+    await runner.read(db => refuseOverLimit(db, claim.token, holder))
+  } else if (!lifetimeChanges(present.route, claim, holder)) {
+    if (present.route.lifetimeMs === null) return present
+    if (await runner.read(db => noteLine(db, present.route))) return present
+    // The route has just been deleted. The mount is claimed anew.
+  }
+  const { lifetimeMs = null } = claim
   return await runner.write({ actor: `token:${holder}` }, async tx => {
     // This is the first statement that writes. It takes the lock of all writers, so later reads stay true.
     await tx
       .insert(services)
-      .values({ name })
+      .values({ name, ephemeral: lifetimeMs !== null })
       .onConflictDoNothing({ target: services.name, where: sql`deleted_at IS NULL` })
     const meanwhile = await findClaimed(tx, name, mount)
-    if (meanwhile !== undefined) return meanwhile
+    if (meanwhile !== undefined) return await kept(tx, meanwhile, claim, holder)
     await refuseOverLimit(tx, claim.token, holder)
     const service = (await findService(tx, name))!
     const route = await insertRoute(tx, {
@@ -45,9 +54,44 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
       serviceId: service.id,
       options: claim.options ?? {},
       claimedBy: holder,
+      lifetimeMs,
     })
+    if (lifetimeMs !== null) await tx.insert(routeActivity).values({ routeId: route.id, lineAt: NOW })
     return { service, route, created: true }
   })
+}
+
+/** True when the claim gives the route of its holder a longer lifetime, or none. */
+function lifetimeChanges(route: Route, { lifetimeMs }: Claim, holder: string): boolean {
+  if (route.lifetimeMs === null || route.claimedBy !== holder) return false
+  return lifetimeMs === undefined || lifetimeMs > route.lifetimeMs
+}
+
+/** A route that exists, in use from now on. Its service stays as long as the route does. */
+async function kept(tx: Sql, found: Claimed, claim: Claim, holder: string): Promise<Claimed> {
+  const { service, route } = found
+  if (route.lifetimeMs === null) return found
+  await tx
+    .insert(routeActivity)
+    .values({ routeId: route.id, lineAt: NOW })
+    .onConflictDoUpdate({ target: routeActivity.routeId, set: { lineAt: NOW } })
+  if (!lifetimeChanges(route, claim, holder)) return found
+  const { lifetimeMs = null } = claim
+  await tx.update(routes).set({ lifetimeMs }).where(eq(routes.id, route.id))
+  if (lifetimeMs === null && service.ephemeral) {
+    await tx.update(services).set({ ephemeral: false }).where(eq(services.id, service.id))
+  }
+  return (await findClaimed(tx, service.name, { host: route.host, path: route.mountPath })) ?? found
+}
+
+/** False when the row is absent. */
+async function noteLine(db: Sql, { id }: Route): Promise<boolean> {
+  const noted = await db
+    .update(routeActivity)
+    .set({ lineAt: NOW })
+    .where(eq(routeActivity.routeId, id))
+    .returning({ id: routeActivity.routeId })
+  return noted.length === 1
 }
 
 /** The claimed service and route, if they exist. Throws `mount_conflict` when the mount belongs to another service. */

@@ -4,7 +4,9 @@ import { createAdminKeyStore } from './admin-keys.ts'
 import { createCertificateStore } from './certificates.ts'
 import { createChangeStore } from './changes.ts'
 import { claimMount } from './claim-mount.ts'
+import { createLeaseStore } from './leases.ts'
 import { createReplicaStore } from './replicas.ts'
+import { createRouteActivityStore } from './route-activity.ts'
 import { createRouteStore } from './routes.ts'
 import { createServiceStore } from './services.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
@@ -21,6 +23,8 @@ export function createStore(runner: SqlRunner): Store {
     adminKeys: createAdminKeyStore(runner),
     changes: createChangeStore(runner),
     replicas: createReplicaStore(runner),
+    routeActivity: createRouteActivityStore(runner),
+    leases: createLeaseStore(runner),
     certificates: createCertificateStore(runner),
     claimMount: claim => claimMount(runner, claim),
   }

@@ -2,10 +2,12 @@
 // verdict is only asked for.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { formatMount, type Mount } from '@vera-stack/shared/mounts.ts'
-import { and, asc, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm'
+import type { Mount } from '@vera-stack/shared/mounts.ts'
+import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { beyond, decodeCursor, limitOf, mountKey, pageOf } from './page.ts'
+import { pruneRoutes } from './route-pruning.ts'
+import { selectRoutes, withMount } from './route-rows.ts'
 import { routes, services } from './schema.ts'
 import { serviceForRoute } from './services.ts'
 import type { Sql, SqlRunner } from './sql-runner.ts'
@@ -59,22 +61,12 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
       }),
     remove: (idOrMount, by) =>
       runner.write(by, tx => changeRoute(tx, idOrMount, by, { deletedAt: sql`clock_timestamp()` })),
+    prune: (request, by) => pruneRoutes(runner, request, by),
   }
 }
 
 async function serviceIdOf(tx: Sql, service: string | null): Promise<string | null> {
   return service === null ? null : (await serviceForRoute(tx, service)).id
-}
-
-const selectRoutes = (db: Sql) =>
-  db
-    .select({ ...getTableColumns(routes), serviceName: services.name })
-    .from(routes)
-    .leftJoin(services, eq(services.id, routes.serviceId))
-    .$dynamic()
-
-function withMount(row: Omit<Route, 'mount'>): Route {
-  return { ...row, mount: formatMount({ host: row.host, path: row.mountPath }) }
 }
 
 export async function insertRoute(tx: Sql, values: typeof routes.$inferInsert): Promise<Route> {

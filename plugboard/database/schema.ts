@@ -43,6 +43,8 @@ export const services = plugboard.table(
     policy: jsonb('policy').$type<JsonObject>().notNull().default({}),
     ...rowColumns,
     deletedAt: instant('deleted_at'),
+    /** True when a claim with a lifetime created the service. It is deleted with its last route. */
+    ephemeral: boolean('ephemeral').notNull().default(false),
   },
   table => [
     uniqueIndex('services_name_living').on(table.name).where(sql`deleted_at IS NULL`),
@@ -66,11 +68,14 @@ export const routes = plugboard.table(
     claimedBy: text('claimed_by'),
     ...rowColumns,
     deletedAt: instant('deleted_at'),
+    /** How long a claimed route outlives the last line of its telephones; null: until somebody deletes it. */
+    lifetimeMs: bigint('lifetime_ms', { mode: 'number' }),
   },
   table => [
     uniqueIndex('routes_mount_living').on(table.host, table.mountPath).where(sql`deleted_at IS NULL`),
     index('routes_mount').on(table.host, table.mountPath, table.id),
     index('routes_service_living').on(table.serviceId).where(sql`deleted_at IS NULL`),
+    index('routes_lifetime_living').on(table.id).where(sql`deleted_at IS NULL AND lifetime_ms IS NOT NULL`),
     index('routes_claimed_living')
       .on(table.claimedBy)
       .where(sql`deleted_at IS NULL AND claimed_by IS NOT NULL`),
@@ -88,6 +93,7 @@ export const routes = plugboard.table(
         AND mount_path !~ '/\\.{1,2}(/|$)')`,
     ),
     check('routes_mount_path_reserved', sql`(mount_path || '/') !~ '^/_plugboard/'`),
+    check('routes_lifetime_positive', sql`lifetime_ms > 0`),
     check('routes_options_object', sql`jsonb_typeof(options) = 'object'`),
     check(
       'routes_service_or_answer',
@@ -201,6 +207,38 @@ export const replicas = plugboard.table(
     check('replicas_state_known', sql`state IN ('ready', 'leaving')`),
   ],
 )
+
+/** When each route was last used. Each replica writes it once a minute; no part of the change log. */
+export const routeActivity = plugboard.table('route_activity', {
+  routeId: uuid('route_id')
+    .primaryKey()
+    .references(() => routes.id, { onDelete: 'cascade' }),
+  servedAt: instant('served_at'),
+  /** Name of the telephone that got the request; null: Plugboard responded by itself. */
+  telephone: text('telephone'),
+  /** When a telephone last had a line for the route. Written for routes with a lifetime only. */
+  lineAt: instant('line_at'),
+})
+
+/** Periods during which at least one replica recorded route activity. They may overlap. */
+export const recordingPeriods = plugboard.table(
+  'recording_periods',
+  {
+    startedAt: instant('started_at').notNull(),
+    endedAt: instant('ended_at').notNull(),
+  },
+  table => [
+    index('recording_periods_end').on(table.endedAt),
+    check('recording_periods_order', sql`started_at <= ended_at`),
+  ],
+)
+
+/** Work that one replica of all does. */
+export const leases = plugboard.table('leases', {
+  name: name('name').primaryKey(),
+  owner: text('owner').notNull(),
+  expiresAt: instant('expires_at').notNull(),
+})
 
 /** Accounts with certificate authorities; `key` is sealed, when there is a secret to seal it with. */
 export const acmeAccounts = plugboard.table('acme_accounts', {

@@ -39,6 +39,8 @@ export interface Service {
   readonly createdAt: Date
   readonly updatedAt: Date
   readonly deletedAt: Date | null
+  /** True when a claim with a lifetime created it: it is deleted with its last route. */
+  readonly ephemeral: boolean
 }
 
 export interface ServiceStore {
@@ -82,9 +84,35 @@ export interface Route {
   readonly version: number
   /** Holder of the token whose telephone claimed this mount (token-reference.ts); null: made through the admin API. */
   readonly claimedBy: string | null
+  /** How long a claimed route outlives the last line of its telephones, ms; null: until somebody deletes it. */
+  readonly lifetimeMs: number | null
   readonly createdAt: Date
   readonly updatedAt: Date
   readonly deletedAt: Date | null
+  /** Not part of the version. Late by up to two minutes; null: no request since this is recorded. */
+  readonly lastRequestAt: Date | null
+  /** Name of the telephone that got the last request; null: no telephone did. */
+  readonly lastTelephone: string | null
+}
+
+export interface PruneRequest {
+  /** Deletes routes without a request for this long. Only time counts during which some replica recorded. */
+  readonly unusedMs: number
+  /** Only routes that telephones have claimed. */
+  readonly claimedOnly: boolean
+  /** Deletes nothing. */
+  readonly dryRun: boolean
+  /** Routes that the caller may delete; absent: all. */
+  readonly allowed?: ((route: Route) => boolean) | undefined
+}
+
+export interface Pruned {
+  /** At most 500: what was deleted, or would be. */
+  readonly routes: readonly Route[]
+  /** True when further routes fit the request. */
+  readonly more: boolean
+  /** During how much time, all in all, replicas have recorded, ms. */
+  readonly recordedMs: number
 }
 
 export interface RouteStore {
@@ -119,6 +147,43 @@ export interface RouteStore {
   ): Promise<Route>
   /** Soft. */
   remove(idOrMount: string, by: Mutation): Promise<Route>
+  /** Soft. Routes with a lifetime stay, because they end by themselves. */
+  prune(request: PruneRequest, by: Mutation): Promise<Pruned>
+}
+
+/** What a replica has seen of a route. Ages in ms, by the replica's monotonic clock. */
+export interface RouteUse {
+  readonly routeId: string
+  /** Since the last request; absent: there was none. */
+  readonly servedAgeMs?: number | undefined
+  /** The telephone that got it; absent: Plugboard responded by itself. */
+  readonly telephone?: string | undefined
+  /** Since a telephone had a line for it on this replica; absent: not looked at. */
+  readonly lineAgeMs?: number | undefined
+}
+
+export interface ExpiredRoute {
+  readonly id: string
+  readonly mount: string
+  readonly service: string | null
+}
+
+/** No part of the change log, but for the deletions. */
+export interface RouteActivityStore {
+  /** Notes that this replica records, and what it has seen since the last call. Older values never replace newer ones. */
+  record(uses: readonly RouteUse[]): Promise<void>
+  /** Claimed routes that had no line for as long as their lifetime; at most `limit`. */
+  expired(limit: number): Promise<readonly ExpiredRoute[]>
+  /** Deletes those of the routes that are still expired, with services that only they needed. Returns what was deleted. */
+  removeExpired(ids: readonly string[], by: Mutation): Promise<readonly ExpiredRoute[]>
+}
+
+/** Rights to do what one replica of all does; by the database's clock. */
+export interface LeaseStore {
+  /** True when the owner has the lease for `leaseMs` from now. */
+  take(name: string, owner: string, leaseMs: number): Promise<boolean>
+  /** No effect when another owner has it. */
+  release(name: string, owner: string): Promise<void>
 }
 
 /** What a telephone's token may do. An empty list grants nothing; patterns as in shared/mounts.ts. */
@@ -299,6 +364,11 @@ export interface Claim {
   /** `host/path`. */
   readonly mount: string
   readonly options?: JsonObject | undefined
+  /**
+   * How long the route outlives the last line of its telephones, ms; absent: until somebody deletes it. A route that is there
+   * keeps the longer of two lifetimes, and has none once a telephone of its holder claims it without one.
+   */
+  readonly lifetimeMs?: number | undefined
   /** The verified token of the telephone; a scope that does not reach is `forbidden`. */
   readonly token: Scope & {
     readonly reference: TokenReference
@@ -413,6 +483,8 @@ export interface CertificateStore {
 export interface Store {
   readonly certificates: CertificateStore
   readonly replicas: ReplicaStore
+  readonly routeActivity: RouteActivityStore
+  readonly leases: LeaseStore
   readonly services: ServiceStore
   readonly routes: RouteStore
   readonly tokens: TokenStore
