@@ -13,6 +13,7 @@ import {
   setting,
 } from '@vera-stack/shared/settings.ts'
 import { parseNetwork } from './routes/cidr.ts'
+import { generatedHostsProblem } from './telephones/generated-hosts.ts'
 import { directoryUrlOf, isChallengeType } from './tls/acme-names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
 import { cipherNames, cipherProblem, INTERMEDIATE, isTls13Cipher } from './tls/ciphers.ts'
@@ -275,6 +276,16 @@ export const plugboardSettings = {
     help: 'Announcements and renewals of one token within a minute, on one replica, unless the token has a limit of its own',
   }),
 
+  ephemeralGraceMs: setting.duration({
+    default: '10m',
+    min: '1m',
+    max: '30d',
+    help: 'How long an ephemeral mount of a telephone stays after its last line has ended',
+  }),
+  generatedHosts: setting.text({
+    help: 'Where mounts go that telephones do not name: a wildcard such as *.t.example.com; default: beneath the host of publicUrl, else beneath localhost',
+  }),
+
   // Cluster
   clusterSecret: setting.list({
     secret: true,
@@ -359,6 +370,8 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   if (config.maxTargetBytes > config.maxHeadBytes) {
     problems.push({ key: 'maxTargetBytes', detail: 'must not be larger than maxHead, which contains it' })
   }
+  const hosts = config.generatedHosts && generatedHostsProblem(config.generatedHosts)
+  if (hosts !== undefined) problems.push({ key: 'generatedHosts', detail: hosts })
   problems.push(...heldProblems(config))
   const secrets = config.clusterSecret
   if (secrets !== undefined && (secrets.length === 0 || secrets.some(({ length }) => length < 16))) {

@@ -50,9 +50,11 @@ import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
 import { TunnelCounts } from './registry/tunnel-counts.ts'
 import { replicaStatus, serviceLines } from './replica-status.ts'
+import { RouteRecorder } from './route-recorder.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
 import { OutboundNetworks } from './routes/outbound-networks.ts'
 import { Authenticator } from './telephones/authenticate.ts'
+import { generatedHostPattern } from './telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from './telephones/held-budgets.ts'
 import { LinePicker } from './telephones/line-picker.ts'
 import { LocalLines } from './telephones/local-lines.ts'
@@ -225,6 +227,11 @@ export class Plugboard {
     const { adminKeys } = database.store
     const pruner = new ChangePruner({ changes: database.store.changes, keep: config.changesKept, clock, log })
     this.#running.push({ name: 'change log', stop: () => pruner.stop() })
+    const recorder = new RouteRecorder({
+      ...{ directory, registry, store: database.store, clock, log },
+      ...{ replicaId: this.#id, incarnation: this.#instance },
+    })
+    this.#running.push({ name: 'use of routes', stop: () => recorder.stop() })
     await provideAdminKey({ adminKeys, data: config.data, clock, log })
     if (cluster !== undefined) {
       await this.#listen(cluster.listen(), 'peerListen')
@@ -358,6 +365,10 @@ export class Plugboard {
         tunnels: config.tokenMaxTunnels,
         claims: config.tokenMaxClaims,
         announcementsPerMinute: config.tokenMaxAnnouncements,
+      },
+      claims: {
+        ephemeralGraceMs: config.ephemeralGraceMs,
+        generatedHosts: generatedHostPattern(config),
       },
       tunnelCounts: this.#tunnelCounts,
       budgets: parts.budgets,

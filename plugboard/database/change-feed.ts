@@ -29,6 +29,8 @@ export interface SnapshotRoute {
   /** Null: the route answers by itself. */
   readonly serviceId: string | null
   readonly options: JsonObject
+  /** Absent and null: the route stays until somebody deletes it. */
+  readonly lifetimeMs?: number | null | undefined
 }
 
 export interface SnapshotKey {
@@ -126,7 +128,8 @@ async function readSnapshot(client: pg.Client, sink: SnapshotSink): Promise<LogP
     )
     await readAll<SnapshotRoute>(
       client,
-      `SELECT id, host, mount_path AS "mountPath", service_id AS "serviceId", options
+      `SELECT id, host, mount_path AS "mountPath", service_id AS "serviceId", options,
+         lifetime_ms::float8 AS "lifetimeMs"
        FROM plugboard.routes WHERE deleted_at IS NULL`,
       row => sink.route(row),
     )

@@ -238,6 +238,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   // The end
 
   checkDeadline(nowMs: number): void {
+    if (this.stream !== undefined) this.noteUse(nowMs)
     const idleMs = nowMs - this.activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
     const uploading = this.#body !== undefined && !this.#body.ended

@@ -190,6 +190,8 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
         affinity?.keep(service.name, picked)
         this.#candidate = picked
         this.#telephone = picked.line.telephone
+        this.request.route.activity.telephone = picked.line.telephone
+        this.noteUse(this.context.deadlines.nowMs)
         picker.acquire(picked, this)
         return undefined
       } catch (error) {
@@ -211,6 +213,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.stream?.reset(reason)
     this.stream = undefined
     this.#releaseLine()
+  }
+
+  /** Notes for `plugboard route list` that the route is in use: `nowMs` in time of the clock. */
+  protected noteUse(nowMs: number): void {
+    this.request.route.activity.servedAtMs = nowMs
   }
 
   protected active(): void {

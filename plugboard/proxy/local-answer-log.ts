@@ -15,12 +15,13 @@ export interface Answered {
 }
 
 export function noteLocalAnswer(
-  { counters, access }: ProxyContext,
+  { clock, counters, access }: ProxyContext,
   method = '',
   { requestId, host, path, clientAddress: remoteAddress, route }: Answered,
   { status, code, body }: LocalAnswer,
 ): void {
   if (code !== undefined) countProblem(counters, code)
+  else if (route !== undefined) route.activity.servedAtMs = clock.now()
   const bytesOut = body.length
   access?.({
     ...{ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code },

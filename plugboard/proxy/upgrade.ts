@@ -202,6 +202,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   // The end
 
   checkDeadline(nowMs: number): void {
+    if (this.stream !== undefined) this.noteUse(nowMs)
     const idleMs = nowMs - this.activeAtMs
     const { policy } = this
     if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) this.#fail('backend_timeout')

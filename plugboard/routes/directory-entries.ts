@@ -1,6 +1,7 @@
 // What the directory holds, as those who ask it see it.
 
 import type { JsonObject } from '../database/json.ts'
+import type { RouteActivity } from './route-activity.ts'
 import type { RouteOptions } from './route-options.ts'
 import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './service-policy.ts'
 
@@ -19,7 +20,7 @@ export const NO_SERVICE: DirectoryService = Object.freeze({
   policy: DEFAULT_SERVICE_POLICY,
 })
 
-/** Never changes: an edited route is a new object. */
+/** Never changes, except for its activity: an edited route is a new object with the same activity. */
 export interface DirectoryRoute {
   readonly id: string
   /** Host pattern: `app.example.com`, `*.example.com`, `*`. */
@@ -28,6 +29,9 @@ export interface DirectoryRoute {
   readonly mountPath: string
   readonly service: DirectoryService
   readonly options: RouteOptions
+  /** How long a claimed route outlives the last line of its telephones, ms; null: until somebody deletes it. */
+  readonly lifetimeMs: number | null
+  readonly activity: RouteActivity
 }
 
 export interface VerificationKey {

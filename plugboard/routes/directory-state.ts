@@ -22,6 +22,7 @@ import {
   NO_SERVICE,
   type VerificationKey,
 } from './directory-entries.ts'
+import { RouteActivity } from './route-activity.ts'
 import { resolveRouteOptions } from './route-options.ts'
 import { RouteTable } from './route-table.ts'
 import { resolveServicePolicy } from './service-policy.ts'
@@ -46,6 +47,8 @@ const routeRow = z.object({
   mountPath: z.string(),
   serviceId: z.string().nullable(),
   options: json,
+  // Absent in entries that an older version has written.
+  lifetimeMs: z.number().nullable().default(null),
   deletedAt: z.string().nullable(),
 })
 const keyRow = z.object({ kid: z.string(), publicJwk: json })
@@ -72,9 +75,12 @@ export class DirectoryState implements SnapshotSink {
   readonly revocations = new Map<string, number>()
   position: LogPosition = { sequence: 0, changeId: null }
   readonly #problems: RowProblems
+  readonly #activityOf: (routeId: string) => RouteActivity | undefined
 
-  constructor(problems: RowProblems) {
+  /** `activityOf`: the activity of a route in the state that serves now; this state shares it. */
+  constructor(problems: RowProblems, activityOf: (routeId: string) => RouteActivity | undefined) {
     this.#problems = problems
+    this.#activityOf = activityOf
   }
 
   service(row: SnapshotService): void {
@@ -166,7 +172,9 @@ export class DirectoryState implements SnapshotSink {
     const options = resolveRouteOptions(row.options)
     const unusable = options.rules?.unusable ?? []
     if (unusable.length > 0) this.#problems.rules(formatMount({ host, path: mountPath }), unusable)
-    const route: DirectoryRoute = { id, host, mountPath, service, options }
+    const activity = before?.activity ?? this.#activityOf(id) ?? new RouteActivity()
+    const { lifetimeMs = null } = row
+    const route: DirectoryRoute = { id, host, mountPath, service, options, lifetimeMs, activity }
     this.routes.set(id, route)
     this.table.set(host, mountPath, route)
     const siblings = this.routesByService.get(service.id)
@@ -241,6 +249,7 @@ function isSameRoute(one: DirectoryRoute | undefined, other: DirectoryRoute): bo
     one.host === other.host &&
     one.mountPath === other.mountPath &&
     one.service.id === other.service.id &&
+    one.lifetimeMs === other.lifetimeMs &&
     isDeepStrictEqual(one.options, other.options)
   )
 }

@@ -22,7 +22,7 @@ import type {
   Emit,
   VerificationKey,
 } from './directory-entries.ts'
-import { DirectoryState, difference } from './directory-state.ts'
+import { DirectoryState, difference, type RowProblems } from './directory-state.ts'
 import { readSnapshot } from './snapshot-file.ts'
 import { SnapshotKeeper } from './snapshot-keeper.ts'
 
@@ -55,6 +55,7 @@ export interface Directory {
   hasHost(host: string): boolean
   route(id: string): DirectoryRoute | undefined
   routesOfService(serviceId: string): IterableIterator<DirectoryRoute>
+  routes(): IterableIterator<DirectoryRoute>
   readonly routeCount: number
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
@@ -187,6 +188,10 @@ class CachedDirectory implements Directory {
     return this.#reachable === true
   }
 
+  *routes(): IterableIterator<DirectoryRoute> {
+    if (this.#state !== undefined) yield* this.#state.routes.values()
+  }
+
   get routeCount(): number {
     return this.#state?.routes.size ?? 0
   }
@@ -261,18 +266,19 @@ class CachedDirectory implements Directory {
 
   #emptyState(): DirectoryState {
     const { log } = this.#options
-    return new DirectoryState({
-      policy: (service, problems) =>
+    const problems: RowProblems = {
+      policy: (service, found) =>
         log.warn('a policy has values that cannot be used; defaults apply', {
           service,
-          detail: problems.join('; '),
+          detail: found.join('; '),
         }),
-      rules: (mount, problems) =>
+      rules: (mount, found) =>
         log.error('a route has rules that cannot be read, and is closed', {
           mount,
-          detail: problems.join('; '),
+          detail: found.join('; '),
         }),
-    })
+    }
+    return new DirectoryState(problems, id => this.#state?.routes.get(id)?.activity)
   }
 
   async #loadSnapshot(file: string): Promise<void> {

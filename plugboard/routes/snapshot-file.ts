@@ -33,6 +33,7 @@ const rowSchema = z.union([
       mountPath: z.string(),
       serviceId: z.string().nullable(),
       options: json,
+      lifetimeMs: z.number().nullable().optional(),
     }),
   }),
   z.object({ key: z.object({ kid: z.string(), publicJwk: json }) }),
@@ -85,10 +86,9 @@ function rowsOf(state: DirectoryState): (() => Row)[] {
   }
   for (const route of state.routes.values()) {
     rows.push(() => {
-      const { id, host, mountPath, service, options } = route
-      return {
-        route: { id, host, mountPath, serviceId: service.id || null, options: storedRouteOptions(options) },
-      }
+      const { id, host, mountPath, service, options, lifetimeMs } = route
+      const stored = { serviceId: service.id || null, options: storedRouteOptions(options) }
+      return { route: { id, host, mountPath, ...stored, ...(lifetimeMs !== null && { lifetimeMs }) } }
     })
   }
   for (const { kid, publicJwk } of state.keys.values()) rows.push(() => ({ key: { kid, publicJwk } }))

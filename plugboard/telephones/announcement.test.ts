@@ -48,6 +48,7 @@ function optionsWith(
       limitsOf: () => expect.fail('no mount is claimed'),
       claim: () => expect.fail('no mount is claimed'),
     },
+    claims: { ephemeralGraceMs: 600_000, generatedHosts: '*.localhost' },
     urlOf,
   }
 }
@@ -69,7 +70,7 @@ it('reads each scope of the token a few times, not once for each service', async
 it('makes no more addresses than a response has room for', async () => {
   const routes = Array.from(
     { length: COUNT },
-    (_, index) => ({ host: 'a.test', mountPath: `/${index}` }) as DirectoryRoute,
+    (_, index) => ({ host: 'a.test', mountPath: `/${index}`, lifetimeMs: null }) as DirectoryRoute,
   )
   let made = 0
   const options = optionsWith(routes, ({ host, mountPath }) => {

@@ -4,12 +4,13 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
-import { formatMount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { formatMount, type Mount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import { ScopeIndex } from '@vera-stack/shared/scope-index.ts'
 import type { Claim, Claimed } from '../database/store.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
+import { generatedMount } from './generated-hosts.ts'
 import type { TokenUsage } from './token-usage.ts'
 
 export interface AnnouncementOptions {
@@ -17,8 +18,16 @@ export interface AnnouncementOptions {
   readonly directory: Pick<Directory, 'serviceByName' | 'routesOfService' | 'route' | 'subscribe'>
   readonly claimMount: (claim: Claim) => Promise<Claimed>
   readonly usage: Pick<TokenUsage, 'limitsOf' | 'claim'>
+  readonly claims: ClaimRules
   /** The public address of a mount. */
   readonly urlOf: (mount: { readonly host: string; readonly mountPath: string }) => string
+}
+
+export interface ClaimRules {
+  /** How long an ephemeral mount outlives the last line of its telephones, ms. */
+  readonly ephemeralGraceMs: number
+  /** Where mounts go that telephones do not name: `*.t.example.com`; undefined: nowhere. */
+  readonly generatedHosts: string | undefined
 }
 
 export interface Verdict {
@@ -38,6 +47,8 @@ export interface Verdict {
 const MAX_DETAIL = 499
 /** Addresses of one service that a telephone accepts (control-schema.ts). */
 const MAX_URLS = 100
+/** A telephone that reconnects keeps its claim. */
+const MIN_LIFETIME_MS = 60_000
 /** How long a claimed route may take to arrive in the directory before its address is told anyway, ms. */
 const ROUTE_ARRIVAL_MS = 2000
 
@@ -86,32 +97,66 @@ async function judgeOne(
   if (!scopes.coversService(name.value)) {
     return refused(announcement, `The token does not reach service "${name.value}".`, 'forbidden')
   }
-  if (announcement.mount === undefined) return accepted(announcement, options, undefined)
-  const parsed = parseMount(announcement.mount)
+  const { generatedHost } = announcement
+  const written =
+    generatedHost === undefined
+      ? ({ ok: true, value: announcement.mount } as const)
+      : generatedMount(generatedHost, options.claims.generatedHosts)
+  if (!written.ok) return refused(announcement, `${written.problem}.`, 'invalid_request')
+  if (written.value === undefined) return accepted(announcement, options, undefined)
+  const parsed = parseMount(written.value)
   if (!parsed.ok) return refused(announcement, `${parsed.problem}.`, 'invalid_request')
   const mount = formatMount(parsed.value)
-  for (const route of routesOf(name.value, options)) {
-    // It leads here already, whoever made it: nothing to claim, and no database needed.
-    if (route.host === parsed.value.host && route.mountPath === parsed.value.path) {
-      return accepted(announcement, options, mount)
-    }
+  const present = routeAt(parsed.value, name.value, options)
+  const reached = scopes.coversMount(parsed.value)
+  // A route that leads to the service needs no claim and no database. One with a lifetime has to be noted as in use.
+  if (present !== undefined && (present.lifetimeMs === null || !reached)) {
+    return accepted(announcement, options, mount)
   }
-  if (!scopes.coversMount(parsed.value)) {
-    return refused(announcement, `The token does not reach mount ${mount}.`, 'forbidden')
+  if (!reached) return refused(announcement, `The token does not reach mount ${mount}.`, 'forbidden')
+  const lifetimeMs = lifetimeOf(announcement, options.claims)
+  if (lifetimeMs !== undefined && lifetimeMs < MIN_LIFETIME_MS) {
+    const detail = `The lifetime of a mount is at least ${MIN_LIFETIME_MS / 1000} s, not ${lifetimeMs / 1000} s.`
+    return refused(announcement, detail, 'invalid_request')
   }
   try {
     const { token: reference, services, mounts } = credential
     const { claims: maxClaims } = options.usage.limitsOf(credential)
-    const claim = { service: name.value, mount, token: { reference, services, mounts, maxClaims } }
+    const token = { reference, services, mounts, maxClaims }
+    const claim = { service: name.value, mount, lifetimeMs, token }
     const { route } = await options.usage.claim(credential, () => options.claimMount(claim))
     await routeArrives(route.id, options)
     return accepted(announcement, options, mount, route)
   } catch (error) {
     if (!(error instanceof VeraError)) throw error
     if (error.code !== 'database_unavailable') return refused(announcement, error.message, error.code)
+    // Without the database, routes are not deleted either.
+    if (present !== undefined) return accepted(announcement, options, mount)
     const detail = `The database is unavailable. Plugboard claims mount ${mount} when the database is available again.`
     return { ...refused(announcement, detail, error.code), tryLater: true }
   }
+}
+
+/** How long the route outlives the last line of its telephones, ms; undefined: until somebody deletes it. */
+function lifetimeOf(
+  { generatedHost, lifetimeMs }: ServiceAnnouncement,
+  { ephemeralGraceMs }: ClaimRules,
+): number | undefined {
+  // 0: as this Plugboard has it for ephemeral mounts.
+  if (lifetimeMs === undefined && generatedHost === undefined) return undefined
+  return lifetimeMs || ephemeralGraceMs
+}
+
+/** The route of the service at this mount. */
+function routeAt(
+  { host, path }: Mount,
+  service: string,
+  options: AnnouncementOptions,
+): DirectoryRoute | undefined {
+  for (const route of routesOf(service, options)) {
+    if (route.host === host && route.mountPath === path) return route
+  }
+  return undefined
 }
 
 function routesOf(service: string, { directory }: AnnouncementOptions): Iterable<DirectoryRoute> {

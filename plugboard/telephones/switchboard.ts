@@ -14,6 +14,7 @@ import type { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
+import type { ClaimRules } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
 import type { HeldBudgets } from './held-budgets.ts'
 import { SharedServices } from './shared-services.ts'
@@ -43,6 +44,8 @@ export interface SwitchboardOptions {
   readonly maxTunnels?: number | undefined
   /** For tokens without limits of their own. */
   readonly tokenLimits?: DefaultTokenLimits | undefined
+  /** Default: 10 minutes, and names beneath `localhost`. */
+  readonly claims?: ClaimRules | undefined
   /** Shared with the other replicas; default: this replica stands alone. */
   readonly tunnelCounts?: TunnelCounts | undefined
   /** Absent: what tunnels hold is not bounded. */
@@ -85,6 +88,7 @@ export interface ReplicaAddress {
   readonly url: string
 }
 
+const DEFAULT_CLAIM_RULES: ClaimRules = { ephemeralGraceMs: 600_000, generatedHosts: '*.localhost' }
 const DEFAULT_MAX_TUNNELS = 10_000
 /** Streams that a telephone may open at once. Telephones open echo streams only, and need one or two. */
 export const TELEPHONE_MAX_STREAMS = 2
@@ -125,6 +129,7 @@ export class Switchboard {
       directory: options.directory,
       tokens: options.tokens,
       claimMount: claim => options.store.claimMount(claim),
+      claims: options.claims ?? DEFAULT_CLAIM_RULES,
       urlOf: options.urlOf,
       clock: this.#clock,
       log: options.log,

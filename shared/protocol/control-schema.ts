@@ -31,9 +31,13 @@ const outageSchema = z.object({
   detail: z.string().max(200),
 })
 
+/** Ten years. */
+const MAX_LIFETIME_MS = 3650 * 86_400_000
 const serviceAnnouncementSchema = z.object({
   service: name,
   mount: z.string().max(2048).optional(),
+  generatedHost: z.string().max(63).optional(),
+  lifetimeMs: z.int().min(0).max(MAX_LIFETIME_MS).optional(),
   health: z.enum(['up', 'down']).default('up'),
   outage: outageSchema.optional(),
   weight: z.int().min(0).max(1000).default(100),

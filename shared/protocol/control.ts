@@ -45,6 +45,13 @@ export interface ServiceAnnouncement {
   service: string
   /** Mount that the telephone claims for the service, `host/path`; absent: routes are managed elsewhere. */
   mount?: string | undefined
+  /** Instead of `mount`: the first label of a host that the Plugboard completes. One that is taken is `mount_conflict`. */
+  generatedHost?: string | undefined
+  /**
+   * How long a claimed mount outlives the last line of its telephones, ms; 0: as the Plugboard is set. Absent: until somebody
+   * deletes it; a generated mount has the lifetime of 0.
+   */
+  lifetimeMs?: number | undefined
   health: 'up' | 'down'
   /** Why the health is `down`; absent: not known. */
   outage?: AnnouncedOutage | undefined

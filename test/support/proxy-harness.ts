@@ -12,6 +12,7 @@ import { type Line, lineId } from '../../plugboard/registry/line.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
 import type { Upstream } from '../../plugboard/registry/upstream.ts'
 import type { DirectoryRoute } from '../../plugboard/routes/directory.ts'
+import { RouteActivity } from '../../plugboard/routes/route-activity.ts'
 import { DEFAULT_ROUTE_OPTIONS, type RouteOptions } from '../../plugboard/routes/route-options.ts'
 import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from '../../plugboard/routes/service-policy.ts'
 import { LinePicker } from '../../plugboard/telephones/line-picker.ts'
@@ -35,6 +36,8 @@ export function harnessRoute(route: HarnessRoute): DirectoryRoute {
     mountPath: route.mountPath ?? '/',
     service: { id: `id-${service}`, name: service, policy: { ...DEFAULT_SERVICE_POLICY, ...route.policy } },
     options: { ...DEFAULT_ROUTE_OPTIONS, ...route.options },
+    lifetimeMs: null,
+    activity: new RouteActivity(),
   }
 }
 
