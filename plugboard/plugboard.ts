@@ -368,7 +368,7 @@ export class Plugboard {
       },
       claims: {
         ephemeralGraceMs: config.ephemeralGraceMs,
-        generatedHosts: generatedHostPattern(config),
+        generatedHosts: generatedHostPattern(config.generatedHosts, config.publicUrl),
       },
       tunnelCounts: this.#tunnelCounts,
       budgets: parts.budgets,

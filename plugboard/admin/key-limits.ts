@@ -3,7 +3,7 @@
 
 import { parseMount } from '@vera-stack/shared/mounts.ts'
 import { ScopeIndex } from '@vera-stack/shared/scope-index.ts'
-import type { AdminKey, Scope } from '../database/store.ts'
+import type { AdminKey, Route, Scope } from '../database/store.ts'
 import { type Culprit, RequestError } from './problem.ts'
 
 type Limited = Pick<AdminKey, 'limits'>
@@ -38,6 +38,12 @@ export function refuseBeyondLimits(
     const text = culprits.map(({ detail }) => detail).join(' ')
     throw new RequestError('forbidden', `${text} ${describe(limits)}`, culprits)
   }
+}
+
+/** True when a holder of the limits may delete the route. */
+export function isWithinLimits(limits: Scope, route: Pick<Route, 'mount' | 'serviceName'>): boolean {
+  const own = new ScopeIndex(limits)
+  return (route.serviceName === null || own.coversService(route.serviceName)) && coversMount(own, route.mount)
 }
 
 /** Throws `forbidden` for a key with limits, because the request concerns all services. */

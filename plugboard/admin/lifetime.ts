@@ -10,12 +10,17 @@ const MAX_MS = 3650 * 86_400_000
 const LIFETIME = /^(?:\d{1,15}(?:\.\d{1,15})?(?:ms|s|m|h|d))+$/
 const lifetime = z.string().max(MAX_LENGTH).regex(LIFETIME, 'is not a duration such as 90d, 12h or 1h30m')
 
-const parse = (text: string, context: z.RefinementCtx): number => {
-  const parsed = parseDuration(text)
-  if (parsed.ok && parsed.value >= MIN_MS && parsed.value <= MAX_MS) return Math.round(parsed.value / 1000)
-  context.addIssue({ code: 'custom', message: parsed.ok ? 'from 10s to 3650d' : parsed.problem })
-  return z.NEVER
-}
+const MIN_UNUSED_MS = 3_600_000
+
+const secondsFrom =
+  (minMs: number, range: string) =>
+  (text: string, context: z.RefinementCtx): number => {
+    const parsed = parseDuration(text)
+    if (parsed.ok && parsed.value >= minMs && parsed.value <= MAX_MS) return Math.round(parsed.value / 1000)
+    context.addIssue({ code: 'custom', message: parsed.ok ? range : parsed.problem })
+    return z.NEVER
+  }
+const parse = secondsFrom(MIN_MS, 'from 10s to 3650d')
 
 /** Seconds; `otherwise` when it is absent. */
 export const lifetimeSchema = (otherwise: string) =>
@@ -27,6 +32,14 @@ export const lifetimeSchema = (otherwise: string) =>
     example: otherwise,
     default: otherwise,
   })
+
+/** Seconds. Not less than an hour: replicas write once a minute, and later while the database is down. */
+export const unusedForSchema = lifetime.transform(secondsFrom(MIN_UNUSED_MS, 'from 1h to 3650d')).openapi({
+  type: 'string',
+  pattern: LIFETIME.source,
+  description: 'How long a route had no request, from 1h to 3650d.',
+  example: '30d',
+})
 
 /** Seconds; absent: as long as the key that asks. */
 export const optionalLifetimeSchema = lifetime.transform(parse).optional().openapi({

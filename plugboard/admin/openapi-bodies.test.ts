@@ -68,6 +68,7 @@ const policy = {
   hostHeader: { fixed: 'a.internal:8080' },
 }
 const SAMPLES: Record<string, unknown[]> = {
+  pruneRoutes: [{ unusedFor: '30d', claimedOnly: true, dryRun: true }],
   createRoute: [
     { mount: 'app.example.com/api', service: 'shop', options },
     { mount: '*.example.com', options: { redirect } },

@@ -2,13 +2,17 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { past } from '../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import type { Store } from '../database/store.ts'
 
 let database: TestDatabase
+let store: Store
 let api: AdminApiHarness
 beforeEach(async () => {
   database = await createTestDatabase()
-  api = await AdminApiHarness.create(database.open().store)
+  store = database.open().store
+  api = await AdminApiHarness.create(store)
   await api.call('POST', '/v1/services', { body: { name: 'shop' } })
 })
 afterEach(() => database.drop())
@@ -27,6 +31,9 @@ describe('routes', () => {
       service: 'shop',
       options: { stripMount: true },
       claimedBy: null,
+      lifetimeSeconds: null,
+      lastRequestAt: null,
+      lastTelephone: null,
       version: 1,
       deletedAt: null,
     })
@@ -50,6 +57,34 @@ describe('routes', () => {
     expect((await api.call('GET', path)).body).toMatchObject({ code: 'not_found' })
     const deleted = await api.call('GET', `${path}?includeDeleted=true`)
     expect(deleted.body.deletedAt).toMatch(/^\d{4}-/)
+  })
+
+  test('without requests are listed, and deleted within the limits of the key', async () => {
+    await store.routeActivity.record([])
+    const used = (await addRoute('used.shop.test')).body
+    await addRoute('unused.shop.test')
+    await api.call('POST', '/v1/services', { body: { name: 'other' } })
+    await addRoute('other.shop.test', { service: 'other' })
+    await addRoute('other.test')
+    await past(database.url, '2 hours', true)
+    await store.routeActivity.record([{ routeId: used.id as string, servedAgeMs: 1000, telephone: 'laptop' }])
+    expect((await api.call('GET', '/v1/routes/used.shop.test')).body).toMatchObject({
+      lastTelephone: 'laptop',
+      lastRequestAt: expect.stringMatching(/^20/),
+    })
+    const limits = { services: ['shop'], mounts: ['*.shop.test'] }
+    const body = { name: 'limited', scopes: ['routes:*'], limits }
+    const { key } = (await api.call('POST', '/v1/keys', { body })).body
+    const prune = async (more: object) =>
+      (await api.call('POST', '/v1/routes/prune', { key, body: { unusedFor: '1h', ...more } })).body
+    const dry = await prune({ dryRun: true })
+    expect(dry).toMatchObject({ dryRun: true, more: false })
+    expect(dry.recordedSeconds).toBeGreaterThan(7100)
+    expect(dry.items.map(({ mount }: { mount: string }) => mount)).toEqual(['unused.shop.test'])
+    expect((await prune({})).items).toEqual(dry.items)
+    expect((await api.call('GET', '/v1/routes/unused.shop.test')).status).toBe(404)
+    expect((await api.call('GET', '/v1/routes')).body.items).toHaveLength(3)
+    expect((await prune({ unusedFor: '59m' })).errors).toMatchObject([{ pointer: '/unusedFor' }])
   })
 
   test('a mount conflict names the other route and the field', async () => {

@@ -14,7 +14,8 @@ import { withoutPasswords } from '../routes/route-secrets.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { etagOf, ifMatchVersion, notModified } from './etag.ts'
 import { mountText } from './formats.ts'
-import { refuseBeyondLimits } from './key-limits.ts'
+import { isWithinLimits, refuseBeyondLimits } from './key-limits.ts'
+import { unusedForSchema } from './lifetime.ts'
 import { changeMerged, mergePatch, mergePatchOf } from './merge-patch.ts'
 import {
   body,
@@ -57,6 +58,21 @@ const routeSchema = z
           'Token whose telephone claimed this mount: the id of one of our tokens, or `<issuer>#sub:<subject>` of ' +
           'an outside issuer. null: the route was made through this API.',
       }),
+    lifetimeSeconds: z
+      .number()
+      .nullable()
+      .openapi({
+        description:
+          'How long the route outlives the last line of its telephones; then it is deleted. null: until somebody deletes ' +
+          'it.',
+      }),
+    lastRequestAt: timestamp.nullable().openapi({
+      description:
+        'Late by up to two minutes; the ETag does not depend on it. null: no request since replicas record requests.',
+    }),
+    lastTelephone: z.string().nullable().openapi({
+      description: 'Name of the telephone that got the last request; null: no telephone did.',
+    }),
     version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
@@ -73,6 +89,9 @@ const routeBody = (row: Route): z.infer<typeof routeSchema> => ({
   serviceId: row.serviceId,
   options: row.options,
   claimedBy: row.claimedBy,
+  lifetimeSeconds: row.lifetimeMs === null ? null : row.lifetimeMs / 1000,
+  lastRequestAt: row.lastRequestAt?.toISOString() ?? null,
+  lastTelephone: row.lastTelephone,
   version: row.version,
   createdAt: row.createdAt.toISOString(),
   updatedAt: row.updatedAt.toISOString(),
@@ -221,6 +240,52 @@ const removeOperation = operation(
   },
 )
 
+const pruneOperation = operation(
+  { permission: 'routes:write', fails: ['payload_too_large', 'unsupported_media_type'] },
+  {
+    method: 'post',
+    path: '/v1/routes/prune',
+    operationId: 'pruneRoutes',
+    tags,
+    summary: 'Delete routes without requests',
+    description:
+      'Deletes routes that had no request for the given time. Only time counts during which at least one replica recorded ' +
+      'requests. A key with limits deletes routes within its limits. Routes with a lifetime stay, because they end by ' +
+      'themselves.',
+    request: {
+      body: body(
+        z
+          .strictObject({
+            unusedFor: unusedForSchema,
+            claimedOnly: z.boolean().default(false).openapi({
+              description: 'Only routes that telephones have claimed.',
+            }),
+            dryRun: z.boolean().default(false).openapi({ description: 'Delete nothing.' }),
+          })
+          .openapi('RoutePruning'),
+      ),
+    },
+    responses: {
+      200: json(
+        z
+          .strictObject({
+            items: z.array(routeSchema).openapi({
+              description:
+                'At most 500 routes that were deleted, or with `dryRun` would be, as they were before.',
+            }),
+            more: z.boolean().openapi({ description: 'Further routes fit: send the request again.' }),
+            recordedSeconds: z.number().openapi({
+              description: 'For how long, all in all, replicas have recorded requests.',
+            }),
+            dryRun: z.boolean(),
+          })
+          .openapi('PrunedRoutes'),
+        'The routes.',
+      ),
+    },
+  },
+)
+
 export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound }: AdminDependencies): void {
   const living = async (idOrMount: string): Promise<Route> => {
     const row = await store.routes.get(idOrMount)
@@ -238,6 +303,14 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
       pointer: inBody ? list => (list === 'mounts' ? '/mount' : '/service') : undefined,
     })
   }
+  app.openapi(pruneOperation, async c => {
+    const { unusedFor, claimedOnly, dryRun } = c.req.valid('json')
+    const { limits } = c.get('key')
+    const allowed = limits === null ? undefined : (route: Route) => isWithinLimits(limits, route)
+    const request = { unusedMs: unusedFor * 1000, claimedOnly, dryRun, allowed }
+    const { routes, more, recordedMs } = await store.routes.prune(request, c.get('by'))
+    return c.json({ items: routes.map(routeBody), more, recordedSeconds: recordedMs / 1000, dryRun }, 200)
+  })
   app.openapi(createOperation, async c => {
     const { mount, service = null, options = {} } = c.req.valid('json')
     await refuseBeyond(c.get('key'), mount, service)

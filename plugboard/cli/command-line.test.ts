@@ -10,6 +10,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { past } from '../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts'
 import type { Store } from '../database/store.ts'
@@ -109,6 +110,40 @@ describe('routes and services', () => {
     expect(await ok('route set app.localhost/api --mount app.localhost/v2')).toContain('app.localhost/v2')
     expect(await ok('route rm app.localhost/v2')).toBe('route app.localhost/v2 deleted\n')
     expect(await ok('route list --deleted --output json')).toContain('app.localhost/v2')
+  })
+
+  test('routes without requests are listed, and deleted with --yes', async () => {
+    await ok('route add used.localhost --service shop --create-service')
+    await ok('route add unused.localhost --service shop')
+    expect((await run('route prune --unused-for 30d')).err).toBe(
+      'No route was without a request for 30d of recorded time. Replicas have recorded requests for 0s.\n',
+    )
+    const { routeActivity, routes } = store
+    const { id } = await routes.get('used.localhost')
+    await routeActivity.record([])
+    await past(database.url, '50 days', true)
+    await routeActivity.record([{ routeId: id, servedAgeMs: 180_000, telephone: 'laptop' }])
+    expect(await ok('route list')).toMatch(/^used\.localhost .* 3m ago +laptop +1 /m)
+    expect(await ok('route show used.localhost')).toMatch(/^by telephone +laptop$/m)
+    const listed = await run('route prune --unused-for 30d')
+    expect(listed.out).toMatch(/^MOUNT .*\nunused\.localhost +shop +- +- +- +50d ago\n$/)
+    expect(listed.err).toBe('1 route without a request for 30d of recorded time; --yes deletes them\n')
+    const deleted = await run('route prune --unused-for 30d --yes --json')
+    expect(JSON.parse(deleted.out)).toMatchObject({ dryRun: false, items: [{ mount: 'unused.localhost' }] })
+    expect(await ok('route list')).not.toContain('unused.localhost')
+    expect((await run('route prune --unused-for 5m')).err).toContain('from 1h to 3650d')
+  })
+
+  test('what a claim with a lifetime has brought is shown, and not exported', async () => {
+    const token = {
+      reference: { kind: 'outside', issuer: 'https://issuer.test', subject: 'ada', id: '1' },
+      ...{ services: ['*'], mounts: ['*'], maxClaims: 9 },
+    } as const
+    await store.claimMount({ service: 'otter-1', mount: 'otter.localhost', lifetimeMs: 5_400_000, token })
+    expect(await ok('route list')).toContain('ends 1h 30m after its telephone')
+    expect(await ok('route show otter.localhost')).toMatch(/^lifetime +1h 30m$/m)
+    expect(await ok('export')).not.toContain('otter')
+    expect(await ok('export --claimed')).toContain('otter-1')
   })
 
   test('--if-match protects from changes in between', async () => {

@@ -24,7 +24,11 @@ export function defineExport(command: Command, context: CliContext): void {
     const { bundleOf, formatBundle } = await import('./bundle.ts')
     const { services, routes } = await present(api)
     const kept = routes.filter(row => options.claimed || row.claimedBy === null)
-    const text = formatBundle(bundleOf(services, kept), output.format === 'json' ? 'json' : 'yaml')
+    // Services that only claims with a lifetime use end with these.
+    const used = new Set(kept.map(row => row.service))
+    const ending = new Set(routes.filter(row => row.lifetimeSeconds !== null).map(row => row.service))
+    const lasting = services.filter(({ name }) => used.has(name) || !ending.has(name))
+    const text = formatBundle(bundleOf(lasting, kept), output.format === 'json' ? 'json' : 'yaml')
     if (options.file === undefined) {
       context.terminal.out(text)
       return
@@ -32,7 +36,7 @@ export function defineExport(command: Command, context: CliContext): void {
     await writeFile(inFolder(context, options.file), text).catch((error: NodeJS.ErrnoException) => {
       throw new CliError(`${options.file} cannot be written (${error.code})`, { cause: error })
     })
-    output.note(`${services.length} services and ${kept.length} routes written to ${options.file}`)
+    output.note(`${lasting.length} services and ${kept.length} routes written to ${options.file}`)
   })
 }
 

@@ -105,6 +105,23 @@ function cellOf(value: string | number | null | undefined): string {
   return String(value).replace(/\p{Cc}/gu, '�')
 }
 
+/** `10m`, `1h 30m`, `7d`. */
+export function durationText(seconds: number): string {
+  const units = [
+    [86_400, 'd'],
+    [3600, 'h'],
+    [60, 'm'],
+    [1, 's'],
+  ] as const
+  let left = Math.round(seconds)
+  const parts = units.flatMap(([length, unit]) => {
+    const count = Math.floor(left / length)
+    left -= count * length
+    return count === 0 ? [] : [`${count}${unit}`]
+  })
+  return parts.length === 0 ? '0s' : parts.slice(0, 2).join(' ')
+}
+
 /** `3m ago`, `in 29d`: one unit is enough to tell what matters. */
 export function relative(timestamp: string | null, now: number): string {
   if (timestamp === null) return '-'

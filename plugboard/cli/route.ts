@@ -6,25 +6,42 @@ import { ApiError } from './api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
 import { keyValuesText } from './key-values.ts'
-import type { Column } from './output.ts'
+import { type Column, durationText, relative } from './output.ts'
 import { requireService } from './require-service.ts'
 import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
+import { defineRoutePrune } from './route-prune.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from './row-change.ts'
 import { type RouteRow, useOf } from './rows.ts'
 
-const COLUMNS: readonly Column<RouteRow>[] = [
+const columns = (now: number): readonly Column<RouteRow>[] => [
   { title: 'mount', value: row => row.mount },
   { title: 'service', value: row => useOf(row.service) },
   { title: 'options', value: row => keyValuesText(row.options) },
-  { title: 'claimed', value: row => (row.claimedBy === null ? '' : 'by a telephone') },
+  { title: 'claimed', value: claimOf },
+  { title: 'last request', value: row => relative(row.lastRequestAt, now) },
+  { title: 'by', value: row => row.lastTelephone },
   { title: 'version', value: row => row.version },
   { title: 'id', value: row => row.id },
 ]
+
+const claimOf = ({ claimedBy, lifetimeSeconds }: RouteRow): string => {
+  if (claimedBy === null) return ''
+  return lifetimeSeconds === null
+    ? 'by a telephone'
+    : `ends ${durationText(lifetimeSeconds)} after its telephone`
+}
+
 const DETAILS: readonly Column<RouteRow>[] = [
   { title: 'mount', value: row => row.mount },
   { title: 'service', value: row => useOf(row.service) },
   { title: 'options', value: row => keyValuesText(row.options) },
   { title: 'claimed by', value: row => row.claimedBy },
+  {
+    title: 'lifetime',
+    value: row => (row.lifetimeSeconds === null ? '' : durationText(row.lifetimeSeconds)),
+  },
+  { title: 'last request', value: row => row.lastRequestAt },
+  { title: 'by telephone', value: row => row.lastTelephone },
   { title: 'version', value: row => row.version },
   { title: 'id', value: row => row.id },
   { title: 'created', value: row => row.createdAt },
@@ -61,7 +78,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     if (rows.length === 0) await requireService(api, service)
     await output.rows(
       rows.map(maskedPasswords),
-      COLUMNS,
+      columns(context.now()),
       'No routes. Add one: plugboard route add app.localhost --service <name>',
     )
   })
@@ -101,6 +118,7 @@ export function defineRoute(route: Command, context: CliContext): void {
       await call.output.done(maskedPasswords(row), `route ${row.mount} deleted`)
     }
   })
+  defineRoutePrune(route.command('prune'), context)
 }
 
 interface ListOptions {

@@ -7,6 +7,9 @@ export interface RouteRow {
   readonly service: string | null
   readonly options: Readonly<Record<string, unknown>>
   readonly claimedBy: string | null
+  readonly lifetimeSeconds: number | null
+  readonly lastRequestAt: string | null
+  readonly lastTelephone: string | null
   readonly version: number
   readonly createdAt: string
   readonly updatedAt: string

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { past as moveIntoPast } from '../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import type { Claim, Route, Store } from './store.ts'
 
@@ -29,20 +30,8 @@ afterEach(async () => {
 const claim = (mount: string, more: Partial<Claim> = {}) =>
   store.claimMount({ service: mount.replaceAll('/', '-'), mount, token, ...more })
 
-/** As if everything had happened that much earlier. */
-async function past(ms: number): Promise<void> {
-  const by = `interval '${ms} milliseconds'`
-  await client.query(
-    `UPDATE plugboard.route_activity SET served_at = served_at - ${by}, line_at = line_at - ${by}`,
-  )
-  await client.query(
-    `UPDATE plugboard.recording_periods SET started_at = started_at - ${by}, ended_at = ended_at - ${by}`,
-  )
-  await client.query(`UPDATE plugboard.leases SET expires_at = expires_at - ${by}`)
-  await client.query(`SET session_replication_role = replica`)
-  await client.query(`UPDATE plugboard.routes SET created_at = created_at - ${by}`)
-  await client.query(`SET session_replication_role = origin`)
-}
+/** Everything lies that much further in the past. */
+const past = (ms: number) => moveIntoPast(db.url, `${ms} milliseconds`)
 
 /** That much time during which replicas record. */
 async function recorded(minutes: number): Promise<void> {

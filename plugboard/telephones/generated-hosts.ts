@@ -11,12 +11,12 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
  * Returns the wildcard beneath which hosts are generated: the setting, else the host of `publicUrl`, else `*.localhost`.
  * Undefined when `publicUrl` has an address instead of a name.
  */
-export function generatedHostPattern(config: {
-  readonly generatedHosts?: string | undefined
-  readonly publicUrl?: string | undefined
-}): string | undefined {
-  if (config.generatedHosts !== undefined) return config.generatedHosts
-  const host = config.publicUrl === undefined ? 'localhost' : new URL(config.publicUrl).hostname
+export function generatedHostPattern(
+  generatedHosts: string | undefined,
+  publicUrl: string | undefined,
+): string | undefined {
+  if (generatedHosts !== undefined) return generatedHosts
+  const host = publicUrl === undefined ? 'localhost' : new URL(publicUrl).hostname
   if (host === '127.0.0.1' || host === '[::1]') return '*.localhost'
   return isIP(host) !== 0 || host.startsWith('[') ? undefined : `*.${host}`
 }
