@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SettingsError, settingsMarkdown } from '@vera-stack/shared/settings.ts'
@@ -195,4 +195,79 @@ it('the README shows every setting as it is', () => {
   const compact = (text: string): string => text.replace(/ +/g, ' ').replace(/-{3,}/g, '---')
   const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
   expect(compact(readme)).toContain(compact(settingsMarkdown(telephoneSettings, VARIABLE_PREFIX)))
+})
+
+describe('a command that a person types', () => {
+  const personal = (flags: object, env: Record<string, string> = {}) =>
+    telephoneOptions(loadTelephoneConfig({ flags: { ...flags }, env, cwd: folder, personal: true }))
+  const refusal = (flags: object): string => {
+    try {
+      personal(flags)
+      return ''
+    } catch (error) {
+      return error instanceof SettingsError ? error.message : String(error)
+    }
+  }
+  const localToken = (): string => {
+    const file = join(folder, 'data/secrets/telephone.jwt')
+    mkdirSync(join(folder, 'data/secrets'), { recursive: true })
+    writeFileSync(file, 'a.b.c\n', { mode: 0o600 })
+    return file
+  }
+
+  it('finds the token of a Plugboard in this folder, and generates names', () => {
+    const path = localToken()
+    const options = personal({ target: '3000' })
+    expect(options.token).toEqual({ kind: 'file', path })
+    const [service] = options.services
+    expect(service).toMatchObject({ mount: undefined })
+    expect(service?.generatedHost).toMatch(/^[a-z]+-[a-z]+$/)
+    expect(service?.service).toMatch(new RegExp(`^tunnel-${service?.generatedHost}-[a-z2-9]{8}$`))
+    expect(personal({ target: '3000' }).services[0]?.service).not.toBe(service?.service)
+  })
+
+  it('takes a token that is given instead', () => {
+    localToken()
+    const given = { kind: 'text', token: 'x.y.z' }
+    expect(personal({ target: '3000', token: 'x.y.z' }).token).toEqual(given)
+    expect(personal({ target: '3000' }, { TELEPHONE_TOKEN: 'x.y.z' }).token).toEqual(given)
+  })
+
+  it('generates no name beside a mount or a service', () => {
+    localToken()
+    for (const flags of [{ mount: 'app.test' }, { service: 'web' }]) {
+      expect(personal({ target: '3000', ...flags }).services[0]?.generatedHost).toBeUndefined()
+    }
+  })
+
+  it('gives the token of this machine to no other machine', () => {
+    localToken()
+    expect(refusal({ target: '3000', plugboard: ['https://proxy.example.com'] })).toMatch(
+      /token .*is missing/,
+    )
+    expect(
+      refusal({ target: '3000', plugboard: ['http://localhost:4000', 'https://proxy.example.com'] }),
+    ).toMatch(/token .*is missing/)
+  })
+
+  it('names the place where a local Plugboard has its token', () => {
+    const plugboard = ['https://proxy.example.com']
+    expect(refusal({ target: '3000', plugboard })).toContain(join(folder, 'data/secrets/telephone.jwt'))
+  })
+
+  it('is warned when other users can read that token', () => {
+    chmodSync(localToken(), 0o644)
+    const { warnings } = loadTelephoneConfig({
+      flags: { target: '3000' },
+      env: {},
+      cwd: folder,
+      personal: true,
+    })
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('is the only one that fills anything in', () => {
+    localToken()
+    expect(problems({ target: '3000' }).join()).toMatch(/token.*is missing/)
+  })
 })

@@ -3,6 +3,7 @@
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
 import {
   type LoadedSettings,
   type LoadOptions,
@@ -11,6 +12,8 @@ import {
   type Source,
   setting,
 } from '@vera-stack/shared/settings.ts'
+import { generatedLabel, generatedService } from './generated-name.ts'
+import { findLocalToken, localTokenFiles } from './local-token.ts'
 import { tunnelUrl } from './plugboard-url.ts'
 import { inspectService, parseService, type Service, type ServiceOptions } from './service-options.ts'
 import { readPem, serviceOptionsOf, servicesSchema } from './service-schema.ts'
@@ -63,6 +66,15 @@ export const telephoneSettings = {
   }),
   service: setting.text({ short: 's', help: 'Name of the service (default: made from the mount)' }),
   mount: setting.text({ short: 'm', help: 'Place to claim for it: host/path' }),
+  ephemeral: setting.boolean({
+    default: false,
+    help: "Plugboard deletes the mount some time after its last tunnel has ended (Plugboard's ephemeralGrace); a generated mount always",
+  }),
+  mountLifetimeMs: setting.duration({
+    min: '1m',
+    max: '3650d',
+    help: 'How long Plugboard keeps the mount after its last tunnel has ended (default: until somebody deletes it)',
+  }),
   weight: setting.integer({ default: 100, max: 1000, help: 'Share of the traffic among telephones' }),
   serviceVersion: setting.text({ help: 'Version of the backend, shown in status' }),
   labels: setting.list({
@@ -117,26 +129,73 @@ export const telephoneSettings = {
 } as const
 
 export type TelephoneConfig = SettingsOf<typeof telephoneSettings>
-export type LoadedTelephoneConfig = LoadedSettings<typeof telephoneSettings>
+export interface LoadedTelephoneConfig extends LoadedSettings<typeof telephoneSettings> {
+  /** Only without a mount and a service: the label of the host that the Plugboard generates. */
+  readonly generatedHost?: string | undefined
+}
+
+interface TelephoneLoadOptions extends Pick<LoadOptions<typeof telephoneSettings>, 'flags' | 'env' | 'cwd'> {
+  /**
+   * True for commands that a person types: the token of a local Plugboard is found, and names are generated. A service or a
+   * container states both.
+   */
+  readonly personal?: boolean
+}
 
 /** @throws SettingsError with all problems. */
-export function loadTelephoneConfig(
-  options: Pick<LoadOptions<typeof telephoneSettings>, 'flags' | 'env' | 'cwd'> = {},
-): LoadedTelephoneConfig {
-  return loadSettings(telephoneSettings, {
+export function loadTelephoneConfig({
+  personal = false,
+  cwd = process.cwd(),
+  ...options
+}: TelephoneLoadOptions = {}): LoadedTelephoneConfig {
+  let filledIn: PersonalDefaults = {}
+  const loaded = loadSettings(telephoneSettings, {
     ...options,
+    cwd,
     prefix: VARIABLE_PREFIX,
-    check: checkTelephoneConfig,
+    check: config => {
+      if (personal) filledIn = personalDefaults(config, cwd)
+      const { generatedHost: _, ...values } = filledIn
+      return checkTelephoneConfig({ ...config, ...values }, personal ? localTokenFiles(cwd) : [])
+    },
   })
+  const { generatedHost, ...values } = filledIn
+  const { tokenFile } = values
+  if (tokenFile === undefined) return { ...loaded, values: { ...loaded.values, ...values }, generatedHost }
+  const detail = secretFileProblem(tokenFile)
+  return {
+    values: { ...loaded.values, ...values },
+    sources: loaded.sources,
+    warnings: [...loaded.warnings, ...(detail === undefined ? [] : [{ source: tokenFile, detail }])],
+    generatedHost,
+  }
+}
+
+interface PersonalDefaults {
+  readonly tokenFile?: string
+  readonly service?: string
+  readonly generatedHost?: string
+}
+
+function personalDefaults(config: TelephoneConfig, cwd: string): PersonalDefaults {
+  const hasToken = config.token !== undefined || config.tokenFile !== undefined
+  const tokenFile = hasToken ? undefined : findLocalToken(config.plugboard, cwd)
+  const isNamed = config.mount !== undefined || config.service !== undefined || config.services !== undefined
+  const generatedHost = isNamed ? undefined : generatedLabel()
+  return {
+    ...(tokenFile !== undefined && { tokenFile }),
+    ...(generatedHost !== undefined && { generatedHost, service: generatedService(generatedHost) }),
+  }
 }
 
 type Problem = { key: keyof TelephoneConfig; detail: string }
 
 /** Rules between settings. */
-function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
+function checkTelephoneConfig(config: TelephoneConfig, tokenFiles: readonly string[]): Problem[] {
   const problems: Problem[] = []
   if (config.token === undefined && config.tokenFile === undefined) {
-    const detail = 'is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" makes a token)'
+    const tried = tokenFiles.length === 0 ? '' : `. A local Plugboard has one in ${tokenFiles.join(' or ')}`
+    const detail = `is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" makes a token)${tried}`
     problems.push({ key: 'token', detail })
   }
   for (const key of ['plugboardCa', 'tlsCa'] as const) {
@@ -175,13 +234,17 @@ function checkTelephoneConfig(config: TelephoneConfig): Problem[] {
 }
 
 /** What telephone.ts needs, out of settings that have been checked. */
-export function telephoneOptions({ values, sources }: LoadedTelephoneConfig): TelephoneOptions {
+export function telephoneOptions({
+  values,
+  sources,
+  generatedHost,
+}: LoadedTelephoneConfig): TelephoneOptions {
   const { plugboard, name, tunnels, followReplicas, drainTimeoutMs, dialTimeoutMs, plugboardCa } = values
   const { maxHeldBytes } = values
   return {
     plugboards: plugboard,
     token: tokenSource(values, sources.token, sources.tokenFile),
-    services: servicesOf(values),
+    services: servicesOf(values).map(service => (generatedHost ? { ...service, generatedHost } : service)),
     name,
     tunnels,
     followReplicas,
@@ -204,6 +267,8 @@ function singleService(config: TelephoneConfig): ServiceOptions {
     target,
     service: rest.service,
     mount: rest.mount,
+    ephemeral: rest.ephemeral,
+    mountLifetimeMs: rest.mountLifetimeMs,
     weight: rest.weight,
     version: serviceVersion,
     labels: Object.fromEntries(labels.map(label => label.split(/=(.*)/s, 2) as [string, string])),

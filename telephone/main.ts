@@ -46,12 +46,13 @@ function commandLine(finish: (code: number) => void): Command {
     .command('http <target>')
     .description('expose one web server: a port, host:port, http(s)://host:port or unix:/path.sock')
     .action(async (target: string, flags: Flags) => {
-      const config = loadTelephoneConfig({ flags: { ...flags, ...logFlags(), target } })
+      const config = loadTelephoneConfig({ flags: { ...flags, ...logFlags(), target }, personal: true })
       finish(await run({ config, terminal, personal: true }))
     })
   addOptions(http, withoutTarget, VARIABLE_PREFIX)
   examples(
     http,
+    'http 3000',
     'http 3000 --mount app.localhost --token-file telephone.jwt',
     'http https://192.168.1.7:8443 --service web --plugboard https://proxy.example.com',
     'http unix:/run/app.sock --mount shop.example.com/api --host-header backend',
@@ -80,7 +81,8 @@ function commandLine(finish: (code: number) => void): Command {
         finish((await checkContainer(terminal, process.env, jsonWanted())) ? 0 : 1)
         return
       }
-      const config = loadTelephoneConfig({ flags: target === undefined ? flags : { ...flags, target } })
+      const withTarget = target === undefined ? flags : { ...flags, target }
+      const config = loadTelephoneConfig({ flags: withTarget, personal: true })
       finish((await check(telephoneOptions(config), terminal, config.warnings, jsonWanted())) ? 0 : 1)
     })
   addOptions(checking, withoutTarget, VARIABLE_PREFIX)

@@ -38,6 +38,10 @@ export interface ServiceOptions {
   readonly service?: string | undefined
   /** `host/path` to claim for it; absent: routes are managed elsewhere. */
   readonly mount?: string | undefined
+  /** True when Plugboard deletes the claimed mount some time after its last tunnel has ended (`ephemeralGrace` of Plugboard). */
+  readonly ephemeral?: boolean | undefined
+  /** How long Plugboard keeps the claimed mount after its last tunnel has ended, ms, 1 minute or more; absent: the mount stays. */
+  readonly mountLifetimeMs?: number | undefined
   /**
    * A port, `host:port`, `http(s)://host:port`, `unix:/path.sock`; for HTTP/2 `h2c://host:port` (cleartext),
    * `h2://host:port` (TLS), `unix+h2c:/path.sock`; or a fetch handler in this process.
@@ -72,6 +76,8 @@ export interface ServiceOptions {
 export interface Service extends Omit<ServiceOptions, 'service' | 'mount' | 'target'> {
   readonly service: string
   readonly mount: string | undefined
+  /** Instead of `mount`: the first label of a host that the Plugboard completes. */
+  readonly generatedHost?: string | undefined
   readonly target: HttpTarget | FetchHandler
   readonly pool: Partial<PoolOptions>
 }
@@ -135,6 +141,13 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
     const value = options[field]
     if (value === undefined || (Number.isFinite(value) && value >= min && value <= max)) continue
     wrong(field, `${value} is not a number from ${min} to ${max}`)
+  }
+  const { mountLifetimeMs } = options
+  if (mountLifetimeMs !== undefined && !(Number.isInteger(mountLifetimeMs) && mountLifetimeMs >= 60_000)) {
+    wrong(
+      'mountLifetimeMs',
+      `${mountLifetimeMs} is not a whole number of milliseconds from 60000 (1 minute) on`,
+    )
   }
   const { clientSharePercent } = options
   if (clientSharePercent !== undefined && !isPercent(clientSharePercent)) {

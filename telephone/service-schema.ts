@@ -35,6 +35,8 @@ const pem = z.string().transform((path, context) => {
 const serviceSchema = z.strictObject({
   service: z.string().optional(),
   mount: z.string().optional(),
+  ephemeral: z.boolean().optional(),
+  mountLifetime: duration.optional(),
   target: z.union([z.string(), z.number()]),
   weight: z.number().optional(),
   version: z.string().max(128).optional(),
@@ -55,9 +57,10 @@ export const servicesSchema = z.array(serviceSchema).min(1).max(1000)
 export type ServiceRow = z.infer<typeof serviceSchema>
 
 export function serviceOptionsOf(row: ServiceRow): ServiceOptions {
-  const { healthInterval, connectTimeout, keepAlive, clientShare, ...rest } = row
+  const { mountLifetime, healthInterval, connectTimeout, keepAlive, clientShare, ...rest } = row
   return {
     ...rest,
+    mountLifetimeMs: mountLifetime,
     healthIntervalMs: healthInterval,
     connectTimeoutMs: connectTimeout,
     keepAliveMs: keepAlive,

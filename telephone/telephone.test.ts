@@ -468,3 +468,71 @@ describe('connect, the library', () => {
     await expect(connecting).rejects.toThrow('enough')
   })
 })
+
+describe('a generated host', () => {
+  const generated = { service: 'tunnel-1', target: '127.0.0.1:1' }
+  const startGenerated = () =>
+    start({ services: [{ ...parseService(generated), generatedHost: 'brisk-otter' }] })
+
+  it('is proposed anew while it is taken, by all tunnels alike', async () => {
+    const proposed: string[] = []
+    plugboard.judge = announce =>
+      announce.services.map(({ service, mount, generatedHost = '', lifetimeMs }) => {
+        expect([mount, lifetimeMs]).toEqual([undefined, 0])
+        if (!proposed.includes(generatedHost)) proposed.push(generatedHost)
+        return proposed.length < 4
+          ? { service, accepted: false, code: 'mount_conflict', detail: 'taken', urls: [] }
+          : { service, accepted: true, urls: [`http://${generatedHost}.localhost/`] }
+      })
+    const telephone = startGenerated()
+    const [result] = await telephone.announced
+    expect(result).toMatchObject({ accepted: true, urls: [`http://${proposed[3]}.localhost/`] })
+    await plugboard.until(p => p.live.length === 2)
+    expect(new Set(plugboard.live.map(tunnel => tunnel.announce?.services[0]?.generatedHost))).toEqual(
+      new Set([proposed[3]]),
+    )
+    expect(proposed[0]).toBe('brisk-otter')
+    expect(new Set(proposed).size).toBe(4)
+    for (const label of proposed) expect(label).toMatch(/^[a-z]+-[a-z]+(-\d+)?$/)
+    expect(events.filter(({ kind }) => kind === 'announced')).not.toMatchObject([
+      { results: [{ accepted: false }] },
+    ])
+  })
+
+  it('is given up after some that were taken, with the reason', async () => {
+    let announcements = 0
+    plugboard.judge = announce => {
+      announcements += 1
+      return announce.services.map(({ service }) => ({
+        ...{ service, accepted: false, code: 'mount_conflict', detail: 'taken', urls: [] },
+      }))
+    }
+    const telephone = startGenerated()
+    expect(await telephone.announced).toMatchObject([{ accepted: false, detail: 'taken' }])
+    expect(announcements).toBeGreaterThanOrEqual(6)
+    expect(announcements).toBeLessThan(15)
+  })
+
+  it('of a Plugboard that generates none is an error that names the remedy', async () => {
+    const telephone = startGenerated()
+    expect(await telephone.announced).toMatchObject([
+      { accepted: false, detail: expect.stringContaining('pass --mount host/path') },
+    ])
+  })
+})
+
+it('announces how long a claimed mount stays', async () => {
+  for (const [options, lifetimeMs] of [
+    [{}, undefined],
+    [{ ephemeral: true }, 0],
+    [{ mountLifetimeMs: 90_000 }, 90_000],
+    [{ mountLifetimeMs: 90_000, ephemeral: true }, 90_000],
+  ] as const) {
+    const telephone = start({}, { mount: 'app.test', ...options })
+    await telephone.announced
+    const { services } = plugboard.tunnels.at(-1)!.announce!
+    expect(services).toMatchObject([{ mount: 'app.test' }])
+    expect(services[0]!.lifetimeMs).toBe(lifetimeMs)
+    await telephone.close(0)
+  }
+})

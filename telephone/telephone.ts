@@ -33,6 +33,7 @@ import type { Backend } from './forward/backend.ts'
 import { HandlerBackend } from './forward/handler-backend.ts'
 import { HttpBackend } from './forward/http-backend.ts'
 import { Forwarder } from './forward.ts'
+import { generatedLabel } from './generated-name.ts'
 import { HealthCheck, type Outage } from './health-check.ts'
 import { tunnelUrl } from './plugboard-url.ts'
 import { Renewal } from './renewal.ts'
@@ -91,6 +92,10 @@ const REBALANCE_MS = 20_000
 const REBALANCE_SPREAD_MS = 10_000
 /** A service that was refused is offered again: the conflict may be gone, the scope widened. */
 const OFFER_AGAIN_MS = 60_000
+/** Generated hosts that may be taken before the refusal is reported. */
+const MAX_PROPOSALS = 5
+const NO_GENERATED_HOSTS =
+  'This Plugboard generates no host names. It may be an older version: pass --mount host/path.'
 
 export class Telephone {
   readonly name: string
@@ -112,6 +117,8 @@ export class Telephone {
   readonly #dialedWith = new WeakMap<Tunnel, string>()
   readonly #held: HeldBytes
   #announcementId = 1
+  /** Generated hosts that were taken. */
+  #proposals = 0
   #services: readonly AnnouncedService[] = []
   #started = 1
   #rebalance: Timer | undefined
@@ -267,6 +274,7 @@ export class Telephone {
         this.#startRest()
         this.#balance()
       },
+      accept: results => this.#accept(results),
       onAnnounced: (_tunnel, announced) => this.#onAnnounced(announced),
       onControl: (_tunnel, message) => this.#onControl(message),
       onDialed: (address, replica) => this.#addresses.worked(address, replica),
@@ -276,6 +284,22 @@ export class Telephone {
       },
       report: event => this.#report(event),
     }
+  }
+
+  /** A generated host may be taken: then another one is proposed. */
+  #accept(results: Announced['results']): Announced['results'] | undefined {
+    const [service] = this.#announcements
+    const [result] = results
+    if (service?.generatedHost === undefined || result === undefined) return results
+    if (result.accepted && result.urls.length === 0) {
+      return [{ ...result, accepted: false, code: 'invalid_request', detail: NO_GENERATED_HOSTS }]
+    }
+    if (result.code !== 'mount_conflict' || this.#proposals >= MAX_PROPOSALS) return results
+    this.#proposals += 1
+    this.#announcements[0] = { ...service, generatedHost: generatedLabel(this.#proposals) }
+    this.#announcementId += 1
+    this.#announce()
+    return undefined
   }
 
   #onAnnounced({ results }: Announced): void {
@@ -399,10 +423,15 @@ export class Telephone {
   }
 }
 
-function announcementOf({ service, mount, weight, version, labels }: Service): ServiceAnnouncement {
+function announcementOf(service: Service): ServiceAnnouncement {
+  const { mount, generatedHost, ephemeral = false, weight, version, labels } = service
+  // 0: as long as the Plugboard keeps ephemeral mounts.
+  const lifetimeMs = service.mountLifetimeMs ?? (ephemeral || generatedHost !== undefined ? 0 : undefined)
   return {
-    service,
+    service: service.service,
     ...(mount !== undefined && { mount }),
+    ...(generatedHost !== undefined && { generatedHost }),
+    ...(lifetimeMs !== undefined && { lifetimeMs }),
     health: 'up',
     weight: weight ?? 100,
     version: version ?? '',

@@ -40,6 +40,8 @@ export interface TunnelHost {
   announcement(): Announcement
   onStream(stream: Stream, opening: Opening): StreamEvents
   onReady(tunnel: Tunnel): void
+  /** The results to report. Undefined: they are void, because another announcement has been sent for them. */
+  accept(results: Announced['results']): Announced['results'] | undefined
   onAnnounced(tunnel: Tunnel, announced: Announced): void
   onControl(tunnel: Tunnel, message: ControlMessage): void
   /** `replica`: the name of the one that has greeted there. */
@@ -242,6 +244,8 @@ export class Tunnel {
       return
     }
     if (message.id !== this.#host.announcement().id) return
+    const results = this.#host.accept(message.results)
+    if (results === undefined) return
     this.#timer?.cancel()
     const first = this.#state.kind === 'announcing'
     this.#apply({ kind: 'announced', nowMs: this.#host.clock.now() })
@@ -254,8 +258,8 @@ export class Tunnel {
         agent: session.peer?.agent ?? '',
       })
     }
-    this.#host.report({ kind: 'announced', tunnel: this.number, results: message.results })
-    this.#host.onAnnounced(this, message)
+    this.#host.report({ kind: 'announced', tunnel: this.number, results })
+    this.#host.onAnnounced(this, { ...message, results })
     if (first) this.#host.onReady(this)
   }
 

@@ -4,7 +4,7 @@
 
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import { and, eq, inArray, notExists, sql } from 'drizzle-orm'
-import { routes, services } from './schema.ts'
+import { recordingPeriods, routes, services } from './schema.ts'
 import { lockWriters, type Sql, type SqlRunner } from './sql-runner.ts'
 import type { ExpiredRoute, RouteActivityStore, RouteUse } from './store.ts'
 
@@ -67,8 +67,8 @@ async function extendPeriod(db: Sql): Promise<void> {
     SELECT now(), now() WHERE NOT EXISTS (SELECT FROM extended)`)
   if (rowCount === 0) return
   await db.execute(sql`
-    DELETE FROM plugboard.recording_periods WHERE ended_at <= (
-      SELECT ended_at FROM plugboard.recording_periods ORDER BY ended_at DESC OFFSET ${MAX_PERIODS} LIMIT 1)`)
+    DELETE FROM ${recordingPeriods} WHERE ended_at <= (
+      SELECT ended_at FROM ${recordingPeriods} ORDER BY ended_at DESC OFFSET ${MAX_PERIODS} LIMIT 1)`)
 }
 
 async function findExpired(
