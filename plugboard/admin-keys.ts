@@ -1,14 +1,19 @@
 // Admin keys outside of the admin API: the first key of a new database, and the key that replaces a lost one. Both go
 // through the database; <data>/secrets/admin.key holds a copy for the command line.
 
+import { resolve } from 'node:path'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import { ensureFirstAdminKey, resetAdminKey } from './admin/first-admin-key.ts'
 import { AdminKeyFile } from './admin-key-file.ts'
 import type { AdminKey, AdminKeyStore } from './database/store.ts'
 
-const RESET = 'Run "plugboard key reset" on this machine to write a new key.'
+function resetAdvice(data: string): string {
+  const command = `${ownCommand('plugboard')} key reset --data ${shellQuoted(resolve(data))}`
+  return `Run "${command}" on this machine to write a new key.`
+}
 
 /** Runs at each start. Only logs that the database is unavailable, because the replica serves from its snapshot. */
 export async function provideAdminKey(options: {
@@ -23,10 +28,10 @@ export async function provideAdminKey(options: {
     const outcome = await ensureFirstAdminKey({ adminKeys, file, clock })
     if (outcome.kind === 'created') log.info('first admin key written', { file: file.path })
     else if (outcome.fileKey === 'unknown') {
-      const detail = `The database does not have the key in this file. ${RESET}`
+      const detail = `The database does not have the key in this file. ${resetAdvice(data)}`
       log.warn('the admin key file cannot be used', { file: file.path, detail })
     } else if (outcome.fileKey === 'revoked' || outcome.fileKey === 'expired') {
-      const detail = `The key in this file is ${outcome.fileKey}. ${RESET}`
+      const detail = `The key in this file is ${outcome.fileKey}. ${resetAdvice(data)}`
       log.warn('the admin key file cannot be used', { file: file.path, detail })
     }
   } catch (error) {

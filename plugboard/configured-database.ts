@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import { openDatabase } from './database/database.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrationStatus } from './database/migrate.ts'
@@ -58,7 +59,7 @@ async function withMigratedStore<Result>(
   }
   if (pending > 0) {
     throw new StartupError(
-      `The schema lacks ${pending} migrations: run plugboard migrate, or start Plugboard.`,
+      `The schema lacks ${pending} migrations: run ${ownCommand('plugboard')} migrate, or start Plugboard.`,
     )
   }
   const database = openDatabase({ url, applicationName: 'plugboard command', maxConnections: 2 })

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
 import { CliError } from './cli-error.ts'
 
@@ -35,7 +36,8 @@ export function findApiKey(
   if (options.apiKeyFile !== undefined) return read(options.apiKeyFile, '--api-key-file')
   if (env.PLUGBOARD_API_KEY) return env.PLUGBOARD_API_KEY.trim()
   if (env.PLUGBOARD_API_KEY_FILE) return read(env.PLUGBOARD_API_KEY_FILE, 'PLUGBOARD_API_KEY_FILE')
-  const file = join(resolve(cwd, options.data ?? (env.PLUGBOARD_DATA || './data')), 'secrets', 'admin.key')
+  const data = resolve(cwd, options.data ?? (env.PLUGBOARD_DATA || './data'))
+  const file = join(data, 'secrets', 'admin.key')
   const local = isLoopback(url)
   if (local) {
     try {
@@ -47,7 +49,9 @@ export function findApiKey(
     }
   }
   // A key of this machine is not sent to another one unasked.
-  const tried = local ? `; there is none in ${file} either (plugboard key reset makes a new one)` : ''
+  const tried = local
+    ? `; there is none in ${file} either (${ownCommand('plugboard')} key reset --data ${shellQuoted(data)} makes a new one)`
+    : ''
   throw new CliError(`no API key: give --api-key-file or set PLUGBOARD_API_KEY${tried}`)
 }
 

@@ -317,7 +317,7 @@ describe('credentials', () => {
     delete env.PLUGBOARD_API_KEY
     const none = await run('route list')
     expect(none.err).toMatch(/^plugboard: no API key: give --api-key-file.*secrets\/admin\.key either/)
-    expect(none.err).toContain('plugboard key reset makes a new one')
+    expect(none.err).toContain(`plugboard key reset --data ${join(folder, 'data')} makes a new one`)
     await writeFile(join(folder, 'key'), `${api.adminKey}\n`, { mode: 0o600 })
     await ok(`route list --api-key ${api.adminKey}`)
     expect((await run('route list --api-key-file key')).err).not.toContain('note:')

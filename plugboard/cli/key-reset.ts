@@ -3,6 +3,7 @@
 
 import { relative } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
 import type { CliContext } from './api-command.ts'
 import { examples } from './api-command.ts'
@@ -47,7 +48,9 @@ export function defineKeyReset(command: Command, context: CliContext): void {
         out(`admin key ${row.id} written to ${path}\n`)
       }
       if (others > 0) {
-        err(`note: ${others} other key(s) with the scope admin stay active: plugboard key list --active\n`)
+        err(
+          `note: ${others} other key(s) with the scope admin stay active: ${ownCommand('plugboard')} key list --active\n`,
+        )
       }
     })
   examples(

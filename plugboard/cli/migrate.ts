@@ -1,6 +1,7 @@
 // `plugboard migrate`: brings the schema of a database up to date, or says how far it is. It talks to the database
 // itself: before the first migration there is no API to talk to.
 
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
 import type { CliContext } from './api-command.ts'
 import { examples } from './api-command.ts'
@@ -36,7 +37,7 @@ export function defineMigrate(command: Command, context: CliContext): void {
         ? JSON.stringify({ applied, pending })
         : `${applied} migrations applied, ${pending} pending`
       context.terminal.out(`${line}\n`)
-      if (pending > 0) throw new CliError('the schema is behind: run plugboard migrate')
+      if (pending > 0) throw new CliError(`the schema is behind: run ${ownCommand('plugboard')} migrate`)
     })
   examples(command, 'migrate --status', 'migrate --database-url postgres://plugboard@db.internal/plugboard')
 }

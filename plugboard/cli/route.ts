@@ -1,6 +1,7 @@
 // `plugboard route …`
 
 import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
 import { ApiError } from './api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
@@ -79,7 +80,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     await output.rows(
       rows.map(maskedPasswords),
       columns(context.now()),
-      'No routes. Add one: plugboard route add app.localhost --service <name>',
+      `No routes. Add one: ${ownCommand('plugboard')} route add app.localhost --service <name>`,
     )
   })
 

@@ -1,5 +1,6 @@
 // `plugboard service …`
 
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
 import { usageError } from './cli-error.ts'
@@ -55,7 +56,7 @@ export function defineService(service: Command, context: CliContext): void {
     async ({ api, output, options }: ApiCommand<{ search?: string; deleted?: boolean }>) => {
       const query = { search: options.search, includeDeleted: options.deleted }
       const rows = await api.list<ServiceRow>('/v1/services', query)
-      await output.rows(rows, COLUMNS, 'No services. Add one: plugboard service add <name>')
+      await output.rows(rows, COLUMNS, `No services. Add one: ${ownCommand('plugboard')} service add <name>`)
     },
   )
 

@@ -1,6 +1,7 @@
 // `plugboard token …`: credentials of telephones.
 
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, collect, examples, segment } from './api-command.ts'
 import { type Column, relative } from './output.ts'
@@ -84,7 +85,7 @@ export function defineToken(token: Command, context: CliContext): void {
     await output.rows(
       rows,
       columns,
-      'No tokens. Issue one: plugboard token issue --name <name> --service <name>',
+      `No tokens. Issue one: ${ownCommand('plugboard')} token issue --name <name> --service <name>`,
     )
   })
 

@@ -4,6 +4,7 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import { type MigrationStatus, migrateDatabase, migrationStatus } from './migrate.ts'
 import { StartupError } from './startup-error.ts'
 
@@ -62,5 +63,5 @@ export class SchemaKeeper {
 }
 
 function behind({ pending }: MigrationStatus): string {
-  return `The schema lacks ${pending} migrations, and the setting "migrate" is off. Run plugboard migrate first.`
+  return `The schema lacks ${pending} migrations, and the setting "migrate" is off. Run ${ownCommand('plugboard')} migrate first.`
 }

@@ -1,5 +1,6 @@
 // What `plugboard dev` prints when it is ready: where things are, and the exact next commands.
 
+import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import { VERSION } from '../version.ts'
 import type { Reach } from './reachable-addresses.ts'
 
@@ -10,30 +11,37 @@ export interface Place {
   /** Of this machine, for others of its network; with --lan. */
   readonly networkAddress: string | undefined
   readonly adminPort: number
-  /** Paths as the person at the terminal would type them. */
+  /** Full paths, so that the commands work from any folder. */
   readonly data: string
   readonly adminKeyFile: string
   readonly tokenFile: string
+  /** The file of the Telephone's program. */
+  readonly telephoneProgram: string
 }
 
 const DEFAULT_PUBLIC_PORT = 4000
 const DEFAULT_ADMIN_PORT = 4001
-const DEFAULT_DATA = 'data'
 
-/** Commands that work as they are, from the folder that `plugboard dev` was started in. */
+/** Commands that work as they are, from any folder. */
 export function nextCommands(place: Place): { what: string; command: string }[] {
   const telephone = [
-    ...['npx', 'telephone', 'http', '3000', '--mount', 'app.localhost'],
+    ...[
+      ownCommand('telephone', { main: place.telephoneProgram }),
+      'http',
+      '3000',
+      '--mount',
+      'app.localhost',
+    ],
     ...(place.publicPort === DEFAULT_PUBLIC_PORT
       ? []
       : ['--plugboard', `http://localhost:${place.publicPort}`]),
-    ...['--token-file', quote(place.tokenFile)],
+    ...['--token-file', shellQuoted(place.tokenFile)],
   ]
   const admin = `http://127.0.0.1:${place.adminPort}`
   const plugboard = [
-    ...['npx', 'plugboard', 'route', 'list'],
+    ...[ownCommand('plugboard'), 'route', 'list'],
     ...(place.adminPort === DEFAULT_ADMIN_PORT ? [] : ['--url', admin]),
-    ...(place.data === DEFAULT_DATA ? [] : ['--data', quote(place.data)]),
+    ...['--data', shellQuoted(place.data)],
   ]
   return [
     {
@@ -43,7 +51,7 @@ export function nextCommands(place: Place): { what: string; command: string }[] 
     { what: 'See the routes', command: plugboard.join(' ') },
     {
       what: 'The same through the admin API',
-      command: `curl -H "Authorization: Bearer $(cat ${quote(place.adminKeyFile)})" ${admin}/v1/routes`,
+      command: `curl -H "Authorization: Bearer $(cat ${shellQuoted(place.adminKeyFile)})" ${admin}/v1/routes`,
     },
   ]
 }
@@ -74,9 +82,4 @@ export function banner(place: Place, expose: string | undefined): string {
     '',
     '',
   ].join('\n')
-}
-
-/** For a shell, where needed. */
-function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -1,7 +1,7 @@
 // What `plugboard dev` runs, put together: Plugboard, secrets, routes of the first start, the welcome app, the
 // Telephone beside it. All of them the real parts, joined as a user would join them.
 
-import { relative } from 'node:path'
+import { resolve } from 'node:path'
 import { decodeClaims, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
@@ -11,7 +11,7 @@ import { Plugboard } from '../plugboard.ts'
 import { SecretsFolder } from '../secrets-folder.ts'
 import { banner, nextCommands, type Place } from './banner.ts'
 import { localUrl, networkAddress, reachOf } from './reachable-addresses.ts'
-import { TelephoneChild } from './telephone-child.ts'
+import { TelephoneChild, telephoneProgram } from './telephone-child.ts'
 import { startWelcomeApp, type WelcomeApp } from './welcome-app.ts'
 
 /** The service behind http://localhost, whatever it is today. */
@@ -36,7 +36,7 @@ export interface DevStackOptions {
   readonly lan: boolean
   /** Ends a start that is under way. */
   readonly signal: AbortSignal
-  /** Paths in the banner are relative to this. */
+  /** Where relative paths of the settings begin. */
   readonly cwd: string
 }
 
@@ -84,9 +84,10 @@ export class DevStack {
         reach: lan ? 'network' : reachOf(plugboard.publicAddresses),
         networkAddress: lan ? networkAddress() : undefined,
         adminPort: plugboard.adminPort,
-        data: relative(cwd, config.data) || '.',
-        adminKeyFile: relative(cwd, new AdminKeyFile(config.data).path),
-        tokenFile: relative(cwd, secrets.file(TELEPHONE_TOKEN_FILE)),
+        data: resolve(cwd, config.data),
+        adminKeyFile: resolve(cwd, new AdminKeyFile(config.data).path),
+        tokenFile: resolve(cwd, secrets.file(TELEPHONE_TOKEN_FILE)),
+        telephoneProgram: await telephoneProgram(),
       }
       welcome = expose === undefined ? await startWelcomeApp(nextCommands(place), log) : undefined
       telephone = await TelephoneChild.start({

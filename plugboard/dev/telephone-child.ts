@@ -33,7 +33,7 @@ export class TelephoneChild {
   }
 
   static async start(options: TelephoneChildOptions): Promise<TelephoneChild> {
-    const telephone = new TelephoneChild(await findProgram(), options)
+    const telephone = new TelephoneChild(await telephoneProgram(), options)
     telephone.#spawn()
     return telephone
   }
@@ -84,7 +84,8 @@ export class TelephoneChild {
   }
 }
 
-async function findProgram(): Promise<string> {
+/** The file of the installed program. */
+export async function telephoneProgram(): Promise<string> {
   const manifestFile = fileURLToPath(import.meta.resolve('@vera-stack/telephone/package.json'))
   const manifest = JSON.parse(await readFile(manifestFile, 'utf8')) as { bin: { telephone: string } }
   return join(dirname(manifestFile), manifest.bin.telephone)
