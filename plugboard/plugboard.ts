@@ -64,6 +64,8 @@ import { TunnelEndpoint } from './telephones/tunnel-endpoint.ts'
 import { VERSION } from './version.ts'
 import { viaNames } from './via-names.ts'
 
+/** Named before the port is open. */
+const DEFAULT_PUBLIC_PORT = 4000
 /** Most followers of changes at once. */
 const MAX_EVENT_STREAMS = 100
 /** Time for admin requests under way at the stop, ms. */
@@ -163,7 +165,8 @@ export class Plugboard {
 
   /** How the public port looks from outside, without a slash at its end. */
   get publicUrl(): string {
-    return (this.#config.publicUrl ?? `http://localhost:${this.publicPort}`).replace(/\/$/, '')
+    const port = this.#publicAddress?.port ?? DEFAULT_PUBLIC_PORT
+    return (this.#config.publicUrl ?? `http://localhost:${port}`).replace(/\/$/, '')
   }
 
   /** Resolves when a telephone holds a line for the service. Throws StartupError when that takes too long. */
@@ -445,6 +448,7 @@ export class Plugboard {
       },
       traffic: () => this.#ports?.traffic(),
       outbound: new OutboundNetworks(config.outboundNetworks),
+      plugboardUrl: () => this.publicUrl,
       generateSigningKey,
       log: this.#log,
       clock: this.#clock,

@@ -60,6 +60,8 @@ export interface AdminDependencies {
   readonly traffic: () => TrafficStatus | undefined
   /** The networks that URLs in routes may lead to. */
   readonly outbound: OutboundNetworks
+  /** Where telephones reach this Plugboard. */
+  readonly plugboardUrl: () => string
   /** For the rotation of signing keys. */
   readonly generateSigningKey: () => Promise<NewSigningKey>
   readonly log: Logger

@@ -80,7 +80,15 @@ const tokenFields = {
 } as const
 const tokenSchema = z.strictObject(tokenFields).openapi('Token')
 const issuedTokenSchema = z
-  .strictObject({ ...tokenFields, token: z.string().openapi({ description: 'The JWT. Shown this once.' }) })
+  .strictObject({
+    ...tokenFields,
+    token: z.string().openapi({ description: 'The JWT. Shown this once.' }),
+    plugboardUrl: z.string().openapi({
+      description:
+        'Where telephones reach this Plugboard, as far as it is configured: `publicUrl`, else an address of `localhost`.',
+      example: 'https://proxy.example.com',
+    }),
+  })
   .openapi('IssuedToken')
 
 const tokenBody = (
@@ -185,7 +193,8 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
     const row = await store.tokens.get(issued.id)
     c.header('Location', `/v1/tokens/${row.id}`)
     c.header('ETag', etagOf(row))
-    return c.json({ ...(await whole(row)), token: issued.token }, 201)
+    const plugboardUrl = deps.plugboardUrl()
+    return c.json({ ...(await whole(row)), token: issued.token, plugboardUrl }, 201)
   })
   app.openapi(listOperation, async c => {
     const page = await store.tokens.list(c.req.valid('query'))

@@ -313,6 +313,18 @@ describe('credentials', () => {
     await ok(`signing-key rm ${rows[1]?.kid}`)
   })
 
+  test('a token is issued with the command that uses it', async () => {
+    const issued = await run('token issue --name ada --service tunnel-* --mount *.t.test --command')
+    expect(issued.out).toMatch(
+      /^TELEPHONE_TOKEN=\S+ npx @vera-stack\/telephone http 3000 --plugboard https:\/\/proxy\.test\n$/,
+    )
+    expect(issued.err).toContain('shown this once')
+    const json = await run('token issue --name ada --service web --command 127.0.0.1:8080 --json')
+    expect((JSON.parse(json.out) as { command: string }).command).toMatch(
+      / http 127\.0\.0\.1:8080 .* --service web$/,
+    )
+  })
+
   test('the key is found: flag, file, variable, variable with a file, data folder', async () => {
     delete env.PLUGBOARD_API_KEY
     const none = await run('route list')

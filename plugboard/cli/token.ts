@@ -15,7 +15,13 @@ interface IssueOptions {
   readonly maxTunnels?: number
   readonly maxClaims?: number
   readonly maxAnnouncements?: number
+  /** True without a target. */
+  readonly command?: string | true
 }
+
+type IssuedRow = TokenRow & { readonly token: string; readonly plugboardUrl: string }
+
+const DEFAULT_TARGET = '3000'
 
 /** How much is used, and the token's own limit where it has one. */
 const ofLimit = (used: number, limit: number | null): string =>
@@ -57,8 +63,10 @@ export function defineToken(token: Command, context: CliContext): void {
       'announcements and renewals within a minute, on one replica (default: tokenMaxAnnouncements)',
       wholeNumber,
     )
+    .option('--command [target]', 'print the command that starts a Telephone with it (target: 3000)')
   examples(
     issue,
+    "token issue --name ada --service 'tunnel-*' --mount '*.t.example.com' --command",
     'token issue --name shop-1 --service shop --mount app.localhost/api',
     'token issue --name shop-1 --service shop --ttl 24h > shop-1.token && chmod 600 shop-1.token',
     'token issue --name device-7 --service device --mount device-7.example.com --max-tunnels 3 --max-claims 1',
@@ -70,9 +78,14 @@ export function defineToken(token: Command, context: CliContext): void {
       output.note('note: without --service and --mount this token opens nothing')
     }
     const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
-    const { body: row } = await api.request<TokenRow & { token: string }>('POST', '/v1/tokens', { body })
+    const { body: row } = await api.request<IssuedRow>('POST', '/v1/tokens', { body })
     const until = relative(row.expiresAt, context.now())
-    await output.secret(row, row.token, `token ${row.id} for ${row.name}, expires ${until}; shown this once:`)
+    const note = `token ${row.id} for ${row.name}, expires ${until}; shown this once:`
+    if (options.command === undefined) return await output.secret(row, row.token, note)
+    const { telephoneCommand } = await import('./telephone-command.ts')
+    const target = options.command === true ? DEFAULT_TARGET : options.command
+    const command = await telephoneCommand(row, target)
+    await output.secret({ ...row, command }, command, note)
   })
 
   const list = token

@@ -6,7 +6,6 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { execPath } from 'node:process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { networkAddress } from '../../plugboard/dev/reachable-addresses.ts'
 import { Backend } from '../support/backend.ts'
@@ -75,7 +74,7 @@ describe('plugboard dev', () => {
     expect(processesIn(folder)).toEqual([])
   })
 
-  it('prints commands that work as they are', async () => {
+  it('prints commands that work as they are, from any folder', async () => {
     const backend = await Backend.start(processes)
     const plugboard = await dev()
     await plugboard.child.waitForLine(/Ctrl-C/)
@@ -84,17 +83,18 @@ describe('plugboard dev', () => {
       expect(line, plugboard.child.output).toBeDefined()
       return line!.trim()
     }
-    // As typed in the folder where it runs; npx finds the programs of this repository.
-    const shell = (name: string, line: string): Child =>
-      processes.start({
-        name,
-        command: 'sh',
-        args: ['-c', `exec ${line.replace(/^npx (plugboard|telephone)/, `${execPath} ${ROOT}/$1/main.ts`)}`],
-        cwd: folder,
-        env: cleanEnvironment(),
-      })
+    const elsewhere = join(folder, 'elsewhere')
+    await mkdir(elsewhere)
+    // As a person types it in another terminal: npm has added nothing to the path there.
+    const isAdded = (entry: string): boolean => /node_modules\/\.bin|node-gyp-bin/.test(entry)
+    const entries = (process.env.PATH ?? '').split(':').filter(entry => !isAdded(entry))
+    const shell = (name: string, line: string): Child => {
+      expect(line).not.toContain('npx')
+      const env = cleanEnvironment({ PATH: entries.join(':') })
+      return processes.start({ name, command: 'sh', args: ['-c', `exec ${line}`], cwd: elsewhere, env })
+    }
 
-    shell('telephone', printed(/npx telephone http 3000/).replace('http 3000', `http ${backend.port}`))
+    shell('telephone', printed(/ http 3000 /).replace('http 3000', `http ${backend.port}`))
     await eventually('the app answers', async () => {
       const answer = await send({
         port: plugboard.port,
@@ -103,7 +103,7 @@ describe('plugboard dev', () => {
       })
       return answer.text === 'hello\n' ? true : undefined
     })
-    const list = shell('route list', printed(/npx plugboard route list/))
+    const list = shell('route list', printed(/ route list /))
     list.expectedToExit = true
     expect((await list.exited).code, list.output).toBe(0)
     expect(list.output).toContain('app.localhost')
@@ -114,6 +114,33 @@ describe('plugboard dev', () => {
     fetched.expectedToExit = true
     expect((await fetched.exited).code, fetched.output).toBe(0)
     expect(fetched.output).toContain('"mount":"app.localhost"')
+  })
+
+  it('exposes a port with one command, at a generated address', async () => {
+    const backend = await Backend.start(processes)
+    const plugboard = await dev()
+    const { port } = plugboard
+    const telephone = processes.node(
+      'telephone',
+      [
+        join(ROOT, 'telephone/main.ts'),
+        'http',
+        String(backend.port),
+        '--plugboard',
+        `http://localhost:${port}`,
+      ],
+      { cwd: folder, env: cleanEnvironment() },
+    )
+    const line = await telephone.waitForLine(/^✓ http:\/\/[a-z]+-[a-z]+\.localhost:\d+\/ → /)
+    const host = /[a-z]+-[a-z]+\.localhost:\d+/.exec(line[0])![0]
+    expect((await send({ port, host, path: '/hello' })).text).toBe('hello\n')
+    const { items } = await plugboard.call<{ items: { mount: string; lifetimeSeconds: number }[] }>(
+      'GET',
+      '/v1/routes',
+    )
+    const mount = host.replace(`:${port}`, '')
+    expect(items.find(route => route.mount === mount)).toMatchObject({ lifetimeSeconds: 600 })
+    expect(await telephone.stop()).toEqual({ code: 0, signal: null })
   })
 
   it('exposes a port of this machine instead', async () => {

@@ -101,6 +101,7 @@ export class AdminApiHarness {
         revoke: async (id, by) => void (await store.tokens.revoke(id, by)),
       },
       outbound: new OutboundNetworks([]),
+      plugboardUrl: () => 'https://proxy.test',
       generateSigningKey: () =>
         Promise.resolve({
           kid: randomUUID(),

@@ -95,6 +95,7 @@ export const app = createAdminApp({
   replicas: { list: () => [], lines: () => [], rebalance: () => ({ enabled: false, asked: 0 }) },
   traffic: () => undefined,
   outbound: new OutboundNetworks([]),
+  plugboardUrl: () => 'https://proxy.test',
   generateSigningKey: () => Promise.reject(new Error('not here')),
   log: silentLogger,
   clock: systemClock,
