@@ -165,7 +165,7 @@ export class Plugboard {
 
   /** How the public port looks from outside, without a slash at its end. */
   get publicUrl(): string {
-    const port = this.#publicAddress?.port ?? DEFAULT_PUBLIC_PORT
+    const port = this.#publicAddresses[0]?.port ?? DEFAULT_PUBLIC_PORT
     return (this.#config.publicUrl ?? `http://localhost:${port}`).replace(/\/$/, '')
   }
 

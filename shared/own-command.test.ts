@@ -20,8 +20,11 @@ function file(...path: string[]): string {
 }
 
 it('names Node and the file of a checkout by their full paths', () => {
-  const main = file('telephone', 'main.ts')
-  expect(ownCommand('telephone', { main, path: '/nowhere', node: '/opt/node' })).toBe(`/opt/node '${main}'`)
+  for (const name of ['launch.cjs', 'main.ts']) {
+    const main = file('telephone', name)
+    const command = ownCommand('telephone', { main, path: '/nowhere', node: '/opt/node' })
+    expect(command).toBe(`/opt/node '${main}'`)
+  }
 })
 
 it('names Node shortly when the shell finds the same one', () => {
@@ -32,13 +35,14 @@ it('names Node shortly when the shell finds the same one', () => {
 })
 
 it('names the installed program when the shell finds exactly this one', () => {
+  const launcher = file('lib', 'node_modules', '@vera-stack', 'telephone', 'launch.cjs')
   const main = file('lib', 'node_modules', '@vera-stack', 'telephone', 'main.js')
   mkdirSync(join(folder, 'bin'))
-  symlinkSync(main, join(folder, 'bin', 'telephone'))
+  symlinkSync(launcher, join(folder, 'bin', 'telephone'))
   const path = join(folder, 'bin')
-  expect(ownCommand('telephone', { main: join(path, 'telephone'), path, node: '/opt/node' })).toBe(
-    'telephone',
-  )
+  for (const started of [join(path, 'telephone'), launcher, main]) {
+    expect(ownCommand('telephone', { main: started, path, node: '/opt/node' })).toBe('telephone')
+  }
 })
 
 it('never names a program of somebody else', () => {

@@ -3,7 +3,7 @@
 // finds exactly this one; otherwise it names Node and the file by their full paths.
 
 import { accessSync, constants, realpathSync } from 'node:fs'
-import { basename, delimiter, isAbsolute, join, sep } from 'node:path'
+import { basename, delimiter, dirname, isAbsolute, join, sep } from 'node:path'
 
 export type ProgramName = 'plugboard' | 'telephone'
 
@@ -23,10 +23,11 @@ export interface OwnCommandOptions {
 export function ownCommand(name: ProgramName, options: OwnCommandOptions = {}): string {
   const { path = process.env.PATH ?? '', node = process.execPath } = options
   const main = realPath(options.main ?? process.argv[1] ?? '')
-  if (main === undefined || !/^main\.(ts|js)$/.test(basename(main))) return name
+  if (main === undefined || !/^(launch\.cjs|main\.(ts|js))$/.test(basename(main))) return name
   // A copy that npx has downloaded may be deleted at any time. The scope is ours, the bare name is not.
   if (main.includes(`${sep}_npx${sep}`)) return `npx @vera-stack/${name}`
-  if (found(name, path) === main) return name
+  const installed = found(name, path)
+  if (installed !== undefined && dirname(installed) === dirname(main)) return name
   const own = realPath(node)
   const interpreter = own !== undefined && found('node', path) === own ? 'node' : shellQuoted(node)
   return `${interpreter} ${shellQuoted(main)}`

@@ -30,6 +30,6 @@ it('quotes a target for the shell', async () => {
 it('names the Telephone of this machine by its full path for a Plugboard on this machine', async () => {
   const local = { ...remote, plugboardUrl: 'http://localhost:4000', services: ['*'], mounts: ['*'] }
   expect(await telephoneCommand(local, '3000')).toMatch(
-    /^TELEPHONE_TOKEN=a\.b\.c (node|\/\S+|'[^']+') \S*\/telephone\/main\.ts http 3000$/,
+    /^TELEPHONE_TOKEN=a\.b\.c (node|\/\S+|'[^']+') \S*\/telephone\/launch\.cjs http 3000$/,
   )
 })

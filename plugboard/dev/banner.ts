@@ -25,23 +25,18 @@ const DEFAULT_ADMIN_PORT = 4001
 /** Commands that work as they are, from any folder. */
 export function nextCommands(place: Place): { what: string; command: string }[] {
   const telephone = [
-    ...[
-      ownCommand('telephone', { main: place.telephoneProgram }),
-      'http',
-      '3000',
-      '--mount',
-      'app.localhost',
-    ],
+    ownCommand('telephone', { main: place.telephoneProgram }),
+    'http 3000 --mount app.localhost',
     ...(place.publicPort === DEFAULT_PUBLIC_PORT
       ? []
       : ['--plugboard', `http://localhost:${place.publicPort}`]),
-    ...['--token-file', shellQuoted(place.tokenFile)],
+    `--token-file ${shellQuoted(place.tokenFile)}`,
   ]
   const admin = `http://127.0.0.1:${place.adminPort}`
   const plugboard = [
-    ...[ownCommand('plugboard'), 'route', 'list'],
+    `${ownCommand('plugboard')} route list`,
     ...(place.adminPort === DEFAULT_ADMIN_PORT ? [] : ['--url', admin]),
-    ...['--data', shellQuoted(place.data)],
+    `--data ${shellQuoted(place.data)}`,
   ]
   return [
     {

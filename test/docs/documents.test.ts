@@ -80,6 +80,10 @@ describe.each(DOCUMENTS)('%s', document => {
     expect(names.filter(name => !isThere(name))).toEqual([])
   })
 
+  it('runs no program by npx that could be a package of somebody else', () => {
+    expect(text.match(/npx (?:plugboard|telephone)\b/g)).toBeNull()
+  })
+
   it('shows commands of Plugboard that exist, with flags that they have', async () => {
     for (const command of commandsIn(text)) expect(await problemOf(command), command).toBeUndefined()
   })
@@ -87,7 +91,7 @@ describe.each(DOCUMENTS)('%s', document => {
 
 it('finds the commands that are shown, and those that are not there', async () => {
   expect(commandsIn(read('README.md')).length).toBeGreaterThan(5)
-  expect(commandsIn('```sh\nX=1 npx plugboard route add a.test --service web | cat\n```\n')).toEqual([
+  expect(commandsIn('```sh\nX=1 npx --no plugboard route add a.test --service web | cat\n```\n')).toEqual([
     'route add a.test --service web',
   ])
   expect(await problemOf('route add a.test --service web')).toBeUndefined()
@@ -122,7 +126,7 @@ function leads(document: string, target: string): boolean {
 /** `plugboard …` on lines of shell blocks and in code spans, without what a shell makes of the rest. */
 function commandsIn(text: string): string[] {
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(match => match[1] as string)
-  const spans = [...text.matchAll(/`((?:npx )?plugboard [^`]+)`/g)].map(match => match[1] as string)
+  const spans = [...text.matchAll(/`((?:npx --no )?plugboard [^`]+)`/g)].map(match => match[1] as string)
   return [...blocks.join('').replaceAll('\\\n', ' ').split('\n'), ...spans].flatMap(line => {
     const command = /(?:^|\s)plugboard (?!plugboard )([a-z-]+(?: [^|>&]*)?)/.exec(line)?.[1]
     return command === undefined ? [] : [command.trim()]
