@@ -61,6 +61,7 @@ class Forward implements StreamEvents {
     } catch (error) {
       if (!(error instanceof HeadError)) throw error
       this.#far.reset('protocol_error', error.message)
+      this.#far.release()
       this.#backward.refuse(error)
     }
   }
@@ -113,6 +114,8 @@ class Backward implements StreamEvents {
     // What waits here for the peer counts as the telephone's until it has left, also when the far stream has ended.
     if (this.#owedBytes > 0) this.#far?.holdAfterEnd()
     this.#pass(() => this.#near.end(trailers))
+    // A stream that closes with this end reports no room any more.
+    if (!this.#near.open) this.payCredit()
   }
 
   onWritable(): void {
@@ -136,7 +139,8 @@ class Backward implements StreamEvents {
     const bytes = this.#owedBytes
     this.#owedBytes = 0
     this.#far?.consume(bytes)
-    if (this.#far?.open === false) this.#far.release()
+    // Also while the request goes on: after its end the stream must count nothing.
+    this.#far?.release()
   }
 
   /** The telephone may send a head that the peer does not take: that ends this stream and not the tunnel. */
@@ -147,6 +151,7 @@ class Backward implements StreamEvents {
       if (!(error instanceof HeadError)) throw error
       this.#near.reset('backend_protocol_error', error.message)
       this.#far?.reset('cancelled', error.message)
+      this.#far?.release()
     }
   }
 }
