@@ -210,7 +210,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.stream?.holdAfterEnd()
     this.#answeredStream = this.stream
     // Row R3: the answer is complete, so the rest of the upload is of no use to the far end.
-    if (this.#body !== undefined && !this.#body.ended) this.dropStream('cancelled')
+    if (this.stream?.open === true) this.stream.reset('cancelled')
     this.stream = undefined
     this.#ending(this.#answer.status, undefined)
   }

@@ -208,9 +208,10 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     }
   }
 
-  /** Lets go of the stream; the far end hears of it unless both halves are complete. */
+  /** Ends the stream, unless both halves are complete. Nothing of it is held any more. */
   protected dropStream(reason: Reason): void {
     this.stream?.reset(reason)
+    this.stream?.release()
     this.stream = undefined
     this.#releaseLine()
   }

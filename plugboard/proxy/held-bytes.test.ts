@@ -3,7 +3,9 @@
 // counted; that the count is honest is tested where buffers are made (paused-body.test.ts, kept-chunks.test.ts,
 // shared/protocol/session-flow.test.ts).
 
+import { once } from 'node:events'
 import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
+import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeCall, FakeTelephone } from '../../test/support/fake-telephone.ts'
@@ -237,6 +239,34 @@ describe('upgraded connections', () => {
     for (const client of clients) client.end()
     await eventually('streams are reset', () => overruns.length > 0 || undefined)
     await expectBounded()
+  })
+})
+
+describe('after the end', () => {
+  it('an upgraded connection that idles out counts nothing, also when the telephone ended its half before', async () => {
+    harness.routes = [
+      harnessRoute({ host: 'hostile', service: 'hostile', policy: { upgradeIdleTimeoutMs: 300 } }),
+    ]
+    hostile.handler = call => {
+      const proof = webSocketAccept(call.field('sec-websocket-key') ?? '')
+      const fields = ['Upgrade', 'websocket', 'Sec-WebSocket-Accept', proof]
+      call.stream.respond({ status: 101, statusText: '', fields })
+      // More than the window of the client, less than that of the stream.
+      call.stream.write(Buffer.alloc(200_000))
+      call.stream.end()
+    }
+    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+    await once(client.session, 'remoteSettings')
+    const stream = client
+      .open({
+        ...{ ':authority': 'hostile', ':path': '/', ':scheme': 'http', ':method': 'CONNECT' },
+        ...{ ':protocol': 'websocket', 'sec-websocket-version': '13' },
+      })
+      .pause()
+    await eventually('bytes wait for the client', () => held.heldBytes > 100_000 || undefined)
+    await eventually('the connection has idled out', () => stream.closed || undefined)
+    await eventually('nothing is counted', () => held.heldBytes === 0 || undefined)
+    client.close()
   })
 })
 

@@ -279,7 +279,6 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   #leave(status: number): void {
     this.#state = 'gone'
     this.#dropEarly()
-    this.stream?.release()
     this.dropStream('cancelled')
     this.finish(status, this.#answer?.bytesOut ?? this.#bytesOut, this.#code)
     this.leave()
