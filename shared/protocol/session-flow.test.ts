@@ -292,6 +292,19 @@ describe('small pieces of a body', () => {
     peer.send(dataFrame(1, 10), ...Array.from({ length: 10_000 }, () => ping))
     expect(pieces.map(({ buffer }) => buffer.byteLength)).toEqual([expect.any(Number), 10])
   })
+
+  it('do not keep the large buffer alive in which they were read, while they wait for credit', async () => {
+    const peer = await greetedPeer({ role: 'dialer' })
+    const { stream } = peer.open({}, false)
+    for (let count = 0; count < 4; count += 1) stream.write(Buffer.alloc(64 * KIB))
+    await peer.turn()
+    const read = Buffer.alloc(64 * KIB, 1)
+    expect(stream.write(read.subarray(0, 10))).toBe(false)
+    // A copy does not change with the buffer.
+    read.fill(2)
+    peer.send({ type: 'WINDOW', stream: 1, credit: 10 })
+    expect(await peer.turnOf('DATA')).toMatchObject([{ body: '01'.repeat(10) }])
+  })
 })
 
 describe('heads while the transport is full', () => {
