@@ -5,7 +5,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { Wakeup } from '@vera-stack/shared/wakeup.ts'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import type { Change } from '../database/store.ts'
+import type { NamedChange } from '../database/store.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { changeBody } from './change-body.ts'
 import { isExpired } from './credential-state.ts'
@@ -27,10 +27,10 @@ export function streamChanges(
   const stop = (): void => wakeup.wake()
   options.stopping.addEventListener('abort', stop, { once: true })
 
-  const withdrawn = (change: Change): boolean =>
+  const withdrawn = (change: NamedChange): boolean =>
     change.entity === 'admin_key' && change.entityId === key.id && change.action === 'revoked'
   /** What comes next; nothing while the database is away. */
-  const read = async (after: number): Promise<readonly Change[]> => {
+  const read = async (after: number): Promise<readonly NamedChange[]> => {
     try {
       return await store.changes.after(after, BATCH)
     } catch (error) {

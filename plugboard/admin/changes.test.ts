@@ -47,6 +47,19 @@ async function events(response: Response, count: number): Promise<Event[]> {
 const open = (path: string, options: { key?: string; headers?: Record<string, string> } = {}) =>
   api.app.fetch(api.request('GET', path, options))
 
+test('a change of a route has its mount and the names of its services', async () => {
+  for (const name of ['a', 'b']) await addService(name)
+  const body = { mount: 'app.test/api', service: 'a' }
+  const { etag } = await api.call('POST', '/v1/routes', { body })
+  const path = `/v1/routes/${encodeURIComponent('app.test/api')}`
+  await api.call('PATCH', path, { body: { service: 'b' }, headers: { 'if-match': etag } })
+  const [moved, made] = (await api.call('GET', '/v1/changes?entity=route')).body.items
+  expect(made).toMatchObject({ before: null, after: { mount: 'app.test/api', service: 'a' } })
+  expect(moved).toMatchObject({ before: { service: 'a' }, after: { mount: 'app.test/api', service: 'b' } })
+  const later = await api.call('GET', `/v1/changes?after=${made.sequence}`)
+  expect(later.body.items[0]).toEqual(moved)
+})
+
 test('the log says who changed what, with filters and pages', async () => {
   await addService('a')
   await addService('b')

@@ -417,7 +417,7 @@ describe('looking', () => {
     await ok('service add shop')
     await ok('service set shop --policy retries=1')
     const text = await ok('changes --limit 1')
-    expect(text).toContain('service shop updated: policy {} → {"retries":1}')
+    expect(text).toContain('service shop updated: policy.retries unset → 1')
     const latest = await store.changes.latest()
     expect(JSON.parse(await ok(`changes --after ${latest - 2} -o json`))).toHaveLength(2)
     const following = run(`changes --follow --after ${latest - 1} -o json`, out => {

@@ -82,7 +82,7 @@ const LOOK: readonly CommandEntry[] = [
   {
     name: 'telephone',
     summary: 'who is connected',
-    load: async () => (await import('./status.ts')).defineTelephone,
+    load: async () => (await import('./telephone.ts')).defineTelephone,
   },
   {
     name: 'replica',
@@ -92,7 +92,7 @@ const LOOK: readonly CommandEntry[] = [
   {
     name: 'changes',
     summary: 'who changed what; --follow for live',
-    load: async () => (await import('./status.ts')).defineChanges,
+    load: async () => (await import('./changes.ts')).defineChanges,
   },
 ]
 

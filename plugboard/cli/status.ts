@@ -1,11 +1,9 @@
-// `plugboard status`, `plugboard telephone list`, `plugboard changes`: looking, not changing.
+// `plugboard status` and `plugboard replica …`: how this replica and the cluster are.
 
 import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
-import { usageError } from './cli-error.ts'
 import { type Column, relative } from './output.ts'
-import { requireService } from './require-service.ts'
-import type { ChangeRow, ReplicaRow, ServiceLinesRow, StatusRow, TelephoneRow, TrafficRow } from './rows.ts'
+import type { ReplicaRow, ServiceLinesRow, StatusRow, TrafficRow } from './rows.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
@@ -127,97 +125,4 @@ export function defineReplica(replica: Command, context: CliContext): void {
     const { lines: rows } = await api.get<{ lines: ServiceLinesRow[] }>('/v1/replicas')
     await output.rows(rows, LINE_COLUMNS, 'No service has lines.')
   })
-}
-
-export function defineTelephone(telephone: Command, context: CliContext): void {
-  const columns: readonly Column<TelephoneRow>[] = [
-    { title: 'name', value: row => row.name },
-    {
-      title: 'services',
-      value: row =>
-        row.services
-          .map(({ service, health }) => (health === 'up' ? service : `${service} (${health})`))
-          .join(' '),
-    },
-    { title: 'streams', value: row => row.streams },
-    { title: 'rtt', value: row => (row.rttMs === null ? '' : `${row.rttMs.toFixed(1)} ms`) },
-    { title: 'from', value: row => row.remoteAddress },
-    { title: 'connected', value: row => relative(row.connectedAt, context.now()) },
-    { title: 'agent', value: row => row.agent },
-    { title: 'replica', value: row => row.replicaId },
-    { title: 'tunnel', value: row => row.id },
-  ]
-  const list = telephone
-    .command('list')
-    .description('list the tunnels of telephones that are connected now')
-    .option('-s, --service <name>', 'only those that serve it')
-    .option('-n, --name <name>', 'only this telephone')
-  examples(list, 'telephone list', 'telephone list --service shop')
-  apiAction(
-    list,
-    context,
-    async ({ api, output, options }: ApiCommand<{ service?: string; name?: string }>) => {
-      const { service, name } = options
-      const { items } = await api.get<{ items: TelephoneRow[] }>('/v1/telephones', { service, name })
-      if (items.length === 0) await requireService(api, service)
-      await output.rows(items, columns, 'No telephones are connected.')
-    },
-  )
-}
-
-interface ChangesOptions {
-  readonly limit?: string
-  readonly entity?: string
-  readonly follow?: boolean
-  readonly after?: string
-}
-
-export function defineChanges(changes: Command, context: CliContext): void {
-  changes
-    .option('--limit <n>', 'how many (default 50)')
-    .option('--entity <kind>', 'only service, route, token, signing_key or admin_key')
-    .option('--after <sequence>', 'only later ones, oldest first')
-    .option('-f, --follow', 'go on with new ones as they happen')
-  examples(changes, 'changes --limit 10', 'changes --entity route', 'changes --follow --output json')
-  apiAction(changes, context, async ({ api, output, options }: ApiCommand<ChangesOptions>) => {
-    const { entity, follow = false } = options
-    const limit = wholeNumber(options.limit ?? '50', '--limit')
-    const after = options.after === undefined ? undefined : wholeNumber(options.after, '--after')
-    if (follow) {
-      if (entity !== undefined) throw usageError('--follow shows all kinds; leave --entity away')
-      for await (const data of api.events('/v1/changes/stream', { after }, context.interrupted())) {
-        const change = JSON.parse(data) as ChangeRow
-        await output.event(change, `${change.at}  ${change.sequence}  ${sentence(change)}  (${change.actor})`)
-      }
-      return
-    }
-    if (after !== undefined && entity !== undefined) throw usageError('--after does not go with --entity')
-    const rows = await api.list<ChangeRow>('/v1/changes', { entity, after }, limit)
-    const columns: readonly Column<ChangeRow>[] = [
-      { title: 'sequence', value: row => row.sequence },
-      { title: 'when', value: row => relative(row.at, context.now()) },
-      { title: 'what', value: sentence },
-      { title: 'actor', value: row => row.actor },
-    ]
-    await output.rows(rows, columns, 'No changes.')
-  })
-}
-
-/** `route app.localhost/api updated: service shop → shop-v2` */
-function sentence({ entity, entityId, action, before, after }: ChangeRow): string {
-  const row = after ?? before
-  const name = row?.mount ?? row?.name ?? entityId
-  const quiet = new Set(['version', 'updatedAt', 'serviceId'])
-  const parts =
-    action !== 'updated' || before === null || after === null
-      ? []
-      : Object.keys(after)
-          .filter(key => !quiet.has(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]))
-          .map(key => `${key} ${JSON.stringify(before[key])} → ${JSON.stringify(after[key])}`)
-  return `${entity} ${String(name)} ${action}${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`
-}
-
-function wholeNumber(text: string, option: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw usageError(`${option}: "${text}" is not a whole number`)
-  return Number(text)
 }

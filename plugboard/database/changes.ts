@@ -1,12 +1,22 @@
 // Queries of the log of changes: audit log, undo history and event stream in one. Its rows are written by the
 // triggers of migrations/0001_rules.sql, never here.
 
-import { and, asc, desc, eq, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
 import type { JsonObject } from './json.ts'
 import { decodeCursor, limitOf, pageOf, sequenceKey } from './page.ts'
 import { changeHead, changes } from './schema.ts'
 import type { Sql, SqlRunner } from './sql-runner.ts'
-import type { Change, ChangeStore } from './store.ts'
+import type { Change, ChangeStore, NamedChange } from './store.ts'
+
+/** Selects the name that the service of a route has now. Rows of other entities have no `service_id`. */
+const serviceName = (row: typeof changes.before | typeof changes.after) =>
+  sql<string | null>`(SELECT s.name FROM plugboard.services s WHERE s.id = (${row} ->> 'service_id')::uuid)`
+
+const NAMED = {
+  ...getTableColumns(changes),
+  serviceBefore: serviceName(changes.before),
+  serviceAfter: serviceName(changes.after),
+}
 
 export function createChangeStore(runner: SqlRunner): ChangeStore {
   return {
@@ -22,22 +32,22 @@ export function createChangeStore(runner: SqlRunner): ChangeStore {
           conditions.push(lt(changes.sequence, sequence))
         }
         const rows = await db
-          .select()
+          .select(NAMED)
           .from(changes)
           .where(and(...conditions))
           .orderBy(desc(changes.sequence))
           .limit(limit + 1)
-        return pageOf(rows.map(inCamelCase), limit, change => [change.sequence])
+        return pageOf(rows.map(withNames), limit, change => [change.sequence])
       }),
     after: (sequence, limit = 1_000) =>
       runner.read(async db => {
         const rows = await db
-          .select()
+          .select(NAMED)
           .from(changes)
           .where(gt(changes.sequence, sequence))
           .orderBy(asc(changes.sequence))
           .limit(Math.min(limit, 1_000))
-        return rows.map(inCamelCase)
+        return rows.map(withNames)
       }),
     latest: () =>
       runner.read(async db => {
@@ -62,6 +72,10 @@ export async function changesFrom(db: Sql, sequence: number, limit: number): Pro
     .orderBy(asc(changes.sequence))
     .limit(limit)
   return rows.map(inCamelCase)
+}
+
+function withNames({ serviceBefore, serviceAfter, ...row }: NamedChange): NamedChange {
+  return { ...inCamelCase(row), serviceBefore, serviceAfter }
 }
 
 /** The triggers know columns; everybody else knows properties. Only the row's own keys: policies stay as they are. */

@@ -341,6 +341,13 @@ export interface Change {
   readonly after: JsonObject | null
 }
 
+/** A change with the names of the services that its ids stand for. */
+export interface NamedChange extends Change {
+  /** The name, as it is now, of the service in `before` and in `after` of a route; null where there is no service. */
+  readonly serviceBefore: string | null
+  readonly serviceAfter: string | null
+}
+
 export interface ChangeStore {
   /** Newest first. */
   list(
@@ -349,9 +356,9 @@ export interface ChangeStore {
       readonly entityId?: string | undefined
       readonly actor?: string | undefined
     },
-  ): Promise<Page<Change>>
+  ): Promise<Page<NamedChange>>
   /** Oldest first, `sequence` > `after`; at most 1,000. */
-  after(sequence: number, limit?: number): Promise<readonly Change[]>
+  after(sequence: number, limit?: number): Promise<readonly NamedChange[]>
   /** Sequence of the newest change; 0 when there is none. */
   latest(): Promise<number>
   /** Drops all but the newest `keep` (≥ 1) changes; returns how many went. */
