@@ -19,6 +19,7 @@ import { LEASE_MS, LINES_FEATURE, LIVENESS_MS, Peer, type PeerHost } from './pee
 import { type DialerHost, PeerDialer } from './peer-dialer.ts'
 import { PeerEndpoint } from './peer-endpoint.ts'
 import { PeerLine } from './peer-line.ts'
+import { QUERY_FEATURE, QueryError, type RespondToQuery } from './peer-queries.ts'
 import { type PeerIdentity, PeerTokens } from './peer-tokens.ts'
 import { Recovery } from './recovery.ts'
 import type { OpenLocal } from './stream-relay.ts'
@@ -33,6 +34,8 @@ export interface PeerNetworkOptions {
   readonly registry: Registry
   readonly tunnelCounts: TunnelCounts
   readonly openLocal: OpenLocal
+  /** Responds to the questions of other replicas; default: it knows none. */
+  readonly respondToQuery?: RespondToQuery | undefined
   /** Where the bytes of streams to a line of another replica are counted. Absent: nowhere. */
   readonly heldOf?: ((line: HeldLine) => HeldBytes) | undefined
   /** How this replica is, now; `address` once it listens. */
@@ -75,6 +78,17 @@ export interface KnownReplica {
   readonly faultyMessages: number
   /** What went wrong at the last dial; empty when nothing did. */
   readonly problem: string
+}
+
+/** A replica that gave no response to a question, and the reason in words. */
+export interface MissingReplica {
+  readonly id: string
+  readonly reason: string
+}
+
+export interface QueryResults {
+  readonly responses: readonly { readonly replicaId: string; readonly value: unknown }[]
+  readonly missing: readonly MissingReplica[]
 }
 
 /** A link carries what all clients of a replica do together; silence is noticed in the time of a lease. */
@@ -241,6 +255,40 @@ export class PeerNetwork {
       .map(({ address, problem }) => ({ address, problem }))
   }
 
+  /**
+   * Asks all other replicas the same question. Never rejects, and takes no longer than the time limit of one question. A
+   * replica that is expected to be there, but gives no response, is among `missing`.
+   */
+  async query(name: string, params: object): Promise<QueryResults> {
+    const responses: { replicaId: string; value: unknown }[] = []
+    const missing: MissingReplica[] = this.unreached().map(({ address, problem }) => ({
+      id: address,
+      reason: problem,
+    }))
+    const expected = this.replicas().filter(
+      ({ linked, leaseMs, record, problem }) =>
+        linked || leaseMs > 0 || record !== undefined || problem !== '',
+    )
+    await Promise.all(
+      expected.map(async ({ id, problem }) => {
+        try {
+          const value = await this.#queryOne(id, name, params)
+          responses.push({ replicaId: id, value })
+        } catch (error) {
+          if (!(error instanceof QueryError)) throw error
+          missing.push({ id, reason: problem === '' ? error.message : `${error.message}: ${problem}` })
+        }
+      }),
+    )
+    return { responses, missing: missing.sort((left, right) => (left.id < right.id ? -1 : 1)) }
+  }
+
+  #queryOne(id: string, name: string, params: object): Promise<unknown> {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return Promise.reject(new QueryError('there is no link to it'))
+    return peer.query(name, params)
+  }
+
   #peerHost(): PeerHost {
     const { self, agent, startedAt, versions, features, openLocal, report, clock, limits } = this.#options
     const { tunnelCounts } = this.#options
@@ -248,10 +296,11 @@ export class PeerNetwork {
       self,
       identity: {
         ...{ agent, name: self.id, instance: self.boot, startedAt: startedAt.getTime() },
-        features: features ?? [LINES_FEATURE],
+        features: features ?? [LINES_FEATURE, QUERY_FEATURE],
         ...(versions !== undefined && { versions }),
       },
       limits: { ...LINK_LIMITS, ...limits },
+      respondToQuery: this.#options.respondToQuery ?? (() => undefined),
       ...{ owner: this.#owner, follower: this.#follower, tunnelCounts, openLocal, clock, report },
       random: this.#random,
       log: this.#log,

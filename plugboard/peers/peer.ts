@@ -19,6 +19,7 @@ import { PeerExchange } from '../registry/peer-exchange.ts'
 import type { RegistryFollower } from '../registry/registry-follower.ts'
 import type { RegistryOwner } from '../registry/registry-owner.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
+import { QueryError, QueryResponder, type RespondToQuery, sendQuery } from './peer-queries.ts'
 import type { PeerIdentity } from './peer-tokens.ts'
 import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
 import { type OpenLocal, relayStream } from './stream-relay.ts'
@@ -33,6 +34,7 @@ export interface PeerHost {
   readonly follower: RegistryFollower
   readonly tunnelCounts: TunnelCounts
   readonly openLocal: OpenLocal
+  readonly respondToQuery: RespondToQuery
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
@@ -65,6 +67,7 @@ export class Peer {
   readonly #log: Logger
   readonly #links = new Set<Link>()
   readonly #tunnelCounts: TunnelCountSync
+  readonly #queries: QueryResponder
   #boot: Boot | undefined
   #dialed: Link | undefined
   #report: ReplicaReport | undefined
@@ -79,6 +82,9 @@ export class Peer {
     this.#host = host
     this.#log = host.log.child({ peerId: id })
     this.#tunnelCounts = new TunnelCountSync(host.tunnelCounts, id)
+    this.#queries = new QueryResponder(host.respondToQuery, (query, error) =>
+      this.#log.error('a question of another replica could not be served', { detail: query, err: error }),
+    )
   }
 
   // What others see
@@ -162,6 +168,13 @@ export class Peer {
     if (way === undefined) throw new TunnelError('refused', { detail: 'no link to the replica' })
     const service = way.peer?.features.includes(LINES_FEATURE) ? lineId : opening.service
     return way.open({ ...opening, service, hops: opening.hops + 1 }, events, end, held)
+  }
+
+  /** Asks the replica a question that it alone can respond to. Rejects with QueryError. */
+  query(name: string, params: object): Promise<unknown> {
+    const way = this.#way
+    if (way === undefined) return Promise.reject(new QueryError('there is no link to it'))
+    return sendQuery(way, name, params, this.#host.clock)
   }
 
   // Links
@@ -308,6 +321,8 @@ export class Peer {
         return REFUSED_STREAM
       case 'registry':
         return this.#channelArrived(stream)
+      case 'query':
+        return this.#queries.accept(stream, opening)
       case 'echo':
         return new EchoStream(stream)
       default:

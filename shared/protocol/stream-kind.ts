@@ -14,6 +14,8 @@ export const STREAM_KINDS = {
   echo: 5,
   /** Between replicas: their registries' messages, each behind its length (u32). */
   registry: 6,
+  /** Between replicas: a question and its response, each one JSON text. Fields: none, none, the name of the query. */
+  query: 9,
 } as const
 
 export type StreamKind = keyof typeof STREAM_KINDS

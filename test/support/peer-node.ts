@@ -21,7 +21,10 @@ import { openSessionPair, type SessionPair } from './session-pair.ts'
 
 export interface PeerNodeOptions
   extends Partial<
-    Pick<PeerNetworkOptions, 'secrets' | 'versions' | 'features' | 'limits' | 'heldOf' | 'clock' | 'log'>
+    Pick<
+      PeerNetworkOptions,
+      'secrets' | 'versions' | 'features' | 'limits' | 'heldOf' | 'respondToQuery' | 'clock' | 'log'
+    >
   > {
   /** Start of the replica, ms since 1970: a later one is a newer boot. */
   readonly startedAtMs?: number
@@ -62,7 +65,7 @@ export class PeerNode {
       },
     })
     const { startedAtMs = 1000, secrets = ['the secret of the tests'], versions, features, limits } = options
-    const { heldOf } = options
+    const { heldOf, respondToQuery } = options
     const { clock = systemClock, log = silentLogger } = options
     this.network = new PeerNetwork({
       self: { id, boot: newBoot(startedAtMs, Math.random) },
@@ -75,7 +78,7 @@ export class PeerNode {
         ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },
         ...{ startedAt: startedAtMs, appliedSequence: 7, tunnels: 1, streams: 0 },
       }),
-      ...{ secrets, versions, features, limits, heldOf, clock, log },
+      ...{ secrets, versions, features, limits, heldOf, respondToQuery, clock, log },
     })
   }
 

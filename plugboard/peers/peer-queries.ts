@@ -1,0 +1,232 @@
+// Questions between replicas, for what only one replica knows: its telephones, the failures that it saw. One stream of a
+// link carries one question and its response, both JSON. Sizes, time and the number of open questions are bounded, so a
+// replica that does not respond costs the asking one a short wait. What the questions mean is decided outside.
+//
+//   asking replica                    responding replica
+//   sendQuery ──OPEN, question, END──▶ QueryResponder ──respond(name, params)
+//             ◀──HEAD 200, response, END──
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
+import type { Session } from '@vera-stack/shared/protocol/session.ts'
+import type { AnswerHead, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+
+/** A replica whose hello has this feature responds to queries (PROTOCOL.md). */
+export const QUERY_FEATURE = 'queries'
+/** Bytes of the JSON of a question. */
+export const MAX_QUERY_BYTES = 16 * 1024
+/** Bytes of the JSON of a response. */
+export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+/** From the question to the end of the response, ms. */
+export const QUERY_TIMEOUT_MS = 2000
+/** Questions of one peer that are open at once. */
+const MAX_OPEN_QUERIES = 16
+/** Bytes of a response that are written at once; more follow when the stream has room. */
+const SLICE_BYTES = 64 * 1024
+
+/** Returns the response, or undefined for a name that it does not know. May throw for params that it cannot read. */
+export type RespondToQuery = (name: string, params: unknown) => object | undefined
+
+/** A replica gave no usable response. The message says why, and is for people. */
+export class QueryError extends Error {
+  override readonly name = 'QueryError'
+}
+
+type QueryLink = Pick<Session, 'open' | 'peer'>
+
+/** Rejects with QueryError. The value has not been checked. */
+export function sendQuery(link: QueryLink, name: string, params: object, clock: Clock): Promise<unknown> {
+  if (link.peer?.features.includes(QUERY_FEATURE) !== true) {
+    return Promise.reject(new QueryError('its version does not respond to questions of other replicas'))
+  }
+  return new Query(link, name, params, clock).promise
+}
+
+class Query implements StreamEvents {
+  readonly promise: Promise<unknown>
+  readonly #resolve: (value: unknown) => void
+  readonly #reject: (error: QueryError) => void
+  readonly #timer: Timer
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
+  #status = 0
+  #stream: Stream | undefined
+
+  constructor(link: QueryLink, name: string, params: object, clock: Clock) {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    this.promise = promise
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#timer = clock.after(QUERY_TIMEOUT_MS, () =>
+      this.#fail(`it did not respond within ${QUERY_TIMEOUT_MS / 1000} s`),
+    )
+    const opening: Opening = { kind: 'query', hops: 0, service: '', method: '', target: name, fields: [] }
+    try {
+      this.#stream = link.open(opening, this, false)
+      this.#stream.write(Buffer.from(JSON.stringify(params)))
+      this.#stream.end()
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  onHead({ status }: AnswerHead): void {
+    this.#status = status
+  }
+
+  onData(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > MAX_RESPONSE_BYTES) {
+      this.#fail(`its response is larger than ${MAX_RESPONSE_BYTES} bytes`)
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#stream?.consume(chunk.length)
+  }
+
+  onEnd(): void {
+    if (this.#status !== 200) {
+      this.#fail('its version does not know this question')
+      return
+    }
+    try {
+      const value: unknown = JSON.parse(Buffer.concat(this.#chunks).toString())
+      this.#timer.cancel()
+      this.#resolve(value)
+    } catch {
+      this.#fail('its response is not JSON')
+    }
+  }
+
+  onWritable(): void {
+    // The question is one piece, written before.
+  }
+
+  onAbort({ reason }: TunnelError): void {
+    this.#fail(`the question was not served: ${reason}`)
+  }
+
+  /** Has no effect on a query that is settled. */
+  #fail(message: string): void {
+    this.#timer.cancel()
+    this.#stream?.reset('cancelled')
+    this.#chunks.length = 0
+    this.#reject(new QueryError(message))
+  }
+}
+
+/** Serves the questions of one peer. */
+export class QueryResponder {
+  readonly #respond: RespondToQuery
+  readonly #onFailure: (name: string, error: unknown) => void
+  #open = 0
+
+  /** `onFailure`: called with what `respond` has thrown. */
+  constructor(respond: RespondToQuery, onFailure: (name: string, error: unknown) => void) {
+    this.#respond = respond
+    this.#onFailure = onFailure
+  }
+
+  /** Returns the events of a stream of kind `query`. */
+  accept(stream: Stream, { target }: Opening): StreamEvents {
+    if (this.#open >= MAX_OPEN_QUERIES) {
+      stream.reset('overloaded', 'too many questions are open')
+      return REFUSED_STREAM
+    }
+    this.#open += 1
+    return new Response(
+      stream,
+      params => this.#responseTo(target, params),
+      () => {
+        this.#open -= 1
+      },
+    )
+  }
+
+  #responseTo(name: string, params: Buffer): Buffer | undefined {
+    try {
+      const value = this.#respond(name, JSON.parse(params.toString()) as unknown)
+      return value === undefined ? undefined : Buffer.from(JSON.stringify(value))
+    } catch (error) {
+      this.#onFailure(name, error)
+      throw error
+    }
+  }
+}
+
+class Response implements StreamEvents {
+  readonly #stream: Stream
+  readonly #respond: (params: Buffer) => Buffer | undefined
+  readonly #onOver: () => void
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
+  #rest: Buffer | undefined
+  #over = false
+
+  constructor(stream: Stream, respond: (params: Buffer) => Buffer | undefined, onOver: () => void) {
+    this.#stream = stream
+    this.#respond = respond
+    this.#onOver = onOver
+  }
+
+  onHead(): void {
+    throw new Error('the peer opened this stream: no head comes from it')
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#over) return
+    this.#bytes += chunk.length
+    this.#chunks.push(chunk)
+    if (this.#bytes > MAX_QUERY_BYTES) this.#refuse('payload_too_large')
+    else this.#stream.consume(chunk.length)
+  }
+
+  onEnd(): void {
+    if (this.#over) return
+    let response: Buffer | undefined
+    try {
+      response = this.#respond(Buffer.concat(this.#chunks))
+    } catch {
+      // Reported where it was thrown.
+      this.#refuse('internal_error')
+      return
+    }
+    this.#chunks.length = 0
+    if (response !== undefined && response.length > MAX_RESPONSE_BYTES) {
+      this.#refuse('payload_too_large')
+      return
+    }
+    this.#stream.respond({ status: response === undefined ? 404 : 200, statusText: '', fields: [] })
+    this.#rest = response ?? Buffer.alloc(0)
+    this.onWritable()
+  }
+
+  onWritable(): void {
+    while (!this.#over && this.#rest !== undefined && this.#rest.length > 0) {
+      const slice = this.#rest.subarray(0, SLICE_BYTES)
+      this.#rest = this.#rest.subarray(slice.length)
+      if (!this.#stream.write(slice) && this.#rest.length > 0) return
+    }
+    if (this.#over || this.#rest === undefined) return
+    this.#stream.end()
+    this.#finish()
+  }
+
+  onAbort(): void {
+    this.#finish()
+  }
+
+  #refuse(reason: 'payload_too_large' | 'internal_error'): void {
+    this.#stream.reset(reason)
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#rest = undefined
+    this.#chunks.length = 0
+    this.#onOver()
+  }
+}
