@@ -57,6 +57,7 @@ async function setUp() {
       },
       openLocal: () => expect.fail('nothing is forwarded here'),
       heldOf: undefined,
+      respondToQuery: undefined,
     },
     [SECRET],
   )

@@ -33,6 +33,7 @@ export interface ClusterOptions {
     'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount' | 'probe' | 'proved'
   >
   readonly openLocal: OpenLocal
+  readonly respondToQuery: PeerNetworkOptions['respondToQuery']
   readonly heldOf: PeerNetworkOptions['heldOf']
   readonly appliedSequence: () => number
   readonly clock: Clock
@@ -57,10 +58,10 @@ export class Cluster {
   constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
     const { self, startedAt, registry, tunnelCounts, switchboard: tunnels, openLocal, clock, log } = options
-    const { heldOf } = options
+    const { heldOf, respondToQuery } = options
     this.network = new PeerNetwork({
       tunnels,
-      ...{ self, startedAt, registry, tunnelCounts, openLocal, heldOf, clock, log, secrets },
+      ...{ self, startedAt, registry, tunnelCounts, openLocal, respondToQuery, heldOf, clock, log, secrets },
       agent: `plugboard/${VERSION}`,
       maxConnections: options.maxPeerConnections,
       limits: { clientSharePercent: options.config.clientSharePercent },

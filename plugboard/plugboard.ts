@@ -49,7 +49,7 @@ import { PublicPorts } from './public-ports.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
 import { TunnelCounts } from './registry/tunnel-counts.ts'
-import { replicaStatus, serviceLines } from './replica-status.ts'
+import { replicaStatus, serviceLines, withoutLines } from './replica-status.ts'
 import { RouteRecorder } from './route-recorder.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
 import { OutboundNetworks } from './routes/outbound-networks.ts'
@@ -58,11 +58,13 @@ import { generatedHostPattern } from './telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from './telephones/held-budgets.ts'
 import { LinePicker } from './telephones/line-picker.ts'
 import { LocalLines } from './telephones/local-lines.ts'
+import { ServiceHistory } from './telephones/service-history.ts'
 import { Switchboard } from './telephones/switchboard.ts'
 import { generateSigningKey, TokenIssuer } from './telephones/tokens.ts'
 import { TunnelEndpoint } from './telephones/tunnel-endpoint.ts'
 import { VERSION } from './version.ts'
 import { viaNames } from './via-names.ts'
+import { createWholeCluster, type WholeCluster } from './whole-cluster.ts'
 
 /** Named before the port is open. */
 const DEFAULT_PUBLIC_PORT = 4000
@@ -109,6 +111,7 @@ export class Plugboard {
   #tokens: TokenIssuer | undefined
   #ports: PublicPorts | undefined
   #publicAddresses: readonly AddressInfo[] = []
+  #whole: WholeCluster | undefined
   #adminAddress: AddressInfo | undefined
 
   private constructor(options: PlugboardOptions) {
@@ -212,7 +215,8 @@ export class Plugboard {
     const directory = this.#createDirectory({ url, database, keeper })
     const tokens = new TokenIssuer({ store: database.store, clock })
     const budgets = this.#createBudgets()
-    const switchboard = this.#createSwitchboard({ registry, directory, database, tokens, budgets })
+    const history = new ServiceHistory(registry, clock)
+    const switchboard = this.#createSwitchboard({ registry, history, directory, database, tokens, budgets })
     const cluster = this.#createCluster({ database, directory, switchboard, budgets })
     this.#cluster = cluster
     const picker = new LinePicker({
@@ -222,9 +226,15 @@ export class Plugboard {
         line.replicaId === this.#id ? switchboard.upstreamOf(line) : cluster?.network.upstreamOf(line),
       clientSharePercent: config.clientSharePercent,
     })
+    this.#whole = createWholeCluster({
+      replicaId: this.#id,
+      startedAt: this.#startedAt,
+      ...{ registry, directory, picker, history, switchboard, cluster },
+      lastErrorOf: id => this.#ports?.lastErrorOf(id),
+    })
     this.#store = database.store
     this.#tokens = tokens
-    await this.#startAdmin({ database, directory, tokens, switchboard, cluster })
+    await this.#startAdmin({ database, directory, tokens, switchboard, cluster, whole: this.#whole })
     await this.#startDirectory(keeper, directory)
     this.#startSignal?.throwIfAborted()
     const { adminKeys } = database.store
@@ -338,6 +348,7 @@ export class Plugboard {
 
   #createSwitchboard(parts: {
     readonly registry: Registry
+    readonly history: ServiceHistory
     readonly directory: Directory
     readonly database: Database
     readonly tokens: TokenIssuer
@@ -356,6 +367,7 @@ export class Plugboard {
       store: parts.database.store,
       tokens: parts.tokens,
       registry: parts.registry,
+      history: parts.history,
       urlOf: ({ host, mountPath }) => this.#urlOf(host, mountPath),
       limits: {
         maxWindowBytes: config.tunnelMaxWindowBytes,
@@ -411,6 +423,7 @@ export class Plugboard {
         rows: database.store.replicas,
         switchboard,
         openLocal: (opening, events, end) => lines.open(opening, events, end),
+        respondToQuery: (name, params) => this.#whole?.view.respond(name, params),
         heldOf: line => budgets.ofRemote(line),
         appliedSequence: () => directory.appliedSequence,
         clock: this.#clock,
@@ -426,8 +439,9 @@ export class Plugboard {
     readonly tokens: TokenIssuer
     readonly switchboard: Switchboard
     readonly cluster: Cluster | undefined
+    readonly whole: WholeCluster
   }): Promise<void> {
-    const { database, directory, tokens, switchboard, cluster } = parts
+    const { database, directory, tokens, switchboard, cluster, whole } = parts
     const config = this.#config
     const app = createAdminApp({
       store: database.store,
@@ -441,11 +455,15 @@ export class Plugboard {
       replicas: {
         list: () => this.#replicas(directory, switchboard, cluster),
         lines: () => serviceLines(this.#registry),
+        withoutLines: () => withoutLines(cluster?.network.replicas() ?? []),
         rebalance: () => ({
           enabled: cluster !== undefined && config.rebalance,
           asked: cluster?.moved ?? 0,
         }),
       },
+      cluster: whole.view,
+      lines: whole.lines,
+      dryRun: request => this.#ports?.dryRun(request) ?? Promise.resolve(undefined),
       traffic: () => this.#ports?.traffic(),
       outbound: new OutboundNetworks(config.outboundNetworks),
       plugboardUrl: () => this.publicUrl,

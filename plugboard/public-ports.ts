@@ -13,8 +13,10 @@ import { openAddresses } from './listen-addresses.ts'
 import { MemoryGuard } from './memory-guard.ts'
 import type { LineRecovery } from './proxy/proxy-context.ts'
 import { ProxyServer } from './proxy/server.ts'
+import type { ServiceError } from './proxy/service-errors.ts'
 import type { Via } from './proxy/via.ts'
 import type { Directory } from './routes/directory.ts'
+import type { DryRequest, DryResult } from './routes/dry-run.ts'
 import { OutboundNetworks } from './routes/outbound-networks.ts'
 import type { LinePicker } from './telephones/line-picker.ts'
 import type { TunnelAcceptor } from './telephones/tunnel-endpoint.ts'
@@ -134,6 +136,16 @@ export class PublicPorts {
   async stop(): Promise<void> {
     await this.#https?.stop()
     this.#memory.stop()
+  }
+
+  /** What the public port would do with a request. */
+  dryRun(request: DryRequest): Promise<DryResult> {
+    return this.#proxy.dryRun(request)
+  }
+
+  /** The last failed request of a service. */
+  lastErrorOf(serviceId: string): ServiceError | undefined {
+    return this.#proxy.serviceErrors.lastOf(serviceId)
   }
 
   /** What has happened since the start. */

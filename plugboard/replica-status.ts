@@ -62,6 +62,15 @@ function* disagreements(
   }
 }
 
+/** Returns the replicas whose lines this one does not have, or not all of them, with the reason. */
+export function withoutLines(known: readonly KnownReplica[]): { id: string; reason: string }[] {
+  return known.flatMap(({ id, leaseMs, linked, inSync, problem }) => {
+    const cause = problem === '' ? '' : `: ${problem}`
+    if (leaseMs === 0) return [{ id, reason: `its lease has expired, so its lines do not count${cause}` }]
+    return linked && !inSync ? [{ id, reason: 'its lines have not all arrived yet' }] : []
+  })
+}
+
 export function serviceLines(registry: Registry): ServiceLines[] {
   const services = new Map<string, Record<string, number>>()
   for (const { service, replicaId } of registry.lines()) {

@@ -11,12 +11,15 @@ import { addChangeOperations } from './changes.ts'
 import { addHealth } from './health.ts'
 import { addKeyOperations } from './keys.ts'
 import { liveBeforeAnswer } from './live-before-answer.ts'
+import { addMatchOperation } from './match.ts'
+import { addOutageOperations } from './outages.ts'
 import { problemResponse, validationError } from './problem.ts'
 import { requestGuard } from './request-guard.ts'
 import { addRouteOperations } from './routes.ts'
 import { addServiceOperations } from './services.ts'
 import { addJwks, addSigningKeyOperations } from './signing-keys.ts'
 import { addStatusOperations } from './status.ts'
+import { addTelephoneOperations } from './telephones.ts'
 import { addTokenOperations } from './tokens.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
@@ -63,12 +66,15 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES))
   app.use('/v1/*', liveBeforeAnswer(deps))
   addRouteOperations(app, deps)
+  addMatchOperation(app, deps)
   addServiceOperations(app, deps)
   addTokenOperations(app, deps)
   addKeyOperations(app, deps)
   addSigningKeyOperations(app, deps)
   addChangeOperations(app, deps, stopping.signal)
   addStatusOperations(app, deps)
+  addOutageOperations(app, deps)
+  addTelephoneOperations(app, deps)
   app.notFound(allowed.notFound)
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

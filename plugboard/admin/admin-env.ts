@@ -6,7 +6,10 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store.ts'
 import type { Directory } from '../routes/directory.ts'
+import type { DryRequest, DryResult } from '../routes/dry-run.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
+import type { ServiceLines } from '../telephones/service-lines.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { ReplicaDirectory, TelephoneDirectory } from './telephone-directory.ts'
 import type { TrafficStatus } from './traffic.ts'
 
@@ -49,6 +52,7 @@ export interface AdminDependencies {
     | 'notificationsArrive'
     | 'routeCount'
     | 'services'
+    | 'routesOfService'
     | 'subscribe'
     | 'verificationKeys'
     | 'waitForSequence'
@@ -56,6 +60,12 @@ export interface AdminDependencies {
   readonly tokens: TokenIssuer
   readonly telephones: TelephoneDirectory
   readonly replicas: ReplicaDirectory
+  /** What all replicas know together. */
+  readonly cluster: ClusterView
+  /** The lines of services, on all replicas. */
+  readonly lines: Pick<ServiceLines, 'linesOf' | 'statesOf' | 'isServed' | 'lastLineOf'>
+  /** What the public port would do with a request. Resolves with undefined while that port is not open yet. */
+  readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficStatus | undefined
   /** The networks that URLs in routes may lead to. */

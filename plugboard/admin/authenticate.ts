@@ -97,7 +97,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
 }
 
 const worksWithoutDatabase = (c: Context<AdminEnv>): boolean =>
-  c.req.method === 'GET' && /^\/v1\/(status|telephones|replicas)$/.test(c.req.path)
+  c.req.method === 'GET' && /^\/v1\/(status|telephones|replicas|outages|match)$/.test(c.req.path)
 
 function credentialOf(c: Context<AdminEnv>): string {
   if (repeatsField(c.env?.incoming?.rawHeaders ?? [], 'authorization')) {

@@ -63,3 +63,5 @@ export const cursorText = z
   .max(4096)
   .regex(/^[A-Za-z0-9_-]+$/, 'is not one of ours: it has other characters')
   .openapi({ example: 'WyJzaG9wIl0' })
+
+export const timestamp = z.iso.datetime().openapi({ example: '2026-11-20T12:00:00.000Z' })

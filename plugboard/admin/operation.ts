@@ -9,6 +9,8 @@ import { IF_MATCH } from './etag.ts'
 import { problemSchema } from './problem.ts'
 import type { Permission } from './scope.ts'
 
+export { timestamp } from './formats.ts'
+
 const RETRY_AFTER = {
   'Retry-After': { description: 'Seconds to wait, where that is known.', schema: { type: 'integer' } },
 } as const
@@ -100,7 +102,6 @@ export const ifNoneMatchHeader = z.looseObject({
 export const NOT_MODIFIED = { 304: { description: 'The row has not changed.' } } as const
 /** A UUID. */
 export const id = z.string().openapi({ format: 'uuid', example: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e' })
-export const timestamp = z.iso.datetime().openapi({ example: '2026-11-20T12:00:00.000Z' })
 
 /** An object whose keys may come from a newer version of this program. */
 export const jsonObject = z

@@ -34,22 +34,6 @@ const telephone: TelephoneStatus = {
   replicaId: 'r1',
 }
 
-test('telephones are listed with their services, by service and by name', async () => {
-  api.telephones.push(telephone, { ...telephone, id: 'tunnel-2', name: 'other', services: [], rttMs: 1.5 })
-  const all = await api.call('GET', '/v1/telephones')
-  expect(all.body.items).toMatchObject([
-    {
-      id: 'tunnel-1',
-      rttMs: null,
-      connectedAt: '1970-01-01T00:00:00.000Z',
-      services: [{ mounts: ['a.test'] }],
-    },
-    { id: 'tunnel-2', rttMs: 1.5 },
-  ])
-  expect((await api.call('GET', '/v1/telephones?service=shop')).body.items).toHaveLength(1)
-  expect((await api.call('GET', '/v1/telephones?name=other')).body.items).toMatchObject([{ id: 'tunnel-2' }])
-})
-
 test('the status counts telephones by process, tunnels and streams', async () => {
   api.telephones.push(telephone, { ...telephone, id: 'tunnel-2' })
   api.replicas.push({

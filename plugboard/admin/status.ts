@@ -1,60 +1,11 @@
-// What is going on right now, from memory: telephones, replicas, this process. Works without the database.
+// This replica and the replicas of the cluster at this moment, from memory. Works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { storedText } from '../database/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { missingReplicasSchema } from './missing-replicas.ts'
 import { json, operation, timestamp } from './operation.ts'
-import type { ReplicaStatus, TelephoneStatus } from './telephone-directory.ts'
+import type { ReplicaStatus } from './telephone-directory.ts'
 import { trafficBody, trafficSchema } from './traffic.ts'
-
-const telephoneSchema = z
-  .strictObject({
-    id: z.string().openapi({ description: 'Of the tunnel; a telephone holds several.' }),
-    name: z.string(),
-    instance: z.string().openapi({ description: 'Of the process; new at each start.' }),
-    agent: z.string().openapi({ example: 'telephone/0.1.0' }),
-    remoteAddress: z.string(),
-    connectedAt: timestamp,
-    services: z.array(
-      z.strictObject({
-        service: z.string(),
-        mounts: z.array(z.string()),
-        health: z.enum(['up', 'down']),
-        weight: z.number(),
-        version: z.string(),
-        labels: z.record(z.string(), z.string()),
-      }),
-    ),
-    tokenId: z.string().openapi({
-      description: 'The id of one of our tokens, or `<issuer>#jti:<jti>` of an outside issuer.',
-    }),
-    streams: z.int(),
-    rttMs: z.number().nullable(),
-    replicaId: z.string(),
-  })
-  .openapi('Telephone')
-
-// Field by field: what a later version adds to these rows is not shown until the schema says so.
-const telephoneBody = (row: TelephoneStatus): z.infer<typeof telephoneSchema> => ({
-  id: row.id,
-  name: row.name,
-  instance: row.instance,
-  agent: row.agent,
-  remoteAddress: row.remoteAddress,
-  connectedAt: row.connectedAt.toISOString(),
-  services: row.services.map(line => ({
-    service: line.service,
-    mounts: [...line.mounts],
-    health: line.health,
-    weight: line.weight,
-    version: line.version,
-    labels: { ...line.labels },
-  })),
-  tokenId: row.tokenId,
-  streams: row.streams,
-  rttMs: row.rttMs ?? null,
-  replicaId: row.replicaId,
-})
 
 const replicaSchema = z
   .strictObject({
@@ -145,25 +96,6 @@ const statusSchema = z
 
 const tags = ['status']
 
-const telephonesOperation = operation(
-  { permission: 'status:read' },
-  {
-    method: 'get',
-    path: '/v1/telephones',
-    operationId: 'listTelephones',
-    tags,
-    summary: 'Who is connected',
-    request: {
-      query: z.strictObject({
-        service: storedText(0, 63, 'shop').optional().openapi({ description: 'Only those that serve it.' }),
-        name: storedText(0, 255).optional(),
-      }),
-    },
-    responses: {
-      200: json(z.strictObject({ items: z.array(telephoneSchema) }).openapi('Telephones'), 'Their tunnels.'),
-    },
-  },
-)
 const replicasOperation = operation(
   { permission: 'status:read' },
   {
@@ -177,7 +109,8 @@ const replicasOperation = operation(
         z
           .strictObject({
             items: z.array(replicaSchema),
-            lines: z.array(serviceLinesSchema),
+            lines: z.array(serviceLinesSchema).openapi({ description: 'On all replicas.' }),
+            missingReplicas: missingReplicasSchema,
             rebalance: z.strictObject({ enabled: z.boolean(), asked: z.int() }).openapi({
               description: 'Tunnels of this replica that were asked to move to one with fewer.',
             }),
@@ -202,17 +135,13 @@ const statusOperation = operation(
 
 export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
   const { store, directory, telephones, replicas } = deps
-  app.openapi(telephonesOperation, c => {
-    const { service, name } = c.req.valid('query')
-    const items = telephones
-      .list()
-      .filter(telephone => name === undefined || telephone.name === name)
-      .filter(({ services }) => service === undefined || services.some(line => line.service === service))
-    return c.json({ items: items.map(telephoneBody) }, 200)
-  })
   app.openapi(replicasOperation, c => {
     const items = replicas.list().map(replicaBody)
-    return c.json({ items, lines: lineCounts(), rebalance: { ...replicas.rebalance() } }, 200)
+    const missingReplicas = [...replicas.withoutLines()]
+    return c.json(
+      { items, lines: lineCounts(), missingReplicas, rebalance: { ...replicas.rebalance() } },
+      200,
+    )
   })
   app.openapi(statusOperation, async c => {
     const tunnels = telephones.list()

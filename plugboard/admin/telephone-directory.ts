@@ -85,6 +85,8 @@ export interface ReplicaDirectory {
   rebalance(): { readonly enabled: boolean; readonly asked: number }
   /** Lines of each service on each replica, as this one has them. */
   lines(): readonly ServiceLines[]
+  /** Replicas whose lines are not, or not all, among them. */
+  withoutLines(): readonly { readonly id: string; readonly reason: string }[]
 }
 
 export interface ServiceLines {

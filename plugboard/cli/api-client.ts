@@ -10,7 +10,8 @@ export interface ApiAnswer<Body> {
 }
 
 export interface ApiRequest {
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** A list is sent as one parameter for each of its entries. */
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
   readonly body?: unknown
   readonly ifMatch?: string
 }
@@ -60,11 +61,12 @@ export class ApiClient {
     return (await this.request<Body>('GET', path, { query })).body
   }
 
-  /** All rows of a list, page by page; at most `limit`. */
+  /** All rows of a list, page by page; at most `limit`. `onPage`: called with each page, for what is beside its rows. */
   async list<Row>(
     path: string,
     query: ApiRequest['query'] = {},
     limit = Number.POSITIVE_INFINITY,
+    onPage: (page: object) => void = () => undefined,
   ): Promise<Row[]> {
     const rows: Row[] = []
     let cursor: string | undefined
@@ -75,6 +77,7 @@ export class ApiClient {
         limit: size,
         cursor,
       })
+      onPage(page)
       rows.push(...page.items)
       cursor = page.next ?? undefined
     } while (cursor !== undefined && rows.length < limit)
@@ -105,7 +108,8 @@ export class ApiClient {
   async #send(method: string, path: string, request: ApiRequest, signal?: AbortSignal): Promise<Response> {
     const url = new URL(this.#url + path)
     for (const [name, value] of Object.entries(request.query ?? {})) {
-      if (value !== undefined) url.searchParams.set(name, String(value))
+      if (value === undefined) continue
+      for (const each of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(each))
     }
     const headers: Record<string, string> = {
       accept: 'application/json',

@@ -19,6 +19,8 @@ export interface Terminal {
 export class Output {
   readonly #terminal: Terminal
   readonly #format: OutputFormat
+  /** True when a table stands above what comes next. */
+  #hasTable = false
 
   constructor(terminal: Terminal, format: OutputFormat) {
     this.#terminal = terminal
@@ -49,13 +51,15 @@ export class Output {
   /** A further table of the same answer, for people: programs have got the whole of it. */
   async section<Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
     if (this.#format !== 'table') return
-    this.#terminal.out(`\n${title}\n`)
+    this.#separate()
+    this.#terminal.out(`${title}\n`)
     await this.rows(rows, columns, '')
   }
 
   /** One row, a field per line. `whole` is what programs get. */
   async row<Row>(whole: Row, columns: readonly Column<Row>[]): Promise<void> {
     if (this.#format !== 'table') return await this.#data(whole)
+    this.#separate()
     const width = Math.max(...columns.map(({ title }) => title.length))
     for (const { title, value } of columns) {
       this.#terminal.out(`${this.#paint(title.padEnd(width))}  ${cellOf(value(whole))}\n`)
@@ -92,6 +96,11 @@ export class Output {
         ? `${JSON.stringify(value, null, 2)}\n`
         : (await import('yaml')).stringify(value)
     this.#terminal.out(text)
+  }
+
+  #separate(): void {
+    if (this.#hasTable) this.#terminal.out('\n')
+    this.#hasTable = true
   }
 
   #paint(text: string): string {

@@ -11,6 +11,7 @@ import { type Column, durationText, relative } from './output.ts'
 import { requireService } from './require-service.ts'
 import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
 import { defineRoutePrune } from './route-prune.ts'
+import { defineRouteTest } from './route-test.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from './row-change.ts'
 import { type RouteRow, useOf } from './rows.ts'
 
@@ -107,6 +108,8 @@ export function defineRoute(route: Command, context: CliContext): void {
     'route set app.localhost/api --options-file options.yaml',
   )
   apiAction(set, context, setRoute)
+
+  defineRouteTest(route, context)
 
   const rm = route
     .command('rm <mount|id...>')

@@ -148,7 +148,74 @@ export interface ReplicaRow {
   readonly disagreements: readonly string[]
 }
 
+export interface ReplicasRow {
+  readonly items: readonly ReplicaRow[]
+  readonly lines: readonly ServiceLinesRow[]
+  readonly missingReplicas: readonly MissingReplicaRow[]
+}
+
 export interface ServiceLinesRow {
   readonly service: string
   readonly replicas: Readonly<Record<string, number>>
+}
+
+/** A replica that gave no response; what it alone knows is not in the result. */
+export interface MissingReplicaRow {
+  readonly id: string
+  readonly reason: string
+}
+
+export interface OutageRow {
+  readonly service: string
+  readonly routes: number
+  readonly mounts: readonly string[]
+  readonly reason: string
+  readonly since: string
+  /** False: the service was not served at `since` already. */
+  readonly observed: boolean
+  readonly detail: string
+}
+
+export interface OutagesRow {
+  readonly items: readonly OutageRow[]
+  readonly total: number
+  readonly missingReplicas: readonly MissingReplicaRow[]
+}
+
+export interface MatchLineRow {
+  readonly telephone: string
+  readonly replicaId: string
+  readonly health: string
+  readonly weight: number
+  readonly version: string
+  readonly state: string
+}
+
+export interface MatchRow {
+  readonly host: string
+  readonly path: string
+  readonly outcome: 'forwarded' | 'responded'
+  readonly response: {
+    readonly status: number
+    readonly code: string | null
+    readonly detail: string
+    readonly location: string | null
+  } | null
+  readonly route: { readonly id: string; readonly mount: string } | null
+  readonly service: { readonly id: string; readonly name: string } | null
+  readonly lines: {
+    readonly total: number
+    readonly serving: number
+    readonly items: readonly MatchLineRow[]
+  }
+  readonly outage: Pick<OutageRow, 'reason' | 'since' | 'observed' | 'detail'> | null
+  readonly lastError: {
+    readonly code: string
+    readonly message: string
+    readonly at: string
+    readonly requestId: string
+    readonly telephone: string | null
+    readonly replicaId: string
+  } | null
+  readonly missingReplicas: readonly MissingReplicaRow[]
 }

@@ -1,14 +1,28 @@
 // `plugboard status` and `plugboard replica …`: how this replica and the cluster are.
 
 import type { Command } from 'commander'
+import { type ApiClient, ApiError } from './api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
-import { type Column, relative } from './output.ts'
-import type { ReplicaRow, ServiceLinesRow, StatusRow, TrafficRow } from './rows.ts'
+import { noteMissing } from './missing-replicas.ts'
+import { type Column, type Output, relative } from './output.ts'
+import type {
+  OutageRow,
+  OutagesRow,
+  ReplicaRow,
+  ReplicasRow,
+  ServiceLinesRow,
+  StatusRow,
+  TrafficRow,
+} from './rows.ts'
+import { sinceText } from './since-text.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
   apiAction(status, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const whole = await api.get<StatusRow>('/v1/status')
+    const [status, outages] = await Promise.all([api.get<StatusRow>('/v1/status'), outagesOf(api)])
+    const whole = { ...status, outages }
+    noteMissing(output, outages.missingReplicas)
+    await showOutages(output, outages, context)
     const self = whole.replicas.find(replica => replica.self)
     const state = whole.draining ? 'draining' : whole.ready ? 'ready' : 'loading'
     const behind = whole.latestSequence === null ? undefined : whole.latestSequence - whole.appliedSequence
@@ -34,6 +48,40 @@ export function defineStatus(status: Command, context: CliContext): void {
     if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
     if (whole.lines.length > 0) await output.section('lines', whole.lines, LINE_COLUMNS)
   })
+}
+
+const NO_OUTAGES: OutagesRow = { items: [], total: 0, missingReplicas: [] }
+
+/** A replica of an older version has no list of outages. */
+async function outagesOf(api: ApiClient): Promise<OutagesRow> {
+  try {
+    return await api.get<OutagesRow>('/v1/outages')
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'not_found') return NO_OUTAGES
+    throw error
+  }
+}
+
+/** Before all else: what an operator who is woken looks for. */
+async function showOutages(output: Output, { items, total }: OutagesRow, context: CliContext): Promise<void> {
+  if (total === 0 || output.format !== 'table') return
+  const shown = items.length < total ? `, the latest ${items.length}` : ''
+  await output.section(`services without a line (${total}${shown})`, items, outageColumns(context))
+}
+
+function outageColumns(context: CliContext): readonly Column<OutageRow>[] {
+  return [
+    { title: 'service', value: row => row.service },
+    { title: 'since', value: row => sinceText(row, context.now()) },
+    { title: 'reason', value: row => row.reason },
+    { title: 'routes', value: row => routesText(row) },
+    { title: 'detail', value: row => row.detail },
+  ]
+}
+
+function routesText({ routes, mounts }: OutageRow): string {
+  const more = routes - mounts.length
+  return `${mounts.join(' ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 function databaseText({ database, notifications }: StatusRow): string {
@@ -116,13 +164,14 @@ export function defineReplica(replica: Command, context: CliContext): void {
     .description('list the replicas, as the replica that responds sees them')
   examples(list, 'replica list', 'replica list --output json')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const { items } = await api.get<{ items: ReplicaRow[] }>('/v1/replicas')
+    const { items } = await api.get<ReplicasRow>('/v1/replicas')
     await output.rows(items, replicaColumns(context), 'No replicas are known.')
   })
   const lines = replica.command('lines').description('count the lines of each service on each replica')
   examples(lines, 'replica lines')
   apiAction(lines, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const { lines: rows } = await api.get<{ lines: ServiceLinesRow[] }>('/v1/replicas')
+    const { lines: rows, missingReplicas } = await api.get<ReplicasRow>('/v1/replicas')
+    noteMissing(output, missingReplicas)
     await output.rows(rows, LINE_COLUMNS, 'No service has lines.')
   })
 }

@@ -2,9 +2,14 @@
 
 import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
+import { noteMissing } from './missing-replicas.ts'
 import { type Column, relative } from './output.ts'
 import { requireService } from './require-service.ts'
-import type { TelephoneRow } from './rows.ts'
+import type { MissingReplicaRow, TelephoneRow } from './rows.ts'
+
+interface TelephonePage {
+  readonly missingReplicas: readonly MissingReplicaRow[]
+}
 
 export function defineTelephone(telephone: Command, context: CliContext): void {
   const columns: readonly Column<TelephoneRow>[] = [
@@ -26,7 +31,7 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
   ]
   const list = telephone
     .command('list')
-    .description('list the tunnels of telephones that are connected now')
+    .description('list the tunnels of telephones that are connected now, on all replicas')
     .option('-s, --service <name>', 'only those that serve it')
     .option('-n, --name <name>', 'only this telephone')
   examples(list, 'telephone list', 'telephone list --service shop')
@@ -35,8 +40,12 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
     context,
     async ({ api, output, options }: ApiCommand<{ service?: string; name?: string }>) => {
       const { service, name } = options
-      const { items } = await api.get<{ items: TelephoneRow[] }>('/v1/telephones', { service, name })
+      const missing = new Map<string, MissingReplicaRow>()
+      const items = await api.list<TelephoneRow>('/v1/telephones', { service, name }, undefined, page => {
+        for (const replica of (page as TelephonePage).missingReplicas) missing.set(replica.id, replica)
+      })
       if (items.length === 0) await requireService(api, service)
+      noteMissing(output, [...missing.values()])
       await output.rows(items, columns, 'No telephones are connected.')
     },
   )

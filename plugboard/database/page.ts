@@ -16,7 +16,7 @@ export function limitOf(request: PageRequest): number {
 }
 
 /** `key`: what the rows are sorted by, as JSON; its last part is unique. */
-function encodeCursor(key: readonly (string | number)[]): string {
+export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 

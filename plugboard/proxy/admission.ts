@@ -14,7 +14,7 @@ import type { StreamKind } from '@vera-stack/shared/protocol/stream-kind.ts'
 import type { RequestIds } from '@vera-stack/shared/request-id.ts'
 import type { Gatekeeper } from '../access/gatekeeper.ts'
 import type { Directory } from '../routes/directory.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { ClientFacts } from './client-connection.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
@@ -104,12 +104,12 @@ export class Admission {
   }
 
   /** The address of the client, as limits count it. `forwardedFor`: all lines of X-Forwarded-For, as they came. */
-  clientGroup(connection: ClientConnection, forwardedFor: string | undefined): string {
+  clientGroup(connection: ClientFacts, forwardedFor: string | undefined): string {
     if (!connection.trusted) return connection.addressGroup
     return addressGroup(this.#trusted.clientOf(connection.remoteAddress, forwardedFor))
   }
 
-  admit(req: RequestHead, connection: ClientConnection, kind: StreamKind): Admitted {
+  admit(req: RequestHead, connection: ClientFacts, kind: StreamKind): Admitted {
     const fields = this.#fields
     const raw = req.rawHeaders
     const url = req.url ?? ''
@@ -157,7 +157,7 @@ export class Admission {
   }
 
   /** Finds the id and the client of a request, also of one that cannot be admitted. True when its fields are well-formed. */
-  identify(raw: readonly string[], connection: ClientConnection, http10: boolean, method: string): boolean {
+  identify(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): boolean {
     const fields = this.#fields
     this.host = ''
     this.path = ''
@@ -172,7 +172,7 @@ export class Admission {
 
   #routed(
     req: RequestHead,
-    connection: ClientConnection,
+    connection: ClientFacts,
     kind: StreamKind,
     route: RoutedRequest['route'],
     target: string,

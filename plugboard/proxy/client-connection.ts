@@ -23,6 +23,12 @@ export interface InFlight {
   bodyBroke(error: NodeJS.ErrnoException): boolean
 }
 
+/** The facts about a connection that decide how its requests are admitted. */
+export type ClientFacts = Pick<
+  ClientConnection,
+  'remoteAddress' | 'addressGroup' | 'trusted' | 'proto' | 'http2' | 'forwardedPrefix'
+>
+
 export class ClientConnection {
   readonly socket: Socket
   readonly remoteAddress: string
@@ -61,8 +67,7 @@ export class ClientConnection {
     this.addressGroup = addressGroup(this.remoteAddress)
     this.trusted = trustedProxies.trusts(this.remoteAddress)
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
-    const node = this.remoteAddress.includes(':') ? `"[${this.remoteAddress}]"` : this.remoteAddress
-    this.forwardedPrefix = `for=${node};proto=${this.proto};host=`
+    this.forwardedPrefix = forwardedPrefixOf(this.remoteAddress, this.proto)
     // Node's server calls this after the last response of a connection. With unread bytes, the socket would be reset, which
     // can destroy the response (RFC 9112 section 9.6). So our half ends first, and the other half gets time to end.
     this.#destroySoon = socket.destroySoon.bind(socket)
@@ -174,4 +179,10 @@ export class ClientConnection {
     if (this.#lingering) closeLingering(socket, this.#deadlines)
     else this.#destroySoon()
   }
+}
+
+/** Returns our element of Forwarded up to the host. */
+export function forwardedPrefixOf(remoteAddress: string, proto: 'http' | 'https'): string {
+  const node = remoteAddress.includes(':') ? `"[${remoteAddress}]"` : remoteAddress
+  return `for=${node};proto=${proto};host=`
 }

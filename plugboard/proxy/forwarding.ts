@@ -248,6 +248,15 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
       telephoneId: this.#telephone,
       code,
     })
+    if (code !== undefined) this.#noteError(code)
+  }
+
+  #noteError(code: ErrorCode): void {
+    const { clock, serviceErrors } = this.context
+    serviceErrors.note(this.request.route.service.id, {
+      ...{ code, message: ERRORS[code].meaning, atMs: clock.wallTime() },
+      ...{ requestId: this.requestId, telephone: this.#telephone },
+    })
   }
 
   /** Nothing is in flight any more. */

@@ -7,6 +7,7 @@ import type { AccessSink } from './access.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { RefusalLog } from './refusal-log.ts'
+import type { ServiceErrors } from './service-errors.ts'
 import type { Via } from './via.ts'
 
 /** After this process was away (peers/recovery.ts). */
@@ -32,6 +33,8 @@ export interface ProxyContext {
   readonly access: AccessSink | undefined
   /** Logs refusals of bytes that never became a request. */
   readonly refusals: RefusalLog
+  /** The last failure of each service. */
+  readonly serviceErrors: ServiceErrors
   readonly log: Logger
   readonly via: Via
   readonly underscoreHeaders: 'pass' | 'drop'

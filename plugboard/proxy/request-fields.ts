@@ -15,7 +15,7 @@ import {
 } from '@vera-stack/shared/headers.ts'
 import { looksLikeRequestId } from '@vera-stack/shared/request-id.ts'
 import { ClientClaims } from './client-claims.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { ClientFacts } from './client-connection.ts'
 import { KIND, kindOf } from './field-kind.ts'
 import { writeForwarded } from './forwarded-elements.ts'
 import { portOf } from './target.ts'
@@ -67,7 +67,7 @@ export class RequestFields {
   }
 
   /** False: malformed, and the connection must end (row F2, F3, F4, F7, H12, U1). */
-  read(raw: readonly string[], connection: ClientConnection, http10: boolean, method: string): boolean {
+  read(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): boolean {
     const fields: string[] = []
     this.fields = fields
     this.host = ''
@@ -211,12 +211,7 @@ export class RequestFields {
    * Adds the fields that Plugboard alone may send: what is known of the client, and the id of the request. Last, so that
    * nothing above can take them out. `clientAddress`: the peer, or the client that trusted proxies name.
    */
-  addOurs(
-    connection: ClientConnection,
-    requestId: string,
-    clientAddress: string,
-    strippedPrefix: string,
-  ): void {
+  addOurs(connection: ClientFacts, requestId: string, clientAddress: string, strippedPrefix: string): void {
     let chain = connection.remoteAddress
     let { host } = this
     let proto: string = connection.proto

@@ -34,29 +34,31 @@ export class RequestPolicy {
     this.#options = options
   }
 
-  judge(request: RoutedRequest): Judgement {
+  /** `counts`: false for a dry run, which no limit of rates counts. */
+  judge(request: RoutedRequest, counts = true): Judgement {
     if (request.looped) return problemOf(request, 'loop_detected')
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
     const { rules } = request.route.options
-    const judged = rules === null ? this.#judgePlain(request) : this.#judgeByRules(request, rules)
+    const judged =
+      rules === null ? this.#judgePlain(request, counts) : this.#judgeByRules(request, rules, counts)
     if (judged === undefined) return this.#forward(request)
     return judged instanceof Promise ? judged.then(later => later ?? this.#forward(request)) : judged
   }
 
-  #judgeByRules(request: RoutedRequest, rules: RouteRules): Judgement {
+  #judgeByRules(request: RoutedRequest, rules: RouteRules, counts: boolean): Judgement {
     const { gatekeeper } = this.#options
     const guarded = guardedRequest(request, rules)
     const refusal = gatekeeper.judgeAddress(guarded)
     if (refusal !== undefined) return answerOf(request, refusal)
-    const plain = this.#judgePlain(request)
+    const plain = this.#judgePlain(request, counts)
     if (plain !== undefined) return plain
     const verdict = gatekeeper.judge(guarded)
     if (!(verdict instanceof Promise)) return verdict && answerOf(request, verdict)
     return verdict.then(later => later && answerOf(request, later))
   }
 
-  #judgePlain(request: RoutedRequest): LocalAnswer | undefined {
-    if (!this.#mayAsk(request)) return problemOf(request, 'rate_limited')
+  #judgePlain(request: RoutedRequest, counts: boolean): LocalAnswer | undefined {
+    if (counts && !this.#mayAsk(request)) return problemOf(request, 'rate_limited')
     const location = this.#httpsLocation(request)
     return location === undefined ? undefined : redirectToHttps(location, request)
   }

@@ -9,6 +9,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { RequestIds } from '@vera-stack/shared/request-id.ts'
 import { Gatekeeper } from '../access/gatekeeper.ts'
 import type { Directory } from '../routes/directory.ts'
+import type { DryRequest, DryResult } from '../routes/dry-run.ts'
 import { OutboundNetworks } from '../routes/outbound-networks.ts'
 import type { LinePicker } from '../telephones/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
@@ -19,6 +20,7 @@ import type { ClientConnection } from './client-connection.ts'
 import { ClientConnections } from './client-connections.ts'
 import { createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
+import { dryRun } from './dry-run.ts'
 import { Http1Server } from './http1-server.ts'
 import { readFirstBytes } from './http2-preface.ts'
 import { Http2Server } from './http2-server.ts'
@@ -28,6 +30,7 @@ import { DEFAULT_PROXY_LIMITS, type ProxyLimits, UNFINISHED_SHARE } from './prox
 import { clientAddressOf, ProxyProtocolGate, type ProxyProtocolOptions } from './proxy-protocol-gate.ts'
 import { RefusalLog } from './refusal-log.ts'
 import { RequestPolicy } from './request-policy.ts'
+import { ServiceErrors } from './service-errors.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 import type { Via } from './via.ts'
 
@@ -68,6 +71,8 @@ const IDLE_INTERVALS = 5
 
 export class ProxyServer {
   readonly counters: ProxyCounters = createProxyCounters()
+  /** The last failure of each service. */
+  readonly serviceErrors = new ServiceErrors()
   readonly #limits: ProxyLimits
   readonly #log: Logger
   readonly #trusted: TrustedProxies
@@ -78,6 +83,7 @@ export class ProxyServer {
   readonly #gate: ProxyProtocolGate | undefined
   /** Of further addresses. */
   readonly #listeners: Server[] = []
+  readonly #edge: { readonly admission: Admission; readonly policy: RequestPolicy }
   /** Their first bytes have yet to say what they speak. */
   readonly #undecided = new Set<Socket>()
 
@@ -99,6 +105,7 @@ export class ProxyServer {
       counters: this.counters,
       access,
       refusals: new RefusalLog({ ids, access, counters: this.counters, clock, log: options.log }),
+      serviceErrors: this.serviceErrors,
       log: options.log,
       via: options.via,
       underscoreHeaders: options.underscoreHeaders ?? 'pass',
@@ -141,6 +148,7 @@ export class ProxyServer {
       }),
       limits,
     }
+    this.#edge = shared
     const { tunnels, challenges } = options
     this.#http1 = new Http1Server({
       ...{ ...shared, connections: this.#connections, tunnels, challenges },
@@ -148,6 +156,11 @@ export class ProxyServer {
     })
     this.#http2 = new Http2Server(shared)
     if (options.proxyProtocol === true) this.#gate = new ProxyProtocolGate(this.#http1.tcp, this.gateOptions)
+  }
+
+  /** Finds out what this port would do with a request, and does none of it. */
+  dryRun(request: DryRequest): Promise<DryResult> {
+    return dryRun(request, this.#edge)
   }
 
   /** For another listener whose connections come here. */

@@ -57,6 +57,7 @@ export interface Directory {
   routesOfService(serviceId: string): IterableIterator<DirectoryRoute>
   routes(): IterableIterator<DirectoryRoute>
   readonly routeCount: number
+  service(id: string): DirectoryService | undefined
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
   verificationKey(kid: string): VerificationKey | undefined
@@ -210,6 +211,10 @@ class CachedDirectory implements Directory {
 
   *routesOfService(serviceId: string): IterableIterator<DirectoryRoute> {
     yield* this.#state?.routesByService.get(serviceId) ?? []
+  }
+
+  service(id: string): DirectoryService | undefined {
+    return this.#state?.services.get(id)
   }
 
   serviceByName(name: string): DirectoryService | undefined {

@@ -106,6 +106,11 @@ export class LinePicker {
     return hasRoom ? 'concurrency_limited' : 'overloaded'
   }
 
+  /** The lines of a service with the way to each, also those that take no stream now. */
+  candidatesOf(service: string): readonly Candidate[] {
+    return this.#pools.get(service)?.candidates ?? []
+  }
+
   /** A stream was opened on the candidate's line; `release` once it is over. */
   acquire(candidate: Candidate, holder: StreamHolder): void {
     candidate.active += 1

@@ -39,6 +39,8 @@ export interface SwitchboardOptions {
   readonly store: Pick<Store, 'claimMount' | 'tokens'>
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly registry: Registry
+  /** Absent: the ends of tunnels and refused announcements are not remembered. */
+  readonly history?: ConnectionContext['history'] | undefined
   readonly urlOf: ConnectionContext['urlOf']
   readonly limits?: Partial<SessionLimits> | undefined
   readonly maxTunnels?: number | undefined
@@ -94,6 +96,10 @@ const DEFAULT_MAX_TUNNELS = 10_000
 export const TELEPHONE_MAX_STREAMS = 2
 /** Before the telephone of a tunnel is asked to move it again, ms. */
 const MOVE_AGAIN_MS = 60_000
+const NO_HISTORY: ConnectionContext['history'] = {
+  tunnelEnded: () => undefined,
+  refused: () => undefined,
+}
 const LEAVING = { type: 'move', why: 'leaving' } as const
 
 export class Switchboard {
@@ -124,6 +130,7 @@ export class Switchboard {
       instances: this.#instances,
       shared: this.#shared,
       usage: this.#usage,
+      history: options.history ?? NO_HISTORY,
       replicaId: options.replicaId,
       registry: options.registry,
       directory: options.directory,

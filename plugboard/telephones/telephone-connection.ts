@@ -27,6 +27,7 @@ import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } f
 import type { Credential } from './authenticate.ts'
 import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { holderDigest } from './held-budgets.ts'
+import type { ServiceHistory } from './service-history.ts'
 import type { RemarkedTunnel, SharedServices } from './shared-services.ts'
 import { SupersededProbe } from './superseded-probe.ts'
 import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
@@ -39,6 +40,7 @@ export interface ConnectionContext extends AnnouncementOptions {
   readonly instances: TelephoneInstances
   readonly shared: SharedServices
   readonly usage: TokenUsage
+  readonly history: Pick<ServiceHistory, 'tunnelEnded' | 'refused'>
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly log: Logger
 }
@@ -250,6 +252,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     this.withdraw()
     const fields = { telephoneId: this.#hello?.name, code: error.reason, detail: error.message }
     this.#log.info('telephone disconnected', fields)
+    this.#context.history.tunnelEnded(this.tunnelId, this.#acceptedServices, error.reason, error.message)
     this.#context.instances.remove(this)
     this.#context.usage.hold(this.#credential, 0, this.#announcedLength)
     this.#context.usage.closed(this.#credential)
@@ -319,6 +322,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
     this.#announcement = message
     this.#verdicts = verdicts
+    this.#noteRefusals(verdicts)
     this.#acceptedServices = new Set(
       verdicts.flatMap(({ accepted, announcement }) => (accepted ? [announcement.service] : [])),
     )
@@ -327,6 +331,16 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       if (!this.#serveRest()) return
     }
     this.#answer(message, this.#results)
+  }
+
+  /** For services that exist: a telephone chooses the names that it announces. */
+  #noteRefusals(verdicts: readonly Verdict[]): void {
+    const { directory, history } = this.#context
+    for (const { accepted, announcement, code, detail } of verdicts) {
+      const { service } = announcement
+      if (accepted || code === undefined || directory.serviceByName(service) === undefined) continue
+      history.refused(service, { telephone: this.#hello?.name ?? '', code, detail: detail ?? '' })
+    }
   }
 
   /** The results for the telephone. A service that a newer process serves counts as refused. */

@@ -110,8 +110,8 @@ export class Replica {
   /** Whose tunnels end here, once for each tunnel that has a line. */
   async telephones(): Promise<{ readonly name: string; readonly instance: string }[]> {
     const rows = await this.process.telephones()
-    return (rows as { name: string; instance: string; services: unknown[] }[]).filter(
-      ({ services }) => services.length > 0,
+    return (rows as { name: string; instance: string; services: unknown[]; replicaId: string }[]).filter(
+      ({ services, replicaId }) => services.length > 0 && replicaId === this.name,
     )
   }
 

@@ -7,6 +7,8 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { type AdminApp, createAdminApp } from '../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../plugboard/admin/admin-env.ts'
 import { createApiKey } from '../../plugboard/admin/api-key.ts'
+import { ClusterView, type LastError } from '../../plugboard/admin/cluster-view.ts'
+import type { MissingReplicas } from '../../plugboard/admin/missing-replicas.ts'
 import type {
   ReplicaStatus,
   ServiceLines,
@@ -15,8 +17,12 @@ import type {
 } from '../../plugboard/admin/telephone-directory.ts'
 import type { TrafficStatus } from '../../plugboard/admin/traffic.ts'
 import type { Store } from '../../plugboard/database/store.ts'
-import type { DirectoryListener } from '../../plugboard/routes/directory.ts'
+import type { Line } from '../../plugboard/registry/line.ts'
+import type { DirectoryListener, DirectoryRoute, DirectoryService } from '../../plugboard/routes/directory.ts'
+import type { DryRequest, DryResult } from '../../plugboard/routes/dry-run.ts'
 import { OutboundNetworks } from '../../plugboard/routes/outbound-networks.ts'
+import type { LastLine, RefusedAnnouncement } from '../../plugboard/telephones/service-history.ts'
+import type { LineState } from '../../plugboard/telephones/service-lines.ts'
 import { OpenApiCheck } from './openapi-check.ts'
 
 export interface CallOptions {
@@ -45,13 +51,44 @@ export class AdminApiHarness {
   readonly replicas: ReplicaStatus[] = []
   readonly lines: ServiceLines[] = []
   readonly listeners = new Set<DirectoryListener>()
+  readonly services: DirectoryService[] = []
+  readonly routesOfServices: DirectoryRoute[] = []
+  readonly lineStates: { readonly line: Line; readonly state: LineState }[] = []
+  /** By id of the service. */
+  readonly lastLines = new Map<string, LastLine>()
+  readonly serviceRefusals = new Map<string, RefusedAnnouncement>()
+  readonly lastErrors = new Map<string, LastError>()
+  /** Responses of other replicas, by the name of the question. */
+  readonly remote: {
+    readonly replicaId: string
+    readonly respond: (name: string, params: object) => unknown
+  }[] = []
+  readonly missing: MissingReplicas = []
+  dryRun: (request: DryRequest) => Promise<DryResult | undefined> = () => Promise.resolve(undefined)
+  readonly cluster = new ClusterView({
+    ...{ replicaId: 'r1', startedAt: new Date(0) },
+    telephones: () => this.telephones,
+    lastErrorOf: id => this.lastErrors.get(id),
+    serviceById: id => this.services.find(service => service.id === id),
+    lastLineOf: ({ id }) => this.lastLines.get(id),
+    refusalOf: ({ id }) => this.serviceRefusals.get(id),
+    ask: (name, params) => {
+      const responses = this.remote.map(({ replicaId, respond }) => ({
+        replicaId,
+        value: respond(name, params),
+      }))
+      return Promise.resolve({ responses, missing: this.missing })
+    },
+  })
   readonly directory = {
     source: 'database' as 'database' | 'snapshot' | undefined,
     appliedSequence: 0,
     databaseReachable: true,
     notificationsArrive: true,
     routeCount: 0,
-    services: () => [].values(),
+    services: () => this.services.values(),
+    routesOfService: (id: string) =>
+      this.routesOfServices.filter(({ service }) => service.id === id).values(),
     verificationKeys: () => [
       { kid: 'k1', algorithm: 'EdDSA' as const, publicJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA' } },
     ],
@@ -84,8 +121,17 @@ export class AdminApiHarness {
       replicas: {
         list: () => this.replicas,
         lines: () => this.lines,
+        withoutLines: () => this.missing,
         rebalance: () => ({ enabled: false, asked: 0 }),
       },
+      cluster: this.cluster,
+      lines: {
+        linesOf: ({ name }) => this.#statesOf(name).map(({ line }) => line),
+        statesOf: ({ name }) => this.#statesOf(name).values(),
+        isServed: ({ name }) => this.#statesOf(name).some(({ state }) => state === 'serving'),
+        lastLineOf: ({ id }) => this.lastLines.get(id),
+      },
+      dryRun: request => this.dryRun(request),
       traffic: () => this.traffic,
       tokens: {
         issue: async (input, by) => {
@@ -125,6 +171,10 @@ export class AdminApiHarness {
       { actor: 'test' },
     )
     return { key, id: row.id }
+  }
+
+  #statesOf(service: string): { readonly line: Line; readonly state: LineState }[] {
+    return this.lineStates.filter(({ line }) => line.service === service)
   }
 
   /** Tells those who follow the directory that something new is there. */

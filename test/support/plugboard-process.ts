@@ -159,8 +159,8 @@ export class PlugboardProcess {
     return this.call('POST', '/v1/routes', { mount, service })
   }
 
-  /** Telephones that are connected now. */
+  /** The first 500 tunnels of telephones, on all replicas. */
   async telephones(): Promise<Record<string, unknown>[]> {
-    return (await this.call<{ items: Record<string, unknown>[] }>('GET', '/v1/telephones')).items
+    return (await this.call<{ items: Record<string, unknown>[] }>('GET', '/v1/telephones?limit=500')).items
   }
 }

@@ -85,6 +85,7 @@ export const app = createAdminApp({
   directory: {
     waitForSequence: () => Promise.resolve(),
     subscribe: () => () => undefined,
+    services: () => [].values(),
   } as unknown as AdminDependencies['directory'],
   tokens: { issue: passed, revoke: passed },
   telephones: {
@@ -92,7 +93,22 @@ export const app = createAdminApp({
     tunnelsOfToken: () => 0,
     tokenRefusals: () => ({ tunnels: 0, claims: 0, announcements: 0 }),
   },
-  replicas: { list: () => [], lines: () => [], rebalance: () => ({ enabled: false, asked: 0 }) },
+  replicas: {
+    ...{ list: () => [], lines: () => [], withoutLines: () => [] },
+    rebalance: () => ({ enabled: false, asked: 0 }),
+  },
+  cluster: {
+    telephones: passed,
+    facts: () => Promise.resolve({ replicas: [], missing: [] }),
+  } as unknown as AdminDependencies['cluster'],
+  lines: {
+    linesOf: () => [],
+    statesOf: () => [].values(),
+    isServed: () => false,
+    lastLineOf: () => undefined,
+  },
+  dryRun: ({ host, target }) =>
+    Promise.resolve({ host, path: target, route: undefined, response: undefined }),
   traffic: () => undefined,
   outbound: new OutboundNetworks([]),
   plugboardUrl: () => 'https://proxy.test',

@@ -1,0 +1,36 @@
+// The last failed request of each service on this replica, for `plugboard route test` and the admin API. It is written
+// only when a request fails, and holds a bounded number of services: the one whose failure is oldest is forgotten first.
+
+import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+
+export interface ServiceError {
+  readonly code: ErrorCode
+  /** One line, as the client got it. */
+  readonly message: string
+  /** ms since 1970. */
+  readonly atMs: number
+  readonly requestId: string
+  /** The telephone that had the request; undefined: none had it. */
+  readonly telephone: string | undefined
+}
+
+/** Services whose last error is kept. */
+const MAX_SERVICES = 1000
+
+export class ServiceErrors {
+  readonly #last = new Map<string, ServiceError>()
+
+  /** `serviceId`: empty for a route without a service, which has no backend that could fail. Errors of clients do not count. */
+  note(serviceId: string, error: ServiceError): void {
+    if (serviceId === '' || ERRORS[error.code].source === 'client') return
+    this.#last.delete(serviceId)
+    this.#last.set(serviceId, error)
+    if (this.#last.size <= MAX_SERVICES) return
+    const [oldest] = this.#last.keys()
+    if (oldest !== undefined) this.#last.delete(oldest)
+  }
+
+  lastOf(serviceId: string): ServiceError | undefined {
+    return this.#last.get(serviceId)
+  }
+}
