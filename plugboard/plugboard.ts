@@ -49,7 +49,7 @@ import { PublicPorts } from './public-ports.ts'
 import { newBoot } from './registry/boot.ts'
 import { Registry } from './registry/registry.ts'
 import { TunnelCounts } from './registry/tunnel-counts.ts'
-import { replicaStatus, serviceLines, withoutLines } from './replica-status.ts'
+import { ownStatus, replicaStatus, serviceLines, withoutLines } from './replica-status.ts'
 import { RouteRecorder } from './route-recorder.ts'
 import { createDirectory, type Directory } from './routes/directory.ts'
 import { OutboundNetworks } from './routes/outbound-networks.ts'
@@ -227,9 +227,8 @@ export class Plugboard {
       clientSharePercent: config.clientSharePercent,
     })
     this.#whole = createWholeCluster({
-      replicaId: this.#id,
-      startedAt: this.#startedAt,
-      ...{ registry, directory, picker, history, switchboard, cluster },
+      ...{ replicaId: this.#id, startedAt: this.#startedAt, registry, directory, picker, history },
+      ...{ switchboard, cluster },
       lastErrorOf: id => this.#ports?.lastErrorOf(id),
     })
     this.#store = database.store
@@ -519,25 +518,14 @@ export class Plugboard {
 
   #replicas(directory: Directory, switchboard: Switchboard, cluster: Cluster | undefined): ReplicaStatus[] {
     const { appliedSequence, databaseReachable } = directory
-    const self: ReplicaStatus = {
+    const self = ownStatus({
       id: this.#id,
-      name: this.#id,
       address: cluster?.address ?? '',
       publicUrl: this.#config.telephoneUrl ?? this.#config.publicUrl,
-      state: this.#phase === 'draining' ? 'leaving' : 'ready',
-      version: VERSION,
+      leaving: this.#phase === 'draining',
       startedAt: this.#startedAt,
-      appliedSequence,
-      tunnels: switchboard.tunnelCount,
-      streams: switchboard.streamCount,
-      self: true,
-      link: undefined,
-      rttMs: undefined,
-      forwardedStreams: 0,
-      leaseMs: undefined,
-      lines: [...this.#registry.lines()].filter(({ replicaId }) => replicaId === this.#id).length,
-      disagreements: [],
-    }
+      ...{ appliedSequence, switchboard, registry: this.#registry },
+    })
     const others = cluster?.network.replicas() ?? []
     return [self, ...others.map(known => replicaStatus(known, appliedSequence, databaseReachable))]
   }

@@ -4,9 +4,34 @@
 import type { ReplicaStatus, ServiceLines } from './admin/telephone-directory.ts'
 import type { KnownReplica } from './peers/peer-network.ts'
 import type { Registry } from './registry/registry.ts'
+import type { Switchboard } from './telephones/switchboard.ts'
+import { VERSION } from './version.ts'
 
 /** A heartbeat this old is missing rather than late, ms. */
 const STALE_MS = 3000
+
+export interface OwnReplica {
+  readonly id: string
+  readonly address: string
+  readonly publicUrl: string | undefined
+  readonly leaving: boolean
+  readonly startedAt: Date
+  readonly appliedSequence: number
+  readonly switchboard: Pick<Switchboard, 'tunnelCount' | 'streamCount'>
+  readonly registry: Registry
+}
+
+/** Returns the status of this replica itself. */
+export function ownStatus({ id, leaving, switchboard, registry, ...known }: OwnReplica): ReplicaStatus {
+  return {
+    ...{ ...known, id, name: id, version: VERSION, self: true },
+    state: leaving ? 'leaving' : 'ready',
+    tunnels: switchboard.tunnelCount,
+    streams: switchboard.streamCount,
+    lines: [...registry.lines()].filter(({ replicaId }) => replicaId === id).length,
+    ...{ link: undefined, rttMs: undefined, leaseMs: undefined, forwardedStreams: 0, disagreements: [] },
+  }
+}
 
 export function replicaStatus(
   known: KnownReplica,

@@ -8,6 +8,7 @@ import { AllowedMethods } from './allow.ts'
 import { authenticate } from './authenticate.ts'
 import { boundedBody } from './bounded-body.ts'
 import { addChangeOperations } from './changes.ts'
+import { addFrontPage } from './front.ts'
 import { addHealth } from './health.ts'
 import { addKeyOperations } from './keys.ts'
 import { liveBeforeAnswer } from './live-before-answer.ts'
@@ -56,6 +57,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
 
   app.onError((error, c) => problemResponse(withEffect(error, deps.phase()), c))
   app.use(requestGuard({ log: deps.log, allowedHosts: deps.allowedHosts }))
+  addFrontPage(app, deps)
   addHealth(app, deps)
   addJwks(app, deps)
   // The document is public, like the source it is made from.

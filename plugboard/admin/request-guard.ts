@@ -1,12 +1,12 @@
 // What every request to the admin port meets first: an id, headers that keep browsers out of trouble, and the
 // checks that keep other people's web pages from using a browser on this machine as their way in.
 
-import { isIP } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { looksLikeRequestId, RequestIds } from '@vera-stack/shared/request-id.ts'
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { AdminEnv } from './admin-env.ts'
+import { isLoopback } from './loopback.ts'
 
 const SECURITY_HEADERS = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -39,7 +39,7 @@ export function requestGuard(options: {
       throw new VeraError('forbidden', detail)
     }
     const origin = c.req.header('origin')
-    const crossSite = c.req.header('sec-fetch-site') === 'cross-site'
+    const crossSite = c.req.header('sec-fetch-site') === 'cross-site' && !opensFrontPage(c)
     if (crossSite || (origin !== undefined && !sameHost(origin, host))) {
       throw new VeraError('forbidden', 'Requests from other web sites are refused.')
     }
@@ -47,11 +47,16 @@ export function requestGuard(options: {
   }
 }
 
+/** A link to the front page, which changes nothing, may stand on any web site. */
+function opensFrontPage({ req }: Context<AdminEnv>): boolean {
+  return req.path === '/' && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate'
+}
+
 const sameHost = (origin: string, host: string): boolean =>
   URL.canParse(origin) && new URL(origin).host.toLowerCase() === host.toLowerCase()
 
 /** Without port and brackets. */
-function hostnameOf(host: string): string {
+export function hostnameOf(host: string): string {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host)
   return (match?.[1] ?? match?.[2] ?? '').toLowerCase().replace(/\.$/, '')
 }
@@ -61,10 +66,7 @@ export function allowedHosts(
   listenHost: string | undefined,
   configured: readonly string[],
 ): ReadonlySet<string> | undefined {
-  const loopback =
-    listenHost === 'localhost' ||
-    listenHost === '::1' ||
-    (listenHost?.startsWith('127.') && isIP(listenHost) === 4)
+  const loopback = listenHost === 'localhost' || isLoopback(listenHost ?? '')
   if (!loopback && configured.length === 0) return undefined
   const own = loopback ? ['localhost', '127.0.0.1', '::1', listenHost ?? ''] : [listenHost ?? '']
   return new Set([...own, ...configured.map(hostnameOf)].filter(host => host !== ''))

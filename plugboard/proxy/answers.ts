@@ -4,6 +4,7 @@
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { escapeHtml } from '@vera-stack/shared/escape-html.ts'
+import { prefersHtml } from '@vera-stack/shared/prefers-html.ts'
 
 export interface LocalAnswer {
   readonly status: number
@@ -76,20 +77,6 @@ export function answerBytes(answer: LocalAnswer, method?: string): Buffer {
 /** Value of Connection with an answer that is the last one. */
 export function closingConnection({ code }: LocalAnswer): string {
   return code === 'upgrade_required' ? 'close, Upgrade' : 'close'
-}
-
-/** True when HTML has a higher quality in Accept than what we say by default. */
-export function prefersHtml(accept: string | undefined): boolean {
-  if (accept === undefined || !accept.includes('html')) return false
-  let html = 0
-  let json = 0
-  for (const range of accept.split(',')) {
-    const [type = '', ...parameters] = range.split(';').map(part => part.trim().toLowerCase())
-    const quality = Number(parameters.find(each => each.startsWith('q='))?.slice(2) ?? '1')
-    if (type === 'text/html') html = Math.max(html, quality)
-    if (type === 'application/json' || type === 'application/problem+json') json = Math.max(json, quality)
-  }
-  return html > json
 }
 
 function idOf({ requestId }: ProblemOptions): { requestId?: string } {

@@ -1,4 +1,4 @@
-// A real browser on the welcome page. Skipped, with the reason, where there is no Chromium.
+// A real browser on the welcome page and on the front page of the admin port. Skipped, with the reason, where there is no Chromium.
 
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -51,6 +51,29 @@ describe.skipIf(!executablePath)('a browser', () => {
     expect(response?.status()).toBe(404)
     expect(response?.headers()['content-type']).toContain('text/html')
     expect(await tab.locator('body').textContent()).toContain('route_not_found')
+    await tab.close()
+  })
+
+  it('shows the front page of the admin port, which the policy does not hinder', async () => {
+    const tab = await browser.newPage()
+    const complaints: string[] = []
+    tab.on('console', message => complaints.push(message.text()))
+    tab.on('pageerror', error => complaints.push(error.message))
+    const response = await tab.goto(`http://127.0.0.1:${plugboard.adminPort}/`)
+    expect(response?.status()).toBe(200)
+    expect(await tab.locator('h1').textContent()).toBe('Plugboard')
+    const replicas = tab.locator('dl > div', { has: tab.getByText('Replicas', { exact: true }) })
+    expect(await replicas.locator('dd').textContent()).toBe('1')
+    // The style sheet is applied, so its hash in the policy is right.
+    expect(await tab.evaluate("getComputedStyle(document.querySelector('main')).maxWidth")).not.toBe('none')
+    if (process.env.SCREENSHOT !== undefined)
+      await tab.screenshot({ path: process.env.SCREENSHOT, fullPage: true })
+    await tab.setViewportSize({ width: 360, height: 640 })
+    const root = 'document.documentElement'
+    expect(await tab.evaluate(`${root}.scrollWidth > ${root}.clientWidth`)).toBe(false)
+    await tab.getByRole('link', { name: /OpenAPI/ }).click()
+    await tab.waitForURL('**/openapi.json')
+    expect(complaints).toEqual([])
     await tab.close()
   })
 })

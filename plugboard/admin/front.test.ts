@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AdminApiHarness } from '../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { harnessRoute } from '../../test/support/proxy-harness.ts'
+
+let database: TestDatabase
+let api: AdminApiHarness
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+beforeEach(async () => {
+  api = await AdminApiHarness.create(database.open().store)
+})
+afterAll(() => database.drop())
+
+const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+
+async function page(headers: Record<string, string> = {}, remoteAddress = '127.0.0.1') {
+  const request = api.request('GET', '/', { key: null, headers: { accept: BROWSER, ...headers } })
+  const response = await api.app.fetch(request, { incoming: { socket: { remoteAddress } } })
+  return { status: response.status, headers: response.headers, text: await response.text() }
+}
+
+describe('the front page', () => {
+  test('is an index for programs', async () => {
+    for (const accept of ['application/json', '*/*']) {
+      const { body, headers } = await api.call('GET', '/', { key: null, headers: { accept } })
+      expect(body).toMatchObject({ name: 'plugboard', status: 'ready', links: { openapi: '/openapi.json' } })
+      expect([headers.get('vary'), headers.get('content-type')]).toEqual(['Accept', 'application/json'])
+    }
+  })
+
+  test('is a page without scripts for browsers, with figures for the same machine', async () => {
+    const route = harnessRoute({ host: 'app.test' })
+    api.services.push(route.service)
+    api.routesOfServices.push(route)
+    const { status, headers, text } = await page()
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8'])
+    const policy = headers.get('content-security-policy')
+    expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-[^']+'; .*frame-ancestors 'none'$/)
+    expect(policy).not.toContain('unsafe')
+    expect(text).not.toContain('<script')
+    expect(text).toContain('<div><dt>Services without a line</dt><dd>1</dd></div>')
+    expect(text).toContain('href="http://localhost:4000"')
+  })
+
+  test('shows no figures to other machines, and none behind a public name', async () => {
+    for (const { text } of [
+      await page({}, '192.0.2.1'),
+      await page({ host: 'plugboard.example.com' }),
+      await page({ host: '127.0.0.1.example.com' }),
+    ]) {
+      expect(text).toContain('<dt>State</dt><dd>ready</dd>')
+      expect(text).not.toContain('Services without a line')
+      expect(text).not.toContain('http://localhost:4000')
+    }
+    expect((await page({ host: '[::1]:4001' }, '::ffff:127.0.0.1')).text).toContain('Services without a line')
+  })
+
+  test('writes the host of the request as text', async () => {
+    const { text } = await page({ host: 'a"><b>.test' })
+    expect(text).not.toContain('<b>')
+  })
+
+  test('opens from a link on another web site; everything else there is refused', async () => {
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
+    expect((await page(link)).status).toBe(200)
+    expect((await page({ ...link, 'sec-fetch-mode': 'no-cors' })).status).toBe(403)
+    const { status } = await api.call('GET', '/openapi.json', { key: null, headers: link })
+    expect(status).toBe(403)
+  })
+})

@@ -1,0 +1,108 @@
+// `/` of the admin port: a page for people, a small index for programs, by Accept. It needs no credential, so figures are
+// shown only to a browser on the same machine that names it by a loopback address. The page changes nothing.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { prefersHtml } from '@vera-stack/shared/prefers-html.ts'
+import type { Context } from 'hono'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
+import { FRONT_PAGE_POLICY, frontPage } from './front-page.ts'
+import { isLoopback } from './loopback.ts'
+import { json, problems } from './operation.ts'
+import { unservedServices } from './outages.ts'
+import { hostnameOf } from './request-guard.ts'
+
+const LINKS = {
+  openapi: '/openapi.json',
+  ready: '/readyz',
+  live: '/livez',
+  jwks: '/.well-known/jwks.json',
+} as const
+
+const indexSchema = z
+  .strictObject({
+    name: z.literal('plugboard'),
+    version: z.string(),
+    status: z.enum(['loading', 'ready', 'recovering', 'draining']),
+    links: z.strictObject({ openapi: z.string(), ready: z.string(), live: z.string(), jwks: z.string() }),
+  })
+  .openapi('Index')
+
+export function addFrontPage(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/',
+    operationId: 'index',
+    tags: ['health'],
+    summary: 'Describe this server: a page for browsers, an index for programs',
+    security: [],
+    responses: {
+      200: {
+        ...json(indexSchema, 'By Accept; JSON is the default.'),
+        content: {
+          ...json(indexSchema, '').content,
+          'text/html': { schema: z.string() },
+        },
+      },
+      ...problems('forbidden'),
+    },
+  })
+  app.get('/', c => {
+    c.header('Vary', 'Accept')
+    if (!prefersHtml(c.req.header('accept'))) {
+      return c.json({ name: 'plugboard', version: deps.version, status: deps.phase(), links: LINKS })
+    }
+    c.header('Content-Security-Policy', FRONT_PAGE_POLICY)
+    return c.html(pageFor(c, deps))
+  })
+}
+
+function pageFor(c: Context<AdminEnv>, deps: AdminDependencies): string {
+  const host = c.req.header('host') ?? new URL(c.req.url).host
+  const url = `${new URL(c.req.url).protocol}//${host}`
+  const local = isLoopback(c.env?.incoming?.socket.remoteAddress ?? '') && isLoopbackName(hostnameOf(host))
+  const publicUrl = local ? deps.plugboardUrl() : undefined
+  const flag = host === '127.0.0.1:4001' ? '' : ` --url ${url}`
+  return frontPage({
+    version: deps.version,
+    state: deps.phase(),
+    figures: local ? figuresOf(deps) : undefined,
+    commands: [
+      ['See how this Plugboard is, and which services have no backend', `plugboard status${flag}`],
+      [
+        'Find out which route takes a URL, and why it fails',
+        `plugboard route test http://app.localhost/${flag}`,
+      ],
+      [
+        'Use the API with the key in the data folder',
+        `curl -H "Authorization: Bearer $(cat data/secrets/admin.key)" ${url}/v1/routes`,
+      ],
+    ],
+    links: [
+      ...(publicUrl === undefined ? [] : [[publicUrl, 'The public port'] as const]),
+      [LINKS.openapi, 'The API, as an OpenAPI 3.1 document'],
+      [LINKS.ready, 'Readiness, for load balancers'],
+      [LINKS.live, 'Liveness, for supervisors'],
+      [LINKS.jwks, 'The public keys of tokens (JWKS)'],
+    ],
+  })
+}
+
+/** From memory: the database is not asked. */
+function figuresOf(deps: AdminDependencies): (readonly [string, string])[] {
+  const { directory, replicas } = deps
+  const all = replicas.list()
+  const sum = (count: (replica: (typeof all)[number]) => number): string =>
+    String(all.reduce((total, replica) => total + count(replica), 0))
+  return [
+    ['Routes', String(directory.routeCount)],
+    ['Services', String([...directory.services()].length)],
+    ['Services without a line', String([...unservedServices(deps)].length)],
+    ['Tunnels of telephones', sum(({ tunnels }) => tunnels)],
+    ['Open streams', sum(({ streams }) => streams)],
+    ['Replicas', String(all.filter(({ state }) => state !== 'lost').length)],
+    ['Database', directory.databaseReachable ? 'reachable' : 'unreachable'],
+  ]
+}
+
+const isLoopbackName = (name: string): boolean =>
+  name === 'localhost' || name.endsWith('.localhost') || isLoopback(name)
