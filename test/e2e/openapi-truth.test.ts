@@ -38,9 +38,24 @@ const ROWS: Record<string, object> = {
   '/v1/tokens': { name: 'row', services: ['shop'] },
   '/v1/keys': { name: 'row', scopes: [] },
 }
-/** The path with the row in the place of `{id}`. */
-const pathTo = ({ path }: DocumentedOperation): string =>
-  path.replace(/\{\w+\}/, rows[path.replace(/\/\{.*/, '')] ?? 'no-such-row')
+/** The path with the row in the place of `{id}`, and with the required parameters of the query but `except`. */
+const pathTo = (operation: DocumentedOperation, except?: string): string => {
+  const { path } = operation
+  const row = path.replace(/\{\w+\}/, rows[path.replace(/\/\{.*/, '')] ?? 'no-such-row')
+  return row + requiredQuery(operation, except)
+}
+
+function requiredQuery({ parameters = [] }: DocumentedOperation, except?: string): string {
+  const query = new URLSearchParams(
+    parameters
+      .filter(parameter => parameter.in === 'query' && parameter.required && parameter.name !== except)
+      .map(({ name, schema }) => [name, String(cases.sample(schema))]),
+  )
+  return query.size === 0 ? '' : `?${query}`
+}
+
+const withParameter = (path: string, query: string): string =>
+  `${path}${path.includes('?') ? '&' : '?'}${query}`
 
 beforeAll(async () => {
   folder = await temporaryFolder()
@@ -195,9 +210,10 @@ it('agrees with the server about parameters', async () => {
           )
       }),
     )
-    if (parameter.in !== 'query') continue
+    if (parameter.in !== 'query' || parameter.schema.type === 'array') continue
     const twice = `${parameter.name}=${encodeURIComponent(String(cases.sample(parameter.schema)))}`
-    const { status, problem } = await api.call(operation, { path: `${pathTo(operation)}?${twice}&${twice}` })
+    const path = withParameter(pathTo(operation, parameter.name), `${twice}&${twice}`)
+    const { status, problem } = await api.call(operation, { path })
     if (status !== 400 || problem !== undefined)
       disagreements.push(`${operation.operationId} ${parameter.name} twice: ${problem ?? status}`)
   }
@@ -215,11 +231,11 @@ async function compareParameter(
   if (place === 'header' && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)) return undefined
   if (!text.isWellFormed()) return undefined
   const encoded = encodeURIComponent(text)
-  const base = place === 'path' ? operation.path.replace(/\{\w+\}/, encoded) : pathTo(operation)
+  const base = place === 'path' ? operation.path.replace(/\{\w+\}/, encoded) : pathTo(operation, name)
   const allowed = api.reader.accepts(schema, typedValue(schema, text))
   const change = operation.method === 'PATCH' || operation.method === 'DELETE'
   const { status, problem, culprits } = await api.call(operation, {
-    path: place === 'query' ? `${base}?${name}=${encoded}` : base,
+    path: place === 'query' ? withParameter(base, `${name}=${encoded}`) : base,
     body: operation.method === 'PATCH' ? {} : undefined,
     headers: { ...(change ? OTHER_VERSION : {}), ...(place === 'header' ? { [name]: text } : {}) },
   })
