@@ -41,7 +41,7 @@ describe('the front page', () => {
     expect(policy).not.toContain('unsafe')
     expect(text).not.toContain('<script')
     expect(text).toContain('<div><dt>Services without a line</dt><dd>1</dd></div>')
-    expect(text).toContain('href="http://localhost:4000"')
+    expect(text).toContain('href="https://proxy.test"')
   })
 
   test('shows no figures to other machines, and none behind a public name', async () => {
@@ -52,7 +52,7 @@ describe('the front page', () => {
     ]) {
       expect(text).toContain('<dt>State</dt><dd>ready</dd>')
       expect(text).not.toContain('Services without a line')
-      expect(text).not.toContain('http://localhost:4000')
+      expect(text).not.toContain('https://proxy.test')
     }
     expect((await page({ host: '[::1]:4001' }, '::ffff:127.0.0.1')).text).toContain('Services without a line')
   })
