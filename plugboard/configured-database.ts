@@ -11,6 +11,7 @@ import { migrationStatus } from './database/migrate.ts'
 import { explainOutage } from './database/outage.ts'
 import { StartupError } from './database/startup-error.ts'
 import type { Store } from './database/store.ts'
+import { VERSION } from './version.ts'
 
 export interface DatabasePlace {
   /** Undefined: the embedded one in `data`. */
@@ -51,7 +52,7 @@ async function withMigratedStore<Result>(
   url: string,
   work: (store: Store) => Promise<Result>,
 ): Promise<Result> {
-  const { applied, pending } = await migrationStatus({ url })
+  const { applied, pending } = await migrationStatus({ url, version: VERSION })
   if (applied === 0) {
     throw new StartupError(
       'This database is empty: start Plugboard on it, which also makes its first admin key.',

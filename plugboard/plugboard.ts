@@ -211,7 +211,7 @@ export class Plugboard {
     const postgres = await this.#startPostgres()
     const url = config.databaseUrl ?? (postgres as EmbeddedPostgres).url
     const database = this.#open(url)
-    const keeper = new SchemaKeeper({ url, migrate: config.migrate, log })
+    const keeper = new SchemaKeeper({ url, migrate: config.migrate, version: VERSION, log })
     const directory = this.#createDirectory({ url, database, keeper })
     const tokens = new TokenIssuer({ store: database.store, clock })
     const budgets = this.#createBudgets()

@@ -150,6 +150,16 @@ test('the database says so too, whoever writes', async () => {
   await expect(write).rejects.toMatchObject({ constraint: 'routes_service_or_answer' })
 })
 
+test('an option of a newer version stays when another option changes, and its requirement is not shown', async () => {
+  await add({ mount: 'a.test', service: 'shop' })
+  await query(`UPDATE plugboard.routes SET options = '{"geo": ["NZ"], "requires": {"geo": "0.3.0"}}'`)
+  const changed = await change('a.test', { options: { stripMount: true } })
+  expect(changed).toMatchObject({ status: 200, body: { options: { geo: ['NZ'], stripMount: true } } })
+  expect(changed.body.options).not.toHaveProperty('requires')
+  const { rows } = await query('SELECT options FROM plugboard.routes')
+  expect(rows).toEqual([{ options: { geo: ['NZ'], stripMount: true, requires: { geo: '0.3.0' } } }])
+})
+
 test('a redirect that leads back is refused, also when it is the mount that moves', async () => {
   const options = { redirect: { to: 'https://www.a.test/' } }
   expect((await add({ mount: 'www.a.test', options })).body.errors).toMatchObject([

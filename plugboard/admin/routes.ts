@@ -8,7 +8,12 @@ import { storedText } from '../database/stored-text.ts'
 import { isId } from '../database/valid.ts'
 import type { AccessInput } from '../routes/access-rules.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
-import { resolveRouteOptions, routeOptionsInputSchema } from '../routes/route-options.ts'
+import {
+  resolveRouteOptions,
+  routeOptionsInputSchema,
+  withoutRequirements,
+  withRequirements,
+} from '../routes/route-options.ts'
 import { type RouteProblem, routeProblems } from '../routes/route-problems.ts'
 import { withoutPasswords } from '../routes/route-secrets.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
@@ -87,7 +92,7 @@ const routeBody = (row: Route): z.infer<typeof routeSchema> => ({
   mountPath: row.mountPath,
   service: row.serviceName,
   serviceId: row.serviceId,
-  options: row.options,
+  options: withoutRequirements(row.options),
   claimedBy: row.claimedBy,
   lifetimeSeconds: row.lifetimeMs === null ? null : row.lifetimeMs / 1000,
   lastRequestAt: row.lastRequestAt?.toISOString() ?? null,
@@ -317,7 +322,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
     refuseProblems({ mount, service, options })
     refuseInnerAddress(outbound, options.access)
     const row = await store.routes.create(
-      { mount, service, options: await withoutPasswords(options) },
+      { mount, service, options: withRequirements(await withoutPasswords(options)) },
       c.get('by'),
     )
     c.header('Location', `/v1/routes/${row.id}`)
@@ -352,7 +357,11 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
         // What a newer version has stored beside the patch is none of its business.
         const { tenantHeader, rules } = resolveRouteOptions(options)
         refuseProblems({ mount, service, options: { ...rules, tenantHeader: tenantHeader ?? undefined } })
-        return store.routes.update(id, { ...fields, options }, { ...by, ifVersion: version })
+        return store.routes.update(
+          id,
+          { ...fields, options: withRequirements(options) },
+          { ...by, ifVersion: version },
+        )
       },
     )
     c.header('ETag', etagOf(row))

@@ -3,6 +3,7 @@
 
 import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
+import { VERSION } from '../version.ts'
 import type { CliContext } from './api-command.ts'
 import { examples } from './api-command.ts'
 import { CliError } from './cli-error.ts'
@@ -31,13 +32,17 @@ export function defineMigrate(command: Command, context: CliContext): void {
         )
       }
       const work = options.status ? migrationStatus : migrateDatabase
-      const { applied, pending } = await explainOutage(url, () => work({ url }))
+      const { applied, pending, newer } = await explainOutage(url, () => work({ url, version: VERSION }))
       const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
       const line = json
-        ? JSON.stringify({ applied, pending })
-        : `${applied} migrations applied, ${pending} pending`
+        ? JSON.stringify({ applied, pending, newer })
+        : `${applied} migrations applied, ${pending} pending${newerText(newer)}`
       context.terminal.out(`${line}\n`)
       if (pending > 0) throw new CliError(`the schema is behind: run ${ownCommand('plugboard')} migrate`)
     })
   examples(command, 'migrate --status', 'migrate --database-url postgres://plugboard@db.internal/plugboard')
+}
+
+function newerText(newer: readonly string[]): string {
+  return newer.length === 0 ? '' : `, of which a newer version applied ${newer.join(', ')}`
 }

@@ -1,10 +1,12 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ADDITIVE, INCOMPATIBLE, migrateToNextRelease } from '../../test/support/next-release/schema.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { VERSION } from '../version.ts'
 import { migrateDatabase, migrationStatus } from './migrate.ts'
 
 interface Journal {
@@ -33,14 +35,24 @@ async function addMigration(tag: string, sql: string, whenShift: number): Promis
   await writeFile(join(folder, `${tag}.sql`), sql)
 }
 
+async function query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: db.url })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
 const here = () => ({ url: db.url, folder })
 
 test('from nothing to now, and then nothing more', async () => {
   const { pending } = await migrationStatus(here())
   expect(pending).toBeGreaterThanOrEqual(2)
-  expect(await migrateDatabase(here())).toEqual({ applied: pending, pending: 0 })
-  expect(await migrateDatabase(here())).toEqual({ applied: pending, pending: 0 })
-  expect(await migrationStatus(here())).toEqual({ applied: pending, pending: 0 })
+  expect(await migrateDatabase(here())).toEqual({ applied: pending, pending: 0, newer: [] })
+  expect(await migrateDatabase(here())).toEqual({ applied: pending, pending: 0, newer: [] })
+  expect(await migrationStatus(here())).toEqual({ applied: pending, pending: 0, newer: [] })
 })
 
 test('replicas that start together take turns', async () => {
@@ -51,20 +63,90 @@ test('replicas that start together take turns', async () => {
 test('a later version adds its own', async () => {
   const { applied } = await migrateDatabase(here())
   await addMigration('0099_more', 'CREATE TABLE plugboard.more ()', 1)
-  expect(await migrationStatus(here())).toEqual({ applied, pending: 1 })
-  expect(await migrateDatabase(here())).toEqual({ applied: applied + 1, pending: 0 })
+  expect(await migrationStatus(here())).toEqual({ applied, pending: 1, newer: [] })
+  expect(await migrateDatabase(here())).toEqual({ applied: applied + 1, pending: 0, newer: [] })
 })
 
-test('an older plugboard leaves a newer database alone', async () => {
-  await addMigration('0099_more', 'CREATE TABLE plugboard.more ()', 1)
-  await migrateDatabase(here())
-  const older = { url: db.url }
-  for (const work of [migrateDatabase, migrationStatus]) {
-    await expect(work(older)).rejects.toMatchObject({
-      name: 'StartupError',
-      message: expect.stringMatching(/^The database is newer than this plugboard: .* Update plugboard\.$/),
-    })
-  }
+describe('a schema of a newer version', () => {
+  const unmarked = { name: '9997_unmarked', statements: ['CREATE TABLE plugboard.more ()'] }
+  const works = [migrateDatabase, migrationStatus]
+  const here = () => ({ url: db.url, version: VERSION })
+
+  test('is accepted, and stays as it is, when each of its migrations allows this version', async () => {
+    const { pending } = await migrationStatus(here())
+    await migrateToNextRelease(db.url, ADDITIVE, { ...ADDITIVE, name: '9999_more', statements: ['SELECT 1'] })
+    for (const work of works) {
+      expect(await work(here())).toEqual({
+        applied: pending + 2,
+        pending: 0,
+        newer: [ADDITIVE.name, '9999_more'],
+      })
+    }
+  })
+
+  test.each([
+    [
+      'a migration without a mark',
+      [ADDITIVE, unmarked],
+      /not all of its 2 newer migrations allow an older version/,
+    ],
+    [
+      'one that needs a newer version',
+      [ADDITIVE, INCOMPATIBLE],
+      /9999_incompatible needs version 999\.0\.0\./,
+    ],
+  ])('is refused with %s', async (_, migrations, reason) => {
+    await migrateToNextRelease(db.url, ...migrations)
+    for (const work of works) {
+      await expect(work(here())).rejects.toMatchObject({
+        name: 'StartupError',
+        message: expect.stringMatching(/^The database is newer than this plugboard: .* Update plugboard\.$/),
+      })
+      await expect(work(here())).rejects.toThrow(reason)
+    }
+  })
+
+  test('is refused when the migrations before it are not those of this version', async () => {
+    await migrateToNextRelease(db.url, ADDITIVE)
+    await query("UPDATE plugboard.migrations SET hash = 'other' WHERE id = 2")
+    for (const work of works)
+      await expect(work(here())).rejects.toThrow(/^Migration 2 of the database is not/)
+  })
+
+  test('is refused when it has no table of marks', async () => {
+    await migrateToNextRelease(db.url, unmarked)
+    await query('DROP TABLE plugboard.compatibility')
+    for (const work of works) await expect(work(here())).rejects.toThrow('not all of its 1 newer migrations')
+  })
+})
+
+describe('the rules for migrations', () => {
+  const FIRST_MARKED = '0010_compatibility'
+
+  test('each one from 0010 on inserts its own row', async () => {
+    await migrateDatabase(here())
+    const { entries } = JSON.parse(await readFile(join(folder, 'meta/_journal.json'), 'utf8')) as Journal
+    const marked = entries.slice(entries.findIndex(({ tag }) => tag === FIRST_MARKED))
+    const rows = await query<{ migration: string; name: string }>(
+      'SELECT migration, name FROM plugboard.compatibility ORDER BY migration',
+    )
+    expect(rows.map(({ migration, name }) => [Number(migration), name])).toEqual(
+      marked.map(({ when, tag }) => [when, tag]),
+    )
+  })
+
+  test('each one from 0010 on only adds', async () => {
+    const names = (await readdir(folder)).filter(name => name.endsWith('.sql') && name >= FIRST_MARKED)
+    expect(names.length).toBeGreaterThan(0)
+    for (const name of names) {
+      const sql = (await readFile(join(folder, name), 'utf8')).replaceAll(/--.*$/gm, '')
+      expect(sql, name).not.toMatch(
+        /\b(DROP\s+(TABLE|COLUMN|SCHEMA)|RENAME|SET\s+NOT\s+NULL|SET\s+DATA\s+TYPE)\b/i,
+      )
+      for (const [column] of sql.matchAll(/ADD COLUMN[^,;]*NOT NULL[^,;]*/gi))
+        expect(column).toMatch(/DEFAULT/i)
+    }
+  })
 })
 
 test('a migration that is dated before its predecessor, which drizzle would skip', async () => {
@@ -93,7 +175,7 @@ test('one that fails changes nothing', async () => {
     name: 'StartupError',
     message: 'The database could not be migrated and is unchanged: relation "more" already exists',
   })
-  expect(await migrationStatus(here())).toEqual({ applied, pending: 2 })
+  expect(await migrationStatus(here())).toEqual({ applied, pending: 2, newer: [] })
 })
 
 test('a database that is down is unavailable, not broken', async () => {

@@ -1,4 +1,4 @@
-// Brings the schema up to this version of the code, or says how far it is. Replicas that start together take
+// Brings the schema up to this version of the code, or reports how far it is. A newer schema stays as it is. Replicas that start together take
 // turns (one advisory lock, on the connection that migrates), and everything happens in one transaction.
 
 import { fileURLToPath } from 'node:url'
@@ -6,6 +6,7 @@ import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
+import { checkCompatibility } from './compatibility.ts'
 import { translateError } from './database-error.ts'
 import { checkDatabaseUrl } from './database-url.ts'
 import { codeOf, StartupError } from './startup-error.ts'
@@ -15,11 +16,15 @@ export interface MigrateOptions {
   /** Holds `meta/_journal.json`. Default: `migrations/` of this project. */
   readonly folder?: string | undefined
   readonly connectTimeoutMs?: number | undefined
+  /** Of this program, to compare with a newer schema; absent: no newer schema is accepted. */
+  readonly version?: string | undefined
 }
 
 export interface MigrationStatus {
   readonly applied: number
   readonly pending: number
+  /** Names of migrations of newer versions; each allows this version to run. Then `pending` is 0. */
+  readonly newer: readonly string[]
 }
 
 const DEFAULT_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -31,7 +36,7 @@ export async function migrateDatabase(options: MigrateOptions): Promise<Migratio
   return await withClient(options, async client => {
     await client.query('SELECT pg_advisory_lock($1, $2)', [...MIGRATION_LOCK])
     const folder = options.folder ?? DEFAULT_FOLDER
-    const status = await compare(client, folder)
+    const status = await compare(client, folder, options.version)
     // Without pending files nothing is written, so a role that may only read and write rows gets by.
     if (status.pending === 0) return status
     try {
@@ -42,33 +47,39 @@ export async function migrateDatabase(options: MigrateOptions): Promise<Migratio
       const text = cause instanceof Error ? cause.message : String(cause)
       throw new StartupError(`The database could not be migrated and is unchanged: ${text}`, error)
     }
-    return { applied: status.applied + status.pending, pending: 0 }
+    return { applied: status.applied + status.pending, pending: 0, newer: [] }
   })
 }
 
-/** Reads only. Throws StartupError when the database is newer than the code, or went another way. */
+/**
+ * Reads only. Throws StartupError when the database has migrations of a newer version that do not allow this one to run
+ * (compatibility.ts), or migrations that are not those of the files.
+ */
 export async function migrationStatus(options: MigrateOptions): Promise<MigrationStatus> {
-  return await withClient(options, client => compare(client, options.folder ?? DEFAULT_FOLDER))
+  return await withClient(options, client =>
+    compare(client, options.folder ?? DEFAULT_FOLDER, options.version),
+  )
 }
 
-/** The applied ones must be the first ones of the files, in order and unedited. */
-async function compare(client: pg.Client, folder: string): Promise<MigrationStatus> {
+/** The applied ones must be the first ones of the files, in order and unedited; after all files come those of newer versions. */
+async function compare(
+  client: pg.Client,
+  folder: string,
+  version: string | undefined,
+): Promise<MigrationStatus> {
   const files = readMigrationFiles({ migrationsFolder: folder })
   refuseDisorder(files)
   const applied = await appliedMigrations(client)
-  if (applied.length > files.length) {
-    throw new StartupError(
-      `The database is newer than this plugboard: it has ${applied.length} migrations, this version knows ${files.length}. Update plugboard.`,
-    )
-  }
-  for (const [index, { hash, createdAt }] of applied.entries()) {
+  for (const [index, { hash, createdAt }] of applied.slice(0, files.length).entries()) {
     const file = files[index]
     if (file?.folderMillis === createdAt && file.hash === hash) continue
     throw new StartupError(
       `Migration ${index + 1} of the database is not the one of this plugboard: it was edited, or comes from another version.`,
     )
   }
-  return { applied: applied.length, pending: files.length - applied.length }
+  const unknown = applied.slice(files.length).map(({ createdAt }) => createdAt)
+  const newer = unknown.length === 0 ? [] : await checkCompatibility(client, unknown, version)
+  return { applied: applied.length, pending: Math.max(0, files.length - applied.length), newer }
 }
 
 /** drizzle's migrator skips, without a word, a file that is dated before the newest applied one. */

@@ -12,6 +12,8 @@ export interface SchemaKeeperOptions {
   readonly url: string
   /** False: pending migrations are an error, and are not applied. */
   readonly migrate: boolean
+  /** Of this program. */
+  readonly version: string
   readonly log: Logger
 }
 
@@ -51,12 +53,20 @@ export class SchemaKeeper {
   }
 
   async #bringUpToDate(): Promise<void> {
-    const { url, migrate, log } = this.#options
-    const before = await migrationStatus({ url })
+    const { url, migrate, version, log } = this.#options
+    const before = await migrationStatus({ url, version })
     if (before.pending > 0) {
       if (!migrate) throw new StartupError(behind(before))
-      await migrateDatabase({ url })
+      await migrateDatabase({ url, version })
       log.info('schema brought up to date', { count: before.pending })
+    }
+    if (before.newer.length > 0) {
+      const detail = `Migrations that this version does not have: ${before.newer.join(', ')}.`
+      log.warn('the schema is of a newer version that allows this one to run', {
+        version,
+        count: before.newer.length,
+        detail,
+      })
     }
     this.#checked = true
   }

@@ -289,6 +289,18 @@ export const acmeChallenges = plugboard.table(
   () => [check('acme_challenges_name_form', sql`name ~ '^(http|tls) '`)],
 )
 
+/** One row for each migration from 0010 on: the oldest version that may run on a schema with it. No part of the change log. */
+export const compatibility = plugboard.table(
+  'compatibility',
+  {
+    /** `when` of the journal; `created_at` of plugboard.migrations. */
+    migration: bigint('migration', { mode: 'number' }).primaryKey(),
+    name: text('name').notNull(),
+    oldestVersion: text('oldest_version').notNull(),
+  },
+  () => [check('compatibility_version_form', sql`oldest_version ~ '^[0-9]{1,6}[.][0-9]{1,6}[.][0-9]{1,6}$'`)],
+)
+
 /**
  * One row: the newest sequence and its change's id. Every writer locks it before anything else and holds it until
  * it commits, which makes sequences gapless and checks of other rows safe, in every isolation level.

@@ -1,10 +1,12 @@
 import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   DEFAULT_ROUTE_OPTIONS,
   resolveRouteOptions,
   routeOptionsInputSchema,
   storedRouteOptions,
+  withoutRequirements,
+  withRequirements,
 } from './route-options.ts'
 import { routeProblems } from './route-problems.ts'
 import { withoutPasswords } from './route-secrets.ts'
@@ -283,4 +285,36 @@ test('other names that objects have from birth are names like any other', () => 
       expect(resolveRouteOptions(options).rules?.unusable, place).toBeUndefined()
     }
   }
+})
+
+describe('options of a newer version', () => {
+  const fates = {
+    geo: { unreadable: 'closes', since: '0.3.0' },
+    access: { unreadable: 'closes', since: '0.1.0' },
+    sticker: { unreadable: 'default', since: '0.3.0' },
+  } as const
+
+  test('are stored with the version that they need when they close the route', () => {
+    const stored = withRequirements({ geo: ['NZ'], access: {}, sticker: 1 }, fates)
+    expect(stored).toEqual({ geo: ['NZ'], access: {}, sticker: 1, requires: { geo: '0.3.0' } })
+    expect(withoutRequirements(stored)).toEqual({ geo: ['NZ'], access: {}, sticker: 1 })
+    expect(withRequirements({ sticker: 1, requires: { geo: '0.3.0' } }, fates)).toEqual({ sticker: 1 })
+  })
+
+  test('stay with their version when this version changes other options', () => {
+    const stored = { geo: ['NZ'], stripMount: true, requires: { geo: '0.3.0', gone: '0.3.0' } }
+    expect(withRequirements(stored)).toEqual({ geo: ['NZ'], stripMount: true, requires: { geo: '0.3.0' } })
+  })
+
+  test('close the route here, also after a restart from the snapshot', () => {
+    const options = resolveRouteOptions({ geo: ['NZ'], requires: { geo: '0.3.0' } })
+    expect(options.rules?.unusable).toEqual(['geo: needs Plugboard 0.3.0 or newer'])
+    expect(resolveRouteOptions(storedRouteOptions(options)).rules?.unusable).toEqual(options.rules?.unusable)
+    expect(resolveRouteOptions({ requires: 7 }).rules?.unusable).toEqual(['requires: is not an object'])
+  })
+
+  test('are dropped when they do not close the route', () => {
+    expect(resolveRouteOptions({ sticker: 1 })).toEqual(resolveRouteOptions({ stripMount: false }))
+    expect(resolveRouteOptions({ access: {}, requires: { access: '0.3.0' } }).rules?.unusable).toBeUndefined()
+  })
 })

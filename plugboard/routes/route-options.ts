@@ -62,15 +62,73 @@ export const DEFAULT_ROUTE_OPTIONS: RouteOptions = Object.freeze({
   rules: null,
 })
 
-/** A route is served without these, by their defaults, rather than not at all. */
-const HARMLESS: ReadonlySet<string> = new Set(['stripMount', 'allowHttp', 'hsts'])
+/** What a replica does with a route when it cannot read an option: close the route, or serve with the default. */
+export interface OptionFate {
+  readonly unreadable: 'closes' | 'default'
+  /** The oldest version of Plugboard that has the option. */
+  readonly since: string
+}
+
+const FATES: Readonly<Record<keyof typeof plain | keyof typeof rules, OptionFate>> = {
+  stripMount: { unreadable: 'default', since: '0.1.0' },
+  allowHttp: { unreadable: 'default', since: '0.1.0' },
+  tenantHeader: { unreadable: 'closes', since: '0.1.0' },
+  access: { unreadable: 'closes', since: '0.1.0' },
+  cors: { unreadable: 'closes', since: '0.1.0' },
+  requestHeaders: { unreadable: 'closes', since: '0.1.0' },
+  responseHeaders: { unreadable: 'closes', since: '0.1.0' },
+  redirect: { unreadable: 'closes', since: '0.1.0' },
+  answer: { unreadable: 'closes', since: '0.1.0' },
+  hsts: { unreadable: 'default', since: '0.1.0' },
+}
+
+/** The key of stored options that names options which close the route, each with the oldest version that has it. */
+const REQUIRES = 'requires'
+/** Each version that reads REQUIRES has the options of this one. */
+const FIRST_VERSION = '0.1.0'
+
+/**
+ * Returns options as they are stored: with the versions that options which close the route need. An older replica drops
+ * keys that it does not know, so without that it would serve the route without its guard.
+ */
+export function withRequirements(
+  options: JsonObject,
+  fates: Readonly<Record<string, OptionFate>> = FATES,
+): JsonObject {
+  const { [REQUIRES]: stored, ...rest } = options
+  // Those of a newer version stay with their options.
+  const kept = Object.entries(isJsonObject(stored) ? stored : {}).filter(
+    ([key]) => !Object.hasOwn(fates, key) && Object.hasOwn(rest, key),
+  )
+  const own = Object.keys(rest).flatMap(key => {
+    const fate = Object.hasOwn(fates, key) ? fates[key] : undefined
+    return fate?.unreadable === 'closes' && fate.since !== FIRST_VERSION ? [[key, fate.since] as const] : []
+  })
+  const requires = [...kept, ...own]
+  return requires.length === 0 ? rest : { ...rest, [REQUIRES]: Object.fromEntries(requires) }
+}
+
+/** Returns options as users wrote them. */
+export function withoutRequirements({ [REQUIRES]: _, ...options }: JsonObject): JsonObject {
+  return options
+}
+
+/** Options that this version does not have, and that close the route. */
+function unknownRequirements(row: JsonObject): string[] {
+  const requires = row[REQUIRES]
+  if (requires === undefined) return []
+  if (!isJsonObject(requires)) return [`${REQUIRES}: is not an object`]
+  return Object.entries(requires)
+    .filter(([key]) => !Object.hasOwn(FATES, key))
+    .map(([key, version]) => `${key}: needs Plugboard ${version} or newer`)
+}
 
 /** Stored JSON → all options; each that cannot be used falls back to its default, or closes the route. */
 export function resolveRouteOptions(stored: unknown): RouteOptions {
   const row = isJsonObject(stored) ? stored : {}
   // Most routes have none, and there may be a hundred thousand of them.
   if (Object.keys(row).length === 0) return DEFAULT_ROUTE_OPTIONS
-  const unusable = closedBefore(row)
+  const unusable = [...closedBefore(row), ...unknownRequirements(row)]
   const options = readable(routeOptionsSchema, row, unusable)
   const found = readable(rulesSchema, row, unusable)
   if (unusable.length === 0 && Object.keys(found).length === 0)
@@ -97,7 +155,8 @@ function readable<Schema extends z.ZodObject>(
   if (parsed.success) return parsed.data
   const bad = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
   for (const { path, message } of parsed.error.issues) {
-    if (!HARMLESS.has(String(path[0]))) unusable.push(`${path.join('.')}: ${message}`)
+    if (FATES[path[0] as keyof typeof FATES]?.unreadable !== 'default')
+      unusable.push(`${path.join('.')}: ${message}`)
   }
   return schema.parse(Object.fromEntries(present.filter(([key]) => !bad.has(key))))
 }

@@ -1,0 +1,99 @@
+// This release on a database that a newer release has migrated: after a roll-back, or during a rolling upgrade.
+
+import { existsSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Backend } from '../support/backend.ts'
+import { eventually } from '../support/deadline.ts'
+import { removeFolder, temporaryFolder } from '../support/folder.ts'
+import { send } from '../support/http-client.ts'
+import { ADDITIVE, INCOMPATIBLE, migrateToNextRelease } from '../support/next-release/schema.ts'
+import { PlugboardProcess } from '../support/plugboard-process.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { administer } from '../support/postgres-setup.ts'
+import { Processes } from '../support/processes.ts'
+import { TelephoneProcess } from '../support/telephone-process.ts'
+
+const HOST = 'app.localhost'
+const processes = new Processes()
+let db: TestDatabase
+let folder: string
+
+beforeEach(async () => {
+  db = await createTestDatabase()
+  folder = await temporaryFolder()
+})
+afterEach(async () => {
+  try {
+    await processes.stopAll()
+  } finally {
+    await db.drop()
+    await removeFolder(folder)
+  }
+})
+
+const start = (program?: string) =>
+  PlugboardProcess.launch({ processes, folder, databaseUrl: db.url, ...(program && { program }) })
+
+/** A service, a route and a telephone are made through this replica, and a request is served. */
+async function serves(plugboard: PlugboardProcess): Promise<void> {
+  await plugboard.ready()
+  await plugboard.addService('app')
+  await plugboard.addRoute(HOST, 'app')
+  const backend = await Backend.start(processes)
+  const { token } = await plugboard.issueToken({ services: ['app'] })
+  await TelephoneProcess.start({ processes, plugboard, token, target: backend.port, service: 'app' })
+  await eventually('a request is served', async () =>
+    (await send({ port: plugboard.port, host: HOST, path: '/hello' })).text === 'hello\n' ? true : undefined,
+  )
+}
+
+describe('a schema of a newer release', () => {
+  it('is served on when its migrations allow it, and stays as it is', async () => {
+    await migrateToNextRelease(db.url, ADDITIVE)
+    const plugboard = await start()
+    await serves(plugboard)
+    await plugboard.child.waitForLine(/the schema is of a newer version that allows this one to run/)
+    expect(plugboard.child.output).toContain(ADDITIVE.name)
+    const { output, code } = await plugboard.run('migrate', '--status', '--json', '--database-url', db.url)
+    expect([code, JSON.parse(output)]).toMatchObject([0, { pending: 0, newer: [ADDITIVE.name] }])
+  })
+
+  it('ends the start when a migration does not allow it', async () => {
+    await migrateToNextRelease(db.url, ADDITIVE, INCOMPATIBLE)
+    const { child } = await start()
+    child.expectedToExit = true
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    expect(child.lines.filter(line => line.startsWith('plugboard: '))).toEqual([
+      'plugboard: The database is newer than this plugboard: migration 9999_incompatible needs version 999.0.0. Update plugboard.',
+    ])
+  })
+})
+
+describe('rows of a newer release', () => {
+  it('close their route when they have a guard that this release does not have', async () => {
+    const plugboard = await start()
+    await serves(plugboard)
+    const set = (options: string) =>
+      administer(db.url, `UPDATE plugboard.routes SET options = '${options}' WHERE host = '${HOST}'`)
+    const answers = (status: number) =>
+      eventually(`the route responds with ${status}`, async () => {
+        const answer = await send({ port: plugboard.port, host: HOST, path: '/hello' })
+        return answer.status === status ? answer : undefined
+      })
+
+    await set('{"geo": ["NZ"], "requires": {"geo": "0.9.0"}}')
+    expect((await answers(503)).headers['plugboard-error']).toBe('route_unusable')
+    expect(plugboard.child.output).toContain('geo: needs Plugboard 0.9.0 or newer')
+    await set('{"stickers": true}')
+    await answers(200)
+  })
+})
+
+const older = process.env.VERA_OLDER_BUNDLE
+const reason = 'VERA_OLDER_BUNDLE names no main.js of an older release'
+describe.skipIf(older === undefined)(`an older release (else: ${reason})`, () => {
+  it('serves on the schema of this tree', async () => {
+    expect(existsSync(older!), `${reason}: ${older}`).toBe(true)
+    await serves(await start(older))
+  })
+})
