@@ -125,7 +125,10 @@ export const telephoneSettings = {
     default: 'auto',
     help: 'status: lines for a person; json, text: a log. auto: status for http and on a terminal, else json',
   }),
-  accessLog: setting.boolean({ default: false, help: 'One line per finished request' }),
+  accessLog: setting.boolean({
+    default: false,
+    help: 'One line per finished request; telephone http on a terminal shows requests unless this is set to no',
+  }),
 } as const
 
 export type TelephoneConfig = SettingsOf<typeof telephoneSettings>

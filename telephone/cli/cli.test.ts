@@ -3,8 +3,10 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execPath } from 'node:process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Child } from '../../test/support/child.ts'
+import { findProgram } from '../../test/support/find-program.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { cleanEnvironment } from '../../test/support/plugboard-process.ts'
 import { useProcesses } from '../../test/support/use-processes.ts'
@@ -15,6 +17,8 @@ import { ScriptedBackend } from '../http1/scripted-backend.ts'
 useLeakCheck()
 const processes = useProcesses()
 
+/** Makes a terminal; undefined where it is not installed. Other systems have another program of this name. */
+const script = process.platform === 'linux' ? findProgram('script') : undefined
 const MAIN = join(import.meta.dirname, '../main.ts')
 const SECRET = 'not.a.secret'
 
@@ -72,6 +76,59 @@ describe('telephone http', () => {
     const child = telephone(['http', '3000', '--mount', 'app.test'], given())
     expect(await ended(child)).toBe(1)
     expect(child.output).toContain('✗ app.test: the mount is taken')
+  })
+
+  it.skipIf(script === undefined)(
+    'shows each request on a terminal, and the cause of a failure',
+    async () => {
+      const backend = await new ScriptedBackend().listen()
+      const { port } = backend
+      await backend.close()
+      const words = [execPath, MAIN, 'http', String(port), '--service', 'web']
+      // util-linux: runs the command on a terminal of its own, and ends with its exit code.
+      const child = processes.start({
+        name: 'telephone on a terminal',
+        command: script as string,
+        args: ['-qefc', words.join(' '), '/dev/null'],
+        env: cleanEnvironment({ ...given(), SHELL: '/bin/sh' }),
+        cwd: folder,
+      })
+      await child.waitForLine(/^! Backend .* refused the connection \(ECONNREFUSED\)\. Start the backend/)
+      await child.waitForLine(/^✓ connected/)
+      const failed = new Caller(plugboard.live[0]!.session, { target: '/down?x=1' })
+      await failed.until(c => c.over)
+      await child.waitForLine(/^ {2}GET \/down backend_unreachable \(connection_refused\) \d+ ms$/)
+      const back = await new ScriptedBackend().listen({ port, host: '127.0.0.1' })
+      const caller = new Caller(plugboard.live[0]!.session, { target: '/up' })
+      const connection = await back.connection()
+      await connection.request()
+      connection.say('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
+      await caller.until(c => c.ended)
+      await child.waitForLine(/^ {2}GET \/up 404 \d+ ms$/)
+      // Its own end: a refused token.
+      plugboard.refusal = revoked
+      for (const { session } of plugboard.live) session.close('unauthorized', 'the token was revoked')
+      expect(await ended(child)).toBe(1)
+      await back.close()
+    },
+  )
+
+  it.each([
+    ['a pipe, where it was not asked for', []],
+    ['a terminal or a pipe, with --no-access-log', ['--no-access-log']],
+  ])('shows no request on %s', async (_what, flags) => {
+    const backend = await new ScriptedBackend().listen()
+    const child = telephone(['http', String(backend.port), '--service', 'web', ...flags], given())
+    await child.waitForLine(/^✓ connected/)
+    const caller = new Caller(plugboard.live[0]!.session, { target: '/up' })
+    const connection = await backend.connection()
+    await connection.request()
+    connection.say('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    await caller.until(c => c.ended)
+    await child.stop()
+    expect(child.lines.at(-1)).toBe('· stopped')
+    expect(child.output).not.toContain('/up')
+    await backend.close()
   })
 
   const revoked = {

@@ -15,6 +15,7 @@ import { Telephone, type TelephoneOptions } from '../telephone.ts'
 import { VERSION } from '../version.ts'
 import { logEvent } from './log-lines.ts'
 import { probeBackend } from './probe-backend.ts'
+import { RequestLines, TERMINAL_LINES_PER_SECOND } from './request-lines.ts'
 import { StatusLines } from './status-lines.ts'
 import type { Terminal } from './terminal.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -32,14 +33,17 @@ const SETTLED_MS = 5000
 
 /** Resolves with the exit code when everything is closed. */
 export async function run({ config, terminal, personal }: RunOptions): Promise<number> {
-  const { logFormat, accessLog } = config.values
-  const options = { ...telephoneOptions(config), reportExchanges: accessLog }
+  const { logFormat } = config.values
   const format = logFormat === 'auto' ? (personal || terminal.isTerminal ? 'status' : 'json') : logFormat
+  // A person at a terminal sees each request without asking for it.
+  const asked = config.sources.accessLog.kind !== 'default'
+  const watched = personal && terminal.isTerminal && format === 'status' && !asked
+  const options = { ...telephoneOptions(config), reportExchanges: watched || config.values.accessLog }
   const telephone = new Telephone(options)
   const log = format === 'status' ? undefined : openLog(format, config, telephone)
   // Subscribed before the lines, so that the event that decides is known when they get it.
   const watch = personal ? new RefusalWatch(telephone, options.plugboards) : undefined
-  const show = log === undefined ? statusLines(telephone, options, terminal) : eventLog(log)
+  const show = log === undefined ? statusLines(telephone, options, terminal, watched) : eventLog(log)
   telephone.subscribe(event => {
     // The last line reports this event, without the time of a next attempt.
     if (event !== watch?.refusal?.event || event.kind === 'announced') show(event)
@@ -80,7 +84,7 @@ function openLog(format: 'json' | 'text', { values }: LoadedTelephoneConfig, tel
   return log
 }
 
-function statusLines(telephone: Telephone, options: TelephoneOptions, terminal: Terminal) {
+function statusLines(telephone: Telephone, options: TelephoneOptions, terminal: Terminal, watched: boolean) {
   const targets = new Map(options.services.map(service => [service.service, describe(service)]))
   const { name } = telephone
   const tunnels = options.tunnels ?? 2
@@ -90,6 +94,12 @@ function statusLines(telephone: Telephone, options: TelephoneOptions, terminal: 
     out: line => out(`${line}\n`),
     colours,
     targets,
+    requests: new RequestLines({
+      out: line => out(`${line}\n`),
+      colours,
+      clock: systemClock,
+      maxPerSecond: watched ? TERMINAL_LINES_PER_SECOND : Number.POSITIVE_INFINITY,
+    }),
     tunnels,
     name,
     wallTime: Date.now,
@@ -127,11 +137,13 @@ function describe({ target }: Service): string {
   return typeof target === 'function' ? 'a function' : targetText(target)
 }
 
-/** Said once, up front: nobody looks for the backend when the page says 502. Changes nothing about the start. */
+/** Warns at the start, because a person who sees an error page looks at Plugboard first. The start goes on. */
 async function warnAboutBackends(services: readonly Service[], { out, colours }: Terminal): Promise<void> {
   for (const service of services) {
-    if (service.healthCheck !== undefined || (await probeBackend(service)) === undefined) continue
-    const text = `nothing answers at ${describe(service)} yet: requests get a 502 until it does`
+    if (service.healthCheck !== undefined) continue
+    const failure = await probeBackend(service)
+    if (failure === undefined) continue
+    const text = `${failure.detail} ${failure.remedy} Until then, requests fail.`
     out(`${marked('warn', text, colours)}\n`)
   }
 }

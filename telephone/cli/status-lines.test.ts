@@ -1,7 +1,8 @@
-import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { ManualClock } from '../../test/support/manual-clock.ts'
 import { DialError } from '../dial-error.ts'
 import type { TelephoneEvent } from '../events.ts'
+import { RequestLines } from './request-lines.ts'
 import { StatusLines } from './status-lines.ts'
 import { briefly, roughly } from './words.ts'
 
@@ -16,6 +17,12 @@ beforeEach(() => {
     out: line => lines.push(line),
     colours: false,
     targets: new Map([['web', 'http://localhost:3000']]),
+    requests: new RequestLines({
+      out: line => lines.push(line),
+      colours: false,
+      clock: new ManualClock(),
+      maxPerSecond: 20,
+    }),
     tunnels: 2,
     name: 'me',
     wallTime: () => now,
@@ -94,33 +101,6 @@ describe('status lines', () => {
       '! The token was not renewed: no. It expires in 1 day.',
       '✗ https://a.example: This token has expired. Issue a new token with "plugboard token issue". (trying again in 45 s)',
     ])
-  })
-
-  it('show requests without their query, and no control characters', () => {
-    const opening: Opening = {
-      kind: 'http',
-      hops: 0,
-      service: 'web',
-      method: 'GET',
-      target: '/a\x1b[2J?token=1',
-      fields: [],
-    }
-    show({
-      kind: 'exchange',
-      exchange: { opening, streamId: 1, status: 200, code: undefined, failure: undefined, durationMs: 1.6 },
-    })
-    show({
-      kind: 'exchange',
-      exchange: {
-        opening,
-        streamId: 1,
-        status: 0,
-        code: 'backend_unreachable',
-        failure: undefined,
-        durationMs: 1,
-      },
-    })
-    expect(lines).toEqual(['  GET /a?[2J 200 2 ms', '  GET /a?[2J backend_unreachable 1 ms'])
   })
 })
 

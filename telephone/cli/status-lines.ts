@@ -5,7 +5,8 @@ import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { REASONS } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import { sentence } from '../sentence.ts'
-import { briefly, marked, printable, roughly } from './words.ts'
+import type { RequestLines } from './request-lines.ts'
+import { briefly, marked, roughly } from './words.ts'
 
 type BackendFailures = Extract<TelephoneEvent, { kind: 'backend_failures' }>
 
@@ -14,6 +15,7 @@ export interface StatusLinesOptions {
   readonly colours: boolean
   /** Service → where it leads: `http://localhost:3000`. */
   readonly targets: ReadonlyMap<string, string>
+  readonly requests: RequestLines
   readonly tunnels: number
   readonly name: string
   /** Milliseconds since 1970. */
@@ -81,14 +83,9 @@ export class StatusLines {
       case 'limits_lowered':
         this.#say('warn', `limits lowered: ${event.detail}`)
         return
-      case 'exchange': {
-        const { opening, status, code, durationMs } = event.exchange
-        const end = code === undefined ? String(status) : `${status === 0 ? '' : `${status} `}${code}`
-        // Without the query: that is where clients put secrets.
-        const path = cutText(opening.target.split('?', 1)[0] as string)
-        this.#options.out(printable(`  ${opening.method} ${path} ${end} ${Math.round(durationMs)} ms`))
+      case 'exchange':
+        this.#options.requests.show(event.exchange)
         return
-      }
       case 'over_budget':
         this.#trouble(
           'warn',
@@ -106,6 +103,7 @@ export class StatusLines {
         )
         return
       case 'closed':
+        this.#options.requests.flush()
         this.#say('note', 'stopped')
         return
       default:

@@ -1,0 +1,76 @@
+// One line for each request, for the person at the terminal of `telephone http`: method, path, status, duration, and the
+// cause of a failure. A terminal takes each line before the program goes on, so above a rate the lines become a count.
+
+import { styleText } from 'node:util'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
+import type { ForwardedExchange } from '../forward.ts'
+import { printable } from './words.ts'
+
+export interface RequestLinesOptions {
+  readonly out: (line: string) => void
+  readonly colours: boolean
+  readonly clock: Clock
+  /** Further requests within the same second are counted. Infinity: each one has its line. */
+  readonly maxPerSecond: number
+}
+
+/** More lines cannot be read, and a terminal may need a millisecond for each. */
+export const TERMINAL_LINES_PER_SECOND = 20
+const WINDOW_MS = 1000
+
+export class RequestLines {
+  readonly #options: RequestLinesOptions
+  #timer: Timer | undefined
+  /** Lines in the current second. */
+  #lines = 0
+  #uncounted = { requests: 0, failed: 0 }
+
+  constructor(options: RequestLinesOptions) {
+    this.#options = options
+  }
+
+  show(exchange: ForwardedExchange): void {
+    this.#timer ??= this.#options.clock.after(WINDOW_MS, () => this.flush())
+    if (this.#lines >= this.#options.maxPerSecond) {
+      this.#uncounted.requests += 1
+      if (isFailed(exchange)) this.#uncounted.failed += 1
+      return
+    }
+    this.#lines += 1
+    this.#options.out(lineOf(exchange, this.#options.colours))
+  }
+
+  /** Writes the count of requests without a line, and begins a new second. */
+  flush(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#lines = 0
+    const { requests, failed } = this.#uncounted
+    if (requests === 0) return
+    this.#uncounted = { requests: 0, failed: 0 }
+    const failures = failed === 0 ? '' : `, ${failed} of them failed`
+    this.#options.out(`  … ${requests} more ${requests === 1 ? 'request' : 'requests'}${failures}`)
+  }
+}
+
+function lineOf(exchange: ForwardedExchange, colours: boolean): string {
+  const { opening, status, code, failure, durationMs } = exchange
+  // Without the query, because clients put secrets there.
+  const path = cutText(opening.target.split('?', 1)[0] as string)
+  const words = [...(status === 0 ? [] : [String(status)]), ...(code === undefined ? [] : [code])]
+  const cause = failure === undefined ? '' : ` (${failure.cause})`
+  const end = printable(`${words.join(' ')}${cause}`)
+  const painted = colours ? styleText(colourOf(exchange), end, { validateStream: false }) : end
+  return `  ${printable(`${opening.method} ${path}`)} ${painted} ${Math.round(durationMs)} ms`
+}
+
+/** True for a request without a complete response, and for a response of 500 or more. */
+function isFailed({ status, code }: ForwardedExchange): boolean {
+  return code !== undefined || status >= 500
+}
+
+function colourOf(exchange: ForwardedExchange): 'green' | 'yellow' | 'red' {
+  if (isFailed(exchange)) return 'red'
+  return exchange.status >= 400 ? 'yellow' : 'green'
+}
