@@ -272,27 +272,18 @@ describe('telephone check', () => {
   })
 
   it.runIf(process.platform === 'linux')(
-    'with --container asks only the process beside it: healthy without a Plugboard, until it ends',
+    'with --container asks only the process beside it, which is healthy without a Plugboard',
     async () => {
       await plugboard.kill()
       const env = { ...given(), VERA_STATUS_SCOPE: `cli-${process.pid}` }
       const running = telephone(['start'], { ...env, TELEPHONE_TARGET: '1', TELEPHONE_SERVICE: 'web' })
       await running.waitForLine(/"msg":"dial failed"/)
-      const dials = plugboard.dials
       // Without settings, as a health check whose container has them as flags of its command.
       const healthy = telephone(['check', '--container'], { VERA_STATUS_SCOPE: env.VERA_STATUS_SCOPE })
       expect(await ended(healthy)).toBe(0)
       expect(healthy.lines).toEqual([
         `✓ telephone, process ${running.pid}: connecting, 0 of 2 tunnels are open`,
       ])
-      expect(plugboard.dials).toBe(dials)
-      await running.stop()
-      const dead = telephone(['check', '--container', '--json'], { VERA_STATUS_SCOPE: env.VERA_STATUS_SCOPE })
-      expect(await ended(dead)).toBe(1)
-      expect(JSON.parse(dead.output)).toEqual({
-        ok: false,
-        findings: [{ ok: false, text: 'No Telephone runs in this container.' }],
-      })
     },
   )
 
