@@ -94,7 +94,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
         description:
           'Routes, services, tokens and keys of a Plugboard. Rows carry an ETag; changing or deleting one needs ' +
           'If-Match. Errors are problem details (RFC 9457) with a `code`.',
-        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+        license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
       },
       servers: [{ url: '/' }],
       tags: TAGS.map(([name, description]) => ({ name, description })),
