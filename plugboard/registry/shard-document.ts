@@ -1,6 +1,6 @@
 // The only file that knows yjs. A shard is a Y.Array of packed lines that one replica appends to and deletes
 // from; the others hold copies. An entry is known by its clock, the running number that yjs gave it: neither end
-// ever asks for an index, because with one writer yjs finds an index by walking the whole list (0005 has the
+// ever asks for an index, because with one writer yjs finds an index by walking the whole list (decision 0012 has the
 // figures). Neighbours merge into one item, and a run of deleted ones into one tombstone: that keeps it small.
 
 import * as Y from 'yjs'
