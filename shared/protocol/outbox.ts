@@ -8,7 +8,6 @@
 
 import {
   answerBlock,
-  checkBlock,
   HeadError,
   openBlock,
   patchFrameFlags,
@@ -84,7 +83,6 @@ export class Outbox {
     const { service, method, target, fields } = opening
     const client = this.statesClient ? (opening.client ?? '') : ''
     const block = openBlock(service, method, target, client, fields)
-    checkBlock(block, 3 + fields.length + (client === '' ? 0 : 2))
     const at = this.#head(FRAME.open, streamId, OPEN_PREFIX_BYTES, block, end)
     const slab = this.#slab as Buffer
     slab[at] = STREAM_KINDS[opening.kind]
@@ -96,7 +94,6 @@ export class Outbox {
   /** An answer head; a final one can take the body that follows. */
   head(streamId: number, head: AnswerHead, final: boolean): void {
     const block = answerBlock(head.statusText, head.fields)
-    checkBlock(block, 1 + head.fields.length)
     const at = this.#head(FRAME.head, streamId, HEAD_PREFIX_BYTES, block, false)
     writeU16(this.#slab as Buffer, at, head.status)
     if (final) this.#keepOpen(streamId, at, HEAD_PREFIX_BYTES + block.length)
@@ -132,7 +129,6 @@ export class Outbox {
   /** For a head that has to wait. Throws HeadError when `head` would. Returns the bytes of its block. */
   checkHead({ statusText, fields }: AnswerHead): number {
     const block = answerBlock(statusText, fields)
-    checkBlock(block, 1 + fields.length)
     this.#fits(HEAD_PREFIX_BYTES + block.length)
     return block.length
   }
@@ -150,7 +146,6 @@ export class Outbox {
 
   #trailersBlock(fields: Fields): string {
     const block = trailersBlock(fields)
-    checkBlock(block, fields.length)
     this.#fits(block.length)
     return block
   }
