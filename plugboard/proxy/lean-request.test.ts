@@ -67,7 +67,7 @@ it('has all fields of an upgrade', async () => {
   expect(await upgraded.promise).toBe('k')
 })
 
-it('is what the public port uses', async () => {
+it('brings the body of a length in mixed case through the public port', async () => {
   const harness = await ProxyHarness.start()
   try {
     const telephone = await harness.telephone()
