@@ -7,6 +7,7 @@
 // A batch that fails is repeated with the next one: values stay in memory until they are written.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { RouteUse, Store } from './database/store.ts'
 import type { Registry } from './registry/registry.ts'
@@ -23,7 +24,7 @@ const MAX_EXPIRED = 500
 const OVERLAP_MS = 5_000
 
 export interface RouteRecorderOptions {
-  readonly directory: Pick<Directory, 'routes' | 'serviceByName'>
+  readonly directory: Pick<Directory, 'routes' | 'serviceByName' | 'databaseReachable'>
   readonly registry: Pick<Registry, 'linesOf' | 'subscribe'>
   readonly store: Pick<Store, 'routeActivity' | 'leases'>
   readonly replicaId: string
@@ -64,6 +65,8 @@ export class RouteRecorder {
     this.#timer?.cancel()
     await this.#running
     this.#unsubscribe()
+    // A stop does not wait for a database that is down.
+    if (!this.#options.directory.databaseReachable) return
     if (await this.#record()) await this.#attempt(() => this.#releaseLease())
   }
 
@@ -154,19 +157,20 @@ export class RouteRecorder {
     return store.leases.release(LEASE, incarnation)
   }
 
-  /** True when the work is done. An outage is one warning. */
+  /** True when the work is done. The directory reports an outage of the database; another fault is one warning. */
   async #attempt(work: () => Promise<void>): Promise<boolean> {
     try {
       await work()
       this.#failing = false
       return true
     } catch (error) {
-      if (!this.#failing) {
+      const isOutage = error instanceof VeraError && error.code === 'database_unavailable'
+      if (!this.#failing && !isOutage) {
         this.#options.log.warn('the use of routes could not be recorded; it is repeated every minute', {
           err: error,
         })
       }
-      this.#failing = true
+      this.#failing = !isOutage
       return false
     }
   }

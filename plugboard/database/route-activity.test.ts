@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { past as moveIntoPast } from '../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import type { Claim, Route, Store } from './store.ts'
@@ -16,15 +16,20 @@ let db: TestDatabase
 let store: Store
 let client: pg.Client
 
-beforeEach(async () => {
+beforeAll(async () => {
   db = await createTestDatabase()
   store = db.open().store
+})
+afterAll(() => db.drop())
+beforeEach(async () => {
   client = new pg.Client({ connectionString: db.url })
   await client.connect()
 })
 afterEach(async () => {
+  for (const table of ['routes', 'services', 'recording_periods', 'leases']) {
+    await client.query(`DELETE FROM plugboard.${table}`)
+  }
   await client.end()
-  await db.drop()
 })
 
 const claim = (mount: string, more: Partial<Claim> = {}) =>
