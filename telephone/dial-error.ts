@@ -65,9 +65,15 @@ export const TOKEN_UNREADABLE = 'token_unreadable'
 
 /** Refusals with these statuses end by themselves: timeouts, too early, too many requests. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
-/** TLS and certificate errors, and bytes of another protocol than HTTP. */
+const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER'
+/**
+ * Certificates that are not trusted, and bytes of another protocol. A TLS alert of the far end is not among them: a
+ * Plugboard sends one while it has no certificate yet.
+ */
 const PERMANENT_CODES =
-  /^(?:EPROTO|ERR_SSL_\w+|ERR_TLS_CERT_\w+|HPE_\w+|CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+|INVALID_CA|HOSTNAME_MISMATCH)$/
+  /^(?:ERR_SSL_WRONG_VERSION_NUMBER|ERR_TLS_CERT_\w+|HPE_(?!INVALID_EOF_STATE|CLOSED_CONNECTION)\w+|CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+|INVALID_CA|HOSTNAME_MISMATCH)$/
+/** Text of OpenSSL about bytes that are no TLS, in an error with another code. */
+const NO_TLS_TEXT = /wrong version number|packet length too long|http request/
 
 const ISSUE = 'Issue a new token with "plugboard token issue".'
 /** A map, because the far end chooses the code. */
@@ -87,7 +93,6 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no answer in time',
   EHOSTUNREACH: 'there is no way to this host',
   ENETUNREACH: 'there is no network',
-  EPROTO: 'the far end does not speak TLS; is it http:// instead of https://?',
   HPE_INVALID_CONSTANT: 'the far end does not speak HTTP; is it https:// instead of http://?',
   ERR_SSL_WRONG_VERSION_NUMBER: 'the far end does not speak TLS; is it http:// instead of https://?',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; give its CA with --plugboard-ca',
@@ -101,7 +106,8 @@ const WORDS: Readonly<Record<string, string>> = {
 /** A socket's, TLS's or WebSocket's error. */
 export function dialFailure(error: Error): DialError {
   const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
-  const { code } = first as NodeJS.ErrnoException
+  const isPlain = NO_TLS_TEXT.test(first.message)
+  const code = isPlain ? NO_TLS : (first as NodeJS.ErrnoException).code
   const message = (code === undefined ? undefined : WORDS[code]) ?? first.message
   return new DialError('unreachable', message, { ...(code !== undefined && { code }), cause: error })
 }

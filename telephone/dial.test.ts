@@ -56,7 +56,7 @@ it('quotes a bounded part of a refusal', async () => {
   expect(error.message).toMatch(/^x{150}…$/)
   expect(error.code?.length).toBeLessThan(100)
   const page = await refusedWith(`HTTP/1.1 403 ${'y'.repeat(10_000)}\r\nContent-Length: 0\r\n\r\n`)
-  expect(page.message).toMatch(/^HTTP 403 y+…; is this the address of a Plugboard\?$/)
+  expect(page.message).toMatch(/^HTTP 403 y+…; this is not the public port of a Plugboard \(.*\)$/)
 })
 
 it.each([

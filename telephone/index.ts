@@ -6,6 +6,7 @@
 import type { VeraError } from '@vera-stack/shared/errors.ts'
 import { type ConnectOptions, readConnectOptions } from './connect-options.ts'
 import { RefusalWatch } from './refusal-watch.ts'
+import { sentence } from './sentence.ts'
 import { Telephone } from './telephone.ts'
 
 export { VeraError } from '@vera-stack/shared/errors.ts'
@@ -70,7 +71,7 @@ function warnOnce(telephone: Telephone): () => void {
   const unsubscribe = telephone.subscribe(event => {
     if (event.kind !== 'dial_failed' || event.error.permanent) return
     unsubscribe()
-    console.warn(`telephone: ${event.url}: ${event.error.message}. connect() keeps trying.`)
+    console.warn(`telephone: ${event.url}: ${sentence(event.error.message)} connect() keeps trying.`)
   })
   return unsubscribe
 }
