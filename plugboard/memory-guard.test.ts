@@ -16,6 +16,7 @@ function watch(system: Partial<MemorySystem>) {
       residentBytes: () => 1,
       containerBytes: () => 0,
       machineBytes: () => 16 * GIB,
+      releaseMemory: () => undefined,
       ...system,
     },
     clock,
@@ -73,4 +74,48 @@ it('survives readings that fail, keeps the last values, and reports the failure 
     'short of memory, new requests are refused',
     'the memory of the process could not be read, the last value is used',
   ])
+})
+
+it('refuses nothing because of garbage, which is collected first', () => {
+  let resident = 8 * GIB
+  let collections = 0
+  const releaseMemory = () => {
+    collections += 1
+    resident = 2 * GIB
+  }
+  const { logged, next } = watch({ residentBytes: () => resident, releaseMemory })
+  expect([next(), collections, logged]).toEqual([false, 1, []])
+  next()
+  resident = 8 * GIB
+  expect([next(), collections]).toEqual([false, 2])
+})
+
+it('collects again while memory is short, and so notices when it no longer is', () => {
+  let held = 8 * GIB
+  let resident = held
+  let collections = 0
+  const releaseMemory = () => {
+    collections += 1
+    resident = held
+  }
+  const { next } = watch({ residentBytes: () => resident, releaseMemory })
+  expect(next()).toBe(true)
+  held = 2 * GIB
+  expect([next(), next(), collections]).toEqual([true, false, 2])
+})
+
+it('spends at most a twentieth of its time on collections', () => {
+  let collections = 0
+  const { clock, next } = watch({
+    residentBytes: () => 8 * GIB,
+    releaseMemory: () => {
+      collections += 1
+      clock.advance(300)
+    },
+  })
+  next()
+  for (let passedMs = 0; passedMs < 5500; passedMs += 500) next()
+  expect(collections).toBe(1)
+  for (let passedMs = 0; passedMs < 1000; passedMs += 500) next()
+  expect(collections).toBe(2)
 })

@@ -1,9 +1,14 @@
 // Reports when the process is short of memory, so that new requests get 503 `overloaded` while the old ones can still
 // finish. It compares the heap with V8's limit, and the whole process with the limit of its container or, without one,
 // with a share of the machine's memory. A reading costs some microseconds, so a timer takes it, not each request.
+//
+// Garbage counts as used memory until it is collected, and V8 collects late when its own limit is far away. So the guard
+// has the heap collected before it refuses requests, and again while it does: hardly any request is left then whose
+// garbage would make V8 collect.
 
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
+import { releaseMemory } from '@vera-stack/shared/body-memory.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 
@@ -11,6 +16,9 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 const HIGH = 0.9
 const LOW = 0.8
 const INTERVAL_MS = 500
+/** Shortest time between two collections, ms, and in units of what the last one took: 5 % of the time at most. */
+const COLLECT_INTERVAL_MS = 1000
+const COLLECT_SPACING = 20
 
 export interface MemoryReading {
   readonly usedBytes: number
@@ -35,6 +43,8 @@ export interface MemorySystem {
   /** Limit of the container. Without one, or while it cannot be read: 0, or more than any machine has. */
   containerBytes(): number
   machineBytes(): number
+  /** Collects garbage, and gives free memory back to the system. */
+  releaseMemory(): void
 }
 
 export class MemoryGuard {
@@ -44,6 +54,7 @@ export class MemoryGuard {
   #short = false
   #residentBytes = 0
   #containerBytes = 0
+  #collectAgainMs = Number.NEGATIVE_INFINITY
   /** True when the last reading of resident memory failed. */
   #blind = false
 
@@ -69,11 +80,8 @@ export class MemoryGuard {
   }
 
   #look(): void {
-    const threshold = this.#short ? LOW : HIGH
-    const readings = [this.#system.heap(), this.#process()]
-    const exceeded = readings.find(
-      ({ usedBytes, limitBytes }) => limitBytes > 0 && usedBytes >= limitBytes * threshold,
-    )
+    let exceeded = this.#exceeded()
+    if (exceeded !== undefined && this.#collect()) exceeded = this.#exceeded()
     const short = exceeded !== undefined
     if (short === this.#short) return
     this.#short = short
@@ -83,6 +91,25 @@ export class MemoryGuard {
       const detail = `${exceeded.usedBytes} of ${exceeded.limitBytes} bytes are in use`
       log.error('short of memory, new requests are refused', { bytes: exceeded.usedBytes, detail })
     }
+  }
+
+  /** Returns the reading that is over its limit; undefined: neither is. */
+  #exceeded(): MemoryReading | undefined {
+    const threshold = this.#short ? LOW : HIGH
+    return [this.#system.heap(), this.#process()].find(
+      ({ usedBytes, limitBytes }) => limitBytes > 0 && usedBytes >= limitBytes * threshold,
+    )
+  }
+
+  /** False when the last collection was a short time ago. */
+  #collect(): boolean {
+    const { clock } = this.#options
+    const startedMs = clock.now()
+    if (startedMs < this.#collectAgainMs) return false
+    this.#system.releaseMemory()
+    const endedMs = clock.now()
+    this.#collectAgainMs = endedMs + Math.max(COLLECT_INTERVAL_MS, COLLECT_SPACING * (endedMs - startedMs))
+    return true
   }
 
   #process(): MemoryReading {
@@ -119,4 +146,5 @@ const thisProcess: MemorySystem = {
   residentBytes: () => process.memoryUsage.rss(),
   containerBytes: () => process.constrainedMemory(),
   machineBytes: totalmem,
+  releaseMemory,
 }

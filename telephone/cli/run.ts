@@ -3,7 +3,7 @@
 // may get a new token, and a supervisor that restarts the process corrects nothing.
 
 import { targetText } from '@vera-stack/shared/backend-target.ts'
-import { releaseStartMemory } from '@vera-stack/shared/body-memory.ts'
+import { releaseMemory } from '@vera-stack/shared/body-memory.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { type LocalStatus, SCOPE_VARIABLE, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
@@ -49,7 +49,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     if (event !== watch?.refusal?.event || event.kind === 'announced') show(event)
   })
   // By then the first tunnels are open, and the code that opens them has left its memory behind.
-  const settled = systemClock.after(SETTLED_MS, releaseStartMemory)
+  const settled = systemClock.after(SETTLED_MS, releaseMemory)
   for (const { source, detail } of config.warnings) {
     if (log === undefined) terminal.out(`${marked('warn', `${source}: ${detail}`, terminal.colours)}\n`)
     else log.warn('a file with a secret is open to other users', { detail: `${source}: ${detail}` })
