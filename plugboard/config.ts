@@ -4,6 +4,7 @@
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
+import { parseNetwork } from '@vera-stack/shared/ip-networks.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
   type LoadedSettings,
@@ -12,7 +13,6 @@ import {
   type SettingsOf,
   setting,
 } from '@vera-stack/shared/settings.ts'
-import { parseNetwork } from './routes/cidr.ts'
 import { generatedHostsProblem } from './telephones/generated-hosts.ts'
 import { directoryUrlOf, isChallengeType } from './tls/acme-names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'

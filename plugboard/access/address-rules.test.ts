@@ -1,5 +1,5 @@
+import { parseNetwork } from '@vera-stack/shared/ip-networks.ts'
 import { expect, test } from 'vitest'
-import { parseNetwork } from '../routes/cidr.ts'
 import { AddressRules } from './address-rules.ts'
 
 const PRIVATE = ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7']
@@ -38,6 +38,15 @@ test('deny wins over allow, for a network in its IPv6 coat too', () => {
   const rules = new AddressRules(['10.0.0.0/8'], ['::ffff:10.9.0.0/112'])
   expect(rules.permit('10.8.0.1')).toBe(true)
   expect(rules.permit('10.9.0.1')).toBe(false)
+})
+
+test('an IPv6 network holds no IPv4 address, except its IPv6 form', () => {
+  for (const network of ['::/0', '::/80']) {
+    expect(new AddressRules([network], undefined).permit('10.1.2.3')).toBe(false)
+    expect(new AddressRules(undefined, [network]).permit('::ffff:10.1.2.3')).toBe(true)
+  }
+  for (const network of ['::ffff:0:0/96', '::ffff:a00:0/104', '0:0:0:0:0:ffff:10.0.0.0/104'])
+    expect(new AddressRules([network], undefined).permit('10.1.2.3')).toBe(true)
 })
 
 test('everything can be named', () => {

@@ -4,8 +4,9 @@
 
 import type { Server, Socket } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { socketAddress } from '@vera-stack/shared/ip-address.ts'
 import { type ProxyHeader, parseProxyHeader } from './proxy-protocol.ts'
-import { plainAddress, type TrustedProxies } from './trusted-proxies.ts'
+import type { TrustedProxies } from './trusted-proxies.ts'
 
 export interface ProxyProtocolOptions {
   readonly trusted: TrustedProxies
@@ -25,7 +26,7 @@ const clients = new WeakMap<Socket, string>()
 
 /** Where the connection comes from: what its PROXY header says, else what the kernel says. */
 export function clientAddressOf(socket: Socket): string {
-  return clients.get(socket) ?? plainAddress(socket.remoteAddress)
+  return clients.get(socket) ?? socketAddress(socket.remoteAddress)
 }
 
 /** To be made before the server listens, when all its `connection` listeners are there. */
@@ -42,7 +43,7 @@ export class ProxyProtocolGate {
     this.#listeners = server.listeners('connection') as ((socket: Socket) => void)[]
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => {
-      if (options.trusted.trusts(plainAddress(socket.remoteAddress))) this.#readHeader(socket)
+      if (options.trusted.trusts(socketAddress(socket.remoteAddress))) this.#readHeader(socket)
       else this.#serve(socket)
     })
   }
@@ -90,7 +91,7 @@ export class ProxyProtocolGate {
       if (header === undefined) return
       leave()
       socket.pause()
-      if (header.address !== undefined) clients.set(socket, plainAddress(header.address))
+      if (header.address !== undefined) clients.set(socket, header.address)
       if (received.length > header.bytes) socket.unshift(received.subarray(header.bytes))
       this.#serve(socket)
       // What is buffered goes out in the next tick, before the socket is read again: the server sees the bytes in

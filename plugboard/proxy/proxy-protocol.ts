@@ -2,6 +2,7 @@
 // which a TCP load balancer says whose connection it is. Parsing only; who may send one is decided elsewhere.
 
 import { isIPv4, isIPv6 } from 'node:net'
+import { ipAddress } from '@vera-stack/shared/ip-address.ts'
 
 /** Of a header that names a client; both absent when the balancer speaks for itself (a health check, or UNKNOWN). */
 export interface ProxyHeader {
@@ -63,7 +64,7 @@ function parseV1(bytes: Buffer): ProxyHeader | undefined {
   if (more.length > 0 || addresses.some(text => !isAddress(text) || text.includes('%'))) {
     throw new ProxyHeaderError('its addresses are malformed')
   }
-  return { bytes: end + 2, address: source, port: [port, toPort].map(readPort)[0] }
+  return { bytes: end + 2, address: ipAddress(source), port: [port, toPort].map(readPort)[0] }
 }
 
 function readPort(text: string): number {
@@ -93,13 +94,11 @@ function parseV2(bytes: Buffer): ProxyHeader | undefined {
   const source = bytes.subarray(V2_FIXED_BYTES, V2_FIXED_BYTES + addressBytes)
   return {
     bytes: total,
-    address: family === FAMILY_IPV4 ? source.join('.') : textOfIPv6(source),
+    address: ipAddress(family === FAMILY_IPV4 ? source.join('.') : textOfIPv6(source)),
     port: bytes.readUInt16BE(V2_FIXED_BYTES + 2 * addressBytes),
   }
 }
 
-/** In its canonical form (RFC 5952), as sockets report it. */
 function textOfIPv6(address: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, index) => address.readUInt16BE(index * 2).toString(16))
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+  return Array.from({ length: 8 }, (_, index) => address.readUInt16BE(index * 2).toString(16)).join(':')
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { plainAddress, TrustedProxies } from './trusted-proxies.ts'
+import { TrustedProxies } from './trusted-proxies.ts'
 
 it('trusts addresses and ranges of both families', () => {
   const trusted = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'])
@@ -37,7 +37,20 @@ it.each([
   expect(() => new TrustedProxies([range])).toThrow(range)
 })
 
-it('takes the coat off an IPv4 address', () => {
-  expect(plainAddress('::ffff:127.0.0.1')).toBe('127.0.0.1')
-  expect([plainAddress('::1'), plainAddress(undefined)]).toEqual(['::1', 'unknown'])
+it('takes ::/0 for IPv6 alone', () => {
+  const trusted = new TrustedProxies(['::/0'])
+  expect(['::1', '10.0.0.1', '::ffff:10.0.0.1'].map(address => trusted.trusts(address))).toEqual([
+    true,
+    false,
+    false,
+  ])
+})
+
+it('gives one form to a client, however a proxy writes it', () => {
+  const trusted = new TrustedProxies(['10.0.0.0/8'])
+  const clients = ['2001:DB8:0::7', '[2001:db8::0007]:443', '2001:db8:0:0:0:0:0:7%eth0'].map(text =>
+    trusted.clientOf('10.0.0.1', text),
+  )
+  expect(clients).toEqual(['2001:db8::7', '2001:db8::7', '2001:db8::7'])
+  expect(trusted.clientOf('10.0.0.1', '192.0.2.7, ::FFFF:a00:2')).toBe('192.0.2.7')
 })

@@ -1,11 +1,11 @@
 // Who may use a route: addresses, passwords, tokens of an issuer. One shape as it is written (with passwords) and as it
 // is stored (with hashes alone). Checked strictly both times: a rule that cannot be read must close the route, not open it.
 
+import { parseNetwork } from '@vera-stack/shared/ip-networks.ts'
 import { PASSWORD_HASH_FORM, passwordHashProblem } from '@vera-stack/shared/password-hash.ts'
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { storedText } from '../database/stored-text.ts'
-import { parseNetwork } from './cidr.ts'
 import { ownFieldName } from './field-rules.ts'
 
 const MAX_NETWORKS = 1000
