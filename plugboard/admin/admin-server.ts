@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
+import { IdleConnections } from '@vera-stack/shared/idle-connections.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AdminApp } from './admin-app.ts'
 import { createParserRefusal } from './parser-refusal.ts'
@@ -49,9 +50,9 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
       connectionsCheckingInterval: Math.min(1000, Math.ceil(headTimeoutMs / 4)),
     },
   }) as Server
-  const waiting = limitConnections(server, maxConnections)
+  const connections = limitConnections(server, maxConnections)
   const refuse = createParserRefusal(log)
-  server.on('clientError', (error, socket) => refuse(error, socket, waiting.has(socket as Socket)))
+  server.on('clientError', (error, socket) => refuse(error, socket, connections.isIdle(socket as Socket)))
   server.listen({ port: listen.port, ...(listen.host === undefined ? {} : { host: listen.host }) })
   await once(server, 'listening')
   // The system cannot accept a connection (EMFILE, ENOBUFS). The listener goes on.
@@ -70,30 +71,13 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   }
 }
 
-/** Returns the connections without a request in progress, in the order in which they began to wait. */
-function limitConnections(server: Server, max: number): ReadonlySet<Socket> {
-  const open = new Set<Socket>()
-  const waiting = new Set<Socket>()
-  const forget = (socket: Socket): void => {
-    open.delete(socket)
-    waiting.delete(socket)
-  }
-  server.on('connection', (socket: Socket) => {
-    open.add(socket)
-    waiting.add(socket)
-    socket.once('close', () => forget(socket))
-    if (open.size <= max) return
-    // This is the new connection itself when all others have a request in progress.
-    const [oldest] = waiting
-    if (oldest === undefined) return
-    forget(oldest)
-    oldest.destroy()
-  })
+/** A connection is idle while it has no request in progress. */
+function limitConnections(server: Server, max: number): IdleConnections {
+  const connections = new IdleConnections({ max })
+  server.on('connection', (socket: Socket) => connections.add(socket))
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    waiting.delete(socket)
-    response.once('close', () => {
-      if (open.has(socket)) waiting.add(socket)
-    })
+    connections.use(socket)
+    response.once('close', () => connections.release(socket))
   })
-  return waiting
+  return connections
 }

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'n
 import type { AddressInfo, Socket } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { listHolds, repeatsField } from '@vera-stack/shared/headers.ts'
+import { IdleConnections } from '@vera-stack/shared/idle-connections.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
@@ -38,9 +39,8 @@ export class PeerEndpoint {
   readonly #options: PeerEndpointOptions
   readonly #server: Server
   readonly #answers = new WeakMap<IncomingMessage, string>()
-  readonly #sockets = new Set<Socket>()
-  /** Those of `#sockets` that are not authenticated, the oldest first. */
-  readonly #strangers = new Set<Socket>()
+  /** A connection is idle until its peer is authenticated. */
+  readonly #connections: IdleConnections
   readonly #webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -51,6 +51,8 @@ export class PeerEndpoint {
 
   constructor(options: PeerEndpointOptions) {
     this.#options = options
+    const { maxConnections: max = MAX_CONNECTIONS } = options
+    this.#connections = new IdleConnections({ max, maxIdle: Math.min(MAX_STRANGERS, max / 2) })
     this.#webSockets.on('headers', (headers, request) => {
       headers.push(`${ANSWER_FIELD}: ${this.#answers.get(request) ?? ''}`)
     })
@@ -62,7 +64,7 @@ export class PeerEndpoint {
       connectionsCheckingInterval: Math.min(1000, Math.ceil(timeoutMs / 4)),
       maxHeaderSize: 8192,
     })
-    this.#server.on('connection', socket => this.#connected(socket))
+    this.#server.on('connection', socket => this.#connections.add(socket))
     this.#server.on('request', (_request, response) => {
       response.writeHead(404, { Connection: 'close' }).end()
     })
@@ -90,25 +92,8 @@ export class PeerEndpoint {
   /** No new peers, and no connection is left: sessions have said their goodbyes before. */
   async close(): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
-    for (const socket of this.#sockets) socket.destroy()
+    this.#connections.destroyAll()
     await closed
-  }
-
-  #connected(socket: Socket): void {
-    const max = this.#options.maxConnections ?? MAX_CONNECTIONS
-    this.#sockets.add(socket)
-    this.#strangers.add(socket)
-    socket.once('close', () => this.#forget(socket))
-    if (this.#sockets.size <= max && this.#strangers.size <= Math.min(MAX_STRANGERS, max / 2)) return
-    const [oldest] = this.#strangers
-    if (oldest === undefined) return
-    this.#forget(oldest)
-    oldest.destroy()
-  }
-
-  #forget(socket: Socket): void {
-    this.#sockets.delete(socket)
-    this.#strangers.delete(socket)
   }
 
   async #accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
@@ -126,7 +111,7 @@ export class PeerEndpoint {
         answer(socket, 503)
         return
       }
-      this.#strangers.delete(socket)
+      this.#connections.use(socket)
       this.#webSockets.handleUpgrade(request, socket, head, webSocket => {
         onPeer(peer, webSocketTransport(webSocket, socket), socket.remoteAddress ?? '')
       })
