@@ -28,3 +28,24 @@ test('each owner has at most its share of running and waiting work', async () =>
   expect(await other).toBe('b')
   expect(await work.run('a', () => Promise.resolve('a'))).toBe('a')
 })
+
+test('work that arrives between the end of one and the start of the next one does not run beside it', async () => {
+  const work = new BoundedWork({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 9 })
+  let running = 0
+  let most = 0
+  const task = async (until: Promise<unknown>): Promise<void> => {
+    running += 1
+    most = Math.max(most, running)
+    await until
+    running -= 1
+  }
+  const first = Promise.withResolvers<void>()
+  const turn = () => new Promise(resolve => setImmediate(resolve))
+  const one = work.run('a', () => first.promise)
+  const two = work.run('a', () => task(turn()))
+  // Called after the first one has ended, and before the second one begins.
+  const three = first.promise.then(() => work.run('b', () => task(turn())))
+  first.resolve()
+  await Promise.all([one, two, three])
+  expect(most).toBe(1)
+})

@@ -29,22 +29,27 @@ export class BoundedWork {
     const mustWait = this.#running >= maxRunning
     if (own >= maxPerOwner || (mustWait && this.#waiting.length >= maxWaiting)) return undefined
     this.#perOwner.set(owner, own + 1)
-    if (!mustWait) return this.#start(owner, work)
+    if (!mustWait) {
+      this.#running += 1
+      return this.#start(owner, work)
+    }
     return new Promise<void>(resolve => this.#waiting.push({ start: resolve })).then(() =>
       this.#start(owner, work),
     )
   }
 
+  /** The caller has counted it as running. */
   async #start<Result>(owner: string, work: () => Promise<Result>): Promise<Result> {
-    this.#running += 1
     try {
       return await work()
     } finally {
-      this.#running -= 1
       const left = (this.#perOwner.get(owner) ?? 1) - 1
       if (left === 0) this.#perOwner.delete(owner)
       else this.#perOwner.set(owner, left)
-      this.#waiting.shift()?.start()
+      // The next one takes over the place. It begins later in this turn, and nothing else may take the place until then.
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#running -= 1
+      else next.start()
     }
   }
 }
