@@ -26,6 +26,8 @@ describe('origins', () => {
     ['https://evil.test@a.example.org:8443', false],
     ['https://evilexample.org:8443', false],
     ['http://x.example.net', true],
+    ['http://*.example.net', false],
+    ['*', false],
     ['null', false],
     ['', false],
   ])('%s → %s', (origin, allowed) => {

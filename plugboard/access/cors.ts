@@ -24,7 +24,7 @@ export class Cors {
   constructor(rules: CorsRules) {
     this.#rules = rules
     this.#any = rules.origins.includes('*')
-    this.#exact = new Set(rules.origins)
+    this.#exact = new Set(rules.origins.filter(origin => !origin.includes('*')))
     this.#wildcards = rules.origins.flatMap(origin => {
       const star = origin.indexOf('://*.')
       return star === -1 ? [] : [[origin.slice(0, star + 3), origin.slice(star + 4)] as const]

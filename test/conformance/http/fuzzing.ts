@@ -5,6 +5,7 @@ import { runSeed } from '../../support/seeded-random.ts'
 import { edge } from './edge.ts'
 import { fuzzAccess } from './fuzz/access-fuzz.ts'
 import { Fuzz } from './fuzz/fuzz-run.ts'
+import { fuzzRules } from './fuzz/rules-fuzz.ts'
 
 it('mutated requests are neither lost, doubled nor taken for others', async () => {
   const seed = runSeed()
@@ -20,4 +21,12 @@ it('random rules, claims and tokens pass exactly when they fit', async () => {
   const { passed, refused, violations } = await fuzzAccess(seed, 300)
   expect(violations, `SEED=${seed}`).toEqual([])
   expect(Math.min(passed, refused)).toBeGreaterThan(20)
+})
+
+it('random rules of addresses, passwords, CORS and edits mean what the oracle reads in them', async () => {
+  const seed = runSeed()
+  const { outcomes, violations } = await fuzzRules(seed, 500)
+  expect(violations, `SEED=${seed}`).toEqual([])
+  for (const outcome of ['address_denied', 'unauthorized', 'bad_request', 'preflight', 'forwarded'])
+    expect(outcomes[outcome] ?? 0, `SEED=${seed}: ${outcome}`).toBeGreaterThan(5)
 })

@@ -1,11 +1,13 @@
-// npm run fuzz -- --requests 100000 --seed 1 [--workers 8] [--from 0] [--http2]
-// Prints a report; exit code 1 when anything was not as it should be. A finding names its stream: --from n --requests 1.
+// npm run fuzz -- --requests 100000 --seed 1 [--workers 8] [--from 0] [--http2 | --access]
+// Prints a report; exit code 1 when anything was not as it should be. A finding names its stream or case: --from n
+// --requests 1. `--access`: rules of routes alone, in this process, without a database.
 
 import { parseArgs } from 'node:util'
 import { EdgeStack } from '../edge-stack.ts'
 import { fuzzAccess } from './access-fuzz.ts'
 import { Fuzz } from './fuzz-run.ts'
 import { Http2Fuzz } from './http2-fuzz.ts'
+import { fuzzRules } from './rules-fuzz.ts'
 
 const { values } = parseArgs({
   options: {
@@ -14,6 +16,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '8' },
     from: { type: 'string', default: '0' },
     http2: { type: 'boolean', default: false },
+    access: { type: 'boolean', default: false },
   },
 })
 const seed = Number(values.seed)
@@ -39,19 +42,32 @@ const HTTP2_ARGS = [
 ]
 const fuzzHttp2 = () => new Http2Fuzz({ edge, port: edge.port, seed, count, workers }).run()
 
-try {
-  await edge.start({ args: values.http2 ? HTTP2_ARGS : [] })
-  const before = edge.peakMemoryBytes
-  const access = await fuzzAccess(seed, Math.ceil(count / 20))
-  const { violations: found, ...figures } = await (values.http2 ? fuzzHttp2() : fuzzHttp1())
-  const violations = [...access.violations, ...found]
-  const mebibytes = (bytes: number | undefined) =>
-    bytes === undefined ? undefined : Math.round(bytes / 1_048_576)
-  const memory = { peakMiBBefore: mebibytes(before), peakMiBAfter: mebibytes(edge.peakMemoryBytes) }
-  const seconds = Math.round((performance.now() - startedAt) / 1000)
-  console.log(JSON.stringify({ seed, ...figures, seconds, ...memory }, null, 2))
-  for (const violation of violations) console.error(`\n${violation}`)
-  if (violations.length > 0) process.exitCode = 1
-} finally {
-  await edge.stop()
+/** Tokens and rules of routes, without the wire. */
+async function fuzzRoutes(tokens: number, cases: number) {
+  const access = await fuzzAccess(seed, tokens)
+  const rules = await fuzzRules(seed, cases, values.access ? Number(values.from) : 0)
+  const figures = { tokens: { passed: access.passed, refused: access.refused }, rules: rules.outcomes }
+  return { figures, violations: [...access.violations, ...rules.violations] }
 }
+
+async function fuzzWire() {
+  try {
+    await edge.start({ args: values.http2 ? HTTP2_ARGS : [] })
+    const before = edge.peakMemoryBytes
+    const { violations, ...figures } = await (values.http2 ? fuzzHttp2() : fuzzHttp1())
+    const mebibytes = (bytes: number | undefined) =>
+      bytes === undefined ? undefined : Math.round(bytes / 1_048_576)
+    const memory = { peakMiBBefore: mebibytes(before), peakMiBAfter: mebibytes(edge.peakMemoryBytes) }
+    return { figures: { ...figures, ...memory }, violations }
+  } finally {
+    await edge.stop()
+  }
+}
+
+const routes = await fuzzRoutes(Math.ceil(count / 20), values.access ? count : Math.ceil(count / 20))
+const wire = values.access ? { figures: {}, violations: [] } : await fuzzWire()
+const seconds = Math.round((performance.now() - startedAt) / 1000)
+console.log(JSON.stringify({ seed, ...wire.figures, ...routes.figures, seconds }, null, 2))
+const violations = [...routes.violations, ...wire.violations]
+for (const violation of violations) console.error(`\n${violation}`)
+if (violations.length > 0) process.exitCode = 1
