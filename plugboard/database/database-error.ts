@@ -57,6 +57,7 @@ const sentences = (error: ServerError) => (error.detail ? `${error.message} ${er
 
 /** Postgres classes and codes of a database that cannot be used now: the same statement may succeed later. */
 const UNAVAILABLE = /^(08|28|53|57P|57014|58|25006|3D000|40001|40P01|42501|55P03)/
+const PROTOCOL_VIOLATION = '08P01'
 /** The driver's own failures carry a code of the system (of sockets, files or DNS), or none and a sentence. */
 const SYSTEM_CODES: ReadonlySet<string> = new Set([
   ...[...getSystemErrorMap().values()].map(([code]) => code),
@@ -86,6 +87,11 @@ function isConnectionCode(code = ''): boolean {
 function translateServerError(error: ServerError): unknown {
   const known = error.constraint === undefined ? undefined : CONSTRAINTS[error.constraint]
   if (known !== undefined) return known(error)
+  if (error.code === PROTOCOL_VIOLATION) {
+    // A connection pooler has no other code for what it does not support. It will not work later either.
+    const detail = `The database, or a connection pooler in front of it, refused a message: ${error.message}. PgBouncer needs pool_mode = session or transaction.`
+    return new VeraError('database_unavailable', detail, { cause: error })
+  }
   if (UNAVAILABLE.test(error.code)) return new VeraError('database_unavailable', undefined, { cause: error })
   if (error.code === '23505' || error.code === '23503' || error.code === '23P01') {
     return new VeraError('conflict', undefined, { cause: error })

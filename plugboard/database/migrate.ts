@@ -1,15 +1,15 @@
-// Brings the schema up to this version of the code, or reports how far it is. A newer schema stays as it is. Replicas that start together take
-// turns (one advisory lock, on the connection that migrates), and everything happens in one transaction.
+// Brings the schema up to this version of the code, or reports how far it is. A newer schema stays as it is. Everything
+// happens in one transaction. It holds an advisory lock, so that processes that migrate at the same time take turns. The lock
+// belongs to the transaction and not to the session, because a connection pooler may give the statements of one session to
+// several connections.
 
 import { fileURLToPath } from 'node:url'
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { checkCompatibility } from './compatibility.ts'
 import { translateError } from './database-error.ts'
 import { checkDatabaseUrl } from './database-url.ts'
-import { codeOf, StartupError } from './startup-error.ts'
+import { StartupError } from './startup-error.ts'
 
 export interface MigrateOptions {
   readonly url: string
@@ -28,27 +28,42 @@ export interface MigrationStatus {
 }
 
 const DEFAULT_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url))
-const MIGRATIONS = { migrationsSchema: 'plugboard', migrationsTable: 'migrations' } as const
+/** As drizzle's tools make it. */
+const CREATE_TABLE = `
+  CREATE SCHEMA IF NOT EXISTS plugboard;
+  CREATE TABLE IF NOT EXISTS plugboard.migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`
+const ADD_MIGRATION = 'INSERT INTO plugboard.migrations (hash, created_at) VALUES ($1, $2)'
 const MIGRATION_LOCK = [0x706c7567, 2] as const
 
 /** Applies what is pending. Throws StartupError when database and code do not fit together. */
 export async function migrateDatabase(options: MigrateOptions): Promise<MigrationStatus> {
   return await withClient(options, async client => {
-    await client.query('SELECT pg_advisory_lock($1, $2)', [...MIGRATION_LOCK])
+    // A failure leaves the transaction open; it ends with the connection.
+    await client.query('BEGIN')
+    await client.query('SELECT pg_advisory_xact_lock($1, $2)', [...MIGRATION_LOCK])
     const folder = options.folder ?? DEFAULT_FOLDER
     const status = await compare(client, folder, options.version)
-    // Without pending files nothing is written, so a role that may only read and write rows gets by.
-    if (status.pending === 0) return status
-    try {
-      await migrate(drizzle(client), { migrationsFolder: folder, ...MIGRATIONS })
-    } catch (error) {
-      const reason = translateError(error)
-      const cause = reason instanceof Error && reason.cause instanceof Error ? reason.cause : reason
-      const text = cause instanceof Error ? cause.message : String(cause)
-      throw new StartupError(`The database could not be migrated and is unchanged: ${text}`, error)
-    }
-    return { applied: status.applied + status.pending, pending: 0, newer: [] }
+    // Without pending files nothing is written, so a role that may only read and write rows is enough.
+    if (status.pending > 0)
+      await apply(client, readMigrationFiles({ migrationsFolder: folder }).slice(status.applied))
+    await client.query('COMMIT')
+    return { ...status, applied: status.applied + status.pending, pending: 0 }
   })
+}
+
+async function apply(client: pg.Client, pending: readonly MigrationMeta[]): Promise<void> {
+  try {
+    await client.query(CREATE_TABLE)
+    for (const { sql, hash, folderMillis } of pending) {
+      for (const statement of sql) await client.query(statement)
+      await client.query(ADD_MIGRATION, [hash, folderMillis])
+    }
+  } catch (error) {
+    const reason = translateError(error)
+    const cause = reason instanceof Error && reason.cause instanceof Error ? reason.cause : reason
+    const text = cause instanceof Error ? cause.message : String(cause)
+    throw new StartupError(`The database could not be migrated and is unchanged: ${text}`, error)
+  }
 }
 
 /**
@@ -97,16 +112,15 @@ function refuseDisorder(files: readonly MigrationMeta[]): void {
 async function appliedMigrations(
   client: pg.Client,
 ): Promise<readonly { readonly hash: string; readonly createdAt: number }[]> {
-  try {
-    const { rows } = await client.query<{ hash: string; created_at: string }>(
-      'SELECT hash, created_at FROM plugboard.migrations ORDER BY id',
-    )
-    return rows.map(row => ({ hash: row.hash, createdAt: Number(row.created_at) }))
-  } catch (error) {
-    const missing = codeOf(error) === '42P01' || codeOf(error) === '3F000'
-    if (missing) return []
-    throw error
-  }
+  // A query of a table that does not exist would end the transaction.
+  const found = await client.query<{ exists: boolean }>(
+    "SELECT to_regclass('plugboard.migrations') IS NOT NULL AS exists",
+  )
+  if (found.rows[0]?.exists !== true) return []
+  const { rows } = await client.query<{ hash: string; created_at: string }>(
+    'SELECT hash, created_at FROM plugboard.migrations ORDER BY id',
+  )
+  return rows.map(row => ({ hash: row.hash, createdAt: Number(row.created_at) }))
 }
 
 async function withClient<Result>(
@@ -128,6 +142,6 @@ async function withClient<Result>(
   } catch (error) {
     throw translateError(error)
   } finally {
-    await client.end().catch(() => undefined) // the lock goes with the connection, however it ends
+    await client.end().catch(() => undefined) // the transaction and its lock end with the connection
   }
 }
