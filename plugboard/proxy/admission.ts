@@ -14,6 +14,7 @@ import type { StreamKind } from '@vera-stack/shared/protocol/stream-kind.ts'
 import type { RequestIds } from '@vera-stack/shared/request-id.ts'
 import type { Gatekeeper } from '../access/gatekeeper.ts'
 import type { Directory } from '../routes/directory.ts'
+import { allowedMethods } from './answers.ts'
 import type { ClientFacts } from './client-connection.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { RequestFields } from './request-fields.ts'
@@ -64,6 +65,8 @@ export class Admission {
   readonly #fields: RequestFields
   readonly #via: Via
   readonly #allowTrace: boolean
+  /** The value of `Allow`. */
+  readonly allowedMethods: string
   /** Of the request that was looked at last, also when it was refused. */
   requestId = ''
   host = ''
@@ -79,6 +82,7 @@ export class Admission {
     this.#hsts = options.hsts
     this.#via = options.via
     this.#allowTrace = options.allowTrace
+    this.allowedMethods = allowedMethods(options.allowTrace)
     this.#fields = new RequestFields(options.via, options.underscoreHeaders)
   }
 

@@ -23,10 +23,15 @@ export interface ProblemOptions {
   /** One line for the client, instead of the code's meaning. */
   readonly detail?: string | undefined
   readonly retryAfterSeconds?: number | undefined
+  /** Of a response with 405. Default: the methods without TRACE. */
+  readonly allow?: string | undefined
   readonly extraFields?: readonly string[] | undefined
 }
 
-export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+/** Returns the value of `Allow`. */
+export const allowedMethods = (allowTrace: boolean): string =>
+  allowTrace ? `${ALLOWED_METHODS}, TRACE` : ALLOWED_METHODS
 const NO_BODY = Buffer.alloc(0)
 
 /** An answer without a body. `fields`: with Content-Length, where the status allows one. */
@@ -35,8 +40,8 @@ export function bodylessAnswer(status: number, fields: string[]): LocalAnswer {
 }
 
 /** To `OPTIONS *`. */
-export function optionsAnswer(requestId: string): LocalAnswer {
-  return bodylessAnswer(204, ['Allow', ALLOWED_METHODS, 'X-Request-ID', requestId])
+export function optionsAnswer(requestId: string, allow: string): LocalAnswer {
+  return bodylessAnswer(204, ['Allow', allow, 'X-Request-ID', requestId])
 }
 
 export function makeProblem(code: ErrorCode, options: ProblemOptions): LocalAnswer {
@@ -57,7 +62,7 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): LocalAnsw
   if (html) fields.push('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'")
   const retryAfterSeconds = options.retryAfterSeconds ?? ERRORS[code].retryAfterSeconds
   if (retryAfterSeconds !== undefined) fields.push('Retry-After', String(retryAfterSeconds))
-  if (code === 'method_not_allowed') fields.push('Allow', ALLOWED_METHODS)
+  if (code === 'method_not_allowed') fields.push('Allow', options.allow ?? ALLOWED_METHODS)
   if (code === 'upgrade_required') fields.push('Upgrade', 'websocket')
   if (options.extraFields !== undefined) fields.push(...options.extraFields)
   return { code, status, statusText, fields, body }

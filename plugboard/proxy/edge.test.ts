@@ -422,6 +422,7 @@ describe('request headers', () => {
   it('F16 TRACE gets 405', async () => {
     const answer = await rawExchange(harness.port, `TRACE / HTTP/1.1\r\n${H}\r\n`)
     expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
+    expect(field(answer.headers, 'allow')).toMatch(/, OPTIONS$/)
     expect(telephone.calls).toHaveLength(0)
   })
 
@@ -440,6 +441,10 @@ describe('request headers', () => {
     expect(last.body.toString('latin1')).toBe(`TRACE /a?b HTTP/1.1\r\n${H}X: \xe9\r\nMax-Forwards: 0\r\n\r\n`)
     expect(telephone.calls).toHaveLength(2)
     expect((await trace('Content-Length: 1\r\n\r\nx')).status).toBe(400)
+    for (const request of ['CONNECT a:1', 'OPTIONS *', 'OPTIONS /a']) {
+      const answer = await rawExchange(harness.port, `${request} HTTP/1.1\r\n${H}Max-Forwards: 0\r\n\r\n`)
+      expect(field(answer.headers, 'allow'), request).toMatch(/, OPTIONS, TRACE$/)
+    }
   })
 
   it('H6, H7 cookies are not joined, order and case are kept', async () => {

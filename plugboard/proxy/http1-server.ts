@@ -194,8 +194,10 @@ export class Http1Server {
 
   /** The answer to a request that has no route, or should not have been made. */
   #refusal(why: Exclude<Admitted, RoutedRequest | 'tunnel'>): LocalAnswer {
-    const { requestId, accept } = this.#admission
-    return why === 'options' ? optionsAnswer(requestId) : makeProblem(why, { requestId, accept })
+    const { requestId, accept, allowedMethods: allow } = this.#admission
+    return why === 'options'
+      ? optionsAnswer(requestId, allow)
+      : makeProblem(why, { requestId, accept, allow })
   }
 
   /** Responds to the request that the admission has checked last. */
@@ -274,7 +276,7 @@ export class Http1Server {
     tunnels.accept({
       ...{ req, socket, head, remoteAddress: clientAddress, requestId },
       refuse: (code, detail, extraFields) => {
-        const problem = makeProblem(code, { requestId, accept, detail, extraFields })
+        const problem = makeProblem(code, { requestId, accept, detail, extraFields, allow: 'GET' })
         noteLocalAnswer(this.#context, req.method, { requestId, clientAddress, host, path }, problem)
         connection.sayAndClose(answerBytes(problem, req.method))
       },

@@ -90,9 +90,10 @@ export class Http2Server {
         ? this.#refused(head, connection)
         : admission.admit(head, connection, head.kind)
     if (typeof admitted === 'string') {
-      const { requestId, accept } = admission
+      const { requestId, accept, allowedMethods: allow } = admission
       const code = admitted === 'tunnel' ? 'upgrade_required' : admitted
-      const answer = code === 'options' ? optionsAnswer(requestId) : makeProblem(code, { requestId, accept })
+      const answer =
+        code === 'options' ? optionsAnswer(requestId, allow) : makeProblem(code, { requestId, accept, allow })
       this.#say(stream, head.method, admission, answer)
       return
     }
@@ -136,8 +137,8 @@ export class Http2Server {
     const code = why === 'connect' ? 'method_not_allowed' : 'bad_request'
     const method = why === 'connect' ? 'CONNECT' : ''
     this.#admission.identify(raw, connection, false, method)
-    const { requestId, accept, clientAddress } = this.#admission
-    const answer = makeProblem(code, { requestId, accept })
+    const { requestId, accept, clientAddress, allowedMethods: allow } = this.#admission
+    const answer = makeProblem(code, { requestId, accept, allow })
     const bytesOut = answer.body.length
     this.#context.refusals.note({
       clientAddress,

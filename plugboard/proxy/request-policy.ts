@@ -24,6 +24,8 @@ export interface RequestPolicyOptions {
   readonly overloaded: () => boolean
   readonly gatekeeper: Gatekeeper
   readonly clock: Clock
+  /** The value of `Allow`. */
+  readonly allowedMethods: string
 }
 
 export class RequestPolicy {
@@ -65,7 +67,7 @@ export class RequestPolicy {
 
   /** The last step of this hop. Returns a response when Max-Forwards is 0 (row H12). */
   #forward(request: RoutedRequest): LocalAnswer | undefined {
-    if (request.maxForwards === 0) return finalResponse(request)
+    if (request.maxForwards === 0) return finalResponse(request, this.#options.allowedMethods)
     request.opening.fields.push('Via', request.via)
     return undefined
   }

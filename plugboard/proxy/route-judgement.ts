@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http'
 import type { GuardedRequest } from '../access/gatekeeper.ts'
 import { isRefusal, type OwnAnswer, type Refusal, type Verdict } from '../access/verdict.ts'
 import type { RouteRules } from '../routes/route-options.ts'
-import { ALLOWED_METHODS, bodylessAnswer, type LocalAnswer, makeProblem } from './answers.ts'
+import { bodylessAnswer, type LocalAnswer, makeProblem } from './answers.ts'
 import type { RoutedRequest } from './forwarding.ts'
 import { addRouteFields } from './route-response.ts'
 
@@ -27,12 +27,12 @@ export function answerOf(request: RoutedRequest, verdict: Verdict): LocalAnswer 
 }
 
 /** Returns the response of the last recipient that Max-Forwards lets a request reach (RFC 9110, section 7.6.2). */
-export function finalResponse(request: RoutedRequest): LocalAnswer {
+export function finalResponse(request: RoutedRequest, allow: string): LocalAnswer {
   if (request.trace !== '') {
     const body = Buffer.from(request.trace, 'latin1')
     return ownAnswer(request, { status: 200, fields: ['Content-Type', 'message/http'], body })
   }
-  return ownAnswer(request, { status: 204, fields: ['Allow', ALLOWED_METHODS], body: Buffer.alloc(0) })
+  return ownAnswer(request, { status: 204, fields: ['Allow', allow], body: Buffer.alloc(0) })
 }
 
 /** 308: the method and the body stay what they are. */

@@ -15,6 +15,7 @@ import type { LinePicker } from '../telephones/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access.ts'
 import { Admission } from './admission.ts'
+import { allowedMethods } from './answers.ts'
 import type { ChallengeAnswers } from './challenge-answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { ClientConnections } from './client-connections.ts'
@@ -145,6 +146,7 @@ export class ProxyServer {
         overloaded: options.overloaded ?? (() => false),
         gatekeeper,
         clock,
+        allowedMethods: allowedMethods(options.allowTrace ?? false),
       }),
       limits,
     }
