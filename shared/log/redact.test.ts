@@ -30,6 +30,7 @@ const PARTS = [
   ...['eyJ', 'eyJabcd', 'eyJabcd.', 'eyJabcd.e', '.', 'J', 'ey', 'vsk_', 'vsk', '_', '-', 'a', '9'],
   ...['bearer', 'Bearer ', 'basic', 'BASIC  ', ' ', 'Basic abcdefg', 'bearer abcdefgh', '~', '+/='],
   ...['?token=', '&key=', 'key=', 'api_key=', 'password', 'password=', 'secret=', 'signature', '=', '&', '?'],
+  ...['"token":"', '"token":', '"token": ', '\\"', '\\', "'", "'pwd':'", 'apikey=', '\\"token\\":\\"'],
   ...['://', 'a://', 'a://b:', 'postgres://u:p', 'http://a@', '@', ':', '/', '"', '\n', '#', '…', 'é'],
 ]
 /** Reads per character. Each forward scan ends where the next one starts; the rest is looking back at short words. */
@@ -77,6 +78,19 @@ test.each([
   ['host=db password=hunter2 user=app', 'host=db password=*** user=app'],
   ['/a?api_key=x&monkey=y', '/a?api_key=***&monkey=y'],
   ['expected key=value', 'expected key=value'],
+  ['/a?apikey=x&APIKEY=y', '/a?apikey=***&APIKEY=***'],
+  ['passwd=hunter2 pwd=x', 'passwd=*** pwd=***'],
+  ['/a?accessToken=x&dbpassword=y', '/a?accessToken=***&dbpassword=***'],
+  ['{"token":"abc","a":1}', '{"token":"***","a":1}'],
+  ['{"access_token" : "abc"}', '{"access_token" : "***"}'],
+  ['{"api_key":  "a\\"b", "key": "c"}', '{"api_key":  "***", "key": "c"}'],
+  ["{'password': 'it\\'s'}", "{'password': '***'}"],
+  ['body "{\\"clientSecret\\":\\"abc\\",\\"a\\":1}"', 'body "{\\"clientSecret\\":\\"***\\",\\"a\\":1}"'],
+  ['{"token":"abc…', '{"token":"***…'],
+  ['{"token":"abc\\', '{"token":"***'],
+  ['{"token":"","a":"b"}', '{"token":"","a":"b"}'],
+  ['{"token":12}', '{"token":12}'],
+  ['unexpected token: "x"', 'unexpected token: "x"'],
   ['?token=eyJhbGciOi.eyJzdWIi.c2ln', '?token=***'],
   ['', ''],
 ])('redacts %j', (text, expected) => {
@@ -98,6 +112,8 @@ test('a secret never survives, whatever stands around it', () => {
     `?token=${secret}`,
     `vsk_${secret}`,
     `a://b:${secret}@c`,
+    `apikey=${secret}`,
+    `{"token": "${secret}"}`,
     `eyJaaaa.${secret}`,
   ]
   const around = fc.array(fc.constantFrom(' ', '\n', '"', ' x ', ' eyJ ', ' ://a ', ' bearer x '), {

@@ -19,8 +19,8 @@ interface Secret {
 const MASK = '***'
 const MIN_JWT_HEADER = 4
 const MIN_CREDENTIAL = 8
-/** Ends the names of query parameters and settings that hold secrets. `key` alone is too common outside of a query. */
-const SECRET_NAMES = ['token', 'secret', 'password', 'signature', 'key']
+/** Ends the names of parameters, settings and members of JSON that hold secrets: `accessToken` ends with `token`. */
+const SECRET_NAMES = ['token', 'secret', 'password', 'passwd', 'pwd', 'signature', 'apikey', 'key']
 const SCHEMES = ['bearer', 'basic']
 
 const SPACE = 0x20
@@ -31,6 +31,9 @@ const UNDERSCORE = 0x5f
 const DOT = 0x2e
 const SLASH = 0x2f
 const AT = 0x40
+const DOUBLE_QUOTE = 0x22
+const SINGLE_QUOTE = 0x27
+const BACKSLASH = 0x5c
 /** Marks text that was cut (cut-text.ts). */
 const ELLIPSIS = 0x2026
 
@@ -74,7 +77,7 @@ class SecretScan {
       case EQUALS:
         return this.#parameter(index, from)
       case COLON:
-        return this.#urlPassword(index)
+        return this.#urlPassword(index) ?? this.#member(index, from)
       default:
         return undefined
     }
@@ -112,17 +115,43 @@ class SecretScan {
 
   /** `?token=…`, `&api_key=…`, `password=…`. */
   #parameter(index: number, from: number): Secret | undefined {
-    const name = SECRET_NAMES.find(each => this.#endsWith(each, index - 1, from))
-    if (name === undefined) return undefined
-    const before = this.#code(index - name.length - 1)
-    if (isAlphanumeric(before)) return undefined
-    // `?` `&` `_` `-`
-    if (name === 'key' && before !== 0x3f && before !== 0x26 && before !== UNDERSCORE && before !== 0x2d) {
-      return undefined
-    }
+    if (!this.#isSecretName(index - 1, from)) return undefined
     let end = index + 1
     while (isParameterValue(this.#code(end))) end += 1
     return end === index + 1 ? undefined : { start: index + 1, end, replacement: MASK }
+  }
+
+  /** `"token": "…"`, also with single quotes, and as text of JSON within JSON: `\"token\":\"…\"`. */
+  #member(index: number, from: number): Secret | undefined {
+    let last = index - 1
+    while (this.#code(last) === SPACE) last -= 1
+    const quote = this.#code(last)
+    if (quote !== DOUBLE_QUOTE && quote !== SINGLE_QUOTE) return undefined
+    const escaped = this.#code(last - 1) === BACKSLASH
+    if (!this.#isSecretName(escaped ? last - 2 : last - 1, from)) return undefined
+    let start = index + 1
+    while (this.#code(start) === SPACE) start += 1
+    if (escaped && this.#code(start) === BACKSLASH) start += 1
+    if (this.#code(start) !== quote) return undefined
+    start += 1
+    let end = start
+    for (; end < this.#text.length; end += 1) {
+      const code = this.#code(end)
+      if (code === quote || code === ELLIPSIS) break
+      if (code !== BACKSLASH) continue
+      if (escaped && this.#code(end + 1) === quote) break
+      end += 1
+    }
+    end = Math.min(end, this.#text.length)
+    return end === start ? undefined : { start, end, replacement: MASK }
+  }
+
+  /** True when the name that ends at `last` is that of a secret. `key` is too common: it needs `?`, `&`, `_` or `-` before it. */
+  #isSecretName(last: number, from: number): boolean {
+    const name = SECRET_NAMES.find(each => this.#endsWith(each, last, from))
+    if (name !== 'key') return name !== undefined
+    const before = this.#code(last - name.length)
+    return before === 0x3f || before === 0x26 || before === UNDERSCORE || before === 0x2d
   }
 
   /** `scheme://user:password@`. In text that was cut, the `@` may be missing. */
