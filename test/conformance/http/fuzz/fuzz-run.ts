@@ -245,7 +245,7 @@ function isSame(request: BackendRequest, expected: TwinRequest): boolean {
   const kept = request.fields.filter(([name]) => /^x-keep/i.test(name)).map(field => field.join(': '))
   return (
     isBegun(request, expected) &&
-    request.body === expected.body &&
+    (request.body === expected.body || (expected.mayBeEmpty && request.body === '')) &&
     JSON.stringify(kept) === JSON.stringify(expected.kept)
   )
 }
@@ -261,7 +261,9 @@ function isBegun(request: BackendRequest, expected: TwinRequest): boolean {
 
 /** One of the twin's requests, or the beginning of the one that is not complete; that one never ends well. */
 function isMeant(twin: TwinReading, request: BackendRequest): boolean {
+  const begun = [...twin.requests, twin.partial].filter(each => each !== undefined)
   if (twin.requests.some(expected => isSame(request, expected))) return true
+  if (begun.some(each => each.mayBeEmpty && isSame(request, each))) return true
   if (request.state === 'complete') return false
-  return [...twin.requests, twin.partial].some(each => each !== undefined && isBegun(request, each))
+  return begun.some(each => isBegun(request, each))
 }
