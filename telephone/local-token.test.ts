@@ -1,0 +1,45 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { removeFolder, temporaryFolder } from '../test/support/folder.ts'
+import { localTokenFiles } from './local-token.ts'
+
+const TOKEN = 'data/secrets/telephone.jwt'
+let folder: string
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+})
+afterEach(() => removeFolder(folder))
+
+async function file(...path: readonly string[]): Promise<string> {
+  const made = join(folder, ...path)
+  await mkdir(join(made, '..'), { recursive: true })
+  await writeFile(made, '')
+  return made
+}
+
+it.each(['main.ts', 'launch.cjs'])(
+  'the token of the checkout is found from any folder: telephone/%s',
+  async name => {
+    await file('checkout', 'telephone', 'main.ts')
+    const program = await file('checkout', 'telephone', name)
+    const link = join(folder, 'link')
+    await symlink(program, link)
+    for (const started of [program, link]) {
+      expect(localTokenFiles('/elsewhere', started)).toEqual([
+        join('/elsewhere', TOKEN),
+        join(folder, 'checkout', TOKEN),
+      ])
+    }
+    expect(localTokenFiles(join(folder, 'checkout'), program)).toEqual([join(folder, 'checkout', TOKEN)])
+  },
+)
+
+it.each([
+  ['a bundle', ['telephone', 'dist', 'main.js']],
+  ['an installed package', ['node_modules', '@vera-stack', 'telephone', 'launch.cjs']],
+  ['the program of a user of the library', ['app', 'main.ts']],
+])('only the current folder counts for %s', async (_, path) => {
+  expect(localTokenFiles('/elsewhere', await file(...path))).toEqual([join('/elsewhere', TOKEN)])
+})
