@@ -59,6 +59,7 @@ import { HeldBudgets, heldLimits } from './telephones/held-budgets.ts'
 import { LinePicker } from './telephones/line-picker.ts'
 import { LocalLines } from './telephones/local-lines.ts'
 import { ServiceHistory } from './telephones/service-history.ts'
+import { ServiceNames } from './telephones/service-names.ts'
 import { Switchboard } from './telephones/switchboard.ts'
 import { generateSigningKey, TokenIssuer } from './telephones/tokens.ts'
 import { TunnelEndpoint } from './telephones/tunnel-endpoint.ts'
@@ -219,8 +220,9 @@ export class Plugboard {
     const switchboard = this.#createSwitchboard({ registry, history, directory, database, tokens, budgets })
     const cluster = this.#createCluster({ database, directory, switchboard, budgets })
     this.#cluster = cluster
+    const names = new ServiceNames(directory)
     const picker = new LinePicker({
-      registry,
+      ...{ registry, names },
       replicaId: this.#id,
       upstreamOf: line =>
         line.replicaId === this.#id ? switchboard.upstreamOf(line) : cluster?.network.upstreamOf(line),
@@ -402,12 +404,14 @@ export class Plugboard {
     const { database, directory, switchboard, budgets } = parts
     const registry = this.#registry
     // Peers have chosen this replica: what they forward goes to no other one.
+    const names = new ServiceNames(directory)
     const own = new LinePicker({
-      registry,
+      ...{ registry, names },
       upstreamOf: line => (line.replicaId === this.#id ? switchboard.upstreamOf(line) : undefined),
     })
     const lines = new LocalLines({
       picker: own,
+      serviceOf: announced => names.serviceOf(announced),
       tunnelOf: (tunnelId, service) => switchboard.tunnelOf(tunnelId, service),
     })
     this.#running.push({ name: 'lines for peers', stop: () => lines.close() })
@@ -453,7 +457,8 @@ export class Plugboard {
       },
       replicas: {
         list: () => this.#replicas(directory, switchboard, cluster),
-        lines: () => serviceLines(this.#registry),
+        lines: () =>
+          serviceLines(this.#registry, announced => directory.serviceByName(announced)?.name ?? announced),
         withoutLines: () => withoutLines(cluster?.network.replicas() ?? []),
         rebalance: () => ({
           enabled: cluster !== undefined && config.rebalance,

@@ -96,9 +96,11 @@ export function withoutLines(known: readonly KnownReplica[]): { id: string; reas
   })
 }
 
-export function serviceLines(registry: Registry): ServiceLines[] {
+/** `serviceOf`: the name of the service that an announced name means. */
+export function serviceLines(registry: Registry, serviceOf: (announced: string) => string): ServiceLines[] {
   const services = new Map<string, Record<string, number>>()
-  for (const { service, replicaId } of registry.lines()) {
+  for (const { service: announced, replicaId } of registry.lines()) {
+    const service = serviceOf(announced)
     let counts = services.get(service)
     if (counts === undefined) {
       counts = Object.create(null) as Record<string, number>

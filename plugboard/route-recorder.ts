@@ -12,6 +12,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { RouteUse, Store } from './database/store.ts'
 import type { Registry } from './registry/registry.ts'
 import type { Directory, DirectoryRoute } from './routes/directory.ts'
+import { announcedNames } from './routes/directory-entries.ts'
 
 /** Between the end of one batch and the next one; route-activity.ts takes a gap of 150 s as an outage. */
 const INTERVAL_MS = 60_000
@@ -115,16 +116,20 @@ export class RouteRecorder {
 
   /** Of a route with a lifetime: how long ago it had a line here; undefined: not since the last batch. */
   #lineAgeMs(
-    { lifetimeMs, service: { name } }: DirectoryRoute,
+    { lifetimeMs, service }: DirectoryRoute,
     nowMs: number,
     ended: ReadonlyMap<string, number>,
     known: Map<string, number | undefined>,
   ): number | undefined {
     if (lifetimeMs === null) return undefined
-    if (known.has(name)) return known.get(name)
-    const endedMs = ended.get(name)
-    const age = this.#hasOwnLine(name) ? 0 : endedMs === undefined ? undefined : nowMs - endedMs
-    known.set(name, age)
+    if (known.has(service.id)) return known.get(service.id)
+    const ages = announcedNames(service).flatMap(name => {
+      if (this.#hasOwnLine(name)) return 0
+      const endedMs = ended.get(name)
+      return endedMs === undefined ? [] : nowMs - endedMs
+    })
+    const age = ages.length === 0 ? undefined : Math.min(...ages)
+    known.set(service.id, age)
     return age
   }
 
@@ -135,12 +140,20 @@ export class RouteRecorder {
     return false
   }
 
+  /** On any replica. */
+  #hasLine(service: string): boolean {
+    const { directory, registry } = this.#options
+    const known = directory.serviceByName(service)
+    const names = known === undefined ? [service] : announcedNames(known)
+    return names.some(name => registry.linesOf(name).next().done !== true)
+  }
+
   async #deleteExpired(): Promise<void> {
-    const { store, registry, incarnation, log } = this.#options
+    const { store, incarnation, log } = this.#options
     if (!(await store.leases.take(LEASE, incarnation, LEASE_MS))) return
     const expired = await store.routeActivity.expired(MAX_EXPIRED)
     // A replica that does not reach the database does not record its lines, but the registry has them.
-    const unused = expired.filter(({ service }) => service === null || registry.linesOf(service).next().done)
+    const unused = expired.filter(({ service }) => service === null || !this.#hasLine(service))
     if (unused.length === 0) return
     const ids = unused.map(({ id }) => id)
     const deleted = await store.routeActivity.removeExpired(ids, { actor: 'system' })

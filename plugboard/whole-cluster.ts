@@ -14,7 +14,7 @@ export interface WholeClusterOptions {
   readonly replicaId: string
   readonly startedAt: Date
   readonly registry: Registry
-  readonly directory: Pick<Directory, 'service'>
+  readonly directory: Pick<Directory, 'service' | 'serviceByName'>
   readonly picker: LinePicker
   readonly history: ServiceHistory
   readonly switchboard: Pick<Switchboard, 'list'>
@@ -34,6 +34,7 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
   const view = new ClusterView({
     ...{ replicaId, startedAt, lastErrorOf },
     telephones: () => switchboard.list(),
+    serviceNameOf: announced => directory.serviceByName(announced)?.name ?? announced,
     serviceById: id => directory.service(id),
     lastLineOf: service => lines.lastLineOf(service),
     refusalOf: service => lines.refusalOf(service),

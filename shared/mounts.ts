@@ -191,6 +191,10 @@ const MAX_SERVICE_NAME_LENGTH = 63
 const SERVICE_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
+/** `parseServiceName` as a pattern for schemas; it means the same with the u flag and without. */
+export const SERVICE_NAME_PATTERN =
+  '^(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$'
+
 /** Like a DNS label, dots allowed: `shop`, `shop-eu.v2`. A UUID is refused: names and ids share their places. */
 export function parseServiceName(written: string): Parsed<string> {
   if (!SERVICE_NAME.test(written)) {

@@ -33,6 +33,8 @@ export interface ClusterViewOptions {
   readonly lastErrorOf: (serviceId: string) => LastError | undefined
   readonly lastLineOf: (service: DirectoryService) => LastLine | undefined
   readonly refusalOf: (service: DirectoryService) => RefusedAnnouncement | undefined
+  /** The name of the service that an announced name means. */
+  readonly serviceNameOf: (announced: string) => string
   readonly serviceById: (id: string) => DirectoryService | undefined
   /** Asks all other replicas. Never rejects, and is bounded in time (peers/peer-network.ts). */
   readonly ask: (
@@ -178,10 +180,15 @@ export class ClusterView {
   }
 
   #ownTelephones({ service, name, after, limit }: z.output<typeof telephonesParams>): TelephoneList {
+    const { serviceNameOf } = this.#options
     const all = this.#options
       .telephones()
       .filter(telephone => name === undefined || telephone.name === name)
-      .filter(({ services }) => service === undefined || services.some(line => line.service === service))
+      .filter(
+        ({ services }) =>
+          service === undefined ||
+          services.some(line => line.service === service || serviceNameOf(line.service) === service),
+      )
       .filter(telephone => after === undefined || compare(keyOf(telephone), after) > 0)
       .sort(inOrder)
     const items: TelephoneBody[] = []

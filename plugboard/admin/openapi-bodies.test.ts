@@ -66,6 +66,7 @@ const policy = {
   maxStreams: 5,
   maxRequestsPerSecond: 5,
   hostHeader: { fixed: 'a.internal:8080' },
+  aliases: ['shop-old'],
 }
 const SAMPLES: Record<string, unknown[]> = {
   pruneRoutes: [{ unusedFor: '30d', claimedOnly: true, dryRun: true }],

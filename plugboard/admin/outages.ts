@@ -101,7 +101,7 @@ export function outageOf(
   missing: MissingReplicas,
 ): Outage {
   const routes = [...directory.routesOfService(service.id)]
-  const present = [...lines.linesOf(service)]
+  const present = lines.linesOf(service)
   const facts = replicas.flatMap(({ services }) => services.get(service.id) ?? [])
   const startedAt = replicas.map(replica => replica.startedAt).sort()[0] ?? new Date(0).toISOString()
   return {

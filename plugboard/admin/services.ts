@@ -127,6 +127,9 @@ const changeOperation = operation(
     operationId: 'changeService',
     tags,
     summary: 'Change a service',
+    description:
+      'A new name keeps the traffic: the old name becomes an alias in the policy, so telephones that announce it still ' +
+      'serve the service. Give `policy.aliases` too to decide about the aliases yourself.',
     request: { params, headers: ifMatchHeader, body: body(changeBody) },
     responses: { 200: { ...json(serviceSchema, 'The service as it is now.'), headers: ETAG_HEADER } },
   },
@@ -148,6 +151,17 @@ const removeOperation = operation(
   },
 )
 
+/** An alias takes over the lines of telephones that announce it, as a name does. */
+function refuseAliasesBeyondLimits(
+  key: AdminKey,
+  policy: { readonly aliases?: readonly string[] | null | undefined } | undefined,
+): void {
+  refuseBeyondLimits(key, {
+    services: policy?.aliases ?? [],
+    pointer: (_list, index) => `/policy/aliases/${index}`,
+  })
+}
+
 export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminDependencies): void {
   const living = async (nameOrId: string): Promise<Service> => {
     const row = await store.services.get(nameOrId)
@@ -158,7 +172,9 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
     if (key.limits !== null) refuseBeyondLimits(key, { services: [(await living(nameOrId)).name] })
   }
   app.openapi(createOperation, async c => {
-    refuseBeyondLimits(c.get('key'), { services: [c.req.valid('json').name], pointer: () => '/name' })
+    const { name, policy } = c.req.valid('json')
+    refuseBeyondLimits(c.get('key'), { services: [name], pointer: () => '/name' })
+    refuseAliasesBeyondLimits(c.get('key'), policy)
     const row = await store.services.create(c.req.valid('json'), c.get('by'))
     c.header('Location', `/v1/services/${row.id}`)
     c.header('ETag', etagOf(row))
@@ -181,7 +197,9 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
     if (fields.name !== undefined) {
       refuseBeyondLimits(c.get('key'), { services: [fields.name], pointer: () => '/name' })
     }
+    refuseAliasesBeyondLimits(c.get('key'), patch)
     const by = c.get('by')
+    const keepsOldName = patch?.aliases === undefined
     const row =
       patch === undefined
         ? await store.services.update(id, fields, { ...by, ifVersion })
@@ -190,7 +208,11 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
             () => living(id),
             (before, version) => {
               const policy = mergePatch(before.policy, patch)
-              return store.services.update(id, { ...fields, policy }, { ...by, ifVersion: version })
+              return store.services.update(
+                id,
+                { ...fields, policy, keepsOldName },
+                { ...by, ifVersion: version },
+              )
             },
           )
     c.header('ETag', etagOf(row))

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from './api-command.ts'
 import { usageError } from './cli-error.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
-import type { Column } from './output.ts'
+import type { Column, Output } from './output.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from './row-change.ts'
 import type { ServiceRow } from './rows.ts'
 
@@ -31,6 +31,16 @@ interface PolicyOptions {
 
 // Not split at commas: a value may be JSON.
 const collectPairs = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
+
+/** After a rename: telephones go on with the old name, which is easy to forget. */
+function noteAliases(output: Output, { name, policy }: ServiceRow): void {
+  const { aliases } = policy
+  if (!Array.isArray(aliases) || aliases.length === 0) return
+  output.note(`note: telephones that announce ${aliases.join(', ')} still serve ${name}`)
+  output.note(
+    `note: when all announce ${name}, remove the old name: plugboard service set ${name} --policy aliases=[]`,
+  )
+}
 
 export function defineService(service: Command, context: CliContext): void {
   const add = service
@@ -72,7 +82,7 @@ export function defineService(service: Command, context: CliContext): void {
   const set = service
     .command('set <name|id>')
     .description('change a service; parts of the policy that are not named stay')
-    .option('--name <name>', 'a new name')
+    .option('--name <name>', 'a new name; telephones that announce the old one still serve it')
     .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
     .option(...IF_MATCH)
   examples(
@@ -91,6 +101,7 @@ export function defineService(service: Command, context: CliContext): void {
       const policy = pairs === undefined ? undefined : keyValues(pairs, '--policy')
       const row = await changeRow<ServiceRow>(call, `/v1/services/${segment(id)}`, { name, policy })
       await call.output.done(row, `service ${row.name} changed (version ${row.version})`)
+      if (name !== undefined) noteAliases(call.output, row)
     },
   )
 

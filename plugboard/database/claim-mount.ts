@@ -7,6 +7,7 @@ import { formatMount, type Mount, mountScopeCovers, serviceScopeCovers } from '@
 import { and, count, eq, isNull, sql } from 'drizzle-orm'
 import { findRouteAt, insertRoute } from './routes.ts'
 import { routeActivity, routes, services, tokens } from './schema.ts'
+import { announcedNames, findAnnounced, holdsAlias } from './service-aliases.ts'
 import { findService } from './services.ts'
 import type { Sql, SqlRunner } from './sql-runner.ts'
 import type { Claim, Claimed, Route } from './store.ts'
@@ -40,14 +41,14 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
   const { lifetimeMs = null } = claim
   return await runner.write({ actor: `token:${holder}` }, async tx => {
     // This is the first statement that writes. It takes the lock of all writers, so later reads stay true.
-    await tx
-      .insert(services)
-      .values({ name, ephemeral: lifetimeMs !== null })
-      .onConflictDoNothing({ target: services.name, where: sql`deleted_at IS NULL` })
+    await tx.execute(sql`
+      INSERT INTO plugboard.services (name, ephemeral) SELECT ${name}, ${lifetimeMs !== null}
+      WHERE NOT EXISTS (SELECT FROM plugboard.services WHERE ${holdsAlias(name)})
+      ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING`)
     const meanwhile = await findClaimed(tx, name, mount)
     if (meanwhile !== undefined) return await kept(tx, meanwhile, claim, holder)
     await refuseOverLimit(tx, claim.token, holder)
-    const service = (await findService(tx, name))!
+    const service = (await findAnnounced(tx, name))!
     const route = await insertRoute(tx, {
       host: mount.host,
       mountPath: mount.path,
@@ -95,11 +96,13 @@ async function noteLine(db: Sql, { id }: Route): Promise<boolean> {
 }
 
 /** The claimed service and route, if they exist. Throws `mount_conflict` when the mount belongs to another service. */
-async function findClaimed(db: Sql, serviceName: string, mount: Mount): Promise<Claimed | undefined> {
+async function findClaimed(db: Sql, announced: string, mount: Mount): Promise<Claimed | undefined> {
   const route = await findRouteAt(db, mount)
   if (route === undefined) return undefined
-  if (route.serviceName !== serviceName || route.serviceId === null) throw takenBy(route)
-  const service = await findService(db, route.serviceId)
+  const service = route.serviceId === null ? undefined : await findService(db, route.serviceId)
+  const known = service !== undefined && announcedNames(service).includes(announced)
+  if (service !== undefined && !known) throw takenBy(route)
+  if (route.serviceId === null) throw takenBy(route)
   return service === undefined ? undefined : { service, route, created: false }
 }
 

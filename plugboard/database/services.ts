@@ -5,6 +5,7 @@ import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { beyond, decodeCursor, limitOf, nameKey, pageOf } from './page.ts'
 import { services } from './schema.ts'
+import { announcedNames, policyWithOldName, refuseSharedNames } from './service-aliases.ts'
 import type { Sql, SqlRunner } from './sql-runner.ts'
 import type { Mutation, Service, ServiceStore } from './store.ts'
 import { isId, untouched, validServiceName } from './valid.ts'
@@ -15,6 +16,7 @@ export function createServiceStore(runner: SqlRunner): ServiceStore {
       runner.write(by, async tx => {
         const values = { name: validServiceName(name), policy: policy ?? {} }
         const [service] = await tx.insert(services).values(values).returning()
+        await refuseSharedNames(tx, service!)
         return service!
       }),
     find: nameOrId => runner.read(sql => findService(sql, nameOrId)),
@@ -43,12 +45,22 @@ export function createServiceStore(runner: SqlRunner): ServiceStore {
         return pageOf(rows, limit, service => [service.name, service.id])
       }),
     update: (nameOrId, patch, by) =>
-      runner.write(by, tx =>
-        changeService(tx, nameOrId, by, {
-          ...(patch.name === undefined ? {} : { name: validServiceName(patch.name) }),
-          ...(patch.policy === undefined ? {} : { policy: patch.policy }),
-        }),
-      ),
+      runner.write(by, async tx => {
+        const { name, policy, keepsOldName = true } = patch
+        const service = await changeService(tx, nameOrId, by, {
+          ...(policy === undefined ? {} : { policy }),
+          ...(name === undefined ? {} : { name: validServiceName(name) }),
+          ...(name !== undefined &&
+            keepsOldName && {
+              policy: policyWithOldName(
+                name,
+                policy === undefined ? sql`${services.policy}` : sql`${JSON.stringify(policy)}::jsonb`,
+              ),
+            }),
+        })
+        if (name !== undefined || announcedNames(service).length > 1) await refuseSharedNames(tx, service)
+        return service
+      }),
     remove: (nameOrId, by) =>
       runner.write(by, tx => changeService(tx, nameOrId, by, { deletedAt: sql`clock_timestamp()` })),
   }

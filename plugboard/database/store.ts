@@ -58,10 +58,17 @@ export interface ServiceStore {
       readonly includeDeleted?: boolean | undefined
     },
   ): Promise<Page<Service>>
-  /** `policy` replaces the whole policy. */
+  /**
+   * `policy` replaces the whole policy. `keepsOldName`: false leaves the aliases as they are when the name changes; by
+   * default the old name becomes one. `conflict` when another service has the name or an alias.
+   */
   update(
     nameOrId: string,
-    patch: { readonly name?: string | undefined; readonly policy?: JsonObject | undefined },
+    patch: {
+      readonly name?: string | undefined
+      readonly policy?: JsonObject | undefined
+      readonly keepsOldName?: boolean | undefined
+    },
     by: Mutation,
   ): Promise<Service>
   /** Soft. A service with living routes is `conflict`, its detail names one of them. */

@@ -182,12 +182,12 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     const opening = affinity === undefined ? bare : { ...bare, affinity: affinity.id }
     let lastCode = exhausted
     for (;;) {
-      const preferred = affinity?.lineOf(service.name)
+      const preferred = affinity?.lineOf(service.id)
       const picked = picker.pick(service.name, this.policy, this.#tried, preferred, this.client)
       if (typeof picked === 'string') return picked === 'exhausted' ? lastCode : picked
       try {
-        this.stream = picked.upstream.open(opening, this, this.endsWithHead)
-        affinity?.keep(service.name, picked)
+        this.stream = picked.upstream.open(openingFor(opening, picked), this, this.endsWithHead)
+        affinity?.keep(service.id, picked)
         this.#candidate = picked
         this.#telephone = picked.line.telephone
         this.request.route.activity.telephone = picked.line.telephone
@@ -230,6 +230,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     if (this.#over) return
     this.#over = true
     this.#releaseLine()
+    if (code !== undefined) this.#noteError(code)
     const { access } = this.context
     if (access === undefined) return
     const { opening, route, host, path, requestId } = this.request
@@ -248,7 +249,6 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
       telephoneId: this.#telephone,
       code,
     })
-    if (code !== undefined) this.#noteError(code)
   }
 
   #noteError(code: ErrorCode): void {
@@ -308,4 +308,9 @@ function repeatableReason(reason: Reason): boolean {
     default:
       return false
   }
+}
+
+/** A telephone knows the service by the name that it announced, which may be a former one. */
+function openingFor(opening: Opening, { line }: Candidate): Opening {
+  return line.service === opening.service ? opening : { ...opening, service: line.service }
 }

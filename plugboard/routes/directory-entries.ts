@@ -13,6 +13,11 @@ export interface DirectoryService {
   readonly policy: ServicePolicy
 }
 
+/** The names under which telephones may announce the service: its own, then its aliases. */
+export function announcedNames({ name, policy }: DirectoryService): readonly string[] {
+  return policy.aliases.length === 0 ? [name] : [name, ...policy.aliases]
+}
+
 /** In the place of a service where a route has none, since it answers by itself. No line is ever held for it. */
 export const NO_SERVICE: DirectoryService = Object.freeze({
   id: '',

@@ -69,6 +69,8 @@ export class DirectoryState implements SnapshotSink {
   readonly routes = new Map<string, DirectoryRoute>()
   readonly services = new Map<string, Writable<DirectoryService>>()
   readonly servicesByName = new Map<string, DirectoryService>()
+  /** A name comes before an alias. Writers see to it that no two services have the same one. */
+  readonly servicesByAlias = new Map<string, DirectoryService>()
   readonly routesByService = new Map<string, Set<DirectoryRoute>>()
   readonly keys = new Map<string, VerificationKey>()
   /** Token id → when the token expires, ms since 1970. */
@@ -145,8 +147,10 @@ export class DirectoryState implements SnapshotSink {
     if (before !== undefined && this.servicesByName.get(before.name) === known) {
       this.servicesByName.delete(before.name)
     }
+    this.#forgetAliases(service)
     service.name = row.name
     service.policy = policy
+    for (const alias of policy.aliases) this.servicesByAlias.set(alias, service)
     this.services.set(row.id, service)
     this.servicesByName.set(row.name, service)
     emit(listener => listener.serviceChanged?.(before, service))
@@ -156,8 +160,15 @@ export class DirectoryState implements SnapshotSink {
     const service = this.services.get(id)
     if (service === undefined) return
     this.services.delete(id)
+    this.#forgetAliases(service)
     if (this.servicesByName.get(service.name) === service) this.servicesByName.delete(service.name)
     emit(listener => listener.serviceChanged?.(service, undefined))
+  }
+
+  #forgetAliases(service: DirectoryService): void {
+    for (const alias of service.policy.aliases) {
+      if (this.servicesByAlias.get(alias) === service) this.servicesByAlias.delete(alias)
+    }
   }
 
   #setRoute(row: SnapshotRoute, emit: Emit): void {

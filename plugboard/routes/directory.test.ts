@@ -104,8 +104,12 @@ describe('following the database', () => {
       name: 'store',
       policy: { retries: 1 },
     })
-    expect(directory.serviceByName('shop')).toBeUndefined()
+    // The old name is an alias, for telephones that announce it.
+    expect(directory.serviceByName('shop')).toBe(directory.serviceByName('store'))
     expect([...directory.routesOfService(shop.id)]).toHaveLength(2)
+    await store.services.update('store', { policy: { retries: 1 } }, by)
+    await caughtUp(directory)
+    expect(directory.serviceByName('shop')).toBeUndefined()
 
     for (const mount of ['shop.test/api', '*.test/web']) await store.routes.remove(mount, by)
     await store.services.remove('store', by)

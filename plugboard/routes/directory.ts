@@ -58,6 +58,7 @@ export interface Directory {
   routes(): IterableIterator<DirectoryRoute>
   readonly routeCount: number
   service(id: string): DirectoryService | undefined
+  /** The service that a telephone means by a name: its own name, or one of its aliases. */
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
   verificationKey(kid: string): VerificationKey | undefined
@@ -218,7 +219,7 @@ class CachedDirectory implements Directory {
   }
 
   serviceByName(name: string): DirectoryService | undefined {
-    return this.#state?.servicesByName.get(name)
+    return this.#state?.servicesByName.get(name) ?? this.#state?.servicesByAlias.get(name)
   }
 
   *services(): IterableIterator<DirectoryService> {

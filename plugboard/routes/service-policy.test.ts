@@ -13,6 +13,7 @@ test('defaults', () => {
     maxRequestsPerSecond: null,
     retries: 2,
     hostHeader: 'preserve',
+    aliases: [],
   })
   expect(DEFAULT_ROUTE_OPTIONS).toEqual({
     stripMount: false,

@@ -2,7 +2,7 @@
 // `servicePolicyInputSchema`, where an unknown key is an error; the directory reads stored ones through
 // `resolveServicePolicy`, where it is not: a newer replica may have written it.
 
-import { isHostWithPort } from '@vera-stack/shared/mounts.ts'
+import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import { isJsonObject } from '../database/json.ts'
 
@@ -19,6 +19,15 @@ const fixedHost = z
       'A host with an optional port from 0 to 65535: a name of ASCII labels, an IPv4 address, or IPv6 in brackets.',
     example: 'app.internal:8080',
   })
+
+const alias = z
+  .string()
+  .max(63)
+  .refine(name => parseServiceName(name).ok, 'is not a name of a service')
+  .meta({ pattern: SERVICE_NAME_PATTERN, example: 'shop' })
+
+/** Former names of a service; a rename adds one. */
+export const MAX_ALIASES = 16
 
 const fields = {
   /** Which line gets the next stream. */
@@ -41,6 +50,8 @@ const fields = {
   hostHeader: z
     .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
     .default('preserve'),
+  /** Further names under which telephones may announce the service; a rename adds the old one. */
+  aliases: z.array(alias).max(MAX_ALIASES).default([]),
 } as const
 
 /** Every key filled in. */
@@ -59,6 +70,7 @@ export const servicePolicyInputSchema = z
     maxRequestsPerSecond: fields.maxRequestsPerSecond.removeDefault(),
     retries: fields.retries.removeDefault(),
     hostHeader: fields.hostHeader.removeDefault(),
+    aliases: fields.aliases.removeDefault(),
   })
   .partial()
 export type ServicePolicyInput = z.output<typeof servicePolicyInputSchema>

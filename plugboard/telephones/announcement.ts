@@ -177,8 +177,18 @@ function accepted(
     urls.add(options.urlOf(route))
   }
   if (claimed !== undefined) urls.add(options.urlOf(claimed))
-  const detail = urls.size === 0 ? 'No route leads to this service yet.' : undefined
+  const detail = remarkOf(announcement.service, urls.size, options)
   return { announcement, accepted: true, detail, urls: [...urls].slice(0, MAX_URLS), mount, tryLater: false }
+}
+
+function remarkOf(
+  announced: string,
+  urlCount: number,
+  { directory }: AnnouncementOptions,
+): string | undefined {
+  const name = directory.serviceByName(announced)?.name ?? announced
+  if (name !== announced) return `The service "${announced}" is named "${name}" now. Announce the new name.`
+  return urlCount === 0 ? 'No route leads to this service yet.' : undefined
 }
 
 function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorCode): Verdict {

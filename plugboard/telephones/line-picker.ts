@@ -17,6 +17,7 @@ import {
   removeHolder,
   type StreamHolder,
 } from './line-pool.ts'
+import type { ServiceNames } from './service-names.ts'
 
 export interface PickPolicy {
   readonly balancing: 'least_streams' | 'round_robin' | 'random'
@@ -36,6 +37,8 @@ export interface LinePickerOptions {
   readonly replicaId?: string
   /** The way to a line; asked once, when the line appears. Undefined: a line that cannot be reached from here. */
   readonly upstreamOf: (line: Line) => Upstream | undefined
+  /** The services that announced names mean. Default: each name is that of a service. */
+  readonly names?: ServiceNames | undefined
   /** Uniform in [0, 1). */
   readonly random?: () => number
   /** How many of the streams that a policy allows one client may hold, in percent. */
@@ -47,6 +50,11 @@ const COMPARE_ALL = 16
 
 export class LinePicker {
   readonly #pools = new Map<string, LinePool>()
+  readonly #registry: Registry
+  readonly #serviceOf: (announced: string) => string
+  readonly #unfollow: (() => void) | undefined
+  /** Where the lines of an announced name are, while there are any. */
+  readonly #poolNames = new Map<string, string>()
   readonly #upstreamOf: (line: Line) => Upstream | undefined
   readonly #random: () => number
   readonly #replicaId: string | undefined
@@ -54,6 +62,10 @@ export class LinePicker {
   readonly #unsubscribe: () => void
 
   constructor(options: LinePickerOptions) {
+    this.#registry = options.registry
+    const { names } = options
+    this.#serviceOf = announced => names?.serviceOf(announced) ?? announced
+    this.#unfollow = names?.subscribe(announced => this.#regroup(announced))
     this.#upstreamOf = options.upstreamOf
     this.#random = options.random ?? Math.random
     this.#replicaId = options.replicaId
@@ -68,6 +80,7 @@ export class LinePicker {
 
   close(): void {
     this.#unsubscribe()
+    this.#unfollow?.()
   }
 
   /**
@@ -169,13 +182,53 @@ export class LinePicker {
     return last
   }
 
+  /**
+   * The service that these announced names mean has changed: its name, or its aliases. Their lines follow it. Streams that
+   * are open stay what they are, and a pool that moves as a whole keeps its count of them.
+   */
+  #regroup(announced: Iterable<string>): void {
+    for (const name of announced) {
+      const before = this.#poolNames.get(name)
+      const after = this.#serviceOf(name)
+      if (before === undefined || before === after) continue
+      if (!this.#renamePool(before, after)) this.#moveLines(name)
+    }
+  }
+
+  /** False when another pool has the name already, or lines of the pool belong elsewhere. */
+  #renamePool(before: string, after: string): boolean {
+    const pool = this.#pools.get(before)
+    if (pool === undefined || this.#pools.has(after)) return false
+    if (pool.candidates.some(({ line }) => this.#serviceOf(line.service) !== after)) return false
+    this.#pools.delete(before)
+    pool.service = after
+    this.#pools.set(after, pool)
+    for (const { line } of pool.candidates) this.#poolNames.set(line.service, after)
+    return true
+  }
+
+  #moveLines(announced: string): void {
+    const lines = [...this.#registry.linesOf(announced)]
+    for (const line of lines) this.#remove(line)
+    this.#poolNames.delete(announced)
+    for (const line of lines) this.#add(line)
+  }
+
+  #poolOf({ service }: Line): LinePool | undefined {
+    const name = this.#poolNames.get(service)
+    return name === undefined ? undefined : this.#pools.get(name)
+  }
+
   #add(line: Line): void {
     const upstream = this.#upstreamOf(line)
     if (upstream === undefined) return
-    let pool = this.#pools.get(line.service)
+    // Lines of one announced name stay together until `regroup`.
+    const service = this.#poolNames.get(line.service) ?? this.#serviceOf(line.service)
+    this.#poolNames.set(line.service, service)
+    let pool = this.#pools.get(service)
     if (pool === undefined) {
-      pool = newPool(line.service, this.#clientSharePercent)
-      this.#pools.set(line.service, pool)
+      pool = newPool(service, this.#clientSharePercent)
+      this.#pools.set(service, pool)
     }
     const local = this.#replicaId === undefined || line.replicaId === this.#replicaId
     const candidate = { line, upstream, pool, local, active: 0, turn: 0 }
@@ -184,16 +237,18 @@ export class LinePicker {
   }
 
   #change(line: Line): void {
-    const candidate = this.#pools.get(line.service)?.candidates.find(each => each.line.id === line.id)
+    const candidate = this.#poolOf(line)?.candidates.find(each => each.line.id === line.id)
     if (candidate !== undefined) candidate.line = line
   }
 
   #remove(line: Line): void {
-    const pool = this.#pools.get(line.service)
+    const pool = this.#poolOf(line)
     const index = pool?.candidates.findIndex(each => each.line.id === line.id) ?? -1
     if (pool === undefined || index === -1) return
     const [removed] = pool.candidates.splice(index, 1)
     if (removed?.local) pool.locals.splice(pool.locals.indexOf(removed), 1)
+    if (!pool.candidates.some(each => each.line.service === line.service))
+      this.#poolNames.delete(line.service)
     this.#forgetWhenEmpty(pool)
   }
 

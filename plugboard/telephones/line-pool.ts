@@ -28,7 +28,8 @@ export interface Candidate {
 
 /** The lines of one service. */
 export interface LinePool {
-  readonly service: string
+  /** Changes with the name of the service. */
+  service: string
   readonly candidates: Candidate[]
   /** Of all streams that are open. An array, not a Set, because it changes with every request: see Deadlines. */
   readonly holders: StreamHolder[]

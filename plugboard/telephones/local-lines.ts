@@ -15,6 +15,8 @@ const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
 export interface LocalLinesOptions {
   /** Of this replica's lines alone. */
   readonly picker: LinePicker
+  /** The name of the service that an announced name means. Default: the same. */
+  readonly serviceOf?: ((announced: string) => string) | undefined
   /** The way to a tunnel of this replica; undefined: it is gone, or takes nothing for the service. */
   readonly tunnelOf: (tunnelId: string, service: string) => Upstream | undefined
 }
@@ -22,8 +24,10 @@ export interface LocalLinesOptions {
 export class LocalLines {
   readonly #picker: LinePicker
   readonly #tunnelOf: LocalLinesOptions['tunnelOf']
+  readonly #serviceOf: (announced: string) => string
 
-  constructor({ picker, tunnelOf }: LocalLinesOptions) {
+  constructor({ picker, tunnelOf, serviceOf = announced => announced }: LocalLinesOptions) {
+    this.#serviceOf = serviceOf
     this.#picker = picker
     this.#tunnelOf = tunnelOf
   }
@@ -48,14 +52,15 @@ export class LocalLines {
 
   #openAny(opening: Opening, events: StreamEvents, end: boolean): Stream {
     let tried: Candidate[] | undefined
+    const service = this.#serviceOf(opening.service)
     let last = new TunnelError('unknown_service')
     for (;;) {
-      const picked = this.#picker.pick(opening.service, POLICY, tried, undefined, opening.client)
+      const picked = this.#picker.pick(service, POLICY, tried, undefined, opening.client)
       if (picked === 'overloaded') throw new TunnelError('overloaded')
       if (picked === 'concurrency_limited') throw new TunnelError('client_share')
       if (typeof picked === 'string') throw last
       try {
-        return picked.upstream.open(opening, events, end)
+        return picked.upstream.open({ ...opening, service: picked.line.service }, events, end)
       } catch (error) {
         if (!(error instanceof TunnelError) || error.reason === 'payload_too_large') throw error
         last = error

@@ -2,7 +2,8 @@
 
 import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
-import type { DirectoryService } from '../routes/directory.ts'
+import type { Directory, DirectoryService } from '../routes/directory.ts'
+import { announcedNames } from '../routes/directory-entries.ts'
 import type { LinePicker } from './line-picker.ts'
 import type { Candidate } from './line-pool.ts'
 import type { LastLine, RefusedAnnouncement, ServiceHistory } from './service-history.ts'
@@ -11,6 +12,7 @@ export interface ServiceLinesOptions {
   readonly registry: Registry
   readonly picker: LinePicker
   readonly history: ServiceHistory
+  readonly directory: Pick<Directory, 'serviceByName'>
 }
 
 export class ServiceLines {
@@ -20,8 +22,8 @@ export class ServiceLines {
     this.#options = options
   }
 
-  linesOf({ name }: DirectoryService): Iterable<Line> {
-    return this.#options.registry.linesOf(name)
+  linesOf(service: DirectoryService): readonly Line[] {
+    return this.#namesOf(service).flatMap(name => [...this.#options.registry.linesOf(name)])
   }
 
   *statesOf({
@@ -32,16 +34,24 @@ export class ServiceLines {
     }
   }
 
-  isServed({ name }: DirectoryService): boolean {
-    return this.#options.history.isServed(name)
+  isServed(service: DirectoryService): boolean {
+    return this.#namesOf(service).some(name => this.#options.history.isServed(name))
   }
 
-  lastLineOf({ name }: DirectoryService): LastLine | undefined {
-    return this.#options.history.lastLineOf(name)
+  /** Of the names of the service, the one whose line ended last. */
+  lastLineOf(service: DirectoryService): LastLine | undefined {
+    if (this.isServed(service)) return undefined
+    return newest(this.#namesOf(service).map(name => this.#options.history.lastLineOf(name)))
   }
 
-  refusalOf({ name }: DirectoryService): RefusedAnnouncement | undefined {
-    return this.#options.history.refusalOf(name)
+  refusalOf(service: DirectoryService): RefusedAnnouncement | undefined {
+    return newest(this.#namesOf(service).map(name => this.#options.history.refusalOf(name)))
+  }
+
+  /** Without aliases that are the name of another service by now. */
+  #namesOf(service: DirectoryService): readonly string[] {
+    const { directory } = this.#options
+    return announcedNames(service).filter(name => directory.serviceByName(name)?.id === service.id)
   }
 }
 
@@ -53,4 +63,14 @@ function stateOf({ line, upstream }: Candidate): LineState {
   if (line.weight === 0) return 'no_weight'
   if (upstream.reachable === false) return 'unreachable'
   return upstream.canOpen ? 'serving' : 'full'
+}
+
+function newest<Entry extends { readonly atMs: number }>(
+  entries: readonly (Entry | undefined)[],
+): Entry | undefined {
+  return entries.reduce<Entry | undefined>(
+    (latest, entry) =>
+      latest === undefined || (entry !== undefined && entry.atMs > latest.atMs) ? entry : latest,
+    undefined,
+  )
 }

@@ -69,6 +69,7 @@ export class AdminApiHarness {
     ...{ replicaId: 'r1', startedAt: new Date(0) },
     telephones: () => this.telephones,
     lastErrorOf: id => this.lastErrors.get(id),
+    serviceNameOf: announced => announced,
     serviceById: id => this.services.find(service => service.id === id),
     lastLineOf: ({ id }) => this.lastLines.get(id),
     refusalOf: ({ id }) => this.serviceRefusals.get(id),

@@ -1,0 +1,74 @@
+// A service that is renamed, and renamed back, serves on without a failed request: its telephones announce the old name, which
+// stays an alias. That also holds after a telephone has connected again, and on a replica that forwards to another one.
+
+import { describe, expect, it } from 'vitest'
+import { useCluster } from '../support/cluster.ts'
+import { eventually } from '../support/deadline.ts'
+import { send } from '../support/http-client.ts'
+import { RequestLoop } from '../support/request-loop.ts'
+import { HOST, SERVICE, useStack } from '../support/stack.ts'
+
+const RENAMED = `${SERVICE}-eu`
+const path = (name: string) => `/v1/services/${name}`
+
+describe('one replica', () => {
+  const stack = useStack()
+
+  it('serves a renamed service on, also for a telephone that connects again, and says what to do', async () => {
+    const loop = new RequestLoop({ port: stack.port, host: HOST })
+    await loop.successes(10)
+    const { code, output } = await stack.plugboard.cli('service', 'set', SERVICE, '--name', RENAMED)
+    expect([code, output]).toEqual([
+      0,
+      expect.stringContaining('telephones that announce app still serve app-eu'),
+    ])
+    await loop.successes(20)
+    // A telephone knows the name that it was started with.
+    const second = await stack.startTelephone({ args: ['--name', 'second'] })
+    await stack.telephone.child.stop()
+    await loop.successes(20)
+    const { items } = await stack.plugboard.call<{ items: object[] }>(
+      'GET',
+      `/v1/telephones?service=${RENAMED}`,
+    )
+    expect(items).toMatchObject([{ name: 'second' }, { name: 'second' }])
+    await stack.plugboard.call('PATCH', path(RENAMED), { name: SERVICE })
+    await loop.successes(20)
+    expect(await loop.stop()).toEqual([])
+    await second.child.stop()
+  })
+
+  it('refuses a new service of a former name, which would take the telephones away', async () => {
+    await stack.plugboard.call('PATCH', path(SERVICE), { name: RENAMED })
+    const { status, text } = await stack.plugboard.api('POST', '/v1/services', { name: SERVICE })
+    expect([status, text]).toEqual([409, expect.stringContaining('is a former name of service')])
+    await stack.plugboard.call('PATCH', path(RENAMED), { name: SERVICE })
+  })
+})
+
+describe('two replicas', () => {
+  const cluster = useCluster(2)
+
+  it('serve a renamed service on, whichever holds the tunnel', async () => {
+    await cluster.untilLinked()
+    const telephone = await cluster.startTelephone(1, { args: ['--tunnels', '1', '--no-follow-replicas'] })
+    for (const { port } of cluster.places) {
+      await eventually('the replica serves', async () =>
+        (await send({ port, host: HOST, path: '/hello' })).status === 200 ? true : undefined,
+      )
+    }
+    const loops = cluster.places.map(({ port }) => new RequestLoop({ port, host: HOST }))
+    const [first] = cluster.replicas
+    for (const [from, to] of [
+      [SERVICE, RENAMED],
+      [RENAMED, SERVICE],
+    ] as const) {
+      await first!.call('PATCH', path(from), { name: to })
+      await Promise.all(loops.map(loop => loop.successes(20)))
+      const { lines } = await first!.call<{ lines: object[] }>('GET', '/v1/replicas')
+      expect(lines).toEqual([{ service: to, replicas: { 'replica-2': 1 } }])
+    }
+    expect(await Promise.all(loops.map(loop => loop.stop()))).toEqual([[], []])
+    await telephone.child.stop()
+  })
+})
