@@ -238,8 +238,11 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   headArrived(head: AnswerHead, blockBytes: number): void {
     if (!this.#opener) throw new FrameError('HEAD from the opener of a stream')
     if (this.#theirs !== AWAIT_HEAD) throw new FrameError('a second final HEAD')
-    if (isFinal(head.status)) this.#theirs = BODY
-    this.headHeld(blockBytes, head.fields.length)
+    // An informational head is passed on at once, so it is not held.
+    if (isFinal(head.status)) {
+      this.#theirs = BODY
+      this.headHeld(blockBytes, head.fields.length)
+    }
     this.#events?.onHead(head)
     this.#accept()
   }

@@ -214,9 +214,13 @@ describe('what counts', () => {
     expect(held.heldBytes).toBe('OK\0a\0'.length + 5000 + 2 * 40)
     peer.send(dataFrame(3, 0, true))
     expect(held.heldBytes).toBe(0)
+    // An informational head is passed on, and not kept.
+    peer.open()
+    peer.send(headFrame(5, { status: 103, strings: ['', 'a', 'b'.repeat(5000)] }))
+    expect(held.heldBytes).toBe(0)
     peer.open()
     // Ten thousand strings of a few bytes cost more than their bytes.
-    peer.send(headFrame(5, { strings: ['', ...Array.from({ length: 10_000 }, () => 'x')] }))
+    peer.send(headFrame(7, { strings: ['', ...Array.from({ length: 10_000 }, () => 'x')] }))
     expect(held.heldBytes).toBe(20_000 + 10_000 * 40)
   })
 
