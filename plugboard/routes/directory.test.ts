@@ -287,6 +287,21 @@ describe('the snapshot file', () => {
     expect(directory.databaseReachable).toBe(false)
   })
 
+  test('holds the lifetime of a claim', async () => {
+    const reference = { kind: 'outside', issuer: 'https://issuer.test', subject: 'ada', id: '1' } as const
+    const token = { reference, services: ['*'], mounts: ['*'], maxClaims: 9 }
+    const { store } = database
+    await store.claimMount({ service: 'short', mount: 'short.test', lifetimeMs: 60_000, token })
+    await store.claimMount({ service: 'long', mount: 'long.test', token })
+    const writing = directoryOf({ snapshotFile: file() })
+    await writing.start()
+    await writing.stop()
+    const directory = directoryOf({ snapshotFile: file(), database: absent })
+    expect(await directory.start()).toBe('snapshot')
+    expect(directory.match('short.test', '/')).toMatchObject({ lifetimeMs: 60_000 })
+    expect(directory.match('long.test', '/')).toMatchObject({ lifetimeMs: null })
+  })
+
   test('holds no secret and is closed to others', async () => {
     await filled()
     expect(await readFile(file(), 'utf8')).not.toContain('top-secret')
