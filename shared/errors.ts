@@ -39,7 +39,20 @@ export const ERRORS = {
   headers_too_large: row(431, 'client', 'never', 'The request headers are too large.'),
   route_not_found: row(404, 'client', 'never', 'No route is mounted at this host and path.'),
   address_denied: row(403, 'client', 'never', 'This address may not use this route.'),
-  no_telephone: row(503, 'registry', 'always', 'The service behind this route is not connected.', 2),
+  no_telephone: row(
+    503,
+    'registry',
+    'always',
+    'No connected Telephone takes requests for the service behind this route.',
+    2,
+  ),
+  service_unhealthy: row(
+    503,
+    'backend',
+    'always',
+    'The service behind this route is connected, but its health check fails.',
+    2,
+  ),
   telephone_lost: row(502, 'tunnel', 'idempotent', 'The connection to the service was lost.'),
   loop_detected: row(
     508,

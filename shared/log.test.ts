@@ -62,6 +62,29 @@ test('an access line has the same shape, and can be switched off', () => {
   expect(off.lines).toEqual([])
 })
 
+test('the access line of a request that failed behind Plugboard is a warning', () => {
+  const { log, records } = memory()
+  const levels = [
+    { status: 200 },
+    { status: 404, code: 'route_not_found' },
+    { status: 499 },
+    { status: 500 },
+    { status: 503, code: 'no_telephone', cause: 'not_connected' },
+    // The response was cut behind its head.
+    { status: 200, code: 'backend_closed', cause: 'response_cut' },
+  ]
+  for (const fields of levels) log.access({ ...request, ...fields })
+  expect(records().map(({ level }) => level)).toEqual(['info', 'info', 'info', 'warn', 'warn', 'warn'])
+})
+
+test('the words of a Telephone in an access line are bounded, and hold no secret', () => {
+  const { log, records } = memory()
+  log.access({ ...request, status: 502, detail: `https://user:hunter2@backend/ ${'x'.repeat(5000)}` })
+  const [line] = records()
+  expect(String(line?.detail).length).toBeLessThanOrEqual(1100)
+  expect(String(line?.detail)).not.toContain('hunter2')
+})
+
 test('readable lines keep control characters away from the terminal and show errors with their stack', () => {
   const { log, lines } = memory({ format: 'text' })
   log.warn('odd request', { path: '/\u001b[31m', status: 400, host: 'a b', err: new Error('broken') })

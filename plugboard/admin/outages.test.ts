@@ -76,7 +76,8 @@ test('the replica that held the tunnel explains why it ended', async () => {
 test('lines that are down or have weight 0 are named', async () => {
   addService('web')
   addService('shop')
-  const down = { ...makeLine('r1', 't1', 'web'), health: 'down' as const, telephone: 'w' }
+  const outage = { sinceMs: 0, detail: '/healthz returned 500' }
+  const down = { ...makeLine('r1', 't1', 'web'), health: 'down' as const, telephone: 'w', outage }
   api.lineStates.push({ line: down, state: 'down' })
   api.lineStates.push({ line: { ...makeLine('r1', 't1', 'shop'), weight: 0 }, state: 'no_weight' })
   const { items } = await outages()
@@ -84,7 +85,9 @@ test('lines that are down or have weight 0 are named', async () => {
     { service: 'shop', reason: 'no_weight', lines: 1 },
     {
       ...{ service: 'web', reason: 'unhealthy', lines: 1 },
-      detail: 'The only line is down, because health checks fail: telephone "w".',
+      detail:
+        'The only line is down (telephone "w"): ' +
+        'health check fails since 1970-01-01T00:00:00Z: /healthz returned 500.',
     },
   ])
 })

@@ -5,6 +5,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { Line } from '../registry/line.ts'
+import { outageText } from '../registry/outage.ts'
 import type { DirectoryService } from '../routes/directory.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import type { ReplicaFacts, ServiceFacts } from './cluster-view.ts'
@@ -152,7 +153,7 @@ function ofPresentLines(lines: readonly Line[]): Pick<Outage, 'reason' | 'detail
   if (lines.some(({ health }) => health === 'down')) {
     return {
       reason: 'unhealthy',
-      detail: `${all} down, because health checks fail: telephone ${telephones}.`,
+      detail: `${all} down (telephone ${telephones}): ${outageText(lines)}.`,
     }
   }
   const detail = `${all} at weight 0, which takes no requests: telephone ${telephones}.`

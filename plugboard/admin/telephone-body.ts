@@ -2,7 +2,18 @@
 
 import { z } from '@hono/zod-openapi'
 import { timestamp } from './formats.ts'
-import type { TelephoneStatus } from './telephone-directory.ts'
+import type { TelephoneLine, TelephoneStatus } from './telephone-directory.ts'
+
+const outageSchema = z
+  .object({
+    since: timestamp.openapi({ description: 'When the health check first failed.' }),
+    cause: z.string().nullable().openapi({ example: 'connection_refused' }),
+    detail: z.string().openapi({ example: '/healthz returned 500', description: 'The last result.' }),
+  })
+  .nullable()
+  .openapi({
+    description: 'Why the health is `down`; null: it is `up`, or the telephone did not announce the cause.',
+  })
 
 const serviceShape = {
   service: z.string(),
@@ -29,12 +40,21 @@ const shape = {
 } as const
 
 export const telephoneSchema = z
-  .strictObject({ ...shape, services: z.array(z.strictObject(serviceShape)) })
+  .strictObject({ ...shape, services: z.array(z.strictObject({ ...serviceShape, outage: outageSchema })) })
   .openapi('Telephone')
 export type TelephoneBody = z.infer<typeof telephoneSchema>
 
-/** The same from another replica, whose version may be newer: keys that are unknown here are removed. */
-export const remoteTelephoneSchema = z.object({ ...shape, services: z.array(z.object(serviceShape)) })
+/** The same from another replica. A newer version may have further keys, which are removed; an older one has no outage. */
+export const remoteTelephoneSchema = z.object({
+  ...shape,
+  services: z.array(z.object({ ...serviceShape, outage: outageSchema.default(null) })),
+})
+
+function outageBody({ outage }: TelephoneLine): z.infer<typeof outageSchema> {
+  if (outage === undefined) return null
+  const { sinceMs, cause = null, detail } = outage
+  return { since: new Date(sinceMs).toISOString(), cause, detail }
+}
 
 // Field by field: what a later version adds to these rows is not shown until the schema has it.
 export const telephoneBody = (row: TelephoneStatus): TelephoneBody => ({
@@ -48,6 +68,7 @@ export const telephoneBody = (row: TelephoneStatus): TelephoneBody => ({
     service: line.service,
     mounts: [...line.mounts],
     health: line.health,
+    outage: outageBody(line),
     weight: line.weight,
     version: line.version,
     labels: { ...line.labels },

@@ -6,6 +6,10 @@ export interface TelephoneLine {
   /** The mounts it has claimed for this service. */
   readonly mounts: readonly string[]
   readonly health: 'up' | 'down'
+  /** Why the health is `down`; undefined: it is up, or not known. */
+  readonly outage?:
+    | { readonly sinceMs: number; readonly cause?: string | undefined; readonly detail: string }
+    | undefined
   readonly weight: number
   readonly version: string
   readonly labels: Readonly<Record<string, string>>

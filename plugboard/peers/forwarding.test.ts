@@ -86,8 +86,12 @@ it('passes resets on, each with its reason, and a lost tunnel as what it is', as
   a.serve('web')
   await b.knows('web', 1)
   const first = b.open('a')
-  ;(await a.arrived(0)).stream.reset('backend_unreachable', 'nothing listens')
-  expect(await aborted(first)).toMatchObject({ reason: 'backend_unreachable', detail: 'nothing listens' })
+  ;(await a.arrived(0)).stream.reset('backend_unreachable', 'nothing listens', 'connection_refused')
+  expect(await aborted(first)).toMatchObject({
+    reason: 'backend_unreachable',
+    detail: 'nothing listens',
+    causeCode: 'connection_refused',
+  })
   const second = b.open('a')
   await a.arrived(1)
   second.stream.reset('idle_timeout')

@@ -37,6 +37,10 @@ export class ClientConnection {
   /** The peer may say who the client is. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
+  /** In time of the clock of the proxy. */
+  readonly acceptedAtMs: number
+  /** True once a request head was complete. */
+  served = false
   /** True once the client has chosen HTTP/2. */
   http2 = false
   /** `for=…;proto=…;host=`: our element of Forwarded up to the host. */
@@ -59,7 +63,14 @@ export class ClientConnection {
   #idle: IdleDeadline | undefined
 
   /** `transport`: the TCP connection, when `socket` was decrypted. `deadlines`: for the end of the connection. */
-  constructor(socket: Socket, trustedProxies: TrustedProxies, deadlines: Deadlines, transport = socket) {
+  constructor(
+    socket: Socket,
+    trustedProxies: TrustedProxies,
+    deadlines: Deadlines,
+    acceptedAtMs: number,
+    transport = socket,
+  ) {
+    this.acceptedAtMs = acceptedAtMs
     this.socket = socket
     this.#transport = transport
     this.#deadlines = deadlines
@@ -90,6 +101,7 @@ export class ClientConnection {
 
   /** Call when a request head is complete. */
   requestBegan(): void {
+    this.served = true
     if (this.#firstRequestTimer === undefined) return
     this.#firstRequestTimer.cancel()
     this.#firstRequestTimer = undefined

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { shareOf } from '@vera-stack/shared/client-shares.ts'
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import { AddressCounts } from './address-counts.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { ProxyCounters } from './counters.ts'
@@ -18,6 +19,7 @@ export interface ClientConnectionsOptions {
   readonly trusted: TrustedProxies
   readonly counters: ProxyCounters
   readonly deadlines: Deadlines
+  readonly clock: Clock
 }
 
 export class ClientConnections {
@@ -48,9 +50,9 @@ export class ClientConnections {
 
   /** `transport`: the TCP connection, when `socket` was decrypted. Undefined: one too many; it is closed and counted. */
   open(socket: Socket, transport = socket): ClientConnection | undefined {
-    const { trusted, counters, deadlines } = this.#options
+    const { trusted, counters, deadlines, clock } = this.#options
     counters.connections += 1
-    const connection = new ClientConnection(socket, trusted, deadlines, transport)
+    const connection = new ClientConnection(socket, trusted, deadlines, clock.now(), transport)
     const mayStay = this.hasRoom && (connection.trusted || this.#addresses.add(connection.addressGroup))
     if (!mayStay) {
       counters.connectionsRefused += 1

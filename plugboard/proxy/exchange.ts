@@ -5,6 +5,7 @@
 //   open ──response complete──▶ ending (its bytes still leave) ──▶ gone (discarded-body.ts reads on)
 //     └──── fail, cut, client gone ──────────────────────────────▶ gone
 
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
@@ -19,6 +20,13 @@ import { DiscardedBody, endsConnection } from './discarded-body.ts'
 import { Forwarding, hasBody, type RoutedRequest } from './forwarding.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
+import {
+  clientStoppedFor,
+  NOT_FORWARDABLE,
+  noResponseWithin,
+  responseStoppedFor,
+  uploadNotTakenWithin,
+} from './request-failure.ts'
 import { problemOf } from './request-policy.ts'
 
 export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
@@ -44,10 +52,11 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     context: ProxyContext,
     connection: ClientConnection,
     request: RoutedRequest,
+    startedAtMs: number,
     source: BodySource,
     answer: ClientAnswer,
   ) {
-    super(context, connection, request)
+    super(context, connection, request, startedAtMs)
     this.#source = source
     this.#closeAfter = request.lastOnConnection
     if (request.lastOnConnection) connection.closing = true
@@ -227,6 +236,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   answerBroken(): void {
+    this.explain('invalid_response', NOT_FORWARDABLE)
     this.#fail('backend_protocol_error')
   }
 
@@ -249,15 +259,34 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       return
     }
     if (this.#answer.status !== 0) {
-      if (idleMs >= idleTimeoutMs) this.#fail('backend_timeout')
+      if (idleMs >= idleTimeoutMs) this.#stalled(idleTimeoutMs)
     } else if (uploading && !this.#body?.blocked) {
       if (idleMs >= this.context.bodyIdleTimeoutMs) {
         this.#closeAfter = true
         this.#fail('request_timeout')
       }
-    } else if (idleMs >= (uploading ? idleTimeoutMs : responseHeadTimeoutMs)) {
-      this.#fail('backend_timeout')
+    } else if (uploading) {
+      if (idleMs >= idleTimeoutMs) this.#timeOut(uploadNotTakenWithin(idleTimeoutMs))
+    } else if (idleMs >= responseHeadTimeoutMs) {
+      this.#timeOut(noResponseWithin(responseHeadTimeoutMs))
     }
+  }
+
+  /** The response has begun and does not go on. Either the backend sends nothing, or the client reads nothing. */
+  #stalled(idleMs: number): void {
+    if (this.#owedBytes === 0) {
+      this.#timeOut(responseStoppedFor(idleMs))
+      return
+    }
+    this.explain(undefined, clientStoppedFor(idleMs))
+    this.#fail('backend_timeout')
+  }
+
+  /** Ends the request because of the backend. The Telephone receives the reason and the text. */
+  #timeOut(detail: string): void {
+    this.explain('response_timeout', detail)
+    this.dropStream('backend_timeout', detail)
+    this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
   }
 
   clientGone(): void {

@@ -5,18 +5,25 @@
 // answer so far, when the method is idempotent (RFC 9110 section 9.2.2). Never on a line that was tried, at most
 // `policy.retries` times, never after a timeout: its budget is spent.
 
-import { cutText } from '@vera-stack/shared/cut-text.ts'
-import { ERRORS, type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
+import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import type { ServicePolicy } from '../routes/service-policy.ts'
 import { type Candidate, linesOfProcess, type StreamHolder } from '../telephones/line-pool.ts'
+import { roundedMs } from './access.ts'
 import { type AnswerFields, readAnswerFields } from './answer-fields.ts'
 import type { ClientConnection, InFlight } from './client-connection.ts'
 import type { Deadlined } from './deadlines.ts'
 import type { ProxyContext } from './proxy-context.ts'
+import {
+  codeOf,
+  detailForClient,
+  failureOfStream,
+  hasNoLine,
+  type RequestFailure,
+} from './request-failure.ts'
 import { addRouteFields, type RouteResponseRules } from './route-response.ts'
 
 /** A request that has passed the edge and found its route. */
@@ -76,9 +83,16 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
   #telephone: string | undefined
   #tried: Candidate[] | undefined
   #retriesLeft: number
+  #failure: RequestFailure | undefined
   #over = false
 
-  constructor(context: ProxyContext, connection: ClientConnection, request: RoutedRequest) {
+  /** `startedAtMs`: of `requestStart`. */
+  constructor(
+    context: ProxyContext,
+    connection: ClientConnection,
+    request: RoutedRequest,
+    startedAtMs: number,
+  ) {
     this.context = context
     this.connection = connection
     this.request = request
@@ -88,8 +102,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     connection.add(this)
     context.deadlines.add(this)
     this.activeAtMs = context.deadlines.nowMs
-    // Two readings of the clock cost as much as the rest of this constructor, so only the access log pays for them.
-    this.#startedAtMs = context.access === undefined ? 0 : context.clock.now()
+    this.#startedAtMs = startedAtMs
   }
 
   abstract onHead(head: AnswerHead): void
@@ -139,7 +152,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     if (this.#over) return
     // Across a hop it is the relay that says so, of a head that the tunnel there does not take: no Telephone limits bodies.
     const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
-    const code = headTooLarge ? 'headers_too_large' : errorOfReason(error.reason)
+    const code = headTooLarge ? 'headers_too_large' : codeOf(error)
     if (failedOn === undefined || this.#retriesLeft === 0 || !this.canReplay || !this.#mayRepeat(error)) {
       this.#giveUp(code, error)
       return
@@ -163,7 +176,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     const code = recovery?.doubtful === true ? 'no_telephone' : this.openStream()
     if (code === undefined) {
       this.opened()
-    } else if (code === 'no_telephone' && recovery?.underWay === true) {
+    } else if (hasNoLine(code) && recovery?.underWay === true) {
       this.hold()
       recovery.onStep(() => {
         if (!this.#over) this.begin()
@@ -184,7 +197,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     for (;;) {
       const preferred = affinity?.lineOf(service.id)
       const picked = picker.pick(service.name, this.policy, this.#tried, preferred, this.client)
-      if (typeof picked === 'string') return picked === 'exhausted' ? lastCode : picked
+      if (typeof picked === 'string') {
+        if (picked === 'exhausted') return lastCode
+        this.#failure = picker.explain(service.name, picked)
+        return picked
+      }
       try {
         this.stream = picked.upstream.open(openingFor(opening, picked), this, this.endsWithHead)
         affinity?.keep(service.id, picked)
@@ -201,16 +218,17 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
           return 'internal_error'
         }
         if (error.reason === 'payload_too_large') return 'headers_too_large'
-        lastCode = errorOfReason(error.reason)
+        lastCode = codeOf(error)
+        this.#failure = failureOfStream(lastCode, error)
         this.#tried ??= []
         this.#tried.push(picked)
       }
     }
   }
 
-  /** Ends the stream, unless both halves are complete. Nothing of it is held any more. */
-  protected dropStream(reason: Reason): void {
-    this.stream?.reset(reason)
+  /** Ends the stream, unless both halves are complete. Nothing of it is held any more. `detail`: for the Telephone's log. */
+  protected dropStream(reason: Reason, detail?: string): void {
+    this.stream?.reset(reason, detail)
     this.stream?.release()
     this.stream = undefined
     this.#releaseLine()
@@ -219,6 +237,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
   /** Notes for `plugboard route list` that the route is in use: `nowMs` in time of the clock. */
   protected noteUse(nowMs: number): void {
     this.request.route.activity.servedAtMs = nowMs
+  }
+
+  /** Notes the cause of a failure for the access line. The first one counts. */
+  protected explain(cause: string | undefined, detail: string): void {
+    this.#failure ??= { cause, detail }
   }
 
   protected active(): void {
@@ -230,7 +253,8 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     if (this.#over) return
     this.#over = true
     this.#releaseLine()
-    if (code !== undefined) this.#noteError(code)
+    const failure = code === undefined ? undefined : this.#failure
+    if (code !== undefined) this.#noteError(code, failure)
     const { access } = this.context
     if (access === undefined) return
     const { opening, route, host, path, requestId } = this.request
@@ -240,21 +264,25 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
       host,
       path,
       status,
-      durationMs: Math.round((this.context.clock.now() - this.#startedAtMs) * 1000) / 1000,
+      durationMs: roundedMs(this.context.clock.now() - this.#startedAtMs),
       bytesIn: this.bytesIn,
       bytesOut,
       remoteAddress: this.request.clientAddress,
       route: route.id,
+      mount: route.mount,
       service: route.service.name || undefined,
       telephoneId: this.#telephone,
       code,
+      cause: failure?.cause,
+      detail: failure?.detail,
     })
   }
 
-  #noteError(code: ErrorCode): void {
+  #noteError(code: ErrorCode, failure: RequestFailure | undefined): void {
     const { clock, serviceErrors } = this.context
+    const message = failure?.detail ?? ERRORS[code].meaning
     serviceErrors.note(this.request.route.service.id, {
-      ...{ code, message: ERRORS[code].meaning, atMs: clock.wallTime() },
+      ...{ code, message, atMs: clock.wallTime() },
       ...{ requestId: this.requestId, telephone: this.#telephone },
     })
   }
@@ -265,12 +293,13 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.connection.remove(this)
   }
 
-  /** A fault of our own is for us to mend; what others did to the stream stands in the access line. */
+  /** Logs a fault of this process as an error. Every other fault is in the access line only. */
   #giveUp(code: ErrorCode, error: TunnelError): void {
     if (error.reason === 'internal_error' && !error.remote) {
       this.context.log.error('stream failed', { requestId: this.requestId, err: error })
     }
-    this.failed(code, error.reason === 'backend_protocol_error' ? brokenRule(error) : undefined)
+    this.#failure = failureOfStream(code, error)
+    this.failed(code, detailForClient(error))
   }
 
   #releaseLine(): Candidate | undefined {
@@ -286,13 +315,6 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
       (repeatableReason(error.reason) && isIdempotent(this.request.opening.method))
     )
   }
-}
-
-/** Returns the detail for a response that is not valid HTTP: the rule that it broke, in the words of the Telephone. */
-function brokenRule({ detail }: TunnelError): string | undefined {
-  // Older Telephones put the reason before the rule.
-  const rule = detail.replace(/^backend_protocol_error(?:: |$)/, '')
-  return rule === '' ? undefined : `${ERRORS.backend_protocol_error.meaning.slice(0, -1)}: ${cutText(rule)}.`
 }
 
 function repeatableReason(reason: Reason): boolean {

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
+import { requestStart } from './access.ts'
 import type { Admission, Admitted } from './admission.ts'
 import { answerBytes, closingConnection, type LocalAnswer, makeProblem, optionsAnswer } from './answers.ts'
 import { type ChallengeAnswers, challengeAnswer, challengeToken } from './challenge-answer.ts'
@@ -135,23 +136,24 @@ export class Http1Server {
   ): Promise<void> {
     const asking = this.#connections.of(req.socket)
     if (asking === undefined) return
+    const startedAtMs = requestStart(this.#context)
     asking.requestBegan()
     const forwardedFor = req.headersDistinct['x-forwarded-for']?.join(', ')
     const text = await challenges.http(token, this.#admission.clientGroup(asking, forwardedFor))
     const connection = this.#connections.of(req.socket)
     if (text === undefined || connection === undefined) {
-      this.#requested(req, res)
+      this.#requested(req, res, startedAtMs)
       return
     }
     this.#context.counters.requests += 1
     const admission = this.#admission
     admission.admit(req, connection, 'http')
     const answer = challengeAnswer(text, admission.requestId)
-    noteLocalAnswer(this.#context, req.method, admission, answer)
+    noteLocalAnswer(this.#context, startedAtMs, req.method, admission, answer)
     write(res, answer, this.#context.draining)
   }
 
-  #requested(req: IncomingMessage, res: ServerResponse): void {
+  #requested(req: IncomingMessage, res: ServerResponse, startedAtMs = requestStart(this.#context)): void {
     const connection = this.#connections.of(req.socket)
     if (connection === undefined || ignores(connection)) return
     connection.requestBegan()
@@ -160,19 +162,19 @@ export class Http1Server {
     const admitted = admission.admit(req, connection, 'http')
     if (typeof admitted === 'string') {
       const answer = this.#refusal(admitted === 'tunnel' ? 'upgrade_required' : admitted)
-      noteLocalAnswer(this.#context, req.method, admission, answer)
+      noteLocalAnswer(this.#context, startedAtMs, req.method, admission, answer)
       this.#answer(connection, res, answer)
       return
     }
     const judged = this.#judge(admitted, connection)
     if (judged === undefined) {
-      this.#exchange(connection, admitted, req, res).start()
+      this.#exchange(connection, admitted, req, res, startedAtMs).start()
     } else if (judged instanceof Promise) {
-      const exchange = this.#exchange(connection, admitted, req, res)
+      const exchange = this.#exchange(connection, admitted, req, res, startedAtMs)
       exchange.suspend()
       void judged.then(answer => exchange.judged(answer))
     } else {
-      noteLocalAnswer(this.#context, req.method, admitted, judged)
+      noteLocalAnswer(this.#context, startedAtMs, req.method, admitted, judged)
       this.#answer(connection, res, judged)
     }
   }
@@ -182,9 +184,11 @@ export class Http1Server {
     request: RoutedRequest,
     req: IncomingMessage,
     res: ServerResponse,
+    startedAtMs: number,
   ): Exchange {
     const body = hasBody(request) ? new Http1Body(req) : NO_BODY
-    return new Exchange(this.#context, connection, request, body, new Http1Answer(res, connection))
+    const answer = new Http1Answer(res, connection)
+    return new Exchange(this.#context, connection, request, startedAtMs, body, answer)
   }
 
   #judge(request: RoutedRequest, connection: ClientConnection): Judgement {
@@ -229,6 +233,7 @@ export class Http1Server {
       socket.destroy()
       return
     }
+    const startedAtMs = requestStart(this.#context)
     // Whatever the error is, 'close' follows and tells everyone.
     socket.on('error', () => socket.destroy())
     connection.requestBegan()
@@ -240,23 +245,23 @@ export class Http1Server {
     this.#context.counters.requests += 1
     const admitted = this.#admission.admit(req, connection, 'upgrade')
     if (admitted === 'tunnel' && this.#tunnels !== undefined) {
-      this.#acceptTunnel(this.#tunnels, connection, req, head)
+      this.#acceptTunnel(this.#tunnels, connection, req, head, startedAtMs)
       return
     }
     if (typeof admitted === 'string') {
       const code = admitted === 'tunnel' || admitted === 'options' ? 'route_not_found' : admitted
-      this.#say(req, connection, this.#admission, this.#refusal(code))
+      this.#say(req, connection, startedAtMs, this.#admission, this.#refusal(code))
       return
     }
     const judged = mayUpgrade(req, connection.inFlightCount)
       ? this.#judge(admitted, connection)
       : problemOf(admitted, 'bad_request')
     if (judged !== undefined && !(judged instanceof Promise)) {
-      this.#say(req, connection, admitted, judged)
+      this.#say(req, connection, startedAtMs, admitted, judged)
       return
     }
     const side = new Http1UpgradeSide(connection, req, this.#admission.upgrade)
-    const upgrade = new Upgrade(this.#context, connection, admitted, side)
+    const upgrade = new Upgrade(this.#context, connection, admitted, startedAtMs, side)
     if (judged === undefined) upgrade.start(head)
     else {
       upgrade.suspend()
@@ -269,6 +274,7 @@ export class Http1Server {
     connection: ClientConnection,
     req: IncomingMessage,
     head: Buffer,
+    startedAtMs: number,
   ): void {
     const { socket } = connection
     this.#connections.forget(socket)
@@ -277,7 +283,8 @@ export class Http1Server {
       ...{ req, socket, head, remoteAddress: clientAddress, requestId },
       refuse: (code, detail, extraFields) => {
         const problem = makeProblem(code, { requestId, accept, detail, extraFields, allow: 'GET' })
-        noteLocalAnswer(this.#context, req.method, { requestId, clientAddress, host, path }, problem)
+        const request = { requestId, clientAddress, host, path }
+        noteLocalAnswer(this.#context, startedAtMs, req.method, request, problem)
         connection.sayAndClose(answerBytes(problem, req.method))
       },
     })
@@ -290,12 +297,13 @@ export class Http1Server {
       socket.destroy()
       return
     }
+    const startedAtMs = requestStart(this.#context)
     socket.resume()
     connection.requestBegan()
     if (ignores(connection)) return
     this.#context.counters.requests += 1
     this.#admission.admit(req, connection, 'http')
-    this.#say(req, connection, this.#admission, this.#refusal('method_not_allowed'))
+    this.#say(req, connection, startedAtMs, this.#admission, this.#refusal('method_not_allowed'))
   }
 
   /** The parser, or the socket, has failed. What Node has parsed before stays in order. */
@@ -324,8 +332,9 @@ export class Http1Server {
     const { refusals } = this.#context
     const requestId = refusals.newId()
     const problem = makeProblem(code, { requestId })
-    const { remoteAddress: clientAddress } = connection
-    refusals.note({ clientAddress, code, detail, requestId, bytesOut: problem.body.length })
+    const { remoteAddress: clientAddress, served, acceptedAtMs } = connection
+    const startedAtMs = served ? undefined : acceptedAtMs
+    refusals.note({ clientAddress, code, detail, startedAtMs, requestId, bytesOut: problem.body.length })
     connection.sayAndClose(answerBytes(problem))
   }
 
@@ -333,10 +342,11 @@ export class Http1Server {
   #say(
     req: IncomingMessage,
     connection: ClientConnection,
+    startedAtMs: number,
     request: Admission | RoutedRequest,
     answer: LocalAnswer,
   ): void {
-    noteLocalAnswer(this.#context, req.method, request, answer)
+    noteLocalAnswer(this.#context, startedAtMs, req.method, request, answer)
     connection.expectUnread()
     connection.sayAndClose(answerBytes(answer, req.method))
   }

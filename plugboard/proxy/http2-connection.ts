@@ -148,7 +148,9 @@ export class Http2Connection implements Deadlined {
   }
 
   #refuse(code: 'bad_request' | 'request_timeout', detail: string): void {
-    this.#refusals.note({ clientAddress: this.#connection.remoteAddress, code, detail })
+    const { remoteAddress: clientAddress } = this.#connection
+    const startedAtMs = this.#served ? undefined : this.#sinceMs
+    this.#refusals.note({ clientAddress, code, detail, startedAtMs })
   }
 
   #streamOpened(stream: ServerHttp2Stream): void {

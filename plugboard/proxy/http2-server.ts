@@ -3,6 +3,7 @@
 
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { requestStart } from './access.ts'
 import type { Admission } from './admission.ts'
 import { bodylessAnswer, type LocalAnswer, makeProblem, optionsAnswer } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -76,13 +77,14 @@ export class Http2Server {
   }
 
   #requested(connection: ClientConnection, stream: ServerHttp2Stream, raw: readonly string[]): void {
+    const startedAtMs = requestStart(this.#context)
     // Whatever the error is, 'close' follows and tells everyone.
     stream.on('error', () => undefined)
     this.#context.counters.requests += 1
     const head = readHttp2Head(raw, stream.endAfterHeaders)
     const admission = this.#admission
     if (typeof head === 'string') {
-      this.#refuseUnreadable(connection, stream, raw, head)
+      this.#refuseUnreadable(connection, stream, raw, head, startedAtMs)
       return
     }
     const admitted =
@@ -94,22 +96,22 @@ export class Http2Server {
       const code = admitted === 'tunnel' ? 'upgrade_required' : admitted
       const answer =
         code === 'options' ? optionsAnswer(requestId, allow) : makeProblem(code, { requestId, accept, allow })
-      this.#say(stream, head.method, admission, answer)
+      this.#say(stream, head.method, startedAtMs, admission, answer)
       return
     }
     const judged = this.#judge(admitted)
     if (judged !== undefined && !(judged instanceof Promise)) {
-      this.#say(stream, head.method, admitted, judged)
+      this.#say(stream, head.method, startedAtMs, admitted, judged)
       return
     }
     if (judged === undefined && admitted.authenticatesConnection) {
-      this.#needHttp1(stream, admitted)
+      this.#needHttp1(stream, startedAtMs, admitted)
       return
     }
     const forwarding =
       head.kind === 'http'
-        ? this.#exchange(connection, stream, admitted)
-        : new Upgrade(this.#context, connection, admitted, new Http2UpgradeSide(stream, head.webSocketKey))
+        ? this.#exchange(connection, stream, startedAtMs, admitted)
+        : this.#upgrade(connection, stream, startedAtMs, admitted, head.webSocketKey)
     stream.once('close', () => forwarding.clientGone())
     if (judged === undefined) forwarding.start()
     else {
@@ -122,8 +124,8 @@ export class Http2Server {
    * Asks the client to repeat the request over HTTP/1.1 (RFC 9113 section 7), because its credential is for a whole
    * connection, and requests share an HTTP/2 connection. The access line has the status for this, 505.
    */
-  #needHttp1(stream: ServerHttp2Stream, request: RoutedRequest): void {
-    noteLocalAnswer(this.#context, request.opening.method, request, bodylessAnswer(505, []))
+  #needHttp1(stream: ServerHttp2Stream, startedAtMs: number, request: RoutedRequest): void {
+    noteLocalAnswer(this.#context, startedAtMs, request.opening.method, request, bodylessAnswer(505, []))
     stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
   }
 
@@ -133,6 +135,7 @@ export class Http2Server {
     stream: ServerHttp2Stream,
     raw: readonly string[],
     why: Unreadable,
+    startedAtMs: number,
   ): void {
     const code = why === 'connect' ? 'method_not_allowed' : 'bad_request'
     const method = why === 'connect' ? 'CONNECT' : ''
@@ -144,6 +147,7 @@ export class Http2Server {
       clientAddress,
       code,
       detail: `HTTP/2: ${why}`,
+      startedAtMs,
       requestId,
       method,
       bytesOut,
@@ -165,7 +169,23 @@ export class Http2Server {
       : unswitched(request, judged)
   }
 
-  #exchange(connection: ClientConnection, stream: ServerHttp2Stream, request: RoutedRequest): Exchange {
+  #upgrade(
+    connection: ClientConnection,
+    stream: ServerHttp2Stream,
+    startedAtMs: number,
+    request: RoutedRequest,
+    webSocketKey: string,
+  ): Upgrade {
+    const side = new Http2UpgradeSide(stream, webSocketKey)
+    return new Upgrade(this.#context, connection, request, startedAtMs, side)
+  }
+
+  #exchange(
+    connection: ClientConnection,
+    stream: ServerHttp2Stream,
+    startedAtMs: number,
+    request: RoutedRequest,
+  ): Exchange {
     const { method } = request.opening
     const body = new Http2Body(stream)
     const answer = new Http2Answer(stream, method)
@@ -174,12 +194,18 @@ export class Http2Server {
       stream.resume()
       if (!stream.endAfterHeaders) stream.once('finish', () => answer.stopUpload())
     }
-    return new Exchange(this.#context, connection, request, body, answer)
+    return new Exchange(this.#context, connection, request, startedAtMs, body, answer)
   }
 
   /** Answers at once; what the client still sends is not wanted. */
-  #say(stream: ServerHttp2Stream, method: string, request: Answered, answer: LocalAnswer): void {
-    noteLocalAnswer(this.#context, method, request, answer)
+  #say(
+    stream: ServerHttp2Stream,
+    method: string,
+    startedAtMs: number,
+    request: Answered,
+    answer: LocalAnswer,
+  ): void {
+    noteLocalAnswer(this.#context, startedAtMs, method, request, answer)
     this.#send(stream, method, answer)
   }
 

@@ -1,6 +1,7 @@
 // The access line and the count of an answer that Plugboard gave at once, without anything in flight for it.
 
 import type { DirectoryRoute } from '../routes/directory.ts'
+import { roundedMs } from './access.ts'
 import type { LocalAnswer } from './answers.ts'
 import { countProblem } from './counters.ts'
 import type { ProxyContext } from './proxy-context.ts'
@@ -14,17 +15,27 @@ export interface Answered {
   readonly route?: DirectoryRoute
 }
 
+/** `startedAtMs`: of `requestStart`. */
 export function noteLocalAnswer(
   { clock, counters, access }: ProxyContext,
+  startedAtMs: number,
   method = '',
   { requestId, host, path, clientAddress: remoteAddress, route }: Answered,
   { status, code, body }: LocalAnswer,
 ): void {
   if (code !== undefined) countProblem(counters, code)
   else if (route !== undefined) route.activity.servedAtMs = clock.now()
-  const bytesOut = body.length
   access?.({
-    ...{ requestId, method, host, path, status, durationMs: 0, bytesIn: 0, bytesOut, remoteAddress, code },
-    ...(route && { route: route.id }),
+    requestId,
+    method,
+    host,
+    path,
+    status,
+    durationMs: roundedMs(clock.now() - startedAtMs),
+    bytesIn: 0,
+    bytesOut: body.length,
+    remoteAddress,
+    ...(route && { route: route.id, mount: route.mount, service: route.service.name || undefined }),
+    code,
   })
 }

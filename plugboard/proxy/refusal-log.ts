@@ -7,7 +7,7 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { RequestIds } from '@vera-stack/shared/request-id.ts'
-import type { AccessSink } from './access.ts'
+import { type AccessSink, roundedMs } from './access.ts'
 import { countProblem, type ProxyCounters } from './counters.ts'
 
 export interface RefusalLogOptions {
@@ -23,6 +23,8 @@ export interface RefusedRequest {
   readonly code: ErrorCode
   /** The fault in the words of the parser, without text of the client. */
   readonly detail: string | undefined
+  /** When its first byte could come, in time of the clock. Undefined: not known, and the duration is 0. */
+  readonly startedAtMs?: number | undefined
   /** Default: a new one. */
   readonly requestId?: string | undefined
   readonly method?: string | undefined
@@ -61,7 +63,8 @@ export class RefusalLog {
   }
 
   /** Counts the refusal, and writes its access line unless there are too many. */
-  note({ clientAddress, code, detail, requestId, method = '', bytesOut = 0 }: RefusedRequest): void {
+  note(refused: RefusedRequest): void {
+    const { clientAddress, code, detail, startedAtMs, requestId, method = '', bytesOut = 0 } = refused
     countProblem(this.#options.counters, code)
     const repeated = this.#count(addressGroup(clientAddress), code)
     if (repeated.lines >= MAX_LINES_PER_CLIENT || this.#lines >= MAX_LINES) {
@@ -71,9 +74,10 @@ export class RefusalLog {
     repeated.lines += 1
     this.#lines += 1
     const { status } = ERRORS[code]
+    const durationMs = startedAtMs === undefined ? 0 : roundedMs(this.#options.clock.now() - startedAtMs)
     this.#options.access?.({
       ...{ requestId: requestId ?? this.newId(), method, host: '', path: '', status },
-      ...{ durationMs: 0, bytesIn: 0, bytesOut, remoteAddress: clientAddress, code, detail },
+      ...{ durationMs, bytesIn: 0, bytesOut, remoteAddress: clientAddress, code, detail },
     })
   }
 

@@ -122,6 +122,7 @@ export class ProxyServer {
       trusted,
       counters: this.counters,
       deadlines: this.#context.discardDeadlines,
+      clock,
     })
     const gatekeeper = new Gatekeeper({
       clock,

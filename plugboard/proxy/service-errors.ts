@@ -5,7 +5,7 @@ import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 
 export interface ServiceError {
   readonly code: ErrorCode
-  /** One line, as the client got it. */
+  /** One line for operators: the cause, as far as it is known, else the meaning of the code. */
   readonly message: string
   /** ms since 1970. */
   readonly atMs: number

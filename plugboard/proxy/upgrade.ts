@@ -6,6 +6,7 @@
 //     └─────other answer──▶ answering ──complete──────────────▶ gone
 
 import type { Duplex } from 'node:stream'
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from './access.ts'
@@ -17,6 +18,7 @@ import { countProblem } from './counters.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import { KeptChunks } from './kept-chunks.ts'
 import type { ProxyContext } from './proxy-context.ts'
+import { NOT_FORWARDABLE, noResponseWithin } from './request-failure.ts'
 import { problemOf } from './request-policy.ts'
 
 /** What a client may send before the 101. Past it, its socket is not read. */
@@ -59,9 +61,10 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     context: ProxyContext,
     connection: ClientConnection,
     request: RoutedRequest,
+    startedAtMs: number,
     side: UpgradeSide,
   ) {
-    super(context, connection, request)
+    super(context, connection, request, startedAtMs)
     this.#side = side
     this.#bytes = side.bytes
     side.onWaiting = () => this.#count()
@@ -187,6 +190,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   answerBroken(): void {
+    this.explain('invalid_response', NOT_FORWARDABLE)
     this.#fail('backend_protocol_error')
   }
 
@@ -205,7 +209,12 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     if (this.stream !== undefined) this.noteUse(nowMs)
     const idleMs = nowMs - this.activeAtMs
     const { policy } = this
-    if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) this.#fail('backend_timeout')
+    if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) {
+      const detail = noResponseWithin(policy.responseHeadTimeoutMs)
+      this.explain('response_timeout', detail)
+      this.dropStream('backend_timeout', detail)
+      this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
+    }
     if (this.#state === 'answering' && idleMs >= policy.idleTimeoutMs) this.#side.destroy()
     if (this.#state === 'relaying' && idleMs >= policy.upgradeIdleTimeoutMs) {
       this.#code = 'backend_timeout'

@@ -1,6 +1,8 @@
 // A line: "this tunnel can take streams for this service". Plain data, so that it can be replicated: only the
 // replica that holds the tunnel writes it, everyone else copies. It knows nothing of sockets.
 
+import type { Outage } from './outage.ts'
+
 export interface Line {
   /** Unique in the cluster: `tunnelId/service`. */
   readonly id: string
@@ -13,6 +15,8 @@ export interface Line {
   readonly telephone: string
   readonly instance: string
   readonly health: 'up' | 'down'
+  /** Why the health is `down`. Absent: the health is `up`, or the telephone did not announce it. */
+  readonly outage?: Outage | undefined
   /** 0-1000; share of the traffic next to the service's other lines; 0 takes none. */
   readonly weight: number
   /** Of the software behind the line, as its operator says; may be empty. */
@@ -50,10 +54,15 @@ export function sameLine(left: Line, right: Line): boolean {
     left.telephone === right.telephone &&
     left.instance === right.instance &&
     left.health === right.health &&
+    sameOutage(left.outage, right.outage) &&
     left.weight === right.weight &&
     left.version === right.version &&
     sameLabels(left.labels, right.labels)
   )
+}
+
+function sameOutage(left: Outage | undefined, right: Outage | undefined): boolean {
+  return left?.sinceMs === right?.sinceMs && left?.cause === right?.cause && left?.detail === right?.detail
 }
 
 function sameLabels(left: Line['labels'], right: Line['labels']): boolean {

@@ -16,6 +16,12 @@ it.each([
   ['a holder', { holder: 'AbC-_' }],
   ['a generation and a holder', { weight: 0, generation: 'mfz3k1.AbC-_', holder: 'x' }],
   ['an empty label', { labels: { '': '' } }],
+  ['an empty label of a line that is up', { labels: { '': '1 x down' } }],
+  [
+    'an outage',
+    { health: 'down', outage: { sinceMs: 1_764_470_467_005, cause: 'tls_expired', detail: 'a b\0c' } },
+  ],
+  ['an outage without a cause', { health: 'down', outage: { sinceMs: 0, detail: '' }, labels: { a: 'b' } }],
   ['a label named like a property of objects', { labels: Object.fromEntries([['__proto__', 'x']]) }],
   [
     'separators in names',
@@ -25,6 +31,13 @@ it.each([
 ] as const)('packs and unpacks %s', (_, more) => {
   const line = makeLine('r1', 'tunnel', 'service', more)
   expect(unpackLine(packLine(line), 'r1', strings)).toEqual(line)
+})
+
+it('packs an outage so that a replica of an older version still reads the line', () => {
+  const outage = { sinceMs: 5, detail: '/healthz returned 500' }
+  const packed = packLine(makeLine('r1', 't', 'web', { health: 'down', outage }))
+  // To an older version it is a label; every further field would be malformed there.
+  expect(packed).toBe('t\0web\0device-t\0instance-t\0d\0\0\x005 - /healthz returned 500')
 })
 
 it('gives the line to the replica whose document it is in', () => {

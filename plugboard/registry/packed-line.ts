@@ -4,6 +4,7 @@
 
 import { type Line, lineId } from './line.ts'
 import { MalformedError } from './malformed.ts'
+import type { Outage } from './outage.ts'
 
 const DEFAULT_WEIGHT = 100
 const MAX_WEIGHT = 1000
@@ -12,12 +13,15 @@ const ESCAPE = '\u0001'
 export const MAX_PACKED_LENGTH = 65_536
 
 const NO_LABELS: Line['labels'] = Object.freeze({})
+const NO_MORE = { labels: NO_LABELS, outage: undefined }
+const OUTAGE_LABEL = ''
+const OUTAGE = /^(0|[1-9][0-9]{0,14}) (-|[a-z][a-z0-9_]{0,39}) (.*)$/s
 
 /** tunnel NUL service NUL telephone NUL instance [NUL state NUL version {NUL label NUL value}] */
 export function packLine(line: Line): string {
   const fields = [line.tunnelId, line.service, line.telephone, line.instance]
   const state = packState(line)
-  const labels = packLabels(line.labels)
+  const labels = packLabels(line.labels, line.health === 'down' ? line.outage : undefined)
   if (state !== '' || line.version !== '' || labels.length > 0) fields.push(state, line.version, ...labels)
   // Half a surrogate pair does not survive UTF-8, and would make both ends disagree for ever.
   return fields.map(escapeField).join('\0').toWellFormed()
@@ -33,6 +37,7 @@ export function unpackLine(packed: unknown, replicaId: string, strings: SharedSt
   if (tunnelId === '' || service === '' || telephone === undefined || instance === undefined)
     throw new MalformedError('a packed line lacks fields')
   const { health, weight, generation, holder } = unpackState(state)
+  const { labels, outage } = fields.length > 6 ? unpackLabels(fields, health) : NO_MORE
   return {
     id: detached(lineId(tunnelId, service)),
     replicaId,
@@ -43,7 +48,8 @@ export function unpackLine(packed: unknown, replicaId: string, strings: SharedSt
     health,
     weight,
     version: strings.shared(version),
-    labels: fields.length > 6 ? unpackLabels(fields) : NO_LABELS,
+    labels,
+    ...(outage !== undefined && { outage }),
     ...(generation !== undefined && { generation }),
     ...(holder !== undefined && { holder: detached(holder) }),
   }
@@ -96,17 +102,45 @@ function unpackState(state: string): Pick<Line, 'health' | 'weight' | 'generatio
   }
 }
 
-/** Name, value, name, value, in the order of names; two that differ in broken surrogates alone become one. */
-function packLabels(labels: Line['labels']): string[] {
+/**
+ * Name, value, name, value, in the order of names; two that differ in broken surrogates alone become one. An outage is the
+ * value of a label without a name: a replica of an older version shows it as a label, and rejects every other new field.
+ */
+function packLabels(labels: Line['labels'], outage: Outage | undefined): string[] {
   const named = new Map(Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value]))
+  if (outage !== undefined) named.set(OUTAGE_LABEL, packOutage(outage))
   return [...named].sort(([left], [right]) => (left < right ? -1 : 1)).flat()
 }
 
-function unpackLabels(fields: readonly string[]): Line['labels'] {
+function unpackLabels(
+  fields: readonly string[],
+  health: Line['health'],
+): { labels: Line['labels']; outage: Outage | undefined } {
   if (fields.length % 2 !== 0) throw new MalformedError('a packed line has a label without a value')
   const labels: [string, string][] = []
-  for (let i = 6; i < fields.length; i += 2) labels.push([detached(fields[i]!), detached(fields[i + 1]!)])
-  return Object.fromEntries(labels)
+  let outage: Outage | undefined
+  for (let i = 6; i < fields.length; i += 2) {
+    const [name, value] = [fields[i]!, fields[i + 1]!]
+    if (name === OUTAGE_LABEL && health === 'down') outage = unpackOutage(value)
+    if (name !== OUTAGE_LABEL || outage === undefined) labels.push([detached(name), detached(value)])
+  }
+  return { labels: Object.fromEntries(labels), outage }
+}
+
+/** Since when, cause or `-`, detail. */
+function packOutage({ sinceMs, cause = '-', detail }: Outage): string {
+  return `${sinceMs} ${cause} ${detail}`
+}
+
+/** Undefined: a label that a telephone has chosen. What is read packs to the same text again. */
+function unpackOutage(text: string): Outage | undefined {
+  const [, sinceMs, cause, detail] = OUTAGE.exec(text) ?? []
+  if (sinceMs === undefined || cause === undefined || detail === undefined) return undefined
+  return {
+    sinceMs: Number(sinceMs),
+    ...(cause !== '-' && { cause: detached(cause) }),
+    detail: detached(detail),
+  }
 }
 
 /** Names come from telephones and may hold anything, NUL too. */

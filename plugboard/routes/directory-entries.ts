@@ -32,6 +32,8 @@ export interface DirectoryRoute {
   readonly host: string
   /** Mount path: `/`, `/api`. */
   readonly mountPath: string
+  /** Both as one text, for logs: `app.example.com/api`. */
+  readonly mount: string
   readonly service: DirectoryService
   readonly options: RouteOptions
   /** How long a claimed route outlives the last line of its telephones, ms; null: until somebody deletes it. */

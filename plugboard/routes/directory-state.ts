@@ -182,10 +182,11 @@ export class DirectoryState implements SnapshotSink {
     const mountPath = normalizeEscapes(row.mountPath)
     const options = resolveRouteOptions(row.options)
     const unusable = options.rules?.unusable ?? []
-    if (unusable.length > 0) this.#problems.rules(formatMount({ host, path: mountPath }), unusable)
+    const mount = formatMount({ host, path: mountPath })
+    if (unusable.length > 0) this.#problems.rules(mount, unusable)
     const activity = before?.activity ?? this.#activityOf(id) ?? new RouteActivity()
     const { lifetimeMs = null } = row
-    const route: DirectoryRoute = { id, host, mountPath, service, options, lifetimeMs, activity }
+    const route: DirectoryRoute = { id, host, mountPath, mount, service, options, lifetimeMs, activity }
     this.routes.set(id, route)
     this.table.set(host, mountPath, route)
     const siblings = this.routesByService.get(service.id)

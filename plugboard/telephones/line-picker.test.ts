@@ -77,16 +77,36 @@ describe('what can be picked', () => {
   })
 
   it('tells lines that are full from lines that are not there', () => {
-    add('down', { health: 'down' })
+    add('zero', { weight: 0 })
     expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    expect(picker.explain('web', 'no_telephone').cause).toBe('weight_zero')
     add('full').canOpen = false
     expect(picker.pick('web', policy('random'))).toBe('overloaded')
+  })
+
+  it('a service is unhealthy when the health check of each line fails', () => {
+    const sinceMs = Date.UTC(2026, 10, 30, 2, 41, 7, 5)
+    const unhealthy = () => picker.explain('web', 'service_unhealthy').detail
+    add('old', { health: 'down' })
+    add('zero', { weight: 0 })
+    expect(picker.pick('web', policy('random'))).toBe('service_unhealthy')
+    expect(unhealthy()).toBe('health check fails')
+    add('b', { health: 'down', outage: { sinceMs: sinceMs + 5, detail: '/healthz returned 500' } })
+    add('a', { health: 'down', outage: { sinceMs, detail: '/healthz returned 500' } })
+    expect(unhealthy()).toBe('health check fails since 2026-11-30T02:41:07Z: /healthz returned 500')
+    add('c', { health: 'down', outage: { sinceMs: sinceMs + 9, detail: 'other' } })
+    expect(unhealthy()).toMatch(/500 \(other lines fail for other causes\)$/)
+    // A line that is up and cannot be reached may be healthy.
+    Object.assign(add('away'), { reachable: false })
+    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    expect(picker.explain('web', 'no_telephone').cause).toBe('line_unreachable')
+    expect(picker.explain('other', 'no_telephone').cause).toBe('not_connected')
   })
 
   it('follows the registry', () => {
     add('a')
     registry.replace('a', [line('a', { health: 'down' })])
-    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+    expect(picker.pick('web', policy('least_streams'))).toBe('service_unhealthy')
     registry.replace('a', [line('a')])
     expect(picks(1, policy('least_streams'))).toEqual({ a: 1 })
     registry.replace('a', [])

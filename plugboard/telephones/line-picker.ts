@@ -17,6 +17,7 @@ import {
   removeHolder,
   type StreamHolder,
 } from './line-pool.ts'
+import { explainNoLine, isUnhealthy, type NoLine, type NoLineCause } from './no-line.ts'
 import type { ServiceNames } from './service-names.ts'
 
 export interface PickPolicy {
@@ -24,12 +25,6 @@ export interface PickPolicy {
   /** Streams of the service open at once through this replica; null: no limit. */
   readonly maxStreams: number | null
 }
-
-/**
- * `overloaded`: there are lines, but all are at their limit. `concurrency_limited`: there is room, but the client holds
- * its share. `exhausted`: all that could help were tried.
- */
-export type NoLine = 'no_telephone' | 'overloaded' | 'concurrency_limited' | 'exhausted'
 
 export interface LinePickerOptions {
   readonly registry: Registry
@@ -114,7 +109,7 @@ export class LinePicker {
     }
     const chosen = this.#choose(pool, pool.candidates, policy, client)
     if (chosen !== undefined) return chosen
-    if (!pool.candidates.some(isThere)) return 'no_telephone'
+    if (!pool.candidates.some(isThere)) return isUnhealthy(pool) ? 'service_unhealthy' : 'no_telephone'
     const hasRoom = pool.candidates.some(each => isThere(each) && each.upstream.canOpen)
     return hasRoom ? 'concurrency_limited' : 'overloaded'
   }
@@ -122,6 +117,11 @@ export class LinePicker {
   /** The lines of a service with the way to each, also those that take no stream now. */
   candidatesOf(service: string): readonly Candidate[] {
     return this.#pools.get(service)?.candidates ?? []
+  }
+
+  /** Returns the cause, in words, why `pick` found no line. */
+  explain(service: string, why: NoLine): NoLineCause {
+    return explainNoLine(this.#pools.get(service), why, service)
   }
 
   /** A stream was opened on the candidate's line; `release` once it is over. */

@@ -58,6 +58,10 @@ export class LocalLines {
       const picked = this.#picker.pick(service, POLICY, tried, undefined, opening.client)
       if (picked === 'overloaded') throw new TunnelError('overloaded')
       if (picked === 'concurrency_limited') throw new TunnelError('client_share')
+      if (picked === 'service_unhealthy' && tried === undefined) {
+        const { cause: causeCode, detail } = this.#picker.explain(opening.service, picked)
+        throw new TunnelError('unknown_service', { causeCode, detail })
+      }
       if (typeof picked === 'string') throw last
       try {
         return picked.upstream.open({ ...opening, service: picked.line.service }, events, end)

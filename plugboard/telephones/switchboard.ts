@@ -10,6 +10,7 @@ import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import type { Store } from '../database/store.ts'
 import { type TokenReference, tokenText } from '../database/token-reference.ts'
 import { type Line, sameProcess } from '../registry/line.ts'
+import { cleanOutage, type Outage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
@@ -61,6 +62,8 @@ export interface ConnectedService {
   readonly service: string
   readonly mounts: readonly string[]
   readonly health: 'up' | 'down'
+  /** Why the health is `down`; undefined: it is up, or not known. */
+  readonly outage: Outage | undefined
   readonly weight: number
   readonly version: string
   readonly labels: Readonly<Record<string, string>>
@@ -231,6 +234,7 @@ export class Switchboard {
 
   list(): ConnectedTelephone[] {
     const telephones: ConnectedTelephone[] = []
+    const nowMs = this.#clock.wallTime()
     for (const connection of this.#connections.values()) {
       const { hello, session } = connection
       if (hello === undefined) continue
@@ -241,7 +245,7 @@ export class Switchboard {
         agent: hello.agent,
         remoteAddress: connection.remoteAddress,
         connectedAt: connection.connectedAt,
-        services: servicesOf(connection),
+        services: servicesOf(connection, nowMs),
         tokenId: tokenText(connection.credential.token),
         streams: session.streamCount,
         rttMs: session.rttMs,
@@ -378,11 +382,12 @@ export class Switchboard {
   }
 }
 
-function servicesOf(connection: TelephoneConnection): ConnectedService[] {
+function servicesOf(connection: TelephoneConnection, nowMs: number): ConnectedService[] {
   const services = new Map<string, ConnectedService & { mounts: string[] }>()
   for (const { announcement, mount } of connection.services) {
     const { service, health, weight, version, labels } = announcement
-    const entry = services.get(service) ?? { service, mounts: [], health, weight, version, labels }
+    const outage = health === 'down' ? cleanOutage(announcement.outage, nowMs) : undefined
+    const entry = services.get(service) ?? { service, mounts: [], health, outage, weight, version, labels }
     if (mount !== undefined) entry.mounts.push(mount)
     services.set(service, entry)
   }

@@ -22,6 +22,7 @@ import type { Session, SessionEvents } from '@vera-stack/shared/protocol/session
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
 import { tokenText } from '../database/token-reference.ts'
 import { type Line, lineId } from '../registry/line.ts'
+import { cleanOutage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } from './announcement.ts'
 import type { Credential } from './authenticate.ts'
@@ -427,7 +428,9 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     return [...lines.values()]
   }
 
-  #lineOf({ service, health, weight, version, labels }: ServiceAnnouncement): Line {
+  #lineOf({ service, health, weight, version, labels, ...more }: ServiceAnnouncement): Line {
+    const nowMs = this.#context.clock.wallTime()
+    const outage = health === 'down' ? cleanOutage(more.outage, nowMs) : undefined
     return {
       id: lineId(this.tunnelId, service),
       replicaId: this.#context.replicaId,
@@ -437,6 +440,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       ...(this.#generation !== undefined && { generation: packGeneration(this.#generation) }),
       holder: this.#holder,
       ...{ service, health, weight, version, labels },
+      ...(outage !== undefined && { outage }),
     }
   }
 

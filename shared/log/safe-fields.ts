@@ -37,20 +37,21 @@ export function safeFields(fields: LogFields): Record<string, unknown> {
 }
 
 /**
- * Returns the record itself unless a text of the client has to change: access lines are the hot ones. A host passed
- * validation, and a request id of 36 characters (a UUID) is too short for a secret; both are bounded only.
+ * Returns the record itself unless a text of the client or of a Telephone has to change: access lines are the hot ones. A
+ * host passed validation, and a request id of 36 characters (a UUID) is too short for a secret; both are bounded only.
  */
 export function safeAccessFields(record: AccessFields): AccessFields {
-  const { requestId, method, host, path } = record
+  const { requestId, method, host, path, detail } = record
   const safePath = safeText(path)
   const bounded = requestId.length <= UUID_LENGTH && method.length <= UUID_LENGTH && host.length <= MAX_HOST
-  if (bounded && safePath === path) return record
+  if (bounded && safePath === path && detail === undefined) return record
   return {
     ...record,
     requestId: safeText(requestId),
     method: safeText(method, UUID_LENGTH),
     host: safeText(host, MAX_HOST),
     path: safePath,
+    detail: detail === undefined ? undefined : safeText(detail),
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
@@ -30,10 +31,12 @@ export interface HarnessRoute {
 
 export function harnessRoute(route: HarnessRoute): DirectoryRoute {
   const service = route.service ?? 'web'
+  const { host, mountPath = '/' } = route
   return {
     id: `route-${service}`,
-    host: route.host,
-    mountPath: route.mountPath ?? '/',
+    host,
+    mountPath,
+    mount: formatMount({ host, path: mountPath }),
     service: { id: `id-${service}`, name: service, policy: { ...DEFAULT_SERVICE_POLICY, ...route.policy } },
     options: { ...DEFAULT_ROUTE_OPTIONS, ...route.options },
     lifetimeMs: null,

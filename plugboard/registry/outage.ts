@@ -1,0 +1,42 @@
+// Why a line is down: the last result of its health check, as its telephone announced it. Replicas pass it on with the
+// line (packed-line.ts).
+
+export interface Outage {
+  /** When the health check first failed, milliseconds since 1970. */
+  readonly sinceMs: number
+  /** A code of backend-causes.ts or of a newer version; undefined: not known. */
+  readonly cause?: string | undefined
+  /** The last result: `/healthz returned 500`. */
+  readonly detail: string
+}
+
+const CAUSE = /^[a-z][a-z0-9_]{0,39}$/
+const CONTROL_CHARACTERS = /\p{Cc}/gu
+
+/** Returns what a telephone announced as a line may have it. A time in the future becomes the present time. */
+export function cleanOutage(outage: Outage | undefined, nowMs: number): Outage | undefined {
+  if (outage === undefined) return undefined
+  const { sinceMs, cause, detail } = outage
+  return {
+    sinceMs: Math.min(sinceMs, Math.floor(nowMs)),
+    ...(cause !== undefined && CAUSE.test(cause) && { cause }),
+    detail: detail.replace(CONTROL_CHARACTERS, '?'),
+  }
+}
+
+/** A text for operators about lines that are all down: `health check fails since …: …`, of the line that is down longest. */
+export function outageText(lines: readonly { readonly outage?: Outage | undefined }[]): string {
+  const outages = lines.flatMap(({ outage }) => outage ?? [])
+  const [first, ...others] = outages.sort((left, right) => left.sinceMs - right.sinceMs)
+  // A telephone of an older version announces no result.
+  if (first === undefined) return 'health check fails'
+  const more = others.some(({ detail }) => detail !== first.detail)
+    ? ' (other lines fail for other causes)'
+    : ''
+  return `health check fails since ${timeText(first.sinceMs)}: ${first.detail}${more}`
+}
+
+/** UTC, in seconds: `2026-11-30T02:41:07Z`. */
+function timeText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+}
