@@ -1,18 +1,18 @@
-// The one table of errors a user can meet: what the proxy answers, what the admin API answers, what logs call
-// them. A code is part of the public interface; the README's table is made from this one (`npm run docs`).
+// The one table of errors that a user can meet: the codes of the proxy, of the admin API and of the logs. A code is part
+// of the public interface. The README's table is generated from this one (`npm run docs`).
 
 import { cutText } from './cut-text.ts'
 import type { Reason } from './protocol/reason.ts'
 
 export type ErrorSource = 'client' | 'tunnel' | 'backend' | 'registry' | 'database' | 'internal'
-/** May the request be sent again: `always` means that no byte of it reached the application. */
+/** Whether the request may be sent again. `always`: no byte of it reached the application. */
 export type Retry = 'never' | 'idempotent' | 'always'
 
 export interface ErrorRow {
   readonly status: number
   readonly source: ErrorSource
   readonly retry: Retry
-  /** When to try again at the earliest (`Retry-After`), s; undefined: it depends, or never. */
+  /** The earliest time of another attempt (`Retry-After`), s; undefined: not known, or never. */
   readonly retryAfterSeconds: number | undefined
   /** One line for the client; no host name, no internals. */
   readonly meaning: string
@@ -30,12 +30,12 @@ export const ERRORS = {
   // The proxy
   bad_request: row(400, 'client', 'never', 'The request is malformed.'),
   request_timeout: row(408, 'client', 'never', 'The request did not arrive in time.'),
-  method_not_allowed: row(405, 'client', 'never', 'This method is not allowed here.'),
+  method_not_allowed: row(405, 'client', 'never', 'This method is not allowed for this resource.'),
   payload_too_large: row(413, 'client', 'never', 'The request body is larger than this route allows.'),
   uri_too_long: row(414, 'client', 'never', 'The request target is too long.'),
-  expectation_failed: row(417, 'client', 'never', 'The expectation in the request cannot be met.'),
-  rate_limited: row(429, 'client', 'always', 'Too many requests.', 1),
-  concurrency_limited: row(429, 'client', 'always', 'Too many requests of this client are open at once.', 1),
+  expectation_failed: row(417, 'client', 'never', 'The server supports no expectation except 100-continue.'),
+  rate_limited: row(429, 'client', 'always', 'The client sends too many requests.', 1),
+  concurrency_limited: row(429, 'client', 'always', 'The client has too many open requests.', 1),
   headers_too_large: row(431, 'client', 'never', 'The request headers are too large.'),
   route_not_found: row(404, 'client', 'never', 'No route is mounted at this host and path.'),
   address_denied: row(403, 'client', 'never', 'This address may not use this route.'),
@@ -53,7 +53,7 @@ export const ERRORS = {
     'The service behind this route is connected, but its health check fails.',
     2,
   ),
-  telephone_lost: row(502, 'tunnel', 'idempotent', 'The connection to the service was lost.'),
+  telephone_lost: row(502, 'tunnel', 'idempotent', 'The tunnel to the service broke during the request.'),
   loop_detected: row(
     508,
     'backend',
@@ -68,16 +68,33 @@ export const ERRORS = {
   ),
   backend_closed: row(502, 'backend', 'idempotent', 'The backend closed the connection before its response.'),
   backend_protocol_error: row(502, 'backend', 'never', 'The backend sent a response that is not valid HTTP.'),
-  backend_timeout: row(504, 'backend', 'idempotent', 'The service did not answer in time.'),
-  overloaded: row(503, 'internal', 'always', 'Too much is going on right now.', 1),
-  over_budget: row(503, 'tunnel', 'idempotent', 'Too much data of this service waits to be read.', 1),
-  issuer_unavailable: row(503, 'internal', 'always', "The keys of the token's issuer cannot be had.", 3),
-  route_unusable: row(503, 'database', 'always', 'The rules of this route cannot be read, so it is closed.'),
-  draining: row(503, 'internal', 'always', 'This server is about to stop.', 1),
-  internal_error: row(500, 'internal', 'never', 'Something went wrong in the proxy.'),
+  backend_timeout: row(504, 'backend', 'idempotent', 'The service did not respond in time.'),
+  overloaded: row(
+    503,
+    'internal',
+    'always',
+    'The server or the service is at a limit of memory, streams or connections.',
+    1,
+  ),
+  over_budget: row(503, 'tunnel', 'idempotent', 'The server holds too many unread bytes of this service.', 1),
+  issuer_unavailable: row(
+    503,
+    'internal',
+    'always',
+    "The signing keys of the token's issuer could not be fetched.",
+    3,
+  ),
+  route_unusable: row(
+    503,
+    'database',
+    'always',
+    'The rules of this route cannot be read, so the route is closed.',
+  ),
+  draining: row(503, 'internal', 'always', 'The server is stopping.', 1),
+  internal_error: row(500, 'internal', 'never', 'The proxy failed because of an internal error.'),
   // The admin API and the tunnel endpoint
-  invalid_request: row(400, 'client', 'never', 'A field has a value that cannot be used.'),
-  unauthorized: row(401, 'client', 'never', 'A valid credential is needed.'),
+  invalid_request: row(400, 'client', 'never', 'A field has an invalid value.'),
+  unauthorized: row(401, 'client', 'never', 'The request needs a valid credential.'),
   token_revoked: row(401, 'client', 'never', 'This token has been revoked.'),
   token_expired: row(401, 'client', 'never', 'This token has expired.'),
   token_tunnel_limit: row(429, 'client', 'always', 'The token has as many tunnels as its limit allows.', 10),
@@ -89,14 +106,24 @@ export const ERRORS = {
     'The token announces, or asks for renewals, more often than its limit allows.',
     10,
   ),
-  forbidden: row(403, 'client', 'never', 'The credential does not reach this far.'),
-  not_found: row(404, 'client', 'never', 'There is no such thing.'),
-  conflict: row(409, 'client', 'never', 'This contradicts something that exists.'),
-  mount_conflict: row(409, 'client', 'never', 'The mount lies on, above or beneath that of another route.'),
-  precondition_failed: row(412, 'client', 'never', 'The row has changed since you read it.'),
-  unsupported_media_type: row(415, 'client', 'never', 'The body is not of a type that is understood here.'),
+  forbidden: row(403, 'client', 'never', 'The credential does not permit this operation.'),
+  not_found: row(404, 'client', 'never', 'The resource does not exist.'),
+  conflict: row(409, 'client', 'never', 'The request contradicts an existing resource.'),
+  mount_conflict: row(
+    409,
+    'client',
+    'never',
+    'The mount lies on, above or beneath the mount of another route.',
+  ),
+  precondition_failed: row(412, 'client', 'never', 'The resource has changed since you read it.'),
+  unsupported_media_type: row(
+    415,
+    'client',
+    'never',
+    'The server does not support the media type of the request body.',
+  ),
   precondition_required: row(428, 'client', 'never', 'Send If-Match with the ETag that you read.'),
-  upgrade_required: row(426, 'client', 'never', 'This address speaks WebSocket only.'),
+  upgrade_required: row(426, 'client', 'never', 'This address accepts WebSocket connections only.'),
   database_unavailable: row(503, 'database', 'always', 'The database is unavailable.', 5),
 } as const satisfies Record<string, ErrorRow>
 
