@@ -1,6 +1,7 @@
 // What the proxy itself answers: each code on the wire, its form, and what it never says.
 
 import type { Socket } from 'node:net'
+import type { AnnouncedOutage } from '@vera-stack/shared/protocol/control.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -31,8 +32,8 @@ function expectProblem(answer: RawAnswer, status: number, code: string, retryAft
   )
 }
 
-/** A telephone for `faked.test` that speaks the protocol and does what the test says. */
-async function fakeTelephone(): Promise<FakeTelephone & { cut(): void }> {
+/** A telephone for `faked.test` that speaks the protocol and does what the test says. `outage`: its service is down. */
+async function fakeTelephone(outage?: AnnouncedOutage): Promise<FakeTelephone & { cut(): void }> {
   const socket = new WebSocket(`ws://127.0.0.1:${edge.port}/_plugboard/tunnel`, 'plugboard.v1', {
     headers: { authorization: `Bearer ${edge.token}` },
     ...TUNNEL_WEBSOCKET_OPTIONS,
@@ -52,7 +53,8 @@ async function fakeTelephone(): Promise<FakeTelephone & { cut(): void }> {
   })
   const telephone = await opened
   await telephone.ready()
-  const [result] = await telephone.announce({ service: 'faked' })
+  const down = outage === undefined ? {} : ({ health: 'down', outage } as const)
+  const [result] = await telephone.announce({ service: 'faked', ...down })
   expect(result?.accepted).toBe(true)
   return Object.assign(telephone, { cut: () => socket.terminate() })
 }
@@ -65,6 +67,13 @@ describe('codes', () => {
 
   it('no_telephone: a route, but nobody holds its line', async () => {
     expectProblem(await ask(get('/', '', 'nobody.test')), 503, 'no_telephone', true)
+  })
+
+  it('service_unhealthy: connected, but the health check fails', async () => {
+    const telephone = await fakeTelephone({ detail: '/healthz returned 500 at 127.0.0.1', sinceMs: 1 })
+    expectProblem(await ask(get('/', '', 'faked.test')), 503, 'service_unhealthy', true)
+    telephone.cut()
+    await telephone.closed
   })
 
   it('telephone_lost: the tunnel broke before an answer', async () => {
