@@ -1,4 +1,4 @@
-// Two telephones of different names that serve one service: both learn of it, over real tunnels and from other replicas.
+// Two telephones of different names that serve one service: both get a remark, over real tunnels and from other replicas.
 // Time is moved by hand, so that the number of messages is exact.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -46,7 +46,7 @@ const settled = (telephones: readonly FakeTelephone[]) =>
   Promise.all(telephones.map(telephone => telephone.announce(SERVICE)))
 
 describe('two telephones with different names on one mount', () => {
-  it('both learn that they share it, and the last one that it has it alone again', async () => {
+  it('get a remark that they share it, and the remark ends when one of them is left', async () => {
     const first = await serve(A)
     expect(remarkOf(first)).toBeUndefined()
     const second = await serve(B)
@@ -66,7 +66,7 @@ describe('two telephones with different names on one mount', () => {
     expect(announced(first).map(({ results }) => results[0]?.accepted)).toEqual([true, true, true])
   })
 
-  it('learn it from the lines of another replica too', async () => {
+  it('get the remark for lines of another replica too', async () => {
     const first = await serve(A)
     const own = [...harness.registry.linesOf('web')][0] as Line
     const far = {

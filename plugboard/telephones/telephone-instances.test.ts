@@ -51,8 +51,8 @@ const accepted = (telephone: FakeTelephone): Promise<string[]> =>
     .control('announced')
     .then(({ results }) => results.filter(result => result.accepted).map(({ service }) => service))
 /** Waits for the newest results: the services that the process serves now. */
-const untilTold = (telephone: FakeTelephone, services: string): Promise<true> =>
-  eventually(`the process learns that it serves "${services}"`, async () =>
+const untilReported = (telephone: FakeTelephone, services: string): Promise<true> =>
+  eventually(`the results name "${services}"`, async () =>
     (await accepted(telephone)).join() === services ? true : undefined,
   )
 
@@ -62,7 +62,7 @@ describe('a newer process of one telephone', () => {
     const old = [await serve(token, OLDER, { service: 'web' }), await serve(token, OLDER, { service: 'web' })]
     const newer = await serve(token, NEWER, { service: 'web' })
     for (const telephone of old) {
-      await untilTold(telephone, '')
+      await untilReported(telephone, '')
       const { results } = await telephone.control('announced')
       expect(results[0]?.detail).toContain('A newer process of this telephone serves it')
     }
@@ -78,7 +78,7 @@ describe('a newer process of one telephone', () => {
       lineRemoved: () => void left.push(instances('web').length),
     })
     await serve(token, NEWER, { service: 'web' })
-    await untilTold(old, '')
+    await untilReported(old, '')
     unsubscribe()
     expect(left).toEqual([1])
   })
@@ -145,11 +145,11 @@ describe('a newer process of one telephone', () => {
     const { id, token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' })
     const newer = await serve(token, NEWER, { service: 'web' })
-    await untilTold(old, '')
+    await untilReported(old, '')
     end(newer)
     // No time passes: the clock of the test stands still.
     await untilServedBy('web', ['older-one'])
-    await untilTold(old, 'web')
+    await untilReported(old, 'web')
     expect(harness.switchboard.tunnelsOfToken(id)).toBe(1)
   })
 
@@ -169,7 +169,7 @@ describe('a newer process of one telephone', () => {
       await serve(token, OLDER, { service: 'web' }),
     ]
     const newer = await serve(token, NEWER, { service: 'web' })
-    await untilTold(second, '')
+    await untilReported(second, '')
     await serve(token, NEWER, { service: 'web' })
     expect([first.session.state, harness.switchboard.tunnelsOfToken(id)]).toEqual(['open', 2])
     // A third process: the places of tunnels that stand by are taken, so those of the second one close.
@@ -186,7 +186,7 @@ describe('a newer process of one telephone', () => {
   it('may have another token of the same name', async () => {
     const old = await serve((await harness.token()).token, OLDER, { service: 'web' })
     await serve((await harness.token()).token, NEWER, { service: 'web' })
-    await untilTold(old, '')
+    await untilReported(old, '')
   })
 })
 
@@ -307,7 +307,7 @@ describe('a start that cannot be believed', () => {
     const future = await serve(token, FUTURE, { service: 'web' })
     clock.advance(2000)
     await serve(token, { ...NEWER, startedAt: NOW_MS + 1000 }, { service: 'web' })
-    await untilTold(future, '')
+    await untilReported(future, '')
     // It dials again, later than the other one, and is still the process that was seen first.
     clock.advance(30_000)
     const again = await serve(token, FUTURE, { service: 'web' })
@@ -318,7 +318,7 @@ describe('a start that cannot be believed', () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' })
     await serve(token, FUTURE, { service: 'web' })
-    await untilTold(old, '')
+    await untilReported(old, '')
   })
 
   it('that is missing counts as the time of the hello', async () => {
@@ -326,7 +326,7 @@ describe('a start that cannot be believed', () => {
     const first = await serve(token, { ...OLDER, startedAt: 0 }, { service: 'web' })
     clock.advance(1)
     await serve(token, { ...NEWER, startedAt: 0 }, { service: 'web' })
-    await untilTold(first, '')
+    await untilReported(first, '')
   })
 
   it('equal to another one leaves both to serve', async () => {
@@ -358,12 +358,12 @@ describe('lines of other replicas', () => {
     const here = await serve(token, OLDER, { service: 'web' })
     const line = remote(ownLine('web'), 1)
     harness.registry.putRemote(line)
-    await untilTold(here, '')
+    await untilReported(here, '')
     const again = await serve(token, OLDER, { service: 'web' })
     expect([await accepted(again), instances('web')]).toEqual([[], ['elsewhere']])
     harness.registry.removeRemote(line)
     await untilServedBy('web', ['older-one', 'older-one'])
-    await untilTold(here, 'web')
+    await untilReported(here, 'web')
   })
 
   it('take one service of several, and give it back', async () => {
