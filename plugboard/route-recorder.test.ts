@@ -4,7 +4,7 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { eventually } from '../test/support/deadline.ts'
+import { eventually as within } from '../test/support/deadline.ts'
 import type { FakeTelephone } from '../test/support/fake-telephone.ts'
 import { send } from '../test/support/http-client.ts'
 import { ManualClock } from '../test/support/manual-clock.ts'
@@ -14,6 +14,9 @@ import type { Store } from './database/store.ts'
 import { RouteRecorder, type RouteRecorderOptions } from './route-recorder.ts'
 
 const MINUTE_MS = 60_000
+/** Shorter than the limit of a test, so that a failure names what was waited for. */
+const PATIENCE_MS = 10_000
+const eventually: typeof within = (what, probe) => within(what, probe, PATIENCE_MS)
 
 let harness: TunnelHarness
 let client: pg.Client

@@ -3,11 +3,14 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
 import { past as moveIntoPast } from '../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import type { Claim, Route, Store } from './store.ts'
 
 const MINUTE_MS = 60_000
+/** Shorter than the limit of a test, so that a failure names what was waited for. */
+const PATIENCE_MS = 10_000
 const by = { actor: 'test' }
 const reference = { kind: 'outside', issuer: 'https://issuer.test', subject: 'ada', id: '1' } as const
 const token = { reference, services: ['*'], mounts: ['*'], maxClaims: 100 }
@@ -208,12 +211,16 @@ describe('a claim with a lifetime', () => {
     const probe = new pg.Client({ connectionString: db.url })
     await probe.connect()
     try {
-      for (;;) {
-        const { rowCount } = await probe.query(
-          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-        )
-        if (rowCount === 1) return
-      }
+      await eventually(
+        'the claim waits for the lock',
+        async () => {
+          const { rowCount } = await probe.query(
+            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          )
+          return rowCount === 1 ? true : undefined
+        },
+        PATIENCE_MS,
+      )
     } finally {
       await probe.end()
     }
