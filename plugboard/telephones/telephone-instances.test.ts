@@ -139,6 +139,23 @@ describe('a newer process of one telephone', () => {
   })
 
   it.each([
+    ['whose health check fails', { health: 'down' as const }],
+    ['with the weight 0', { weight: 0 }],
+  ])('takes a service only while it can serve it: not %s', async (_what, unusable) => {
+    const { token } = await harness.token()
+    const old = await serve(token, OLDER, { service: 'web' })
+    const newer = await serve(token, NEWER, { service: 'web', ...unusable })
+    await untilServedBy('web', ['newer-one', 'older-one'])
+    expect(await accepted(old)).toEqual(['web'])
+    await newer.announce({ service: 'web' })
+    await untilServedBy('web', ['newer-one'])
+    await untilTold(old, '')
+    await newer.announce({ service: 'web', ...unusable })
+    await untilServedBy('web', ['newer-one', 'older-one'])
+    await untilTold(old, 'web')
+  })
+
+  it.each([
     ['closes its tunnel in order', (newer: FakeTelephone) => newer.session.close('going_away')],
     ['drains', (newer: FakeTelephone) => void newer.session.drain(10_000)],
   ])('gives all services back as soon as it %s', async (_what, end) => {
@@ -364,6 +381,20 @@ describe('lines of other replicas', () => {
     harness.registry.removeRemote(line)
     await untilServedBy('web', ['older-one', 'older-one'])
     await untilReported(here, 'web')
+  })
+
+  it('of a newer process that is down replace nothing until it is up', async () => {
+    const { token } = await harness.token()
+    await serve(token, OLDER, { service: 'web' })
+    const line = remote(ownLine('web'), 1)
+    for (const [health, served] of [
+      ['down', ['elsewhere', 'older-one']],
+      ['up', ['elsewhere']],
+      ['down', ['elsewhere', 'older-one']],
+    ] as const) {
+      harness.registry.putRemote({ ...line, health })
+      await untilServedBy('web', served)
+    }
   })
 
   it('take one service of several, and give it back', async () => {

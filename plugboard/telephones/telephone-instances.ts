@@ -1,6 +1,7 @@
 // Which process of a telephone serves, when two of them are connected. A newer process takes over service by service:
-// the older one has no line of a service while the newer one has an accepted line of it, on any replica, and gets its line
-// back after that. Otherwise, half-open connections of a process that died would keep its lines.
+// the older one has no line of a service while the newer one has an accepted line of it that can take streams, on any replica,
+// and gets its line back after that. Otherwise, half-open connections of a process that died would keep its lines. A newer
+// process whose health check fails takes nothing over, because the older one may serve.
 //
 // "One telephone" is one identity, which the token proves, and one name, which the telephone chooses within it. A name
 // alone never gives a claim on the lines of another identity. "Newer" is the later start, and no start is later than
@@ -40,6 +41,9 @@ export class TelephoneInstances {
     this.#clock = clock
     this.#unsubscribe = registry.subscribe({
       lineAdded: line => this.#reviewRivals(line, false),
+      lineChanged: (line, before) => {
+        if (takesStreams(line) !== takesStreams(before)) this.#reviewRivals(line, !takesStreams(line))
+      },
       lineRemoved: line => this.#reviewRivals(line, true),
     })
   }
@@ -68,7 +72,7 @@ export class TelephoneInstances {
     if (group?.size === 0) this.#groups.delete(key)
   }
 
-  /** The accepted services of the tunnel for which a newer process of the same telephone has a line. */
+  /** The accepted services of the tunnel for which a newer process of the same telephone has a line that takes streams. */
   supersededServices(tunnel: InstanceTunnel): Set<string> {
     const services = new Set<string>()
     for (const service of tunnel.acceptedServices) {
@@ -80,7 +84,7 @@ export class TelephoneInstances {
   #hasNewerLine({ hello, generation }: InstanceTunnel, service: string): boolean {
     if (hello === undefined || generation === undefined) return false
     for (const line of this.#registry.linesOf(service)) {
-      if (line.telephone !== hello.name || line.instance === hello.instance) continue
+      if (line.telephone !== hello.name || line.instance === hello.instance || !takesStreams(line)) continue
       const other = line.generation === undefined ? undefined : unpackGeneration(line.generation)
       if (other?.identity === generation.identity && other.startedAtMs > generation.startedAtMs) return true
     }
@@ -126,6 +130,8 @@ export class TelephoneInstances {
     return nowMs
   }
 }
+
+const takesStreams = ({ health, weight }: Line): boolean => health === 'up' && weight > 0
 
 function keyOf({ hello, generation }: InstanceTunnel): string {
   return `${generation?.identity ?? ''} ${hello?.name ?? ''}`
