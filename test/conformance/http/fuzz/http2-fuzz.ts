@@ -35,6 +35,7 @@ export interface Http2FuzzReport {
 const PATIENCE_MS = 20_000
 const MAX_VIOLATIONS = 20
 const CANARY_STREAM = 101
+const MAX_GREETINGS = 5
 
 export class Http2Fuzz {
   readonly report: Http2FuzzReport = { requests: 0, forwarded: 0, survived: 0, violations: [] }
@@ -85,7 +86,7 @@ export class Http2Fuzz {
   }
 
   async #send({ bytes }: Http2Case, index: number): Promise<void> {
-    const raw = await (await RawHttp2.open(this.#options.port)).greet()
+    const raw = await this.#greeted()
     try {
       raw.send(bytes)
       raw.request(CANARY_STREAM, [
@@ -107,6 +108,17 @@ export class Http2Fuzz {
       this.report.survived += 1
     } finally {
       raw.destroy()
+    }
+  }
+
+  /** On a busy machine the short time limit for the preface may end a connection before its greeting. */
+  async #greeted(): Promise<RawHttp2> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await (await RawHttp2.open(this.#options.port)).greet()
+      } catch (error) {
+        if (attempt === MAX_GREETINGS) throw error
+      }
     }
   }
 
