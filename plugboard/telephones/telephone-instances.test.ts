@@ -149,10 +149,10 @@ describe('a newer process of one telephone', () => {
     expect(await accepted(old)).toEqual(['web'])
     await newer.announce({ service: 'web' })
     await untilServedBy('web', ['newer-one'])
-    await untilTold(old, '')
+    await untilReported(old, '')
     await newer.announce({ service: 'web', ...unusable })
     await untilServedBy('web', ['newer-one', 'older-one'])
-    await untilTold(old, 'web')
+    await untilReported(old, 'web')
   })
 
   it.each([
