@@ -71,7 +71,7 @@ it('survives readings that fail, keeps the last values, and reports the failure 
   resident = 1
   expect(next()).toBe(false)
   expect(logged).toEqual([
-    'short of memory, new requests are refused',
+    'memory is near its limit, new requests are refused',
     'the memory of the process could not be read, the last value is used',
   ])
 })

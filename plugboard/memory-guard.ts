@@ -86,10 +86,10 @@ export class MemoryGuard {
     if (short === this.#short) return
     this.#short = short
     const { log } = this.#options
-    if (exceeded === undefined) log.info('memory is free again')
+    if (exceeded === undefined) log.info('memory is below its limit again, new requests are accepted')
     else {
       const detail = `${exceeded.usedBytes} of ${exceeded.limitBytes} bytes are in use`
-      log.error('short of memory, new requests are refused', { bytes: exceeded.usedBytes, detail })
+      log.error('memory is near its limit, new requests are refused', { bytes: exceeded.usedBytes, detail })
     }
   }
 

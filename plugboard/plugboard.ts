@@ -555,7 +555,7 @@ export class Plugboard {
       try {
         await part.stop()
       } catch (error) {
-        this.#log.error('a part did not stop in order', { part: part.name, err: error })
+        this.#log.error('a component failed to stop', { part: part.name, err: error })
       }
     }
   }

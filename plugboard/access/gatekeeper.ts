@@ -69,7 +69,7 @@ export class Gatekeeper {
 
   constructor(options: GatekeeperOptions) {
     const { clock, log } = options
-    const broken = (err: unknown) => log.error('a credential cannot be verified', { err })
+    const broken = (err: unknown) => log.error('a credential could not be verified', { err })
     this.#options = options
     this.#deps = {
       basic: {
@@ -130,7 +130,7 @@ export class Gatekeeper {
     if (known !== undefined) return known
     const { clock, log, outbound } = this.#options
     const load = this.#options.load ?? (address => guardedFetch(address, { ...FETCH, networks: outbound }))
-    const failed = (err: unknown) => log.warn("the keys of a token's issuer cannot be fetched", { url, err })
+    const failed = (err: unknown) => log.warn("the signing keys of a token's issuer could not be fetched", { url, err })
     const jwks = new Jwks({ url, clock, load, failed })
     this.#issuers.set(url, jwks)
     if (this.#issuers.size > MAX_ISSUERS) {

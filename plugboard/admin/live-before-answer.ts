@@ -24,7 +24,7 @@ export function liveBeforeAnswer({
       await directory.waitForSequence(await store.changes.latest(), patience.signal)
     } catch (error) {
       // Done is done: the client must not think that its change has failed.
-      log.warn('a change is acknowledged before this replica has applied it', { err: error })
+      log.warn('an admin response was sent before this replica applied the change', { err: error })
     } finally {
       timer.cancel()
     }

@@ -178,7 +178,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
     try {
       return await store.changes.latest()
     } catch (err) {
-      log.debug('latest change not known', { err })
+      log.debug('the latest change could not be read', { err })
       return null
     }
   }

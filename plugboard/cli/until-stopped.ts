@@ -31,7 +31,7 @@ export async function untilStopped(
     log.info('stopped')
   } catch (error) {
     if (!starting.signal.aborted || error !== starting.signal.reason) throw error
-    log.info('stopped before the start was complete')
+    log.info('stopped before the start completed')
   } finally {
     for (const signal of SIGNALS) process.removeListener(signal, heard)
   }

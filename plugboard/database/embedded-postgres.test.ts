@@ -130,7 +130,7 @@ describe('killed with -9, everything acknowledged is there', () => {
     const postgres = await start()
     await query(postgres, 'CREATE TABLE before_the_crash AS SELECT 1 AS one')
     process.kill((await postgres.pid())!, 'SIGKILL')
-    await expect.poll(() => logged, { timeout: 10_000 }).toContain('the embedded database is back')
+    await expect.poll(() => logged, { timeout: 10_000 }).toContain('the embedded database was restarted')
     expect(await query(postgres, 'SELECT * FROM before_the_crash')).toEqual([{ one: 1 }])
   })
 
@@ -138,7 +138,7 @@ describe('killed with -9, everything acknowledged is there', () => {
     const postgres = await start()
     const before = (await postgres.pid())!
     process.kill(before, 'SIGTERM')
-    await expect.poll(() => logged, { timeout: 10_000 }).toContain('the embedded database is back')
+    await expect.poll(() => logged, { timeout: 10_000 }).toContain('the embedded database was restarted')
     expect(await postgres.pid()).not.toBe(before)
     expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
@@ -197,7 +197,7 @@ describe('the password', () => {
     await openToAll(where)
     await rm(passwordFile(where))
     const postgres = await start(where)
-    expect(logged).toContain('the embedded database asks for a password from now on')
+    expect(logged).toContain('the embedded database now requires a password')
     expect(await answerTo(postgres, 'wrong')).toBe('28P01')
     expect(await query(postgres, 'SELECT * FROM kept')).toEqual([{ answer: 42 }])
     expect(await readFile(hba(where), 'utf8')).toBe(

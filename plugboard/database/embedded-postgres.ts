@@ -184,7 +184,7 @@ export class EmbeddedPostgres {
       // SIGQUIT skips the last checkpoint; the write-ahead log has everything that was acknowledged.
       if (waitedMs === FAST_STOP_DEADLINE_MS) process.kill(pid, 'SIGQUIT')
       if (waitedMs === 2 * FAST_STOP_DEADLINE_MS) {
-        this.#options.log.error('the embedded database does not stop; the next start takes it over', { pid })
+        this.#options.log.error('the embedded database did not stop; the next start takes it over', { pid })
         return
       }
       await delay(RETRY_INTERVAL_MS)
@@ -294,7 +294,7 @@ export class EmbeddedPostgres {
     if ((await setPassword(this.#cluster)) === 'busy') return false
     if (!open) return true
     await askForPassword(this.#cluster)
-    this.#options.log.info('the embedded database asks for a password from now on', {
+    this.#options.log.info('the embedded database now requires a password', {
       file: passwordFileOf(this.#cluster.folder),
     })
     return true
@@ -374,7 +374,7 @@ export class EmbeddedPostgres {
   #ownerLost(client: pg.Client): void {
     if (client !== this.#owner || this.#stopping.signal.aborted) return
     this.#owner = undefined
-    this.#options.log.warn('the embedded database went away, bringing it back')
+    this.#options.log.warn('the embedded database ended; restarting it')
     this.#relaunching = this.#relaunch()
   }
 
@@ -388,7 +388,7 @@ export class EmbeddedPostgres {
       const pid = await livingPostmaster(this.#cluster)
       if (pid !== undefined && !this.#stopping.signal.aborted) process.kill(pid, 'SIGINT')
     } catch (error) {
-      this.#options.log.warn('whether the embedded database was told to stop is not known', { err: error })
+      this.#options.log.warn('the reason why the embedded database ended is unknown', { err: error })
     }
   }
 
@@ -397,10 +397,10 @@ export class EmbeddedPostgres {
     while (!this.#stopping.signal.aborted) {
       try {
         await this.#launch()
-        return this.#options.log.info('the embedded database is back')
+        return this.#options.log.info('the embedded database was restarted')
       } catch (error) {
         if (this.#stopping.signal.aborted) return
-        this.#options.log.error('the embedded database does not come back', { err: error })
+        this.#options.log.error('the embedded database could not be restarted', { err: error })
         // Cut short by stop(), which the loop's condition then sees.
         await delay(backoff.next(100), undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
@@ -418,7 +418,7 @@ export class EmbeddedPostgres {
     try {
       if ((await sizeOf(this.#cluster.log)) > MAX_LOG_BYTES) await truncate(this.#cluster.log, 0)
     } catch (error) {
-      this.#options.log.warn("the embedded database's log cannot be cut", { err: error })
+      this.#options.log.warn("the log of the embedded database could not be truncated", { err: error })
     }
   }
 }

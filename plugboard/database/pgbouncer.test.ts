@@ -107,7 +107,7 @@ describe.skipIf(program === undefined).each(['session', 'transaction'] as const)
     if (mode === 'session') expect([directory.notificationsArrive, warnings]).toEqual([true, []])
     else {
       await expect.poll(() => directory.notificationsArrive).toBe(false)
-      expect(warnings).toContain('notifications of the database are lost: changes are found by polling')
+      expect(warnings).toContain('database notifications do not arrive; changes are read by polling')
     }
     await directory.stop()
   })

@@ -78,7 +78,7 @@ export class TelephoneChild {
     if (this.#stopping) return
     this.#child = undefined
     const delayMs = this.#backoff.next(100)
-    this.#options.log.warn('the telephone of this machine ended, starting it again', { detail: how })
+    this.#options.log.warn('the Telephone of this machine ended; restarting it', { detail: how })
     clearTimeout(this.#restart)
     this.#restart = setTimeout(() => this.#spawn(), delayMs)
   }

@@ -329,7 +329,7 @@ export class PeerNetwork {
     const { self } = this.#options
     if (id !== self.id) return false
     if (boot !== self.boot) {
-      this.#log.error('another replica has our name: each needs one of its own', { peerId: id })
+      this.#log.error('another replica uses the name of this one; give each replica its own name', { peerId: id })
     }
     return true
   }
@@ -396,7 +396,7 @@ export class PeerNetwork {
 
   /** Those who took us for dead have closed links and tunnels, and we may not have heard of it: the others should say so. */
   #returned(gapMs: number): void {
-    this.#log.warn('this process was away, links are made anew', { durationMs: Math.round(gapMs) })
+    this.#log.warn('this process was suspended; links are checked again', { durationMs: Math.round(gapMs) })
     const proved = (): void => this.recovery.stepSoon()
     for (const peer of this.#peers.values()) peer.probe(proved)
     this.#options.tunnels?.probe(proved)

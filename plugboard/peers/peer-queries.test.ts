@@ -48,7 +48,7 @@ it('names a replica that fails to respond, and goes on with the link', async () 
   const { a } = await linkedPair({}, { respondToQuery, log })
   const failed = (await a.network.query('broken', {})).missing
   expect(failed).toEqual([{ id: 'b', reason: 'the question was not served: internal_error' }])
-  expect(errors).toMatchObject([['a question of another replica could not be served', { detail: 'broken' }]])
+  expect(errors).toMatchObject([['a query of another replica failed', { detail: 'broken' }]])
   bytes = MAX_RESPONSE_BYTES
   const large = (await a.network.query('large', {})).missing
   expect(large).toEqual([{ id: 'b', reason: 'the question was not served: payload_too_large' }])

@@ -83,7 +83,7 @@ export class Peer {
     this.#log = host.log.child({ peerId: id })
     this.#tunnelCounts = new TunnelCountSync(host.tunnelCounts, id)
     this.#queries = new QueryResponder(host.respondToQuery, (query, error) =>
-      this.#log.error('a question of another replica could not be served', { detail: query, err: error }),
+      this.#log.error('a query of another replica failed', { detail: query, err: error }),
     )
   }
 
@@ -362,7 +362,7 @@ export class Peer {
       onReady: () => channel.pump(),
       onAgree: () => this.#host.changed(),
       onFault: ({ garbage }) =>
-        this.#log.warn('what a replica says of its lines is not sound', {
+        this.#log.warn('a replica sent invalid registry data', {
           detail: garbage > 0 ? 'it cannot be read' : 'it does not add up',
         }),
     })

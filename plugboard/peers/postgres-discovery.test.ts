@@ -111,7 +111,7 @@ it('goes on beating, and does not blame the database, when a listener fails', as
     throw new Error('a bug')
   })
   await eventually('the next beat is due', () => clock.pendingTimers === 1 || undefined)
-  expect(logged).toEqual(['error replicas of the database not taken up'])
+  expect(logged).toEqual(['error the replicas in the database could not be read'])
   clock.advance(1000)
   expect(beats).toBe(2)
   await discovery.stop()

@@ -65,7 +65,7 @@ export class PostgresDiscovery implements Discovery {
     await this.#beating
     const { rows, self, log } = this.#options
     await rows.remove(self.id, self.boot).catch((error: unknown) => {
-      log.info('our row of the replicas stays behind', { err: error })
+      log.info('the replica's row in the database could not be deleted', { err: error })
     })
   }
 
@@ -74,7 +74,7 @@ export class PostgresDiscovery implements Discovery {
     try {
       onAnswer()
     } catch (error) {
-      this.#options.log.error('replicas of the database not taken up', { err: error })
+      this.#options.log.error('the replicas in the database could not be read', { err: error })
     }
   }
 
@@ -84,12 +84,12 @@ export class PostgresDiscovery implements Discovery {
     try {
       const { current, rows: all } = await rows.beat(describe())
       if (!current && !this.#replaced) {
-        log.error('another replica of the same name has started: each needs a name of its own', {
+        log.error('a newer replica uses the name of this one; give each replica its own name', {
           replicaId: self.id,
         })
       }
       this.#replaced = !current
-      if (this.#failing) log.info('heartbeats reach the database again')
+      if (this.#failing) log.info('heartbeats are written to the database again')
       this.#failing = false
       // Rows are at least as old now as the answer was long under way: nobody lives longer for a slow one.
       const waitedMs = clock.now() - startedMs
@@ -98,7 +98,7 @@ export class PostgresDiscovery implements Discovery {
         .map(record => ({ ...record, heartbeatAgeMs: record.heartbeatAgeMs + waitedMs }))
         .map(record => ({ address: record.address, record }))
     } catch (error) {
-      if (!this.#failing) log.warn('heartbeat not written; the replicas known so far stay', { err: error })
+      if (!this.#failing) log.warn('the heartbeat could not be written to the database; the known replicas are kept', { err: error })
       this.#failing = true
     }
     if (this.#stopped) return

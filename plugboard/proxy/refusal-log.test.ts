@@ -6,7 +6,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts'
 import { createProxyCounters, type ProxyCounters } from './counters.ts'
 import { RefusalLog } from './refusal-log.ts'
 
-const SUMMARY = 'further requests were refused and are not logged one by one'
+const SUMMARY = 'further refused requests, not logged individually'
 
 let clock: ManualClock
 let lines: AccessFields[]

@@ -89,7 +89,7 @@ export class RefusalLog {
     for (const { group, code, unwritten } of this.#repeated.values()) {
       if (unwritten === 0) continue
       const fields = { remoteAddress: group, code, count: unwritten }
-      log.warn('further requests were refused and are not logged one by one', fields)
+      log.warn('further refused requests, not logged individually', fields)
     }
     this.#repeated.clear()
     this.#lines = 0

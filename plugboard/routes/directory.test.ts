@@ -221,7 +221,7 @@ describe('when the log does not lead on', () => {
     expect(await again.start()).toBe('snapshot')
     expect(again.match('gone.test', '/')).toBeDefined()
     await caughtUp(again)
-    expect(warnings).toContain('loading all routes anew')
+    expect(warnings).toContain('reloading all routes')
     expect(again.match('gone.test', '/')).toBeUndefined()
     expect(again.match('kept.test', '/')?.id).toBe(kept.id)
     expect(again.match('new.test', '/')).toBeDefined()
@@ -252,7 +252,7 @@ describe('when the log does not lead on', () => {
       COMMIT`)
     await reloaded
     expect(directory.match('a.test', '/')).toBeUndefined()
-    expect(warnings).toContain('loading all routes anew')
+    expect(warnings).toContain('reloading all routes')
   })
 })
 

@@ -133,7 +133,7 @@ class CachedDirectory implements Directory {
       apply: changes => this.#apply(changes),
       reachable: (reachable, error) => this.#setReachable(reachable, error),
       notifications: arrive => this.#setNotifications(arrive),
-      reloading: reason => options.log.warn('loading all routes anew', { detail: reason }),
+      reloading: reason => options.log.warn('reloading all routes', { detail: reason }),
     })
     const file = options.snapshotFile
     if (file !== undefined) {
@@ -274,12 +274,12 @@ class CachedDirectory implements Directory {
     const { log } = this.#options
     const problems: RowProblems = {
       policy: (service, found) =>
-        log.warn('a policy has values that cannot be used; defaults apply', {
+        log.warn('a service policy has invalid values; the defaults are used', {
           service,
           detail: found.join('; '),
         }),
       rules: (mount, found) =>
-        log.error('a route has rules that cannot be read, and is closed', {
+        log.error('a route has invalid rules; its requests get 503', {
           mount,
           detail: found.join('; '),
         }),
@@ -389,9 +389,9 @@ class CachedDirectory implements Directory {
     if (this.#notificationsArrive === arrive) return
     this.#notificationsArrive = arrive
     const { log, pollIntervalMs = 2_000 } = this.#options
-    if (arrive) log.info('notifications of the database arrive again')
+    if (arrive) log.info('database notifications arrive again')
     else {
-      log.warn('notifications of the database are lost: changes are found by polling', {
+      log.warn('database notifications do not arrive; changes are read by polling', {
         detail:
           'a connection pooler in transaction mode drops LISTEN: use session mode or a direct connection',
         delayMs: pollIntervalMs,

@@ -24,7 +24,7 @@ test.each([true, false])('reports that notifications get lost: %s', async lost =
   }
   await expect.poll(() => directory.notificationsArrive).toBe(!lost)
   expect(warnings).toEqual(
-    lost ? ['notifications of the database are lost: changes are found by polling'] : [],
+    lost ? ['database notifications do not arrive; changes are read by polling'] : [],
   )
   await directory.stop()
   await direct.drop()

@@ -102,7 +102,7 @@ export class HeldBudgets {
       if (nowMs < quietUntilMs && endedSessions === 0) return
       quietUntilMs = nowMs + LOG_INTERVAL_MS
       const detail = `${what} may hold ${budgetBytes} bytes; ${endedSessions} tunnels were ended`
-      log.warn('streams reset, too many bytes are held', {
+      log.warn('streams were reset: too many bytes are held', {
         ...{ ...fields, code: 'over_budget', detail, bytes: heldBytes, count: evicted },
       })
       evicted = 0

@@ -359,7 +359,7 @@ export class Switchboard {
   #tellReplicas(connection: TelephoneConnection): void {
     if (connection.session.sendControl({ type: 'replicas', replicas: [...this.#replicas] })) return
     // The telephone keeps the addresses that it has.
-    this.#options.log.warn('the addresses of the replicas do not fit in a frame of a telephone', {
+    this.#options.log.warn('the replica addresses exceed the frame size of a telephone', {
       tunnelId: connection.tunnelId,
     })
   }

@@ -308,7 +308,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     try {
       await this.#judge(message)
     } catch (error) {
-      this.#log.error('announcement not judged', { err: error })
+      this.#log.error('an announcement could not be checked', { err: error })
       this.close('internal_error', 'the announcement could not be judged')
     } finally {
       this.#judging = false
@@ -521,7 +521,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       this.close('unauthorized', 'the token has expired')
     } catch (error) {
       if (this.session.state === 'closed') return
-      this.#log.warn('token expired while the database cannot be asked', {
+      this.#log.warn('a token expired while the database is unavailable; its tunnel stays open', {
         code: error instanceof VeraError ? error.code : 'internal_error',
       })
       this.#expiryTimer = this.#context.clock.after(EXPIRY_RETRY_MS, () => void this.#expired())

@@ -29,7 +29,7 @@ export async function openAccount(options: AcmeAccountOptions): Promise<Client> 
     return new library.Client({ directoryUrl, accountKey: key, accountUrl: known.url })
   }
   if (known !== undefined)
-    log.warn('the ACME account cannot be opened, a new one is made', { url: known.url })
+    log.warn('the ACME account could not be read; a new one is created', { url: known.url })
   const accountKey = (await library.crypto.createPrivateEcdsaKey()).toString()
   const client = new library.Client({ directoryUrl, accountKey, ...bindingOf(options) })
   await client.createAccount({

@@ -74,7 +74,7 @@ export class AcmeCertificates {
     const { copies, clock, log } = this.#options
     this.#pruning = copies
       .prune(clock.wallTime())
-      .catch((error: unknown) => log.warn('files of certificates were not looked at', { err: error }))
+      .catch((error: unknown) => log.warn('the local copies of certificates could not be checked', { err: error }))
     this.#look()
   }
 
@@ -151,7 +151,7 @@ export class AcmeCertificates {
     if (stored === undefined || stored.notAfter.getTime() <= clock.wallTime()) return 'none'
     const key = seal.open(stored.sealedKey, name)
     if (key === undefined) {
-      log.warn('certificate cannot be used: its key was sealed with another clusterSecret', { host: name })
+      log.warn('certificate unusable: its key was encrypted with another clusterSecret', { host: name })
       return 'unusable'
     }
     const certificate = readCertificate({ source: name, chain: stored.chain, key, policy })
@@ -167,7 +167,7 @@ export class AcmeCertificates {
     } catch (error) {
       const copy = await copies.read(name)
       if (copy === undefined) throw error
-      log.info('certificate taken from its file, the database cannot be reached', { host: name })
+      log.info('certificate read from its local copy, the database is unavailable', { host: name })
       return copy
     }
     if (stored !== undefined && stored.issuedAt.getTime() !== this.#kept.get(name)?.issuedAtMs) {
@@ -210,7 +210,7 @@ export class AcmeCertificates {
     const { issuer, log, clock, lookIntervalMs = 60_000, random = Math.random } = this.#options
     this.#looking = this.#lookOnce()
       .catch((error: unknown) => {
-        if (!issuer.signal.aborted) log.warn('certificates were not looked at', { err: error })
+        if (!issuer.signal.aborted) log.warn('the certificates could not be checked', { err: error })
       })
       .then(() => {
         if (issuer.signal.aborted) return

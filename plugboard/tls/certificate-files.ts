@@ -106,7 +106,7 @@ export class CertificateFiles {
 
   #look(): void {
     this.#looking = this.#refresh()
-      .catch((error: unknown) => this.#options.log.error('certificates were not looked at', { err: error }))
+      .catch((error: unknown) => this.#options.log.error('the certificates could not be checked', { err: error }))
       .finally(() => {
         this.#looking = undefined
         const unsettled = [...this.#known.values()].some(({ bad }) => bad === 'seen')
@@ -150,7 +150,7 @@ export class CertificateFiles {
     } catch (error) {
       const again = known !== undefined && known.bad !== 'no' && known.signature === signature
       if (again && known.bad === 'seen') {
-        log.error('certificate not usable, the one before stays', { file: pair.chainFile, err: error })
+        log.error('certificate invalid, the previous one stays in use', { file: pair.chainFile, err: error })
       }
       const bad = again ? 'told' : 'seen'
       this.#known.set(pair.chainFile, { signature, certificate: known?.certificate, bad })
@@ -221,7 +221,7 @@ export class CertificateFiles {
           this.#watchers.delete(path)
         })
       } catch (error) {
-        log.debug('folder not watched', { file: path, err: error })
+        log.debug('the certificate folder cannot be watched; it is read every 10 s', { file: path, err: error })
       }
     }
   }

@@ -51,7 +51,7 @@ export class ChallengeLookup {
     try {
       return await this.#options.store.challenge(kind, name)
     } catch (error) {
-      this.#options.log.warn('challenge not looked up', { err: error })
+      this.#options.log.warn('an ACME challenge could not be looked up', { err: error })
       return undefined
     } finally {
       budget.giveBack(client)

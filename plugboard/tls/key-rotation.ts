@@ -44,9 +44,9 @@ export class KeyRotation {
     const { clock, log } = this.#options
     try {
       const count = await this.#resealAll()
-      log.info('keys of certificates are sealed with the first clusterSecret', { count })
+      log.info('certificate keys are encrypted with the first clusterSecret', { count })
     } catch (error) {
-      log.warn('keys of certificates not sealed anew, the older clusterSecret is still needed', {
+      log.warn('certificate keys could not be re-encrypted; keep the older clusterSecret', {
         err: error,
       })
       if (this.#stopped) return

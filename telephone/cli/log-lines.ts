@@ -70,7 +70,7 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
     case 'over_budget': {
       const { heldBytes: bytes, budgetBytes, evictedStreams: count } = event
       const detail = `the budget is ${budgetBytes} bytes (maxHeld)`
-      log.warn('streams reset, too many bytes are held', { code: event.kind, bytes, count, detail })
+      log.warn('streams were reset: too many bytes are held', { code: event.kind, bytes, count, detail })
       return
     }
     case 'handler_failed':
