@@ -130,7 +130,8 @@ export class Gatekeeper {
     if (known !== undefined) return known
     const { clock, log, outbound } = this.#options
     const load = this.#options.load ?? (address => guardedFetch(address, { ...FETCH, networks: outbound }))
-    const failed = (err: unknown) => log.warn("the signing keys of a token's issuer could not be fetched", { url, err })
+    const failed = (err: unknown) =>
+      log.warn("the signing keys of a token's issuer could not be fetched", { url, err })
     const jwks = new Jwks({ url, clock, load, failed })
     this.#issuers.set(url, jwks)
     if (this.#issuers.size > MAX_ISSUERS) {

@@ -418,7 +418,7 @@ export class EmbeddedPostgres {
     try {
       if ((await sizeOf(this.#cluster.log)) > MAX_LOG_BYTES) await truncate(this.#cluster.log, 0)
     } catch (error) {
-      this.#options.log.warn("the log of the embedded database could not be truncated", { err: error })
+      this.#options.log.warn('the log of the embedded database could not be truncated', { err: error })
     }
   }
 }

@@ -54,7 +54,12 @@ export class DnsDiscovery implements Discovery {
       if (!this.#stopped) onAnswer()
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if (!this.#failing) log.warn('the DNS name of the replicas could not be resolved', { host: this.#url.hostname, code, err: error })
+      if (!this.#failing)
+        log.warn('the DNS name of the replicas could not be resolved', {
+          host: this.#url.hostname,
+          code,
+          err: error,
+        })
       this.#failing = true
     }
     if (!this.#stopped) this.#timer = clock.after(INTERVAL_MS, () => void this.#ask(onAnswer))

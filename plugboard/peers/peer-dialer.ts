@@ -145,7 +145,9 @@ export class PeerDialer {
     const replaced = error.reason === 'replaced' && error.remote
     if (replaced && !this.#stopped && !this.#replacedTold) {
       this.#replacedTold = true
-      log.error('another replica uses the name of this one; give each replica its own name', { address: this.address })
+      log.error('another replica uses the name of this one; give each replica its own name', {
+        address: this.address,
+      })
     }
     const refused = replaced || error.reason === 'unauthorized' || error.reason === 'unsupported_version'
     if (refused) this.#problem = error.message

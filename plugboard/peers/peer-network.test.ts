@@ -248,7 +248,9 @@ it('dials seldom, and says why once, when a newer replica of its own name is the
   await b.knows('web', 1)
   old.dial(b.address)
   await patient.promise
-  expect(errors).toEqual([`another replica uses the name of this one; give each replica its own name ${b.address}`])
+  expect(errors).toEqual([
+    `another replica uses the name of this one; give each replica its own name ${b.address}`,
+  ])
   expect(b.linesOf('web')).toHaveLength(1)
 })
 

@@ -329,7 +329,9 @@ export class PeerNetwork {
     const { self } = this.#options
     if (id !== self.id) return false
     if (boot !== self.boot) {
-      this.#log.error('another replica uses the name of this one; give each replica its own name', { peerId: id })
+      this.#log.error('another replica uses the name of this one; give each replica its own name', {
+        peerId: id,
+      })
     }
     return true
   }

@@ -65,7 +65,7 @@ export class PostgresDiscovery implements Discovery {
     await this.#beating
     const { rows, self, log } = this.#options
     await rows.remove(self.id, self.boot).catch((error: unknown) => {
-      log.info('the replica's row in the database could not be deleted', { err: error })
+      log.info('this replica could not delete its row in the database', { err: error })
     })
   }
 
@@ -98,7 +98,10 @@ export class PostgresDiscovery implements Discovery {
         .map(record => ({ ...record, heartbeatAgeMs: record.heartbeatAgeMs + waitedMs }))
         .map(record => ({ address: record.address, record }))
     } catch (error) {
-      if (!this.#failing) log.warn('the heartbeat could not be written to the database; the known replicas are kept', { err: error })
+      if (!this.#failing)
+        log.warn('the heartbeat could not be written to the database; the known replicas are kept', {
+          err: error,
+        })
       this.#failing = true
     }
     if (this.#stopped) return

@@ -23,9 +23,7 @@ test.each([true, false])('reports that notifications get lost: %s', async lost =
     await expect.poll(() => directory.serviceByName(`shop-${index}`)).toBeDefined()
   }
   await expect.poll(() => directory.notificationsArrive).toBe(!lost)
-  expect(warnings).toEqual(
-    lost ? ['database notifications do not arrive; changes are read by polling'] : [],
-  )
+  expect(warnings).toEqual(lost ? ['database notifications do not arrive; changes are read by polling'] : [])
   await directory.stop()
   await direct.drop()
 })

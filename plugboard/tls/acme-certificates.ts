@@ -74,7 +74,9 @@ export class AcmeCertificates {
     const { copies, clock, log } = this.#options
     this.#pruning = copies
       .prune(clock.wallTime())
-      .catch((error: unknown) => log.warn('the local copies of certificates could not be checked', { err: error }))
+      .catch((error: unknown) =>
+        log.warn('the local copies of certificates could not be checked', { err: error }),
+      )
     this.#look()
   }
 

@@ -123,7 +123,7 @@ describe('later', () => {
     const read = await start({ lookIntervalMs: 20 })
     await writeFile(join(folder, 'a.crt'), 'nonsense')
     await expect.poll(() => errors.length).toBe(1)
-    expect(errors[0]).toMatch(/not usable, the one before stays Error: the certificate cannot be read/)
+    expect(errors[0]).toMatch(/the previous one stays in use Error: the certificate cannot be read/)
     expect(chainOf(read.set, 'app.localhost')).toBe(APP_CERTIFICATE.cert)
     await put('a.crt', 'a.key', RENEWED_CERTIFICATE)
     await expect.poll(() => chainOf(read.set, 'app.localhost')).toBe(RENEWED_CERTIFICATE.cert)

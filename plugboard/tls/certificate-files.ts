@@ -106,7 +106,9 @@ export class CertificateFiles {
 
   #look(): void {
     this.#looking = this.#refresh()
-      .catch((error: unknown) => this.#options.log.error('the certificates could not be checked', { err: error }))
+      .catch((error: unknown) =>
+        this.#options.log.error('the certificates could not be checked', { err: error }),
+      )
       .finally(() => {
         this.#looking = undefined
         const unsettled = [...this.#known.values()].some(({ bad }) => bad === 'seen')
@@ -221,7 +223,10 @@ export class CertificateFiles {
           this.#watchers.delete(path)
         })
       } catch (error) {
-        log.debug('the certificate folder cannot be watched; it is read every 10 s', { file: path, err: error })
+        log.debug('the certificate folder cannot be watched; it is read every 10 s', {
+          file: path,
+          err: error,
+        })
       }
     }
   }
