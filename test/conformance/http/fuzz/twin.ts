@@ -98,7 +98,8 @@ function readHead(text: string) {
   if (expectations.some(value => value.toLowerCase() !== '100-continue')) throw new Wrong()
   const named = tokens(all('connection'))
   const place = placeOf(method, target, hosts[0]!)
-  const upgrades = all('upgrade').length > 0 && named.includes('upgrade')
+  // An empty field names no protocol, to Node's parser too.
+  const upgrades = all('upgrade').some(value => value !== '') && named.includes('upgrade')
   const protocols = tokens(all('upgrade')).filter(protocol => protocol !== '')
   const ignored = protocols.some(protocol => /^(?:h2c?|http|tls)(?:\/|$)/.test(protocol))
   if (length === 'chunked' && protocols.length > 0 && !ignored) throw new Wrong()
