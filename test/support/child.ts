@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { within } from './deadline.ts'
+import { PATIENCE_MS, within } from './deadline.ts'
 import { groupMembers } from './process-table.ts'
 
 export interface ChildOptions {
@@ -82,7 +82,7 @@ export class Child {
   }
 
   /** The first line from number `from` on that matches, printed already or not yet. */
-  waitForLine(pattern: RegExp, { timeoutMs = 20_000, from = 0 } = {}): Promise<RegExpMatchArray> {
+  waitForLine(pattern: RegExp, { timeoutMs = PATIENCE_MS, from = 0 } = {}): Promise<RegExpMatchArray> {
     const found = new Promise<RegExpMatchArray>((resolve, reject) => {
       let next = from
       const look = () => {

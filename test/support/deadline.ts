@@ -25,7 +25,7 @@ export async function within<T>(
 }
 
 /** Shorter than the time limit of a test, which would end the wait without saying what it was for, ms. */
-const PATIENCE_MS = Number(process.env.VERA_TEST_PATIENCE_MS ?? 30_000)
+export const PATIENCE_MS = Number(process.env.VERA_TEST_PATIENCE_MS ?? 30_000)
 
 /**
  * Asks `probe` until it returns something other than undefined, for states that another process shows only to
