@@ -1,9 +1,9 @@
 // Addresses of this machine itself (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3).
 
-import { isIP } from 'node:net'
+import { ipAddress } from '@vera-stack/shared/ip-address.ts'
 
 /** True for an address within 127.0.0.0/8, also in its IPv6 form, and for ::1. */
 export function isLoopback(address: string): boolean {
-  const plain = address.toLowerCase().replace(/^::ffff:/, '')
-  return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
+  const plain = ipAddress(address)
+  return plain === '::1' || plain?.startsWith('127.') === true
 }
