@@ -59,7 +59,7 @@ it('a pool that moves keeps its count of streams, and its lines come and go as b
   picker.release(candidate, holder)
   expect(picked('shop-eu')).toBe('shop')
   registry.replace('t1', [{ ...makeLine('r1', 't1', 'shop'), health: 'down' }])
-  expect(picked('shop-eu')).toBe('no_telephone')
+  expect(picked('shop-eu')).toBe('service_unhealthy')
   registry.replace('t1', [])
   registry.replace('t2', [makeLine('r1', 't2', 'shop')])
   registry.replace('t3', [makeLine('r1', 't3', 'shop-eu')])
