@@ -21,12 +21,14 @@ export interface RawAnswer {
 /** How the far end closed: FIN after whatever it sent, or RST. */
 export type RawClose = 'fin' | 'reset'
 
-const TIMEOUT_MS = 15_000
+const TIMEOUT_MS = 12_000
 
 export class RawConnection {
   readonly socket: Socket
   readonly closed: Promise<RawClose>
-  #buffered: Buffer = Buffer.alloc(0)
+  /** Joined only when it is read, so that many small chunks cost no copies of all that came before them. */
+  readonly #chunks: Buffer[] = []
+  #bufferedBytes = 0
   #end: RawClose | undefined
   #wake: (() => void) | undefined
 
@@ -43,7 +45,8 @@ export class RawConnection {
       socket.on('close', () => ended('reset'))
     })
     socket.on('data', (chunk: Buffer) => {
-      this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk])
+      this.#chunks.push(chunk)
+      this.#bufferedBytes += chunk.length
       this.#wake?.()
     })
   }
@@ -84,7 +87,7 @@ export class RawConnection {
 
   /** The next `count` bytes. */
   async readBytes(count: number): Promise<Buffer> {
-    await this.#until(() => this.#buffered.length >= count, `${count} bytes`)
+    await this.#until(() => this.#bufferedBytes >= count, `${count} bytes`)
     return this.#take(count)
   }
 
@@ -101,7 +104,7 @@ export class RawConnection {
   /** Everything until the far end closes. */
   async readToEnd(): Promise<Buffer> {
     await within(this.closed, TIMEOUT_MS, 'the far end closes', () => this.#buffered.toString('latin1'))
-    return this.#take(this.#buffered.length)
+    return this.#take(this.#bufferedBytes)
   }
 
   /** One answer's head; 1xx answers are heads of their own. */
@@ -158,15 +161,21 @@ export class RawConnection {
     try {
       return await this.readBytes(count)
     } catch (error) {
-      if (error instanceof UnexpectedEnd) return this.#take(this.#buffered.length)
+      if (error instanceof UnexpectedEnd) return this.#take(this.#bufferedBytes)
       throw error
     }
   }
 
   #take(count: number): Buffer {
-    const taken = this.#buffered.subarray(0, count)
-    this.#buffered = this.#buffered.subarray(count)
-    return taken
+    const buffered = this.#buffered
+    this.#chunks.splice(0, this.#chunks.length, buffered.subarray(count))
+    this.#bufferedBytes -= Math.min(count, buffered.length)
+    return buffered.subarray(0, count)
+  }
+
+  get #buffered(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks.splice(0, this.#chunks.length, Buffer.concat(this.#chunks))
+    return this.#chunks[0] as Buffer
   }
 
   async #until(ready: () => boolean, what: string): Promise<void> {
