@@ -23,6 +23,8 @@ export default defineConfig({
           ],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
+          // Vitest takes one worker on two cores, but many of these tests wait for sockets and for Postgres.
+          maxWorkers: 2,
           // For `eventually` (test/support/deadline.ts).
           env: { VERA_TEST_PATIENCE_MS: '12000' },
           expect: patience,

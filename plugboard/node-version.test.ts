@@ -11,9 +11,9 @@ it.each(['20.19.0', '22.20.9', '23.11.0', '24.8.0'])('refuses Node %s as too old
   expect(nodeVersionProblem(version)).toContain(`Node ${version} `)
 })
 
-it('accepts the oldest Node that the manifest allows', () => {
-  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')) as {
-    engines: { node: string }
+it('knows the range that the manifest of the repository states', () => {
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+    devEngines: { runtime: { version: string } }
   }
-  expect(manifest.engines.node).toBe('^22.21 || >=24.9')
+  expect(manifest.devEngines.runtime.version).toBe('^22.21 || >=24.9')
 })
