@@ -14,7 +14,7 @@ const row = (meaning: string, remedy: string): BackendCauseRow => ({ meaning, re
 const CA_REMEDY = 'Pass --tls-ca FILE, or --no-tls-verify to accept any certificate.'
 const CERTIFICATE_REMEDY =
   'Renew the certificate of the backend, or pass --no-tls-verify to accept any certificate.'
-const BACKEND_LOG_REMEDY = 'Look into the log of the backend.'
+const BACKEND_LOG_REMEDY = 'Read the log of the backend.'
 
 export const BACKEND_CAUSES = {
   // The Telephone has no connection to the backend.
@@ -23,7 +23,7 @@ export const BACKEND_CAUSES = {
     'Start the backend, or correct the target.',
   ),
   connect_timeout: row(
-    'The backend of this service accepted no connection in time.',
+    'The backend of this service did not accept the connection in time.',
     'Check the address of the target, and the firewalls on the path to it.',
   ),
   host_unreachable: row(
@@ -52,7 +52,7 @@ export const BACKEND_CAUSES = {
   ),
   connections_exhausted: row(
     'All connections to the backend of this service were in use.',
-    'Find out why the backend responds slowly, start more of them, or raise --max-connections.',
+    'Find out why the backend responds slowly, start more backends, or raise --max-connections.',
   ),
   connect_failed: row(
     'No connection to the backend of this service could be made.',
@@ -95,7 +95,7 @@ export const BACKEND_CAUSES = {
   response_timeout: row('The backend of this service did not respond in time.', BACKEND_LOG_REMEDY),
   invalid_response: row(
     'The backend of this service sent a response that is not valid HTTP.',
-    'Correct the response of the backend; --backend-parsing lenient accepts some of these faults.',
+    'Correct the response of the backend, or pass --backend-parsing lenient, which accepts some of these faults.',
   ),
   request_refused: row('The backend of this service refused the request.', BACKEND_LOG_REMEDY),
   http2_required: row(
@@ -106,7 +106,7 @@ export const BACKEND_CAUSES = {
     'The backend of this service did not respond with HTTP/2.',
     'Write the target with http://, or https:// with TLS.',
   ),
-  handler_failed: row('The handler of this service failed.', 'Look at the error of the handler.'),
+  handler_failed: row('The handler of this service failed.', 'Read the error of the handler.'),
   health_check_failed: row(
     'The health check of this service fails.',
     'Make the backend pass its health check, or correct the health check of the service.',

@@ -58,7 +58,7 @@ export const ERRORS = {
     508,
     'backend',
     'never',
-    'The request has passed this server before: the service behind this route leads back to it.',
+    'The request has passed this server before: the service behind this route forwards it back.',
   ),
   backend_unreachable: row(
     502,
