@@ -266,6 +266,12 @@ describe('a command that a person types', () => {
     expect(warnings).toHaveLength(1)
   })
 
+  it('has its target as an argument: a missing target is not said to be a flag', () => {
+    localToken()
+    expect(refusal({})).toContain('is missing: add it to the command, such as "3000", set TELEPHONE_TARGET')
+    expect(problems({ token: 'x.y.z' }).join()).toContain('is missing: set --target, set TELEPHONE_TARGET')
+  })
+
   it('is the only one that fills anything in', () => {
     localToken()
     expect(problems({ target: '3000' }).join()).toMatch(/token.*is missing/)

@@ -159,7 +159,7 @@ export function loadTelephoneConfig({
     check: config => {
       if (personal) filledIn = personalDefaults(config, cwd)
       const { generatedHost: _, ...values } = filledIn
-      return checkTelephoneConfig({ ...config, ...values }, personal ? localTokenFiles(cwd) : [])
+      return checkTelephoneConfig({ ...config, ...values }, personal, personal ? localTokenFiles(cwd) : [])
     },
   })
   const { generatedHost, ...values } = filledIn
@@ -194,7 +194,11 @@ function personalDefaults(config: TelephoneConfig, cwd: string): PersonalDefault
 type Problem = { key: keyof TelephoneConfig; detail: string }
 
 /** Rules between settings. */
-function checkTelephoneConfig(config: TelephoneConfig, tokenFiles: readonly string[]): Problem[] {
+function checkTelephoneConfig(
+  config: TelephoneConfig,
+  personal: boolean,
+  tokenFiles: readonly string[],
+): Problem[] {
   const problems: Problem[] = []
   if (config.token === undefined && config.tokenFile === undefined) {
     const tried = tokenFiles.length === 0 ? '' : `. A local Plugboard has one in ${tokenFiles.join(' or ')}`
@@ -207,7 +211,8 @@ function checkTelephoneConfig(config: TelephoneConfig, tokenFiles: readonly stri
   }
   if (config.services === undefined) {
     if (config.target === undefined) {
-      const detail = 'is missing: set --target or TELEPHONE_TARGET, or list "services:" in the file'
+      const way = personal ? 'add it to the command, such as "3000"' : 'set --target'
+      const detail = `is missing: ${way}, set TELEPHONE_TARGET, or list "services:" in the file`
       return [...problems, { key: 'target', detail }]
     }
     // Whether the file of CAs can be read is told above; that it is given at all is what counts here.

@@ -17,7 +17,10 @@ const secondsFrom =
   (text: string, context: z.RefinementCtx): number => {
     const parsed = parseDuration(text)
     if (parsed.ok && parsed.value >= minMs && parsed.value <= MAX_MS) return Math.round(parsed.value / 1000)
-    context.addIssue({ code: 'custom', message: parsed.ok ? range : parsed.problem })
+    context.addIssue({
+      code: 'custom',
+      message: parsed.ok ? `"${text}" is out of range: ${range}` : parsed.problem,
+    })
     return z.NEVER
   }
 const parse = secondsFrom(MIN_MS, 'from 10s to 3650d')

@@ -9,7 +9,7 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   list: ['ls'],
   revoke: ['rm', 'remove', 'delete'],
   rm: ['remove', 'delete'],
-  set: ['update'],
+  set: ['update', 'edit'],
   show: ['get'],
 }
 

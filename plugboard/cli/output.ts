@@ -141,7 +141,10 @@ export function relative(timestamp: string | null, now: number): string {
     [60_000, 'm'],
     [1000, 's'],
   ] as const
-  const [size, unit] = units.find(([length]) => Math.abs(ms) >= length) ?? [1000, 's']
-  const amount = `${Math.floor(Math.abs(ms) / size)}${unit}`
+  // A lifetime of 30d that began a moment ago is "in 30d", not "in 29d".
+  const rounding = ms > 0 ? 0.01 : 0
+  const count = (length: number): number => Math.floor(Math.abs(ms) / length + rounding)
+  const [size, unit] = units.find(([length]) => count(length) >= 1) ?? [1000, 's']
+  const amount = `${count(size)}${unit}`
   return ms < 0 ? `${amount} ago` : `in ${amount}`
 }

@@ -188,7 +188,8 @@ function remarkOf(
 ): string | undefined {
   const name = directory.serviceByName(announced)?.name ?? announced
   if (name !== announced) return `The service "${announced}" is named "${name}" now. Announce the new name.`
-  return urlCount === 0 ? 'No route leads to this service yet.' : undefined
+  if (urlCount > 0) return undefined
+  return `No route leads to this service yet. Add one with "plugboard route add <host> --service ${name}".`
 }
 
 function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorCode): Verdict {

@@ -55,7 +55,12 @@ describe('announcing', () => {
   it('a service that no route leads to is taken, and that is said', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     expect(await telephone.announce({ service: 'lonely' })).toMatchObject([
-      { accepted: true, detail: 'No route leads to this service yet.', urls: [] },
+      {
+        accepted: true,
+        detail:
+          'No route leads to this service yet. Add one with "plugboard route add <host> --service lonely".',
+        urls: [],
+      },
     ])
     expect(lines('lonely')).toEqual(['fake up 100'])
   })

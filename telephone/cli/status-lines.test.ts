@@ -105,7 +105,7 @@ describe('status lines', () => {
 })
 
 it('times are told as people tell them', () => {
-  expect([100, 3100, 120_000].map(briefly)).toEqual(['0.1 s', '3 s', '2 min'])
+  expect([0, 20, 100, 3100, 120_000].map(briefly)).toEqual(['0 s', '0.1 s', '0.1 s', '3 s', '2 min'])
   expect([30_000, 120_000, 3_700_000, 200_000_000].map(roughly)).toEqual([
     'less than a minute',
     '2 minutes',

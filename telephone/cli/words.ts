@@ -19,7 +19,8 @@ export function printable(text: string): string {
 
 /** `0.3 s`, `12 s`, `3 min` */
 export function briefly(ms: number): string {
-  if (ms < 950) return `${(ms / 1000).toFixed(1)} s`
+  if (ms === 0) return '0 s'
+  if (ms < 950) return `${Math.max(ms / 1000, 0.1).toFixed(1)} s`
   return ms < 90_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`
 }
 
