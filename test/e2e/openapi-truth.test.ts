@@ -20,7 +20,7 @@ import { type SchemaCase, SchemaCases } from '../support/schema-cases.ts'
 import { type Random, runSeed, seededRandom } from '../support/seeded-random.ts'
 
 const LONG = process.env.OPENAPI_CASES !== undefined
-const EDITS = Number(process.env.OPENAPI_CASES ?? 150)
+const EDITS = Number(process.env.OPENAPI_CASES ?? 50)
 const SEED = process.env.SEED === undefined ? 1 : runSeed()
 
 const processes = new Processes()
