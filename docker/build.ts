@@ -11,8 +11,14 @@ import { dts } from 'rolldown-plugin-dts'
 import { packagedFiles } from './packaged-files.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-/** `--out FOLDER`: builds FOLDER/plugboard and FOLDER/telephone instead, so that tests do not disturb each other. */
-const { values } = parseArgs({ options: { out: { type: 'string' } } })
+/**
+ * `--out FOLDER`: builds FOLDER/plugboard and FOLDER/telephone instead, so that tests do not disturb each other.
+ * `--no-types`: leaves out the types of the library, which take longer than all the rest.
+ */
+const { values } = parseArgs({
+  options: { out: { type: 'string' }, types: { type: 'boolean', default: true } },
+  allowNegative: true,
+})
 
 interface Bundle {
   readonly package: 'plugboard' | 'telephone'
@@ -75,7 +81,7 @@ async function buildBundle(bundle: Bundle): Promise<void> {
     await cp(join(ROOT, source), join(folder, name), { recursive: true })
   }
   await writeLauncher(bundle, folder)
-  await writeDeclarations(bundle, folder)
+  if (values.types) await writeDeclarations(bundle, folder)
   await writeFile(join(folder, 'package.json'), await manifestOf(bundle))
   await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf(chunks))
   const bytes = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.code), 0)
