@@ -35,6 +35,8 @@ export interface LoadOptions<Table extends SettingsTable> {
   readonly prefix: string
   /** What the command line parser found: commander's `opts()`. */
   readonly flags?: Readonly<Record<string, unknown>>
+  /** Keys of `flags` that the command takes as arguments: errors then name `<target>`, not `--target`. */
+  readonly argumentKeys?: readonly string[]
   /** Default: the process's. */
   readonly env?: Environment
   /** Default: the process's. */
@@ -53,9 +55,10 @@ export function loadSettings<Table extends SettingsTable>(
   table: Table,
   options: LoadOptions<Table>,
 ): LoadedSettings<Table> {
-  const { prefix, flags = {}, env = process.env, cwd = process.cwd(), otherVariables = [] } = options
+  const { prefix, flags = {}, argumentKeys = [], env = process.env, cwd = process.cwd() } = options
+  const { otherVariables = [] } = options
   const readings: Reading[] = [
-    readFlags(table, flags, cwd),
+    readFlags(table, flags, argumentKeys, cwd),
     readEnvironment(table, { prefix, env, cwd, otherVariables }),
   ]
   const config = readings.flatMap(reading => reading.candidates).find(({ key }) => key === 'config')

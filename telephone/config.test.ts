@@ -269,6 +269,7 @@ describe('a command that a person types', () => {
   it('has its target as an argument: a missing target is not said to be a flag', () => {
     localToken()
     expect(refusal({})).toContain('is missing: add it to the command, such as "3000", set TELEPHONE_TARGET')
+    expect(refusal({ target: '99999' })).toContain('target (argument <target>): "99999" has no usable port')
     expect(problems({ token: 'x.y.z' }).join()).toContain('is missing: set --target, set TELEPHONE_TARGET')
   })
 

@@ -156,6 +156,7 @@ export function loadTelephoneConfig({
     ...options,
     cwd,
     prefix: VARIABLE_PREFIX,
+    argumentKeys: personal ? ['target'] : [],
     check: config => {
       if (personal) filledIn = personalDefaults(config, cwd)
       const { generatedHost: _, ...values } = filledIn

@@ -256,6 +256,10 @@ describe('credentials', () => {
     expect(err).toContain('shown this once')
     const [row] = JSON.parse(await ok('token list -o json')) as { id: string; services: string[] }[]
     expect(row?.services).toEqual(['shop', 'cart'])
+    expect((await run(`token revoke ${row?.id} shop-1`)).err).toContain(
+      '"shop-1" is not an id: "plugboard token list"',
+    )
+    expect((await run('key revoke deploy')).err).toContain('"deploy" is not an id: "plugboard key list"')
     expect(await ok(`token revoke ${row?.id}`)).toContain('revoked')
     expect((await run('token list --active')).err).toContain('No tokens')
     expect((await run('token issue --name x')).err).toContain('opens nothing')

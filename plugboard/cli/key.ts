@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, collect, examples, segment } from './api-command.ts'
 import { defineKeyReset } from './key-reset.ts'
 import { type Column, relative } from './output.ts'
+import { requireIds } from './require-id.ts'
 import type { KeyRow, SigningKeyRow } from './rows.ts'
 
 interface CreateOptions {
@@ -83,6 +84,7 @@ export function defineKey(key: Command, context: CliContext): void {
     revoke,
     context,
     async ({ api, output, options }: ApiCommand<{ force?: boolean }>, ids: readonly string[]) => {
+      requireIds(ids, 'key')
       for (const id of ids) {
         const { body } = await api.request<KeyRow>('POST', `/v1/keys/${segment(id)}/revoke`, {
           query: { force: options.force },

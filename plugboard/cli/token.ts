@@ -5,6 +5,7 @@ import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, collect, examples, segment } from './api-command.ts'
 import { type Column, relative } from './output.ts'
+import { requireIds } from './require-id.ts'
 import type { TokenRow } from './rows.ts'
 
 interface IssueOptions {
@@ -105,6 +106,7 @@ export function defineToken(token: Command, context: CliContext): void {
   const revoke = token.command('revoke <id...>').description('revoke tokens; their tunnels close at once')
   examples(revoke, 'token revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
   apiAction(revoke, context, async ({ api, output }: ApiCommand<unknown>, ids: readonly string[]) => {
+    requireIds(ids, 'token')
     for (const id of ids) {
       const { body } = await api.request<TokenRow>('POST', `/v1/tokens/${segment(id)}/revoke`)
       await output.done(body, `token ${body.id} of ${body.name} revoked`)

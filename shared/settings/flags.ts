@@ -49,6 +49,7 @@ function optionHelp(row: Row<unknown>, variable: string): string {
 export function readFlags(
   table: SettingsTable,
   flags: Readonly<Record<string, unknown>>,
+  argumentKeys: readonly string[],
   cwd: string,
 ): Reading {
   const candidates: Candidate[] = []
@@ -57,7 +58,8 @@ export function readFlags(
     const raw = flags[name]
     if (raw === undefined) continue
     const flag = raw === false ? `--no-${flagOf(name).slice(2)}` : flagOf(name)
-    candidates.push({ key, raw, source: { kind: 'flag', label: `flag ${flag}` }, folder: cwd })
+    const label = argumentKeys.includes(key) ? `argument <${key}>` : `flag ${flag}`
+    candidates.push({ key, raw, source: { kind: 'flag', label }, folder: cwd })
   }
   return { candidates, problems: [] }
 }

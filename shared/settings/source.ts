@@ -3,7 +3,7 @@
 
 export interface Source {
   readonly kind: 'flag' | 'variable' | 'file' | 'default' | 'none'
-  /** `flag --listen`, `variable PLUGBOARD_LISTEN`, `plugboard.yaml:12`, `default`, `not set`. */
+  /** `flag --listen`, `argument <target>`, `variable PLUGBOARD_LISTEN`, `plugboard.yaml:12`, `default`, `not set`. */
   readonly label: string
 }
 
