@@ -1,5 +1,5 @@
 // The settings of a Plugboard process: one row each. `--help`, the variables PLUGBOARD_*, the YAML file and the
-// table in plugboard/README.md come from here. What they do is up to plugboard.ts, which hands them out.
+// table in docs/operating/settings.md come from here. What they do is up to plugboard.ts, which hands them out.
 
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'

@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SettingsError, settingsMarkdown } from '@vera-stack/shared/settings.ts'
+import { SettingsError } from '@vera-stack/shared/settings.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadTelephoneConfig, telephoneOptions, telephoneSettings, VARIABLE_PREFIX } from './config.ts'
+import { loadTelephoneConfig, telephoneOptions } from './config.ts'
 import { inspectService, type ServiceOptions } from './service-options.ts'
 
 let folder: string
@@ -188,13 +188,6 @@ it.each([
 it('hands backendParsing to the pool of the service', () => {
   const { service } = inspectService({ service: 'web', target: 1, backendParsing: 'lenient' })
   expect(service?.pool.backendParsing).toBe('lenient')
-})
-
-it('the README shows every setting as it is', () => {
-  // The formatter aligns the columns.
-  const compact = (text: string): string => text.replace(/ +/g, ' ').replace(/-{3,}/g, '---')
-  const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
-  expect(compact(readme)).toContain(compact(settingsMarkdown(telephoneSettings, VARIABLE_PREFIX)))
 })
 
 describe('a command that a person types', () => {

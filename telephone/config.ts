@@ -1,5 +1,5 @@
 // The settings of a Telephone process: one row each. `--help`, the variables TELEPHONE_*, the YAML file and the
-// table in README.md come from here. The same table serves `http`, `start` and `check`.
+// table in docs/telephone/settings.md come from here. The same table serves `http`, `start` and `check`.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'

@@ -1,35 +1,21 @@
-// What the documents say is so: tables are those of the code, files and links exist, commands can be typed.
+// Documents must agree with the repository: generated tables are current, links and anchors lead somewhere, named
+// files exist, and shown commands can be typed.
 
 import { existsSync, readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runCommandLine } from '../../plugboard/cli/command-line.ts'
 import { ERRORS } from '../../shared/errors.ts'
 import { GENERATED_TABLES, ROOT, read, withTable } from './generated-tables.ts'
 
-const FOLDERS = [
-  '.',
-  'docs',
-  'plugboard',
-  'telephone',
-  'docker',
-  'migrations',
-  'shared/protocol',
-  'shared/decisions',
-]
-const DOCUMENTS = FOLDERS.flatMap(folder =>
-  readdirSync(join(ROOT, folder))
-    .filter(file => file.endsWith('.md'))
-    .map(file => join(folder, file)),
-)
+const FILES = readdirSync(ROOT, { withFileTypes: true })
+  .filter(({ name }) => !['node_modules', '.git', 'data'].includes(name))
+  .flatMap(entry => (entry.isDirectory() ? filesBeneath(entry.name) : [entry.name]))
+const DOCUMENTS = FILES.filter(file => file.endsWith('.md'))
 /** Names of files without their folder. */
-const SOURCES = new Set(
-  ['shared', 'plugboard', 'telephone', 'test'].flatMap(folder =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter(path => !/(^|\/)(dist|node_modules)\//.test(path))
-      .map(path => basename(path)),
-  ),
-)
+const NAMES = new Set(FILES.map(path => basename(path)))
+/** Documents that name files by their path from a folder of the product. */
+const FROM = ['.', 'plugboard', 'telephone']
 
 describe('generated tables', () => {
   it.each(GENERATED_TABLES.map(table => [`${table.document}: ${table.marker}`, table] as const))(
@@ -40,7 +26,7 @@ describe('generated tables', () => {
     },
   )
 
-  it('a document without the markers, or with two of them, is an error', () => {
+  it('rejects a document without the markers, or with two of them', () => {
     const table = { document: '', marker: 'x', text: 'new' }
     expect(withTable('a\n<!-- x -->\nold\n<!-- /x -->\nb', table)).toBe(
       'a\n<!-- x -->\n\nnew\n<!-- /x -->\nb',
@@ -67,20 +53,15 @@ describe('generated tables', () => {
 describe.each(DOCUMENTS)('%s', document => {
   const text = read(document)
 
-  it('links to what is there', () => {
-    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(match => match[1] as string)
-    const broken = targets.filter(target => !/^\w+:/.test(target) && !leads(document, target))
-    expect(broken).toEqual([])
+  it('has links whose file and anchor exist', () => {
+    expect(linksIn(text).filter(target => !leads(document, target))).toEqual([])
   })
 
-  it('names files that are there', () => {
-    const names = [...text.matchAll(/`([\w./-]+\.(?:ts|sql|md))`/g)].map(match => match[1] as string)
-    const isThere = (name: string): boolean =>
-      [dirname(document), '.'].some(from => existsSync(join(ROOT, from, name))) || SOURCES.has(name)
-    expect(names.filter(name => !isThere(name))).toEqual([])
+  it('names files that exist', () => {
+    expect(filesIn(text).filter(name => !isFile(document, name))).toEqual([])
   })
 
-  it('runs no program by npx that could be a package of somebody else', () => {
+  it('runs no program by npx that could be a foreign package', () => {
     expect(text.match(/npx (?:plugboard|telephone)\b/g)).toBeNull()
   })
 
@@ -89,7 +70,28 @@ describe.each(DOCUMENTS)('%s', document => {
   })
 })
 
-it('finds the commands that are shown, and those that are not there', async () => {
+it('finds links, anchors and files that do not exist', () => {
+  expect(linksIn('[a](b.md#c) `[x](y)` [d](https://e.test/)\n```sh\n[f](g)\n```\n[h]: i.md\n')).toEqual([
+    'b.md#c',
+    'i.md',
+  ])
+  expect(leads('README.md', 'docs/README.md#operate-plugboard')).toBe(true)
+  expect(leads('docs/README.md', '../README.md#how-fast')).toBe(true)
+  expect(leads('README.md', '#no-such-heading')).toBe(false)
+  expect(leads('README.md', 'docs/no-such-page.md')).toBe(false)
+  expect(anchorsOf('# `a_b` and c: d\n```sh\n# not one\n```\n## Same\n## Same\n')).toEqual([
+    'a_b-and-c-d',
+    'same',
+    'same-1',
+  ])
+
+  expect(filesIn('`proxy/server.ts`, `x.test.ts` and `*.ts`')).toEqual(['proxy/server.ts', 'x.test.ts'])
+  expect(isFile('docs/README.md', 'shared/errors.ts')).toBe(true)
+  expect(isFile('docs/README.md', 'errors.ts')).toBe(true)
+  expect(isFile('docs/README.md', 'plugboard/errors.ts')).toBe(false)
+})
+
+it('finds the commands that are shown, and rejects unknown ones', async () => {
   expect(commandsIn(read('README.md')).length).toBeGreaterThan(5)
   expect(commandsIn('```sh\nX=1 npx --no plugboard route add a.test --service web | cat\n```\n')).toEqual([
     'route add a.test --service web',
@@ -99,31 +101,75 @@ it('finds the commands that are shown, and those that are not there', async () =
   expect(await problemOf('rout list')).toBe('there is no such command')
 })
 
-it('plugboard/README.md names every folder of plugboard/', () => {
-  const folders = readdirSync(join(ROOT, 'plugboard'), { withFileTypes: true })
+it.each(['plugboard', 'telephone'])('%s/README.md names each folder beneath it', folder => {
+  const folders = readdirSync(join(ROOT, folder), { withFileTypes: true })
     .filter(entry => entry.isDirectory() && !['dist', 'node_modules'].includes(entry.name))
     .map(({ name }) => name)
-  const text = read('plugboard/README.md')
+  const text = read(join(folder, 'README.md'))
   expect(folders.filter(name => !text.includes(`\`${name}/\``))).toEqual([])
 })
 
-/** A relative link: the file exists, and a heading makes the anchor. */
+it('docs/README.md links each page beneath docs/', () => {
+  const pages = DOCUMENTS.filter(
+    file => file.startsWith('docs/') && !/^docs\/(README|decisions\/.*)\.md$/.test(file),
+  )
+  const linked = linksIn(read('docs/README.md')).map(target => join('docs', target))
+  expect(pages.filter(page => !linked.includes(page))).toEqual([])
+})
+
+function filesBeneath(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter(path => !/(^|\/)(dist|node_modules)(\/|$)/.test(path))
+    .map(path => join(folder, path))
+}
+
+/** Returns the targets of links, without those in code and those that lead to other sites. */
+function linksIn(text: string): string[] {
+  const prose = withoutCode(text).replace(/`[^`\n]*`/g, '')
+  const links = [...prose.matchAll(/\]\(([^)\s]+)\)|^\[[^\]\n]+\]: (\S+)/gm)]
+  return links
+    .map(([, inline, reference]) => inline ?? reference ?? '')
+    .filter(target => !/^\w+:/.test(target))
+}
+
+/** True when the file of a relative link exists, and one of its headings has the anchor. */
 function leads(document: string, target: string): boolean {
   const [path = '', anchor] = target.split('#')
   const file = path === '' ? document : join(dirname(document), path)
   if (!existsSync(join(ROOT, file))) return false
-  if (anchor === undefined) return true
-  const headings = [...read(file).matchAll(/^#+ (.*)$/gm)].map(match => match[1] as string)
-  return headings.some(
-    heading =>
-      heading
-        .toLowerCase()
-        .replace(/[^\w\s-]/g, '')
-        .replaceAll(' ', '-') === anchor,
-  )
+  return anchor === undefined || anchorsOf(read(file)).includes(anchor)
 }
 
-/** `plugboard …` on lines of shell blocks and in code spans, without what a shell makes of the rest. */
+/** Returns the anchors that a forge makes of the headings: the second one of a name ends with -1. */
+function anchorsOf(text: string): string[] {
+  const seen = new Map<string, number>()
+  return [...withoutCode(text).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => {
+    const anchor = heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-')
+    const before = seen.get(anchor) ?? 0
+    seen.set(anchor, before + 1)
+    return before === 0 ? anchor : `${anchor}-${before}`
+  })
+}
+
+function withoutCode(text: string): string {
+  return text.replace(/^ *```.*\n[\s\S]*?^ *```/gm, '')
+}
+
+/** Returns the names of source files and documents in code spans. */
+function filesIn(text: string): string[] {
+  return [...text.matchAll(/`([\w./-]+\.(?:ts|cjs|mjs|sql|md))`/g)].map(([, name = '']) => name)
+}
+
+/** True when the path exists. A name without a folder may be that of any file. */
+function isFile(document: string, name: string): boolean {
+  if (!name.includes('/')) return NAMES.has(name)
+  return [dirname(document), ...FROM].some(from => existsSync(join(ROOT, normalize(join(from, name)))))
+}
+
+/** Returns the commands of Plugboard in shell blocks and code spans, without redirections and pipes. */
 function commandsIn(text: string): string[] {
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(match => match[1] as string)
   const spans = [...text.matchAll(/`((?:npx --no )?plugboard [^`]+)`/g)].map(match => match[1] as string)
@@ -133,12 +179,12 @@ function commandsIn(text: string): string[] {
   })
 }
 
-/** Asks for the command's help, which lists its flags; undefined: all is well. */
+/** Returns the unknown flag or command, found by the command's help. Undefined when the command is valid. */
 async function problemOf(command: string): Promise<string | undefined> {
   const words = command.split(/\s+/)
   const flagAt = words.findIndex(word => word.startsWith('-'))
   const names = (flagAt === -1 ? words : words.slice(0, flagAt)).filter(word => /^[a-z][a-z-]*$/.test(word))
-  // The second word may be an argument: only groups have commands beneath them.
+  // The second word may be an argument, because only groups have subcommands.
   const help = (await helpOf(names.slice(0, 2))) ?? (await helpOf(names.slice(0, 1)))
   if (help === undefined) return 'there is no such command'
   return words.filter(word => word.startsWith('--')).find(flag => !help.includes(flag))
@@ -159,7 +205,7 @@ async function helpOf(names: readonly string[]): Promise<string | undefined> {
     now: () => 0,
     interrupted: () => new AbortController().signal,
   })
-  // An unknown command gets the help of what is above it.
+  // An unknown command prints the help of its group.
   const usage = ['Usage: plugboard', ...names].join(' ')
   return code === 0 && out.startsWith(usage) && /^[ |]/.test(out.slice(usage.length)) ? out : undefined
 }

@@ -1,5 +1,5 @@
-// The tables in documents that are made from code. Each stands between two markers, `<!-- name -->` and
-// `<!-- /name -->`; `npm run docs` writes them anew, and a test fails when one of them is stale.
+// The tables in documents that are generated from code. Each one stands between two markers, `<!-- name -->` and
+// `<!-- /name -->`. `npm run docs` writes them, and a test fails when one of them is stale.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { plugboardSettings, VARIABLE_PREFIX } from '../../plugboard/config.ts'
 import { BACKEND_CAUSES } from '../../shared/backend-causes.ts'
 import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
 import { settingsMarkdown } from '../../shared/settings.ts'
+import { VARIABLE_PREFIX as TELEPHONE_PREFIX, telephoneSettings } from '../../telephone/config.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 
@@ -19,9 +20,14 @@ export interface GeneratedTable {
 
 export const GENERATED_TABLES: readonly GeneratedTable[] = [
   { document: 'README.md', marker: 'errors', text: errorsMarkdown() },
-  { document: 'telephone/README.md', marker: 'causes', text: causesMarkdown() },
+  { document: 'docs/telephone/failures.md', marker: 'causes', text: causesMarkdown() },
   {
-    document: 'plugboard/README.md',
+    document: 'docs/telephone/settings.md',
+    marker: 'settings',
+    text: settingsMarkdown(telephoneSettings, TELEPHONE_PREFIX),
+  },
+  {
+    document: 'docs/operating/settings.md',
     marker: 'settings',
     text: settingsMarkdown(documented(), VARIABLE_PREFIX),
   },
@@ -31,13 +37,13 @@ export function read(document: string): string {
   return readFileSync(join(ROOT, document), 'utf8')
 }
 
-/** The document with the table in its place. Throws when the markers are not there, once each. */
+/** Returns the document with the table between its markers. Throws unless each marker occurs once. */
 export function withTable(document: string, { marker, text }: GeneratedTable): string {
   const [open, close] = [`<!-- ${marker} -->\n`, `<!-- /${marker} -->`]
   const [before, rest, ...more] = document.split(open)
   const end = rest?.indexOf(close) ?? -1
   if (rest === undefined || end === -1 || more.length > 0) {
-    throw new Error(`the markers ${open.trim()} and ${close} are not in it, once each`)
+    throw new Error(`the document must contain the markers ${open.trim()} and ${close} once each`)
   }
   return `${before}${open}\n${text}\n${rest.slice(end)}`
 }
@@ -62,7 +68,7 @@ function causesMarkdown(): string {
   return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
 }
 
-/** The default name of a replica is that of the machine at hand: the table says what it stands for. */
+/** Returns the settings with a placeholder for the default name, which is the host name of the machine. */
 function documented(): typeof plugboardSettings {
   const { name } = plugboardSettings
   return { ...plugboardSettings, name: { ...name, default: '<host name>' } }
