@@ -94,7 +94,7 @@ test('lines that are down or have weight 0 are named', async () => {
 
 test('a telephone whose announcement was refused is the reason', async () => {
   addService('web')
-  const detail = 'The token does not reach service "web".'
+  const detail = 'The token does not cover service "web".'
   api.serviceRefusals.set('id-web', { atMs: 9000, telephone: 'shop-1', code: 'forbidden', detail })
   expect((await outages()).items).toMatchObject([
     {

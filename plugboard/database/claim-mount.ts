@@ -5,7 +5,8 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { formatMount, type Mount, mountScopeCovers, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import { and, count, eq, isNull, sql } from 'drizzle-orm'
-import { findRouteAt, insertRoute } from './routes.ts'
+import { mountNotCovered, mountTaken, serviceNotCovered } from './claim-refusals.ts'
+import { findRouteAt, findRouteInTheWay, insertRoute } from './routes.ts'
 import { routeActivity, routes, services, tokens } from './schema.ts'
 import { announcedNames, findAnnounced, holdsAlias } from './service-aliases.ts'
 import { findService } from './services.ts'
@@ -21,15 +22,13 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
   const mount = validMount(claim.mount)
   const { reference } = claim.token
   if (!claim.token.services.some(scope => serviceScopeCovers(scope, name))) {
-    throw new VeraError('forbidden', `The token does not reach service "${name}".`, { field: 'service' })
+    throw serviceNotCovered(name, formatMount(mount), claim.token)
   }
   if (!claim.token.mounts.some(scope => mountScopeCovers(scope, mount))) {
-    throw new VeraError('forbidden', `The token does not reach mount ${formatMount(mount)}.`, {
-      field: 'mount',
-    })
+    throw mountNotCovered(name, formatMount(mount), claim.token)
   }
   const holder = holderText(reference)
-  const present = await runner.read(db => findClaimed(db, name, mount))
+  const present = await runner.read(db => findClaimed(db, name, mount, claim.token))
   if (present === undefined) {
     // Also checked before the transaction, so that a token at its limit does not take the lock of all writers each time.
     await runner.read(db => refuseOverLimit(db, claim.token, holder))
@@ -38,14 +37,32 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
     if (await runner.read(db => noteLine(db, present.route))) return present
     // The route has just been deleted. The mount is claimed anew.
   }
+  try {
+    return await writeClaim(runner, { claim, name, mount, holder })
+  } catch (error) {
+    if (!(error instanceof VeraError) || error.code !== 'mount_conflict') throw error
+    // A rule of the schema refused the mount. The reason is worded anew, because the schema does not see the token.
+    const other = await runner.read(db => findRouteInTheWay(db, mount))
+    throw other === undefined ? error : mountTaken(mount, other, claim.token)
+  }
+}
+
+interface CheckedClaim {
+  readonly claim: Claim
+  readonly name: string
+  readonly mount: Mount
+  readonly holder: string
+}
+
+function writeClaim(runner: SqlRunner, { claim, name, mount, holder }: CheckedClaim): Promise<Claimed> {
   const { lifetimeMs = null } = claim
-  return await runner.write({ actor: `token:${holder}` }, async tx => {
+  return runner.write({ actor: `token:${holder}` }, async tx => {
     // This is the first statement that writes. It takes the lock of all writers, so later reads stay true.
     await tx.execute(sql`
       INSERT INTO plugboard.services (name, ephemeral) SELECT ${name}, ${lifetimeMs !== null}
       WHERE NOT EXISTS (SELECT FROM plugboard.services WHERE ${holdsAlias(name)})
       ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING`)
-    const meanwhile = await findClaimed(tx, name, mount)
+    const meanwhile = await findClaimed(tx, name, mount, claim.token)
     if (meanwhile !== undefined) return await kept(tx, meanwhile, claim, holder)
     await refuseOverLimit(tx, claim.token, holder)
     const service = (await findAnnounced(tx, name))!
@@ -82,7 +99,8 @@ async function kept(tx: Sql, found: Claimed, claim: Claim, holder: string): Prom
   if (lifetimeMs === null && service.ephemeral) {
     await tx.update(services).set({ ephemeral: false }).where(eq(services.id, service.id))
   }
-  return (await findClaimed(tx, service.name, { host: route.host, path: route.mountPath })) ?? found
+  const mount = { host: route.host, path: route.mountPath }
+  return (await findClaimed(tx, service.name, mount, claim.token)) ?? found
 }
 
 /** False when the row is absent. */
@@ -96,21 +114,19 @@ async function noteLine(db: Sql, { id }: Route): Promise<boolean> {
 }
 
 /** The claimed service and route, if they exist. Throws `mount_conflict` when the mount belongs to another service. */
-async function findClaimed(db: Sql, announced: string, mount: Mount): Promise<Claimed | undefined> {
+async function findClaimed(
+  db: Sql,
+  announced: string,
+  mount: Mount,
+  token: Claim['token'],
+): Promise<Claimed | undefined> {
   const route = await findRouteAt(db, mount)
   if (route === undefined) return undefined
-  const service = route.serviceId === null ? undefined : await findService(db, route.serviceId)
-  const known = service !== undefined && announcedNames(service).includes(announced)
-  if (service !== undefined && !known) throw takenBy(route)
-  if (route.serviceId === null) throw takenBy(route)
-  return service === undefined ? undefined : { service, route, created: false }
-}
-
-function takenBy(route: Route): VeraError {
-  const use =
-    route.serviceName === null ? 'answers there by itself' : `mounts it for service "${route.serviceName}"`
-  const detail = `${route.mount} is mounted already. Route ${route.id} ${use}.`
-  return new VeraError('mount_conflict', detail, { field: 'mount' })
+  if (route.serviceId === null) throw mountTaken(mount, route, token)
+  const service = await findService(db, route.serviceId)
+  if (service === undefined) return undefined
+  if (!announcedNames(service).includes(announced)) throw mountTaken(mount, route, token)
+  return { service, route, created: false }
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Mount } from '@vera-stack/shared/mounts.ts'
-import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { beyond, decodeCursor, limitOf, mountKey, pageOf } from './page.ts'
 import { pruneRoutes } from './route-pruning.ts'
@@ -100,6 +100,23 @@ export async function findRoute(db: Sql, idOrMount: string): Promise<Route | und
 /** The living route at a mount, also when the host looks like an id. */
 export async function findRouteAt(db: Sql, mount: Mount): Promise<Route | undefined> {
   const [row] = await selectRoutes(db).where(and(isAt(mount), isNull(routes.deletedAt)))
+  return row === undefined ? undefined : withMount(row)
+}
+
+/**
+ * A living route on, above or beneath a mount; the schema allows no second one there. The bounds are those of the schema's rule
+ * (migrations/0005_route_rules.sql), so the index serves them.
+ */
+export async function findRouteInTheWay(db: Sql, { host, path }: Mount): Promise<Route | undefined> {
+  const segments = path.split('/')
+  const above = segments.map((_, index) => segments.slice(0, index).join('/') || '/')
+  const beneath = path === '/' ? '' : path
+  const { mountPath, deletedAt } = routes
+  const isBeneath = and(gt(mountPath, `${beneath}/`), lt(mountPath, `${beneath}0`))
+  const [row] = await selectRoutes(db)
+    .where(and(eq(routes.host, host), isNull(deletedAt), or(inArray(mountPath, [...above, path]), isBeneath)))
+    .orderBy(mountPath)
+    .limit(1)
   return row === undefined ? undefined : withMount(row)
 }
 

@@ -226,9 +226,24 @@ describe('claims', () => {
     for (const mount of ['b.dev.test/x', 'b.dev.test/x/y', 'b.dev.test']) {
       const error = await failure(store.claimMount({ service: 'dev-c', mount, token }))
       expect(error).toMatchObject({ code: 'mount_conflict', field: 'mount' })
-      expect(error.message).toContain(`Route ${route.id} mounts`)
+      expect(error.message).toContain(`Route ${route.id} of b.dev.test/x mounts it for service "dev-b"`)
+      expect(error.message).toContain(`plugboard route rm ${route.id}`)
     }
     expect(await store.services.find('dev-c')).toBeUndefined()
+  })
+
+  test('the route and its service are named only to a token that covers one of them', async () => {
+    const { route } = await store.claimMount({ service: 'dev-secret', mount: 'c.dev.test', token })
+    const narrow = { ...token, services: ['other'], mounts: ['c.dev.test/t1'] }
+    const claim = { service: 'other', mount: 'c.dev.test/t1', token: narrow }
+    const error = await failure(store.claimMount(claim))
+    expect(error).toMatchObject({ code: 'mount_conflict', field: 'mount' })
+    expect(error.message).toBe(
+      'Mount c.dev.test/t1 is not free, because it lies beneath the mount c.dev.test. ' +
+        'The token does not cover that route. Choose another mount, or ask an administrator of this Plugboard.',
+    )
+    const holder = { ...narrow, services: ['other', 'dev-secret'] }
+    expect((await failure(store.claimMount({ ...claim, token: holder }))).message).toContain(route.id)
   })
 
   test('outside the scope, or with nothing in it, it is forbidden', async () => {

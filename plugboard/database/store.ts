@@ -383,9 +383,11 @@ export interface Claim {
    * keeps the longer of two lifetimes, and has none once a telephone of its holder claims it without one.
    */
   readonly lifetimeMs?: number | undefined
-  /** The verified token of the telephone; a scope that does not reach is `forbidden`. */
+  /** The verified token of the telephone; a service or mount outside of its scope is `forbidden`. */
   readonly token: Scope & {
     readonly reference: TokenReference
+    /** The name of the telephone in the token; messages of refused claims use it. */
+    readonly subject?: string | undefined
     /** How many routes it may have claimed, unless its row has a limit; one more is `token_claim_limit`. */
     readonly maxClaims: number
   }

@@ -4,9 +4,16 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
-import { formatMount, type Mount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import {
+  formatMount,
+  type Mount,
+  type Parsed,
+  parseMount,
+  parseServiceName,
+} from '@vera-stack/shared/mounts.ts'
 import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import { ScopeIndex } from '@vera-stack/shared/scope-index.ts'
+import { mountNotCovered, serviceNotCovered } from '../database/claim-refusals.ts'
 import type { Claim, Claimed } from '../database/store.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import type { Credential } from './authenticate.ts'
@@ -73,7 +80,7 @@ export async function judge(
 
 /** Refuses every service, for one reason that concerns the whole announcement. */
 export function refuseAll(services: readonly ServiceAnnouncement[], reason: VeraError): Verdict[] {
-  return services.map(announcement => refused(announcement, reason.message, reason.code))
+  return services.map(announcement => refusedBy(announcement, reason))
 }
 
 export function resultsOf(verdicts: readonly Verdict[]): Announced['results'] {
@@ -92,16 +99,17 @@ async function judgeOne(
   scopes: ScopeIndex,
   options: AnnouncementOptions,
 ): Promise<Verdict> {
+  const { token: reference, subject, services, mounts } = credential
+  const token = { reference, subject, services, mounts }
   const name = parseServiceName(announcement.service)
   if (!name.ok) return refused(announcement, `${name.problem}.`, 'invalid_request')
   if (!scopes.coversService(name.value)) {
-    return refused(announcement, `The token does not reach service "${name.value}".`, 'forbidden')
+    return refusedBy(
+      announcement,
+      serviceNotCovered(name.value, announcedMount(announcement, options), token),
+    )
   }
-  const { generatedHost } = announcement
-  const written =
-    generatedHost === undefined
-      ? ({ ok: true, value: announcement.mount } as const)
-      : generatedMount(generatedHost, options.claims.generatedHosts)
+  const written = writtenMount(announcement, options)
   if (!written.ok) return refused(announcement, `${written.problem}.`, 'invalid_request')
   if (written.value === undefined) return accepted(announcement, options, undefined)
   const parsed = parseMount(written.value)
@@ -113,28 +121,43 @@ async function judgeOne(
   if (present !== undefined && (present.lifetimeMs === null || !reached)) {
     return accepted(announcement, options, mount)
   }
-  if (!reached) return refused(announcement, `The token does not reach mount ${mount}.`, 'forbidden')
+  if (!reached) return refusedBy(announcement, mountNotCovered(name.value, mount, token))
   const lifetimeMs = lifetimeOf(announcement, options.claims)
   if (lifetimeMs !== undefined && lifetimeMs < MIN_LIFETIME_MS) {
-    const detail = `The lifetime of a mount is at least ${MIN_LIFETIME_MS / 1000} s, not ${lifetimeMs / 1000} s.`
+    const detail = `The lifetime of mount ${mount} is ${lifetimeMs / 1000} s, but has to be at least ${MIN_LIFETIME_MS / 1000} s. Pass --mount-lifetime 1m or more.`
     return refused(announcement, detail, 'invalid_request')
   }
   try {
-    const { token: reference, services, mounts } = credential
     const { claims: maxClaims } = options.usage.limitsOf(credential)
-    const token = { reference, services, mounts, maxClaims }
-    const claim = { service: name.value, mount, lifetimeMs, token }
+    const claim = { service: name.value, mount, lifetimeMs, token: { ...token, maxClaims } }
     const { route } = await options.usage.claim(credential, () => options.claimMount(claim))
     await routeArrives(route.id, options)
     return accepted(announcement, options, mount, route)
   } catch (error) {
     if (!(error instanceof VeraError)) throw error
-    if (error.code !== 'database_unavailable') return refused(announcement, error.message, error.code)
+    if (error.code !== 'database_unavailable') return refusedBy(announcement, error)
     // Without the database, routes are not deleted either.
     if (present !== undefined) return accepted(announcement, options, mount)
     const detail = `The database is unavailable. Plugboard claims mount ${mount} when the database is available again.`
     return { ...refused(announcement, detail, error.code), tryLater: true }
   }
+}
+
+/** The mount as the telephone has written it, or as its label completes it. */
+function writtenMount(
+  { mount, generatedHost }: ServiceAnnouncement,
+  { claims }: AnnouncementOptions,
+): Parsed<string | undefined> {
+  return generatedHost === undefined
+    ? { ok: true, value: mount }
+    : generatedMount(generatedHost, claims.generatedHosts)
+}
+
+/** In normal form; undefined: no mount, or a malformed one. */
+function announcedMount(announcement: ServiceAnnouncement, options: AnnouncementOptions): string | undefined {
+  const written = writtenMount(announcement, options)
+  const parsed = written.ok && written.value !== undefined ? parseMount(written.value) : undefined
+  return parsed?.ok ? formatMount(parsed.value) : undefined
 }
 
 /** How long the route outlives the last line of its telephones, ms; undefined: until somebody deletes it. */
@@ -194,6 +217,10 @@ function remarkOf(
 
 function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorCode): Verdict {
   return { announcement, accepted: false, code, detail, urls: [], mount: undefined, tryLater: false }
+}
+
+function refusedBy(announcement: ServiceAnnouncement, { message, code }: VeraError): Verdict {
+  return refused(announcement, message, code)
 }
 
 /** The address that is told should work: waits until the route is in the table of this replica. */

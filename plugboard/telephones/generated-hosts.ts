@@ -38,6 +38,10 @@ export function generatedMount(label: string, pattern: string | undefined): Pars
       'Pass --mount, or set generatedHosts at the Plugboard (generatedHosts: "*.t.example.com")'
     return { ok: false, problem }
   }
-  if (!LABEL.test(label)) return { ok: false, problem: 'generatedHost is not one label of a host name' }
+  if (!LABEL.test(label))
+    return {
+      ok: false,
+      problem: `generatedHost "${label}" is not one label of a host name, such as brisk-otter`,
+    }
   return { ok: true, value: `${label}${pattern.slice(1)}` }
 }

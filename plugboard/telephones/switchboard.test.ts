@@ -74,8 +74,14 @@ describe('announcing', () => {
       { service: 'shop-3', mount: 'app.test/shop/3' },
     )
     expect(results.map(({ accepted }) => accepted)).toEqual([true, false, false, false, false, true])
-    expect(results[1]?.detail).toBe('The token does not reach service "bank".')
-    expect(results[2]?.detail).toBe('The token does not reach mount app.test/bank.')
+    expect(results[1]?.detail).toBe(
+      'The token does not cover service "bank" (it covers shop*). ' +
+        "Issue a token that does: plugboard token issue --name laptop --service 'shop*' --service bank --mount app.test/shop",
+    )
+    expect(results[2]?.detail).toBe(
+      'The token does not cover mount app.test/bank (it covers app.test/shop). ' +
+        "Issue a token that does: plugboard token issue --name laptop --service 'shop*' --mount app.test/shop --mount app.test/bank",
+    )
     const served = [...harness.registry.lines()].map(line => line.service)
     expect(served).toEqual(['shop-1', 'shop-3'])
   })
@@ -84,8 +90,13 @@ describe('announcing', () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'one', mount: 'app.test' })
     const results = await telephone.announce({ service: 'two', mount: 'app.test/below' })
-    expect(results).toMatchObject([{ accepted: false }])
-    expect(results[0]?.detail).toContain('app.test')
+    expect(results).toMatchObject([{ accepted: false, code: 'mount_conflict' }])
+    const [route] = (await harness.database.store.routes.list({ service: 'one' })).items
+    expect(results[0]?.detail).toBe(
+      'Mount app.test/below is not free, because it lies beneath the mount app.test. ' +
+        `Route ${route?.id} of app.test mounts it for service "one". ` +
+        `Choose another mount, or delete the route: plugboard route rm ${route?.id}`,
+    )
     expect(lines('two')).toEqual([])
   })
 

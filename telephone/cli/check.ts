@@ -5,12 +5,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { targetText } from '@vera-stack/shared/backend-target.ts'
-import { decodeClaims, grantsNothing } from '@vera-stack/shared/claims.ts'
+import { decodeClaims, grantsNothing, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import { mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
+import { formatMount, mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
+import { coverageText, scopeRemedy } from '@vera-stack/shared/scope-remedy.ts'
 import type { Problem } from '@vera-stack/shared/settings.ts'
 import type { BackendFailure } from '../backend-failure.ts'
 import { dial } from '../dial.ts'
@@ -77,18 +78,21 @@ function checkToken(options: TelephoneOptions, say: Say): string | undefined {
   const left = claims.exp * 1000 - Date.now()
   if (left <= 0) say('bad', `token: expired ${roughly(-left)} ago; "plugboard token issue" makes a new one`)
   else say('good', `token: of "${claims.sub}", good for ${roughly(left)}`)
-  if (grantsNothing(claims)) say('bad', 'token: it reaches no service and no mount')
+  if (grantsNothing(claims)) say('bad', 'token: it covers no service and no mount')
+  const { iss: issuer, sub: subject, services, mounts } = claims
+  const scope = { issuer: issuer === TOKEN_ISSUER ? undefined : issuer, subject, services, mounts }
   for (const { service, mount } of options.services) {
     const place = mount === undefined ? undefined : parseMount(mount)
+    const needed = { service, mount: place?.ok ? formatMount(place.value) : undefined }
     if (place?.ok && !claims.mounts.some(scope => mountScopeCovers(scope, place.value))) {
       say(
         'bad',
-        `token: it does not reach the mount ${mount} (it has: ${claims.mounts.join(', ') || 'none'})`,
+        `token: it does not cover mount ${mount} (${coverageText(claims.mounts)}). ${scopeRemedy(needed, scope)}`,
       )
     } else if (place === undefined && !claims.services.some(scope => serviceScopeCovers(scope, service))) {
       say(
         'bad',
-        `token: it does not reach the service ${service} (it has: ${claims.services.join(', ') || 'none'})`,
+        `token: it does not cover service "${service}" (${coverageText(claims.services)}). ${scopeRemedy(needed, scope)}`,
       )
     }
   }

@@ -297,7 +297,7 @@ describe('telephone check', () => {
     expect(await ended(child)).toBe(1)
     expect(child.lines.filter(line => line.startsWith('✗'))).toEqual([
       expect.stringMatching(/token: expired \d+ days ago/),
-      '✗ token: it does not reach the service web (it has: other)',
+      '✗ token: it does not cover service "web" (it covers other). Issue a token that does: plugboard token issue --name me --service other --service web',
       expect.stringMatching(/^✗ http:\/\/127\.0\.0\.1:\d+: This token has expired\.$/),
       '✗ web: Backend http://localhost:1 refused the connection (ECONNREFUSED). Start the backend, or correct the target.',
     ])

@@ -1,0 +1,67 @@
+// The remedy for a token that does not cover a service or a mount: the command that issues a token which does. Plugboard
+// sends it with a refused announcement, and `telephone check` prints it.
+
+import { mountScopeCovers, parseMount, serviceScopeCovers } from './mounts.ts'
+import { shellQuoted } from './own-command.ts'
+
+/** The scope of a token, and how to name it. */
+export interface TokenScope {
+  /** The outside issuer; undefined: Plugboard issued the token. */
+  readonly issuer: string | undefined
+  /** Name of the telephone in the token; undefined: not known. */
+  readonly subject: string | undefined
+  readonly services: readonly string[]
+  readonly mounts: readonly string[]
+}
+
+export interface NeededScope {
+  readonly service: string
+  /** In normal form; undefined: only the service is needed. */
+  readonly mount: string | undefined
+}
+
+/** Scopes that a message lists. A token may have 1000, and a Telephone accepts a text of 500 characters. */
+const MAX_LISTED = 4
+/** Characters of such a list. */
+const MAX_LIST_LENGTH = 160
+
+/** `it covers a, b`. */
+export function coverageText(scopes: readonly string[]): string {
+  if (scopes.length === 0) return 'it covers no name'
+  const listed = listable(scopes)
+  if (listed.length > 0) return `it covers ${listed.join(', ')}`
+  return scopes.length === 1 ? 'it covers one long name' : `it covers ${scopes.length} names`
+}
+
+/** A sentence. Its command has the present scope of the token too, where that is short. */
+export function scopeRemedy({ service, mount }: NeededScope, token: TokenScope): string {
+  if (token.issuer !== undefined) {
+    const claims = mount === undefined ? 'the claim "services"' : 'the claims "services" and "mounts"'
+    return `Get a token that has it in ${claims} from its issuer, ${token.issuer}`
+  }
+  const place = mount === undefined ? undefined : parseMount(mount)
+  const coversMount = (scope: string): boolean => place?.ok === true && mountScopeCovers(scope, place.value)
+  const services = withNeeded(token.services, service, scope => serviceScopeCovers(scope, service))
+  const mounts = withNeeded(token.mounts, mount, coversMount)
+  const command = [
+    `plugboard token issue --name ${token.subject === undefined ? '<name>' : shellQuoted(token.subject)}`,
+    ...services.map(name => `--service ${shellQuoted(name)}`),
+    ...mounts.map(name => `--mount ${shellQuoted(name)}`),
+  ]
+  return `Issue a token that does: ${command.join(' ')}`
+}
+
+/** All of them, or an empty list when they are too long for a message. */
+function listable(scopes: readonly string[]): readonly string[] {
+  return scopes.length <= MAX_LISTED && scopes.join().length <= MAX_LIST_LENGTH ? scopes : []
+}
+
+/** The present scopes where they are short, and `needed` unless one of these covers it. */
+function withNeeded(
+  scopes: readonly string[],
+  needed: string | undefined,
+  covers: (scope: string) => boolean,
+): readonly string[] {
+  const present = listable(scopes)
+  return needed === undefined || present.some(covers) ? present : [...present, needed]
+}
