@@ -1,5 +1,5 @@
-// PROTOCOL.md and the code say the same: its tables are compared with ours, and each of its requirements has a
-// test that carries the id in its name.
+// PROTOCOL.md must agree with the code: the test compares its tables with the code. Each of its requirements has a
+// test whose name begins with its id.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -82,9 +82,9 @@ describe('tables', () => {
   })
 
   it('control messages', () => {
-    const types = table('type', 'from', 'says').flatMap(([type]) => type!.split(', '))
+    const types = table('type', 'from', 'content').flatMap(([type]) => type!.split(', '))
     expect(types.sort()).toEqual(controlSchema.options.map(option => option.shape.type.value).sort())
-    const hello = table('type', 'from', 'says').find(([type]) => type === 'hello')![2]!
+    const hello = table('type', 'from', 'content').find(([type]) => type === 'hello')![2]!
     const keys = hello.split(', ').map(key => key.split(' ')[0])
     const schema = controlSchema.options.find(option => option.shape.type.value === 'hello')!
     const expected = Object.keys(schema.shape).filter(key => key !== 'type')
