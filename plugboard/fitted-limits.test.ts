@@ -33,22 +33,47 @@ describe('fitLimits', () => {
     expect(fitted).toMatchObject({
       maxAdminConnections: 1000,
       maxPeerConnections: 0,
-      warning: undefined,
+      lowered: undefined,
     })
   })
 
   it('lowers the limits of connections and tunnels, and names them with the limit of open files', () => {
-    const { config, warning } = fitLimits({ config: configOf(), openFiles: 1024 })
+    const { config, lowered } = fitLimits({ config: configOf(), openFiles: 1024 })
     expect(config).toMatchObject({
       maxConnections: 568,
       maxConnectionsPerAddress: 284,
       maxTunnels: 258,
       databaseConnections: 10,
     })
-    expect(warning).toBe(
-      'maxConnections from 20000 to 568, maxConnectionsPerAddress from 10000 to 284, maxTunnels from 10000 to 258: ' +
+    expect(lowered).toEqual({
+      isProblem: true,
+      detail:
+        'maxConnections from 20000 to 568, maxConnectionsPerAddress from 10000 to 284, maxTunnels from 10000 to 258: ' +
         'the limit of open files is 1024. Raise that limit, or lower these settings.',
-    )
+    })
+  })
+
+  it.each([20_000, 4096, 2048])(
+    'reports no problem when defaults are lowered for %s open files',
+    openFiles => {
+      const { lowered } = fitLimits({ config: configOf(), openFiles })
+      expect(lowered).toMatchObject({
+        isProblem: false,
+        detail: expect.stringMatching(
+          / is enough for most installations\. To serve more clients at once, raise/,
+        ),
+      })
+    },
+  )
+
+  it('reports a problem when a limit that the operator has set is lowered', () => {
+    const config = configOf({ maxTunnels: 9000 })
+    const lowered = (...settings: string[]) =>
+      fitLimits({ config, isSet: setting => settings.includes(setting), openFiles: 20_000 }).lowered
+        ?.isProblem
+    expect(lowered()).toBe(false)
+    expect(lowered('maxTunnels')).toBe(true)
+    expect(lowered('databaseConnections')).toBe(false)
   })
 
   it.each([

@@ -2,7 +2,7 @@
 // an open file. Without this, a process with a small limit runs out of them long before its own limits apply: then files
 // cannot be read, the database cannot be reached, and telephones cannot connect. plugboard.ts calls it once, at the start.
 
-import { divideOpenFiles } from '@vera-stack/shared/open-files.ts'
+import { divideOpenFiles, type LoweredLimits } from '@vera-stack/shared/open-files.ts'
 import type { PlugboardConfig } from './config.ts'
 import { StartupError } from './database/startup-error.ts'
 import { UNFINISHED_SHARE } from './proxy/proxy-limits.ts'
@@ -20,12 +20,14 @@ export interface FittedLimits {
   readonly maxAdminConnections: number
   /** Connections to the peer port. */
   readonly maxPeerConnections: number
-  /** What was lowered and why, as one line for the log; undefined when everything fits. */
-  readonly warning: string | undefined
+  /** Undefined when everything fits. */
+  readonly lowered: LoweredLimits | undefined
 }
 
 export interface FitLimitsOptions {
   readonly config: PlugboardConfig
+  /** True when the operator has set the value of this setting. Default: no setting is set. */
+  readonly isSet?: ((setting: keyof PlugboardConfig) => boolean) | undefined
   /** The result of `openFilesLimit`. */
   readonly openFiles: number
 }
@@ -39,11 +41,22 @@ const MAX_PEER_CONNECTIONS = 1000
 /** Connections of the database beside its pool: the feed of changes, the owner of an embedded database, migrations. */
 const DATABASE_EXTRA = 3
 
+/**
+ * Smallest limits that are enough without a warning. They are met from about 2,000 open files on. A lower limit refuses
+ * clients of a small installation, so its operator has to raise the limit of open files.
+ */
+const ENOUGH = {
+  maxConnections: 1000,
+  maxConnectionsPerAddress: 1,
+  maxTunnels: 500,
+  databaseConnections: 10,
+} as const satisfies LimitSettings
+
 /** Dials of telephones that are being authenticated, per tunnel. */
 export const PENDING_TUNNEL_SHARE = 1 / 10
 
 /** Throws StartupError when the limit of open files is too small for any service. */
-export function fitLimits({ config, openFiles }: FitLimitsOptions): FittedLimits {
+export function fitLimits({ config, isSet = () => false, openFiles }: FitLimitsOptions): FittedLimits {
   if (openFiles < MIN_OPEN_FILES) {
     throw new StartupError(
       `The limit of open files is ${openFiles}, and Plugboard needs at least ${MIN_OPEN_FILES}. ` +
@@ -78,7 +91,7 @@ export function fitLimits({ config, openFiles }: FitLimitsOptions): FittedLimits
     config: { ...config, ...limits },
     maxAdminConnections: adminFiles,
     maxPeerConnections: peerFiles,
-    warning: warningOf(config, limits, openFiles),
+    lowered: loweredOf({ wanted: config, fitted: limits, isSet, openFiles }),
   }
 }
 
@@ -87,10 +100,20 @@ function unfinishedStages({ tlsListen, proxyProtocol }: PlugboardConfig): number
   return (tlsListen === undefined ? 0 : 1) + (proxyProtocol ? listeners : 0)
 }
 
-function warningOf(wanted: LimitSettings, fitted: LimitSettings, openFiles: number): string | undefined {
+function loweredOf(parts: {
+  readonly wanted: LimitSettings
+  readonly fitted: LimitSettings
+  readonly isSet: (setting: keyof LimitSettings) => boolean
+  readonly openFiles: number
+}): LoweredLimits | undefined {
+  const { wanted, fitted, isSet, openFiles } = parts
   const names = ['maxConnections', 'maxConnectionsPerAddress', 'maxTunnels', 'databaseConnections'] as const
   const lowered = names.filter(name => fitted[name] < wanted[name])
   if (lowered.length === 0) return undefined
   const changes = lowered.map(name => `${name} from ${wanted[name]} to ${fitted[name]}`).join(', ')
-  return `${changes}: the limit of open files is ${openFiles}. Raise that limit, or lower these settings.`
+  const isProblem = lowered.some(name => isSet(name) || fitted[name] < ENOUGH[name])
+  const advice = isProblem
+    ? 'Raise that limit, or lower these settings.'
+    : 'This is enough for most installations. To serve more clients at once, raise that limit.'
+  return { isProblem, detail: `${changes}: the limit of open files is ${openFiles}. ${advice}` }
 }

@@ -32,7 +32,7 @@ import type { ReplicaStatus } from './admin/telephone-directory.ts'
 import { provideAdminKey } from './admin-keys.ts'
 import { ChangePruner } from './change-pruner.ts'
 import { Cluster } from './cluster.ts'
-import type { PlugboardConfig } from './config.ts'
+import type { LoadedPlugboardConfig, PlugboardConfig } from './config.ts'
 import { type Database, openDatabase } from './database/database.ts'
 import { databasePlace } from './database/database-url.ts'
 import { EmbeddedPostgres } from './database/embedded-postgres.ts'
@@ -80,6 +80,8 @@ const GOODBYE_MS = 500
 
 export interface PlugboardOptions {
   readonly config: PlugboardConfig
+  /** Where each value of `config` is from. Default: each one counts as a default. */
+  readonly sources?: LoadedPlugboardConfig['sources']
   readonly log: Log
   readonly clock?: Clock
   /** Ends a start that is under way: what has been started is stopped, and the start rejects with its reason. */
@@ -116,7 +118,10 @@ export class Plugboard {
   #adminAddress: AddressInfo | undefined
 
   private constructor(options: PlugboardOptions) {
-    this.#limits = fitLimits({ config: options.config, openFiles: openFilesLimit() })
+    const { config, sources } = options
+    const isSet = (setting: keyof PlugboardConfig): boolean =>
+      sources !== undefined && sources[setting].kind !== 'default' && sources[setting].kind !== 'none'
+    this.#limits = fitLimits({ config, isSet, openFiles: openFilesLimit() })
     this.#config = this.#limits.config
     this.#log = options.log
     this.#clock = options.clock ?? systemClock
@@ -203,8 +208,11 @@ export class Plugboard {
     const clock = this.#clock
     const log = this.#log
     const registry = this.#registry
-    const { warning } = this.#limits
-    if (warning !== undefined) log.warn('limits lowered to fit the limit of open files', { detail: warning })
+    const { lowered } = this.#limits
+    if (lowered !== undefined) {
+      const level = lowered.isProblem ? 'warn' : 'info'
+      log[level]('limits lowered to fit the limit of open files', { detail: lowered.detail })
+    }
     // Before a database is made or started.
     await checkAddresses(this.#listenTargets())
     await this.#makeDataFolder()

@@ -15,6 +15,17 @@ export interface OpenFilesDemand {
   readonly weight: number
 }
 
+/** Limits of connections that were lowered, so that they fit into the limit of open files. */
+export interface LoweredLimits {
+  /**
+   * True when a limit that the operator has set was lowered, or when a default became too small for ordinary use. The
+   * log then has a warning. Otherwise most installations never reach the lower limits.
+   */
+  readonly isProblem: boolean
+  /** One line for the log: which limits were lowered, why, and what to do. */
+  readonly detail: string
+}
+
 /**
  * Returns the soft limit in force; Infinity when the system has none (or reports none, as Windows). Node raises the soft
  * limit to the hard limit when it starts, so this is the number that counts, not the one that a shell prints.

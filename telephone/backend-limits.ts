@@ -1,7 +1,7 @@
 // Makes the limits of connections to backends fit into the system's limit of open files. Each connection is an open
 // file, and so is a tunnel: without this, many requests at once would leave no file for the next tunnel.
 
-import { divideOpenFiles } from '@vera-stack/shared/open-files.ts'
+import { divideOpenFiles, type LoweredLimits } from '@vera-stack/shared/open-files.ts'
 import { HTTP1_MAX_CONNECTIONS } from './http1/pool.ts'
 import { HTTP2_MAX_CONNECTIONS } from './http2/session-pool.ts'
 import type { Service } from './service-options.ts'
@@ -16,12 +16,14 @@ export interface BackendLimits {
 export interface FittedBackends {
   /** By service. */
   readonly limits: ReadonlyMap<string, BackendLimits>
-  /** What was lowered and why, as one line for the log; undefined when everything fits. */
-  readonly warning: string | undefined
+  /** Undefined when everything fits. */
+  readonly lowered: LoweredLimits | undefined
 }
 
 /** Files and sockets of the process itself, without a tunnel. */
 const RESERVED = 56
+/** A default that is lowered to less than this part of itself is reported as a problem. */
+const ENOUGH = 1 / 4
 /** A tunnel, and the one that is dialled to replace it. */
 const FILES_PER_TUNNEL = 2
 
@@ -35,7 +37,7 @@ export function fitBackendLimits(
     const { target, service: name, pool } = service
     if (typeof target === 'function') return []
     const usual = target.http2 ? HTTP2_MAX_CONNECTIONS : HTTP1_MAX_CONNECTIONS
-    return [{ name, maxConnections: pool.maxConnections ?? usual }]
+    return [{ name, maxConnections: pool.maxConnections ?? usual, isSet: pool.maxConnections !== undefined }]
   })
   const checks = services.filter(({ healthCheck }) => healthCheck !== undefined).length
   const available = Math.max(0, openFiles - RESERVED - FILES_PER_TUNNEL * tunnels - checks)
@@ -46,15 +48,18 @@ export function fitBackendLimits(
   const maxDetached = Math.max(1, Math.floor((granted.at(-1) as number) / Math.max(1, wanted.length)))
   const limits = new Map<string, BackendLimits>()
   const lowered: string[] = []
-  for (const [index, { name, maxConnections }] of wanted.entries()) {
+  let isProblem = false
+  for (const [index, { name, maxConnections, isSet }] of wanted.entries()) {
     const fitted = Math.max(1, granted[index] as number)
     limits.set(name, { maxConnections: fitted, maxDetached })
-    if (fitted < maxConnections) lowered.push(`${name} from ${maxConnections} to ${fitted}`)
+    if (fitted >= maxConnections) continue
+    lowered.push(`${name} from ${maxConnections} to ${fitted}`)
+    if (isSet || fitted < maxConnections * ENOUGH) isProblem = true
   }
-  const warning =
-    lowered.length === 0
-      ? undefined
-      : `maxConnections of ${lowered.join(', ')}: the limit of open files is ${openFiles}. ` +
-        'Raise that limit, or lower this setting.'
-  return { limits, warning }
+  if (lowered.length === 0) return { limits, lowered: undefined }
+  const advice = isProblem
+    ? 'Raise that limit, or lower this setting.'
+    : 'This is enough for most backends. For more connections at once, raise that limit.'
+  const detail = `maxConnections of ${lowered.join(', ')}: the limit of open files is ${openFiles}. ${advice}`
+  return { limits, lowered: { isProblem, detail } }
 }

@@ -1,6 +1,7 @@
 // What happens to a Telephone, as one closed list: the status lines for a person, the log for a machine and the
 // library's subscribers are all made from these. Nothing secret is in them.
 
+import type { LoweredLimits } from '@vera-stack/shared/open-files.ts'
 import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
 import type { Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
 import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
@@ -63,7 +64,7 @@ export type TelephoneEvent =
   /** The token was not renewed, or the renewed one is in no file. `expiresAtMs`: end of the old one, ms since 1970. */
   | { readonly kind: 'token_problem'; readonly detail: string; readonly expiresAtMs: number }
   /** At the start: limits of connections were lowered to fit the system's limit of open files. */
-  | { readonly kind: 'limits_lowered'; readonly detail: string }
+  | ({ readonly kind: 'limits_lowered' } & LoweredLimits)
   | { readonly kind: 'exchange'; readonly exchange: ForwardedExchange }
   /** Backends or tunnels do not read, and the bytes that wait for them were over the budget: streams were reset. */
   | ({ readonly kind: 'over_budget' } & Overrun)

@@ -205,8 +205,8 @@ export class Telephone {
   start(): void {
     // Between two attempts nothing else would keep the process alive.
     this.#keepAlive = setInterval(() => undefined, 2 ** 30)
-    const { warning } = this.#backendLimits
-    if (warning !== undefined) this.#report({ kind: 'limits_lowered', detail: warning })
+    const { lowered } = this.#backendLimits
+    if (lowered !== undefined) this.#report({ kind: 'limits_lowered', ...lowered })
     for (const check of this.#checks) check.start()
     this.#tunnels[0]?.start()
     this.#watchBalance()

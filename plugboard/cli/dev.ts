@@ -70,7 +70,7 @@ export function defineDev(command: Command, context: CliContext): void {
     const status = new PhaseStatus(context, log)
     try {
       await untilStopped(log, async signal => {
-        const stack = await DevStack.start({ config, log, expose, lan, cwd: context.cwd, signal })
+        const stack = await DevStack.start({ config, sources, log, expose, lan, cwd: context.cwd, signal })
         status.phase = () => stack.phase
         if (json) log.info('ready', { url: stack.publicUrl, port: stack.adminPort })
         else context.terminal.out(stack.banner)

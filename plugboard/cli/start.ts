@@ -16,14 +16,15 @@ export function defineStart(command: Command, context: CliContext): void {
   command.action(async (given: Readonly<Record<string, unknown>>, self: Command) => {
     const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
     const flags = json ? { ...given, logFormat: 'json' } : given
-    const { values: config, warnings } = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
+    const loaded = loadPlugboardConfig({ flags, env: context.env, cwd: context.cwd })
+    const { values: config, sources, warnings } = loaded
     const log = logOf(config)
     logWarnings(log, warnings)
     warnOfNode(log)
     const status = new PhaseStatus(context, log)
     try {
       await untilStopped(log, async signal => {
-        const plugboard = await Plugboard.start({ config, log, signal })
+        const plugboard = await Plugboard.start({ config, sources, log, signal })
         status.phase = () => plugboard.phase
         log.info('ready', { url: plugboard.publicUrl, port: plugboard.adminPort })
         return plugboard

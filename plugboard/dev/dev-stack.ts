@@ -6,7 +6,7 @@ import { decodeClaims, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { AdminKeyFile } from '../admin-key-file.ts'
-import type { PlugboardConfig } from '../config.ts'
+import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
 import { Plugboard } from '../plugboard.ts'
 import { SecretsFolder } from '../secrets-folder.ts'
 import { banner, nextCommands, type Place } from './banner.ts'
@@ -29,6 +29,7 @@ const TOKEN_MARGIN_SECONDS = 24 * 3600
 
 export interface DevStackOptions {
   readonly config: PlugboardConfig
+  readonly sources: LoadedPlugboardConfig['sources']
   readonly log: Log
   /** What to expose instead of the welcome app: a port, `host:port` or a URL. */
   readonly expose: string | undefined
@@ -70,9 +71,10 @@ export class DevStack {
     return this.#plugboard.adminPort
   }
 
-  static async start({ config, log, expose, lan, cwd, signal }: DevStackOptions): Promise<DevStack> {
+  static async start(options: DevStackOptions): Promise<DevStack> {
+    const { config, sources, log, expose, lan, cwd, signal } = options
     const portFlags = { listen: '--port', adminListen: '--admin-port' }
-    const plugboard = await Plugboard.start({ config, log, portFlags, signal })
+    const plugboard = await Plugboard.start({ config, sources, log, portFlags, signal })
     let welcome: WelcomeApp | undefined
     let telephone: TelephoneChild | undefined
     try {

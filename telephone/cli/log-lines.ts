@@ -62,7 +62,9 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
       })
       return
     case 'limits_lowered':
-      log.warn('limits lowered to fit the limit of open files', { detail: event.detail })
+      log[event.isProblem ? 'warn' : 'info']('limits lowered to fit the limit of open files', {
+        detail: event.detail,
+      })
       return
     case 'exchange':
       logExchange(log, event.exchange)

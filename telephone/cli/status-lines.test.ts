@@ -51,6 +51,12 @@ describe('status lines', () => {
     expect(lines).toHaveLength(5)
   })
 
+  it('warn about lowered limits only when they are a problem', () => {
+    show({ kind: 'limits_lowered', isProblem: false, detail: 'It is enough.' })
+    show({ kind: 'limits_lowered', isProblem: true, detail: 'Raise it.' })
+    expect(lines).toEqual(['! Limits lowered: Raise it.'])
+  })
+
   it('tell the places of the services once, however many tunnels say so', () => {
     const announced = (tunnel: number, urls: string[]): TelephoneEvent => ({
       kind: 'announced',

@@ -81,7 +81,7 @@ export class StatusLines {
         this.#trouble('warn', event.detail, ` It expires in ${this.#left(event.expiresAtMs)}.`)
         return
       case 'limits_lowered':
-        this.#say('warn', `limits lowered: ${event.detail}`)
+        if (event.isProblem) this.#say('warn', `Limits lowered: ${event.detail}`)
         return
       case 'exchange':
         this.#options.requests.show(event.exchange)
