@@ -477,6 +477,7 @@ export class Plugboard {
       lines: whole.lines,
       dryRun: request => this.#ports?.dryRun(request) ?? Promise.resolve(undefined),
       traffic: () => this.#ports?.traffic(),
+      lastErrors: limit => this.#ports?.lastErrors(limit) ?? [],
       outbound: new OutboundNetworks(config.outboundNetworks),
       plugboardUrl: () => this.publicUrl,
       generateSigningKey,

@@ -148,6 +148,11 @@ export class PublicPorts {
     return this.#proxy.serviceErrors.lastOf(serviceId)
   }
 
+  /** The last failed request of each service, by its id, the newest first. */
+  lastErrors(limit: number): readonly (readonly [serviceId: string, error: ServiceError])[] {
+    return this.#proxy.serviceErrors.newest(limit)
+  }
+
   /** What has happened since the start. */
   traffic(): TrafficStatus {
     const { counters, connectionCount, inFlightCount } = this.#proxy

@@ -433,6 +433,7 @@ function announcementOf(service: Service): ServiceAnnouncement {
     ...(generatedHost !== undefined && { generatedHost }),
     ...(lifetimeMs !== undefined && { lifetimeMs }),
     health: 'up',
+    ...(service.healthCheck !== undefined && { healthCheck: true }),
     weight: weight ?? 100,
     version: version ?? '',
     labels: { ...labels },

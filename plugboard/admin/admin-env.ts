@@ -9,7 +9,7 @@ import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
 import type { ServiceLines } from '../telephones/service-lines.ts'
-import type { ClusterView } from './cluster-view.ts'
+import type { ClusterView, LastError } from './cluster-view.ts'
 import type { ReplicaDirectory, TelephoneDirectory } from './telephone-directory.ts'
 import type { TrafficStatus } from './traffic.ts'
 
@@ -68,6 +68,8 @@ export interface AdminDependencies {
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficStatus | undefined
+  /** The last failed request of each service on this replica, by the id of the service, the newest first. */
+  readonly lastErrors: (limit: number) => readonly (readonly [serviceId: string, error: LastError])[]
   /** The networks that URLs in routes may lead to. */
   readonly outbound: OutboundNetworks
   /** Where telephones reach this Plugboard. */

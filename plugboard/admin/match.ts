@@ -26,11 +26,16 @@ const lineSchema = z.strictObject({
   instance: z.string(),
   replicaId: z.string(),
   tunnelId: z.string(),
-  health: z.enum(['up', 'down']),
+  health: z.enum(['up', 'down']).openapi({ description: 'As the telephone has announced it.' }),
+  healthCheck: z.boolean().openapi({
+    description:
+      'False: the telephone checks no health, or its version does not announce it. `up` then means only that the tunnel is open.',
+  }),
   weight: z.number(),
   version: z.string(),
   state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']).openapi({
-    description: 'Whether the line takes a request now; `unreachable`: no link leads to its replica.',
+    description:
+      'Whether the line can take a request now; `unreachable`: no link leads to its replica. The backend is not asked.',
   }),
 })
 
@@ -40,7 +45,7 @@ const matchSchema = z
     path: z.string(),
     outcome: z.enum(['forwarded', 'responded']).openapi({
       description:
-        '`forwarded`: a line of the service gets the request; `responded`: Plugboard itself responds.',
+        '`forwarded`: the request goes to a line of the service, whose backend may fail; `responded`: Plugboard itself responds.',
     }),
     response: z
       .strictObject({
@@ -199,6 +204,7 @@ async function factsOf(service: DirectoryService, deps: AdminDependencies) {
         replicaId: line.replicaId,
         tunnelId: line.tunnelId,
         health: line.health,
+        healthCheck: line.healthCheck === true || line.health === 'down',
         weight: line.weight,
         version: line.version,
         state,

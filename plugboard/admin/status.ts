@@ -1,6 +1,7 @@
 // This replica and the replicas of the cluster at this moment, from memory. Works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { missingReplicasSchema } from './missing-replicas.ts'
 import { json, operation, timestamp } from './operation.ts'
@@ -56,6 +57,21 @@ const serviceLinesSchema = z
   .strictObject({ service: z.string(), replicas: z.record(z.string(), z.int()) })
   .openapi('ServiceLines')
 
+/** Services whose last error the status shows. */
+const MAX_LAST_ERRORS = 10
+
+const failedServiceSchema = z
+  .strictObject({
+    service: z.string(),
+    mount: z.string().nullable().openapi({ description: 'Of one of its routes; null: it has none.' }),
+    code: z.string().openapi({ description: 'A code of the error table.', example: 'backend_unreachable' }),
+    message: z.string(),
+    at: timestamp,
+    requestId: z.string(),
+    telephone: z.string().nullable().openapi({ description: 'null: no telephone had the request.' }),
+  })
+  .openapi('FailedService')
+
 const statusSchema = z
   .strictObject({
     version: z.string(),
@@ -89,6 +105,9 @@ const statusSchema = z
         description: 'Refused for the limits of a token, on this replica, since its start.',
       }),
     traffic: trafficSchema.nullable().openapi({ description: 'Of this replica; null: it serves none yet.' }),
+    lastErrors: z.array(failedServiceSchema).openapi({
+      description: `The last failed request of each service on this replica, since its start: the newest ${MAX_LAST_ERRORS}.`,
+    }),
     replicas: z.array(replicaSchema),
     lines: z.array(serviceLinesSchema).openapi({ description: 'Of each service, by replica.' }),
   })
@@ -163,6 +182,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
         streams: tunnels.reduce((sum, { streams }) => sum + streams, 0),
         tokenRefusals: { ...telephones.tokenRefusals() },
         traffic: traffic === undefined ? null : trafficBody(traffic),
+        lastErrors: failedServices(),
         replicas: replicas.list().map(replicaBody),
         lines: lineCounts(),
       },
@@ -172,6 +192,19 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
 
   function lineCounts(): z.infer<typeof serviceLinesSchema>[] {
     return replicas.lines().map(({ service, replicas: counts }) => ({ service, replicas: { ...counts } }))
+  }
+
+  function failedServices(): z.infer<typeof failedServiceSchema>[] {
+    const errors = deps.lastErrors(MAX_LAST_ERRORS)
+    if (errors.length === 0) return []
+    const names = new Map([...directory.services()].map(({ id, name }) => [id, name]))
+    return errors.flatMap(([id, { atMs, code, message, requestId, telephone = null }]) => {
+      const service = names.get(id)
+      if (service === undefined) return [] // deleted since
+      const route = directory.routesOfService(id).next().value
+      const mount = route === undefined ? null : formatMount({ host: route.host, path: route.mountPath })
+      return [{ service, mount, code, message, at: new Date(atMs).toISOString(), requestId, telephone }]
+    })
   }
 
   async function latest(log: AdminEnv['Variables']['log']): Promise<number | null> {

@@ -19,7 +19,7 @@ describe('changeText', () => {
       'route app.test/api → shop created',
     )
     expect(changeText(change({ action: 'created', after: route({ service: null }) }))).toBe(
-      'route app.test/api → (answers by itself) created',
+      'route app.test/api → (Plugboard responds) created',
     )
   })
 

@@ -12,9 +12,12 @@ import { parse } from 'yaml'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { past } from '../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { harnessRoute } from '../../test/support/proxy-harness.ts'
+import { makeLine } from '../../test/support/registry-cluster.ts'
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts'
 import type { Store } from '../database/store.ts'
 import { createProxyCounters } from '../proxy/counters.ts'
+import type { DirectoryRoute } from '../routes/directory.ts'
 import { runCommandLine } from './command-line.ts'
 
 let database: TestDatabase
@@ -70,6 +73,18 @@ async function run(line: string, onOut: (text: string) => void = () => undefined
     interrupted: () => interrupt.signal,
   })
   return { code, out, err }
+}
+
+/** A service "shop" with a route, as a replica has it in memory; each request is forwarded. */
+function shownRoute(api: AdminApiHarness): { readonly route: DirectoryRoute } {
+  const route = harnessRoute({ host: '*.shop.test', mountPath: '/api', service: 'shop' })
+  const service = { ...route.service, id: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f' }
+  const shown = { ...route, id: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e', service }
+  api.services.push(service)
+  api.routesOfServices.push(shown)
+  api.dryRun = ({ host, target }) =>
+    Promise.resolve({ host, path: target, route: shown, response: undefined })
+  return { route: shown }
 }
 
 /** Must work; returns what it printed. */
@@ -209,14 +224,14 @@ describe('routes and services', () => {
     expect((await options()).access.basic.users).toMatchObject([{ name: 'bob' }])
   })
 
-  test('routes that answer by themselves', async () => {
+  test('routes without a service, to which Plugboard responds itself', async () => {
     expect(await ok('route add old.test --redirect https://new.test --redirect-status 301')).toBe(
-      'route old.test → (answers by itself) added\n',
+      'route old.test → (Plugboard responds) added\n',
     )
     await ok('route set old.test --no-redirect --maintenance Later.')
     await ok('export --file bundle.yaml')
     await ok('route rm old.test')
-    expect(await ok('import bundle.yaml --dry-run')).toBe('+ route old.test → (answers by itself)\n')
+    expect(await ok('import bundle.yaml --dry-run')).toBe('+ route old.test → (Plugboard responds)\n')
     await ok('import bundle.yaml')
     expect((await api.call('GET', '/v1/routes/old.test')).body).toMatchObject({
       service: null,
@@ -411,10 +426,67 @@ describe('looking', () => {
     const busy = await ok('status')
     expect(busy).toMatch(/^connections +2 open \(9 since the start, 4 by HTTP\/2, 0 refused\)$/m)
     expect(busy).toMatch(/^TLS handshakes +7 \(2 resumed, 1 failed, 0 refused\)$/m)
-    expect(busy).toMatch(/^own answers +no_telephone: 4, route_not_found: 1$/m)
+    expect(busy).toMatch(/^error responses +no_telephone: 4, route_not_found: 1$/m)
     expect(JSON.parse(await ok('status -o json'))).toMatchObject({ lines: [{ service: 'shop' }] })
     api.lines.pop()
     expect((await run('replica lines')).err).toContain('No service has lines')
+  })
+
+  test('the status names the services whose requests failed, and the command that shows more', async () => {
+    const { route } = shownRoute(api)
+    expect(await ok('status')).not.toContain('last failed request')
+    const at = Date.now() - 120_000
+    const message = 'Backend http://localhost:3000 refused the connection (ECONNREFUSED).'
+    const error = {
+      code: 'backend_unreachable',
+      message,
+      atMs: at,
+      requestId: 'q1',
+      telephone: 'laptop',
+    } as const
+    api.lastErrors.set(route.service.id, error)
+    api.lastErrors.set('deleted', { ...error, atMs: at - 1000 })
+    const { out, err } = await run('status')
+    expect(out).toMatch(
+      /^last failed request of each service .*\nSERVICE .*\nshop +\*\.shop\.test\/api +2m ago +backend_unreachable +Backend http:\/\/localhost:3000 refused/m,
+    )
+    expect(out).not.toContain('deleted')
+    expect(err).toContain('plugboard route test http://any.shop.test/api\n')
+    expect(JSON.parse(await ok('status --json'))).toMatchObject({
+      lastErrors: [{ service: 'shop', mount: '*.shop.test/api', requestId: 'q1' }],
+    })
+  })
+
+  test('route test does not claim that a backend works which is not checked', async () => {
+    const { route } = shownRoute(api)
+    const line = makeLine('r1', 't1', 'shop')
+    api.lineStates.push({ line, state: 'serving' })
+    const atMs = Date.now() - 60_000
+    const code = 'backend_unreachable'
+    api.lastErrors.set(route.service.id, {
+      code,
+      message: 'Refused.',
+      atMs,
+      requestId: 'q1',
+      telephone: 'laptop',
+    })
+    const unchecked = await ok('route test http://a.shop.test/api')
+    expect(unchecked).toMatch(
+      /^outcome +goes to a telephone; without a health check, the state .* is unknown$/m,
+    )
+    expect(unchecked).toMatch(/^TELEPHONE .*\n\S+ +r1 +serving +connected, no health check +100/m)
+    expect(unchecked).toMatch(
+      /^last error +1m ago \(\d{4}-\d\d-\d\d .*Z\): backend_unreachable: Refused\. \(request q1/m,
+    )
+    api.lineStates.splice(0, 1, { line: { ...line, healthCheck: true }, state: 'serving' })
+    const checked = await ok('route test http://a.shop.test/api')
+    expect(checked).toMatch(/^outcome +goes to a telephone; its health check passes$/m)
+    expect(checked).toMatch(/^\S+ +r1 +serving +up +100/m)
+    api.lineStates.splice(0)
+    expect((await run('route test http://a.shop.test/api')).err).toContain('no line of service shop can take')
+    env.PLUGBOARD_API_KEY = (await ok('key create --name reader --scope routes:read')).trim()
+    const hidden = await ok('route test http://a.shop.test/api')
+    expect(hidden).toMatch(/^outcome +goes to the service; your API key needs the scope status:read/m)
   })
 
   test('changes, and changes as they happen', async () => {

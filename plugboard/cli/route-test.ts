@@ -4,9 +4,10 @@ import type { Command } from 'commander'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
 import { noteMissing } from './missing-replicas.ts'
-import { type Column, relative } from './output.ts'
+import type { Column } from './output.ts'
 import { type MatchLineRow, type MatchRow, useOf } from './rows.ts'
 import { sinceText } from './since-text.ts'
+import { LINE_MEANING } from './words.ts'
 
 interface TestOptions {
   readonly method?: string
@@ -18,10 +19,15 @@ const LINE_COLUMNS: readonly Column<MatchLineRow>[] = [
   { title: 'telephone', value: row => row.telephone },
   { title: 'replica', value: row => row.replicaId },
   { title: 'state', value: row => row.state },
-  { title: 'health', value: row => row.health },
+  { title: 'health', value: healthText },
   { title: 'weight', value: row => row.weight },
   { title: 'version', value: row => row.version },
 ]
+
+/** A line without a health check is `up` as long as its tunnel is open, also when its backend is down. */
+function healthText({ health, healthCheck }: MatchLineRow): string {
+  return health === 'up' && healthCheck !== true ? 'connected, no health check' : health
+}
 
 // Not split at commas: a field may have them.
 const collectFields = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
@@ -82,7 +88,9 @@ function columnsOf(row: MatchRow, request: string, context: CliContext): Column<
   if (route !== null) columns.push({ title: 'service', value: () => useOf(service?.name ?? null) })
   columns.push({ title: 'outcome', value: () => outcomeText(row) })
   if (service === null) return columns
-  columns.push({ title: 'lines', value: () => `${lines.serving} of ${lines.total} take requests` })
+  if (isHidden(row)) return columns
+  const counts = `${lines.serving} of ${lines.total} can take requests (${LINE_MEANING})`
+  columns.push({ title: 'lines', value: () => counts })
   if (outage !== null) {
     columns.push({ title: 'no line since', value: () => sinceText(outage, context.now()) })
     columns.push({ title: 'reason', value: () => `${outage.reason}: ${outage.detail}` })
@@ -92,27 +100,40 @@ function columnsOf(row: MatchRow, request: string, context: CliContext): Column<
     value: () =>
       lastError === null
         ? 'none since the start'
-        : `${relative(lastError.at, context.now())}: ${lastError.code}: ${lastError.message} ` +
+        : `${sinceText({ since: lastError.at, observed: true }, context.now())}: ${lastError.code}: ${lastError.message} ` +
           `(request ${lastError.requestId}, replica ${lastError.replicaId}` +
           `${lastError.telephone === null ? '' : `, telephone ${lastError.telephone}`})`,
   })
   return columns
 }
 
-function outcomeText({ response, service, lines }: MatchRow): string {
+function outcomeText(match: MatchRow): string {
+  const { response, service, lines } = match
   if (response === null) {
-    const serving = service === null || lines.serving > 0
-    return serving ? 'forwarded to a telephone' : 'no_telephone: no line takes the request'
+    if (isHidden(match))
+      return 'goes to the service; your API key needs the scope status:read to see its lines'
+    if (service !== null && lines.serving === 0) return 'no_telephone: no line can take the request'
+    const serving = lines.items.filter(({ state }) => state === 'serving')
+    const backend = serving.some(({ healthCheck }) => healthCheck === true)
+      ? 'its health check passes'
+      : 'without a health check, the state of the backend is unknown'
+    return `goes to a telephone; ${backend}`
   }
   const { status, code, detail, location } = response
   const what = code === null ? '' : ` ${code}: ${detail}`
   return `Plugboard responds with ${status}${what}${location === null ? '' : ` to ${location}`}`
 }
 
-/** Undefined when the request would be served: by a telephone, or by the route itself. */
-function problemOf({ route, response, service, lines }: MatchRow): string | undefined {
+/** True when the API key lacks `status:read`: the API then leaves out the lines, the outage and the last error. */
+function isHidden({ service, lines, outage }: MatchRow): boolean {
+  return service !== null && lines.total === 0 && outage === null
+}
+
+/** Undefined when a telephone would get the request, or the route itself would respond. */
+function problemOf(match: MatchRow): string | undefined {
+  const { route, response, service, lines } = match
   if (route === null) return `no route takes this URL${response?.code ? ` (${response.code})` : ''}`
   if (response !== null && response.code !== null) return `the request is refused (${response.code})`
-  if (response !== null || service === null || lines.serving > 0) return undefined
-  return `no line of service ${service.name} takes requests`
+  if (response !== null || service === null || lines.serving > 0 || isHidden(match)) return undefined
+  return `no line of service ${service.name} can take requests`
 }

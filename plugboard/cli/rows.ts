@@ -3,7 +3,7 @@
 export interface RouteRow {
   readonly id: string
   readonly mount: string
-  /** Null: the route answers by itself. */
+  /** Null: Plugboard responds to the route's requests itself. */
   readonly service: string | null
   readonly options: Readonly<Record<string, unknown>>
   readonly claimedBy: string | null
@@ -16,8 +16,8 @@ export interface RouteRow {
   readonly deletedAt: string | null
 }
 
-/** What a route does with its requests, in a word: the service that it leads to. */
-export const useOf = (service: string | null): string => service ?? '(answers by itself)'
+/** The destination of a route's requests: its service, or Plugboard itself (a redirect or a fixed response). */
+export const useOf = (service: string | null): string => service ?? '(Plugboard responds)'
 
 export interface ServiceRow {
   readonly id: string
@@ -111,8 +111,18 @@ export interface StatusRow {
     readonly announcements: number
   }
   readonly traffic: TrafficRow | null
+  /** Absent: the replica has an older version. */
+  readonly lastErrors?: readonly FailedServiceRow[]
   readonly replicas: readonly ReplicaRow[]
   readonly lines: readonly ServiceLinesRow[]
+}
+
+export interface FailedServiceRow {
+  readonly service: string
+  readonly mount: string | null
+  readonly code: string
+  readonly message: string
+  readonly at: string
 }
 
 export interface TrafficRow {
@@ -186,6 +196,8 @@ export interface MatchLineRow {
   readonly telephone: string
   readonly replicaId: string
   readonly health: string
+  /** Absent: the replica has an older version. */
+  readonly healthCheck?: boolean
   readonly weight: number
   readonly version: string
   readonly state: string

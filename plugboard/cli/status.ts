@@ -1,11 +1,13 @@
 // `plugboard status` and `plugboard replica …`: how this replica and the cluster are.
 
+import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
 import { type ApiClient, ApiError } from './api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from './api-command.ts'
 import { noteMissing } from './missing-replicas.ts'
 import { type Column, type Output, relative } from './output.ts'
 import type {
+  FailedServiceRow,
   OutageRow,
   OutagesRow,
   ReplicaRow,
@@ -15,6 +17,7 @@ import type {
   TrafficRow,
 } from './rows.ts'
 import { sinceText } from './since-text.ts'
+import { LINE_MEANING } from './words.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
@@ -23,6 +26,7 @@ export function defineStatus(status: Command, context: CliContext): void {
     const whole = { ...status, outages }
     noteMissing(output, outages.missingReplicas)
     await showOutages(output, outages, context)
+    const isLineExplained = outages.total > 0
     const self = whole.replicas.find(replica => replica.self)
     const state = whole.draining ? 'draining' : whole.ready ? 'ready' : 'loading'
     const behind = whole.latestSequence === null ? undefined : whole.latestSequence - whole.appliedSequence
@@ -33,7 +37,7 @@ export function defineStatus(status: Command, context: CliContext): void {
       { title: 'started', value: () => relative(self?.startedAt ?? null, context.now()) },
       { title: 'address', value: () => self?.address },
       { title: 'database', value: databaseText },
-      { title: 'table from', value: row => row.tableSource },
+      { title: 'routes read from', value: row => row.tableSource },
       {
         title: 'applied change',
         value: row => `${row.appliedSequence}${behind ? ` (${behind} behind)` : ''}`,
@@ -45,8 +49,12 @@ export function defineStatus(status: Command, context: CliContext): void {
       ...refusalColumns(whole),
       ...trafficColumns(whole.traffic),
     ])
+    await showFailures(output, whole.lastErrors ?? [], context)
     if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
-    if (whole.lines.length > 0) await output.section('lines', whole.lines, LINE_COLUMNS)
+    if (whole.lines.length > 0) {
+      const title = isLineExplained ? 'lines' : `lines (${LINE_MEANING})`
+      await output.section(title, whole.lines, LINE_COLUMNS)
+    }
   })
 }
 
@@ -66,8 +74,38 @@ async function outagesOf(api: ApiClient): Promise<OutagesRow> {
 async function showOutages(output: Output, { items, total }: OutagesRow, context: CliContext): Promise<void> {
   if (total === 0 || output.format !== 'table') return
   const shown = items.length < total ? `, the latest ${items.length}` : ''
-  await output.section(`services without a line (${total}${shown})`, items, outageColumns(context))
+  const title = `services without a line (${total}${shown}; ${LINE_MEANING})`
+  await output.section(title, items, outageColumns(context))
 }
+
+/** The code counts of `error responses` do not name the services. */
+async function showFailures(
+  output: Output,
+  failures: readonly FailedServiceRow[],
+  context: CliContext,
+): Promise<void> {
+  if (failures.length === 0 || output.format !== 'table') return
+  const title = 'last failed request of each service (on this replica, since its start)'
+  await output.section(title, failures, failureColumns(context))
+  const mount = failures.find(failure => failure.mount !== null)?.mount
+  if (mount === undefined || mount === null) return
+  output.note(
+    `note: more about a service: ${ownCommand('plugboard')} route test ${shellQuoted(urlOf(mount))}`,
+  )
+}
+
+function failureColumns(context: CliContext): readonly Column<FailedServiceRow>[] {
+  return [
+    { title: 'service', value: row => row.service },
+    { title: 'mount', value: row => row.mount },
+    { title: 'failed', value: row => relative(row.at, context.now()) },
+    { title: 'error', value: row => row.code },
+    { title: 'detail', value: row => row.message },
+  ]
+}
+
+/** A URL that the mount takes. */
+const urlOf = (mount: string): string => `http://${mount.replace(/^\*/, 'any')}`
 
 function outageColumns(context: CliContext): readonly Column<OutageRow>[] {
   return [
@@ -96,7 +134,7 @@ function refusalColumns({ tokenRefusals }: StatusRow): readonly Column<StatusRow
   return [{ title: 'over token limits', value: () => `${text} refused since the start` }]
 }
 
-/** None for a replica that serves nobody yet. */
+/** Empty while the replica does not serve yet. */
 function trafficColumns(traffic: TrafficRow | null): readonly Column<StatusRow>[] {
   if (traffic === null) return []
   const { openConnections, connections, http2Connections, connectionsRefused, tls } = traffic
@@ -104,7 +142,7 @@ function trafficColumns(traffic: TrafficRow | null): readonly Column<StatusRow>[
   const columns: Column<StatusRow>[] = [
     { title: 'connections', value: () => `${openConnections} open (${since})` },
     { title: 'requests', value: () => traffic.requests },
-    { title: 'own answers', value: () => problemsText(traffic) },
+    { title: 'error responses', value: () => problemsText(traffic) },
   ]
   if (tls !== null) {
     const { handshakes, resumed, handshakesFailed, handshakesRefused } = tls
@@ -114,7 +152,7 @@ function trafficColumns(traffic: TrafficRow | null): readonly Column<StatusRow>[
   return columns
 }
 
-/** What Plugboard itself has answered, the most frequent first. */
+/** The error responses of Plugboard itself by code, the most frequent first. */
 function problemsText({ problems }: TrafficRow): string {
   return Object.entries(problems)
     .sort(([, a], [, b]) => b - a)

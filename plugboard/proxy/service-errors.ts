@@ -30,6 +30,12 @@ export class ServiceErrors {
     if (oldest !== undefined) this.#last.delete(oldest)
   }
 
+  /** The last error of each service, the newest first. */
+  newest(limit: number): readonly (readonly [serviceId: string, error: ServiceError])[] {
+    // The entries are in the order in which they were written.
+    return [...this.#last].slice(-limit).reverse()
+  }
+
   lastOf(serviceId: string): ServiceError | undefined {
     return this.#last.get(serviceId)
   }

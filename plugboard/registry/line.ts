@@ -17,6 +17,8 @@ export interface Line {
   readonly health: 'up' | 'down'
   /** Why the health is `down`. Absent: the health is `up`, or the telephone did not announce it. */
   readonly outage?: Outage | undefined
+  /** True when the health is `up` and the telephone checks it. Absent: no check, an older telephone, or the health is `down`. */
+  readonly healthCheck?: true
   /** 0-1000; share of the traffic next to the service's other lines; 0 takes none. */
   readonly weight: number
   /** Of the software behind the line, as its operator says; may be empty. */
@@ -54,6 +56,7 @@ export function sameLine(left: Line, right: Line): boolean {
     left.telephone === right.telephone &&
     left.instance === right.instance &&
     left.health === right.health &&
+    left.healthCheck === right.healthCheck &&
     sameOutage(left.outage, right.outage) &&
     left.weight === right.weight &&
     left.version === right.version &&

@@ -21,6 +21,7 @@ it.each([
     'an outage',
     { health: 'down', outage: { sinceMs: 1_764_470_467_005, cause: 'tls_expired', detail: 'a b\0c' } },
   ],
+  ['a line with a health check', { healthCheck: true, labels: { a: 'b' } }],
   ['an outage without a cause', { health: 'down', outage: { sinceMs: 0, detail: '' }, labels: { a: 'b' } }],
   ['a label named like a property of objects', { labels: Object.fromEntries([['__proto__', 'x']]) }],
   [

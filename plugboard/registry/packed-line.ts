@@ -13,15 +13,17 @@ const ESCAPE = '\u0001'
 export const MAX_PACKED_LENGTH = 65_536
 
 const NO_LABELS: Line['labels'] = Object.freeze({})
-const NO_MORE = { labels: NO_LABELS, outage: undefined }
-const OUTAGE_LABEL = ''
+const NO_MORE = { labels: NO_LABELS, outage: undefined, healthCheck: undefined }
+/** Its value is the outage of a line that is down, or `CHECKED` for a line that is up. */
+const HEALTH_LABEL = ''
+const CHECKED = 'checked'
 const OUTAGE = /^(0|[1-9][0-9]{0,14}) (-|[a-z][a-z0-9_]{0,39}) (.*)$/s
 
 /** tunnel NUL service NUL telephone NUL instance [NUL state NUL version {NUL label NUL value}] */
 export function packLine(line: Line): string {
   const fields = [line.tunnelId, line.service, line.telephone, line.instance]
   const state = packState(line)
-  const labels = packLabels(line.labels, line.health === 'down' ? line.outage : undefined)
+  const labels = packLabels(line)
   if (state !== '' || line.version !== '' || labels.length > 0) fields.push(state, line.version, ...labels)
   // Half a surrogate pair does not survive UTF-8, and would make both ends disagree for ever.
   return fields.map(escapeField).join('\0').toWellFormed()
@@ -37,7 +39,7 @@ export function unpackLine(packed: unknown, replicaId: string, strings: SharedSt
   if (tunnelId === '' || service === '' || telephone === undefined || instance === undefined)
     throw new MalformedError('a packed line lacks fields')
   const { health, weight, generation, holder } = unpackState(state)
-  const { labels, outage } = fields.length > 6 ? unpackLabels(fields, health) : NO_MORE
+  const { labels, outage, healthCheck } = fields.length > 6 ? unpackLabels(fields, health) : NO_MORE
   return {
     id: detached(lineId(tunnelId, service)),
     replicaId,
@@ -50,6 +52,7 @@ export function unpackLine(packed: unknown, replicaId: string, strings: SharedSt
     version: strings.shared(version),
     labels,
     ...(outage !== undefined && { outage }),
+    ...(healthCheck !== undefined && { healthCheck }),
     ...(generation !== undefined && { generation }),
     ...(holder !== undefined && { holder: detached(holder) }),
   }
@@ -103,28 +106,34 @@ function unpackState(state: string): Pick<Line, 'health' | 'weight' | 'generatio
 }
 
 /**
- * Name, value, name, value, in the order of names; two that differ in broken surrogates alone become one. An outage is the
- * value of a label without a name: a replica of an older version shows it as a label, and rejects every other new field.
+ * Name, value, name, value, in the order of names; two that differ in broken surrogates alone become one. The outage, or the
+ * mark of a health check, is the value of a label without a name: a replica of an older version shows it as a label, and
+ * rejects every other new field.
  */
-function packLabels(labels: Line['labels'], outage: Outage | undefined): string[] {
+function packLabels({ labels, health, outage, healthCheck }: Line): string[] {
   const named = new Map(Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value]))
-  if (outage !== undefined) named.set(OUTAGE_LABEL, packOutage(outage))
+  if (health === 'down' && outage !== undefined) named.set(HEALTH_LABEL, packOutage(outage))
+  else if (health === 'up' && healthCheck) named.set(HEALTH_LABEL, CHECKED)
   return [...named].sort(([left], [right]) => (left < right ? -1 : 1)).flat()
 }
 
 function unpackLabels(
   fields: readonly string[],
   health: Line['health'],
-): { labels: Line['labels']; outage: Outage | undefined } {
+): Pick<Line, 'labels' | 'outage' | 'healthCheck'> {
   if (fields.length % 2 !== 0) throw new MalformedError('a packed line has a label without a value')
   const labels: [string, string][] = []
   let outage: Outage | undefined
+  let isChecked = false
   for (let i = 6; i < fields.length; i += 2) {
     const [name, value] = [fields[i]!, fields[i + 1]!]
-    if (name === OUTAGE_LABEL && health === 'down') outage = unpackOutage(value)
-    if (name !== OUTAGE_LABEL || outage === undefined) labels.push([detached(name), detached(value)])
+    if (name === HEALTH_LABEL && health === 'down') outage = unpackOutage(value)
+    if (name === HEALTH_LABEL && health === 'up') isChecked = value === CHECKED
+    if (name !== HEALTH_LABEL || (outage === undefined && !isChecked)) {
+      labels.push([detached(name), detached(value)])
+    }
   }
-  return { labels: Object.fromEntries(labels), outage }
+  return { labels: Object.fromEntries(labels), outage, ...(isChecked && { healthCheck: true }) }
 }
 
 /** Since when, cause or `-`, detail. */

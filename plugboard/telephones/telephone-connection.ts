@@ -441,6 +441,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       holder: this.#holder,
       ...{ service, health, weight, version, labels },
       ...(outage !== undefined && { outage }),
+      ...(health === 'up' && more.healthCheck === true && { healthCheck: true }),
     }
   }
 

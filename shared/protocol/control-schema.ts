@@ -39,6 +39,7 @@ const serviceAnnouncementSchema = z.object({
   generatedHost: z.string().max(63).optional(),
   lifetimeMs: z.int().min(0).max(MAX_LIFETIME_MS).optional(),
   health: z.enum(['up', 'down']).default('up'),
+  healthCheck: z.boolean().optional(),
   outage: outageSchema.optional(),
   weight: z.int().min(0).max(1000).default(100),
   version: z.string().max(128).default(''),

@@ -53,6 +53,8 @@ export interface ServiceAnnouncement {
    */
   lifetimeMs?: number | undefined
   health: 'up' | 'down'
+  /** True when the telephone checks the health of the backend. Otherwise `up` means only that the tunnel is open. */
+  healthCheck?: boolean | undefined
   /** Why the health is `down`; absent: not known. */
   outage?: AnnouncedOutage | undefined
   /** 0 to 1000. */

@@ -8,7 +8,7 @@ import { send } from '../support/http-client.ts'
 import { HOST } from '../support/stack.ts'
 
 const cluster = useCluster(2)
-const ONE_TUNNEL = { args: ['--tunnels', '1', '--no-follow-replicas'] }
+const ONE_TUNNEL = { args: ['--tunnels', '1', '--no-follow-replicas', '--health-check', 'tcp'] }
 const cli = (index: number, ...args: string[]) => cluster.replicas[index]!.cli(...args)
 interface Match {
   readonly lines: { readonly serving: number; readonly items: readonly { readonly replicaId: string }[] }
@@ -31,11 +31,14 @@ describe('two replicas', () => {
     }
     const { output } = await cli(0, 'status')
     expect(output).toMatch(
-      /^services without a line \(1\)\nSERVICE .*\napp +before .* never_connected +app\.localhost/,
+      /^services without a line \(1; a line is one service that one tunnel offers\)\nSERVICE .*\napp +before .* never_connected +app\.localhost/,
     )
     expect(output).toMatch(/\n\nreplica +replica-/)
     const tested = await cli(0, 'route', 'test', `http://${HOST}/hello`)
-    expect([tested.code, tested.output.includes('no line of service app takes requests')]).toEqual([1, true])
+    expect([tested.code, tested.output.includes('no line of service app can take requests')]).toEqual([
+      1,
+      true,
+    ])
   })
 
   it('list the telephones and lines of both, whichever is asked', async () => {
@@ -64,8 +67,11 @@ describe('two replicas', () => {
     expect(lines!.output).toMatch(/app +1 +replica-2: 1/)
     expect(tested!.code).toBe(0)
     expect(tested!.output).toMatch(/^route +app\.localhost \(/m)
-    expect(tested!.output).toMatch(/^lines +1 of 1 take requests$/m)
-    expect(tested!.output).toMatch(/^last error +\d+[sm] ago: no_telephone: .*replica replica-2/m)
+    expect(tested!.output).toMatch(/^outcome +goes to a telephone; its health check passes$/m)
+    expect(tested!.output).toMatch(/^lines +1 of 1 can take requests \(a line is .*\)$/m)
+    expect(tested!.output).toMatch(
+      /^last error +\d+[sm] ago \(\d{4}-.*Z\): no_telephone: .*replica replica-2/m,
+    )
     await telephone.child.stop()
     await eventually('the outage is known', async () => ((await match(0)).outage ? true : undefined))
     expect((await match(0)).outage).toMatchObject({ reason: 'disconnected', observed: true })

@@ -134,6 +134,7 @@ export class AdminApiHarness {
       },
       dryRun: request => this.dryRun(request),
       traffic: () => this.traffic,
+      lastErrors: limit => [...this.lastErrors].slice(0, limit),
       tokens: {
         issue: async (input, by) => {
           const { tunnels, claims, announcementsPerMinute } = input.limits ?? {}

@@ -110,6 +110,7 @@ export const app = createAdminApp({
   dryRun: ({ host, target }) =>
     Promise.resolve({ host, path: target, route: undefined, response: undefined }),
   traffic: () => undefined,
+  lastErrors: () => [],
   outbound: new OutboundNetworks([]),
   plugboardUrl: () => 'https://proxy.test',
   generateSigningKey: () => Promise.reject(new Error('not here')),
