@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
-// Three projects. `unit`: files beside their source, milliseconds, loopback only. `e2e`: real processes. `chaos`: a
-// cluster in which everything fails, for two minutes.
+// Four projects. `unit`: files beside their source, without Postgres and without child processes. `integration`: such
+// files that need one of them. `e2e`: real processes. `chaos`: a cluster in which everything fails, for two minutes.
 // VERA_TEST_REPORTS: a folder for one JSON report of each run, for whoever adds them up (.ci/run).
 const reports = process.env.VERA_TEST_REPORTS
+
+const INTEGRATION = '**/*.integration.test.ts'
 
 // How long `expect.poll` waits for what must come: a bound for hangs, not a measure of speed.
 const patience = { poll: { timeout: 10_000 } }
@@ -21,11 +23,26 @@ export default defineConfig({
             '{shared,plugboard,telephone}/**/*.test.ts',
             'test/{support,docs,conformance/protocol,conformance/grpc}/**/*.test.ts',
           ],
+          exclude: [INTEGRATION],
+          testTimeout: 15_000,
+          // Vitest takes one worker on two cores, but many of these tests wait for sockets.
+          maxWorkers: 2,
+          // The files of a worker share its process and its modules: this saves most of the time of the project.
+          isolate: false,
+          setupFiles: ['test/support/no-child-process.ts'],
+          // For `eventually` (test/support/deadline.ts).
+          env: { VERA_TEST_PATIENCE_MS: '12000' },
+          expect: patience,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: [INTEGRATION],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
-          // Vitest takes one worker on two cores, but many of these tests wait for sockets and for Postgres.
+          // These tests wait for Postgres and for processes.
           maxWorkers: 2,
-          // For `eventually` (test/support/deadline.ts).
           env: { VERA_TEST_PATIENCE_MS: '12000' },
           expect: patience,
           // The first test that asks for a database waits for the server of the run.

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -175,28 +173,4 @@ test('a sink whose reader is gone gives up quietly', async () => {
   const sink = new FileSink({ fd: 1_000_000 })
   sink.write('into the void\n', true)
   await sink.close()
-})
-
-test('lines that wait at exit are written', async () => {
-  const script = `
-    import { createLog } from ${JSON.stringify(new URL('log.ts', import.meta.url).href)}
-    const log = createLog({ level: 'info', format: 'json' })
-    log.access(${JSON.stringify(request)})
-    log.info('bye')
-    process.exit(3)`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', chunk => {
-    output += chunk
-  })
-  const [code] = (await once(child, 'close')) as [number]
-  expect(code).toBe(3)
-  expect(
-    output
-      .trim()
-      .split('\n')
-      .map(line => (JSON.parse(line) as { msg: string }).msg),
-  ).toEqual(['request', 'bye'])
 })

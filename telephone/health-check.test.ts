@@ -1,10 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { removeFolder, temporaryFolder } from '../test/support/folder.ts'
 import { GrpcBackend } from '../test/support/grpc-backend.ts'
 import { useLeakCheck } from '../test/support/leak-check.ts'
 import { HealthCheck } from './health-check.ts'
@@ -89,12 +90,12 @@ describe('a gRPC backend', () => {
   })
 
   it('on a unix socket', async () => {
-    const folder = await temporaryFolder()
+    const folder = await mkdtemp(join(tmpdir(), 'vera-test-'))
     const path = join(folder, 'grpc.sock')
     await backend.start(`unix:${path}`)
     expect(await checkOnce(`unix+h2c:${path}`, 'grpc')).toBeUndefined()
     backend.stop()
-    await removeFolder(folder)
+    await rm(folder, { recursive: true })
   })
 })
 

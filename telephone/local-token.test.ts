@@ -1,16 +1,16 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { removeFolder, temporaryFolder } from '../test/support/folder.ts'
 import { localTokenFiles } from './local-token.ts'
 
 const TOKEN = 'data/secrets/telephone.jwt'
 let folder: string
 
 beforeEach(async () => {
-  folder = await temporaryFolder()
+  folder = await mkdtemp(join(tmpdir(), 'vera-test-'))
 })
-afterEach(() => removeFolder(folder))
+afterEach(() => rm(folder, { recursive: true }))
 
 async function file(...path: readonly string[]): Promise<string> {
   const made = join(folder, ...path)

@@ -1,16 +1,16 @@
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { removeFolder, temporaryFolder } from '../../test/support/folder.ts'
 import { CertificateCopies } from './certificate-copies.ts'
 
 let folder = ''
 let copies: CertificateCopies
 beforeEach(async () => {
-  folder = await temporaryFolder()
+  folder = await mkdtemp(join(tmpdir(), 'vera-test-'))
   copies = new CertificateCopies(join(folder, 'certificates'))
 })
-afterEach(() => removeFolder(folder))
+afterEach(() => rm(folder, { recursive: true }))
 
 const certificate = (host: string, notAfter = '2040-01-01') => ({
   ...{ host, chain: 'chain', sealedKey: 'key', notAfter: new Date(notAfter) },

@@ -1,4 +1,5 @@
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
@@ -10,7 +11,6 @@ import {
   type TestCertificate,
   WILDCARD_CERTIFICATE,
 } from '../../test/support/certificates.ts'
-import { removeFolder, temporaryFolder } from '../../test/support/folder.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { CertificateFiles, type CertificateFilesOptions } from './certificate-files.ts'
 import { findPairs, parsePair } from './certificate-pairs.ts'
@@ -25,13 +25,13 @@ let files: CertificateFiles | undefined
 const log: Logger = { ...silentLogger, error: (message, fields) => errors.push(`${message} ${fields?.err}`) }
 
 beforeEach(async () => {
-  folder = await temporaryFolder()
+  folder = await mkdtemp(join(tmpdir(), 'vera-test-'))
   errors = []
 })
 afterEach(async () => {
   await files?.stop()
   files = undefined
-  await removeFolder(folder)
+  await rm(folder, { recursive: true })
 })
 
 async function put(chain: string, key: string, { cert, key: text }: TestCertificate): Promise<void> {

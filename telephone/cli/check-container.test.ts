@@ -1,5 +1,5 @@
 // What `telephone check --container` reports of processes in each state. They are served by this process, in a scope of
-// its own; cli.test.ts has the programs.
+// its own; cli.integration.test.ts has the programs.
 
 import { randomUUID } from 'node:crypto'
 import { serveLocalStatus } from '@vera-stack/shared/local-status.ts'

@@ -43,8 +43,15 @@ export async function createTestDatabase(options: { readonly empty?: boolean } =
 let starting: Promise<TestServer> | undefined
 
 function testServer(): Promise<TestServer> {
-  starting ??= awaitServer(inject('postgresFolder'))
+  starting ??= awaitServer(postgresFolder())
   return starting
+}
+
+function postgresFolder(): string {
+  // The type has no undefined, but a project without the globalSetup provides no value.
+  const folder: string | undefined = inject('postgresFolder')
+  if (folder !== undefined) return folder
+  throw new Error('A unit test asked for a database. Rename its file to *.integration.test.ts.')
 }
 
 async function awaitServer(folder: string): Promise<TestServer> {
