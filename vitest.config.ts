@@ -52,7 +52,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/{e2e,conformance,bench}/**/*.test.ts', 'docker/**/*.test.ts'],
+          include: ['test/{e2e,conformance,bench}/**/*.test.ts', '{docker,scripts}/**/*.test.ts'],
           exclude: ['test/conformance/{protocol,grpc}/**'],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 60_000,

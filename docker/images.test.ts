@@ -35,7 +35,7 @@ const images = new Map<string, DockerfileStage>()
 
 beforeAll(async () => {
   folder = await temporaryFolder('vera-images-')
-  await run(execPath, [join(ROOT, 'docker/build.ts'), '--no-types'], { cwd: ROOT })
+  await run(execPath, [join(ROOT, 'scripts/build/build.ts'), '--no-types'], { cwd: ROOT })
   for (const name of ['plugboard', 'telephone']) {
     const image = (await stagesOf(`docker/${name}.Dockerfile`)).at(-1)!
     images.set(name, image)

@@ -128,10 +128,10 @@ test('a file sets what flags and variables leave open', async () => {
 
 test('no setting is without effect: each is read somewhere', () => {
   const folder = import.meta.dirname
-  const sources = [folder, join(folder, 'cli'), join(folder, 'dev')].flatMap(from =>
-    readdirSync(from)
-      .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'config.ts')
-      .map(name => readFileSync(join(from, name), 'utf8')),
+  const sources = ['cli', 'dev', 'replica'].flatMap(room =>
+    readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+      .map(name => readFileSync(join(folder, room, name), 'utf8')),
   )
   const code = sources.join('\n')
   // `config` names the file that the others come from.

@@ -4,7 +4,6 @@
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
-import { parseNetwork } from '@vera-stack/shared/ip-networks.ts'
 import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
   type LoadedSettings,
@@ -13,8 +12,9 @@ import {
   type SettingsOf,
   setting,
 } from '@vera-stack/shared/settings.ts'
+import { parseNetwork } from './common/ip-networks.ts'
 import { generatedHostsProblem } from './telephones/generated-hosts.ts'
-import { directoryUrlOf, isChallengeType } from './tls/acme-names.ts'
+import { directoryUrlOf, isChallengeType } from './tls/acme/names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'
 import { cipherNames, cipherProblem, INTERMEDIATE, isTls13Cipher } from './tls/ciphers.ts'
 

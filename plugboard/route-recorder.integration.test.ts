@@ -10,8 +10,8 @@ import { send } from '../test/support/http-client.ts'
 import { ManualClock } from '../test/support/manual-clock.ts'
 import { past as moveIntoPast } from '../test/support/past.ts'
 import { TunnelHarness } from '../test/support/tunnel-harness.ts'
-import type { Store } from './database/store.ts'
-import { RouteRecorder, type RouteRecorderOptions } from './route-recorder.ts'
+import type { Store } from './database/store/store.ts'
+import { RouteRecorder, type RouteRecorderOptions } from './replica/route-recorder.ts'
 
 const MINUTE_MS = 60_000
 /** Shorter than the limit of a test, so that a failure names what was waited for. */

@@ -1,6 +1,6 @@
 // The causes of a failed request to a backend: the codes that a Telephone reports, and that the logs of both programs
 // contain. A code is part of the public interface; the README's table is generated from this one (`npm run docs`).
-// The Telephone finds the cause (telephone/backend-failure.ts). A Plugboard shows the meaning to the client.
+// The Telephone finds the cause (telephone/backend/backend-failure.ts). A Plugboard shows the meaning to the client.
 
 export interface BackendCauseRow {
   /** One sentence for the client of the request, without an address and without a text of the backend. */

@@ -1,7 +1,7 @@
 // Gives the memory of body bytes that have passed back in time. Every 64 KiB that Node reads from a socket is a
 // buffer outside V8's heap, and V8 answers external memory with full collections of the whole heap, long before
 // the few objects that hold those buffers have filled the young generation: half of the CPU of a transfer.
-// They die young, so a scavenge frees them for a hundredth of that. shared/decisions/0006-scavenge-body-memory.md
+// They die young, so a scavenge frees them for a hundredth of that. docs/decisions/0006-scavenge-body-memory.md
 // has the figures.
 //
 // One counter for the process, because there is one heap.

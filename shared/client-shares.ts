@@ -1,6 +1,6 @@
 // Limits how much of one resource a client holds (streams, connections, places in a queue), so that other clients
 // always find room. A table of counts costs a Map, and a Map must not churn with every request
-// (decisions/0005-no-map-per-request.md). So clients are counted only while so much is in use that one of them could
+// (docs/decisions/0005-no-map-per-request.md). So clients are counted only while so much is in use that one of them could
 // have reached its share. Until then a request costs an addition and a comparison.
 
 export const DEFAULT_CLIENT_SHARE_PERCENT = 75

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { cutText, MAX_PEER_TEXT } from './cut-text.ts'
 import { MAX_DETAIL, VeraError } from './errors.ts'
 import { parseMount } from './mounts.ts'
-import { parseControl } from './protocol/control.ts'
-import { FrameError } from './protocol/decode.ts'
-import { TunnelError } from './protocol/reason.ts'
+import { parseControl } from './protocol/control/control.ts'
+import { FrameError } from './protocol/wire/decode.ts'
+import { TunnelError } from './protocol/wire/reason.ts'
 
 const LONG = 'eyJ'.repeat(60_000)
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ERRORS, type ErrorCode, type ErrorRow, errorOfReason, VeraError } from './errors.ts'
-import { REASONS, type Reason } from './protocol/reason.ts'
+import { REASONS, type Reason } from './protocol/wire/reason.ts'
 
 describe('the table', () => {
   it.each(Object.entries<ErrorRow>(ERRORS))('%s is whole', (code, { status, source, retry, meaning }) => {

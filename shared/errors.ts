@@ -2,7 +2,7 @@
 // of the public interface. The README's table is generated from this one (`npm run docs`).
 
 import { cutText } from './cut-text.ts'
-import type { Reason } from './protocol/reason.ts'
+import type { Reason } from './protocol/wire/reason.ts'
 
 export type ErrorSource = 'client' | 'tunnel' | 'backend' | 'registry' | 'database' | 'internal'
 /** Whether the request may be sent again. `always`: no byte of it reached the application. */

@@ -12,14 +12,14 @@ import {
   type Source,
   setting,
 } from '@vera-stack/shared/settings.ts'
+import { targetLoopProblem } from './backend/target-loop.ts'
 import { generatedLabel, generatedService } from './generated-name.ts'
 import { findLocalToken, localTokenFiles } from './local-token.ts'
-import { tunnelUrl } from './plugboard-url.ts'
 import { inspectService, parseService, type Service, type ServiceOptions } from './service-options.ts'
 import { readPem, serviceOptionsOf, servicesSchema } from './service-schema.ts'
-import { targetLoopProblem } from './target-loop.ts'
 import type { TelephoneOptions } from './telephone.ts'
-import type { TokenSource } from './token-store.ts'
+import { tunnelUrl } from './tunnel/plugboard-url.ts'
+import type { TokenSource } from './tunnel/token-store.ts'
 
 export const VARIABLE_PREFIX = 'TELEPHONE_'
 

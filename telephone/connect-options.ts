@@ -3,12 +3,12 @@
 
 import { hostname } from 'node:os'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { targetLoopProblem } from './backend/target-loop.ts'
 import type { TelephoneEvent, TelephoneListener } from './events.ts'
-import { tunnelUrl } from './plugboard-url.ts'
 import { parseService, type Service, ServiceError, type ServiceOptions } from './service-options.ts'
-import { targetLoopProblem } from './target-loop.ts'
 import type { TelephoneOptions } from './telephone.ts'
-import type { TokenSource } from './token-store.ts'
+import { tunnelUrl } from './tunnel/plugboard-url.ts'
+import type { TokenSource } from './tunnel/token-store.ts'
 
 /** The request that a handler failed on: `service`, `method`, and `path` without its query. */
 export type HandlerFailure = Pick<

@@ -10,10 +10,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { useLeakCheck } from '../test/support/leak-check.ts'
 import type { TelephoneEvent } from './events.ts'
-import { FakePlugboard } from './fake-plugboard.ts'
-import { Caller } from './forward/tunnel-pair.ts'
 import { type ConnectOptions, connect, type Telephone } from './index.ts'
-import { TEST_CERTIFICATE, TEST_KEY } from './test-certificate.ts'
+import { FakePlugboard } from './testing/fake-plugboard.ts'
+import { TEST_CERTIFICATE, TEST_KEY } from './testing/test-certificate.ts'
+import { Caller } from './testing/tunnel-pair.ts'
 
 useLeakCheck()
 

@@ -2,13 +2,13 @@
 // library's subscribers are all made from these. Nothing secret is in them.
 
 import type { LoweredLimits } from '@vera-stack/shared/open-files.ts'
-import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
-import type { Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
-import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
-import type { DialError } from './dial-error.ts'
-import type { FailureReport } from './failure-log.ts'
-import type { ForwardedExchange } from './forward.ts'
-import type { Outage } from './health-check.ts'
+import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control/control.ts'
+import type { Overrun } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { FailureReport } from './backend/failure-log.ts'
+import type { ForwardedExchange } from './backend/forward/forward.ts'
+import type { Outage } from './backend/health/health-check.ts'
+import type { DialError } from './tunnel/dial-error.ts'
 
 /** One service as a Plugboard has judged it. */
 export type AnnouncedService = Announced['results'][number]

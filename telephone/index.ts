@@ -5,15 +5,15 @@
 
 import type { VeraError } from '@vera-stack/shared/errors.ts'
 import { type ConnectOptions, readConnectOptions } from './connect-options.ts'
-import { RefusalWatch } from './refusal-watch.ts'
 import { sentence } from './sentence.ts'
 import { Telephone } from './telephone.ts'
+import { RefusalWatch } from './tunnel/refusal-watch.ts'
 
 export { VeraError } from '@vera-stack/shared/errors.ts'
 export { resolveTenant } from '@vera-stack/shared/tenant.ts'
+export type { FetchHandler } from './backend/forward/handler-forward.ts'
 export type { ConnectOptions, ConnectSettings, HandlerFailure } from './connect-options.ts'
 export type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
-export type { FetchHandler } from './forward/handler-forward.ts'
 export type { ServiceOptions } from './service-options.ts'
 export type { TunnelStatus } from './telephone.ts'
 export { Telephone }

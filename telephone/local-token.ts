@@ -3,7 +3,7 @@
 
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { isLoopback, tunnelUrl } from './plugboard-url.ts'
+import { isLoopback, tunnelUrl } from './tunnel/plugboard-url.ts'
 
 const FILE = join('data', 'secrets', 'telephone.jwt')
 

@@ -10,12 +10,12 @@ import { systemClock } from '@vera-stack/shared/clock.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../test/support/leak-check.ts'
 import { memoryTransportPair } from '../test/support/memory-transport.ts'
-import { FakePlugboard } from './fake-plugboard.ts'
-import { HttpBackend, type HttpBackendOptions } from './forward/http-backend.ts'
-import { Caller, tunnelPair } from './forward/tunnel-pair.ts'
-import { Forwarder } from './forward.ts'
+import { Forwarder } from './backend/forward/forward.ts'
+import { HttpBackend, type HttpBackendOptions } from './backend/forward/http-backend.ts'
 import { connect } from './index.ts'
-import { TEST_CERTIFICATE, TEST_KEY } from './test-certificate.ts'
+import { FakePlugboard } from './testing/fake-plugboard.ts'
+import { TEST_CERTIFICATE, TEST_KEY } from './testing/test-certificate.ts'
+import { Caller, tunnelPair } from './testing/tunnel-pair.ts'
 
 useLeakCheck()
 

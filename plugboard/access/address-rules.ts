@@ -2,7 +2,7 @@
 // A text that is not an address is refused by each rule.
 
 import { ipAddress } from '@vera-stack/shared/ip-address.ts'
-import { IpNetworks } from '@vera-stack/shared/ip-networks.ts'
+import { IpNetworks } from '../common/ip-networks.ts'
 
 export class AddressRules {
   readonly #allow: IpNetworks | undefined

@@ -1,16 +1,16 @@
 // The rules of one route, made ready: address lists, hashes, patterns. Made at its first request and kept for as long as
 // the row stays what it is; what was remembered about credentials goes with it.
 
-import { hstsOf } from '../routes/hsts-rules.ts'
 import type { RouteRules } from '../routes/route-options.ts'
+import { hstsOf } from '../routes/rules/hsts-rules.ts'
 import { AddressRules } from './address-rules.ts'
-import { BasicAuth, type BasicDependencies } from './basic-auth.ts'
-import { BearerAuth, type BearerDependencies } from './bearer-auth.ts'
-import { Cors } from './cors.ts'
-import { Credentials } from './credentials.ts'
-import { fixedAnswer } from './fixed-answer.ts'
-import { HeaderEdits } from './header-edits.ts'
-import type { Jwks } from './jwks.ts'
+import { Cors } from './edits/cors.ts'
+import { fixedAnswer } from './edits/fixed-answer.ts'
+import { HeaderEdits } from './edits/header-edits.ts'
+import { BasicAuth, type BasicDependencies } from './login/basic-auth.ts'
+import { BearerAuth, type BearerDependencies } from './login/bearer-auth.ts'
+import { Credentials } from './login/credentials.ts'
+import type { Jwks } from './login/jwks.ts'
 import type { OwnAnswer } from './verdict.ts'
 
 export interface CompileDependencies {

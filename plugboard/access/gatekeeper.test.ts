@@ -1,10 +1,10 @@
 // The order of judgement, and what is left of a request when it has passed.
 
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
-import { hashPassword } from '@vera-stack/shared/password-hash.ts'
 import { beforeAll, expect, test } from 'vitest'
 import { AUDIENCE, ISSUER, Issuer } from '../../test/support/issuer.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
+import { hashPassword } from '../common/password-hash.ts'
 import { OutboundNetworks } from '../routes/outbound-networks.ts'
 import { type RouteRules, resolveRouteOptions } from '../routes/route-options.ts'
 import { Gatekeeper, type GuardedRequest } from './gatekeeper.ts'

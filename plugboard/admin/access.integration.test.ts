@@ -8,10 +8,10 @@ import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
-import type { Store } from '../database/store.ts'
+import type { Store } from '../database/store/store.ts'
+import { createApiKey } from './access/api-key.ts'
+import { allowedHosts } from './access/request-guard.ts'
 import { startAdminServer } from './admin-server.ts'
-import { createApiKey } from './api-key.ts'
-import { allowedHosts } from './request-guard.ts'
 
 let database: TestDatabase
 let store: Store

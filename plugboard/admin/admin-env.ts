@@ -4,14 +4,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store.ts'
+import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store/store.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
-import type { ServiceLines } from '../telephones/service-lines.ts'
-import type { ClusterView, LastError } from './cluster-view.ts'
-import type { ReplicaDirectory, TelephoneDirectory } from './telephone-directory.ts'
-import type { TrafficStatus } from './traffic.ts'
+import type { ServiceLines } from '../telephones/lines/service-lines.ts'
+import type { ClusterView, LastError } from './live/cluster-view.ts'
+import type { ReplicaDirectory, TelephoneDirectory } from './live/telephone-directory.ts'
+import type { TrafficStatus } from './live/traffic.ts'
 
 /** Makes and withdraws the JWTs of telephones. */
 export interface TokenIssuer {

@@ -6,10 +6,10 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { IdleConnections } from '@vera-stack/shared/idle-connections.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { IdleConnections } from '../common/idle-connections.ts'
 import type { AdminApp } from './admin-app.ts'
-import { createParserRefusal } from './parser-refusal.ts'
+import { createParserRefusal } from './http/parser-refusal.ts'
 
 export interface AdminServerOptions {
   readonly app: AdminApp

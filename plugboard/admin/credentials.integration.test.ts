@@ -8,10 +8,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness, type CallAnswer } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { administer } from '../../test/support/postgres-setup.ts'
-import { AdminKeyFile } from '../admin-key-file.ts'
-import type { AdminKeyStore, Store } from '../database/store.ts'
-import { createApiKey, hashMatches, hashOf, looksLikeApiKey } from './api-key.ts'
-import { ensureFirstAdminKey, resetAdminKey } from './first-admin-key.ts'
+import type { AdminKeyStore, Store } from '../database/store/store.ts'
+import { AdminKeyFile } from '../replica/files/admin-key-file.ts'
+import { createApiKey, hashMatches, hashOf, looksLikeApiKey } from './access/api-key.ts'
+import { ensureFirstAdminKey, resetAdminKey } from './access/first-admin-key.ts'
 
 let database: TestDatabase
 let store: Store

@@ -2,7 +2,7 @@
 // loads nothing, so its policy allows one style sheet by its hash, and nothing else.
 
 import { createHash } from 'node:crypto'
-import { escapeHtml } from '@vera-stack/shared/escape-html.ts'
+import { escapeHtml } from '../common/escape-html.ts'
 
 export interface FrontPageContent {
   readonly version: string

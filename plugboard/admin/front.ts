@@ -2,14 +2,14 @@
 // shown only to a browser on the same machine that names it by a loopback address. The page changes nothing.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { prefersHtml } from '@vera-stack/shared/prefers-html.ts'
 import type { Context } from 'hono'
+import { prefersHtml } from '../common/prefers-html.ts'
+import { isLoopback } from './access/loopback.ts'
+import { hostnameOf } from './access/request-guard.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { FRONT_PAGE_POLICY, frontPage } from './front-page.ts'
-import { isLoopback } from './loopback.ts'
-import { json, problems } from './operation.ts'
-import { unservedServices } from './outages.ts'
-import { hostnameOf } from './request-guard.ts'
+import { json, problems } from './http/operation.ts'
+import { unservedServices } from './live/outages.ts'
 
 const LINKS = {
   openapi: '/openapi.json',

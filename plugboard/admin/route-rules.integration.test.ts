@@ -1,10 +1,10 @@
 // The rules of routes over HTTP, on a real database: what may be written, what is kept of it, what is shown.
 
-import { verifyPassword } from '@vera-stack/shared/password-hash.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { verifyPassword } from '../common/password-hash.ts'
 import { OutboundNetworks } from '../routes/outbound-networks.ts'
 
 let database: TestDatabase

@@ -6,7 +6,7 @@ import { AdminApiHarness } from '../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { createProxyCounters } from '../proxy/counters.ts'
 import type { Phase } from './admin-env.ts'
-import type { TelephoneStatus } from './telephone-directory.ts'
+import type { TelephoneStatus } from './live/telephone-directory.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness

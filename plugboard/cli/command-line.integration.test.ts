@@ -15,7 +15,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { harnessRoute } from '../../test/support/proxy-harness.ts'
 import { makeLine } from '../../test/support/registry-cluster.ts'
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts'
-import type { Store } from '../database/store.ts'
+import type { Store } from '../database/store/store.ts'
 import { createProxyCounters } from '../proxy/counters.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import { runCommandLine } from './command-line.ts'

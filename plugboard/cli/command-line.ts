@@ -3,7 +3,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.ts'
-import type { CliContext } from './api-command.ts'
+import type { CliContext } from './api/api-command.ts'
 import { addAliases, termWithoutAliases } from './command-aliases.ts'
 
 interface CommandEntry {
@@ -16,17 +16,17 @@ const RUN: readonly CommandEntry[] = [
   {
     name: 'dev',
     summary: 'run everything on this machine, with a database and a Telephone of its own',
-    load: async () => (await import('./dev.ts')).defineDev,
+    load: async () => (await import('./commands/dev.ts')).defineDev,
   },
   {
     name: 'start',
     summary: 'run a Plugboard replica',
-    load: async () => (await import('./start.ts')).defineStart,
+    load: async () => (await import('./commands/start.ts')).defineStart,
   },
   {
     name: 'migrate',
     summary: 'bring the database schema up to date',
-    load: async () => (await import('./migrate.ts')).defineMigrate,
+    load: async () => (await import('./commands/migrate.ts')).defineMigrate,
   },
 ]
 
@@ -34,37 +34,37 @@ const MANAGE: readonly CommandEntry[] = [
   {
     name: 'route',
     summary: 'routes: host and path → service',
-    load: async () => (await import('./route.ts')).defineRoute,
+    load: async () => (await import('./commands/route.ts')).defineRoute,
   },
   {
     name: 'service',
     summary: 'services: pools of backends and their policy',
-    load: async () => (await import('./service.ts')).defineService,
+    load: async () => (await import('./commands/service.ts')).defineService,
   },
   {
     name: 'token',
     summary: 'tokens: credentials of telephones',
-    load: async () => (await import('./token.ts')).defineToken,
+    load: async () => (await import('./commands/token.ts')).defineToken,
   },
   {
     name: 'key',
     summary: 'API keys: credentials of people and programs',
-    load: async () => (await import('./key.ts')).defineKey,
+    load: async () => (await import('./commands/key.ts')).defineKey,
   },
   {
     name: 'signing-key',
     summary: 'the keys that tokens are signed with',
-    load: async () => (await import('./key.ts')).defineSigningKey,
+    load: async () => (await import('./commands/key.ts')).defineSigningKey,
   },
   {
     name: 'export',
     summary: 'write services and routes to a file',
-    load: async () => (await import('./import-export.ts')).defineExport,
+    load: async () => (await import('./bundle/import-export.ts')).defineExport,
   },
   {
     name: 'import',
     summary: 'make services and routes be as in a file',
-    load: async () => (await import('./import-export.ts')).defineImport,
+    load: async () => (await import('./bundle/import-export.ts')).defineImport,
   },
 ]
 
@@ -72,27 +72,27 @@ const LOOK: readonly CommandEntry[] = [
   {
     name: 'status',
     summary: 'how the Plugboard is',
-    load: async () => (await import('./status.ts')).defineStatus,
+    load: async () => (await import('./commands/status.ts')).defineStatus,
   },
   {
     name: 'doctor',
     summary: 'check the Plugboard in this container',
-    load: async () => (await import('./doctor.ts')).defineDoctor,
+    load: async () => (await import('./commands/doctor.ts')).defineDoctor,
   },
   {
     name: 'telephone',
     summary: 'who is connected',
-    load: async () => (await import('./telephone.ts')).defineTelephone,
+    load: async () => (await import('./commands/telephone.ts')).defineTelephone,
   },
   {
     name: 'replica',
     summary: 'the replicas of a cluster, and lines by replica',
-    load: async () => (await import('./status.ts')).defineReplica,
+    load: async () => (await import('./commands/status.ts')).defineReplica,
   },
   {
     name: 'changes',
     summary: 'who changed what; --follow for live',
-    load: async () => (await import('./changes.ts')).defineChanges,
+    load: async () => (await import('./commands/changes.ts')).defineChanges,
   },
 ]
 

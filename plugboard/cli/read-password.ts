@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text as readStream } from 'node:stream/consumers'
 import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
-import { type CliContext, inFolder } from './api-command.ts'
+import { type CliContext, inFolder } from './api/api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
 
 /** `file`: its path, `-` for the standard input; undefined: it is asked for. Without the line break at its end. */

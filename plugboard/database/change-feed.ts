@@ -4,11 +4,11 @@
 
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
-import { changesFrom } from './changes.ts'
+import type { JsonObject } from '../common/json.ts'
 import { translateError } from './database-error.ts'
-import type { JsonObject } from './json.ts'
 import { translated } from './sql-runner.ts'
-import type { Change } from './store.ts'
+import { changesFrom } from './store/changes.ts'
+import type { Change } from './store/store.ts'
 
 /** A place in the log. `changeId` tells a database that was restored, and went another way from there. */
 export interface LogPosition {

@@ -3,8 +3,8 @@
 
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
+import { codeOf, StartupError } from '../common/startup-error.ts'
 import { compatibility } from './schema.ts'
-import { codeOf, StartupError } from './startup-error.ts'
 
 /**
  * `newer`: keys of applied migrations that this version does not have. Returns their names. Throws StartupError when one of

@@ -5,8 +5,8 @@ import dns from 'node:dns'
 import { getSystemErrorMap } from 'node:util'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { DrizzleQueryError } from 'drizzle-orm'
+import { codeOf, StartupError } from '../common/startup-error.ts'
 import { TLS_CODE } from './outage.ts'
-import { codeOf, StartupError } from './startup-error.ts'
 
 /** What pg knows of a failed statement; all of it comes from the server. */
 interface ServerError extends Error {

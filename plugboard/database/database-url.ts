@@ -2,7 +2,7 @@
 // and the port when it makes a client; an error there has no connection to be reported on.
 
 import pg from 'pg'
-import { StartupError } from './startup-error.ts'
+import { StartupError } from '../common/startup-error.ts'
 
 /** Host, port and name of a database, without user and password: `db.internal:5432/plugboard`. */
 export function databasePlace(url: string): string {

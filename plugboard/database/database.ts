@@ -6,9 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { type ChangeFeed, openChangeFeed } from './change-feed.ts'
 import { checkDatabaseUrl } from './database-url.ts'
-import { createStore } from './postgres-store.ts'
 import { createSqlRunner, translated } from './sql-runner.ts'
-import type { Store } from './store.ts'
+import { createStore } from './store/postgres-store.ts'
+import type { Store } from './store/store.ts'
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/name?sslmode=…`, or of a socket: `postgres://user@/name?host=/folder`. */

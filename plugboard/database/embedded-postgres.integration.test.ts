@@ -13,7 +13,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
-import { EmbeddedPostgres } from './embedded-postgres.ts'
+import { EmbeddedPostgres } from './embedded/embedded-postgres.ts'
 import { isAlive } from './is-alive.ts'
 
 // Each sets up a database server or two, with everything on disk: seconds on a busy machine.

@@ -1,6 +1,6 @@
 // Whether a process of this number exists, ours or somebody else's.
 
-import { codeOf } from './startup-error.ts'
+import { codeOf } from '../common/startup-error.ts'
 
 export function isAlive(pid: number): boolean {
   try {

@@ -6,10 +6,10 @@
 import { fileURLToPath } from 'node:url'
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
 import pg from 'pg'
+import { StartupError } from '../common/startup-error.ts'
 import { checkCompatibility } from './compatibility.ts'
 import { translateError } from './database-error.ts'
 import { checkDatabaseUrl } from './database-url.ts'
-import { StartupError } from './startup-error.ts'
 
 export interface MigrateOptions {
   readonly url: string

@@ -3,8 +3,8 @@
 // and the commands that use the database without the admin API print these texts; clients never receive them.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { codeOf, StartupError } from '../common/startup-error.ts'
 import { databasePlace } from './database-url.ts'
-import { codeOf, StartupError } from './startup-error.ts'
 
 export interface Outage {
   /** One or two sentences: the place, the reason, the remedy. */

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { eventually } from '../../test/support/deadline.ts'
 import { past as moveIntoPast } from '../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import type { Claim, Route, Store } from './store.ts'
+import type { Claim, Route, Store } from './store/store.ts'
 
 const MINUTE_MS = 60_000
 /** Shorter than the limit of a test, so that a failure names what was waited for. */

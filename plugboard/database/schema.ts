@@ -19,8 +19,8 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import type { JsonObject } from './json.ts'
-import type { ChangeAction, ChangeEntity } from './store.ts'
+import type { JsonObject } from '../common/json.ts'
+import type { ChangeAction, ChangeEntity } from './store/store.ts'
 
 /** A schema of its own: Plugboard can share a database with an application. */
 export const plugboard = pgSchema('plugboard')

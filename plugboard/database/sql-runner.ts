@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
 import { isSerializationFailure, translateError } from './database-error.ts'
-import type { Mutation } from './store.ts'
+import type { Mutation } from './store/store.ts'
 
 /** drizzle on one connection or on the pool. */
 export type Sql = NodePgDatabase

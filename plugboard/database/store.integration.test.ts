@@ -2,7 +2,7 @@ import type { VeraError } from '@vera-stack/shared/errors.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import type { Page, PageRequest, Store } from './store.ts'
+import type { Page, PageRequest, Store } from './store/store.ts'
 
 let db: TestDatabase
 let store: Store

@@ -1,5 +1,5 @@
 // Whether a target of `plugboard dev --expose` is a public port of Plugboard itself. Each request would come back without
-// end, so the target is refused before Plugboard starts. Via finds loops with more members (proxy/via.ts).
+// end, so the target is refused before Plugboard starts. Via finds loops with more members (proxy/edge/via.ts).
 
 import { networkInterfaces } from 'node:os'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'

@@ -1,6 +1,6 @@
 // The welcome page as text: no script, no outside resource, light and dark.
 
-import { escapeHtml } from '@vera-stack/shared/escape-html.ts'
+import { escapeHtml } from '../common/escape-html.ts'
 
 export interface WelcomePageContent {
   /** Rows of name and value that the backend saw. */

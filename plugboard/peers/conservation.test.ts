@@ -1,9 +1,9 @@
 // Whatever happens to streams that pass a link and a tunnel, the counts come back to zero: bytes held at each end, streams,
 // and shares of clients. A seed decides what the owners of both ends do, what the budgets are, and how it ends.
 
-import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
 import { Session, type SessionEvents } from '@vera-stack/shared/protocol/session.ts'
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { type MemoryEnd, memoryTransportPair } from '../../test/support/memory-transport.ts'

@@ -1,7 +1,7 @@
 // Bytes that nobody reads, of streams that pass a link: they count for the telephone at the far end, on the replica of the
 // client and on that of the tunnel, and never cost the link.
 
-import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
+import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { linkedPair } from '../../test/support/peer-node.ts'

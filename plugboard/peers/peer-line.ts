@@ -1,8 +1,8 @@
 // One line of another replica, as the picker knows it: the way there is the peer's, for all its lines alike; a stream
 // says besides which of them was picked, so that a request that failed on one is not given to the same one again.
 
-import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Peer } from './peer.ts'
 

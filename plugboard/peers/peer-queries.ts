@@ -7,10 +7,10 @@
 //             ◀──HEAD 200, response, END──
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
-import type { AnswerHead, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
+import type { AnswerHead, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 /** A replica whose hello has this feature responds to queries (PROTOCOL.md). */
 export const QUERY_FEATURE = 'queries'

@@ -1,9 +1,9 @@
 // A registry exchange over one stream of a link: each message of the exchange behind its length. It writes while
 // the stream has room and asks the exchange for more when there is room again, so that a slow peer costs no queue.
 
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
-import { MESSAGE_BYTES } from '../registry/message.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { MESSAGE_BYTES } from '../registry/wire/message.ts'
 
 /** What it needs of a PeerExchange. */
 export interface Exchange {

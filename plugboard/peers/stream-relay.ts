@@ -4,10 +4,16 @@
 //
 //   peer's stream (near, we accept)  ◄──head, data, end, reset──►  tunnel's stream (far, we open)
 
-import { HeadError } from '@vera-stack/shared/protocol/encode.ts'
-import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
-import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
+import type {
+  AnswerHead,
+  Fields,
+  Opening,
+  Stream,
+  StreamEvents,
+} from '@vera-stack/shared/protocol/streams/stream.ts'
+import { HeadError } from '@vera-stack/shared/protocol/wire/encode.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 /** Opens a stream on a line of this replica, or throws TunnelError. */
 export type OpenLocal = (opening: Opening, events: StreamEvents, end: boolean) => Stream

@@ -1,5 +1,5 @@
-import type { TunnelCountReport } from '@vera-stack/shared/protocol/control.ts'
-import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control-schema.ts'
+import type { TunnelCountReport } from '@vera-stack/shared/protocol/control/control.ts'
+import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control/control-schema.ts'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { linkedPair } from '../../test/support/peer-node.ts'

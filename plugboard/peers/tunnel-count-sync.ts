@@ -3,8 +3,8 @@
 //
 //   no link ──flush──▶ all counts, the first message with `reset` ──flush──▶ changed counts     another link starts over
 
-import type { TunnelCountReport } from '@vera-stack/shared/protocol/control.ts'
-import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control-schema.ts'
+import type { TunnelCountReport } from '@vera-stack/shared/protocol/control/control.ts'
+import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control/control-schema.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 

@@ -4,7 +4,7 @@
 // shared/protocol/session-flow.test.ts).
 
 import { once } from 'node:events'
-import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
+import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'

@@ -2,13 +2,13 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { LinePicker } from '../telephones/line-picker.ts'
+import type { LinePicker } from '../telephones/lines/line-picker.ts'
 import type { AccessSink } from './access.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
-import type { RefusalLog } from './refusal-log.ts'
-import type { ServiceErrors } from './service-errors.ts'
-import type { Via } from './via.ts'
+import type { Via } from './edge/via.ts'
+import type { ServiceErrors } from './policy/service-errors.ts'
+import type { RefusalLog } from './response/refusal-log.ts'
 
 /** After this process was away (peers/recovery.ts). */
 export interface LineRecovery {

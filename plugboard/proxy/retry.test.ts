@@ -1,6 +1,6 @@
 // Which failed attempts go to another line, and what the client sees when none is left.
 
-import type { Reason } from '@vera-stack/shared/protocol/reason.ts'
+import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'

@@ -1,13 +1,13 @@
 // The rules of routes on the public port, in both versions of HTTP: what they decide is the same, and what becomes of it on
 // the wire fits the version.
 
-import { hashPassword } from '@vera-stack/shared/password-hash.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { Http2Client } from '../../test/support/http2-client.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+import { hashPassword } from '../common/password-hash.ts'
 import { resolveRouteOptions } from '../routes/route-options.ts'
 
 useLeakCheck()

@@ -1,7 +1,7 @@
 // What a request needs of whatever carries its stream. A local tunnel is one, a link to a peer that holds the
 // tunnel is another; the proxy cannot tell them apart.
 
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 
 export interface Upstream {
   /** False while it takes no new streams: still opening, draining, at its limit, or gone. */

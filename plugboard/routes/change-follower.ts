@@ -10,9 +10,9 @@
 
 import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { Wakeup } from '@vera-stack/shared/wakeup.ts'
+import { Wakeup } from '../common/wakeup.ts'
 import type { ChangeFeed, LogPosition, SnapshotSink } from '../database/change-feed.ts'
-import type { Change } from '../database/store.ts'
+import type { Change } from '../database/store/store.ts'
 
 /**
  * A longer way is not walked change by change, since all of them are applied in one turn of the event loop (a

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Database, openDatabase } from '../database/database.ts'
-import { EmbeddedPostgres } from '../database/embedded-postgres.ts'
+import { EmbeddedPostgres } from '../database/embedded/embedded-postgres.ts'
 import { migrateDatabase } from '../database/migrate.ts'
 import { createDirectory, type Directory } from './directory.ts'
 

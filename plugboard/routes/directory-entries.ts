@@ -1,6 +1,6 @@
 // What the directory holds, as those who ask it see it.
 
-import type { JsonObject } from '../database/json.ts'
+import type { JsonObject } from '../common/json.ts'
 import type { RouteActivity } from './route-activity.ts'
 import type { RouteOptions } from './route-options.ts'
 import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './service-policy.ts'

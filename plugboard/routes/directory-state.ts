@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatMount, normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
+import { isJsonObject, type JsonObject } from '../common/json.ts'
 import type {
   LogPosition,
   SnapshotKey,
@@ -12,8 +13,7 @@ import type {
   SnapshotService,
   SnapshotSink,
 } from '../database/change-feed.ts'
-import { isJsonObject, type JsonObject } from '../database/json.ts'
-import type { Change } from '../database/store.ts'
+import type { Change } from '../database/store/store.ts'
 import {
   type DirectoryListener,
   type DirectoryRoute,

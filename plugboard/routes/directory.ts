@@ -9,11 +9,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { StartupError } from '../common/startup-error.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
 import { describeOutage, type Outage } from '../database/outage.ts'
-import { StartupError } from '../database/startup-error.ts'
-import type { Change } from '../database/store.ts'
+import type { Change } from '../database/store/store.ts'
 import { ChangeFollower } from './change-follower.ts'
 import type {
   DirectoryListener,

@@ -5,7 +5,7 @@
 
 import { isIPv4 } from 'node:net'
 import { ipAddress, ipv4InGroups, ipv6Groups } from '@vera-stack/shared/ip-address.ts'
-import { IpNetworks } from '@vera-stack/shared/ip-networks.ts'
+import { IpNetworks } from '../common/ip-networks.ts'
 
 const NOT_PUBLIC_IPV4 = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],

@@ -9,9 +9,9 @@ import { removeFolder, temporaryFolder } from '../../test/support/folder.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { databaseUrl } from '../../test/support/postgres-setup.ts'
+import { StartupError } from '../common/startup-error.ts'
 import { type Database, openDatabase } from '../database/database.ts'
 import { databasePlace } from '../database/database-url.ts'
-import { StartupError } from '../database/startup-error.ts'
 import { createDirectory, type Directory, type DirectoryOptions } from './directory.ts'
 
 interface Warning {

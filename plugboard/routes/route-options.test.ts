@@ -1,5 +1,5 @@
-import { maskedPasswords } from '@vera-stack/shared/masked-passwords.ts'
 import { describe, expect, test } from 'vitest'
+import { maskedPasswords } from '../common/masked-passwords.ts'
 import {
   DEFAULT_ROUTE_OPTIONS,
   resolveRouteOptions,

@@ -3,13 +3,13 @@
 // read (a newer replica may have written them): what was meant to be guarded is never served without its guard.
 
 import { z } from 'zod'
-import { isJsonObject, type JsonObject } from '../database/json.ts'
-import { accessInputSchema, accessSchema } from './access-rules.ts'
-import { answerSchema, redirectSchema } from './answer-rules.ts'
-import { corsSchema } from './cors-rules.ts'
-import { ownFieldName } from './field-rules.ts'
-import { headerEditsSchema } from './header-rules.ts'
-import { hstsSchema } from './hsts-rules.ts'
+import { isJsonObject, type JsonObject } from '../common/json.ts'
+import { accessInputSchema, accessSchema } from './rules/access-rules.ts'
+import { answerSchema, redirectSchema } from './rules/answer-rules.ts'
+import { corsSchema } from './rules/cors-rules.ts'
+import { ownFieldName } from './rules/field-rules.ts'
+import { headerEditsSchema } from './rules/header-rules.ts'
+import { hstsSchema } from './rules/hsts-rules.ts'
 
 const plain = {
   /** The backend sees the path without the mount: `/api/users` behind mount `/api` arrives as `/users`. */

@@ -2,8 +2,8 @@
 // written, with the whole of it; each problem names the place to mend.
 
 import { isOnOrBeneath, normalizeEscapes, parseMount } from '@vera-stack/shared/mounts.ts'
-import type { RedirectRules } from './answer-rules.ts'
 import type { RouteOptionsInput } from './route-options.ts'
+import type { RedirectRules } from './rules/answer-rules.ts'
 
 export interface WholeRoute {
   readonly mount: string

@@ -1,7 +1,7 @@
 // Passwords in a route's options become hashes before anything is stored, so that nothing else ever sees them.
 
-import { hashPassword } from '@vera-stack/shared/password-hash.ts'
-import type { JsonObject } from '../database/json.ts'
+import type { JsonObject } from '../common/json.ts'
+import { hashPassword } from '../common/password-hash.ts'
 import type { RouteOptionsInput } from './route-options.ts'
 
 /** Options as they are stored. Costs some tenths of a second for each password. */

@@ -4,7 +4,7 @@
 
 import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
-import { isJsonObject } from '../database/json.ts'
+import { isJsonObject } from '../common/json.ts'
 
 const timeoutMs = z.int().min(1).max(86_400_000)
 

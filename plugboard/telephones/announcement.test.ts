@@ -4,7 +4,7 @@ import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, it } from 'vitest'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import { type AnnouncementOptions, judge } from './announcement.ts'
-import type { Credential } from './authenticate.ts'
+import type { Credential } from './tokens/authenticate.ts'
 
 const COUNT = 1000
 const line = { health: 'up', weight: 100, version: '', labels: {} } as const

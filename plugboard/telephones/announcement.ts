@@ -11,14 +11,14 @@ import {
   parseMount,
   parseServiceName,
 } from '@vera-stack/shared/mounts.ts'
-import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
-import { ScopeIndex } from '@vera-stack/shared/scope-index.ts'
+import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control/control.ts'
+import { ScopeIndex } from '../common/scope-index.ts'
 import { mountNotCovered, serviceNotCovered } from '../database/claim-refusals.ts'
-import type { Claim, Claimed } from '../database/store.ts'
+import type { Claim, Claimed } from '../database/store/store.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
-import type { Credential } from './authenticate.ts'
 import { generatedMount } from './generated-hosts.ts'
-import type { TokenUsage } from './token-usage.ts'
+import type { Credential } from './tokens/authenticate.ts'
+import type { TokenUsage } from './tokens/token-usage.ts'
 
 export interface AnnouncementOptions {
   readonly clock: Clock

@@ -2,8 +2,8 @@
 // identity that its token proved. Replicas compare these texts, so no subject leaves the replica that verified the token.
 
 import { TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
-import { shortDigest } from '../database/token-reference.ts'
-import type { Credential } from './authenticate.ts'
+import { shortDigest } from '../database/store/token-reference.ts'
+import type { Credential } from './tokens/authenticate.ts'
 
 export interface Generation {
   /** Digest of issuer and subject. Two tokens of one subject have the same one; names of telephones play no part. */

@@ -4,9 +4,9 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { LogFields, Logger } from '@vera-stack/shared/log.ts'
-import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/held-bytes.ts'
-import { WeakValueMap } from '@vera-stack/shared/weak-value-map.ts'
-import { holderText, shortDigest, type TokenReference, tokenText } from '../database/token-reference.ts'
+import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import { WeakValueMap } from '../common/weak-value-map.ts'
+import { holderText, shortDigest, type TokenReference, tokenText } from '../database/store/token-reference.ts'
 import type { Line } from '../registry/line.ts'
 
 export interface HeldLimits {

@@ -6,9 +6,9 @@
 //        └────────silence───────▶ onSilent
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
-import { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 /** For a response, ms: longer than a slow network path takes, and requests on a dead path wait no longer. */
 const RESPONSE_MS = 1000

@@ -8,7 +8,7 @@ import { readJwt } from '../../test/support/jwt.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
-import { generateSigningKey } from './tokens.ts'
+import { generateSigningKey } from './tokens/tokens.ts'
 
 let harness: TunnelHarness
 

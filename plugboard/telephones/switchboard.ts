@@ -7,8 +7,8 @@ import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
-import type { Store } from '../database/store.ts'
-import { type TokenReference, tokenText } from '../database/token-reference.ts'
+import type { Store } from '../database/store/store.ts'
+import { type TokenReference, tokenText } from '../database/store/token-reference.ts'
 import { type Line, sameProcess } from '../registry/line.ts'
 import { cleanOutage, type Outage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -16,18 +16,18 @@ import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { ClaimRules } from './announcement.ts'
-import type { Credential } from './authenticate.ts'
 import type { HeldBudgets } from './held-budgets.ts'
-import { SharedServices } from './shared-services.ts'
+import { SharedServices } from './lines/shared-services.ts'
 import { type ConnectionContext, type Renewal, TelephoneConnection } from './telephone-connection.ts'
 import { TelephoneInstances } from './telephone-instances.ts'
+import type { Credential } from './tokens/authenticate.ts'
 import {
   DEFAULT_TOKEN_LIMITS,
   type DefaultTokenLimits,
   type TokenRefusals,
   TokenUsage,
-} from './token-usage.ts'
-import type { TokenIssuer } from './tokens.ts'
+} from './tokens/token-usage.ts'
+import type { TokenIssuer } from './tokens/tokens.ts'
 
 export interface SwitchboardOptions {
   readonly replicaId: string

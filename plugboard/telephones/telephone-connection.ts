@@ -14,26 +14,26 @@ import type {
   ControlMessage,
   Hello,
   ServiceAnnouncement,
-} from '@vera-stack/shared/protocol/control.ts'
-import { EchoStream } from '@vera-stack/shared/protocol/echo-stream.ts'
-import type { Reason, TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import { REFUSED_STREAM } from '@vera-stack/shared/protocol/refused-stream.ts'
+} from '@vera-stack/shared/protocol/control/control.ts'
 import type { Session, SessionEvents } from '@vera-stack/shared/protocol/session.ts'
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
-import { tokenText } from '../database/token-reference.ts'
+import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
+import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { tokenText } from '../database/store/token-reference.ts'
 import { type Line, lineId } from '../registry/line.ts'
 import { cleanOutage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } from './announcement.ts'
-import type { Credential } from './authenticate.ts'
 import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { holderDigest } from './held-budgets.ts'
-import type { ServiceHistory } from './service-history.ts'
-import type { RemarkedTunnel, SharedServices } from './shared-services.ts'
+import type { ServiceHistory } from './lines/service-history.ts'
+import type { RemarkedTunnel, SharedServices } from './lines/shared-services.ts'
 import { SupersededProbe } from './superseded-probe.ts'
 import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
-import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './token-usage.ts'
-import type { TokenIssuer } from './tokens.ts'
+import type { Credential } from './tokens/authenticate.ts'
+import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './tokens/token-usage.ts'
+import type { TokenIssuer } from './tokens/tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
   readonly replicaId: string

@@ -1,7 +1,7 @@
 // Two processes of one telephone, and processes that only look like it: by its name, its start or its instance id. Real
 // tunnels and a real database; time is moved by hand.
 
-import type { ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
+import type { ServiceAnnouncement } from '@vera-stack/shared/protocol/control/control.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeCall, FakeTelephone } from '../../test/support/fake-telephone.ts'

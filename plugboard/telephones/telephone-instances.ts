@@ -8,7 +8,7 @@
 // the moment when the process was first seen here. With equal starts both serve.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { Hello } from '@vera-stack/shared/protocol/control.ts'
+import type { Hello } from '@vera-stack/shared/protocol/control/control.ts'
 import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Generation, unpackGeneration } from './generation.ts'

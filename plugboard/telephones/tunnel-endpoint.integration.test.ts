@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readJwt, signJwt } from '../../test/support/jwt.ts'
 import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
-import { Authenticator, type Credential } from './authenticate.ts'
+import { Authenticator, type Credential } from './tokens/authenticate.ts'
 import { TunnelEndpoint } from './tunnel-endpoint.ts'
 
 let harness: TunnelHarness

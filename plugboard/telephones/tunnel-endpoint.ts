@@ -3,16 +3,16 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { addressGroup } from '@vera-stack/shared/address-group.ts'
 import { ClientShares, DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import { listHolds, repeatsField } from '@vera-stack/shared/headers.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { WebSocketServer } from 'ws'
-import type { Authenticator, Credential } from './authenticate.ts'
+import { addressGroup } from '../common/address-group.ts'
 import type { Switchboard } from './switchboard.ts'
+import type { Authenticator, Credential } from './tokens/authenticate.ts'
 
 /** An upgrade request for the tunnel address. The socket is the endpoint's from here on. */
 export interface TunnelRequest {

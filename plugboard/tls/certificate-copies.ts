@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { makeFolder } from '../database/make-folder.ts'
-import type { StoredCertificate } from '../database/store.ts'
+import { makeFolder } from '../common/make-folder.ts'
+import type { StoredCertificate } from '../database/store/store.ts'
 
 const SUFFIX = '.json'
 const copySchema = z.object({

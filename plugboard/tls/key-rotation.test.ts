@@ -2,7 +2,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { SealedKey, StoredCertificate } from '../database/store.ts'
+import type { SealedKey, StoredCertificate } from '../database/store/store.ts'
 import { KeyRotation } from './key-rotation.ts'
 import { KeySeal } from './key-seal.ts'
 

@@ -4,7 +4,7 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { CertificateStore } from '../database/store.ts'
+import type { CertificateStore } from '../database/store/store.ts'
 import type { CertificateCopies } from './certificate-copies.ts'
 import type { KeySeal } from './key-seal.ts'
 

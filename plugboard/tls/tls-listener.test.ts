@@ -14,8 +14,8 @@ import {
   WILDCARD_CERTIFICATE,
 } from '../../test/support/certificates.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { clientAddressOf, ProxyProtocolGate } from '../proxy/proxy-protocol-gate.ts'
-import { TrustedProxies } from '../proxy/trusted-proxies.ts'
+import { clientAddressOf, ProxyProtocolGate } from '../proxy/connections/proxy-protocol-gate.ts'
+import { TrustedProxies } from '../proxy/connections/trusted-proxies.ts'
 import { readCertificate } from './certificate.ts'
 import { CertificateSet } from './certificate-set.ts'
 import { cipherProblem, isTls13Cipher } from './ciphers.ts'

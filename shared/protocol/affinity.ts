@@ -2,7 +2,7 @@
 // is opaque, stands after the fields of an OPEN, and is sent only to a peer whose hello has the feature (PROTOCOL.md,
 // "Affinity"). Owners of streams see it as `Opening.affinity`, never as a field.
 
-import type { Fields, Opening } from './stream.ts'
+import type { Fields, Opening } from './streams/stream.ts'
 
 export const AFFINITY_FEATURE = 'affinity'
 const AFFINITY_FIELD = 'Plugboard-Affinity'

@@ -5,12 +5,12 @@ import { ScriptedTransport } from '../../test/support/scripted-transport.ts'
 import { runSeed } from '../../test/support/seeded-random.ts'
 import { type Frame, readMessage } from '../../test/support/twin-codec.ts'
 import { dataFrame, headFrame, loopTurn, openFrame } from '../../test/support/wire-peer.ts'
-import { HeadTextError } from './encode.ts'
-import { DATA_SLICE_BYTES, DETAIL_MAX_BYTES } from './frame.ts'
 import { MESSAGE_MAX_BYTES } from './limits.ts'
 import { HeadTooLargeError, Outbox } from './outbox.ts'
-import { giveSlab, SLAB_BYTES, takeSlab } from './slab-pool.ts'
-import type { Opening } from './stream.ts'
+import type { Opening } from './streams/stream.ts'
+import { HeadTextError } from './wire/encode.ts'
+import { DATA_SLICE_BYTES, DETAIL_MAX_BYTES } from './wire/frame.ts'
+import { giveSlab, SLAB_BYTES, takeSlab } from './wire/slab-pool.ts'
 
 const OPENING: Opening = { kind: 'http', hops: 0, service: 'app', method: 'GET', target: '/', fields: [] }
 const OK = { status: 200, statusText: 'OK', fields: [] }

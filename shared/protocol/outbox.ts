@@ -6,6 +6,8 @@
 //
 // Knows frames, not streams: credit and fairness are the session's.
 
+import type { AnswerHead, Fields, Opening } from './streams/stream.ts'
+import type { Transport } from './transport.ts'
 import {
   answerBlock,
   HeadError,
@@ -17,7 +19,7 @@ import {
   writeU16,
   writeU24,
   writeU32,
-} from './encode.ts'
+} from './wire/encode.ts'
 import {
   DATA_SLICE_BYTES,
   DETAIL_MAX_BYTES,
@@ -27,12 +29,10 @@ import {
   HEAD_PREFIX_BYTES,
   OPEN_PREFIX_BYTES,
   WINDOW_BYTES,
-} from './frame.ts'
-import { withCause } from './reset-cause.ts'
-import { giveSlab, SLAB_BYTES, takeSlab } from './slab-pool.ts'
-import type { AnswerHead, Fields, Opening } from './stream.ts'
-import { STREAM_KINDS } from './stream-kind.ts'
-import type { Transport } from './transport.ts'
+} from './wire/frame.ts'
+import { withCause } from './wire/reset-cause.ts'
+import { giveSlab, SLAB_BYTES, takeSlab } from './wire/slab-pool.ts'
+import { STREAM_KINDS } from './wire/stream-kind.ts'
 
 /** A batch of this size goes out without waiting for the end of the turn, or for the batches before it. */
 const FLUSH_BYTES = 65_536

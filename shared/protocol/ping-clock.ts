@@ -3,7 +3,7 @@
 // is busy with a large body is not a dead one.
 
 import type { Clock, Timer } from '../clock.ts'
-import { PING_BYTES } from './frame.ts'
+import { PING_BYTES } from './wire/frame.ts'
 
 export interface PingClockOptions {
   readonly clock: Clock

@@ -9,7 +9,7 @@ import { type Random, randomInteger, runSeed, seededRandom } from '../../test/su
 import { messageOf } from '../../test/support/twin-codec.ts'
 import { TwinSession } from '../../test/support/twin-session.ts'
 import { loopTurn, WirePeer, type WirePeerOptions } from '../../test/support/wire-peer.ts'
-import { REASONS, reasonOfCode, type TunnelError } from './reason.ts'
+import { REASONS, reasonOfCode, type TunnelError } from './wire/reason.ts'
 
 const HARD_LIMIT_BYTES = 100_000
 const LIMITS = {

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { RecordedStream } from '../../test/support/recorded-stream.ts'
 import { dataFrame, greetedPeer, headFrame, loopTurn, openFrame } from '../../test/support/wire-peer.ts'
 import { HeadTooLargeError } from './outbox.ts'
-import { TunnelError } from './reason.ts'
-import type { StreamEvents } from './stream.ts'
+import type { StreamEvents } from './streams/stream.ts'
+import { TunnelError } from './wire/reason.ts'
 
 const INTERNAL_ERROR = { reason: 'internal_error', bye: 15 }
 const OK = { status: 200, statusText: 'OK', fields: [] }

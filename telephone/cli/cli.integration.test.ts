@@ -10,9 +10,9 @@ import { findProgram } from '../../test/support/find-program.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { cleanEnvironment } from '../../test/support/plugboard-process.ts'
 import { useProcesses } from '../../test/support/use-processes.ts'
-import { FakePlugboard } from '../fake-plugboard.ts'
-import { Caller } from '../forward/tunnel-pair.ts'
-import { ScriptedBackend } from '../http1/scripted-backend.ts'
+import { FakePlugboard } from '../testing/fake-plugboard.ts'
+import { ScriptedBackend } from '../testing/scripted-backend.ts'
+import { Caller } from '../testing/tunnel-pair.ts'
 
 useLeakCheck()
 const processes = useProcesses()

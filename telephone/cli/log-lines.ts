@@ -2,9 +2,9 @@
 
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { ForwardedExchange } from '../backend/forward/forward.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
-import type { ForwardedExchange } from '../forward.ts'
 import { sentence } from '../sentence.ts'
 
 type BackendFailures = Extract<TelephoneEvent, { kind: 'backend_failures' }>

@@ -1,8 +1,8 @@
 // One look at a backend, for `check` and for the start of `http`.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import type { BackendFailure } from '../backend-failure.ts'
-import { HealthCheck } from '../health-check.ts'
+import type { BackendFailure } from '../backend/backend-failure.ts'
+import { HealthCheck } from '../backend/health/health-check.ts'
 import type { Service } from '../service-options.ts'
 
 /**

@@ -1,7 +1,7 @@
-import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
+import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { ForwardedExchange } from '../forward.ts'
+import type { ForwardedExchange } from '../backend/forward/forward.ts'
 import { RequestLines } from './request-lines.ts'
 
 let lines: string[]

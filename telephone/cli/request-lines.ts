@@ -4,7 +4,7 @@
 import { styleText } from 'node:util'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
-import type { ForwardedExchange } from '../forward.ts'
+import type { ForwardedExchange } from '../backend/forward/forward.ts'
 import { printable } from './words.ts'
 
 export interface RequestLinesOptions {

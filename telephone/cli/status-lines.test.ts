@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { DialError } from '../dial-error.ts'
 import type { TelephoneEvent } from '../events.ts'
+import { DialError } from '../tunnel/dial-error.ts'
 import { RequestLines } from './request-lines.ts'
 import { StatusLines } from './status-lines.ts'
 import { briefly, roughly } from './words.ts'

@@ -2,7 +2,7 @@
 // fail alike, or the same failure again and again, are one line.
 
 import { cutText } from '@vera-stack/shared/cut-text.ts'
-import { REASONS } from '@vera-stack/shared/protocol/reason.ts'
+import { REASONS } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import { sentence } from '../sentence.ts'
 import type { RequestLines } from './request-lines.ts'

@@ -3,10 +3,10 @@
 
 import { newBoot } from '../../plugboard/registry/boot.ts'
 import { lineId } from '../../plugboard/registry/line.ts'
-import { PeerExchange } from '../../plugboard/registry/peer-exchange.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
-import { RegistryFollower } from '../../plugboard/registry/registry-follower.ts'
-import { RegistryOwner } from '../../plugboard/registry/registry-owner.ts'
+import { PeerExchange } from '../../plugboard/registry/sync/peer-exchange.ts'
+import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
+import { RegistryOwner } from '../../plugboard/registry/sync/registry-owner.ts'
 import { systemClock } from '../../shared/clock.ts'
 
 const LEASE_MS = 3_600_000

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'
-import { EmbeddedPostgres } from '../../plugboard/database/embedded-postgres.ts'
+import { EmbeddedPostgres } from '../../plugboard/database/embedded/embedded-postgres.ts'
 import { eventually } from '../support/deadline.ts'
 import { processesIn, removeFolder, temporaryFolder } from '../support/folder.ts'
 import { Processes } from '../support/processes.ts'

@@ -4,7 +4,7 @@
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createApiKey } from '../../plugboard/admin/api-key.ts'
+import { createApiKey } from '../../plugboard/admin/access/api-key.ts'
 import { removeFolder, temporaryFolder } from '../support/folder.ts'
 import { send } from '../support/http-client.ts'
 import { PlugboardProcess } from '../support/plugboard-process.ts'

@@ -1,7 +1,7 @@
 // The limit of tunnels of one token over two replicas. Each counts the tunnels of the other, soon after they open or close,
 // and drops this count when the other replica has stopped.
 
-import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { expect, it } from 'vitest'
 import { WebSocket } from 'ws'

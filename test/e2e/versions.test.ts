@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { PROTOCOL_VERSIONS } from '../../shared/protocol/version.ts'
+import { PROTOCOL_VERSIONS } from '../../shared/protocol/wire/version.ts'
 import type { Child } from '../support/child.ts'
 import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'

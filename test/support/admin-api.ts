@@ -4,25 +4,25 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { createApiKey } from '../../plugboard/admin/access/api-key.ts'
 import { type AdminApp, createAdminApp } from '../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../plugboard/admin/admin-env.ts'
-import { createApiKey } from '../../plugboard/admin/api-key.ts'
-import { ClusterView, type LastError } from '../../plugboard/admin/cluster-view.ts'
-import type { MissingReplicas } from '../../plugboard/admin/missing-replicas.ts'
+import { ClusterView, type LastError } from '../../plugboard/admin/live/cluster-view.ts'
+import type { MissingReplicas } from '../../plugboard/admin/live/missing-replicas.ts'
 import type {
   ReplicaStatus,
   ServiceLines,
   TelephoneStatus,
   TokenRefusalCounts,
-} from '../../plugboard/admin/telephone-directory.ts'
-import type { TrafficStatus } from '../../plugboard/admin/traffic.ts'
-import type { Store } from '../../plugboard/database/store.ts'
+} from '../../plugboard/admin/live/telephone-directory.ts'
+import type { TrafficStatus } from '../../plugboard/admin/live/traffic.ts'
+import type { Store } from '../../plugboard/database/store/store.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
 import type { DirectoryListener, DirectoryRoute, DirectoryService } from '../../plugboard/routes/directory.ts'
 import type { DryRequest, DryResult } from '../../plugboard/routes/dry-run.ts'
 import { OutboundNetworks } from '../../plugboard/routes/outbound-networks.ts'
-import type { LastLine, RefusedAnnouncement } from '../../plugboard/telephones/service-history.ts'
-import type { LineState } from '../../plugboard/telephones/service-lines.ts'
+import type { LastLine, RefusedAnnouncement } from '../../plugboard/telephones/lines/service-history.ts'
+import type { LineState } from '../../plugboard/telephones/lines/service-lines.ts'
 import { OpenApiCheck } from './openapi-check.ts'
 
 export interface CallOptions {

@@ -1,11 +1,15 @@
 // The far end of a tunnel for tests of Plugboard: a real session whose streams the test answers by hand, call by
 // call. It shows what has arrived (head, body, end, abort) as promises, so that tests wait and never sleep.
 
-import type { Announced, ControlMessage, ServiceAnnouncement } from '@vera-stack/shared/protocol/control.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type {
+  Announced,
+  ControlMessage,
+  ServiceAnnouncement,
+} from '@vera-stack/shared/protocol/control/control.ts'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
-import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { eventually, within } from './deadline.ts'
 
 const PATIENCE_MS = 10_000

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
-import { EmbeddedPostgres } from '../../plugboard/database/embedded-postgres.ts'
+import { EmbeddedPostgres } from '../../plugboard/database/embedded/embedded-postgres.ts'
 import { isAlive } from '../../plugboard/database/is-alive.ts'
 import { migrateDatabase } from '../../plugboard/database/migrate.ts'
 

@@ -3,8 +3,8 @@
 
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
-import { EmbeddedPostgres } from '../../plugboard/database/embedded-postgres.ts'
-import { StartupError } from '../../plugboard/database/startup-error.ts'
+import { StartupError } from '../../plugboard/common/startup-error.ts'
+import { EmbeddedPostgres } from '../../plugboard/database/embedded/embedded-postgres.ts'
 
 const [, , folder = ''] = process.argv
 const silent = () => undefined

@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, '../..')
 export async function productPatterns(): Promise<ProductPattern[]> {
   const patterns: ProductPattern[] = []
   for (const file of globSync('{shared,plugboard,telephone}/**/*.ts', { cwd: ROOT }).sort()) {
-    if (/(?:^|\/)(?:node_modules|dist)\/|\.(?:test|twin)\.ts$/.test(file)) continue
+    if (/(?:^|\/)(?:node_modules|dist|testing)\/|\.test\.ts$/.test(file)) continue
     const text = readFileSync(join(ROOT, file), 'utf8')
     let constructed = 0
     walk(parseAst(text, { lang: 'ts' }, file), node => {

@@ -1,9 +1,9 @@
 // The real codec in the words of the twin: frames in, a message out, and back. What a frame "means" to the code
 // (the calls of its sink, the calls of its outbox) is put side by side with the specification's form here.
 
-import { decodeMessage, FrameError, type FrameSink } from '@vera-stack/shared/protocol/decode.ts'
 import { Outbox } from '@vera-stack/shared/protocol/outbox.ts'
-import { type StreamKind, streamKindOfNumber } from '@vera-stack/shared/protocol/stream-kind.ts'
+import { decodeMessage, FrameError, type FrameSink } from '@vera-stack/shared/protocol/wire/decode.ts'
+import { type StreamKind, streamKindOfNumber } from '@vera-stack/shared/protocol/wire/stream-kind.ts'
 import { ScriptedTransport } from './scripted-transport.ts'
 import type { Frame } from './twin-codec.ts'
 

@@ -1,8 +1,14 @@
 // The owner of one stream that writes down what it is told, and notices when it is told something out of order:
-// data after the end, two ends, anything after an abort (shared/protocol/stream.ts has the rules).
+// data after the end, two ends, anything after an abort (shared/protocol/streams/stream.ts has the rules).
 
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
-import type { AnswerHead, Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type {
+  AnswerHead,
+  Fields,
+  Opening,
+  Stream,
+  StreamEvents,
+} from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 export class RecordedStream implements StreamEvents {
   /** Set by whoever opens or accepts it. */

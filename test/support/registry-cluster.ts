@@ -3,13 +3,13 @@
 // randomness are the test's. It also keeps what the replicas should come to know, to compare with.
 
 import { type Boot, newBoot } from '../../plugboard/registry/boot.ts'
+import type { CompactionLimits } from '../../plugboard/registry/documents/own-shard.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
 import { lineId } from '../../plugboard/registry/line.ts'
-import type { CompactionLimits } from '../../plugboard/registry/own-shard.ts'
-import { PeerExchange } from '../../plugboard/registry/peer-exchange.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
-import { RegistryFollower } from '../../plugboard/registry/registry-follower.ts'
-import { RegistryOwner } from '../../plugboard/registry/registry-owner.ts'
+import { PeerExchange } from '../../plugboard/registry/sync/peer-exchange.ts'
+import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
+import { RegistryOwner } from '../../plugboard/registry/sync/registry-owner.ts'
 import { ManualClock } from './manual-clock.ts'
 import type { Random } from './seeded-random.ts'
 import { randomInteger } from './seeded-random.ts'

@@ -2,7 +2,7 @@
 // ended is known here, so that whatever arrives can be checked against it at once. Bytes are a pattern that
 // is different for each stream and direction.
 
-import type { Fields } from '@vera-stack/shared/protocol/stream.ts'
+import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { isPattern, patternBytes } from './pattern.ts'
 import type { RecordedStream } from './recorded-stream.ts'
 import { SessionPair, type SessionPairOptions } from './session-pair.ts'

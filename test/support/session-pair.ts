@@ -1,10 +1,10 @@
 // Two real Sessions joined in memory, their clock in the test's hand. The acceptor's streams are recorded, and
 // answered by whatever the test gives as `onStream`.
 
-import { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
 import { Session, type SessionEvents, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
-import type { Opening } from '@vera-stack/shared/protocol/stream.ts'
+import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { eventually } from './deadline.ts'
 import { ManualClock } from './manual-clock.ts'
 import {

@@ -4,9 +4,9 @@
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { createApiKey } from '../../plugboard/admin/access/api-key.ts'
 import { createAdminApp } from '../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../plugboard/admin/admin-env.ts'
-import { createApiKey } from '../../plugboard/admin/api-key.ts'
 import { OutboundNetworks } from '../../plugboard/routes/outbound-networks.ts'
 import { type JsonSchema, JsonSchemaReader } from './json-schema.ts'
 

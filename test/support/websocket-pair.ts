@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { SUBPROTOCOL } from '@vera-stack/shared/protocol/version.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { afterEach } from 'vitest'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'

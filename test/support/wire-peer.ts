@@ -1,16 +1,16 @@
 // One real Session, and the test as its peer, frame by frame: for what a well-behaved session would never send,
 // and for the exact bytes that ours sends. The clock stands still unless the test moves it.
 
-import type { ControlMessage, Hello } from '@vera-stack/shared/protocol/control.ts'
-import type { HeldBytes } from '@vera-stack/shared/protocol/held-bytes.ts'
-import type { TunnelError } from '@vera-stack/shared/protocol/reason.ts'
+import type { ControlMessage, Hello } from '@vera-stack/shared/protocol/control/control.ts'
 import {
   Session,
   type SessionEvents,
   type SessionLimits,
   type SessionOptions,
 } from '@vera-stack/shared/protocol/session.ts'
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/stream.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { ManualClock } from './manual-clock.ts'
 import { RecordedStream } from './recorded-stream.ts'
 import { ScriptedTransport } from './scripted-transport.ts'

@@ -1,7 +1,7 @@
 // What the proxy itself answers: each code on the wire, its form, and what it never says.
 
 import type { Socket } from 'node:net'
-import type { AnnouncedOutage } from '@vera-stack/shared/protocol/control.ts'
+import type { AnnouncedOutage } from '@vera-stack/shared/protocol/control/control.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'

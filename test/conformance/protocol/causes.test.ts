@@ -1,7 +1,7 @@
 // The cause of a reset (PROTOCOL.md, "Causes").
 
 import { describe, expect, it } from 'vitest'
-import type { Opening } from '../../../shared/protocol/stream.ts'
+import type { Opening } from '../../../shared/protocol/streams/stream.ts'
 import { RecordedStream } from '../../support/recorded-stream.ts'
 import { greetedPeer, openFrame, WirePeer } from '../../support/wire-peer.ts'
 

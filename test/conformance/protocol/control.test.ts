@@ -1,7 +1,7 @@
 // PROTOCOL.md, "Control messages" and "Versions": P25 to P27.
 
 import { describe, expect, it } from 'vitest'
-import type { Announce } from '../../../shared/protocol/control.ts'
+import type { Announce } from '../../../shared/protocol/control/control.ts'
 import vectors from '../../../shared/protocol/vectors.json' with { type: 'json' }
 import { greetedPeer, PEER_HELLO, WirePeer } from '../../support/wire-peer.ts'
 

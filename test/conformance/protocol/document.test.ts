@@ -7,8 +7,9 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
 import { heldLimits } from '../../../plugboard/telephones/held-budgets.ts'
 import { TELEPHONE_MAX_STREAMS } from '../../../plugboard/telephones/switchboard.ts'
-import type { ControlMessage } from '../../../shared/protocol/control.ts'
-import { controlSchema } from '../../../shared/protocol/control-schema.ts'
+import type { ControlMessage } from '../../../shared/protocol/control/control.ts'
+import { controlSchema } from '../../../shared/protocol/control/control-schema.ts'
+import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES } from '../../../shared/protocol/limits.ts'
 import {
   CREDIT_MAX_BYTES,
   DATA_SLICE_BYTES,
@@ -16,11 +17,10 @@ import {
   FRAME,
   HEAD_PREFIX_BYTES,
   OPEN_PREFIX_BYTES,
-} from '../../../shared/protocol/frame.ts'
-import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES } from '../../../shared/protocol/limits.ts'
-import { REASONS } from '../../../shared/protocol/reason.ts'
-import { STREAM_KINDS } from '../../../shared/protocol/stream-kind.ts'
-import { PROTOCOL_VERSIONS, SUBPROTOCOL } from '../../../shared/protocol/version.ts'
+} from '../../../shared/protocol/wire/frame.ts'
+import { REASONS } from '../../../shared/protocol/wire/reason.ts'
+import { STREAM_KINDS } from '../../../shared/protocol/wire/stream-kind.ts'
+import { PROTOCOL_VERSIONS, SUBPROTOCOL } from '../../../shared/protocol/wire/version.ts'
 import { FRAME_TABLE } from '../../support/twin-codec.ts'
 
 const PROTOCOL_FOLDER = join(import.meta.dirname, '../../../shared/protocol')

@@ -1,7 +1,7 @@
 // PROTOCOL.md, "Bytes held": P30 to P32, and what counts.
 
 import { describe, expect, it } from 'vitest'
-import { HeldBytes, type Overrun } from '../../../shared/protocol/held-bytes.ts'
+import { HeldBytes, type Overrun } from '../../../shared/protocol/streams/held-bytes.ts'
 import { dataFrame, greetedPeer, headFrame, loopTurn, openFrame, WirePeer } from '../../support/wire-peer.ts'
 
 const KIB = 1024

@@ -1,7 +1,7 @@
 // PROTOCOL.md, "Streams": P11 to P15. The state table is run cell by cell.
 
 import { describe, expect, it } from 'vitest'
-import { STREAM_KINDS } from '../../../shared/protocol/stream-kind.ts'
+import { STREAM_KINDS } from '../../../shared/protocol/wire/stream-kind.ts'
 import { RecordedStream } from '../../support/recorded-stream.ts'
 import { type Frame, messageOf } from '../../support/twin-codec.ts'
 import { dataFrame, greetedPeer, headFrame, openFrame, WirePeer } from '../../support/wire-peer.ts'

@@ -10,7 +10,7 @@ import { registerHooks } from 'node:module'
 type Edit = readonly [pattern: RegExp, replacement: string]
 
 const EDITS: Readonly<Record<string, readonly Edit[]>> = {
-  'shared/protocol/version.ts': [
+  'shared/protocol/wire/version.ts': [
     [/(PROTOCOL_VERSIONS: readonly \[number, number\] = )\[\d+, (\d+)\]/, '$1[$2, $2 + 1]'],
   ],
   'shared/protocol/session.ts': [

@@ -3,9 +3,9 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
-import { hashPassword } from '@vera-stack/shared/password-hash.ts'
 import { Gatekeeper } from '../../../../plugboard/access/gatekeeper.ts'
 import type { Verdict } from '../../../../plugboard/access/verdict.ts'
+import { hashPassword } from '../../../../plugboard/common/password-hash.ts'
 import { OutboundNetworks } from '../../../../plugboard/routes/outbound-networks.ts'
 import { resolveRouteOptions, routeOptionsInputSchema } from '../../../../plugboard/routes/route-options.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'

@@ -1,0 +1,44 @@
+// Edits of a list of fields as a route has them: remove, then set, then add. Names in `set` and `remove` mean the field
+// however it is spelt, since a backend may read `X_Role` as `X-Role`.
+
+import { PLACEHOLDERS, type Placeholder } from '../../routes/rules/field-rules.ts'
+import type { HeaderEditRules } from '../../routes/rules/header-rules.ts'
+import { FieldNames } from './field-list.ts'
+
+/** What placeholders stand for. All of it was checked on its way in: none of it can end a line. */
+export type TemplateValues = Readonly<Record<Placeholder, string>>
+
+/** A value as the text between its placeholders: `['by ', 'host', '']`. */
+type Template = readonly string[]
+
+const PLACEHOLDER = new RegExp(`\\{(${PLACEHOLDERS.join('|')})\\}`)
+
+export class HeaderEdits {
+  readonly #gone: FieldNames
+  readonly #fields: readonly (readonly [name: string, value: Template])[]
+
+  constructor({ remove = [], set = {}, add = {} }: HeaderEditRules) {
+    this.#gone = new FieldNames([...remove, ...Object.keys(set)])
+    const added = Object.entries(add).flatMap(([name, value]) =>
+      (typeof value === 'string' ? [value] : value).map(each => [name, each] as const),
+    )
+    this.#fields = [...Object.entries(set), ...added].map(
+      ([name, value]) => [name, templateOf(value)] as const,
+    )
+  }
+
+  /** In place. */
+  apply(fields: string[], values: TemplateValues): void {
+    this.#gone.removeFrom(fields)
+    for (const [name, template] of this.#fields) fields.push(name, filled(template, values))
+  }
+}
+
+function templateOf(value: string): Template {
+  return value.split(PLACEHOLDER)
+}
+
+function filled(template: Template, values: TemplateValues): string {
+  if (template.length === 1) return template[0] as string
+  return template.map((part, index) => (index % 2 === 0 ? part : values[part as Placeholder])).join('')
+}

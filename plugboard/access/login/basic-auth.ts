@@ -1,0 +1,138 @@
+// Basic authentication (RFC 7617) of one route. A password is verified with scrypt, which is slow on purpose, so: what was
+// right is remembered, the same credential is verified once at a time, and all of it is bounded. An unknown user costs as
+// much as a wrong password.
+//
+// Wrong passwords cause a wait: first for the user's name behind this address, and after many more for the address. So
+// people who share an address (NAT) rarely wait for each other, and a user who has logged in before never waits.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import { addressGroup } from '../../common/address-group.ts'
+import type { FailedAttempts } from '../../common/failed-attempts.ts'
+import { verifyPassword } from '../../common/password-hash.ts'
+import {
+  type BasicRules,
+  isPassword,
+  isUserName,
+  MAX_PASSWORD,
+  MAX_USER_NAME,
+} from '../../routes/rules/access-rules.ts'
+import type { BoundedWork } from './bounded-work.ts'
+import type { Remembered } from './remembered.ts'
+
+/** What all routes share: the limits are the process's, not a route's. */
+export interface BasicDependencies {
+  readonly clock: Clock
+  /** By user and address. */
+  readonly userFailures: FailedAttempts
+  /** By address. Allows more failures than `userFailures`. */
+  readonly addressFailures: FailedAttempts
+  readonly work: BoundedWork
+  /** Users whose password was right. */
+  readonly remembered: Remembered<string>
+  /** Told of what should not happen: a verification that broke. */
+  readonly broken: (error: unknown) => void
+}
+
+/** `user`: it is right. `wait`: try again after so many ms; nothing was verified. */
+export type BasicOutcome = { readonly user: string } | 'wrong' | 'busy' | { readonly waitMs: number }
+
+/** Counted from the last use of a password. A change of the route ends it at once. */
+const REMEMBERED_MS = 86_400_000
+/** The longest name, a colon and the longest password: at most three bytes a character, so four characters of base64. */
+const MAX_CREDENTIAL = (MAX_USER_NAME + 1 + MAX_PASSWORD) * 4
+
+export class BasicAuth {
+  readonly challenge: string
+  readonly #deps: BasicDependencies
+  readonly #hashes: ReadonlyMap<string, string>
+  /** Takes an unknown user's place: what it costs must not tell who there is. */
+  readonly #decoy: string
+  readonly #keyOf: (credential: string) => string
+  readonly #verifying = new Map<string, Promise<BasicOutcome>>()
+
+  constructor(rules: BasicRules, deps: BasicDependencies) {
+    const realm = (rules.realm ?? 'Restricted').replace(/["\\]/g, '\\$&')
+    this.challenge = `Basic realm="${realm}", charset="UTF-8"`
+    this.#deps = deps
+    this.#keyOf = deps.remembered.scope()
+    this.#hashes = new Map(rules.users.map(({ name, hash }) => [name, hash]))
+    this.#decoy = rules.users[0]?.hash ?? ''
+  }
+
+  /** `credential`: what follows `Basic` in Authorization. A promise never rejects. */
+  check(credential: string, address: string): BasicOutcome | Promise<BasicOutcome> {
+    if (credential.length > MAX_CREDENTIAL) return 'wrong'
+    const { remembered, clock, userFailures, addressFailures, work } = this.#deps
+    const key = this.#keyOf(credential)
+    const user = remembered.use(key, clock.now(), REMEMBERED_MS)
+    if (user !== undefined) return { user }
+    const verifying = this.#verifying.get(key)
+    if (verifying !== undefined) return verifying
+    const decoded = decode(credential)
+    if (decoded === undefined) return 'wrong'
+    const group = addressGroup(address)
+    const buckets = [
+      [userFailures, this.#keyOf(`${group} ${decoded.name}`)],
+      [addressFailures, group],
+    ] as const
+    const waitMs = Math.max(...buckets.map(([failures, bucket]) => failures.waitMs(bucket)))
+    if (waitMs > 0) return { waitMs }
+    const forgive = () => {
+      for (const [failures, bucket] of buckets) failures.forgive(bucket)
+    }
+    // Counted before it is known, so that many at once are not all let through.
+    for (const [failures, bucket] of buckets) failures.failed(bucket)
+    const verification = work.run(group, () => this.#verify(decoded.name, decoded.password))
+    if (verification === undefined) {
+      forgive()
+      return 'busy'
+    }
+    const outcome = this.#settle(verification, key, decoded.name, forgive)
+    this.#verifying.set(key, outcome)
+    return outcome
+  }
+
+  async #settle(
+    work: Promise<boolean>,
+    key: string,
+    user: string,
+    forgive: () => void,
+  ): Promise<BasicOutcome> {
+    try {
+      if (!(await work)) return 'wrong'
+      forgive()
+      this.#deps.remembered.set(key, user, this.#deps.clock.now() + REMEMBERED_MS)
+      return { user }
+    } catch (error) {
+      // scrypt found no memory: nothing is known of the password.
+      this.#deps.broken(error)
+      forgive()
+      return 'busy'
+    } finally {
+      this.#verifying.delete(key)
+    }
+  }
+
+  async #verify(user: string, password: string): Promise<boolean> {
+    const hash = this.#hashes.get(user)
+    const right = await verifyPassword(password, hash ?? this.#decoy)
+    return right && hash !== undefined
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Returns undefined for a name or a password that the route's rules would refuse, because no user can have it. */
+function decode(credential: string): { name: string; password: string } | undefined {
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(credential)) return undefined
+  let text: string
+  try {
+    text = utf8.decode(Buffer.from(credential, 'base64'))
+  } catch {
+    return undefined // not UTF-8, which the challenge asks for
+  }
+  const colon = text.indexOf(':')
+  if (colon === -1) return undefined
+  const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
+  return isUserName(name) && isPassword(password) ? { name, password } : undefined
+}

@@ -1,0 +1,97 @@
+// Tokens of one issuer (RFC 6750, RFC 7519) for one route. The signature is checked with the issuer's published keys, by
+// asymmetric algorithms alone. What was verified is remembered, so that the next request with it is answered in the
+// same turn; not longer than some minutes, so that a key which its issuer withdraws stops opening anything.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import { errors, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
+import { type Jwks, JwksUnavailable } from './jwks.ts'
+import type { Remembered } from './remembered.ts'
+import { forwardedFields, hasRequiredClaims, hasScopes } from './token-claims.ts'
+
+/** `fields`: what the backend is told. */
+export type BearerOutcome =
+  | { readonly fields: readonly string[] }
+  | 'invalid'
+  | 'expired'
+  | 'insufficient_scope'
+  | 'unavailable'
+
+/** What all routes share. */
+export interface BearerDependencies {
+  readonly clock: Clock
+  readonly remembered: Remembered<BearerOutcome>
+  /** Told of what should not happen, once for each route: a key that cannot be used, say. */
+  readonly broken: (error: unknown) => void
+}
+
+const CLOCK_TOLERANCE_SECONDS = 30
+const MAX_TOKEN = 16_384
+const REMEMBERED_MS = 300_000
+
+export class BearerAuth {
+  readonly #rules: JwtRules
+  readonly #jwks: Jwks
+  readonly #clock: Clock
+  readonly #remembered: Remembered<BearerOutcome>
+  readonly #keyOf: (token: string) => string
+  #broken: ((error: unknown) => void) | undefined
+  readonly #verification: JWTVerifyOptions
+  readonly #verifying = new Map<string, Promise<BearerOutcome>>()
+
+  constructor(rules: JwtRules, jwks: Jwks, { clock, remembered, broken }: BearerDependencies) {
+    this.#rules = rules
+    this.#jwks = jwks
+    this.#clock = clock
+    this.#remembered = remembered
+    this.#keyOf = remembered.scope()
+    this.#broken = broken
+    this.#verification = {
+      issuer: rules.issuer,
+      audience: rules.audience as string | string[],
+      algorithms: [...(rules.algorithms ?? TOKEN_ALGORITHMS)],
+      requiredClaims: ['exp'],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    }
+  }
+
+  /** A promise never rejects. */
+  check(token: string): BearerOutcome | Promise<BearerOutcome> {
+    if (token.length > MAX_TOKEN) return 'invalid'
+    const key = this.#keyOf(token)
+    const known = this.#remembered.get(key, this.#clock.wallTime())
+    if (known !== undefined) return known
+    const verifying = this.#verifying.get(key)
+    if (verifying !== undefined) return verifying
+    const outcome = this.#verify(token, key).finally(() => this.#verifying.delete(key))
+    this.#verifying.set(key, outcome)
+    return outcome
+  }
+
+  async #verify(token: string, key: string): Promise<BearerOutcome> {
+    const nowMs = this.#clock.wallTime()
+    try {
+      const currentDate = new Date(nowMs)
+      const { payload } = await jwtVerify(token, this.#jwks.key, { ...this.#verification, currentDate })
+      const { claims, scopes, forward } = this.#rules
+      const outcome: BearerOutcome =
+        hasRequiredClaims(payload, claims) && hasScopes(payload, scopes)
+          ? { fields: forwardedFields(payload, forward) }
+          : 'insufficient_scope'
+      const expiresAtMs = ((payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000
+      this.#remembered.set(key, outcome, Math.min(expiresAtMs, nowMs + REMEMBERED_MS))
+      return outcome
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) return 'expired'
+      if (error instanceof errors.JOSEError) return 'invalid'
+      // It is about the keys, never about the token. That they cannot be fetched, jwks.ts has told.
+      if (!(error instanceof JwksUnavailable)) this.#tell(error)
+      return 'unavailable'
+    }
+  }
+
+  #tell(error: unknown): void {
+    this.#broken?.(error)
+    this.#broken = undefined
+  }
+}

@@ -1,0 +1,113 @@
+// Whether a request brings a credential that its route takes: a password, a token of the issuer, or either where the route
+// has both. Says what the backend is told of whoever it is, and sees to it that nobody else can say that.
+
+import type { AccessRules } from '../../routes/rules/access-rules.ts'
+import { FieldNames, soleValue } from '../edits/field-list.ts'
+import type { Refusal } from '../verdict.ts'
+import type { BasicAuth, BasicOutcome } from './basic-auth.ts'
+import type { BearerAuth, BearerOutcome } from './bearer-auth.ts'
+import { fieldText } from './token-claims.ts'
+
+/** `fields`: what the backend is told. */
+export interface Passed {
+  readonly fields: readonly string[]
+}
+export type Judged = Passed | Refusal
+
+const INVALID = 'Bearer error="invalid_token", error_description='
+
+export class Credentials {
+  readonly #access: AccessRules
+  readonly #basic: BasicAuth | undefined
+  readonly #bearer: BearerAuth | undefined
+  /** Lower case; where the token is. */
+  readonly #tokenField: string
+  /** Names that are ours alone to say on this route, and the credential itself unless it goes on. */
+  readonly #withheld: FieldNames
+
+  constructor(access: AccessRules, basic: BasicAuth | undefined, bearer: BearerAuth | undefined) {
+    const { jwt, forwardAuthorization = false } = access
+    this.#access = access
+    this.#basic = basic
+    this.#bearer = bearer
+    this.#tokenField = (jwt?.header ?? 'authorization').toLowerCase()
+    const own = [...Object.values(jwt?.forward ?? {}), access.basic?.forwardUser ?? []].flat()
+    const credentials = forwardAuthorization ? [] : ['authorization', this.#tokenField]
+    this.#withheld = new FieldNames([...own, ...credentials])
+  }
+
+  /** A promise never rejects. */
+  check(fields: readonly string[], address: string): Judged | Promise<Judged> {
+    const authorization = soleValue(fields, 'authorization')
+    const token = soleValue(fields, this.#tokenField)
+    if (authorization === null || token === null) {
+      return { code: 'bad_request', detail: 'The request has more than one credential.' }
+    }
+    const [, scheme = '', credential = ''] = /^([^ ]+) +([^ ].*)$/.exec(authorization ?? '') ?? []
+    if (this.#bearer !== undefined) {
+      const own = this.#tokenField !== 'authorization'
+      const bearer = own
+        ? token?.replace(/^bearer +/i, '')
+        : scheme.toLowerCase() === 'bearer'
+          ? credential
+          : undefined
+      if (bearer !== undefined && bearer !== '') {
+        const outcome = this.#bearer.check(bearer)
+        return outcome instanceof Promise ? outcome.then(this.#ofBearer) : this.#ofBearer(outcome)
+      }
+    }
+    if (this.#basic !== undefined && scheme.toLowerCase() === 'basic') {
+      const outcome = this.#basic.check(credential, address)
+      return outcome instanceof Promise ? outcome.then(this.#ofBasic) : this.#ofBasic(outcome)
+    }
+    return this.#refused()
+  }
+
+  /** Into a request that has passed: in place. */
+  tell(fields: string[], { fields: told }: Passed): void {
+    this.#withheld.removeFrom(fields)
+    fields.push(...told)
+  }
+
+  readonly #ofBasic = (outcome: BasicOutcome): Judged => {
+    if (outcome === 'wrong') return this.#refused()
+    if (outcome === 'busy') return { code: 'overloaded' }
+    if ('waitMs' in outcome) {
+      const retryAfterSeconds = Math.ceil(outcome.waitMs / 1000)
+      return {
+        code: 'rate_limited',
+        detail: 'Too many failed attempts from this address.',
+        retryAfterSeconds,
+      }
+    }
+    const field = this.#access.basic?.forwardUser
+    return { fields: field === undefined ? [] : [field, fieldText(outcome.user)] }
+  }
+
+  readonly #ofBearer = (outcome: BearerOutcome): Judged => {
+    switch (outcome) {
+      case 'invalid':
+        return this.#refused(`${INVALID}"The token is not valid here."`)
+      case 'expired':
+        return { ...this.#refused(`${INVALID}"The token has expired."`), code: 'token_expired' }
+      case 'insufficient_scope': {
+        const { scopes } = this.#access.jwt ?? {}
+        const wanted = scopes === undefined ? '' : `, scope="${scopes.join(' ')}"`
+        const challenge = `Bearer error="insufficient_scope"${wanted}`
+        return { code: 'forbidden', fields: ['WWW-Authenticate', challenge] }
+      }
+      case 'unavailable':
+        return { code: 'issuer_unavailable' }
+      default:
+        return outcome
+    }
+  }
+
+  /** With each way to do better (RFC 9110 section 11.6.1). */
+  #refused(bearerChallenge = 'Bearer'): Refusal {
+    const fields: string[] = []
+    if (this.#bearer !== undefined) fields.push('WWW-Authenticate', bearerChallenge)
+    if (this.#basic !== undefined) fields.push('WWW-Authenticate', this.#basic.challenge)
+    return { code: 'unauthorized', fields }
+  }
+}

@@ -1,0 +1,127 @@
+// Which key a request has, and whether it may do what it asks for. A key is looked up at each request, so that a
+// revocation counts at once. While the database is away, keys that were good in the last minutes still open what does not
+// need it: status. Wrong keys make their address wait; a right key never does (key-list.ts).
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { repeatsField } from '@vera-stack/shared/headers.ts'
+import type { Context, MiddlewareHandler } from 'hono'
+import { addressGroup } from '../../common/address-group.ts'
+import { FailedAttempts } from '../../common/failed-attempts.ts'
+import type { AdminKey } from '../../database/store/store.ts'
+import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { RequestError } from '../http/problem.ts'
+import { KeyList } from '../resources/key-list.ts'
+import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
+import { isExpired } from './credential-state.ts'
+import { allows, type Permission } from './scope.ts'
+
+const REMEMBERED_FOR_MS = 300_000
+const REMEMBERED_KEYS = 1000
+const TOUCH_INTERVAL_MS = 60_000
+
+interface Remembered {
+  readonly key: AdminKey
+  readonly at: number
+}
+
+/** Sets `key` and `by`, or throws `unauthorized`, `rate_limited`, `database_unavailable`. */
+export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): MiddlewareHandler<AdminEnv> {
+  const { store, clock } = deps
+  const failures = new FailedAttempts({ clock })
+  const keyList = new KeyList({ load: () => store.adminKeys.activeHashes(), clock })
+  // By hash: what is kept here opens nothing by itself.
+  const remembered = new Map<string, Remembered>()
+  const touchedAt = new Map<string, number>()
+
+  const remember = (hash: string, key: AdminKey): void => {
+    remembered.delete(hash)
+    remembered.set(hash, { key, at: clock.now() })
+    if (remembered.size > REMEMBERED_KEYS) forget(remembered)
+  }
+  const recall = (hash: string): AdminKey | undefined => {
+    const entry = remembered.get(hash)
+    return entry !== undefined && clock.now() - entry.at < REMEMBERED_FOR_MS ? entry.key : undefined
+  }
+  const touch = (key: AdminKey, c: Context<AdminEnv>): void => {
+    const last = touchedAt.get(key.id)
+    if (last !== undefined && clock.now() - last < TOUCH_INTERVAL_MS) return
+    touchedAt.delete(key.id)
+    touchedAt.set(key.id, clock.now())
+    if (touchedAt.size > REMEMBERED_KEYS) forget(touchedAt)
+    // Nobody waits for it, and nothing depends on it.
+    store.adminKeys.touch(key.id).catch((err: unknown) => c.get('log').debug('key not touched', { err }))
+  }
+
+  return async (c, next) => {
+    const credential = credentialOf(c)
+    const hash = hashOf(credential)
+    const bucket = addressGroup(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
+    const isKey = looksLikeApiKey(credential)
+    const known = recall(hash) !== undefined
+    const waitMs = known ? 0 : failures.waitMs(bucket)
+    if (waitMs > 0 && !(isKey && (await keyList.has(prefixOf(credential), hash)))) {
+      c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
+      throw new VeraError('rate_limited', 'Too many wrong API keys came from this address.')
+    }
+    // Counted before the outcome is known, so that many attempts at once do not all cause a query.
+    const counted = !known && waitMs === 0
+    if (counted) failures.failed(bucket)
+    const reject = (detail: string): VeraError => {
+      if (known) failures.failed(bucket)
+      remembered.delete(hash)
+      return new VeraError('unauthorized', detail)
+    }
+    if (!isKey) throw reject('The credential is not an API key (vsk_…).')
+    let key: AdminKey
+    try {
+      const found = await store.adminKeys.findByPrefix(prefixOf(credential))
+      if (!hashMatches(hash, found?.hash) || found === undefined) throw reject('The API key is not known.')
+      if (found.revokedAt !== null) throw reject('The API key has been revoked.')
+      const { hash: _, ...row } = found
+      key = row
+      remember(hash, key)
+      touch(key, c)
+    } catch (error) {
+      const away = error instanceof VeraError && error.code === 'database_unavailable'
+      if (away && counted) failures.forgive(bucket)
+      const recalled = recall(hash)
+      if (!away || recalled === undefined || !worksWithoutDatabase(c)) throw error
+      key = recalled
+    }
+    if (isExpired(key, clock)) throw reject('The API key has expired.')
+    if (counted) failures.forgive(bucket)
+    c.set('key', key)
+    c.set('by', { actor: `admin-key:${key.id}`, keyId: key.id })
+    await next()
+  }
+}
+
+const worksWithoutDatabase = (c: Context<AdminEnv>): boolean =>
+  c.req.method === 'GET' && /^\/v1\/(status|telephones|replicas|outages|match)$/.test(c.req.path)
+
+function credentialOf(c: Context<AdminEnv>): string {
+  if (repeatsField(c.env?.incoming?.rawHeaders ?? [], 'authorization')) {
+    const detail = 'The request has more than one Authorization field. Send one API key.'
+    throw new RequestError('invalid_request', detail, [{ header: 'Authorization', detail }])
+  }
+  const header = c.req.header('authorization')
+  if (header === undefined) throw new VeraError('unauthorized', 'Send Authorization: Bearer <API key>.')
+  const match = /^bearer +([^\s]+)$/i.exec(header.trim())
+  if (match?.[1] === undefined) throw new VeraError('unauthorized', 'The Authorization scheme is Bearer.')
+  return match[1]
+}
+
+function forget(map: Map<string, unknown>): void {
+  const [oldest] = map.keys()
+  if (oldest !== undefined) map.delete(oldest)
+}
+
+/** For one operation. The problem names the scope, so that the right key can be made. */
+export function requirePermission(permission: Permission): MiddlewareHandler<AdminEnv> {
+  return async (c, next) => {
+    if (!allows(c.get('key').scopes, permission)) {
+      throw new VeraError('forbidden', `The API key lacks the scope ${permission}.`)
+    }
+    await next()
+  }
+}

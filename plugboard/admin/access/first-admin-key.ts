@@ -1,0 +1,69 @@
+// The first admin key of a database, without which no other key could be made, and the key that replaces a lost one.
+// Only a database that has never had an admin key gets a key by itself: revoking the last key, or losing its file, is
+// never undone by a restart.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { AdminKey, AdminKeyStore } from '../../database/store/store.ts'
+import { createApiKey, hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
+import { type CredentialState, credentialState } from './credential-state.ts'
+
+/** The file in which a person finds the key. */
+export interface KeyFile {
+  read(): Promise<string | undefined>
+  /** Keeps the key safe while `store` runs; `store` returns undefined when it has not stored the key. */
+  replace<Row>(key: string, store: () => Promise<Row | undefined>): Promise<Row | undefined>
+  recover(isStored: (key: string) => Promise<boolean>): Promise<boolean>
+}
+
+/** `created`: the file holds a new key. `present`: keys exist already; `fileKey` is the state of the key in the file. */
+export type FirstKeyOutcome =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'present'; readonly fileKey: CredentialState | 'unknown' | 'absent' }
+
+/** Rejects with VeraError `database_unavailable`, or StartupError when the file cannot be written. */
+export async function ensureFirstAdminKey(options: {
+  readonly adminKeys: AdminKeyStore
+  readonly file: KeyFile
+  readonly clock: Clock
+}): Promise<FirstKeyOutcome> {
+  const { adminKeys, file, clock } = options
+  const recovered = await file.recover(async key => (await rowOf(adminKeys, key)) !== undefined)
+  if (recovered) return { kind: 'created' }
+  if (!(await adminKeys.everExisted())) {
+    const { key, prefix, hash } = createApiKey()
+    const row = { name: 'first admin key', prefix, hash, scopes: ['admin'] }
+    const created = await file.replace(key, () => adminKeys.createFirst(row, { actor: 'system' }))
+    if (created !== undefined) return { kind: 'created' }
+    // Another replica has stored its key first.
+  }
+  const key = await file.read()
+  if (key === undefined) return { kind: 'present', fileKey: 'absent' }
+  const row = await rowOf(adminKeys, key)
+  return { kind: 'present', fileKey: row === undefined ? 'unknown' : credentialState(row, clock) }
+}
+
+/**
+ * Makes a new admin key and writes it to the file. `revokeOthers`: every other key with the scope `admin` is revoked in
+ * the same transaction.
+ */
+export async function resetAdminKey(options: {
+  readonly adminKeys: AdminKeyStore
+  readonly name: string
+  readonly revokeOthers: boolean
+  readonly file: Pick<KeyFile, 'replace'>
+  readonly actor: string
+}): Promise<{ readonly key: string; readonly row: AdminKey }> {
+  const { adminKeys, name, revokeOthers, file, actor } = options
+  const { key, prefix, hash } = createApiKey()
+  const row = await file.replace(key, () =>
+    adminKeys.reset({ name, prefix, hash, scopes: ['admin'] }, { actor }, { revokeOthers }),
+  )
+  return { key, row: row as AdminKey }
+}
+
+/** Returns the row of the key when the whole key matches. */
+async function rowOf(adminKeys: AdminKeyStore, key: string): Promise<AdminKey | undefined> {
+  if (!looksLikeApiKey(key)) return undefined
+  const row = await adminKeys.findByPrefix(prefixOf(key))
+  return hashMatches(hashOf(key), row?.hash) ? row : undefined
+}

@@ -1,0 +1,79 @@
+// The limits of an admin key: the services and mounts that it may hand out in tokens, and change. They hold for every
+// write that could lead the traffic of another service or mount elsewhere; reading is not limited.
+
+import { parseMount } from '@vera-stack/shared/mounts.ts'
+import { ScopeIndex } from '../../common/scope-index.ts'
+import type { AdminKey, Route, Scope } from '../../database/store/store.ts'
+import { type Culprit, RequestError } from '../http/problem.ts'
+
+type Limited = Pick<AdminKey, 'limits'>
+
+/** The services and mounts that a request asks for, and their place in the request. */
+interface Asked {
+  readonly services?: readonly string[] | undefined
+  readonly mounts?: readonly string[] | undefined
+  /** JSON pointer to the lists; default: the names of the lists. Undefined: they belong to a row that the request names by its id. */
+  readonly pointer?: ((list: 'services' | 'mounts', index: number) => string) | undefined
+}
+
+/** Throws `forbidden`, with each culprit, for services and mounts (or patterns of them) beyond the limits of the key. */
+export function refuseBeyondLimits(
+  { limits }: Limited,
+  { services = [], mounts = [], pointer }: Asked,
+): void {
+  if (limits === null) return
+  const own = new ScopeIndex(limits)
+  const culprits: Culprit[] = []
+  const beyond = (list: 'services' | 'mounts', index: number, text: string): void => {
+    const place = pointer === undefined ? {} : { pointer: pointer(list, index) }
+    culprits.push({ ...place, detail: `${text} is beyond the limits of your key.` })
+  }
+  for (const [place, service] of services.entries()) {
+    if (!own.coversService(service)) beyond('services', place, `The service ${service}`)
+  }
+  for (const [place, mount] of mounts.entries()) {
+    if (!coversMount(own, mount)) beyond('mounts', place, `The mount ${mount}`)
+  }
+  if (culprits.length > 0) {
+    const text = culprits.map(({ detail }) => detail).join(' ')
+    throw new RequestError('forbidden', `${text} ${describe(limits)}`, culprits)
+  }
+}
+
+/** True when a holder of the limits may delete the route. */
+export function isWithinLimits(limits: Scope, route: Pick<Route, 'mount' | 'serviceName'>): boolean {
+  const own = new ScopeIndex(limits)
+  return (route.serviceName === null || own.coversService(route.serviceName)) && coversMount(own, route.mount)
+}
+
+/** Throws `forbidden` for a key with limits, because the request concerns all services. */
+export function refuseLimitedKey({ limits }: Limited, what: string): void {
+  if (limits !== null) {
+    throw new RequestError('forbidden', `${what} concerns all services. ${describe(limits)}`, [])
+  }
+}
+
+/** True when a holder of the limits `own` may make or revoke a key with the limits `other`. */
+export function includesLimits(own: Scope | null, other: Scope | null): boolean {
+  if (own === null) return true
+  if (other === null) return false
+  const scopes = new ScopeIndex(own)
+  return (
+    other.services.every(service => scopes.coversService(service)) &&
+    other.mounts.every(mount => coversMount(scopes, mount))
+  )
+}
+
+/** For rows of a token or a key, whose lists have the names of the fields. */
+export const atField = (list: string, index: number): string => `/${list}/${index}`
+
+/** Ignores a text that is not a mount: the check of mounts names that problem. */
+function coversMount(limits: ScopeIndex, mount: string): boolean {
+  const parsed = parseMount(mount)
+  return !parsed.ok || limits.coversMount(parsed.value)
+}
+
+function describe({ services, mounts }: Scope): string {
+  const list = (names: readonly string[]): string => names.join(', ') || 'none'
+  return `Your key is limited to the services ${list(services)} and the mounts ${list(mounts)}.`
+}

@@ -1,0 +1,73 @@
+// What every request to the admin port meets first: an id, headers that keep browsers out of trouble, and the
+// checks that keep other people's web pages from using a browser on this machine as their way in.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Context, MiddlewareHandler } from 'hono'
+import { looksLikeRequestId, RequestIds } from '../../common/request-id.ts'
+import type { AdminEnv } from '../admin-env.ts'
+import { isLoopback } from './loopback.ts'
+
+const SECURITY_HEADERS = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+} as const
+
+export function requestGuard(options: {
+  readonly log: Logger
+  readonly allowedHosts: ReadonlySet<string> | undefined
+}): MiddlewareHandler<AdminEnv> {
+  const requestIds = new RequestIds()
+  return async (c, next) => {
+    const given = c.req.header('x-request-id')
+    const requestId = given !== undefined && looksLikeRequestId(given) ? given : requestIds.next()
+    c.set('requestId', requestId)
+    c.set('log', options.log.child({ requestId, method: c.req.method, path: c.req.path }))
+    c.header('X-Request-ID', requestId)
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
+
+    const host = c.req.header('host') ?? new URL(c.req.url).host
+    // Only a client of HTTP/1.0 sends no Host: a probe of a load balancer, never a browser.
+    const { headers } = c.env?.incoming ?? {}
+    const named = headers === undefined || headers.host !== undefined
+    if (named && options.allowedHosts !== undefined && !options.allowedHosts.has(hostnameOf(host))) {
+      // DNS rebinding: a page of evil.example whose name now points at 127.0.0.1 still says so in Host.
+      const detail = 'This Host is not allowed; the setting adminHosts allows it.'
+      throw new VeraError('forbidden', detail)
+    }
+    const origin = c.req.header('origin')
+    const crossSite = c.req.header('sec-fetch-site') === 'cross-site' && !opensFrontPage(c)
+    if (crossSite || (origin !== undefined && !sameHost(origin, host))) {
+      throw new VeraError('forbidden', 'Requests from other web sites are refused.')
+    }
+    await next()
+  }
+}
+
+/** A link to the front page, which changes nothing, may stand on any web site. */
+function opensFrontPage({ req }: Context<AdminEnv>): boolean {
+  return req.path === '/' && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate'
+}
+
+const sameHost = (origin: string, host: string): boolean =>
+  URL.canParse(origin) && new URL(origin).host.toLowerCase() === host.toLowerCase()
+
+/** Without port and brackets. */
+export function hostnameOf(host: string): string {
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host)
+  return (match?.[1] ?? match?.[2] ?? '').toLowerCase().replace(/\.$/, '')
+}
+
+/** The names that the admin API answers to: those configured; else localhost, if it listens there; else any. */
+export function allowedHosts(
+  listenHost: string | undefined,
+  configured: readonly string[],
+): ReadonlySet<string> | undefined {
+  const loopback = listenHost === 'localhost' || isLoopback(listenHost ?? '')
+  if (!loopback && configured.length === 0) return undefined
+  const own = loopback ? ['localhost', '127.0.0.1', '::1', listenHost ?? ''] : [listenHost ?? '']
+  return new Set([...own, ...configured.map(hostnameOf)].filter(host => host !== ''))
+}

@@ -1,0 +1,46 @@
+// A change as the API shows it, in lists and in event streams. Rows of routes get their mount and the name of their
+// service, which the stored row has as parts and as an id.
+
+import { z } from '@hono/zod-openapi'
+import { formatMount } from '@vera-stack/shared/mounts.ts'
+import type { JsonObject } from '../../common/json.ts'
+import { maskedPasswords } from '../../common/masked-passwords.ts'
+import { CHANGE_ENTITIES, type NamedChange } from '../../database/store/store.ts'
+import { jsonObjectOrNull, timestamp } from './operation.ts'
+
+const ROW =
+  'The stored row, without secrets. A route also has `mount`, and `service`: the name that its service has now; ' +
+  'null where it has none.'
+
+export const changeSchema = z
+  .strictObject({
+    sequence: z.int().openapi({ description: 'Without gaps.' }),
+    id: z.string(),
+    at: timestamp,
+    actor: z.string().openapi({ example: 'admin-key:0199…' }),
+    entity: z.enum(CHANGE_ENTITIES),
+    entityId: z.string(),
+    action: z.enum(['created', 'updated', 'deleted', 'restored', 'revoked', 'retired', 'purged']),
+    before: jsonObjectOrNull.openapi({ description: ROW }),
+    after: jsonObjectOrNull.openapi({ description: ROW }),
+  })
+  .openapi('Change')
+
+export const changeBody = (row: NamedChange): z.infer<typeof changeSchema> => ({
+  sequence: row.sequence,
+  id: row.id,
+  at: row.at.toISOString(),
+  actor: row.actor,
+  entity: row.entity,
+  entityId: row.entityId,
+  action: row.action,
+  // Routes hold hashes of passwords, which help nobody who reads what has changed.
+  before: row.before && maskedPasswords(named(row, row.before, row.serviceBefore)),
+  after: row.after && maskedPasswords(named(row, row.after, row.serviceAfter)),
+})
+
+function named({ entity }: NamedChange, stored: JsonObject, service: string | null): JsonObject {
+  const { host, mountPath } = stored
+  if (entity !== 'route' || typeof host !== 'string' || typeof mountPath !== 'string') return stored
+  return { ...stored, mount: formatMount({ host, path: mountPath }), service }
+}

@@ -1,0 +1,50 @@
+// Versions of rows as ETags (RFC 9110, section 13): a change states which version it was made from, so that two
+// people who edit one row cannot undo each other without noticing.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Context } from 'hono'
+import type { AdminEnv } from '../admin-env.ts'
+import { RequestError } from './problem.ts'
+
+export const etagOf = (row: { readonly version: number }): string => `"${row.version}"`
+
+/** If-Match: `*`, or a list of tags. */
+export const IF_MATCH = /^(?:\*|(?:W\/)?"[^"\s]*"(?:\s*,\s*(?:W\/)?"[^"\s]*")*)$/
+
+/**
+ * The version that If-Match asks for; undefined for `*`, any version. `current` reads the row's version: needed
+ * only when the header lists several.
+ * @throws VeraError precondition_required, precondition_failed; RequestError for a malformed header.
+ */
+export async function ifMatchVersion(
+  c: Context<AdminEnv>,
+  current: () => Promise<{ readonly version: number }>,
+): Promise<number | undefined> {
+  const header = c.req.header('if-match')?.trim()
+  if (header === undefined || header === '') throw new VeraError('precondition_required')
+  if (header === '*') return undefined
+  if (!IF_MATCH.test(header)) {
+    const detail = 'Write the ETag with its quotes: If-Match: "3".'
+    throw new RequestError('invalid_request', detail, [{ header: 'if-match', detail }])
+  }
+  // Weak tags never match here (section 13.1.1), nor do tags that this API does not make.
+  const versions = header.split(',').flatMap(tag => {
+    const match = /^"([1-9]\d{0,14})"$/.exec(tag.trim())
+    return match === null ? [] : [Number(match[1])]
+  })
+  if (versions.length === 1) return versions[0]
+  if (versions.length > 1) {
+    const { version } = await current()
+    if (versions.includes(version)) return version
+  }
+  throw new VeraError('precondition_failed')
+}
+
+/** Sets the ETag; true when If-None-Match has it, and the answer is to be 304. */
+export function notModified(c: Context<AdminEnv>, row: { readonly version: number }): boolean {
+  const etag = etagOf(row)
+  c.header('ETag', etag)
+  const header = c.req.header('if-none-match')
+  if (header === undefined) return false
+  return header.split(',').some(tag => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
+}

@@ -1,0 +1,67 @@
+// The formats of the API's own texts: mounts, names and patterns of services. The server parses them; the document has a
+// pattern for each, which every accepted text matches. Where a pattern says less than the parser, the description adds the
+// rest.
+
+import { z } from '@hono/zod-openapi'
+import { type Parsed, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { serviceScopeProblem } from '../../telephones/tokens/tokens.ts'
+
+/** A host of 253 characters and a path of 1,024, with room for another spelling. */
+const MAX_MOUNT = 1300
+const HOST = '(?:\\*|\\[[0-9A-Fa-f:.]{2,45}\\]|(?:\\*\\.)?[^\\s/?#@:%\\\\*\\[\\]]+)'
+const PATH = "(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
+const MOUNT = `^\\s*${HOST}${PATH}\\s*$`
+const NAME = '[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?'
+const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
+
+function problemOf(parse: (text: string) => Parsed<unknown>) {
+  return (text: string, context: z.RefinementCtx): void => {
+    const parsed = parse(text)
+    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem })
+  }
+}
+
+/** A mount that a route has, or a pattern that covers mounts: the form is the same. */
+export const mountText = z
+  .string()
+  .min(1)
+  .max(MAX_MOUNT)
+  .superRefine(problemOf(parseMount))
+  .openapi({
+    pattern: MOUNT,
+    description:
+      'Host pattern and path prefix. The host may be `*.example.com` or `*`; names may have letters of other scripts ' +
+      '(IDNA). The path has no empty and no dot segments.',
+    example: 'app.example.com/api',
+  })
+
+export const serviceNameText = z
+  .string()
+  .min(1)
+  .max(63)
+  .superRefine(problemOf(parseServiceName))
+  .openapi({
+    pattern: `^(?!${UUID}$)${NAME}$`,
+    description: 'Lower-case letters, digits, `-` and `.`; unique; not the form of an id.',
+    example: 'shop',
+  })
+
+/** What a token or a key may reach: a name, the beginning of names, or all. */
+export const serviceScopeText = z
+  .string()
+  .min(1)
+  .max(63)
+  .superRefine((text, context) => {
+    const message = serviceScopeProblem(text)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+  .openapi({ pattern: `^(?:(?!${UUID}$)${NAME}|(?:[a-z0-9][a-z0-9.-]*)?\\*)$`, example: 'shop-*' })
+
+/** `next` of a page: base64url. */
+export const cursorText = z
+  .string()
+  .max(4096)
+  .regex(/^[A-Za-z0-9_-]+$/, 'is not one of ours: it has other characters')
+  .openapi({ example: 'WyJzaG9wIl0' })
+
+export const timestamp = z.iso.datetime().openapi({ example: '2026-11-20T12:00:00.000Z' })

@@ -1,0 +1,282 @@
+// A request body that the OpenAPI document allows is not refused for its form, and one that it does not allow is. Bodies are
+// made from good ones, one value changed at a time.
+
+import fc from 'fast-check'
+import { beforeAll, expect, test } from 'vitest'
+import type { JsonSchema } from '../../../test/support/json-schema.ts'
+import { runSeed } from '../../../test/support/seeded-random.ts'
+import { operations, reader, serverAccepts, TEXT_PIECES } from '../../../test/support/stub-admin-api.ts'
+import { hashPassword } from '../../common/password-hash.ts'
+
+/** Cases for each value: few in each run of the tests; `OPENAPI_CASES=500 SEED=7` looks longer, elsewhere. */
+const CASES = Number(process.env.OPENAPI_CASES ?? 10)
+const SEED = process.env.SEED === undefined ? 1 : runSeed()
+
+// Requests that are good, with every field that a body may have. A field without a sample is a fault of this test.
+
+const options = {
+  stripMount: true,
+  allowHttp: true,
+  tenantHeader: 'X-Tenant',
+  hsts: { maxAgeSeconds: 31_536_000, includeSubDomains: true, preload: true },
+  access: {
+    allow: ['192.0.2.0/24', '2001:db8::/32'],
+    deny: ['192.0.2.7'],
+    forwardAuthorization: true,
+    basic: { realm: 'Staff', users: [{ name: 'ada', hash: '' }], forwardUser: 'X-User' },
+    jwt: {
+      issuer: 'https://issuer.test',
+      audience: ['app'],
+      jwksUrl: 'https://issuer.test/jwks.json',
+      algorithms: ['ES256'],
+      claims: { sub: 'ada', level: 3, staff: [true] },
+      scopes: ['read'],
+      forward: { sub: 'X-Subject' },
+      header: 'X-Token',
+    },
+  },
+  cors: {
+    origins: ['https://app.test', 'https://*.app.test:8443'],
+    methods: ['PUT'],
+    headers: ['X-A'],
+    exposed: ['X-B'],
+    credentials: true,
+    maxAgeSeconds: 5,
+  },
+  requestHeaders: { remove: ['Cookie'], set: { 'X-From': 'by {host}' }, add: { 'X-More': ['1', '2'] } },
+  responseHeaders: { remove: ['Server'], set: { Server: 'ours' }, add: { 'X-More': '1' } },
+}
+/** Hashing a password takes a moment: in one small body. */
+const withPassword = { access: { basic: { users: [{ name: 'ada', password: 'analytical engine' }] } } }
+const redirect = { to: 'https://new.test/base', status: 308, keepPath: true, keepQuery: true }
+const answer = {
+  status: 503,
+  contentType: 'text/html',
+  body: 'later',
+  headers: { 'X-A': '1' },
+  retryAfterSeconds: 5,
+}
+const policy = {
+  balancing: 'random',
+  responseHeadTimeoutMs: 5,
+  idleTimeoutMs: 5,
+  upgradeIdleTimeoutMs: 5,
+  retries: 3,
+  maxRequestBodyBytes: 5,
+  maxStreams: 5,
+  maxRequestsPerSecond: 5,
+  hostHeader: { fixed: 'a.internal:8080' },
+  aliases: ['shop-old'],
+}
+const SAMPLES: Record<string, unknown[]> = {
+  pruneRoutes: [{ unusedFor: '30d', claimedOnly: true, dryRun: true }],
+  createRoute: [
+    { mount: 'app.example.com/api', service: 'shop', options },
+    { mount: '*.example.com', options: { redirect } },
+    { mount: 'b.test', service: 'shop', options: withPassword },
+    { mount: '*', options: { answer } },
+    { mount: 'a.test/old', service: null, options: { redirect: { to: '/new' }, hsts: false } },
+  ],
+  changeRoute: [
+    { mount: 'app.example.com/api', service: 'shop', options },
+    {
+      options: {
+        redirect,
+        stripMount: null,
+        access: null,
+        hsts: { maxAgeSeconds: 60 },
+      },
+    },
+    { options: { answer } },
+    { options: withPassword },
+  ],
+  createService: [
+    { name: 'shop', policy },
+    { name: 'shop', policy: { hostHeader: 'backend', maxStreams: null } },
+  ],
+  changeService: [
+    { name: 'shop', policy },
+    { policy: { ...policy, hostHeader: null, maxRequestBodyBytes: null } },
+  ],
+  issueToken: [
+    {
+      name: 'shop-1',
+      services: ['shop', 'shop-*', '*'],
+      mounts: ['app.example.com/api', '*'],
+      ttl: '30d',
+      limits: { tunnels: 4, claims: null, announcementsPerMinute: 9 },
+    },
+  ],
+  createKey: [
+    {
+      name: 'deploy',
+      scopes: ['routes:write', 'tokens:read'],
+      ttl: '90d',
+      limits: { services: ['shop-*'], mounts: ['*'] },
+    },
+  ],
+}
+/** Where the server knows more than a schema can say. It refuses some values that the document allows, never the reverse. */
+const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
+  [/^\/mount$|\/mounts\/\d$/, 'labels of a host, letters of other scripts, empty segments and dot segments'],
+  [/^\/(?:service|options)?$/, 'a route has a service or responds by itself; a token grants something'],
+  [/\/(?:allow|deny)\/\d$/, 'the groups of an IPv6 address, the bits of a network'],
+  [/\/jwksUrl$|\/redirect\/to$/, 'the parts of a URL, and where a redirect leads'],
+  [/\/hash$/, 'the bounds of the costs'],
+  [
+    /\/(?:tenantHeader|forwardUser|header|forward|forward\/sub)$/,
+    'fields with a meaning of their own; no field twice',
+  ],
+  [/Headers\/(?:remove\/\d|set|add)$|\/answer\/headers$/, 'fields that cannot be edited; no field twice'],
+  [/\/cors(?:\/\w+\/\d)?$/, 'no * together with credentials'],
+  [/\/answer(?:\/\w+)?$/, 'no body with 204 and 205; its length is in bytes'],
+  [/\/hsts(?:\/\w+)?$/, 'what a preload list asks for'],
+  [/\/hostHeader\/fixed$/, 'labels of a host, a port that exists'],
+  [/^\/ttl$/, 'from 10s to 3650d'],
+]
+
+/** Other values for one in its place: of other types, beyond its bounds, and for text with a character more or less. */
+function changesOf(value: unknown): fc.Arbitrary<unknown> {
+  const others = fc.constantFrom<unknown>(null, true, 7, -1, 0.5, 1e21, 'x', [], {}, ['x'], { x: 1 })
+  if (typeof value === 'string') {
+    const edited = fc
+      .tuple(fc.nat(value.length), fc.constantFrom(...TEXT_PIECES), fc.nat(2))
+      .map(([at, piece, cut]) => value.slice(0, at) + piece + value.slice(at + cut))
+    const long = fc.constantFrom(63, 64, 65, 128, 129, 255, 256, 257, 300, 301, 1024, 2048, 2049, 4096, 4097)
+    return fc.oneof(
+      { weight: 6, arbitrary: edited },
+      {
+        weight: 2,
+        arbitrary: fc.array(fc.constantFrom(...TEXT_PIECES), { maxLength: 4 }).map(parts => parts.join('')),
+      },
+      { weight: 1, arbitrary: long.map(length => value.padEnd(length, 'a').slice(0, length)) },
+      { weight: 1, arbitrary: others },
+    )
+  }
+  if (typeof value === 'number') {
+    const bounds = [
+      0, 1, 10, 11, 199, 200, 299, 300, 301, 302, 399, 400, 599, 600, 86_400, 86_401, 86_400_000,
+    ]
+    const more = [86_400_001, 1_000_000, 1_000_001, 31_536_000, 31_536_001, 315_360_000, 2 ** 53 - 1, 2 ** 53]
+    return fc.oneof(fc.constantFrom<unknown>(...bounds, ...more), others)
+  }
+  return others
+}
+
+/** The places of all values in a body: `['options', 'cors', 'origins', 0]`. */
+function placesOf(value: unknown, place: (string | number)[] = []): (string | number)[][] {
+  if (typeof value !== 'object' || value === null) return [place]
+  const entries = Array.isArray(value)
+    ? value.map((each, index) => [index, each] as const)
+    : Object.entries(value)
+  return [place, ...entries.flatMap(([key, each]) => placesOf(each, [...place, key]))]
+}
+
+function at(value: unknown, place: readonly (string | number)[]): unknown {
+  return place.reduce<unknown>((each, key) => (each as Record<string | number, unknown>)[key], value)
+}
+
+/** A copy with the value changed by `edit`, in the object or array that holds it. */
+function edited(
+  body: unknown,
+  place: readonly (string | number)[],
+  edit: (holder: never, key: never) => void,
+): unknown {
+  const copy = structuredClone({ body })
+  const whole = ['body', ...place]
+  edit(at(copy, whole.slice(0, -1)) as never, whole.at(-1) as never)
+  return copy.body
+}
+
+/** The fields of the schema that no sample has. */
+function missingIn(written: JsonSchema, samples: readonly unknown[], place = ''): string[] {
+  const schema = reader.resolve(written)
+  const branches = (schema.anyOf ?? []) as JsonSchema[]
+  const items = samples.filter(Array.isArray).flat()
+  const properties = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
+  return [
+    ...branches.flatMap(branch => missingIn(branch, samples, place)),
+    ...(schema.items === undefined ? [] : missingIn(schema.items as JsonSchema, items, `${place}/0`)),
+    ...properties.flatMap(([key, each]) => {
+      const found = samples.flatMap(sample => (hasKey(sample, key) ? [sample[key]] : []))
+      return found.length === 0 ? [`${place}/${key}`] : missingIn(each, found, `${place}/${key}`)
+    }),
+  ]
+}
+
+function hasKey(value: unknown, key: string): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+}
+
+const withBody = operations.filter(({ requestBody }) => requestBody !== undefined)
+
+beforeAll(async () => {
+  const [user] = options.access.basic.users
+  user!.hash = await hashPassword('lovelace', { ln: 10, r: 8, p: 1 })
+})
+
+test('the samples have every field of each body', () => {
+  for (const { operationId, requestBody } of withBody) {
+    const { schema } = requestBody!.content['application/json']
+    expect(missingIn(schema, SAMPLES[operationId] ?? []), operationId).toEqual([])
+  }
+})
+
+test('each operation has samples, and they are good', async () => {
+  expect(Object.keys(SAMPLES).sort()).toEqual(withBody.map(({ operationId }) => operationId).sort())
+  for (const { operationId, method, path, requestBody } of withBody) {
+    for (const sample of SAMPLES[operationId] ?? []) {
+      const schema = requestBody!.content['application/json'].schema
+      expect(reader.accepts(schema, sample), `${operationId} by the document`).toBe(true)
+      const url = path.replace('{id}', 'shop')
+      expect(
+        await serverAccepts(method, url, sample, { 'if-match': '*' }),
+        `${operationId} by the server`,
+      ).toBe(true)
+    }
+  }
+})
+
+test.each(withBody)(
+  '$operationId: document and server agree',
+  async ({ operationId, method, path, requestBody }) => {
+    const { schema } = requestBody!.content['application/json']
+    const disagreements: string[] = []
+    const compare = async (body: unknown, place: readonly (string | number)[]): Promise<void> => {
+      // What JSON cannot carry is no body.
+      const sent = JSON.parse(JSON.stringify(body)) as unknown
+      const allowed = reader.accepts(schema, sent)
+      const accepted = await serverAccepts(method, path.replace('{id}', 'shop'), sent, { 'if-match': '*' })
+      if (allowed === accepted) return
+      const pointer = `/${place.join('/')}`
+      if (allowed && KNOWN_BETTER.some(([known]) => known.test(pointer))) return
+      disagreements.push(
+        `${pointer} = ${JSON.stringify(at(sent, place))}: document ${allowed}, server ${accepted}`,
+      )
+    }
+    for (const sample of SAMPLES[operationId] ?? []) {
+      // Each accepted password costs a hash.
+      const cases = JSON.stringify(sample).includes('"password"') ? Math.ceil(CASES / 5) : CASES
+      for (const place of placesOf(sample)) {
+        for (const value of fc.sample(changesOf(at(sample, place)), { numRuns: cases, seed: SEED }))
+          await compare(
+            edited(sample, place, (holder: never, key: never) => ((holder as never)[key] = value as never)),
+            place,
+          )
+        if (typeof place.at(-1) !== 'string') continue
+        await compare(
+          edited(sample, place, (holder: never, key: never) => delete holder[key]),
+          place.slice(0, -1),
+        )
+        const renamed = edited(
+          sample,
+          place,
+          (holder: never, key: never) => ((holder as never)[`${key}x` as never] = holder[key]),
+        )
+        await compare(renamed, place.slice(0, -1))
+      }
+    }
+    expect([...new Set(disagreements)]).toEqual([])
+  },
+  60_000,
+)

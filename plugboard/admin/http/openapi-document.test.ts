@@ -1,0 +1,151 @@
+// The OpenAPI document says what the server does: patterns, examples, tags, required headers, parameters, methods. Bodies are
+// in openapi-bodies.test.ts, the outside validator in test/e2e/openapi-lint.test.ts.
+
+import { describe, expect, test } from 'vitest'
+import type { JsonSchema } from '../../../test/support/json-schema.ts'
+import {
+  apiKey,
+  app,
+  document,
+  operations,
+  reader,
+  serverAccepts,
+  TEXT_PIECES,
+} from '../../../test/support/stub-admin-api.ts'
+
+/** Every schema of the document, with the place where it stands. */
+function* schemasIn(value: unknown, place = '#'): Generator<[string, JsonSchema]> {
+  if (typeof value !== 'object' || value === null) return
+  const schema = value as JsonSchema
+  if (!Array.isArray(value) && (typeof schema.type === 'string' || Array.isArray(schema.type)))
+    yield [place, schema]
+  for (const [key, each] of Object.entries(value)) yield* schemasIn(each, `${place}/${key}`)
+}
+
+describe('the document', () => {
+  test('declares and describes every tag that it uses', () => {
+    const used = new Set(operations.flatMap(({ tags }) => tags))
+    expect(document.tags.map(({ name }) => name).sort()).toEqual([...used].sort())
+    for (const { description } of document.tags) expect(description).toMatch(/\.$/)
+  })
+
+  test('has patterns that compile, with the u flag and without, and match their example', () => {
+    const patterns = [...schemasIn(document)].filter(([, { pattern }]) => pattern !== undefined)
+    expect(patterns.length).toBeGreaterThan(20)
+    for (const [place, { pattern, example }] of patterns) {
+      expect(pattern, place).toMatch(/^\^.*\$$/s)
+      for (const flags of ['', 'u'])
+        expect(new RegExp(pattern as string, flags).test(example as string), `${place}: ${example}`).toBe(
+          true,
+        )
+    }
+  })
+
+  test('has examples and defaults that its schemas allow', () => {
+    for (const [place, schema] of schemasIn(document)) {
+      for (const key of ['example', 'default'] as const)
+        if (schema[key] !== undefined)
+          expect(reader.accepts(schema, schema[key]), `${place}/${key}`).toBe(true)
+    }
+  })
+
+  test('requires If-Match exactly where the server does', async () => {
+    for (const { method, path, parameters = [] } of operations) {
+      const changes = (method === 'PATCH' || method === 'DELETE') && !path.startsWith('/v1/signing-keys')
+      const header = parameters.find(({ name }) => name.toLowerCase() === 'if-match')
+      expect(header?.required, `${method} ${path}`).toBe(changes ? true : undefined)
+      if (!changes) continue
+      const request = new Request(`http://localhost${path.replace('{id}', 'shop')}`, {
+        method,
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+        body: method === 'PATCH' ? '{}' : null,
+      })
+      expect((await app.fetch(request)).status).toBe(428)
+    }
+  })
+})
+
+describe('parameters', () => {
+  const parameters = operations.flatMap(operation =>
+    (operation.parameters ?? []).map(parameter => ({ ...operation, parameter })),
+  )
+  const TEXTS = [
+    'true',
+    'false',
+    '1',
+    '0',
+    '-1',
+    '7.5',
+    '500',
+    '501',
+    '999999999999999',
+    '1e3',
+    'service',
+    'shop',
+    '"3"',
+    'W/"3", "4"',
+  ]
+
+  test.each(parameters)(
+    '$method $path $parameter.name: document and server agree',
+    async ({ method, path, parameter, parameters = [] }) => {
+      const { name, schema, required } = parameter
+      const others = parameters
+        .filter(other => other.in === 'query' && other.required)
+        .map(other => [other.name, String(other.schema.example)])
+      const long = [63, 64, 255, 256, 1000, 1300, 1301, 4096, 4097].map(length => 'a'.repeat(length))
+      for (const text of [...TEXTS, ...TEXT_PIECES, ...long]) {
+        // A path has no empty segment, and a header no such bytes.
+        if (parameter.in === 'path' && /^\.{0,2}$/.test(text)) continue
+        if (parameter.in === 'header' && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)) continue
+        if (text === '\ud800') continue
+        const encoded = encodeURIComponent(text)
+        const url = path.replace(/\{\w+\}/, parameter.in === 'path' ? encoded : 'shop')
+        const query = new URLSearchParams(others)
+        if (parameter.in === 'query') query.set(name, text)
+        const headers = {
+          ...(method === 'GET' ? {} : { 'if-match': '*' }),
+          ...(parameter.in === 'header' && { [name]: text }),
+        }
+        const body = method === 'PATCH' ? {} : undefined
+        const allowed = reader.accepts(schema, typedValue(schema, text))
+        const accepted = await serverAccepts(method, `${url}?${query}`, body, headers)
+        // The description states the part of a format that a pattern cannot state.
+        if (allowed && !accepted && parameter.in === 'path' && schema.description !== undefined) continue
+        expect(accepted, `${text}: ${required}`).toBe(allowed)
+      }
+    },
+  )
+
+  /** A parameter is text; its schema says what it stands for. */
+  function typedValue({ type }: JsonSchema, text: string): unknown {
+    if (type === 'array') return [text]
+    if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+    return type === 'integer' && /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
+  }
+})
+
+describe('methods', () => {
+  const PATH = (path: string) => path.replace(/\{\w+\}/, 'shop')
+
+  test.each(Object.entries(document.paths))(
+    '%s knows the methods that are documented',
+    async (path, methods) => {
+      const call = (method: string) =>
+        app.fetch(
+          new Request(`http://localhost${PATH(path)}`, {
+            method,
+            headers: { authorization: `Bearer ${apiKey}` },
+          }),
+        )
+      const documented = Object.keys(methods).map(method => method.toUpperCase())
+      const allowed = [...documented, 'OPTIONS', ...(documented.includes('GET') ? ['HEAD'] : [])].sort()
+      expect((await call('OPTIONS')).headers.get('allow')).toBe(allowed.join(', '))
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+        if (documented.includes(method)) continue
+        const response = await call(method)
+        expect([response.status, response.headers.get('allow')], method).toEqual([405, allowed.join(', ')])
+      }
+    },
+  )
+})

@@ -1,0 +1,158 @@
+// Errors as the API tells them: problem details (RFC 9457), one shape for every status, each field named. The only
+// place where an error becomes an answer.
+
+import { STATUS_CODES } from 'node:http'
+import { z } from '@hono/zod-openapi'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { AdminEnv } from '../admin-env.ts'
+
+export const problemSchema = z
+  .strictObject({
+    type: z.literal('about:blank'),
+    title: z.string().openapi({ description: 'The name of the status.', example: 'Conflict' }),
+    status: z.int().openapi({ example: 409 }),
+    code: z.string().openapi({ description: 'A code of the error table.', example: 'mount_conflict' }),
+    detail: z.string().openapi({ description: 'What is wrong, and what to do.' }),
+    requestId: z.string(),
+    errors: z
+      .array(
+        z.strictObject({
+          pointer: z.string().optional().openapi({ description: 'JSON pointer into the body (RFC 6901).' }),
+          parameter: z.string().optional().openapi({ description: 'Name of a parameter of path or query.' }),
+          header: z.string().optional().openapi({ description: 'Name of a header.' }),
+          detail: z.string(),
+        }),
+      )
+      .optional()
+      .openapi({ description: 'Each culprit by itself.' }),
+  })
+  .openapi('Problem')
+export type Problem = z.infer<typeof problemSchema>
+export type Culprit = NonNullable<Problem['errors']>[number]
+
+/** Most culprits that one problem lists, because a client corrects a few at a time. */
+const MAX_CULPRITS = 50
+
+/** A VeraError that names several culprits, or a header or parameter. */
+export class RequestError extends VeraError {
+  readonly culprits: readonly Culprit[]
+
+  constructor(code: ErrorCode, detail: string, culprits: readonly Culprit[]) {
+    super(code, detail)
+    this.name = 'RequestError'
+    this.culprits = culprits.slice(0, MAX_CULPRITS)
+  }
+}
+
+/** Any error as an answer. Foreign ones are told apart from nothing: they are `internal_error`, and logged. */
+export function problemResponse(error: unknown, c: Context<AdminEnv>): Response {
+  const { code, detail, culprits } = translate(error, c)
+  const { status } = ERRORS[code]
+  const problem: Problem = {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? '',
+    status,
+    code,
+    detail,
+    requestId: c.get('requestId'),
+    ...(culprits.length === 0 ? {} : { errors: [...culprits] }),
+  }
+  const log = c.get('log')
+  if (code === 'internal_error') log.error('admin request failed', { code, err: error })
+  else if (status >= 500) log.warn('admin request failed', { code, err: error })
+  const { retryAfterSeconds } = ERRORS[code]
+  if (retryAfterSeconds !== undefined && !c.res.headers.has('retry-after')) {
+    c.header('Retry-After', String(retryAfterSeconds))
+  }
+  if (code === 'unauthorized') c.header('WWW-Authenticate', 'Bearer realm="plugboard"')
+  // The rest of the body is still under way: this connection is of no more use to the client.
+  if (code === 'payload_too_large') c.header('Connection', 'close')
+  c.header('Plugboard-Error', code)
+  c.header('Content-Type', 'application/problem+json')
+  return c.body(JSON.stringify(problem), status as 400)
+}
+
+interface Translated {
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly culprits: readonly Culprit[]
+}
+
+function translate(error: unknown, c: Context<AdminEnv>): Translated {
+  if (error instanceof RequestError)
+    return { code: error.code, detail: error.message, culprits: error.culprits }
+  if (error instanceof VeraError)
+    return { code: error.code, detail: error.message, culprits: culpritOf(error, c) }
+  if (error instanceof HTTPException) {
+    // Thrown by hono itself: a body that is not JSON, or one of another media type.
+    if (error.status === 415) return of('unsupported_media_type', 'Send Content-Type: application/json.')
+    if (error.status === 400) return of('invalid_request', 'The body is not valid JSON.')
+    if (error.status === 413) return of('payload_too_large', 'The body is too large.')
+  }
+  return of('internal_error', ERRORS.internal_error.meaning)
+}
+
+const of = (code: ErrorCode, detail: string): Translated => ({ code, detail, culprits: [] })
+
+/** The store names a field by its name; where that field came in depends on the request. */
+function culpritOf(error: VeraError, c: Context<AdminEnv>): readonly Culprit[] {
+  if (error.field === undefined) return []
+  const inBody = c.req.method !== 'GET' && c.req.method !== 'HEAD' && c.req.method !== 'DELETE'
+  const where = inBody ? { pointer: `/${error.field}` } : { parameter: error.field }
+  return [{ ...where, detail: error.message }]
+}
+
+interface Issue {
+  readonly code: string
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+  readonly keys?: readonly string[]
+  /** Of a value that may be one of several things: what each of them did not like. */
+  readonly errors?: readonly (readonly Issue[])[]
+}
+
+/** What a schema did not like, as one error with all culprits. `target`: which part of the request it is. */
+export function validationError(target: string, issues: readonly Issue[]): RequestError {
+  const culprits = issues
+    .flatMap(withinUnion)
+    .flatMap(issue =>
+      issue.code === 'unrecognized_keys'
+        ? (issue.keys ?? []).map(key => culprit(target, [...issue.path, key], 'unknown field'))
+        : [culprit(target, issue.path, wording(issue.message))],
+    )
+  const names = culprits.map(({ pointer, parameter, header, detail }) => {
+    const name = pointer ?? parameter ?? header
+    return name === undefined || name === '' ? detail : `${name}: ${detail}`
+  })
+  return new RequestError('invalid_request', names.join('; '), culprits)
+}
+
+/** The problems of the one thing that was meant, when all others are of another type altogether. */
+function withinUnion(issue: Issue): readonly Issue[] {
+  const meant = (issue.errors ?? []).filter(
+    branch => !branch.some(({ path, code }) => path.length === 0 && /^invalid_(type|value)$/.test(code)),
+  )
+  const [only] = meant
+  if (only === undefined || meant.length > 1) return [issue]
+  return only.map(each => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(withinUnion)
+}
+
+/** The schema library's words, in ours. */
+function wording(message: string): string {
+  if (message.endsWith('received undefined')) return 'is required'
+  return message.replace(/^Invalid (input|option): /, '')
+}
+
+/** The path may hold keys that the client has chosen. */
+function culprit(target: string, path: readonly PropertyKey[], text: string): Culprit {
+  const detail = cutText(text)
+  if (target === 'json') {
+    const escaped = path.map(part => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    return { pointer: cutText(escaped.join('')), detail }
+  }
+  const name = cutText(path.map(String).join('.'))
+  return target === 'header' ? { header: name, detail } : { parameter: name, detail }
+}

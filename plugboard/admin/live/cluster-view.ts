@@ -1,0 +1,282 @@
+// What the admin API shows of the whole cluster, whichever replica is asked. Lines are in the registry of each replica;
+// telephones and failures are known on one replica alone, so the others are asked over their links. Each replica responds
+// here too, with the same functions. A replica without a response is named, and never holds up the result for long.
+//
+//   telephones()  ┐                      ┌ own tunnels, failures, ends of lines
+//   facts()       ├─▶ own facts + ask ──▶ respond() of each other replica
+//                 ┘
+
+import { z } from '@hono/zod-openapi'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { decodeCursor, encodeCursor, limitOf } from '../../database/store/page.ts'
+import type { Page } from '../../database/store/store.ts'
+import type { DirectoryService } from '../../routes/directory.ts'
+import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
+import type { MissingReplicas } from './missing-replicas.ts'
+import { remoteTelephoneSchema, type TelephoneBody, telephoneBody } from './telephone-body.ts'
+import type { TelephoneStatus } from './telephone-directory.ts'
+
+/** The last failed request of a service on one replica. */
+export interface LastError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly atMs: number
+  readonly requestId: string
+  readonly telephone: string | undefined
+}
+
+export interface ClusterViewOptions {
+  readonly replicaId: string
+  readonly startedAt: Date
+  /** The tunnels of this replica. */
+  readonly telephones: () => readonly TelephoneStatus[]
+  readonly lastErrorOf: (serviceId: string) => LastError | undefined
+  readonly lastLineOf: (service: DirectoryService) => LastLine | undefined
+  readonly refusalOf: (service: DirectoryService) => RefusedAnnouncement | undefined
+  /** The name of the service that an announced name means. */
+  readonly serviceNameOf: (announced: string) => string
+  readonly serviceById: (id: string) => DirectoryService | undefined
+  /** Asks all other replicas. Never rejects, and is bounded in time (peers/peer-network.ts). */
+  readonly ask: (
+    name: string,
+    params: object,
+  ) => Promise<{
+    readonly responses: readonly { readonly replicaId: string; readonly value: unknown }[]
+    readonly missing: MissingReplicas
+  }>
+}
+
+export interface TelephoneRequest {
+  readonly service?: string | undefined
+  readonly name?: string | undefined
+  readonly limit?: number | undefined
+  readonly cursor?: string | undefined
+}
+
+/** What one replica knows about one service. */
+const factsSchema = z.object({
+  id: z.string(),
+  lastError: z
+    .object({
+      code: z.string(),
+      message: z.string(),
+      at: z.iso.datetime(),
+      requestId: z.string(),
+      telephone: z.string().nullable(),
+    })
+    .nullable(),
+  lastLine: z
+    .object({
+      at: z.iso.datetime(),
+      cause: z.enum(['disconnected', 'unhealthy', 'no_weight']),
+      telephone: z.string(),
+      replicaId: z.string(),
+      end: z.object({ reason: z.string(), detail: z.string() }).nullable(),
+    })
+    .nullable(),
+  refusal: z
+    .object({ at: z.iso.datetime(), telephone: z.string(), code: z.string(), detail: z.string() })
+    .nullable(),
+})
+export type ServiceFacts = z.infer<typeof factsSchema>
+
+/** The facts of one replica about the services that were asked for. */
+export interface ReplicaFacts {
+  readonly replicaId: string
+  readonly startedAt: string
+  readonly services: ReadonlyMap<string, ServiceFacts>
+}
+
+/** The first tunnels of one replica after a cursor. */
+interface TelephoneList {
+  readonly items: readonly TelephoneBody[]
+  /** True when the replica has further ones. */
+  readonly more: boolean
+}
+
+const TELEPHONES = 'telephones'
+const SERVICES = 'services'
+/** Characters of JSON in one response about telephones, whose services and labels may be many. */
+const MAX_TELEPHONE_CHARACTERS = 1024 * 1024
+/** Services in one question: their ids fit in it. */
+const MAX_SERVICES = 300
+
+const cursorKey = z.tuple([z.string(), z.string()])
+const telephonesParams = z.object({
+  service: z.string().optional(),
+  name: z.string().optional(),
+  after: cursorKey.optional(),
+  limit: z.int().min(1).max(500),
+})
+/** `more`: there are tunnels after the last one. */
+const telephonesResponse = z.object({ items: z.array(remoteTelephoneSchema).max(500), more: z.boolean() })
+const servicesParams = z.object({ ids: z.array(z.string()).max(MAX_SERVICES) })
+const servicesResponse = z.object({
+  startedAt: z.iso.datetime(),
+  services: z.array(factsSchema).max(MAX_SERVICES),
+})
+
+export class ClusterView {
+  readonly #options: ClusterViewOptions
+
+  constructor(options: ClusterViewOptions) {
+    this.#options = options
+  }
+
+  /** Responds to another replica. Throws for params that it cannot read. */
+  respond(name: string, params: unknown): object | undefined {
+    if (name === TELEPHONES) return this.#ownTelephones(telephonesParams.parse(params))
+    if (name !== SERVICES) return undefined
+    const { ids } = servicesParams.parse(params)
+    return { startedAt: this.#options.startedAt.toISOString(), services: this.#ownFacts(ids) }
+  }
+
+  /** Tunnels of all replicas by name, in pages. Each replica sends no more than a page. */
+  async telephones(
+    request: TelephoneRequest,
+  ): Promise<{ readonly page: Page<TelephoneBody>; readonly missing: MissingReplicas }> {
+    const limit = limitOf(request)
+    const { service, name, cursor } = request
+    const after = cursor === undefined ? undefined : decodeCursor(cursorKey, cursor)
+    const params = { service, name, after, limit }
+    const { values, missing } = await this.#askAll(TELEPHONES, params, telephonesResponse)
+    const lists = [this.#ownTelephones(params), ...values.map(({ value }) => value)]
+    return { page: merged(lists, limit), missing }
+  }
+
+  /** What each replica knows about the services, this one first. `ids`: only the first `MAX_SERVICES` are asked for. */
+  async facts(
+    ids: readonly string[],
+  ): Promise<{ readonly replicas: readonly ReplicaFacts[]; readonly missing: MissingReplicas }> {
+    const asked = ids.slice(0, MAX_SERVICES)
+    const own = { startedAt: this.#options.startedAt.toISOString(), services: this.#ownFacts(asked) }
+    const { values, missing } = await this.#askAll(SERVICES, { ids: asked }, servicesResponse)
+    const all = [{ replicaId: this.#options.replicaId, value: own }, ...values]
+    const replicas = all.map(({ replicaId, value: { startedAt, services } }) => ({
+      replicaId,
+      startedAt,
+      services: new Map(services.map(facts => [facts.id, facts])),
+    }))
+    return { replicas, missing }
+  }
+
+  async #askAll<Schema extends z.ZodType>(
+    name: string,
+    params: object,
+    schema: Schema,
+  ): Promise<{
+    readonly values: readonly { readonly replicaId: string; readonly value: z.output<Schema> }[]
+    readonly missing: MissingReplicas
+  }> {
+    const { responses, missing } = await this.#options.ask(name, params)
+    const values: { readonly replicaId: string; readonly value: z.output<Schema> }[] = []
+    const unreadable: MissingReplicas = []
+    for (const { replicaId, value } of responses) {
+      const parsed = schema.safeParse(value)
+      if (parsed.success) values.push({ replicaId, value: parsed.data })
+      else unreadable.push({ id: replicaId, reason: 'its response has a form that this version cannot read' })
+    }
+    return { values, missing: [...missing, ...unreadable] }
+  }
+
+  #ownTelephones({ service, name, after, limit }: z.output<typeof telephonesParams>): TelephoneList {
+    const { serviceNameOf } = this.#options
+    const all = this.#options
+      .telephones()
+      .filter(telephone => name === undefined || telephone.name === name)
+      .filter(
+        ({ services }) =>
+          service === undefined ||
+          services.some(line => line.service === service || serviceNameOf(line.service) === service),
+      )
+      .filter(telephone => after === undefined || compare(keyOf(telephone), after) > 0)
+      .sort(inOrder)
+    const items: TelephoneBody[] = []
+    let characters = 0
+    for (const telephone of all.slice(0, limit)) {
+      const item = telephoneBody(telephone)
+      characters += JSON.stringify(item).length
+      // A page has at least one row, so that readers get on.
+      if (items.length > 0 && characters > MAX_TELEPHONE_CHARACTERS) break
+      items.push(item)
+    }
+    return { items, more: all.length > items.length }
+  }
+
+  #ownFacts(ids: readonly string[]): ServiceFacts[] {
+    const { serviceById, lastErrorOf, lastLineOf, refusalOf } = this.#options
+    return ids.map(id => {
+      const service = serviceById(id)
+      const error = lastErrorOf(id)
+      const line = service && lastLineOf(service)
+      const refusal = service && refusalOf(service)
+      return {
+        id,
+        lastError: error === undefined ? null : errorFacts(error),
+        lastLine: line === undefined ? null : lineFacts(line),
+        refusal: refusal === undefined ? null : { ...refusal, at: iso(refusal.atMs) },
+      }
+    })
+  }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+const errorFacts = ({ atMs, telephone, ...error }: LastError): NonNullable<ServiceFacts['lastError']> => ({
+  ...error,
+  at: iso(atMs),
+  telephone: telephone ?? null,
+})
+
+const lineFacts = (line: LastLine): NonNullable<ServiceFacts['lastLine']> => ({
+  at: iso(line.atMs),
+  cause: line.cause,
+  telephone: line.telephone,
+  replicaId: line.replicaId,
+  end: line.end ?? null,
+})
+
+const keyOf = ({ name, id }: { readonly name: string; readonly id: string }): [string, string] => [name, id]
+
+function compare(
+  [name, id]: readonly [string, string],
+  [otherName, otherId]: readonly [string, string],
+): number {
+  if (name !== otherName) return name < otherName ? -1 : 1
+  return id === otherId ? 0 : id < otherId ? -1 : 1
+}
+
+const inOrder = (
+  left: { readonly name: string; readonly id: string },
+  right: { readonly name: string; readonly id: string },
+): number => compare(keyOf(left), keyOf(right))
+
+/** Merges the lists of replicas into one page. Rows beyond the end of a list that goes on wait for a later page. */
+function merged(lists: readonly TelephoneList[], limit: number): Page<TelephoneBody> {
+  const ends = lists.flatMap(({ items, more }) => {
+    const last = items.at(-1)
+    return more && last !== undefined ? [keyOf(last)] : []
+  })
+  const rows = lists
+    .flatMap(({ items }) => items)
+    .filter(row => ends.every(end => compare(keyOf(row), end) <= 0))
+    .sort(inOrder)
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  const more = ends.length > 0 || rows.length > items.length
+  return { items, nextCursor: more && last !== undefined ? encodeCursor(keyOf(last)) : undefined }
+}
+
+/** Returns the newest failure that any replica has seen of the service. */
+export function newestError(
+  replicas: readonly ReplicaFacts[],
+  serviceId: string,
+): (NonNullable<ServiceFacts['lastError']> & { readonly replicaId: string }) | undefined {
+  let newest: (NonNullable<ServiceFacts['lastError']> & { readonly replicaId: string }) | undefined
+  for (const { replicaId, services } of replicas) {
+    const error = services.get(serviceId)?.lastError
+    if (error === null || error === undefined) continue
+    if (newest === undefined || error.at > newest.at) newest = { ...error, replicaId }
+  }
+  return newest
+}

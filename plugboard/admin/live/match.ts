@@ -1,0 +1,248 @@
+// Which route and service take a URL, what Plugboard itself would respond, which lines could take the request, and the last
+// failure of the service. The public port decides by a dry run, so this is no second copy of its rules. Works without the
+// database.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { formatMount } from '@vera-stack/shared/mounts.ts'
+import type { DirectoryRoute, DirectoryService } from '../../routes/directory.ts'
+import { allows } from '../access/scope.ts'
+import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { id, json, operation, timestamp } from '../http/operation.ts'
+import { newestError } from './cluster-view.ts'
+import { missingReplicasSchema } from './missing-replicas.ts'
+import { outageOf } from './outages.ts'
+
+/** Lines that one response lists. */
+const MAX_LINES = 100
+const MAX_FIELDS = 50
+/** Characters of one field. */
+const MAX_FIELD = 8192
+/** A credential in a URL ends up in logs and histories. */
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie'])
+
+const lineSchema = z.strictObject({
+  telephone: z.string(),
+  instance: z.string(),
+  replicaId: z.string(),
+  tunnelId: z.string(),
+  health: z.enum(['up', 'down']).openapi({ description: 'As the telephone has announced it.' }),
+  healthCheck: z.boolean().openapi({
+    description:
+      'False: the telephone checks no health, or its version does not announce it. `up` then means only that the tunnel is open.',
+  }),
+  weight: z.number(),
+  version: z.string(),
+  state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']).openapi({
+    description:
+      'Whether the line can take a request now; `unreachable`: no link leads to its replica. The backend is not asked.',
+  }),
+})
+
+const matchSchema = z
+  .strictObject({
+    host: z.string().openapi({ description: 'As routes are matched: in normal form, without port.' }),
+    path: z.string(),
+    outcome: z.enum(['forwarded', 'responded']).openapi({
+      description:
+        '`forwarded`: the request goes to a line of the service, whose backend may fail; `responded`: Plugboard itself responds.',
+    }),
+    response: z
+      .strictObject({
+        status: z.int(),
+        code: z.string().nullable().openapi({ description: 'A code of the error table; null: no error.' }),
+        detail: z.string(),
+        location: z.string().nullable(),
+      })
+      .nullable()
+      .openapi({ description: 'null: the request is forwarded.' }),
+    route: z.strictObject({ id, mount: z.string() }).nullable(),
+    service: z.strictObject({ id, name: z.string() }).nullable(),
+    lines: z.strictObject({
+      total: z.int(),
+      serving: z.int(),
+      items: z.array(lineSchema).openapi({ description: `The first ${MAX_LINES}.` }),
+    }),
+    outage: z
+      .strictObject({ reason: z.string(), since: timestamp, observed: z.boolean(), detail: z.string() })
+      .nullable()
+      .openapi({
+        description: 'Why no line takes requests; null: at least one does, or there is no service.',
+      }),
+    lastError: z
+      .strictObject({
+        code: z.string(),
+        message: z.string(),
+        at: timestamp,
+        requestId: z.string(),
+        telephone: z.string().nullable(),
+        replicaId: z.string(),
+      })
+      .nullable()
+      .openapi({ description: 'The newest failed request of the service, since the replicas started.' }),
+    missingReplicas: missingReplicasSchema,
+  })
+  .openapi('Match')
+
+const anyCase = (name: string): string =>
+  name.replaceAll(/[a-z]/g, letter => `[${letter.toUpperCase()}${letter}]`)
+
+const FIELD = "[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\\t\\x20-\\x7e\\x80-\\xff]*"
+const FIELD_LINE = new RegExp(`^${FIELD}$`)
+const FORBIDDEN = ['host', ...CREDENTIALS].map(anyCase).join('|')
+
+const fieldText = z
+  .string()
+  .max(MAX_FIELD)
+  .superRefine((line, context) => {
+    const message = fieldProblem(line)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+
+const headerFields = z
+  .preprocess(value => (Array.isArray(value) ? value : [value]), z.array(fieldText).max(MAX_FIELDS))
+  .optional()
+  .openapi({
+    type: 'array',
+    items: {
+      type: 'string',
+      maxLength: MAX_FIELD,
+      pattern: `^(?!(?:${FORBIDDEN}):)${FIELD}$`,
+      example: 'Origin: https://shop.example.com',
+    },
+    maxItems: MAX_FIELDS,
+    description:
+      'A header field of the request, as `Name: value`; once for each field. Neither Host nor a credential.',
+  })
+
+/** An IPv4 or IPv6 address. */
+const addressText = z
+  .string()
+  .regex(new RegExp(`${z.core.regexes.ipv4.source}|${z.core.regexes.ipv6.source}`), 'is no IP address')
+
+const matchOperation = operation(
+  { permission: 'routes:read', fails: ['overloaded'] },
+  {
+    method: 'get',
+    path: '/v1/match',
+    operationId: 'matchRequest',
+    tags: ['routes'],
+    summary: 'Find out which route and service take a URL, and why it would fail',
+    description:
+      'No request is sent. With a key that lacks `status:read`, the lines, the outage and the last error are left out.',
+    request: {
+      query: z.strictObject({
+        host: z.string().min(1).max(300).openapi({ example: 'app.example.com' }),
+        path: z
+          .string()
+          .regex(/^\/[\x21-\x7e]*$/, 'begins with /, and has no blanks and no letters beyond ASCII')
+          .max(8192)
+          .default('/')
+          .openapi({ example: '/api/orders?page=2', description: 'Path and query, as a client sends them.' }),
+        scheme: z.enum(['http', 'https']).default('http'),
+        method: z
+          .string()
+          .regex(/^[A-Z]{1,20}$/, 'capital letters')
+          .default('GET')
+          .openapi({ example: 'POST' }),
+        address: addressText.optional().openapi({
+          example: '203.0.113.7',
+          description: 'Of the client. Default: the address that this request comes from.',
+        }),
+        header: headerFields,
+      }),
+    },
+    responses: { 200: json(matchSchema, 'What would happen.') },
+  },
+)
+
+export function addMatchOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
+  app.openapi(matchOperation, async c => {
+    const { host, path, scheme, method, address, header } = c.req.valid('query')
+    const clientAddress = address ?? c.env?.incoming?.socket.remoteAddress ?? '127.0.0.1'
+    const request = { host, target: path, scheme, method, clientAddress, fields: fieldsOf(header ?? []) }
+    const result = await deps.dryRun(request)
+    if (result === undefined)
+      throw new VeraError('overloaded', 'The public port does not listen yet. Try again.')
+    const { route, response } = result
+    const service = route === undefined || route.service.id === '' ? undefined : route.service
+    const mayReadStatus = allows(c.get('key').scopes, 'status:read')
+    return c.json(
+      {
+        host: result.host,
+        path: result.path,
+        outcome: response === undefined ? ('forwarded' as const) : ('responded' as const),
+        response: response === undefined ? null : { ...response, ...nulls(response) },
+        route: route === undefined ? null : { id: route.id, mount: mountOf(route) },
+        service: service === undefined ? null : { id: service.id, name: service.name },
+        ...(service === undefined || !mayReadStatus ? NO_FACTS : await factsOf(service, deps)),
+      },
+      200,
+    )
+  })
+}
+
+const NO_FACTS = {
+  lines: { total: 0, serving: 0, items: [] },
+  outage: null,
+  lastError: null,
+  missingReplicas: [],
+}
+
+async function factsOf(service: DirectoryService, deps: AdminDependencies) {
+  const { lines, cluster } = deps
+  const all = [...lines.statesOf(service)]
+  const { replicas, missing } = await cluster.facts([service.id])
+  const served = lines.isServed(service)
+  return {
+    lines: {
+      total: all.length,
+      serving: all.filter(({ state }) => state === 'serving').length,
+      items: all.slice(0, MAX_LINES).map(({ line, state }) => ({
+        telephone: line.telephone,
+        instance: line.instance,
+        replicaId: line.replicaId,
+        tunnelId: line.tunnelId,
+        health: line.health,
+        healthCheck: line.healthCheck === true || line.health === 'down',
+        weight: line.weight,
+        version: line.version,
+        state,
+      })),
+    },
+    outage: served ? null : outageBody(outageOf(service, deps, replicas, missing)),
+    lastError: newestError(replicas, service.id) ?? null,
+    missingReplicas: missing,
+  }
+}
+
+const outageBody = ({ reason, since, observed, detail }: ReturnType<typeof outageOf>) => ({
+  ...{ reason, since, observed, detail },
+})
+
+const mountOf = ({ host, mountPath }: DirectoryRoute): string => formatMount({ host, path: mountPath })
+
+const nulls = ({
+  code,
+  location,
+}: {
+  readonly code?: string | undefined
+  readonly location?: string | undefined
+}) => ({
+  code: code ?? null,
+  location: location ?? null,
+})
+
+const fieldsOf = (lines: readonly string[]): string[] =>
+  lines.flatMap(line => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1).trim()]
+  })
+
+/** Undefined for a header field that may be tested. */
+function fieldProblem(line: string): string | undefined {
+  if (!FIELD_LINE.test(line)) return 'is no header field: write it as `Name: value`'
+  const name = line.slice(0, line.indexOf(':')).toLowerCase()
+  if (name === 'host') return 'Host is the parameter `host`'
+  return CREDENTIALS.has(name) ? `leave ${name} out: a URL is no place for a credential` : undefined
+}

@@ -1,0 +1,174 @@
+// Services that have routes but no line that takes requests: which, why, and since when. The registry of this replica has
+// the lines of all; why a line ended is known to the replica that held it, so the others are asked. Works without the
+// database.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { formatMount } from '@vera-stack/shared/mounts.ts'
+import type { Line } from '../../registry/line.ts'
+import { outageText } from '../../registry/outage.ts'
+import type { DirectoryService } from '../../routes/directory.ts'
+import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { json, operation, timestamp } from '../http/operation.ts'
+import type { ReplicaFacts, ServiceFacts } from './cluster-view.ts'
+import { type MissingReplicas, missingReplicasSchema } from './missing-replicas.ts'
+
+/** Outages in one response. */
+const MAX_OUTAGES = 100
+/** Mounts of one service that are named. */
+const MAX_MOUNTS = 3
+
+const REASONS = [
+  'never_connected',
+  'disconnected',
+  'replica_lost',
+  'unhealthy',
+  'no_weight',
+  'refused',
+] as const
+
+const outageSchema = z
+  .strictObject({
+    service: z.string(),
+    routes: z.int(),
+    mounts: z.array(z.string()).openapi({ description: `The first ${MAX_MOUNTS}.` }),
+    lines: z.int().openapi({ description: 'Lines that are there but take no requests.' }),
+    reason: z.enum(REASONS).openapi({
+      description:
+        '`never_connected`: no telephone has served it since the replicas started; `disconnected`: the last ' +
+        'telephone has gone; `replica_lost`: so has the replica that held its tunnel; `unhealthy`: all lines are ' +
+        'down; `no_weight`: all lines have weight 0; `refused`: a telephone is connected, but its announcement was refused.',
+    }),
+    since: timestamp,
+    observed: z.boolean().openapi({ description: 'false: the service was not served at `since` already.' }),
+    detail: z.string().openapi({ description: 'One sentence for people.' }),
+  })
+  .openapi('Outage')
+export type Outage = z.infer<typeof outageSchema>
+
+const outagesOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/outages',
+    operationId: 'listOutages',
+    tags: ['status'],
+    summary: 'List services that have routes but no line that takes requests, the latest outage first',
+    responses: {
+      200: json(
+        z
+          .strictObject({
+            items: z.array(outageSchema),
+            total: z.int().openapi({ description: `Of all; \`items\` has the first ${MAX_OUTAGES}.` }),
+            missingReplicas: missingReplicasSchema,
+          })
+          .openapi('Outages'),
+        'Services without a usable line, with the reason.',
+      ),
+    },
+  },
+)
+
+type Parts = Pick<AdminDependencies, 'directory' | 'lines' | 'cluster'>
+
+export function addOutageOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
+  app.openapi(outagesOperation, async c => c.json(await outages(deps), 200))
+}
+
+/** The services of this replica's table that have routes but no usable line. */
+export function* unservedServices({ directory, lines }: Omit<Parts, 'cluster'>): Generator<DirectoryService> {
+  for (const service of directory.services()) {
+    if (lines.isServed(service)) continue
+    if (directory.routesOfService(service.id).next().done !== true) yield service
+  }
+}
+
+async function outages(parts: Parts) {
+  const { cluster, lines } = parts
+  const atMs = (service: DirectoryService): number => lines.lastLineOf(service)?.atMs ?? 0
+  const all = [...unservedServices(parts)].sort(
+    (left, right) => atMs(right) - atMs(left) || (left.name < right.name ? -1 : 1),
+  )
+  const shown = all.slice(0, MAX_OUTAGES)
+  const { replicas, missing } = await cluster.facts(shown.map(({ id }) => id))
+  const items = shown.map(service => outageOf(service, parts, replicas, missing))
+  return { items, total: all.length, missingReplicas: missing }
+}
+
+/** `replicas`: what each of them knows about the service. */
+export function outageOf(
+  service: DirectoryService,
+  { directory, lines }: Omit<Parts, 'cluster'>,
+  replicas: readonly ReplicaFacts[],
+  missing: MissingReplicas,
+): Outage {
+  const routes = [...directory.routesOfService(service.id)]
+  const present = lines.linesOf(service)
+  const facts = replicas.flatMap(({ services }) => services.get(service.id) ?? [])
+  const startedAt = replicas.map(replica => replica.startedAt).sort()[0] ?? new Date(0).toISOString()
+  return {
+    service: service.name,
+    routes: routes.length,
+    mounts: routes.slice(0, MAX_MOUNTS).map(({ host, mountPath }) => formatMount({ host, path: mountPath })),
+    lines: present.length,
+    ...explanation(present, facts, missing, startedAt),
+  }
+}
+
+function explanation(
+  present: readonly Line[],
+  facts: readonly ServiceFacts[],
+  missing: MissingReplicas,
+  startedAt: string,
+): Pick<Outage, 'reason' | 'since' | 'observed' | 'detail'> {
+  const lastLine = lastOf(facts)
+  const refusal = latest(facts.flatMap(each => each.refusal ?? []))
+  const since = { since: lastLine?.at ?? startedAt, observed: lastLine !== undefined }
+  if (present.length > 0) return { ...since, ...ofPresentLines(present) }
+  if (refusal !== undefined && (lastLine === undefined || refusal.at > lastLine.at)) {
+    const detail = `Telephone "${refusal.telephone}" announced it and was refused (${refusal.code}): ${refusal.detail}`
+    return { ...since, reason: 'refused', detail }
+  }
+  if (lastLine === undefined) {
+    return {
+      ...since,
+      reason: 'never_connected',
+      detail: 'No telephone has served it since the replicas started.',
+    }
+  }
+  const { telephone, replicaId, end } = lastLine
+  if (missing.some(({ id }) => id === replicaId)) {
+    const detail = `Replica ${replicaId} held the tunnel of telephone "${telephone}", and cannot be reached.`
+    return { ...since, reason: 'replica_lost', detail }
+  }
+  const why = end === null ? '' : `: ${end.detail === '' ? end.reason : end.detail}`
+  const detail = `The last telephone, "${telephone}" on replica ${replicaId}, has disconnected${why}.`
+  return { ...since, reason: 'disconnected', detail: detail.replace(/\.\.$/, '.') }
+}
+
+function ofPresentLines(lines: readonly Line[]): Pick<Outage, 'reason' | 'detail'> {
+  const telephones = [...new Set(lines.map(({ telephone }) => `"${telephone}"`))]
+    .slice(0, MAX_MOUNTS)
+    .join(', ')
+  const all = lines.length === 1 ? 'The only line is' : `All ${lines.length} lines are`
+  if (lines.some(({ health }) => health === 'down')) {
+    return {
+      reason: 'unhealthy',
+      detail: `${all} down (telephone ${telephones}): ${outageText(lines)}.`,
+    }
+  }
+  const detail = `${all} at weight 0, which takes no requests: telephone ${telephones}.`
+  return { reason: 'no_weight', detail }
+}
+
+/** The replica that held the tunnel has the reason of its end, so its word comes first. */
+function lastOf(facts: readonly ServiceFacts[]): NonNullable<ServiceFacts['lastLine']> | undefined {
+  const all = facts.flatMap(({ lastLine }) => lastLine ?? [])
+  return latest(all.filter(({ end }) => end !== null)) ?? latest(all)
+}
+
+function latest<Entry extends { readonly at: string }>(entries: readonly Entry[]): Entry | undefined {
+  return entries.reduce<Entry | undefined>(
+    (newest, entry) => (newest === undefined || entry.at > newest.at ? entry : newest),
+    undefined,
+  )
+}

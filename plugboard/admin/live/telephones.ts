@@ -1,0 +1,52 @@
+// The connected telephones of the whole cluster, tunnel by tunnel. Works without the database.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { storedText } from '../../database/store/stored-text.ts'
+import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { cursorText } from '../http/formats.ts'
+import { json, LINK_HEADER, operation } from '../http/operation.ts'
+import { pageBody, pageQuery } from '../http/page.ts'
+import { missingReplicasSchema } from './missing-replicas.ts'
+import { telephoneSchema } from './telephone-body.ts'
+
+const telephonesOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/telephones',
+    operationId: 'listTelephones',
+    tags: ['status'],
+    summary: 'List the tunnels of telephones on all replicas, by name',
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        service: storedText(0, 63, 'shop').optional().openapi({ description: 'Only those that serve it.' }),
+        name: storedText(0, 255).optional(),
+      }),
+    },
+    responses: {
+      200: {
+        ...json(
+          z
+            .strictObject({
+              items: z.array(telephoneSchema),
+              next: cursorText
+                .nullable()
+                .openapi({ description: 'Cursor of the next page; null on the last one.' }),
+              missingReplicas: missingReplicasSchema,
+            })
+            .openapi('TelephonePage'),
+          'A page of tunnels.',
+        ),
+        headers: LINK_HEADER,
+      },
+    },
+  },
+)
+
+export function addTelephoneOperations(app: OpenAPIHono<AdminEnv>, { cluster }: AdminDependencies): void {
+  app.openapi(telephonesOperation, async c => {
+    const { page, missing } = await cluster.telephones(c.req.valid('query'))
+    return c.json({ ...pageBody(c, page, row => row), missingReplicas: missing }, 200)
+  })
+}

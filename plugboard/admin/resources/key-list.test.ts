@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { hashOf } from '../access/api-key.ts'
+import { KeyList } from './key-list.ts'
+
+function setUp() {
+  const clock = new ManualClock()
+  const keys = new Map([['a', hashOf('key a')]])
+  const loads: number[] = []
+  const list = new KeyList({
+    clock,
+    load: () => {
+      loads.push(clock.now())
+      return Promise.resolve(new Map(keys))
+    },
+  })
+  return { clock, keys, loads, list }
+}
+
+test('knows the whole key, not its prefix', async () => {
+  const { list, clock } = setUp()
+  const answers = [
+    list.has('a', hashOf('key a')),
+    list.has('a', hashOf('key b')),
+    list.has('b', hashOf('key a')),
+  ]
+  await clock.advanceAsync(1000)
+  expect(await Promise.all(answers)).toEqual([true, false, false])
+})
+
+test('any number of attempts cost one load a second, and each sees a load that began after it', async () => {
+  const { list, clock, keys, loads } = setUp()
+  expect(await list.has('a', hashOf('key a'))).toBe(true)
+  for (let second = 1; second <= 3; second += 1) {
+    const made = `key ${second}`
+    const before = Array.from({ length: 1000 }, () => list.has('new', hashOf(made)))
+    keys.set('new', hashOf(made))
+    await clock.advanceAsync(1000)
+    expect(await Promise.all(before)).not.toContain(false)
+  }
+  expect(loads).toEqual([1000, 2000, 3000, 4000])
+})
+
+test('a load that fails rejects those who wait for it, and the next one is tried', async () => {
+  const { clock } = setUp()
+  const outcomes = [Promise.reject(new Error('away')), Promise.resolve(new Map([['a', hashOf('key a')]]))]
+  const list = new KeyList({ clock, load: () => outcomes.shift()! })
+  await expect(list.has('a', hashOf('key a'))).rejects.toThrow('away')
+  const next = list.has('a', hashOf('key a'))
+  await clock.advanceAsync(1000)
+  expect(await next).toBe(true)
+})

@@ -1,0 +1,41 @@
+// Whether a key is right, for addresses with many failed log-ins. All of their attempts share one list of the active
+// keys, which is loaded once a second at most. So a right key always gets in, and a flood of wrong ones costs one query a
+// second.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import { hashMatches } from '../access/api-key.ts'
+
+const INTERVAL_MS = 1000
+
+export interface KeyListOptions {
+  /** Hashes of all active keys, by prefix. */
+  readonly load: () => Promise<ReadonlyMap<string, string>>
+  readonly clock: Clock
+}
+
+export class KeyList {
+  readonly #options: KeyListOptions
+  #loadedAtMs = Number.NEGATIVE_INFINITY
+  /** A load that has not begun yet. Its result is newer than each attempt that waits for it. */
+  #next: Promise<ReadonlyMap<string, string>> | undefined
+
+  constructor(options: KeyListOptions) {
+    this.#options = options
+  }
+
+  /** Resolves within one second plus the time of a query. Rejects when the list cannot be loaded. */
+  async has(prefix: string, hash: string): Promise<boolean> {
+    this.#next ??= this.#loadLater()
+    return hashMatches(hash, (await this.#next).get(prefix))
+  }
+
+  async #loadLater(): Promise<ReadonlyMap<string, string>> {
+    const { clock, load } = this.#options
+    const waitMs = this.#loadedAtMs + INTERVAL_MS - clock.now()
+    // Always waits, because the caller sets `#next` when this call returns, and it must be cleared after that.
+    await new Promise<void>(resolve => (waitMs > 0 ? clock.after(waitMs, resolve) : resolve()))
+    this.#loadedAtMs = clock.now()
+    this.#next = undefined
+    return await load()
+  }
+}

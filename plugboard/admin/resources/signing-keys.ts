@@ -1,0 +1,113 @@
+// The keys that sign the tokens of telephones: list, rotate, remove over HTTP, and the public halves as a JWKS
+// (RFC 7517) for whoever wants to verify tokens. The JWKS comes from memory: it works without the database.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { SigningKey } from '../../database/store/store.ts'
+import { storedText } from '../../database/store/stored-text.ts'
+import { refuseLimitedKey } from '../access/key-limits.ts'
+import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { json, jsonObject, operation, problems, timestamp } from '../http/operation.ts'
+
+const signingKeySchema = z
+  .strictObject({
+    kid: z.string(),
+    algorithm: z.literal('EdDSA'),
+    state: z.enum(['signing', 'retired']),
+    publicJwk: jsonObject,
+    createdAt: timestamp,
+    retiredAt: timestamp.nullable().openapi({ description: 'Since then it only verifies.' }),
+  })
+  .openapi('SigningKey')
+
+const signingKeyBody = (row: SigningKey): z.infer<typeof signingKeySchema> => ({
+  kid: row.kid,
+  algorithm: row.algorithm,
+  state: row.retiredAt === null ? 'signing' : 'retired',
+  publicJwk: row.publicJwk,
+  createdAt: row.createdAt.toISOString(),
+  retiredAt: row.retiredAt?.toISOString() ?? null,
+})
+
+const tags = ['signing keys']
+
+const listOperation = operation(
+  { permission: 'keys:read' },
+  {
+    method: 'get',
+    path: '/v1/signing-keys',
+    operationId: 'listSigningKeys',
+    tags,
+    summary: 'List signing keys, newest first',
+    responses: {
+      200: json(z.strictObject({ items: z.array(signingKeySchema) }).openapi('SigningKeys'), 'All of them.'),
+    },
+  },
+)
+const rotateOperation = operation(
+  { permission: 'keys:write' },
+  {
+    method: 'post',
+    path: '/v1/signing-keys/rotate',
+    operationId: 'rotateSigningKey',
+    tags,
+    summary: 'Make a new signing key',
+    description: 'The ones before sign no more; the tokens they signed stay good.',
+    responses: { 201: json(signingKeySchema, 'The new key.') },
+  },
+)
+const removeOperation = operation(
+  { permission: 'admin', fails: ['not_found', 'conflict'] },
+  {
+    method: 'delete',
+    path: '/v1/signing-keys/{kid}',
+    operationId: 'removeSigningKey',
+    tags,
+    summary: 'Remove a signing key',
+    description: 'Every token that it signed is refused from now on, and its tunnels close.',
+    request: { params: z.object({ kid: storedText(1, 255).openapi({ description: 'Its id.' }) }) },
+    responses: { 204: { description: 'It is gone.' } },
+  },
+)
+
+export function addSigningKeyOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
+  const { store, generateSigningKey } = deps
+  app.openapi(listOperation, async c => {
+    const rows = await store.signingKeys.list()
+    return c.json({ items: rows.map(signingKeyBody) }, 200)
+  })
+  app.openapi(rotateOperation, async c => {
+    refuseLimitedKey(c.get('key'), 'The key that signs tokens')
+    const row = await store.signingKeys.rotate(await generateSigningKey(), c.get('by'))
+    return c.json(signingKeyBody(row), 201)
+  })
+  app.openapi(removeOperation, async c => {
+    await store.signingKeys.remove(c.req.valid('param').kid, c.get('by'))
+    return c.body(null, 204)
+  })
+}
+
+/** Public: no credential. */
+export function addJwks(app: OpenAPIHono<AdminEnv>, { directory }: AdminDependencies): void {
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/.well-known/jwks.json',
+    operationId: 'getJwks',
+    tags,
+    summary: 'Public keys that tokens are verified with',
+    security: [],
+    responses: {
+      200: json(z.strictObject({ keys: z.array(jsonObject) }).openapi('Jwks'), 'A JWK set.'),
+      ...problems('forbidden'),
+    },
+  })
+  app.get('/.well-known/jwks.json', c => {
+    const keys = directory.verificationKeys().map(({ kid, publicJwk }) => ({
+      ...publicJwk,
+      kid,
+      alg: 'EdDSA',
+      use: 'sig',
+    }))
+    c.header('Cache-Control', 'public, max-age=300')
+    return c.json({ keys })
+  })
+}

@@ -1,0 +1,158 @@
+// The admin API as the command line uses it: one request, pages, the event stream; failures in words.
+
+import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { MAX_DETAIL } from '@vera-stack/shared/errors.ts'
+import { CliError } from '../cli-error.ts'
+
+export interface ApiAnswer<Body> {
+  readonly body: Body
+  readonly etag: string | undefined
+}
+
+export interface ApiRequest {
+  /** A list is sent as one parameter for each of its entries. */
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
+  readonly body?: unknown
+  readonly ifMatch?: string
+}
+
+interface Problem {
+  readonly code?: string
+  readonly title?: string
+  readonly detail?: string
+}
+
+/** An answer of the API that is an error. */
+export class ApiError extends CliError {
+  readonly code: string
+  readonly status: number
+
+  constructor(status: number, problem: Problem) {
+    super(cutText(problem.detail ?? problem.title ?? `the admin API responded with ${status}`, MAX_DETAIL))
+    this.name = 'ApiError'
+    this.status = status
+    this.code = cutText(problem.code ?? '')
+  }
+}
+
+export class ApiClient {
+  readonly #url: string
+  readonly #key: () => string
+
+  /** `key` is asked for when it is first needed. */
+  constructor(url: string, key: () => string) {
+    let end = url.length
+    while (url[end - 1] === '/') end -= 1
+    this.#url = url.slice(0, end)
+    this.#key = key
+  }
+
+  async request<Body>(method: string, path: string, request: ApiRequest = {}): Promise<ApiAnswer<Body>> {
+    const response = await this.#send(method, path, request)
+    const text = await response.text()
+    return {
+      // The server's schema is the contract; what else it might send is shown as it is.
+      body: (text === '' ? undefined : this.#parse(text)) as Body,
+      etag: response.headers.get('etag') ?? undefined,
+    }
+  }
+
+  async get<Body>(path: string, query: ApiRequest['query'] = {}): Promise<Body> {
+    return (await this.request<Body>('GET', path, { query })).body
+  }
+
+  /** All rows of a list, page by page; at most `limit`. `onPage`: called with each page, for what is beside its rows. */
+  async list<Row>(
+    path: string,
+    query: ApiRequest['query'] = {},
+    limit = Number.POSITIVE_INFINITY,
+    onPage: (page: object) => void = () => undefined,
+  ): Promise<Row[]> {
+    const rows: Row[] = []
+    let cursor: string | undefined
+    do {
+      const size = Math.min(500, limit - rows.length)
+      const page = await this.get<{ items: Row[]; next: string | null }>(path, {
+        ...query,
+        limit: size,
+        cursor,
+      })
+      onPage(page)
+      rows.push(...page.items)
+      cursor = page.next ?? undefined
+    } while (cursor !== undefined && rows.length < limit)
+    return rows
+  }
+
+  /** The data of each server-sent event, until the server or `signal` ends it. */
+  async *events(path: string, query: ApiRequest['query'], signal: AbortSignal): AsyncGenerator<string> {
+    const response = await this.#send('GET', path, { query: query ?? {} }, signal)
+    let text = ''
+    try {
+      for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(
+        new TextDecoderStream(),
+      )) {
+        text += chunk
+        const blocks = text.split('\n\n')
+        text = blocks.pop() ?? ''
+        for (const block of blocks) {
+          const data = block.split('\n').filter(line => line.startsWith('data:'))
+          if (data.length > 0) yield data.map(line => line.slice(5).trimStart()).join('\n')
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) throw this.#unreachable(error)
+    }
+  }
+
+  async #send(method: string, path: string, request: ApiRequest, signal?: AbortSignal): Promise<Response> {
+    const url = new URL(this.#url + path)
+    for (const [name, value] of Object.entries(request.query ?? {})) {
+      if (value === undefined) continue
+      for (const each of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(each))
+    }
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      authorization: `Bearer ${this.#key()}`,
+    }
+    if (request.body !== undefined) headers['content-type'] = 'application/json'
+    if (request.ifMatch !== undefined) headers['if-match'] = request.ifMatch
+    let response: Response
+    try {
+      response = await fetch(url, {
+        method,
+        headers,
+        body: request.body === undefined ? null : JSON.stringify(request.body),
+        redirect: 'error',
+        signal: signal ?? AbortSignal.timeout(30_000),
+      })
+    } catch (error) {
+      throw this.#unreachable(error)
+    }
+    if (response.ok) return response
+    throw new ApiError(response.status, await problemOf(response))
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      const message = `what answers at ${this.#url} is no admin API (its answer is not JSON). See --url`
+      throw new CliError(message, { cause: error })
+    }
+  }
+
+  #unreachable(error: unknown): CliError {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    const reason =
+      (cause as NodeJS.ErrnoException).code ?? (cause instanceof Error ? cause.message : String(cause))
+    const message = `no admin API at ${this.#url} (${reason}): is Plugboard running there? See --url`
+    return new CliError(message, { cause: error })
+  }
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const text = await response.text()
+  if (response.headers.get('content-type')?.startsWith('application/problem+json') !== true) return {}
+  return JSON.parse(text) as Problem
+}

@@ -1,0 +1,110 @@
+// What the commands that talk to the admin API have in common: their options, their client, their output.
+
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { usageError } from '../cli-error.ts'
+import { Output, type OutputFormat, type Terminal } from '../output/output.ts'
+import { ApiClient } from './api-client.ts'
+import { findApiKey, type KeyOptions } from './api-key-source.ts'
+
+/** The process as commands see it; a test gives its own. */
+export interface CliContext {
+  readonly terminal: Terminal
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Aborted at Ctrl-C and when the reader of stdout has closed it. After this call, Ctrl-C alone does not end the process. */
+  readonly interrupted: () => AbortSignal
+}
+
+export interface ApiCommand<Options> {
+  readonly api: ApiClient
+  readonly output: Output
+  readonly options: Options
+  readonly context: CliContext
+}
+
+interface CommonOptions extends KeyOptions {
+  readonly url?: string
+  readonly output?: OutputFormat
+  readonly json?: boolean
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:4001'
+const FORMATS = ['table', 'json', 'yaml'] as const
+
+/** Adds the common options to a command, and `run` as what it does. `Args`: its positional arguments. */
+export function apiAction<Options, Args extends readonly unknown[]>(
+  command: Command,
+  context: CliContext,
+  run: (call: ApiCommand<Options>, ...args: Args) => Promise<void>,
+): void {
+  const group = 'Connection:'
+  command
+    .addOption(
+      new Option('--url <url>', `admin API (default ${DEFAULT_URL}; PLUGBOARD_URL)`).helpGroup(group),
+    )
+    .addOption(
+      new Option('--api-key <key>', 'API key; other users can see it: prefer the next one').helpGroup(group),
+    )
+    .addOption(
+      new Option('--api-key-file <path>', 'file with the API key (PLUGBOARD_API_KEY or _FILE)').helpGroup(
+        group,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--data <folder>',
+        'data folder of a local Plugboard, for its key (default ./data; PLUGBOARD_DATA)',
+      ).helpGroup(group),
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'how to print (default table; PLUGBOARD_OUTPUT)')
+        .choices(FORMATS)
+        .helpGroup(group),
+    )
+    .action(async (...all: unknown[]) => {
+      // commander passes the positional arguments, then the options, then the command.
+      const options = (all.at(-1) as Command).optsWithGlobals<Options & CommonOptions>()
+      const url = options.url ?? (context.env.PLUGBOARD_URL || DEFAULT_URL)
+      if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+        throw usageError(`--url: "${url}" is not an http URL`)
+      let key: string | undefined
+      const warn = (text: string) => context.terminal.err(`note: ${text}\n`)
+      const api = new ApiClient(url, () => (key ??= findApiKey(url, options, context.env, context.cwd, warn)))
+      const output = new Output(context.terminal, formatOf(options, context.env.PLUGBOARD_OUTPUT))
+      await run({ api, output, options, context }, ...(all.slice(0, -2) as unknown as Args))
+    })
+}
+
+function formatOf({ output, json }: CommonOptions, variable: string | undefined): OutputFormat {
+  if (json && output !== undefined && output !== 'json') {
+    throw usageError(`--json and --output ${output} contradict each other; give one of them`)
+  }
+  const flag = json ? 'json' : output
+  if (flag !== undefined || !variable) return flag ?? 'table'
+  const found = FORMATS.find(format => format === variable)
+  if (found === undefined)
+    throw usageError(`PLUGBOARD_OUTPUT: "${variable}" is unknown; use ${FORMATS.join(', ')}`)
+  return found
+}
+
+/** For options that may be given several times, or once with commas. */
+export const collect = (value: string, previous: readonly string[] | undefined): readonly string[] => [
+  ...(previous ?? []),
+  ...value
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== ''),
+]
+
+/** An id, name or mount as one segment of a path. */
+export const segment = (text: string): string => encodeURIComponent(text)
+
+export const inFolder = (context: CliContext, path: string): string => resolve(context.cwd, path)
+
+/** Examples at the end of a command's help. */
+export function examples(command: Command, ...lines: readonly string[]): void {
+  command.addHelpText('after', `\nExamples:\n${lines.map(line => `  $ plugboard ${line}`).join('\n')}`)
+}

@@ -1,0 +1,98 @@
+// Services and routes as a file: what `plugboard export` writes and `plugboard import` reads. Ids, versions and
+// times are left out, so that a bundle fits any Plugboard, and two of them can be compared with diff.
+
+import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
+import { recordOf } from '@vera-stack/shared/record-of.ts'
+import { parseSettingsFile } from '@vera-stack/shared/settings/file.ts'
+import { SettingsError } from '@vera-stack/shared/settings/source.ts'
+import { setting } from '@vera-stack/shared/settings.ts'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import type { RouteRow, ServiceRow } from '../output/rows.ts'
+
+const jsonObject = recordOf(z.string(), z.unknown())
+// What names and mounts may look like, and which keys a policy has, is the server's to say.
+const servicesSchema = z.array(z.strictObject({ name: z.string(), policy: jsonObject.default({}) }))
+const routesSchema = z.array(
+  z
+    .strictObject({
+      mount: z.string(),
+      service: z.string().nullable().default(null),
+      options: jsonObject.default({}),
+    })
+    .refine(({ service, options }) => service !== null || 'redirect' in options || 'answer' in options, {
+      path: ['service'],
+      message: 'is required, unless the route has the option "redirect" or "answer"',
+    }),
+)
+
+export interface Bundle {
+  readonly services: z.infer<typeof servicesSchema>
+  readonly routes: z.infer<typeof routesSchema>
+}
+
+const BUNDLE_VERSION = 1
+const table = {
+  version: setting.integer({
+    required: true,
+    min: BUNDLE_VERSION,
+    max: BUNDLE_VERSION,
+    help: 'of the format',
+  }),
+  services: setting.structure(servicesSchema, { help: 'services' }),
+  routes: setting.structure(routesSchema, { help: 'routes' }),
+}
+
+export function bundleOf(services: readonly ServiceRow[], routes: readonly RouteRow[]): Bundle {
+  return {
+    services: services.map(({ name, policy }) => ({ name, policy: { ...policy } })),
+    routes: routes.map(({ mount, service, options }) => ({ mount, service, options: { ...options } })),
+  }
+}
+
+export function formatBundle(bundle: Bundle, format: 'json' | 'yaml'): string {
+  const lean = {
+    version: BUNDLE_VERSION,
+    services: bundle.services.map(({ name, policy }) => ({ name, ...unlessEmpty('policy', policy) })),
+    routes: bundle.routes.map(({ mount, service, options }) => ({
+      mount,
+      ...(service === null ? {} : { service }),
+      ...unlessEmpty('options', options),
+    })),
+  }
+  return format === 'json' ? `${JSON.stringify(lean, null, 2)}\n` : stringify(lean)
+}
+
+const unlessEmpty = (key: string, value: object) => (Object.keys(value).length === 0 ? {} : { [key]: value })
+
+/** YAML or JSON. `path` names the file in problems. @throws SettingsError with every problem and its line. */
+export function parseBundle(text: string, path: string): Bundle {
+  const { candidates, problems } = parseSettingsFile(table, text, path, '.')
+  const found = new Map(candidates.map(candidate => [candidate.key, candidate]))
+  const all = [...problems]
+  const version = found.get('version')
+  if (version !== undefined) {
+    const parsed = table.version.kind.parse(version.raw, '.')
+    if (!parsed.ok) all.push({ source: version.source.label, detail: `version: ${parsed.problem}` })
+  } else if (problems.length === 0) {
+    all.push({ source: path, detail: `"version: ${BUNDLE_VERSION}" is missing` })
+  }
+  const services = servicesSchema.parse(found.get('services')?.raw ?? [])
+  const routes = routesSchema.parse(found.get('routes')?.raw ?? [])
+  for (const [what, names] of [
+    ['service', services.map(({ name }) => name)],
+    ['route', routes.map(({ mount }) => normalMount(mount))],
+  ] as const) {
+    for (const name of new Set(names.filter((name, i) => names.indexOf(name) !== i))) {
+      all.push({ source: path, detail: `${what} ${name} is there twice` })
+    }
+  }
+  if (all.length > 0) throw new SettingsError(all)
+  return { services, routes }
+}
+
+/** Returns the server's spelling of a mount. A text that is not a mount stays as it is, because the server reports the problem. */
+export function normalMount(mount: string): string {
+  const parsed = parseMount(mount)
+  return parsed.ok ? formatMount(parsed.value) : mount
+}

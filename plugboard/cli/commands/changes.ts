@@ -1,0 +1,54 @@
+// `plugboard changes`: the log of changes, as a list or as it grows.
+
+import type { Command } from 'commander'
+import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
+import { usageError } from '../cli-error.ts'
+import { type Column, relative } from '../output/output.ts'
+import type { ChangeRow } from '../output/rows.ts'
+import { changeText } from './change-text.ts'
+
+interface ChangesOptions {
+  readonly limit?: string
+  readonly entity?: string
+  readonly follow?: boolean
+  readonly after?: string
+}
+
+export function defineChanges(changes: Command, context: CliContext): void {
+  changes
+    .option('--limit <n>', 'how many (default 50)')
+    .option('--entity <kind>', 'only service, route, token, signing_key or admin_key')
+    .option('--after <sequence>', 'only later ones, oldest first')
+    .option('-f, --follow', 'go on with new ones as they happen')
+  examples(changes, 'changes --limit 10', 'changes --entity route', 'changes --follow --output json')
+  apiAction(changes, context, async ({ api, output, options }: ApiCommand<ChangesOptions>) => {
+    const { entity, follow = false } = options
+    const limit = wholeNumber(options.limit ?? '50', '--limit')
+    const after = options.after === undefined ? undefined : wholeNumber(options.after, '--after')
+    if (follow) {
+      if (entity !== undefined) throw usageError('--follow shows all kinds; leave --entity away')
+      for await (const data of api.events('/v1/changes/stream', { after }, context.interrupted())) {
+        const change = JSON.parse(data) as ChangeRow
+        await output.event(
+          change,
+          `${change.at}  ${change.sequence}  ${changeText(change)}  (${change.actor})`,
+        )
+      }
+      return
+    }
+    if (after !== undefined && entity !== undefined) throw usageError('--after does not go with --entity')
+    const rows = await api.list<ChangeRow>('/v1/changes', { entity, after }, limit)
+    const columns: readonly Column<ChangeRow>[] = [
+      { title: 'sequence', value: row => row.sequence },
+      { title: 'when', value: row => relative(row.at, context.now()) },
+      { title: 'what', value: changeText },
+      { title: 'actor', value: row => row.actor },
+    ]
+    await output.rows(rows, columns, 'No changes.')
+  })
+}
+
+function wholeNumber(text: string, option: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw usageError(`${option}: "${text}" is not a whole number`)
+  return Number(text)
+}

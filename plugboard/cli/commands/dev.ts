@@ -1,0 +1,117 @@
+// `plugboard dev`: everything on one machine. A replica with the embedded database, first-run secrets, and a
+// Telephone of its own that exposes the welcome app, or the port that was named, on http://localhost. The public port
+// listens on loopback; with --lan, or with a setting `listen`, on other addresses.
+
+import { parseTarget } from '@vera-stack/shared/backend-target.ts'
+import { addOptions, type ListenAddress } from '@vera-stack/shared/settings.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { loadPlugboardConfig, PRIVATE_NETWORKS, plugboardSettings, VARIABLE_PREFIX } from '../../config.ts'
+import { DevStack } from '../../dev/dev-stack.ts'
+import { ownPortProblem } from '../../dev/own-port.ts'
+import { type CliContext, examples } from '../api/api-command.ts'
+import { usageError } from '../cli-error.ts'
+import { PhaseStatus } from '../output/phase-status.ts'
+import { untilStopped } from '../until-stopped.ts'
+import { logOf, logWarnings, warnOfNode } from './start.ts'
+
+interface DevFlags extends Readonly<Record<string, unknown>> {
+  readonly expose?: string
+  readonly lan?: boolean
+  readonly port?: number
+  readonly adminPort?: number
+}
+
+export function defineDev(command: Command, context: CliContext): void {
+  command
+    .option(
+      '--expose <target>',
+      'port, host:port or URL of a web server of yours, instead of the welcome app',
+      target,
+    )
+    .option('--lan', 'listen on all addresses, so that other machines of the network can connect')
+    .option('--port <port>', 'public port (default 4000)', port)
+    .option('--admin-port <port>', 'admin port (default 4001)', port)
+  addOptions(command, plugboardSettings, VARIABLE_PREFIX)
+  command.action(async (given: DevFlags, self: Command) => {
+    const { expose, lan = false, port: publicPort, adminPort, ...flags } = given
+    const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
+    const { values, sources, warnings } = loadPlugboardConfig({
+      flags: {
+        ...flags,
+        ...(publicPort === undefined ? {} : { listen: listenText(publicPort, lan) }),
+        ...(adminPort === undefined ? {} : { adminListen: `127.0.0.1:${adminPort}` }),
+        ...(json && { logFormat: 'json' }),
+      },
+      env: context.env,
+      cwd: context.cwd,
+    })
+    if (lan && publicPort === undefined && sources.listen.kind !== 'default') {
+      const { label } = sources.listen
+      throw usageError(
+        `--lan listens on all addresses, but "listen" names others (${label}): remove one of them`,
+      )
+    }
+    const listen = sources.listen.kind === 'default' && !lan ? loopback(values.listen) : values.listen
+    const problem = expose === undefined ? undefined : ownPortProblem(expose, { ...values, listen })
+    if (problem !== undefined) throw usageError(`--expose: ${problem}`)
+    // A person is watching: readable lines, also through a pipe, unless they chose otherwise.
+    const chosen = sources.logFormat.kind !== 'default'
+    // A developer runs the issuer of tokens on this machine or network, too.
+    const outbound = sources.outboundNetworks.kind === 'default' ? PRIVATE_NETWORKS : values.outboundNetworks
+    const config = {
+      ...values,
+      listen,
+      outboundNetworks: outbound,
+      ...(chosen ? {} : { logFormat: 'text' as const }),
+    }
+    const log = logOf(config)
+    logWarnings(log, warnings)
+    warnOfNode(log)
+    const status = new PhaseStatus(context, log)
+    try {
+      await untilStopped(log, async signal => {
+        const stack = await DevStack.start({ config, sources, log, expose, lan, cwd: context.cwd, signal })
+        status.phase = () => stack.phase
+        if (json) log.info('ready', { url: stack.publicUrl, port: stack.adminPort })
+        else context.terminal.out(stack.banner)
+        return stack
+      })
+    } finally {
+      await status.close()
+      await log.close()
+    }
+  })
+  examples(
+    command,
+    'dev',
+    'dev --expose 3000',
+    'dev --lan',
+    'dev --port 4100 --admin-port 4101 --data ./other',
+  )
+}
+
+const LOOPBACK = ['127.0.0.1', '::1'] as const
+
+function loopback(addresses: readonly ListenAddress[]): readonly ListenAddress[] {
+  return addresses.flatMap(({ port }) => LOOPBACK.map(host => ({ host, port })))
+}
+
+function listenText(port: number, lan: boolean): string {
+  return lan ? `:${port}` : `127.0.0.1:${port},[::1]:${port}`
+}
+
+/** As it was written: the Telephone reads it again. */
+function target(text: string): string {
+  try {
+    parseTarget(text)
+    return text
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function port(text: string): number {
+  const value = Number(text)
+  if (/^\d{1,5}$/.test(text) && value <= 65_535) return value
+  throw new InvalidArgumentError('A port is a number from 0 to 65535.')
+}

@@ -1,0 +1,119 @@
+// `plugboard service …`
+
+import type { Command } from 'commander'
+import { ownCommand } from '../../common/own-command.ts'
+import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
+import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.ts'
+import { usageError } from '../cli-error.ts'
+import type { Column, Output } from '../output/output.ts'
+import type { ServiceRow } from '../output/rows.ts'
+import { keyValues, keyValuesText } from './key-values.ts'
+
+const COLUMNS: readonly Column<ServiceRow>[] = [
+  { title: 'name', value: row => row.name },
+  { title: 'policy', value: row => keyValuesText(row.policy) || 'default' },
+  { title: 'version', value: row => row.version },
+  { title: 'id', value: row => row.id },
+]
+const DETAILS: readonly Column<ServiceRow>[] = [
+  ...COLUMNS,
+  { title: 'created', value: row => row.createdAt },
+  { title: 'updated', value: row => row.updatedAt },
+  { title: 'deleted', value: row => row.deletedAt },
+]
+const POLICY_HELP =
+  'a part of the policy, such as retries=3, responseHeadTimeoutMs=10s, maxRequestBodyBytes=10MB, ' +
+  'balancing=round_robin, hostHeader=backend; several times. null: back to the default'
+
+interface PolicyOptions {
+  readonly policy?: readonly string[]
+}
+
+// Not split at commas: a value may be JSON.
+const collectPairs = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
+
+/** After a rename: telephones go on with the old name, which is easy to forget. */
+function noteAliases(output: Output, { name, policy }: ServiceRow): void {
+  const { aliases } = policy
+  if (!Array.isArray(aliases) || aliases.length === 0) return
+  output.note(`note: telephones that announce ${aliases.join(', ')} still serve ${name}`)
+  output.note(
+    `note: when all announce ${name}, remove the old name: plugboard service set ${name} --policy aliases=[]`,
+  )
+}
+
+export function defineService(service: Command, context: CliContext): void {
+  const add = service
+    .command('add <name>')
+    .description('add a service: a named pool of backends that telephones serve')
+    .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
+  examples(add, 'service add shop', 'service add shop --policy retries=1 --policy idleTimeoutMs=10m')
+  apiAction(add, context, async ({ api, output, options }: ApiCommand<PolicyOptions>, name: string) => {
+    const policy = options.policy === undefined ? undefined : keyValues(options.policy, '--policy')
+    const { body } = await api.request<ServiceRow>('POST', '/v1/services', { body: { name, policy } })
+    await output.done(body, `service ${body.name} added`)
+  })
+
+  const list = service
+    .command('list')
+    .description('list services')
+    .option('--search <text>', 'only names that contain it')
+    .option('--deleted', 'deleted services too')
+  examples(list, 'service list', 'service list --search shop')
+  apiAction(
+    list,
+    context,
+    async ({ api, output, options }: ApiCommand<{ search?: string; deleted?: boolean }>) => {
+      const query = { search: options.search, includeDeleted: options.deleted }
+      const rows = await api.list<ServiceRow>('/v1/services', query)
+      await output.rows(rows, COLUMNS, `No services. Add one: ${ownCommand('plugboard')} service add <name>`)
+    },
+  )
+
+  const show = service.command('show <name|id>').description('show one service')
+  examples(show, 'service show shop')
+  apiAction(show, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
+    await output.row(
+      await api.get<ServiceRow>(`/v1/services/${segment(id)}`, { includeDeleted: true }),
+      DETAILS,
+    )
+  })
+
+  const set = service
+    .command('set <name|id>')
+    .description('change a service; parts of the policy that are not named stay')
+    .option('--name <name>', 'a new name; telephones that announce the old one still serve it')
+    .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
+    .option(...IF_MATCH)
+  examples(
+    set,
+    'service set shop --policy retries=0',
+    'service set shop --policy retries=null',
+    'service set shop --name shop-eu',
+  )
+  apiAction(
+    set,
+    context,
+    async (call: ApiCommand<PolicyOptions & IfMatch & { name?: string }>, id: string) => {
+      const { name, policy: pairs } = call.options
+      if (name === undefined && pairs === undefined)
+        throw usageError('nothing to change: give --name or --policy')
+      const policy = pairs === undefined ? undefined : keyValues(pairs, '--policy')
+      const row = await changeRow<ServiceRow>(call, `/v1/services/${segment(id)}`, { name, policy })
+      await call.output.done(row, `service ${row.name} changed (version ${row.version})`)
+      if (name !== undefined) noteAliases(call.output, row)
+    },
+  )
+
+  const rm = service
+    .command('rm <name|id...>')
+    .description('delete services; their routes must be gone already')
+    .option(...IF_MATCH)
+  examples(rm, 'service rm shop')
+  apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
+    for (const id of ids) {
+      const row = await removeRow<ServiceRow>(call, `/v1/services/${segment(id)}`)
+      await call.output.done(row, `service ${row.name} deleted`)
+    }
+  })
+}

@@ -1,0 +1,215 @@
+// `plugboard status` and `plugboard replica …`: how this replica and the cluster are.
+
+import type { Command } from 'commander'
+import { ownCommand, shellQuoted } from '../../common/own-command.ts'
+import { type ApiClient, ApiError } from '../api/api-client.ts'
+import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
+import { noteMissing } from '../api/missing-replicas.ts'
+import { type Column, type Output, relative } from '../output/output.ts'
+import type {
+  FailedServiceRow,
+  OutageRow,
+  OutagesRow,
+  ReplicaRow,
+  ReplicasRow,
+  ServiceLinesRow,
+  StatusRow,
+  TrafficRow,
+} from '../output/rows.ts'
+import { sinceText } from '../output/since-text.ts'
+import { LINE_MEANING } from '../words.ts'
+
+export function defineStatus(status: Command, context: CliContext): void {
+  examples(status, 'status', 'status --output json')
+  apiAction(status, context, async ({ api, output }: ApiCommand<unknown>) => {
+    const [status, outages] = await Promise.all([api.get<StatusRow>('/v1/status'), outagesOf(api)])
+    const whole = { ...status, outages }
+    noteMissing(output, outages.missingReplicas)
+    await showOutages(output, outages, context)
+    const isLineExplained = outages.total > 0
+    const self = whole.replicas.find(replica => replica.self)
+    const state = whole.draining ? 'draining' : whole.ready ? 'ready' : 'loading'
+    const behind = whole.latestSequence === null ? undefined : whole.latestSequence - whole.appliedSequence
+    await output.row(whole, [
+      { title: 'replica', value: () => self?.name },
+      { title: 'version', value: row => row.version },
+      { title: 'state', value: () => state },
+      { title: 'started', value: () => relative(self?.startedAt ?? null, context.now()) },
+      { title: 'address', value: () => self?.address },
+      { title: 'database', value: databaseText },
+      { title: 'routes read from', value: row => row.tableSource },
+      {
+        title: 'applied change',
+        value: row => `${row.appliedSequence}${behind ? ` (${behind} behind)` : ''}`,
+      },
+      { title: 'routes', value: row => row.routes },
+      { title: 'services', value: row => row.services },
+      { title: 'telephones', value: row => `${row.telephones} (${row.tunnels} tunnels)` },
+      { title: 'open streams', value: row => row.streams },
+      ...refusalColumns(whole),
+      ...trafficColumns(whole.traffic),
+    ])
+    await showFailures(output, whole.lastErrors ?? [], context)
+    if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
+    if (whole.lines.length > 0) {
+      const title = isLineExplained ? 'lines' : `lines (${LINE_MEANING})`
+      await output.section(title, whole.lines, LINE_COLUMNS)
+    }
+  })
+}
+
+const NO_OUTAGES: OutagesRow = { items: [], total: 0, missingReplicas: [] }
+
+/** A replica of an older version has no list of outages. */
+async function outagesOf(api: ApiClient): Promise<OutagesRow> {
+  try {
+    return await api.get<OutagesRow>('/v1/outages')
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'not_found') return NO_OUTAGES
+    throw error
+  }
+}
+
+/** Before all else: what an operator who is woken looks for. */
+async function showOutages(output: Output, { items, total }: OutagesRow, context: CliContext): Promise<void> {
+  if (total === 0 || output.format !== 'table') return
+  const shown = items.length < total ? `, the latest ${items.length}` : ''
+  const title = `services without a line (${total}${shown}; ${LINE_MEANING})`
+  await output.section(title, items, outageColumns(context))
+}
+
+/** The code counts of `error responses` do not name the services. */
+async function showFailures(
+  output: Output,
+  failures: readonly FailedServiceRow[],
+  context: CliContext,
+): Promise<void> {
+  if (failures.length === 0 || output.format !== 'table') return
+  const title = 'last failed request of each service (on this replica, since its start)'
+  await output.section(title, failures, failureColumns(context))
+  const mount = failures.find(failure => failure.mount !== null)?.mount
+  if (mount === undefined || mount === null) return
+  output.note(
+    `note: more about a service: ${ownCommand('plugboard')} route test ${shellQuoted(urlOf(mount))}`,
+  )
+}
+
+function failureColumns(context: CliContext): readonly Column<FailedServiceRow>[] {
+  return [
+    { title: 'service', value: row => row.service },
+    { title: 'mount', value: row => row.mount },
+    { title: 'failed', value: row => relative(row.at, context.now()) },
+    { title: 'error', value: row => row.code },
+    { title: 'detail', value: row => row.message },
+  ]
+}
+
+/** A URL that the mount takes. */
+const urlOf = (mount: string): string => `http://${mount.replace(/^\*/, 'any')}`
+
+function outageColumns(context: CliContext): readonly Column<OutageRow>[] {
+  return [
+    { title: 'service', value: row => row.service },
+    { title: 'since', value: row => sinceText(row, context.now()) },
+    { title: 'reason', value: row => row.reason },
+    { title: 'routes', value: row => routesText(row) },
+    { title: 'detail', value: row => row.detail },
+  ]
+}
+
+function routesText({ routes, mounts }: OutageRow): string {
+  const more = routes - mounts.length
+  return `${mounts.join(' ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+function databaseText({ database, notifications }: StatusRow): string {
+  return notifications === 'lost' ? `${database}, notifications are lost: changes arrive late` : database
+}
+
+/** Empty while no token has met a limit. */
+function refusalColumns({ tokenRefusals }: StatusRow): readonly Column<StatusRow>[] {
+  const { tunnels, claims, announcements } = tokenRefusals
+  if (tunnels + claims + announcements === 0) return []
+  const text = `${tunnels} tunnels, ${claims} claims, ${announcements} announcements`
+  return [{ title: 'over token limits', value: () => `${text} refused since the start` }]
+}
+
+/** Empty while the replica does not serve yet. */
+function trafficColumns(traffic: TrafficRow | null): readonly Column<StatusRow>[] {
+  if (traffic === null) return []
+  const { openConnections, connections, http2Connections, connectionsRefused, tls } = traffic
+  const since = `${connections} since the start, ${http2Connections} by HTTP/2, ${connectionsRefused} refused`
+  const columns: Column<StatusRow>[] = [
+    { title: 'connections', value: () => `${openConnections} open (${since})` },
+    { title: 'requests', value: () => traffic.requests },
+    { title: 'error responses', value: () => problemsText(traffic) },
+  ]
+  if (tls !== null) {
+    const { handshakes, resumed, handshakesFailed, handshakesRefused } = tls
+    const which = `${resumed} resumed, ${handshakesFailed} failed, ${handshakesRefused} refused`
+    columns.push({ title: 'TLS handshakes', value: () => `${handshakes} (${which})` })
+  }
+  return columns
+}
+
+/** The error responses of Plugboard itself by code, the most frequent first. */
+function problemsText({ problems }: TrafficRow): string {
+  return Object.entries(problems)
+    .sort(([, a], [, b]) => b - a)
+    .map(([code, count]) => `${code}: ${count}`)
+    .join(', ')
+}
+
+function replicaColumns(context: CliContext): readonly Column<ReplicaRow>[] {
+  return [
+    { title: 'name', value: row => `${row.name}${row.self ? ' (this one)' : ''}` },
+    { title: 'state', value: row => row.state },
+    { title: 'link', value: row => row.link ?? '' },
+    { title: 'rtt', value: row => (row.rttMs === null ? '' : `${row.rttMs.toFixed(1)} ms`) },
+    { title: 'lease', value: row => (row.leaseMs === null ? '' : `${(row.leaseMs / 1000).toFixed(1)} s`) },
+    { title: 'applied change', value: row => row.appliedSequence ?? '' },
+    { title: 'tunnels', value: row => row.tunnels },
+    { title: 'lines', value: row => row.lines },
+    { title: 'streams', value: row => row.streams },
+    {
+      title: 'started',
+      value: row => (row.startedAt === null ? '' : relative(row.startedAt, context.now())),
+    },
+    { title: 'version', value: row => row.version },
+    { title: 'address', value: row => row.address },
+    { title: 'disagreements', value: row => row.disagreements.join(' ') },
+  ]
+}
+
+const lineCounts = ({ replicas }: ServiceLinesRow) =>
+  Object.entries(replicas).sort(([a], [b]) => (a < b ? -1 : 1))
+
+const LINE_COLUMNS: readonly Column<ServiceLinesRow>[] = [
+  { title: 'service', value: row => row.service },
+  { title: 'lines', value: row => lineCounts(row).reduce((sum, [, count]) => sum + count, 0) },
+  {
+    title: 'by replica',
+    value: row =>
+      lineCounts(row)
+        .map(([id, count]) => `${id}: ${count}`)
+        .join(', '),
+  },
+]
+
+export function defineReplica(replica: Command, context: CliContext): void {
+  const list = replica
+    .command('list')
+    .description('list the replicas, as the replica that responds sees them')
+  examples(list, 'replica list', 'replica list --output json')
+  apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
+    const { items } = await api.get<ReplicasRow>('/v1/replicas')
+    await output.rows(items, replicaColumns(context), 'No replicas are known.')
+  })
+  const lines = replica.command('lines').description('count the lines of each service on each replica')
+  examples(lines, 'replica lines')
+  apiAction(lines, context, async ({ api, output }: ApiCommand<unknown>) => {
+    const { lines: rows, missingReplicas } = await api.get<ReplicasRow>('/v1/replicas')
+    noteMissing(output, missingReplicas)
+    await output.rows(rows, LINE_COLUMNS, 'No service has lines.')
+  })
+}

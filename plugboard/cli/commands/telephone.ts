@@ -1,0 +1,52 @@
+// `plugboard telephone list`: the tunnels of telephones, on all replicas.
+
+import type { Command } from 'commander'
+import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
+import { noteMissing } from '../api/missing-replicas.ts'
+import { requireService } from '../api/require-service.ts'
+import { type Column, relative } from '../output/output.ts'
+import type { MissingReplicaRow, TelephoneRow } from '../output/rows.ts'
+
+interface TelephonePage {
+  readonly missingReplicas: readonly MissingReplicaRow[]
+}
+
+export function defineTelephone(telephone: Command, context: CliContext): void {
+  const columns: readonly Column<TelephoneRow>[] = [
+    { title: 'name', value: row => row.name },
+    {
+      title: 'services',
+      value: row =>
+        row.services
+          .map(({ service, health }) => (health === 'up' ? service : `${service} (${health})`))
+          .join(' '),
+    },
+    { title: 'streams', value: row => row.streams },
+    { title: 'rtt', value: row => (row.rttMs === null ? '' : `${row.rttMs.toFixed(1)} ms`) },
+    { title: 'from', value: row => row.remoteAddress },
+    { title: 'connected', value: row => relative(row.connectedAt, context.now()) },
+    { title: 'agent', value: row => row.agent },
+    { title: 'replica', value: row => row.replicaId },
+    { title: 'tunnel', value: row => row.id },
+  ]
+  const list = telephone
+    .command('list')
+    .description('list the tunnels of telephones that are connected now, on all replicas')
+    .option('-s, --service <name>', 'only those that serve it')
+    .option('-n, --name <name>', 'only this telephone')
+  examples(list, 'telephone list', 'telephone list --service shop')
+  apiAction(
+    list,
+    context,
+    async ({ api, output, options }: ApiCommand<{ service?: string; name?: string }>) => {
+      const { service, name } = options
+      const missing = new Map<string, MissingReplicaRow>()
+      const items = await api.list<TelephoneRow>('/v1/telephones', { service, name }, undefined, page => {
+        for (const replica of (page as TelephonePage).missingReplicas) missing.set(replica.id, replica)
+      })
+      if (items.length === 0) await requireService(api, service)
+      noteMissing(output, [...missing.values()])
+      await output.rows(items, columns, 'No telephones are connected.')
+    },
+  )
+}

@@ -1,0 +1,122 @@
+// `plugboard token …`: credentials of telephones.
+
+import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { ownCommand } from '../../common/own-command.ts'
+import {
+  type ApiCommand,
+  apiAction,
+  type CliContext,
+  collect,
+  examples,
+  segment,
+} from '../api/api-command.ts'
+import { requireIds } from '../api/require-id.ts'
+import { type Column, relative } from '../output/output.ts'
+import type { TokenRow } from '../output/rows.ts'
+
+interface IssueOptions {
+  readonly name: string
+  readonly service?: readonly string[]
+  readonly mount?: readonly string[]
+  readonly ttl?: string
+  readonly maxTunnels?: number
+  readonly maxClaims?: number
+  readonly maxAnnouncements?: number
+  /** True without a target. */
+  readonly command?: string | true
+}
+
+type IssuedRow = TokenRow & { readonly token: string; readonly plugboardUrl: string }
+
+const DEFAULT_TARGET = '3000'
+
+/** How much is used, and the token's own limit where it has one. */
+const ofLimit = (used: number, limit: number | null): string =>
+  limit === null ? String(used) : `${used} of ${limit}`
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,7}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError(`Give digits alone, such as 10, up to ${MAX_TOKEN_LIMIT}.`)
+}
+
+export function defineToken(token: Command, context: CliContext): void {
+  const columns: readonly Column<TokenRow>[] = [
+    { title: 'name', value: row => row.name },
+    { title: 'state', value: row => row.state },
+    { title: 'services', value: row => row.services.join(' ') },
+    { title: 'mounts', value: row => row.mounts.join(' ') },
+    { title: 'tunnels', value: row => ofLimit(row.usage.tunnels, row.limits.tunnels) },
+    { title: 'claims', value: row => ofLimit(row.usage.claims, row.limits.claims) },
+    { title: 'expires', value: row => relative(row.expiresAt, context.now()) },
+    { title: 'last seen', value: row => relative(row.lastSeenAt, context.now()) },
+    { title: 'id', value: row => row.id },
+  ]
+
+  const issue = token
+    .command('issue')
+    .description('issue a token for a telephone; it is printed once')
+    .requiredOption('-n, --name <name>', 'name of the telephone')
+    .option('-s, --service <name>', 'service that it may serve: a name, shop-*, or *; several times', collect)
+    .option('-m, --mount <mount>', 'mount that it may claim, with all beneath; several times', collect)
+    .option('--ttl <duration>', 'lifetime (default 30d); a connected telephone renews by itself')
+    .option(
+      '--max-tunnels <count>',
+      'tunnels at once, over all replicas; one more than its telephones hold (default: tokenMaxTunnels)',
+      wholeNumber,
+    )
+    .option('--max-claims <count>', 'routes that it may claim (default: tokenMaxClaims)', wholeNumber)
+    .option(
+      '--max-announcements <count>',
+      'announcements and renewals within a minute, on one replica (default: tokenMaxAnnouncements)',
+      wholeNumber,
+    )
+    .option('--command [target]', 'print the command that starts a Telephone with it (target: 3000)')
+  examples(
+    issue,
+    "token issue --name ada --service 'tunnel-*' --mount '*.t.example.com' --command",
+    'token issue --name shop-1 --service shop --mount app.localhost/api',
+    'token issue --name shop-1 --service shop --ttl 24h > shop-1.token && chmod 600 shop-1.token',
+    'token issue --name device-7 --service device --mount device-7.example.com --max-tunnels 3 --max-claims 1',
+  )
+  apiAction(issue, context, async ({ api, output, options }: ApiCommand<IssueOptions>) => {
+    const { name, service: services = [], mount: mounts = [], ttl } = options
+    const { maxTunnels: tunnels, maxClaims: claims, maxAnnouncements: announcementsPerMinute } = options
+    if (services.length === 0 && mounts.length === 0) {
+      output.note('note: without --service and --mount this token opens nothing')
+    }
+    const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
+    const { body: row } = await api.request<IssuedRow>('POST', '/v1/tokens', { body })
+    const until = relative(row.expiresAt, context.now())
+    const note = `token ${row.id} for ${row.name}, expires ${until}; shown this once:`
+    if (options.command === undefined) return await output.secret(row, row.token, note)
+    const { telephoneCommand } = await import('../telephone-command.ts')
+    const target = options.command === true ? DEFAULT_TARGET : options.command
+    const command = await telephoneCommand(row, target)
+    await output.secret({ ...row, command }, command, note)
+  })
+
+  const list = token
+    .command('list')
+    .description('list tokens, newest first')
+    .option('--active', 'only those neither revoked nor expired')
+  examples(list, 'token list --active')
+  apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
+    const rows = await api.list<TokenRow>('/v1/tokens', { active: options.active })
+    await output.rows(
+      rows,
+      columns,
+      `No tokens. Issue one: ${ownCommand('plugboard')} token issue --name <name> --service <name>`,
+    )
+  })
+
+  const revoke = token.command('revoke <id...>').description('revoke tokens; their tunnels close at once')
+  examples(revoke, 'token revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
+  apiAction(revoke, context, async ({ api, output }: ApiCommand<unknown>, ids: readonly string[]) => {
+    requireIds(ids, 'token')
+    for (const id of ids) {
+      const { body } = await api.request<TokenRow>('POST', `/v1/tokens/${segment(id)}/revoke`)
+      await output.done(body, `token ${body.id} of ${body.name} revoked`)
+    }
+  })
+}

@@ -1,0 +1,38 @@
+// What a server process reports to `plugboard doctor --container`, from its start on: `plugboard start` and `plugboard
+// dev` serve it while they load, while they serve and while they drain.
+
+import { type LocalStatusServer, SCOPE_VARIABLE, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { CliContext } from '../api/api-command.ts'
+
+const DETAILS = {
+  loading: 'loads its routes, and takes no requests yet',
+  ready: 'ready',
+  recovering: 'was suspended, and restores its links',
+  draining: 'stops',
+} as const
+
+export class PhaseStatus {
+  readonly #server: LocalStatusServer
+  /** The phase of the server; `loading` until there is one. */
+  phase: () => keyof typeof DETAILS = () => 'loading'
+
+  constructor({ env }: CliContext, log: Logger) {
+    this.#server = serveLocalStatus({
+      program: 'plugboard',
+      scope: env[SCOPE_VARIABLE],
+      status: () => {
+        const state = this.phase()
+        return { state, detail: DETAILS[state] }
+      },
+      onProblem: error =>
+        log.warn('the socket for "plugboard doctor --container" could not be opened', {
+          detail: error.message,
+        }),
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#server.close()
+  }
+}

@@ -1,0 +1,53 @@
+// Keeps the change log at the length that was configured: a look every hour, the first one a while after the start,
+// at a time of its own so that replicas which start together do not prune together.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ChangeStore } from './store/store.ts'
+
+const INTERVAL_MS = 3_600_000
+
+export interface ChangePrunerOptions {
+  readonly changes: Pick<ChangeStore, 'prune'>
+  /** Newest entries that stay. */
+  readonly keep: number
+  readonly clock: Clock
+  readonly log: Logger
+  /** Uniform in [0, 1). */
+  readonly random?: () => number
+}
+
+export class ChangePruner {
+  readonly #options: ChangePrunerOptions
+  #timer: Timer
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: ChangePrunerOptions) {
+    this.#options = options
+    const { clock, random = Math.random } = options
+    this.#timer = clock.after(INTERVAL_MS * random(), () => this.#look())
+  }
+
+  /** Waits for a look that is under way. */
+  async stop(): Promise<void> {
+    this.#timer.cancel()
+    await this.#running
+    this.#timer.cancel()
+  }
+
+  #look(): void {
+    this.#running = this.#prune()
+    this.#timer = this.#options.clock.after(INTERVAL_MS, () => this.#look())
+  }
+
+  async #prune(): Promise<void> {
+    const { changes, keep, log } = this.#options
+    try {
+      const count = await changes.prune(keep)
+      if (count > 0) log.info('change log pruned', { count })
+    } catch (error) {
+      // The next look finds the same entries again.
+      log.warn('the change log could not be pruned', { err: error })
+    }
+  }
+}

@@ -1,0 +1,31 @@
+// Puts the query modules together into the one `Store` that the rest of Plugboard holds.
+
+import type { SqlRunner } from '../sql-runner.ts'
+import { createAdminKeyStore } from './admin-keys.ts'
+import { createCertificateStore } from './certificates.ts'
+import { createChangeStore } from './changes.ts'
+import { createLeaseStore } from './leases.ts'
+import { createReplicaStore } from './replicas.ts'
+import { claimMount } from './routes/claim-mount.ts'
+import { createRouteActivityStore } from './routes/route-activity.ts'
+import { createRouteStore } from './routes/routes.ts'
+import { createServiceStore } from './services.ts'
+import { createSigningKeyStore } from './signing-keys.ts'
+import type { Store } from './store.ts'
+import { createTokenStore } from './tokens.ts'
+
+export function createStore(runner: SqlRunner): Store {
+  return {
+    services: createServiceStore(runner),
+    routes: createRouteStore(runner),
+    tokens: createTokenStore(runner),
+    signingKeys: createSigningKeyStore(runner),
+    adminKeys: createAdminKeyStore(runner),
+    changes: createChangeStore(runner),
+    replicas: createReplicaStore(runner),
+    routeActivity: createRouteActivityStore(runner),
+    leases: createLeaseStore(runner),
+    certificates: createCertificateStore(runner),
+    claimMount: claim => claimMount(runner, claim),
+  }
+}

@@ -1,0 +1,67 @@
+// The rows of replicas: who has said lately that it is there. No part of the log of changes: nobody routes by them,
+// and they come and go by the second.
+
+import { and, eq, sql } from 'drizzle-orm'
+import { replicas } from '../schema.ts'
+import type { SqlRunner } from '../sql-runner.ts'
+import type { Replica, ReplicaStore } from './store.ts'
+
+/** Rows older than this are of no use to anybody; a polite replica removes its own. */
+const SHOWN = sql`interval '1 minute'`
+/** A newer start keeps its row while it writes it; afterwards an earlier clock takes it as well. */
+const LEASE = sql`interval '3 seconds'`
+const KEPT = sql`interval '1 hour'`
+
+export function createReplicaStore(runner: SqlRunner): ReplicaStore {
+  return {
+    beat: ({ id, boot, startedAt, address, publicUrl, version, state, appliedSequence }) =>
+      runner.read(async db => {
+        const written = await db.execute(sql`
+          INSERT INTO plugboard.replicas
+            (id, boot, started_at, address, public_url, version, state, applied_sequence, heartbeat_at)
+          VALUES (${id}, ${boot}, ${startedAt.toISOString()}, ${address}, ${publicUrl}, ${version}, ${state},
+            ${appliedSequence}, clock_timestamp())
+          ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, started_at = excluded.started_at,
+            address = excluded.address, public_url = excluded.public_url, version = excluded.version,
+            state = excluded.state, applied_sequence = excluded.applied_sequence,
+            heartbeat_at = excluded.heartbeat_at
+          WHERE replicas.boot <= excluded.boot OR replicas.heartbeat_at < clock_timestamp() - ${LEASE}`)
+        const { rows } = await db.execute<Row>(sql`
+          WITH gone AS (DELETE FROM plugboard.replicas WHERE heartbeat_at < clock_timestamp() - ${KEPT})
+          SELECT id, boot, started_at, address, public_url, version, state, applied_sequence,
+            extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000 AS age_ms
+          FROM plugboard.replicas WHERE heartbeat_at >= clock_timestamp() - ${SHOWN} ORDER BY id`)
+        return { current: written.rowCount === 1, rows: rows.map(replicaOf) }
+      }),
+    remove: (id, boot) =>
+      runner.read(async db => {
+        await db.delete(replicas).where(and(eq(replicas.id, id), eq(replicas.boot, boot)))
+      }),
+  }
+}
+
+interface Row extends Record<string, unknown> {
+  readonly id: string
+  readonly boot: string
+  readonly started_at: Date | string
+  readonly address: string
+  readonly public_url: string | null
+  readonly version: string
+  readonly state: Replica['state']
+  readonly applied_sequence: string
+  readonly age_ms: string
+}
+
+function replicaOf(row: Row): Replica {
+  return {
+    id: row.id,
+    boot: row.boot,
+    startedAt: new Date(row.started_at),
+    address: row.address,
+    publicUrl: row.public_url,
+    version: row.version,
+    state: row.state,
+    appliedSequence: Number(row.applied_sequence),
+    heartbeatAgeMs: Math.max(0, Number(row.age_ms)),
+  }
+}

@@ -1,0 +1,24 @@
+// The rows of routes, as every query of them reads them: with the service's name and the last request.
+
+import { formatMount } from '@vera-stack/shared/mounts.ts'
+import { eq, getTableColumns } from 'drizzle-orm'
+import { routeActivity, routes, services } from '../../schema.ts'
+import type { Sql } from '../../sql-runner.ts'
+import type { Route } from '../store.ts'
+
+export const selectRoutes = (db: Sql) =>
+  db
+    .select({
+      ...getTableColumns(routes),
+      serviceName: services.name,
+      lastRequestAt: routeActivity.servedAt,
+      lastTelephone: routeActivity.telephone,
+    })
+    .from(routes)
+    .leftJoin(services, eq(services.id, routes.serviceId))
+    .leftJoin(routeActivity, eq(routeActivity.routeId, routes.id))
+    .$dynamic()
+
+export function withMount(row: Omit<Route, 'mount'>): Route {
+  return { ...row, mount: formatMount({ host: row.host, path: row.mountPath }) }
+}

@@ -1,0 +1,129 @@
+// Queries of routes. That mounts are terminal is the database's to say (migrations/0001_rules.sql); here its
+// verdict is only asked for.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Mount } from '@vera-stack/shared/mounts.ts'
+import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
+import { routes, services } from '../../schema.ts'
+import type { Sql, SqlRunner } from '../../sql-runner.ts'
+import { beyond, decodeCursor, limitOf, mountKey, pageOf } from '../page.ts'
+import { serviceForRoute } from '../services.ts'
+import type { Mutation, Route, RouteStore } from '../store.ts'
+import { isId, untouched, validMount } from '../valid.ts'
+import { pruneRoutes } from './route-pruning.ts'
+import { selectRoutes, withMount } from './route-rows.ts'
+
+export function createRouteStore(runner: SqlRunner): RouteStore {
+  return {
+    create: ({ mount, service, options }, by) =>
+      runner.write(by, async tx => {
+        const { host, path } = validMount(mount)
+        const serviceId = await serviceIdOf(tx, service)
+        return await insertRoute(tx, { host, mountPath: path, serviceId, options: options ?? {} })
+      }),
+    find: idOrMount => runner.read(sql => findRoute(sql, idOrMount)),
+    get: idOrMount =>
+      runner.read(async sql => {
+        const route = await findRoute(sql, idOrMount)
+        if (route !== undefined) return route
+        throw new VeraError('not_found', `There is no route "${idOrMount}".`)
+      }),
+    list: (request = {}) =>
+      runner.read(async db => {
+        const limit = limitOf(request)
+        const conditions: (SQL | undefined)[] = []
+        if (request.includeDeleted !== true) conditions.push(isNull(routes.deletedAt))
+        if (request.host !== undefined) conditions.push(eq(routes.host, request.host))
+        if (request.service !== undefined) {
+          const column = isId(request.service) ? services.id : services.name
+          conditions.push(eq(column, request.service))
+        }
+        if (request.cursor !== undefined) {
+          const key = decodeCursor(mountKey, request.cursor)
+          conditions.push(beyond([routes.host, routes.mountPath, routes.id], '>', key))
+        }
+        const rows = await selectRoutes(db)
+          .where(and(...conditions))
+          .orderBy(asc(routes.host), asc(routes.mountPath), asc(routes.id))
+          .limit(limit + 1)
+        return pageOf(rows.map(withMount), limit, route => [route.host, route.mountPath, route.id])
+      }),
+    update: (idOrMount, patch, by) =>
+      runner.write(by, async tx => {
+        const mount = patch.mount === undefined ? undefined : validMount(patch.mount)
+        const serviceId = patch.service === undefined ? undefined : await serviceIdOf(tx, patch.service)
+        return await changeRoute(tx, idOrMount, by, {
+          ...(mount === undefined ? {} : { host: mount.host, mountPath: mount.path }),
+          ...(serviceId === undefined ? {} : { serviceId }),
+          ...(patch.options === undefined ? {} : { options: patch.options }),
+        })
+      }),
+    remove: (idOrMount, by) =>
+      runner.write(by, tx => changeRoute(tx, idOrMount, by, { deletedAt: sql`clock_timestamp()` })),
+    prune: (request, by) => pruneRoutes(runner, request, by),
+  }
+}
+
+async function serviceIdOf(tx: Sql, service: string | null): Promise<string | null> {
+  return service === null ? null : (await serviceForRoute(tx, service)).id
+}
+
+export async function insertRoute(tx: Sql, values: typeof routes.$inferInsert): Promise<Route> {
+  const [inserted] = await tx.insert(routes).values(values).returning({ id: routes.id })
+  return (await findRoute(tx, inserted!.id))!
+}
+
+async function changeRoute(
+  tx: Sql,
+  idOrMount: string,
+  by: Mutation,
+  values: PgUpdateSetSource<typeof routes>,
+): Promise<Route> {
+  const living = and(matches(idOrMount), isNull(routes.deletedAt))
+  const wanted = by.ifVersion === undefined ? living : and(living, eq(routes.version, by.ifVersion))
+  // A patch without fields still checks the version; setting the host to itself is no change.
+  const set = Object.keys(values).length === 0 ? { host: sql`${routes.host}` } : values
+  const [changed] = await tx.update(routes).set(set).where(wanted).returning({ id: routes.id })
+  if (changed !== undefined) return (await findRoute(tx, changed.id))!
+  const [found] = await tx.select({ version: routes.version }).from(routes).where(living)
+  throw untouched('route', found)
+}
+
+/** A living route by its exact mount, or any by id. */
+export async function findRoute(db: Sql, idOrMount: string): Promise<Route | undefined> {
+  const condition = isId(idOrMount) ? matches(idOrMount) : and(matches(idOrMount), isNull(routes.deletedAt))
+  const [row] = await selectRoutes(db).where(condition)
+  return row === undefined ? undefined : withMount(row)
+}
+
+/** The living route at a mount, also when the host looks like an id. */
+export async function findRouteAt(db: Sql, mount: Mount): Promise<Route | undefined> {
+  const [row] = await selectRoutes(db).where(and(isAt(mount), isNull(routes.deletedAt)))
+  return row === undefined ? undefined : withMount(row)
+}
+
+/**
+ * A living route on, above or beneath a mount; the schema allows no second one there. The bounds are those of the schema's rule
+ * (migrations/0005_route_rules.sql), so the index serves them.
+ */
+export async function findRouteInTheWay(db: Sql, { host, path }: Mount): Promise<Route | undefined> {
+  const segments = path.split('/')
+  const above = segments.map((_, index) => segments.slice(0, index).join('/') || '/')
+  const beneath = path === '/' ? '' : path
+  const { mountPath, deletedAt } = routes
+  const isBeneath = and(gt(mountPath, `${beneath}/`), lt(mountPath, `${beneath}0`))
+  const [row] = await selectRoutes(db)
+    .where(and(eq(routes.host, host), isNull(deletedAt), or(inArray(mountPath, [...above, path]), isBeneath)))
+    .orderBy(mountPath)
+    .limit(1)
+  return row === undefined ? undefined : withMount(row)
+}
+
+function matches(idOrMount: string): SQL | undefined {
+  return isId(idOrMount) ? eq(routes.id, idOrMount) : isAt(validMount(idOrMount))
+}
+
+function isAt({ host, path }: Mount): SQL | undefined {
+  return and(eq(routes.host, host), eq(routes.mountPath, path))
+}

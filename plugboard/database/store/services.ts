@@ -1,0 +1,103 @@
+// Queries of services. A service is found by name while it lives, by id for ever.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
+import { services } from '../schema.ts'
+import type { Sql, SqlRunner } from '../sql-runner.ts'
+import { beyond, decodeCursor, limitOf, nameKey, pageOf } from './page.ts'
+import { announcedNames, policyWithOldName, refuseSharedNames } from './service-aliases.ts'
+import type { Mutation, Service, ServiceStore } from './store.ts'
+import { isId, untouched, validServiceName } from './valid.ts'
+
+export function createServiceStore(runner: SqlRunner): ServiceStore {
+  return {
+    create: ({ name, policy }, by) =>
+      runner.write(by, async tx => {
+        const values = { name: validServiceName(name), policy: policy ?? {} }
+        const [service] = await tx.insert(services).values(values).returning()
+        await refuseSharedNames(tx, service!)
+        return service!
+      }),
+    find: nameOrId => runner.read(sql => findService(sql, nameOrId)),
+    get: nameOrId =>
+      runner.read(async sql => {
+        const service = await findService(sql, nameOrId)
+        if (service !== undefined) return service
+        throw new VeraError('not_found', `There is no service "${nameOrId}".`)
+      }),
+    list: (request = {}) =>
+      runner.read(async db => {
+        const limit = limitOf(request)
+        const conditions: (SQL | undefined)[] = []
+        if (request.includeDeleted !== true) conditions.push(isNull(services.deletedAt))
+        if (request.search !== undefined)
+          conditions.push(sql`position(${request.search} IN ${services.name}) > 0`)
+        if (request.cursor !== undefined) {
+          conditions.push(beyond([services.name, services.id], '>', decodeCursor(nameKey, request.cursor)))
+        }
+        const rows = await db
+          .select()
+          .from(services)
+          .where(and(...conditions))
+          .orderBy(asc(services.name), asc(services.id))
+          .limit(limit + 1)
+        return pageOf(rows, limit, service => [service.name, service.id])
+      }),
+    update: (nameOrId, patch, by) =>
+      runner.write(by, async tx => {
+        const { name, policy, keepsOldName = true } = patch
+        const service = await changeService(tx, nameOrId, by, {
+          ...(policy === undefined ? {} : { policy }),
+          ...(name === undefined ? {} : { name: validServiceName(name) }),
+          ...(name !== undefined &&
+            keepsOldName && {
+              policy: policyWithOldName(
+                name,
+                policy === undefined ? sql`${services.policy}` : sql`${JSON.stringify(policy)}::jsonb`,
+              ),
+            }),
+        })
+        if (name !== undefined || announcedNames(service).length > 1) await refuseSharedNames(tx, service)
+        return service
+      }),
+    remove: (nameOrId, by) =>
+      runner.write(by, tx => changeService(tx, nameOrId, by, { deletedAt: sql`clock_timestamp()` })),
+  }
+}
+
+async function changeService(
+  tx: Sql,
+  nameOrId: string,
+  by: Mutation,
+  values: PgUpdateSetSource<typeof services>,
+): Promise<Service> {
+  const living = and(matches(nameOrId), isNull(services.deletedAt))
+  const wanted = by.ifVersion === undefined ? living : and(living, eq(services.version, by.ifVersion))
+  // A patch without fields still checks the version; setting the name to itself is no change.
+  const set = Object.keys(values).length === 0 ? { name: sql`${services.name}` } : values
+  const [service] = await tx.update(services).set(set).where(wanted).returning()
+  if (service !== undefined) return service
+  const [found] = await tx.select().from(services).where(living)
+  throw untouched('service', found)
+}
+
+/** A living service by name, or any by id. */
+export async function findService(db: Sql, nameOrId: string): Promise<Service | undefined> {
+  const [service] = await db
+    .select()
+    .from(services)
+    .where(isId(nameOrId) ? matches(nameOrId) : and(matches(nameOrId), isNull(services.deletedAt)))
+  return service
+}
+
+function matches(nameOrId: string): SQL {
+  return isId(nameOrId) ? eq(services.id, nameOrId) : eq(services.name, nameOrId)
+}
+
+/** The living service that a route shall lead to. */
+export async function serviceForRoute(db: Sql, nameOrId: string): Promise<Service> {
+  const service = await findService(db, nameOrId)
+  if (service !== undefined && service.deletedAt === null) return service
+  throw new VeraError('invalid_request', `There is no service "${nameOrId}".`, { field: 'service' })
+}

@@ -1,0 +1,512 @@
+// What the rest of Plugboard may ask of the database, as plain types: rows, pages, mutations. The admin API, the
+// tunnel endpoint and the command line code against `Store`; the modules beside this file implement it with
+// drizzle, and nothing outside this folder sees SQL, drizzle or pg. Every promise here rejects with a VeraError:
+// `not_found`, `conflict`, `mount_conflict`, `invalid_request`, `precondition_failed`, `database_unavailable`.
+
+import type { JsonObject } from '../../common/json.ts'
+import type { TokenReference } from './token-reference.ts'
+
+/** Who changes something, and (for If-Match) the version that they saw; another one is `precondition_failed`. */
+export interface Mutation {
+  /** For the audit log: `admin-key:<id>`, `token:<holder>` (token-reference.ts), `cli`, `system`. 1-255 characters. */
+  readonly actor: string
+  /** Id of the admin key that acts. A key that was revoked, or has expired, by then is `unauthorized`. */
+  readonly keyId?: string | undefined
+  readonly ifVersion?: number | undefined
+}
+
+export interface PageRequest {
+  /** 1-500, default 100. */
+  readonly limit?: number | undefined
+  /** `nextCursor` of the page before; opaque. One that was not made here is `invalid_request`, field `cursor`. */
+  readonly cursor?: string | undefined
+}
+
+/** Rows in a fixed order; rows inserted meanwhile never make a later page repeat or skip an older row. */
+export interface Page<Row> {
+  readonly items: readonly Row[]
+  readonly nextCursor: string | undefined
+}
+
+export interface Service {
+  readonly id: string
+  /** Unique among the living. */
+  readonly name: string
+  /** As written; routes/service-policy.ts knows its keys and fills in the defaults. */
+  readonly policy: JsonObject
+  /** 1 at birth, +1 with each change; the ETag. */
+  readonly version: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly deletedAt: Date | null
+  /** True when a claim with a lifetime created it: it is deleted with its last route. */
+  readonly ephemeral: boolean
+}
+
+export interface ServiceStore {
+  create(
+    input: { readonly name: string; readonly policy?: JsonObject | undefined },
+    by: Mutation,
+  ): Promise<Service>
+  /** A living service by name, or any by id. */
+  find(nameOrId: string): Promise<Service | undefined>
+  get(nameOrId: string): Promise<Service>
+  /** Ordered by name. `search`: the name contains this. */
+  list(
+    request?: PageRequest & {
+      readonly search?: string | undefined
+      readonly includeDeleted?: boolean | undefined
+    },
+  ): Promise<Page<Service>>
+  /**
+   * `policy` replaces the whole policy. `keepsOldName`: false leaves the aliases as they are when the name changes; by
+   * default the old name becomes one. `conflict` when another service has the name or an alias.
+   */
+  update(
+    nameOrId: string,
+    patch: {
+      readonly name?: string | undefined
+      readonly policy?: JsonObject | undefined
+      readonly keepsOldName?: boolean | undefined
+    },
+    by: Mutation,
+  ): Promise<Service>
+  /** Soft. A service with living routes is `conflict`, its detail names one of them. */
+  remove(nameOrId: string, by: Mutation): Promise<Service>
+}
+
+export interface Route {
+  readonly id: string
+  /** Host pattern: `app.example.com`, `*.example.com` or `*`. */
+  readonly host: string
+  /** Mount path: `/`, `/api`, `/a/b`. */
+  readonly mountPath: string
+  /** Both as one string, the way people write it: `app.example.com/api`, `app.example.com`, `*`. */
+  readonly mount: string
+  /** Null, both: the route answers by itself. */
+  readonly serviceId: string | null
+  readonly serviceName: string | null
+  /** As written; routes/route-options.ts knows its keys. */
+  readonly options: JsonObject
+  readonly version: number
+  /** Holder of the token whose telephone claimed this mount (token-reference.ts); null: made through the admin API. */
+  readonly claimedBy: string | null
+  /** How long a claimed route outlives the last line of its telephones, ms; null: until somebody deletes it. */
+  readonly lifetimeMs: number | null
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly deletedAt: Date | null
+  /** Not part of the version. Late by up to two minutes; null: no request since this is recorded. */
+  readonly lastRequestAt: Date | null
+  /** Name of the telephone that got the last request; null: no telephone did. */
+  readonly lastTelephone: string | null
+}
+
+export interface PruneRequest {
+  /** Deletes routes without a request for this long. Only time counts during which some replica recorded. */
+  readonly unusedMs: number
+  /** Only routes that telephones have claimed. */
+  readonly claimedOnly: boolean
+  /** Deletes nothing. */
+  readonly dryRun: boolean
+  /** Routes that the caller may delete; absent: all. */
+  readonly allowed?: ((route: Route) => boolean) | undefined
+}
+
+export interface Pruned {
+  /** At most 500: what was deleted, or would be. */
+  readonly routes: readonly Route[]
+  /** True when further routes fit the request. */
+  readonly more: boolean
+  /** During how much time, all in all, replicas have recorded, ms. */
+  readonly recordedMs: number
+}
+
+export interface RouteStore {
+  /** `service`: name or id of a living one; null: none, since the options say what is answered. */
+  create(
+    input: {
+      readonly mount: string
+      readonly service: string | null
+      readonly options?: JsonObject | undefined
+    },
+    by: Mutation,
+  ): Promise<Route>
+  /** A living route by its exact mount, or any by id. */
+  find(idOrMount: string): Promise<Route | undefined>
+  get(idOrMount: string): Promise<Route>
+  /** Ordered by host, then mount path. */
+  list(
+    request?: PageRequest & {
+      readonly service?: string | undefined
+      readonly host?: string | undefined
+      readonly includeDeleted?: boolean | undefined
+    },
+  ): Promise<Page<Route>>
+  update(
+    idOrMount: string,
+    patch: {
+      readonly mount?: string | undefined
+      readonly service?: string | null | undefined
+      readonly options?: JsonObject | undefined
+    },
+    by: Mutation,
+  ): Promise<Route>
+  /** Soft. */
+  remove(idOrMount: string, by: Mutation): Promise<Route>
+  /** Soft. Routes with a lifetime stay, because they end by themselves. */
+  prune(request: PruneRequest, by: Mutation): Promise<Pruned>
+}
+
+/** What a replica has seen of a route. Ages in ms, by the replica's monotonic clock. */
+export interface RouteUse {
+  readonly routeId: string
+  /** Since the last request; absent: there was none. */
+  readonly servedAgeMs?: number | undefined
+  /** The telephone that got it; absent: Plugboard responded by itself. */
+  readonly telephone?: string | undefined
+  /** Since a telephone had a line for it on this replica; absent: not looked at. */
+  readonly lineAgeMs?: number | undefined
+}
+
+export interface ExpiredRoute {
+  readonly id: string
+  readonly mount: string
+  readonly service: string | null
+}
+
+/** No part of the change log, but for the deletions. */
+export interface RouteActivityStore {
+  /** Notes that this replica records, and what it has seen since the last call. Older values never replace newer ones. */
+  record(uses: readonly RouteUse[]): Promise<void>
+  /** Claimed routes that had no line for as long as their lifetime; at most `limit`. */
+  expired(limit: number): Promise<readonly ExpiredRoute[]>
+  /** Deletes those of the routes that are still expired, with services that only they needed. Returns what was deleted. */
+  removeExpired(ids: readonly string[], by: Mutation): Promise<readonly ExpiredRoute[]>
+}
+
+/** Rights to do what one replica of all does; by the database's clock. */
+export interface LeaseStore {
+  /** True when the owner has the lease for `leaseMs` from now. */
+  take(name: string, owner: string, leaseMs: number): Promise<boolean>
+  /** No effect when another owner has it. */
+  release(name: string, owner: string): Promise<void>
+}
+
+/** What a telephone's token may do. An empty list grants nothing; patterns as in shared/mounts.ts. */
+export interface Scope {
+  readonly services: readonly string[]
+  readonly mounts: readonly string[]
+}
+
+/** Limits of a token; null: the default of the replicas' settings. */
+export interface StoredLimits {
+  /** Tunnels open at once, over all replicas. */
+  readonly maxTunnels: number | null
+  /** Living routes that its telephones have claimed. */
+  readonly maxClaims: number | null
+  /** Announcements and renewals, on one replica. */
+  readonly maxAnnouncementsPerMinute: number | null
+}
+
+export interface Token extends Scope, StoredLimits {
+  /** `jti` of the JWT. */
+  readonly id: string
+  /** `sub` of the JWT. */
+  readonly name: string
+  readonly ttlSeconds: number
+  readonly version: number
+  readonly createdAt: Date
+  /** Of the newest JWT issued under this id. */
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+  readonly lastSeenAt: Date | null
+}
+
+/** The tokens that we have issued. An id is the `jti` of one of them, never that of an outside issuer's token. */
+export interface TokenStore {
+  create(
+    input: Scope &
+      Partial<StoredLimits> & {
+        readonly id?: string | undefined
+        readonly name: string
+        readonly ttlSeconds: number
+      },
+    by: Mutation,
+  ): Promise<Token>
+  /** How many living routes each of these tokens has claimed; one without any is absent. */
+  claimCounts(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
+  find(id: string): Promise<Token | undefined>
+  get(id: string): Promise<Token>
+  /** Newest first. `active`: only those neither revoked nor expired. */
+  list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<Token>>
+  /** Moves `expiresAt` to now + ttlSeconds: `token_revoked` or `token_expired` when it is too late. Not a change. */
+  renew(id: string): Promise<Token>
+  /** Idempotent. Directories of all replicas hear of it through the change log. */
+  revoke(id: string, by: Mutation): Promise<Token>
+  /** Notes that a telephone was seen just now. Not a change. */
+  touch(id: string): Promise<void>
+}
+
+export interface SigningKey {
+  readonly kid: string
+  readonly algorithm: 'EdDSA'
+  readonly publicJwk: JsonObject
+  readonly createdAt: Date
+  /** Since then it signs no more; it verifies until it is removed. */
+  readonly retiredAt: Date | null
+}
+
+export interface PrivateSigningKey extends SigningKey {
+  readonly privateJwk: JsonObject
+}
+
+export interface NewSigningKey {
+  readonly kid: string
+  readonly publicJwk: JsonObject
+  readonly privateJwk: JsonObject
+}
+
+export interface SigningKeyStore {
+  /** Newest first, retired ones too. */
+  list(): Promise<readonly SigningKey[]>
+  /** The newest key that is not retired: the one to sign with. */
+  current(): Promise<PrivateSigningKey | undefined>
+  /** The current key; made and stored when there is none. Replicas that race end with the same one. */
+  ensure(generate: () => Promise<NewSigningKey>, by: Mutation): Promise<PrivateSigningKey>
+  /** Stores a new current key and retires the ones before. */
+  rotate(key: NewSigningKey, by: Mutation): Promise<PrivateSigningKey>
+  /** From now on, tokens that it signed verify nowhere. */
+  remove(kid: string, by: Mutation): Promise<void>
+}
+
+export interface AdminKey {
+  readonly id: string
+  readonly name: string
+  /** First characters of the key: finds the row, and tells a person which key it is. Unique. */
+  readonly prefix: string
+  readonly scopes: readonly string[]
+  /** What the key may hand out and change; patterns as in a token's scope. Null: everything. */
+  readonly limits: Scope | null
+  readonly version: number
+  readonly createdAt: Date
+  readonly expiresAt: Date | null
+  readonly revokedAt: Date | null
+  readonly lastUsedAt: Date | null
+}
+
+export interface NewAdminKey {
+  readonly name: string
+  readonly prefix: string
+  /** Of the whole key; the key itself is never stored. */
+  readonly hash: string
+  readonly scopes: readonly string[]
+  /** Not for a key with the scope `admin`. */
+  readonly limits?: Scope | null | undefined
+  readonly expiresAt?: Date | null | undefined
+}
+
+export interface AdminKeyStore {
+  create(input: NewAdminKey, by: Mutation): Promise<AdminKey>
+  /** True when the database has, or had, an admin key; revoked and expired keys count. */
+  everExisted(): Promise<boolean>
+  /** Stores a key only when `everExisted` is false; else undefined. Of several replicas at once, one stores its key. */
+  createFirst(input: NewAdminKey, by: Mutation): Promise<AdminKey | undefined>
+  /** Keys with the scope `admin` that are neither revoked nor expired. */
+  countActiveAdmins(): Promise<number>
+  /** Stores a key. `revokeOthers`: revokes all other keys with the scope `admin` in the same transaction. */
+  reset(input: NewAdminKey, by: Mutation, options: { readonly revokeOthers: boolean }): Promise<AdminKey>
+  get(id: string): Promise<AdminKey>
+  /** For the check of a credential. Revoked and expired keys are found too. */
+  findByPrefix(prefix: string): Promise<(AdminKey & { readonly hash: string }) | undefined>
+  /** Hashes of all keys that are neither revoked nor expired, by prefix. */
+  activeHashes(): Promise<ReadonlyMap<string, string>>
+  /** Newest first. `active`: only those neither revoked nor expired. */
+  list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<AdminKey>>
+  /** Idempotent. Without `force`, the last active key with the scope `admin` is `conflict`. */
+  revoke(id: string, by: Mutation, options?: { readonly force?: boolean | undefined }): Promise<AdminKey>
+  /** Notes that the key was used just now. Not a change. */
+  touch(id: string): Promise<void>
+}
+
+export const CHANGE_ENTITIES = ['service', 'route', 'token', 'signing_key', 'admin_key'] as const
+export type ChangeEntity = (typeof CHANGE_ENTITIES)[number]
+export type ChangeAction = 'created' | 'updated' | 'deleted' | 'restored' | 'revoked' | 'retired' | 'purged'
+
+/** One entry of the audit log. Sequences have no gap and commit in order. */
+export interface Change {
+  readonly sequence: number
+  /** Random; tells a restored database's entry from the one that had this sequence before. */
+  readonly id: string
+  readonly at: Date
+  readonly actor: string
+  readonly entity: ChangeEntity
+  readonly entityId: string
+  readonly action: ChangeAction
+  /** The row as it was and as it is, in camelCase, without secrets. */
+  readonly before: JsonObject | null
+  readonly after: JsonObject | null
+}
+
+/** A change with the names of the services that its ids stand for. */
+export interface NamedChange extends Change {
+  /** The name, as it is now, of the service in `before` and in `after` of a route; null where there is no service. */
+  readonly serviceBefore: string | null
+  readonly serviceAfter: string | null
+}
+
+export interface ChangeStore {
+  /** Newest first. */
+  list(
+    request?: PageRequest & {
+      readonly entity?: ChangeEntity | undefined
+      readonly entityId?: string | undefined
+      readonly actor?: string | undefined
+    },
+  ): Promise<Page<NamedChange>>
+  /** Oldest first, `sequence` > `after`; at most 1,000. */
+  after(sequence: number, limit?: number): Promise<readonly NamedChange[]>
+  /** Sequence of the newest change; 0 when there is none. */
+  latest(): Promise<number>
+  /** Drops all but the newest `keep` (≥ 1) changes; returns how many went. */
+  prune(keep: number): Promise<number>
+}
+
+export interface Claim {
+  /** Created with the default policy when there is none of this name. */
+  readonly service: string
+  /** `host/path`. */
+  readonly mount: string
+  readonly options?: JsonObject | undefined
+  /**
+   * How long the route outlives the last line of its telephones, ms; absent: until somebody deletes it. A route that is there
+   * keeps the longer of two lifetimes, and has none once a telephone of its holder claims it without one.
+   */
+  readonly lifetimeMs?: number | undefined
+  /** The verified token of the telephone; a service or mount outside of its scope is `forbidden`. */
+  readonly token: Scope & {
+    readonly reference: TokenReference
+    /** The name of the telephone in the token; messages of refused claims use it. */
+    readonly subject?: string | undefined
+    /** How many routes it may have claimed, unless its row has a limit; one more is `token_claim_limit`. */
+    readonly maxClaims: number
+  }
+}
+
+export interface Claimed {
+  readonly service: Service
+  readonly route: Route
+  /** False: all of it was there already. */
+  readonly created: boolean
+}
+
+/** A replica that has said, lately, that it is there. */
+export interface Replica {
+  /** Its name: unique in the cluster. */
+  readonly id: string
+  /** Of this start; later starts sort behind earlier ones. */
+  readonly boot: string
+  readonly startedAt: Date
+  /** URL of its peer port. */
+  readonly address: string
+  readonly publicUrl: string | null
+  readonly version: string
+  readonly state: 'ready' | 'leaving'
+  readonly appliedSequence: number
+  /** By the database's clock, ms. */
+  readonly heartbeatAgeMs: number
+}
+
+export interface ReplicaStore {
+  /**
+   * Writes the caller's row with a fresh heartbeat, and returns all rows that had one within a minute. `current`:
+   * false when a later start of the same id has the row; then nothing was written.
+   */
+  beat(
+    row: Omit<Replica, 'heartbeatAgeMs'>,
+  ): Promise<{ readonly current: boolean; readonly rows: readonly Replica[] }>
+  /** No effect when another start has the row. */
+  remove(id: string, boot: string): Promise<void>
+}
+
+/** A certificate of an authority. `chain`: PEM; `sealedKey`: as tls/key-seal.ts made it. */
+export interface StoredCertificate {
+  readonly host: string
+  readonly chain: string
+  readonly sealedKey: string
+  readonly notAfter: Date
+  readonly renewAt: Date
+  readonly issuedAt: Date
+}
+
+/**
+ * Why an order may not begin now. `busy`: another replica has the order, or too many orders run; `waiting`: the last one
+ * failed, or the host is not due; `token_rate_limited`: the token that claimed the host has used up its orders.
+ */
+export type OrderDecision = 'granted' | 'busy' | 'waiting' | 'rate_limited' | 'token_rate_limited'
+
+export interface SealedKey {
+  readonly kind: 'certificate' | 'account'
+  /** The host, or the URL of the directory. */
+  readonly name: string
+  readonly sealedKey: string
+}
+
+export interface CertificateStore {
+  find(host: string): Promise<StoredCertificate | undefined>
+  /** Hosts whose certificate was issued after this; by the database's clock. */
+  issuedAfter(at: Date): Promise<readonly { readonly host: string; readonly issuedAt: Date }[]>
+  /** Some hosts with a certificate that is due for renewal, and that nobody is at. Forgets what is long expired. */
+  due(limit: number): Promise<readonly string[]>
+  /** Asks for the right to order, for `leaseMs` at most. `failures`: attempts in a row that failed. */
+  begin(request: {
+    readonly host: string
+    readonly owner: string
+    readonly leaseMs: number
+    /** Across replicas. */
+    readonly atOnce: number
+    readonly perHour: number
+    /**
+     * For a host whose first living route was claimed by a telephone: how many orders its token may begin in an hour. The
+     * token also gets at most half of `atOnce`. Undefined: the host does not count for a token.
+     */
+    readonly perToken: number | undefined
+    /** The one that there is cannot be used: it need not be due. */
+    readonly unusable: boolean
+  }): Promise<{ readonly decision: OrderDecision; readonly failures: number }>
+  succeed(certificate: Omit<StoredCertificate, 'issuedAt'>, owner: string): Promise<void>
+  fail(host: string, owner: string, error: string, retryMs: number): Promise<void>
+  /** Gives the right back; the attempt does not count. */
+  release(host: string, owner: string): Promise<void>
+  account(directory: string): Promise<{ readonly url: string; readonly sealedKey: string } | undefined>
+  /** The first one stays: returns the account that holds from now on. */
+  saveAccount(
+    directory: string,
+    account: { readonly url: string; readonly sealedKey: string },
+    replaces?: string,
+  ): Promise<{ readonly url: string; readonly sealedKey: string }>
+  /** Private keys of all certificates and accounts, as they lie there. `name`: what each is sealed under. */
+  sealedKeys(): Promise<readonly SealedKey[]>
+  /** False: it is another one by now. */
+  replaceKey(kind: SealedKey['kind'], name: string, before: string, after: string): Promise<boolean>
+  /** `kind` `http`: by token; `tls`: by host. */
+  publishChallenge(kind: 'http' | 'tls', name: string, value: string, forMs: number): Promise<void>
+  challenge(kind: 'http' | 'tls', name: string): Promise<string | undefined>
+  /** And all that have expired. */
+  dropChallenge(kind: 'http' | 'tls', name: string): Promise<void>
+}
+
+export interface Store {
+  readonly certificates: CertificateStore
+  readonly replicas: ReplicaStore
+  readonly routeActivity: RouteActivityStore
+  readonly leases: LeaseStore
+  readonly services: ServiceStore
+  readonly routes: RouteStore
+  readonly tokens: TokenStore
+  readonly signingKeys: SigningKeyStore
+  readonly adminKeys: AdminKeyStore
+  readonly changes: ChangeStore
+  /** Idempotent: a telephone asks at each connection. Another service's mount is `mount_conflict`. */
+  claimMount(claim: Claim): Promise<Claimed>
+}

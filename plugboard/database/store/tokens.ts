@@ -1,0 +1,109 @@
+// Queries of telephones' tokens: what was issued, until when, and what was taken back. The JWT itself is never
+// stored; its `jti` is the id.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { routes, tokens } from '../schema.ts'
+import type { Sql, SqlRunner } from '../sql-runner.ts'
+import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './page.ts'
+import type { Token, TokenStore } from './store.ts'
+import { isId, untouched } from './valid.ts'
+
+const expiry = (ttlSeconds: unknown) => sql`clock_timestamp() + make_interval(secs => ${ttlSeconds})`
+
+export function createTokenStore(runner: SqlRunner): TokenStore {
+  return {
+    create: (input, by) =>
+      runner.write(by, async tx => {
+        const { id, name, services, mounts, ttlSeconds } = input
+        const { maxTunnels, maxClaims, maxAnnouncementsPerMinute } = input
+        const [token] = await tx
+          .insert(tokens)
+          .values({
+            ...(id === undefined ? {} : { id }),
+            name,
+            services: [...services],
+            mounts: [...mounts],
+            ...{ ttlSeconds, maxTunnels, maxClaims, maxAnnouncementsPerMinute },
+            expiresAt: expiry(ttlSeconds),
+          })
+          .returning()
+        return token!
+      }),
+    claimCounts: ids =>
+      runner.read(async db => {
+        const rows = await db
+          .select({ holder: routes.claimedBy, claims: count() })
+          .from(routes)
+          .where(and(inArray(routes.claimedBy, [...ids]), isNull(routes.deletedAt)))
+          .groupBy(routes.claimedBy)
+        return new Map(rows.map(({ holder, claims }) => [holder!, claims]))
+      }),
+    find: id => runner.read(db => findToken(db, id)),
+    get: id =>
+      runner.read(async db => {
+        const token = await findToken(db, id)
+        if (token !== undefined) return token
+        throw new VeraError('not_found', 'There is no such token.')
+      }),
+    list: (request = {}) =>
+      runner.read(async db => {
+        const limit = limitOf(request)
+        const conditions: (SQL | undefined)[] = []
+        if (request.active === true)
+          conditions.push(isNull(tokens.revokedAt), sql`${tokens.expiresAt} > now()`)
+        if (request.cursor !== undefined) {
+          const key = decodeCursor(createdKey, request.cursor)
+          conditions.push(beyond([tokens.createdAt, tokens.id], '<', key))
+        }
+        const rows = await db
+          .select()
+          .from(tokens)
+          .where(and(...conditions))
+          .orderBy(desc(tokens.createdAt), desc(tokens.id))
+          .limit(limit + 1)
+        return pageOf(rows, limit, token => [token.createdAt.toISOString(), token.id])
+      }),
+    renew: id =>
+      runner.write({ actor: `token:${id}` }, async tx => {
+        if (isId(id)) {
+          const usable = and(eq(tokens.id, id), isNull(tokens.revokedAt), sql`${tokens.expiresAt} > now()`)
+          const renewed = { expiresAt: expiry(tokens.ttlSeconds) }
+          const [token] = await tx.update(tokens).set(renewed).where(usable).returning()
+          if (token !== undefined) return token
+        }
+        const found = await findToken(tx, id)
+        if (found === undefined) throw new VeraError('not_found', 'There is no such token.')
+        throw new VeraError(found.revokedAt === null ? 'token_expired' : 'token_revoked')
+      }),
+    revoke: (id, by) =>
+      runner.write(by, async tx => {
+        const found = await findToken(tx, id)
+        if (found === undefined) throw untouched('token', undefined)
+        if (by.ifVersion !== undefined && found.version !== by.ifVersion) throw untouched('token', found)
+        const living = and(eq(tokens.id, id), isNull(tokens.revokedAt))
+        const [revoked] = await tx
+          .update(tokens)
+          .set({ revokedAt: sql`clock_timestamp()` })
+          .where(living)
+          .returning()
+        // Revoked before, or by somebody else just now: either way it is.
+        return revoked ?? (await findToken(tx, id))!
+      }),
+    touch: id =>
+      runner.read(async db => {
+        if (!isId(id)) return
+        const stale = or(isNull(tokens.lastSeenAt), lt(tokens.lastSeenAt, sql`now() - interval '1 minute'`))
+        await db
+          .update(tokens)
+          .set({ lastSeenAt: sql`now()` })
+          .where(and(eq(tokens.id, id), stale))
+      }),
+  }
+}
+
+async function findToken(db: Sql, id: string): Promise<Token | undefined> {
+  if (!isId(id)) return undefined
+  const [token] = await db.select().from(tokens).where(eq(tokens.id, id))
+  return token
+}

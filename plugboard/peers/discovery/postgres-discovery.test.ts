@@ -1,0 +1,118 @@
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { expect, it } from 'vitest'
+import { eventually } from '../../../test/support/deadline.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import type { ReplicaRecord } from './discovery.ts'
+import { PostgresDiscovery, type ReplicaRows } from './postgres-discovery.ts'
+
+function record(id: string): ReplicaRecord {
+  return {
+    ...{ id, boot: '000000001-a', startedAt: new Date(0), address: `http://${id}:4002`, publicUrl: null },
+    ...{ version: '1', state: 'ready', appliedSequence: 1, heartbeatAgeMs: 5 },
+  }
+}
+
+it('beats every second, keeps the last set while the database is away, and takes its row with it', async () => {
+  const clock = new ManualClock()
+  let away = false
+  let beats = 0
+  let answers = 0
+  const removed: string[] = []
+  const rows: ReplicaRows = {
+    beat: () => {
+      beats += 1
+      if (away) return Promise.reject(new Error('away'))
+      return Promise.resolve({ current: true, rows: [record('one'), record('two')] })
+    },
+    remove: id => {
+      removed.push(id)
+      return Promise.resolve()
+    },
+  }
+  const discovery = new PostgresDiscovery({
+    ...{ rows, clock, log: silentLogger },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  const beaten = (count: number) =>
+    eventually('the beat is over', () => (beats === count && clock.pendingTimers === 1 ? true : undefined))
+  discovery.start(() => {
+    answers += 1
+  })
+  await beaten(1)
+  // Ourselves left out.
+  expect(discovery.found().map(({ address }) => address)).toEqual(['http://two:4002'])
+  away = true
+  clock.advance(1000)
+  await beaten(2)
+  expect([discovery.found().length, answers]).toEqual([1, 1])
+  away = false
+  clock.advance(1000)
+  await beaten(3)
+  expect(answers).toBe(2)
+  await discovery.stop()
+  expect([removed, clock.pendingTimers]).toEqual([['one'], 0])
+})
+
+it('counts the time of a slow answer to the age of what it says', async () => {
+  const clock = new ManualClock()
+  const answer = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
+  const rows: ReplicaRows = { beat: () => answer.promise, remove: () => Promise.resolve() }
+  const discovery = new PostgresDiscovery({
+    ...{ rows, clock, log: silentLogger },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  const answered = new Promise<void>(resolve => discovery.start(resolve))
+  clock.advance(2000)
+  answer.resolve({ current: true, rows: [record('two')] })
+  await answered
+  expect(discovery.found().map(each => each.record?.heartbeatAgeMs)).toEqual([2005])
+  await discovery.stop()
+})
+
+it('stops in time when the database says nothing any more', async () => {
+  const clock = new ManualClock()
+  const silence = new Promise<never>(() => undefined)
+  const discovery = new PostgresDiscovery({
+    ...{ rows: { beat: () => silence, remove: () => silence }, clock, log: silentLogger },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  discovery.start(() => undefined)
+  const stopped = discovery.stop()
+  clock.advance(2000)
+  await stopped
+  expect(clock.pendingTimers).toBe(0)
+})
+
+it('goes on beating, and does not blame the database, when a listener fails', async () => {
+  const clock = new ManualClock()
+  const logged: string[] = []
+  const log = {
+    ...silentLogger,
+    warn: (message: string) => void logged.push(`warn ${message}`),
+    error: (message: string) => void logged.push(`error ${message}`),
+  }
+  let beats = 0
+  const rows: ReplicaRows = {
+    beat: () => {
+      beats += 1
+      return Promise.resolve({ current: true, rows: [record('two')] })
+    },
+    remove: () => Promise.resolve(),
+  }
+  const discovery = new PostgresDiscovery({
+    ...{ rows, clock, log },
+    self: { id: 'one', boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  discovery.start(() => {
+    throw new Error('a bug')
+  })
+  await eventually('the next beat is due', () => clock.pendingTimers === 1 || undefined)
+  expect(logged).toEqual(['error the replicas in the database could not be read'])
+  clock.advance(1000)
+  expect(beats).toBe(2)
+  await discovery.stop()
+})

@@ -1,0 +1,114 @@
+// Replicas by their rows in the database: ours is written every second, the others' are read with the same round
+// trip. Ages are by the database's clock, so that no two machines have to agree on the time. While the database is
+// away the last set stays: it names addresses, and whether somebody is there is for the links to find out.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { PeerIdentity } from '../link/peer-tokens.ts'
+import type { Discovery, Found, ReplicaRecord } from './discovery.ts'
+
+/** The rows, as database/store/replicas.ts keeps them. */
+export interface ReplicaRows {
+  /** Writes our row and returns all recent ones. `current`: false when a newer start of this id has the row. */
+  beat(
+    row: Omit<ReplicaRecord, 'heartbeatAgeMs'>,
+  ): Promise<{ readonly current: boolean; readonly rows: readonly ReplicaRecord[] }>
+  remove(id: string, boot: string): Promise<void>
+}
+
+export interface PostgresDiscoveryOptions {
+  readonly rows: ReplicaRows
+  readonly self: PeerIdentity
+  /** Our row, as it is now. */
+  readonly describe: () => Omit<ReplicaRecord, 'heartbeatAgeMs'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const HEARTBEAT_MS = 1000
+/** A stop does not wait longer than this for the database. */
+const REMOVE_MS = 2000
+
+export class PostgresDiscovery implements Discovery {
+  readonly source = 'postgres'
+  readonly #options: PostgresDiscoveryOptions
+  #found: readonly Found[] = []
+  #timer: Timer | undefined
+  #beating: Promise<void> = Promise.resolve()
+  #failing = false
+  #replaced = false
+  #stopped = false
+
+  constructor(options: PostgresDiscoveryOptions) {
+    this.#options = options
+  }
+
+  found(): readonly Found[] {
+    return this.#found
+  }
+
+  start(onAnswer: () => void): void {
+    this.#beating = this.#beat(onAnswer)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#timer?.cancel()
+    const overdue = Promise.withResolvers<void>()
+    const timer = this.#options.clock.after(REMOVE_MS, () => overdue.resolve())
+    await Promise.race([this.#remove(), overdue.promise])
+    timer.cancel()
+  }
+
+  /** A row that stays behind is ignored in a few seconds, and goes within the hour. */
+  async #remove(): Promise<void> {
+    await this.#beating
+    const { rows, self, log } = this.#options
+    await rows.remove(self.id, self.boot).catch((error: unknown) => {
+      log.info('this replica could not delete its row in the database', { err: error })
+    })
+  }
+
+  /** A bug of whoever listens is its own: heartbeats go on, and the database is not blamed. */
+  #tell(onAnswer: () => void): void {
+    try {
+      onAnswer()
+    } catch (error) {
+      this.#options.log.error('the replicas in the database could not be read', { err: error })
+    }
+  }
+
+  async #beat(onAnswer: () => void): Promise<void> {
+    const { rows, self, describe, clock, log } = this.#options
+    const startedMs = clock.now()
+    try {
+      const { current, rows: all } = await rows.beat(describe())
+      if (!current && !this.#replaced) {
+        log.error('a newer replica uses the name of this one; give each replica its own name', {
+          replicaId: self.id,
+        })
+      }
+      this.#replaced = !current
+      if (this.#failing) log.info('heartbeats are written to the database again')
+      this.#failing = false
+      // Rows are at least as old now as the answer was long under way: nobody lives longer for a slow one.
+      const waitedMs = clock.now() - startedMs
+      this.#found = all
+        .filter(({ id }) => id !== self.id)
+        .map(record => ({ ...record, heartbeatAgeMs: record.heartbeatAgeMs + waitedMs }))
+        .map(record => ({ address: record.address, record }))
+    } catch (error) {
+      if (!this.#failing)
+        log.warn('the heartbeat could not be written to the database; the known replicas are kept', {
+          err: error,
+        })
+      this.#failing = true
+    }
+    if (this.#stopped) return
+    if (!this.#failing) this.#tell(onAnswer)
+    const leftMs = HEARTBEAT_MS - (clock.now() - startedMs)
+    this.#timer = clock.after(Math.max(100, leftMs), () => {
+      this.#beating = this.#beat(onAnswer)
+    })
+  }
+}

@@ -1,0 +1,155 @@
+// The peer port: where other replicas dial in. A dial that is refused gets an HTTP response before the upgrade; after
+// the upgrade there is only a session. Connections that are not authenticated are few and short: each has 10 s for its
+// handshake, and the oldest one makes room for a new one, so that peers can always connect.
+
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { listHolds, repeatsField } from '@vera-stack/shared/headers.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { WebSocketServer } from 'ws'
+import { IdleConnections } from '../../common/idle-connections.ts'
+import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
+
+export const PEER_PATH = '/_plugboard/peer'
+/** The acceptor's own token, in the answer to the upgrade. */
+export const ANSWER_FIELD = 'plugboard-peer'
+
+export interface PeerEndpointOptions {
+  readonly tokens: PeerTokens
+  /** Why nobody is let in now; undefined: they are. */
+  readonly refusal: () => 'draining' | undefined
+  readonly onPeer: (peer: PeerIdentity, transport: Transport, remoteAddress: string) => void
+  /** Connections open at once, authenticated or not. Default 1000. */
+  readonly maxConnections?: number | undefined
+  /** Time limit for the request of a dial. Default 10 s. */
+  readonly handshakeTimeoutMs?: number | undefined
+  readonly log: Logger
+}
+
+const MAX_CONNECTIONS = 1000
+/** Most connections that are not authenticated yet. They are also at most half of all. */
+const MAX_STRANGERS = 256
+const HANDSHAKE_TIMEOUT_MS = 10_000
+
+export class PeerEndpoint {
+  readonly #options: PeerEndpointOptions
+  readonly #server: Server
+  readonly #answers = new WeakMap<IncomingMessage, string>()
+  /** A connection is idle until its peer is authenticated. */
+  readonly #connections: IdleConnections
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    ...TUNNEL_WEBSOCKET_OPTIONS,
+    skipUTF8Validation: true,
+    handleProtocols: () => SUBPROTOCOL,
+  })
+
+  constructor(options: PeerEndpointOptions) {
+    this.#options = options
+    const { maxConnections: max = MAX_CONNECTIONS } = options
+    this.#connections = new IdleConnections({ max, maxIdle: Math.min(MAX_STRANGERS, max / 2) })
+    this.#webSockets.on('headers', (headers, request) => {
+      headers.push(`${ANSWER_FIELD}: ${this.#answers.get(request) ?? ''}`)
+    })
+    const timeoutMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS
+    this.#server = createServer({
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      // How often Node checks the timeouts; the default is 30 s.
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(timeoutMs / 4)),
+      maxHeaderSize: 8192,
+    })
+    this.#server.on('connection', socket => this.#connections.add(socket))
+    this.#server.on('request', (_request, response) => {
+      response.writeHead(404, { Connection: 'close' }).end()
+    })
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      // A socket that breaks during the handshake closes, which is all there is to know.
+      socket.on('error', () => undefined)
+      void this.#accept(request, socket, head)
+    })
+  }
+
+  listen(port: number, host: string | undefined): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ port, ...(host !== undefined && { host }) }, () => {
+        this.#server.off('error', reject)
+        // The system cannot accept a connection (EMFILE, ENOBUFS). The listener goes on.
+        this.#server.on('error', error =>
+          this.#options.log.error('the peer listener could not accept a connection', { err: error }),
+        )
+        resolve(this.#server.address() as AddressInfo)
+      })
+    })
+  }
+
+  /** No new peers, and no connection is left: sessions have said their goodbyes before. */
+  async close(): Promise<void> {
+    const closed = new Promise(resolve => this.#server.close(resolve))
+    this.#connections.destroyAll()
+    await closed
+  }
+
+  async #accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const status = handshakeStatus(request)
+    if (status !== undefined) {
+      answer(socket, status)
+      return
+    }
+    const { tokens, refusal, onPeer, log } = this.#options
+    try {
+      const { nonce, ...peer } = await tokens.verifyDial(bearerToken(request.headers.authorization))
+      this.#answers.set(request, await tokens.forAnswer(nonce))
+      if (socket.destroyed) return
+      if (refusal() !== undefined) {
+        answer(socket, 503)
+        return
+      }
+      this.#connections.use(socket)
+      this.#webSockets.handleUpgrade(request, socket, head, webSocket => {
+        onPeer(peer, webSocketTransport(webSocket, socket), socket.remoteAddress ?? '')
+      })
+    } catch (error) {
+      const known = error instanceof VeraError
+      if (!known) log.error('peer not authenticated', { err: error })
+      else
+        log.warn('peer refused', {
+          remoteAddress: socket.remoteAddress,
+          code: error.code,
+          detail: error.message,
+        })
+      answer(socket, known ? error.status : 500)
+    }
+  }
+}
+
+/** What is wrong with the request for an upgrade (RFC 6455 section 4.2.1); undefined: nothing. */
+function handshakeStatus({ method, url, headers, rawHeaders }: IncomingMessage): number | undefined {
+  if (url !== PEER_PATH) return 404
+  if (method !== 'GET') return 405
+  if (!listHolds(headers.upgrade ?? '', 'websocket') || headers['sec-websocket-version'] !== '13') return 426
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 400
+  if (repeatsField(rawHeaders, 'authorization')) return 400
+  return listHolds(headers['sec-websocket-protocol'] ?? '', SUBPROTOCOL) ? undefined : 400
+}
+
+function bearerToken(authorization: string | undefined): string {
+  const match = /^bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')
+  if (match?.[1] !== undefined) return match[1]
+  throw new VeraError('unauthorized', 'No token was sent.')
+}
+
+function answer(socket: Socket, status: number): void {
+  if (!socket.writable) return
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  )
+  // Closes both halves, because Node's server no longer watches a socket that it has handed over.
+  socket.destroySoon()
+}

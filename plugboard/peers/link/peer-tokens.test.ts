@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { newBoot } from '../../registry/boot.ts'
+import { PeerTokens } from './peer-tokens.ts'
+
+const clock = new ManualClock()
+const self = { id: 'one', boot: newBoot(1000, () => 0.5) }
+const ours = new PeerTokens(['secret'], self, clock)
+
+it('proves the dialler by name and start, and the acceptor for this dial alone', async () => {
+  const { token, nonce } = await ours.forDial()
+  expect(await ours.verifyDial(token)).toEqual({ ...self, nonce })
+  const answer = await ours.forAnswer(nonce)
+  expect(await ours.verifyAnswer(answer, nonce)).toEqual(self)
+  const other = await ours.forDial()
+  await expect(ours.verifyAnswer(answer, other.nonce)).rejects.toMatchObject({ code: 'unauthorized' })
+})
+
+it('takes one kind of token for the other nowhere', async () => {
+  const { token, nonce } = await ours.forDial()
+  await expect(ours.verifyAnswer(token, nonce)).rejects.toMatchObject({ code: 'unauthorized' })
+  await expect(ours.verifyDial(await ours.forAnswer(nonce))).rejects.toMatchObject({ code: 'unauthorized' })
+})
+
+it('takes none of another secret, none that is old, and no garbage', async () => {
+  const { token } = await new PeerTokens(['another secret'], self, clock).forDial()
+  await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
+  const { token: own } = await ours.forDial()
+  clock.advance(95_000)
+  await expect(ours.verifyDial(own)).rejects.toMatchObject({ code: 'token_expired' })
+  for (const garbage of ['', 'a.b.c', 'x'.repeat(5000)]) {
+    await expect(ours.verifyDial(garbage)).rejects.toMatchObject({ code: 'unauthorized' })
+  }
+})
+
+it('signs with the first of several secrets, and takes what any of them has signed', async () => {
+  const rotating = new PeerTokens(['another secret', 'secret'], self, clock)
+  const later = new PeerTokens(['another secret'], self, clock)
+  await rotating.verifyDial((await ours.forDial()).token)
+  await rotating.verifyDial((await later.forDial()).token)
+  await later.verifyDial((await rotating.forDial()).token)
+  await expect(ours.verifyDial((await rotating.forDial()).token)).rejects.toMatchObject({
+    code: 'unauthorized',
+  })
+  const { token } = await ours.forDial()
+  clock.advance(95_000)
+  await expect(rotating.verifyDial(token)).rejects.toMatchObject({ code: 'token_expired' })
+})
+
+it('takes a token once: whoever was given it cannot show it to the next replica, nor to this one again', async () => {
+  const there = new PeerTokens(['secret'], { ...self, id: 'two' }, clock)
+  const { token } = await there.forDial('one')
+  await ours.verifyDial(token)
+  await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
+  const elsewhere = await there.forDial('three')
+  await expect(ours.verifyDial(elsewhere.token)).rejects.toMatchObject({ code: 'unauthorized' })
+  clock.advance(85_000)
+  await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
+})
+
+it('takes no token from the future, which would be good for longer than it is remembered', async () => {
+  const ahead = new ManualClock(1000, clock.wallTime() + 61_000)
+  const { token } = await new PeerTokens(['secret'], self, ahead).forDial()
+  await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
+  clock.advance(2000)
+  await ours.verifyDial(token)
+})

@@ -1,0 +1,200 @@
+// One client's TCP connection: what is the same for all its requests (worked out once), and which of its
+// requests are in flight. It tells them when the client is gone, and keeps answers in order when the connection
+// itself has something to say. It must not know how a request is forwarded.
+
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
+import { addressGroup } from '../../common/address-group.ts'
+import type { Deadlines } from '../deadlines.ts'
+import { BackendAffinity } from '../policy/backend-affinity.ts'
+import { IdleDeadline } from './idle-deadline.ts'
+import { closeLingering } from './lingering-close.ts'
+import { clientAddressOf } from './proxy-protocol-gate.ts'
+import type { TrustedProxies } from './trusted-proxies.ts'
+
+/** Something in flight on the connection. */
+export interface InFlight {
+  /** The connection is gone. */
+  clientGone(): void
+  /** The request's body broke its framing: no more of it will come. True when it answers for that itself. */
+  bodyBroke(error: NodeJS.ErrnoException): boolean
+}
+
+/** The facts about a connection that decide how its requests are admitted. */
+export type ClientFacts = Pick<
+  ClientConnection,
+  'remoteAddress' | 'addressGroup' | 'trusted' | 'proto' | 'http2' | 'forwardedPrefix'
+>
+
+export class ClientConnection {
+  readonly socket: Socket
+  readonly remoteAddress: string
+  /** The address that limits count it by: of IPv6, the /64. */
+  readonly addressGroup: string
+  /** The peer may say who the client is. */
+  readonly trusted: boolean
+  readonly proto: 'http' | 'https'
+  /** In time of the clock of the proxy. */
+  readonly acceptedAtMs: number
+  /** True once a request head was complete. */
+  served = false
+  /** True once the client has chosen HTTP/2. */
+  http2 = false
+  /** `for=…;proto=…;host=`: our element of Forwarded up to the host. */
+  readonly forwardedPrefix: string
+  /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
+  closing = false
+  /** Set once a request has authenticated the connection to its backend. All later requests use the same connection. */
+  affinity: BackendAffinity | undefined
+  readonly #transport: Socket
+  readonly #deadlines: Deadlines
+  readonly #destroySoon: () => void
+  readonly #inFlight: InFlight[] = []
+  #lastWords: Buffer | undefined
+  /** True when the last response has been written, and our half of the connection ends. */
+  #ended = false
+  /** True when bytes may arrive that belong to no request. */
+  #unread = false
+  #lingering = false
+  #firstRequestTimer: Timer | undefined
+  #idle: IdleDeadline | undefined
+
+  /** `transport`: the TCP connection, when `socket` was decrypted. `deadlines`: for the end of the connection. */
+  constructor(
+    socket: Socket,
+    trustedProxies: TrustedProxies,
+    deadlines: Deadlines,
+    acceptedAtMs: number,
+    transport = socket,
+  ) {
+    this.acceptedAtMs = acceptedAtMs
+    this.socket = socket
+    this.#transport = transport
+    this.#deadlines = deadlines
+    this.remoteAddress = clientAddressOf(transport)
+    this.addressGroup = addressGroup(this.remoteAddress)
+    this.trusted = trustedProxies.trusts(this.remoteAddress)
+    this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
+    this.forwardedPrefix = forwardedPrefixOf(this.remoteAddress, this.proto)
+    // Node's server calls this after the last response of a connection. With unread bytes, the socket would be reset, which
+    // can destroy the response (RFC 9112 section 9.6). So our half ends first, and the other half gets time to end.
+    this.#destroySoon = socket.destroySoon.bind(socket)
+    socket.destroySoon = () => {
+      this.#ended = true
+      if (this.#inFlight.length === 0) this.#close()
+      else socket.end()
+    }
+  }
+
+  /** Calls `late` after `leftMs`, unless a request has begun before. */
+  awaitFirstRequest(clock: Clock, leftMs: number, late: () => void): void {
+    this.#firstRequestTimer = clock.after(leftMs, late)
+  }
+
+  /** Call before Node's HTTP/1 server takes the socket: `deadlines` end the connection when it is idle for too long. */
+  watchIdle(deadlines: Deadlines): void {
+    this.#idle = new IdleDeadline(this.socket, deadlines)
+  }
+
+  /** Call when a request head is complete. */
+  requestBegan(): void {
+    this.served = true
+    if (this.#firstRequestTimer === undefined) return
+    this.#firstRequestTimer.cancel()
+    this.#firstRequestTimer = undefined
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight.length
+  }
+
+  /**
+   * Call when a request authenticates the connection. Has no effect for HTTP/2 and for trusted proxies, because clients may
+   * share such a connection.
+   */
+  authenticated(): void {
+    if (!this.http2 && !this.trusted) this.affinity ??= new BackendAffinity()
+  }
+
+  add(request: InFlight): void {
+    this.#inFlight.push(request)
+  }
+
+  /** An answer that is complete already, but has to wait for those before it. */
+  addQueued(res: ServerResponse): void {
+    if (this.#inFlight.length === 0) return
+    const queued: InFlight = { clientGone: () => undefined, bodyBroke: () => false }
+    this.add(queued)
+    res.once('finish', () => this.remove(queued))
+  }
+
+  remove(request: InFlight): void {
+    const index = this.#inFlight.indexOf(request)
+    if (index !== -1) this.#inFlight.splice(index, 1)
+    if (this.#inFlight.length > 0) return
+    if (this.#ended) this.#close()
+    else if (this.#lastWords !== undefined) this.#speak(this.#lastWords)
+  }
+
+  /** The request whose body is arriving broke; true when it answers for that. Earlier ones are not concerned. */
+  bodyBroke(error: NodeJS.ErrnoException): boolean {
+    return this.#inFlight.at(-1)?.bodyBroke(error) ?? false
+  }
+
+  /** Call when bytes may arrive that belong to no request. The end of the connection then waits until they are read. */
+  expectUnread(): void {
+    this.#unread = true
+  }
+
+  /** Sends these bytes after all answers that are still due, then closes. No request is taken any more. */
+  sayAndClose(bytes: Buffer): void {
+    this.#firstRequestTimer?.cancel()
+    if (this.closing) return
+    this.closing = true
+    if (this.#inFlight.length === 0) this.#speak(bytes)
+    else this.#lastWords = bytes
+  }
+
+  /** Breaks it off by a TCP reset, which nobody takes for an orderly end. TLS has no such thing of its own. */
+  reset(): void {
+    resetSocket(this.socket, this.#transport)
+  }
+
+  /** The answer that begins now says that it is the last one: nothing is said after it. */
+  lastAnswer(): void {
+    this.closing = true
+    this.#lastWords = undefined
+  }
+
+  gone(): void {
+    this.#firstRequestTimer?.cancel()
+    this.#idle?.cancel()
+    this.closing = true
+    this.#lastWords = undefined
+    for (const request of this.#inFlight.splice(0)) request.clientGone()
+  }
+
+  #speak(bytes: Buffer): void {
+    this.#lastWords = undefined
+    if (this.socket.writable) this.socket.write(bytes)
+    this.socket.destroySoon()
+  }
+
+  /** Runs when all responses are written and no request body is read any more. */
+  #close(): void {
+    const { socket } = this
+    if (this.#lingering) return
+    this.#lingering = this.#unread && !socket.destroyed && !socket.readableEnded
+    if (this.#lingering) closeLingering(socket, this.#deadlines)
+    else this.#destroySoon()
+  }
+}
+
+/** Returns our element of Forwarded up to the host. */
+export function forwardedPrefixOf(remoteAddress: string, proto: 'http' | 'https'): string {
+  const node = remoteAddress.includes(':') ? `"[${remoteAddress}]"` : remoteAddress
+  return `for=${node};proto=${proto};host=`
+}

@@ -1,0 +1,266 @@
+// One pass over a request's raw header list: what ends at this hop is taken out, what we must know is noted, what
+// a stranger may not say is dropped; then ours are added (rows F2-F4, F7, H1-H7, H10-H12). One reader serves all
+// requests, one after the other: `read` overwrites what the last one left. Hot: no closures, no lower-casing.
+
+import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
+import {
+  equalsIgnoringCase,
+  FIELD,
+  fieldOf,
+  listHolds,
+  nominatedFields,
+  parseContentLength,
+  plainName,
+  removeFields,
+} from '@vera-stack/shared/headers.ts'
+import { looksLikeRequestId } from '../../common/request-id.ts'
+import type { ClientFacts } from '../connections/client-connection.ts'
+import { ClientClaims } from './client-claims.ts'
+import { KIND, kindOf } from './field-kind.ts'
+import { writeForwarded } from './forwarded-elements.ts'
+import { portOf } from './target.ts'
+import { isForwardable } from './upgrade-request.ts'
+import type { Via } from './via.ts'
+
+/** Larger values of Max-Forwards are forwarded as this one (RFC 9110, section 7.6.2). */
+const MAX_FORWARDS = 1_000_000
+
+/** Named by Connection or not, these are not the client's to take away: they frame and route. */
+const KEPT_WHEN_NOMINATED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding'])
+
+export class RequestFields {
+  /** What goes on, in order, in the case it came in. The list is new for each request; the caller keeps it. */
+  fields: string[] = []
+  /** Of the one Host field; empty when there is none. */
+  host = ''
+  /** -1: no Content-Length. */
+  contentLength = -1
+  chunked = false
+  /** Empty when there is none, or when Connection does not name it. */
+  upgrade = ''
+  /** The client's, when it looks like one; else empty. */
+  requestId = ''
+  accept = ''
+  /** `Expect: 100-continue`, and a body to send after it. */
+  expectsContinue = false
+  /** Something else is expected (row R4). Node takes `x, 100-continue` for the one that it knows. */
+  expectsMore = false
+  /** True when Via names this cluster: the request has passed here before. */
+  looped = false
+  /** Max-Forwards of a TRACE or OPTIONS request, as it was received; -1: there is none, or the method does not use it. */
+  maxForwards = -1
+  /** True when a credential is meant for the whole connection to the backend (row A13). */
+  authenticatesConnection = false
+  #hostIndex = -1
+  readonly #via: Via
+  readonly #dropsUnderscores: boolean
+  readonly #claims = new ClientClaims()
+
+  constructor(via: Via, underscoreHeaders: 'pass' | 'drop') {
+    this.#via = via
+    this.#dropsUnderscores = underscoreHeaders === 'drop'
+  }
+
+  /** The facts that a trusted proxy reports about the client. For other peers they are stale: of an earlier request. */
+  get claims(): Pick<ClientClaims, 'forwardedFor' | 'proto'> {
+    return this.#claims
+  }
+
+  /** False: malformed, and the connection must end (row F2, F3, F4, F7, H12, U1). */
+  read(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): boolean {
+    const fields: string[] = []
+    this.fields = fields
+    this.host = ''
+    this.contentLength = -1
+    this.chunked = false
+    this.upgrade = ''
+    this.requestId = ''
+    this.accept = ''
+    this.expectsContinue = false
+    this.expectsMore = false
+    this.looped = false
+    this.maxForwards = -1
+    this.authenticatesConnection = false
+    this.#hostIndex = -1
+    const claims = this.#claims
+    if (connection.trusted) claims.clear()
+    let named = ''
+    let te: string | undefined
+    let requestIds = 0
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+      const name = raw[index] as string
+      const value = raw[index + 1] as string
+      switch (fieldOf(name)) {
+        case FIELD.other:
+          if (this.#dropsUnderscores && name.includes('_')) break
+          switch (kindOf(name)) {
+            case KIND.dropped:
+              break
+            case KIND.client:
+              if (connection.trusted) claims.add(name.toLowerCase(), value)
+              break
+            case KIND.accept:
+              this.accept ||= value
+              fields.push(name, value)
+              break
+            default:
+              if (authenticatesConnection(name, value)) this.authenticatesConnection = true
+              fields.push(name, value)
+          }
+          break
+        case FIELD.host:
+          if (this.#hostIndex !== -1) return false
+          this.host = value
+          this.#hostIndex = fields.length
+          fields.push(name, value)
+          break
+        case FIELD.contentLength: {
+          const length = parseContentLength(value)
+          if (length === undefined || this.contentLength !== -1) return false
+          this.contentLength = length
+          // Without leading zeros, which a backend may read as an octal number.
+          fields.push(name, String(length))
+          break
+        }
+        case FIELD.transferEncoding:
+          if (this.chunked || http10 || !equalsIgnoringCase(value, 'chunked')) return false
+          this.chunked = true
+          break
+        case FIELD.connection:
+          named = named === '' ? value : `${named}, ${value}`
+          break
+        case FIELD.upgrade:
+          this.upgrade = this.upgrade === '' ? value : `${this.upgrade}, ${value}`
+          break
+        case FIELD.te:
+          te = te === undefined ? value : ''
+          break
+        case FIELD.expect:
+          if (http10) break
+          if (equalsIgnoringCase(value, '100-continue')) this.expectsContinue = true
+          else this.expectsMore = true
+          break
+        case FIELD.requestId:
+          requestIds += 1
+          this.requestId = requestIds === 1 && looksLikeRequestId(value) ? value : ''
+          break
+        case FIELD.via:
+          this.looped ||= this.#via.holds(value)
+          fields.push(name, value)
+          break
+        case FIELD.maxForwards: {
+          if (method !== 'OPTIONS' && method !== 'TRACE') {
+            fields.push(name, value)
+            break
+          }
+          if (this.maxForwards !== -1 || !/^[0-9]+$/.test(value)) return false
+          this.maxForwards = Math.min(Number(value), MAX_FORWARDS)
+          if (this.maxForwards > 0) fields.push(name, String(this.maxForwards - 1))
+          break
+        }
+        case FIELD.hopByHop:
+          break
+        default:
+          fields.push(name, value)
+      }
+    }
+    if (this.chunked && this.contentLength !== -1) return false
+    // Node's parser does not report broken chunks behind an Upgrade. A request whose Upgrade is ignored is then never
+    // complete, and ends by its timeout; one whose Upgrade is forwarded would be read in two ways.
+    if (this.chunked && this.upgrade !== '' && isForwardable(this.upgrade)) return false
+    if (this.upgrade !== '' && !listHolds(named, 'upgrade')) this.upgrade = ''
+    const nominated = named === '' ? undefined : nominatedFields(named)
+    if (nominated !== undefined) this.#drop(nominated)
+    this.expectsContinue &&= this.chunked || this.contentLength > 0
+    if (this.expectsContinue) fields.push('Expect', '100-continue')
+    if (te !== undefined && equalsIgnoringCase(te, 'trailers')) fields.push('TE', 'trailers')
+    return true
+  }
+
+  /** The target's authority has won over Host (row F8). */
+  replaceHost(host: string): void {
+    this.host = host
+    if (this.#hostIndex === -1) {
+      this.fields.unshift('Host', host)
+      this.#hostIndex = 0
+    } else {
+      this.fields[this.#hostIndex + 1] = host
+    }
+  }
+
+  /** Host as the service wants it: `fixed`, or absent, so that the Telephone puts in its backend's own. */
+  applyHostPolicy(policy: 'preserve' | 'backend' | { readonly fixed: string }): void {
+    if (policy === 'preserve') return
+    if (policy === 'backend') this.fields.splice(this.#hostIndex, 2)
+    else this.fields[this.#hostIndex + 1] = policy.fixed
+  }
+
+  /** Says something that is ours alone to say: whatever the client has sent under this name, or an alias, is dropped. */
+  setOwn(name: string, value: string): void {
+    const own = plainName(name)
+    const aliases: string[] = []
+    for (let index = 0; index < this.fields.length; index += 2) {
+      const each = this.fields[index] as string
+      if (each.length >= own.length && plainName(each) === own) aliases.push(each.toLowerCase())
+    }
+    if (aliases.length > 0) this.#remove(aliases)
+    if (value !== '') this.fields.push(name, value)
+  }
+
+  /**
+   * Adds the fields that Plugboard alone may send: what is known of the client, and the id of the request. Last, so that
+   * nothing above can take them out. `clientAddress`: the peer, or the client that trusted proxies name.
+   */
+  addOurs(connection: ClientFacts, requestId: string, clientAddress: string, strippedPrefix: string): void {
+    let chain = connection.remoteAddress
+    let { host } = this
+    let proto: string = connection.proto
+    let port: string | undefined
+    let prefix = strippedPrefix
+    let forwarded: string
+    if (connection.trusted) {
+      const claims = this.#claims
+      if (claims.forwardedFor !== undefined) chain = `${claims.forwardedFor}, ${chain}`
+      host = claims.host ?? host
+      proto = claims.proto ?? proto
+      port = claims.port
+      prefix = claims.prefix + prefix
+      forwarded = writeForwarded(chain, proto, host)
+    } else {
+      forwarded = connection.forwardedPrefix + (host.includes(':') ? `"${host}"` : host)
+    }
+    port ??= portOf(host) ?? (proto === 'https' ? '443' : '80')
+    this.fields.push(
+      'X-Forwarded-For',
+      chain,
+      'X-Forwarded-Host',
+      host,
+      'X-Forwarded-Proto',
+      proto,
+      'X-Forwarded-Port',
+      port,
+      'X-Real-IP',
+      clientAddress,
+      'Forwarded',
+      forwarded,
+    )
+    if (prefix !== '') this.fields.push('X-Forwarded-Prefix', prefix)
+    this.fields.push('X-Request-ID', requestId)
+  }
+
+  #drop(nominated: readonly string[]): void {
+    for (const name of nominated) this.#claims.remove(name)
+    this.#remove(nominated.filter(name => !KEPT_WHEN_NOMINATED.has(name)))
+  }
+
+  /** `names`: in lower case, never Host. */
+  #remove(names: readonly string[]): void {
+    const { fields } = this
+    removeFields(fields, names)
+    if (this.#hostIndex === -1) return
+    // Only the even places hold names: a value can read `Host` as well.
+    let at = 0
+    while (at < fields.length && fieldOf(fields[at] as string) !== FIELD.host) at += 2
+    this.#hostIndex = at
+  }
+}

@@ -1,0 +1,684 @@
+// Rows R1-R12, S1-S5 and the proxy's own answers: one exchange from the client's socket to the telephone's stream.
+
+import { once } from 'node:events'
+import { ERRORS } from '@vera-stack/shared/errors.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
+import { field, RawConnection, rawExchange } from '../../../test/support/raw-connection.ts'
+
+useLeakCheck()
+
+let harness: ProxyHarness
+let telephone: FakeTelephone & { cut(): void }
+const open: RawConnection[] = []
+
+beforeEach(async () => {
+  harness = await ProxyHarness.start()
+  telephone = await harness.telephone()
+})
+
+afterEach(async () => {
+  for (const connection of open.splice(0)) connection.destroy()
+  await harness.close()
+})
+
+const H = 'Host: test\r\n'
+
+async function send(bytes: string | Buffer): Promise<RawConnection> {
+  const connection = await RawConnection.open(harness.port)
+  open.push(connection)
+  await connection.send(bytes)
+  return connection
+}
+
+const get = (more = ''): Promise<RawConnection> => send(`GET / HTTP/1.1\r\n${H}${more}\r\n`)
+
+function withPolicy(policy: Parameters<typeof harnessRoute>[0]['policy']): void {
+  harness.routes = [harnessRoute({ host: 'test', policy: policy ?? {} })]
+}
+
+describe('answers', () => {
+  it('R1 hop-by-hop fields and those that Connection names are removed', async () => {
+    telephone.handler = call =>
+      call.answer(200, 'x', [
+        ...['Connection', 'X-Hop, close', 'X-Hop', '1', 'Keep-Alive', 'max=1', 'Transfer-Encoding', 'gzip'],
+        ...['Proxy-Authenticate', 'Basic', 'Upgrade', 'h2c', 'Plugboard-Error', 'fake', 'X-Kept', '2'],
+        ...['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Request-ID', 'fake', 'Date', 'then'],
+      ])
+    const answer = await (await get()).readAnswer()
+    expect(answer.headers.map(([name, value]) => `${name}: ${value}`)).toEqual([
+      ...['X-Kept: 2', 'Set-Cookie: a=1', 'Set-Cookie: b=2', 'Date: then'],
+      expect.stringMatching(/^X-Request-ID: [0-9a-f-]{36}$/),
+      ...['Via: 1.1 plugboard-test', 'Content-Length: 1', 'Connection: keep-alive', 'Keep-Alive: timeout=75'],
+    ])
+  })
+
+  it('keeps the reason phrase', async () => {
+    telephone.handler = call => call.answer(299, '', [], 'Rather Fine')
+    expect((await (await get()).readAnswer()).statusText).toBe('Rather Fine')
+  })
+
+  it('R2 a stream that is lost in a chunked body leaves it unterminated', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    call.stream.write(Buffer.from('part'))
+    await connection.readUntil('part\r\n')
+    telephone.cut()
+    expect((await connection.readToEnd()).toString()).toBe('')
+    await eventually('it is logged', () => harness.accessLog.find(line => line.code === 'telephone_lost'))
+    expect(harness.proxy.counters.truncated).toBe(1)
+  })
+
+  it('R2 a reset in a body with a length', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '10'] })
+    call.stream.write(Buffer.from('part'))
+    await connection.readUntil('part')
+    call.stream.reset('backend_closed')
+    expect((await connection.readToEnd()).length).toBe(0)
+  })
+
+  it('R2 for HTTP/1.0 the connection is reset, not closed', async () => {
+    const connection = await send(`GET / HTTP/1.0\r\n${H}\r\n`)
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    call.stream.write(Buffer.from('part'))
+    await connection.readUntil('part')
+    call.stream.reset('backend_closed')
+    expect(await connection.closed).toBe('reset')
+  })
+
+  it.each([
+    ['too short', '10', 'part', 502],
+    ['too long', '2', 'part', 502],
+    ['no number', 'x', 'part', 502],
+  ])('R2, R8 a length that is %s', async (_what, length, body, status) => {
+    telephone.handler = call => call.answer(200, body, ['Content-Length', length])
+    const answer = await (await get()).readAnswer()
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([
+      status,
+      'backend_protocol_error',
+    ])
+  })
+
+  it('R8 two lengths', async () => {
+    telephone.handler = call => call.answer(200, 'x', ['Content-Length', '1', 'Content-Length', '1'])
+    expect((await (await get()).readAnswer()).status).toBe(502)
+  })
+
+  it('R8 bytes past the length never reach the client', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
+    call.stream.write(Buffer.from('body'))
+    expect((await connection.readAnswer()).body.toString()).toBe('body')
+    call.stream.write(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'))
+    expect((await connection.readToEnd()).toString()).toBe('')
+  })
+
+  it.each([
+    ['a field value', ['X', 'a\x01b'], 200, ''],
+    ['a field name', ['X Y', 'a'], 200, ''],
+    ['a reason phrase', [], 200, 'a\x01b'],
+  ])('R8 %s that is not HTTP', async (_what, fields, status, statusText) => {
+    telephone.handler = call => call.answer(status, 'x', fields, statusText)
+    expect((await (await get()).readAnswer()).status).toBe(502)
+    const streaming = await get()
+    telephone.handler = call => call.stream.respond({ status, statusText, fields })
+    expect((await streaming.readAnswer()).status).toBe(502)
+    expect((await (await get()).readAnswer()).status).toBe(502)
+  })
+
+  it('a 101 that nobody asked for', async () => {
+    telephone.handler = call => call.stream.respond({ status: 101, statusText: '', fields: [] })
+    expect((await (await get()).readAnswer()).status).toBe(502)
+  })
+
+  it('R5 103 is relayed, and a death after it is a 502', async () => {
+    withPolicy({ retries: 2 })
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>', 'Connection', 'x'] })
+    const hints = await connection.readHead()
+    expect([hints.status, hints.headers]).toEqual([103, [['Link', '</a>']]])
+    telephone.cut()
+    expect((await connection.readAnswer()).status).toBe(502)
+  })
+
+  it('R5 an HTTP/1.0 client gets no 1xx', async () => {
+    telephone.handler = call => {
+      call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
+      call.answer(200, 'x')
+    }
+    const head = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readHead()
+    expect(head.status).toBe(200)
+  })
+
+  it.each([
+    ['HEAD', 200, '4'],
+    ['GET', 204, undefined],
+    ['GET', 205, '0'],
+    ['GET', 304, '4'],
+  ])('R6 %s %i has no body', async (method, status, length) => {
+    telephone.handler = call => call.answer(status, 'body', ['Content-Length', '4'])
+    const connection = await send(`${method} / HTTP/1.1\r\n${H}\r\n`)
+    const head = await connection.readHead()
+    expect([head.status, field(head.headers, 'content-length')]).toEqual([status, length])
+    telephone.handler = call => call.answer(200, 'next')
+    await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
+    expect((await connection.readAnswer()).body.toString()).toBe('next')
+  })
+
+  it('R7 trailers of an answer, but no framing in them', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'Grpc-Status'] })
+    call.stream.write(Buffer.from('x'))
+    call.stream.end(['Grpc-Status', '0', 'Content-Length', '5', 'Set-Cookie', 'a=b'])
+    expect(await connection.readAnswer()).toMatchObject({
+      body: Buffer.from('x'),
+      trailers: [['Grpc-Status', '0']],
+      complete: true,
+    })
+  })
+
+  it('R7 trailers of a request, but no routing in them', async () => {
+    telephone.handler = call => call.answer(200)
+    const body = '1\r\nx\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n'
+    await (await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${body}`)).readAnswer()
+    expect((await telephone.calls[0]?.ended)?.trailers).toEqual(['X-Sum', '1'])
+  })
+
+  it('R7 an HTTP/1.0 client gets the answer without trailers and without Trailer', async () => {
+    telephone.handler = call => {
+      call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'A'] })
+      call.stream.write(Buffer.from('x'))
+      call.stream.end(['A', 'b'])
+    }
+    const answer = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readAnswer()
+    expect([answer.body.toString(), field(answer.headers, 'trailer')]).toEqual(['x', undefined])
+  })
+
+  it('R9 each chunk leaves at once', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Type', 'text/event-stream'] })
+    expect(field((await connection.readHead()).headers, 'transfer-encoding')).toBe('chunked')
+    for (const event of ['data: 1\n\n', 'data: 2\n\n']) {
+      call.stream.write(Buffer.from(event))
+      await connection.readUntil(`${event}\r\n`)
+    }
+    call.stream.end()
+    await connection.readUntil('0\r\n\r\n')
+  })
+
+  it('R10 Connection: close and HTTP/1.0 are honoured', async () => {
+    telephone.handler = call => call.answer(200, 'x')
+    for (const head of ['GET / HTTP/1.1\r\nConnection: close\r\n', 'GET / HTTP/1.0\r\n']) {
+      const connection = await send(`${head}${H}\r\n`)
+      expect((await connection.readAnswer()).body.toString()).toBe('x')
+      expect((await connection.readToEnd()).length).toBe(0)
+    }
+  })
+
+  it('R11 a client that goes away ends the stream', async () => {
+    const connection = await get()
+    const call = await telephone.nextCall()
+    connection.reset()
+    expect((await call.aborted).reason).toBe('cancelled')
+    expect(harness.accessLog).toMatchObject([{ status: 499 }])
+    expect(harness.proxy.counters.clientAborts).toBe(1)
+  })
+})
+
+describe('uploads', () => {
+  it('streams both ways at once', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
+    const call = await telephone.nextCall()
+    await call.untilReceived(1)
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    call.stream.write(Buffer.from('A'))
+    await connection.readUntil('1\r\nA\r\n')
+    await connection.send('1\r\nb\r\n0\r\n\r\n')
+    expect((await call.ended).body.toString()).toBe('ab')
+    call.stream.end()
+    await connection.readUntil('0\r\n\r\n')
+  })
+
+  it('R3 an answer before the upload ends is relayed, the upload cancelled, the connection clean', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
+    const call = await telephone.nextCall()
+    await call.untilReceived(3)
+    call.answer(403, 'no')
+    expect((await connection.readAnswer()).status).toBe(403)
+    expect((await call.aborted).reason).toBe('cancelled')
+    telephone.handler = next => next.answer(200, 'next')
+    await connection.send(`defghij${'GET / HTTP/1.1\r\n'}${H}\r\n`)
+    expect((await connection.readAnswer()).body.toString()).toBe('next')
+  })
+
+  it('R3 an upload that is refused gets its answer, and the next request its own', async () => {
+    for (let count = 0; count < 20; count += 1) {
+      const connection = await RawConnection.open(harness.port)
+      const body = 'x'.repeat(60_000)
+      void connection.send(
+        `POST / HTTP/1.1\r\nHost: nowhere\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      )
+      const refused = await connection.readAnswer()
+      expect([refused.status, field(refused.headers, 'connection')]).toEqual([404, 'keep-alive'])
+      telephone.handler = next => next.answer(200, 'next')
+      await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
+      expect((await connection.readAnswer()).body.toString()).toBe('next')
+      connection.destroy()
+    }
+  })
+
+  it('R3 an upload whose early answer is the last one on its connection is read to its end, not reset', async () => {
+    telephone.handler = call => call.answer(403, 'no')
+    for (const [host, status] of [
+      ['test', 403],
+      ['nowhere', 404],
+    ] as const) {
+      const connection = await send(
+        `POST / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 500000\r\n\r\n`,
+      )
+      const errors: Error[] = []
+      connection.socket.on('error', error => errors.push(error))
+      const gone = once(connection.socket, 'close')
+      expect((await connection.readAnswer()).status).toBe(status)
+      expect(await connection.closed).toBe('fin')
+      for (let count = 0; count < 5; count += 1) {
+        await connection.send('x'.repeat(100_000))
+        // A reset would be the answer to the chunk before.
+        await eventually('it is read', () => (connection.socket.writableLength === 0 ? true : undefined))
+      }
+      connection.end()
+      await gone
+      expect(errors).toEqual([])
+    }
+  })
+
+  it.each(['test', 'nowhere'])(
+    'R3 one whose rest breaks its framing, to %s: one response, then the end',
+    async host => {
+      telephone.handler = call => call.answer(403, 'no')
+      const connection = await send(
+        `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n`,
+      )
+      const response = await connection.readAnswer()
+      expect([response.status, field(response.headers, 'connection')]).toEqual([
+        host === 'test' ? 403 : 404,
+        'close',
+      ])
+      await connection.send('0\r\nTransfer-Encoding: chunked\r\n\r\n')
+      expect((await connection.readToEnd()).length).toBe(0)
+    },
+  )
+
+  it('R3 one whose rest breaks its framing behind a head that is out: 400, then the end', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '2'] })
+    await connection.readUntil('\r\n\r\n')
+    call.stream.write(Buffer.from('ok'))
+    call.stream.end()
+    expect((await connection.readBytes(2)).toString()).toBe('ok')
+    await connection.send('0\r\nTransfer-Encoding: chunked\r\n\r\n')
+    expect((await connection.readAnswer()).status).toBe(400)
+    await connection.closed
+  })
+
+  it.each([
+    ['unrouted', 'nowhere', 404],
+    ['over its rate', 'test', 429],
+  ])('R4 behind a final answer to an expectation nothing is looked at: %s', async (_name, host, status) => {
+    withPolicy({ maxRequestsPerSecond: 1 })
+    telephone.handler = call => call.answer(200)
+    expect((await (await get()).readAnswer()).status).toBe(200)
+    const expecting = `POST / HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`
+    const connection = await send(`${expecting}GET /hidden HTTP/1.1\r\n${H}\r\n`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([status, 'close'])
+    await connection.closed
+    expect(telephone.calls.length).toBe(1)
+  })
+
+  it('R4 100 only once the far end takes the body', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
+    const call = await telephone.nextCall()
+    expect(call.field('expect')).toBe('100-continue')
+    call.stream.respond({ status: 100, statusText: '', fields: [] })
+    expect((await connection.readHead()).status).toBe(100)
+    await connection.send('abc')
+    expect((await call.ended).body.toString()).toBe('abc')
+    call.answer(200, 'x')
+    expect((await connection.readAnswer()).status).toBe(200)
+  })
+
+  it('R7 trailers larger than the far end takes are refused, and harm nobody else', async () => {
+    telephone.cut()
+    const small = await harness.telephone(['web'], { maxFrameBytes: 16_384 })
+    small.handler = call => call.ended.then(() => call.answer(200, 'x')).catch(() => undefined)
+    const head = `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n`
+    const connection = await send(`${head}X-A: ${'y'.repeat(20_000)}\r\n\r\n`)
+    expect((await connection.readAnswer()).status).toBe(431)
+    expect(harness.proxy.inFlightCount).toBe(0)
+    await connection.send(`${head}X-A: y\r\n\r\n`)
+    expect((await connection.readAnswer()).status).toBe(200)
+  })
+
+  it('R4 a far end that says 100 again and again is heard once', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
+    const call = await telephone.nextCall()
+    for (let said = 0; said < 3; said += 1) call.stream.respond({ status: 100, statusText: '', fields: [] })
+    call.answer(200, 'x')
+    expect([(await connection.readHead()).status, (await connection.readHead()).status]).toEqual([100, 200])
+  })
+
+  it('R4 a final answer instead of 100 is relayed, and the connection ends', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
+    ;(await telephone.nextCall()).answer(401, 'no')
+    const head = await connection.readHead()
+    expect([head.status, field(head.headers, 'connection')]).toEqual([401, 'close'])
+    await connection.readToEnd()
+  })
+
+  it('R4 a 100 that the client did not ask for stays here', async () => {
+    telephone.handler = call => {
+      call.stream.respond({ status: 100, statusText: '', fields: [] })
+      call.answer(200, 'x')
+    }
+    expect((await (await get()).readHead()).status).toBe(200)
+  })
+
+  it('R12 a stalled reader of the upload holds the client back', async () => {
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`)
+    const call = await telephone.nextCall()
+    call.autoConsume = false
+    // It is accepted: from here on a window is under way, and not the beginning of one.
+    call.stream.respond({ status: 103, statusText: 'Early Hints', fields: [] })
+    const chunk = Buffer.from(`100000\r\n${'x'.repeat(0x100000)}\r\n`)
+    for (let sent = 0; sent < 32; sent += 1) void connection.send(chunk)
+    await call.untilReceived(262_144)
+    await eventually('the client waits', () => (connection.socket.writableLength > 0 ? true : undefined))
+    expect(call.receivedBytes).toBeLessThanOrEqual(262_144)
+    call.autoConsume = true
+    call.stream.consume(call.receivedBytes)
+    await call.untilReceived(32 * 0x100000)
+    await connection.send('0\r\n\r\n')
+    await call.ended
+    call.answer(200)
+    await connection.readAnswer()
+  })
+
+  it.each([
+    ['by its length', 'Content-Length: 11\r\n\r\n'],
+    ['as it comes', 'Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\nabcde\r\n'],
+  ])('a body over the limit of its service, %s', async (_how, bytes) => {
+    withPolicy({ maxRequestBodyBytes: 10 })
+    const connection = await send(`POST / HTTP/1.1\r\n${H}${bytes}`)
+    expect((await connection.readAnswer()).status).toBe(413)
+    for (const call of telephone.calls) expect((await call.aborted).reason).toBe('payload_too_large')
+  })
+})
+
+describe('slowness', () => {
+  it('S1 headers that do not come', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start({ limits: { headTimeoutMs: 40 } })
+    const connection = await send('GET / HTTP/1.1\r\nHost')
+    expect((await connection.readAnswer()).status).toBe(408)
+    await connection.readToEnd()
+  })
+
+  it('S2 a body that does not come', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start({ limits: { bodyIdleTimeoutMs: 30 } })
+    telephone = await harness.telephone()
+    const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
+    const answer = await connection.readAnswer()
+    expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])
+    expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
+    await connection.readToEnd()
+  })
+
+  it('S3 no head in time', async () => {
+    withPolicy({ responseHeadTimeoutMs: 30 })
+    const answer = await (await get()).readAnswer()
+    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
+    // The Telephone logs the time limit as the cause.
+    const detail = 'The backend sent no response head within 0.03 s (responseHeadTimeoutMs of the service).'
+    expect(await telephone.calls[0]?.aborted).toMatchObject({ reason: 'backend_timeout', detail })
+    expect(harness.accessLog).toMatchObject([{ code: 'backend_timeout', cause: 'response_timeout', detail }])
+  })
+
+  it('an answer that stops moving is cut', async () => {
+    withPolicy({ idleTimeoutMs: 30 })
+    telephone.handler = call => call.stream.respond({ status: 200, statusText: '', fields: [] })
+    const connection = await get()
+    expect((await connection.readHead()).status).toBe(200)
+    expect((await connection.readToEnd()).toString()).toBe('')
+    expect(await telephone.calls[0]?.aborted).toMatchObject({
+      reason: 'backend_timeout',
+      detail:
+        'The backend sent no further byte of its response within 0.03 s (idleTimeoutMs of the service).',
+    })
+    expect(harness.accessLog).toMatchObject([
+      { status: 200, code: 'backend_timeout', cause: 'response_timeout' },
+    ])
+  })
+
+  it('S4 a reader that stops holds its stream back, and only that', async () => {
+    const stalled = await get()
+    stalled.socket.pause()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    const chunk = Buffer.alloc(1 << 20)
+    let sent = 0
+    while (sent < 64 && call.stream.write(chunk)) sent += 1
+    telephone.handler = next => next.answer(200, 'swift')
+    expect((await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)).body.toString()).toBe('swift')
+    expect(sent).toBeLessThan(64)
+    stalled.socket.resume()
+    await call.untilWritable()
+  })
+
+  it('a client that takes nothing is cut at the idle timeout', async () => {
+    withPolicy({ idleTimeoutMs: 50 })
+    const stalled = await get()
+    stalled.socket.pause()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    for (let sent = 0; sent < 16; sent += 1) call.stream.write(Buffer.alloc(1 << 20))
+    // `backend_timeout`: on a machine that was busy for 50 ms, before the first byte reached the client.
+    expect((await call.aborted).reason).toMatch(/^(cancelled|backend_timeout)$/)
+    await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+  })
+
+  it('S5 connections past the limit are refused at accept', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start({ limits: { maxConnections: 1 } })
+    const first = await RawConnection.open(harness.port)
+    const second = await RawConnection.open(harness.port)
+    await second.closed
+    expect(harness.proxy.counters.connectionsRefused).toBe(1)
+    first.destroy()
+    second.destroy()
+  })
+})
+
+describe('what the proxy itself answers', () => {
+  it.each([
+    ['route_not_found', 404, 'Host: elsewhere\r\n'],
+    ['no_telephone', 503, 'Host: lonely\r\n'],
+  ])('%s', async (code, status, host) => {
+    harness.routes.push(harnessRoute({ host: 'lonely', service: 'lonely' }))
+    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${host}\r\n`)
+    expect(answer.status).toBe(status)
+    expect(field(answer.headers, 'content-type')).toBe('application/problem+json')
+    expect(field(answer.headers, 'plugboard-error')).toBe(code)
+    expect(field(answer.headers, 'retry-after') !== undefined).toBe(code === 'no_telephone')
+    const requestId = field(answer.headers, 'x-request-id')
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ status, code, requestId })
+    expect(harness.accessLog).toMatchObject([{ status, code, requestId }])
+  })
+
+  it.each([
+    ['a known cause', 'tls_self_signed', 'The certificate of the backend of this service is self-signed.'],
+    ['a cause of a newer version', 'something_new', ERRORS.backend_unreachable.meaning],
+    ['no cause', undefined, ERRORS.backend_unreachable.meaning],
+  ])(
+    'with %s: the access line has the words of the Telephone, the response has not',
+    async (_, cause, meaning) => {
+      const words = 'Backend https://10.0.0.7:3443 has a self-signed certificate.'
+      telephone.handler = call => call.stream.reset('backend_unreachable', words, cause)
+      const answer = await (await get()).readAnswer()
+      expect(answer.status).toBe(502)
+      expect(JSON.parse(answer.body.toString())).toMatchObject({
+        code: 'backend_unreachable',
+        detail: meaning,
+      })
+      expect(answer.body.toString()).not.toContain('10.0.0.7')
+      expect(harness.accessLog).toMatchObject([
+        { status: 502, code: 'backend_unreachable', cause, detail: words, mount: 'test', service: 'web' },
+      ])
+    },
+  )
+
+  it('has a duration, the mount and the service of its route in its access line', async () => {
+    const clock = new ManualClock()
+    const slow = await ProxyHarness.start({
+      // The check of the memory takes 25 ms.
+      overloaded: () => {
+        clock.advance(25)
+        return true
+      },
+      clock,
+    })
+    slow.routes = [harnessRoute({ host: 'test', mountPath: '/api', service: 'shop' })]
+    await rawExchange(slow.port, 'GET /api/x HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
+    expect(slow.accessLog).toMatchObject([
+      { status: 503, code: 'overloaded', durationMs: 25, mount: 'test/api', service: 'shop' },
+    ])
+    await slow.close()
+  })
+
+  it('a service whose health check fails is not reported as one without a Telephone', async () => {
+    harness.routes.push(harnessRoute({ host: 'sick', service: 'sick' }))
+    const detail = '/healthz returned 500'
+    const outage = { sinceMs: Date.UTC(2026, 10, 30, 2, 41), cause: 'health_check_failed', detail }
+    await harness.telephone(['sick'])
+    for (const line of [...harness.registry.linesOf('sick')])
+      harness.registry.replace(line.tunnelId, [{ ...line, health: 'down', outage }])
+    const answer = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: sick\r\n\r\n')
+    const { service_unhealthy: row } = ERRORS
+    expect([answer.status, field(answer.headers, 'retry-after')]).toEqual([503, '2'])
+    expect(JSON.parse(answer.body.toString())).toMatchObject({
+      code: 'service_unhealthy',
+      detail: row.meaning,
+    })
+    expect(harness.accessLog).toMatchObject([
+      { cause: 'health_check_failed', detail: `health check fails since 2026-11-30T02:41:00Z: ${detail}` },
+    ])
+  })
+
+  it('a page for those who prefer one, without a word of what they sent', async () => {
+    const answer = await rawExchange(
+      harness.port,
+      'GET /<script> HTTP/1.1\r\nHost: x\r\nX-Request-ID: "><b>\r\nAccept: text/html,*/*;q=0.8\r\n\r\n',
+    )
+    expect(field(answer.headers, 'content-type')).toBe('text/html; charset=utf-8')
+    expect(answer.body.toString()).not.toMatch(/script|<b>/)
+  })
+
+  it('HEAD gets the head alone', async () => {
+    const connection = await send(
+      'HEAD / HTTP/1.1\r\nHost: elsewhere\r\n\r\nGET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n',
+    )
+    expect((await connection.readAnswer('HEAD')).status).toBe(404)
+    expect((await connection.readAnswer()).status).toBe(404)
+  })
+
+  it.each(['/_plugboard', '/_plugboard/', '/_plugboard/x', '/_plugboard/tunnel/x', '/x/../_plugboard/y'])(
+    '%s is ours on every host',
+    async path => {
+      expect((await rawExchange(harness.port, `GET ${path} HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
+      expect(telephone.calls).toHaveLength(0)
+    },
+  )
+
+  it('/_plugboardx is not', async () => {
+    telephone.handler = call => call.answer(200)
+    expect((await rawExchange(harness.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
+  })
+
+  it('the tunnel address speaks WebSocket only', async () => {
+    const answer = await rawExchange(harness.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect([answer.status, field(answer.headers, 'upgrade')]).toEqual([426, 'websocket'])
+  })
+
+  it('overloaded', async () => {
+    await harness.close()
+    harness = await ProxyHarness.start({ overloaded: () => true })
+    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)
+    expect([answer.status, field(answer.headers, 'retry-after')]).toEqual([503, '1'])
+  })
+})
+
+describe('leaving', () => {
+  it('serves on, also new connections, and closes each with its answer', async () => {
+    telephone.handler = call => call.answer(200, 'x')
+    const kept = await get()
+    await kept.readAnswer()
+    harness.proxy.leave()
+    await kept.send(`GET / HTTP/1.1\r\n${H}\r\n`)
+    for (const connection of [kept, await get()]) {
+      const { status, headers } = await connection.readAnswer()
+      expect([status, field(headers, 'connection')]).toEqual([200, 'close'])
+      await connection.closed
+    }
+  })
+})
+
+describe('drain', () => {
+  it('lets the answers finish, closes their connections and the idle ones', async () => {
+    telephone.handler = call => call.answer(200, 'x')
+    const idle = await get()
+    await idle.readAnswer()
+    telephone.handler = undefined
+    const busy = await get()
+    const call = await telephone.nextCall()
+    const drained = harness.proxy.drain(10_000)
+    await idle.closed
+    call.answer(200, 'late')
+    const answer = await busy.readAnswer()
+    expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual(['late', 'close'])
+    await drained
+    await expect(RawConnection.open(harness.port)).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('closes a connection whose answer had begun before', async () => {
+    const busy = await get()
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    await busy.readHead()
+    const drained = harness.proxy.drain(10_000)
+    call.stream.end()
+    await busy.readUntil('0\r\n\r\n')
+    await drained
+  })
+
+  it('cuts what is left after the grace', async () => {
+    const busy = await get()
+    const call = await telephone.nextCall()
+    await harness.proxy.drain(20)
+    expect((await call.aborted).reason).toBe('cancelled')
+    await busy.closed
+  })
+})

@@ -1,0 +1,373 @@
+// One HTTP exchange: the request into a stream, the answer out of it. Reads as three parts: the request's side,
+// the stream's events, the end. Whatever happens, the client gets one complete answer, or a connection that
+// visibly breaks, never an answer that only looks complete (row R2).
+//
+//   open ──response complete──▶ ending (its bytes still leave) ──▶ gone (discarded-body.ts reads on)
+//     └──── fail, cut, client gone ──────────────────────────────▶ gone
+
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
+import type { AnswerHead, Fields, Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { CLIENT_CLOSED_REQUEST } from '../access.ts'
+import type { ClientConnection } from '../connections/client-connection.ts'
+import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
+import { countProblem } from '../counters.ts'
+import { BodyRate } from '../policy/body-rate.ts'
+import { problemOf } from '../policy/request-policy.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+import type { LocalAnswer } from '../response/answers.ts'
+import type { AnswerOwner, ClientAnswer } from '../response/client-answer.ts'
+import { Forwarding, hasBody, type RoutedRequest } from './forwarding.ts'
+import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
+import {
+  clientStoppedFor,
+  NOT_FORWARDABLE,
+  noResponseWithin,
+  responseStoppedFor,
+  uploadNotTakenWithin,
+} from './request-failure.ts'
+
+export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
+  readonly #answer: ClientAnswer
+  readonly #source: BodySource
+  /** Absent: the request has none, or has not started. */
+  #body: RequestBody | undefined
+  /** Absent: there is no slowest rate, or no body. */
+  #rate: BodyRate | undefined
+  #state: 'open' | 'ending' | 'gone' = 'open'
+  /** Any head, a 1xx too, has come. */
+  #answered = false
+  /** Received and not yet given back as credit. */
+  #owedBytes = 0
+  /** The stream of an answer that is complete, while the client does not have all of it. */
+  #answeredStream: Stream | undefined
+  #bodyBroken = false
+  #closeAfter = false
+  /** The client was to wait for a 100 that has not come: it may never send the body that it has announced. */
+  #withheld = false
+
+  constructor(
+    context: ProxyContext,
+    connection: ClientConnection,
+    request: RoutedRequest,
+    startedAtMs: number,
+    source: BodySource,
+    answer: ClientAnswer,
+  ) {
+    super(context, connection, request, startedAtMs)
+    this.#source = source
+    this.#closeAfter = request.lastOnConnection
+    if (request.lastOnConnection) connection.closing = true
+    this.#withheld = request.expectsContinue
+    this.#answer = answer
+    answer.attach(this)
+  }
+
+  start(): void {
+    this.#readBody()
+    const { maxRequestBodyBytes } = this.policy
+    if (maxRequestBodyBytes !== null && this.request.contentLength > maxRequestBodyBytes) {
+      this.#fail('payload_too_large')
+      return
+    }
+    this.begin()
+  }
+
+  /** Before `judged`: what comes of the body waits, in as little memory as it counts. */
+  suspend(): void {
+    if (hasBody(this.request)) this.#source.pause()
+  }
+
+  #readBody(): void {
+    if (!hasBody(this.request)) return
+    this.#body = new RequestBody(this.#source, this)
+    const { minBodyRateBytes, clock } = this.context
+    if (minBodyRateBytes > 0) this.#rate = new BodyRate(minBodyRateBytes, clock.now())
+  }
+
+  protected opened(): void {
+    if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+  }
+
+  protected hold(): void {
+    this.#body?.block()
+  }
+
+  /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
+  judged(answer: LocalAnswer | undefined): void {
+    if (this.#state !== 'open') return
+    this.active()
+    if (answer === undefined) {
+      this.start()
+      return
+    }
+    this.#readBody()
+    this.#say(answer)
+  }
+
+  get closeAfter(): boolean {
+    return this.#closeAfter || this.#withheld || this.context.draining
+  }
+
+  // The request's side
+
+  bodyMoved(bytes: number): boolean {
+    if (this.#state !== 'open') return false
+    this.bytesIn += bytes
+    this.#rate?.moved(bytes)
+    this.active()
+    const { maxRequestBodyBytes } = this.policy
+    if (maxRequestBodyBytes !== null && this.bytesIn > maxRequestBodyBytes) {
+      this.#fail('payload_too_large')
+      return false
+    }
+    return true
+  }
+
+  /** Undefined on a route where only Plugboard may send some field, because a trailer could repeat it. */
+  forwardedTrailers(raw: readonly string[]): string[] | undefined {
+    const { tenantHeader, rules } = this.request.route.options
+    if (tenantHeader !== null || rules?.access !== undefined || rules?.requestHeaders !== undefined)
+      return undefined
+    const trailers = relayedTrailers(raw)
+    if (trailers === undefined || this.context.underscoreHeaders === 'pass') return trailers
+    removeFieldsWhere(trailers, name => name.includes('_'))
+    return trailers.length === 0 ? undefined : trailers
+  }
+
+  trailersRefused(code: 'headers_too_large' | 'bad_request'): void {
+    this.#fail(code)
+  }
+
+  bodyEnded(): void {
+    this.active()
+  }
+
+  onWritable(): void {
+    this.active()
+    this.#body?.unblock()
+  }
+
+  bodyBroke(error: NodeJS.ErrnoException): boolean {
+    // What breaks behind a complete body is the next request. Before it is judged nobody reads the body, but it can break.
+    if (!hasBody(this.request) || (this.#body ?? this.#source).complete) return false
+    this.#bodyBroken = true
+    // The response is complete without the rest of the body. The connection responds to the fault.
+    if (this.#state !== 'open') return false
+    this.#closeAfter = true
+    this.#fail(error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'payload_too_large' : 'bad_request')
+    return true
+  }
+
+  // The stream's events
+
+  protected get endsWithHead(): boolean {
+    return this.#body === undefined
+  }
+
+  protected get canReplay(): boolean {
+    return !this.#answered && (this.#body?.canReplay ?? true)
+  }
+
+  protected replay(): void {
+    if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+  }
+
+  onHead(head: AnswerHead): void {
+    if (this.#state !== 'open') return
+    this.active()
+    this.#answered = true
+    if (head.status < 200 && head.status !== 101) {
+      if (head.status === 100) {
+        // Once, and to who waits for it: nothing else bounds how many a telephone sends to a client that does not read.
+        if (!this.#withheld) return
+        this.#withheld = false
+      }
+      this.#answer.interim(head)
+      return
+    }
+    this.#body?.forgetCopy()
+    if (!this.#answer.hold(head)) this.answerBroken()
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#state !== 'open') return
+    this.active()
+    this.#owedBytes += chunk.length
+    switch (this.#answer.data(chunk)) {
+      case 'written':
+        this.#payCredit()
+        break
+      case 'full':
+        break
+      case 'broken':
+        this.answerBroken()
+        break
+    }
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    if (this.#state !== 'open') return
+    this.#endConnection()
+    if (!this.#answer.end(trailers)) {
+      this.answerBroken()
+      return
+    }
+    // A slow client has yet to take what was received: it counts until then, though the stream has ended.
+    this.stream?.holdAfterEnd()
+    this.#answeredStream = this.stream
+    // Row R3: the answer is complete, so the rest of the upload is of no use to the far end.
+    if (this.stream?.open === true) this.stream.reset('cancelled')
+    this.stream = undefined
+    this.#ending(this.#answer.status, undefined)
+  }
+
+  override onAbort(error: TunnelError): void {
+    const { started } = this.#answer
+    // Otherwise the answer is complete, and its client does not take it.
+    if (this.#state === 'open') super.onAbort(error)
+    if (started && error.reason === 'over_budget' && !error.remote) this.#answer.giveUpBytes()
+  }
+
+  protected failed(code: ErrorCode, detail?: string): void {
+    this.#fail(code, detail)
+  }
+
+  answerBroken(): void {
+    this.explain('invalid_response', NOT_FORWARDABLE)
+    this.#fail('backend_protocol_error')
+  }
+
+  drained(): void {
+    this.active()
+    this.#payCredit()
+  }
+
+  // The end
+
+  checkDeadline(nowMs: number): void {
+    if (this.stream !== undefined) this.noteUse(nowMs)
+    const idleMs = nowMs - this.activeAtMs
+    const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
+    const uploading = this.#body !== undefined && !this.#body.ended
+    const reading = uploading && this.#body?.blocked === false && !this.#withheld
+    if (this.#rate?.look(nowMs, reading) === true) {
+      this.#closeAfter = true
+      this.#fail('request_timeout')
+      return
+    }
+    if (this.#answer.status !== 0) {
+      if (idleMs >= idleTimeoutMs) this.#stalled(idleTimeoutMs)
+    } else if (uploading && !this.#body?.blocked) {
+      if (idleMs >= this.context.bodyIdleTimeoutMs) {
+        this.#closeAfter = true
+        this.#fail('request_timeout')
+      }
+    } else if (uploading) {
+      if (idleMs >= idleTimeoutMs) this.#timeOut(uploadNotTakenWithin(idleTimeoutMs))
+    } else if (idleMs >= responseHeadTimeoutMs) {
+      this.#timeOut(noResponseWithin(responseHeadTimeoutMs))
+    }
+  }
+
+  /** The response has begun and does not go on. Either the backend sends nothing, or the client reads nothing. */
+  #stalled(idleMs: number): void {
+    if (this.#owedBytes === 0) {
+      this.#timeOut(responseStoppedFor(idleMs))
+      return
+    }
+    this.explain(undefined, clientStoppedFor(idleMs))
+    this.#fail('backend_timeout')
+  }
+
+  /** Ends the request because of the backend. The Telephone receives the reason and the text. */
+  #timeOut(detail: string): void {
+    this.explain('response_timeout', detail)
+    this.dropStream('backend_timeout', detail)
+    this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
+  }
+
+  clientGone(): void {
+    if (this.#state === 'gone') return
+    if (this.#state === 'open') this.context.counters.clientAborts += 1
+    this.#body?.stop()
+    this.dropStream('cancelled')
+    this.finish(this.#answer.status || CLIENT_CLOSED_REQUEST, this.#answer.bytesOut, undefined)
+    this.#leave()
+  }
+
+  /** Answers with a problem; when an answer has begun, breaks it off. */
+  #fail(code: ErrorCode, detail?: string): void {
+    if (this.#state !== 'open') {
+      // All that is left is a client that does not take its bytes.
+      this.#answer.destroy()
+      return
+    }
+    this.dropStream(code === 'payload_too_large' ? code : 'cancelled')
+    if (this.#answer.started) {
+      this.#cut(code)
+      return
+    }
+    this.#say(problemOf(this.request, code, detail))
+  }
+
+  #say(answer: LocalAnswer): void {
+    const { status, code } = answer
+    this.#endConnection()
+    this.#answer.say(answer)
+    if (code !== undefined) countProblem(this.context.counters, code)
+    this.#ending(status, code)
+  }
+
+  #cut(code: ErrorCode): void {
+    this.context.counters.truncated += 1
+    this.finish(this.#answer.status, this.#answer.bytesOut, code)
+    this.#answer.cut()
+    this.#body?.stop()
+    this.#leave()
+  }
+
+  /** The answer is complete on our side; the client may still be taking it, or sending its request. */
+  #ending(status: number, code: ErrorCode | undefined): void {
+    this.#state = 'ending'
+    this.#body?.stop()
+    this.finish(status, this.#answer.bytesOut, code)
+    this.#answer.whenSent()
+  }
+
+  sent(): void {
+    if (this.#state !== 'ending') return
+    this.#answeredStream?.release()
+    if (this.#uploading && !this.#bodyBroken && !this.#answer.stopUpload()) {
+      new DiscardedBody(this.context.discardDeadlines, this.connection, this.#source)
+    }
+    this.#leave()
+  }
+
+  /** True while a part of the request body is still to come. */
+  get #uploading(): boolean {
+    return this.#body !== undefined && !this.#body.complete
+  }
+
+  /** Adds `Connection: close` to the response when much of the upload is still to come. */
+  #endConnection(): void {
+    if (!this.#uploading) return
+    const { chunked, contentLength } = this.request
+    const bytesLeft = chunked ? Number.POSITIVE_INFINITY : contentLength - this.bytesIn
+    if (endsConnection(bytesLeft)) this.#closeAfter = true
+  }
+
+  #leave(): void {
+    this.#state = 'gone'
+    this.#answeredStream?.release()
+    this.leave()
+  }
+
+  #payCredit(): void {
+    const stream = this.stream ?? this.#answeredStream
+    stream?.consume(this.#owedBytes)
+    this.#owedBytes = 0
+  }
+}

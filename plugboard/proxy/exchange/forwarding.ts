@@ -1,0 +1,344 @@
+// What an exchange and an upgrade have in common: a stream on some line of the route's service, another line when
+// that fails before it mattered, and the accounts at the end. Which of the two it is decides what a head means.
+//
+// A failed attempt may be repeated when the application has seen nothing of it (`delivered: no`), or, without an
+// answer so far, when the method is idempotent (RFC 9110 section 9.2.2). Never on a line that was tried, at most
+// `policy.retries` times, never after a timeout: its budget is spent.
+
+import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
+import type {
+  AnswerHead,
+  Fields,
+  Opening,
+  Stream,
+  StreamEvents,
+} from '@vera-stack/shared/protocol/streams/stream.ts'
+import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { DirectoryRoute } from '../../routes/directory.ts'
+import type { ServicePolicy } from '../../routes/service-policy.ts'
+import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
+import { roundedMs } from '../access.ts'
+import type { ClientConnection, InFlight } from '../connections/client-connection.ts'
+import type { Deadlined } from '../deadlines.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+import { type AnswerFields, readAnswerFields } from '../response/answer-fields.ts'
+import { addRouteFields, type RouteResponseRules } from '../response/route-response.ts'
+import {
+  codeOf,
+  detailForClient,
+  failureOfStream,
+  hasNoLine,
+  type RequestFailure,
+} from './request-failure.ts'
+
+/** A request that has passed the edge and found its route. */
+export interface RoutedRequest extends RouteResponseRules {
+  readonly opening: Opening
+  readonly route: DirectoryRoute
+  readonly requestId: string
+  /** The peer, or whom trusted proxies name. */
+  readonly clientAddress: string
+  /** `http`, `https`, or what a trusted proxy says that its client speaks. */
+  readonly proto: string
+  readonly host: string
+  /** Without query, in the spelling that mounts are compared in. */
+  readonly path: string
+  /** The same path as the client spelled it, without dot segments. */
+  readonly receivedPath: string
+  /** Empty when the client sent none. */
+  readonly accept: string
+  /** -1: no Content-Length. */
+  readonly contentLength: number
+  readonly chunked: boolean
+  /** The client waits for a 100 before it sends the body. */
+  readonly expectsContinue: boolean
+  /** What follows on the connection is not to be trusted. */
+  readonly lastOnConnection: boolean
+  /** The value of Via that the forwarded request gets, besides those of the hops before this one. */
+  readonly via: string
+  /** True when Via names this cluster: the request has passed here before. */
+  readonly looped: boolean
+  /** How many more hops may forward a TRACE or OPTIONS request, this one included; -1: no limit. */
+  readonly maxForwards: number
+  /** The content of the response when a TRACE request ends here; else empty. */
+  readonly trace: string
+  /** True when its credential is meant for the whole connection to the backend. */
+  readonly authenticatesConnection: boolean
+}
+
+/** More than its head may come. */
+export function hasBody({ chunked, contentLength }: RoutedRequest): boolean {
+  return chunked || contentLength > 0
+}
+
+export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, StreamHolder {
+  protected readonly context: ProxyContext
+  protected readonly connection: ClientConnection
+  protected readonly request: RoutedRequest
+  /** As it was when the request came. */
+  protected readonly policy: ServicePolicy
+  protected stream: Stream | undefined
+  protected bytesIn = 0
+  deadlineSlot: number | undefined
+  poolSlot = 0
+  /** Of Deadlines: when a byte last moved. */
+  protected activeAtMs: number
+  readonly #startedAtMs: number
+  #candidate: Candidate | undefined
+  #telephone: string | undefined
+  #tried: Candidate[] | undefined
+  #retriesLeft: number
+  #failure: RequestFailure | undefined
+  #over = false
+
+  /** `startedAtMs`: of `requestStart`. */
+  constructor(
+    context: ProxyContext,
+    connection: ClientConnection,
+    request: RoutedRequest,
+    startedAtMs: number,
+  ) {
+    this.context = context
+    this.connection = connection
+    this.request = request
+    this.policy = request.route.service.policy
+    this.#retriesLeft = this.policy.retries
+    if (request.authenticatesConnection) connection.authenticated()
+    connection.add(this)
+    context.deadlines.add(this)
+    this.activeAtMs = context.deadlines.nowMs
+    this.#startedAtMs = startedAtMs
+  }
+
+  abstract onHead(head: AnswerHead): void
+  abstract onData(chunk: Buffer): void
+  abstract onEnd(trailers: Fields | undefined): void
+  abstract onWritable(): void
+  abstract clientGone(): void
+  abstract bodyBroke(error: NodeJS.ErrnoException): boolean
+  abstract checkDeadline(nowMs: number): void
+  /** The stream is gone, and no other line may take over. */
+  protected abstract failed(code: ErrorCode, detail?: string): void
+  /** Sends the request again, to `this.stream`. Only called when `canReplay`. */
+  protected abstract replay(): void
+  /** There is a stream for the first time. */
+  protected abstract opened(): void
+  /** There will be a stream a little later: until then what the client sends waits. */
+  protected abstract hold(): void
+  /** The request can be sent again from its first byte, and nothing was answered yet. */
+  protected abstract readonly canReplay: boolean
+  /** The request is complete with its head. */
+  protected abstract readonly endsWithHead: boolean
+
+  /** The client that the stream is for. */
+  get client(): string {
+    return this.request.opening.client ?? ''
+  }
+
+  get requestId(): string {
+    return this.request.requestId
+  }
+
+  /** Of a final response: fields that end at this hop are removed, fields of the route are added. */
+  answerFields(head: AnswerHead): AnswerFields | undefined {
+    const answer = readAnswerFields(head.fields, this.requestId, this.context.via.response)
+    if (answer === undefined) return undefined
+    addRouteFields(answer.fields, this.request, 'backend')
+    return answer
+  }
+
+  protected get over(): boolean {
+    return this.#over
+  }
+
+  onAbort(error: TunnelError): void {
+    this.stream = undefined
+    const failedOn = this.#releaseLine()
+    if (this.#over) return
+    // Across a hop it is the relay that says so, of a head that the tunnel there does not take: no Telephone limits bodies.
+    const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
+    const code = headTooLarge ? 'headers_too_large' : codeOf(error)
+    if (failedOn === undefined || this.#retriesLeft === 0 || !this.canReplay || !this.#mayRepeat(error)) {
+      this.#giveUp(code, error)
+      return
+    }
+    this.#tried ??= []
+    // A telephone counts what a client holds over all its tunnels: on another one the request would wait a second time.
+    if (error.reason === 'client_share' && failedOn.local) this.#tried.push(...linesOfProcess(failedOn))
+    else this.#tried.push(failedOn)
+    this.#retriesLeft -= 1
+    if (this.openStream(code) !== undefined) {
+      this.#giveUp(code, error)
+      return
+    }
+    this.context.counters.retries += 1
+    this.replay()
+  }
+
+  /** Opens the first stream. While this process comes back from being away, a request waits for what comes with it. */
+  protected begin(): void {
+    const { recovery } = this.context
+    const code = recovery?.doubtful === true ? 'no_telephone' : this.openStream()
+    if (code === undefined) {
+      this.opened()
+    } else if (hasNoLine(code) && recovery?.underWay === true) {
+      this.hold()
+      recovery.onStep(() => {
+        if (!this.#over) this.begin()
+      })
+    } else {
+      this.failed(code)
+    }
+  }
+
+  /** Opens the stream on a line; or says why there is none. `exhausted`: what to say when all were tried. */
+  protected openStream(exhausted: ErrorCode = 'no_telephone'): ErrorCode | undefined {
+    const { picker } = this.context
+    const { service } = this.request.route
+    const { affinity } = this.connection
+    const { opening: bare } = this.request
+    const opening = affinity === undefined ? bare : { ...bare, affinity: affinity.id }
+    let lastCode = exhausted
+    for (;;) {
+      const preferred = affinity?.lineOf(service.id)
+      const picked = picker.pick(service.name, this.policy, this.#tried, preferred, this.client)
+      if (typeof picked === 'string') {
+        if (picked === 'exhausted') return lastCode
+        this.#failure = picker.explain(service.name, picked)
+        return picked
+      }
+      try {
+        this.stream = picked.upstream.open(openingFor(opening, picked), this, this.endsWithHead)
+        affinity?.keep(service.id, picked)
+        this.#candidate = picked
+        this.#telephone = picked.line.telephone
+        this.request.route.activity.telephone = picked.line.telephone
+        this.noteUse(this.context.deadlines.nowMs)
+        picker.acquire(picked, this)
+        return undefined
+      } catch (error) {
+        if (!(error instanceof TunnelError)) {
+          // HeadTextError: a string of our own cannot be sent, on this line or any other one.
+          this.context.log.error('stream not opened', { requestId: this.requestId, err: error })
+          return 'internal_error'
+        }
+        if (error.reason === 'payload_too_large') return 'headers_too_large'
+        lastCode = codeOf(error)
+        this.#failure = failureOfStream(lastCode, error)
+        this.#tried ??= []
+        this.#tried.push(picked)
+      }
+    }
+  }
+
+  /** Ends the stream, unless both halves are complete. Nothing of it is held any more. `detail`: for the Telephone's log. */
+  protected dropStream(reason: Reason, detail?: string): void {
+    this.stream?.reset(reason, detail)
+    this.stream?.release()
+    this.stream = undefined
+    this.#releaseLine()
+  }
+
+  /** Notes for `plugboard route list` that the route is in use: `nowMs` in time of the clock. */
+  protected noteUse(nowMs: number): void {
+    this.request.route.activity.servedAtMs = nowMs
+  }
+
+  /** Notes the cause of a failure for the access line. The first one counts. */
+  protected explain(cause: string | undefined, detail: string): void {
+    this.#failure ??= { cause, detail }
+  }
+
+  protected active(): void {
+    this.activeAtMs = this.context.deadlines.nowMs
+  }
+
+  /** Once, at the very end: the access line. `status` 0 is never logged. */
+  protected finish(status: number, bytesOut: number, code: ErrorCode | undefined): void {
+    if (this.#over) return
+    this.#over = true
+    this.#releaseLine()
+    const failure = code === undefined ? undefined : this.#failure
+    if (code !== undefined) this.#noteError(code, failure)
+    const { access } = this.context
+    if (access === undefined) return
+    const { opening, route, host, path, requestId } = this.request
+    access({
+      requestId,
+      method: opening.method,
+      host,
+      path,
+      status,
+      durationMs: roundedMs(this.context.clock.now() - this.#startedAtMs),
+      bytesIn: this.bytesIn,
+      bytesOut,
+      remoteAddress: this.request.clientAddress,
+      route: route.id,
+      mount: route.mount,
+      service: route.service.name || undefined,
+      telephoneId: this.#telephone,
+      code,
+      cause: failure?.cause,
+      detail: failure?.detail,
+    })
+  }
+
+  #noteError(code: ErrorCode, failure: RequestFailure | undefined): void {
+    const { clock, serviceErrors } = this.context
+    const message = failure?.detail ?? ERRORS[code].meaning
+    serviceErrors.note(this.request.route.service.id, {
+      ...{ code, message, atMs: clock.wallTime() },
+      ...{ requestId: this.requestId, telephone: this.#telephone },
+    })
+  }
+
+  /** Nothing is in flight any more. */
+  protected leave(): void {
+    this.context.deadlines.delete(this)
+    this.connection.remove(this)
+  }
+
+  /** Logs a fault of this process as an error. Every other fault is in the access line only. */
+  #giveUp(code: ErrorCode, error: TunnelError): void {
+    if (error.reason === 'internal_error' && !error.remote) {
+      this.context.log.error('stream failed', { requestId: this.requestId, err: error })
+    }
+    this.#failure = failureOfStream(code, error)
+    this.failed(code, detailForClient(error))
+  }
+
+  #releaseLine(): Candidate | undefined {
+    const candidate = this.#candidate
+    this.#candidate = undefined
+    if (candidate !== undefined) this.context.picker.release(candidate, this)
+    return candidate
+  }
+
+  #mayRepeat(error: TunnelError): boolean {
+    return (
+      error.delivered === 'no' ||
+      (repeatableReason(error.reason) && isIdempotent(this.request.opening.method))
+    )
+  }
+}
+
+function repeatableReason(reason: Reason): boolean {
+  switch (reason) {
+    case 'session_lost':
+    case 'going_away':
+    case 'replaced':
+    case 'ping_timeout':
+    case 'internal_error':
+    case 'protocol_error':
+    case 'backend_closed':
+      return true
+    default:
+      return false
+  }
+}
+
+/** A telephone knows the service by the name that it announced, which may be a former one. */
+function openingFor(opening: Opening, { line }: Candidate): Opening {
+  return line.service === opening.service ? opening : { ...opening, service: line.service }
+}

@@ -1,0 +1,269 @@
+// Rows U1-U5: an upgraded connection from the client's socket to the telephone's stream.
+
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { eventually } from '../../../test/support/deadline.ts'
+import type { FakeCall, FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
+import { field, RawConnection } from '../../../test/support/raw-connection.ts'
+
+useLeakCheck()
+
+let harness: ProxyHarness
+let telephone: FakeTelephone & { cut(): void }
+const open: RawConnection[] = []
+
+beforeEach(async () => {
+  harness = await ProxyHarness.start()
+  telephone = await harness.telephone()
+})
+
+afterEach(async () => {
+  for (const connection of open.splice(0)) connection.destroy()
+  await harness.close()
+})
+
+const REQUEST =
+  'GET /ws HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, upgrade\r\nUpgrade: WebSocket\r\n\r\n'
+const SWITCH = {
+  status: 101,
+  statusText: '',
+  fields: ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'X', 'y'],
+}
+
+async function send(bytes: string): Promise<RawConnection> {
+  const connection = await RawConnection.open(harness.port)
+  open.push(connection)
+  await connection.send(bytes)
+  return connection
+}
+
+async function upgraded(): Promise<{ connection: RawConnection; call: FakeCall }> {
+  const connection = await send(REQUEST)
+  const call = await telephone.nextCall()
+  call.stream.respond(SWITCH)
+  expect((await connection.readHead()).status).toBe(101)
+  return { connection, call }
+}
+
+it('U1 is forwarded as an upgrade, and bytes flow both ways after the 101', async () => {
+  const connection = await send(REQUEST)
+  const call = await telephone.nextCall()
+  expect(call.opening).toMatchObject({ kind: 'upgrade', method: 'GET', target: '/ws' })
+  expect([call.field('upgrade'), call.field('connection')]).toEqual(['WebSocket', 'Upgrade'])
+  call.stream.respond(SWITCH)
+  const head = await connection.readHead()
+  expect(head.headers.slice(0, 3)).toEqual([
+    ...[
+      ['Connection', 'Upgrade'],
+      ['Upgrade', 'websocket'],
+      ['X', 'y'],
+    ],
+  ])
+  await connection.send('ping')
+  await call.untilReceived(4)
+  call.stream.write(Buffer.from('pong'))
+  expect((await connection.readBytes(4)).toString()).toBe('pong')
+})
+
+it('U1, U3 what comes before the 101 is held until it', async () => {
+  const connection = await send(`${REQUEST}early`)
+  const call = await telephone.nextCall()
+  await connection.send('bird')
+  // Something that makes the round trip shows that nothing else did.
+  call.stream.respond({ status: 102, statusText: '', fields: [] })
+  expect(call.receivedBytes).toBe(0)
+  call.stream.respond(SWITCH)
+  await connection.readHead()
+  await call.untilReceived(9)
+  expect(call.body.toString()).toBe('earlybird')
+})
+
+it('U3 is bounded: past 64 KiB the socket is not read', async () => {
+  const connection = await send(`${REQUEST}${'x'.repeat(65_536)}`)
+  const call = await telephone.nextCall()
+  for (let sent = 0; sent < 32; sent += 1) void connection.send(Buffer.alloc(1 << 20))
+  call.stream.respond(SWITCH)
+  await connection.readHead()
+  await call.untilReceived(65_536 + 32 * (1 << 20))
+})
+
+it('U3 early bytes go with a connection that is not upgraded', async () => {
+  const connection = await send(`${REQUEST}GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n`)
+  ;(await telephone.nextCall()).answer(200, 'plain')
+  expect((await connection.readAnswer()).body.toString()).toBe('plain')
+  expect((await connection.readToEnd()).length).toBe(0)
+  expect(telephone.calls).toHaveLength(1)
+})
+
+it.each([200, 403, 426])('U2 %i instead of 101 is plain HTTP', async status => {
+  const connection = await send(REQUEST)
+  ;(await telephone.nextCall()).answer(status, 'no', ['X', 'y'])
+  const answer = await connection.readAnswer()
+  expect([answer.status, answer.body.toString(), field(answer.headers, 'x')]).toEqual([status, 'no', 'y'])
+  expect(field(answer.headers, 'connection')).toBe('close')
+  await connection.readToEnd()
+})
+
+it('U2 a long answer instead of 101 streams', async () => {
+  const connection = await send(REQUEST)
+  const call = await telephone.nextCall()
+  call.stream.respond({ status: 200, statusText: '', fields: [] })
+  const size = 4 << 20
+  for (let sent = 0; sent < size; sent += 1 << 16) {
+    if (!call.stream.write(Buffer.alloc(1 << 16))) await call.untilWritable()
+  }
+  call.stream.end()
+  const answer = await connection.readAnswer()
+  expect([answer.body.length, answer.complete]).toEqual([size, true])
+})
+
+it('U2 a broken answer instead of 101', async () => {
+  const connection = await send(REQUEST)
+  ;(await telephone.nextCall()).answer(200, 'x', ['Content-Length', '9'])
+  expect((await connection.readAnswer()).status).toBe(502)
+})
+
+it('a 101 with a field that is not HTTP', async () => {
+  const connection = await send(REQUEST)
+  ;(await telephone.nextCall()).stream.respond({ ...SWITCH, fields: ['X', 'a\x01'] })
+  expect((await connection.readAnswer()).status).toBe(502)
+})
+
+it('U4 each direction ends by itself: the client first', async () => {
+  const { connection, call } = await upgraded()
+  await connection.send('last')
+  connection.end()
+  expect((await call.ended).body.toString()).toBe('last')
+  call.stream.write(Buffer.from('answer'))
+  call.stream.end()
+  expect((await connection.readToEnd()).toString()).toBe('answer')
+  expect(await connection.closed).toBe('fin')
+})
+
+it('U4 each direction ends by itself: the far end first', async () => {
+  const { connection, call } = await upgraded()
+  call.stream.write(Buffer.from('bye'))
+  call.stream.end()
+  expect((await connection.readToEnd()).toString()).toBe('bye')
+  await connection.send('after')
+  connection.end()
+  expect((await call.ended).body.toString()).toBe('after')
+})
+
+it('U4 16 MiB each way arrive as sent, with backpressure', async () => {
+  const { connection, call } = await upgraded()
+  const size = 16 << 20
+  void connection.send(Buffer.alloc(size, 1))
+  call.stream.write(Buffer.alloc(size, 2))
+  await call.untilReceived(size)
+  expect((await connection.readBytes(size)).equals(Buffer.alloc(size, 2))).toBe(true)
+  expect(call.body.equals(Buffer.alloc(size, 1))).toBe(true)
+})
+
+it('a reset from either side reaches the other', async () => {
+  const first = await upgraded()
+  first.connection.reset()
+  expect((await first.call.aborted).reason).toBe('cancelled')
+  const second = await upgraded()
+  second.call.stream.reset('backend_closed')
+  expect(await second.connection.closed).toBe('reset')
+  const third = await upgraded()
+  telephone.cut()
+  expect(await third.connection.closed).toBe('reset')
+})
+
+it('R11 a client that leaves before the 101 ends the stream', async () => {
+  const connection = await send(REQUEST)
+  const call = await telephone.nextCall()
+  connection.end()
+  expect((await call.aborted).reason).toBe('cancelled')
+})
+
+it('U5 its idle timeout is its own', async () => {
+  harness.routes = [harnessRoute({ host: 'test', policy: { idleTimeoutMs: 1, upgradeIdleTimeoutMs: 120 } })]
+  const { connection, call } = await upgraded()
+  await connection.send('x')
+  await call.untilReceived(1)
+  expect((await call.aborted).reason).toBe('idle_timeout')
+  await connection.closed
+  expect(harness.accessLog).toMatchObject([{ status: 101 }])
+})
+
+it('U5 survives the edit of its route', async () => {
+  const { connection, call } = await upgraded()
+  harness.routes = []
+  await connection.send('still')
+  await call.untilReceived(5)
+})
+
+it('S3 no 101 in time', async () => {
+  harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
+  const connection = await send(REQUEST)
+  expect((await connection.readAnswer()).status).toBe(504)
+  await connection.readToEnd()
+})
+
+it('without a telephone the answer is a problem', async () => {
+  harness.routes = [harnessRoute({ host: 'test', service: 'lonely' })]
+  const connection = await send(REQUEST)
+  expect((await connection.readAnswer()).status).toBe(503)
+  await connection.readToEnd()
+})
+
+it('moves to another line while nothing was answered', async () => {
+  const other = await harness.telephone(['web'])
+  const connection = await send(REQUEST)
+  ;(await telephone.nextCall()).stream.reset('backend_unreachable')
+  ;(await other.nextCall()).stream.respond(SWITCH)
+  expect((await connection.readHead()).status).toBe(101)
+})
+
+it.each([
+  ['h2c', 'h2c', ''],
+  ['a list with h2c', 'foo, h2c', ''],
+  ['one with a body', 'websocket', 'Content-Length: 1\r\n'],
+])('an upgrade to %s is served as if it had not been asked for', async (_what, protocol, more) => {
+  telephone.handler = call => call.answer(200, 'x')
+  const head = `GET /a HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`
+  const connection = await send(`${head}${more === '' ? '' : 'b'}GET /b HTTP/1.1\r\nHost: test\r\n\r\n`)
+  const answer = await connection.readAnswer()
+  expect([answer.status, field(answer.headers, 'connection')]).toEqual([200, 'close'])
+  expect((await connection.readToEnd()).length).toBe(0)
+  expect(telephone.calls.map(({ opening }) => [opening.kind, opening.target])).toEqual([['http', '/a']])
+  expect(telephone.calls[0]?.field('upgrade')).toBeUndefined()
+})
+
+it('behind other requests whose answers are due it is one of them', async () => {
+  const connection = await send(`GET /a HTTP/1.1\r\nHost: test\r\n\r\n${REQUEST}`)
+  const first = await telephone.nextCall()
+  const second = await telephone.nextCall()
+  expect(second.opening.kind).toBe('http')
+  second.answer(426, 'two')
+  first.answer(200, 'one')
+  expect((await connection.readAnswer()).body.toString()).toBe('one')
+  expect((await connection.readAnswer()).body.toString()).toBe('two')
+})
+
+it('drain: upgraded connections have the grace, then they are cut', async () => {
+  const { connection, call } = await upgraded()
+  await harness.proxy.drain(50)
+  expect((await call.aborted).reason).toBe('cancelled')
+  await connection.closed
+})
+
+it('U2 one that was refused is over soon, also when its client never ends', async () => {
+  let skippedMs = 0
+  const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
+  const skipping = await ProxyHarness.start({ clock })
+  const refusing = await skipping.telephone()
+  refusing.handler = call => call.answer(403, 'no')
+  const connection = await RawConnection.open(skipping.port)
+  await connection.send(REQUEST)
+  expect(String(await connection.readToEnd())).toContain('403')
+  skippedMs = 6000
+  await eventually('nothing is in flight', () => (skipping.proxy.inFlightCount === 0 ? true : undefined))
+  connection.destroy()
+  await skipping.close()
+})

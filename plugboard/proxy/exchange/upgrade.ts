@@ -1,0 +1,311 @@
+// One upgraded connection: a WebSocket, or any other protocol that begins as HTTP/1.1. Nothing is tunnelled before
+// the backend's 101 (row U1); what the client sends earlier is held, bounded (U3). After it, bytes are relayed as
+// they are, each direction with its own end (U4). Any other answer is plain HTTP, and the last on the connection.
+//
+//   asking ──101──▶ relaying ──both halves ended, cut or idle──▶ gone
+//     └─────other answer──▶ answering ──complete──────────────▶ gone
+
+import type { Duplex } from 'node:stream'
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { CLIENT_CLOSED_REQUEST } from '../access.ts'
+import type { ClientConnection } from '../connections/client-connection.ts'
+import { countProblem } from '../counters.ts'
+import { problemOf } from '../policy/request-policy.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+import type { AnswerFields } from '../response/answer-fields.ts'
+import type { LocalAnswer } from '../response/answers.ts'
+import type { AnswerOwner, ClientAnswer } from '../response/client-answer.ts'
+import { Forwarding, type RoutedRequest } from './forwarding.ts'
+import { KeptChunks } from './kept-chunks.ts'
+import { NOT_FORWARDABLE, noResponseWithin } from './request-failure.ts'
+
+/** What a client may send before the 101. Past it, its socket is not read. */
+const EARLY_BYTES = 64 * 1024
+
+/** The client's side, in whatever it speaks: http1-upgrade-side.ts and http2-upgrade-side.ts are the two ways. */
+export interface UpgradeSide {
+  /** What carries the bytes, both ways. */
+  readonly bytes: Duplex
+  /** Stops reading what the client sends. `onWaiting`, once given, is called when more has come all the same. */
+  pause(): void
+  resume(): void
+  onWaiting: (() => void) | undefined
+  /** What has come during a pause. */
+  readonly waitingBytes: number
+  /** Tells the client that the protocol is switched. False: the backend's head is not HTTP, or switches to another protocol. */
+  accept(answer: AnswerFields): boolean
+  /** Instead of `accept`: for any other answer. What the client still sends is thrown away. */
+  answer(): ClientAnswer
+  /** Breaks it off, so that nobody takes it for an end. */
+  cut(): void
+  /** Lets go of the client. */
+  destroy(): void
+}
+
+export class Upgrade extends Forwarding implements AnswerOwner {
+  readonly #side: UpgradeSide
+  readonly #bytes: Duplex
+  #state: 'asking' | 'answering' | 'relaying' | 'gone' = 'asking'
+  /** What came before the 101. */
+  #early = new KeptChunks()
+  #answer: ClientAnswer | undefined
+  #owedBytes = 0
+  #bytesOut = 0
+  #code: ErrorCode | undefined
+
+  readonly closeAfter = true
+
+  constructor(
+    context: ProxyContext,
+    connection: ClientConnection,
+    request: RoutedRequest,
+    startedAtMs: number,
+    side: UpgradeSide,
+  ) {
+    super(context, connection, request, startedAtMs)
+    this.#side = side
+    this.#bytes = side.bytes
+    side.onWaiting = () => this.#count()
+  }
+
+  /** `early`: what had already come after the request. */
+  start(early?: Buffer): void {
+    if (early !== undefined && early.length > 0) this.#hold(early)
+    this.#bytes.on('data', (chunk: Buffer) => this.#arrived(chunk))
+    this.#bytes.on('end', () => this.#clientHalfClosed())
+    this.#bytes.on('drain', () => this.#payCredit())
+    if (this.#early.bytes < EARLY_BYTES) this.#side.resume()
+    this.begin()
+  }
+
+  /** Before `judged`: what the client sends waits. */
+  suspend(): void {
+    this.#side.pause()
+  }
+
+  /** The head is all that is sent before the answer. What came early waits for it. */
+  protected opened(): void {
+    this.#count()
+  }
+
+  protected hold(): void {
+    // What comes early is held, and bounded, in any case.
+  }
+
+  /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
+  judged(answer: LocalAnswer | undefined, early?: Buffer): void {
+    if (this.#state !== 'asking') return
+    if (answer === undefined) this.start(early)
+    else this.#say(answer)
+  }
+
+  // The client's side
+
+  #arrived(chunk: Buffer): void {
+    if (this.#state === 'asking') {
+      this.#hold(chunk)
+      return
+    }
+    if (this.#state !== 'relaying') return
+    this.active()
+    this.bytesIn += chunk.length
+    if (this.stream?.write(chunk) === false) this.#side.pause()
+  }
+
+  #hold(chunk: Buffer): void {
+    this.#early.add(chunk)
+    this.#count()
+    if (this.#early.bytes >= EARLY_BYTES) this.#side.pause()
+  }
+
+  #clientHalfClosed(): void {
+    // A stream of HTTP/2 that was reset says `end` too; its close, which tells more, follows.
+    if (this.#bytes.closed) return
+    // Before there is a 101, a client that ends is one that has left, as with any request.
+    if (this.#state !== 'relaying') this.#side.destroy()
+    else this.stream?.end()
+  }
+
+  onWritable(): void {
+    this.active()
+    this.#side.resume()
+    this.#count()
+  }
+
+  bodyBroke(): boolean {
+    return false
+  }
+
+  // The stream's events
+
+  protected readonly endsWithHead = false
+
+  protected get canReplay(): boolean {
+    return this.#state === 'asking'
+  }
+
+  /** Nothing but the head was sent, and `openStream` has sent that. */
+  protected replay(): void {
+    this.active()
+    this.opened()
+  }
+
+  onHead(head: AnswerHead): void {
+    this.active()
+    if (this.#state !== 'asking') return
+    if (head.status === 101) this.#switch(head)
+    else if (head.status >= 200) this.#relayAnswer(head)
+  }
+
+  onData(chunk: Buffer): void {
+    this.active()
+    if (this.#state === 'relaying') {
+      this.#bytesOut += chunk.length
+      this.#owedBytes += chunk.length
+      if (this.#bytes.write(chunk)) this.#payCredit()
+    } else if (this.#state === 'answering') {
+      this.#owedBytes += chunk.length
+      const written = this.#answer?.data(chunk)
+      if (written === 'written') this.#payCredit()
+      else if (written === 'broken') this.answerBroken()
+    }
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    this.active()
+    // A slow client has yet to take what was received: it counts until then, also when both halves have ended.
+    this.stream?.holdAfterEnd()
+    if (this.#state === 'relaying') {
+      this.#bytes.end()
+    } else if (this.#state === 'answering' && this.#answer !== undefined) {
+      if (this.#answer.end(trailers)) this.#answer.whenSent()
+      else this.answerBroken()
+    }
+  }
+
+  protected failed(code: ErrorCode, detail?: string): void {
+    this.#fail(code, detail)
+  }
+
+  answerBroken(): void {
+    this.explain('invalid_response', NOT_FORWARDABLE)
+    this.#fail('backend_protocol_error')
+  }
+
+  drained(): void {
+    this.#payCredit()
+  }
+
+  /** Only the end of the client's side is still to come: the connection, or the stream of HTTP/2, waits for that. */
+  sent(): void {
+    if (this.#state === 'answering') this.#leave(this.#answer?.status ?? 0)
+  }
+
+  // The end
+
+  checkDeadline(nowMs: number): void {
+    if (this.stream !== undefined) this.noteUse(nowMs)
+    const idleMs = nowMs - this.activeAtMs
+    const { policy } = this
+    if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) {
+      const detail = noResponseWithin(policy.responseHeadTimeoutMs)
+      this.explain('response_timeout', detail)
+      this.dropStream('backend_timeout', detail)
+      this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
+    }
+    if (this.#state === 'answering' && idleMs >= policy.idleTimeoutMs) this.#side.destroy()
+    if (this.#state === 'relaying' && idleMs >= policy.upgradeIdleTimeoutMs) {
+      this.#code = 'backend_timeout'
+      this.dropStream('idle_timeout')
+      this.#side.destroy()
+    }
+  }
+
+  /** The client's side is closed, whoever did it. */
+  clientGone(): void {
+    if (this.#state === 'gone') return
+    const status = this.#state === 'relaying' ? 101 : this.#answer?.status || CLIENT_CLOSED_REQUEST
+    if (this.#state === 'asking') this.context.counters.clientAborts += 1
+    this.#leave(status)
+  }
+
+  #switch(head: AnswerHead): void {
+    const answer = this.answerFields(head)
+    if (answer === undefined || !this.#side.accept(answer)) {
+      this.answerBroken()
+      return
+    }
+    this.#state = 'relaying'
+    this.context.counters.upgrades += 1
+    let room = true
+    for (const chunk of this.#early.all()) {
+      this.bytesIn += chunk.length
+      room = this.stream?.write(chunk) ?? true
+    }
+    this.#dropEarly()
+    if (room) this.#side.resume()
+    else this.#side.pause()
+  }
+
+  /** The backend does not switch (row U2): its answer, as plain HTTP. */
+  #relayAnswer(head: AnswerHead): void {
+    const answer = this.#begin()
+    this.#state = 'answering'
+    this.stream?.end()
+    if (!answer.hold(head)) this.answerBroken()
+  }
+
+  #begin(): ClientAnswer {
+    if (this.#answer !== undefined) return this.#answer
+    this.#answer = this.#side.answer()
+    this.#answer.attach(this)
+    // From here on the client has nothing to say; what it says would only fill memory.
+    this.#dropEarly()
+    return this.#answer
+  }
+
+  #fail(code: ErrorCode, detail?: string): void {
+    this.#code = code
+    this.dropStream('cancelled')
+    if (this.#state === 'relaying' || this.#answer?.started === true) {
+      this.context.counters.truncated += 1
+      this.#side.cut()
+      return
+    }
+    if (this.#state === 'gone') return
+    this.#say(problemOf(this.request, code, detail))
+  }
+
+  #say(answer: LocalAnswer): void {
+    this.#code = answer.code
+    if (answer.code !== undefined) countProblem(this.context.counters, answer.code)
+    this.#begin().say(answer)
+    this.#leave(answer.status)
+  }
+
+  #leave(status: number): void {
+    this.#state = 'gone'
+    this.#dropEarly()
+    this.dropStream('cancelled')
+    this.finish(status, this.#answer?.bytesOut ?? this.#bytesOut, this.#code)
+    this.leave()
+  }
+
+  #dropEarly(): void {
+    this.#early = new KeptChunks()
+    this.#count()
+  }
+
+  /** What is held here counts against the budget of the telephone that does not take it. */
+  #count(): void {
+    this.stream?.keep(this.#early.bytes + this.#side.waitingBytes)
+  }
+
+  #payCredit(): void {
+    this.active()
+    this.stream?.consume(this.#owedBytes)
+    this.#owedBytes = 0
+  }
+}

@@ -1,0 +1,172 @@
+// Writes one answer as HTTP/1: 1xx heads, the head, the body as it comes, trailers.
+
+import type { ServerResponse } from 'node:http'
+import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { ClientConnection } from '../connections/client-connection.ts'
+import { type AnswerFields, readInterimFields, removeTrailerField } from '../response/answer-fields.ts'
+import { closingConnection, type LocalAnswer } from '../response/answers.ts'
+import { ClientAnswer } from '../response/client-answer.ts'
+import { rawHead } from './raw-head.ts'
+
+/** Up to here head and body are joined as one string: one plain write costs less than two buffers gathered. */
+const JOINED_BYTES = 4096
+
+export class Http1Answer extends ClientAnswer {
+  readonly #res: ServerResponse
+  readonly #connection: ClientConnection
+  readonly #http10: boolean
+
+  constructor(res: ServerResponse, connection: ClientConnection) {
+    super(res.req.method === 'HEAD')
+    this.#res = res
+    this.#connection = connection
+    this.#http10 = res.req.httpVersionMinor === 0
+  }
+
+  interim(head: AnswerHead): boolean {
+    const res = this.#res
+    if (this.#http10 || this.state !== 'idle') return false
+    if (head.status === 100) {
+      res.writeContinue()
+      return true
+    }
+    // Without a socket, answers before this one are not written yet. A client that does not read gets no more of
+    // them: nothing else bounds how many a telephone sends.
+    const { socket } = res
+    if (socket === null || socket.writableNeedDrain) return false
+    const text = rawHead(head.status, readInterimFields(head.fields))
+    if (text === undefined) return false
+    socket.write(text, 'latin1')
+    return true
+  }
+
+  override hold(head: AnswerHead): boolean {
+    if (!super.hold(head)) return false
+    if (this.owner.closeAfter) this.#connection.lastAnswer()
+    return true
+  }
+
+  end(trailers: Fields | undefined): boolean {
+    if (this.state === 'held') return this.#endWhole(trailers)
+    if (!this.complete) return false
+    if (trailers !== undefined && !this.#addTrailers(trailers)) return false
+    this.state = 'ended'
+    this.#res.end()
+    return true
+  }
+
+  say(answer: LocalAnswer): void {
+    const { status, statusText, fields, body } = answer
+    this.state = 'ended'
+    this.heldBody = undefined
+    if (this.owner.closeAfter) {
+      fields.push('Connection', closingConnection(answer))
+      this.#connection.lastAnswer()
+    }
+    this.#res.writeHead(status, statusText, fields)
+    this.#res.end(body)
+  }
+
+  whenSent(): void {
+    const { socket } = this.#res
+    if (socket !== null && socket.writableLength === 0) this.owner.sent()
+    else this.#res.once('finish', () => this.owner.sent())
+  }
+
+  /** HTTP/1 knows no way to say so: what comes is read and thrown away. */
+  stopUpload(): boolean {
+    return false
+  }
+
+  cut(): void {
+    // Where only the end of the connection ends the body, an orderly close would look complete.
+    if (this.#http10 && this.contentLength === -1 && this.#res.socket !== null) this.#connection.reset()
+    else this.#res.destroy()
+  }
+
+  destroy(): void {
+    // A finished response has let go of its socket; an unfinished one may still wait for its turn to have it.
+    if (this.#res.writableFinished) this.#connection.socket.destroy()
+    else this.#res.destroy()
+  }
+
+  giveUpBytes(): void {
+    // Node keeps the bytes of an answer that waits for its turn, whatever becomes of the answer.
+    this.#connection.socket.destroy()
+  }
+
+  #endWhole(trailers: Fields | undefined): boolean {
+    const held = this.heldBody
+    const answer = this.answer as AnswerFields
+    if (!this.bodyless && this.contentLength === -1 && trailers === undefined && !answer.trailer) {
+      this.contentLength = this.bytesOut
+    }
+    if (!this.complete) return false
+    if (!this.#writeHead()) return false
+    if (trailers !== undefined) {
+      if (held !== undefined) this.#res.write(held)
+      this.heldBody = undefined
+      this.state = 'streaming'
+      return this.end(trailers)
+    }
+    this.state = 'ended'
+    if (held === undefined) this.#res.end()
+    else if (held.length <= JOINED_BYTES) this.#res.end(held.toString('latin1'), 'latin1')
+    else this.#res.end(held)
+    return true
+  }
+
+  protected start(): boolean {
+    if (!this.#writeHead()) return false
+    this.state = 'streaming'
+    if (this.heldBody !== undefined) this.#res.write(this.heldBody)
+    this.heldBody = undefined
+    if (this.bytesOut === 0) this.#res.flushHeaders()
+    return true
+  }
+
+  protected write(chunk: Buffer): boolean {
+    return this.#res.write(chunk)
+  }
+
+  protected onDrain(listener: () => void): void {
+    this.#res.on('drain', listener)
+  }
+
+  /** False: Node refuses a field, the status or its text; nothing was written then. */
+  #writeHead(): boolean {
+    const { status, statusText } = this.head as AnswerHead
+    const { fields, dated, trailer } = this.answer as AnswerFields
+    const res = this.#res
+    if (this.contentLength !== -1) fields.push('Content-Length', String(this.contentLength))
+    if (trailer && (this.bodyless || this.#http10 || this.contentLength !== -1)) removeTrailerField(fields)
+    if (dated) res.sendDate = false
+    if (this.owner.closeAfter) {
+      fields.push('Connection', 'close')
+      this.#connection.lastAnswer()
+    }
+    try {
+      res.writeHead(status, statusText, fields)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #addTrailers(trailers: Fields): boolean {
+    if (this.#http10 || this.bodyless || this.contentLength !== -1) return true
+    const relayed = relayedTrailers(trailers)
+    if (relayed === undefined) return true
+    const pairs: [string, string][] = []
+    for (let index = 0; index + 1 < relayed.length; index += 2) {
+      pairs.push([relayed[index] as string, relayed[index + 1] as string])
+    }
+    try {
+      this.#res.addTrailers(pairs)
+      return true
+    } catch {
+      return false
+    }
+  }
+}

@@ -1,0 +1,372 @@
+// HTTP/1.1 on client connections: Node's own server, kept strict, and the one place where its events are turned into
+// exchanges, upgrades, tunnels and refusals. It is the TCP listener of the public port too, but others say which of
+// the connections it serves.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { TunnelAcceptor } from '../../telephones/tunnel-endpoint.ts'
+import { requestStart } from '../access.ts'
+import type { ClientConnection } from '../connections/client-connection.ts'
+import type { ClientConnections } from '../connections/client-connections.ts'
+import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
+import type { Admission, Admitted } from '../edge/admission.ts'
+import { mayUpgrade } from '../edge/upgrade-request.ts'
+import { Exchange } from '../exchange/exchange.ts'
+import { hasBody, type RoutedRequest } from '../exchange/forwarding.ts'
+import { NO_BODY } from '../exchange/request-body.ts'
+import { Upgrade } from '../exchange/upgrade.ts'
+import { UnreadAnswer } from '../http2/unread-answer.ts'
+import { type ChallengeAnswers, challengeAnswer, challengeToken } from '../policy/challenge-answer.ts'
+import { type Judgement, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+import type { ProxyLimits } from '../proxy-limits.ts'
+import {
+  answerBytes,
+  closingConnection,
+  type LocalAnswer,
+  makeProblem,
+  optionsAnswer,
+} from '../response/answers.ts'
+import { noteLocalAnswer } from '../response/local-answer-log.ts'
+import { Http1Answer } from './answer.ts'
+import { Http1Body } from './body.ts'
+import { LeanRequest } from './lean-request.ts'
+import { codeOfParserError } from './parser-error.ts'
+import { Http1UpgradeSide } from './upgraded-client.ts'
+
+export interface Http1ServerOptions {
+  readonly context: ProxyContext
+  readonly connections: ClientConnections
+  /** A connection on the public port. */
+  readonly accepted: (socket: Socket) => void
+  readonly admission: Admission
+  readonly policy: RequestPolicy
+  readonly limits: ProxyLimits
+  readonly tunnels: TunnelAcceptor | undefined
+  readonly challenges: ChallengeAnswers | undefined
+}
+
+/** Codes after which what follows on the connection cannot be trusted. */
+const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'bad_request',
+  'uri_too_long',
+  'headers_too_large',
+  'expectation_failed',
+])
+
+export class Http1Server {
+  /** The listener of the public port. What comes there is `options.accepted`'s. */
+  readonly tcp: Server
+  /** Of Node, for a connection that is to be served. */
+  readonly #serve: readonly ((socket: Socket) => void)[]
+  readonly #context: ProxyContext
+  readonly #connections: ClientConnections
+  readonly #admission: Admission
+  readonly #policy: RequestPolicy
+  readonly #limits: ProxyLimits
+  readonly #tunnels: TunnelAcceptor | undefined
+
+  constructor(options: Http1ServerOptions) {
+    this.#context = options.context
+    this.#connections = options.connections
+    this.#admission = options.admission
+    this.#policy = options.policy
+    this.#limits = options.limits
+    this.#tunnels = options.tunnels
+    this.tcp = this.#createServer(options.challenges)
+    this.#serve = this.tcp.listeners('connection') as ((socket: Socket) => void)[]
+    this.tcp.removeAllListeners('connection')
+    this.tcp.on('connection', options.accepted)
+  }
+
+  /** Takes over a connection that `connections` knows. */
+  serve(socket: Socket): void {
+    this.#connections.of(socket)?.watchIdle(this.#context.idleDeadlines)
+    for (const listener of this.#serve) listener.call(this.tcp, socket)
+  }
+
+  #createServer(challenges: ChallengeAnswers | undefined): Server {
+    const limits = this.#limits
+    const connections = this.#connections
+    const server: Server = createServer({
+      IncomingMessage: LeanRequest,
+      insecureHTTPParser: false,
+      // Looked at here, with all other Hosts that Node lets through.
+      requireHostHeader: false,
+      maxHeaderSize: limits.maxHeadBytes,
+      headersTimeout: limits.headTimeoutMs,
+      // A slow body that moves is never cut; one that does not is cut by the exchange's own idle timeout.
+      requestTimeout: 0,
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headTimeoutMs / 4)),
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      optimizeEmptyRequests: true,
+      shouldUpgradeCallback: (req: IncomingMessage) => {
+        const connection = connections.of(req.socket)
+        return connection?.closing !== true && mayUpgrade(req, connection?.inFlightCount ?? 0)
+      },
+    })
+    // No silent cut: Node would drop the headers past this number; `maxHeaders` refuses the request instead.
+    server.maxHeadersCount = 0
+    server.on('request', (req, res) => {
+      const token = challenges && challengeToken(req)
+      if (challenges === undefined || token === undefined) this.#requested(req, res)
+      else void this.#challenged(challenges, token, req, res)
+    })
+    server.on('checkContinue', (req, res) => this.#continueRequested(req, res))
+    server.on('checkExpectation', (req, res) => this.#requested(req, res))
+    server.on('upgrade', (req, socket, head) => this.#upgradeRequested(req, socket as Socket, head))
+    server.on('connect', (req: IncomingMessage, socket: Duplex) => this.#connectRequested(req, socket))
+    server.on('clientError', (error, socket) => this.#clientFailed(error, socket))
+    return server
+  }
+
+  /** Node closes a connection on which a 100 was expected and none was sent; without a body there is none. */
+  #continueRequested(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#connections.of(req.socket)
+    if (connection === undefined || ignores(connection)) return
+    this.#requested(req, res)
+    if (this.#admission.bodyBytes === 0) connection.closing = true
+  }
+
+  /** By an authority, or by somebody whose token is none of ours. */
+  async #challenged(
+    challenges: ChallengeAnswers,
+    token: string,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<void> {
+    const asking = this.#connections.of(req.socket)
+    if (asking === undefined) return
+    const startedAtMs = requestStart(this.#context)
+    asking.requestBegan()
+    const forwardedFor = req.headersDistinct['x-forwarded-for']?.join(', ')
+    const text = await challenges.http(token, this.#admission.clientGroup(asking, forwardedFor))
+    const connection = this.#connections.of(req.socket)
+    if (text === undefined || connection === undefined) {
+      this.#requested(req, res, startedAtMs)
+      return
+    }
+    this.#context.counters.requests += 1
+    const admission = this.#admission
+    admission.admit(req, connection, 'http')
+    const answer = challengeAnswer(text, admission.requestId)
+    noteLocalAnswer(this.#context, startedAtMs, req.method, admission, answer)
+    write(res, answer, this.#context.draining)
+  }
+
+  #requested(req: IncomingMessage, res: ServerResponse, startedAtMs = requestStart(this.#context)): void {
+    const connection = this.#connections.of(req.socket)
+    if (connection === undefined || ignores(connection)) return
+    connection.requestBegan()
+    this.#context.counters.requests += 1
+    const admission = this.#admission
+    const admitted = admission.admit(req, connection, 'http')
+    if (typeof admitted === 'string') {
+      const answer = this.#refusal(admitted === 'tunnel' ? 'upgrade_required' : admitted)
+      noteLocalAnswer(this.#context, startedAtMs, req.method, admission, answer)
+      this.#answer(connection, res, answer)
+      return
+    }
+    const judged = this.#judge(admitted, connection)
+    if (judged === undefined) {
+      this.#exchange(connection, admitted, req, res, startedAtMs).start()
+    } else if (judged instanceof Promise) {
+      const exchange = this.#exchange(connection, admitted, req, res, startedAtMs)
+      exchange.suspend()
+      void judged.then(answer => exchange.judged(answer))
+    } else {
+      noteLocalAnswer(this.#context, startedAtMs, req.method, admitted, judged)
+      this.#answer(connection, res, judged)
+    }
+  }
+
+  #exchange(
+    connection: ClientConnection,
+    request: RoutedRequest,
+    req: IncomingMessage,
+    res: ServerResponse,
+    startedAtMs: number,
+  ): Exchange {
+    const body = hasBody(request) ? new Http1Body(req) : NO_BODY
+    const answer = new Http1Answer(res, connection)
+    return new Exchange(this.#context, connection, request, startedAtMs, body, answer)
+  }
+
+  #judge(request: RoutedRequest, connection: ClientConnection): Judgement {
+    const busy = connection.inFlightCount >= this.#limits.maxPipelined
+    return busy ? problemOf(request, 'overloaded') : this.#policy.judge(request)
+  }
+
+  /** The answer to a request that has no route, or should not have been made. */
+  #refusal(why: Exclude<Admitted, RoutedRequest | 'tunnel'>): LocalAnswer {
+    const { requestId, accept, allowedMethods: allow } = this.#admission
+    return why === 'options'
+      ? optionsAnswer(requestId, allow)
+      : makeProblem(why, { requestId, accept, allow })
+  }
+
+  /** Responds to the request that the admission has checked last. */
+  #answer(connection: ClientConnection, res: ServerResponse, answer: LocalAnswer): void {
+    const { bodyBytes, isLast } = this.#admission
+    const distrusted = isLast || (answer.code !== undefined && CLOSING_CODES.has(answer.code))
+    if (distrusted) connection.expectUnread()
+    const closes = distrusted || endsConnection(bodyBytes) || this.#context.draining
+    if (closes) connection.closing = true
+    connection.addQueued(res)
+    write(res, answer, closes)
+    this.#watchUnread(connection, res)
+    if (bodyBytes > 0) {
+      const source = new Http1Body(res.req)
+      new DiscardedBody(this.#context.discardDeadlines, connection, source, res)
+    }
+  }
+
+  /** Ends the connection when its client does not read the response in time. The time starts with the response's turn. */
+  #watchUnread({ socket }: ClientConnection, res: ServerResponse): void {
+    const watch = () => new UnreadAnswer(this.#context, res, () => socket.destroy())
+    if (res.socket === null) res.once('socket', watch)
+    else if (res.socket.writableLength > 0) watch()
+  }
+
+  #upgradeRequested(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    const connection = this.#connections.of(req.socket)
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
+    const startedAtMs = requestStart(this.#context)
+    // Whatever the error is, 'close' follows and tells everyone.
+    socket.on('error', () => socket.destroy())
+    connection.requestBegan()
+    if (ignores(connection)) {
+      // The response to the last request is on its way, and ends the connection.
+      socket.resume()
+      return
+    }
+    this.#context.counters.requests += 1
+    const admitted = this.#admission.admit(req, connection, 'upgrade')
+    if (admitted === 'tunnel' && this.#tunnels !== undefined) {
+      this.#acceptTunnel(this.#tunnels, connection, req, head, startedAtMs)
+      return
+    }
+    if (typeof admitted === 'string') {
+      const code = admitted === 'tunnel' || admitted === 'options' ? 'route_not_found' : admitted
+      this.#say(req, connection, startedAtMs, this.#admission, this.#refusal(code))
+      return
+    }
+    const judged = mayUpgrade(req, connection.inFlightCount)
+      ? this.#judge(admitted, connection)
+      : problemOf(admitted, 'bad_request')
+    if (judged !== undefined && !(judged instanceof Promise)) {
+      this.#say(req, connection, startedAtMs, admitted, judged)
+      return
+    }
+    const side = new Http1UpgradeSide(connection, req, this.#admission.upgrade)
+    const upgrade = new Upgrade(this.#context, connection, admitted, startedAtMs, side)
+    if (judged === undefined) upgrade.start(head)
+    else {
+      upgrade.suspend()
+      void judged.then(answer => upgrade.judged(answer, head))
+    }
+  }
+
+  #acceptTunnel(
+    tunnels: TunnelAcceptor,
+    connection: ClientConnection,
+    req: IncomingMessage,
+    head: Buffer,
+    startedAtMs: number,
+  ): void {
+    const { socket } = connection
+    this.#connections.forget(socket)
+    const { requestId, accept, clientAddress, host, path } = this.#admission
+    tunnels.accept({
+      ...{ req, socket, head, remoteAddress: clientAddress, requestId },
+      refuse: (code, detail, extraFields) => {
+        const problem = makeProblem(code, { requestId, accept, detail, extraFields, allow: 'GET' })
+        const request = { requestId, clientAddress, host, path }
+        noteLocalAnswer(this.#context, startedAtMs, req.method, request, problem)
+        connection.sayAndClose(answerBytes(problem, req.method))
+      },
+    })
+  }
+
+  #connectRequested(req: IncomingMessage, socket: Duplex): void {
+    socket.on('error', () => socket.destroy())
+    const connection = this.#connections.of(socket)
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
+    const startedAtMs = requestStart(this.#context)
+    socket.resume()
+    connection.requestBegan()
+    if (ignores(connection)) return
+    this.#context.counters.requests += 1
+    this.#admission.admit(req, connection, 'http')
+    this.#say(req, connection, startedAtMs, this.#admission, this.#refusal('method_not_allowed'))
+  }
+
+  /** The parser, or the socket, has failed. What Node has parsed before stays in order. */
+  #clientFailed(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const connection = this.#connections.of(socket)
+    if (connection === undefined || error.code === 'ECONNRESET' || socket.destroyed) {
+      socket.destroy()
+      return
+    }
+    const code = codeOfParserError(error, this.#limits.maxTargetBytes)
+    // A client that was too slow gets no more time.
+    if (code !== 'request_timeout') connection.expectUnread()
+    // Bytes after a request that was the last one by its own `Connection: close` get no response.
+    if (error.code === 'HPE_CLOSED_CONNECTION' || connection.bodyBroke(error)) connection.closing = true
+    if (connection.closing) return
+    if (!socket.writable) {
+      socket.destroy()
+      return
+    }
+    this.refuse(connection, code, error.code)
+  }
+
+  /** Responds to bytes that never became a request, and closes the connection. `detail`: the fault, for the log. */
+  refuse(connection: ClientConnection, code: ErrorCode, detail: string | undefined): void {
+    if (connection.closing) return
+    const { refusals } = this.#context
+    const requestId = refusals.newId()
+    const problem = makeProblem(code, { requestId })
+    const { remoteAddress: clientAddress, served, acceptedAtMs } = connection
+    const startedAtMs = served ? undefined : acceptedAtMs
+    refusals.note({ clientAddress, code, detail, startedAtMs, requestId, bytesOut: problem.body.length })
+    connection.sayAndClose(answerBytes(problem))
+  }
+
+  /** On a socket that Node has let go of. */
+  #say(
+    req: IncomingMessage,
+    connection: ClientConnection,
+    startedAtMs: number,
+    request: Admission | RoutedRequest,
+    answer: LocalAnswer,
+  ): void {
+    noteLocalAnswer(this.#context, startedAtMs, req.method, request, answer)
+    connection.expectUnread()
+    connection.sayAndClose(answerBytes(answer, req.method))
+  }
+}
+
+/** True when the connection takes no more requests. Bytes after the last request are discarded. */
+function ignores(connection: ClientConnection): boolean {
+  if (connection.closing) connection.expectUnread()
+  return connection.closing
+}
+
+function write(res: ServerResponse, answer: LocalAnswer, closes: boolean): void {
+  const { status, statusText, fields, body } = answer
+  if (closes) fields.push('Connection', closingConnection(answer))
+  res.writeHead(status, statusText, fields)
+  res.end(body)
+}

@@ -1,0 +1,64 @@
+// The client's side of an upgraded connection of HTTP/1.1: the socket, which Node's HTTP server has let go of.
+
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ClientConnection } from '../connections/client-connection.ts'
+import { switchedProtocol } from '../edge/upgrade-request.ts'
+import type { UpgradeSide } from '../exchange/upgrade.ts'
+import type { AnswerFields } from '../response/answer-fields.ts'
+import { Http1Answer } from './answer.ts'
+import { rawHead } from './raw-head.ts'
+
+export class Http1UpgradeSide implements UpgradeSide {
+  readonly bytes: Socket
+  onWaiting: (() => void) | undefined
+  /** A socket that is paused is not read. */
+  readonly waitingBytes = 0
+  readonly #connection: ClientConnection
+  readonly #req: IncomingMessage
+  readonly #protocol: string
+
+  /** `protocol`: the value of the client's Upgrade. */
+  constructor(connection: ClientConnection, req: IncomingMessage, protocol: string) {
+    this.bytes = connection.socket
+    this.#connection = connection
+    this.#req = req
+    this.#protocol = protocol
+  }
+
+  pause(): void {
+    this.bytes.pause()
+  }
+
+  resume(): void {
+    this.bytes.resume()
+  }
+
+  accept({ fields, upgrade }: AnswerFields): boolean {
+    const protocol = switchedProtocol(this.#protocol, upgrade)
+    if (protocol === undefined) return false
+    const text = rawHead(101, ['Connection', 'Upgrade', 'Upgrade', protocol, ...fields])
+    if (text === undefined) return false
+    this.bytes.write(text, 'latin1')
+    return true
+  }
+
+  answer(): Http1Answer {
+    const socket = this.bytes
+    const res = new ServerResponse(this.#req)
+    res.shouldKeepAlive = false
+    res.assignSocket(socket)
+    this.#connection.expectUnread()
+    res.once('finish', () => socket.destroySoon())
+    socket.resume()
+    return new Http1Answer(res, this.#connection)
+  }
+
+  cut(): void {
+    this.#connection.reset()
+  }
+
+  destroy(): void {
+    this.bytes.destroy()
+  }
+}

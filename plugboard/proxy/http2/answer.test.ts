@@ -1,0 +1,130 @@
+// What a backend can say that HTTP/2 cannot, or says otherwise: it costs its own answer, never the tunnel that it came
+// by, nor the process.
+
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { expect, it } from 'vitest'
+import { eventually } from '../../../test/support/deadline.ts'
+import type { FakeCall } from '../../../test/support/fake-telephone.ts'
+import { Http2Client } from '../../../test/support/http2-client.ts'
+import { FRAME, frame } from '../../../test/support/http2-frames.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
+import { RawHttp2 } from '../../../test/support/raw-http2.ts'
+
+useLeakCheck()
+
+const GET = { ':authority': 'test', ':path': '/' }
+const POST = [
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':authority', 'test'],
+  [':path', '/'],
+] as const
+const WEBSOCKET = [[':method', 'CONNECT'], [':protocol', 'websocket'], ...POST.slice(1)] as const
+
+async function withHarness(task: (harness: ProxyHarness) => Promise<void>): Promise<void> {
+  // Longer than a busy process leaves a connection idle between two steps of a test.
+  const harness = await ProxyHarness.start({ http2Cleartext: true, limits: { keepAliveTimeoutMs: 1000 } })
+  try {
+    await task(harness)
+  } finally {
+    await harness.close()
+  }
+}
+
+/** Names in turns with values; Node 22 cannot send what comes twice, and refuses it. */
+const TWICE = ['ETag', '"a"', 'ETag', '"b"', 'Content-Language', 'de', 'Content-Language', 'en']
+
+const answers: Record<string, (call: FakeCall) => void> = {
+  'a status past 599': call => call.answer(999, 'x'),
+  'a status past 599 whose answer is not complete at once': call => {
+    call.stream.respond({ status: 600, statusText: '', fields: [] })
+  },
+  'fields twice that HTTP knows once': call => call.answer(200, 'x', TWICE),
+  'the same in trailers': call => {
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    call.stream.end(TWICE.slice(0, 4))
+  },
+  'the same in a 103': call => {
+    call.stream.respond({ status: 103, statusText: '', fields: TWICE })
+    call.answer(200, 'x')
+  },
+}
+
+for (const [name, answer] of Object.entries(answers)) {
+  it(`${name} harms no other answer`, () =>
+    withHarness(async harness => {
+      const telephone = await harness.telephone()
+      const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+      telephone.handler = answer
+      const first = await client.ask(GET)
+      expect(name.includes('599') ? first.status : 502).toBe(502)
+      telephone.handler = call => call.answer(200, 'well')
+      expect((await client.ask(GET)).body.toString()).toBe('well')
+      expect(telephone.session.state).toBe('open')
+      expect(harness.proxy.inFlightCount).toBe(0)
+      client.close()
+    }))
+}
+
+it('an upgrade that is answered 200 does not look like a WebSocket', () =>
+  withHarness(async harness => {
+    const telephone = await harness.telephone()
+    harness.routes.push(
+      harnessRoute({ host: 'fixed', service: 'web', options: { rules: { answer: { body: 'closed' } } } }),
+    )
+    telephone.handler = call => call.answer(200, 'a page')
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    raw.request(1, WEBSOCKET, false)
+    await raw.ended(1)
+    raw.request(
+      3,
+      WEBSOCKET.map(([name, value]) => [name, name === ':authority' ? 'fixed' : value] as const),
+      false,
+    )
+    await raw.ended(3)
+    expect(harness.accessLog.map(({ status, code }) => [status, code])).toEqual([
+      [502, 'backend_protocol_error'],
+      [405, 'method_not_allowed'],
+    ])
+    raw.destroy()
+  }))
+
+it('U1 an upgrade with a Content-Length reaches no backend', () =>
+  withHarness(async harness => {
+    const telephone = await harness.telephone()
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    raw.request(1, [...WEBSOCKET, ['content-length', '5']], false)
+    await raw.ended(1)
+    expect(harness.accessLog[0]?.status).toBe(400)
+    expect(telephone.calls).toEqual([])
+    raw.destroy()
+  }))
+
+it('a request of no bytes that does not end is over with its answer, and its connection falls idle', () =>
+  withHarness(async harness => {
+    const telephone = await harness.telephone()
+    telephone.handler = call => call.answer(200, 'x')
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    raw.request(1, [...POST, ['content-length', '0']], false)
+    await raw.next(each => each.type === FRAME.resetStream && each.payload.readUInt32BE(0) === 0)
+    await raw.closed()
+  }))
+
+it('P11 a refusal that nobody reads does not keep its connection', async () => {
+  let skippedMs = 0
+  const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
+  const harness = await ProxyHarness.start({ http2Cleartext: true, clock })
+  const raw = await (await RawHttp2.open(harness.port)).greet()
+  const noWindow = Buffer.from([0, 4, 0, 0, 0, 0])
+  raw.send(frame(FRAME.settings, 0, 0, noWindow))
+  raw.request(1, POST)
+  await raw.next(each => each.type === FRAME.headers)
+  expect(harness.proxy.inFlightCount).toBe(1)
+  skippedMs = 301_000
+  expect(await raw.ended(1)).toBe(2)
+  await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+  skippedMs += 76_000
+  await raw.closed()
+  await harness.close()
+})

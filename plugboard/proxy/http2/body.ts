@@ -1,0 +1,58 @@
+// The body of a request of HTTP/2, as exchanges read one. Node says `end` also of a body that was cut off, but the
+// stream is closed by then: only a body whose last frame has come ends here (row F15).
+
+import type { ServerHttp2Stream } from 'node:http2'
+import { PausedBody } from '../exchange/paused-body.ts'
+import type { BodySource } from '../exchange/request-body.ts'
+
+export class Http2Body implements BodySource {
+  rawTrailers: readonly string[] = []
+  readonly #stream: ServerHttp2Stream
+  /** From the first pause on. */
+  #paused: PausedBody | undefined
+  #onWaiting: () => void = () => undefined
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream
+    stream.on('trailers', (_headers: unknown, _flags: unknown, rawHeaders: readonly string[]) => {
+      this.rawTrailers = rawHeaders
+    })
+  }
+
+  get complete(): boolean {
+    return this.#stream.readableEnded && !this.#stream.closed
+  }
+
+  get waitingBytes(): number {
+    return this.#paused?.waitingBytes ?? 0
+  }
+
+  on(event: 'data', listener: (chunk: Buffer) => void): void
+  on(event: 'end' | 'waiting', listener: () => void): void
+  on(event: 'error', listener: (error: Error) => void): void
+  on(event: 'data' | 'end' | 'error' | 'waiting', listener: (value: never) => void): void {
+    const told = listener as (value?: unknown) => void
+    switch (event) {
+      case 'waiting':
+        this.#onWaiting = told
+        break
+      case 'end':
+        this.#stream.on('end', () => {
+          if (!this.#stream.closed) told()
+        })
+        break
+      default:
+        this.#stream.on(event as string, told)
+    }
+  }
+
+  pause(): void {
+    this.#paused ??= new PausedBody(this.#stream, this.#onWaiting)
+    this.#paused.pause()
+  }
+
+  resume(): void {
+    if (this.#paused === undefined) this.#stream.resume()
+    else this.#paused.resume()
+  }
+}

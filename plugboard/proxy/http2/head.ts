@@ -1,0 +1,101 @@
+// The head of a request of HTTP/2, put into the form that it would have in HTTP/1.1 (RFC 9113 section 8.3), so that the
+// same admission decides for both and the same fields are forwarded. What nghttp2 has let through and could still be
+// read in two ways is refused here. A WebSocket by extended CONNECT (RFC 8441) becomes the GET that it stands for.
+
+import { randomBytes } from 'node:crypto'
+import { METHODS } from 'node:http'
+import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import type { RequestHead } from '../edge/request-head.ts'
+
+export interface Http2Head extends RequestHead {
+  readonly kind: 'http' | 'upgrade'
+  readonly method: string
+  /** Of the WebSocket handshake that the backend is asked for; empty for `http`. */
+  readonly webSocketKey: string
+  /** Bytes of its fields, as RFC 9113 section 10.5.1 counts them. */
+  readonly bytes: number
+}
+
+/** `connect`: a CONNECT that is none we know. `malformed`: it means two things, or none. */
+export type Unreadable = 'connect' | 'malformed'
+
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
+/** What a field costs besides its name and value. */
+const FIELD_BYTES = 32
+
+/** `raw`: names and values in turns, in latin1, as Node gives them. `bodyless`: the request ends with its head. */
+export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2Head | Unreadable {
+  let method = ''
+  let path = ''
+  let scheme = ''
+  let authority = ''
+  let protocol = ''
+  let cookies = ''
+  let framed = bodyless
+  let length = ''
+  let bytes = 0
+  const fields: string[] = ['host', '']
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    const value = raw[index + 1] as string
+    bytes += name.length + value.length + FIELD_BYTES
+    switch (name) {
+      case ':method':
+        method = value
+        continue
+      case ':path':
+        path = value
+        continue
+      case ':scheme':
+        scheme = value
+        continue
+      case ':authority':
+        authority = value
+        continue
+      case ':protocol':
+        protocol = value
+        continue
+      case 'cookie':
+        // RFC 9113 section 8.2.3: what was split for the sake of compression is one field again.
+        cookies = cookies === '' ? value : `${cookies}; ${value}`
+        continue
+      case 'sec-websocket-key':
+        if (protocol !== '') continue
+        break
+      default:
+    }
+    switch (fieldOf(name)) {
+      case FIELD.host:
+        if (authority === '') authority = value
+        else if (value.toLowerCase() !== authority.toLowerCase()) return 'malformed'
+        continue
+      case FIELD.connection:
+      case FIELD.upgrade:
+      case FIELD.transferEncoding:
+        return 'malformed'
+      case FIELD.contentLength:
+        framed = true
+        length = value
+        break
+      default:
+    }
+    fields.push(name, value)
+  }
+  if (authority === '') fields.splice(0, 2)
+  else fields[1] = authority
+  if (cookies !== '') fields.push('cookie', cookies)
+  if (scheme !== 'http' && scheme !== 'https') return method === 'CONNECT' ? 'connect' : 'malformed'
+  // Absolute forms are HTTP/1's alone: here the authority has a field of its own.
+  if (!/^(?:\/[\x21-\x7e]*|\*)$/.test(path) || !KNOWN_METHODS.has(method)) return 'malformed'
+  const rest = { url: path, rawHeaders: fields, httpVersionMajor: 1, httpVersionMinor: 1, bytes }
+  if (method !== 'CONNECT') {
+    if (!framed) fields.push('transfer-encoding', 'chunked')
+    return { kind: 'http', method, webSocketKey: '', ...rest }
+  }
+  if (protocol !== 'websocket') return 'connect'
+  // What a backend reads as a body must not become the first bytes of the other protocol (row U1).
+  if (length !== '' && length !== '0') return 'malformed'
+  const webSocketKey = randomBytes(16).toString('base64')
+  fields.push('connection', 'upgrade', 'upgrade', 'websocket', 'sec-websocket-key', webSocketKey)
+  return { kind: 'upgrade', method: 'GET', webSocketKey, ...rest }
+}

@@ -1,0 +1,526 @@
+// HTTP/2 at the front, from the client's frames to the telephone's stream: what becomes of a request and of an answer.
+// What clients may not do to a connection is in test/conformance/http/http2.ts, frame by frame.
+
+import { createHash } from 'node:crypto'
+import { constants } from 'node:http2'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import { Http2Client, readHttp2Answer } from '../../../test/support/http2-client.ts'
+import { FRAME, resetFrame } from '../../../test/support/http2-frames.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
+import { rawExchange } from '../../../test/support/raw-connection.ts'
+import { RawHttp2 } from '../../../test/support/raw-http2.ts'
+
+useLeakCheck()
+
+let harness: ProxyHarness
+let telephone: FakeTelephone & { cut(): void }
+let client: Http2Client
+
+beforeEach(async () => {
+  harness = await ProxyHarness.start({ http2Cleartext: true })
+  telephone = await harness.telephone()
+  client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+})
+
+afterEach(async () => {
+  client.close()
+  await harness.close()
+})
+
+const GET = { ':authority': 'test', ':path': '/' }
+const POST = { ...GET, ':method': 'POST' }
+
+/** The same, for a client that writes its frames by hand. */
+const rawHead = (method: 'GET' | 'POST') =>
+  [
+    [':method', method],
+    [':scheme', 'http'],
+    [':path', '/'],
+    [':authority', 'test'],
+  ] as const
+
+it('an answer of nothing but a head is not overtaken by the end of its stream', async () => {
+  for (const method of ['GET', 'POST', 'GET']) {
+    const stream = client.open({ ...GET, ':method': 'OPTIONS', ':path': '*' }, method === 'GET')
+    const answer = await readHttp2Answer(stream)
+    expect([answer.status, answer.code]).toEqual([204, 0])
+  }
+})
+
+describe('requests', () => {
+  it('arrive as they would by HTTP/1.1', async () => {
+    telephone.handler = call => call.answer(200, 'hello')
+    const answer = await client.ask({ ...GET, ':path': '/a/../b?c=%2e', 'x-one': ['1', '2'], te: 'trailers' })
+    expect([answer.status, answer.body.toString()]).toEqual([200, 'hello'])
+    const call = telephone.calls[0]!
+    expect([call.opening.method, call.opening.target]).toEqual(['GET', '/b?c=%2e'])
+    expect(call.field('host')).toBe('test')
+    expect(call.fields('x-one')).toEqual(['1', '2'])
+    expect(call.field('te')).toBe('trailers')
+    expect(call.field('x-forwarded-proto')).toBe('http')
+    expect(call.field('x-request-id')).toBe(answer.field('x-request-id'))
+    expect(call.fields('via')).toEqual(['2.0 plugboard-test'])
+    expect(call.opening.fields.filter(each => each.startsWith(':'))).toEqual([])
+    expect(harness.accessLog[0]).toMatchObject({ method: 'GET', host: 'test', path: '/b', status: 200 })
+    expect(harness.proxy.counters).toMatchObject({ http2Connections: 1, requests: 1 })
+  })
+
+  it('H11 that have passed here before get 508, upgrades too', async () => {
+    const via = '1.1 a, 2.0 plugboard-test'
+    const answer = await client.ask({ ...GET, via })
+    expect([answer.status, answer.field('plugboard-error')]).toEqual([508, 'loop_detected'])
+    const upgrade = { ...GET, ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', via }
+    expect((await readHttp2Answer(client.open(upgrade))).status).toBe(508)
+    expect(telephone.calls).toHaveLength(0)
+  })
+
+  it('of HTTP/1.1 are served on the same port', async () => {
+    telephone.handler = call => call.answer(200, 'hello')
+    const bytes = 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n'
+    const answer = await rawExchange(harness.port, bytes)
+    expect(answer.status).toBe(200)
+  })
+
+  it('Cookie fields are one again (RFC 9113 section 8.2.3)', async () => {
+    telephone.handler = call => call.answer(204)
+    await client.ask({ ...GET, cookie: ['a=1', 'b=2', 'c=3'] })
+    expect(telephone.calls[0]!.fields('cookie')).toEqual(['a=1; b=2; c=3'])
+  })
+
+  it('F12 have their bodies, of any method, with length or without', async () => {
+    telephone.handler = async call => call.answer(200, (await call.ended).body.toString())
+    for (const method of ['GET', 'DELETE', 'POST']) {
+      expect((await client.ask({ ...GET, ':method': method }, 'body')).body.toString()).toBe('body')
+      const sized = { ...GET, ':method': method, 'content-length': '4' }
+      expect((await client.ask(sized, 'body')).body.toString()).toBe('body')
+    }
+    expect(telephone.calls.map(call => call.field('content-length'))).toEqual(
+      [1, 2, 3].flatMap(() => [undefined, '4']),
+    )
+  })
+
+  it('R7 trailers go both ways, but none that frame, route or authenticate', async () => {
+    telephone.handler = async call => {
+      const { trailers } = await call.ended
+      call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'x-sum'] })
+      call.stream.write(Buffer.from('data'))
+      call.stream.end([...(trailers ?? []), 'Content-Length', '9', 'X-Two', '1', 'X-Two', '2'])
+    }
+    const stream = client.session.request(POST, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': 'abc', authorization: 'no' }))
+    const answer = readHttp2Answer(stream)
+    stream.end('body')
+    const { body, trailers, status } = await answer
+    expect([status, body.toString()]).toEqual([200, 'data'])
+    expect(trailers).toEqual(['x-sum', 'abc', 'x-two', '1', 'x-two', '2'])
+  })
+
+  it('R7 trailers of an answer with a length go on, whether it comes at once or bit by bit', async () => {
+    for (const atOnce of [true, false]) {
+      const stream = client.open(GET, true)
+      const answer = readHttp2Answer(stream)
+      const call = await telephone.nextCall()
+      call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
+      call.stream.write(Buffer.from('data'))
+      if (!atOnce) await new Promise(resolve => stream.once('data', resolve))
+      call.stream.end(['grpc-status', '0'])
+      const { status, trailers, code } = await answer
+      expect([status, trailers, code]).toEqual([200, ['grpc-status', '0'], 0])
+    }
+  })
+
+  it('F8 without :authority, Host says where to', async () => {
+    telephone.handler = call => call.answer(200)
+    const answer = await client.ask({ ':path': '/', host: 'test' })
+    expect(answer.status).toBe(200)
+    expect(telephone.calls[0]!.fields('host')).toEqual(['test'])
+  })
+
+  it('F13 CONNECT is not allowed', async () => {
+    const stream = client.session.request({ ':method': 'CONNECT', ':authority': 'test:80' })
+    const answer = readHttp2Answer(stream)
+    stream.end()
+    expect((await answer).field('plugboard-error')).toBe('method_not_allowed')
+  })
+
+  it('F9 OPTIONS * is answered by Plugboard', async () => {
+    const answer = await client.ask({ ...GET, ':method': 'OPTIONS', ':path': '*' })
+    expect([answer.status, answer.field('allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
+  })
+
+  it.each([
+    ['headers_too_large', 431, Object.fromEntries(Array.from({ length: 220 }, (_, at) => [`x-${at}`, '1']))],
+    ['uri_too_long', 414, { ':path': `/${'a'.repeat(20_000)}` }],
+    ['bad_request', 400, { ':path': '/../a' }],
+    ['bad_request', 400, { ':authority': 'test:99999' }],
+    ['bad_request', 400, { host: 'other' }],
+    ['bad_request', 400, { ':scheme': 'ftp' }],
+    ['bad_request', 400, { ':method': 'NONSENSE' }],
+    ['route_not_found', 404, { ':authority': 'elsewhere' }],
+    ['upgrade_required', 426, { ':path': '/_plugboard/tunnel' }],
+    ['expectation_failed', 417, { expect: 'x' }],
+  ])('%s', async (code, status, headers) => {
+    const answer = await client.ask({ ...GET, ...headers })
+    expect([answer.status, answer.field('plugboard-error'), answer.code]).toEqual([status, code, 0])
+    expect(telephone.calls.length).toBe(0)
+    // The connection is none the worse.
+    telephone.handler = call => call.answer(200)
+    expect((await client.ask(GET)).status).toBe(200)
+  })
+
+  it('a refusal does not wait for the body, and asks for no more of it', async () => {
+    harness.routes = [harnessRoute({ host: 'test', policy: { maxRequestBodyBytes: 10 } })]
+    const stream = client.open({ ...POST, 'content-length': '1000000' })
+    const answer = await readHttp2Answer(stream)
+    expect([answer.status, answer.code]).toEqual([413, constants.NGHTTP2_NO_ERROR])
+  })
+
+  it('F15 a body that is cut off is an abort, whatever the code', async () => {
+    const head = rawHead('POST')
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    for (const [index, code] of [constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR].entries()) {
+      const streamId = 2 * index + 1
+      raw.request(streamId, head, false)
+      raw.data(streamId, 'part')
+      const call = await telephone.nextCall()
+      await call.untilReceived(4)
+      raw.send(resetFrame(streamId, code))
+      await expect(call.ended).rejects.toThrow()
+      expect((await call.aborted).reason).toBe('cancelled')
+    }
+    raw.request(5, head, false)
+    raw.data(5, 'part')
+    const call = await telephone.nextCall()
+    await call.untilReceived(4)
+    raw.destroy()
+    expect((await call.aborted).reason).toBe('cancelled')
+  })
+
+  it('R12 S4 a body waits for the far end', async () => {
+    const total = 8 * 1024 * 1024
+    const stream = client.open(POST)
+    const answer = readHttp2Answer(stream)
+    stream.end(Buffer.alloc(total, 'x'))
+    const call = await telephone.nextCall()
+    call.autoConsume = false
+    // It is accepted: from here on a window is under way, and not the beginning of one.
+    call.stream.respond({ status: 103, statusText: '', fields: [] })
+    const consumed = call.receivedBytes
+    await call.untilReceived(consumed + 100_000)
+    for (let index = 0; index < 20; index += 1) await new Promise(setImmediate)
+    expect(call.receivedBytes).toBeLessThan(total / 2)
+    call.autoConsume = true
+    call.stream.consume(call.receivedBytes - consumed)
+    expect((await call.ended).body.length).toBe(total)
+    call.answer(200)
+    expect((await answer).status).toBe(200)
+  })
+})
+
+describe('answers', () => {
+  it('R1 have no field of another hop, and their names are in lower case', async () => {
+    telephone.handler = call =>
+      call.answer(200, 'x', [
+        ...[
+          'Connection',
+          'X-Hop',
+          'X-Hop',
+          '1',
+          'Keep-Alive',
+          'max=1',
+          'Upgrade',
+          'h2c',
+          'Plugboard-Error',
+          'x',
+        ],
+        ...['X-Kept', '2', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'Date', 'then'],
+      ])
+    const { raw } = await client.ask(GET)
+    expect(raw).toEqual([
+      ...[':status', '200', 'x-kept', '2', 'set-cookie', 'a=1', 'set-cookie', 'b=2', 'date', 'then'],
+      ...['x-request-id', expect.stringMatching(/^[0-9a-f-]{36}$/), 'via', '1.1 plugboard-test'],
+      ...['content-length', '1'],
+    ])
+  })
+
+  it('end with their head when there is nothing else, trailers-only ones of gRPC too', async () => {
+    telephone.handler = call =>
+      call.answer(200, '', ['grpc-status', '12', 'content-type', 'application/grpc'])
+    const stream = client.open(GET, true)
+    const flags = new Promise<number>(resolve => stream.on('response', (_headers, each) => resolve(each)))
+    const answer = await readHttp2Answer(stream)
+    expect((await flags) & 1).toBe(1)
+    expect(answer.field('grpc-status')).toBe('12')
+  })
+
+  it('R2 that break off are reset, never ended', async () => {
+    const head = rawHead('GET')
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    for (const [index, fields] of [[], ['Content-Length', '10']].entries()) {
+      const streamId = 2 * index + 1
+      raw.request(streamId, head)
+      const call = await telephone.nextCall()
+      call.stream.respond({ status: 200, statusText: '', fields })
+      call.stream.write(Buffer.from('part'))
+      await raw.next(each => each.type === FRAME.data && each.streamId === streamId)
+      call.stream.reset('backend_closed')
+      expect(await raw.ended(streamId)).toBe(constants.NGHTTP2_INTERNAL_ERROR)
+    }
+    expect(harness.proxy.counters.truncated).toBe(2)
+    raw.destroy()
+  })
+
+  it.each([
+    ['too short', ['Content-Length', '10'], 'part'],
+    ['too long', ['Content-Length', '2'], 'part'],
+    ['two lengths', ['Content-Length', '2', 'Content-Length', '4'], 'part'],
+    ['a field that is none', ['X Y', '1'], 'part'],
+  ])('R8 %s: 502', async (_name, fields, body) => {
+    telephone.handler = call => call.answer(200, body, fields)
+    const answer = await client.ask(GET)
+    expect([answer.status, answer.field('plugboard-error')]).toEqual([502, 'backend_protocol_error'])
+  })
+
+  it('R3 before the upload ends are complete, and the rest is not wanted', async () => {
+    const stream = client.open(POST)
+    const answer = readHttp2Answer(stream)
+    stream.write('begin')
+    const call = await telephone.nextCall()
+    await call.untilReceived(5)
+    call.answer(400, 'enough')
+    const { status, body, code } = await answer
+    expect([status, body.toString(), code]).toEqual([400, 'enough', constants.NGHTTP2_NO_ERROR])
+    expect((await call.aborted).reason).toBe('cancelled')
+  })
+
+  it('R4 R5 1xx are relayed, a 100 only to who waits for it', async () => {
+    telephone.handler = call => {
+      call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
+      call.stream.respond({ status: 100, statusText: '', fields: [] })
+      call.answer(200)
+    }
+    expect((await client.ask(GET)).interim).toEqual([103])
+    const waiting = { ...POST, expect: '100-continue', 'content-length': '1' }
+    expect((await client.ask(waiting, 'x')).interim).toEqual([103, 100])
+  })
+
+  it('R6 HEAD, 204 and 304 have no body', async () => {
+    telephone.handler = call => call.answer(Number(call.field('x-status')), 'body', ['Content-Length', '4'])
+    for (const [method, status] of [
+      ['HEAD', 200],
+      ['GET', 204],
+      ['GET', 304],
+    ] as const) {
+      const answer = await client.ask({ ...GET, ':method': method, 'x-status': String(status) })
+      expect([answer.status, answer.body.length, answer.code]).toEqual([status, 0, 0])
+      expect(answer.field('content-length')).toBe(status === 204 ? undefined : '4')
+    }
+  })
+
+  it('R9 each piece leaves at once', async () => {
+    const stream = client.open(GET, true)
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 200, statusText: '', fields: [] })
+    for (const piece of ['one', 'two', 'three']) {
+      call.stream.write(Buffer.from(piece))
+      const [chunk] = await new Promise<Buffer[]>(resolve =>
+        stream.once('data', (each: Buffer) => resolve([each])),
+      )
+      expect(chunk!.toString()).toBe(piece)
+    }
+    call.stream.end()
+  })
+
+  it('R11 a client that resets is told to the far end at once, and its neighbours are not', async () => {
+    const gone = client.open(GET, true)
+    const call = await telephone.nextCall()
+    const stays = client.ask(GET)
+    const other = await telephone.nextCall()
+    gone.close(constants.NGHTTP2_CANCEL)
+    expect((await call.aborted).reason).toBe('cancelled')
+    expect(harness.proxy.counters.clientAborts).toBe(1)
+    other.answer(200, 'here')
+    expect((await stays).body.toString()).toBe('here')
+    expect(harness.accessLog.map(({ status }) => status).sort()).toEqual([200, 499])
+  })
+
+  it('S3 a backend that says nothing: 504', async () => {
+    harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
+    const answer = await client.ask(GET)
+    expect([answer.status, answer.field('plugboard-error')]).toEqual([504, 'backend_timeout'])
+  })
+
+  it('S4 one reader that stalls costs a window, and others go on', async () => {
+    const total = 64 * 1024 * 1024
+    let written = 0
+    telephone.handler = async call => {
+      if (call.opening.target !== '/big') return call.answer(200, 'small')
+      call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', String(total)] })
+      const chunk = Buffer.alloc(65_536, 'x')
+      for (; written < total; written += chunk.length) {
+        if (!call.stream.write(chunk)) await call.untilWritable().catch(() => undefined)
+        if (!call.stream.open) return
+      }
+    }
+    const stalled = client.open({ ...GET, ':path': '/big' }, true)
+    await new Promise(resolve => stalled.once('response', resolve))
+    for (let index = 0; index < 50; index += 1) {
+      expect((await client.ask(GET)).body.toString()).toBe('small')
+    }
+    expect(written).toBeLessThan(total)
+    stalled.close(constants.NGHTTP2_CANCEL)
+  })
+})
+
+describe('WebSockets (RFC 8441)', () => {
+  const connect = { ...GET, ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/chat' }
+  const proofOf = (key: string): string =>
+    createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+
+  async function settings(): Promise<void> {
+    if (!client.session.remoteSettings.enableConnectProtocol) {
+      await new Promise(resolve => client.session.once('remoteSettings', resolve))
+    }
+  }
+
+  it('U1 U4 are the upgrade that a backend knows, and bytes after it', async () => {
+    await settings()
+    const stream = client.open({ ...connect, 'sec-websocket-version': '13', 'sec-websocket-key': 'mine' })
+    const head = new Promise<readonly string[]>(resolve =>
+      stream.on('response', (_headers: unknown, _flags: unknown, raw?: readonly string[]) =>
+        resolve(raw ?? []),
+      ),
+    )
+    const call = await telephone.nextCall()
+    expect(call.opening).toMatchObject({ kind: 'upgrade', method: 'GET', target: '/chat' })
+    expect(call.field('upgrade')).toBe('websocket')
+    const [key = ''] = call.fields('sec-websocket-key')
+    expect(Buffer.from(key, 'base64').length).toBe(16)
+    call.stream.respond({
+      ...{ status: 101, statusText: '' },
+      fields: ['Upgrade', 'websocket', 'Sec-WebSocket-Accept', proofOf(key), 'Sec-WebSocket-Protocol', 'p'],
+    })
+    expect(await head).toEqual([
+      ...[':status', '200', 'sec-websocket-protocol', 'p', 'x-request-id', expect.any(String)],
+      ...['via', '1.1 plugboard-test', 'date', expect.any(String)],
+    ])
+    stream.write('ping')
+    await call.untilReceived(4)
+    call.stream.write(Buffer.from('pong'))
+    expect(String(await new Promise(resolve => stream.once('data', resolve)))).toBe('pong')
+    // Each direction has its own end.
+    stream.end('last')
+    expect((await call.ended).body.toString()).toBe('pinglast')
+    call.stream.write(Buffer.from('bye'))
+    call.stream.end()
+    const rest = await readHttp2Answer(stream)
+    expect([rest.body.toString(), rest.code]).toEqual(['bye', 0])
+    expect(harness.proxy.counters.upgrades).toBe(1)
+  })
+
+  it('a handshake that is not proven is no WebSocket', async () => {
+    await settings()
+    const answer = readHttp2Answer(client.open(connect))
+    const call = await telephone.nextCall()
+    call.stream.respond({ status: 101, statusText: '', fields: ['Sec-WebSocket-Accept', 'x'] })
+    expect((await answer).field('plugboard-error')).toBe('backend_protocol_error')
+  })
+
+  it('U2 another answer is plain', async () => {
+    await settings()
+    const answer = readHttp2Answer(client.open(connect))
+    ;(await telephone.nextCall()).answer(403, 'no')
+    const { status, body } = await answer
+    expect([status, body.toString()]).toEqual([403, 'no'])
+  })
+
+  it('other protocols are not connected', async () => {
+    await settings()
+    const answer = await readHttp2Answer(client.open({ ...connect, ':protocol': 'connect-udp' }))
+    expect(answer.status).toBe(405)
+  })
+
+  it('R11 a client that leaves is an abort', async () => {
+    await settings()
+    const stream = client.open(connect)
+    const call = await telephone.nextCall()
+    const proof = proofOf(call.field('sec-websocket-key') ?? '')
+    call.stream.respond({ status: 101, statusText: '', fields: ['Sec-WebSocket-Accept', proof] })
+    await new Promise(resolve => stream.once('response', resolve))
+    stream.close(constants.NGHTTP2_CANCEL)
+    await call.aborted
+  })
+})
+
+describe('the end', () => {
+  it('a replica that leaves says so, and closes with the last stream', async () => {
+    const before = client.ask(GET)
+    const call = await telephone.nextCall()
+    const goaway = new Promise<number>(resolve =>
+      client.session.once('goaway', (code: number) => resolve(code)),
+    )
+    harness.proxy.leave()
+    expect(await goaway).toBe(constants.NGHTTP2_NO_ERROR)
+    const drained = harness.proxy.drain(5000)
+    call.answer(200, 'late')
+    expect((await before).body.toString()).toBe('late')
+    await drained
+    await eventually('the connection closes', () => (client.session.destroyed ? true : undefined))
+  })
+
+  it('a replica that leaves says which streams it has looked at, and looks at no other', async () => {
+    const head = rawHead('GET')
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    const later = await (await RawHttp2.open(harness.port)).greet()
+    raw.request(1, head)
+    const call = await telephone.nextCall()
+    harness.proxy.leave()
+    const goaway = await raw.next(each => each.type === FRAME.goaway)
+    expect([goaway.payload.readUInt32BE(0), goaway.payload.readUInt32BE(4)]).toEqual([1, 0])
+    // Nobody has to answer this one: its client knows.
+    raw.request(3, head)
+    call.answer(204)
+    expect(await raw.ended(1)).toBe('end')
+    await raw.closed()
+    // A connection that has had no request yet gets one answer.
+    later.request(1, head)
+    const first = await telephone.nextCall()
+    first.answer(204)
+    expect(await later.ended(1)).toBe('end')
+    await later.closed()
+    expect(telephone.calls.length).toBe(2)
+  })
+
+  it('a whole window may be under way, not 64 KiB', async () => {
+    const raw = await (await RawHttp2.open(harness.port)).greet()
+    const update = await raw.next(each => each.type === FRAME.windowUpdate && each.streamId === 0)
+    expect(update.payload.readUInt32BE(0) + 65_535).toBe(4 * 1024 * 1024)
+    raw.destroy()
+  })
+
+  it('a connection that has said nothing yet does not hold up a stop', async () => {
+    const silent = await RawHttp2.open(harness.port)
+    await eventually('it is accepted', () => (harness.proxy.connectionCount > 0 ? true : undefined))
+    client.close()
+    const stopped = harness.proxy.drain(60_000)
+    await silent.closed()
+    await stopped
+  })
+
+  it('a connection without requests is closed after a while', async () => {
+    const quick = await ProxyHarness.start({ http2Cleartext: true, limits: { keepAliveTimeoutMs: 30 } })
+    const idle = new Http2Client(`http://127.0.0.1:${quick.port}`)
+    await new Promise(resolve => idle.session.once('close', resolve))
+    await quick.close()
+  })
+
+  it('the grace period is an end for those that do not finish', async () => {
+    const answer = client.ask(GET)
+    await telephone.nextCall()
+    await harness.proxy.drain(20)
+    expect((await answer).status).toBe(0)
+  })
+})

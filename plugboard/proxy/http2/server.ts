@@ -1,0 +1,223 @@
+// HTTP/2 on client connections: each stream becomes an exchange or an upgraded connection, by the same admission and
+// the same policy as requests of HTTP/1.1.
+
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { requestStart } from '../access.ts'
+import type { ClientConnection } from '../connections/client-connection.ts'
+import { Deadlines } from '../deadlines.ts'
+import type { Admission } from '../edge/admission.ts'
+import { Exchange } from '../exchange/exchange.ts'
+import { hasBody, type RoutedRequest } from '../exchange/forwarding.ts'
+import { Upgrade } from '../exchange/upgrade.ts'
+import { type Judgement, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+import type { ProxyLimits } from '../proxy-limits.ts'
+import { bodylessAnswer, type LocalAnswer, makeProblem, optionsAnswer } from '../response/answers.ts'
+import { type Answered, noteLocalAnswer } from '../response/local-answer-log.ts'
+import { breakOff, Http2Answer } from './answer.ts'
+import { Http2Body } from './body.ts'
+import { Http2Connection } from './connection.ts'
+import { type Http2Head, readHttp2Head, type Unreadable } from './head.ts'
+import { UnreadAnswer } from './unread-answer.ts'
+import { Http2UpgradeSide } from './upgraded-client.ts'
+
+export interface Http2ServerOptions {
+  readonly context: ProxyContext
+  readonly admission: Admission
+  readonly policy: RequestPolicy
+  readonly limits: ProxyLimits
+}
+
+export class Http2Server {
+  readonly #context: ProxyContext
+  readonly #admission: Admission
+  readonly #policy: RequestPolicy
+  readonly #limits: ProxyLimits
+  readonly #connections = new Set<Http2Connection>()
+  readonly #deadlines: Deadlines
+
+  constructor(options: Http2ServerOptions) {
+    this.#context = options.context
+    this.#admission = options.admission
+    this.#policy = options.policy
+    this.#limits = options.limits
+    this.#deadlines = new Deadlines(options.context.clock, options.limits.deadlineIntervalMs)
+  }
+
+  /** `sinceMs`: the time from which the client could send its preface, when that is earlier than now. */
+  serve(connection: ClientConnection, sinceMs = this.#context.clock.now()): void {
+    this.#context.counters.http2Connections += 1
+    connection.http2 = true
+    const http2: Http2Connection = new Http2Connection({
+      connection,
+      limits: this.#limits,
+      nowMs: sinceMs,
+      refusals: this.#context.refusals,
+      log: this.#context.log,
+      onRequest: (stream, rawHeaders) => this.#requested(connection, stream, rawHeaders),
+      onClosed: () => {
+        this.#connections.delete(http2)
+        this.#deadlines.delete(http2)
+      },
+    })
+    this.#connections.add(http2)
+    this.#deadlines.add(http2)
+    if (this.#context.draining) http2.leave()
+  }
+
+  /** Asks all clients to send their next requests elsewhere. */
+  leave(): void {
+    for (const connection of this.#connections) connection.leave()
+  }
+
+  /** No new streams; each connection closes with its last one. */
+  drain(): void {
+    for (const connection of this.#connections) connection.close()
+  }
+
+  #requested(connection: ClientConnection, stream: ServerHttp2Stream, raw: readonly string[]): void {
+    const startedAtMs = requestStart(this.#context)
+    // Whatever the error is, 'close' follows and tells everyone.
+    stream.on('error', () => undefined)
+    this.#context.counters.requests += 1
+    const head = readHttp2Head(raw, stream.endAfterHeaders)
+    const admission = this.#admission
+    if (typeof head === 'string') {
+      this.#refuseUnreadable(connection, stream, raw, head, startedAtMs)
+      return
+    }
+    const admitted =
+      head.bytes > this.#limits.maxHeadBytes
+        ? this.#refused(head, connection)
+        : admission.admit(head, connection, head.kind)
+    if (typeof admitted === 'string') {
+      const { requestId, accept, allowedMethods: allow } = admission
+      const code = admitted === 'tunnel' ? 'upgrade_required' : admitted
+      const answer =
+        code === 'options' ? optionsAnswer(requestId, allow) : makeProblem(code, { requestId, accept, allow })
+      this.#say(stream, head.method, startedAtMs, admission, answer)
+      return
+    }
+    const judged = this.#judge(admitted)
+    if (judged !== undefined && !(judged instanceof Promise)) {
+      this.#say(stream, head.method, startedAtMs, admitted, judged)
+      return
+    }
+    if (judged === undefined && admitted.authenticatesConnection) {
+      this.#needHttp1(stream, startedAtMs, admitted)
+      return
+    }
+    const forwarding =
+      head.kind === 'http'
+        ? this.#exchange(connection, stream, startedAtMs, admitted)
+        : this.#upgrade(connection, stream, startedAtMs, admitted, head.webSocketKey)
+    stream.once('close', () => forwarding.clientGone())
+    if (judged === undefined) forwarding.start()
+    else {
+      forwarding.suspend()
+      void judged.then(answer => forwarding.judged(answer))
+    }
+  }
+
+  /**
+   * Asks the client to repeat the request over HTTP/1.1 (RFC 9113 section 7), because its credential is for a whole
+   * connection, and requests share an HTTP/2 connection. The access line has the status for this, 505.
+   */
+  #needHttp1(stream: ServerHttp2Stream, startedAtMs: number, request: RoutedRequest): void {
+    noteLocalAnswer(this.#context, startedAtMs, request.opening.method, request, bodylessAnswer(505, []))
+    stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
+  }
+
+  /** Finds its id, client and `Accept` like those of any request. */
+  #refuseUnreadable(
+    connection: ClientConnection,
+    stream: ServerHttp2Stream,
+    raw: readonly string[],
+    why: Unreadable,
+    startedAtMs: number,
+  ): void {
+    const code = why === 'connect' ? 'method_not_allowed' : 'bad_request'
+    const method = why === 'connect' ? 'CONNECT' : ''
+    this.#admission.identify(raw, connection, false, method)
+    const { requestId, accept, clientAddress, allowedMethods: allow } = this.#admission
+    const answer = makeProblem(code, { requestId, accept, allow })
+    const bytesOut = answer.body.length
+    this.#context.refusals.note({
+      clientAddress,
+      code,
+      detail: `HTTP/2: ${why}`,
+      startedAtMs,
+      requestId,
+      method,
+      bytesOut,
+    })
+    this.#send(stream, '', answer)
+  }
+
+  /** The head is larger than `maxHead`, but is looked at so that the answer has its id. */
+  #refused(head: Http2Head, connection: ClientConnection): ErrorCode {
+    this.#admission.admit(head, connection, head.kind)
+    return 'headers_too_large'
+  }
+
+  #judge(request: RoutedRequest): Judgement {
+    const judged = this.#policy.judge(request)
+    if (judged === undefined || request.opening.kind === 'http') return judged
+    return judged instanceof Promise
+      ? judged.then(later => unswitched(request, later))
+      : unswitched(request, judged)
+  }
+
+  #upgrade(
+    connection: ClientConnection,
+    stream: ServerHttp2Stream,
+    startedAtMs: number,
+    request: RoutedRequest,
+    webSocketKey: string,
+  ): Upgrade {
+    const side = new Http2UpgradeSide(stream, webSocketKey)
+    return new Upgrade(this.#context, connection, request, startedAtMs, side)
+  }
+
+  #exchange(
+    connection: ClientConnection,
+    stream: ServerHttp2Stream,
+    startedAtMs: number,
+    request: RoutedRequest,
+  ): Exchange {
+    const { method } = request.opening
+    const body = new Http2Body(stream)
+    const answer = new Http2Answer(stream, method)
+    if (!hasBody(request)) {
+      // Nobody reads a body that is empty: its end must not wait for that, nor the stream for its end.
+      stream.resume()
+      if (!stream.endAfterHeaders) stream.once('finish', () => answer.stopUpload())
+    }
+    return new Exchange(this.#context, connection, request, startedAtMs, body, answer)
+  }
+
+  /** Answers at once; what the client still sends is not wanted. */
+  #say(
+    stream: ServerHttp2Stream,
+    method: string,
+    startedAtMs: number,
+    request: Answered,
+    answer: LocalAnswer,
+  ): void {
+    noteLocalAnswer(this.#context, startedAtMs, method, request, answer)
+    this.#send(stream, method, answer)
+  }
+
+  #send(stream: ServerHttp2Stream, method: string, answer: LocalAnswer): void {
+    new UnreadAnswer(this.#context, stream, () => breakOff(stream))
+    const sender = new Http2Answer(stream, method)
+    stream.once('finish', () => sender.stopUpload())
+    sender.say(answer)
+  }
+}
+
+/** To a client that asks for a WebSocket, 2xx says that it has one (RFC 8441 section 5), whatever the route means by it. */
+function unswitched(request: RoutedRequest, answer: LocalAnswer | undefined): LocalAnswer | undefined {
+  return answer !== undefined && answer.status < 300 ? problemOf(request, 'method_not_allowed') : answer
+}

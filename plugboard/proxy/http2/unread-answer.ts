@@ -1,0 +1,30 @@
+// The deadline for a client to read a response of Plugboard's own. Such a response is not in flight to a backend, so without
+// this deadline a client that does not read keeps its stream of HTTP/2, or its connection of HTTP/1, without end.
+
+import type { Deadlined } from '../deadlines.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+
+/** Enough for a client that reads 220 bytes a second: a route's own response has at most 64 KiB. */
+export const UNREAD_MS = 300_000
+
+export class UnreadAnswer implements Deadlined {
+  deadlineSlot: number | undefined
+  readonly #cut: () => void
+  readonly #startedAtMs: number
+
+  /** `response`: emits `close` when its last byte has left, or when it was ended early. `cut`: ends it early. */
+  constructor(
+    { clock, deadlines }: Pick<ProxyContext, 'clock' | 'deadlines'>,
+    response: { once(event: 'close', listener: () => void): unknown },
+    cut: () => void,
+  ) {
+    this.#cut = cut
+    this.#startedAtMs = clock.now()
+    deadlines.add(this)
+    response.once('close', () => deadlines.delete(this))
+  }
+
+  checkDeadline(nowMs: number): void {
+    if (nowMs - this.#startedAtMs >= UNREAD_MS) this.#cut()
+  }
+}

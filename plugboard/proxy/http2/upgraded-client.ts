@@ -1,0 +1,71 @@
+// The client's side of a WebSocket over HTTP/2 (RFC 8441): a stream whose data are the bytes of the WebSocket. To the
+// client, 200 says what 101 says in HTTP/1.1, and the handshake's proof is ours to check.
+
+import type { ServerHttp2Stream } from 'node:http2'
+import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
+import { switchedProtocol } from '../edge/upgrade-request.ts'
+import { PausedBody } from '../exchange/paused-body.ts'
+import type { UpgradeSide } from '../exchange/upgrade.ts'
+import type { AnswerFields } from '../response/answer-fields.ts'
+import { breakOff, Http2Answer, respond } from './answer.ts'
+import { http2Fields } from './fields.ts'
+
+export class Http2UpgradeSide implements UpgradeSide {
+  readonly bytes: ServerHttp2Stream
+  onWaiting: (() => void) | undefined
+  /** From the first pause on. */
+  #paused: PausedBody | undefined
+  readonly #key: string
+
+  /** `key`: the Sec-WebSocket-Key that the backend was given. */
+  constructor(stream: ServerHttp2Stream, key: string) {
+    this.bytes = stream
+    this.#key = key
+  }
+
+  get waitingBytes(): number {
+    return this.#paused?.waitingBytes ?? 0
+  }
+
+  pause(): void {
+    this.#paused ??= new PausedBody(this.bytes, () => this.onWaiting?.())
+    this.#paused.pause()
+  }
+
+  resume(): void {
+    if (this.#paused === undefined) this.bytes.resume()
+    else this.#paused.resume()
+  }
+
+  accept(answer: AnswerFields): boolean {
+    const proof = webSocketAccept(this.#key)
+    const relayed: string[] = []
+    let proven = false
+    for (let index = 0; index + 1 < answer.fields.length; index += 2) {
+      const name = answer.fields[index] as string
+      const value = answer.fields[index + 1] as string
+      if (equalsIgnoringCase(name, 'sec-websocket-accept')) proven = value === proof
+      else relayed.push(name, value)
+    }
+    const fields = http2Fields(relayed)
+    if (!proven || fields === undefined || switchedProtocol('websocket', answer.upgrade) === undefined)
+      return false
+    return this.bytes.closed || respond(this.bytes, 200, fields)
+  }
+
+  answer(): Http2Answer {
+    const answer = new Http2Answer(this.bytes, 'CONNECT')
+    this.bytes.once('finish', () => answer.stopUpload())
+    this.resume()
+    return answer
+  }
+
+  cut(): void {
+    breakOff(this.bytes)
+  }
+
+  destroy(): void {
+    breakOff(this.bytes)
+  }
+}

@@ -1,0 +1,133 @@
+// Row A13: a client that authenticates its connection keeps one connection to the backend, and one line, for itself.
+
+import { constants } from 'node:http2'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import { Http2Client } from '../../../test/support/http2-client.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
+import { RawConnection } from '../../../test/support/raw-connection.ts'
+
+useLeakCheck()
+
+let harness: ProxyHarness
+const NAMES = ['process-1', 'process-2', 'process-3']
+let telephones: (FakeTelephone & { cut(): void })[]
+const open: RawConnection[] = []
+
+async function start(options: Parameters<typeof ProxyHarness.start>[0] = {}): Promise<void> {
+  harness = await ProxyHarness.start({ http2Cleartext: true, ...options })
+  telephones = []
+  for (const name of NAMES) {
+    const telephone = await harness.telephone(['web'], { instance: name })
+    telephone.handler = call => call.answer(200, name)
+    telephones.push(telephone)
+  }
+}
+
+beforeEach(() => start())
+
+afterEach(async () => {
+  for (const connection of open.splice(0)) connection.destroy()
+  await harness.close()
+})
+
+async function connect(): Promise<RawConnection> {
+  const connection = await RawConnection.open(harness.port)
+  open.push(connection)
+  return connection
+}
+
+/** The response to a GET: the name of its telephone. */
+async function ask(connection: RawConnection, fields = ''): Promise<string> {
+  await connection.send(`GET / HTTP/1.1\r\nHost: test\r\n${fields}\r\n`)
+  return (await connection.readAnswer()).body.toString()
+}
+
+const openings = () => telephones.flatMap(({ calls }) => calls.map(({ opening }) => opening))
+const NTLM = 'Authorization: NTLM TlRMTVNTUAAB\r\n'
+
+it.each(['NTLM TlRM', 'Negotiate YII', 'negotiate YII', 'Kerberos x'])(
+  'requests of one connection stay together from %s on',
+  async credential => {
+    const [alice, bob] = [await connect(), await connect()]
+    await ask(alice)
+    const line = await ask(alice, `Authorization: ${credential}\r\n`)
+    await ask(bob, `Authorization: ${credential}\r\n`)
+    for (let count = 0; count < 5; count += 1) expect(await ask(alice)).toBe(line)
+    await ask(await connect())
+    const ids = openings().map(({ affinity }) => affinity)
+    const [one, two] = [...new Set(ids.filter(id => id !== undefined))]
+    expect([one, two].map(id => ids.filter(each => each === id).length).sort()).toEqual([1, 6])
+    expect(ids.filter(id => id === undefined).length).toBe(2)
+    expect(openings().flatMap(({ fields }) => fields)).not.toContain('Plugboard-Affinity')
+  },
+)
+
+it.each(['Basic YTpi', 'Bearer negotiate', 'NTLMv9 x'])('%s changes nothing', async credential => {
+  const connection = await connect()
+  for (let count = 0; count < 3; count += 1) await ask(connection, `Authorization: ${credential}\r\n`)
+  expect(openings().map(({ affinity }) => affinity)).toEqual([undefined, undefined, undefined])
+  expect(telephones.map(({ calls }) => calls.length)).toEqual([1, 1, 1])
+})
+
+it('an upgrade stays with its connection, too', async () => {
+  const connection = await connect()
+  const line = await ask(connection, NTLM)
+  for (const telephone of telephones) telephone.handler = call => call.answer(403, 'no')
+  await connection.send('GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+  expect((await connection.readAnswer()).status).toBe(403)
+  const used = telephones[NAMES.indexOf(line)]
+  expect(used?.calls.map(({ opening }) => [opening.kind, opening.affinity])).toEqual([
+    ['http', expect.any(String)],
+    ['upgrade', used?.calls[0]?.opening.affinity],
+  ])
+})
+
+it('another tunnel of the same process takes over before another process does', async () => {
+  const connection = await connect()
+  const line = await ask(connection, NTLM)
+  const again = await harness.telephone(['web'], { instance: line })
+  again.handler = call => call.answer(200, 'again')
+  telephones[NAMES.indexOf(line)]?.cut()
+  expect(await ask(connection)).toBe('again')
+  again.cut()
+  expect(NAMES.filter(name => name !== line)).toContain(await ask(connection))
+})
+
+it('a connection of a trusted proxy, which may carry many clients, gets no id', async () => {
+  await harness.close()
+  await start({ trustedProxies: ['127.0.0.1'] })
+  const connection = await connect()
+  await ask(connection, NTLM)
+  await ask(connection)
+  expect(openings().map(({ affinity }) => affinity)).toEqual([undefined, undefined])
+})
+
+it('a client cannot name the connection of another one', async () => {
+  const connection = await connect()
+  await ask(connection, 'Plugboard-Affinity: guessed\r\n')
+  expect(openings()[0]?.affinity).toBeUndefined()
+  expect(openings()[0]?.fields.join(' ')).not.toMatch(/guessed/)
+})
+
+it('P13 over HTTP/2 the client is asked for HTTP/1.1, and others go on', async () => {
+  const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+  const head = { ':path': '/', ':authority': 'test' }
+  const { status, code } = await client.ask({ ...head, authorization: 'Negotiate YII' })
+  expect([status, code]).toEqual([0, constants.NGHTTP2_HTTP_1_1_REQUIRED])
+  expect((await client.ask(head)).status).toBe(200)
+  expect((await client.ask({ ...head, authorization: 'Basic YTpi' })).status).toBe(200)
+  expect(openings().length).toBe(2)
+  expect(harness.accessLog.map(line => line.status)).toEqual([505, 200, 200])
+  client.close()
+})
+
+it('a rule of the route is applied before that', async () => {
+  harness.routes = [harnessRoute({ host: 'test', service: 'absent' })]
+  const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+  expect((await client.ask({ ':path': '/', ':authority': 'nowhere', authorization: 'NTLM x' })).status).toBe(
+    404,
+  )
+  client.close()
+})

@@ -1,0 +1,91 @@
+// What Plugboard answers by itself to a request that has found its route: it has too much to do, the client asks too
+// often, by plain HTTP, or is not who may; or the route answers by itself. Whoever serves the connection writes the
+// answer; here it is only decided, in this order:
+//
+//   loop ─▶ overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight
+//        ─▶ credential ─▶ redirect, fixed answer ─▶ Max-Forwards ─▶ forwarded
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { Gatekeeper } from '../../access/gatekeeper.ts'
+import type { RouteRules } from '../../routes/route-options.ts'
+import type { RoutedRequest } from '../exchange/forwarding.ts'
+import type { LocalAnswer } from '../response/answers.ts'
+import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
+import { RequestRates } from './request-rates.ts'
+import { answerOf, finalResponse, guardedRequest, redirectToHttps } from './route-judgement.ts'
+
+/** Undefined: the request is forwarded. A promise never rejects. */
+export type Judgement = LocalAnswer | undefined | Promise<LocalAnswer | undefined>
+
+export interface RequestPolicyOptions {
+  readonly https: HttpsPolicy | undefined
+  /** True while the process is short of memory. */
+  readonly overloaded: () => boolean
+  readonly gatekeeper: Gatekeeper
+  readonly clock: Clock
+  /** The value of `Allow`. */
+  readonly allowedMethods: string
+}
+
+export class RequestPolicy {
+  readonly #options: RequestPolicyOptions
+  readonly #rates = new RequestRates()
+
+  constructor(options: RequestPolicyOptions) {
+    this.#options = options
+  }
+
+  /** `counts`: false for a dry run, which no limit of rates counts. */
+  judge(request: RoutedRequest, counts = true): Judgement {
+    if (request.looped) return problemOf(request, 'loop_detected')
+    if (this.#options.overloaded()) return problemOf(request, 'overloaded')
+    const { rules } = request.route.options
+    const judged =
+      rules === null ? this.#judgePlain(request, counts) : this.#judgeByRules(request, rules, counts)
+    if (judged === undefined) return this.#forward(request)
+    return judged instanceof Promise ? judged.then(later => later ?? this.#forward(request)) : judged
+  }
+
+  #judgeByRules(request: RoutedRequest, rules: RouteRules, counts: boolean): Judgement {
+    const { gatekeeper } = this.#options
+    const guarded = guardedRequest(request, rules)
+    const refusal = gatekeeper.judgeAddress(guarded)
+    if (refusal !== undefined) return answerOf(request, refusal)
+    const plain = this.#judgePlain(request, counts)
+    if (plain !== undefined) return plain
+    const verdict = gatekeeper.judge(guarded)
+    if (!(verdict instanceof Promise)) return verdict && answerOf(request, verdict)
+    return verdict.then(later => later && answerOf(request, later))
+  }
+
+  #judgePlain(request: RoutedRequest, counts: boolean): LocalAnswer | undefined {
+    if (counts && !this.#mayAsk(request)) return problemOf(request, 'rate_limited')
+    const location = this.#httpsLocation(request)
+    return location === undefined ? undefined : redirectToHttps(location, request)
+  }
+
+  /** The last step of this hop. Returns a response when Max-Forwards is 0 (row H12). */
+  #forward(request: RoutedRequest): LocalAnswer | undefined {
+    if (request.maxForwards === 0) return finalResponse(request, this.#options.allowedMethods)
+    request.opening.fields.push('Via', request.via)
+    return undefined
+  }
+
+  #mayAsk({ route, clientAddress }: RoutedRequest): boolean {
+    const { id, policy } = route.service
+    const perSecond = policy.maxRequestsPerSecond
+    return perSecond === null || this.#rates.take(id, clientAddress, perSecond, this.#options.clock.now())
+  }
+
+  /** Where the request belongs; undefined: here. */
+  #httpsLocation({ proto, route, host, receivedPath, opening }: RoutedRequest): string | undefined {
+    const redirectPort = this.#options.https?.redirectPort
+    if (redirectPort === undefined || proto !== 'http' || route.options.allowHttp) return undefined
+    return httpsLocation(redirectPort, host, receivedPath, opening.target)
+  }
+}
+
+export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): LocalAnswer {
+  return answerOf(request, { code, detail })
+}

@@ -1,0 +1,61 @@
+// The rules of a route (access/) and what they say to a request, in the proxy's own terms: a routed request goes in, an
+// answer of Plugboard's comes out, with whatever the route does to all of its answers.
+
+import { STATUS_CODES } from 'node:http'
+import type { GuardedRequest } from '../../access/gatekeeper.ts'
+import { isRefusal, type OwnAnswer, type Refusal, type Verdict } from '../../access/verdict.ts'
+import type { RouteRules } from '../../routes/route-options.ts'
+import type { RoutedRequest } from '../exchange/forwarding.ts'
+import { bodylessAnswer, type LocalAnswer, makeProblem } from '../response/answers.ts'
+import { addRouteFields } from '../response/route-response.ts'
+
+export function guardedRequest(request: RoutedRequest, rules: RouteRules): GuardedRequest {
+  const { opening, route, host, receivedPath, clientAddress, requestId } = request
+  const question = opening.target.indexOf('?')
+  return {
+    ...{ rules, host, clientAddress, requestId },
+    path: receivedPath,
+    mountPath: route.mountPath,
+    method: opening.method,
+    fields: opening.fields,
+    query: question === -1 ? '' : opening.target.slice(question),
+  }
+}
+
+export function answerOf(request: RoutedRequest, verdict: Verdict): LocalAnswer {
+  return isRefusal(verdict) ? problem(request, verdict) : ownAnswer(request, verdict)
+}
+
+/** Returns the response of the last recipient that Max-Forwards lets a request reach (RFC 9110, section 7.6.2). */
+export function finalResponse(request: RoutedRequest, allow: string): LocalAnswer {
+  if (request.trace !== '') {
+    const body = Buffer.from(request.trace, 'latin1')
+    return ownAnswer(request, { status: 200, fields: ['Content-Type', 'message/http'], body })
+  }
+  return ownAnswer(request, { status: 204, fields: ['Allow', allow], body: Buffer.alloc(0) })
+}
+
+/** 308: the method and the body stay what they are. */
+export function redirectToHttps(location: string, request: RoutedRequest): LocalAnswer {
+  const fields = ['Location', location, 'Content-Length', '0', 'Cache-Control', 'no-store']
+  addRouteFields(fields, request, 'plugboard')
+  fields.push('X-Request-ID', request.requestId)
+  return bodylessAnswer(308, fields)
+}
+
+function problem(request: RoutedRequest, refusal: Refusal): LocalAnswer {
+  const { requestId, accept } = request
+  const { code, detail, retryAfterSeconds, fields: extraFields } = refusal
+  const answer = makeProblem(code, { requestId, accept, detail, retryAfterSeconds, extraFields })
+  addRouteFields(answer.fields, request, 'plugboard')
+  return answer
+}
+
+function ownAnswer(request: RoutedRequest, answer: OwnAnswer): LocalAnswer {
+  const { status, body, preflight } = answer
+  const fields = [...answer.fields]
+  addRouteFields(fields, request, preflight === true ? 'preflight' : 'route')
+  if (status !== 204) fields.push('Content-Length', String(body.length))
+  fields.push('X-Request-ID', request.requestId)
+  return { status, statusText: STATUS_CODES[status] ?? '', fields, body, code: undefined }
+}

@@ -1,0 +1,99 @@
+// One pass over an answer's header list, as it came through the tunnel: what ends at this hop is taken out, the
+// length is noted, `Plugboard-*` is ours to say. A telephone may be hostile: what would break the client's
+// framing is refused here, what breaks the syntax of a field is refused by Node when it is written.
+
+import {
+  equalsIgnoringCase,
+  FIELD,
+  fieldOf,
+  nominatedFields,
+  parseContentLength,
+  removeFields,
+} from '@vera-stack/shared/headers.ts'
+import { isOurs } from '../edge/field-kind.ts'
+
+/** What is known of an answer once its fields are read. */
+export interface AnswerFields {
+  readonly fields: string[]
+  /** -1: the answer does not say. */
+  readonly contentLength: number
+  readonly dated: boolean
+  /** Announces trailers, so it has to be chunked. */
+  readonly trailer: boolean
+  /** The protocol that a 101 switches to; empty when it names none. */
+  readonly upgrade: string
+}
+
+/** `via`: this hop's own line. Returns undefined for two lengths, or a malformed one (row R8). */
+export function readAnswerFields(
+  raw: readonly string[],
+  requestId: string,
+  via: string,
+): AnswerFields | undefined {
+  const fields: string[] = []
+  let contentLength = -1
+  let dated = false
+  let trailer = false
+  let upgrade = ''
+  let named: string | undefined
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    const value = raw[index + 1] as string
+    switch (fieldOf(name)) {
+      case FIELD.other:
+        if (!isOurs(name)) fields.push(name, value)
+        break
+      case FIELD.contentLength: {
+        const length = parseContentLength(value)
+        if (length === undefined || contentLength !== -1) return undefined
+        contentLength = length
+        break
+      }
+      case FIELD.date:
+        if (dated) break
+        dated = true
+        fields.push(name, value)
+        break
+      case FIELD.trailer:
+        trailer = true
+        fields.push(name, value)
+        break
+      case FIELD.connection:
+        named = named === undefined ? value : `${named}, ${value}`
+        break
+      case FIELD.upgrade:
+        upgrade = value
+        break
+      case FIELD.hopByHop:
+      case FIELD.transferEncoding:
+      case FIELD.te:
+      case FIELD.requestId:
+        break
+      default:
+        fields.push(name, value)
+    }
+  }
+  const nominated = named === undefined ? undefined : nominatedFields(named)
+  if (nominated !== undefined) removeFields(fields, nominated)
+  fields.push('X-Request-ID', requestId, 'Via', via)
+  return { fields, contentLength, dated, trailer, upgrade }
+}
+
+/** The fields of a 1xx answer that may go on. */
+export function readInterimFields(raw: readonly string[]): string[] {
+  const fields: string[] = []
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string
+    const field = fieldOf(name)
+    if ((field === FIELD.other || field === FIELD.date || field === FIELD.via) && !isOurs(name)) {
+      fields.push(name, raw[index + 1] as string)
+    }
+  }
+  return fields
+}
+
+export function removeTrailerField(fields: string[]): void {
+  for (let index = fields.length - 2; index >= 0; index -= 2) {
+    if (equalsIgnoringCase(fields[index] as string, 'trailer')) fields.splice(index, 2)
+  }
+}

@@ -1,0 +1,107 @@
+// What the proxy itself answers: problem details (RFC 9457), or a small page when the client prefers HTML. Always
+// with `Plugboard-Error` and the request id; never a stack, a host name of ours or anything the client sent.
+
+import { STATUS_CODES } from 'node:http'
+import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import { escapeHtml } from '../../common/escape-html.ts'
+import { prefersHtml } from '../../common/prefers-html.ts'
+
+export interface LocalAnswer {
+  readonly status: number
+  readonly statusText: string
+  /** Without Connection and Date; with Content-Length, where the status allows one. */
+  readonly fields: string[]
+  readonly body: Buffer
+  /** What was wrong; undefined: nothing. */
+  readonly code: ErrorCode | undefined
+}
+
+export interface ProblemOptions {
+  readonly requestId: string
+  /** The client's Accept. */
+  readonly accept?: string | undefined
+  /** One line for the client, instead of the code's meaning. */
+  readonly detail?: string | undefined
+  readonly retryAfterSeconds?: number | undefined
+  /** Of a response with 405. Default: the methods without TRACE. */
+  readonly allow?: string | undefined
+  readonly extraFields?: readonly string[] | undefined
+}
+
+const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+/** Returns the value of `Allow`. */
+export const allowedMethods = (allowTrace: boolean): string =>
+  allowTrace ? `${ALLOWED_METHODS}, TRACE` : ALLOWED_METHODS
+const NO_BODY = Buffer.alloc(0)
+
+/** An answer without a body. `fields`: with Content-Length, where the status allows one. */
+export function bodylessAnswer(status: number, fields: string[]): LocalAnswer {
+  return { status, statusText: STATUS_CODES[status] ?? '', fields, body: NO_BODY, code: undefined }
+}
+
+/** To `OPTIONS *`. */
+export function optionsAnswer(requestId: string, allow: string): LocalAnswer {
+  return bodylessAnswer(204, ['Allow', allow, 'X-Request-ID', requestId])
+}
+
+export function makeProblem(code: ErrorCode, options: ProblemOptions): LocalAnswer {
+  const { status, meaning } = ERRORS[code]
+  const statusText = STATUS_CODES[status] ?? ''
+  const detail = options.detail ?? meaning
+  const html = prefersHtml(options.accept)
+  const body = Buffer.from(
+    html
+      ? page(status, statusText, detail, code, options.requestId)
+      : JSON.stringify({ type: 'about:blank', title: statusText, status, detail, code, ...idOf(options) }),
+  )
+  const fields = [
+    ...['Content-Type', html ? 'text/html; charset=utf-8' : 'application/problem+json'],
+    ...['Content-Length', String(body.length), 'Cache-Control', 'no-store'],
+    ...['Plugboard-Error', code, 'X-Request-ID', options.requestId],
+  ]
+  if (html) fields.push('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'")
+  const retryAfterSeconds = options.retryAfterSeconds ?? ERRORS[code].retryAfterSeconds
+  if (retryAfterSeconds !== undefined) fields.push('Retry-After', String(retryAfterSeconds))
+  if (code === 'method_not_allowed') fields.push('Allow', options.allow ?? ALLOWED_METHODS)
+  if (code === 'upgrade_required') fields.push('Upgrade', 'websocket')
+  if (options.extraFields !== undefined) fields.push(...options.extraFields)
+  return { code, status, statusText, fields, body }
+}
+
+/** The whole answer as bytes, for a socket that has no ServerResponse (any more). It closes the connection. */
+export function answerBytes(answer: LocalAnswer, method?: string): Buffer {
+  const { status, statusText, fields, body } = answer
+  let head = `HTTP/1.1 ${status} ${statusText}\r\n`
+  for (let index = 0; index + 1 < fields.length; index += 2)
+    head += `${fields[index]}: ${fields[index + 1]}\r\n`
+  head += `Connection: ${closingConnection(answer)}\r\nDate: ${new Date().toUTCString()}\r\n\r\n`
+  const bytes = Buffer.from(head, 'latin1')
+  return method === 'HEAD' || body.length === 0 ? bytes : Buffer.concat([bytes, body])
+}
+
+/** Value of Connection with an answer that is the last one. */
+export function closingConnection({ code }: LocalAnswer): string {
+  return code === 'upgrade_required' ? 'close, Upgrade' : 'close'
+}
+
+function idOf({ requestId }: ProblemOptions): { requestId?: string } {
+  return requestId === '' ? {} : { requestId }
+}
+
+function page(status: number, title: string, detail: string, code: string, requestId: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${status} ${escapeHtml(title)}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem }
+small { color: #666; overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { body { background: #111; color: #eee } small { color: #999 } }
+</style>
+<h1>${status} ${escapeHtml(title)}</h1>
+<p>${escapeHtml(detail)}</p>
+<small>${code} · ${escapeHtml(requestId)}</small>
+</html>
+`
+}

@@ -1,0 +1,41 @@
+// The access line and the count of an answer that Plugboard gave at once, without anything in flight for it.
+
+import type { DirectoryRoute } from '../../routes/directory.ts'
+import { roundedMs } from '../access.ts'
+import { countProblem } from '../counters.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+import type { LocalAnswer } from './answers.ts'
+
+/** What was found out about the request, as far as it was looked at. */
+export interface Answered {
+  readonly requestId: string
+  readonly host: string
+  readonly path: string
+  readonly clientAddress: string
+  readonly route?: DirectoryRoute
+}
+
+/** `startedAtMs`: of `requestStart`. */
+export function noteLocalAnswer(
+  { clock, counters, access }: ProxyContext,
+  startedAtMs: number,
+  method = '',
+  { requestId, host, path, clientAddress: remoteAddress, route }: Answered,
+  { status, code, body }: LocalAnswer,
+): void {
+  if (code !== undefined) countProblem(counters, code)
+  else if (route !== undefined) route.activity.servedAtMs = clock.now()
+  access?.({
+    requestId,
+    method,
+    host,
+    path,
+    status,
+    durationMs: roundedMs(clock.now() - startedAtMs),
+    bytesIn: 0,
+    bytesOut: body.length,
+    remoteAddress,
+    ...(route && { route: route.id, mount: route.mount, service: route.service.name || undefined }),
+    code,
+  })
+}

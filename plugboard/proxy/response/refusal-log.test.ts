@@ -1,0 +1,86 @@
+import type { AccessFields } from '@vera-stack/shared/log.ts'
+import { type Log, type LogFields, silentLogger } from '@vera-stack/shared/log.ts'
+import { beforeEach, expect, it } from 'vitest'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { RequestIds } from '../../common/request-id.ts'
+import { createProxyCounters, type ProxyCounters } from '../counters.ts'
+import { RefusalLog } from './refusal-log.ts'
+
+const SUMMARY = 'further refused requests, not logged individually'
+
+let clock: ManualClock
+let lines: AccessFields[]
+let summaries: LogFields[]
+let counters: ProxyCounters
+let refusals: RefusalLog
+
+beforeEach(() => {
+  clock = new ManualClock()
+  lines = []
+  summaries = []
+  counters = createProxyCounters()
+  const log: Log = {
+    ...silentLogger,
+    warn: (message, fields = {}) => {
+      expect(message).toBe(SUMMARY)
+      summaries.push(fields)
+    },
+  }
+  const access = (line: AccessFields) => lines.push(line)
+  refusals = new RefusalLog({ ids: new RequestIds(), access, counters, clock, log })
+})
+
+function note(clientAddress: string, times = 1): void {
+  for (let index = 0; index < times; index += 1)
+    refusals.note({ clientAddress, code: 'bad_request', detail: 'HPE_LF_EXPECTED' })
+}
+
+it('writes one line for each refusal, with an id of its own', () => {
+  refusals.note({ clientAddress: '192.0.2.1', code: 'request_timeout', detail: 'late', requestId: 'given' })
+  note('192.0.2.1')
+  expect(lines).toMatchObject([
+    { requestId: 'given', status: 408, code: 'request_timeout', detail: 'late', remoteAddress: '192.0.2.1' },
+    { status: 400, code: 'bad_request', remoteAddress: '192.0.2.1' },
+  ])
+  expect(lines[1]!.requestId).toMatch(/^[0-9a-f-]{36}$/)
+  clock.advance(10_000)
+  expect(summaries).toEqual([])
+})
+
+it('sums up what one client repeats, and counts all of it', () => {
+  note('192.0.2.1', 50)
+  note('192.0.2.2')
+  expect(lines).toHaveLength(11)
+  expect(counters.problems.bad_request).toBe(51)
+  clock.advance(10_000)
+  expect(summaries).toEqual([{ remoteAddress: '192.0.2.1', code: 'bad_request', count: 40 }])
+  note('192.0.2.1')
+  expect(lines).toHaveLength(12)
+  clock.advance(20_000)
+  expect(summaries).toHaveLength(1)
+})
+
+it('takes the addresses of one IPv6 network for one client', () => {
+  for (let index = 0; index < 30; index += 1) note(`2001:db8::${index}`)
+  expect(lines).toHaveLength(10)
+  clock.advance(10_000)
+  expect(summaries).toEqual([{ remoteAddress: '2001:db8:0:0::/64', code: 'bad_request', count: 20 }])
+})
+
+it('stays short when very many clients attack at once', () => {
+  for (let index = 0; index < 5000; index += 1) note(`10.${index >> 8}.${index & 255}.1`)
+  expect(lines.length).toBeLessThanOrEqual(200)
+  clock.advance(10_000)
+  expect(summaries.length).toBeLessThanOrEqual(101)
+  const summed = summaries.reduce((sum, { count = 0 }) => sum + count, 0)
+  expect(lines.length + summed).toBe(5000)
+  expect(summaries.at(-1)).toMatchObject({ remoteAddress: undefined, code: 'bad_request' })
+})
+
+it('reports what is left when it is flushed', () => {
+  note('192.0.2.1', 12)
+  refusals.flush()
+  expect(summaries).toEqual([{ remoteAddress: '192.0.2.1', code: 'bad_request', count: 2 }])
+  clock.advance(60_000)
+  expect(summaries).toHaveLength(1)
+})

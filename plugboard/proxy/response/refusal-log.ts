@@ -1,0 +1,115 @@
+// Access lines of requests that were refused before they were requests: bytes that are not HTTP, heads that are too slow
+// or too large, malformed HTTP/2. Each one gets an id, which its response has as well. A client that repeats them gets a
+// few lines; the rest is counted and reported in one line, so that an attack cannot flood the log.
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { addressGroup } from '../../common/address-group.ts'
+import type { RequestIds } from '../../common/request-id.ts'
+import { type AccessSink, roundedMs } from '../access.ts'
+import { countProblem, type ProxyCounters } from '../counters.ts'
+
+export interface RefusalLogOptions {
+  readonly ids: RequestIds
+  readonly access: AccessSink | undefined
+  readonly counters: ProxyCounters
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface RefusedRequest {
+  readonly clientAddress: string
+  readonly code: ErrorCode
+  /** The fault in the words of the parser, without text of the client. */
+  readonly detail: string | undefined
+  /** When its first byte could come, in time of the clock. Undefined: not known, and the duration is 0. */
+  readonly startedAtMs?: number | undefined
+  /** Default: a new one. */
+  readonly requestId?: string | undefined
+  readonly method?: string | undefined
+  /** Bytes of the response's body. Default 0. */
+  readonly bytesOut?: number | undefined
+}
+
+/** Repetitions of one client (IPv6: /64) and code. */
+interface Repeated {
+  readonly group: string | undefined
+  readonly code: ErrorCode
+  lines: number
+  unwritten: number
+}
+
+const WINDOW_MS = 10_000
+/** Lines within a window: of one client with one code, and of all clients. */
+const MAX_LINES_PER_CLIENT = 10
+const MAX_LINES = 200
+/** Clients and codes that are counted one by one. All others are counted together, by code. */
+const MAX_COUNTED = 100
+
+export class RefusalLog {
+  readonly #options: RefusalLogOptions
+  readonly #repeated = new Map<string, Repeated>()
+  #lines = 0
+  #timer: Timer | undefined
+
+  constructor(options: RefusalLogOptions) {
+    this.#options = options
+  }
+
+  /** Returns the id for the response. */
+  newId(): string {
+    return this.#options.ids.next()
+  }
+
+  /** Counts the refusal, and writes its access line unless there are too many. */
+  note(refused: RefusedRequest): void {
+    const { clientAddress, code, detail, startedAtMs, requestId, method = '', bytesOut = 0 } = refused
+    countProblem(this.#options.counters, code)
+    const repeated = this.#count(addressGroup(clientAddress), code)
+    if (repeated.lines >= MAX_LINES_PER_CLIENT || this.#lines >= MAX_LINES) {
+      repeated.unwritten += 1
+      return
+    }
+    repeated.lines += 1
+    this.#lines += 1
+    const { status } = ERRORS[code]
+    const durationMs = startedAtMs === undefined ? 0 : roundedMs(this.#options.clock.now() - startedAtMs)
+    this.#options.access?.({
+      ...{ requestId: requestId ?? this.newId(), method, host: '', path: '', status },
+      ...{ durationMs, bytesIn: 0, bytesOut, remoteAddress: clientAddress, code, detail },
+    })
+  }
+
+  /** Reports what was counted and not written. */
+  flush(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    const { log } = this.#options
+    for (const { group, code, unwritten } of this.#repeated.values()) {
+      if (unwritten === 0) continue
+      const fields = { remoteAddress: group, code, count: unwritten }
+      log.warn('further refused requests, not logged individually', fields)
+    }
+    this.#repeated.clear()
+    this.#lines = 0
+  }
+
+  #count(group: string, code: ErrorCode): Repeated {
+    this.#timer ??= this.#options.clock.after(WINDOW_MS, () => this.flush())
+    const key = `${code} ${group}`
+    const known = this.#repeated.get(key)
+    if (known !== undefined) return known
+    return this.#repeated.size < MAX_COUNTED ? this.#add(key, group, code) : this.#others(code)
+  }
+
+  #others(code: ErrorCode): Repeated {
+    return this.#repeated.get(code) ?? this.#add(code, undefined, code)
+  }
+
+  #add(key: string, group: string | undefined, code: ErrorCode): Repeated {
+    const repeated = { group, code, lines: 0, unwritten: 0 }
+    this.#repeated.set(key, repeated)
+    return repeated
+  }
+}

@@ -1,0 +1,30 @@
+// Adds the fields that every response of a route carries: the route's field edits and CORS fields, and
+// Strict-Transport-Security (RFC 6797) where the client used HTTPS. No other file adds these fields.
+
+import type { AnswerEdits, ResponseSource } from '../../access/edits/answer-edits.ts'
+import { addHsts } from '../policy/https-policy.ts'
+
+export interface RouteResponseRules {
+  /** Edits and CORS of the route; undefined: it has none. */
+  readonly edits: AnswerEdits | undefined
+  /** Strict-Transport-Security; empty: none. */
+  readonly hsts: string
+}
+
+/** Adds them to the fields of a final response, in place. */
+export function addRouteFields(
+  fields: string[],
+  { edits, hsts }: RouteResponseRules,
+  source: ResponseSource,
+): void {
+  edits?.apply(fields, source)
+  if (hsts !== '') addHsts(fields, hsts)
+}
+
+/**
+ * Returns the value for one request. `proto`: what the client used, also where a trusted proxy reports it; `setting`: the
+ * value for routes without a rule of their own.
+ */
+export function hstsFor(proto: string, edits: AnswerEdits | undefined, setting: string): string {
+  return proto === 'https' ? (edits?.hsts ?? setting) : ''
+}

@@ -1,0 +1,155 @@
+// A share of our own lines: the truth in a plain Map, and the document that tells it to the others. Deleted
+// entries leave something behind in any CRDT, so the document is built anew under the next epoch when it has
+// seen enough; nothing is lost by that, because the truth is not in it.
+
+import type { Line } from '../line.ts'
+import { addToDigest, takeFromDigest } from '../wire/digest.ts'
+import { MAX_PACKED_LENGTH, packLine } from '../wire/packed-line.ts'
+import { ShardWriter } from './shard-document.ts'
+
+/** Where a reader of a shard stands. Epoch 0: it has nothing. */
+export interface ShardPosition {
+  readonly epoch: number
+  /** Updates within the epoch, one per flush. */
+  readonly seq: number
+  /** Clock of the document after that update. */
+  readonly clock: number
+}
+
+export const NOWHERE: ShardPosition = { epoch: 0, seq: 0, clock: 0 }
+
+/** A document is built anew when its operations exceed `perLine` × live lines + `floor`. */
+export interface CompactionLimits {
+  readonly perLine: number
+  readonly floor: number
+}
+
+const DEFAULT_COMPACTION: CompactionLimits = { perLine: 8, floor: 2000 }
+
+interface Entry {
+  readonly packed: string
+  clock: number
+}
+
+export class OwnShard {
+  readonly index: number
+  readonly #compaction: CompactionLimits
+  readonly #onUnfit: (line: Line) => void
+  readonly #entries = new Map<string, Entry>()
+  /** What has changed since the last flush; undefined: the line is gone. */
+  readonly #pending = new Map<string, Line | undefined>()
+  #writer = new ShardWriter()
+  #operations = 0
+  #position: ShardPosition = { epoch: 1, seq: 0, clock: 0 }
+  #latestUpdate: Uint8Array = new Uint8Array()
+  #digest = 0
+
+  /** `onUnfit`: told of a line that no reader would take. The others must not lose theirs by it. */
+  constructor(
+    index: number,
+    compaction: CompactionLimits = DEFAULT_COMPACTION,
+    onUnfit: (line: Line) => void = () => undefined,
+  ) {
+    this.index = index
+    this.#compaction = compaction
+    this.#onUnfit = onUnfit
+  }
+
+  get position(): ShardPosition {
+    return this.#position
+  }
+
+  get lineCount(): number {
+    return this.#entries.size
+  }
+
+  get digest(): number {
+    return this.#digest
+  }
+
+  /** The update that led from the position before to this one. Of an epoch's first: its full state. */
+  get latestUpdate(): Uint8Array {
+    return this.#latestUpdate
+  }
+
+  /** Lines that the next flush looks at. */
+  get pendingCount(): number {
+    return this.#pending.size
+  }
+
+  set(line: Line): void {
+    this.#pending.set(line.id, line)
+  }
+
+  delete(id: string): void {
+    this.#pending.set(id, undefined)
+  }
+
+  /** Writes what has changed since the last flush, as one update. False when nothing has. */
+  flush(): boolean {
+    const removedClocks: number[] = []
+    const added: Entry[] = []
+    for (const [id, line] of this.#pending) {
+      const before = this.#entries.get(id)
+      const packed = line === undefined ? undefined : this.#pack(line)
+      if (packed === before?.packed) continue
+      if (before !== undefined) {
+        removedClocks.push(before.clock)
+        this.#digest = takeFromDigest(this.#digest, before.packed)
+        this.#entries.delete(id)
+      }
+      if (packed !== undefined) {
+        const entry = { packed, clock: 0 }
+        added.push(entry)
+        this.#digest = addToDigest(this.#digest, packed)
+        this.#entries.set(id, entry)
+      }
+    }
+    this.#pending.clear()
+    if (removedClocks.length === 0 && added.length === 0) return false
+    this.#operations += removedClocks.length + added.length
+    if (this.#operations > this.#compaction.perLine * this.#entries.size + this.#compaction.floor)
+      this.#rebuild()
+    else this.#write(this.#position.epoch, this.#position.seq + 1, removedClocks, added)
+    return true
+  }
+
+  /** What leads from `from` to the position of now; `base` is the least position that it can be applied to. */
+  updateSince(from: ShardPosition): { base: number; update: Uint8Array } {
+    const { epoch, seq } = this.#position
+    if (from.epoch === epoch && from.seq === seq - 1 && seq > 1)
+      return { base: from.seq, update: this.#latestUpdate }
+    if (from.epoch !== epoch || from.seq > seq || from.seq === 0 || from.clock > this.#position.clock)
+      return { base: 0, update: seq === 1 ? this.#latestUpdate : this.#writer.stateSince(0) }
+    return { base: from.seq, update: this.#writer.stateSince(from.clock) }
+  }
+
+  destroy(): void {
+    this.#writer.destroy()
+  }
+
+  #pack(line: Line): string | undefined {
+    const packed = packLine(line)
+    if (packed.length <= MAX_PACKED_LENGTH) return packed
+    this.#onUnfit(line)
+    return undefined
+  }
+
+  #rebuild(): void {
+    this.#writer.destroy()
+    this.#writer = new ShardWriter()
+    this.#operations = 0
+    this.#write(this.#position.epoch + 1, 1, [], [...this.#entries.values()])
+  }
+
+  #write(epoch: number, seq: number, removedClocks: readonly number[], added: readonly Entry[]): void {
+    let clock = this.#writer.clock
+    for (const entry of added) entry.clock = clock++
+    const packed = added.map(entry => entry.packed)
+    this.#latestUpdate =
+      removedClocks.length + packed.length === 0
+        ? this.#writer.stateSince(0)
+        : this.#writer.write(removedClocks, packed)
+    this.#position = { epoch, seq, clock }
+  }
+}

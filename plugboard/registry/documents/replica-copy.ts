@@ -1,0 +1,111 @@
+// What is known of one run of another replica: copies of its shards, and whether its lines show in the registry.
+// They show while the follower says so (a fresh lease); hidden, they stay current and cost nothing to show again.
+
+import type { Boot } from '../boot.ts'
+import type { Line } from '../line.ts'
+import type { Registry } from '../registry.ts'
+import { MalformedError } from '../wire/malformed.ts'
+import { SharedStrings } from '../wire/packed-line.ts'
+import { NOWHERE, type ShardPosition } from './own-shard.ts'
+import { type LineChanges, ShardCopy, type ShardUpdate } from './shard-copy.ts'
+
+/** `garbage`: it was no update; the shard's document and lines are gone, and its full state is needed. */
+export type Applied = 'applied' | 'stale' | 'gap' | 'garbage'
+
+export class ReplicaCopy {
+  readonly replicaId: string
+  readonly boot: Boot
+  readonly #registry: Registry
+  readonly #shards = new Map<number, ShardCopy>()
+  readonly #strings = new SharedStrings()
+  #shown = false
+  #refusedLines = 0
+
+  constructor(replicaId: string, boot: Boot, registry: Registry) {
+    this.replicaId = replicaId
+    this.boot = boot
+    this.#registry = registry
+  }
+
+  /** Lines that were not shown because a third replica had one of the same id. */
+  get refusedLines(): number {
+    return this.#refusedLines
+  }
+
+  get lineCount(): number {
+    return [...this.#shards.values()].reduce((sum, shard) => sum + shard.lines().length, 0)
+  }
+
+  /** Bytes of all documents, encoded. Costs what encoding them costs. */
+  get stateBytes(): number {
+    return [...this.#shards.values()].reduce((sum, shard) => sum + shard.stateBytes, 0)
+  }
+
+  apply(shard: number, update: ShardUpdate): Applied {
+    const copy = this.#shards.get(shard) ?? new ShardCopy(this.replicaId, this.#strings)
+    try {
+      const changes = copy.apply(update)
+      if (changes === 'stale' || changes === 'gap') return changes
+      this.#shards.set(shard, copy)
+      if (this.#shown) this.#present(changes)
+      return 'applied'
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      this.drop(shard)
+      return 'garbage'
+    }
+  }
+
+  shardNumbers(): readonly number[] {
+    return [...this.#shards.keys()]
+  }
+
+  position(shard: number): ShardPosition {
+    return this.#shards.get(shard)?.position ?? NOWHERE
+  }
+
+  digest(shard: number): number {
+    return this.#shards.get(shard)?.digest ?? 0
+  }
+
+  /** The shard's next full state replaces what is here; until then its lines stay. */
+  distrust(shard: number): void {
+    this.#shards.get(shard)?.distrust()
+  }
+
+  drop(shard: number): void {
+    const copy = this.#shards.get(shard)
+    if (copy === undefined) return
+    this.#shards.delete(shard)
+    if (this.#shown) this.#present({ removed: copy.lines(), put: [] })
+    copy.destroy()
+  }
+
+  show(): void {
+    if (this.#shown) return
+    this.#shown = true
+    for (const shard of this.#shards.values()) this.#present({ removed: [], put: shard.lines() })
+  }
+
+  hide(): void {
+    if (!this.#shown) return
+    this.#shown = false
+    for (const shard of this.#shards.values()) this.#present({ removed: shard.lines(), put: [] })
+  }
+
+  destroy(): void {
+    this.hide()
+    for (const shard of this.#shards.values()) shard.destroy()
+    this.#shards.clear()
+  }
+
+  /** Removals first: who listens never sees more lines than there are. */
+  #present({ removed, put }: LineChanges): void {
+    for (const line of removed) this.#registry.removeRemote(line)
+    for (const line of put) this.#show(line)
+  }
+
+  #show(line: Line): void {
+    if (!this.#registry.putRemote(line)) this.#refusedLines += 1
+  }
+}

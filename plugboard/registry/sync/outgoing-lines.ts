@@ -1,0 +1,150 @@
+// Our lines on their way to one peer. There is no queue: for each shard it keeps where the peer stands, and makes
+// the next message when the link has room for one. A peer that reads slowly gets fewer and larger steps, and the
+// most that waits for it is one update that is longer than a message.
+//
+// Nothing is sent of a shard before the peer has said where it stands, by answering a summary. A summary goes
+// out when there is nothing else to send, so that on an orderly link the peer must by then agree with it.
+
+import { NOWHERE, type OwnShard, type ShardPosition } from '../documents/own-shard.ts'
+import { DataWriter, encodeSummary, type Message } from '../wire/message.ts'
+import type { RegistryOwner } from './registry-owner.ts'
+
+/** A part shorter than this waits for the next message, bytes. */
+const MIN_PART_BYTES = 1024
+
+interface Transfer {
+  readonly shard: OwnShard
+  readonly base: number
+  readonly position: ShardPosition
+  readonly update: Uint8Array
+  readonly number: number
+  sentBytes: number
+}
+
+/** The last summary: what it said, and whether nothing has been sent since. */
+interface Asked {
+  readonly round: number
+  readonly positions: ReadonlyMap<number, ShardPosition>
+  upToDate: boolean
+}
+
+export class OutgoingLines {
+  readonly #owner: RegistryOwner
+  /** Where the peer stands, as far as we have sent. Absent: it has not said. */
+  readonly #positions = new Map<number, ShardPosition>()
+  readonly #behind = new Set<OwnShard>()
+  #transfer: Transfer | undefined
+  #summaryDue = true
+  #asked: Asked | undefined
+  /** The peer has answered: what is not in `#positions` is new to it. */
+  #started = false
+  #agreed = false
+
+  constructor(owner: RegistryOwner) {
+    this.#owner = owner
+  }
+
+  /** The peer has said that it has all our lines, and nothing has changed since. */
+  get agreed(): boolean {
+    return this.#agreed && this.#behind.size === 0
+  }
+
+  get ready(): boolean {
+    return this.#transfer !== undefined || this.#behind.size > 0 || this.#summaryDue
+  }
+
+  changed(shards: readonly OwnShard[]): void {
+    if (!this.#started) return
+    for (const shard of shards) this.#resume(shard, this.#positions.get(shard.index) ?? NOWHERE)
+  }
+
+  askForAgreement(): void {
+    this.#summaryDue = true
+  }
+
+  receive(message: Message & { kind: 'wants' }): void {
+    for (const { shard: index, ...position } of message.wants) {
+      const shard = this.#owner.shard(index)
+      if (shard !== undefined) this.#resume(shard, position)
+    }
+    if (message.round !== this.#asked?.round) return
+    if (!this.#started) this.#start(this.#asked)
+    this.#agreed = message.wants.length === 0 && this.#asked.upToDate
+  }
+
+  /** The next message, or undefined when there is nothing to send. */
+  pull(): Uint8Array | undefined {
+    if (this.#transfer !== undefined || this.#behind.size > 0) return this.#data()
+    if (!this.#summaryDue) return undefined
+    this.#summaryDue = false
+    const shards = this.#owner.shards()
+    const round = this.#owner.nextNumber()
+    const positions = new Map(shards.map(shard => [shard.index, shard.position]))
+    this.#asked = { round, positions, upToDate: true }
+    return encodeSummary(
+      this.#owner.boot,
+      round,
+      shards.map(shard => ({ shard: shard.index, ...shard.position, digest: shard.digest })),
+    )
+  }
+
+  /** The peer stands where the summary said, but for what it wants; shards that came later are new to it. */
+  #start(asked: Asked): void {
+    this.#started = true
+    for (const shard of this.#owner.shards()) {
+      const { index } = shard
+      this.#resume(shard, this.#positions.get(index) ?? asked.positions.get(index) ?? NOWHERE)
+    }
+  }
+
+  #resume(shard: OwnShard, position: ShardPosition): void {
+    this.#positions.set(shard.index, position)
+    if (samePosition(position, shard.position)) this.#behind.delete(shard)
+    else this.#behind.add(shard)
+  }
+
+  #data(): Uint8Array {
+    const writer = new DataWriter(this.#owner.boot)
+    this.#agreed = false
+    if (this.#asked !== undefined) this.#asked.upToDate = false
+    for (;;) {
+      const transfer = this.#transfer ?? this.#nextTransfer()
+      if (transfer === undefined) break
+      const restBytes = transfer.update.length - transfer.sentBytes
+      if (writer.roomBytes < Math.min(restBytes, MIN_PART_BYTES)) {
+        this.#transfer = transfer
+        break
+      }
+      const partBytes = Math.min(restBytes, writer.roomBytes)
+      const { shard, base, position, update, number } = transfer
+      const whole = partBytes === update.length
+      writer.add({
+        shard: shard.index,
+        epoch: position.epoch,
+        base,
+        seq: position.seq,
+        part: whole ? undefined : { transfer: number, offset: transfer.sentBytes, totalBytes: update.length },
+        bytes: update.subarray(transfer.sentBytes, transfer.sentBytes + partBytes),
+      })
+      transfer.sentBytes += partBytes
+      this.#transfer = partBytes === restBytes ? undefined : transfer
+    }
+    return writer.finish()
+  }
+
+  #nextTransfer(): Transfer | undefined {
+    for (const shard of this.#behind) {
+      this.#behind.delete(shard)
+      const from = this.#positions.get(shard.index) ?? NOWHERE
+      const { position } = shard
+      const number = this.#owner.nextNumber()
+      this.#positions.set(shard.index, position)
+      return { shard, ...shard.updateSince(from), position, number, sentBytes: 0 }
+    }
+    return undefined
+  }
+}
+
+function samePosition(left: ShardPosition, right: ShardPosition): boolean {
+  return left.epoch === right.epoch && left.seq === right.seq
+}

@@ -1,0 +1,257 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { newBoot } from '../boot.ts'
+import { NOWHERE, OwnShard } from '../documents/own-shard.ts'
+import { Registry } from '../registry.ts'
+import { DataWriter, decodeMessage, encodeSummary, MESSAGE_BYTES } from '../wire/message.ts'
+import { PeerExchange } from './peer-exchange.ts'
+import { RegistryFollower } from './registry-follower.ts'
+import { RegistryOwner } from './registry-owner.ts'
+
+const LEASE_MS = 1e9
+
+interface Side {
+  readonly registry: Registry
+  exchange: PeerExchange
+  readyCalls: number
+  agreements: number
+  faultsTold: number
+  /** Ends the turn of the event loop. */
+  flush(): void
+  /** A new link to the same peer. */
+  relink(): void
+}
+
+/** Two replicas and the exchange between them, each with a lease of the other. */
+function pair() {
+  const clock = new ManualClock()
+  onTestFinished(() => expect(clock.pendingTimers).toBe(0))
+  const [leftBoot, rightBoot] = [newBoot(1000, () => 0), newBoot(2000, () => 0)]
+  const left = makeSide(clock, ['left', leftBoot], ['right', rightBoot])
+  const right = makeSide(clock, ['right', rightBoot], ['left', leftBoot])
+  return { clock, left, right, leftBoot, rightBoot }
+}
+
+type Named = readonly [id: string, boot: string]
+
+function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoot]: Named): Side {
+  const registry = new Registry()
+  const deferred: (() => void)[] = []
+  const defer = (task: () => void): void => void deferred.push(task)
+  const owner = new RegistryOwner({ registry, replicaId, boot, defer })
+  const follower = new RegistryFollower({ registry, replicaId, clock })
+  const link = (): PeerExchange => {
+    const onReady = (): void => {
+      side.readyCalls += 1
+    }
+    return new PeerExchange({
+      ...{ owner, follower, peerId, peerBoot, clock, onReady },
+      onAgree: () => {
+        side.agreements += 1
+      },
+      onFault: () => {
+        side.faultsTold += 1
+      },
+    })
+  }
+  const side: Side = {
+    ...{ registry, exchange: link(), readyCalls: 0, agreements: 0, faultsTold: 0 },
+    flush() {
+      while (deferred.length > 0) deferred.shift()?.()
+    },
+    relink() {
+      side.exchange.close()
+      side.exchange = link()
+    },
+  }
+  follower.renewLease(peerId, peerBoot, clock.now() + LEASE_MS)
+  onTestFinished(() => {
+    side.exchange.close()
+    owner.close()
+    follower.close()
+  })
+  return side
+}
+
+/** Carries messages both ways until nobody has any; returns those of the left side. */
+function exchangeAll({ left, right }: { left: Side; right: Side }): Uint8Array[] {
+  const sent: Uint8Array[] = []
+  for (;;) {
+    const toRight = left.exchange.pull()
+    const toLeft = right.exchange.pull()
+    if (toRight) sent.push(toRight)
+    if (toRight) right.exchange.receive(toRight)
+    if (toLeft) left.exchange.receive(toLeft)
+    if (!toRight && !toLeft) return sent
+  }
+}
+
+function connect(side: Side, replicaId: string, from: number, to: number): void {
+  for (let i = from; i < to; i += 1) side.registry.replace(`t${i}`, [makeLine(replicaId, `t${i}`, 'web')])
+  side.flush()
+}
+
+const idsOf = (side: Side): string[] => [...side.registry.lines()].map(line => line.id).sort()
+const linesOf = (side: Side): number => [...side.registry.lines()].length
+
+it('agrees after the first exchange, and says so on both sides', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 50)
+  connect(both.right, 'right', 50, 60)
+  expect([both.left.exchange.agrees, both.left.exchange.peerAgrees]).toEqual([false, false])
+  exchangeAll(both)
+  for (const { exchange, agreements, faultsTold } of [both.left, both.right]) {
+    expect([exchange.agrees, exchange.peerAgrees]).toEqual([true, true])
+    // Whoever waits for the lines is told, and need not look.
+    expect([agreements, faultsTold]).toEqual([1, 0])
+    expect(exchange.faults).toEqual({ garbage: 0, gaps: 0, mismatches: 0, stale: 0 })
+  }
+  expect(idsOf(both.left)).toEqual(idsOf(both.right))
+})
+
+it('sends a change at once, in one message, and nothing that has not changed', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 5000)
+  exchangeAll(both)
+  const calls = both.left.readyCalls
+  connect(both.left, 'left', 5000, 5001)
+  expect(both.left.readyCalls).toBe(calls + 1)
+  const message = both.left.exchange.pull()!
+  expect(message.length).toBeLessThan(100)
+  both.right.exchange.receive(message)
+  expect(idsOf(both.right)).toContain('t5000/web')
+})
+
+it('never makes a message longer than the limit, however much there is to say', () => {
+  const both = pair()
+  const labels = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, 'v'.repeat(250)]))
+  for (let i = 0; i < 400; i += 1)
+    both.left.registry.replace(`t${i}`, [makeLine('left', `t${i}`, 'web', { labels })])
+  both.left.flush()
+  const lengths = exchangeAll(both).map(message => message.length)
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(MESSAGE_BYTES)
+  expect(lengths.length).toBeGreaterThan(90)
+  expect(linesOf(both.right)).toBe(400)
+  expect(both.left.exchange.peerAgrees).toBe(true)
+})
+
+it('keeps no queue for a peer that does not read: it gets the state, not the history', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 10)
+  exchangeAll(both)
+  for (let turn = 0; turn < 1000; turn += 1) {
+    both.left.registry.replace('t1', [makeLine('left', 't1', 'web', { weight: turn % 999 })])
+    both.left.registry.replace(`t${turn + 10}`, [makeLine('left', `t${turn + 10}`, 'web')])
+    both.left.registry.replace(`t${turn + 9}`, [])
+    both.left.flush()
+  }
+  const sentBytes = exchangeAll(both).reduce((sum, message) => sum + message.length, 0)
+  expect(sentBytes).toBeLessThan(10_000)
+  expect(idsOf(both.right)).toEqual(idsOf(both.left))
+})
+
+it('sends only what is missing when the link is made anew', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 5000)
+  exchangeAll(both)
+  connect(both.left, 'left', 5000, 5010)
+  both.left.relink()
+  both.right.relink()
+  const sent = exchangeAll(both)
+  expect(sent.reduce((sum, message) => sum + message.length, 0)).toBeLessThan(3000)
+  expect(linesOf(both.right)).toBe(5010)
+})
+
+it('notices a lost update when the next one comes, and a lost last one by the summary', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 10)
+  exchangeAll(both)
+  connect(both.left, 'left', 10, 20)
+  expect(both.left.exchange.pull()).toBeDefined()
+  expect(both.left.exchange.pull()).toBeUndefined()
+  exchangeAll(both)
+  expect(linesOf(both.right)).toBe(10)
+  both.clock.advance(1000)
+  exchangeAll(both)
+  expect(linesOf(both.right)).toBe(20)
+  both.left.registry.replace('t1', [])
+  both.left.flush()
+  both.left.exchange.pull()
+  both.left.registry.replace('t1', [makeLine('left', 't1', 'web', { weight: 1 })])
+  both.left.flush()
+  exchangeAll(both)
+  expect(both.right.exchange.faults.gaps).toBe(1)
+  expect(idsOf(both.right)).toEqual(idsOf(both.left))
+})
+
+it('drops the shard that a peer fills with garbage, counts it, and recovers by a full state', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 300)
+  connect(both.right, 'right', 300, 310)
+  exchangeAll(both)
+  const shard = 3
+  const forged = new DataWriter(both.leftBoot)
+  const bytes = Buffer.from('this is no update of a document')
+  forged.add({ shard, epoch: 1, base: 1, seq: 99, part: undefined, bytes })
+  const message = forged.finish()
+  both.right.exchange.receive(message)
+  expect([both.right.exchange.faults.garbage, both.right.faultsTold]).toEqual([1, 1])
+  both.right.exchange.receive(message)
+  expect(both.right.faultsTold).toBe(1)
+  expect(linesOf(both.right)).toBeLessThan(310)
+  expect(linesOf(both.right)).toBeGreaterThan(250)
+  exchangeAll(both)
+  expect(linesOf(both.right)).toBe(310)
+})
+
+it('takes lines that are no lines for garbage, also inside a sound document', () => {
+  const both = pair()
+  exchangeAll(both)
+  const shard = new OwnShard(0)
+  shard.set(makeLine('left', '', ''))
+  shard.flush()
+  const { base, update } = shard.updateSince(NOWHERE)
+  const forged = new DataWriter(both.leftBoot)
+  forged.add({ shard: 0, epoch: 1, base, seq: 1, part: undefined, bytes: update })
+  both.right.exchange.receive(forged.finish())
+  expect(both.right.exchange.faults.garbage).toBe(1)
+  expect(linesOf(both.right)).toBe(0)
+})
+
+it('drops a shard that the next summary does not know', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 3)
+  exchangeAll(both)
+  const shard = new OwnShard(200)
+  shard.set(makeLine('left', 'never', 'web'))
+  shard.flush()
+  const { base, update } = shard.updateSince(NOWHERE)
+  const forged = new DataWriter(both.leftBoot)
+  forged.add({ shard: 200, epoch: 1, base, seq: 1, part: undefined, bytes: update })
+  both.right.exchange.receive(forged.finish())
+  expect(idsOf(both.right)).toContain('never/web')
+  both.clock.advance(15_000)
+  exchangeAll(both)
+  expect(idsOf(both.right)).toEqual(idsOf(both.left))
+})
+
+it('replaces a copy that disagrees with the digest, and keeps its lines meanwhile', () => {
+  const both = pair()
+  connect(both.left, 'left', 0, 40)
+  exchangeAll(both)
+  // Learn the true summary, then change one digest.
+  both.clock.advance(15_000)
+  const truth = decodeMessage(both.left.exchange.pull()!, { sender: both.leftBoot, own: both.rightBoot })
+  if (truth?.kind !== 'summary') throw new Error('no summary')
+  const shards = truth.shards.map((row, i) => (i === 0 ? { ...row, digest: (row.digest ^ 1) >>> 0 } : row))
+  both.right.exchange.receive(encodeSummary(both.leftBoot, truth.round, shards))
+  expect(both.right.exchange.faults.mismatches).toBe(1)
+  expect(linesOf(both.right)).toBe(40)
+  expect(both.right.exchange.agrees).toBe(false)
+  exchangeAll(both)
+  both.clock.advance(1000)
+  exchangeAll(both)
+  expect(both.right.exchange.agrees).toBe(true)
+  expect(linesOf(both.right)).toBe(40)
+})

@@ -1,0 +1,70 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { newBoot } from '../boot.ts'
+import type { OwnShard } from '../documents/own-shard.ts'
+import { Registry } from '../registry.ts'
+import { RegistryOwner } from './registry-owner.ts'
+
+function setUp(registry = new Registry()) {
+  const deferred: (() => void)[] = []
+  const defer = (task: () => void): void => void deferred.push(task)
+  const owner = new RegistryOwner({ registry, replicaId: 'me', boot: newBoot(1000, () => 0), defer })
+  onTestFinished(() => owner.close())
+  const flushes: OwnShard[][] = []
+  owner.subscribe(changed => flushes.push([...changed]))
+  const turn = (): void => {
+    for (const task of deferred.splice(0)) task()
+  }
+  const lineCount = (): number => owner.shards().reduce((sum, shard) => sum + shard.lineCount, 0)
+  return { registry, owner, deferred, flushes, turn, lineCount }
+}
+
+it('starts with the lines that are there', () => {
+  const registry = new Registry()
+  registry.replace('t1', [makeLine('me', 't1', 'web'), makeLine('me', 't1', 'api')])
+  const { turn, lineCount } = setUp(registry)
+  turn()
+  expect(lineCount()).toBe(2)
+})
+
+it('never advertises a line of another replica', () => {
+  const { registry, deferred, turn, lineCount } = setUp()
+  const theirs = makeLine('r2', 't2', 'web')
+  registry.putRemote(theirs)
+  registry.putRemote({ ...theirs, weight: 1 })
+  registry.removeRemote(theirs)
+  expect(deferred).toEqual([])
+  registry.putRemote(theirs)
+  registry.replace('t1', [makeLine('me', 't1', 'web')])
+  turn()
+  expect(lineCount()).toBe(1)
+})
+
+it('writes all changes of a turn as one update of a shard, and tells once', () => {
+  const { registry, deferred, flushes, turn } = setUp()
+  for (let weight = 0; weight < 10; weight += 1)
+    registry.replace('t1', [makeLine('me', 't1', 'web', { weight })])
+  expect(deferred).toHaveLength(1)
+  turn()
+  expect(flushes).toHaveLength(1)
+  expect(flushes[0]?.[0]?.position).toEqual({ epoch: 1, seq: 1, clock: 1 })
+})
+
+it('spreads thousands of changes over turns', () => {
+  const { registry, deferred, flushes, turn, lineCount } = setUp()
+  for (let i = 0; i < 10_000; i += 1) registry.replace(`t${i}`, [makeLine('me', `t${i}`, 'web')])
+  turn()
+  expect(lineCount()).toBeLessThan(3000)
+  while (deferred.length > 0) turn()
+  expect(lineCount()).toBe(10_000)
+  expect(flushes.length).toBeGreaterThan(4)
+})
+
+it('writes nothing once closed', () => {
+  const { registry, owner, flushes, turn } = setUp()
+  registry.replace('t1', [makeLine('me', 't1', 'web')])
+  owner.close()
+  registry.replace('t2', [makeLine('me', 't2', 'web')])
+  turn()
+  expect(flushes).toEqual([])
+})

@@ -1,0 +1,189 @@
+// The messages that two replicas exchange about their registries:
+//
+//   owner    → reader   SUMMARY  where each shard stands, with digest: sent when nothing else is left to send
+//   reader   → owner    WANTS    from where to send which shards; none: all is here, the summary agrees
+//   owner    → reader   DATA     sections, each an update of one shard or a part of one
+//
+//   version, kind, CRC-32 of the rest (4 bytes), rest
+//
+// The checksum starts from the boot whose lines the message is about, so that what belongs to another run of a
+// replica counts as garbled. Integers are 7 bits a byte. No message is longer than MESSAGE_BYTES. Unknown
+// versions and kinds are ignored, so that a newer replica can say more.
+
+import { crc32 } from 'node:zlib'
+import type { Boot } from '../boot.ts'
+import type { ShardPosition } from '../documents/own-shard.ts'
+import { MalformedError } from './malformed.ts'
+import { ByteReader, ByteWriter } from './message-bytes.ts'
+
+export const MESSAGE_BYTES = 65_536
+
+const VERSION = 1
+const KIND = { summary: 1, wants: 2, data: 3 } as const
+/** Version, kind and checksum. */
+const HEAD_BYTES = 6
+const CHECKSUM_AT = 2
+/** Shards have numbers below this: a byte, whatever a later version makes of it. */
+const MAX_SHARDS = 256
+/** Longest update that is put together from parts, bytes. */
+export const MAX_UPDATE_BYTES = 64 * 1024 * 1024
+/** Room that the fields of a section can take before its bytes. */
+const SECTION_FIELDS_BYTES = 48
+
+export interface ShardSummary {
+  readonly shard: number
+  readonly epoch: number
+  readonly seq: number
+  readonly digest: number
+}
+
+export interface ShardWant extends ShardPosition {
+  readonly shard: number
+}
+
+export interface DataSection {
+  readonly shard: number
+  readonly epoch: number
+  readonly base: number
+  readonly seq: number
+  /** Undefined: `bytes` is the whole update. */
+  readonly part:
+    | { readonly transfer: number; readonly offset: number; readonly totalBytes: number }
+    | undefined
+  readonly bytes: Uint8Array
+}
+
+export type Message =
+  | { readonly kind: 'summary'; readonly round: number; readonly shards: ShardSummary[] }
+  /** `round`: of the summary that it answers; 0: it answers none. */
+  | { readonly kind: 'wants'; readonly round: number; readonly wants: ShardWant[] }
+  | { readonly kind: 'data'; readonly sections: DataSection[] }
+
+export function encodeSummary(boot: Boot, round: number, shards: readonly ShardSummary[]): Uint8Array {
+  const writer = start(KIND.summary)
+  writer.integer(round)
+  for (const { shard, epoch, seq, digest } of shards) {
+    for (const value of [shard, epoch, seq, digest]) writer.integer(value)
+  }
+  return sealed(writer, KIND.summary, boot)
+}
+
+export function encodeWants(boot: Boot, round: number, wants: readonly ShardWant[]): Uint8Array {
+  const writer = start(KIND.wants)
+  writer.integer(round)
+  for (const { shard, epoch, seq, clock } of wants) {
+    for (const value of [shard, epoch, seq, clock]) writer.integer(value)
+  }
+  return sealed(writer, KIND.wants, boot)
+}
+
+/** Fills one DATA message. */
+export class DataWriter {
+  readonly #writer = start(KIND.data)
+  readonly #boot: Boot
+
+  constructor(boot: Boot) {
+    this.#boot = boot
+  }
+
+  /** Bytes of an update that still fit; none when negative. */
+  get roomBytes(): number {
+    return MESSAGE_BYTES - this.#writer.length - SECTION_FIELDS_BYTES
+  }
+
+  add(section: DataSection): void {
+    const { shard, epoch, base, seq, part, bytes } = section
+    const writer = this.#writer
+    for (const value of [shard, epoch, base, seq, part === undefined ? 0 : part.transfer])
+      writer.integer(value)
+    if (part !== undefined) {
+      writer.integer(part.offset)
+      writer.integer(part.totalBytes)
+    }
+    writer.integer(bytes.length)
+    writer.bytes(bytes)
+  }
+
+  finish(): Uint8Array {
+    return sealed(this.#writer, KIND.data, this.#boot)
+  }
+}
+
+/**
+ * `boots`: that of the sender, whose lines summaries and data are about, and ours, which wants are about.
+ * Undefined: of a version or kind that this end does not know. Throws MalformedError.
+ */
+export function decodeMessage(bytes: Uint8Array, boots: { sender: Boot; own: Boot }): Message | undefined {
+  if (bytes.length > MESSAGE_BYTES) throw new MalformedError('a message is too long')
+  const reader = new ByteReader(bytes)
+  if (reader.integer() !== VERSION) return undefined
+  const kind = reader.integer()
+  if (kind !== KIND.summary && kind !== KIND.wants && kind !== KIND.data) return undefined
+  const checksum = Buffer.from(reader.bytes(HEAD_BYTES - CHECKSUM_AT)).readUInt32BE()
+  const boot = kind === KIND.wants ? boots.own : boots.sender
+  if (checksum !== checksumOf(bytes.subarray(HEAD_BYTES), kind, boot))
+    throw new MalformedError('a message is garbled, or of another boot')
+  if (kind === KIND.data) return { kind: 'data', sections: rows(reader, readSection) }
+  const round = reader.integer()
+  return kind === KIND.summary
+    ? { kind: 'summary', round, shards: rows(reader, readSummary) }
+    : { kind: 'wants', round, wants: rows(reader, readWant) }
+}
+
+function start(kind: number): ByteWriter {
+  const writer = new ByteWriter()
+  writer.bytes(Uint8Array.of(VERSION, kind, 0, 0, 0, 0))
+  return writer
+}
+
+function sealed(writer: ByteWriter, kind: number, boot: Boot): Uint8Array {
+  writer.uint32At(CHECKSUM_AT, checksumOf(writer.since(HEAD_BYTES), kind, boot))
+  return writer.finish()
+}
+
+function checksumOf(rest: Uint8Array, kind: number, boot: Boot): number {
+  return crc32(rest, crc32(`${kind} ${boot}`))
+}
+
+function rows<Row>(reader: ByteReader, read: (reader: ByteReader) => Row): Row[] {
+  const all: Row[] = []
+  while (!reader.done) all.push(read(reader))
+  return all
+}
+
+function readShard(reader: ByteReader): number {
+  const shard = reader.integer()
+  if (shard >= MAX_SHARDS) throw new MalformedError('no such shard')
+  return shard
+}
+
+function readSummary(reader: ByteReader): ShardSummary {
+  const shard = readShard(reader)
+  return { shard, epoch: reader.integer(), seq: reader.integer(), digest: reader.integer() }
+}
+
+function readWant(reader: ByteReader): ShardWant {
+  const shard = readShard(reader)
+  return { shard, epoch: reader.integer(), seq: reader.integer(), clock: reader.integer() }
+}
+
+function readSection(reader: ByteReader): DataSection {
+  const shard = readShard(reader)
+  const epoch = reader.integer()
+  const base = reader.integer()
+  const seq = reader.integer()
+  const transfer = reader.integer()
+  if (epoch === 0 || seq <= base) throw new MalformedError('an update that leads nowhere')
+  const part = transfer === 0 ? undefined : { transfer, ...readPart(reader) }
+  const bytes = reader.bytes(reader.integer())
+  if (part !== undefined && (bytes.length === 0 || part.offset + bytes.length > part.totalBytes))
+    throw new MalformedError('a part outside its update')
+  return { shard, epoch, base, seq, part, bytes }
+}
+
+function readPart(reader: ByteReader): { offset: number; totalBytes: number } {
+  const offset = reader.integer()
+  const totalBytes = reader.integer()
+  if (totalBytes > MAX_UPDATE_BYTES) throw new MalformedError('an update is too long')
+  return { offset, totalBytes }
+}

@@ -1,0 +1,163 @@
+// A line as it travels and rests in a document: its fields as one string with NUL between them, defaults left
+// out. The replica is not among them: whose line it is follows from whose document it is in, so that no replica
+// can write a line of another one. The same line always packs to the same string, which is what digests rest on.
+
+import { type Line, lineId } from '../line.ts'
+import type { Outage } from '../outage.ts'
+import { MalformedError } from './malformed.ts'
+
+const DEFAULT_WEIGHT = 100
+const MAX_WEIGHT = 1000
+const ESCAPE = '\u0001'
+/** Longest packed line, UTF-16 units: a reader takes no longer one, and an announcement makes none. */
+export const MAX_PACKED_LENGTH = 65_536
+
+const NO_LABELS: Line['labels'] = Object.freeze({})
+const NO_MORE = { labels: NO_LABELS, outage: undefined, healthCheck: undefined }
+/** Its value is the outage of a line that is down, or `CHECKED` for a line that is up. */
+const HEALTH_LABEL = ''
+const CHECKED = 'checked'
+const OUTAGE = /^(0|[1-9][0-9]{0,14}) (-|[a-z][a-z0-9_]{0,39}) (.*)$/s
+
+/** tunnel NUL service NUL telephone NUL instance [NUL state NUL version {NUL label NUL value}] */
+export function packLine(line: Line): string {
+  const fields = [line.tunnelId, line.service, line.telephone, line.instance]
+  const state = packState(line)
+  const labels = packLabels(line)
+  if (state !== '' || line.version !== '' || labels.length > 0) fields.push(state, line.version, ...labels)
+  // Half a surrogate pair does not survive UTF-8, and would make both ends disagree for ever.
+  return fields.map(escapeField).join('\0').toWellFormed()
+}
+
+/** Throws MalformedError. `strings` keeps one copy of what many lines share. */
+export function unpackLine(packed: unknown, replicaId: string, strings: SharedStrings): Line {
+  if (typeof packed !== 'string' || packed.length > MAX_PACKED_LENGTH)
+    throw new MalformedError('not a packed line')
+  const raw = packed.split('\0')
+  const fields = packed.includes(ESCAPE) ? raw.map(unescapeField) : raw
+  const [tunnelId = '', service = '', telephone, instance, state = '', version = ''] = fields
+  if (tunnelId === '' || service === '' || telephone === undefined || instance === undefined)
+    throw new MalformedError('a packed line lacks fields')
+  const { health, weight, generation, holder } = unpackState(state)
+  const { labels, outage, healthCheck } = fields.length > 6 ? unpackLabels(fields, health) : NO_MORE
+  return {
+    id: detached(lineId(tunnelId, service)),
+    replicaId,
+    tunnelId: detached(tunnelId),
+    service: strings.shared(service),
+    telephone: detached(telephone),
+    instance: detached(instance),
+    health,
+    weight,
+    version: strings.shared(version),
+    labels,
+    ...(outage !== undefined && { outage }),
+    ...(healthCheck !== undefined && { healthCheck }),
+    ...(generation !== undefined && { generation }),
+    ...(holder !== undefined && { holder: detached(holder) }),
+  }
+}
+
+/** Strings that many lines have in common: services, versions. Bounded; a lost entry costs a copy, no more. */
+export class SharedStrings {
+  readonly #strings = new Map<string, string>()
+  readonly #capacity: number
+
+  constructor(capacity = 4096) {
+    this.#capacity = capacity
+  }
+
+  shared(text: string): string {
+    const known = this.#strings.get(text)
+    if (known !== undefined) return known
+    if (this.#strings.size >= this.#capacity) this.#strings.clear()
+    const copy = detached(text)
+    this.#strings.set(copy, copy)
+    return copy
+  }
+}
+
+/** A copy of its own: a part of a string keeps the whole alive, and a line outlives the document it came in. */
+function detached(text: string): string {
+  return text.length === 0 ? '' : Buffer.from(text).toString()
+}
+
+/** Empty for an ordinary line; `d` for down, the weight unless it is the default, `@` and the generation, `~` and the holder. */
+function packState(line: Line): string {
+  const weight = line.weight === DEFAULT_WEIGHT ? '' : line.weight
+  const generation = line.generation === undefined ? '' : `@${line.generation}`
+  const holder = line.holder === undefined ? '' : `~${line.holder}`
+  return `${line.health === 'down' ? 'd' : ''}${weight}${generation}${holder}`
+}
+
+function unpackState(state: string): Pick<Line, 'health' | 'weight' | 'generation' | 'holder'> {
+  if (state === '') return { health: 'up', weight: DEFAULT_WEIGHT }
+  const match = /^(d?)(\d{0,4})(?:@([^~]{1,64}))?(?:~(.{1,64}))?$/.exec(state)
+  const weight = match?.[2] === '' ? DEFAULT_WEIGHT : Number(match?.[2])
+  if (match === null || !(weight <= MAX_WEIGHT)) throw new MalformedError('a packed line has no valid state')
+  const health = match[1] === 'd' ? 'down' : 'up'
+  const [, , , generation, holder] = match
+  return {
+    health,
+    weight,
+    ...(generation !== undefined && { generation: detached(generation) }),
+    ...(holder !== undefined && { holder }),
+  }
+}
+
+/**
+ * Name, value, name, value, in the order of names; two that differ in broken surrogates alone become one. The outage, or the
+ * mark of a health check, is the value of a label without a name: a replica of an older version shows it as a label, and
+ * rejects every other new field.
+ */
+function packLabels({ labels, health, outage, healthCheck }: Line): string[] {
+  const named = new Map(Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value]))
+  if (health === 'down' && outage !== undefined) named.set(HEALTH_LABEL, packOutage(outage))
+  else if (health === 'up' && healthCheck) named.set(HEALTH_LABEL, CHECKED)
+  return [...named].sort(([left], [right]) => (left < right ? -1 : 1)).flat()
+}
+
+function unpackLabels(
+  fields: readonly string[],
+  health: Line['health'],
+): Pick<Line, 'labels' | 'outage' | 'healthCheck'> {
+  if (fields.length % 2 !== 0) throw new MalformedError('a packed line has a label without a value')
+  const labels: [string, string][] = []
+  let outage: Outage | undefined
+  let isChecked = false
+  for (let i = 6; i < fields.length; i += 2) {
+    const [name, value] = [fields[i]!, fields[i + 1]!]
+    if (name === HEALTH_LABEL && health === 'down') outage = unpackOutage(value)
+    if (name === HEALTH_LABEL && health === 'up') isChecked = value === CHECKED
+    if (name !== HEALTH_LABEL || (outage === undefined && !isChecked)) {
+      labels.push([detached(name), detached(value)])
+    }
+  }
+  return { labels: Object.fromEntries(labels), outage, ...(isChecked && { healthCheck: true }) }
+}
+
+/** Since when, cause or `-`, detail. */
+function packOutage({ sinceMs, cause = '-', detail }: Outage): string {
+  return `${sinceMs} ${cause} ${detail}`
+}
+
+/** Undefined: a label that a telephone has chosen. What is read packs to the same text again. */
+function unpackOutage(text: string): Outage | undefined {
+  const [, sinceMs, cause, detail] = OUTAGE.exec(text) ?? []
+  if (sinceMs === undefined || cause === undefined || detail === undefined) return undefined
+  return {
+    sinceMs: Number(sinceMs),
+    ...(cause !== '-' && { cause: detached(cause) }),
+    detail: detached(detail),
+  }
+}
+
+/** Names come from telephones and may hold anything, NUL too. */
+function escapeField(field: string): string {
+  if (!field.includes('\0') && !field.includes(ESCAPE)) return field
+  return field.replaceAll(ESCAPE, `${ESCAPE}a`).replaceAll('\0', `${ESCAPE}b`)
+}
+
+function unescapeField(field: string): string {
+  return field.replaceAll(`${ESCAPE}b`, '\0').replaceAll(`${ESCAPE}a`, ESCAPE)
+}

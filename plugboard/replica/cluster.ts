@@ -1,0 +1,211 @@
+// This replica among others: makes the network of peers from the settings, tells telephones where other replicas
+// are, and says to the admin API which replicas there are. A Plugboard without a cluster secret has none of this.
+
+import { networkInterfaces } from 'node:os'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
+import type { PlugboardConfig } from '../config.ts'
+import type { Store } from '../database/store/store.ts'
+import { type Discovery, peerAddress, staticDiscovery } from '../peers/discovery/discovery.ts'
+import { DnsDiscovery } from '../peers/discovery/dns-discovery.ts'
+import { PostgresDiscovery } from '../peers/discovery/postgres-discovery.ts'
+import type { PeerIdentity } from '../peers/link/peer-tokens.ts'
+import { PeerNetwork, type PeerNetworkOptions } from '../peers/peer-network.ts'
+import { Rebalancer } from '../peers/rebalancer.ts'
+import type { OpenLocal } from '../peers/stream-relay.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { TunnelCounts } from '../registry/tunnel-counts.ts'
+import type { ReplicaAddress, Switchboard } from '../telephones/switchboard.ts'
+import { VERSION } from '../version.ts'
+
+export interface ClusterOptions {
+  readonly config: PlugboardConfig
+  /** Most connections to the peer port at once. */
+  readonly maxPeerConnections?: number | undefined
+  readonly self: PeerIdentity
+  readonly startedAt: Date
+  readonly registry: Registry
+  readonly tunnelCounts: TunnelCounts
+  readonly rows: Store['replicas']
+  readonly switchboard: Pick<
+    Switchboard,
+    'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount' | 'probe' | 'proved'
+  >
+  readonly openLocal: OpenLocal
+  readonly respondToQuery: PeerNetworkOptions['respondToQuery']
+  readonly heldOf: PeerNetworkOptions['heldOf']
+  readonly appliedSequence: () => number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** For lines of the others before we say that we are ready, ms; longer than that only if nobody answers. */
+const SYNC_MS = 3000
+/** For telephones to find another replica before our port closes, ms. */
+export const LEAVE_MS = 10_000
+
+export class Cluster {
+  readonly network: PeerNetwork
+  readonly #options: ClusterOptions
+  readonly #unsubscribe: () => void
+  #rebalancer: Rebalancer | undefined
+  /** Telephones can dial us. */
+  #open = false
+  #address = ''
+  #told = ''
+
+  constructor(options: ClusterOptions, secrets: readonly string[]) {
+    this.#options = options
+    const { self, startedAt, registry, tunnelCounts, switchboard: tunnels, openLocal, clock, log } = options
+    const { heldOf, respondToQuery } = options
+    this.network = new PeerNetwork({
+      tunnels,
+      ...{ self, startedAt, registry, tunnelCounts, openLocal, respondToQuery, heldOf, clock, log, secrets },
+      agent: `plugboard/${VERSION}`,
+      maxConnections: options.maxPeerConnections,
+      limits: { clientSharePercent: options.config.clientSharePercent },
+      report: () => this.#report(),
+    })
+    this.#unsubscribe = this.network.subscribe(() => this.#tellTelephones())
+  }
+
+  /** Tunnels that were asked to go elsewhere, to even things out. */
+  get moved(): number {
+    return this.#rebalancer?.asked ?? 0
+  }
+
+  get address(): string {
+    return this.#address
+  }
+
+  async listen(): Promise<void> {
+    const { config } = this.#options
+    const { host } = config.peerListen
+    const { port } = await this.network.listen(config.peerListen.port, host)
+    this.#address =
+      config.peerUrl === undefined ? `http://${ownHost(host)}:${port}` : peerAddress(config.peerUrl)
+  }
+
+  /** Resolves when the lines of all replicas that answer are here, or after a few seconds. */
+  async start(): Promise<void> {
+    const { clock } = this.#options
+    this.network.start(this.#discoveries())
+    if (this.#options.config.rebalance) this.#rebalancer = this.#startRebalancer()
+    const synced = Promise.withResolvers<void>()
+    const deadline = clock.after(SYNC_MS, () => synced.resolve())
+    const unsubscribe = this.network.subscribe(() => {
+      if (this.network.synced) synced.resolve()
+    })
+    if (this.network.synced) synced.resolve()
+    await synced.promise
+    unsubscribe()
+    deadline.cancel()
+  }
+
+  /** The public port listens: from here on others send telephones to us. */
+  open(): void {
+    this.#open = true
+    this.network.tell()
+    this.#tellTelephones()
+  }
+
+  /** Another replica may have a stream for us on its way. */
+  get linked(): boolean {
+    return this.network.replicas().some(({ linked }) => linked)
+  }
+
+  /** Telephones and peers are told; resolves when the telephones have gone elsewhere, or will not. */
+  async leave(): Promise<void> {
+    this.#rebalancer?.stop()
+    this.network.leave()
+    await this.#options.switchboard.leave(
+      this.linked ? Math.min(LEAVE_MS, this.#options.config.drainTimeoutMs) : 0,
+    )
+  }
+
+  /** `graceMs`: for streams that are still open on the links. */
+  async stop(graceMs: number): Promise<void> {
+    this.#rebalancer?.stop()
+    this.#unsubscribe()
+    await this.network.stop(graceMs)
+  }
+
+  #startRebalancer(): Rebalancer {
+    const { switchboard, clock, log } = this.#options
+    return new Rebalancer({
+      others: () =>
+        this.network
+          .replicas()
+          .flatMap(({ id, linked, report }) =>
+            linked && report?.state === 'ready' && report.publicUrl !== undefined
+              ? [{ id, tunnels: report.tunnels }]
+              : [],
+          ),
+      tunnels: () => switchboard.tunnelCount,
+      move: (count, to) => switchboard.move(count, to),
+      ...{ clock, log },
+    })
+  }
+
+  #discoveries(): Discovery[] {
+    const { config, rows, self, clock, log } = this.#options
+    const describe = () => {
+      const { address, publicUrl = null, version, state, appliedSequence } = this.#report()
+      const { startedAt } = this.#options
+      return { ...self, startedAt, address, publicUrl, version, state, appliedSequence }
+    }
+    return [
+      new PostgresDiscovery({ rows, self, describe, clock, log }),
+      ...(config.peers.length > 0 ? [staticDiscovery(config.peers)] : []),
+      ...(config.peerDns === undefined ? [] : [new DnsDiscovery({ name: config.peerDns, clock, log })]),
+    ]
+  }
+
+  #report(): Omit<ReplicaReport, 'type'> {
+    const { config, startedAt, switchboard, appliedSequence } = this.#options
+    const publicUrl = this.#open ? (config.telephoneUrl ?? config.publicUrl) : undefined
+    return {
+      state: this.network.leaving ? 'leaving' : 'ready',
+      address: this.#address,
+      ...(publicUrl !== undefined && { publicUrl }),
+      version: VERSION,
+      startedAt: startedAt.getTime(),
+      appliedSequence: appliedSequence(),
+      tunnels: switchboard.tunnelCount,
+      streams: switchboard.streamCount,
+    }
+  }
+
+  /** The replicas that telephones should dial: those that live, stay, and have said where. */
+  #tellTelephones(): void {
+    const own = this.#report()
+    const all: ReplicaAddress[] = []
+    if (own.state === 'ready' && own.publicUrl !== undefined) {
+      all.push({ id: this.#options.self.id, url: own.publicUrl })
+    }
+    for (const { id, report, record, linked, leaseMs } of this.network.replicas()) {
+      const url = report?.publicUrl ?? record?.publicUrl ?? undefined
+      const state = report?.state ?? record?.state
+      if (url !== undefined && state === 'ready' && (linked || leaseMs > 0)) all.push({ id, url })
+    }
+    const text = JSON.stringify(all)
+    if (text === this.#told) return
+    this.#told = text
+    this.#options.switchboard.setReplicas(all)
+  }
+}
+
+/** How other machines find this one when nobody says: its first address that is not loopback. */
+function ownHost(listenHost: string | undefined): string {
+  if (listenHost !== undefined && listenHost !== '0.0.0.0' && listenHost !== '::') return inUrl(listenHost)
+  const outside = Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .filter(({ internal }) => !internal)
+  const address = outside.find(({ family }) => family === 'IPv4') ?? outside[0]
+  return inUrl(address?.address ?? '127.0.0.1')
+}
+
+function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,68 @@
+// The database that the settings name, for a command that works on it without a running Plugboard's API. The embedded
+// database is used as it is while a Plugboard runs it, and is started for the command otherwise.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { ownCommand } from '../common/own-command.ts'
+import { StartupError } from '../common/startup-error.ts'
+import { openDatabase } from '../database/database.ts'
+import { EmbeddedPostgres } from '../database/embedded/embedded-postgres.ts'
+import { migrationStatus } from '../database/migrate.ts'
+import { explainOutage } from '../database/outage.ts'
+import type { Store } from '../database/store/store.ts'
+import { VERSION } from '../version.ts'
+
+export interface DatabasePlace {
+  /** Undefined: the embedded one in `data`. */
+  readonly databaseUrl: string | undefined
+  readonly data: string
+}
+
+/**
+ * Rejects with StartupError when the database is unavailable or the schema is not that of this version. Passes on other
+ * rejections of `work`.
+ */
+export async function withConfiguredDatabase<Result>(
+  place: DatabasePlace,
+  log: Logger,
+  work: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  if (place.databaseUrl !== undefined) return await withStore(place.databaseUrl, work)
+  const folder = join(place.data, 'postgres')
+  const running = await EmbeddedPostgres.running(folder)
+  if (running !== undefined) {
+    return await withStore(running.url, work).finally(() => running.close())
+  }
+  // Starting it would make a new database, and the command works on an existing one.
+  if (!existsSync(join(folder, 'cluster', 'PG_VERSION'))) {
+    throw new StartupError(
+      `There is no database in ${folder}: name the data folder, or the database, of Plugboard.`,
+    )
+  }
+  const started = await EmbeddedPostgres.start({ folder, log })
+  return await withStore(started.url, work).finally(() => started.stop())
+}
+
+function withStore<Result>(url: string, work: (store: Store) => Promise<Result>): Promise<Result> {
+  return explainOutage(url, () => withMigratedStore(url, work))
+}
+
+async function withMigratedStore<Result>(
+  url: string,
+  work: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  const { applied, pending } = await migrationStatus({ url, version: VERSION })
+  if (applied === 0) {
+    throw new StartupError(
+      'This database is empty: start Plugboard on it, which also makes its first admin key.',
+    )
+  }
+  if (pending > 0) {
+    throw new StartupError(
+      `The schema lacks ${pending} migrations: run ${ownCommand('plugboard')} migrate, or start Plugboard.`,
+    )
+  }
+  const database = openDatabase({ url, applicationName: 'plugboard command', maxConnections: 2 })
+  return await work(database.store).finally(() => database.close())
+}

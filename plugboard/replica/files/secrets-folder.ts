@@ -1,0 +1,68 @@
+// The secrets of one Plugboard, in <data>/secrets/: files of mode 0600 in a folder of mode 0700. Written whole or not at
+// all. Their modes are checked at each start by private-files.ts.
+
+import { randomUUID } from 'node:crypto'
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makeFolder } from '../../common/make-folder.ts'
+import { codeOf, folderError } from '../../common/startup-error.ts'
+
+export class SecretsFolder {
+  readonly path: string
+
+  constructor(dataFolder: string) {
+    this.path = join(dataFolder, 'secrets')
+  }
+
+  file(name: string): string {
+    return join(this.path, name)
+  }
+
+  /** Undefined when there is no such file. */
+  async read(name: string): Promise<string | undefined> {
+    try {
+      return (await readFile(this.file(name), 'utf8')).trim()
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** Replaces the file. Rejects with StartupError when the folder is not writable. */
+  async write(name: string, secret: string): Promise<void> {
+    try {
+      await makeFolder(this.path, 0o700)
+      // A folder that existed before may be open to others.
+      await chmod(this.path, 0o700)
+      const unfinished = this.file(`.${name}.${randomUUID()}`)
+      try {
+        const handle = await open(unfinished, 'wx', 0o600)
+        try {
+          await handle.writeFile(`${secret}\n`)
+          await handle.sync()
+        } finally {
+          await handle.close()
+        }
+        await rename(unfinished, this.file(name))
+      } finally {
+        await rm(unfinished, { force: true })
+      }
+    } catch (error) {
+      throw folderError(this.path, error)
+    }
+  }
+
+  /** Replaces `to`. No effect when there is no file `from`. */
+  async rename(from: string, to: string): Promise<void> {
+    try {
+      await rename(this.file(from), this.file(to))
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw folderError(this.path, error)
+    }
+  }
+
+  /** No effect when there is no such file. */
+  async remove(name: string): Promise<void> {
+    await rm(this.file(name), { force: true })
+  }
+}

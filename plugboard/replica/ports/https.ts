@@ -1,0 +1,128 @@
+// HTTPS of one replica: puts the pieces of tls/ together, in front of the public port. plugboard.ts starts and
+// stops it as one part.
+
+import type { AddressInfo, Socket } from 'node:net'
+import { shareOf } from '@vera-stack/shared/client-shares.ts'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { StartupError } from '../../common/startup-error.ts'
+import type { PlugboardConfig } from '../../config.ts'
+import { AddressCounts } from '../../proxy/connections/address-counts.ts'
+import { ProxyProtocolGate } from '../../proxy/connections/proxy-protocol-gate.ts'
+import { type HttpsPolicy, hstsValue } from '../../proxy/policy/https-policy.ts'
+import { UNFINISHED_SHARE } from '../../proxy/proxy-limits.ts'
+import type { ProxyServer } from '../../proxy/server.ts'
+import { CertificateFiles } from '../../tls/certificate-files.ts'
+import { parsePair } from '../../tls/certificate-pairs.ts'
+import { type TlsCounters, TlsListener } from '../../tls/tls-listener.ts'
+import { tlsPolicy } from '../../tls/tls-policy.ts'
+import type { Acme } from './acme.ts'
+
+export interface HttpsOptions {
+  readonly config: PlugboardConfig
+  readonly proxy: ProxyServer
+  /** Certificates for hosts that no file is good for. */
+  readonly acme: Acme | undefined
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What the public port is told of HTTPS; undefined without `tlsListen`. */
+export function httpsPolicy(config: PlugboardConfig): HttpsPolicy | undefined {
+  const { tlsListen, httpsRedirect, hstsMaxAgeMs, hstsSubdomains, publicUrl } = config
+  if (tlsListen === undefined) return undefined
+  const outside = publicUrl === undefined ? undefined : new URL(publicUrl)
+  const port = outside?.protocol === 'https:' ? Number(outside.port || 443) : tlsListen.port
+  return { redirectPort: httpsRedirect ? port : undefined, hsts: hstsValue(hstsMaxAgeMs, hstsSubdomains) }
+}
+
+/** Limits the handshakes of one client to the same share that it has of connections. */
+function clientPlaces(
+  { maxConnections, maxConnectionsPerAddress, clientSharePercent }: PlugboardConfig,
+  proxy: ProxyServer,
+): (transport: Socket) => (() => void) | undefined {
+  const most = Math.min(maxConnectionsPerAddress, shareOf(maxConnections, clientSharePercent))
+  const counts = new AddressCounts(Math.ceil(most * UNFINISHED_SHARE))
+  return transport => {
+    const client = proxy.clientOf(transport)
+    if (client === undefined) return () => undefined
+    return counts.add(client) ? () => counts.remove(client) : undefined
+  }
+}
+
+export class Https {
+  readonly #files: CertificateFiles
+  readonly #listener: TlsListener
+  readonly #acme: Acme | undefined
+
+  private constructor(files: CertificateFiles, listener: TlsListener, acme: Acme | undefined) {
+    this.#files = files
+    this.#listener = listener
+    this.#acme = acme
+  }
+
+  /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
+  static async create(options: HttpsOptions): Promise<Https> {
+    const { config, proxy, acme, clock, log } = options
+    await acme?.load()
+    const policy = tlsPolicy(config.tlsMinVersion, config.tlsCiphers)
+    const files = new CertificateFiles({
+      folder: config.tlsCertificateFolder,
+      pairs: config.tlsCertificates.flatMap(text => parsePair(text) ?? []),
+      defaultHost: config.tlsDefaultHost,
+      policy,
+      clock,
+      log,
+    })
+    try {
+      await files.start()
+    } catch (error) {
+      await files.stop()
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new StartupError(`Certificates cannot be used: ${reason}`, error)
+    }
+    const listener = new TlsListener({
+      certificates: {
+        get fallback() {
+          return files.set.fallback ?? acme?.certificates.fallback
+        },
+        find: host => files.set.find(host) ?? acme?.certificates.find(host),
+      },
+      validation: config.acmeChallenges.includes('tls-alpn-01') ? acme?.validation : undefined,
+      policy,
+      protocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+      handshakeTimeoutMs: config.tlsHandshakeTimeoutMs,
+      maxHandshakes: Math.ceil(config.maxConnections * UNFINISHED_SHARE),
+      takePlace: clientPlaces(config, proxy),
+      accept: (socket, transport) => proxy.accept(socket, transport),
+      hasRoom: () => proxy.hasRoom,
+      gate: config.proxyProtocol ? tcp => new ProxyProtocolGate(tcp, proxy.gateOptions) : undefined,
+      clock,
+      log,
+    })
+    files.onChange(() => listener.reload())
+    acme?.certificates.onChange(() => listener.reload())
+    return new Https(files, listener, acme)
+  }
+
+  get counters(): Readonly<TlsCounters> {
+    return this.#listener.counters
+  }
+
+  /** Rejects with Node's error. */
+  listen(port: number, host?: string): Promise<AddressInfo> {
+    return this.#listener.listen(port, host)
+  }
+
+  /** Accepts no more; resolves when handshakes under way have ended. */
+  drain(): Promise<void> {
+    return this.#listener.drain()
+  }
+
+  /** After `drain`, or instead of it. */
+  async stop(): Promise<void> {
+    await this.#listener.close()
+    await this.#acme?.stop()
+    await this.#files.stop()
+  }
+}

@@ -1,0 +1,166 @@
+// The public side of one replica, put together: the public port, HTTPS beside it with its certificates, and the guard
+// that refuses requests while memory is short. plugboard.ts starts and stops it as one part.
+
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Log } from '@vera-stack/shared/log.ts'
+import type { TrafficStatus } from '../../admin/live/traffic.ts'
+import type { PlugboardConfig } from '../../config.ts'
+import type { CertificateStore } from '../../database/store/store.ts'
+import type { Via } from '../../proxy/edge/via.ts'
+import type { ServiceError } from '../../proxy/policy/service-errors.ts'
+import type { LineRecovery } from '../../proxy/proxy-context.ts'
+import { ProxyServer } from '../../proxy/server.ts'
+import type { Directory } from '../../routes/directory.ts'
+import type { DryRequest, DryResult } from '../../routes/dry-run.ts'
+import { OutboundNetworks } from '../../routes/outbound-networks.ts'
+import type { LinePicker } from '../../telephones/lines/line-picker.ts'
+import type { TunnelAcceptor } from '../../telephones/tunnel-endpoint.ts'
+import { MemoryGuard } from '../memory-guard.ts'
+import { Acme } from './acme.ts'
+import { Https, httpsPolicy } from './https.ts'
+import { openAddresses } from './listen-addresses.ts'
+
+export interface PublicPortsOptions {
+  readonly config: PlugboardConfig
+  readonly directory: Directory
+  readonly picker: LinePicker
+  readonly tunnels: TunnelAcceptor
+  /** In a cluster. */
+  readonly recovery: LineRecovery | undefined
+  readonly certificates: CertificateStore
+  readonly via: Via
+  /** Of this start of the replica. */
+  readonly instance: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export class PublicPorts {
+  readonly #config: PlugboardConfig
+  readonly #log: Log
+  readonly #memory: MemoryGuard
+  readonly #acme: Acme | undefined
+  readonly #proxy: ProxyServer
+  #https: Https | undefined
+
+  private constructor(options: PublicPortsOptions) {
+    const { config, directory, picker, tunnels, recovery, certificates, via, instance, clock, log } = options
+    this.#config = config
+    this.#log = log
+    this.#memory = new MemoryGuard({ maxPercent: config.maxMemoryPercent, clock, log })
+    this.#acme = Acme.create({ config, directory, store: certificates, instance, clock, log })
+    this.#proxy = new ProxyServer({
+      directory,
+      picker,
+      tunnels,
+      recovery,
+      trustedProxies: config.trustedProxies,
+      outbound: new OutboundNetworks(config.outboundNetworks),
+      proxyProtocol: config.proxyProtocol,
+      http2Cleartext: config.http2Cleartext,
+      limits: {
+        maxConnections: config.maxConnections,
+        maxConnectionsPerAddress: config.maxConnectionsPerAddress,
+        clientSharePercent: config.clientSharePercent,
+        http2MaxStreams: config.http2MaxStreams,
+        maxHeaders: config.maxHeaders,
+        maxHeadBytes: config.maxHeadBytes,
+        maxTargetBytes: config.maxTargetBytes,
+        bodyIdleTimeoutMs: config.bodyIdleTimeoutMs,
+        minBodyRateBytes: config.minBodyRateBytes,
+        headTimeoutMs: config.headTimeoutMs,
+        keepAliveTimeoutMs: config.keepAliveTimeoutMs,
+      },
+      https: httpsPolicy(config),
+      challenges: this.#acme?.challenges,
+      via,
+      underscoreHeaders: config.underscoreHeaders,
+      allowTrace: config.allowTrace,
+      log,
+      access: config.accessLog ? fields => log.access(fields) : undefined,
+      clock,
+      overloaded: () => this.#memory.short,
+    })
+  }
+
+  /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
+  static async create(options: PublicPortsOptions): Promise<PublicPorts> {
+    const ports = new PublicPorts(options)
+    const { config, clock, log } = options
+    if (config.tlsListen === undefined) return ports
+    try {
+      ports.#https = await Https.create({ config, proxy: ports.#proxy, acme: ports.#acme, clock, log })
+      return ports
+    } catch (error) {
+      await ports.stop()
+      throw error
+    }
+  }
+
+  /** Opens all public addresses; `flag` names them in errors. Rejects with StartupError. */
+  async listen(flag: string): Promise<readonly AddressInfo[]> {
+    const addresses = this.#config.listen
+    try {
+      return await openAddresses({ addresses, flag }, this.#log, ({ host, port }) =>
+        this.#proxy.listen(port, host),
+      )
+    } catch (error) {
+      await this.#proxy.close()
+      throw error
+    }
+  }
+
+  /** The same for HTTPS, where it is on: certificates are ordered from then on. */
+  async listenTls(): Promise<void> {
+    if (this.#https === undefined || this.#config.tlsListen === undefined) return
+    const { host, port } = this.#config.tlsListen
+    const address = await this.#https.listen(port, host)
+    this.#log.info('HTTPS is on', { port: address.port })
+    this.#acme?.start()
+  }
+
+  /** Serves on, but asks clients to come back elsewhere. */
+  leave(): void {
+    this.#proxy.leave()
+  }
+
+  /** Accepts no more; resolves when what is open has finished, or its time is over. */
+  async drain(graceMs: () => number): Promise<void> {
+    await Promise.all([this.#https?.drain(), this.#proxy.drain(graceMs())])
+    // What was in its handshake when the stop came is served too.
+    await this.#proxy.drain(graceMs())
+  }
+
+  /** After `drain`, or instead of it. */
+  async stop(): Promise<void> {
+    await this.#https?.stop()
+    this.#memory.stop()
+  }
+
+  /** What the public port would do with a request. */
+  dryRun(request: DryRequest): Promise<DryResult> {
+    return this.#proxy.dryRun(request)
+  }
+
+  /** The last failed request of a service. */
+  lastErrorOf(serviceId: string): ServiceError | undefined {
+    return this.#proxy.serviceErrors.lastOf(serviceId)
+  }
+
+  /** The last failed request of each service, by its id, the newest first. */
+  lastErrors(limit: number): readonly (readonly [serviceId: string, error: ServiceError])[] {
+    return this.#proxy.serviceErrors.newest(limit)
+  }
+
+  /** What has happened since the start. */
+  traffic(): TrafficStatus {
+    const { counters, connectionCount, inFlightCount } = this.#proxy
+    return {
+      ...counters,
+      openConnections: connectionCount,
+      inFlight: inFlightCount,
+      tls: this.#https?.counters,
+    }
+  }
+}

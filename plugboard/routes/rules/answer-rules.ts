@@ -1,0 +1,96 @@
+// What a route answers by itself, with no backend behind it: a redirect, or a fixed answer such as a maintenance page.
+
+import { recordOf } from '@vera-stack/shared/record-of.ts'
+import { z } from 'zod'
+import { storedText } from '../../database/store/stored-text.ts'
+import { EDITABLE_NAMES, editableFieldName, FIELD_NAMES, fieldValue, namedTwice } from './field-rules.ts'
+
+const MAX_BODY_BYTES = 64 * 1024
+
+/** An http(s) URL, or a path on the host that was asked for. Never `//host`, which browsers take for a host. */
+const target = z
+  .string()
+  .max(2048)
+  .superRefine((to, context) => {
+    const message = redirectTargetProblem(to)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+  .meta({
+    pattern: '^(?:/(?!/)|[Hh][Tt][Tt][Pp][Ss]?://)[!-"$-\\[\\]-~]*$',
+    description:
+      'A path on the requested host, or an http or https URL without user and fragment. It does not lead back to the route.',
+    example: 'https://www.example.com/',
+  })
+
+function redirectTargetProblem(to: string): string | undefined {
+  if (!/^[\x21-\x7e]+$/.test(to)) return 'has blanks or characters outside ASCII: write them percent-encoded'
+  if (to.includes('\\') || to.startsWith('//')) return 'would lead browsers to another host than it seems to'
+  if (to.includes('#')) return 'has a fragment, behind which nothing can be appended'
+  if (to.startsWith('/')) return undefined
+  const url = URL.parse(to)
+  if (url === null || !/^https?:\/\/[^/?@]+(?:[/?]|$)/i.test(to) || url.username !== '') {
+    return 'is neither an http(s) URL nor a path that begins with /'
+  }
+  return undefined
+}
+
+const REDIRECT_STATUSES = [301, 302, 303, 307, 308] as const
+
+export const redirectSchema = z.strictObject({
+  to: target,
+  /** Default 307: temporary, and the method stays. */
+  status: z
+    .literal(REDIRECT_STATUSES)
+    .meta({ type: 'integer', enum: [...REDIRECT_STATUSES] })
+    .optional(),
+  /** What follows the mount in the path is appended. Default: yes. */
+  keepPath: z.boolean().optional(),
+  /** So is the query. Default: yes. */
+  keepQuery: z.boolean().optional(),
+})
+export type RedirectRules = z.output<typeof redirectSchema>
+
+export const answerSchema = z
+  .strictObject({
+    /** Default 200. */
+    status: z
+      .int()
+      .min(200)
+      .max(599)
+      .refine(status => status < 300 || status > 399, 'is a redirect: use "redirect"')
+      .meta({ not: { minimum: 300, maximum: 399 } })
+      .optional(),
+    /** Default text/plain in UTF-8. */
+    contentType: fieldValue.min(1).max(256).meta({ example: 'text/html; charset=utf-8' }).optional(),
+    body: storedText(0, MAX_BODY_BYTES)
+      .refine(
+        body => Buffer.byteLength(body) <= MAX_BODY_BYTES,
+        `is longer than ${MAX_BODY_BYTES} bytes: put it behind a Telephone`,
+      )
+      .meta({
+        maxLength: MAX_BODY_BYTES,
+        description: `At most ${MAX_BODY_BYTES} bytes of UTF-8. Empty with the statuses 204 and 205.`,
+        example: 'Back at noon.',
+      })
+      .optional(),
+    headers: recordOf(editableFieldName, fieldValue)
+      .refine(headers => Object.keys(headers).length <= 50, 'has more than 50 fields')
+      .refine(headers => namedTwice(Object.keys(headers)) === undefined, 'names a field twice')
+      .refine(
+        headers => !Object.keys(headers).some(name => /^(?:content-type|retry-after)$/i.test(name)),
+        'names Content-Type or Retry-After: use "contentType" and "retryAfterSeconds"',
+      )
+      .meta({
+        propertyNames: FIELD_NAMES,
+        maxProperties: 50,
+        description: `${EDITABLE_NAMES} \`Content-Type\` and \`Retry-After\` have properties of their own.`,
+      })
+      .optional(),
+    retryAfterSeconds: z.int().min(0).max(31_536_000).optional(),
+  })
+  .refine(
+    ({ status = 200, body = '' }) => body === '' || (status !== 204 && status !== 205),
+    'an answer of this status has no body',
+  )
+  .meta({ description: 'Not together with `redirect`. No body with the statuses 204 and 205.' })
+export type AnswerRules = z.output<typeof answerSchema>

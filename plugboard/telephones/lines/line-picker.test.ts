@@ -1,0 +1,337 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { seededRandom } from '../../../test/support/seeded-random.ts'
+import { type Line, lineId } from '../../registry/line.ts'
+import { Registry } from '../../registry/registry.ts'
+import type { Upstream } from '../../registry/upstream.ts'
+import { LinePicker, type PickPolicy } from './line-picker.ts'
+import type { Candidate } from './line-pool.ts'
+
+class FakeUpstream implements Upstream {
+  canOpen = true
+  streamCount = 0
+  hasRoomFor?: (client: string) => boolean
+  open(): never {
+    throw new Error('a picker opens nothing')
+  }
+}
+
+let registry: Registry
+let picker: LinePicker
+let upstreams: Map<string, FakeUpstream>
+
+beforeEach(() => {
+  registry = new Registry()
+  upstreams = new Map()
+  picker = new LinePicker({
+    registry,
+    upstreamOf: line => upstreams.get(line.tunnelId),
+    random: seededRandom(7),
+  })
+})
+
+function add(tunnelId: string, more: Partial<Line> = {}): FakeUpstream {
+  const upstream = new FakeUpstream()
+  upstreams.set(tunnelId, upstream)
+  registry.replace(tunnelId, [line(tunnelId, more)])
+  return upstream
+}
+
+function line(tunnelId: string, more: Partial<Line> = {}): Line {
+  return {
+    ...{ id: lineId(tunnelId, 'web'), replicaId: 'r1', tunnelId, service: 'web', telephone: 'laptop' },
+    ...{ instance: `instance-${tunnelId}`, health: 'up', weight: 100, version: '', labels: {}, ...more },
+  }
+}
+
+const policy = (balancing: PickPolicy['balancing'], maxStreams: number | null = null): PickPolicy => ({
+  balancing,
+  maxStreams,
+})
+
+function picks(
+  count: number,
+  how: PickPolicy,
+  afterwards?: (upstream: FakeUpstream) => void,
+): Record<string, number> {
+  const taken: Record<string, number> = {}
+  for (let index = 0; index < count; index += 1) {
+    const candidate = picker.pick('web', how)
+    if (typeof candidate === 'string') throw new Error(candidate)
+    taken[candidate.line.tunnelId] = (taken[candidate.line.tunnelId] ?? 0) + 1
+    afterwards?.(upstreams.get(candidate.line.tunnelId) as FakeUpstream)
+  }
+  return taken
+}
+
+describe('what can be picked', () => {
+  it('nothing: no_telephone', () => {
+    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+  })
+
+  it.each(['least_streams', 'round_robin', 'random'] as const)('%s passes over unfit lines', balancing => {
+    add('down', { health: 'down' })
+    add('zero', { weight: 0 })
+    add('full').canOpen = false
+    add('fit')
+    expect(picks(20, policy(balancing))).toEqual({ fit: 20 })
+  })
+
+  it('tells lines that are full from lines that are not there', () => {
+    add('zero', { weight: 0 })
+    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    expect(picker.explain('web', 'no_telephone').cause).toBe('weight_zero')
+    add('full').canOpen = false
+    expect(picker.pick('web', policy('random'))).toBe('overloaded')
+  })
+
+  it('a service is unhealthy when the health check of each line fails', () => {
+    const sinceMs = Date.UTC(2026, 10, 30, 2, 41, 7, 5)
+    const unhealthy = () => picker.explain('web', 'service_unhealthy').detail
+    add('old', { health: 'down' })
+    add('zero', { weight: 0 })
+    expect(picker.pick('web', policy('random'))).toBe('service_unhealthy')
+    expect(unhealthy()).toBe('health check fails')
+    add('b', { health: 'down', outage: { sinceMs: sinceMs + 5, detail: '/healthz returned 500' } })
+    add('a', { health: 'down', outage: { sinceMs, detail: '/healthz returned 500' } })
+    expect(unhealthy()).toBe('health check fails since 2026-11-30T02:41:07Z: /healthz returned 500')
+    add('c', { health: 'down', outage: { sinceMs: sinceMs + 9, detail: 'other' } })
+    expect(unhealthy()).toMatch(/500 \(other lines fail for other causes\)$/)
+    // A line that is up and cannot be reached may be healthy.
+    Object.assign(add('away'), { reachable: false })
+    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    expect(picker.explain('web', 'no_telephone').cause).toBe('line_unreachable')
+    expect(picker.explain('other', 'no_telephone').cause).toBe('not_connected')
+  })
+
+  it('follows the registry', () => {
+    add('a')
+    registry.replace('a', [line('a', { health: 'down' })])
+    expect(picker.pick('web', policy('least_streams'))).toBe('service_unhealthy')
+    registry.replace('a', [line('a')])
+    expect(picks(1, policy('least_streams'))).toEqual({ a: 1 })
+    registry.replace('a', [])
+    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+  })
+
+  it('knows the lines that were there before it', () => {
+    add('a')
+    picker.close()
+    picker = new LinePicker({ registry, upstreamOf: each => upstreams.get(each.tunnelId) })
+    expect(picks(1, policy('random'))).toEqual({ a: 1 })
+  })
+
+  it('after a failure over a link: not over that link again, and by one of our own lines if there is one', () => {
+    picker.close()
+    picker = new LinePicker({
+      ...{ registry, replicaId: 'r1', random: seededRandom(7) },
+      // Two lines of a replica have one link, and an upstream each.
+      upstreamOf: ({ replicaId, tunnelId }) =>
+        replicaId === 'r1' ? upstreams.get(tunnelId) : new FakeUpstream(),
+    })
+    const homes = { 'far-1': 'r2', 'far-2': 'r2', 'far-3': 'r3', 'far-4': 'r4' }
+    for (const [tunnelId, replicaId] of Object.entries(homes)) {
+      registry.putRemote(line(tunnelId, { replicaId }))
+    }
+    const first = picker.pick('web', policy('least_streams'))
+    if (typeof first === 'string') throw new Error(first)
+    const second = picker.pick('web', policy('least_streams'), [first])
+    if (typeof second === 'string') throw new Error(second)
+    expect(second.line.replicaId).not.toBe(first.line.replicaId)
+    add('near')
+    const third = picker.pick('web', policy('least_streams'), [first])
+    expect(typeof third !== 'string' && third.line.tunnelId).toBe('near')
+  })
+
+  it('a process is the same one within its identity alone: a stranger may copy an instance id', () => {
+    add('failed', { instance: 'copied', generation: '1.stranger' })
+    add('its-twin', { instance: 'copied', generation: '1.stranger' })
+    const failed = picker.pick('web', policy('least_streams')) as Candidate
+    expect(failed.line.tunnelId).toBe('failed')
+    add('victim', { instance: 'copied', generation: '1.victim' }).streamCount = 5
+    const next = picker.pick('web', policy('least_streams'), [failed])
+    expect(next).toMatchObject({ line: { tunnelId: 'victim' } })
+  })
+
+  it('not a second time what was tried, and of another process if there is one', () => {
+    add('a', { instance: 'one' })
+    add('b', { instance: 'one' })
+    add('c', { instance: 'two' })
+    const tried = []
+    const order = []
+    for (;;) {
+      const candidate = picker.pick('web', policy('least_streams'), tried)
+      if (typeof candidate === 'string') {
+        order.push(candidate)
+        break
+      }
+      tried.push(candidate)
+      order.push(candidate.line.tunnelId)
+    }
+    expect(order).toEqual(['a', 'c', 'b', 'exhausted'])
+  })
+
+  it('limits the streams of a service, also across a moment without lines', () => {
+    add('a')
+    const candidate = picker.pick('web', policy('random', 1))
+    if (typeof candidate === 'string') throw new Error(candidate)
+    const holder = { client: '', poolSlot: 0 }
+    picker.acquire(candidate, holder)
+    expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
+    registry.replace('a', [])
+    registry.replace('a', [line('a')])
+    expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
+    picker.release(candidate, holder)
+    expect(picks(1, policy('random', 1))).toEqual({ a: 1 })
+  })
+})
+
+describe('the share of a client', () => {
+  const take = (client: string, how: PickPolicy) => {
+    const candidate = picker.pick('web', how, undefined, undefined, client)
+    if (typeof candidate === 'string') return candidate
+    const holder = { client, poolSlot: 0 }
+    picker.acquire(candidate, holder)
+    return () => picker.release(candidate, holder)
+  }
+
+  it('is 75 % of the streams that the policy allows', () => {
+    add('a')
+    const how = policy('least_streams', 8)
+    const taken = Array.from({ length: 6 }, () => take('one', how))
+    expect([take('one', how), typeof take('other', how)]).toEqual(['concurrency_limited', 'function'])
+    const [release] = taken
+    if (typeof release === 'function') release()
+    expect([typeof take('one', how), take('one', how)]).toEqual(['function', 'concurrency_limited'])
+    expect([typeof take('other', how), take('other', how)]).toEqual(['function', 'overloaded'])
+  })
+
+  it('counts the streams that were open before the policy had a limit', () => {
+    add('a')
+    for (let taken = 0; taken < 6; taken += 1) take('one', policy('random'))
+    expect([take('one', policy('random', 8)), typeof take('other', policy('random', 8))]).toEqual([
+      'concurrency_limited',
+      'function',
+    ])
+  })
+
+  it.each(['least_streams', 'round_robin', 'random'] as const)(
+    '%s passes over lines where the client has none left, and says so when there are no others',
+    balancing => {
+      const [full, free] = [add('full'), add('free')]
+      full.hasRoomFor = client => client !== 'one'
+      for (let index = 0; index < 20; index += 1) {
+        const picked = picker.pick('web', policy(balancing), undefined, undefined, 'one')
+        expect(typeof picked !== 'string' && picked.line.tunnelId).toBe('free')
+      }
+      free.hasRoomFor = () => false
+      expect(picker.pick('web', policy(balancing), undefined, undefined, 'one')).toBe('concurrency_limited')
+      expect(typeof picker.pick('web', policy(balancing), undefined, undefined, 'other')).toBe('object')
+      full.canOpen = false
+      free.canOpen = false
+      expect(picker.pick('web', policy(balancing), undefined, undefined, 'one')).toBe('overloaded')
+    },
+  )
+})
+
+describe('balancing', () => {
+  it('least_streams: the emptiest, by weight, equals in turn', () => {
+    add('a').streamCount = 5
+    add('b').streamCount = 3
+    add('c', { weight: 200 }).streamCount = 3
+    expect(picks(1, policy('least_streams'))).toEqual({ c: 1 })
+    for (const upstream of upstreams.values()) upstream.streamCount = 0
+    expect(picks(400, policy('least_streams'), upstream => (upstream.streamCount += 1))).toEqual({
+      ...{ a: 100, b: 100, c: 200 },
+    })
+  })
+
+  it('least_streams among idle equals takes turns', () => {
+    for (const name of ['a', 'b', 'c']) add(name)
+    expect(picks(30, policy('least_streams'))).toEqual({ a: 10, b: 10, c: 10 })
+  })
+
+  it('least_streams of very many lines stays even, and finds the only fit one', () => {
+    for (let index = 0; index < 100; index += 1) add(`t${index}`)
+    const counts = Object.values(
+      picks(1000, policy('least_streams'), upstream => (upstream.streamCount += 1)),
+    )
+    expect(counts.length).toBe(100)
+    expect(Math.max(...counts)).toBeLessThanOrEqual(15)
+    for (const [name, upstream] of upstreams) upstream.canOpen = name === 't42'
+    expect(picks(10, policy('least_streams'))).toEqual({ t42: 10 })
+  })
+
+  it('round_robin: weights, spread out', () => {
+    add('a', { weight: 2 })
+    add('b', { weight: 1 })
+    const order: string[] = []
+    for (let index = 0; index < 6; index += 1)
+      order.push(Object.keys(picks(1, policy('round_robin')))[0] as string)
+    expect(order).toEqual(['a', 'b', 'a', 'a', 'b', 'a'])
+  })
+
+  it('random: by weight', () => {
+    add('a', { weight: 300 })
+    add('b', { weight: 100 })
+    const taken = picks(4000, policy('random'))
+    expect((taken.a ?? 0) / 4000).toBeCloseTo(0.75, 1)
+  })
+})
+
+describe('lines of other replicas', () => {
+  beforeEach(() => {
+    picker.close()
+    picker = new LinePicker({
+      registry,
+      replicaId: 'r1',
+      upstreamOf: each => upstreams.get(each.tunnelId),
+      random: seededRandom(7),
+    })
+  })
+
+  function addRemote(tunnelId: string): FakeUpstream & { reachable?: boolean } {
+    const upstream = new FakeUpstream()
+    upstreams.set(tunnelId, upstream)
+    registry.putRemote(line(tunnelId, { replicaId: 'r2' }))
+    return upstream
+  }
+
+  const acquireMany = (count: number): Record<string, number> => {
+    const taken: Record<string, number> = {}
+    for (let index = 0; index < count; index += 1) {
+      const candidate = picker.pick('web', policy('least_streams'))
+      if (typeof candidate === 'string') throw new Error(candidate)
+      picker.acquire(candidate, { client: '', poolSlot: 0 })
+      taken[candidate.line.tunnelId] = (taken[candidate.line.tunnelId] ?? 0) + 1
+    }
+    return taken
+  }
+
+  it('are passed over for a local one when it is a tie, and share when it is not', () => {
+    for (const id of ['far-1', 'far-2']) addRemote(id)
+    add('near')
+    expect(picks(10, policy('least_streams'))).toEqual({ near: 10 })
+    expect(acquireMany(30)).toEqual({ near: 10, 'far-1': 10, 'far-2': 10 })
+  })
+
+  it('do not count what others do on the same link or tunnel', () => {
+    addRemote('far').streamCount = 0
+    add('near').streamCount = 100
+    expect(acquireMany(10)).toEqual({ near: 5, far: 5 })
+  })
+
+  it('leave a local line its share where there are very many of them', () => {
+    for (let index = 0; index < 99; index += 1) addRemote(`far-${index}`)
+    add('near')
+    expect(picks(20, policy('least_streams'))).toEqual({ near: 20 })
+    expect(acquireMany(1000).near).toBeLessThan(60)
+  })
+
+  it('are not there while nothing leads to them', () => {
+    const far = addRemote('far')
+    far.canOpen = false
+    expect(picker.pick('web', policy('random'))).toBe('overloaded')
+    far.reachable = false
+    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+  })
+})

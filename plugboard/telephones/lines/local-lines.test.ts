@@ -1,0 +1,79 @@
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { beforeEach, expect, it } from 'vitest'
+import { RecordedStream } from '../../../test/support/recorded-stream.ts'
+import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { Registry } from '../../registry/registry.ts'
+import type { Upstream } from '../../registry/upstream.ts'
+import { LinePicker } from './line-picker.ts'
+import { LocalLines } from './local-lines.ts'
+
+class Tunnel implements Upstream {
+  canOpen = true
+  reachable = true
+  streamCount = 0
+  refusal: TunnelError | undefined
+  readonly opened: Opening[] = []
+
+  open(opening: Opening, events: StreamEvents): Stream {
+    if (this.refusal !== undefined) throw this.refusal
+    this.opened.push(opening)
+    return (events as RecordedStream).stream
+  }
+}
+
+const tunnels = new Map<string, Tunnel>()
+let lines: LocalLines
+
+beforeEach(() => {
+  tunnels.clear()
+  const registry = new Registry()
+  const picker = new LinePicker({ registry, upstreamOf: line => tunnels.get(line.tunnelId) })
+  lines = new LocalLines({ picker, tunnelOf: id => tunnels.get(id) })
+  for (const id of ['idle', 'busy']) {
+    tunnels.set(id, new Tunnel())
+    registry.replace(id, [makeLine('b', id, 'web')])
+  }
+  tunnels.get('busy')!.streamCount = 3
+})
+
+const open = (service: string): Stream =>
+  lines.open(
+    { kind: 'http', hops: 1, service, method: 'GET', target: '/', fields: [] },
+    new RecordedStream(),
+    true,
+  )
+const opened = (): string[] =>
+  [...tunnels].flatMap(([id, tunnel]) => tunnel.opened.map(({ service }) => `${id} ${service}`))
+
+it('a retry over a hop does not land on the line that has just failed because that one is idle', () => {
+  open('idle/web')
+  open('busy/web')
+  expect(opened()).toEqual(['idle web', 'busy web'])
+})
+
+it('the least loaded line takes what names none, or one that is gone', () => {
+  open('web')
+  open('gone/web')
+  tunnels.get('busy')!.canOpen = false
+  open('busy/web')
+  expect(opened()).toEqual(['idle web', 'idle web', 'idle web'])
+})
+
+it('a line in doubt takes what the peer has picked it for, and nothing else', () => {
+  tunnels.get('idle')!.reachable = false
+  open('idle/web')
+  open('web')
+  expect(opened()).toEqual(['idle web', 'busy web'])
+})
+
+it('what the line that was picked says is said, instead of trying the others for the peer', () => {
+  tunnels.get('idle')!.refusal = new TunnelError('payload_too_large')
+  expect(() => open('idle/web')).toThrow('payload_too_large')
+  expect(opened()).toEqual([])
+})
+
+it('no line of the service is unknown_service, whatever was picked', () => {
+  expect(() => open('other')).toThrow('unknown_service')
+  expect(() => open('gone/other')).toThrow('unknown_service')
+})

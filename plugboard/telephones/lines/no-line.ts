@@ -1,0 +1,54 @@
+// Why a service has no line that takes a request, for the access line and the admin API. It runs only when a request
+// fails.
+
+import type { Line } from '../../registry/line.ts'
+import { outageText } from '../../registry/outage.ts'
+import type { LinePool } from './line-pool.ts'
+
+/**
+ * `service_unhealthy`: the health check of each line fails. `overloaded`: there are lines, but all are at their limit.
+ * `concurrency_limited`: there is room, but the client holds its share. `exhausted`: all that could help were tried.
+ */
+export type NoLine = 'no_telephone' | 'service_unhealthy' | 'overloaded' | 'concurrency_limited' | 'exhausted'
+
+export interface NoLineCause {
+  readonly cause: string
+  readonly detail: string
+}
+
+/** True when there are lines with a weight above 0, and the health check of each of them fails. */
+export function isUnhealthy({ candidates }: LinePool): boolean {
+  const weighted = candidates.filter(({ line }) => line.weight > 0)
+  return weighted.length > 0 && weighted.every(({ line }) => line.health === 'down')
+}
+
+export function explainNoLine(pool: LinePool | undefined, why: NoLine, service: string): NoLineCause {
+  const lines = pool?.candidates.map(({ line }) => line) ?? []
+  switch (why) {
+    case 'service_unhealthy':
+      return { cause: 'health_check_failed', detail: outageText(lines) }
+    case 'overloaded':
+      return {
+        cause: 'stream_limit',
+        detail: `All ${lines.length} lines of service "${service}" are at their limit of streams.`,
+      }
+    case 'concurrency_limited':
+      return {
+        cause: 'client_share',
+        detail: `The client has its share of the streams of service "${service}".`,
+      }
+    default:
+      return noTelephone(lines, service)
+  }
+}
+
+function noTelephone(lines: readonly Line[], service: string): NoLineCause {
+  if (lines.length === 0)
+    return { cause: 'not_connected', detail: `No telephone of service "${service}" is connected.` }
+  if (lines.every(({ weight }) => weight === 0))
+    return { cause: 'weight_zero', detail: `Every line of service "${service}" has the weight 0.` }
+  return {
+    cause: 'line_unreachable',
+    detail: `No line of service "${service}" can be reached from this replica now.`,
+  }
+}

@@ -1,0 +1,81 @@
+import { beforeEach, expect, it } from 'vitest'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { Registry } from '../../registry/registry.ts'
+import { ServiceHistory } from './service-history.ts'
+
+let clock: ManualClock
+let registry: Registry
+let history: ServiceHistory
+beforeEach(() => {
+  clock = new ManualClock(0, 0)
+  registry = new Registry()
+  history = new ServiceHistory(registry, clock)
+})
+
+const up = makeLine('r1', 't1', 'web', { telephone: 'one' })
+const down = { ...up, health: 'down' as const }
+
+it('knows nothing about a service that was never served', () => {
+  expect([history.isServed('web'), history.lastLineOf('web')]).toEqual([false, undefined])
+})
+
+it('remembers when the last usable line went, and why its tunnel ended', () => {
+  registry.replace('t1', [up])
+  registry.replace('t2', [makeLine('r1', 't2', 'web')])
+  expect(history.isServed('web')).toBe(true)
+  clock.advance(1000)
+  registry.replace('t2', [])
+  expect([history.isServed('web'), history.lastLineOf('web')]).toEqual([true, undefined])
+  clock.advance(1000)
+  registry.replace('t1', [])
+  clock.advance(10)
+  history.tunnelEnded('t2', ['web'], 'going_away', 'not the last one')
+  history.tunnelEnded('t1', ['web'], 'ping_timeout', 'silence')
+  expect(history.lastLineOf('web')).toEqual({
+    ...{ atMs: 2000, cause: 'disconnected', telephone: 'one', replicaId: 'r1', tunnelId: 't1' },
+    end: { reason: 'ping_timeout', detail: 'silence' },
+  })
+  registry.replace('t1', [up])
+  expect(history.lastLineOf('web')).toBeUndefined()
+})
+
+it('counts from the moment at which the line went down, not from its end', () => {
+  registry.replace('t1', [up])
+  clock.advance(1000)
+  registry.replace('t1', [down])
+  expect([history.isServed('web'), history.lastLineOf('web')]).toMatchObject([
+    false,
+    { atMs: 1000, cause: 'unhealthy' },
+  ])
+  clock.advance(1000)
+  registry.replace('t1', [])
+  expect(history.lastLineOf('web')).toMatchObject({ atMs: 1000, cause: 'disconnected' })
+})
+
+it('follows the lines of other replicas', () => {
+  const remote = makeLine('r2', 't9', 'web')
+  registry.putRemote(remote)
+  expect(history.isServed('web')).toBe(true)
+  registry.putRemote({ ...remote, weight: 0 })
+  expect(history.lastLineOf('web')).toMatchObject({ cause: 'no_weight', replicaId: 'r2' })
+  registry.putRemote(remote)
+  registry.removeRemote(remote)
+  expect(history.lastLineOf('web')).toMatchObject({ cause: 'disconnected', tunnelId: 't9' })
+})
+
+it('forgets a refusal once a line of the service is there', () => {
+  history.refused('web', { telephone: 'one', code: 'forbidden', detail: 'no' })
+  expect(history.refusalOf('web')).toMatchObject({ atMs: 0, telephone: 'one' })
+  registry.replace('t1', [down])
+  expect(history.refusalOf('web')).toBeUndefined()
+})
+
+it('remembers a bounded number of services', () => {
+  for (let index = 0; index < 10_001; index += 1) {
+    registry.replace('t1', [makeLine('r1', 't1', `s${index}`)])
+  }
+  registry.replace('t1', [])
+  expect(history.lastLineOf('s0')).toBeUndefined()
+  expect(history.lastLineOf('s10000')).toBeDefined()
+})

@@ -1,0 +1,76 @@
+// The lines of a service, on all replicas, with what each can take now: for people, not for requests.
+
+import type { Line } from '../../registry/line.ts'
+import type { Registry } from '../../registry/registry.ts'
+import type { Directory, DirectoryService } from '../../routes/directory.ts'
+import { announcedNames } from '../../routes/directory-entries.ts'
+import type { LinePicker } from './line-picker.ts'
+import type { Candidate } from './line-pool.ts'
+import type { LastLine, RefusedAnnouncement, ServiceHistory } from './service-history.ts'
+
+export interface ServiceLinesOptions {
+  readonly registry: Registry
+  readonly picker: LinePicker
+  readonly history: ServiceHistory
+  readonly directory: Pick<Directory, 'serviceByName'>
+}
+
+export class ServiceLines {
+  readonly #options: ServiceLinesOptions
+
+  constructor(options: ServiceLinesOptions) {
+    this.#options = options
+  }
+
+  linesOf(service: DirectoryService): readonly Line[] {
+    return this.#namesOf(service).flatMap(name => [...this.#options.registry.linesOf(name)])
+  }
+
+  *statesOf({
+    name,
+  }: DirectoryService): IterableIterator<{ readonly line: Line; readonly state: LineState }> {
+    for (const candidate of this.#options.picker.candidatesOf(name)) {
+      yield { line: candidate.line, state: stateOf(candidate) }
+    }
+  }
+
+  isServed(service: DirectoryService): boolean {
+    return this.#namesOf(service).some(name => this.#options.history.isServed(name))
+  }
+
+  /** Of the names of the service, the one whose line ended last. */
+  lastLineOf(service: DirectoryService): LastLine | undefined {
+    if (this.isServed(service)) return undefined
+    return newest(this.#namesOf(service).map(name => this.#options.history.lastLineOf(name)))
+  }
+
+  refusalOf(service: DirectoryService): RefusedAnnouncement | undefined {
+    return newest(this.#namesOf(service).map(name => this.#options.history.refusalOf(name)))
+  }
+
+  /** Without aliases that are the name of another service by now. */
+  #namesOf(service: DirectoryService): readonly string[] {
+    const { directory } = this.#options
+    return announcedNames(service).filter(name => directory.serviceByName(name)?.id === service.id)
+  }
+}
+
+/** `full`: it takes no further stream now; `unreachable`: no link leads to its replica. */
+export type LineState = 'serving' | 'down' | 'no_weight' | 'unreachable' | 'full'
+
+function stateOf({ line, upstream }: Candidate): LineState {
+  if (line.health === 'down') return 'down'
+  if (line.weight === 0) return 'no_weight'
+  if (upstream.reachable === false) return 'unreachable'
+  return upstream.canOpen ? 'serving' : 'full'
+}
+
+function newest<Entry extends { readonly atMs: number }>(
+  entries: readonly (Entry | undefined)[],
+): Entry | undefined {
+  return entries.reduce<Entry | undefined>(
+    (latest, entry) =>
+      latest === undefined || (entry !== undefined && entry.atMs > latest.atMs) ? entry : latest,
+    undefined,
+  )
+}

@@ -1,0 +1,83 @@
+import { expect, it } from 'vitest'
+import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { Registry } from '../../registry/registry.ts'
+import type { DirectoryListener, DirectoryService } from '../../routes/directory.ts'
+import { DEFAULT_SERVICE_POLICY } from '../../routes/service-policy.ts'
+import { LinePicker, type PickPolicy } from './line-picker.ts'
+import type { Candidate } from './line-pool.ts'
+import { ServiceNames } from './service-names.ts'
+
+const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
+const service = (id: string, name: string, ...aliases: string[]): DirectoryService => ({
+  ...{ id, name, policy: { ...DEFAULT_SERVICE_POLICY, aliases } },
+})
+
+function setUp(...services: DirectoryService[]) {
+  let all = services
+  const listeners = new Set<DirectoryListener>()
+  const directory = {
+    serviceByName: (name: string) =>
+      all.find(each => each.name === name) ?? all.find(each => each.policy.aliases.includes(name)),
+    subscribe: (listener: DirectoryListener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+  const registry = new Registry()
+  const upstreamOf = () => ({ canOpen: true, streamCount: 0, open: () => expect.fail('nothing is opened') })
+  const picker = new LinePicker({ registry, upstreamOf, names: new ServiceNames(directory) })
+  const change = (after: DirectoryService) => {
+    const before = all.find(({ id }) => id === after.id)
+    all = [...all.filter(({ id }) => id !== after.id), after]
+    for (const listener of listeners) listener.serviceChanged?.(before, after)
+  }
+  const picked = (name: string) => {
+    const candidate = picker.pick(name, POLICY)
+    return typeof candidate === 'string' ? candidate : candidate.line.service
+  }
+  return { registry, picker, change, picked, listeners }
+}
+
+it('lines follow a service that is renamed, and come back with the old name', () => {
+  const { registry, change, picked } = setUp(service('1', 'shop'))
+  registry.replace('t1', [makeLine('r1', 't1', 'shop')])
+  expect(picked('shop')).toBe('shop')
+  change(service('1', 'shop-eu', 'shop'))
+  expect([picked('shop-eu'), picked('shop')]).toEqual(['shop', 'no_telephone'])
+  change(service('1', 'shop', 'shop-eu'))
+  expect([picked('shop'), picked('shop-eu')]).toEqual(['shop', 'no_telephone'])
+})
+
+it('a pool that moves keeps its count of streams, and its lines come and go as before', () => {
+  const { registry, picker, change, picked } = setUp(service('1', 'shop'))
+  registry.replace('t1', [makeLine('r1', 't1', 'shop')])
+  const holder = { client: '', poolSlot: 0 }
+  const candidate = picker.pick('shop', POLICY) as Candidate
+  picker.acquire(candidate, holder)
+  change(service('1', 'shop-eu', 'shop'))
+  expect(picker.pick('shop-eu', { ...POLICY, maxStreams: 1 })).toBe('overloaded')
+  picker.release(candidate, holder)
+  expect(picked('shop-eu')).toBe('shop')
+  registry.replace('t1', [{ ...makeLine('r1', 't1', 'shop'), health: 'down' }])
+  expect(picked('shop-eu')).toBe('service_unhealthy')
+  registry.replace('t1', [])
+  registry.replace('t2', [makeLine('r1', 't2', 'shop')])
+  registry.replace('t3', [makeLine('r1', 't3', 'shop-eu')])
+  expect(picker.candidatesOf('shop-eu').map(({ line }) => line.tunnelId)).toEqual(['t2', 't3'])
+})
+
+it('lines leave a service whose alias is removed, and serve a new service of that name', () => {
+  const { registry, change, picked } = setUp(service('1', 'shop-eu', 'shop'))
+  registry.replace('t1', [makeLine('r1', 't1', 'shop')])
+  registry.replace('t2', [makeLine('r1', 't2', 'shop-eu')])
+  change(service('1', 'shop-eu'))
+  expect([picked('shop-eu'), picked('shop')]).toEqual(['shop-eu', 'shop'])
+  change(service('2', 'shop'))
+  expect([picked('shop-eu'), picked('shop')]).toEqual(['shop-eu', 'shop'])
+})
+
+it('a picker that is closed follows nothing', () => {
+  const { picker, listeners } = setUp(service('1', 'shop'))
+  picker.close()
+  expect(listeners.size).toBe(0)
+})

@@ -1,0 +1,78 @@
+// Notices that two telephones serve one service, which is often a mistake: two laptops with the same mount get every
+// second request of each other. Both get a remark in their `announced` message when the second one arrives, and the
+// remark goes when one is left. In a fleet, further telephones cause no messages to the others.
+//
+//   one telephone ──line of another one added──▶ shared ──last line of the others removed──▶ one telephone
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { type Line, sameTelephone } from '../../registry/line.ts'
+import type { Registry } from '../../registry/registry.ts'
+
+/** A tunnel of this replica, to which the remarks of its services are sent again. */
+export interface RemarkedTunnel {
+  remarksChanged(): void
+}
+
+/** Changes within this time become one message, ms. A telephone accepts ten messages in a second. */
+const COLLECT_MS = 500
+/** Characters of a telephone's name in a remark. */
+const MAX_NAME = 100
+
+export class SharedServices {
+  readonly #registry: Registry
+  readonly #clock: Clock
+  readonly #tunnelOf: (tunnelId: string) => RemarkedTunnel | undefined
+  readonly #changed = new Set<string>()
+  readonly #unsubscribe: () => void
+  #timer: Timer | undefined
+
+  constructor(registry: Registry, clock: Clock, tunnelOf: (tunnelId: string) => RemarkedTunnel | undefined) {
+    this.#registry = registry
+    this.#clock = clock
+    this.#tunnelOf = tunnelOf
+    this.#unsubscribe = registry.subscribe({
+      lineAdded: line => this.#review(line),
+      lineRemoved: line => this.#review(line),
+    })
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    this.#unsubscribe()
+  }
+
+  /** Returns the remark for the owner of the line, or undefined while no other telephone serves the service. */
+  remarkFor(own: Line): string | undefined {
+    for (const line of this.#registry.linesOf(own.service)) {
+      if (sameTelephone(line, own)) continue
+      return `Also served by telephone "${cutText(line.telephone, MAX_NAME)}": each gets a part of the requests.`
+    }
+    return undefined
+  }
+
+  /**
+   * A line of one telephone came or went. Only when exactly one other telephone has lines do its remarks change. The
+   * search ends at the first line of a second one, so it is short for a fleet of any size.
+   */
+  #review(changed: Line): void {
+    const tunnelIds: string[] = []
+    let other: Line | undefined
+    for (const line of this.#registry.linesOf(changed.service)) {
+      if (line.id === changed.id) continue
+      other ??= line
+      if (!sameTelephone(line, other)) return
+      tunnelIds.push(line.tunnelId)
+    }
+    if (other === undefined || sameTelephone(other, changed)) return
+    for (const id of tunnelIds) this.#changed.add(id)
+    this.#timer ??= this.#clock.after(COLLECT_MS, () => this.#notify())
+  }
+
+  #notify(): void {
+    this.#timer = undefined
+    const tunnelIds = [...this.#changed]
+    this.#changed.clear()
+    for (const id of tunnelIds) this.#tunnelOf(id)?.remarksChanged()
+  }
+}

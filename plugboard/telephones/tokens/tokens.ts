@@ -1,0 +1,174 @@
+// Issues, renews and revokes the JWTs of telephones, and keeps the keys that sign them. What a token may do stands
+// in its row; the JWT repeats it, so that it can be checked without the database. A token's text is returned to
+// whoever asked for it and kept nowhere.
+
+import { TOKEN_AUDIENCE, TOKEN_ISSUER, type TokenLimits } from '@vera-stack/shared/claims.ts'
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+import type {
+  Mutation,
+  NewSigningKey,
+  PrivateSigningKey,
+  Scope,
+  Store,
+  StoredLimits,
+  Token,
+} from '../../database/store/store.ts'
+
+export interface TokenRequest {
+  /** Name of the telephone: `sub`. */
+  readonly name: string
+  /** Names, `shop-*`, or `*`. */
+  readonly services: readonly string[]
+  /** Mounts with all beneath them, or `*`. */
+  readonly mounts: readonly string[]
+  /** An absent limit, and null: the default of the settings. */
+  readonly limits?: { readonly [Name in keyof TokenLimits]: number | null | undefined } | undefined
+  readonly ttlSeconds: number
+}
+
+/** The limits of the row that the JWT repeats. */
+interface RenewedToken extends IssuedToken {
+  readonly services: readonly string[]
+  readonly mounts: readonly string[]
+  readonly limits: TokenLimits
+}
+
+export interface IssuedToken {
+  /** `jti`. */
+  readonly id: string
+  /** The JWT. */
+  readonly token: string
+  readonly expiresAt: Date
+}
+
+export interface TokenIssuerOptions {
+  readonly store: Pick<Store, 'tokens' | 'signingKeys'>
+  readonly clock?: Clock | undefined
+}
+
+export class TokenIssuer {
+  readonly #store: TokenIssuerOptions['store']
+  readonly #clock: Clock
+
+  constructor(options: TokenIssuerOptions) {
+    this.#store = options.store
+    this.#clock = options.clock ?? systemClock
+  }
+
+  /** Rejects with VeraError: `invalid_request` (the scope is no scope), `database_unavailable`. */
+  async issue(request: TokenRequest, by: Mutation): Promise<IssuedToken> {
+    checkScopes(request)
+    const key = await this.ensureSigningKey(by.actor)
+    const { name, services, mounts, limits = {}, ttlSeconds } = request
+    const stored: StoredLimits = {
+      maxTunnels: limits.tunnels ?? null,
+      maxClaims: limits.claims ?? null,
+      maxAnnouncementsPerMinute: limits.announcementsPerMinute ?? null,
+    }
+    const row = await this.#store.tokens.create({ name, services, mounts, ttlSeconds, ...stored }, by)
+    return this.#sign(row, key)
+  }
+
+  /**
+   * Signs a new JWT under the id of one of our tokens, valid for the same time again, with the scope and the limits that
+   * the row has now. Rejects with VeraError: `token_revoked`, `token_expired`, `not_found` (no row), `database_unavailable`.
+   */
+  async renew(id: string): Promise<RenewedToken> {
+    const row = await this.#store.tokens.renew(id)
+    const issued = await this.#sign(row, await this.ensureSigningKey('system'))
+    return { ...issued, services: row.services, mounts: row.mounts, limits: limitsOf(row) }
+  }
+
+  /** Its tunnels close on every replica. Idempotent. */
+  async revoke(id: string, by: Mutation): Promise<void> {
+    await this.#store.tokens.revoke(id, by)
+  }
+
+  /** When the newest JWT of one of our tokens expires; undefined: the token has no row, or is revoked. */
+  async expiryOf(id: string): Promise<Date | undefined> {
+    const row = await this.#store.tokens.find(id)
+    return row === undefined || row.revokedAt !== null ? undefined : row.expiresAt
+  }
+
+  /** The key to sign with; made once, whichever replica comes first. */
+  ensureSigningKey(actor: string): Promise<PrivateSigningKey> {
+    return this.#store.signingKeys.ensure(generateSigningKey, { actor })
+  }
+
+  async #sign(row: Token, key: PrivateSigningKey): Promise<IssuedToken> {
+    const nowSeconds = Math.floor(this.#clock.wallTime() / 1000)
+    const expiresSeconds = Math.floor(row.expiresAt.getTime() / 1000)
+    const limits = limitsOf(row)
+    const token = await new SignJWT({
+      services: [...row.services],
+      mounts: [...row.mounts],
+      ...(Object.keys(limits).length > 0 && { limits }),
+    })
+      .setProtectedHeader({ alg: key.algorithm, kid: key.kid, typ: 'JWT' })
+      .setIssuer(TOKEN_ISSUER)
+      .setAudience(TOKEN_AUDIENCE)
+      .setSubject(row.name)
+      .setJti(row.id)
+      .setIssuedAt(nowSeconds)
+      .setExpirationTime(expiresSeconds)
+      .sign(await importJWK({ ...key.privateJwk }, key.algorithm))
+    return { id: row.id, token, expiresAt: new Date(expiresSeconds * 1000) }
+  }
+}
+
+/** Only limits that the row has, because the replica that verifies the token has the defaults. */
+function limitsOf({ maxTunnels, maxClaims, maxAnnouncementsPerMinute }: StoredLimits): TokenLimits {
+  return {
+    ...(maxTunnels !== null && { tunnels: maxTunnels }),
+    ...(maxClaims !== null && { claims: maxClaims }),
+    ...(maxAnnouncementsPerMinute !== null && { announcementsPerMinute: maxAnnouncementsPerMinute }),
+  }
+}
+
+/** An Ed25519 pair, named by its thumbprint (RFC 7638). */
+export async function generateSigningKey(): Promise<NewSigningKey> {
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+  const publicJwk = await exportJWK(publicKey)
+  const kid = await calculateJwkThumbprint(publicJwk)
+  return { kid, publicJwk: { ...publicJwk }, privateJwk: { ...(await exportJWK(privateKey)) } }
+}
+
+function checkScopes(scope: TokenRequest): void {
+  if (scope.services.length === 0 && scope.mounts.length === 0) {
+    throw new VeraError('invalid_request', 'A token that grants neither services nor mounts is of no use.', {
+      field: 'services',
+    })
+  }
+  const problem = scopeProblem(scope)
+  if (problem !== undefined) throw new VeraError('invalid_request', problem.message, { field: problem.list })
+}
+
+/** Returns the reason why a pattern can match no service. */
+export function serviceScopeProblem(pattern: string): string | undefined {
+  const fits = pattern.endsWith('*')
+    ? /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(pattern.slice(0, -1))
+    : parseServiceName(pattern).ok
+  return fits ? undefined : `"${cutText(pattern)}" is neither a service name, nor a prefix with *`
+}
+
+/** The first pattern that can match no service, or no mount. */
+export function scopeProblem({
+  services,
+  mounts,
+}: Scope):
+  | { readonly list: 'services' | 'mounts'; readonly index: number; readonly message: string }
+  | undefined {
+  for (const [index, pattern] of services.entries()) {
+    const message = serviceScopeProblem(pattern)
+    if (message !== undefined) return { list: 'services', index, message: `${message}.` }
+  }
+  for (const [index, pattern] of mounts.entries()) {
+    const mount = parseMount(pattern)
+    if (!mount.ok) return { list: 'mounts', index, message: `${mount.problem}.` }
+  }
+  return undefined
+}

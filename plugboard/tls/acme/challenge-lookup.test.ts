@@ -1,0 +1,57 @@
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { expect, it } from 'vitest'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { ChallengeLookup } from './challenge-lookup.ts'
+
+const TOKEN = 'a-token-of-the-authority'
+const REST = { log: silentLogger, clientSharePercent: 75 }
+
+it('asks the database, for what can be a token or a host only', async () => {
+  const asked: string[] = []
+  const challenge = async (kind: string, name: string) => {
+    asked.push(`${kind} ${name}`)
+    return 'answer'
+  }
+  const lookup = new ChallengeLookup({ store: { challenge }, clock: new ManualClock(), ...REST })
+  expect(await lookup.http(TOKEN, '192.0.2.1')).toBe('answer')
+  expect(await lookup.tls('a.test')).toBe('answer')
+  for (const token of ['', 'short', `${TOKEN}/x`, `${TOKEN}?x`, 'x'.repeat(300)]) {
+    expect(await lookup.http(token, '192.0.2.1')).toBeUndefined()
+  }
+  expect(asked).toEqual([`http ${TOKEN}`, 'tls a.test'])
+})
+
+it('answers a few lookups a second and not many at once, and no more than a share of them for one client', async () => {
+  const clock = new ManualClock()
+  let asked = 0
+  const waiting = Promise.withResolvers<string | undefined>()
+  let answer: () => Promise<string | undefined> = async () => 'answer'
+  const challenge = () => {
+    asked += 1
+    return answer()
+  }
+  const lookup = new ChallengeLookup({ store: { challenge }, clock, ...REST })
+  for (let count = 0; count < 200; count += 1) await lookup.http(TOKEN, '192.0.2.1')
+  expect(asked).toBe(37)
+  // The authority, and another client.
+  for (const client of ['192.0.2.2', '192.0.2.3']) {
+    for (let count = 0; count < 10; count += 1) await lookup.http(TOKEN, client)
+  }
+  expect(asked).toBe(50)
+  expect(await lookup.tls('a.test')).toBe('answer')
+  clock.advance(1000)
+  asked = 0
+  answer = () => waiting.promise
+  const ask = (client: string) => Array.from({ length: 20 }, () => lookup.http(TOKEN, client))
+  const many = [...ask('192.0.2.1'), ...ask('192.0.2.2')]
+  expect(asked).toBe(8)
+  waiting.resolve('answer')
+  const answered = (await Promise.all(many)).map(each => each !== undefined)
+  expect([answered.slice(0, 20), answered.slice(20)].map(each => each.filter(Boolean).length)).toEqual([6, 2])
+})
+
+it('a database that is down is no answer', async () => {
+  const challenge = () => Promise.reject(new Error('down'))
+  const lookup = new ChallengeLookup({ store: { challenge }, clock: new ManualClock(), ...REST })
+  expect(await lookup.http(TOKEN, '192.0.2.1')).toBeUndefined()
+})

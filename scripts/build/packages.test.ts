@@ -1,0 +1,126 @@
+// The packages as they would be published: packed, installed into an empty project, and used there on each supported
+// version of Node that this machine has. Nothing is fetched: the binaries of the embedded Postgres stay out.
+
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { execPath, versions } from 'node:process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { removeFolder, temporaryFolder } from '../../test/support/folder.ts'
+import { findOlderNodes } from '../../test/support/older-nodes.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const run = promisify(execFile)
+
+interface PackedFile {
+  readonly path: string
+}
+
+let folder: string
+let project: string
+const files = new Map<string, string[]>()
+
+beforeAll(async () => {
+  folder = await temporaryFolder('vera-packages-')
+  project = join(folder, 'project')
+  await mkdir(project)
+  const bundles = join(folder, 'bundles')
+  await run(execPath, [join(ROOT, 'scripts/build/build.ts'), '--out', bundles], { cwd: ROOT })
+  const archives: string[] = []
+  for (const name of ['plugboard', 'telephone']) {
+    const options = ['--json', '--pack-destination', folder]
+    const { stdout } = await run('npm', ['pack', join(bundles, name), ...options], { cwd: ROOT })
+    const packed = JSON.parse(stdout) as { filename: string; files: PackedFile[] }[]
+    files.set(
+      name,
+      packed.flatMap(each => each.files.map(({ path }) => path)),
+    )
+    archives.push(...packed.map(({ filename }) => join(folder, filename)))
+  }
+  await writeFile(join(project, 'package.json'), '{ "type": "module", "private": true }')
+  await run('npm', ['install', '--offline', '--omit=optional', ...archives], { cwd: project })
+}, 120_000)
+
+afterAll(async () => {
+  expect(await removeFolder(folder)).toEqual([])
+})
+
+describe.each(['plugboard', 'telephone'])('the package of %s', name => {
+  it('holds the bundle with its source maps, licences and a README, and no source or test', () => {
+    const paths = files.get(name)!
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        'LICENSE',
+        'README.md',
+        'THIRD_PARTY_LICENSES',
+        'check-node.cjs',
+        'launch.cjs',
+        'main.js',
+        'main.js.map',
+        'package.json',
+      ]),
+    )
+    const unexpected = paths.filter(path => /(?<!\.d)\.ts$/.test(path) || /\.test\./.test(path))
+    expect(unexpected).toEqual([])
+  })
+
+  it('describes itself, and its source cannot be published in its place', async () => {
+    const [source, published] = await Promise.all(
+      [join(ROOT, name), join(folder, 'bundles', name)].map(
+        async path =>
+          JSON.parse(await readFile(join(path, 'package.json'), 'utf8')) as Record<string, unknown>,
+      ),
+    )
+    expect(published).toMatchObject({ name: `@vera-stack/${name}`, description: expect.any(String) })
+    expect(published).toMatchObject({
+      engines: { node: '^22.21 || >=24.9' },
+      bin: { [name]: './launch.cjs' },
+    })
+    expect(published).not.toHaveProperty('private')
+    expect(source).toMatchObject({ private: true, version: published?.version })
+  })
+})
+
+describe.each([{ path: execPath, major: Number(versions.node.split('.', 1)[0]) }, ...findOlderNodes()])(
+  'installed, on Node $major',
+  ({ path }) => {
+    const env = () => ({ ...process.env, PATH: `${dirname(path)}:${process.env.PATH}` })
+
+    it.each(['plugboard', 'telephone'])('%s starts and shows its version', async name => {
+      const { version } = JSON.parse(await readFile(join(ROOT, name, 'package.json'), 'utf8')) as {
+        version: string
+      }
+      const { stdout } = await run(join(project, 'node_modules/.bin', name), ['--version'], { env: env() })
+      expect(stdout).toContain(version)
+    })
+
+    it('the library is loaded', async () => {
+      const script = `import('../../telephone').then(library => console.log(typeof library.connect))`
+      expect((await run(path, ['-e', script], { cwd: project })).stdout).toBe('function\n')
+    })
+  },
+)
+
+it('the library has types that a strict project can use without ours', async () => {
+  await mkdir(join(project, 'node_modules/@types'), { recursive: true })
+  for (const name of ['@types/node', 'undici-types']) {
+    await symlink(join(ROOT, 'node_modules', name), join(project, 'node_modules', name))
+  }
+  await writeFile(
+    join(project, 'use.ts'),
+    `import { connect, type TelephoneEvent, VeraError } from '../../telephone'
+const telephone = await connect({
+  plugboard: 'https://proxy.example.com',
+  token: 'x',
+  service: 'shop',
+  target: (request: Request) => new Response(request.url),
+  onEvent: (event: TelephoneEvent) => console.log(event.kind),
+}).catch((error: unknown) => (error instanceof VeraError ? error.code : 'unknown'))
+if (typeof telephone !== 'string') await telephone.close()
+`,
+  )
+  const options = ['--strict', '--noEmit', '--target', 'es2024', '--module', 'nodenext', '--types', 'node']
+  const checked = run(join(ROOT, 'node_modules/.bin/tsc'), [...options, 'use.ts'], { cwd: project })
+  await expect(checked).resolves.toMatchObject({ stdout: '' })
+})

@@ -1,0 +1,89 @@
+// Why a stream or a session ended early: the codes that travel in RESET and BYE frames.
+// A code says what happened, `delivered` says whether the far application may have seen any of the request:
+// the caller decides about retries from that alone. Both ends must agree on this table (PROTOCOL.md, "Reasons").
+
+import { cutText } from '../../cut-text.ts'
+
+/** `no`: the application has seen nothing, any request may be sent again. `maybe`: only idempotent ones. */
+export type Delivered = 'no' | 'maybe'
+
+interface ReasonRow {
+  readonly code: number
+  readonly delivered: Delivered
+  readonly meaning: string
+}
+
+const row = (code: number, delivered: Delivered, meaning: string): ReasonRow => ({ code, delivered, meaning })
+
+export const REASONS = {
+  cancelled: row(1, 'maybe', 'the side that reads no longer wants the response'),
+  refused: row(2, 'no', 'the stream was not given to the application; open it elsewhere'),
+  draining: row(3, 'no', 'the peer takes no new streams'),
+  overloaded: row(4, 'no', 'the peer is at its limit of streams or memory'),
+  unknown_kind: row(5, 'no', 'the peer does not know this kind of stream'),
+  unknown_service: row(6, 'no', 'the peer does not serve this service'),
+  backend_unreachable: row(7, 'no', 'no connection to the backend could be made'),
+  backend_timeout: row(8, 'maybe', 'the backend did not respond in time'),
+  backend_protocol_error: row(9, 'maybe', 'the backend broke its protocol'),
+  backend_closed: row(10, 'maybe', 'the backend closed before its response was complete'),
+  idle_timeout: row(11, 'maybe', 'no byte moved for the idle timeout'),
+  payload_too_large: row(12, 'maybe', 'the body is over the limit'),
+  flow_control_error: row(13, 'maybe', 'a peer sent more than its window'),
+  protocol_error: row(14, 'maybe', 'a peer broke the tunnel protocol'),
+  internal_error: row(15, 'maybe', 'the peer failed in a way that is its own fault'),
+  session_lost: row(16, 'maybe', 'the tunnel ended without a BYE'),
+  going_away: row(17, 'maybe', 'the session was closed in order'),
+  unauthorized: row(18, 'no', 'the credential is revoked, expired, or does not reach this far'),
+  replaced: row(19, 'maybe', 'a newer instance of the same telephone took over'),
+  unsupported_version: row(20, 'no', 'no protocol version in common'),
+  ping_timeout: row(21, 'maybe', 'the peer went silent'),
+  request_unsendable: row(22, 'no', "the backend's protocol has no form for the request"),
+  over_budget: row(23, 'maybe', 'the stream held most when its session or token was over budget'),
+  client_share: row(24, 'no', 'the client holds its share of a limited resource of the peer'),
+} as const satisfies Record<string, ReasonRow>
+
+export type Reason = keyof typeof REASONS
+
+const BY_CODE = new Map<number, Reason>(
+  (Object.keys(REASONS) as Reason[]).map(reason => [REASONS[reason].code, reason]),
+)
+
+/** The reason for a code from the wire; a code from a newer peer reads as `internal_error`. */
+export function reasonOfCode(code: number): Reason {
+  return BY_CODE.get(code) ?? 'internal_error'
+}
+
+export interface TunnelErrorOptions {
+  readonly detail?: string
+  readonly remote?: boolean
+  readonly causeCode?: string | undefined
+  readonly cause?: unknown
+}
+
+/** Why a stream or a session ended early. `detail` is for logs, never for clients; it may quote a peer, so it is cut. */
+export class TunnelError extends Error {
+  readonly reason: Reason
+  /** True when the far end said so, false when this end found out by itself. */
+  readonly remote: boolean
+  /** More than the reason says, may be empty. */
+  readonly detail: string
+  /** A code of backend-causes.ts, or of a newer version: what the backend did. Undefined when it is not known. */
+  readonly causeCode: string | undefined
+
+  constructor(reason: Reason, options: TunnelErrorOptions = {}) {
+    const detail = cutText(options.detail ?? '')
+    super(
+      detail === '' ? reason : `${reason}: ${detail}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    )
+    this.name = 'TunnelError'
+    this.reason = reason
+    this.remote = options.remote ?? false
+    this.detail = detail
+    this.causeCode = options.causeCode
+  }
+
+  get delivered(): Delivered {
+    return REASONS[this.reason].delivered
+  }
+}

@@ -1,0 +1,65 @@
+// The Telephone's side of every stream that a Plugboard opens: finds the service, hands the stream to its backend,
+// and refuses politely what nobody serves. Knows no tunnel, no token and no HTTP.
+
+import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { BackendFailure } from '../backend-failure.ts'
+import { type Backend, REFUSED } from './backend.ts'
+
+/** One finished exchange, for the access log. */
+export interface ForwardedExchange {
+  readonly opening: Opening
+  readonly streamId: number
+  /** 0: no answer head came. */
+  readonly status: number
+  /** Why it ended early. */
+  readonly code: string | undefined
+  /** The cause, when the backend is the reason of an early end. */
+  readonly failure: BackendFailure | undefined
+  readonly durationMs: number
+}
+
+export interface ForwarderOptions {
+  readonly backends: ReadonlyMap<string, Backend>
+  /** Called at the end of each exchange. Absent: nothing is measured. */
+  readonly onExchange?: ((exchange: ForwardedExchange) => void) | undefined
+  readonly now: () => number
+}
+
+export class Forwarder {
+  readonly #options: ForwarderOptions
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options
+  }
+
+  /** For Session: events of a new stream. */
+  onStream(stream: Stream, opening: Opening): StreamEvents {
+    switch (opening.kind) {
+      case 'http':
+      case 'upgrade': {
+        const backend = this.#options.backends.get(opening.service)
+        if (backend !== undefined) return backend.open(stream, opening, this.#report(stream, opening))
+        stream.reset('unknown_service')
+        return REFUSED
+      }
+      case 'echo':
+        return new EchoStream(stream)
+      default:
+        stream.reset('unknown_kind')
+        return REFUSED
+    }
+  }
+
+  close(): void {
+    for (const backend of this.#options.backends.values()) backend.close()
+  }
+
+  #report(stream: Stream, opening: Opening) {
+    const { onExchange, now } = this.#options
+    if (onExchange === undefined) return undefined
+    const startedAt = now()
+    return (status: number, code: string | undefined, failure?: BackendFailure): void =>
+      onExchange({ opening, streamId: stream.id, status, code, failure, durationMs: now() - startedAt })
+  }
+}

@@ -1,0 +1,234 @@
+// One stream of the tunnel joined to one call of a fetch handler: Request in, Response out, both bodies streamed
+// with backpressure, cancellation as the Request's abort signal. The HTTP counterpart is http-forward.ts.
+
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
+import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { BackendFailure } from '../backend-failure.ts'
+import { neverOpener, type Report } from './backend.ts'
+import { RequestBody } from './request-body.ts'
+
+/** Web-standard: takes a Request, gives a Response, both with streaming bodies. */
+export type FetchHandler = (request: Request) => Response | Promise<Response>
+
+const BODY_FAILED: BackendFailure = {
+  cause: 'handler_failed',
+  detail: "The body of the handler's response failed.",
+  remedy: BACKEND_CAUSES.handler_failed.remedy,
+}
+
+/** Statuses that a Response may have a body with, and an answer on the wire may not. */
+const BODYLESS = new Set([204, 205, 304])
+
+export class HandlerForward implements StreamEvents {
+  readonly #stream: Stream
+  readonly #opening: Opening
+  readonly #handler: FetchHandler
+  readonly #onError: (error: unknown) => void
+  readonly #abort = new AbortController()
+  readonly #body: RequestBody
+  #report: Report | undefined
+  #state: 'gathering' | 'handling' | 'answering' | 'over' = 'gathering'
+  #ended = false
+  #anyData = false
+  #writable: (() => void) | undefined
+  #status = 0
+
+  constructor(
+    stream: Stream,
+    opening: Opening,
+    handler: FetchHandler,
+    onError: (error: unknown) => void,
+    report: Report | undefined,
+  ) {
+    this.#stream = stream
+    this.#opening = opening
+    this.#handler = handler
+    this.#onError = onError
+    this.#report = report
+    this.#body = new RequestBody(stream, () => this.#continue())
+    // A request that ends with its head has no body; see http-forward.ts.
+    queueMicrotask(() => this.#begin())
+  }
+
+  onHead(): void {
+    neverOpener()
+  }
+
+  onData(chunk: Buffer): void {
+    this.#anyData = true
+    this.#body.push(chunk)
+  }
+
+  onEnd(): void {
+    this.#ended = true
+    this.#body.end()
+    this.#begin()
+  }
+
+  onWritable(): void {
+    this.#writable?.()
+  }
+
+  onAbort(error: TunnelError): void {
+    this.#abort.abort(error)
+    this.#body.fail(error)
+    this.#writable?.()
+    this.#finish(error.reason)
+  }
+
+  #begin(): void {
+    if (this.#state !== 'gathering') return
+    this.#state = 'handling'
+    void this.#handle()
+  }
+
+  async #handle(): Promise<void> {
+    if (this.#opening.kind === 'upgrade') {
+      this.#answerPlainly(501, 'Not Implemented', 'This service takes no upgrades.')
+      return
+    }
+    const request = this.#request()
+    if (request === undefined) return
+    try {
+      const response = await this.#handler(request)
+      if (!(response instanceof Response)) throw new TypeError('the handler gave no Response')
+      if (this.#state === 'handling') await this.#answer(response)
+      else await response.body?.cancel()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    switch (this.#state) {
+      case 'handling':
+        this.#onError(error)
+        this.#answerPlainly(500, 'Internal Server Error', 'The service failed.')
+        break
+      case 'answering':
+        this.#onError(error)
+        this.#stream.reset('backend_closed', BODY_FAILED.detail, BODY_FAILED.cause)
+        this.#body.discard()
+        this.#finish('backend_closed', BODY_FAILED)
+        break
+      default:
+      // The client is gone: that a handler stumbles over it is expected.
+    }
+  }
+
+  #request(): Request | undefined {
+    const { method, target, fields } = this.#opening
+    const bodiless = (this.#ended && !this.#anyData) || method === 'GET' || method === 'HEAD'
+    try {
+      if (!target.startsWith('/')) throw new TypeError('a target that is not a path')
+      const headers = new Headers()
+      for (let index = 0; index < fields.length; index += 2) {
+        headers.append(fields[index] as string, fields[index + 1] as string)
+      }
+      const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http'
+      const url = `${scheme}://${headers.get('host') ?? 'localhost'}${target}`
+      const body = bodiless ? null : this.#body.readable
+      if (bodiless) this.#body.discard()
+      return new Request(url, { method, headers, body, duplex: 'half', signal: this.#abort.signal })
+    } catch {
+      // TRACE, CONNECT, `*` and bytes that Headers refuses: real in HTTP, absent from the fetch interface.
+      this.#answerPlainly(501, 'Not Implemented', 'This service cannot take such a request.')
+      return undefined
+    }
+  }
+
+  async #answer(response: Response): Promise<void> {
+    const status = response.status
+    if (status < 200) throw new TypeError(`a Response with status ${status} cannot be sent`)
+    const fields: Fields = []
+    for (const [name, value] of response.headers) fields.push(name, value)
+    const bodiless = this.#opening.method === 'HEAD' || BODYLESS.has(status)
+    this.#respond(status, response.statusText, fields)
+    if (bodiless || response.body === null) await response.body?.cancel()
+    else await this.#send(response.body, lengthOf(fields))
+    if (this.#state !== 'answering') return
+    this.#stream.end()
+    this.#body.discard()
+    this.#finish(undefined)
+  }
+
+  /** Throws what the body's source throws, and when it is not as long as it was said to be. */
+  async #send(body: ReadableStream<Uint8Array>, length: number | undefined): Promise<void> {
+    const reader = body.getReader()
+    // A read that is waiting comes back when the client goes away, and the source is told to stop.
+    const stop = (): void => {
+      reader.cancel(this.#abort.signal.reason).catch(() => undefined)
+    }
+    this.#abort.signal.addEventListener('abort', stop)
+    let sent = 0
+    try {
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (this.#state !== 'answering') return
+        if (done) break
+        if (!(value instanceof Uint8Array)) throw new TypeError('a response body chunk that is not bytes')
+        sent += value.byteLength
+        if (length !== undefined && sent > length) throw new Error('a body longer than its Content-Length')
+        const room = this.#stream.write(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
+        if (!room) await this.#room()
+        if (this.#state !== 'answering') return
+      }
+      if (length !== undefined && sent < length) throw new Error('a body shorter than its Content-Length')
+    } finally {
+      this.#abort.signal.removeEventListener('abort', stop)
+      stop()
+    }
+  }
+
+  #room(): Promise<void> {
+    return new Promise(resolve => {
+      this.#writable = () => {
+        this.#writable = undefined
+        resolve()
+      }
+    })
+  }
+
+  #continue(): void {
+    if (this.#state !== 'handling' || !this.#stream.open) return
+    const { fields } = this.#opening
+    const expects = fields.some((name, index) => index % 2 === 0 && equalsIgnoringCase(name, 'expect'))
+    if (expects) this.#stream.respond({ status: 100, statusText: 'Continue', fields: [] })
+  }
+
+  #answerPlainly(status: number, statusText: string, text: string): void {
+    const body = Buffer.from(`${text}\n`)
+    this.#respond(status, statusText, [
+      'Content-Type',
+      'text/plain; charset=utf-8',
+      'Content-Length',
+      String(this.#opening.method === 'HEAD' ? 0 : body.length),
+    ])
+    if (this.#opening.method !== 'HEAD') this.#stream.write(body)
+    this.#stream.end()
+    this.#body.discard()
+    this.#finish(undefined)
+  }
+
+  #respond(status: number, statusText: string, fields: Fields): void {
+    this.#state = 'answering'
+    this.#status = status
+    this.#stream.respond({ status, statusText, fields })
+  }
+
+  #finish(code: string | undefined, failure?: BackendFailure): void {
+    this.#state = 'over'
+    const report = this.#report
+    this.#report = undefined
+    report?.(this.#status, code, failure)
+  }
+}
+
+function lengthOf(fields: Fields): number | undefined {
+  for (let index = 0; index < fields.length; index += 2) {
+    if (equalsIgnoringCase(fields[index] as string, 'content-length')) return Number(fields[index + 1])
+  }
+  return undefined
+}

@@ -1,0 +1,217 @@
+// One stream of the tunnel joined to one exchange with the backend, with backpressure both ways:
+//
+//   tunnel ── onData ──► exchange.write ──► backend      credit is given back once the socket has room
+//   tunnel ◄─ write ──── onBody ◄───────── backend       a full tunnel pauses the socket
+//
+// Whatever ends badly on one side ends badly on the other: a body cut short becomes a reset, never an END.
+// Hop-by-hop fields are the Plugboard's to remove, both ways; here only framing is undone and done again.
+
+import type {
+  AnswerHead,
+  Fields,
+  Opening,
+  Stream,
+  StreamEvents,
+} from '@vera-stack/shared/protocol/streams/stream.ts'
+import { HeadError } from '@vera-stack/shared/protocol/wire/encode.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import {
+  type BackendClient,
+  type BackendExchange,
+  type ExchangeEvents,
+  RequestError,
+} from '../backend-exchange.ts'
+import { type BackendFailure, failureOf, invalidResponse } from '../backend-failure.ts'
+import type { FailureLog } from '../failure-log.ts'
+import { neverOpener, type Report } from './backend.ts'
+
+export class HttpForward implements StreamEvents, ExchangeEvents {
+  readonly #stream: Stream
+  readonly #opening: Opening
+  readonly #client: BackendClient
+  #report: Report | undefined
+  readonly #failures: FailureLog | undefined
+  #exchange: BackendExchange | undefined
+  #state: 'gathering' | 'forwarding' | 'answered' | 'over' = 'gathering'
+  /** What came with the head, in the same event-loop turn. */
+  #early: Buffer[] = []
+  #ended = false
+  #trailers: Fields | undefined
+  /** Bytes taken from the tunnel and not yet by the backend. */
+  #owedBytes = 0
+  #status = 0
+
+  constructor(
+    stream: Stream,
+    opening: Opening,
+    client: BackendClient,
+    report: Report | undefined,
+    failures?: FailureLog,
+  ) {
+    this.#stream = stream
+    this.#opening = opening
+    this.#client = client
+    this.#report = report
+    this.#failures = failures
+    // Whether a request without Content-Length has a body shows in whether it ends with its head. That END stands in the
+    // OPEN, or in a later frame, perhaps of the same message, so the rest of this message is waited for before anything is
+    // sent. The usual request ends with its OPEN: `onEnd` begins it, and a task for it would be wasted.
+    if (stream.endsWithOpen !== true) queueMicrotask(() => this.#begin())
+  }
+
+  // From the tunnel.
+
+  onData(chunk: Buffer): void {
+    switch (this.#state) {
+      case 'gathering':
+        this.#early.push(chunk)
+        this.#owedBytes += chunk.length
+        break
+      case 'forwarding':
+        // Owed before they are written: with these bytes the exchange may get its connection, which says that it has room.
+        this.#owedBytes += chunk.length
+        if (this.#exchange?.write(chunk) === true) this.#payCredit()
+        break
+      case 'answered':
+        // The answer overtook the upload, whose rest nobody reads (R3).
+        this.#stream.consume(chunk.length)
+        break
+      case 'over':
+        break
+    }
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    this.#ended = true
+    this.#trailers = trailers
+    if (this.#state === 'gathering') this.#begin()
+    else this.#exchange?.end(trailers)
+    if (this.#status === 101 && !this.#stream.open) this.#finish(undefined)
+  }
+
+  onWritable(): void {
+    this.#exchange?.resume()
+  }
+
+  /** Cancelled by the client, or the tunnel is gone: the backend hears of it at once (R11). */
+  onAbort(error: TunnelError): void {
+    this.#exchange?.abort()
+    this.#fail(error)
+  }
+
+  onHead(): void {
+    neverOpener()
+  }
+
+  #begin(): void {
+    if (this.#state !== 'gathering') return
+    this.#state = 'forwarding'
+    const { method, target, fields, kind, client, affinity } = this.#opening
+    const early = this.#early
+    this.#early = []
+    const whole = this.#ended && this.#trailers === undefined
+    const bare = whole && early.length === 0
+    const upgrade = kind === 'upgrade'
+    const request = { method, target, fields, client, affinity, upgrade, ended: bare, whole }
+    let exchange: BackendExchange
+    try {
+      exchange = this.#client.exchange(request, this)
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      this.#stream.reset('request_unsendable', error.message)
+      this.#finish('request_unsendable')
+      return
+    }
+    this.#exchange = exchange
+    // May fail before it returns: then what follows has no effect.
+    exchange.run()
+    let room = true
+    for (const chunk of early) room = exchange.write(chunk)
+    if (room) this.#payCredit()
+    if (this.#ended && !bare) exchange.end(this.#trailers)
+  }
+
+  // From the backend.
+
+  onAnswerHead(head: AnswerHead): void {
+    this.#status = head.status
+    if (head.status === 101) this.#succeeded()
+    try {
+      this.#stream.respond(head)
+    } catch (error) {
+      this.#refuseHead(error)
+    }
+  }
+
+  onAnswerBody(chunk: Buffer): void {
+    // True says that the tunnel has copied the chunk; after false that is so once it is writable again, which is
+    // when an HTTP/1 connection resumes and reads into the same buffer.
+    if (!this.#stream.write(chunk)) this.#exchange?.pause()
+  }
+
+  onAnswerEnd(trailers: Fields | undefined): void {
+    try {
+      this.#stream.end(trailers)
+    } catch (error) {
+      this.#refuseHead(error)
+      return
+    }
+    if (this.#status === 101) {
+      // The backend's half alone is over: ours may go on.
+      if (!this.#stream.open) this.#finish(undefined)
+      return
+    }
+    this.#state = 'answered'
+    this.#succeeded()
+    this.#payCredit()
+    this.#finish(undefined)
+  }
+
+  onAnswerWaiting(bytes: number): void {
+    this.#stream.keep(bytes)
+  }
+
+  onRoom(): void {
+    this.#payCredit()
+  }
+
+  onFailure(error: TunnelError): void {
+    this.#stream.reset(error.reason, error.detail, error.causeCode)
+    this.#fail(error)
+  }
+
+  /** Resets the stream when the head or trailers of the backend cannot be forwarded. Throws every other error. */
+  #refuseHead(error: unknown): void {
+    if (!(error instanceof HeadError)) throw error
+    this.#exchange?.abort()
+    const failure = invalidResponse(error.message)
+    this.#stream.reset(failure.reason, failure.detail, failure.causeCode)
+    this.#fail(failure)
+  }
+
+  #payCredit(): void {
+    if (this.#owedBytes === 0) return
+    this.#stream.consume(this.#owedBytes)
+    this.#owedBytes = 0
+  }
+
+  #succeeded(): void {
+    if (this.#failures?.failing === true) this.#failures.succeeded()
+  }
+
+  #fail(error: TunnelError): void {
+    // A response that was complete has no failure, whatever ends the stream of its request.
+    const failure = this.#state === 'answered' ? undefined : failureOf(error)
+    if (failure !== undefined) this.#failures?.failed(failure)
+    this.#finish(error.reason, failure)
+  }
+
+  #finish(code: string | undefined, failure?: BackendFailure): void {
+    if (this.#state !== 'answered') this.#state = 'over'
+    this.#exchange = undefined
+    this.#early = []
+    const report = this.#report
+    this.#report = undefined
+    report?.(this.#status, code, failure)
+  }
+}

@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseTarget } from '@vera-stack/shared/backend-target.ts'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { GrpcBackend } from '../../../test/support/grpc-backend.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ScriptedBackend } from '../../testing/scripted-backend.ts'
+import { HealthCheck } from './health-check.ts'
+
+useLeakCheck()
+
+/** What one check finds wrong. */
+function checkOnce(target: string, check: string): Promise<string | undefined> {
+  return new Promise(resolve => {
+    const health = new HealthCheck({
+      target: parseTarget(target),
+      check,
+      intervalMs: 60_000,
+      clock: systemClock,
+      onResult(failure) {
+        health.stop()
+        resolve(failure?.detail)
+      },
+      onChange: () => undefined,
+    })
+    health.start()
+  })
+}
+
+describe('an HTTP/2 backend', () => {
+  let server: Http2Server
+  let asked: [string | undefined, string | undefined][]
+  beforeEach(async () => {
+    asked = []
+    server = createServer()
+    server.on('stream', (stream: ServerHttp2Stream, headers) => {
+      asked.push([headers[':path'], headers[':authority']])
+      stream.respond({ ':status': headers[':path'] === '/ok' ? 204 : 500 }, { endStream: true })
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  })
+  afterEach(() => new Promise(resolve => server.close(resolve)))
+  const target = () => `h2c://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  it('is well when it greets, or answers', async () => {
+    expect(await checkOnce(target(), 'tcp')).toBeUndefined()
+    expect(await checkOnce(target(), '/ok')).toBeUndefined()
+    expect(asked).toEqual([['/ok', target().slice('h2c://'.length)]])
+  })
+
+  it('is not when its answer says so', async () => {
+    expect(await checkOnce(target(), '/bad')).toBe('/bad returned 500')
+  })
+
+  it('is not when it does not run, or speaks something else', async () => {
+    const other = await new ScriptedBackend().listen()
+    const port = other.port
+    const problem = checkOnce(`h2c://127.0.0.1:${port}`, 'tcp')
+    const connection = await other.connection()
+    await connection.request()
+    connection.say('HTTP/1.1 400 Bad Request\r\n\r\n')
+    expect(await problem).toContain('does not speak HTTP/2')
+    await other.close()
+    expect(await checkOnce(`h2c://127.0.0.1:${port}`, 'tcp')).toMatch(
+      /refused the connection \(ECONNREFUSED\)\.$/,
+    )
+  })
+})
+
+describe('a gRPC backend', () => {
+  let backend: GrpcBackend
+  beforeEach(() => {
+    backend = new GrpcBackend()
+    backend.health.set('shop.Cart', 1).set('shop.Stock', 2)
+  })
+  afterEach(() => backend.stop())
+
+  it.each<[string, string | undefined]>([
+    ['grpc', undefined],
+    ['grpc:shop.Cart', undefined],
+    ['grpc:shop.Stock', 'gRPC health: NOT_SERVING'],
+    ['grpc:shop.Nobody', 'gRPC health: the server has no such service'],
+    ['tcp', undefined],
+  ])('asked with %s', async (check, problem) => {
+    expect(await checkOnce(`h2c://127.0.0.1:${await backend.start()}`, check)).toBe(problem)
+  })
+
+  it('on a unix socket', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vera-test-'))
+    const path = join(folder, 'grpc.sock')
+    await backend.start(`unix:${path}`)
+    expect(await checkOnce(`unix+h2c:${path}`, 'grpc')).toBeUndefined()
+    backend.stop()
+    await rm(folder, { recursive: true })
+  })
+})
+
+it('reads the responses of a loose backend as its service does', async () => {
+  const backend = await new ScriptedBackend().listen()
+  for (const [index, backendParsing] of (['strict', 'lenient'] as const).entries()) {
+    const result = new Promise<string | undefined>(resolve => {
+      const target = parseTarget(`127.0.0.1:${backend.port}`)
+      const health = new HealthCheck({
+        ...{ target, check: '/', intervalMs: 60_000, clock: systemClock, backendParsing },
+        onResult(failure) {
+          health.stop()
+          resolve(failure?.detail)
+        },
+        onChange: () => undefined,
+      })
+      health.start()
+    })
+    const connection = await backend.connection(index)
+    await connection.request()
+    connection.say('HTTP/1.1 200 OK\nContent-Length: 0\n\n')
+    if (backendParsing === 'lenient') expect(await result).toBeUndefined()
+    else expect(await result).toMatch(/bare LF/)
+  }
+  await backend.close()
+})

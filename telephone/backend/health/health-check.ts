@@ -1,0 +1,172 @@
+// Asks a backend again and again whether it is there, so that a Plugboard with several telephones for a service
+// can prefer those whose backend is. Optional: without it a service is announced as up.
+
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
+import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { createClient } from '../backend-client.ts'
+import type { BackendClient } from '../backend-exchange.ts'
+import { type BackendFailure, failureOf } from '../backend-failure.ts'
+import type { ConnectorOptions } from '../connector.ts'
+import type { BackendParsing } from '../http1/response-parser.ts'
+import { checkGrpcHealth } from './grpc-health.ts'
+
+export interface HealthCheckOptions extends ConnectorOptions {
+  readonly target: HttpTarget
+  /**
+   * `tcp`: a connection is enough; with HTTP/2 the backend must greet. A path: GET must give a status from 200 to 399.
+   * `grpc`, or `grpc:` and a service's name: the server's own health service must say SERVING.
+   */
+  readonly check: string
+  readonly intervalMs: number
+  readonly clock: Clock
+  /** The setting of the service: the check reads responses of the backend as the service does. */
+  readonly backendParsing?: BackendParsing
+  /** After each check: the failure, or undefined when it passed. */
+  readonly onResult?: (failure: BackendFailure | undefined) => void
+  /** `outage`: undefined when the health is `up`. Also called with a changed cause of an outage, once a minute at most. */
+  readonly onChange: (health: 'up' | 'down', outage: Outage | undefined) => void
+}
+
+/** Why a service is down. */
+export interface Outage extends BackendFailure {
+  /** When the first check failed, milliseconds since 1970. */
+  readonly sinceMs: number
+}
+
+const TIMEOUT_MS = 5000
+/** One failure may be a restart; two in a row are an outage. The very first one counts at once. */
+const FAILURES_TO_DOWN = 2
+/** Between two reports of one outage: an announcement for each would use up the rate of the token. */
+const CAUSE_CHANGE_MS = 60_000
+
+export class HealthCheck {
+  readonly #options: HealthCheckOptions
+  #health: 'unknown' | 'up' | 'down' = 'unknown'
+  #failures = 0
+  #sinceMs = 0
+  #reported: string | undefined
+  #reportedAtMs = 0
+  #timer: Timer | undefined
+  #abort: (() => void) | undefined
+  #stopped = false
+
+  constructor(options: HealthCheckOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#run()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#abort?.()
+  }
+
+  #run(): void {
+    const { clock, intervalMs, check } = this.#options
+    let over = false
+    const finish: Finish = failure => {
+      if (over) return
+      over = true
+      this.#timer?.cancel()
+      this.#abort?.()
+      this.#abort = undefined
+      if (this.#stopped) return
+      this.#evaluate(failure)
+      this.#options.onResult?.(failure)
+      if (this.#stopped) return
+      this.#timer = clock.after(intervalMs, () => this.#run())
+    }
+    this.#timer = clock.after(TIMEOUT_MS, () =>
+      finish(failedCheck(`no response within ${TIMEOUT_MS / 1000} s`)),
+    )
+    this.#abort = this.#begin(check, finish)
+  }
+
+  #evaluate(failure: BackendFailure | undefined): void {
+    const { clock, onChange } = this.#options
+    if (failure === undefined) {
+      this.#failures = 0
+      this.#reported = undefined
+      const wasDown = this.#health === 'down'
+      this.#health = 'up'
+      // The announcement before the first check is "up".
+      if (wasDown) onChange('up', undefined)
+      return
+    }
+    if (this.#failures === 0) this.#sinceMs = clock.wallTime()
+    this.#failures += 1
+    const first = this.#health === 'unknown'
+    if (this.#failures < FAILURES_TO_DOWN && !first && this.#health === 'up') return
+    const due = this.#health !== 'down' || clock.now() - this.#reportedAtMs >= CAUSE_CHANGE_MS
+    this.#health = 'down'
+    if (!due || failure.detail === this.#reported) return
+    this.#reported = failure.detail
+    this.#reportedAtMs = clock.now()
+    onChange('down', { ...failure, sinceMs: this.#sinceMs })
+  }
+
+  #begin(check: string, finish: Finish): () => void {
+    if (check === 'tcp') return this.#connect(finish)
+    return check.startsWith('/') ? this.#get(check, finish) : this.#grpc(check.slice('grpc:'.length), finish)
+  }
+
+  #connect(finish: Finish): () => void {
+    const client = this.#client()
+    const stop = client.probe(finish)
+    return () => {
+      stop()
+      client.close()
+    }
+  }
+
+  #get(path: string, finish: Finish): () => void {
+    const client = this.#client()
+    const fields = ['User-Agent', 'telephone-health-check', 'Connection', 'close']
+    const request = { method: 'GET', target: path, fields, upgrade: false, ended: true }
+    const exchange = client.exchange(request, {
+      onAnswerHead(head) {
+        if (head.status >= 200)
+          finish(head.status < 400 ? undefined : failedCheck(`${path} returned ${head.status}`))
+      },
+      onAnswerBody: () => undefined,
+      onAnswerEnd: () => undefined,
+      onAnswerWaiting: () => undefined,
+      onRoom: () => undefined,
+      onFailure: error => finish(failureOf(error) ?? failedCheck(error.message)),
+    })
+    exchange.run()
+    return () => {
+      exchange.abort()
+      client.close()
+    }
+  }
+
+  #grpc(service: string, finish: Finish): () => void {
+    const client = this.#client()
+    const done = (problem: string | undefined): void =>
+      finish(problem === undefined ? undefined : failedCheck(problem))
+    const exchange = checkGrpcHealth(client, service, done)
+    return () => {
+      exchange.abort()
+      client.close()
+    }
+  }
+
+  /** One of its own for each check: what is asked is whether a new connection can be made. */
+  #client(): BackendClient {
+    const { target, clock } = this.#options
+    const hostRule = { kind: 'fixed', host: target.authority } as const
+    return createClient(target, clock, hostRule, { ...this.#options, maxConnections: 1, keepAliveMs: 0 })
+  }
+}
+
+type Finish = (failure: BackendFailure | undefined) => void
+
+function failedCheck(detail: string): BackendFailure {
+  const cause = 'health_check_failed'
+  return { cause, detail, remedy: BACKEND_CAUSES[cause].remedy }
+}

@@ -1,0 +1,161 @@
+// One request on a pool, from the wish to the last byte of the answer: waits for a connection, holds what the
+// client sends meanwhile, and repeats the request once when a kept-alive connection turns out to have been
+// closed by the backend in the meantime. A request that cannot be repeated gets no connection that the backend
+// has probably closed. The use of the response is not known here.
+//
+//   waiting ──► active ──► done
+//      ▲           │
+//      └── stale ──┘ (once)
+
+import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
+import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
+import type { Connection, ConnectionUser } from './connection.ts'
+import { HeldBody } from './held-body.ts'
+import type { ConnectionNeed, Pool, Waiter } from './pool.ts'
+import { type RequestHead, writeRequestHead } from './request-head.ts'
+import type { RequestTraits, ResponseHead } from './response-head.ts'
+
+export class Exchange implements BackendExchange, ConnectionUser, Waiter {
+  readonly #pool: Pool
+  readonly #events: ExchangeEvents
+  readonly #head: RequestHead
+  readonly #traits: RequestTraits
+  readonly affinity: string | undefined
+  /** True when the backend may get the request twice, and no part of it has to be kept for that. */
+  readonly #repeatable: boolean
+  readonly client: string
+  #phase: 'waiting' | 'active' | 'done' = 'waiting'
+  #connection: Connection | undefined
+  readonly #held = new HeldBody()
+  /** All of the body is here, or there is none. */
+  #whole: boolean
+  #ended: boolean
+  #trailers: Fields | undefined
+  #retried = false
+
+  /** Throws RequestError when the request cannot be written without meaning two things. Call `run` next. */
+  constructor(pool: Pool, request: BackendRequest, hostRule: HostRule, events: ExchangeEvents) {
+    this.#pool = pool
+    this.#events = events
+    this.#head = writeRequestHead(request, hostRule)
+    this.#traits = { head: request.method === 'HEAD', upgrade: request.upgrade }
+    this.#repeatable = isIdempotent(request.method) && !hasBody(this.#head)
+    this.#ended = request.ended
+    this.affinity = request.affinity
+    this.client = request.client ?? ''
+    const { framing } = this.#head
+    this.#whole = request.whole === true || framing === 'none' || framing === 'raw'
+  }
+
+  get upgrade(): boolean {
+    return this.#traits.upgrade
+  }
+
+  run(): void {
+    this.#pool.acquire(this, this.#need)
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#connection !== undefined) return this.#connection.writeBody(chunk)
+    if (this.#phase === 'done') return true
+    this.#held.add(chunk)
+    this.#pool.uploadMoved(this, this.#need)
+    return false
+  }
+
+  /** For the pool. */
+  get uploadedBytes(): number {
+    return this.#ended || this.#whole ? Number.POSITIVE_INFINITY : this.#held.bytes
+  }
+
+  end(trailers: Fields | undefined): void {
+    this.#ended = true
+    this.#trailers = trailers
+    if (this.#connection !== undefined) this.#connection.endBody(trailers)
+    else if (this.#phase === 'waiting') this.#pool.uploadMoved(this, this.#need)
+  }
+
+  pause(): void {
+    this.#connection?.pause()
+  }
+
+  resume(): void {
+    this.#connection?.resume()
+  }
+
+  /** Closes the backend's connection at once. */
+  abort(): void {
+    const connection = this.#connection
+    const waiting = this.#phase === 'waiting'
+    this.#finish()
+    if (waiting) this.#pool.cancel(this)
+    else connection?.destroy()
+  }
+
+  // What the pool says.
+
+  onConnection(connection: Connection): void {
+    this.#phase = 'active'
+    this.#connection = connection
+    connection.affinity = this.affinity
+    const held = this.#held.take()
+    connection.start(this.#head, this.#traits, this)
+    const room = held.length > 0 && connection.writeBody(held)
+    if (this.#ended) connection.endBody(this.#trailers)
+    if (room && this.#connection === connection) this.#events.onRoom()
+  }
+
+  onNoConnection(error: TunnelError): void {
+    this.#finish()
+    this.#events.onFailure(error)
+  }
+
+  // What the connection says.
+
+  onHead(head: ResponseHead): void {
+    this.#events.onAnswerHead(head)
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#events.onAnswerBody(chunk)
+  }
+
+  onComplete(trailers: Fields | undefined): void {
+    // After a 101 our own half may still be open: the connection stays with us.
+    if (!this.#traits.upgrade || this.#connection?.raw !== true) this.#finish()
+    this.#events.onAnswerEnd(trailers)
+  }
+
+  onDrain(): void {
+    this.#events.onRoom()
+  }
+
+  onFailure(error: TunnelError, stale: boolean): void {
+    this.#connection = undefined
+    if (stale && this.#repeatable && !this.#retried) {
+      this.#retried = true
+      this.#phase = 'waiting'
+      this.#pool.acquire(this, this.#need)
+      return
+    }
+    this.#finish()
+    this.#events.onFailure(error)
+  }
+
+  get #need(): ConnectionNeed {
+    if (this.#retried) return 'new'
+    return this.#repeatable ? 'idle' : 'open'
+  }
+
+  #finish(): void {
+    this.#phase = 'done'
+    this.#connection = undefined
+    this.#held.take()
+  }
+}
+
+function hasBody({ framing }: RequestHead): boolean {
+  return framing === 'length' || framing === 'chunked'
+}

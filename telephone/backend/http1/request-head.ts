@@ -1,0 +1,111 @@
+// A request as the tunnel carries it → the head to write to the backend, and how its body is framed.
+// Removal of hop-by-hop fields is the Plugboard's job (it faces the client); here only the framing is ours:
+// Transfer-Encoding is dropped and written anew, Content-Length is checked and kept.
+
+import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
+import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/headers.ts'
+import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
+import { FIELD_LINES, TOKEN } from './grammar.ts'
+
+/** How the request body is written. `raw`: an upgrade, plain bytes after the 101. */
+export type RequestFraming = 'none' | 'length' | 'chunked' | 'raw'
+
+export interface RequestHead {
+  readonly text: string
+  readonly framing: RequestFraming
+  readonly contentLength: number
+  /** True when a credential is meant for the whole connection. */
+  readonly authenticatesConnection: boolean
+}
+
+// Methods whose requests have no body unless they say so; for the others a length of 0 is spelled out, because
+// some servers answer 411 otherwise (RFC 9110 section 8.6).
+const BODYLESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
+// Checked on what is written, not on what was given, and its lines are counted: no value can add one.
+const HEAD = new RegExp(`^${TOKEN} [\\x21-\\x7e\\x80-\\xff]+ HTTP/1\\.1${FIELD_LINES}\\r\\n\\r\\n$`)
+
+/** Throws RequestError. */
+export function writeRequestHead(request: BackendRequest, hostRule: HostRule): RequestHead {
+  const { method, fields } = request
+  let head = `${method} ${request.target} HTTP/1.1\r\n`
+  let contentLength: number | undefined
+  let chunked = false
+  let hosts = 0
+  let authenticates = false
+  // The request line, one for each field, the empty one; corrected below.
+  let lines = 2 + fields.length / 2
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] as string
+    const value = fields[index + 1] as string
+    switch (fieldOf(name)) {
+      case FIELD.contentLength:
+        if (contentLength !== undefined) throw new RequestError('more than one Content-Length')
+        contentLength = parseContentLength(value)
+        if (contentLength === undefined) throw new RequestError('a Content-Length that is not a number')
+        head += `${name}: ${contentLength}\r\n`
+        continue
+      case FIELD.transferEncoding:
+        chunked = true
+        lines -= 1
+        continue
+      case FIELD.host:
+        hosts += 1
+        if (hosts > 1) throw new RequestError('more than one Host')
+        if (hostRule.kind === 'fixed') {
+          head += `${name}: ${hostRule.host}\r\n`
+          continue
+        }
+        break
+      case FIELD.other:
+        if (authenticatesConnection(name, value)) authenticates = true
+        break
+    }
+    head += `${name}: ${value}\r\n`
+  }
+  if (hosts === 0) {
+    head += `Host: ${hostRule.kind === 'fixed' ? hostRule.host : hostRule.fallback}\r\n`
+    lines += 1
+  }
+
+  let framing: RequestFraming = 'none'
+  if (chunked && contentLength !== undefined) {
+    throw new RequestError('Transfer-Encoding and Content-Length together')
+  } else if (request.upgrade) {
+    if (chunked || (contentLength ?? 0) > 0) throw new RequestError('an upgrade with a body')
+    framing = 'raw'
+  } else if (contentLength !== undefined) {
+    framing = contentLength === 0 ? 'none' : 'length'
+  } else if (chunked || !request.ended) {
+    framing = 'chunked'
+    head += 'Transfer-Encoding: chunked\r\n'
+    lines += 1
+  } else if (!BODYLESS.has(method)) {
+    head += 'Content-Length: 0\r\n'
+    lines += 1
+  }
+  head += '\r\n'
+  if (!HEAD.test(head) || countLines(head) !== lines)
+    throw new RequestError('a method, target or field that HTTP does not allow')
+  return { text: head, framing, contentLength: contentLength ?? 0, authenticatesConnection: authenticates }
+}
+
+function countLines(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1
+  return count
+}
+
+const TRAILERS = new RegExp(`^0${FIELD_LINES}\\r\\n\\r\\n$`)
+
+/** The last chunk, with those trailers that may be relayed; undefined when one is not a field at all. */
+export function lastChunk(trailers: Fields | undefined): string | undefined {
+  const kept = trailers === undefined ? undefined : relayedTrailers(trailers)
+  if (kept === undefined) return '0\r\n\r\n'
+  let text = '0\r\n'
+  for (let index = 0; index < kept.length; index += 2) {
+    text += `${kept[index] as string}: ${kept[index + 1] as string}\r\n`
+  }
+  text += '\r\n'
+  return TRAILERS.test(text) && countLines(text) === kept.length / 2 + 2 ? text : undefined
+}

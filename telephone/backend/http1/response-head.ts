@@ -1,0 +1,185 @@
+// Text of a response head → status, fields as they came, and how the body after it is framed (RFC 9112
+// sections 4 to 6). Strict: whatever two readers could understand differently is an error.
+// Called once a whole head is there; knows nothing of chunks or sockets.
+
+import { challengesConnection } from '@vera-stack/shared/connection-auth.ts'
+import {
+  equalsIgnoringCase,
+  FIELD,
+  fieldOf,
+  listHolds,
+  parseContentLength,
+  relayedTrailers,
+} from '@vera-stack/shared/headers.ts'
+import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { FIELD_LINES, isToken, TEXT, trimBlanks } from './grammar.ts'
+import { HttpError, LENIENT_HINT } from './http-error.ts'
+
+/** How the body ends. `none`: there is none, whatever the fields announce. */
+export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
+
+export interface ResponseHead extends AnswerHead {
+  /** All fields in order and case as received, Transfer-Encoding excepted: it is undone here. */
+  readonly fields: Fields
+  readonly framing: BodyFraming
+  /** Bytes of body when `framing` is `length`, else 0. */
+  readonly contentLength: number
+  /** May the connection carry another request after this answer? */
+  readonly keepAlive: boolean
+  /** From `Keep-Alive: timeout=`, ms; undefined when the backend does not say. */
+  readonly keepAliveMs: number | undefined
+  /** True for a 401 that asks the client to authenticate the whole connection. */
+  readonly challengesConnection: boolean
+}
+
+/** What the request was decides how its answer is framed. */
+export interface RequestTraits {
+  /** HEAD: the answer has no body. */
+  readonly head: boolean
+  /** The request asked for an upgrade: a 101 is welcome. */
+  readonly upgrade: boolean
+}
+
+const HEAD = new RegExp(`^HTTP/1\\.[01] [1-9][0-9][0-9](?: ${TEXT})?${FIELD_LINES}$`)
+const TRAILERS = new RegExp(`^${FIELD_LINES}$`)
+const KEEP_ALIVE = 'keep-alive'
+// Offsets in a status line: `HTTP/1.1 200 OK`.
+const MINOR_AT = 7
+const STATUS_AT = 9
+const REASON_AT = 13
+const KEEP_ALIVE_TIMEOUT = /(?:^|[,\s])timeout\s*=\s*"?([0-9]{1,9})/i
+
+/**
+ * `text`: the head as latin1, without the empty line that ends it. Throws HttpError.
+ * Source of the framing rules: RFC 9112 section 6.3.
+ */
+export function parseResponseHead(text: string, request: RequestTraits, maxFields: number): ResponseHead {
+  if (!HEAD.test(text)) throw new HttpError(faultOf(text))
+  let lineEnd = text.indexOf('\r\n')
+  if (lineEnd === -1) lineEnd = text.length
+  const status = Number(text.slice(STATUS_AT, STATUS_AT + 3))
+  const minor = text[MINOR_AT]
+  const statusText = text.slice(REASON_AT, lineEnd)
+
+  const fields: Fields = []
+  let contentLength: number | undefined
+  let transferEncoding: string | undefined
+  let close = false
+  let keepAliveToken = false
+  let keepAliveMs: number | undefined
+  let challenges = false
+  let left = maxFields
+  while (lineEnd < text.length) {
+    const start = lineEnd + 2
+    lineEnd = text.indexOf('\r\n', start)
+    if (lineEnd === -1) lineEnd = text.length
+    const colon = text.indexOf(':', start)
+    const name = text.slice(start, colon)
+    if (--left < 0) throw new HttpError('more fields than the limit')
+    const value = trimBlanks(text, colon + 1, lineEnd)
+    switch (fieldOf(name)) {
+      case FIELD.contentLength:
+        if (contentLength !== undefined) throw new HttpError('more than one Content-Length')
+        contentLength = parseContentLength(value)
+        if (contentLength === undefined) throw new HttpError('a Content-Length that is not a number')
+        break
+      case FIELD.transferEncoding:
+        if (transferEncoding !== undefined) throw new HttpError('more than one Transfer-Encoding')
+        transferEncoding = value
+        continue
+      case FIELD.connection:
+        // The usual value comes first, because it is compared without taking a list apart.
+        if (equalsIgnoringCase(value, KEEP_ALIVE)) keepAliveToken = true
+        else if (listHolds(value, 'close')) close = true
+        else if (listHolds(value, KEEP_ALIVE)) keepAliveToken = true
+        break
+      case FIELD.hopByHop:
+        if (name.length === KEEP_ALIVE.length && equalsIgnoringCase(name, KEEP_ALIVE)) {
+          const seconds = KEEP_ALIVE_TIMEOUT.exec(value)?.[1]
+          if (seconds !== undefined) keepAliveMs = Number(seconds) * 1000
+        }
+        break
+      case FIELD.other:
+        if (status === 401 && challengesConnection(name, value)) challenges = true
+        break
+    }
+    fields.push(name, value)
+  }
+
+  if (transferEncoding !== undefined) {
+    if (contentLength !== undefined) throw new HttpError('Transfer-Encoding and Content-Length together')
+    if (minor === '0') throw new HttpError('Transfer-Encoding in HTTP/1.0')
+    if (transferEncoding.toLowerCase() !== 'chunked')
+      throw new HttpError('a Transfer-Encoding other than chunked')
+  }
+  const announcesBody = transferEncoding !== undefined || (contentLength ?? 0) > 0
+  if (status < 200) checkInterim(status, minor === '1', request, announcesBody)
+
+  const framing = framingOf(status, request, transferEncoding !== undefined, contentLength)
+  const persistent = minor === '1' ? !close : keepAliveToken && !close
+  return {
+    status,
+    statusText,
+    fields,
+    framing,
+    contentLength: framing === 'length' ? (contentLength ?? 0) : 0,
+    // An answer that announces a body it must not send may send it all the same, even after we have looked:
+    // such a connection is never used again (R6).
+    keepAlive: persistent && framing !== 'close' && !(framing === 'none' && announcesBody),
+    keepAliveMs,
+    challengesConnection: challenges,
+  }
+}
+
+function framingOf(
+  status: number,
+  request: RequestTraits,
+  chunked: boolean,
+  contentLength: number | undefined,
+): BodyFraming {
+  if (request.head || status < 200 || status === 204 || status === 205 || status === 304) return 'none'
+  if (chunked) return 'chunked'
+  return contentLength === undefined ? 'close' : 'length'
+}
+
+function checkInterim(status: number, http11: boolean, request: RequestTraits, announcesBody: boolean): void {
+  if (!http11) throw new HttpError('an interim answer in HTTP/1.0')
+  if (status === 101 && !request.upgrade) throw new HttpError('a 101 that nobody asked for')
+  if (status !== 101 && announcesBody) throw new HttpError('an interim answer that announces a body')
+}
+
+/**
+ * Field lines of a trailer section, without the empty line that ends it; may be empty. Those that may not stand
+ * in trailers (framing, routing, authentication: RFC 9110 section 6.5.1) are left out. Throws HttpError.
+ */
+export function parseTrailers(text: string, maxFields: number): Fields | undefined {
+  if (text.length === 0) return undefined
+  if (!TRAILERS.test(`\r\n${text}`)) throw new HttpError('trailers that are not field lines')
+  const fields: Fields = []
+  for (const line of text.split('\r\n')) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon)
+    if (fields.length >= maxFields * 2) throw new HttpError('more trailers than the limit')
+    fields.push(name, trimBlanks(line, colon + 1, line.length))
+  }
+  return relayedTrailers(fields)
+}
+
+/** Says which rule a head breaks. Off the hot path, so it may look again from the start. */
+function faultOf(text: string): string {
+  const [statusLine = '', ...lines] = text.split('\r\n')
+  if (/[^\r]\n/.test(text)) return `a bare LF in the head${LENIENT_HINT}`
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+  if (/[\0-\x08\n-\x1f\x7f]/.test(text.replaceAll('\r\n', ''))) {
+    return 'a control character or a bare CR in the head'
+  }
+  if (!HEAD.test(statusLine)) return 'not an HTTP/1 status line'
+  for (const line of lines) {
+    if (/^[ \t]/.test(line)) return `a folded field line${LENIENT_HINT}`
+    const colon = line.indexOf(':')
+    if (colon === -1) return 'a field line without a colon'
+    if (/[ \t]$/.test(line.slice(0, colon))) return `a blank before the colon of a field${LENIENT_HINT}`
+    if (!isToken(line.slice(0, colon))) return 'a field name that is not a token'
+  }
+  return 'a malformed head'
+}

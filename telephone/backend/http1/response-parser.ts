@@ -1,0 +1,287 @@
+// Bytes of a backend connection → answer heads, body and trailers, at whatever points the bytes are split.
+// The usual case, a whole head in one chunk, costs one decoding and a scan; body bytes are never copied: what
+// the sink gets are views of the chunk. Strict as RFC 9112 asks of a recipient that forwards: see
+// response-head.ts for the head, here for the chunks. Knows no socket and no request but its traits.
+//
+//            ┌─ 1xx ─┐
+//            ▼       │    ┌─► length ─────────────────────────────────────┐
+//   idle ─► head ────┴────┼─► size ◄─► data ─► data-cr ─► data-lf ─► size │
+//            │            │     └─► trailers ─────────────────────────────┼─► idle (onComplete)
+//            └─ 101 ─► raw└─► close ── finish() ──────────────────────────┘
+//
+// The state is a plain number and its data are plain fields, not a union of objects: this runs per read.
+
+import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { HeadCollector } from './head-collector.ts'
+import { HttpError } from './http-error.ts'
+import { LenientHeadCollector } from './lenient-head.ts'
+import { parseResponseHead, parseTrailers, type RequestTraits, type ResponseHead } from './response-head.ts'
+
+/** How loosely a backend may write its heads: lenient-head.ts. */
+export type BackendParsing = 'strict' | 'lenient'
+
+export interface ParserLimits {
+  /** Status line and fields, or a trailer section. Bytes. */
+  readonly maxHeadBytes: number
+  readonly maxFields: number
+  /** Chunk extensions of one answer together; they are skipped. Bytes. */
+  readonly maxExtensionBytes: number
+  /** 1xx answers before the final one. */
+  readonly maxInterim: number
+}
+
+export const DEFAULT_PARSER_LIMITS: ParserLimits = {
+  maxHeadBytes: 65_536,
+  maxFields: 256,
+  maxExtensionBytes: 16_384,
+  maxInterim: 64,
+}
+
+export interface ResponseSink {
+  /** A 1xx head, any number of times, then one final head. After a 101 all further bytes are `onBody`. */
+  onHead(head: ResponseHead): void
+  /** A view of the chunk given to `push`. */
+  onBody(chunk: Buffer): void
+  /** The answer is complete; the parser is idle again. Not called for an answer that ends with the connection. */
+  onComplete(trailers: Fields | undefined): void
+}
+
+const IDLE = 0
+const HEAD = 1
+const LENGTH = 2
+const CLOSE = 3
+const RAW = 4
+const SIZE_FIRST = 5
+const SIZE = 6
+const EXTENSION = 7
+const SIZE_LF = 8
+const DATA = 9
+const DATA_CR = 10
+const DATA_LF = 11
+const TRAILERS = 12
+
+const CR = 0x0d
+const LF = 0x0a
+const SEMICOLON = 0x3b
+/** 2^44 bytes: 11 digits at most, so that no size leaves the safe integers. */
+const MAX_SIZE_DIGITS = 11
+const PREFIX = 'HTTP/1.'
+/** Length, type and flags of a SETTINGS frame, which an HTTP/2 server says first, whatever it hears. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+const HTTP2 = /^\0..\x04\0/s
+/** Type and major version of a TLS alert: the response of a TLS server to a request without TLS. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these bytes begin a TLS record
+const TLS_ALERT = /^\x15\x03/
+const NOT_HTTP = 'not an HTTP/1 status line'
+const NEEDS_HTTP2 = 'it speaks HTTP/2: the target should be h2c:// or h2://'
+const NEEDS_TLS = 'it requires TLS: the target should be https:// or h2://'
+
+export class ResponseParser {
+  readonly #sink: ResponseSink
+  readonly #limits: ParserLimits
+  readonly #head: HeadCollector | LenientHeadCollector
+  #trailers: HeadCollector | undefined
+  #state = IDLE
+  #request: RequestTraits = { head: false, upgrade: false }
+  #remaining = 0
+  #digits = 0
+  #extensionBytes = 0
+  #interim = 0
+
+  /** `parsing`: of heads. Chunks and trailers are always read strictly. */
+  constructor(
+    sink: ResponseSink,
+    limits: ParserLimits = DEFAULT_PARSER_LIMITS,
+    parsing: BackendParsing = 'strict',
+  ) {
+    this.#sink = sink
+    this.#limits = limits
+    this.#head =
+      parsing === 'lenient'
+        ? new LenientHeadCollector(limits.maxHeadBytes)
+        : new HeadCollector(limits.maxHeadBytes, '')
+  }
+
+  /** A request was sent: its answer may come. Call when idle only. */
+  expect(request: RequestTraits): void {
+    this.#request = request
+    this.#state = HEAD
+    this.#interim = 0
+    this.#extensionBytes = 0
+  }
+
+  /** Nothing more is passed to the sink; for a sink that has had enough in the middle of a chunk. */
+  stop(): void {
+    this.#state = IDLE
+  }
+
+  /**
+   * Takes bytes and calls the sink. Returns how many were used: fewer than all when the answer ends inside the
+   * chunk, and none when no answer is expected. Throws HttpError, after which the parser is of no more use.
+   */
+  push(chunk: Buffer): number {
+    let at = 0
+    const end = chunk.length
+    while (at < end) {
+      switch (this.#state) {
+        case IDLE:
+          return at
+        case HEAD:
+          at = this.#readHead(chunk, at)
+          break
+        case LENGTH:
+        case DATA:
+          at = this.#readBody(chunk, at)
+          break
+        case CLOSE:
+        case RAW:
+          this.#sink.onBody(at === 0 ? chunk : chunk.subarray(at))
+          return end
+        case TRAILERS:
+          at = this.#readTrailers(chunk, at)
+          break
+        default:
+          at = this.#readChunkLine(chunk, at)
+      }
+    }
+    return at
+  }
+
+  /** The connection has ended in order. True when that completes the answer; the sink is not called. */
+  finish(): boolean {
+    const complete = this.#state === CLOSE || this.#state === RAW
+    this.#state = IDLE
+    return complete
+  }
+
+  #readHead(chunk: Buffer, at: number): number {
+    const next = this.#head.read(chunk, at)
+    if (next === -1) {
+      const start = this.#head.start(PREFIX.length)
+      if (!PREFIX.startsWith(start)) throw notHttp1(start)
+      return chunk.length
+    }
+    const head = parseResponseHead(this.#head.text, this.#request, this.#limits.maxFields)
+    if (head.status < 200 && head.status !== 101) {
+      this.#interim += 1
+      if (this.#interim > this.#limits.maxInterim) throw new HttpError('more interim answers than the limit')
+      this.#sink.onHead(head)
+      return next
+    }
+    if (head.status === 101) this.#state = RAW
+    else if (head.framing === 'length') this.#state = LENGTH
+    else if (head.framing === 'chunked') this.#state = SIZE_FIRST
+    else if (head.framing === 'close') this.#state = CLOSE
+    this.#remaining = head.contentLength
+    const empty = head.framing === 'length' && head.contentLength === 0
+    this.#sink.onHead(head)
+    if (head.status !== 101 && (head.framing === 'none' || empty) && this.#state !== IDLE)
+      this.#complete(undefined)
+    return next
+  }
+
+  #readBody(chunk: Buffer, at: number): number {
+    const bytes = Math.min(this.#remaining, chunk.length - at)
+    this.#remaining -= bytes
+    const whole = at === 0 && bytes === chunk.length
+    this.#sink.onBody(whole ? chunk : chunk.subarray(at, at + bytes))
+    if (this.#remaining === 0 && this.#state !== IDLE) {
+      if (this.#state === LENGTH) this.#complete(undefined)
+      else this.#state = DATA_CR
+    }
+    return at + bytes
+  }
+
+  /** The lines around chunks, byte by byte: they are short, and may be split anywhere. */
+  #readChunkLine(chunk: Buffer, start: number): number {
+    let at = start
+    const end = chunk.length
+    while (at < end) {
+      const byte = chunk[at] as number
+      at += 1
+      switch (this.#state) {
+        case DATA_CR:
+          if (byte !== CR) throw new HttpError('a chunk longer than its size')
+          this.#state = DATA_LF
+          break
+        case DATA_LF:
+          if (byte !== LF) throw new HttpError('a chunk longer than its size')
+          this.#state = SIZE_FIRST
+          break
+        case SIZE_FIRST:
+          this.#remaining = hexDigit(byte)
+          if (this.#remaining === -1) throw new HttpError('a chunk size that is not a number')
+          this.#digits = 1
+          this.#state = SIZE
+          break
+        case SIZE:
+          this.#sizeByte(byte)
+          break
+        case EXTENSION:
+          if (byte === CR) this.#state = SIZE_LF
+          else this.#extensionByte(byte)
+          break
+        default: // SIZE_LF
+          if (byte !== LF) throw new HttpError('a bare CR after a chunk size')
+          this.#state = this.#remaining === 0 ? TRAILERS : DATA
+          return at
+      }
+    }
+    return at
+  }
+
+  #sizeByte(byte: number): void {
+    if (byte === CR) {
+      this.#state = SIZE_LF
+    } else if (byte === SEMICOLON) {
+      this.#state = EXTENSION
+    } else {
+      const digit = hexDigit(byte)
+      this.#digits += 1
+      if (digit === -1) throw new HttpError('a chunk size that is not a number')
+      if (this.#digits > MAX_SIZE_DIGITS) throw new HttpError('a chunk size over the limit')
+      this.#remaining = this.#remaining * 16 + digit
+    }
+  }
+
+  #extensionByte(byte: number): void {
+    if (byte < 0x20 ? byte !== 0x09 : byte === 0x7f)
+      throw new HttpError('a control character in a chunk extension')
+    this.#extensionBytes += 1
+    if (this.#extensionBytes > this.#limits.maxExtensionBytes) {
+      throw new HttpError('more chunk extensions than the limit')
+    }
+  }
+
+  #readTrailers(chunk: Buffer, at: number): number {
+    this.#trailers ??= new HeadCollector(this.#limits.maxHeadBytes, '\r\n')
+    // Nearly always there are none.
+    if (!this.#trailers.pending && chunk[at] === CR && chunk[at + 1] === LF) {
+      this.#complete(undefined)
+      return at + 2
+    }
+    const next = this.#trailers.read(chunk, at)
+    if (next === -1) return chunk.length
+    this.#complete(parseTrailers(this.#trailers.text, this.#limits.maxFields))
+    return next
+  }
+
+  #complete(trailers: Fields | undefined): void {
+    this.#state = IDLE
+    this.#sink.onComplete(trailers)
+  }
+}
+
+/** `start`: the first characters of a response that is not HTTP/1. */
+function notHttp1(start: string): HttpError {
+  if (HTTP2.test(start)) return new HttpError(NEEDS_HTTP2, 'http2_required')
+  if (TLS_ALERT.test(start)) return new HttpError(NEEDS_TLS, 'tls_required')
+  return new HttpError(NOT_HTTP)
+}
+
+/** The value of an ASCII hexadecimal digit, or -1. */
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const lower = byte | 0x20
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}

@@ -1,0 +1,56 @@
+// HTTP/2 to one backend: a pool of connections, and an exchange on it for each request.
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type {
+  BackendClient,
+  BackendExchange,
+  BackendRequest,
+  ExchangeEvents,
+  HostRule,
+} from '../backend-exchange.ts'
+import { type BackendFailure, failureOf } from '../backend-failure.ts'
+import type { Connector } from '../connector.ts'
+import { Exchange } from './exchange.ts'
+import type { Session } from './session.ts'
+import { SessionPool, type SessionPoolOptions } from './session-pool.ts'
+
+export interface Http2ClientOptions {
+  readonly connector: Connector
+  readonly clock: Clock
+  readonly hostRule: HostRule
+  /** The connector speaks TLS. */
+  readonly secure: boolean
+  readonly pool: Partial<SessionPoolOptions>
+}
+
+export class Http2Client implements BackendClient {
+  readonly #hostRule: HostRule
+  readonly #scheme: 'http' | 'https'
+  readonly #pool: SessionPool
+
+  constructor({ connector, clock, hostRule, secure, pool }: Http2ClientOptions) {
+    this.#hostRule = hostRule
+    this.#scheme = secure ? 'https' : 'http'
+    this.#pool = new SessionPool(connector, secure, clock, pool)
+  }
+
+  exchange(request: BackendRequest, events: ExchangeEvents): BackendExchange {
+    return new Exchange(this.#pool, request, this.#hostRule, this.#scheme, events)
+  }
+
+  /** A connection over which the backend has greeted: one that speaks something else does not pass. */
+  probe(done: (failure: BackendFailure | undefined) => void): () => void {
+    const waiter = {
+      client: '',
+      onSession: (_session: Session) => done(undefined),
+      onNoConnection: (error: TunnelError) => done(failureOf(error)),
+    }
+    this.#pool.acquire(waiter)
+    return () => this.#pool.cancel(waiter)
+  }
+
+  close(): void {
+    this.#pool.close()
+  }
+}

@@ -1,0 +1,115 @@
+// A request as the tunnel carries it → the field list of an HTTP/2 request (RFC 9113 section 8.3.1), for Node's
+// http2 as alternating names and values. What belongs to a connection is left out (section 8.2.2), Host becomes
+// `:authority`, and an upgrade to WebSocket becomes an extended CONNECT (RFC 8441).
+
+import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
+import {
+  equalsIgnoringCase,
+  FIELD,
+  fieldOf,
+  parseContentLength,
+  relayedTrailers,
+} from '@vera-stack/shared/headers.ts'
+import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
+import { isToken, TEXT, trimBlanks } from '../http1/grammar.ts'
+
+export interface RequestHead {
+  /** Pseudo-header fields first, names in lower case. */
+  readonly list: string[]
+  /** Bytes of body that the request announces. */
+  readonly contentLength: number | undefined
+  /** Of an upgrade to WebSocket: what the client's handshake is answered from (RFC 6455 section 4.2.2). */
+  readonly webSocketKey: string | undefined
+  /** True when a credential is meant for the whole connection. */
+  readonly authenticatesConnection: boolean
+}
+
+const PATH = /^[\x21-\x7e\x80-\xff]+$/
+const VALUE = new RegExp(`^${TEXT}$`)
+const KEY = 'sec-websocket-key'
+
+/** `scheme`: what the connection is, not what the client spoke. Throws RequestError. */
+export function writeRequestFields(
+  request: BackendRequest,
+  hostRule: HostRule,
+  scheme: 'http' | 'https',
+): RequestHead {
+  const { method, target, fields, upgrade } = request
+  if (!isToken(method) || !PATH.test(target))
+    throw new RequestError('a method or target that HTTP does not allow')
+  if (method === 'CONNECT') throw new RequestError('a CONNECT, which is no request to a backend')
+  const list = [':method', upgrade ? 'CONNECT' : method, ':scheme', scheme, ':authority', '', ':path', target]
+  const authorityAt = 5
+  if (upgrade) list.push(':protocol', 'websocket')
+  let contentLength: number | undefined
+  let webSocketKey: string | undefined
+  let authenticates = false
+  let chunked = false
+  let te = false
+  let hosts = 0
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] as string
+    const raw = fields[index + 1] as string
+    // Blanks around a value are a malformed message here (RFC 9113 section 8.2.1).
+    const value = trimBlanks(raw, 0, raw.length)
+    if (!isToken(name) || !VALUE.test(value)) throw new RequestError('a field that HTTP does not allow')
+    switch (fieldOf(name)) {
+      case FIELD.host:
+        hosts += 1
+        if (hosts > 1) throw new RequestError('more than one Host')
+        list[authorityAt] = value
+        continue
+      case FIELD.contentLength:
+        if (contentLength !== undefined) throw new RequestError('more than one Content-Length')
+        contentLength = parseContentLength(value)
+        if (contentLength === undefined) throw new RequestError('a Content-Length that is not a number')
+        list.push('content-length', String(contentLength))
+        continue
+      case FIELD.transferEncoding:
+        chunked = true
+        continue
+      case FIELD.te:
+        if (!te && equalsIgnoringCase(value, 'trailers')) list.push('te', 'trailers')
+        te = true
+        continue
+      case FIELD.connection:
+      case FIELD.upgrade:
+      case FIELD.hopByHop:
+        continue
+      default:
+        if (upgrade && name.length === KEY.length && equalsIgnoringCase(name, KEY)) {
+          webSocketKey = value
+          continue
+        }
+        if (authenticatesConnection(name, value)) authenticates = true
+    }
+    list.push(name.toLowerCase(), value)
+  }
+  if (chunked && contentLength !== undefined) {
+    throw new RequestError('Transfer-Encoding and Content-Length together')
+  }
+  if (upgrade && (chunked || (contentLength ?? 0) > 0)) throw new RequestError('an upgrade with a body')
+  if (hostRule.kind === 'fixed') list[authorityAt] = hostRule.host
+  else if (hosts === 0) list[authorityAt] = hostRule.fallback
+  return { list, contentLength, webSocketKey, authenticatesConnection: authenticates }
+}
+
+/**
+ * The trailers that may go on, as Node's http2 takes them; undefined when one is not a field at all. An empty object
+ * when there are none: Node then ends the stream with an empty DATA frame.
+ */
+export function writeTrailers(trailers: Fields | undefined): Record<string, string[]> | undefined {
+  const written: Record<string, string[]> = Object.create(null)
+  const kept = (trailers && relayedTrailers(trailers)) ?? []
+  for (let index = 0; index < kept.length; index += 2) {
+    const name = (kept[index] as string).toLowerCase()
+    const raw = kept[index + 1] as string
+    const value = trimBlanks(raw, 0, raw.length)
+    if (!isToken(name) || !VALUE.test(value)) return undefined
+    const values = written[name]
+    if (values === undefined) written[name] = [value]
+    else values.push(value)
+  }
+  return written
+}

@@ -1,0 +1,35 @@
+// The field list of an HTTP/2 answer, as Node's http2 gives it (alternating names and values, in the order received)
+// → an answer head or trailers for the tunnel. nghttp2 has checked already what RFC 9113 section 8 asks: pseudo-
+// header fields, names in lower case, nothing that belongs to a connection, at most one Content-Length.
+
+import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { statusText } from '@vera-stack/shared/status-text.ts'
+
+/** Bytes of one field list, counted as RFC 9113 section 10.5.1 does. nghttp2 bounds what it takes to read one. */
+const MAX_LIST_BYTES = 65_536
+const FIELD_OVERHEAD_BYTES = 32
+
+export function isTooLarge(list: readonly string[]): boolean {
+  let bytes = (list.length / 2) * FIELD_OVERHEAD_BYTES
+  for (const text of list) bytes += text.length
+  return bytes > MAX_LIST_BYTES
+}
+
+/** HTTP/2 has no reason phrase: the usual one is given, for clients that speak HTTP/1. */
+export function readAnswerHead(list: readonly string[]): AnswerHead {
+  const fields: Fields = []
+  let status = 0
+  for (let index = 0; index < list.length; index += 2) {
+    const name = list[index] as string
+    const value = list[index + 1] as string
+    if (name.startsWith(':')) status = Number(value)
+    else fields.push(name, value)
+  }
+  return { status, statusText: statusText(status), fields }
+}
+
+/** Those that may go on; undefined when none is left. */
+export function readTrailers(list: readonly string[]): Fields | undefined {
+  return relayedTrailers(list)
+}

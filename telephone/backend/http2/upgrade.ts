@@ -1,0 +1,36 @@
+// WebSocket to an HTTP/2 backend: an extended CONNECT (RFC 8441) where the backend's SETTINGS allow it. Other
+// upgrades have no counterpart in HTTP/2; they, and backends without it, get an answer that says so.
+
+import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { statusText } from '@vera-stack/shared/status-text.ts'
+import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
+import type { BackendRequest, ExchangeEvents } from '../backend-exchange.ts'
+import type { RequestHead } from './request-fields.ts'
+
+export function isWebSocket({ method, fields }: BackendRequest, head: RequestHead): boolean {
+  if (method !== 'GET' || head.webSocketKey === undefined) return false
+  const at = fields.findIndex((name, index) => index % 2 === 0 && fieldOf(name) === FIELD.upgrade)
+  return at !== -1 && equalsIgnoringCase(fields[at + 1] as string, 'websocket')
+}
+
+/** A 2xx to an extended CONNECT → the 101 that the client waits for (RFC 8441 section 5). */
+export function readUpgradeHead({ fields }: AnswerHead, webSocketKey: string): AnswerHead {
+  const accept = webSocketAccept(webSocketKey)
+  const all: Fields = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Accept', accept]
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] as string
+    if (name === 'content-length' || name === 'sec-websocket-accept') continue
+    all.push(name, fields[index + 1] as string)
+  }
+  return { status: 101, statusText: statusText(101), fields: all }
+}
+
+/** As for a function in this process (backend/forward/handler-forward.ts). */
+export function answerDeclined(events: ExchangeEvents): void {
+  const body = Buffer.from('This backend speaks HTTP/2 and does not take this upgrade.\n')
+  const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]
+  events.onAnswerHead({ status: 501, statusText: statusText(501), fields })
+  events.onAnswerBody(body)
+  events.onAnswerEnd(undefined)
+}

@@ -1,0 +1,124 @@
+// Opens one WebSocket to a Plugboard: the handshake, who we are, and every way it can fail as one of two kinds,
+// "could not reach it" and "it said no". What is spoken afterwards is the session's; when to try again is
+// tunnel.ts's.
+
+import type { IncomingMessage } from 'node:http'
+import { Agent } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { WebSocket } from 'ws'
+import { DialError, dialFailure, refusal } from './dial-error.ts'
+import { isLoopback } from './plugboard-url.ts'
+
+export interface DialOptions {
+  readonly url: URL
+  readonly token: string
+  /** `telephone/0.1.0` */
+  readonly agent: string
+  readonly clock: Clock
+  /** Limit for TCP, TLS and the complete response to the handshake together, ms. */
+  readonly timeoutMs: number
+  /** PEM of certificate authorities to trust instead of the usual ones. */
+  readonly tlsCa?: string | undefined
+  /** HTTPS_PROXY, NO_PROXY and their like are read from here. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export interface DialEvents {
+  /**
+   * The connection is open. Its receiver must be set before this returns: the Plugboard's first message may have
+   * arrived with the handshake.
+   */
+  onOpen(transport: Transport): void
+  onFailure(error: DialError): void
+}
+
+/** Calls exactly one of the events, later. Returns a way to give up, after which neither is called. */
+export function dial(options: DialOptions, events: DialEvents): () => void {
+  const { url, clock, timeoutMs } = options
+  let settled = false
+  let refused: IncomingMessage | undefined
+  // We keep a deadline of our own, because the timeout of ws starts again with every byte that arrives.
+  const deadline = clock.after(timeoutMs, () => {
+    // A refusal whose head is complete counts as a refusal; the rest of its body is discarded.
+    if (refused !== undefined) refused.destroy()
+    else {
+      fail(new DialError('unreachable', `no complete response within ${timeoutMs} ms`))
+      webSocket.terminate()
+    }
+  })
+  const webSocket = new WebSocket(url, SUBPROTOCOL, {
+    headers: { Authorization: `Bearer ${options.token}`, 'User-Agent': options.agent },
+    ...TUNNEL_WEBSOCKET_OPTIONS,
+    ...(options.tlsCa !== undefined && { ca: options.tlsCa }),
+    ...(usesProxy(options) && { agent: proxyAgent(options) }),
+    ...(maskingHasNoPurpose(url) && { generateMask: zeroMask }),
+  })
+  const fail = (error: DialError): void => {
+    if (settled) return
+    settled = true
+    deadline.cancel()
+    events.onFailure(error)
+  }
+  let socket: Socket | undefined
+  webSocket.on('upgrade', response => {
+    socket = response.socket
+  })
+  webSocket.on('unexpected-response', (_request, response) => {
+    // Ours to end: what stands before a Plugboard may keep it open, and it would keep this process.
+    const connection = response.socket
+    refused = response
+    void refusal(response).then(error => {
+      fail(error)
+      connection.destroy()
+    })
+  })
+  // Stays for the life of the WebSocket: one that is given up reports an error that nobody waits for.
+  webSocket.on('error', error => fail(dialFailure(error)))
+  webSocket.on('open', () => {
+    if (settled) return
+    if (socket === undefined || webSocket.protocol !== SUBPROTOCOL) {
+      fail(new DialError('refused', 'the far end is not a Plugboard'))
+      webSocket.terminate()
+      return
+    }
+    settled = true
+    deadline.cancel()
+    events.onOpen(webSocketTransport(webSocket, socket))
+  })
+  return () => {
+    if (settled) return
+    settled = true
+    deadline.cancel()
+    webSocket.terminate()
+  }
+}
+
+// RFC 6455 makes clients mask their bytes so that a script in a browser cannot choose what an intermediary sees on
+// a plaintext connection. Within TLS an intermediary sees nothing, and on loopback there is none: there a mask of
+// zeros saves both ends a pass over every byte. Elsewhere ws's random mask stays.
+function maskingHasNoPurpose(url: URL): boolean {
+  return url.protocol === 'wss:' || isLoopback(url)
+}
+
+function zeroMask(mask: Buffer): void {
+  mask.fill(0)
+}
+
+// Only towards wss, as CONNECT: proxies do not pass an upgrade on a plaintext connection.
+function usesProxy({ url, env }: DialOptions): boolean {
+  const proxy = env.https_proxy ?? env.HTTPS_PROXY ?? ''
+  return url.protocol === 'wss:' && proxy !== '' && !isLoopback(url)
+}
+
+/** One connection is made with it, and the WebSocket keeps that; NO_PROXY is the agent's to obey. */
+function proxyAgent({ env }: DialOptions): Agent {
+  const { https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY } = env
+  return new Agent({
+    keepAlive: false,
+    proxyEnv: { HTTPS_PROXY: https_proxy ?? HTTPS_PROXY, NO_PROXY: no_proxy ?? NO_PROXY },
+  })
+}
