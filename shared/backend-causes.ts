@@ -95,7 +95,7 @@ export const BACKEND_CAUSES = {
   response_timeout: row('The backend of this service did not respond in time.', BACKEND_LOG_REMEDY),
   invalid_response: row(
     'The backend of this service sent a response that is not valid HTTP.',
-    'Correct the response of the backend, or pass --backend-parsing lenient, which accepts some of these faults.',
+    'Correct the port of the target, or the response of the backend. --backend-parsing lenient accepts some of these faults.',
   ),
   request_refused: row('The backend of this service refused the request.', BACKEND_LOG_REMEDY),
   http2_required: row(

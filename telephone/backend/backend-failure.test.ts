@@ -12,7 +12,13 @@ import { ManualClock } from '../../test/support/manual-clock.ts'
 import { memoryTransportPair } from '../../test/support/memory-transport.ts'
 import { TEST_CERTIFICATE, TEST_KEY } from '../testing/test-certificate.ts'
 import { Caller, tunnelPair } from '../testing/tunnel-pair.ts'
-import { type BackendFailure, connectFailure, connectTimeout, failureOf } from './backend-failure.ts'
+import {
+  type BackendFailure,
+  connectFailure,
+  connectionFailure,
+  connectTimeout,
+  failureOf,
+} from './backend-failure.ts'
 import { FailureLog, type FailureReport } from './failure-log.ts'
 import { Forwarder } from './forward/forward.ts'
 import { HttpBackend, type HttpBackendOptions } from './forward/http-backend.ts'
@@ -135,6 +141,46 @@ const BROKEN: [string, Broken, string, RegExp][] = [
     { server: scripted(() => undefined), scheme: 'https', afterMs: 5000 },
     'tls_failed',
     /completed no TLS handshake within 5 s/,
+  ],
+  [
+    'requires a client certificate with TLS 1.3',
+    {
+      server: createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true }),
+      scheme: 'https',
+      options: { tlsVerify: false },
+    },
+    'tls_failed',
+    /requires a client certificate \(ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED\)\.$/,
+  ],
+  [
+    'requires HTTP/2 by ALPN where the target has HTTP/1',
+    {
+      server: createTlsServer({ ...tls, ALPNProtocols: ['h2'] }),
+      scheme: 'https',
+      options: { tlsVerify: false },
+    },
+    'http2_required',
+    /does not accept HTTP\/1 over TLS \(ALPN\)/,
+  ],
+  [
+    'accepts old versions of TLS alone',
+    {
+      server: createTlsServer({
+        ...tls,
+        minVersion: 'TLSv1',
+        maxVersion: 'TLSv1',
+        ciphers: 'ALL:@SECLEVEL=0',
+      }),
+      scheme: 'https',
+    },
+    'tls_failed',
+    /does not accept the versions of TLS of the Telephone/,
+  ],
+  [
+    'resets the connection before it is ready',
+    { server: scripted(socket => socket.resetAndDestroy()), scheme: 'h2c' },
+    'connection_reset',
+    /reset the connection before it was ready \(ECONNRESET\)/,
   ],
   [
     'resets the connection',
@@ -266,6 +312,8 @@ describe('an error of a socket', () => {
     ['ENOTFOUND', 'name_not_found'],
     ['EAI_AGAIN', 'dns_unavailable'],
     ['ENOENT', 'socket_missing'],
+    ['ENOTDIR', 'socket_missing'],
+    ['ECONNRESET', 'connection_reset'],
     ['EACCES', 'permission_denied'],
     ['EMFILE', 'too_many_open_files'],
     ['ENFILE', 'too_many_open_files'],
@@ -280,6 +328,18 @@ describe('an error of a socket', () => {
   it('of OpenSSL without a code of its own is read from its text', () => {
     expect(causeOf(error('EPROTO', 'SSL routines::wrong version number'), true)).toBe('tls_plain_port')
     expect(causeOf(error('ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR'), true)).toBe('tls_failed')
+  })
+
+  it('of OpenSSL is quoted without its place in the source of OpenSSL', () => {
+    const text =
+      '4003E59ED37F0000:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:../deps/openssl/openssl/ssl/record/rec_layer_s3.c:918:SSL alert number 40\n'
+    const failed = error('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', text)
+    expect(connectFailure(failed, 'https://b', true).detail).toBe(
+      'Backend https://b failed the TLS handshake: ssl/tls alert handshake failure (ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE).',
+    )
+    expect(connectionFailure(failed, 'https://b', 'nothing').detail).toBe(
+      'Backend https://b ended the TLS connection: ssl/tls alert handshake failure (ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE).',
+    )
   })
 
   it('of several addresses is that of an address which the machine can use', () => {

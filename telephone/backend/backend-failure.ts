@@ -37,6 +37,7 @@ const CONNECT_CAUSES: Readonly<Record<string, readonly [BackendCauseCode, string
   EAI_NONAME: ['name_not_found', 'has a host name that does not exist in DNS'],
   ENOENT: ['socket_missing', 'has a socket file that does not exist'],
   ENOTSOCK: ['socket_missing', 'has a path that is not a socket file'],
+  ENOTDIR: ['socket_missing', 'has a path that leads through a file'],
   EACCES: ['permission_denied', 'cannot be reached: the system denied the permission'],
   EPERM: ['permission_denied', 'cannot be reached: the system denied the permission'],
   EMFILE: ['too_many_open_files', 'cannot be reached: the Telephone has too many open files'],
@@ -52,6 +53,11 @@ const CONNECT_CAUSES: Readonly<Record<string, readonly [BackendCauseCode, string
   ERR_SSL_WRONG_VERSION_NUMBER: ['tls_plain_port', 'does not respond with TLS'],
   ERR_SSL_PACKET_LENGTH_TOO_LONG: ['tls_plain_port', 'does not respond with TLS'],
   ERR_SSL_HTTP_REQUEST: ['tls_plain_port', 'does not respond with TLS'],
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: ['tls_failed', 'does not accept the versions of TLS of the Telephone'],
+  ERR_SSL_UNSUPPORTED_PROTOCOL: ['tls_failed', 'uses a version of TLS that the Telephone does not accept'],
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: ['tls_failed', 'requires a client certificate'],
+  // Of a target with HTTP/1. http2/session.ts reads the same code for a target with HTTP/2.
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: ['http2_required', 'does not accept HTTP/1 over TLS (ALPN)'],
 }
 
 /** Errors of an address that the machine cannot use. Another address of the same backend may say more. */
@@ -64,11 +70,14 @@ const ADDRESS_ERRORS: ReadonlySet<unknown> = new Set([
 
 /** Text of OpenSSL in an error without a code of its own (EPROTO). */
 const PLAIN_PORT_TEXT = /wrong version number|packet length too long|http request/
+/** `4003E59E:error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../deps/...`: the reason in it. */
+const OPENSSL_TEXT = /\berror:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/
+const OPENSSL_CODE = /^ERR_SSL_/
 
 /** An error before the connection was ready: no byte of the request has left. `secure`: the backend uses TLS. */
 export function connectFailure(error: Error, backend: string, secure: boolean): TunnelError {
   const { code = '', message } = firstError(error)
-  const [causeCode, text] = CONNECT_CAUSES[code] ?? otherConnectCause(code, message, secure)
+  const [causeCode, text] = CONNECT_CAUSES[code] ?? otherConnectCause(code, reasonIn(message), secure)
   const suffix = code === '' ? '' : ` (${code})`
   return unreachable(causeCode, `Backend ${backend} ${text}${suffix}.`, error)
 }
@@ -126,11 +135,22 @@ export function closedEarly(backend: string, progress: ResponseProgress): Tunnel
 
 /** The connection failed after a request was sent on it. */
 export function connectionFailure(error: Error, backend: string, progress: ResponseProgress): TunnelError {
-  const { code = error.message } = firstError(error)
+  const { code = error.message, message } = firstError(error)
+  if (OPENSSL_CODE.test(code)) return tlsConnectionFailure(code, message, backend, error)
   const when = progress === 'nothing' ? 'before its response' : `after ${progress} of its response`
   const text = code === 'ECONNRESET' ? 'reset the connection' : 'closed the connection'
   const detail = `Backend ${backend} ${text} ${when} (${code}).`
   return new TunnelError('backend_closed', { detail, causeCode: 'connection_reset', cause: error })
+}
+
+/** With TLS 1.3 the backend refuses the certificate of a client, or its absence, after the handshake of the client. */
+function tlsConnectionFailure(code: string, message: string, backend: string, error: Error): TunnelError {
+  const [causeCode, text] = CONNECT_CAUSES[code] ?? [
+    'tls_failed',
+    `ended the TLS connection: ${reasonIn(message)}`,
+  ]
+  const detail = `Backend ${backend} ${text} (${code}).`
+  return new TunnelError('backend_closed', { detail, causeCode, cause: error })
 }
 
 /** The response broke a rule of HTTP. The detail is the rule alone, because Plugboard shows it to the client. */
@@ -179,10 +199,19 @@ function otherConnectCause(
   message: string,
   secure: boolean,
 ): readonly [BackendCauseCode, string] {
-  if (!secure) return ['connect_failed', `accepted no connection: ${message}`]
+  if (!secure) {
+    return code === 'ECONNRESET'
+      ? ['connection_reset', 'reset the connection before it was ready']
+      : ['connect_failed', `accepted no connection: ${message}`]
+  }
   if (PLAIN_PORT_TEXT.test(message)) return ['tls_plain_port', 'does not respond with TLS']
   if (code === 'ECONNRESET') return ['tls_failed', 'closed the connection during the TLS handshake']
   return ['tls_failed', `failed the TLS handshake: ${message}`]
+}
+
+/** Returns the part of a text of OpenSSL that people can read; any other text as it is. */
+function reasonIn(message: string): string {
+  return OPENSSL_TEXT.exec(message)?.[1] ?? message
 }
 
 /** Of several addresses, the error of the first one that the machine can use. */
