@@ -9,6 +9,7 @@ import { parseService, type Service, ServiceError, type ServiceOptions } from '.
 import type { TelephoneOptions } from './telephone.ts'
 import { tunnelUrl } from './tunnel/plugboard-url.ts'
 import type { TokenSource } from './tunnel/token-store.ts'
+import { valueText } from './value-text.ts'
 
 /** The request that a handler failed on: `service`, `method`, and `path` without its query. */
 export type HandlerFailure = Pick<
@@ -88,14 +89,18 @@ function plugboardsOf(plugboard: unknown): string[] {
     if (typeof url !== 'string' || url === '') {
       throw invalid(
         'plugboard',
-        `${shown(url)} is no address. Give one such as https://host, or a list of them.`,
+        `${valueText(url)} is no address. Give one such as https://host, or a list of them.`,
       )
     }
     try {
       tunnelUrl(url)
       return url
     } catch (error) {
-      throw invalid('plugboard', `${shown(url)}: ${error instanceof Error ? error.message : error}`, error)
+      throw invalid(
+        'plugboard',
+        `${valueText(url)}: ${error instanceof Error ? error.message : error}`,
+        error,
+      )
     }
   })
 }
@@ -117,8 +122,10 @@ function servicesOf(options: ConnectOptions, plugboards: readonly string[]): Ser
   }
   try {
     return rows.map((row: ServiceOptions | null) => {
-      if (typeof row !== 'object' || row === null) throw invalid('services', `${shown(row)} is no service.`)
+      if (typeof row !== 'object' || row === null)
+        throw invalid('services', `${valueText(row)} is no service.`)
       const service = parseService(row)
+      if (service.tlsCa !== undefined) checkPem('tlsCa', service.tlsCa)
       const loop = targetLoopProblem(service.target, plugboards)
       if (loop !== undefined) throw new ServiceError('target', loop)
       return service
@@ -133,31 +140,44 @@ function servicesOf(options: ConnectOptions, plugboards: readonly string[]): Ser
 function checkSettings(options: ConnectSettings): void {
   const { name, tunnels, drainTimeoutMs, dialTimeoutMs, maxHeldBytes, plugboardCa } = options
   if (name !== undefined && !(typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH)) {
-    throw invalid('name', `${shown(name)} is no name. Give a text of 1 to ${MAX_NAME_LENGTH} characters.`)
+    throw invalid('name', `${valueText(name)} is no name. Give a text of 1 to ${MAX_NAME_LENGTH} characters.`)
   }
   if (tunnels !== undefined && !(Number.isInteger(tunnels) && tunnels >= 1 && tunnels <= MAX_TUNNELS)) {
-    throw invalid('tunnels', `${shown(tunnels)} is not a whole number from 1 to ${MAX_TUNNELS}.`)
+    throw invalid('tunnels', `${valueText(tunnels)} is not a whole number from 1 to ${MAX_TUNNELS}.`)
+  }
+  for (const field of ['followReplicas', 'reportExchanges'] as const) {
+    const value: unknown = options[field]
+    if (value !== undefined && typeof value !== 'boolean')
+      throw invalid(field, `${valueText(value)} is not true or false.`)
+  }
+  const { env, signal } = options
+  if (env !== undefined && (typeof env !== 'object' || env === null)) {
+    throw invalid('env', `${valueText(env)} is not an object of environment variables.`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid('signal', `${valueText(signal)} is not an AbortSignal.`)
   }
   checkNumber('drainTimeoutMs', drainTimeoutMs, 0, LONGEST_TIMER_MS)
   checkNumber('dialTimeoutMs', dialTimeoutMs, 1, LONGEST_TIMER_MS)
   checkNumber('maxHeldBytes', maxHeldBytes, 1, Number.MAX_SAFE_INTEGER)
-  if (plugboardCa !== undefined && !String(plugboardCa).includes('-----BEGIN CERTIFICATE-----')) {
-    throw invalid(
-      'plugboardCa',
-      'The text holds no PEM certificate. Give the content of the file, not its path.',
-    )
-  }
+  if (plugboardCa !== undefined) checkPem('plugboardCa', plugboardCa)
+}
+
+function checkPem(field: string, value: unknown): void {
+  if (typeof value !== 'string') throw invalid(field, `${valueText(value)} is not a text.`)
+  if (value.includes('-----BEGIN CERTIFICATE-----')) return
+  throw invalid(field, 'The text holds no PEM certificate. Give the content of the file, not its path.')
 }
 
 function checkNumber(field: string, value: unknown, min: number, max: number): void {
   if (value === undefined) return
   if (typeof value === 'number' && value >= min && value <= max) return
-  throw invalid(field, `${shown(value)} is not a number from ${min} to ${max}.`)
+  throw invalid(field, `${valueText(value)} is not a number from ${min} to ${max}.`)
 }
 
 function functionOf<Value>(field: string, value: Value | undefined): Value | undefined {
   if (value === undefined || typeof value === 'function') return value
-  throw invalid(field, `${shown(value)} is no function.`)
+  throw invalid(field, `${valueText(value)} is no function.`)
 }
 
 function writeHandlerError(error: unknown, { service, method, path }: HandlerFailure): void {
@@ -166,10 +186,6 @@ function writeHandlerError(error: unknown, { service, method, path }: HandlerFai
 
 function invalid(field: string, message: string, cause?: unknown): VeraError {
   return new VeraError('invalid_request', `${field}: ${message}`, { field, cause })
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : String(value)
 }
 
 /** Several processes of one program on one host are usual (workers), so each gets a name of its own. */

@@ -241,6 +241,8 @@ describe('the services that connect() gets', () => {
     ['is an application with a fetch method', { fetch: () => new Response() }, /target: app\.fetch/],
     ['is a server of node:http', createServer(), /For a server of node:http, give its port/],
     ['is a (req, res) handler', (_req: unknown, _res: unknown) => undefined, /\(req, res\)/],
+    ['is a number without a port', -1, /"-1" has no usable port/],
+    ['is a truth value', true, /true is no target/],
     ['is an Express application', (_req: unknown, _res: unknown, _next: unknown) => undefined, /its port/],
   ])('are rejected when a target %s', async (_what, target, message) => {
     const rejected = { code: 'invalid_request', field: 'target', message: expect.stringMatching(message) }
@@ -264,6 +266,23 @@ describe('the services that connect() gets', () => {
     ['maxHeldBytes', { maxHeldBytes: -1 }],
     ['plugboardCa', { plugboardCa: '/etc/ssl/ca.pem' }],
     ['onHandlerError', { onHandlerError: true }],
+    ['signal', { signal: {} }],
+    ['env', { env: null }],
+    ['followReplicas', { followReplicas: 'no' }],
+    ['reportExchanges', { reportExchanges: 1 }],
+    ['plugboard', { plugboard: Object.create(null) }],
+    ['name', { name: Object.create(null) }],
+    ['version', { version: 7 }],
+    ['version', { version: '7'.repeat(200) }],
+    ['labels', { labels: { zone: 1 } }],
+    ['labels', { labels: 'zone' }],
+    ['labels', { labels: null }],
+    ['hostHeader', { hostHeader: 7 }],
+    ['healthCheck', { healthCheck: null }],
+    ['ephemeral', { ephemeral: 'yes' }],
+    ['tlsVerify', { tlsVerify: 0 }],
+    ['tlsCa', { tlsCa: '/etc/ssl/ca.pem' }],
+    ['weight', { weight: Object.create(null) }],
   ])('are rejected when %s has a value that cannot be used: %j', async (field, options) => {
     await expect(connected(options)).rejects.toMatchObject({ code: 'invalid_request', field })
     expect(plugboard.dials).toBe(0)
@@ -294,6 +313,31 @@ describe('the services that connect() gets', () => {
     const { session, announce } = plugboard.live[0]!
     session.sendControl({ type: 'announced', id: announce!.id, results: results(true) })
     expect((await connecting).services).toMatchObject([{ accepted: true }])
+  })
+})
+
+describe('a listener that throws', () => {
+  it('breaks neither the tunnel nor other listeners, and its error is uncaught', async () => {
+    const errors: unknown[] = []
+    const uncaught = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', error => errors.push(error))
+    try {
+      const failure = new Error('of the listener')
+      const telephone = await connected({
+        tunnels: 1,
+        onEvent: () => {
+          throw failure
+        },
+      })
+      expect(telephone.state).toBe('ready')
+      await telephone.close(0)
+      await new Promise(resolve => setImmediate(resolve))
+      expect(new Set(errors)).toEqual(new Set([failure]))
+    } finally {
+      process.removeAllListeners('uncaughtException')
+      for (const listener of uncaught) process.on('uncaughtException', listener)
+    }
   })
 })
 

@@ -14,8 +14,10 @@ import type { FetchHandler } from './backend/forward/handler-forward.ts'
 import { MAX_GRPC_SERVICE_LENGTH } from './backend/health/grpc-health.ts'
 import type { PoolOptions } from './backend/http1/pool.ts'
 import type { BackendParsing } from './backend/http1/response-parser.ts'
+import { valueText } from './value-text.ts'
 
 /** As the protocol bounds them (control-schema.ts). */
+const MAX_VERSION = 128
 const MAX_LABELS = 64
 const MAX_LABEL_KEY = 63
 const MAX_LABEL_VALUE = 255
@@ -25,6 +27,8 @@ const HEALTH_CHECK = new RegExp(
 
 /** Longest time that a timer of Node can wait, ms. */
 const LONGEST_TIMER_MS = 0x7fff_ffff
+const TEXTS = ['version', 'hostHeader', 'tlsCa', 'healthCheck'] as const
+const FLAGS = ['ephemeral', 'tlsVerify'] as const
 /** Options with their smallest and largest value. */
 const NUMBERS = [
   ['healthIntervalMs', 1, LONGEST_TIMER_MS],
@@ -113,6 +117,7 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (name === undefined && problems.every(({ field }) => field === 'target')) {
     wrong('service', 'needs a name (service) or a place (mount)')
   }
+  if (!checkKinds(options, wrong)) return { problems }
   const { healthCheck, hostHeader, weight, labels = {} } = options
   if (healthCheck !== undefined && !HEALTH_CHECK.test(healthCheck)) {
     wrong('healthCheck', `"${healthCheck}" is none of tcp, grpc, grpc:<service> or a path such as /health`)
@@ -130,28 +135,28 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (typeof target === 'object') checkTls(target, options, wrong)
   const { backendParsing: parsing } = options
   if (parsing !== undefined && parsing !== 'strict' && parsing !== 'lenient') {
-    wrong('backendParsing', `"${String(parsing)}" is none of strict, lenient`)
+    wrong('backendParsing', `${valueText(parsing)} is none of strict, lenient`)
   } else if (parsing === 'lenient' && (typeof target === 'function' || target?.http2 === true)) {
     wrong('backendParsing', 'has no effect here: it is for backends of HTTP/1.1. Remove it')
   }
   if (weight !== undefined && !(Number.isInteger(weight) && weight >= 0 && weight <= 1000)) {
-    wrong('weight', `${weight} is not a whole number from 0 to 1000`)
+    wrong('weight', `${valueText(weight)} is not a whole number from 0 to 1000`)
   }
   for (const [field, min, max] of NUMBERS) {
     const value = options[field]
     if (value === undefined || (Number.isFinite(value) && value >= min && value <= max)) continue
-    wrong(field, `${value} is not a number from ${min} to ${max}`)
+    wrong(field, `${valueText(value)} is not a number from ${min} to ${max}`)
   }
   const { mountLifetimeMs } = options
   if (mountLifetimeMs !== undefined && !(Number.isInteger(mountLifetimeMs) && mountLifetimeMs >= 60_000)) {
     wrong(
       'mountLifetimeMs',
-      `${mountLifetimeMs} is not a whole number of milliseconds from 60000 (1 minute) on`,
+      `${valueText(mountLifetimeMs)} is not a whole number of milliseconds from 60000 (1 minute) on`,
     )
   }
   const { clientSharePercent } = options
   if (clientSharePercent !== undefined && !isPercent(clientSharePercent)) {
-    wrong('clientSharePercent', `${clientSharePercent} is not a whole number from 1 to 100`)
+    wrong('clientSharePercent', `${valueText(clientSharePercent)} is not a whole number from 1 to 100`)
   }
   const labelRows = Object.entries(labels)
   if (labelRows.length > MAX_LABELS) wrong('labels', `${labelRows.length} labels; ${MAX_LABELS} are the most`)
@@ -178,6 +183,31 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   }
 }
 
+/** True when each value has the type of its option. Callers in JavaScript have no types, and Plugboard ends the tunnel. */
+function checkKinds(options: ServiceOptions, wrong: Wrong): boolean {
+  let right = true
+  const check = (field: keyof ServiceOptions, isRight: boolean, kind: string): void => {
+    if (isRight) return
+    right = false
+    wrong(field, `${valueText(options[field])} is not ${kind}`)
+  }
+  for (const field of TEXTS) {
+    check(field, options[field] === undefined || typeof options[field] === 'string', 'a text')
+  }
+  for (const field of FLAGS) {
+    check(field, options[field] === undefined || typeof options[field] === 'boolean', 'true or false')
+  }
+  const { labels, version = '' } = options
+  check('labels', labels === undefined || isRecordOfTexts(labels), 'an object whose values are texts')
+  check('version', version.length <= MAX_VERSION, `a text of up to ${MAX_VERSION} characters`)
+  return right
+}
+
+function isRecordOfTexts(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every(each => typeof each === 'string')
+}
+
 /** Over HTTP/2 the scheme alone says whether there is TLS: what is meant for it must not be lost in silence. */
 function checkTls(target: HttpTarget, { tlsCa, tlsVerify }: ServiceOptions, wrong: Wrong): void {
   if (!target.http2 || target.kind === 'tls' || (tlsCa === undefined && tlsVerify !== false)) return
@@ -201,7 +231,7 @@ function parsed<T>(
   wrong: Wrong,
 ): T | undefined {
   if (text === undefined || text === '') return undefined
-  if (typeof text !== 'string') return wrong(field, `${String(text)} is not a text`)
+  if (typeof text !== 'string') return wrong(field, `${valueText(text)} is not a text`)
   const result = parse(text)
   return result.ok ? result.value : wrong(field, result.problem)
 }
@@ -217,6 +247,12 @@ function targetOf(target: unknown, wrong: Wrong): Service['target'] | undefined 
       return wrong('target', 'is an object with a fetch method. Pass that method: target: app.fetch')
     }
     return wrong('target', `is an object. ${TARGETS} For a server of node:http, give its port.`)
+  }
+  if (typeof target === 'number' && !(Number.isInteger(target) && target >= 1 && target <= 65_535)) {
+    return wrong('target', `"${target}" has no usable port: a port is 1 to 65535`)
+  }
+  if (!(target instanceof URL) && typeof target !== 'string' && typeof target !== 'number') {
+    return wrong('target', `${valueText(target)} is no target. ${TARGETS}`)
   }
   try {
     return parseTarget(String(target))

@@ -419,7 +419,16 @@ export class Telephone {
   }
 
   #report(event: TelephoneEvent): void {
-    for (const listener of this.#listeners) listener(event)
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        // As for listeners of an EventTarget: the error is the program's, and the tunnel and other listeners go on.
+        process.nextTick(() => {
+          throw error
+        })
+      }
+    }
   }
 }
 

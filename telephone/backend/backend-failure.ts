@@ -53,7 +53,10 @@ const CONNECT_CAUSES: Readonly<Record<string, readonly [BackendCauseCode, string
   ERR_SSL_WRONG_VERSION_NUMBER: ['tls_plain_port', 'does not respond with TLS'],
   ERR_SSL_PACKET_LENGTH_TOO_LONG: ['tls_plain_port', 'does not respond with TLS'],
   ERR_SSL_HTTP_REQUEST: ['tls_plain_port', 'does not respond with TLS'],
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: ['tls_failed', 'does not accept the versions of TLS of the Telephone'],
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: [
+    'tls_failed',
+    'does not accept the versions of TLS of the Telephone',
+  ],
   ERR_SSL_UNSUPPORTED_PROTOCOL: ['tls_failed', 'uses a version of TLS that the Telephone does not accept'],
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: ['tls_failed', 'requires a client certificate'],
   // Of a target with HTTP/1. http2/session.ts reads the same code for a target with HTTP/2.

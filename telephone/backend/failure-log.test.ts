@@ -95,6 +95,25 @@ describe('the failures of a backend', () => {
     ])
   })
 
+  it('last from the first failure on, also when there was no report of it yet', () => {
+    fail(REFUSED)
+    for (let round = 0; round < 2; round += 1) {
+      fail(RESET)
+      succeed()
+    }
+    expect(summary()).toHaveLength(5)
+    fail(REFUSED)
+    clock.advance(30_000)
+    fail(REFUSED)
+    clock.advance(20_000)
+    succeed()
+    clock.advance(10_000)
+    expect(summary()).toEqual([
+      ['repeated', 'connection_refused', 2],
+      ['recovered', 2, 60_000],
+    ])
+  })
+
   it('that are not reported yet are reported at the end', () => {
     fail(REFUSED, 5)
     summary()

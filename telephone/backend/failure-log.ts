@@ -56,9 +56,9 @@ export class FailureLog {
     this.#timer ??= this.#options.clock.after(COUNT_MS, () => this.#minuteOver())
     this.failing = true
     this.#latest = failure
+    if (this.#count === 0) this.#failingSinceMs = this.#options.clock.now()
     this.#count += 1
     this.#unreported += 1
-    if (this.#reported === undefined) this.#failingSinceMs = this.#options.clock.now()
     if (failure.cause === this.#reported?.cause || this.#lines >= MAX_LINES) return
     this.#reportFailure(this.#reported === undefined ? 'first' : 'changed')
   }
