@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { ownCommand, shellQuoted } from '../plugboard/common/own-command.ts'
+import { ownCommand, shellQuoted } from './own-command.ts'
 
 let folder: string
 beforeEach(() => {

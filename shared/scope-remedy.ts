@@ -1,8 +1,8 @@
 // The remedy for a token that does not cover a service or a mount: the command that issues a token which does. Plugboard
 // sends it with a refused announcement, and `telephone check` prints it.
 
-import { shellQuoted } from '../plugboard/common/own-command.ts'
 import { mountScopeCovers, parseMount, serviceScopeCovers } from './mounts.ts'
+import { shellQuoted } from './own-command.ts'
 
 /** The scope of a token, and how to name it. */
 export interface TokenScope {

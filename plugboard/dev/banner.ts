@@ -1,6 +1,6 @@
 // What `plugboard dev` prints when it is ready: where things are, and the exact next commands.
 
-import { ownCommand, shellQuoted } from '../common/own-command.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import { VERSION } from '../version.ts'
 import type { Reach } from './reachable-addresses.ts'
 

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { ownCommand } from '../common/own-command.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import { StartupError } from '../common/startup-error.ts'
 import { openDatabase } from '../database/database.ts'
 import { EmbeddedPostgres } from '../database/embedded/embedded-postgres.ts'

@@ -3,8 +3,8 @@
 
 import { relative } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
-import { ownCommand } from '../../common/own-command.ts'
 import type { CliContext } from '../api/api-command.ts'
 import { examples } from '../api/api-command.ts'
 

@@ -1,8 +1,8 @@
 // `plugboard migrate`: brings the schema of a database up to date, or says how far it is. It talks to the database
 // itself: before the first migration there is no API to talk to.
 
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
-import { ownCommand } from '../../common/own-command.ts'
 import { VERSION } from '../../version.ts'
 import type { CliContext } from '../api/api-command.ts'
 import { examples } from '../api/api-command.ts'

@@ -1,8 +1,8 @@
 // `plugboard route …`
 
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
 import { maskedPasswords } from '../../common/masked-passwords.ts'
-import { ownCommand } from '../../common/own-command.ts'
 import { ApiError } from '../api/api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
 import { requireService } from '../api/require-service.ts'

@@ -1,7 +1,7 @@
 // `plugboard service …`
 
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
-import { ownCommand } from '../../common/own-command.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.ts'
 import { usageError } from '../cli-error.ts'

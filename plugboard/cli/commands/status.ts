@@ -1,7 +1,7 @@
 // `plugboard status` and `plugboard replica …`: how this replica and the cluster are.
 
+import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
-import { ownCommand, shellQuoted } from '../../common/own-command.ts'
 import { type ApiClient, ApiError } from '../api/api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { noteMissing } from '../api/missing-replicas.ts'

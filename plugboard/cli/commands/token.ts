@@ -1,8 +1,8 @@
 // `plugboard token …`: credentials of telephones.
 
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
+import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import { type Command, InvalidArgumentError } from 'commander'
-import { ownCommand } from '../../common/own-command.ts'
 import {
   type ApiCommand,
   apiAction,
