@@ -1,10 +1,6 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { coloursWanted } from './colours.ts'
 import { MAX_FIELD_TEXT } from './log/safe-fields.ts'
-import { FileSink } from './log/sink.ts'
 import { type AccessFields, createLog, type LogOptions } from './log.ts'
 
 function memory(options: Partial<LogOptions> = {}) {
@@ -147,30 +143,4 @@ test('a line keeps of a foreign error what helps, and no request, parameter or U
     port: 5432,
   })
   expect(err.stack).toMatch(/^TypeError: connect failed\n {4}at /)
-})
-
-test('a sink writes batches in order and counts what it had to drop', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'log-'))
-  const fd = openSync(join(folder, 'out'), 'w')
-  const sink = new FileSink({ fd, maxPendingBytes: 20, onDropped: count => `dropped ${count}\n` })
-  sink.write('first line\n', false)
-  sink.write('second\n', true)
-  sink.write('third is too much\n', false)
-  sink.write('and so is this\n', false)
-  await sink.flush()
-  sink.write('fourth\n', false)
-  await sink.close()
-  closeSync(fd)
-  expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('first line\nsecond\ndropped 2\nfourth\n')
-  rmSync(folder, { recursive: true })
-})
-
-test('a sink whose reader is gone gives up quietly', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'log-'))
-  const fd = openSync(join(folder, 'out'), 'w')
-  closeSync(fd)
-  rmSync(folder, { recursive: true })
-  const sink = new FileSink({ fd: 1_000_000 })
-  sink.write('into the void\n', true)
-  await sink.close()
 })

@@ -1,13 +1,14 @@
-// Where lines go: one file descriptor, written in order, in batches, without ever blocking the event loop. What
-// waits is bounded: when the reader of our output stalls, lines are dropped and counted, and traffic goes on.
+// Writes log lines to one file descriptor, in order and in batches, and never blocks the event loop. The memory of waiting
+// lines is bounded: while the reader of the log stalls, the sink drops further lines, counts them, and reports the count
+// as soon as it can write again. shared/decisions/0017-log-sink.md gives the reasons for own code instead of sonic-boom.
 
 import { write, writeSync } from 'node:fs'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 
 export interface LineSink {
-  /** `urgent`: leave in this turn of the event loop; otherwise within a tenth of a second. */
+  /** Takes a line that ends with a newline. `urgent`: start to write it in this turn of the event loop, not within 100 ms. */
   write(line: string, urgent: boolean): void
-  /** Resolves when all that was written so far has left, or cannot leave. */
+  /** Resolves when the lines so far are written, or when the file descriptor can no longer be written. */
   flush(): Promise<void>
 }
 
@@ -15,115 +16,187 @@ export interface FileSinkOptions {
   /** Default 1, the standard output. */
   readonly fd?: number
   readonly clock?: Clock
-  readonly maxPendingBytes?: number
-  /** Called once lines flow again, with the number that was lost. Returns a line that says so. */
+  /**
+   * Bound of all lines that are not written yet, in UTF-16 code units, which are bytes for ASCII text. Counting the bytes of
+   * each line would cost as much as all other work of the sink. Default 4 Mi.
+   */
+  readonly maxPendingLength?: number
+  /** Longest time that `close` and the end of the process wait for a stalled reader, ms. Default 2000. */
+  readonly closeWaitMs?: number
+  /** Returns the line that reports the number of dropped lines. Called when lines can be written again. */
   readonly onDropped?: (count: number) => string
 }
 
 const BATCH_DELAY_MS = 100
 const BATCH_LENGTH = 64 * 1024
-const RETRY_DELAY_MS = 20
+/** Delay after EAGAIN: the descriptor is non-blocking, and the pipe or terminal is full. */
+const FULL_PIPE_RETRY_MS = 20
+/** Delay after an error that may pass, such as ENOSPC. */
+const FAULT_RETRY_MS = 1000
+/** These errors last as long as the descriptor: its reader has closed the pipe, or the descriptor is closed. */
+const PERMANENT_FAULTS: readonly (string | undefined)[] = ['EPIPE', 'EBADF']
+const NEWLINE = 0x0a
+const NO_BYTES = Buffer.alloc(0)
 
-/** Batches lines to a file descriptor. What is left at exit is written synchronously. */
+/**
+ * `idle`: each line is written. `scheduled`: a timer starts the next batch. `due`: a microtask starts it. `writing`: the
+ * thread pool writes a batch. `retrying`: a timer repeats the write of the rest of the batch. `failed`: the descriptor cannot
+ * be written any more, and the sink discards each line.
+ */
+type SinkState = 'idle' | 'scheduled' | 'due' | 'writing' | 'retrying' | 'failed'
+
 export class FileSink implements LineSink {
   readonly #fd: number
   readonly #clock: Clock
   readonly #maxPendingLength: number
+  readonly #closeWaitMs: number
   readonly #onDropped: (count: number) => string
-  #pending: string[] = []
-  #pendingLength = 0
-  #dropped = 0
+  #state: SinkState = 'idle'
   #timer: Timer | undefined
-  #urgent = false
-  #writing = false
-  #broken = false
+  /** Lines behind the batch. */
+  #lines: string[] = []
+  /** Length of these lines and of the batch. The batch counts until its last byte is written. */
+  #pendingLength = 0
+  /** The bytes that are being written, and how many of them are written. */
+  #batch: Buffer = NO_BYTES
+  #batchLength = 0
+  #offset = 0
+  /** Dropped lines that no line has reported yet. */
+  #dropped = 0
+  /** The batch ends with a report of this many dropped lines. The report takes `reportBytes` of the batch. */
+  #reported = 0
+  #reportBytes = 0
+  /** True when the output ends in the middle of a line, because an error has cut a batch. */
+  #cutLine = false
   #waiters: (() => void)[] = []
 
   constructor(options: FileSinkOptions = {}) {
     this.#fd = options.fd ?? 1
     this.#clock = options.clock ?? systemClock
-    this.#maxPendingLength = options.maxPendingBytes ?? 4 * 1024 * 1024
+    this.#maxPendingLength = options.maxPendingLength ?? 4 * 1024 * 1024
+    this.#closeWaitMs = options.closeWaitMs ?? 2000
     this.#onDropped = options.onDropped ?? (() => '')
     process.on('exit', this.#atExit)
   }
 
   write(line: string, urgent: boolean): void {
-    if (this.#broken) return
+    if (this.#state === 'failed') return
     if (this.#pendingLength + line.length > this.#maxPendingLength) {
       this.#dropped += 1
       return
     }
-    this.#pending.push(line)
+    this.#lines.push(line)
     this.#pendingLength += line.length
-    if (this.#writing) return
+    if (this.#state !== 'idle' && this.#state !== 'scheduled') return
     if (urgent || this.#pendingLength >= BATCH_LENGTH) {
-      if (this.#urgent) return
-      this.#urgent = true
+      this.#timer?.cancel()
+      this.#state = 'due'
       queueMicrotask(() => this.#start())
-    } else {
-      this.#timer ??= this.#clock.after(BATCH_DELAY_MS, () => this.#start())
+    } else if (this.#state === 'idle') {
+      this.#state = 'scheduled'
+      this.#timer = this.#clock.after(BATCH_DELAY_MS, () => this.#start())
     }
   }
 
   flush(): Promise<void> {
-    if (!this.#writing && this.#pending.length === 0) return Promise.resolve()
+    if (this.#state === 'idle' || this.#state === 'failed') return Promise.resolve()
     return new Promise(resolve => {
       this.#waiters.push(resolve)
       this.#start()
     })
   }
 
-  /** Flushes and lets go of the process. */
+  /** Flushes, and detaches the sink from the process. A stalled reader delays it by at most `closeWaitMs`. */
   async close(): Promise<void> {
-    await this.flush()
+    // The timer of the process, not the clock: it also keeps the process alive while a full pipe is retried.
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const limit = setTimeout(resolve, this.#closeWaitMs)
+    await Promise.race([this.flush(), promise])
+    clearTimeout(limit)
     this.#timer?.cancel()
     process.off('exit', this.#atExit)
   }
 
   #start(): void {
+    if (this.#state !== 'scheduled' && this.#state !== 'due') return
     this.#timer?.cancel()
-    this.#timer = undefined
-    this.#urgent = false
-    if (this.#writing) return
-    const batch = this.#take()
-    if (batch.length === 0) return
-    this.#writing = true
-    this.#send(batch, 0)
+    this.#batchLength = this.#pendingLength
+    this.#batch = this.#takeLines()
+    this.#offset = 0
+    this.#send()
   }
 
-  #take(): Buffer {
-    if (this.#dropped > 0) {
-      this.#pending.push(this.#onDropped(this.#dropped))
-      this.#dropped = 0
-    }
-    const text = this.#pending.join('')
-    this.#pending = []
-    this.#pendingLength = 0
+  /** Returns the waiting lines as one buffer, with the report of dropped lines at its end. */
+  #takeLines(): Buffer {
+    const report = this.#dropped > 0 ? this.#onDropped(this.#dropped) : ''
+    this.#lines.push(report)
+    this.#reported = this.#dropped
+    this.#reportBytes = Buffer.byteLength(report)
+    this.#dropped = 0
+    if (this.#cutLine) this.#lines.unshift('\n')
+    this.#cutLine = false
+    const text = this.#lines.join('')
+    this.#lines = []
     return Buffer.from(text)
   }
 
-  #send(batch: Buffer, offset: number): void {
-    write(this.#fd, batch, offset, batch.length - offset, null, (error, written) => {
-      if (error?.code === 'EAGAIN') {
-        // A terminal or a pipe that someone else has made non-blocking, and that is full.
-        this.#clock.after(RETRY_DELAY_MS, () => this.#send(batch, offset))
-      } else if (error) {
-        this.#break()
-      } else if (offset + written < batch.length) {
-        this.#send(batch, offset + written)
-      } else {
-        this.#writing = false
-        if (this.#pending.length > 0) this.#start()
-        else this.#release()
-      }
+  #send(): void {
+    this.#state = 'writing'
+    const rest = this.#batch.length - this.#offset
+    write(this.#fd, this.#batch, this.#offset, rest, null, (error, written) => {
+      if (error) return this.#onError(error)
+      this.#offset += written
+      if (this.#offset < this.#batch.length) return this.#send()
+      this.#endBatch()
+      this.#continue()
     })
   }
 
-  /** The reader is gone (EPIPE) or the disk is full: there is nowhere left to complain to, and no reason to die. */
-  #break(): void {
-    this.#broken = true
-    this.#writing = false
-    this.#pending = []
+  /** Starts the next batch at once, because its lines have waited for this one. */
+  #continue(): void {
+    if (this.#lines.length > 0 || this.#dropped > 0) {
+      this.#state = 'due'
+      this.#start()
+    } else {
+      this.#state = 'idle'
+      this.#release()
+    }
+  }
+
+  #onError({ code }: NodeJS.ErrnoException): void {
+    if (code === 'EAGAIN') {
+      this.#state = 'retrying'
+      this.#timer = this.#clock.after(FULL_PIPE_RETRY_MS, () => this.#send())
+    } else if (PERMANENT_FAULTS.includes(code)) {
+      this.#fail()
+    } else {
+      this.#dropBatch()
+      this.#state = 'retrying'
+      this.#timer = this.#clock.after(FAULT_RETRY_MS, () => this.#continue())
+    }
+  }
+
+  /** Counts the lines of the batch that are not complete in the output, and those that its report counted. */
+  #dropBatch(): void {
+    this.#cutLine = this.#offset > 0 && this.#batch[this.#offset - 1] !== NEWLINE
+    this.#dropped += this.#reported
+    for (let at = this.#offset; at < this.#batch.length - this.#reportBytes; at += 1) {
+      if (this.#batch[at] === NEWLINE) this.#dropped += 1
+    }
+    this.#endBatch()
+  }
+
+  #endBatch(): void {
+    this.#batch = NO_BYTES
+    this.#offset = 0
+    this.#pendingLength -= this.#batchLength
+  }
+
+  /** Discards the lines without a report: there is no other place for one, and traffic goes on without a log. */
+  #fail(): void {
+    this.#state = 'failed'
+    this.#batch = NO_BYTES
+    this.#lines = []
     this.#pendingLength = 0
     this.#release()
   }
@@ -132,14 +205,32 @@ export class FileSink implements LineSink {
     for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
+  /**
+   * Writes the rest synchronously, also after an uncaught error. The thread pool completes a batch that it writes before the
+   * process ends, but no event can report that here: a short pause lets it write first, which keeps the order of lines.
+   */
   readonly #atExit = (): void => {
-    let batch = this.#broken ? Buffer.alloc(0) : this.#take()
-    for (let attempt = 0; batch.length > 0 && attempt < 100; attempt += 1) {
-      try {
-        batch = batch.subarray(writeSync(this.#fd, batch))
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-      }
+    if (this.#state === 'failed') return
+    if (this.#state === 'writing') pause(FULL_PIPE_RETRY_MS)
+    const rest = this.#state === 'retrying' ? this.#batch.subarray(this.#offset) : NO_BYTES
+    writeBeforeExit(this.#fd, Buffer.concat([rest, this.#takeLines()]), this.#closeWaitMs)
+  }
+}
+
+/** Writes all bytes that the reader takes within `waitMs`. An error other than EAGAIN ends it, because the process ends anyway. */
+function writeBeforeExit(fd: number, bytes: Buffer, waitMs: number): void {
+  const deadline = performance.now() + waitMs
+  for (let rest = bytes; rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > deadline) return
+      pause(FULL_PIPE_RETRY_MS)
     }
   }
+}
+
+/** Blocks the thread. Only for the end of the process, when no event can arrive any more. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
