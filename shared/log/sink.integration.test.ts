@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ function replaceFile(fd: number, path: string): void {
 /** Returns both ends of a pipe. The writing end is non-blocking, as Node makes a standard output that is a pipe. */
 function openPipe(): { reader: number; writer: number } {
   const path = join(folder, 'pipe')
-  execFileSync('mkfifo', [path])
+  expect(spawnSync('mkfifo', [path]).status).toBe(0)
   const reader = openFile(path, constants.O_RDONLY | constants.O_NONBLOCK)
   return { reader, writer: openFile(path, constants.O_WRONLY | constants.O_NONBLOCK) }
 }
