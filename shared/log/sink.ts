@@ -1,6 +1,6 @@
 // Writes log lines to one file descriptor, in order and in batches, and never blocks the event loop. The memory of waiting
 // lines is bounded: while the reader of the log stalls, the sink drops further lines, counts them, and reports the count
-// as soon as it can write again. shared/decisions/0017-log-sink.md gives the reasons for own code instead of sonic-boom.
+// as soon as it can write again. docs/decisions/0017-log-sink.md gives the reasons for own code instead of sonic-boom.
 
 import { write, writeSync } from 'node:fs'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
