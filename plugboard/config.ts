@@ -1,5 +1,5 @@
 // The settings of a Plugboard process: one row each. `--help`, the variables PLUGBOARD_*, the YAML file and the
-// table in docs/operating/settings.md come from here. What they do is up to plugboard.ts, which hands them out.
+// table in docs/operating/settings.md come from here. plugboard.ts passes the values to the parts.
 
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
@@ -31,17 +31,17 @@ export const plugboardSettings = {
   // Listeners
   listen: setting.listenList({
     default: ':4000',
-    help: 'Public addresses: clients, and telephones at /_plugboard/; plugboard dev: loopback',
+    help: 'Public addresses, for clients and telephones; default of plugboard dev: loopback',
   }),
   adminListen: setting.listen({ default: '127.0.0.1:4001', help: 'Address of the admin API' }),
   adminHosts: setting.list({
     default: [],
     item: 'host',
-    help: 'Host names under which the admin API may be addressed; empty: localhost on loopback, else any',
+    help: 'Host names that the admin API accepts; empty: localhost on loopback, otherwise any',
   }),
   publicUrl: setting.url({
     protocols: ['http', 'https'],
-    help: 'How the public address looks from outside; told to telephones',
+    help: 'URL of the public address as seen from outside; telephones receive it',
   }),
   trustedProxies: setting.list({
     default: [],
@@ -53,20 +53,20 @@ export const plugboardSettings = {
     default: [],
     item: 'cidr',
     check: networkProblem,
-    help: 'Networks, besides public ones, that URLs in routes (jwksUrl) may lead to; plugboard dev: loopback and private ones',
+    help: 'Networks, in addition to public ones, that URLs in routes (jwksUrl) may lead to; default of plugboard dev: loopback and private networks',
   }),
   proxyProtocol: setting.boolean({
     default: false,
-    help: 'Connections of trustedProxies to the public ports begin with a PROXY header (version 1 or 2)',
+    help: 'Require a PROXY header (version 1 or 2) on connections of trustedProxies to the public ports',
   }),
   underscoreHeaders: setting.choice(['pass', 'drop'], {
     default: 'pass',
-    help: 'Request fields with _ in their name, which some backends read as -: forward or drop them',
+    help: 'Forward or drop request fields with _ in their name, which some backends read as -',
   }),
   allowTrace: setting.boolean({ default: false, help: 'Forward TRACE requests; otherwise they get 405' }),
 
   // HTTPS
-  tlsListen: setting.listen({ help: 'Public address for HTTPS, such as :443; without it there is none' }),
+  tlsListen: setting.listen({ help: 'Public address for HTTPS, such as :443; without it HTTPS is off' }),
   tlsCertificateFolder: setting.path({
     help: 'Folder with certificates: x.crt or x.pem with x.key; folders with fullchain.pem and privkey.pem',
   }),
@@ -74,12 +74,15 @@ export const plugboardSettings = {
     default: [],
     item: 'chain:key',
     check: pairProblem,
-    help: 'Certificates by their files, each chain.pem:key.pem',
+    help: 'Files of certificates, each chain.pem:key.pem',
   }),
   tlsDefaultHost: setting.text({
-    help: 'Host whose certificate clients get that name none, or an unknown one; default: the first certificate',
+    help: 'Host whose certificate is sent to clients that send no host name or an unknown one; default: the first certificate',
   }),
-  tlsMinVersion: setting.choice(['1.2', '1.3'], { default: '1.2', help: 'The oldest TLS that is spoken' }),
+  tlsMinVersion: setting.choice(['1.2', '1.3'], {
+    default: '1.2',
+    help: 'Oldest TLS version that HTTPS accepts',
+  }),
   tlsCiphers: setting.list({
     default: [INTERMEDIATE],
     item: 'cipher',
@@ -90,172 +93,193 @@ export const plugboardSettings = {
     default: '10s',
     min: '100ms',
     max: '10m',
-    help: 'For a whole TLS handshake',
+    help: 'Time limit for a whole TLS handshake',
   }),
   http2: setting.boolean({ default: true, help: 'Offer HTTP/2 to clients over HTTPS (ALPN)' }),
   http2Cleartext: setting.boolean({
     default: false,
-    help: 'Understand HTTP/2 without TLS (prior knowledge) on the public address too',
+    help: 'Accept HTTP/2 without TLS (prior knowledge) on the public address',
   }),
   httpsRedirect: setting.boolean({
     default: false,
-    help: 'Send plain requests to HTTPS (308), but for routes with allowHttp',
+    help: 'Redirect plain HTTP requests to HTTPS (308), except on routes with allowHttp',
   }),
   hstsMaxAgeMs: setting.duration({
     default: '0',
     max: '3650d',
-    help: 'Strict-Transport-Security for clients that use HTTPS: how long browsers use HTTPS only; 0: not sent',
+    help: 'How long browsers use HTTPS only (Strict-Transport-Security, sent to clients that use HTTPS); 0: not sent',
   }),
   hstsSubdomains: setting.boolean({
     default: false,
-    help: 'The same for all subdomains (includeSubDomains)',
+    help: 'Extend hstsMaxAge to all subdomains (includeSubDomains)',
   }),
 
   // Certificates from an authority
   acmeDirectory: setting.text({
-    help: 'Certificate authority to order from: letsencrypt, letsencrypt-staging or the URL of an ACME directory',
+    help: 'Certificate authority: letsencrypt, letsencrypt-staging or the URL of an ACME directory',
   }),
   acmeAgree: setting.boolean({
     default: false,
-    help: 'Agree to the terms of that authority; needed to order',
+    help: 'Agree to the terms of the authority; required for orders',
   }),
-  acmeEmail: setting.text({ help: 'Address that the authority may write to' }),
+  acmeEmail: setting.text({ help: 'Contact address for the authority' }),
   acmeHosts: setting.list({
     default: [],
     item: 'host',
     check: acmeHostProblem,
-    help: 'Hosts to order for ahead of any request; *.example.com allows orders for its hosts when they are asked for',
+    help: 'Hosts whose certificates are ordered before the first request; *.example.com allows orders for its hosts at their first use',
   }),
   acmeOnDemand: setting.boolean({
     default: true,
-    help: 'Order for a host with a route of its own when it is first asked for',
+    help: 'Order a certificate for a host with a route of its own, at its first use',
   }),
   acmeChallenges: setting.list({
     default: ['http-01', 'tls-alpn-01'],
     item: 'type',
     check: challengeProblem,
-    help: 'How to prove that a host is ours, the first one first: http-01 (port 80), tls-alpn-01 (port 443)',
+    help: 'Challenges for the authority, in order of preference: http-01 (port 80), tls-alpn-01 (port 443)',
   }),
-  acmeOrdersPerHour: setting.integer({ default: 50, min: 1, help: 'Orders within an hour, by all replicas' }),
+  acmeOrdersPerHour: setting.integer({
+    default: 50,
+    min: 1,
+    help: 'Orders of certificates within an hour, over all replicas',
+  }),
   acmeOrdersPerToken: setting.integer({
     default: 10,
     min: 0,
-    help: 'Orders within an hour for hosts that the telephones of one token have claimed; hosts in acmeHosts do not count',
+    help: 'Orders of certificates within an hour for hosts that the telephones of one token have claimed; hosts in acmeHosts do not count',
   }),
-  acmeBindingKeyId: setting.text({ help: 'External account binding, for authorities that want it: key id' }),
-  acmeBindingKey: setting.text({ secret: true, help: 'And the key, base64url' }),
+  acmeBindingKeyId: setting.text({
+    help: 'Key id of the external account binding, if the authority requires one',
+  }),
+  acmeBindingKey: setting.text({ secret: true, help: 'Key of the external account binding, base64url' }),
 
   // Database
   databaseUrl: setting.url({
     protocols: ['postgres', 'postgresql'],
     secret: true,
     variables: ['DATABASE_URL'],
-    help: 'Postgres 14 or newer',
+    help: 'URL of a Postgres 14 or newer; without it the embedded Postgres runs',
   }),
   databaseConnections: setting.integer({
     default: 10,
     min: 2,
     max: 500,
-    help: 'Largest number of connections',
+    help: 'Largest number of connections to the database',
   }),
-  migrate: setting.boolean({ default: true, help: 'Bring the schema up to date at start' }),
+  migrate: setting.boolean({ default: true, help: 'Migrate the schema at start' }),
   changesKept: setting.integer({ default: 1_000_000, min: 1000, help: 'Entries that the change log keeps' }),
 
   // Logs
-  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Least severe lines to write' }),
+  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Lowest level of the lines to write' }),
   logFormat: setting.choice(['auto', 'json', 'text'], {
     default: 'auto',
     help: 'auto: text on a terminal, JSON lines elsewhere',
   }),
-  accessLog: setting.boolean({ default: true, help: 'One line per finished request' }),
+  accessLog: setting.boolean({ default: true, help: 'Log one line for each finished request' }),
 
   // Limits of the public address
-  maxConnections: setting.integer({ default: 20_000, min: 1, help: 'Client connections open at once' }),
+  maxConnections: setting.integer({ default: 20_000, min: 1, help: 'Open client connections at once' }),
   maxConnectionsPerAddress: setting.integer({
     default: 10_000,
     min: 1,
-    help: 'The same of one address, in IPv6 of one /64; trustedProxies and tunnels are not counted',
+    help: 'Open client connections of one address (IPv6: one /64) at once; trustedProxies and tunnels do not count',
   }),
   clientSharePercent: setting.percent({
     default: `${DEFAULT_CLIENT_SHARE_PERCENT}%`,
     min: 1,
-    help: 'Largest part of a limited resource (connections, streams of a service) that one address, in IPv6 one /64, may hold; 100%: all',
+    help: 'Largest part of a limited resource (connections, streams of a service) that one address (IPv6: one /64) may hold; 100%: all',
   }),
   maxHeadBytes: setting.bytes({
     default: '64KiB',
     min: '1KiB',
     max: '1MiB',
-    help: 'Request line and headers',
+    help: 'Largest request line with headers',
   }),
   http2MaxStreams: setting.integer({
     default: 128,
     min: 1,
     max: 10_000,
-    help: 'Requests of one HTTP/2 connection at once',
+    help: 'Open requests of one HTTP/2 connection at once',
   }),
-  maxHeaders: setting.integer({ default: 200, min: 10, max: 2000, help: 'Header lines of a request' }),
-  maxTargetBytes: setting.bytes({ default: '16KiB', min: '256B', max: '64KiB', help: 'Path and query' }),
+  maxHeaders: setting.integer({
+    default: 200,
+    min: 10,
+    max: 2000,
+    help: 'Largest number of header lines of a request',
+  }),
+  maxTargetBytes: setting.bytes({
+    default: '16KiB',
+    min: '256B',
+    max: '64KiB',
+    help: 'Longest path with query',
+  }),
   headTimeoutMs: setting.duration({
     default: '10s',
     min: '100ms',
     max: '10m',
-    help: 'For a whole request head',
+    help: 'Time limit for a whole request head',
   }),
   maxMemoryPercent: setting.integer({
     default: 75,
     min: 1,
     max: 100,
-    help: "Percent of the machine's memory that this process may use where no container limits it; requests get 503 from 90 % of that",
+    help: "Percent of the machine's memory that this process may use without a container limit; requests get 503 from 90 % of that",
   }),
   bodyIdleTimeoutMs: setting.duration({
     default: '60s',
     min: '100ms',
     max: '1h',
-    help: 'For the next byte of a request body',
+    help: 'Time limit for the next byte of a request body',
   }),
   minBodyRateBytes: setting.bytes({
     default: 0,
-    help: 'Slowest request body that is taken, in bytes per second over 30 s of reading; 0: any',
+    help: 'Lowest rate of a request body, in bytes per second over 30 s of reading; 0: no limit',
   }),
   keepAliveTimeoutMs: setting.duration({
     default: '75s',
     min: '1s',
     max: '1h',
-    help: 'For the next request on a connection',
+    help: 'Time limit for the next request on a connection',
   }),
 
   // Tunnels
-  maxTunnels: setting.integer({ default: 10_000, min: 1, help: 'Tunnels open at once' }),
+  maxTunnels: setting.integer({ default: 10_000, min: 1, help: 'Open tunnels at once' }),
   tunnelMaxWindowBytes: setting.bytes({
     default: '16MiB',
     min: '256KiB',
     max: '256MiB',
-    help: 'What one stream may have under way',
+    help: 'Largest number of bytes that one stream may have under way',
   }),
   maxHeldBytes: setting.bytes({
     min: '64MiB',
-    help: 'What this replica may hold for slow readers, in all; default: half of the memory it may use',
+    help: 'Bytes that this replica may hold for slow readers, in all; default: half of the memory that it may use',
   }),
   tokenMaxHeldBytes: setting.bytes({
     min: '16MiB',
-    help: 'The same for all tunnels of one token; default: half of maxHeld, 640MiB at most',
+    help: 'Bytes that it may hold for all tunnels of one token; default: half of maxHeld, 640MiB at most',
   }),
   tunnelMaxHeldBytes: setting.bytes({
     min: '8MiB',
-    help: 'The same for one tunnel; default: half of tokenMaxHeld, 320MiB at most',
+    help: 'Bytes that it may hold for one tunnel; default: half of tokenMaxHeld, 320MiB at most',
   }),
-  tunnelPingIntervalMs: setting.duration({ default: '2s', min: '100ms', max: '10m', help: 'Between pings' }),
+  tunnelPingIntervalMs: setting.duration({
+    default: '2s',
+    min: '100ms',
+    max: '10m',
+    help: 'Time between pings on a tunnel',
+  }),
   tunnelPingTimeoutMs: setting.duration({
     default: '6s',
     min: '200ms',
     max: '30m',
-    help: 'Silence after which a tunnel is taken for dead',
+    help: 'Time without a byte after which a tunnel counts as dead',
   }),
 
-  tokenIssuer: setting.text({ help: 'Another issuer whose tokens are taken as well: its exact "iss"' }),
+  tokenIssuer: setting.text({ help: 'Exact "iss" of another issuer whose tokens are accepted too' }),
   tokenJwksUrl: setting.url({
     protocols: ['https', 'http'],
-    help: 'Address of the keys (JWKS) of that issuer',
+    help: 'URL of the keys (JWKS) of that issuer',
   }),
   tokenMaxTunnels: setting.integer({
     default: 1000,
@@ -280,50 +304,50 @@ export const plugboardSettings = {
     default: '10m',
     min: '1m',
     max: '30d',
-    help: 'How long an ephemeral mount of a telephone stays after its last line has ended',
+    help: 'How long an ephemeral mount of a telephone remains after its last line has ended',
   }),
   generatedHosts: setting.text({
-    help: 'Where mounts go that telephones do not name: a wildcard such as *.t.example.com; default: beneath the host of publicUrl, else beneath localhost',
+    help: 'Wildcard for generated hosts of telephones, such as *.t.example.com; default: beneath the host of publicUrl, or beneath localhost',
   }),
 
   // Cluster
   clusterSecret: setting.list({
     secret: true,
     item: 'secret',
-    help: 'What the replicas of a cluster share, 16 characters or more; of several the first one is used and all are accepted; without it there is only this one',
+    help: 'Common secret of the replicas of a cluster, 16 characters or more; of several the first one is used and all are accepted; without it this replica is alone',
   }),
-  peerListen: setting.listen({ default: ':4002', help: 'Address for other replicas, in a cluster' }),
+  peerListen: setting.listen({ default: ':4002', help: 'Address for the other replicas of a cluster' }),
   peerUrl: setting.url({
     protocols: ['http', 'https'],
-    help: 'How other replicas reach peerListen; default: the first address of this machine',
+    help: 'URL at which other replicas reach peerListen; default: the first address of this machine',
   }),
   peers: setting.list({
     default: [],
     item: 'host:port',
     check: peerProblem,
-    help: 'Peer addresses of replicas, besides those that the database names',
+    help: 'Peer addresses of replicas, in addition to those in the database',
   }),
   peerDns: setting.text({
-    help: 'host:port whose A and AAAA records are the peer addresses of replicas: a headless service',
+    help: 'host:port whose A and AAAA records are the peer addresses of replicas, such as a headless service',
   }),
   telephoneUrl: setting.url({
     protocols: ['http', 'https'],
-    help: 'How telephones reach this replica and no other; default: publicUrl',
+    help: 'URL at which telephones reach this replica and no other; default: publicUrl',
   }),
   rebalance: setting.boolean({
     default: true,
-    help: 'Move tunnels, a few at a time, to replicas that have fewer',
+    help: 'Move tunnels, a few at a time, to replicas with fewer tunnels',
   }),
 
   stopDelayMs: setting.duration({
     default: '0',
     max: '10m',
-    help: 'At stop: how long connections are still taken while /readyz says no, for load balancers to notice',
+    help: 'At stop: how long the replica still accepts connections while /readyz responds 503, so that load balancers notice',
   }),
   drainTimeoutMs: setting.duration({
     default: '30s',
     max: '24h',
-    help: 'At stop: how long open requests and WebSockets may go on',
+    help: 'At stop: time limit for open requests and WebSockets',
   }),
 } as const
 

@@ -31,12 +31,12 @@ export const telephoneSettings = {
     default: ['http://localhost:4000'],
     item: 'url',
     check: plugboardProblem,
-    help: 'Address of the Plugboard; several: any of them will do',
+    help: 'URL of the Plugboard; several: the Telephone uses any of them',
   }),
   token: setting.text({ secret: true, help: 'Token (JWT) that Plugboard has issued' }),
   tokenFile: setting.path({
     holdsSecret: true,
-    help: 'File with the token; renewed tokens are written back to it',
+    help: 'File with the token; the Telephone writes renewed tokens to it',
   }),
   name: setting.text({
     help: 'Name of this telephone; a newer process with the same name and token takes over its services (default: host name and service)',
@@ -45,19 +45,27 @@ export const telephoneSettings = {
     default: 2,
     min: 1,
     max: 16,
-    help: 'Connections to Plugboard, to different replicas where there are',
+    help: 'Connections to Plugboard, to different replicas if there are several',
   }),
-  followReplicas: setting.boolean({ default: true, help: 'Dial the replicas that Plugboard tells of, too' }),
-  plugboardCa: setting.path({ help: "PEM file of CAs to trust for Plugboard's certificate" }),
-  dialTimeoutMs: setting.duration({ default: '10s', min: '100ms', max: '5m', help: 'For one connection' }),
+  followReplicas: setting.boolean({
+    default: true,
+    help: 'Dial also the replicas whose addresses Plugboard sends',
+  }),
+  plugboardCa: setting.path({ help: 'PEM file of CAs to trust for the certificate of Plugboard' }),
+  dialTimeoutMs: setting.duration({
+    default: '10s',
+    min: '100ms',
+    max: '5m',
+    help: 'Time limit for one dial',
+  }),
   drainTimeoutMs: setting.duration({
     default: '30s',
     max: '24h',
-    help: 'At stop: how long open requests and WebSockets may go on',
+    help: 'At stop: time limit for open requests and WebSockets',
   }),
   maxHeldBytes: setting.bytes({
     min: '4MiB',
-    help: 'What may wait in this process for slow backends and readers; default: a quarter of its memory, 640MiB at most',
+    help: 'Bytes that this process may hold for slow backends and readers; default: a quarter of its memory, 640MiB at most',
   }),
 
   // One service; several are in the file, under `services`
@@ -65,7 +73,7 @@ export const telephoneSettings = {
     help: 'Backend: a port, host:port, http(s)://host:port or unix:/path.sock; HTTP/2: h2c:// (cleartext), h2:// (TLS) or unix+h2c:',
   }),
   service: setting.text({ short: 's', help: 'Name of the service (default: made from the mount)' }),
-  mount: setting.text({ short: 'm', help: 'Place to claim for it: host/path' }),
+  mount: setting.text({ short: 'm', help: 'Mount to claim for the service: host/path' }),
   ephemeral: setting.boolean({
     default: false,
     help: "Plugboard deletes the mount some time after its last tunnel has ended (Plugboard's ephemeralGrace); a generated mount always",
@@ -73,9 +81,13 @@ export const telephoneSettings = {
   mountLifetimeMs: setting.duration({
     min: '1m',
     max: '3650d',
-    help: 'How long Plugboard keeps the mount after its last tunnel has ended (default: until somebody deletes it)',
+    help: 'How long Plugboard keeps the mount after its last tunnel has ended (default: until it is deleted)',
   }),
-  weight: setting.integer({ default: 100, max: 1000, help: 'Share of the traffic among telephones' }),
+  weight: setting.integer({
+    default: 100,
+    max: 1000,
+    help: 'Relative share of the traffic among the telephones of a service',
+  }),
   serviceVersion: setting.text({ help: 'Version of the backend, shown in status' }),
   labels: setting.list({
     default: [],
@@ -85,23 +97,28 @@ export const telephoneSettings = {
   }),
   hostHeader: setting.text({
     default: 'preserve',
-    help: "Host that the backend sees: preserve, backend (the target's own) or a fixed one",
+    help: 'Host that the backend receives: preserve, backend (the host of the target) or a fixed one',
   }),
   tlsVerify: setting.boolean({ default: true, help: 'Check the certificate of an https or h2 backend' }),
   tlsCa: setting.path({ help: 'PEM file of CAs to trust for the certificate of an https or h2 backend' }),
   healthCheck: setting.text({
-    help: 'tcp, a path for GET, or grpc: announce the service as down when it fails',
+    help: 'tcp, a path for GET, or grpc; the service is announced as down when the check fails',
   }),
-  healthIntervalMs: setting.duration({ default: '10s', min: '1s', max: '1h', help: 'Between health checks' }),
+  healthIntervalMs: setting.duration({
+    default: '10s',
+    min: '1s',
+    max: '1h',
+    help: 'Time between health checks',
+  }),
   connectTimeoutMs: setting.duration({
     default: '5s',
     min: '10ms',
     max: '5m',
-    help: 'For a connection to the backend',
+    help: 'Time limit for a connection to the backend',
   }),
   keepAliveMs: setting.duration({
     max: '1h',
-    help: 'How long an idle connection to the backend is kept; 0s: never (default: 4s; HTTP/2: 60s)',
+    help: 'How long an idle connection to the backend stays open; 0s: not at all (default: 4s; HTTP/2: 60s)',
   }),
   maxConnections: setting.integer({
     min: 1,
@@ -115,19 +132,19 @@ export const telephoneSettings = {
   clientSharePercent: setting.percent({
     default: `${DEFAULT_CLIENT_SHARE_PERCENT}%`,
     min: 1,
-    help: 'Largest part of the connections to the backend that one client address, in IPv6 one /64, may hold; 100%: all',
+    help: 'Largest part of the connections to the backend that one client address (IPv6: one /64) may hold; 100%: all',
   }),
   services: setting.structure(servicesSchema, { help: 'Several services, each with the keys above' }),
 
   // Logs
-  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Least severe lines to write' }),
+  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Lowest level of the lines to write' }),
   logFormat: setting.choice(['auto', 'status', 'json', 'text'], {
     default: 'auto',
-    help: 'status: lines for a person; json, text: a log. auto: status for http and on a terminal, else json',
+    help: 'status: lines for a terminal; json, text: a log; auto: status for http and on a terminal, otherwise json',
   }),
   accessLog: setting.boolean({
     default: false,
-    help: 'One line per finished request; telephone http on a terminal shows requests unless this is set to no',
+    help: 'Log one line for each finished request; telephone http on a terminal shows requests unless this is no',
   }),
 } as const
 
