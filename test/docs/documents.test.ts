@@ -109,11 +109,13 @@ it.each(['plugboard', 'telephone'])('%s/README.md names each folder beneath it',
   expect(folders.filter(name => !text.includes(`\`${name}/\``))).toEqual([])
 })
 
-it('docs/README.md links each page beneath docs/', () => {
-  const pages = DOCUMENTS.filter(
-    file => file.startsWith('docs/') && !/^docs\/(README|decisions\/.*)\.md$/.test(file),
-  )
-  const linked = linksIn(read('docs/README.md')).map(target => join('docs', target))
+it.each([
+  ['docs/README.md', /^docs\/(?!README|decisions\/).*\.md$/],
+  ['docs/decisions/README.md', /^docs\/decisions\/\d.*\.md$/],
+])('%s links each page of its list', (index, listed) => {
+  const linked = linksIn(read(index)).map(target => join(dirname(index), target))
+  const pages = DOCUMENTS.filter(page => listed.test(page))
+  expect(pages.length).toBeGreaterThan(10)
   expect(pages.filter(page => !linked.includes(page))).toEqual([])
 })
 
