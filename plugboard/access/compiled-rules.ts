@@ -5,13 +5,13 @@ import type { RouteRules } from '../routes/route-options.ts'
 import { hstsOf } from '../routes/rules/hsts-rules.ts'
 import { AddressRules } from './address-rules.ts'
 import { Cors } from './edits/cors.ts'
-import { fixedAnswer } from './edits/fixed-answer.ts'
+import { fixedResponse } from './edits/fixed-response.ts'
 import { HeaderEdits } from './edits/header-edits.ts'
 import { BasicAuth, type BasicDependencies } from './login/basic-auth.ts'
 import { BearerAuth, type BearerDependencies } from './login/bearer-auth.ts'
 import { Credentials } from './login/credentials.ts'
 import type { Jwks } from './login/jwks.ts'
-import type { OwnAnswer } from './verdict.ts'
+import type { RouteResponse } from './verdict.ts'
 
 export interface CompileDependencies {
   readonly basic: BasicDependencies
@@ -28,13 +28,13 @@ export interface CompiledRules {
   readonly requestEdits: HeaderEdits | undefined
   readonly responseEdits: HeaderEdits | undefined
   readonly redirect: RouteRules['redirect']
-  readonly answer: OwnAnswer | undefined
+  readonly response: RouteResponse | undefined
   /** Undefined: as it is for all routes; empty: not sent. */
   readonly hsts: string | undefined
 }
 
 export function compileRules(rules: RouteRules, deps: CompileDependencies): CompiledRules {
-  const { access, cors, requestHeaders, responseHeaders, redirect, answer, hsts, unusable } = rules
+  const { access, cors, requestHeaders, responseHeaders, redirect, respond, hsts, unusable } = rules
   const basic = access?.basic && new BasicAuth(access.basic, deps.basic)
   const bearer = access?.jwt && new BearerAuth(access.jwt, deps.jwks(access.jwt.jwksUrl), deps.bearer)
   const guarded = basic !== undefined || bearer !== undefined
@@ -47,7 +47,7 @@ export function compileRules(rules: RouteRules, deps: CompileDependencies): Comp
     requestEdits: requestHeaders && new HeaderEdits(requestHeaders),
     responseEdits: responseHeaders && new HeaderEdits(responseHeaders),
     redirect,
-    answer: answer && fixedAnswer(answer),
+    response: respond && fixedResponse(respond),
     hsts: hsts === undefined ? undefined : hstsOf(hsts),
   }
 }

@@ -167,9 +167,9 @@ test('an address that guesses passwords is told when to come back', async () => 
   expect(await guess(20)).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 3 })
 })
 
-test('fixed answers, and what is done to any answer of the route', () => {
+test('fixed responses, and the edits of each response of the route', () => {
   const rules = rulesOf({
-    answer: { status: 503, body: 'later', retryAfterSeconds: 60 },
+    respond: { status: 503, body: 'later', retryAfterSeconds: 60 },
     cors: { origins: [ORIGIN], exposed: ['X-A'] },
     responseHeaders: { set: { Server: 'ours' } },
     hsts: { maxAgeSeconds: 60 },

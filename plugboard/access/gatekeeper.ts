@@ -1,5 +1,5 @@
 // The rules of routes, asked in their order: is the route readable, may this address, (proxy/ asks for rates and HTTPS
-// here,) is it a preflight, who is it, does the route answer by itself. It edits the request's fields once it has passed.
+// here,) is it a preflight, who is it, does the route respond by itself. It edits the request's fields once it has passed.
 // Routes without rules never come here.
 
 import { availableParallelism } from 'node:os'
@@ -153,7 +153,7 @@ function answerOrPass(
     const location = locationOf(rules.redirect, restAfterMount(path, mountPath), query)
     return redirectTo(location, rules.redirect)
   }
-  if (rules.answer !== undefined) return rules.answer
+  if (rules.response !== undefined) return rules.response
   if (judged !== undefined) rules.credentials?.tell(fields, judged)
   rules.requestEdits?.apply(fields, { clientAddress, host, requestId })
   return undefined

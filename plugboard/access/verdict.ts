@@ -12,8 +12,8 @@ export interface Refusal {
   readonly retryAfterSeconds?: number | undefined
 }
 
-/** Answered, with no backend behind it. */
-export interface OwnAnswer {
+/** The response of a route that responds by itself, or to a preflight: no backend gets the request. */
+export interface RouteResponse {
   readonly status: number
   /** Without Content-Length. */
   readonly fields: readonly string[]
@@ -22,6 +22,6 @@ export interface OwnAnswer {
   readonly preflight?: boolean
 }
 
-export type Verdict = Refusal | OwnAnswer
+export type Verdict = Refusal | RouteResponse
 
 export const isRefusal = (judged: object): judged is Refusal => 'code' in judged

@@ -37,13 +37,17 @@ test('every problem is told at once, with its place', async () => {
       access: { allow: ['10.0.0.1', 'home'], basic: { users: [{ name: 'ada', hash: '$2y$10$abc' }] } },
       requestHeaders: { set: { Host: 'x' } },
       hsts: { maxAgeSeconds: -1, colour: 'red' },
-      answer: { status: 302 },
+      respond: { status: 302 },
     },
   })
   expect(status).toBe(400)
   expect(body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
-    ...['/options/access/allow/1', '/options/access/basic/users/0/hash', '/options/answer/status'],
-    ...['/options/hsts/colour', '/options/hsts/maxAgeSeconds', '/options/requestHeaders/set/Host'],
+    '/options/access/allow/1',
+    '/options/access/basic/users/0/hash',
+    '/options/hsts/colour',
+    '/options/hsts/maxAgeSeconds',
+    '/options/requestHeaders/set/Host',
+    '/options/respond/status',
   ])
   expect(body.detail).toContain('give "password" instead')
 })
@@ -113,7 +117,7 @@ test('a password is kept as a hash alone, and readers of changes do not see even
   expect(JSON.stringify(changes.body)).toContain('***')
 })
 
-test('a route that answers by itself needs no service; others do', async () => {
+test('a route that responds by itself needs no service; others do', async () => {
   const redirect = { to: 'https://new.test' }
   const created = await add({ mount: 'old.test', options: { redirect } })
   expect(created).toMatchObject({
@@ -139,15 +143,32 @@ test('a route that answers by itself needs no service; others do', async () => {
   const served = await change('old.test', { service: 'shop', options: { redirect: null } })
   expect(served).toMatchObject({ status: 200, body: { service: 'shop', options: {} } })
   expect((await change('old.test', { service: null })).status).toBe(400)
-  const answer = { status: 503, body: 'later' }
-  expect((await change('old.test', { service: null, options: { answer } })).status).toBe(200)
+  const respond = { status: 503, body: 'later' }
+  expect((await change('old.test', { service: null, options: { respond } })).status).toBe(200)
   expect((await api.call('DELETE', '/v1/services/shop', { headers: { 'if-match': '*' } })).status).toBe(204)
+})
+
+test('the old name of an option is rejected with its new name, in new routes and in changes', async () => {
+  const renamed = {
+    status: 400,
+    body: {
+      detail: '/options/answer: this option is named "respond" now: rename the key',
+      errors: [{ pointer: '/options/answer' }],
+    },
+  }
+  const answer = { status: 503 }
+  expect(await add({ mount: 'a.test', service: 'shop', options: { answer } })).toMatchObject(renamed)
+  await add({ mount: 'a.test', service: 'shop' })
+  expect(await change('a.test', { options: { answer } })).toMatchObject(renamed)
+  // Only a route has options with former names.
+  const elsewhere = await add({ mount: 'b.test', service: 'shop', answer })
+  expect(elsewhere.body.detail).toBe('/answer: unknown field')
 })
 
 test('the database says so too, whoever writes', async () => {
   await add({ mount: 'old.test', options: { redirect: { to: 'https://new.test' } } })
   const write = query(`UPDATE plugboard.routes SET options = '{}'`)
-  await expect(write).rejects.toMatchObject({ constraint: 'routes_service_or_answer' })
+  await expect(write).rejects.toMatchObject({ constraint: 'routes_service_or_response' })
 })
 
 test('an option of a newer version stays when another option changes, and its requirement is not shown', async () => {
@@ -167,8 +188,8 @@ test('a redirect that leads back is refused, also when it is the mount that move
   ])
   expect((await add({ mount: 'a.test', options })).status).toBe(201)
   expect((await change('a.test', { mount: 'www.a.test' })).status).toBe(400)
-  expect((await change('a.test', { options: { answer: {} } })).body.errors).toMatchObject([
-    { pointer: '/options/answer' },
+  expect((await change('a.test', { options: { respond: {} } })).body.errors).toMatchObject([
+    { pointer: '/options/respond' },
   ])
   const respelled = { mount: 'b.test/old', options: { redirect: { to: '/%6fld/new' } } }
   expect((await add(respelled)).body.errors).toMatchObject([{ pointer: '/options/redirect/to' }])

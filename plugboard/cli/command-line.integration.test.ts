@@ -235,12 +235,30 @@ describe('routes and services', () => {
     await ok('import bundle.yaml')
     expect((await api.call('GET', '/v1/routes/old.test')).body).toMatchObject({
       service: null,
-      options: { answer: { status: 503, body: 'Later.\n', retryAfterSeconds: 60 } },
+      options: { respond: { status: 503, body: 'Later.\n', retryAfterSeconds: 60 } },
     })
-    await writeFile(join(folder, 'options.yaml'), 'answer: {status: 200, body: ok}\nallowHttp: true\n')
+    await writeFile(
+      join(folder, 'old.yaml'),
+      (await readFile(join(folder, 'bundle.yaml'), 'utf8')).replace('respond:', 'answer:'),
+    )
+    await ok('route rm old.test')
+    const old = await run('import old.yaml')
+    expect(old).toMatchObject({ code: 2, out: '' })
+    expect(old.err).toMatch(/old\.yaml.*options\.answer: this option is named "respond" now: rename the key/)
+    expect(old.err).not.toContain('is required')
+    expect((await run('route show old.test')).code).toBe(1)
+    for (const flags of ['--option answer={}', '--option answer={} --service shop']) {
+      const { code, err } = await run(`route add old.test ${flags}`)
+      expect([code, err], flags).toEqual([
+        2,
+        expect.stringContaining('"answer": this option is named "respond" now'),
+      ])
+    }
+    await ok('import bundle.yaml')
+    await writeFile(join(folder, 'options.yaml'), 'respond: {status: 200, body: ok}\nallowHttp: true\n')
     await ok('route set old.test --options-file options.yaml --option stripMount=true')
     expect(await ok('route list')).toContain(
-      'answer={"body":"ok","status":200} allowHttp=true stripMount=true',
+      'respond={"body":"ok","status":200} allowHttp=true stripMount=true',
     )
   })
 

@@ -26,7 +26,7 @@ export interface SnapshotRoute {
   readonly id: string
   readonly host: string
   readonly mountPath: string
-  /** Null: the route answers by itself. */
+  /** Null: the route responds by itself. */
   readonly serviceId: string | null
   readonly options: JsonObject
   /** Absent and null: the route stays until somebody deletes it. */

@@ -40,10 +40,10 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
       field: 'mount',
       cause: error,
     }),
-  routes_service_or_answer: error =>
+  routes_service_or_response: error =>
     new VeraError(
       'invalid_request',
-      'A route has a service, or one of the options "redirect" and "answer".',
+      'A route has a service, or one of the options "redirect" and "respond".',
       {
         field: 'service',
         cause: error,

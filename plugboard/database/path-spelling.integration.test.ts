@@ -1,23 +1,18 @@
 // Migration 0008: mounts in one spelling. Rows as older versions wrote them, on a database of that version.
 
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { withMigrationsBefore } from '../../test/support/older-schema.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
 import { migrateDatabase } from './migrate.ts'
-
-const ALL = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 let db: TestDatabase
 let client: pg.Client
 
 beforeEach(async () => {
   db = await createTestDatabase({ empty: true })
-  await migrateDatabase({ url: db.url, folder: await migrationsBefore('0008_path_spelling') })
+  await withMigrationsBefore('0008_path_spelling', folder => migrateDatabase({ url: db.url, folder }))
   client = new pg.Client({ connectionString: db.url })
   await client.connect()
   await client.query(`INSERT INTO plugboard.services (name) VALUES ('shop')`)
@@ -27,32 +22,12 @@ afterEach(async () => {
   await db.drop()
 })
 
-/** A folder with the migrations of the version before. */
-async function migrationsBefore(tag: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'plugboard-migrations-'))
-  cleanup.push(folder)
-  await cp(ALL, folder, { recursive: true })
-  const file = join(folder, 'meta/_journal.json')
-  const journal = JSON.parse(await readFile(file, 'utf8')) as { entries: { tag: string }[] }
-  journal.entries = journal.entries.slice(
-    0,
-    journal.entries.findIndex(entry => entry.tag === tag),
-  )
-  await writeFile(file, JSON.stringify(journal))
-  return folder
-}
-
-const cleanup: string[] = []
-afterEach(async () => {
-  for (const folder of cleanup.splice(0)) await rm(folder, { recursive: true })
-})
-
 const mount = (path: string, host = 'h.test') =>
   client.query(
     'INSERT INTO plugboard.routes (host, mount_path, service_id) SELECT $1, $2, id FROM plugboard.services',
     [host, path],
   )
-const migrate = () => migrateDatabase({ url: db.url, folder: ALL })
+const migrate = () => migrateDatabase({ url: db.url })
 const paths = async () => {
   const { rows } = await client.query<{ mount_path: string }>(
     'SELECT mount_path FROM plugboard.routes WHERE deleted_at IS NULL ORDER BY created_at, mount_path',

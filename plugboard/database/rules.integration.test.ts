@@ -145,7 +145,8 @@ describe('normal form', () => {
     const { rows: checks } = await client.query<{ form: string }>(
       `SELECT pg_get_expr(conbin, conrelid) AS form FROM pg_constraint
        WHERE conrelid = 'plugboard.routes'::regclass AND conname LIKE 'routes\\_%\\_%' AND contype = 'c'
-         AND conname NOT IN ('routes_options_object', 'routes_service_or_answer', 'routes_lifetime_positive')`,
+         AND conname NOT IN ('routes_options_object', 'routes_options_renamed', 'routes_service_or_response',
+           'routes_lifetime_positive')`,
     )
     expect(checks).toHaveLength(3)
     const { rows } = await client.query<{ taken: boolean }>(

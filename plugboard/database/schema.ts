@@ -61,7 +61,7 @@ export const routes = plugboard.table(
     id: uuid('id').primaryKey().defaultRandom(),
     host: name('host').notNull(),
     mountPath: name('mount_path').notNull(),
-    /** Null: the route answers by itself. */
+    /** Null: the route responds by itself. */
     serviceId: uuid('service_id').references(() => services.id),
     options: jsonb('options').$type<JsonObject>().notNull().default({}),
     /** Holder of the token whose telephone claimed the mount (token-reference.ts). No foreign key: outside issuers have no rows. */
@@ -96,9 +96,10 @@ export const routes = plugboard.table(
     check('routes_lifetime_positive', sql`lifetime_ms > 0`),
     check('routes_options_object', sql`jsonb_typeof(options) = 'object'`),
     check(
-      'routes_service_or_answer',
-      sql`service_id IS NOT NULL OR options ? 'redirect' OR options ? 'answer'`,
+      'routes_service_or_response',
+      sql`service_id IS NOT NULL OR options ? 'redirect' OR options ? 'respond'`,
     ),
+    check('routes_options_renamed', sql`NOT options ? 'answer'`),
   ],
 )
 

@@ -123,7 +123,7 @@ describe.each([
   const SOURCES: [string, object, string, Record<string, string>, number, edited: boolean][] = [
     ['proxied', {}, 'GET', {}, 200, true],
     ['a redirect', { redirect: { to: 'https://new.test' } }, 'GET', {}, 307, true],
-    ['a fixed response', { answer: { status: 404, body: 'none' } }, 'GET', {}, 404, true],
+    ['a fixed response', { respond: { status: 404, body: 'none' } }, 'GET', {}, 404, true],
     ['a final response to Max-Forwards', {}, 'OPTIONS', { 'max-forwards': '0' }, 204, true],
     ['a preflight', {}, 'OPTIONS', preflight, 204, true],
     ['a refusal by address', { access: { deny: ['0.0.0.0/0'] } }, 'GET', {}, 403, false],
@@ -170,8 +170,8 @@ describe.each([
     )
   })
 
-  it.each(['GET', 'HEAD', 'POST'])('a fixed answer to %s', async method => {
-    rule({ answer: { status: 503, body: 'later', retryAfterSeconds: 5 } })
+  it.each(['GET', 'HEAD', 'POST'])('a fixed response to %s', async method => {
+    rule({ respond: { status: 503, body: 'later', retryAfterSeconds: 5 } })
     const answer = await ask(method, {})
     expect([answer.status, answer.body, answer.field('retry-after')]).toEqual([
       503,

@@ -18,7 +18,7 @@ export function announcedNames({ name, policy }: DirectoryService): readonly str
   return policy.aliases.length === 0 ? [name] : [name, ...policy.aliases]
 }
 
-/** In the place of a service where a route has none, since it answers by itself. No line is ever held for it. */
+/** Stands for the service of a route that responds by itself. It never has a line. */
 export const NO_SERVICE: DirectoryService = Object.freeze({
   id: '',
   name: '',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -302,6 +303,28 @@ describe('the snapshot file', () => {
     expect(directory.match('long.test', '/')).toMatchObject({ lifetimeMs: null })
   })
 
+  test('of an older version has the old names of options, and the route still gives its fixed response', async () => {
+    const page = { status: 503, body: 'Later.' }
+    const { store } = database
+    await store.services.create({ name: 'shop' }, by)
+    await store.routes.create({ mount: 'a.test', service: 'shop', options: { respond: page } }, by)
+    const writing = directoryOf({ snapshotFile: file() })
+    await writing.start()
+    await writing.stop()
+    const lines = (await readFile(file(), 'utf8')).split('\n').slice(0, -2)
+    const body = `${lines.join('\n')}\n`
+      .replace('"version":2', '"version":1')
+      .replace('"respond"', '"answer"')
+    const sha256 = createHash('sha256').update(body).digest('hex')
+    await writeFile(file(), `${body}${JSON.stringify({ rows: lines.length - 1, sha256 })}\n`)
+    expect(body).toContain('"version":1')
+    expect(body).toContain('"answer":{"status":503')
+
+    const directory = directoryOf({ snapshotFile: file(), database: absent })
+    expect(await directory.start()).toBe('snapshot')
+    expect(directory.match('a.test', '/')?.options.rules).toEqual({ respond: page })
+  })
+
   test('holds no secret and is closed to others', async () => {
     await filled()
     expect(await readFile(file(), 'utf8')).not.toContain('top-secret')
@@ -312,7 +335,7 @@ describe('the snapshot file', () => {
     ['cut short', (text: string) => text.slice(0, -20)],
     ['damaged', (text: string) => text.replace('*.test', '*.tset')],
     ['empty', () => ''],
-    ['of another format', (text: string) => text.replace('"version":1', '"version":9')],
+    ['of another format', (text: string) => text.replace('"version":2', '"version":9')],
     ['no text at all', () => '\0\xff\n{}\n'],
   ])('one that is %s is left alone, with a warning', async (_, damage) => {
     await filled()

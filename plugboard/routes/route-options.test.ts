@@ -45,7 +45,7 @@ test('everything that can be written is stored as it is, and read back as it was
     },
     requestHeaders: { set: { 'X-Real-IP': '{clientAddress}' }, remove: ['Cookie'] },
     responseHeaders: { add: { 'Set-Cookie': ['a=1', 'b=2'] }, set: { 'Report-To': '{"a": {}}' } },
-    answer: {
+    respond: {
       status: 503,
       contentType: 'text/html',
       body: '<p>',
@@ -127,11 +127,11 @@ test.each([
   [{ redirect: { to: 'https://x.test/a b' } }, /^redirect\/to: has blanks/],
   [{ redirect: { to: 'https:/x.test' } }, /^redirect\/to/],
   [{ redirect: { to: 'https://x.test', status: 200 } }, /^redirect\/status/],
-  [{ answer: { status: 302 } }, /^answer\/status: is a redirect/],
-  [{ answer: { status: 100 } }, /^answer\/status/],
-  [{ answer: { status: 204, body: 'x' } }, /^answer: .*no body/],
-  [{ answer: { body: 'é'.repeat(40_000) } }, /^answer\/body: is longer than 65536/],
-  [{ answer: { headers: { 'content-type': 'x' } } }, /^answer\/headers: .*"contentType"/],
+  [{ respond: { status: 302 } }, /^respond\/status: is a redirect/],
+  [{ respond: { status: 100 } }, /^respond\/status/],
+  [{ respond: { status: 204, body: 'x' } }, /^respond: .*no body/],
+  [{ respond: { body: 'é'.repeat(40_000) } }, /^respond\/body: is longer than 65536/],
+  [{ respond: { headers: { 'content-type': 'x' } } }, /^respond\/headers: .*"contentType"/],
   [{ hsts: { maxAgeSeconds: 5, preload: true } }, /"preload" needs/],
   [{ unknown: 1 }, /unknown/],
 ])('%j cannot be written', (options, problem) => {
@@ -144,7 +144,7 @@ test('rules that cannot be read close the route, and stay closed through a snaps
     cors: 'everybody',
     requestHeaders: { set: { Host: 'x' } },
     redirect: {},
-    answer: { status: 'x' },
+    respond: { status: 'x' },
     tenantHeader: 'Host',
   })) {
     const resolved = resolveRouteOptions({ stripMount: true, [key]: value, comingLater: 1 })
@@ -153,6 +153,15 @@ test('rules that cannot be read close the route, and stay closed through a snaps
     const again = resolveRouteOptions(JSON.parse(JSON.stringify(storedRouteOptions(resolved))))
     expect(again.rules?.unusable).toEqual(resolved.rules?.unusable)
   }
+})
+
+test('an option with the name of an older version is read; where both names are stored, the current one applies', () => {
+  const [page, other] = [{ body: 'Later.' }, { body: 'Never.' }]
+  expect(resolveRouteOptions({ answer: page }).rules).toEqual({ respond: page })
+  expect(resolveRouteOptions({ answer: other, respond: page }).rules).toEqual({ respond: page })
+  expect(resolveRouteOptions({ answer: { status: 'x' } }).rules?.unusable).toEqual([
+    expect.stringMatching(/^respond\.status: /),
+  ])
 })
 
 test('what is but convenience falls back', () => {
@@ -164,7 +173,7 @@ test('what is but convenience falls back', () => {
 
 test.each([
   [{ service: null, options: {} }, 'service'],
-  [{ service: 'a', options: { redirect: { to: '/x' }, answer: {} } }, 'options/answer'],
+  [{ service: 'a', options: { redirect: { to: '/x' }, respond: {} } }, 'options/respond'],
   [
     { mount: 'app.test', service: null, options: { redirect: { to: 'https://app.test/x' } } },
     'options/redirect/to',
@@ -192,7 +201,7 @@ test.each([
   [{ mount: 'app.test', service: null, options: { redirect: { to: 'https://www.app.test' } } }],
   [{ mount: 'app.test', service: null, options: { redirect: { to: 'https://app.test:8443/' } } }],
   [{ mount: '*.test', service: null, options: { redirect: { to: 'https://www.test' } } }],
-  [{ mount: 'app.test', service: null, options: { answer: {} } }],
+  [{ mount: 'app.test', service: null, options: { respond: {} } }],
   [{ mount: 'app.test', service: 'a', options: {} }],
 ])('%j does', route => expect(routeProblems(route)).toEqual([]))
 
@@ -252,7 +261,7 @@ const withKey = (key: string, value: unknown): readonly (readonly [string, objec
     ['requestHeaders/set', { requestHeaders: { set: own } }],
     ['requestHeaders/add', { requestHeaders: { add: own } }],
     ['responseHeaders/set', { responseHeaders: { set: own } }],
-    ['answer/headers', { answer: { headers: own } }],
+    ['respond/headers', { respond: { headers: own } }],
     ['access/jwt', { access: { jwt: { ...own, ...jwt } } }],
   ]
 }

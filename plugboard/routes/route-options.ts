@@ -4,12 +4,13 @@
 
 import { z } from 'zod'
 import { isJsonObject, type JsonObject } from '../common/json.ts'
+import { withCurrentNames } from '../common/renamed-options.ts'
 import { accessInputSchema, accessSchema } from './rules/access-rules.ts'
-import { answerSchema, redirectSchema } from './rules/answer-rules.ts'
 import { corsSchema } from './rules/cors-rules.ts'
 import { ownFieldName } from './rules/field-rules.ts'
 import { headerEditsSchema } from './rules/header-rules.ts'
 import { hstsSchema } from './rules/hsts-rules.ts'
+import { redirectSchema, respondSchema } from './rules/respond-rules.ts'
 
 const plain = {
   /** The backend sees the path without the mount: `/api/users` behind mount `/api` arrives as `/users`. */
@@ -28,7 +29,7 @@ const rules = {
   requestHeaders: headerEditsSchema,
   responseHeaders: headerEditsSchema,
   redirect: redirectSchema,
-  answer: answerSchema,
+  respond: respondSchema,
   hsts: hstsSchema,
 }
 const rulesSchema = z.object(rules).partial()
@@ -78,7 +79,7 @@ const FATES: Readonly<Record<keyof typeof plain | keyof typeof rules, OptionFate
   requestHeaders: { unreadable: 'closes', since: '0.1.0' },
   responseHeaders: { unreadable: 'closes', since: '0.1.0' },
   redirect: { unreadable: 'closes', since: '0.1.0' },
-  answer: { unreadable: 'closes', since: '0.1.0' },
+  respond: { unreadable: 'closes', since: '0.1.0' },
   hsts: { unreadable: 'default', since: '0.1.0' },
 }
 
@@ -123,11 +124,14 @@ function unknownRequirements(row: JsonObject): string[] {
     .map(([key, version]) => `${key}: needs Plugboard ${version} or newer`)
 }
 
-/** Stored JSON → all options; each that cannot be used falls back to its default, or closes the route. */
+/**
+ * Returns all options of stored JSON, also when an older version has stored it. An option that cannot be used gets its default,
+ * or closes the route.
+ */
 export function resolveRouteOptions(stored: unknown): RouteOptions {
-  const row = isJsonObject(stored) ? stored : {}
-  // Most routes have none, and there may be a hundred thousand of them.
-  if (Object.keys(row).length === 0) return DEFAULT_ROUTE_OPTIONS
+  // Most routes have no options, and there may be a hundred thousand routes.
+  if (!isJsonObject(stored) || Object.keys(stored).length === 0) return DEFAULT_ROUTE_OPTIONS
+  const row = withCurrentNames(stored)
   const unusable = [...closedBefore(row), ...unknownRequirements(row)]
   const options = readable(routeOptionsSchema, row, unusable)
   const found = readable(rulesSchema, row, unusable)

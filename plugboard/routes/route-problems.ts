@@ -3,7 +3,7 @@
 
 import { isOnOrBeneath, normalizeEscapes, parseMount } from '@vera-stack/shared/mounts.ts'
 import type { RouteOptionsInput } from './route-options.ts'
-import type { RedirectRules } from './rules/answer-rules.ts'
+import type { RedirectRules } from './rules/respond-rules.ts'
 
 export interface WholeRoute {
   readonly mount: string
@@ -11,7 +11,7 @@ export interface WholeRoute {
   readonly service: string | null
   readonly options: Pick<
     RouteOptionsInput,
-    'tenantHeader' | 'access' | 'redirect' | 'answer' | 'cors' | 'responseHeaders'
+    'tenantHeader' | 'access' | 'redirect' | 'respond' | 'cors' | 'responseHeaders'
   >
 }
 
@@ -23,13 +23,13 @@ export interface RouteProblem {
 
 export function routeProblems({ mount, service, options }: WholeRoute): RouteProblem[] {
   const problems: RouteProblem[] = []
-  const { tenantHeader, access, redirect, answer, cors, responseHeaders } = options
+  const { tenantHeader, access, redirect, respond, cors, responseHeaders } = options
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
-  if (redirect !== undefined && answer !== undefined) {
-    found(['options', 'answer'], 'contradicts "redirect": a route has one of them')
+  if (redirect !== undefined && respond !== undefined) {
+    found(['options', 'respond'], 'contradicts "redirect": a route has one of them')
   }
-  if (service === null && redirect === undefined && answer === undefined) {
-    found(['service'], 'is required, unless the route has the option "redirect" or "answer"')
+  if (service === null && redirect === undefined && respond === undefined) {
+    found(['service'], 'is required, unless the route has the option "redirect" or "respond"')
   }
   if (redirect !== undefined && leadsBack(redirect, mount)) {
     found(['options', 'redirect', 'to'], `leads back to this route (${mount}), again and again`)

@@ -13,14 +13,15 @@ import type { DirectoryState } from './directory-state.ts'
 import { storedRouteOptions } from './route-options.ts'
 
 const FORMAT = 'plugboard-directory'
-const VERSION = 1
+/** A replica does not read a version above its own. Version 1 has the names of options before migration 0011. */
+const VERSION = 2
 /** Rows between two breaths of the event loop. */
 const BATCH_ROWS = 500
 
 const json = z.custom<JsonObject>(isJsonObject)
 const headerSchema = z.object({
   format: z.literal(FORMAT),
-  version: z.literal(VERSION),
+  version: z.int().min(1).max(VERSION),
   sequence: z.int().min(0),
   changeId: z.string().nullable(),
 })

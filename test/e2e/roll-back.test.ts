@@ -2,11 +2,13 @@
 
 import { existsSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { migrateDatabase } from '../../plugboard/database/migrate.ts'
 import { Backend } from '../support/backend.ts'
 import { eventually } from '../support/deadline.ts'
 import { removeFolder, temporaryFolder } from '../support/folder.ts'
 import { send } from '../support/http-client.ts'
 import { ADDITIVE, INCOMPATIBLE, migrateToNextRelease } from '../support/next-release/schema.ts'
+import { withMigrationsBefore } from '../support/older-schema.ts'
 import { PlugboardProcess } from '../support/plugboard-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { administer } from '../support/postgres-setup.ts'
@@ -87,6 +89,31 @@ describe('rows of a newer release', () => {
     await set('{"stickers": true}')
     await answers(200)
   })
+})
+
+it('serves routes of an older release after the migration', async () => {
+  const old = await createTestDatabase({ empty: true })
+  try {
+    await withMigrationsBefore('0011_respond', migrations =>
+      migrateDatabase({ url: old.url, folder: migrations }),
+    )
+    await administer(
+      old.url,
+      `INSERT INTO plugboard.routes (host, mount_path, options)
+       VALUES ('${HOST}', '/', '{"answer": {"status": 503, "body": "Later."}}')`,
+    )
+    const plugboard = await PlugboardProcess.start({ processes, folder, databaseUrl: old.url })
+    const response = await send({ port: plugboard.port, host: HOST, path: '/hello' })
+    expect([response.status, response.text]).toEqual([503, 'Later.'])
+    const listed = await plugboard.api('GET', '/v1/routes')
+    expect(JSON.parse(listed.text).items).toMatchObject([
+      { options: { respond: { status: 503, body: 'Later.' } } },
+    ])
+    expect(listed.text).not.toContain('requires')
+  } finally {
+    await processes.stopAll()
+    await old.drop()
+  }
 })
 
 const older = process.env.VERA_OLDER_BUNDLE

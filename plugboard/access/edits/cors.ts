@@ -3,7 +3,7 @@
 
 import { equalsIgnoringCase, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 import type { CorsRules } from '../../routes/rules/cors-rules.ts'
-import type { OwnAnswer } from '../verdict.ts'
+import type { RouteResponse } from '../verdict.ts'
 import { addToVary, soleValue } from './field-list.ts'
 
 const DEFAULT_METHODS = ['PUT', 'PATCH', 'DELETE']
@@ -34,7 +34,7 @@ export class Cors {
   }
 
   /** The answer to a preflight; undefined: the request is none. */
-  preflight(method: string, fields: readonly string[]): OwnAnswer | undefined {
+  preflight(method: string, fields: readonly string[]): RouteResponse | undefined {
     if (method !== 'OPTIONS') return undefined
     const origin = soleValue(fields, 'origin')
     const asked = soleValue(fields, 'access-control-request-method')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fixedAnswer } from './fixed-answer.ts'
+import { fixedResponse } from './fixed-response.ts'
 import { locationOf } from './redirect.ts'
 
 const to = (to: string, more: object = {}) => ({ to, ...more })
@@ -27,8 +27,8 @@ test.each([
   expect(locationOf(rules, rest, query)).toBe(location)
 })
 
-test('fixed answers: what is for now is not kept for later', () => {
-  expect(fixedAnswer({})).toEqual({ status: 200, fields: [], body: Buffer.alloc(0) })
+test('fixed responses: a cache does not keep an error response', () => {
+  expect(fixedResponse({})).toEqual({ status: 200, fields: [], body: Buffer.alloc(0) })
   const page = {
     status: 503,
     contentType: 'text/html',
@@ -36,12 +36,12 @@ test('fixed answers: what is for now is not kept for later', () => {
     retryAfterSeconds: 60,
     headers: { 'X-A': '1' },
   }
-  expect(fixedAnswer(page)).toEqual({
+  expect(fixedResponse(page)).toEqual({
     status: 503,
     fields: ['X-A', '1', 'Content-Type', 'text/html', 'Retry-After', '60', 'Cache-Control', 'no-store'],
     body: Buffer.from('é'),
   })
-  expect(fixedAnswer({ status: 404, headers: { 'cache-control': 'max-age=5' } }).fields).toEqual([
+  expect(fixedResponse({ status: 404, headers: { 'cache-control': 'max-age=5' } }).fields).toEqual([
     'cache-control',
     'max-age=5',
   ])

@@ -1,8 +1,8 @@
 // Where a route that redirects leads to. What the client has sent may only ever become a part of the path and the query:
 // never of the host, whatever it looks like.
 
-import type { RedirectRules } from '../../routes/rules/answer-rules.ts'
-import type { OwnAnswer } from '../verdict.ts'
+import type { RedirectRules } from '../../routes/rules/respond-rules.ts'
+import type { RouteResponse } from '../verdict.ts'
 
 /** `rest`: what follows the mount in the path, empty or from its slash on; `query`: with its `?`, or empty. */
 export function locationOf(rules: RedirectRules, rest: string, query: string): string {
@@ -19,7 +19,7 @@ export function locationOf(rules: RedirectRules, rest: string, query: string): s
   return escaped(path + joined(own, keepQuery ? query : ''))
 }
 
-export function redirectTo(location: string, rules: RedirectRules): OwnAnswer {
+export function redirectTo(location: string, rules: RedirectRules): RouteResponse {
   const fields = ['Location', location]
   return { status: rules.status ?? 307, fields, body: Buffer.alloc(0) }
 }

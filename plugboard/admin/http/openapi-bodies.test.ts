@@ -49,7 +49,7 @@ const options = {
 /** Hashing a password takes a moment: in one small body. */
 const withPassword = { access: { basic: { users: [{ name: 'ada', password: 'analytical engine' }] } } }
 const redirect = { to: 'https://new.test/base', status: 308, keepPath: true, keepQuery: true }
-const answer = {
+const respond = {
   status: 503,
   contentType: 'text/html',
   body: 'later',
@@ -74,7 +74,7 @@ const SAMPLES: Record<string, unknown[]> = {
     { mount: 'app.example.com/api', service: 'shop', options },
     { mount: '*.example.com', options: { redirect } },
     { mount: 'b.test', service: 'shop', options: withPassword },
-    { mount: '*', options: { answer } },
+    { mount: '*', options: { respond } },
     { mount: 'a.test/old', service: null, options: { redirect: { to: '/new' }, hsts: false } },
   ],
   changeRoute: [
@@ -87,7 +87,7 @@ const SAMPLES: Record<string, unknown[]> = {
         hsts: { maxAgeSeconds: 60 },
       },
     },
-    { options: { answer } },
+    { options: { respond } },
     { options: withPassword },
   ],
   createService: [
@@ -127,9 +127,9 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
     /\/(?:tenantHeader|forwardUser|header|forward|forward\/sub)$/,
     'fields with a meaning of their own; no field twice',
   ],
-  [/Headers\/(?:remove\/\d|set|add)$|\/answer\/headers$/, 'fields that cannot be edited; no field twice'],
+  [/Headers\/(?:remove\/\d|set|add)$|\/respond\/headers$/, 'fields that cannot be edited; no field twice'],
   [/\/cors(?:\/\w+\/\d)?$/, 'no * together with credentials'],
-  [/\/answer(?:\/\w+)?$/, 'no body with 204 and 205; its length is in bytes'],
+  [/\/respond(?:\/\w+)?$/, 'no body with 204 and 205; its length is in bytes'],
   [/\/hsts(?:\/\w+)?$/, 'what a preload list asks for'],
   [/\/hostHeader\/fixed$/, 'labels of a host, a port that exists'],
   [/^\/ttl$/, 'from 10s to 3650d'],

@@ -49,6 +49,19 @@ describe('the document', () => {
     }
   })
 
+  test('names the route option for a fixed response "respond" everywhere', () => {
+    const options = [...schemasIn(document)].filter(([place]) => place.endsWith('/properties/options'))
+    const withRedirect = options.filter(([, schema]) => Object.hasOwn(schema.properties ?? {}, 'redirect'))
+    expect(withRedirect.map(([place]) => place)).toEqual([
+      '#/components/schemas/NewRoute/properties/options',
+      '#/components/schemas/RouteChange/properties/options',
+    ])
+    for (const [place, { properties }] of withRedirect) {
+      expect(properties, place).toHaveProperty('respond')
+      expect(properties, place).not.toHaveProperty('answer')
+    }
+  })
+
   test('requires If-Match exactly where the server does', async () => {
     for (const { method, path, parameters = [] } of operations) {
       const changes = (method === 'PATCH' || method === 'DELETE') && !path.startsWith('/v1/signing-keys')

@@ -7,6 +7,7 @@ import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { renamedOptionProblem } from '../../common/renamed-options.ts'
 import type { AdminEnv } from '../admin-env.ts'
 
 export const problemSchema = z
@@ -120,7 +121,7 @@ export function validationError(target: string, issues: readonly Issue[]): Reque
     .flatMap(withinUnion)
     .flatMap(issue =>
       issue.code === 'unrecognized_keys'
-        ? (issue.keys ?? []).map(key => culprit(target, [...issue.path, key], 'unknown field'))
+        ? (issue.keys ?? []).map(key => culprit(target, [...issue.path, key], unknownField(issue.path, key)))
         : [culprit(target, issue.path, wording(issue.message))],
     )
   const names = culprits.map(({ pointer, parameter, header, detail }) => {
@@ -128,6 +129,10 @@ export function validationError(target: string, issues: readonly Issue[]): Reque
     return name === undefined || name === '' ? detail : `${name}: ${detail}`
   })
   return new RequestError('invalid_request', names.join('; '), culprits)
+}
+
+function unknownField(path: readonly PropertyKey[], key: string): string {
+  return (path.at(-1) === 'options' ? renamedOptionProblem(key) : undefined) ?? 'unknown field'
 }
 
 /** The problems of the one thing that was meant, when all others are of another type altogether. */

@@ -47,7 +47,7 @@ const routeSchema = z
     host: z.string().openapi({ example: 'app.example.com' }),
     mountPath: z.string().openapi({ example: '/api' }),
     service: z.string().nullable().openapi({
-      description: 'Name of the service; null: the route answers by itself.',
+      description: 'Name of the service; null: the route responds by itself.',
       example: 'shop',
     }),
     serviceId: id.nullable(),
@@ -119,7 +119,7 @@ const createBody = z
     mount: mountText,
     service: serviceRef.nullable().optional().openapi({
       description:
-        'Name or id of a service. Null or absent: the route has the option `redirect` or `answer`.',
+        'Name or id of a service. Null or absent: the route has the option `redirect` or `respond`.',
     }),
     options: routeOptionsInputSchema.optional(),
   })

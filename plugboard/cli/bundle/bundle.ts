@@ -8,6 +8,7 @@ import { SettingsError } from '@vera-stack/shared/settings/source.ts'
 import { setting } from '@vera-stack/shared/settings.ts'
 import { stringify } from 'yaml'
 import { z } from 'zod'
+import { renamedOptionProblem } from '../../common/renamed-options.ts'
 import type { RouteRow, ServiceRow } from '../output/rows.ts'
 
 const jsonObject = recordOf(z.string(), z.unknown())
@@ -20,9 +21,14 @@ const routesSchema = z.array(
       service: z.string().nullable().default(null),
       options: jsonObject.default({}),
     })
-    .refine(({ service, options }) => service !== null || 'redirect' in options || 'answer' in options, {
-      path: ['service'],
-      message: 'is required, unless the route has the option "redirect" or "answer"',
+    .superRefine(({ service, options }, context) => {
+      const found = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+      const keys = Object.keys(options)
+      const renamed = keys.filter(key => renamedOptionProblem(key) !== undefined)
+      for (const key of renamed) found(['options', key], renamedOptionProblem(key)!)
+      if (service !== null || renamed.length > 0 || keys.includes('redirect') || keys.includes('respond'))
+        return
+      found(['service'], 'is required, unless the route has the option "redirect" or "respond"')
     }),
 )
 

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
 import type { Command } from 'commander'
+import { renamedOptionProblem } from '../../common/renamed-options.ts'
 import { type CliContext, collect, inFolder } from '../api/api-command.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import { readPassword } from '../read-password.ts'
@@ -48,7 +49,7 @@ export function addRouteFlags(command: Command, change: boolean): void {
     .option('--tenant-header <name>', 'tell the backend in this field what the * of the host stands for')
     .option('--redirect <url>', 'send clients there, with the rest of the path and the query')
     .option('--redirect-status <status>', '301, 302, 303, 307 (default) or 308')
-    .option('--maintenance [text]', 'answer 503 with this text instead of asking the service')
+    .option('--maintenance [text]', 'respond with 503 and this text instead of asking the service')
     .optionsGroup('Access:')
     .option('--allow-ip <network>', 'only these addresses; several times or with commas', collect)
     .option('--deny-ip <network>', 'not these addresses', collect)
@@ -90,6 +91,10 @@ export async function optionsPatch(
 ): Promise<JsonObject> {
   const file = flags.optionsFile === undefined ? {} : await readOptions(context, flags.optionsFile)
   const given = { ...file, ...(flags.option === undefined ? {} : keyValues(flags.option, '--option')) }
+  for (const key of Object.keys(given)) {
+    const problem = renamedOptionProblem(key)
+    if (problem !== undefined) throw usageError(`"${key}": ${problem}`)
+  }
   const patch = { ...given, ...simple(flags) }
   if (!EDITING.some(flag => flags[flag] !== undefined)) return patch
   const has = { ...(await before()), ...given }
@@ -108,7 +113,7 @@ function simple(flags: RouteFlags): JsonObject {
     stripMount,
     tenantHeader: orNull(tenantHeader, name => name),
     redirect: orNull(redirect, to => ({ to, ...status })),
-    answer: orNull(maintenance, () => ({ status: 503, body: `${text}\n`, retryAfterSeconds: 60 })),
+    respond: orNull(maintenance, () => ({ status: 503, body: `${text}\n`, retryAfterSeconds: 60 })),
     cors: orNull(corsOrigin, origins => ({ origins })),
     hsts: orNull(hsts, duration => (duration === 'off' ? false : { maxAgeSeconds: seconds(duration) })),
   })

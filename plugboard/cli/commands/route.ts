@@ -142,7 +142,7 @@ async function addRoute(
 ): Promise<void> {
   const { service, createService = false } = flags
   const options = await optionsPatch(flags, () => Promise.resolve({}), context)
-  if (service === undefined && !('redirect' in options) && !('answer' in options)) {
+  if (service === undefined && !('redirect' in options) && !('respond' in options)) {
     throw usageError('give --service <name>, or --redirect, or --maintenance')
   }
   if (createService && service !== undefined) {

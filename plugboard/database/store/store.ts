@@ -83,7 +83,7 @@ export interface Route {
   readonly mountPath: string
   /** Both as one string, the way people write it: `app.example.com/api`, `app.example.com`, `*`. */
   readonly mount: string
-  /** Null, both: the route answers by itself. */
+  /** Null, both: the route responds by itself. */
   readonly serviceId: string | null
   readonly serviceName: string | null
   /** As written; routes/route-options.ts knows its keys. */

@@ -17,7 +17,7 @@ import { countProblem } from '../counters.ts'
 import { BodyRate } from '../policy/body-rate.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
-import type { LocalAnswer } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/answers.ts'
 import type { AnswerOwner, ClientAnswer } from '../response/client-answer.ts'
 import { Forwarding, hasBody, type RoutedRequest } from './forwarding.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
@@ -96,7 +96,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
-  judged(answer: LocalAnswer | undefined): void {
+  judged(answer: ProxyResponse | undefined): void {
     if (this.#state !== 'open') return
     this.active()
     if (answer === undefined) {
@@ -313,7 +313,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#say(problemOf(this.request, code, detail))
   }
 
-  #say(answer: LocalAnswer): void {
+  #say(answer: ProxyResponse): void {
     const { status, code } = answer
     this.#endConnection()
     this.#answer.say(answer)

@@ -15,7 +15,7 @@ import { countProblem } from '../counters.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { AnswerFields } from '../response/answer-fields.ts'
-import type { LocalAnswer } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/answers.ts'
 import type { AnswerOwner, ClientAnswer } from '../response/client-answer.ts'
 import { Forwarding, type RoutedRequest } from './forwarding.ts'
 import { KeptChunks } from './kept-chunks.ts'
@@ -95,7 +95,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
-  judged(answer: LocalAnswer | undefined, early?: Buffer): void {
+  judged(answer: ProxyResponse | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
     if (answer === undefined) this.start(early)
     else this.#say(answer)
@@ -278,7 +278,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#say(problemOf(this.request, code, detail))
   }
 
-  #say(answer: LocalAnswer): void {
+  #say(answer: ProxyResponse): void {
     this.#code = answer.code
     if (answer.code !== undefined) countProblem(this.context.counters, answer.code)
     this.#begin().say(answer)

@@ -5,7 +5,7 @@ import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { type AnswerFields, readInterimFields, removeTrailerField } from '../response/answer-fields.ts'
-import { closingConnection, type LocalAnswer } from '../response/answers.ts'
+import { closingConnection, type ProxyResponse } from '../response/answers.ts'
 import { ClientAnswer } from '../response/client-answer.ts'
 import { rawHead } from './raw-head.ts'
 
@@ -56,7 +56,7 @@ export class Http1Answer extends ClientAnswer {
     return true
   }
 
-  say(answer: LocalAnswer): void {
+  say(answer: ProxyResponse): void {
     const { status, statusText, fields, body } = answer
     this.state = 'ended'
     this.heldBody = undefined

@@ -25,9 +25,9 @@ import type { ProxyLimits } from '../proxy-limits.ts'
 import {
   answerBytes,
   closingConnection,
-  type LocalAnswer,
   makeProblem,
   optionsAnswer,
+  type ProxyResponse,
 } from '../response/answers.ts'
 import { noteLocalAnswer } from '../response/local-answer-log.ts'
 import { Http1Answer } from './answer.ts'
@@ -203,7 +203,7 @@ export class Http1Server {
   }
 
   /** The answer to a request that has no route, or should not have been made. */
-  #refusal(why: Exclude<Admitted, RoutedRequest | 'tunnel'>): LocalAnswer {
+  #refusal(why: Exclude<Admitted, RoutedRequest | 'tunnel'>): ProxyResponse {
     const { requestId, accept, allowedMethods: allow } = this.#admission
     return why === 'options'
       ? optionsAnswer(requestId, allow)
@@ -211,7 +211,7 @@ export class Http1Server {
   }
 
   /** Responds to the request that the admission has checked last. */
-  #answer(connection: ClientConnection, res: ServerResponse, answer: LocalAnswer): void {
+  #answer(connection: ClientConnection, res: ServerResponse, answer: ProxyResponse): void {
     const { bodyBytes, isLast } = this.#admission
     const distrusted = isLast || (answer.code !== undefined && CLOSING_CODES.has(answer.code))
     if (distrusted) connection.expectUnread()
@@ -350,7 +350,7 @@ export class Http1Server {
     connection: ClientConnection,
     startedAtMs: number,
     request: Admission | RoutedRequest,
-    answer: LocalAnswer,
+    answer: ProxyResponse,
   ): void {
     noteLocalAnswer(this.#context, startedAtMs, req.method, request, answer)
     connection.expectUnread()
@@ -364,7 +364,7 @@ function ignores(connection: ClientConnection): boolean {
   return connection.closing
 }
 
-function write(res: ServerResponse, answer: LocalAnswer, closes: boolean): void {
+function write(res: ServerResponse, answer: ProxyResponse, closes: boolean): void {
   const { status, statusText, fields, body } = answer
   if (closes) fields.push('Connection', closingConnection(answer))
   res.writeHead(status, statusText, fields)

@@ -71,7 +71,7 @@ it('an upgrade that is answered 200 does not look like a WebSocket', () =>
   withHarness(async harness => {
     const telephone = await harness.telephone()
     harness.routes.push(
-      harnessRoute({ host: 'fixed', service: 'web', options: { rules: { answer: { body: 'closed' } } } }),
+      harnessRoute({ host: 'fixed', service: 'web', options: { rules: { respond: { body: 'closed' } } } }),
     )
     telephone.handler = call => call.answer(200, 'a page')
     const raw = await (await RawHttp2.open(harness.port)).greet()

@@ -5,7 +5,7 @@ import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } f
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type AnswerFields, readInterimFields } from '../response/answer-fields.ts'
-import type { LocalAnswer } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/answers.ts'
 import { ClientAnswer } from '../response/client-answer.ts'
 import { http2FieldMap, http2Fields } from './fields.ts'
 
@@ -55,7 +55,7 @@ export class Http2Answer extends ClientAnswer {
     return true
   }
 
-  say({ status, fields, body }: LocalAnswer): void {
+  say({ status, fields, body }: ProxyResponse): void {
     this.state = 'ended'
     this.heldBody = undefined
     if (!this.#writable) return

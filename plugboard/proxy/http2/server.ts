@@ -13,7 +13,7 @@ import { Upgrade } from '../exchange/upgrade.ts'
 import { type Judgement, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
-import { bodylessAnswer, type LocalAnswer, makeProblem, optionsAnswer } from '../response/answers.ts'
+import { bodylessAnswer, makeProblem, optionsAnswer, type ProxyResponse } from '../response/answers.ts'
 import { type Answered, noteLocalAnswer } from '../response/local-answer-log.ts'
 import { breakOff, Http2Answer } from './answer.ts'
 import { Http2Body } from './body.ts'
@@ -203,13 +203,13 @@ export class Http2Server {
     method: string,
     startedAtMs: number,
     request: Answered,
-    answer: LocalAnswer,
+    answer: ProxyResponse,
   ): void {
     noteLocalAnswer(this.#context, startedAtMs, method, request, answer)
     this.#send(stream, method, answer)
   }
 
-  #send(stream: ServerHttp2Stream, method: string, answer: LocalAnswer): void {
+  #send(stream: ServerHttp2Stream, method: string, answer: ProxyResponse): void {
     new UnreadAnswer(this.#context, stream, () => breakOff(stream))
     const sender = new Http2Answer(stream, method)
     stream.once('finish', () => sender.stopUpload())
@@ -218,6 +218,6 @@ export class Http2Server {
 }
 
 /** To a client that asks for a WebSocket, 2xx says that it has one (RFC 8441 section 5), whatever the route means by it. */
-function unswitched(request: RoutedRequest, answer: LocalAnswer | undefined): LocalAnswer | undefined {
+function unswitched(request: RoutedRequest, answer: ProxyResponse | undefined): ProxyResponse | undefined {
   return answer !== undefined && answer.status < 300 ? problemOf(request, 'method_not_allowed') : answer
 }

@@ -3,7 +3,7 @@
 // may be one of the backend's own, and is an ordinary request.
 
 import type { RequestHead } from '../edge/request-head.ts'
-import type { LocalAnswer } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/answers.ts'
 
 export interface ChallengeAnswers {
   /** The answer for a token; undefined: not ours. `client`: as limits count the address that asks. Never rejects. */
@@ -17,7 +17,7 @@ export function challengeToken({ method, url }: RequestHead): string | undefined
   return method === 'GET' && url?.startsWith(PATH) === true ? url.slice(PATH.length) : undefined
 }
 
-export function challengeAnswer(text: string, requestId: string): LocalAnswer {
+export function challengeAnswer(text: string, requestId: string): ProxyResponse {
   const body = Buffer.from(text)
   const fields = ['Content-Type', 'application/octet-stream', 'Content-Length', String(body.length)]
   fields.push('X-Request-ID', requestId)

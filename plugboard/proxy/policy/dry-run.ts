@@ -6,7 +6,7 @@ import { addressGroup } from '../../common/address-group.ts'
 import type { DryRequest, DryResponse, DryResult } from '../../routes/dry-run.ts'
 import { type ClientFacts, forwardedPrefixOf } from '../connections/client-connection.ts'
 import type { Admission } from '../edge/admission.ts'
-import type { LocalAnswer } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/answers.ts'
 import type { RequestPolicy } from './request-policy.ts'
 
 export interface DryRunParts {
@@ -43,7 +43,7 @@ function errorResponse(code: ErrorCode): DryResponse {
   return { status: ERRORS[code].status, code, detail: ERRORS[code].meaning, location: undefined }
 }
 
-function responseOf({ status, code, fields, body }: LocalAnswer): DryResponse {
+function responseOf({ status, code, fields, body }: ProxyResponse): DryResponse {
   const index = fields.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'location')
   const location = index === -1 ? undefined : fields[index + 1]
   return { status, code, detail: code === undefined ? '' : detailOf(body, code), location }

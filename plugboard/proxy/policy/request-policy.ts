@@ -3,20 +3,20 @@
 // answer; here it is only decided, in this order:
 //
 //   loop ─▶ overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight
-//        ─▶ credential ─▶ redirect, fixed answer ─▶ Max-Forwards ─▶ forwarded
+//        ─▶ credential ─▶ redirect, fixed response ─▶ Max-Forwards ─▶ forwarded
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Gatekeeper } from '../../access/gatekeeper.ts'
 import type { RouteRules } from '../../routes/route-options.ts'
 import type { RoutedRequest } from '../exchange/forwarding.ts'
-import type { LocalAnswer } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/answers.ts'
 import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
 import { RequestRates } from './request-rates.ts'
 import { answerOf, finalResponse, guardedRequest, redirectToHttps } from './route-judgement.ts'
 
 /** Undefined: the request is forwarded. A promise never rejects. */
-export type Judgement = LocalAnswer | undefined | Promise<LocalAnswer | undefined>
+export type Judgement = ProxyResponse | undefined | Promise<ProxyResponse | undefined>
 
 export interface RequestPolicyOptions {
   readonly https: HttpsPolicy | undefined
@@ -59,14 +59,14 @@ export class RequestPolicy {
     return verdict.then(later => later && answerOf(request, later))
   }
 
-  #judgePlain(request: RoutedRequest, counts: boolean): LocalAnswer | undefined {
+  #judgePlain(request: RoutedRequest, counts: boolean): ProxyResponse | undefined {
     if (counts && !this.#mayAsk(request)) return problemOf(request, 'rate_limited')
     const location = this.#httpsLocation(request)
     return location === undefined ? undefined : redirectToHttps(location, request)
   }
 
   /** The last step of this hop. Returns a response when Max-Forwards is 0 (row H12). */
-  #forward(request: RoutedRequest): LocalAnswer | undefined {
+  #forward(request: RoutedRequest): ProxyResponse | undefined {
     if (request.maxForwards === 0) return finalResponse(request, this.#options.allowedMethods)
     request.opening.fields.push('Via', request.via)
     return undefined
@@ -86,6 +86,6 @@ export class RequestPolicy {
   }
 }
 
-export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): LocalAnswer {
+export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): ProxyResponse {
   return answerOf(request, { code, detail })
 }

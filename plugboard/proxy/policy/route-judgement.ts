@@ -3,10 +3,10 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { GuardedRequest } from '../../access/gatekeeper.ts'
-import { isRefusal, type OwnAnswer, type Refusal, type Verdict } from '../../access/verdict.ts'
+import { isRefusal, type Refusal, type RouteResponse, type Verdict } from '../../access/verdict.ts'
 import type { RouteRules } from '../../routes/route-options.ts'
 import type { RoutedRequest } from '../exchange/forwarding.ts'
-import { bodylessAnswer, type LocalAnswer, makeProblem } from '../response/answers.ts'
+import { bodylessAnswer, makeProblem, type ProxyResponse } from '../response/answers.ts'
 import { addRouteFields } from '../response/route-response.ts'
 
 export function guardedRequest(request: RoutedRequest, rules: RouteRules): GuardedRequest {
@@ -22,28 +22,28 @@ export function guardedRequest(request: RoutedRequest, rules: RouteRules): Guard
   }
 }
 
-export function answerOf(request: RoutedRequest, verdict: Verdict): LocalAnswer {
-  return isRefusal(verdict) ? problem(request, verdict) : ownAnswer(request, verdict)
+export function answerOf(request: RoutedRequest, verdict: Verdict): ProxyResponse {
+  return isRefusal(verdict) ? problem(request, verdict) : routeResponse(request, verdict)
 }
 
 /** Returns the response of the last recipient that Max-Forwards lets a request reach (RFC 9110, section 7.6.2). */
-export function finalResponse(request: RoutedRequest, allow: string): LocalAnswer {
+export function finalResponse(request: RoutedRequest, allow: string): ProxyResponse {
   if (request.trace !== '') {
     const body = Buffer.from(request.trace, 'latin1')
-    return ownAnswer(request, { status: 200, fields: ['Content-Type', 'message/http'], body })
+    return routeResponse(request, { status: 200, fields: ['Content-Type', 'message/http'], body })
   }
-  return ownAnswer(request, { status: 204, fields: ['Allow', allow], body: Buffer.alloc(0) })
+  return routeResponse(request, { status: 204, fields: ['Allow', allow], body: Buffer.alloc(0) })
 }
 
 /** 308: the method and the body stay what they are. */
-export function redirectToHttps(location: string, request: RoutedRequest): LocalAnswer {
+export function redirectToHttps(location: string, request: RoutedRequest): ProxyResponse {
   const fields = ['Location', location, 'Content-Length', '0', 'Cache-Control', 'no-store']
   addRouteFields(fields, request, 'plugboard')
   fields.push('X-Request-ID', request.requestId)
   return bodylessAnswer(308, fields)
 }
 
-function problem(request: RoutedRequest, refusal: Refusal): LocalAnswer {
+function problem(request: RoutedRequest, refusal: Refusal): ProxyResponse {
   const { requestId, accept } = request
   const { code, detail, retryAfterSeconds, fields: extraFields } = refusal
   const answer = makeProblem(code, { requestId, accept, detail, retryAfterSeconds, extraFields })
@@ -51,7 +51,7 @@ function problem(request: RoutedRequest, refusal: Refusal): LocalAnswer {
   return answer
 }
 
-function ownAnswer(request: RoutedRequest, answer: OwnAnswer): LocalAnswer {
+function routeResponse(request: RoutedRequest, answer: RouteResponse): ProxyResponse {
   const { status, body, preflight } = answer
   const fields = [...answer.fields]
   addRouteFields(fields, request, preflight === true ? 'preflight' : 'route')

@@ -6,7 +6,7 @@ import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { escapeHtml } from '../../common/escape-html.ts'
 import { prefersHtml } from '../../common/prefers-html.ts'
 
-export interface LocalAnswer {
+export interface ProxyResponse {
   readonly status: number
   readonly statusText: string
   /** Without Connection and Date; with Content-Length, where the status allows one. */
@@ -35,16 +35,16 @@ export const allowedMethods = (allowTrace: boolean): string =>
 const NO_BODY = Buffer.alloc(0)
 
 /** An answer without a body. `fields`: with Content-Length, where the status allows one. */
-export function bodylessAnswer(status: number, fields: string[]): LocalAnswer {
+export function bodylessAnswer(status: number, fields: string[]): ProxyResponse {
   return { status, statusText: STATUS_CODES[status] ?? '', fields, body: NO_BODY, code: undefined }
 }
 
 /** To `OPTIONS *`. */
-export function optionsAnswer(requestId: string, allow: string): LocalAnswer {
+export function optionsAnswer(requestId: string, allow: string): ProxyResponse {
   return bodylessAnswer(204, ['Allow', allow, 'X-Request-ID', requestId])
 }
 
-export function makeProblem(code: ErrorCode, options: ProblemOptions): LocalAnswer {
+export function makeProblem(code: ErrorCode, options: ProblemOptions): ProxyResponse {
   const { status, meaning } = ERRORS[code]
   const statusText = STATUS_CODES[status] ?? ''
   const detail = options.detail ?? meaning
@@ -69,7 +69,7 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): LocalAnsw
 }
 
 /** The whole answer as bytes, for a socket that has no ServerResponse (any more). It closes the connection. */
-export function answerBytes(answer: LocalAnswer, method?: string): Buffer {
+export function answerBytes(answer: ProxyResponse, method?: string): Buffer {
   const { status, statusText, fields, body } = answer
   let head = `HTTP/1.1 ${status} ${statusText}\r\n`
   for (let index = 0; index + 1 < fields.length; index += 2)
@@ -80,7 +80,7 @@ export function answerBytes(answer: LocalAnswer, method?: string): Buffer {
 }
 
 /** Value of Connection with an answer that is the last one. */
-export function closingConnection({ code }: LocalAnswer): string {
+export function closingConnection({ code }: ProxyResponse): string {
   return code === 'upgrade_required' ? 'close, Upgrade' : 'close'
 }
 

@@ -7,7 +7,7 @@
 
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { AnswerFields } from './answer-fields.ts'
-import type { LocalAnswer } from './answers.ts'
+import type { ProxyResponse } from './answers.ts'
 import { holdUntilTurnEnds } from './end-of-turn.ts'
 
 /** `written`: give the credit back now; `full`: when the owner is told `drained`; `broken`: the answer is not HTTP. */
@@ -109,7 +109,7 @@ export abstract class ClientAnswer {
   /** The far end says that the answer is complete. False: it is not, or its trailers are not HTTP. */
   abstract end(trailers: Fields | undefined): boolean
   /** A whole answer of our own; what is held is dropped. Not once it has started. */
-  abstract say(answer: LocalAnswer): void
+  abstract say(answer: ProxyResponse): void
   /** The owner wants to be told `sent` when all of a complete answer is with the kernel, or nearly so. */
   abstract whenSent(): void
   /** After a complete answer: asks the client to stop sending its request. False: it will not be told. */

@@ -4,7 +4,7 @@ import type { DirectoryRoute } from '../../routes/directory.ts'
 import { roundedMs } from '../access.ts'
 import { countProblem } from '../counters.ts'
 import type { ProxyContext } from '../proxy-context.ts'
-import type { LocalAnswer } from './answers.ts'
+import type { ProxyResponse } from './answers.ts'
 
 /** What was found out about the request, as far as it was looked at. */
 export interface Answered {
@@ -21,7 +21,7 @@ export function noteLocalAnswer(
   startedAtMs: number,
   method = '',
   { requestId, host, path, clientAddress: remoteAddress, route }: Answered,
-  { status, code, body }: LocalAnswer,
+  { status, code, body }: ProxyResponse,
 ): void {
   if (code !== undefined) countProblem(counters, code)
   else if (route !== undefined) route.activity.servedAtMs = clock.now()

@@ -38,7 +38,7 @@ beforeAll(async () => {
     'moved.test': { redirect: { to: 'https://new.test/base?from=old', status: 301 } },
     'rooted.test/old': { redirect: { to: '/' } },
     'closed.test': {
-      answer: { status: 503, contentType: 'text/html', body: '<h1>Later</h1>', retryAfterSeconds: 60 },
+      respond: { status: 503, contentType: 'text/html', body: '<h1>Later</h1>', retryAfterSeconds: 60 },
     },
     'strict.test': {
       cors: { origins: [PAGE] },
@@ -50,10 +50,10 @@ beforeAll(async () => {
       responseHeaders: { set: { Server: 'ours' } },
       hsts: { maxAgeSeconds: 60 },
     },
-    'guarded.test': { access: { basic: { users } }, answer: { body: 'inside' } },
+    'guarded.test': { access: { basic: { users } }, respond: { body: 'inside' } },
   }
   for (const [mount, options] of Object.entries(routes)) {
-    const own = 'redirect' in options || 'answer' in options
+    const own = 'redirect' in options || 'respond' in options
     await edge.plugboard.call('POST', '/v1/routes', { mount, options, ...(own ? {} : { service: 'edge' }) })
   }
 })

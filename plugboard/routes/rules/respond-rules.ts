@@ -1,4 +1,5 @@
-// What a route answers by itself, with no backend behind it: a redirect, or a fixed answer such as a maintenance page.
+// The options of routes that respond by themselves, without a backend: `redirect`, and `respond` for a fixed response such as a
+// maintenance page.
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
@@ -50,7 +51,7 @@ export const redirectSchema = z.strictObject({
 })
 export type RedirectRules = z.output<typeof redirectSchema>
 
-export const answerSchema = z
+export const respondSchema = z
   .strictObject({
     /** Default 200. */
     status: z
@@ -90,7 +91,7 @@ export const answerSchema = z
   })
   .refine(
     ({ status = 200, body = '' }) => body === '' || (status !== 204 && status !== 205),
-    'an answer of this status has no body',
+    'a response with this status has no body',
   )
   .meta({ description: 'Not together with `redirect`. No body with the statuses 204 and 205.' })
-export type AnswerRules = z.output<typeof answerSchema>
+export type RespondRules = z.output<typeof respondSchema>
