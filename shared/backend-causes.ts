@@ -16,7 +16,39 @@ const CERTIFICATE_REMEDY =
   'Renew the certificate of the backend, or pass --no-tls-verify to accept any certificate.'
 const BACKEND_LOG_REMEDY = 'Read the log of the backend.'
 
-export const BACKEND_CAUSES = {
+// Written out, because the declarations of the library show this type; the compiler compares it with the table.
+/** Why a request to a backend failed. */
+export type BackendCauseCode =
+  | 'connection_refused'
+  | 'connect_timeout'
+  | 'host_unreachable'
+  | 'name_not_found'
+  | 'dns_unavailable'
+  | 'socket_missing'
+  | 'permission_denied'
+  | 'too_many_open_files'
+  | 'connections_exhausted'
+  | 'connect_failed'
+  | 'tls_self_signed'
+  | 'tls_unknown_issuer'
+  | 'tls_wrong_name'
+  | 'tls_expired'
+  | 'tls_not_yet_valid'
+  | 'tls_plain_port'
+  | 'tls_required'
+  | 'tls_failed'
+  | 'connection_reset'
+  | 'closed_without_response'
+  | 'response_cut'
+  | 'response_timeout'
+  | 'invalid_response'
+  | 'request_refused'
+  | 'http2_required'
+  | 'http2_missing'
+  | 'handler_failed'
+  | 'health_check_failed'
+
+export const BACKEND_CAUSES: Readonly<Record<BackendCauseCode, BackendCauseRow>> = {
   // The Telephone has no connection to the backend.
   connection_refused: row(
     'The backend of this service refused the connection: it is not running, or it listens elsewhere.',
@@ -111,9 +143,7 @@ export const BACKEND_CAUSES = {
     'The health check of this service fails.',
     'Make the backend pass its health check, or correct the health check of the service.',
   ),
-} as const satisfies Record<string, BackendCauseRow>
-
-export type BackendCauseCode = keyof typeof BACKEND_CAUSES
+}
 
 /** Returns the row for a code of a peer; undefined for a code of a newer version. */
 export function backendCause(code: string | undefined): BackendCauseRow | undefined {

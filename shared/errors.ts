@@ -26,7 +26,52 @@ const row = (
   retryAfterSeconds?: number,
 ): ErrorRow => ({ status, source, retry, meaning, retryAfterSeconds })
 
-export const ERRORS = {
+// Written out, because the declarations of the library show this type; the compiler compares it with the table.
+/** A code of the error table. */
+export type ErrorCode =
+  | 'bad_request'
+  | 'request_timeout'
+  | 'method_not_allowed'
+  | 'payload_too_large'
+  | 'uri_too_long'
+  | 'expectation_failed'
+  | 'rate_limited'
+  | 'concurrency_limited'
+  | 'headers_too_large'
+  | 'route_not_found'
+  | 'address_denied'
+  | 'no_telephone'
+  | 'service_unhealthy'
+  | 'telephone_lost'
+  | 'loop_detected'
+  | 'backend_unreachable'
+  | 'backend_closed'
+  | 'backend_protocol_error'
+  | 'backend_timeout'
+  | 'overloaded'
+  | 'over_budget'
+  | 'issuer_unavailable'
+  | 'route_unusable'
+  | 'draining'
+  | 'internal_error'
+  | 'invalid_request'
+  | 'unauthorized'
+  | 'token_revoked'
+  | 'token_expired'
+  | 'token_tunnel_limit'
+  | 'token_claim_limit'
+  | 'token_announcement_limit'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'mount_conflict'
+  | 'precondition_failed'
+  | 'unsupported_media_type'
+  | 'precondition_required'
+  | 'upgrade_required'
+  | 'database_unavailable'
+
+export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   // The proxy
   bad_request: row(400, 'client', 'never', 'The request is malformed.'),
   request_timeout: row(408, 'client', 'never', 'The request did not arrive in time.'),
@@ -125,9 +170,7 @@ export const ERRORS = {
   precondition_required: row(428, 'client', 'never', 'Send If-Match with the ETag that you read.'),
   upgrade_required: row(426, 'client', 'never', 'This address accepts WebSocket connections only.'),
   database_unavailable: row(503, 'database', 'always', 'The database is unavailable.', 5),
-} as const satisfies Record<string, ErrorRow>
-
-export type ErrorCode = keyof typeof ERRORS
+}
 
 /** Characters of a detail: a sentence or two, and a few quoted values. */
 export const MAX_DETAIL = 1000

@@ -7,6 +7,7 @@ import { targetLoopProblem } from './backend/target-loop.ts'
 import type { TelephoneEvent, TelephoneListener } from './events.ts'
 import { parseService, type Service, ServiceError, type ServiceOptions } from './service-options.ts'
 import type { TelephoneOptions } from './telephone.ts'
+import type { TelephoneSettings } from './telephone-settings.ts'
 import { tunnelUrl } from './tunnel/plugboard-url.ts'
 import type { TokenSource } from './tunnel/token-store.ts'
 import { valueText } from './value-text.ts'
@@ -17,19 +18,7 @@ export type HandlerFailure = Pick<
   'service' | 'method' | 'path'
 >
 
-export interface ConnectSettings
-  extends Pick<
-    TelephoneOptions,
-    | 'name'
-    | 'tunnels'
-    | 'followReplicas'
-    | 'drainTimeoutMs'
-    | 'dialTimeoutMs'
-    | 'plugboardCa'
-    | 'maxHeldBytes'
-    | 'reportExchanges'
-    | 'env'
-  > {
+export interface ConnectSettings extends TelephoneSettings {
   /** `https://proxy.example.com`, or several addresses of one cluster. */
   readonly plugboard: string | readonly string[]
   /** The token, or `{ file }`: read again at each connection, and written when renewed. */

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { useLeakCheck } from '../test/support/leak-check.ts'
 import type { TelephoneEvent } from './events.ts'
-import { type ConnectOptions, connect, type Telephone } from './index.ts'
+import { type ConnectOptions, connect, type TelephoneHandle } from './index.ts'
 import { FakePlugboard } from './testing/fake-plugboard.ts'
 import { TEST_CERTIFICATE, TEST_KEY } from './testing/test-certificate.ts'
 import { Caller } from './testing/tunnel-pair.ts'
@@ -18,7 +18,7 @@ import { Caller } from './testing/tunnel-pair.ts'
 useLeakCheck()
 
 let plugboard: FakePlugboard
-let telephones: Telephone[]
+let telephones: TelephoneHandle[]
 let servers: (Server | TcpServer)[]
 let folder: string
 
@@ -48,7 +48,7 @@ const given = (): Record<string, unknown> => ({
 })
 
 /** With values that the types do not allow, as a caller in JavaScript may give them. */
-async function connected(options: Record<string, unknown> = {}): Promise<Telephone> {
+async function connected(options: Record<string, unknown> = {}): Promise<TelephoneHandle> {
   const telephone = await connect({ ...given(), ...options } as unknown as ConnectOptions)
   telephones.push(telephone)
   return telephone

@@ -7,16 +7,28 @@ import type { VeraError } from '@vera-stack/shared/errors.ts'
 import { type ConnectOptions, readConnectOptions } from './connect-options.ts'
 import { sentence } from './sentence.ts'
 import { Telephone } from './telephone.ts'
+import type { TelephoneHandle } from './telephone-handle.ts'
 import { RefusalWatch } from './tunnel/refusal-watch.ts'
 
-export { VeraError } from '@vera-stack/shared/errors.ts'
+export { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 export { resolveTenant } from '@vera-stack/shared/tenant.ts'
 export type { FetchHandler } from './backend/forward/handler-forward.ts'
 export type { ConnectOptions, ConnectSettings, HandlerFailure } from './connect-options.ts'
-export type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
+export type {
+  AnnouncedService,
+  BackendCauseCode,
+  BackendFailure,
+  DialFailure,
+  ExchangeSummary,
+  FailureReport,
+  Outage,
+  Reason,
+  TelephoneEvent,
+  TelephoneListener,
+} from './events.ts'
 export type { ServiceOptions } from './service-options.ts'
-export type { TunnelStatus } from './telephone.ts'
-export { Telephone }
+export type { TelephoneHandle, TunnelStatus } from './telephone-handle.ts'
+export type { TelephoneSettings } from './telephone-settings.ts'
 
 /**
  * Resolves when the first tunnel is ready and Plugboard has accepted at least one of the services. Waits for a Plugboard
@@ -27,7 +39,7 @@ export { Telephone }
  * - `token_expired`, `token_revoked`, `unauthorized`, `forbidden`: Plugboard refuses the token.
  * - `forbidden`, `mount_conflict`, `token_claim_limit` and others: Plugboard refuses each of the services.
  */
-export async function connect(options: ConnectOptions): Promise<Telephone> {
+export async function connect(options: ConnectOptions): Promise<TelephoneHandle> {
   const { telephone: telephoneOptions, onEvent, onHandlerError, signal } = readConnectOptions(options)
   signal?.throwIfAborted()
   const telephone = new Telephone(telephoneOptions)

@@ -13,7 +13,6 @@ import {
 import type { FetchHandler } from './backend/forward/handler-forward.ts'
 import { MAX_GRPC_SERVICE_LENGTH } from './backend/health/grpc-health.ts'
 import type { PoolOptions } from './backend/http1/pool.ts'
-import type { BackendParsing } from './backend/http1/response-parser.ts'
 import { valueText } from './value-text.ts'
 
 /** As the protocol bounds them (control-schema.ts). */
@@ -71,8 +70,8 @@ export interface ServiceOptions {
   readonly keepAliveMs?: number | undefined
   /** Default 512; 64 for HTTP/2, which carries many requests on each. */
   readonly maxConnections?: number | undefined
-  /** `lenient`: accept what RFC 9112 allows in the heads of a backend of HTTP/1.1 (backend/http1/lenient-head.ts). */
-  readonly backendParsing?: BackendParsing | undefined
+  /** `lenient`: accept what RFC 9112 allows in the heads of a backend of HTTP/1.1. */
+  readonly backendParsing?: 'strict' | 'lenient' | undefined
   /** How much of the connections to the backend one client may hold, in percent: 1 to 100, default 75; 100: all. */
   readonly clientSharePercent?: number | undefined
 }

@@ -20,7 +20,7 @@ useLeakCheck()
 
 let plugboard: FakePlugboard
 let others: FakePlugboard[]
-let telephones: Telephone[]
+let telephones: { close(graceMs: number): Promise<void> }[]
 let events: TelephoneEvent[]
 let waiting: (() => void)[]
 let folder: string

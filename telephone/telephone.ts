@@ -26,13 +26,15 @@ import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/wire/frame.ts'
 import { type FittedBackends, fitBackendLimits } from './backend/backend-limits.ts'
 import { FailureLog } from './backend/failure-log.ts'
 import type { Backend } from './backend/forward/backend.ts'
-import { Forwarder } from './backend/forward/forward.ts'
+import { exchangeSummary, Forwarder } from './backend/forward/forward.ts'
 import { HandlerBackend } from './backend/forward/handler-backend.ts'
 import { HttpBackend } from './backend/forward/http-backend.ts'
 import { HealthCheck, type Outage } from './backend/health/health-check.ts'
 import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
 import { generatedLabel } from './generated-name.ts'
 import type { Service } from './service-options.ts'
+import type { TelephoneHandle, TunnelStatus } from './telephone-handle.ts'
+import type { TelephoneSettings } from './telephone-settings.ts'
 import { type Address, Addresses, type Place } from './tunnel/addresses.ts'
 import { dial } from './tunnel/dial.ts'
 import { DialError, TOKEN_UNREADABLE } from './tunnel/dial-error.ts'
@@ -42,45 +44,14 @@ import { TokenError, type TokenSource, TokenStore } from './tunnel/token-store.t
 import { Tunnel, type TunnelHost } from './tunnel/tunnel.ts'
 import { VERSION } from './version.ts'
 
-export interface TelephoneOptions {
+export interface TelephoneOptions extends TelephoneSettings {
   /** One Plugboard or several; others are learned from them unless `followReplicas` is false. */
   readonly plugboards: readonly string[]
   readonly token: TokenSource
   readonly services: readonly Service[]
-  /**
-   * A newer process with the same name and token takes over the services of an older one. Default: host name, and service
-   * if there is one only.
-   */
-  readonly name?: string | undefined
-  /** Default 2. */
-  readonly tunnels?: number | undefined
-  /** Default true. */
-  readonly followReplicas?: boolean | undefined
-  /** Default 30 s. */
-  readonly drainTimeoutMs?: number | undefined
-  /** Default 10 s. */
-  readonly dialTimeoutMs?: number | undefined
-  /** PEM of CAs to trust for Plugboards instead of the usual ones. */
-  readonly plugboardCa?: string | undefined
-  /**
-   * What may wait in this process, in all tunnels together, for backends and for Plugboard; bytes. Default: a quarter of
-   * the memory that the process may use, at most 640 MiB.
-   */
-  readonly maxHeldBytes?: number | undefined
-  /** Report an event for each finished exchange. Default false. */
-  readonly reportExchanges?: boolean | undefined
   readonly limits?: Partial<SessionLimits> | undefined
   readonly clock?: Clock | undefined
   readonly random?: (() => number) | undefined
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined
-}
-
-export interface TunnelStatus {
-  readonly number: number
-  readonly state: Tunnel['state']
-  readonly url: string | undefined
-  readonly replica: string | undefined
-  readonly rttMs: number | undefined
 }
 
 export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000
@@ -97,7 +68,7 @@ const MAX_PROPOSALS = 5
 const NO_GENERATED_HOSTS =
   'This Plugboard generates no host names. It may be an older version: pass --mount host/path.'
 
-export class Telephone {
+export class Telephone implements TelephoneHandle {
   readonly name: string
   readonly #options: TelephoneOptions
   readonly #clock: Clock
@@ -160,7 +131,7 @@ export class Telephone {
       backends: new Map(options.services.map(service => [service.service, this.#backend(service)])),
       now: this.#clock.now,
       onExchange: options.reportExchanges
-        ? exchange => this.#report({ kind: 'exchange', exchange })
+        ? exchange => this.#report({ kind: 'exchange', exchange: exchangeSummary(exchange) })
         : undefined,
     })
     this.#checks = options.services.flatMap((service, index) => this.#healthCheck(service, index))
@@ -175,7 +146,7 @@ export class Telephone {
     return this.#firstAnswer.promise
   }
 
-  get state(): 'connecting' | 'ready' | 'draining' | 'closed' {
+  get state(): TelephoneHandle['state'] {
     if (this.#closed) return 'closed'
     if (this.#closing !== undefined) return 'draining'
     return this.#tunnels.some(tunnel => tunnel.state === 'ready') ? 'ready' : 'connecting'

@@ -96,11 +96,39 @@ describe.each([{ path: execPath, major: Number(versions.node.split('.', 1)[0]) }
     })
 
     it('the library is loaded', async () => {
-      const script = `import('../../telephone').then(library => console.log(typeof library.connect))`
+      const script = `import('@vera-stack/telephone').then(library => console.log(typeof library.connect))`
       expect((await run(path, ['-e', script], { cwd: project })).stdout).toBe('function\n')
     })
   },
 )
+
+/** All that the declarations of the library may declare. A further name is a promise to its users: add it on purpose. */
+const PUBLIC_NAMES = [
+  ...[
+    'AnnouncedService',
+    'BackendCauseCode',
+    'BackendFailure',
+    'ConnectOptions',
+    'ConnectSettings',
+    'DialFailure',
+  ],
+  ...['ErrorCode', 'ExchangeSummary', 'FailureReport', 'FetchHandler', 'HandlerFailure', 'Outage', 'Reason'],
+  ...['ServiceOptions', 'TelephoneEvent', 'TelephoneHandle', 'TelephoneListener', 'TelephoneSettings'],
+  ...['TunnelStatus', 'VeraError', 'connect', 'resolveTenant'],
+]
+
+it('the types of the library are the public ones alone, and all of them are exported', async () => {
+  const text = await readFile(join(folder, 'bundles/telephone/index.d.ts'), 'utf8')
+  const declared = text.matchAll(
+    /^(?:export )?(?:declare )?(?:abstract )?(?:class|const|enum|function|interface|let|namespace|type|var) (\w+)/gm,
+  )
+  expect([...declared].map(([, name]) => name).sort()).toEqual(PUBLIC_NAMES)
+  const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, names]) =>
+    names!.split(','),
+  )
+  const inPlace = [...text.matchAll(/^export declare \w+ (\w+)/gm)].map(([, name]) => name!)
+  expect([...lists.map(name => name.trim()), ...inPlace].sort()).toEqual(PUBLIC_NAMES)
+})
 
 it('the library has types that a strict project can use without ours', async () => {
   await mkdir(join(project, 'node_modules/@types'), { recursive: true })
@@ -109,15 +137,18 @@ it('the library has types that a strict project can use without ours', async () 
   }
   await writeFile(
     join(project, 'use.ts'),
-    `import { connect, type TelephoneEvent, VeraError } from '../../telephone'
-const telephone = await connect({
+    `import { connect, type TelephoneEvent, type TelephoneHandle, VeraError } from '@vera-stack/telephone'
+const telephone: TelephoneHandle | string = await connect({
   plugboard: 'https://proxy.example.com',
   token: 'x',
   service: 'shop',
   target: (request: Request) => new Response(request.url),
   onEvent: (event: TelephoneEvent) => console.log(event.kind),
 }).catch((error: unknown) => (error instanceof VeraError ? error.code : 'unknown'))
-if (typeof telephone !== 'string') await telephone.close()
+if (typeof telephone !== 'string') {
+  console.log(telephone.state, telephone.services.flatMap(({ urls }) => urls))
+  await telephone.close()
+}
 `,
   )
   const options = ['--strict', '--noEmit', '--target', 'es2024', '--module', 'nodenext', '--types', 'node']

@@ -1,10 +1,7 @@
 // Events as log lines for a machine: constant messages, what varies is in fields.
 
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
-import type { ForwardedExchange } from '../backend/forward/forward.ts'
-import type { AnnouncedService, TelephoneEvent } from '../events.ts'
+import type { AnnouncedService, ExchangeSummary, TelephoneEvent } from '../events.ts'
 import { sentence } from '../sentence.ts'
 
 type BackendFailures = Extract<TelephoneEvent, { kind: 'backend_failures' }>
@@ -115,27 +112,11 @@ function logService(
   else log.error('service refused', { tunnelId, service, code, detail })
 }
 
-function logExchange(
-  log: Logger,
-  { opening, streamId, status, code, failure, durationMs }: ForwardedExchange,
-): void {
+function logExchange(log: Logger, { failure, durationMs, ...exchange }: ExchangeSummary): void {
   log.info('request', {
-    requestId: fieldValue(opening.fields, 'x-request-id'),
-    streamId,
-    service: opening.service,
-    method: opening.method,
-    path: opening.target.split('?', 1)[0],
-    status,
-    code,
+    ...exchange,
     cause: failure?.cause,
     detail: failure?.detail,
     durationMs: Math.round(durationMs * 1000) / 1000,
   })
-}
-
-function fieldValue(fields: Fields, name: string): string | undefined {
-  for (let index = 0; index < fields.length; index += 2) {
-    if (equalsIgnoringCase(fields[index] as string, name)) return fields[index + 1]
-  }
-  return undefined
 }

@@ -1,7 +1,6 @@
-import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { ForwardedExchange } from '../backend/forward/forward.ts'
+import type { ExchangeSummary } from '../events.ts'
 import { RequestLines } from './request-lines.ts'
 
 let lines: string[]
@@ -21,9 +20,8 @@ function requests(options: { maxPerSecond?: number; colours?: boolean } = {}): R
   })
 }
 
-const OPENING: Opening = { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/a', fields: [] }
-const exchange = (changes: Partial<ForwardedExchange> & { target?: string } = {}): ForwardedExchange => ({
-  opening: { ...OPENING, target: changes.target ?? '/a' },
+const exchange = (changes: Partial<ExchangeSummary> = {}): ExchangeSummary => ({
+  ...{ service: 'web', method: 'GET', path: '/a', requestId: undefined },
   ...{ streamId: 1, status: 200, code: undefined, failure: undefined, durationMs: 1.6 },
   ...changes,
 })
@@ -34,8 +32,8 @@ const failure = {
 } as const
 
 describe('the line of a request', () => {
-  it('has method, path, status and duration, without the query and control characters', () => {
-    requests().show(exchange({ target: '/a\x1b[2J?token=1' }))
+  it('has method, path, status and duration, without control characters', () => {
+    requests().show(exchange({ path: '/a\x1b[2J' }))
     expect(lines).toEqual(['  GET /a?[2J 200 2 ms'])
   })
 
@@ -63,7 +61,7 @@ describe('the line of a request', () => {
 describe('many requests in one second', () => {
   it('become a count, and the next second has lines again', () => {
     const all = requests({ maxPerSecond: 2 })
-    for (let index = 0; index < 5; index += 1) all.show(exchange({ target: `/${index}` }))
+    for (let index = 0; index < 5; index += 1) all.show(exchange({ path: `/${index}` }))
     all.show(exchange({ status: 0, code: 'backend_timeout' }))
     expect(lines).toEqual(['  GET /0 200 2 ms', '  GET /1 200 2 ms'])
     clock.advance(1000)

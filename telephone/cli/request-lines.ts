@@ -4,7 +4,7 @@
 import { styleText } from 'node:util'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
-import type { ForwardedExchange } from '../backend/forward/forward.ts'
+import type { ExchangeSummary } from '../events.ts'
 import { printable } from './words.ts'
 
 export interface RequestLinesOptions {
@@ -30,7 +30,7 @@ export class RequestLines {
     this.#options = options
   }
 
-  show(exchange: ForwardedExchange): void {
+  show(exchange: ExchangeSummary): void {
     this.#timer ??= this.#options.clock.after(WINDOW_MS, () => this.flush())
     if (this.#lines >= this.#options.maxPerSecond) {
       this.#uncounted.requests += 1
@@ -54,23 +54,22 @@ export class RequestLines {
   }
 }
 
-function lineOf(exchange: ForwardedExchange, colours: boolean): string {
-  const { opening, status, code, failure, durationMs } = exchange
-  // Without the query, because clients put secrets there.
-  const path = cutText(opening.target.split('?', 1)[0] as string)
+function lineOf(exchange: ExchangeSummary, colours: boolean): string {
+  const { method, status, code, failure, durationMs } = exchange
+  const path = cutText(exchange.path)
   const words = [...(status === 0 ? [] : [String(status)]), ...(code === undefined ? [] : [code])]
   const cause = failure === undefined ? '' : ` (${failure.cause})`
   const end = printable(`${words.join(' ')}${cause}`)
   const painted = colours ? styleText(colourOf(exchange), end, { validateStream: false }) : end
-  return `  ${printable(`${opening.method} ${path}`)} ${painted} ${Math.round(durationMs)} ms`
+  return `  ${printable(`${method} ${path}`)} ${painted} ${Math.round(durationMs)} ms`
 }
 
 /** True for a request without a complete response, and for a response of 500 or more. */
-function isFailed({ status, code }: ForwardedExchange): boolean {
+function isFailed({ status, code }: ExchangeSummary): boolean {
   return code !== undefined || status >= 500
 }
 
-function colourOf(exchange: ForwardedExchange): 'green' | 'yellow' | 'red' {
+function colourOf(exchange: ExchangeSummary): 'green' | 'yellow' | 'red' {
   if (isFailed(exchange)) return 'red'
   return exchange.status >= 400 ? 'yellow' : 'green'
 }

@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
+import type { DialFailure } from '../events.ts'
 
 export interface DialErrorOptions {
   readonly status?: number
@@ -18,7 +19,7 @@ const MAX_CODE = 64
 const MAX_MESSAGE = 300
 
 /** The message may quote the far end, so it is cut. */
-export class DialError extends Error {
+export class DialError extends Error implements DialFailure {
   /** `unreachable`: no answer. `refused`: it answered, and said no. */
   readonly kind: 'unreachable' | 'refused'
   readonly status: number | undefined

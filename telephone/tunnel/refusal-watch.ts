@@ -3,10 +3,9 @@
 // starts or has lost its database is no such case.
 
 import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
-import type { AnnouncedService, TelephoneEvent } from '../events.ts'
+import type { AnnouncedService, DialFailure, TelephoneEvent } from '../events.ts'
 import { sentence } from '../sentence.ts'
 import type { Telephone } from '../telephone.ts'
-import type { DialError } from './dial-error.ts'
 import { displayUrl, tunnelUrl } from './plugboard-url.ts'
 
 export interface ServiceRefusal {
@@ -105,7 +104,7 @@ function endsByItself({ code }: AnnouncedService): boolean {
   return isErrorCode(code) && ERRORS[code].retry === 'always'
 }
 
-function dialFailureError(url: string, error: DialError): VeraError {
+function dialFailureError(url: string, error: DialFailure): VeraError {
   const { message, code, advice, unauthorized, concernsToken } = error
   const text = `${unauthorized ? `${url} refused the token: ` : concernsToken ? '' : `${url}: `}${sentence(message)}`
   const detail = advice === undefined ? text : `${text} ${advice}`

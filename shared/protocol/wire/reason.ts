@@ -15,7 +15,35 @@ interface ReasonRow {
 
 const row = (code: number, delivered: Delivered, meaning: string): ReasonRow => ({ code, delivered, meaning })
 
-export const REASONS = {
+// Written out, because the declarations of the library show this type; the compiler compares it with the table.
+/** Why a stream or a session ended. */
+export type Reason =
+  | 'cancelled'
+  | 'refused'
+  | 'draining'
+  | 'overloaded'
+  | 'unknown_kind'
+  | 'unknown_service'
+  | 'backend_unreachable'
+  | 'backend_timeout'
+  | 'backend_protocol_error'
+  | 'backend_closed'
+  | 'idle_timeout'
+  | 'payload_too_large'
+  | 'flow_control_error'
+  | 'protocol_error'
+  | 'internal_error'
+  | 'session_lost'
+  | 'going_away'
+  | 'unauthorized'
+  | 'replaced'
+  | 'unsupported_version'
+  | 'ping_timeout'
+  | 'request_unsendable'
+  | 'over_budget'
+  | 'client_share'
+
+export const REASONS: Readonly<Record<Reason, ReasonRow>> = {
   cancelled: row(1, 'maybe', 'the side that reads no longer wants the response'),
   refused: row(2, 'no', 'the stream was not given to the application; open it elsewhere'),
   draining: row(3, 'no', 'the peer takes no new streams'),
@@ -40,9 +68,7 @@ export const REASONS = {
   request_unsendable: row(22, 'no', "the backend's protocol has no form for the request"),
   over_budget: row(23, 'maybe', 'the stream held most when its session or token was over budget'),
   client_share: row(24, 'no', 'the client holds its share of a limited resource of the peer'),
-} as const satisfies Record<string, ReasonRow>
-
-export type Reason = keyof typeof REASONS
+}
 
 const BY_CODE = new Map<number, Reason>(
   (Object.keys(REASONS) as Reason[]).map(reason => [REASONS[reason].code, reason]),

@@ -1,12 +1,14 @@
 // The Telephone's side of every stream that a Plugboard opens: finds the service, hands the stream to its backend,
 // and refuses politely what nobody serves. Knows no tunnel, no token and no HTTP.
 
+import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
-import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { ExchangeSummary } from '../../events.ts'
 import type { BackendFailure } from '../backend-failure.ts'
 import { type Backend, REFUSED } from './backend.ts'
 
-/** One finished exchange, for the access log. */
+/** One finished exchange. */
 export interface ForwardedExchange {
   readonly opening: Opening
   readonly streamId: number
@@ -62,4 +64,18 @@ export class Forwarder {
     return (status: number, code: string | undefined, failure?: BackendFailure): void =>
       onExchange({ opening, streamId: stream.id, status, code, failure, durationMs: now() - startedAt })
   }
+}
+
+/** The public form of an exchange, without the fields of the request. */
+export function exchangeSummary({ opening, ...end }: ForwardedExchange): ExchangeSummary {
+  const { service, method, target, fields } = opening
+  const path = target.split('?', 1)[0] as string
+  return { service, method, path, requestId: fieldValue(fields, 'x-request-id'), ...end }
+}
+
+function fieldValue(fields: Fields, name: string): string | undefined {
+  for (let index = 0; index < fields.length; index += 2) {
+    if (equalsIgnoringCase(fields[index] as string, name)) return fields[index + 1]
+  }
+  return undefined
 }

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import pg from 'pg'
-import { connect, type Telephone } from '../../../telephone/index.ts'
+import { connect, type TelephoneHandle } from '../../../telephone/index.ts'
 import { removeFolder, temporaryFolder } from '../../support/folder.ts'
 import { freePort } from '../../support/free-port.ts'
 import { PlugboardProcess } from '../../support/plugboard-process.ts'
@@ -76,7 +76,7 @@ export interface EdgeStackOptions {
 export class EdgeStack {
   readonly processes = new Processes()
   readonly backend = new RecordingBackend()
-  readonly #telephones: Telephone[] = []
+  readonly #telephones: TelephoneHandle[] = []
   #databaseUrl: string | undefined
   folder = ''
   token = ''
