@@ -1,73 +1,97 @@
-// The folder boundaries are biome rules (biome.json, `overrides`). A rule that cannot fail is a defect: here
-// each of them meets an import that it must catch, and one that it must let through, in a scratch project.
+// The direction of imports is a set of lint rules in biome.json, written by scripts/boundaries.ts. A rule that cannot fail is
+// a defect: in a scratch project, each rule meets an import that it must report, and one that it must accept.
 
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { withBoundaries } from '../../scripts/boundaries.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
 const FORBIDDEN: [file: string, specifier: string][] = [
   ['shared/protocol/x.ts', 'node:net'],
-  ['shared/protocol/x.ts', 'node:fs/promises'],
-  ['shared/protocol/x.ts', 'ws'],
+  ['shared/protocol/wire/x.ts', 'node:fs/promises'],
+  ['shared/protocol/wire/x.ts', 'ws'],
+  ['shared/protocol/streams/x.ts', '../../websocket-transport.ts'],
   ['shared/protocol/x.ts', '../websocket-transport.ts'],
   ['shared/x.ts', 'ws'],
+  ['shared/websocket-transport.ts', 'zod'],
   ['shared/x.ts', '../plugboard/config.ts'],
   ['shared/settings/x.ts', '../../telephone/telephone.ts'],
-  ['telephone/x.ts', '../plugboard/routes/table.ts'],
-  ['telephone/x.ts', '@vera-stack/plugboard/routes/table.ts'],
+  ['telephone/x.ts', '../plugboard/routes/route-table.ts'],
+  ['telephone/x.ts', '@vera-stack/plugboard/routes/route-table.ts'],
   ['telephone/x.ts', '../test/support/manual-clock.ts'],
-  ['telephone/http1/x.test.ts', '../../plugboard/plugboard.ts'],
+  ['telephone/backend/x.ts', 'jose'],
+  ['telephone/backend/http1/x.ts', 'zod'],
+  ['telephone/backend/http1/x.test.ts', '../../../plugboard/config.ts'],
   ['plugboard/main.ts', 'pg'],
+  ['plugboard/common/x.ts', '../database/store/store.ts'],
+  ['plugboard/common/x.ts', 'zod'],
   ['plugboard/proxy/x.ts', '../../telephone/telephone.ts'],
   ['plugboard/proxy/x.ts', '@vera-stack/telephone'],
-  ['plugboard/proxy/x.ts', '../admin/api.ts'],
-  ['plugboard/proxy/x.ts', '../plugboard.ts'],
-  ['plugboard/proxy/x.ts', 'hono'],
-  ['plugboard/admin/x.ts', '../proxy/answer.ts'],
-  ['plugboard/admin/x.ts', 'drizzle-orm'],
-  ['plugboard/telephones/x.ts', '../proxy/answer.ts'],
+  ['plugboard/proxy/x.ts', '../admin/admin-app.ts'],
+  ['plugboard/proxy/edge/x.ts', '../../admin/admin-app.ts'],
+  ['plugboard/proxy/x.ts', '../config.ts'],
+  ['plugboard/proxy/edge/x.ts', '../../config.ts'],
+  ['plugboard/proxy/edge/x.ts', 'hono'],
+  ['plugboard/admin/x.ts', '../proxy/server.ts'],
+  ['plugboard/admin/http/x.ts', '../../proxy/server.ts'],
+  ['plugboard/admin/http/x.ts', 'drizzle-orm'],
+  ['plugboard/telephones/x.ts', '../proxy/server.ts'],
+  ['plugboard/telephones/lines/x.ts', '../../proxy/server.ts'],
   ['plugboard/telephones/x.ts', 'yjs'],
-  ['plugboard/routes/x.ts', '../telephones/pick.ts'],
-  ['plugboard/routes/x.ts', '../registry/registry.ts'],
+  ['plugboard/routes/x.ts', '../telephones/switchboard.ts'],
+  ['plugboard/routes/rules/x.ts', '../../registry/registry.ts'],
   ['plugboard/routes/x.ts', 'drizzle-orm/node-postgres'],
-  ['plugboard/registry/x.ts', 'ws'],
+  ['plugboard/registry/wire/x.ts', 'ws'],
+  ['plugboard/registry/x.ts', '../common/json.ts'],
   ['plugboard/peers/x.ts', 'ws'],
-  ['plugboard/peers/x.ts', '../telephones/line-picker.ts'],
+  ['plugboard/peers/x.ts', '../telephones/lines/line-picker.ts'],
   ['plugboard/peers/link/dial-peer.ts', 'jose'],
-  ['plugboard/database/x.ts', '../routes/table.ts'],
+  ['plugboard/database/x.ts', '../routes/route-table.ts'],
+  ['plugboard/database/store/routes/x.ts', '../../../routes/route-table.ts'],
   ['plugboard/database/x.test.ts', '@vera-stack/telephone'],
-  ['plugboard/tls/x.ts', '../proxy/server.ts'],
+  ['plugboard/tls/acme/x.ts', '../../proxy/server.ts'],
   ['plugboard/access/x.ts', '../proxy/server.ts'],
-  ['plugboard/access/x.ts', '../database/store.ts'],
-  ['plugboard/routes/x.ts', '../access/cors.ts'],
-  ['plugboard/cli/x.ts', '../admin/admin-app.ts'],
+  ['plugboard/access/login/x.ts', '../../database/store/store.ts'],
+  ['plugboard/routes/x.ts', '../access/gatekeeper.ts'],
+  ['plugboard/cli/commands/x.ts', '../../admin/admin-app.ts'],
   ['plugboard/cli/x.ts', 'hono'],
+  ['plugboard/dev/x.ts', '../database/migrate.ts'],
+  ['plugboard/replica/x.ts', '../cli/command-line.ts'],
+  ['plugboard/replica/ports/x.ts', 'pg'],
   ['plugboard/a-new-folder/x.ts', 'some-library'],
+  ['plugboard/a-new-folder/x.ts', '../routes/directory.ts'],
 ]
 
 const ALLOWED: [file: string, specifier: string][] = [
   ['shared/protocol/y.ts', '../clock.ts'],
-  ['shared/protocol/y.ts', '../cut-text.ts'],
-  ['shared/protocol/y.ts', './frame.ts'],
+  ['shared/protocol/wire/y.ts', '../../cut-text.ts'],
+  ['shared/protocol/wire/y.ts', './frame.ts'],
+  ['shared/protocol/wire/y.ts', '../streams/stream.ts'],
   ['shared/websocket-transport.ts', 'ws'],
   ['telephone/y.ts', '@vera-stack/shared/protocol/session.ts'],
-  ['plugboard/proxy/y.ts', '../telephones/pick.ts'],
+  ['telephone/backend/http1/y.ts', '../../events.ts'],
+  ['plugboard/proxy/y.ts', '../telephones/switchboard.ts'],
+  ['plugboard/proxy/edge/y.ts', '../../telephones/switchboard.ts'],
+  ['plugboard/proxy/edge/y.ts', '../policy/request-policy.ts'],
   ['plugboard/proxy/y.ts', 'node:stream/promises'],
-  ['plugboard/admin/y.ts', 'hono/cors'],
-  ['plugboard/database/y.ts', 'drizzle-orm/pg-core'],
-  ['plugboard/registry/y.ts', 'yjs'],
+  ['plugboard/admin/http/y.ts', 'hono/cors'],
+  ['plugboard/database/store/routes/y.ts', 'drizzle-orm/pg-core'],
+  ['plugboard/database/store/routes/y.ts', '../../../common/json.ts'],
+  ['plugboard/registry/documents/y.ts', 'yjs'],
   ['plugboard/peers/y.ts', '../registry/line.ts'],
   ['plugboard/peers/link/dial-peer.ts', 'ws'],
   ['plugboard/tls/y.ts', 'node:tls'],
-  ['plugboard/access/y.ts', 'jose'],
-  ['plugboard/proxy/y.ts', '../access/gatekeeper.ts'],
+  ['plugboard/access/login/y.ts', 'jose'],
+  ['plugboard/proxy/policy/y.ts', '../../access/gatekeeper.ts'],
   ['plugboard/cli/y.ts', 'commander'],
-  ['plugboard/cli/y.ts', '../database/migrate.ts'],
-  ['plugboard/main.ts', './plugboard.ts'],
+  ['plugboard/cli/commands/y.ts', '../../database/migrate.ts'],
+  ['plugboard/replica/y.ts', '../config.ts'],
+  ['plugboard/replica/ports/y.ts', '../../tls/ciphers.ts'],
+  ['plugboard/main.ts', './cli/command-line.ts'],
   ['plugboard/proxy/y.test.ts', '../../test/support/manual-clock.ts'],
 ]
 
@@ -97,6 +121,11 @@ async function lint(folder: string, rule: string): Promise<Finding[]> {
   })
   return (JSON.parse(output) as { diagnostics: Finding[] }).diagnostics
 }
+
+it('biome.json holds the rules of scripts/boundaries.ts (else: npm run boundaries)', async () => {
+  const config = await readFile(join(ROOT, 'biome.json'), 'utf8')
+  expect(withBoundaries(config)).toBe(config)
+})
 
 it('catches each forbidden import and lets the others through', async () => {
   const files = new Map<string, string[]>()

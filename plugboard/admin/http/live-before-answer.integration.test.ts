@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness, type CallAnswer } from '../../test/support/admin-api.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { AdminApiHarness, type CallAnswer } from '../../../test/support/admin-api.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 
 interface Wait {
   readonly sequence: number

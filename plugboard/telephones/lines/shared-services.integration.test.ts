@@ -2,11 +2,11 @@
 // Time is moved by hand, so that the number of messages is exact.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
-import type { Line } from '../registry/line.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
+import type { Line } from '../../registry/line.ts'
 
 const NOW_MS = Date.now()
 const A = { name: 'laptop-a', instance: 'instance-a', startedAt: NOW_MS - 2000 }

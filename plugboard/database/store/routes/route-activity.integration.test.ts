@@ -3,10 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { past as moveIntoPast } from '../../test/support/past.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import type { Claim, Route, Store } from './store/store.ts'
+import { eventually } from '../../../../test/support/deadline.ts'
+import { past as moveIntoPast } from '../../../../test/support/past.ts'
+import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres.ts'
+import type { Claim, Route, Store } from '../store.ts'
 
 const MINUTE_MS = 60_000
 /** Shorter than the limit of a test, so that a failure names what was waited for. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import type { Store } from './store/store.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import type { Store } from './store.ts'
 
 let database: TestDatabase
 let store: Store

@@ -1,8 +1,8 @@
 import type { VeraError } from '@vera-stack/shared/errors.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import type { Page, PageRequest, Store } from './store/store.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import type { Page, PageRequest, Store } from './store.ts'
 
 let db: TestDatabase
 let store: Store

@@ -2,9 +2,9 @@
 // ours in every place: revocation, renewal, claims, "last seen", and the list of telephones.
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { AUDIENCE, ISSUER, Issuer } from '../../test/support/issuer.ts'
-import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { AUDIENCE, ISSUER, Issuer } from '../../../test/support/issuer.ts'
+import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
 
 const issuer = new Issuer()
 issuer.addKey('EdDSA')

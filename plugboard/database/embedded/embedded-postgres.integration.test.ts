@@ -12,14 +12,14 @@ import { inspect } from 'node:util'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { EmbeddedPostgres } from './embedded/embedded-postgres.ts'
-import { isAlive } from './is-alive.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { isAlive } from '../is-alive.ts'
+import { EmbeddedPostgres } from './embedded-postgres.ts'
 
 // Each sets up a database server or two, with everything on disk: seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
-const WRITER = fileURLToPath(new URL('../../test/support/postgres-writer.ts', import.meta.url))
+const WRITER = fileURLToPath(new URL('../../../test/support/postgres-writer.ts', import.meta.url))
 const root = process.getuid?.() === 0
 
 let parent: string

@@ -4,14 +4,14 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { eventually as within } from '../test/support/deadline.ts'
-import type { FakeTelephone } from '../test/support/fake-telephone.ts'
-import { send } from '../test/support/http-client.ts'
-import { ManualClock } from '../test/support/manual-clock.ts'
-import { past as moveIntoPast } from '../test/support/past.ts'
-import { TunnelHarness } from '../test/support/tunnel-harness.ts'
-import type { Store } from './database/store/store.ts'
-import { RouteRecorder, type RouteRecorderOptions } from './replica/route-recorder.ts'
+import { eventually as within } from '../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import { send } from '../../test/support/http-client.ts'
+import { ManualClock } from '../../test/support/manual-clock.ts'
+import { past as moveIntoPast } from '../../test/support/past.ts'
+import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import type { Store } from '../database/store/store.ts'
+import { RouteRecorder, type RouteRecorderOptions } from './route-recorder.ts'
 
 const MINUTE_MS = 60_000
 /** Shorter than the limit of a test, so that a failure names what was waited for. */

@@ -2,11 +2,11 @@
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../test/support/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import { createProxyCounters } from '../proxy/counters.ts'
-import type { Phase } from './admin-env.ts'
-import type { TelephoneStatus } from './live/telephone-directory.ts'
+import { AdminApiHarness } from '../../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { createProxyCounters } from '../../proxy/counters.ts'
+import type { Phase } from '../admin-env.ts'
+import type { TelephoneStatus } from './telephone-directory.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness

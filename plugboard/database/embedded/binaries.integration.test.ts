@@ -2,7 +2,7 @@ import { chmod, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { packagedFolder, provideBinaries } from './embedded/binaries.ts'
+import { packagedFolder, provideBinaries } from './binaries.ts'
 
 // 60 MB are copied, several times.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

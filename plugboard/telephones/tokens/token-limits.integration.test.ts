@@ -1,11 +1,11 @@
 // What a telephone meets at the limits of its token, over real tunnels and a real database.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import { field, type RawAnswer, rawExchange } from '../../test/support/raw-connection.ts'
-import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { field, type RawAnswer, rawExchange } from '../../../test/support/raw-connection.ts'
+import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
 
 let harness: TunnelHarness
 let clock: ManualClock

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../test/support/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import { telephoneBody } from './live/telephone-body.ts'
-import type { TelephoneStatus } from './live/telephone-directory.ts'
+import { AdminApiHarness } from '../../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { telephoneBody } from './telephone-body.ts'
+import type { TelephoneStatus } from './telephone-directory.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../test/support/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import { harnessRoute } from '../../test/support/proxy-harness.ts'
-import { makeLine } from '../../test/support/registry-cluster.ts'
-import type { DryRequest } from '../routes/dry-run.ts'
+import { AdminApiHarness } from '../../../test/support/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { harnessRoute } from '../../../test/support/proxy-harness.ts'
+import { makeLine } from '../../../test/support/registry-cluster.ts'
+import type { DryRequest } from '../../routes/dry-run.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness
