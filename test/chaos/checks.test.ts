@@ -10,6 +10,7 @@ import { Judgement } from './judgement.ts'
 import { digest, payload } from './payload.ts'
 import { type Outcome, type Plan, sendPlanned, targetOf } from './request.ts'
 import { RouteHistory } from './route-history.ts'
+import { RunClock } from './run-clock.ts'
 
 const PLAN: Plan = {
   ...{ method: 'GET', host: 'a.test', nonce: 'n1', bytes: 1000, upload: Buffer.alloc(0) },
@@ -137,5 +138,37 @@ describe('a judgement', () => {
     judgement.take(asked(by('new'), 9000))
     judgement.take(asked(missing, 500))
     expect(judgement.conclude().complaints).toHaveLength(2)
+  })
+})
+
+describe('the clock of a run', () => {
+  it('leaves out the time in which this process stood still, and counts it', () => {
+    let timeMs = 1000
+    const clock = new RunClock(() => timeMs)
+    const later = (ms: number): number => {
+      timeMs += ms
+      return clock.now()
+    }
+    expect(later(20)).toBe(1020)
+    expect(later(200)).toBe(1220)
+    expect(clock.stalls).toEqual({ count: 0, ms: 0 })
+    // The usual distance of two looks stays in.
+    expect(later(2020)).toBe(1240)
+    expect(later(20)).toBe(1260)
+    expect(clock.stalls).toEqual({ count: 1, ms: 2000 })
+  })
+
+  it('looks at the time by itself', async () => {
+    let looks = 0
+    const seen = Promise.withResolvers<void>()
+    const clock = new RunClock(() => {
+      looks += 1
+      if (looks === 3) seen.resolve()
+      return looks
+    })
+    clock.start()
+    await seen.promise
+    clock.stop()
+    expect(looks).toBe(3)
   })
 })

@@ -9,6 +9,7 @@ import { type ChaosCluster, SERVICES } from './cluster.ts'
 import type { Replica } from './replica.ts'
 import { type Plan, sendPlanned } from './request.ts'
 import type { Destination, RouteHistory } from './route-history.ts'
+import type { RunClock } from './run-clock.ts'
 import type { Windows } from './windows.ts'
 
 const EVERY_MS = 400
@@ -23,6 +24,7 @@ export interface RouteEditorOptions {
   readonly routes: RouteHistory
   readonly windows: Windows
   readonly random: Random
+  readonly clock: RunClock
   /** Replicas that can be asked now, and where an edit must arrive in time. */
   readonly well: () => readonly Replica[]
   /** Replicas that may have been unable to hear of edits since then. */
@@ -130,7 +132,7 @@ export class RouteEditor {
     }
     const others = [...Object.keys(SERVICES), null].filter(service => service !== current)
     const to = others[randomInteger(random, 0, others.length - 1)] as Destination
-    const settle = routes.edit(host, to, performance.now())
+    const settle = routes.edit(host, to, this.#options.clock.now())
     const answer = await this.#send(replica, host, to, current).catch(() => undefined)
     if (answer === undefined) {
       this.#unanswered += 1
@@ -140,7 +142,7 @@ export class RouteEditor {
     if (answer.status === 503) {
       // Refused, or the database went away in the middle: then nobody knows.
       this.#unavailable += 1
-      this.#lastUnavailableAtMs = performance.now()
+      this.#lastUnavailableAtMs = this.#options.clock.now()
       settle(undefined)
       return undefined
     }
@@ -149,7 +151,7 @@ export class RouteEditor {
       settle(undefined)
       return undefined
     }
-    const acknowledgedAtMs = performance.now()
+    const acknowledgedAtMs = this.#options.clock.now()
     settle(acknowledgedAtMs)
     this.#acknowledged += 1
     if (to !== null && current === null) this.#ids.set(host, (JSON.parse(answer.text) as { id: string }).id)
@@ -172,20 +174,20 @@ export class RouteEditor {
     const { items } = JSON.parse(answer.text) as { items: { id: string; host: string; service: string }[] }
     const row = items.find(each => each.host === host)
     if (row !== undefined) this.#ids.set(host, row.id)
-    const nowMs = performance.now()
+    const nowMs = this.#options.clock.now()
     routes.edit(host, row?.service ?? null, nowMs)(nowMs)
   }
 
   /** Asks the replica itself, until it answers by the new route or the host has been edited again. */
   async #untilLive(replica: Replica, host: string, to: Destination, sinceMs: number): Promise<void> {
     const { routes, windows, well, mayBeStale } = this.#options
-    while (performance.now() - sinceMs < LIVE_PATIENCE_MS) {
+    while (this.#options.clock.now() - sinceMs < LIVE_PATIENCE_MS) {
       this.#probes += 1
       const plan: Plan = {
         ...{ method: 'GET', host, nonce: `probe-${this.#probes}`, upload: Buffer.alloc(0) },
         ...{ bytes: 10, pieces: 1, everyMs: 0, withLength: true },
       }
-      const askedAtMs = performance.now()
+      const askedAtMs = this.#options.clock.now()
       const { outcome } = await sendPlanned(plan, replica.port, PROBE_MS)
       const live =
         outcome.kind === 'answered'
@@ -193,7 +195,7 @@ export class RouteEditor {
           : outcome.kind === 'problem' && (outcome.code === 'route_not_found') === (to === null)
       // What happens to a replica meanwhile is another matter, and so is a later edit.
       if (!well().includes(replica) || routes.current(host) !== to || outcome.kind === 'silent') return
-      if (mayBeStale(replica.name, sinceMs, performance.now())) {
+      if (mayBeStale(replica.name, sinceMs, this.#options.clock.now())) {
         if (live) return
         await pause(5, this.#stopping.signal)
         continue

@@ -9,6 +9,7 @@ import { Judgement } from './judgement.ts'
 import type { Replica } from './replica.ts'
 import { RouteEditor } from './route-editor.ts'
 import { RouteHistory } from './route-history.ts'
+import { RunClock } from './run-clock.ts'
 import { Scene } from './scene.ts'
 import { happen, type Schedule } from './schedule.ts'
 import { Traffic } from './traffic.ts'
@@ -39,6 +40,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     options.say(`${((performance.now() - startedAtMs) / 1000).toFixed(1).padStart(6)} s  ${text}`)
   say(`seed ${seed}`)
   const random = seededRandom(seed)
+  const clock = new RunClock()
   const windows = new Windows()
   const routes = new RouteHistory()
   const judgement = new Judgement(routes)
@@ -48,9 +50,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const complaints: string[] = []
   try {
     await cluster.start()
+    clock.start()
     const well = (): Replica[] => cluster.replicas.filter(replica => !unwell.has(replica))
     const editor = new RouteEditor({
-      ...{ cluster, routes, windows, random: seededRandom(seed + 1), well },
+      ...{ cluster, routes, windows, random: seededRandom(seed + 1), clock, well },
       mayBeStale: (...times) => judgement.mayBeStale(...times),
     })
     watchers.push(editor)
@@ -59,11 +62,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     watchers.push(balancer)
     for (const { name } of cluster.replicas) await balancer.untilHealth(name, true)
     const traffic = new Traffic({
-      ...{ balancer, perSecond, random: seededRandom(seed + 2), hosts: () => routes.hosts },
+      ...{ balancer, perSecond, clock, random: seededRandom(seed + 2), hosts: () => routes.hosts },
       onAsked: asked => judgement.take(asked),
     })
     watchers.push(traffic)
-    const scene = new Scene({ cluster, balancer, judgement, windows, editor, random, say }, unwell)
+    const scene = new Scene({ cluster, balancer, judgement, windows, editor, random, clock, say }, unwell)
     say('the cluster is whole')
     await scene.pause(1000, 1000)
     await happen(scene, options).catch((error: unknown) => {
@@ -80,8 +83,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     say(`${traffic.sent} requests, ${judgement.answered} right answers; ${traffic.skipped} not sent`)
     say(`${acknowledged} edits acknowledged, ${unavailable} refused, ${unanswered} without an answer`)
     for (const [reason, count] of excused) say(`${count} failed as they may: ${reason}`)
+    const { count, ms } = clock.stalls
+    if (count > 0)
+      say(`this process stood still ${count} times, ${Math.round(ms)} ms in all: left out of the windows`)
     options.say(`\n${windows.table()}\n`)
   } finally {
+    clock.stop()
     if (options.logFile !== undefined) await writeFile(options.logFile, cluster.outputs())
     for (const watcher of watchers.reverse()) await watcher.stop()
     await cluster.stop()

@@ -7,6 +7,7 @@ import type { Incident } from './incident.ts'
 import type { Judgement } from './judgement.ts'
 import type { Replica } from './replica.ts'
 import type { RouteEditor } from './route-editor.ts'
+import type { RunClock } from './run-clock.ts'
 import type { TelephonePlace } from './telephone-place.ts'
 import type { Windows } from './windows.ts'
 
@@ -17,6 +18,7 @@ export interface SceneParts {
   readonly windows: Windows
   readonly editor: RouteEditor
   readonly random: Random
+  readonly clock: RunClock
   readonly say: (text: string) => void
 }
 
@@ -27,6 +29,7 @@ export class Scene implements SceneParts {
   readonly windows: Windows
   readonly editor: RouteEditor
   readonly random: Random
+  readonly clock: RunClock
   readonly say: (text: string) => void
   readonly #unwell: Set<Replica>
 
@@ -38,12 +41,13 @@ export class Scene implements SceneParts {
     this.windows = parts.windows
     this.editor = parts.editor
     this.random = parts.random
+    this.clock = parts.clock
     this.say = parts.say
     this.#unwell = unwell
   }
 
   now(): number {
-    return performance.now()
+    return this.clock.now()
   }
 
   anyReplica(): Replica {

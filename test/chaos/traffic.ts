@@ -5,6 +5,7 @@ import { type Random, randomInteger } from '../support/seeded-random.ts'
 import type { Balancer } from './balancer.ts'
 import { payload } from './payload.ts'
 import { type Outcome, type Plan, sendPlanned } from './request.ts'
+import type { RunClock } from './run-clock.ts'
 
 export interface Asked {
   readonly plan: Plan
@@ -24,6 +25,7 @@ export interface TrafficOptions {
   readonly hosts: () => readonly string[]
   readonly perSecond: number
   readonly random: Random
+  readonly clock: RunClock
   readonly onAsked: (asked: Asked) => void
 }
 
@@ -59,13 +61,13 @@ export class Traffic {
       this.#skipped += 1
       return
     }
-    const { balancer, onAsked } = this.#options
+    const { balancer, clock, onAsked } = this.#options
     const plan = this.#plan()
-    const sentAtMs = performance.now()
+    const sentAtMs = clock.now()
     const asking = sendPlanned(plan, balancer.port).then(({ outcome, localPort }) => {
       this.#open.delete(asking)
       const replica = localPort === undefined ? undefined : balancer.takeReplicaOf(localPort)
-      onAsked({ plan, sentAtMs, endedAtMs: performance.now(), replica, outcome })
+      onAsked({ plan, sentAtMs, endedAtMs: clock.now(), replica, outcome })
     })
     this.#open.add(asking)
   }

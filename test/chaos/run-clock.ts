@@ -1,0 +1,48 @@
+// The time of a chaos run, ms: that of performance.now() without the stalls of this process. All relays, the load balancer
+// and the client run in it, so while it stands still the network stands still as well: a replica receives the last bytes of
+// a killed one later, and its lease ends later. A virtual machine that is suspended for two seconds looks the same. The
+// bounds of the product count from events that this process causes and observes, so such time is left out of each window.
+
+/** Between two looks at the time, ms. */
+const TICK_MS = 20
+/** A look that is later than this was stalled; a busy machine alone is later by less, ms. */
+const STALL_MS = 250
+
+export class RunClock {
+  readonly #timeMs: () => number
+  #timer: NodeJS.Timeout | undefined
+  #lastMs: number
+  #stalledMs = 0
+  #stalls = 0
+
+  /** `timeMs`: a time that only goes forward, ms. */
+  constructor(timeMs: () => number = () => performance.now()) {
+    this.#timeMs = timeMs
+    this.#lastMs = timeMs()
+  }
+
+  /** Looks at the time from now on; without it, a pause between two calls of `now` counts as a stall. */
+  start(): void {
+    this.#timer = setInterval(() => this.now(), TICK_MS)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  now(): number {
+    const timeMs = this.#timeMs()
+    const gapMs = timeMs - this.#lastMs
+    this.#lastMs = timeMs
+    if (gapMs > STALL_MS) {
+      this.#stalledMs += gapMs - TICK_MS
+      this.#stalls += 1
+    }
+    return timeMs - this.#stalledMs
+  }
+
+  /** How often this process stood still, and for how long in all. */
+  get stalls(): { readonly count: number; readonly ms: number } {
+    return { count: this.#stalls, ms: this.#stalledMs }
+  }
+}
