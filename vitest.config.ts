@@ -41,6 +41,7 @@ export default defineConfig({
           include: [INTEGRATION],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 15_000,
+          isolate: false,
           // These tests wait for Postgres and for processes.
           maxWorkers: 2,
           env: { VERA_TEST_PATIENCE_MS: '12000' },
