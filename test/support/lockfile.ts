@@ -1,14 +1,19 @@
 // Completes package-lock.json for machines of other kinds: `node test/support/lockfile.ts`, after each change of a
 // dependency. npm leaves out the optional packages of platforms that the registry at hand does not carry, and
-// then `npm ci` refuses the file everywhere. What is added has no integrity; npm takes it from the registry.
-// It also removes `engines` where they are met (engines.ts).
+// then `npm ci` refuses the file everywhere. This program adds them, asks the registry for each missing integrity
+// (integrity.ts), and removes `engines` that are met (engines.ts).
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { metEngines } from './engines.ts'
+import { askNpm, fillIntegrity } from './integrity.ts'
 
 interface LockEntry {
+  readonly name?: string
   readonly version?: string
+  readonly integrity?: string
+  readonly link?: boolean
+  readonly inBundle?: boolean
   readonly dev?: boolean
   readonly optional?: boolean
   readonly peer?: boolean
@@ -105,7 +110,10 @@ if (import.meta.main) {
     const { engines: _, ...rest } = entry
     return [place, met.includes(place) ? rest : entry] as const
   })
-  const packages = Object.fromEntries(entries.sort(([left], [right]) => (left < right ? -1 : 1)))
+  const sorted = Object.fromEntries(entries.sort(([left], [right]) => (left < right ? -1 : 1)))
+  const { packages, filled, problems } = await fillIntegrity(sorted, askNpm)
   writeFileSync(FILE, `${JSON.stringify({ ...lockfile, packages }, null, 2)}\n`)
   console.log(`${Object.keys(missing).length} entries added, engines of ${met.length} entries removed`)
+  console.log(`integrity of ${filled} entries added`)
+  for (const problem of problems) console.log(`no integrity of ${problem}`)
 }
