@@ -31,6 +31,14 @@ test('the defaults fit together', () => {
   })
 })
 
+test('the former log level trace is debug, and errors do not offer it', () => {
+  expect(load({ logLevel: 'trace' }).logLevel).toBe('debug')
+  expect(load({}, { PLUGBOARD_LOG_LEVEL: 'trace' }).logLevel).toBe('debug')
+  expect(problems({ logLevel: 'toString' })).toEqual([
+    'flag --log-level: "toString" is none of debug, info, warn, error, silent',
+  ])
+})
+
 test('DATABASE_URL is understood, and never shown', () => {
   expect(load({}, { DATABASE_URL: 'postgres://u:p@h/d' }).databaseUrl).toBe('postgres://u:p@h/d')
   expect(problems({}, { DATABASE_URL: 'mysql://u:hunter2@h/d' }).join()).not.toContain('hunter2')

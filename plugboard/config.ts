@@ -4,7 +4,7 @@
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
-import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
   type LoadedSettings,
   type LoadOptions,
@@ -171,7 +171,11 @@ export const plugboardSettings = {
   changesKept: setting.integer({ default: 1_000_000, min: 1000, help: 'Entries that the change log keeps' }),
 
   // Logs
-  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Lowest level of the lines to write' }),
+  logLevel: setting.choice(LOG_LEVELS, {
+    aliases: LOG_LEVEL_ALIASES,
+    default: 'info',
+    help: 'Lowest level of the lines to write',
+  }),
   logFormat: setting.choice(['auto', 'json', 'text'], {
     default: 'auto',
     help: 'auto: text on a terminal, JSON lines elsewhere',

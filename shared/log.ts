@@ -12,13 +12,14 @@ import { FileSink, type LineSink } from './log/sink.ts'
 export type { AccessFields, LogFields } from './log/fields.ts'
 export type { LineSink } from './log/sink.ts'
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
+/** Former names of levels, which settings still accept. */
+export const LOG_LEVEL_ALIASES = { trace: 'debug' } as const
 export type LogFormat = 'json' | 'text'
 
 /** The message is constant, what varies is in the fields. `error` means that a human must act. */
 export interface Logger {
-  trace(message: string, fields?: LogFields): void
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
@@ -98,7 +99,6 @@ function wrap(target: Pino): Logger {
       if (target.isLevelEnabled(level)) target[level](safeFields(fields), safeText(message))
     }
   return {
-    trace: write('trace'),
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
@@ -112,7 +112,6 @@ const nothing = (): void => undefined
 
 /** For tests, and for a library's caller who wants no log. */
 export const silentLogger: Log = {
-  trace: nothing,
   debug: nothing,
   info: nothing,
   warn: nothing,

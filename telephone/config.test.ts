@@ -27,6 +27,12 @@ function problems(flags: object, env: Record<string, string> = {}): string[] {
 }
 
 describe('settings', () => {
+  it('the former log level trace is debug', () => {
+    const env = { TELEPHONE_LOG_LEVEL: 'trace' }
+    const flags = { token: 'a.b.c', target: '3000', service: 'shop' }
+    expect(loadTelephoneConfig({ flags, env, cwd: folder }).values.logLevel).toBe('debug')
+  })
+
   it('of one service may all come from the environment', () => {
     const options = load(
       {},

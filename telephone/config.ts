@@ -2,7 +2,7 @@
 // table in docs/telephone/settings.md come from here. The same table serves `http`, `start` and `check`.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
-import { LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
 import {
   type LoadedSettings,
@@ -137,7 +137,11 @@ export const telephoneSettings = {
   services: setting.structure(servicesSchema, { help: 'Several services, each with the keys above' }),
 
   // Logs
-  logLevel: setting.choice(LOG_LEVELS, { default: 'info', help: 'Lowest level of the lines to write' }),
+  logLevel: setting.choice(LOG_LEVELS, {
+    aliases: LOG_LEVEL_ALIASES,
+    default: 'info',
+    help: 'Lowest level of the lines to write',
+  }),
   logFormat: setting.choice(['auto', 'status', 'json', 'text'], {
     default: 'auto',
     help: 'status: lines for a terminal; json, text: a log; auto: status for http and on a terminal, otherwise json',

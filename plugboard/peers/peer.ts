@@ -315,7 +315,6 @@ export class Peer {
     switch (opening.kind) {
       case 'http':
       case 'upgrade':
-      case 'tcp':
         if (opening.hops === 1) return relayStream(stream, opening, this.#host.openLocal)
         stream.reset('refused', 'one hop is enough')
         return REFUSED_STREAM
@@ -325,9 +324,6 @@ export class Peer {
         return this.#queries.accept(stream, opening)
       case 'echo':
         return new EchoStream(stream)
-      default:
-        stream.reset('unknown_kind')
-        return REFUSED_STREAM
     }
   }
 

@@ -3,7 +3,6 @@
 import { styleText } from 'node:util'
 
 const LEVELS = {
-  trace: ['TRACE', 'gray'],
   debug: ['DEBUG', 'gray'],
   info: ['INFO ', 'green'],
   warn: ['WARN ', 'yellow'],

@@ -228,12 +228,17 @@ export const pathKind: Kind<string> = {
   format: value => value,
 }
 
-export function choiceKind<const T extends string>(choices: readonly T[]): Kind<T> {
+/** `aliases`: further names of choices, which the help does not list. */
+export function choiceKind<const T extends string>(
+  choices: readonly T[],
+  aliases: Readonly<Record<string, T>> = {},
+): Kind<T> {
   return {
     name: choices.join(', '),
     placeholder: choices.join('|'),
     parse(raw) {
-      const found = choices.find(choice => choice === raw)
+      const name = typeof raw === 'string' && Object.hasOwn(aliases, raw) ? aliases[raw] : raw
+      const found = choices.find(choice => choice === name)
       return found === undefined ? bad(`${quote(raw)} is none of ${choices.join(', ')}`) : good(found)
     },
     format: value => value,

@@ -141,8 +141,14 @@ export const setting = {
   url: <const O extends Options & { readonly protocols: readonly string[] }>(options: O) =>
     row<string, O>(urlKind(options.protocols), options),
   path: <const O extends Options>(options: O) => row<string, O>(pathKind, options),
-  choice: <const T extends string, const O extends Options>(choices: readonly T[], options: O) =>
-    row<T, O>(choiceKind(choices), options),
+  /** `aliases`: further names of choices, which the help does not list. */
+  choice: <
+    const T extends string,
+    const O extends Options & { readonly aliases?: Readonly<Record<string, NoInfer<T>>> },
+  >(
+    choices: readonly T[],
+    options: O,
+  ) => row<T, O>(choiceKind(choices, options.aliases), options),
   listen: <const O extends Options>(options: O) => row<ListenAddress, O>(listenKind, options),
   listenList: <const O extends Options>(options: O) =>
     row<readonly ListenAddress[], O>(listenListKind, options),

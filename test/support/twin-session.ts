@@ -21,7 +21,7 @@ interface TwinStream {
 }
 
 const HIGHEST_CREDIT = 2 ** 31 - 1
-const KINDS = [1, 2, 3, 4, 5]
+const KINDS = [1, 2, 5, 6, 9]
 
 export class TwinSession {
   /** The code of the reason that ends the session; negative when the peer gave it in BYE. */

@@ -22,7 +22,7 @@ export interface Opening {
   readonly service: string
   /** HTTP method; empty for other kinds. */
   readonly method: string
-  /** HTTP request target in origin form; for tcp the destination; else empty. */
+  /** HTTP request target in origin form; for `query` the name of the query; else empty. */
   readonly target: string
   readonly fields: Fields
   /**

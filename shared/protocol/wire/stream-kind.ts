@@ -1,15 +1,11 @@
-// What a stream carries. The number travels in the OPEN frame; an end that does not know one refuses the
-// stream with `unknown_kind`, so that new kinds can be added without a new protocol version.
+// The kinds of streams. The OPEN frame carries the number of the kind. A receiver refuses a stream of an unknown kind with
+// `unknown_kind`, so that new kinds need no new protocol version. PROTOCOL.md reserves the numbers 3 and 4.
 
 export const STREAM_KINDS = {
   /** One HTTP exchange: head, body, trailers, both ways. Fields: service, method, target, then headers. */
   http: 1,
   /** An HTTP request that asks for an upgrade; after a 101 both directions are plain bytes. Fields as `http`. */
   upgrade: 2,
-  /** A raw byte stream. Fields: service, destination (may be empty). */
-  tcp: 3,
-  /** Reserved: request and answer of a few bytes. Nobody accepts it yet. */
-  call: 4,
   /** The receiver sends back what it gets. Tests the whole data path of a session. */
   echo: 5,
   /** Between replicas: their registries' messages, each behind its length (u32). */

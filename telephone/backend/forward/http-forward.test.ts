@@ -220,11 +220,11 @@ describe('failures', () => {
 
   it('says when nobody listens, nobody serves, or nobody knows the kind', async () => {
     const unknown = new Caller(tunnel.plugboard, { service: 'other' })
-    const tcp = new Caller(tunnel.plugboard, { kind: 'tcp' })
+    const registry = new Caller(tunnel.plugboard, { kind: 'registry' })
     await backend.close()
     const dead = new Caller(tunnel.plugboard, {})
-    for (const caller of [unknown, tcp, dead]) await caller.until(c => c.over)
-    expect([unknown, tcp, dead].map(c => c.error?.reason)).toEqual([
+    for (const caller of [unknown, registry, dead]) await caller.until(c => c.over)
+    expect([unknown, registry, dead].map(c => c.error?.reason)).toEqual([
       'unknown_service',
       'unknown_kind',
       'backend_unreachable',

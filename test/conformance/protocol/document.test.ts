@@ -77,8 +77,16 @@ describe('tables', () => {
   })
 
   it('kinds', () => {
-    const kinds = table('kind', 'name', 'what it is').map(([kind, name]) => [name, Number(kind)])
-    expect(Object.fromEntries(kinds)).toEqual(STREAM_KINDS)
+    const rows = table('kind', 'name', 'what it is')
+    const [reserved, kinds] = [true, false].map(wanted =>
+      Object.fromEntries(
+        rows
+          .filter(([, , meaning]) => (meaning === 'reserved') === wanted)
+          .map(([kind, name]) => [name, Number(kind)]),
+      ),
+    )
+    expect(kinds).toEqual(STREAM_KINDS)
+    expect(reserved).toEqual({ tcp: 3, call: 4 })
   })
 
   it('control messages', () => {

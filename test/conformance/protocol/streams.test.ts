@@ -41,9 +41,9 @@ describe('ids and kinds', () => {
     expect(await peer.end()).toEqual(PROTOCOL_ERROR)
   })
 
-  it('P12 a stream of an unknown kind is refused, and the session goes on', async () => {
+  it('P12 a stream of an unknown or reserved kind is refused, and the session goes on', async () => {
     const peer = await greetedPeer()
-    for (const [index, kind] of [0, 7, 255].entries()) {
+    for (const [index, kind] of [0, 3, 4, 7, 255].entries()) {
       const stream = 2 * index + 1
       peer.send(openFrame(stream, { kind }), dataFrame(stream, 10, true))
       expect(await peer.turn()).toEqual([{ type: 'RESET', stream, reason: 5, detail: '' }])
