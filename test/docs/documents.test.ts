@@ -17,6 +17,10 @@ const NAMES = new Set(FILES.map(path => basename(path)))
 /** Documents that name files by their path from a folder of the product. */
 const FROM = ['.', 'plugboard', 'telephone']
 
+// Loads the module of each shown command now: on a busy machine this takes longer than the time limit of a test.
+for (const name of new Set(DOCUMENTS.flatMap(file => commandsIn(read(file))).map(firstWord)))
+  await helpOf([name])
+
 describe('generated tables', () => {
   it.each(GENERATED_TABLES.map(table => [`${table.document}: ${table.marker}`, table] as const))(
     '%s is as in the code (else: npm run docs)',
@@ -179,6 +183,10 @@ function commandsIn(text: string): string[] {
     const command = /(?:^|\s)plugboard (?!plugboard )([a-z-]+(?: [^|>&]*)?)/.exec(line)?.[1]
     return command === undefined ? [] : [command.trim()]
   })
+}
+
+function firstWord(command: string): string {
+  return command.split(/\s+/, 1)[0] ?? ''
 }
 
 /** Returns the unknown flag or command, found by the command's help. Undefined when the command is valid. */
