@@ -49,7 +49,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     folder: 'shared/protocol',
-    imports: ['shared/clock.ts', 'shared/client-shares.ts', 'shared/cut-text.ts'],
+    imports: ['shared/clock.ts', 'shared/client-shares.ts', 'shared/cut-text.ts', 'shared/printable.ts'],
     libraries: ['zod', 'node:buffer', 'node:crypto'],
     depth: 1,
     message:

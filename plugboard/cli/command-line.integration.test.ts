@@ -488,7 +488,8 @@ describe('looking', () => {
       requestId: 'q1',
       telephone: 'laptop',
     })
-    const unchecked = await ok('route test http://a.shop.test/api')
+    const unchecked = await ok('route test http://user:hunter2@a.shop.test/api')
+    expect(unchecked).toMatch(/^request +GET http:\/\/a\.shop\.test\/api$/m)
     expect(unchecked).toMatch(
       /^outcome +goes to a telephone; without a health check, the state .* is unknown$/m,
     )

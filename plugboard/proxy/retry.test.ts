@@ -119,6 +119,7 @@ describe('something may have been delivered', () => {
     ['backend_protocol_error: two lengths', ': two lengths.'],
     ['backend_protocol_error', '.'],
     ['', '.'],
+    ['a field Authorization: Bearer abcdefghijk12345', ': a field Authorization: Bearer ***.'],
     ['x'.repeat(500), `: ${'x'.repeat(200)}….`],
   ])('names the rule that a response has broken: %s', async (detail, rest) => {
     first.handler = call => call.stream.reset('backend_protocol_error', detail)

@@ -1,6 +1,8 @@
 // Why a line is down: the last result of its health check, as its telephone announced it. Replicas pass it on with the
 // line (packed-line.ts).
 
+import { printable } from '@vera-stack/shared/printable.ts'
+
 export interface Outage {
   /** When the health check first failed, milliseconds since 1970. */
   readonly sinceMs: number
@@ -11,7 +13,6 @@ export interface Outage {
 }
 
 const CAUSE = /^[a-z][a-z0-9_]{0,39}$/
-const CONTROL_CHARACTERS = /\p{Cc}/gu
 
 /** Returns what a telephone announced as a line may have it. A time in the future becomes the present time. */
 export function cleanOutage(outage: Outage | undefined, nowMs: number): Outage | undefined {
@@ -20,7 +21,7 @@ export function cleanOutage(outage: Outage | undefined, nowMs: number): Outage |
   return {
     sinceMs: Math.min(sinceMs, Math.floor(nowMs)),
     ...(cause !== undefined && CAUSE.test(cause) && { cause }),
-    detail: detail.replace(CONTROL_CHARACTERS, '?'),
+    detail: printable(detail),
   }
 }
 

@@ -13,9 +13,9 @@ export interface DirectoryService {
   readonly policy: ServicePolicy
 }
 
-/** The names under which telephones may announce the service: its own, then its aliases. */
+/** The names under which telephones may announce the service, each once: its own, then its aliases. */
 export function announcedNames({ name, policy }: DirectoryService): readonly string[] {
-  return policy.aliases.length === 0 ? [name] : [name, ...policy.aliases]
+  return policy.aliases.length === 0 ? [name] : [...new Set([name, ...policy.aliases])]
 }
 
 /** Stands for the service of a route that responds by itself. It never has a line. */

@@ -4,8 +4,8 @@
 import { styleText } from 'node:util'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { printable } from '@vera-stack/shared/printable.ts'
 import type { ExchangeSummary } from '../events.ts'
-import { printable } from './words.ts'
 
 export interface RequestLinesOptions {
   readonly out: (line: string) => void

@@ -1,6 +1,7 @@
 // Small pieces of the lines that people read.
 
 import { styleText } from 'node:util'
+import { printable } from '@vera-stack/shared/printable.ts'
 
 export type Mark = 'good' | 'bad' | 'note' | 'warn'
 
@@ -10,11 +11,6 @@ const MARKS = { good: ['✓', 'green'], bad: ['✗', 'red'], warn: ['!', 'yellow
 export function marked(mark: Mark, text: string, colours: boolean): string {
   const [sign, colour] = MARKS[mark]
   return `${colours ? styleText(colour, sign, { validateStream: false }) : sign} ${printable(text)}`
-}
-
-/** Bytes from elsewhere must not steer the terminal. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?')
 }
 
 /** `0.3 s`, `12 s`, `3 min` */

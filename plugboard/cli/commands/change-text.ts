@@ -2,6 +2,7 @@
 // path to it. It works on the rows that the API sends, and knows no command.
 
 import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { printable } from '@vera-stack/shared/printable.ts'
 import { type ChangeRow, useOf } from '../output/rows.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -19,7 +20,7 @@ const MAX_DIFFERENCES = 20
 /** Returns `route app.localhost/api updated: service shop → shop-v2, options.stripMount unset → true`. */
 export function changeText(change: ChangeRow): string {
   // Names and values come from others, and must not control the terminal.
-  return textOf(change).replace(/\p{Cc}/gu, '�')
+  return printable(textOf(change), '�')
 }
 
 function textOf({ entity, entityId, action, before, after }: ChangeRow): string {

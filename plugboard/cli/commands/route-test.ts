@@ -76,6 +76,9 @@ function urlOf(text: string): URL {
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw usageError(`"${text}" is not an http URL. Write it as http://app.localhost/api`)
   }
+  // Neither is part of a request line, and the output may be pasted elsewhere.
+  url.username = ''
+  url.password = ''
   return url
 }
 

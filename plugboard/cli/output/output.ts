@@ -1,6 +1,7 @@
 // What commands print: tables for people, JSON or YAML for programs.
 
 import { styleText } from 'node:util'
+import { printable } from '@vera-stack/shared/printable.ts'
 
 export type OutputFormat = 'table' | 'json' | 'yaml'
 
@@ -111,7 +112,7 @@ export class Output {
 /** Text from others (names, labels of telephones) must not steer the terminal. */
 function cellOf(value: string | number | null | undefined): string {
   if (value === null || value === undefined || value === '') return '-'
-  return String(value).replace(/\p{Cc}/gu, '�')
+  return printable(String(value), '�')
 }
 
 /** `10m`, `1h 30m`, `7d`. */

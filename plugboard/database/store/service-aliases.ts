@@ -10,11 +10,11 @@ import type { Service } from './store.ts'
 /** As many as one service may have; the policy of services has the same limit. */
 const MAX_ALIASES = 16
 
-/** The names under which telephones may announce the service. */
+/** The names under which telephones may announce the service, each once. */
 export function announcedNames({ name, policy }: Pick<Service, 'name' | 'policy'>): readonly string[] {
   const { aliases } = policy
   const texts = Array.isArray(aliases) ? aliases.filter(alias => typeof alias === 'string') : []
-  return [name, ...texts]
+  return [...new Set([name, ...texts])]
 }
 
 /** Condition: a living service has the alias. It looks at all services, so it is for writes, which are rare. */

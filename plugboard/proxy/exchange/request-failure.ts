@@ -5,6 +5,7 @@
 import { backendCause } from '@vera-stack/shared/backend-causes.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { ERRORS, type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
+import { redact } from '@vera-stack/shared/log/redact.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 /** For the access line. */
@@ -45,7 +46,9 @@ export function detailForClient(error: TunnelError): string | undefined {
 function brokenRule({ detail }: TunnelError): string | undefined {
   // Older Telephones put the reason before the rule.
   const rule = detail.replace(/^backend_protocol_error(?:: |$)/, '')
-  return rule === '' ? undefined : `${ERRORS.backend_protocol_error.meaning.slice(0, -1)}: ${cutText(rule)}.`
+  return rule === ''
+    ? undefined
+    : `${ERRORS.backend_protocol_error.meaning.slice(0, -1)}: ${redact(cutText(rule))}.`
 }
 
 // Texts of the time limits of a service. Both ends log them.

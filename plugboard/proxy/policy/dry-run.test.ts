@@ -31,6 +31,7 @@ it.each([
   ['a host that is none', { host: 'a b' }, 400, 'bad_request'],
   ['a path that two readers could read differently', { target: '/api/%2e%2e%2f' }, undefined, undefined],
   ['TRACE', { method: 'TRACE' }, 405, 'method_not_allowed'],
+  ['CONNECT', { method: 'CONNECT' }, 405, 'method_not_allowed'],
   ['the path of tunnels', { target: '/_plugboard/tunnel' }, 426, 'upgrade_required'],
 ])('responds like the port itself: %s', async (_name, request, status, code) => {
   const { response } = await dry(await start({}), request)

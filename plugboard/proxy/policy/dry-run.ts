@@ -25,6 +25,9 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
     http2: false,
     forwardedPrefix: forwardedPrefixOf(clientAddress, scheme),
   }
+  // As http1/server.ts: Node has an event of its own for it, so the admission never receives it.
+  if (method === 'CONNECT')
+    return { host: '', path: '', route: undefined, response: errorResponse('method_not_allowed') }
   const head = { method, url: target, httpVersionMajor: 1, httpVersionMinor: 1 }
   const admitted = admission.admit({ ...head, rawHeaders: ['Host', host, ...fields] }, connection, 'http')
   // Before anything is awaited: the admission serves the next request in between.

@@ -2,6 +2,7 @@
 // only when a request fails, and holds a bounded number of services: the one whose failure is oldest is forgotten first.
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import { redact } from '@vera-stack/shared/log/redact.ts'
 
 export interface ServiceError {
   readonly code: ErrorCode
@@ -24,7 +25,8 @@ export class ServiceErrors {
   note(serviceId: string, error: ServiceError): void {
     if (serviceId === '' || ERRORS[error.code].source === 'client') return
     this.#last.delete(serviceId)
-    this.#last.set(serviceId, error)
+    // The message may quote a Telephone, as the access line does.
+    this.#last.set(serviceId, { ...error, message: redact(error.message) })
     if (this.#last.size <= MAX_SERVICES) return
     const [oldest] = this.#last.keys()
     if (oldest !== undefined) this.#last.delete(oldest)

@@ -2,13 +2,13 @@
 // A sender states it only to a peer whose hello has the feature. Both parts are texts of a peer, so the reader cleans them.
 
 import { cutText } from '../../cut-text.ts'
+import { printable } from '../../printable.ts'
 
 /** In our hello: a RESET to us may state its cause. */
 export const CAUSE_FEATURE = 'cause'
 
 const SEPARATOR = '\0'
 const CODE = /^[a-z][a-z0-9_]{0,39}$/
-const CONTROL_CHARACTERS = /\p{Cc}/gu
 
 /** Returns the detail of a RESET that states its cause. */
 export function withCause(causeCode: string, detail: string): string {
@@ -21,7 +21,7 @@ export function readCause(text: string): { readonly causeCode: string | undefine
   const at = text.indexOf(SEPARATOR)
   const code = text.slice(0, Math.max(at, 0))
   const stated = CODE.test(code)
-  const detail = cutText(stated ? text.slice(at + 1) : text).replace(CONTROL_CHARACTERS, '?')
+  const detail = printable(cutText(stated ? text.slice(at + 1) : text))
   return { causeCode: stated ? code : undefined, detail }
 }
 

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { announcedNames } from './directory-entries.ts'
+import { DEFAULT_SERVICE_POLICY } from './service-policy.ts'
+
+it.each([
+  [[], ['app']],
+  [
+    ['old', 'older'],
+    ['app', 'old', 'older'],
+  ],
+  // An administrator may write them. Each line of the service would count twice.
+  [
+    ['app', 'old', 'old'],
+    ['app', 'old'],
+  ],
+])('a service with the aliases %j is announced as %j, each name once', (aliases, names) => {
+  const policy = { ...DEFAULT_SERVICE_POLICY, aliases }
+  expect(announcedNames({ id: '1', name: 'app', policy })).toEqual(names)
+})

@@ -1,0 +1,9 @@
+// Text of peers and of users before it goes to a terminal, into a table or to the client of a request: it must not control
+// the terminal, begin a line, or change the order in which other text is shown.
+
+const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+
+/** Replaces control characters, separators of lines, and marks that change the direction of text. */
+export function printable(text: string, substitute = '?'): string {
+  return text.replace(UNPRINTABLE, substitute)
+}
