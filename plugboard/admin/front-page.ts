@@ -10,7 +10,7 @@ export interface FrontPageContent {
   /** Name and value; undefined: they are not for this client. */
   readonly figures: readonly (readonly [name: string, value: string])[] | undefined
   readonly links: readonly (readonly [href: string, text: string])[]
-  /** What is done with a command, and the command. */
+  /** The purpose of a command, and the command. */
   readonly commands: readonly (readonly [what: string, command: string])[]
 }
 
@@ -63,8 +63,8 @@ export function frontPage({ version, state, figures, links, commands }: FrontPag
 <body>
 <main>
 <h1>Plugboard</h1>
-<p>This is the admin port of Plugboard ${escapeHtml(version)}, a reverse proxy whose routes live in a database and whose
-backends dial in. Programs and the command line use its API, with an API key.</p>
+<p>This is the admin port of Plugboard ${escapeHtml(version)}, a reverse proxy. Its routes are in a database, and its backends connect
+to it through tunnels. Programs and the command line use the API on this port, with an API key.</p>
 <h2>Status</h2>
 ${statusPart(state, figures)}
 <h2>Commands</h2>
@@ -86,7 +86,7 @@ function statusPart(state: string, figures: FrontPageContent['figures']): string
   )
   const note =
     figures === undefined
-      ? '\n<p>Figures are shown to a browser on the same machine alone. The command below shows them anywhere.</p>'
-      : ''
+      ? '\n<p>Only a browser on the same machine gets the figures. The first command below shows them on any machine.</p>'
+      : '\n<p>A line is one service that one tunnel offers.</p>'
   return `<dl>\n${list.join('\n')}\n</dl>${note}`
 }

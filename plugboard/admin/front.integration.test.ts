@@ -44,6 +44,21 @@ describe('the front page', () => {
     expect(text).toContain('href="https://proxy.test"')
   })
 
+  test('prints commands that work from any folder, with the real public URL', async () => {
+    const { text } = await page()
+    const data = '--data &#39;/srv/plug board&#39;'
+    expect(text).toContain(`plugboard status ${data}</pre>`)
+    expect(text).toContain(`plugboard route test https://proxy.test/ ${data}</pre>`)
+    expect(text).toContain('$(cat &#39;/srv/plug board/secrets/admin.key&#39;)')
+    expect((await page({ host: 'localhost:5001' })).text).toContain(
+      'status --url http://localhost:5001 --data',
+    )
+    const elsewhere = (await page({ host: 'plugboard.example.com:4001' })).text
+    expect(elsewhere).not.toContain('/srv')
+    expect(elsewhere).toContain('plugboard status --url http://plugboard.example.com:4001</pre>')
+    expect(elsewhere).toContain('Bearer $PLUGBOARD_API_KEY')
+  })
+
   test('shows no figures to other machines, and none behind a public name', async () => {
     for (const { text } of [
       await page({}, '192.0.2.1'),

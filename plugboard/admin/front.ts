@@ -2,14 +2,20 @@
 // shown only to a browser on the same machine that names it by a loopback address. The page changes nothing.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import type { Context } from 'hono'
 import { prefersHtml } from '../common/prefers-html.ts'
 import { isLoopback } from './access/loopback.ts'
 import { hostnameOf } from './access/request-guard.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
-import { FRONT_PAGE_POLICY, frontPage } from './front-page.ts'
+import { FRONT_PAGE_POLICY, type FrontPageContent, frontPage } from './front-page.ts'
 import { json, problems } from './http/operation.ts'
 import { unservedServices } from './live/outages.ts'
+
+/** The default of the command line's `--url`. */
+const DEFAULT_ADMIN_URL = 'http://127.0.0.1:4001'
+const STATUS_TEXT = 'Show the state of this Plugboard, and the services without a backend'
+const TEST_TEXT = 'Show which route takes a URL, and why a request would fail'
 
 const LINKS = {
   openapi: '/openapi.json',
@@ -61,22 +67,11 @@ function pageFor(c: Context<AdminEnv>, deps: AdminDependencies): string {
   const url = `${new URL(c.req.url).protocol}//${host}`
   const local = isLoopback(c.env?.incoming?.socket.remoteAddress ?? '') && isLoopbackName(hostnameOf(host))
   const publicUrl = local ? deps.plugboardUrl() : undefined
-  const flag = host === '127.0.0.1:4001' ? '' : ` --url ${url}`
   return frontPage({
     version: deps.version,
     state: deps.phase(),
     figures: local ? figuresOf(deps) : undefined,
-    commands: [
-      ['See how this Plugboard is, and which services have no backend', `plugboard status${flag}`],
-      [
-        'Find out which route takes a URL, and why it fails',
-        `plugboard route test http://app.localhost/${flag}`,
-      ],
-      [
-        'Use the API with the key in the data folder',
-        `curl -H "Authorization: Bearer $(cat data/secrets/admin.key)" ${url}/v1/routes`,
-      ],
-    ],
+    commands: local ? localCommands(deps, url) : remoteCommands(url),
     links: [
       ...(publicUrl === undefined ? [] : [[publicUrl, 'The public port'] as const]),
       [LINKS.openapi, 'The API, as an OpenAPI 3.1 document'],
@@ -85,6 +80,39 @@ function pageFor(c: Context<AdminEnv>, deps: AdminDependencies): string {
       [LINKS.jwks, 'The public keys of tokens (JWKS)'],
     ],
   })
+}
+
+type Commands = FrontPageContent['commands']
+
+/** Commands that work as they are in a shell on this machine, from any folder. */
+function localCommands({ files, plugboardUrl }: AdminDependencies, url: string): Commands {
+  const plugboard = ownCommand('plugboard')
+  const flags = [
+    ...(url === DEFAULT_ADMIN_URL ? [] : ['--url', shellQuoted(url)]),
+    ...['--data', shellQuoted(files.data)],
+  ].join(' ')
+  const keyFile = shellQuoted(files.adminKey)
+  return [
+    [STATUS_TEXT, `${plugboard} status ${flags}`],
+    [TEST_TEXT, `${plugboard} route test ${shellQuoted(`${plugboardUrl()}/`)} ${flags}`],
+    [
+      'Use the API with the key in the data folder',
+      `curl -H "Authorization: Bearer $(cat ${keyFile})" ${shellQuoted(`${url}/v1/routes`)}`,
+    ],
+  ]
+}
+
+/** Without paths and addresses of this machine, which other machines do not see. */
+function remoteCommands(url: string): Commands {
+  const flag = `--url ${shellQuoted(url)}`
+  return [
+    [STATUS_TEXT, `plugboard status ${flag}`],
+    [TEST_TEXT, `plugboard route test http://app.example.com/ ${flag}`],
+    [
+      'Use the API with an API key',
+      `curl -H "Authorization: Bearer $PLUGBOARD_API_KEY" ${shellQuoted(`${url}/v1/routes`)}`,
+    ],
+  ]
 }
 
 /** From memory: the database is not asked. */

@@ -19,7 +19,7 @@
 //   6 directory, admin port, database, and the embedded Postgres last, because all of them may still ask it
 
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
@@ -57,6 +57,7 @@ import { TunnelEndpoint } from '../telephones/tunnel-endpoint.ts'
 import { VERSION } from '../version.ts'
 import { provideAdminKey } from './admin-keys.ts'
 import { Cluster } from './cluster.ts'
+import { AdminKeyFile } from './files/admin-key-file.ts'
 import { closePrivateFiles } from './files/private-files.ts'
 import { type FittedLimits, fitLimits, PENDING_TUNNEL_SHARE } from './fitted-limits.ts'
 import { checkAddresses, type ListenTarget } from './ports/listen-addresses.ts'
@@ -480,6 +481,7 @@ export class Plugboard {
       lastErrors: limit => this.#ports?.lastErrors(limit) ?? [],
       outbound: new OutboundNetworks(config.outboundNetworks),
       plugboardUrl: () => this.publicUrl,
+      files: { data: resolve(config.data), adminKey: resolve(new AdminKeyFile(config.data).path) },
       generateSigningKey,
       log: this.#log,
       clock: this.#clock,

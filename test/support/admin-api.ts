@@ -150,6 +150,7 @@ export class AdminApiHarness {
       },
       outbound: new OutboundNetworks([]),
       plugboardUrl: () => 'https://proxy.test',
+      files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
       generateSigningKey: () =>
         Promise.resolve({
           kid: randomUUID(),

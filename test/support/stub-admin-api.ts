@@ -113,6 +113,7 @@ export const app = createAdminApp({
   lastErrors: () => [],
   outbound: new OutboundNetworks([]),
   plugboardUrl: () => 'https://proxy.test',
+  files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
   generateSigningKey: () => Promise.reject(new Error('not here')),
   log: silentLogger,
   clock: systemClock,
