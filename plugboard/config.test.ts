@@ -58,7 +58,7 @@ test('variables of the command line client are nobody else’s mistake', () => {
 test.each([
   [
     { listen: ':5000', adminListen: '127.0.0.1:5000' },
-    'adminListen (flag --admin-listen): the public address has',
+    'adminListen (flag --admin-listen): port 5000 is already the port of the public address (listen)',
   ],
   [{ tunnelPingInterval: '10s' }, 'tunnelPingTimeout (default): must be longer'],
   [{ maxHead: '1KiB' }, 'maxTarget (default): must not be larger'],
@@ -74,7 +74,7 @@ test.each([
   [{ tlsListen: ':443' }, 'tlsListen (flag --tls-listen): needs tlsCertificateFolder'],
   [
     { tlsListen: ':4000', tlsCertificateFolder: '.' },
-    'tlsListen (flag --tls-listen): the public address has',
+    'tlsListen (flag --tls-listen): port 4000 is already the port of the public address (listen)',
   ],
   [{ httpsRedirect: true }, 'httpsRedirect (flag --https-redirect): has no effect without tlsListen'],
   [{ tlsCertificates: ['chain.pem'] }, 'flag --tls-certificates: "chain.pem" is not chain.pem:key.pem'],
@@ -98,7 +98,7 @@ test.each([
   [{ acmeHosts: ['a.test'] }, 'acmeHosts (flag --acme-hosts): needs acmeDirectory'],
   [{ tlsListen: ':443', acmeDirectory: 'letsencrypt' }, 'acmeAgree (default): must be true'],
   [{ acmeHosts: ['A.test'] }, 'flag --acme-hosts: "A.test" is not a host'],
-  [{ acmeChallenges: ['dns-01'] }, 'flag --acme-challenges: "dns-01" is neither'],
+  [{ acmeChallenges: ['dns-01'] }, 'flag --acme-challenges: "dns-01" is not a challenge: use'],
 ])('%o is refused', (flags, expected) => {
   const found = problems(flags)
   expect(found).toHaveLength(1)
@@ -111,7 +111,7 @@ test('an authority is known by name or by an https URL', () => {
     expect(problems({ ...rest, acmeDirectory })).toEqual([])
   }
   for (const acmeDirectory of ['http://ca.test/dir', 'someone', 'toString']) {
-    expect(problems({ ...rest, acmeDirectory })[0]).toContain('is neither letsencrypt')
+    expect(problems({ ...rest, acmeDirectory })[0]).toContain('must be letsencrypt')
   }
 })
 
@@ -173,4 +173,9 @@ test('the secret of a cluster may be several: by comma, by line in its file, by 
     expect(problems({ clusterSecret })).toEqual([expect.stringContaining('16 characters or more')])
     expect(problems({ clusterSecret })[0]).not.toContain('short')
   }
+})
+
+test('the settings are in groups of the help, except for the file, the name and the data folder', () => {
+  const general = Object.entries(plugboardSettings).filter(([, row]) => row.group === undefined)
+  expect(general.map(([key]) => key)).toEqual(['config', 'name', 'data'])
 })

@@ -7,6 +7,7 @@ import { durationSchema } from './settings/schema.ts'
 import {
   addOptions,
   describeSettings,
+  group,
   type ListenAddress,
   type LoadOptions,
   loadSettings,
@@ -260,7 +261,11 @@ test('the effective settings hide secrets and say where each value is from', () 
 
 test('options and the table of the README come from the same rows', () => {
   const flags: string[] = []
-  addOptions({ option: (flag: string, help: string) => flags.push(`${flag}: ${help}`) }, table, 'APP_')
+  const host = {
+    optionsGroup: () => undefined,
+    option: (flag: string, help: string) => flags.push(`${flag}: ${help}`),
+  }
+  addOptions(host, table, 'APP_')
   expect(flags).toContain(
     '--drain-timeout <duration>: The grace at stop (at least 1s, at most 1h; default 30s; APP_DRAIN_TIMEOUT)',
   )
@@ -271,4 +276,25 @@ test('options and the table of the README come from the same rows', () => {
   expect(settingsMarkdown(table, 'APP_')).toContain(
     '| `maxHead` | `--max-head` | `APP_MAX_HEAD` | size | `64KiB` | The largest head (at most 1MiB) |',
   )
+})
+
+test('options stand beneath the heading of their group, and a long list of choices is in the description', () => {
+  const lines: string[] = []
+  const host = {
+    optionsGroup: (heading: string) => lines.push(heading),
+    option: (flag: string, help: string) => lines.push(`${flag}: ${help}`),
+  }
+  const choices = ['trace', 'debug', 'info', 'warn', 'error'] as const
+  const rows = {
+    config: setting.path({ help: 'File' }),
+    ...group('Output', { logLevel: setting.choice(choices, { default: 'info', help: 'Level' }) }),
+  }
+  addOptions(host, rows, 'APP_')
+  expect(lines).toEqual([
+    'Options:',
+    '--config <path>: File (APP_CONFIG)',
+    'Output:',
+    '--log-level <choice>: Level (one of trace, debug, info, warn, error; default info; APP_LOG_LEVEL)',
+    'Options:',
+  ])
 })

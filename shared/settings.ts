@@ -22,6 +22,7 @@ export type { Environment } from './settings/environment.ts'
 export { addOptions } from './settings/flags.ts'
 export type { ListenAddress } from './settings/kind.ts'
 export {
+  group,
   type LoadedSettings,
   type Row,
   type SettingsOf,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SettingsError } from '@vera-stack/shared/settings.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadTelephoneConfig, telephoneOptions } from './config.ts'
+import { loadTelephoneConfig, telephoneOptions, telephoneSettings } from './config.ts'
 import { inspectService, type ServiceOptions } from './service-options.ts'
 
 let folder: string
@@ -276,4 +276,12 @@ describe('a command that a person types', () => {
     localToken()
     expect(problems({ target: '3000' }).join()).toMatch(/token.*is missing/)
   })
+})
+
+it('each setting with a flag is in a group of the help, except for the file', () => {
+  const rows = Object.entries(telephoneSettings).filter(([, row]) => row.schema === undefined)
+  expect(rows.filter(([, row]) => row.group === undefined).map(([key]) => key)).toEqual(['config'])
+  expect(new Set(rows.flatMap(([, row]) => row.group ?? []))).toEqual(
+    new Set(['Target and name', 'Plugboard', 'Tunnels', 'Backend', 'TLS of the backend', 'Health', 'Output']),
+  )
 })

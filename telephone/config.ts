@@ -5,6 +5,7 @@ import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.t
 import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
 import {
+  group,
   type LoadedSettings,
   type LoadOptions,
   loadSettings,
@@ -26,129 +27,147 @@ export const VARIABLE_PREFIX = 'TELEPHONE_'
 export const telephoneSettings = {
   config: setting.path({ short: 'c', help: 'YAML file with settings' }),
 
-  // The Plugboard
-  plugboard: setting.list({
-    default: ['http://localhost:4000'],
-    item: 'url',
-    check: plugboardProblem,
-    help: 'URL of the Plugboard; several: the Telephone uses any of them',
-  }),
-  token: setting.text({ secret: true, help: 'Token (JWT) that Plugboard has issued' }),
-  tokenFile: setting.path({
-    holdsSecret: true,
-    help: 'File with the token; the Telephone writes renewed tokens to it',
-  }),
-  name: setting.text({
-    help: 'Name of this telephone; a newer process with the same name and token takes over its services (default: host name and service)',
-  }),
-  tunnels: setting.integer({
-    default: 2,
-    min: 1,
-    max: 16,
-    help: 'Connections to Plugboard, to different replicas if there are several',
-  }),
-  followReplicas: setting.boolean({
-    default: true,
-    help: 'Dial also the replicas whose addresses Plugboard sends',
-  }),
-  plugboardCa: setting.path({ help: 'PEM file of CAs to trust for the certificate of Plugboard' }),
-  dialTimeoutMs: setting.duration({
-    default: '10s',
-    min: '100ms',
-    max: '5m',
-    help: 'Time limit for one dial',
-  }),
-  drainTimeoutMs: setting.duration({
-    default: '30s',
-    max: '24h',
-    help: 'At stop: time limit for open requests and WebSockets',
-  }),
-  maxHeldBytes: setting.bytes({
-    min: '4MiB',
-    help: 'Bytes that this process may hold for slow backends and readers; default: a quarter of its memory, 640MiB at most',
+  ...group('Target and name', {
+    // One service; several are in the file, under `services`
+    target: setting.text({
+      help: 'Backend: a port, host:port, http(s)://host:port or unix:/path.sock; HTTP/2: h2c:// (cleartext), h2:// (TLS) or unix+h2c:',
+    }),
+    service: setting.text({ short: 's', help: 'Name of the service (default: made from the mount)' }),
+    mount: setting.text({ short: 'm', help: 'Mount to claim for the service: host/path' }),
+    ephemeral: setting.boolean({
+      default: false,
+      help: "Plugboard deletes the mount some time after its last tunnel has ended (Plugboard's ephemeralGrace); a generated mount always",
+    }),
+    mountLifetimeMs: setting.duration({
+      min: '1m',
+      max: '3650d',
+      help: 'How long Plugboard keeps the mount after its last tunnel has ended (default: until it is deleted)',
+    }),
+    weight: setting.integer({
+      default: 100,
+      max: 1000,
+      help: 'Relative share of the traffic among the telephones of a service',
+    }),
+    serviceVersion: setting.text({ help: 'Version of the backend, shown in status' }),
+    labels: setting.list({
+      default: [],
+      item: 'key=value',
+      check: labelProblem,
+      help: 'Labels of the service',
+    }),
   }),
 
-  // One service; several are in the file, under `services`
-  target: setting.text({
-    help: 'Backend: a port, host:port, http(s)://host:port or unix:/path.sock; HTTP/2: h2c:// (cleartext), h2:// (TLS) or unix+h2c:',
+  ...group('Plugboard', {
+    plugboard: setting.list({
+      default: ['http://localhost:4000'],
+      item: 'url',
+      check: plugboardProblem,
+      help: 'URL of the Plugboard; several: the Telephone uses any of them',
+    }),
+    token: setting.text({ secret: true, help: 'Token (JWT) that Plugboard has issued' }),
+    tokenFile: setting.path({
+      holdsSecret: true,
+      help: 'File with the token; the Telephone writes renewed tokens to it',
+    }),
+    name: setting.text({
+      help: 'Name of this telephone; a newer process with the same name and token takes over its services (default: host name and service)',
+    }),
+    plugboardCa: setting.path({ help: 'PEM file of CAs to trust for the certificate of Plugboard' }),
   }),
-  service: setting.text({ short: 's', help: 'Name of the service (default: made from the mount)' }),
-  mount: setting.text({ short: 'm', help: 'Mount to claim for the service: host/path' }),
-  ephemeral: setting.boolean({
-    default: false,
-    help: "Plugboard deletes the mount some time after its last tunnel has ended (Plugboard's ephemeralGrace); a generated mount always",
-  }),
-  mountLifetimeMs: setting.duration({
-    min: '1m',
-    max: '3650d',
-    help: 'How long Plugboard keeps the mount after its last tunnel has ended (default: until it is deleted)',
-  }),
-  weight: setting.integer({
-    default: 100,
-    max: 1000,
-    help: 'Relative share of the traffic among the telephones of a service',
-  }),
-  serviceVersion: setting.text({ help: 'Version of the backend, shown in status' }),
-  labels: setting.list({
-    default: [],
-    item: 'key=value',
-    check: labelProblem,
-    help: 'Labels of the service',
-  }),
-  hostHeader: setting.text({
-    default: 'preserve',
-    help: 'Host that the backend receives: preserve, backend (the host of the target) or a fixed one',
-  }),
-  tlsVerify: setting.boolean({ default: true, help: 'Check the certificate of an https or h2 backend' }),
-  tlsCa: setting.path({ help: 'PEM file of CAs to trust for the certificate of an https or h2 backend' }),
-  healthCheck: setting.text({
-    help: 'tcp, a path for GET, or grpc; the service is announced as down when the check fails',
-  }),
-  healthIntervalMs: setting.duration({
-    default: '10s',
-    min: '1s',
-    max: '1h',
-    help: 'Time between health checks',
-  }),
-  connectTimeoutMs: setting.duration({
-    default: '5s',
-    min: '10ms',
-    max: '5m',
-    help: 'Time limit for a connection to the backend',
-  }),
-  keepAliveMs: setting.duration({
-    max: '1h',
-    help: 'How long an idle connection to the backend stays open; 0s: not at all (default: 4s; HTTP/2: 60s)',
-  }),
-  maxConnections: setting.integer({
-    min: 1,
-    max: 65_535,
-    help: 'Connections to the backend at once (default: 512; HTTP/2, with many requests on each: 64)',
-  }),
-  backendParsing: setting.choice(['strict', 'lenient'], {
-    default: 'strict',
-    help: 'lenient: accept bare LF, blanks before a colon and folded lines in the heads of an HTTP/1.1 backend',
-  }),
-  clientSharePercent: setting.percent({
-    default: `${DEFAULT_CLIENT_SHARE_PERCENT}%`,
-    min: 1,
-    help: 'Largest part of the connections to the backend that one client address (IPv6: one /64) may hold; 100%: all',
-  }),
-  services: setting.structure(servicesSchema, { help: 'Several services, each with the keys above' }),
 
-  // Logs
-  logLevel: setting.choice(LOG_LEVELS, {
-    aliases: LOG_LEVEL_ALIASES,
-    default: 'info',
-    help: 'Lowest level of the lines to write',
+  ...group('Tunnels', {
+    tunnels: setting.integer({
+      default: 2,
+      min: 1,
+      max: 16,
+      help: 'Connections to Plugboard, to different replicas if there are several',
+    }),
+    followReplicas: setting.boolean({
+      default: true,
+      help: 'Connect also to the replicas whose addresses Plugboard sends',
+    }),
+    dialTimeoutMs: setting.duration({
+      default: '10s',
+      min: '100ms',
+      max: '5m',
+      help: 'Time limit for one attempt to connect to Plugboard',
+    }),
+    drainTimeoutMs: setting.duration({
+      default: '30s',
+      max: '24h',
+      help: 'At stop: time limit for open requests and WebSockets',
+    }),
+    maxHeldBytes: setting.bytes({
+      min: '4MiB',
+      help: 'Bytes that this process may hold for slow backends and readers; default: a quarter of its memory, 640MiB at most',
+    }),
   }),
-  logFormat: setting.choice(['auto', 'status', 'json', 'text'], {
-    default: 'auto',
-    help: 'status: lines for a terminal; json, text: a log; auto: status for http and on a terminal, otherwise json',
+
+  ...group('Backend', {
+    hostHeader: setting.text({
+      default: 'preserve',
+      help: 'Host that the backend receives: preserve, backend (the host of the target) or a fixed one',
+    }),
+    connectTimeoutMs: setting.duration({
+      default: '5s',
+      min: '10ms',
+      max: '5m',
+      help: 'Time limit for a connection to the backend',
+    }),
+    keepAliveMs: setting.duration({
+      max: '1h',
+      help: 'How long an idle connection to the backend stays open; 0s: not at all (default: 4s; HTTP/2: 60s)',
+    }),
+    maxConnections: setting.integer({
+      min: 1,
+      max: 65_535,
+      help: 'Connections to the backend at once (default: 512; HTTP/2, with many requests on each: 64)',
+    }),
+    backendParsing: setting.choice(['strict', 'lenient'], {
+      default: 'strict',
+      help: 'lenient: accept bare LF, blanks before a colon and folded lines in the heads of an HTTP/1.1 backend',
+    }),
+    clientSharePercent: setting.percent({
+      default: `${DEFAULT_CLIENT_SHARE_PERCENT}%`,
+      min: 1,
+      help: 'Largest part of the connections to the backend that one client address (IPv6: one /64) may hold; 100%: all',
+    }),
   }),
-  accessLog: setting.boolean({
-    default: false,
-    help: 'Log one line for each finished request; telephone http on a terminal shows requests unless this is no',
+
+  ...group('TLS of the backend', {
+    tlsVerify: setting.boolean({ default: true, help: 'Check the certificate of an https or h2 backend' }),
+    tlsCa: setting.path({ help: 'PEM file of CAs to trust for the certificate of an https or h2 backend' }),
+  }),
+
+  ...group('Health', {
+    healthCheck: setting.text({
+      help: 'tcp, a path for GET, or grpc; the service is announced as down when the check fails',
+    }),
+    healthIntervalMs: setting.duration({
+      default: '10s',
+      min: '1s',
+      max: '1h',
+      help: 'Time between health checks',
+    }),
+  }),
+  services: setting.structure(servicesSchema, {
+    help: 'Several services, each with the keys of one service',
+  }),
+
+  ...group('Output', {
+    logLevel: setting.choice(LOG_LEVELS, {
+      aliases: LOG_LEVEL_ALIASES,
+      default: 'info',
+      help: 'Lowest level of the lines to write',
+    }),
+    logFormat: setting.choice(['auto', 'status', 'json', 'text'], {
+      default: 'auto',
+      help: 'status: lines for a terminal; json, text: a log; auto: status for http and on a terminal, otherwise json',
+    }),
+    accessLog: setting.boolean({
+      default: false,
+      help: 'Log one line for each finished request; telephone http on a terminal shows requests unless this is no',
+    }),
   }),
 } as const
 

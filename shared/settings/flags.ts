@@ -4,8 +4,15 @@
 import { flagOf, nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
 import type { Candidate, Reading } from './source.ts'
 
+/** The heading of commander's own options. */
+const GENERAL = 'Options:'
+/** Characters. */
+const MAX_PLACEHOLDER = 20
+
 /** The part of commander's Command that is needed. */
 export interface OptionHost {
+  /** Sets the heading of the options that are added next. */
+  optionsGroup(heading: string): unknown
   option(flags: string, description: string): unknown
   option(
     flags: string,
@@ -14,12 +21,16 @@ export interface OptionHost {
   ): unknown
 }
 
-/** One option per row, with default and variable in its help. No defaults are given to the parser: it must not
- * answer what nobody typed. */
+/**
+ * Adds one option per row, under the heading of its group, with default and variable in its help. The parser gets no
+ * defaults, because it must not return a value that the user has not typed.
+ */
 export function addOptions(command: OptionHost, table: SettingsTable, prefix: string): void {
   for (const [key, row] of Object.entries(table)) {
     if (row.schema !== undefined) continue
+    command.optionsGroup(row.group === undefined ? GENERAL : `${row.group}:`)
     const name = nameOf(key, row)
+    const placeholder = placeholderOf(row)
     const short = row.short === undefined ? '' : `-${row.short}, `
     const description = optionHelp(row, variableOf(prefix, name))
     if (row.kind.name === 'yes or no') {
@@ -27,17 +38,24 @@ export function addOptions(command: OptionHost, table: SettingsTable, prefix: st
       command.option(`--no-${flagOf(name).slice(2)}`, `the opposite of ${flagOf(name)}`)
     } else if (row.kind.name === 'list') {
       const collect = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
-      command.option(`${short}${flagOf(name)} <${row.kind.placeholder}>`, description, collect)
+      command.option(`${short}${flagOf(name)} <${placeholder}>`, description, collect)
     } else {
-      command.option(`${short}${flagOf(name)} <${row.kind.placeholder}>`, description)
+      command.option(`${short}${flagOf(name)} <${placeholder}>`, description)
     }
   }
+  command.optionsGroup(GENERAL)
+}
+
+/** A long list of choices would leave no room for the descriptions beside it. */
+function placeholderOf({ kind }: Row<unknown>): string {
+  return kind.placeholder.length > MAX_PLACEHOLDER ? 'choice' : kind.placeholder
 }
 
 function optionHelp(row: Row<unknown>, variable: string): string {
   // An empty list has nothing to show either.
   const defaultText = String(row.default ?? '')
   const notes = [
+    placeholderOf(row) === row.kind.placeholder ? '' : `one of ${row.kind.name}`,
     row.bounds,
     defaultText === '' ? '' : `default ${defaultText}`,
     `${variable}${row.secret ? ' or _FILE' : ''}`,

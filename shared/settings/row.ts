@@ -31,8 +31,10 @@ export interface Row<T> {
   readonly secret: boolean
   /** True when the value is the path of a file whose content is secret. */
   readonly holdsSecret: boolean
-  /** One line; what it does, not how it is spelled. */
+  /** One line: the effect of the setting. Flag and variable are added to it. */
   readonly help: string
+  /** Heading of the setting's options in `--help`; undefined: the general options. */
+  readonly group: string | undefined
   /** `at least 1s, at most 1h`, or nothing. */
   readonly bounds: string
   /** One letter for a short flag. */
@@ -84,6 +86,7 @@ function row<T, O extends Options>(
     secret: options.secret ?? false,
     holdsSecret: options.holdsSecret ?? false,
     help: options.help,
+    group: undefined,
     bounds,
     short: options.short,
     variables: options.variables ?? [],
@@ -116,6 +119,12 @@ function boundsOf(
 }
 
 const plainNumber = (raw: unknown) => ({ ok: typeof raw === 'number', value: Number(raw) })
+
+/** Returns the rows with the heading that their options have in `--help`. */
+export function group<const Table extends SettingsTable>(heading: string, rows: Table): Table {
+  const entries = Object.entries(rows).map(([key, row]) => [key, { ...row, group: heading }])
+  return Object.fromEntries(entries) as Table
+}
 
 /**
  * Makers of rows, one per kind. The key of a duration ends in `Ms`, that of a size in `Bytes`, that of a percentage in
