@@ -1,5 +1,5 @@
 // The causes of a failed request to a backend: the codes that a Telephone reports, and that the logs of both programs
-// contain. A code is part of the public interface; the README's table is generated from this one (`npm run docs`).
+// contain. A code is part of the public interface; `npm run docs` generates the table in docs/telephone/failures.md from this one.
 // The Telephone finds the cause (telephone/backend/backend-failure.ts). A Plugboard shows the meaning to the client.
 
 export interface BackendCauseRow {

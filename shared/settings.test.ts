@@ -259,7 +259,7 @@ test('the effective settings hide secrets and say where each value is from', () 
   expect(text).not.toContain('hunter2')
 })
 
-test('options and the table of the README come from the same rows', () => {
+test('makes options and the table of the documents from the same rows', () => {
   const flags: string[] = []
   const host = {
     optionsGroup: () => undefined,

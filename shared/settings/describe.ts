@@ -1,4 +1,4 @@
-// Settings for people: what is in effect and why (secrets as ***), and the table of a README.
+// Settings for people: what is in effect and why (secrets as ***), and the table of a page.
 
 import { flagOf, type LoadedSettings, nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
 
@@ -23,7 +23,7 @@ function shown(row: Row<unknown>, value: unknown): string {
   return row.secret ? '***' : row.kind.format(value)
 }
 
-/** A Markdown table of all settings, for the README of the program. A test compares the two. */
+/** Returns a Markdown table of all settings. `npm run docs` writes it into the page of the program. */
 export function settingsMarkdown(table: SettingsTable, prefix: string): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|')
   const code = (text: string): string => `\`${cell(text)}\``

@@ -1,5 +1,5 @@
 // One row per setting. A table of rows is the single place that says which settings exist: `--help`, variables,
-// the YAML file, the README and the type of the result all come from it.
+// the YAML file, the page of settings and the type of the result all come from it.
 
 import type { z } from 'zod'
 import {
