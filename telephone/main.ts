@@ -25,7 +25,7 @@ const terminal: Terminal = {
 
 function commandLine(finish: (code: number) => void): Command {
   const program = new Command('telephone')
-    .description('Puts a web server beside it on a Plugboard, through a tunnel that it opens itself.')
+    .description('Exposes a web server through a Plugboard, over a tunnel that it opens itself.')
     .version(VERSION, '-V, --version')
     // An option of the program: commander accepts it before and after each subcommand.
     .option('--json', 'write JSON for programs: the result of check, or the log as JSON lines')
@@ -60,7 +60,7 @@ function commandLine(finish: (code: number) => void): Command {
 
   const start = program
     .command('start')
-    .description('serve what the file and the environment say, as a service or in a container')
+    .description('serve the services of the settings, as a system service or in a container')
     .action(async (flags: Flags) => {
       const config = loadTelephoneConfig({ flags: { ...flags, ...logFlags() } })
       finish(await run({ config, terminal, personal: false }))
@@ -74,8 +74,8 @@ function commandLine(finish: (code: number) => void): Command {
 
   const checking = program
     .command('check [target]')
-    .description('look at settings, token, Plugboard and backend, and say what is wrong; changes nothing')
-    .option('--container', 'ask the Telephone in this container only: exit code 0 when it runs, else 1')
+    .description('check settings, token, Plugboard and backend, and report problems; changes nothing')
+    .option('--container', 'ask the Telephone in this container only; exit code 0 when it runs, otherwise 1')
     .action(async (target: string | undefined, { container, ...flags }: Flags) => {
       if (container === true) {
         finish((await checkContainer(terminal, process.env, jsonWanted())) ? 0 : 1)

@@ -25,7 +25,7 @@ const RUN: readonly CommandEntry[] = [
   },
   {
     name: 'migrate',
-    summary: 'bring the database schema up to date',
+    summary: 'migrate the schema of the database',
     load: async () => (await import('./commands/migrate.ts')).defineMigrate,
   },
 ]
@@ -53,7 +53,7 @@ const MANAGE: readonly CommandEntry[] = [
   },
   {
     name: 'signing-key',
-    summary: 'the keys that tokens are signed with',
+    summary: 'signing keys of tokens',
     load: async () => (await import('./commands/key.ts')).defineSigningKey,
   },
   {
@@ -63,7 +63,7 @@ const MANAGE: readonly CommandEntry[] = [
   },
   {
     name: 'import',
-    summary: 'make services and routes be as in a file',
+    summary: 'change services and routes to the state of a file',
     load: async () => (await import('./bundle/import-export.ts')).defineImport,
   },
 ]
@@ -71,7 +71,7 @@ const MANAGE: readonly CommandEntry[] = [
 const LOOK: readonly CommandEntry[] = [
   {
     name: 'status',
-    summary: 'how the Plugboard is',
+    summary: 'state of the cluster: services without a telephone, counters, database',
     load: async () => (await import('./commands/status.ts')).defineStatus,
   },
   {
@@ -81,7 +81,7 @@ const LOOK: readonly CommandEntry[] = [
   },
   {
     name: 'telephone',
-    summary: 'who is connected',
+    summary: 'connected telephones',
     load: async () => (await import('./commands/telephone.ts')).defineTelephone,
   },
   {
@@ -91,7 +91,7 @@ const LOOK: readonly CommandEntry[] = [
   },
   {
     name: 'changes',
-    summary: 'who changed what; --follow for live',
+    summary: 'the change log; --follow shows new entries as they arrive',
     load: async () => (await import('./commands/changes.ts')).defineChanges,
   },
 ]
@@ -100,7 +100,7 @@ const LOOK: readonly CommandEntry[] = [
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<number> {
   const { terminal } = context
   const program = new Command('plugboard')
-    .description('Reverse proxy whose routes live in a database and whose backends dial in.')
+    .description('Reverse proxy with its routes in a database. Backends connect to it through tunnels.')
     .version(VERSION, '-V, --version')
     // An option of the program: commander accepts it before and after each subcommand.
     .option('--json', 'write JSON for programs: tables as JSON, logs as JSON lines')

@@ -46,7 +46,10 @@ export function apiAction<Options, Args extends readonly unknown[]>(
       new Option('--url <url>', `admin API (default ${DEFAULT_URL}; PLUGBOARD_URL)`).helpGroup(group),
     )
     .addOption(
-      new Option('--api-key <key>', 'API key; other users can see it: prefer the next one').helpGroup(group),
+      new Option(
+        '--api-key <key>',
+        'API key; other users of the machine can read it, so prefer --api-key-file',
+      ).helpGroup(group),
     )
     .addOption(
       new Option('--api-key-file <path>', 'file with the API key (PLUGBOARD_API_KEY or _FILE)').helpGroup(
@@ -60,7 +63,7 @@ export function apiAction<Options, Args extends readonly unknown[]>(
       ).helpGroup(group),
     )
     .addOption(
-      new Option('-o, --output <format>', 'how to print (default table; PLUGBOARD_OUTPUT)')
+      new Option('-o, --output <format>', 'format of the output (default table; PLUGBOARD_OUTPUT)')
         .choices(FORMATS)
         .helpGroup(group),
     )

@@ -18,7 +18,7 @@ interface ExportOptions {
 export function defineExport(command: Command, context: CliContext): void {
   command
     .option('-f, --file <path>', 'write to this file instead of the standard output')
-    .option('--claimed', 'routes that telephones claimed, too (they claim them again by themselves)')
+    .option('--claimed', 'include routes that telephones have claimed (they claim them again by themselves)')
   examples(command, 'export > routes.yaml', 'export --output json --file routes.json')
   apiAction(command, context, async ({ api, output, options }: ApiCommand<ExportOptions>) => {
     const { bundleOf, formatBundle } = await import('./bundle.ts')
@@ -48,7 +48,7 @@ interface ImportOptions {
 export function defineImport(command: Command, context: CliContext): void {
   command
     .argument('<file>', 'YAML or JSON as `plugboard export` writes it; - for the standard input')
-    .option('--dry-run', 'only show what would be done')
+    .option('--dry-run', 'only print the changes')
     .option('--prune', 'delete services and routes that the file does not name (claimed routes stay)')
   examples(command, 'import routes.yaml --dry-run', 'import routes.yaml --prune', 'import - < routes.json')
   apiAction(command, context, async ({ api, output, options }: ApiCommand<ImportOptions>, file: string) => {

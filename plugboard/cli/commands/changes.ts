@@ -16,10 +16,10 @@ interface ChangesOptions {
 
 export function defineChanges(changes: Command, context: CliContext): void {
   changes
-    .option('--limit <n>', 'how many (default 50)')
+    .option('--limit <n>', 'number of entries (default 50)')
     .option('--entity <kind>', 'only service, route, token, signing_key or admin_key')
-    .option('--after <sequence>', 'only later ones, oldest first')
-    .option('-f, --follow', 'go on with new ones as they happen')
+    .option('--after <sequence>', 'only later entries, oldest first')
+    .option('-f, --follow', 'show new entries as they arrive')
   examples(changes, 'changes --limit 10', 'changes --entity route', 'changes --follow --output json')
   apiAction(changes, context, async ({ api, output, options }: ApiCommand<ChangesOptions>) => {
     const { entity, follow = false } = options

@@ -25,7 +25,7 @@ export function defineDev(command: Command, context: CliContext): void {
   command
     .option(
       '--expose <target>',
-      'port, host:port or URL of a web server of yours, instead of the welcome app',
+      'port, host:port or URL of your web server, instead of the welcome app',
       target,
     )
     .option('--lan', 'listen on all addresses, so that other machines of the network can connect')

@@ -29,7 +29,7 @@ const COLUMNS: readonly Column<Check>[] = [
 export function defineDoctor(command: Command, context: CliContext): void {
   command.option(
     '--container',
-    'ask the Plugboard in this container only; exit code 0 when it is ready, else 1',
+    'ask the Plugboard in this container only; exit code 0 when it is ready, otherwise 1',
   )
   command.action(async ({ container = false }: { container?: boolean }, self: Command) => {
     if (!container) {

@@ -19,12 +19,12 @@ interface ResetOptions {
 
 export function defineKeyReset(command: Command, context: CliContext): void {
   command
-    .description('make a new admin key through the database, when you have no other key')
+    .description('create an admin key through the database, to replace a lost key')
     .option('--database-url <url>', 'the database (PLUGBOARD_DATABASE_URL or _FILE, or DATABASE_URL)')
     .option('--data <folder>', 'data folder, with the embedded database (default ./data; PLUGBOARD_DATA)')
     .option('-c, --config <path>', 'YAML file with settings')
     .option('-n, --name <name>', 'purpose of the key', 'reset key')
-    .option('--revoke-others', 'revoke all other keys with the scope admin: they may be in wrong hands')
+    .option('--revoke-others', 'revoke all other keys with the scope admin')
     .option('--stdout', 'print the key, instead of writing it to secrets/admin.key in the data folder')
     .action(async ({ name, revokeOthers = false, stdout = false, ...flags }: ResetOptions) => {
       const [{ loadPlugboardConfig }, { withConfiguredDatabase }, { makeAdminKey }, { AdminKeyFile }] =

@@ -36,7 +36,7 @@ export function defineKey(key: Command, context: CliContext): void {
 
   const create = key
     .command('create')
-    .description('make an API key; it is printed once')
+    .description('create an API key and print it once')
     .requiredOption('-n, --name <name>', 'what or who it is for')
     .option(
       '-s, --scope <scope>',
@@ -74,7 +74,7 @@ export function defineKey(key: Command, context: CliContext): void {
   const list = key
     .command('list')
     .description('list API keys, newest first')
-    .option('--active', 'only those neither revoked nor expired')
+    .option('--active', 'only entries that are not revoked and not expired')
   examples(list, 'key list --active')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
     await output.rows(await api.list<KeyRow>('/v1/keys', { active: options.active }), columns, 'No API keys.')
@@ -123,7 +123,7 @@ export function defineSigningKey(signingKey: Command, context: CliContext): void
 
   const rotate = signingKey
     .command('rotate')
-    .description('sign new tokens with a new key; tokens issued so far stay good')
+    .description('sign new tokens with a new key; earlier tokens stay valid')
   examples(rotate, 'signing-key rotate')
   apiAction(rotate, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { body } = await api.request<SigningKeyRow>('POST', '/v1/signing-keys/rotate')
@@ -132,7 +132,7 @@ export function defineSigningKey(signingKey: Command, context: CliContext): void
 
   const rm = signingKey
     .command('rm <kid...>')
-    .description('remove signing keys: every token that they signed is refused from then on')
+    .description('remove signing keys; Plugboard then refuses every token that they signed')
   examples(rm, 'signing-key rm 2026-11-20-a1b2')
   apiAction(rm, context, async ({ api, output }: ApiCommand<unknown>, kids: readonly string[]) => {
     for (const kid of kids) {

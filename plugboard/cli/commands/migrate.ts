@@ -16,7 +16,7 @@ export function defineMigrate(command: Command, context: CliContext): void {
   command
     .option('--database-url <url>', 'the database (PLUGBOARD_DATABASE_URL or _FILE, or DATABASE_URL)')
     .option('-c, --config <path>', 'YAML file with settings')
-    .option('--status', 'only say what is pending; exit code 1 when something is')
+    .option('--status', 'only print pending migrations; exit code 1 if there are any')
     .action(async (options: MigrateOptions, self: Command) => {
       const [{ loadPlugboardConfig }, { migrateDatabase, migrationStatus }, { explainOutage }] =
         await Promise.all([

@@ -45,42 +45,42 @@ const lines = (value: string, previous: readonly string[] | undefined) => [...(p
 export function addRouteFlags(command: Command, change: boolean): void {
   command
     .optionsGroup('Route:')
-    .option('--strip-mount', 'the backend sees the path without the mount')
-    .option('--tenant-header <name>', 'tell the backend in this field what the * of the host stands for')
-    .option('--redirect <url>', 'send clients there, with the rest of the path and the query')
+    .option('--strip-mount', 'send the path without the mount to the backend')
+    .option('--tenant-header <name>', 'field that gives the backend the part of the host that * matched')
+    .option('--redirect <url>', 'redirect clients to this URL, with the rest of the path and the query')
     .option('--redirect-status <status>', '301, 302, 303, 307 (default) or 308')
     .option('--maintenance [text]', 'respond with 503 and this text instead of asking the service')
     .optionsGroup('Access:')
     .option('--allow-ip <network>', 'only these addresses; several times or with commas', collect)
-    .option('--deny-ip <network>', 'not these addresses', collect)
-    .option('--basic-user <name>', 'a user with a password, which is asked for')
+    .option('--deny-ip <network>', 'deny these addresses; several times or with commas', collect)
+    .option('--basic-user <name>', 'a user with a password; the command asks for the password')
     .option('--password-file <path>', 'file with that password; - for the standard input')
     .option(
       '--cors-origin <origin>',
-      'pages of this origin may call it; several times or with commas',
+      'allow pages of this origin to call the route; several times or with commas',
       collect,
     )
     .optionsGroup('Fields:')
-    .option('--set-header <name: value>', 'in requests to the backend; several times', lines)
-    .option('--remove-header <name>', 'from requests to the backend', collect)
-    .option('--set-response-header <name: value>', 'in answers; several times', lines)
-    .option('--remove-response-header <name>', 'from answers', collect)
+    .option('--set-header <name: value>', 'set a field of requests to the backend; several times', lines)
+    .option('--remove-header <name>', 'remove a field of requests to the backend', collect)
+    .option('--set-response-header <name: value>', 'set a field of responses; several times', lines)
+    .option('--remove-response-header <name>', 'remove a field of responses', collect)
     .option('--hsts <duration>', 'Strict-Transport-Security of this route, such as 365d; off for none')
     .optionsGroup('Anything else:')
-    .option('--option <key=value>', 'any option, its value as JSON; null: back to the default', lines)
+    .option('--option <key=value>', 'any option with its value as JSON; null sets the default', lines)
     .option('--options-file <path>', 'options from a file of JSON or YAML')
   if (!change) return
   command
     .optionsGroup('Take back:')
-    .option('--no-strip-mount', 'the backend sees the whole path')
-    .option('--no-tenant-header', 'do not tell it')
-    .option('--no-redirect', 'go to the service again')
+    .option('--no-strip-mount', 'send the whole path to the backend')
+    .option('--no-tenant-header', 'do not set this field')
+    .option('--no-redirect', 'send requests to the service again')
     .option('--no-maintenance', 'the same')
-    .option('--no-allow-ip', 'all addresses')
-    .option('--no-deny-ip', 'none is denied')
-    .option('--remove-basic-user <name>', 'that user is out')
+    .option('--no-allow-ip', 'allow all addresses')
+    .option('--no-deny-ip', 'deny no address')
+    .option('--remove-basic-user <name>', 'remove this user')
     .option('--no-cors-origin', 'no CORS')
-    .option('--no-hsts', 'as it is for all routes')
+    .option('--no-hsts', 'use the setting of all routes')
 }
 
 /** The merge patch that the flags mean; empty: they say nothing. `before`: reads the route's options, when they matter. */

@@ -27,7 +27,7 @@ export function defineRoutePrune(command: Command, context: CliContext): void {
       'how long, 1h or more; only time counts during which a replica recorded requests',
     )
     .option('--claimed', 'only routes that telephones have claimed')
-    .option('--yes', 'delete them; without it, the command only lists them')
+    .option('--yes', 'delete the routes; without this flag, the command only lists them')
   examples(command, 'route prune --unused-for 30d', 'route prune --unused-for 7d --claimed --yes')
   apiAction(command, context, async ({ api, output, options }: ApiCommand<PruneOptions>) => {
     const { unusedFor, claimed: claimedOnly = false, yes = false } = options

@@ -44,7 +44,10 @@ export function defineRouteTest(route: Command, context: CliContext): void {
       'header field of the request, without credentials; several times',
       collectFields,
     )
-    .option('--address <ip>', 'address of the client (default: this machine as the admin API sees it)')
+    .option(
+      '--address <ip>',
+      'address of the client (default: the address of this machine, as the admin API receives it)',
+    )
   examples(
     test,
     'route test http://app.localhost/api/orders',

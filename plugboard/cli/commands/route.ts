@@ -54,9 +54,11 @@ const DETAILS: readonly Column<RouteRow>[] = [
 export function defineRoute(route: Command, context: CliContext): void {
   const add = route
     .command('add <mount>')
-    .description('add a route: requests for this host and path go to a service, or are answered here')
+    .description(
+      'add a route: requests for this host and path go to a service, or get a response of Plugboard',
+    )
     .option('-s, --service <name>', 'the service')
-    .option('--create-service', 'make the service when there is none of this name')
+    .option('--create-service', 'create the service if it does not exist')
   addRouteFlags(add, false)
   examples(
     add,
@@ -72,7 +74,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     .description('list routes')
     .option('--host <pattern>', 'only this host pattern')
     .option('-s, --service <name>', 'only routes to this service')
-    .option('--deleted', 'deleted routes too')
+    .option('--deleted', 'include deleted routes')
   examples(list, 'route list', 'route list --service shop --output json')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<ListOptions>) => {
     const { host, service, deleted } = options
@@ -94,9 +96,9 @@ export function defineRoute(route: Command, context: CliContext): void {
 
   const set = route
     .command('set <mount|id>')
-    .description('change a route; requests under way finish as they began')
-    .option('--mount <mount>', 'move it to another host or path')
-    .option('-s, --service <name>', 'send it to another service')
+    .description('change a route; open requests finish with the old rules')
+    .option('--mount <mount>', 'move the route to another host or path')
+    .option('-s, --service <name>', 'send requests to another service')
     .option(...IF_MATCH)
   addRouteFlags(set, true)
   examples(

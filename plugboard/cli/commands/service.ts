@@ -57,8 +57,8 @@ export function defineService(service: Command, context: CliContext): void {
   const list = service
     .command('list')
     .description('list services')
-    .option('--search <text>', 'only names that contain it')
-    .option('--deleted', 'deleted services too')
+    .option('--search <text>', 'only names that contain this text')
+    .option('--deleted', 'include deleted services')
   examples(list, 'service list', 'service list --search shop')
   apiAction(
     list,
@@ -81,8 +81,8 @@ export function defineService(service: Command, context: CliContext): void {
 
   const set = service
     .command('set <name|id>')
-    .description('change a service; parts of the policy that are not named stay')
-    .option('--name <name>', 'a new name; telephones that announce the old one still serve it')
+    .description('change a service; other parts of its policy stay unchanged')
+    .option('--name <name>', 'a new name; telephones that announce the old name still serve the service')
     .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
     .option(...IF_MATCH)
   examples(
@@ -107,7 +107,7 @@ export function defineService(service: Command, context: CliContext): void {
 
   const rm = service
     .command('rm <name|id...>')
-    .description('delete services; their routes must be gone already')
+    .description('delete services that have no routes')
     .option(...IF_MATCH)
   examples(rm, 'service rm shop')
   apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {

@@ -197,9 +197,7 @@ const LINE_COLUMNS: readonly Column<ServiceLinesRow>[] = [
 ]
 
 export function defineReplica(replica: Command, context: CliContext): void {
-  const list = replica
-    .command('list')
-    .description('list the replicas, as the replica that responds sees them')
+  const list = replica.command('list').description('list the replicas, from the view of the asked replica')
   examples(list, 'replica list', 'replica list --output json')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { items } = await api.get<ReplicasRow>('/v1/replicas')

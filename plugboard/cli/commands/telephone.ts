@@ -32,7 +32,7 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
   const list = telephone
     .command('list')
     .description('list the tunnels of telephones that are connected now, on all replicas')
-    .option('-s, --service <name>', 'only those that serve it')
+    .option('-s, --service <name>', 'only telephones that serve this service')
     .option('-n, --name <name>', 'only this telephone')
   examples(list, 'telephone list', 'telephone list --service shop')
   apiAction(

@@ -55,7 +55,7 @@ export function defineToken(token: Command, context: CliContext): void {
 
   const issue = token
     .command('issue')
-    .description('issue a token for a telephone; it is printed once')
+    .description('issue a token for a telephone and print it once')
     .requiredOption('-n, --name <name>', 'name of the telephone')
     .option('-s, --service <name>', 'service that it may serve: a name, shop-*, or *; several times', collect)
     .option('-m, --mount <mount>', 'mount that it may claim, with all beneath; several times', collect)
@@ -99,7 +99,7 @@ export function defineToken(token: Command, context: CliContext): void {
   const list = token
     .command('list')
     .description('list tokens, newest first')
-    .option('--active', 'only those neither revoked nor expired')
+    .option('--active', 'only entries that are not revoked and not expired')
   examples(list, 'token list --active')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
     const rows = await api.list<TokenRow>('/v1/tokens', { active: options.active })
