@@ -96,8 +96,8 @@ describe('the last request of a route', () => {
 
   it('counts a response of the route itself, and no refusal', async () => {
     const by = { actor: 'test' }
-    const answer = { status: 503, body: 'later' }
-    await store().routes.create({ mount: 'maintenance.test', service: null, options: { answer } }, by)
+    const respond = { status: 503, body: 'later' }
+    await store().routes.create({ mount: 'maintenance.test', service: null, options: { respond } }, by)
     const options = { redirect: { to: 'https://a.test' }, access: { allow: ['10.0.0.0/8'] } }
     await store().routes.create({ mount: 'denied.test', service: null, options }, by)
     await harness.caughtUp()
