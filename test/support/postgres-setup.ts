@@ -7,7 +7,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { watch } from 'node:fs'
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -16,6 +16,7 @@ import type { TestProject } from 'vitest/node'
 import { EmbeddedPostgres } from '../../plugboard/database/embedded/embedded-postgres.ts'
 import { isAlive } from '../../plugboard/database/is-alive.ts'
 import { migrateDatabase } from '../../plugboard/database/migrate.ts'
+import { type InitialContents, readInitialContents } from './emptied-database.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -29,7 +30,11 @@ export interface TestServer {
   /** Of a database from which others can be created. */
   readonly url: string
   readonly template: string
+  readonly initial: InitialContents
 }
+
+/** The folder that has one file for each emptied database, named after it. */
+export const UNUSED = 'unused'
 
 const PREFIX = 'plugboard-test-postgres-'
 
@@ -62,7 +67,9 @@ async function startAndTell(folder: string): Promise<() => Promise<void>> {
       await embedded?.stop()
     }
     await migrateDatabase({ url: databaseUrl(url, template) })
-    await tell(folder, 'ready.json', JSON.stringify({ url, template } satisfies TestServer))
+    const initial = await readInitialContents(databaseUrl(url, template))
+    await mkdir(join(folder, UNUSED))
+    await tell(folder, 'ready.json', JSON.stringify({ url, template, initial } satisfies TestServer))
   } catch (error) {
     await tell(
       folder,

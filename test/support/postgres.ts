@@ -1,13 +1,15 @@
-// Real databases for tests: `await createTestDatabase()` clones a migrated template in some 20 ms. The server
-// behind it is that of the whole run (postgres-setup.ts), whose globalSetup the vitest project must name.
+// Real databases for tests: `await createTestDatabase()` takes a database that an earlier test gave back, or clones a
+// migrated template. The server is that of the whole run (postgres-setup.ts); the vitest project must name this
+// globalSetup.
 
 import { randomUUID } from 'node:crypto'
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { inject } from 'vitest'
 import { type Database, openDatabase } from '../../plugboard/database/database.ts'
-import { administer, databaseUrl, type TestServer } from './postgres-setup.ts'
+import { emptyDatabase } from './emptied-database.ts'
+import { administer, databaseUrl, type TestServer, UNUSED } from './postgres-setup.ts'
 
 export interface TestDatabase {
   /** Good for `openDatabase`, `pg.Client` and `DATABASE_URL`. */
@@ -18,12 +20,14 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** A database of its own for one test or one file. `empty`: without tables, for tests of the migrations. */
+/** A database for one test or one file. `empty`: without tables, for tests of the migrations. */
 export async function createTestDatabase(options: { readonly empty?: boolean } = {}): Promise<TestDatabase> {
   const server = await testServer()
   const name = `${server.template.replace(/template$/, '')}${randomUUID().replaceAll('-', '')}`
-  const template = options.empty === true ? '' : `TEMPLATE ${server.template}`
-  await administer(server.url, `CREATE DATABASE ${name} ${template}`)
+  if (options.empty === true) await administer(server.url, `CREATE DATABASE ${name}`)
+  else if (!(await reuseDatabase(server, name))) {
+    await administer(server.url, `CREATE DATABASE ${name} TEMPLATE ${server.template}`)
+  }
   const url = databaseUrl(server.url, name)
   const opened: Database[] = []
   return {
@@ -35,9 +39,46 @@ export async function createTestDatabase(options: { readonly empty?: boolean } =
     },
     drop: async () => {
       await Promise.all(opened.map(database => database.close()))
-      await administer(server.url, `DROP DATABASE ${name} WITH (FORCE)`)
+      if (options.empty !== true && (await emptyDatabase(url, server.initial))) {
+        await writeFile(join(unusedFolder(), name), '')
+      } else await dropDatabase(server, name)
     },
   }
+}
+
+/** Gives an emptied database a new name, so that clients of the test before cannot reach it. False: there was none. */
+async function reuseDatabase(server: TestServer, name: string): Promise<boolean> {
+  for (const unused of await readdir(unusedFolder())) {
+    if (!(await claim(join(unusedFolder(), unused)))) continue
+    try {
+      await administer(server.url, `ALTER DATABASE ${unused} RENAME TO ${name}`)
+      return true
+    } catch (error) {
+      // Object in use: such a client has connected again.
+      if ((error as { code?: unknown }).code !== '55006') throw error
+      await dropDatabase(server, unused)
+    }
+  }
+  return false
+}
+
+/** True for the one worker that removes the file. */
+async function claim(file: string): Promise<boolean> {
+  try {
+    await unlink(file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+function dropDatabase(server: TestServer, name: string): Promise<void> {
+  return administer(server.url, `DROP DATABASE ${name} WITH (FORCE)`)
+}
+
+function unusedFolder(): string {
+  return join(postgresFolder(), UNUSED)
 }
 
 let starting: Promise<TestServer> | undefined
