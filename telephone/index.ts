@@ -10,6 +10,7 @@ import { Telephone } from './telephone.ts'
 import type { TelephoneHandle } from './telephone-handle.ts'
 import { RefusalWatch } from './tunnel/refusal-watch.ts'
 
+export { collectBodyMemory } from '@vera-stack/shared/body-memory.ts'
 export { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 export { resolveTenant } from '@vera-stack/shared/tenant.ts'
 export type { FetchHandler } from './backend/forward/handler-forward.ts'

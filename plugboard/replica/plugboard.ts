@@ -20,6 +20,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
+import { collectBodyMemory } from '@vera-stack/shared/body-memory.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
@@ -135,6 +136,7 @@ export class Plugboard {
 
   /** Resolves when requests can be served. Throws StartupError, one line, for what a person has to mend. */
   static async start(options: PlugboardOptions): Promise<Plugboard> {
+    collectBodyMemory()
     const plugboard = new Plugboard(options)
     try {
       await plugboard.#start()

@@ -114,7 +114,7 @@ const PUBLIC_NAMES = [
   ],
   ...['ErrorCode', 'ExchangeSummary', 'FailureReport', 'FetchHandler', 'HandlerFailure', 'Outage', 'Reason'],
   ...['ServiceOptions', 'TelephoneEvent', 'TelephoneHandle', 'TelephoneListener', 'TelephoneSettings'],
-  ...['TunnelStatus', 'VeraError', 'connect', 'resolveTenant'],
+  ...['TunnelStatus', 'VeraError', 'collectBodyMemory', 'connect', 'resolveTenant'],
 ]
 
 it('the types of the library are the public ones alone, and all of them are exported', async () => {

@@ -3,7 +3,7 @@
 // may get a new token, and a supervisor that restarts the process corrects nothing.
 
 import { targetText } from '@vera-stack/shared/backend-target.ts'
-import { releaseMemory } from '@vera-stack/shared/body-memory.ts'
+import { collectBodyMemory, releaseMemory } from '@vera-stack/shared/body-memory.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { type LocalStatus, SCOPE_VARIABLE, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
@@ -39,6 +39,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   const asked = config.sources.accessLog.kind !== 'default'
   const watched = personal && terminal.isTerminal && format === 'status' && !asked
   const options = { ...telephoneOptions(config), reportExchanges: watched || config.values.accessLog }
+  collectBodyMemory()
   const telephone = new Telephone(options)
   const log = format === 'status' ? undefined : openLog(format, config, telephone)
   // Subscribed before the lines, so that the event that decides is known when they get it.
