@@ -1,0 +1,45 @@
+// The phase of a replica, and the time that its stop leaves to open requests.
+//
+//   loading ──started──▶ ready ◀──▶ recovering (links are checked again after a suspension)
+//      └──────────stop──────┴──stop──▶ draining
+
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Phase } from '../admin/admin-env.ts'
+
+/** For the last frames of tunnels and links when the grace period is over, ms. */
+const GOODBYE_MS = 500
+
+export class Lifecycle {
+  readonly #clock: Clock
+  readonly #drainTimeoutMs: number
+  #phase: 'loading' | 'ready' | 'draining' = 'loading'
+  #drainUntilMs: number | undefined
+  /** True while links are checked again. A cluster replaces it. */
+  recovering: () => boolean = () => false
+
+  constructor(clock: Clock, drainTimeoutMs: number) {
+    this.#clock = clock
+    this.#drainTimeoutMs = drainTimeoutMs
+  }
+
+  /** As `/readyz` reports it. */
+  get phase(): Phase {
+    return this.#phase === 'ready' && this.recovering() ? 'recovering' : this.#phase
+  }
+
+  /** A stop that was asked for during the start wins. */
+  started(): void {
+    if (this.#phase === 'loading') this.#phase = 'ready'
+  }
+
+  drain(): void {
+    this.#phase = 'draining'
+  }
+
+  /** Returns the rest of the grace period, ms. It begins with the first part that drains, and is one period for all parts. */
+  graceMs(): number {
+    const nowMs = this.#clock.now()
+    this.#drainUntilMs ??= nowMs + this.#drainTimeoutMs
+    return Math.max(GOODBYE_MS, this.#drainUntilMs - nowMs)
+  }
+}

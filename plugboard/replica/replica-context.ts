@@ -1,0 +1,100 @@
+// What all parts of one replica share: its settings and limits, its identity, the registry, the clock, the log, and the
+// list of running parts.
+
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import type { Log } from '@vera-stack/shared/log.ts'
+import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
+import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
+import { newBoot } from '../registry/boot.ts'
+import { Registry } from '../registry/registry.ts'
+import { TunnelCounts } from '../registry/tunnel-counts.ts'
+import { type FittedLimits, fitLimits } from './fitted-limits.ts'
+import { Lifecycle } from './lifecycle.ts'
+import type { ListenTarget } from './ports/listen-addresses.ts'
+import { listenError } from './ports/listen-error.ts'
+import { PublicAddress } from './public-address.ts'
+import { RunningParts } from './running-parts.ts'
+
+export interface PlugboardOptions {
+  readonly config: PlugboardConfig
+  /** Where each value of `config` is from. Default: each one counts as a default. */
+  readonly sources?: LoadedPlugboardConfig['sources']
+  readonly log: Log
+  readonly clock?: Clock
+  /** Ends a start that is under way: the started parts stop, and the start rejects with the reason of the signal. */
+  readonly signal?: AbortSignal
+  /** The names of the flags in errors about a port that is taken. */
+  readonly portFlags?: PortFlags
+}
+
+interface PortFlags {
+  readonly listen: string
+  readonly adminListen: string
+}
+
+type ListenSetting = 'listen' | 'adminListen' | 'peerListen' | 'tlsListen'
+
+export class ReplicaContext {
+  /** The settings, with limits that fit the limit of open files. */
+  readonly config: PlugboardConfig
+  readonly limits: FittedLimits
+  readonly log: Log
+  readonly clock: Clock
+  readonly startSignal: AbortSignal | undefined
+  readonly startedAt: Date
+  /** The name of this replica: the same after a restart, and unique in its cluster. */
+  readonly id: string
+  /** New at each start. */
+  readonly incarnation: string
+  readonly registry = new Registry()
+  readonly tunnelCounts = new TunnelCounts()
+  readonly running: RunningParts
+  readonly lifecycle: Lifecycle
+  readonly address: PublicAddress
+  readonly #portFlags: PortFlags
+
+  constructor({ config, sources, log, clock = systemClock, signal, portFlags }: PlugboardOptions) {
+    const isSet = (setting: keyof PlugboardConfig): boolean =>
+      sources !== undefined && sources[setting].kind !== 'default' && sources[setting].kind !== 'none'
+    this.limits = fitLimits({ config, isSet, openFiles: openFilesLimit() })
+    this.config = this.limits.config
+    this.log = log
+    this.clock = clock
+    this.startSignal = signal
+    this.startedAt = new Date(clock.wallTime())
+    this.id = config.name
+    this.incarnation = newBoot(this.startedAt.getTime(), Math.random)
+    this.running = new RunningParts(log)
+    this.lifecycle = new Lifecycle(clock, this.config.drainTimeoutMs)
+    this.address = new PublicAddress(config.publicUrl)
+    this.#portFlags = portFlags ?? { listen: '--listen', adminListen: '--admin-listen' }
+  }
+
+  flagOf(setting: ListenSetting): string {
+    return { ...this.#portFlags, peerListen: '--peer-listen', tlsListen: '--tls-listen' }[setting]
+  }
+
+  /** All addresses of this replica; `peerListen` in a cluster alone. */
+  listenTargets(): ListenTarget[] {
+    const { listen, adminListen, tlsListen, peerListen, clusterSecret } = this.config
+    return [
+      { addresses: listen, flag: this.flagOf('listen') },
+      { addresses: [adminListen], flag: this.flagOf('adminListen') },
+      { addresses: tlsListen === undefined ? [] : [tlsListen], flag: this.flagOf('tlsListen') },
+      { addresses: clusterSecret === undefined ? [] : [peerListen], flag: this.flagOf('peerListen') },
+    ]
+  }
+
+  /** Rejects with StartupError, which names the flag, when the address cannot be opened. */
+  async listening<Result>(
+    opening: Promise<Result>,
+    setting: Exclude<ListenSetting, 'listen'>,
+  ): Promise<Result> {
+    try {
+      return await opening
+    } catch (error) {
+      const address = this.config[setting]
+      throw address === undefined ? error : listenError(error, address, this.flagOf(setting))
+    }
+  }
+}

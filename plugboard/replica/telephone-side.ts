@@ -1,0 +1,184 @@
+// The side of the telephones: their tunnels, the lines that the tunnels offer, the choice of a line, and in a cluster the
+// other replicas with their lines.
+
+import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
+import { generatedHostPattern } from '../telephones/generated-hosts.ts'
+import { HeldBudgets, heldLimits } from '../telephones/held-budgets.ts'
+import { LinePicker } from '../telephones/lines/line-picker.ts'
+import { LocalLines } from '../telephones/lines/local-lines.ts'
+import { ServiceHistory } from '../telephones/lines/service-history.ts'
+import { ServiceNames } from '../telephones/lines/service-names.ts'
+import { Switchboard } from '../telephones/switchboard.ts'
+import { Authenticator } from '../telephones/tokens/authenticate.ts'
+import { TokenIssuer } from '../telephones/tokens/tokens.ts'
+import { TunnelEndpoint } from '../telephones/tunnel-endpoint.ts'
+import { VERSION } from '../version.ts'
+import { Cluster } from './cluster.ts'
+import { PENDING_TUNNEL_SHARE } from './fitted-limits.ts'
+import type { PublicPorts } from './ports/public-ports.ts'
+import type { ReplicaContext } from './replica-context.ts'
+import type { ReplicaDatabase } from './replica-database.ts'
+import { createWholeCluster, type WholeCluster } from './whole-cluster.ts'
+
+export interface TelephoneSide {
+  readonly tokens: TokenIssuer
+  readonly switchboard: Switchboard
+  readonly picker: LinePicker
+  /** Undefined without a cluster secret. */
+  readonly cluster: Cluster | undefined
+  readonly whole: WholeCluster
+  readonly endpoint: TunnelEndpoint
+}
+
+/** `ports`: returns the public ports, or undefined while they are not open. */
+export function createTelephoneSide(
+  replica: ReplicaContext,
+  database: ReplicaDatabase,
+  ports: () => PublicPorts | undefined,
+): TelephoneSide {
+  const { config, registry, clock, log, id, startedAt } = replica
+  const { directory, store } = database
+  const tokens = new TokenIssuer({ store, clock })
+  const history = new ServiceHistory(registry, clock)
+  const budgets = createBudgets(replica)
+  const switchboard = createSwitchboard(replica, database, { tokens, history, budgets })
+  const cluster = createCluster(replica, database, {
+    switchboard,
+    budgets,
+    respondToQuery: (name, params) => whole.view.respond(name, params),
+  })
+  const picker = new LinePicker({
+    registry,
+    names: new ServiceNames(directory),
+    replicaId: id,
+    upstreamOf: line =>
+      line.replicaId === id ? switchboard.upstreamOf(line) : cluster?.network.upstreamOf(line),
+    clientSharePercent: config.clientSharePercent,
+  })
+  const whole = createWholeCluster({
+    replicaId: id,
+    startedAt,
+    registry,
+    directory,
+    picker,
+    history,
+    switchboard,
+    cluster,
+    lastErrorOf: serviceId => ports()?.lastErrorOf(serviceId),
+  })
+  const endpoint = new TunnelEndpoint({
+    authenticator: new Authenticator({ directory, outside: outsideIssuer(replica), clock }),
+    switchboard,
+    log,
+    maxPending: Math.ceil(config.maxTunnels * PENDING_TUNNEL_SHARE),
+    clientSharePercent: config.clientSharePercent,
+  })
+  return { tokens, switchboard, picker, cluster, whole, endpoint }
+}
+
+function outsideIssuer({ config: { tokenIssuer, tokenJwksUrl } }: ReplicaContext) {
+  if (tokenIssuer === undefined || tokenJwksUrl === undefined) return undefined
+  return { issuer: tokenIssuer, jwksUrl: tokenJwksUrl }
+}
+
+function createBudgets({ config, clock, log }: ReplicaContext): HeldBudgets {
+  const limits = heldLimits(processMemoryBytes(config.maxMemoryPercent), {
+    replicaBytes: config.maxHeldBytes,
+    tokenBytes: config.tokenMaxHeldBytes,
+    tunnelBytes: config.tunnelMaxHeldBytes,
+  })
+  return new HeldBudgets({ limits, clock, log })
+}
+
+function createSwitchboard(
+  replica: ReplicaContext,
+  { directory, store }: ReplicaDatabase,
+  parts: {
+    readonly tokens: TokenIssuer
+    readonly history: ServiceHistory
+    readonly budgets: HeldBudgets
+  },
+): Switchboard {
+  const { config, id, incarnation, startedAt, registry, tunnelCounts, clock, log } = replica
+  return new Switchboard({
+    ...parts,
+    replicaId: id,
+    identity: {
+      agent: `plugboard/${VERSION}`,
+      instance: incarnation,
+      name: config.name,
+      startedAt: startedAt.getTime(),
+    },
+    directory,
+    store,
+    registry,
+    urlOf: ({ host, mountPath }) => replica.address.urlOf(host, mountPath),
+    limits: {
+      maxWindowBytes: config.tunnelMaxWindowBytes,
+      clientSharePercent: config.clientSharePercent,
+      pingIntervalMs: config.tunnelPingIntervalMs,
+      pingTimeoutMs: config.tunnelPingTimeoutMs,
+    },
+    maxTunnels: config.maxTunnels,
+    tokenLimits: {
+      tunnels: config.tokenMaxTunnels,
+      claims: config.tokenMaxClaims,
+      announcementsPerMinute: config.tokenMaxAnnouncements,
+    },
+    claims: {
+      ephemeralGraceMs: config.ephemeralGraceMs,
+      generatedHosts: generatedHostPattern(config.generatedHosts, config.publicUrl),
+    },
+    tunnelCounts,
+    clock,
+    log,
+  })
+}
+
+function createCluster(
+  replica: ReplicaContext,
+  { directory, store }: ReplicaDatabase,
+  parts: {
+    readonly switchboard: Switchboard
+    readonly budgets: HeldBudgets
+    readonly respondToQuery: (name: string, params: unknown) => object | undefined
+  },
+): Cluster | undefined {
+  const { config, limits, id, incarnation, startedAt, registry, tunnelCounts, clock, log, running } = replica
+  if (config.clusterSecret === undefined) return undefined
+  const { switchboard, budgets, respondToQuery } = parts
+  const names = new ServiceNames(directory)
+  // A peer has chosen this replica, so its streams go to no other one.
+  const own = new LinePicker({
+    registry,
+    names,
+    upstreamOf: line => (line.replicaId === id ? switchboard.upstreamOf(line) : undefined),
+  })
+  const lines = new LocalLines({
+    picker: own,
+    serviceOf: announced => names.serviceOf(announced),
+    tunnelOf: (tunnelId, service) => switchboard.tunnelOf(tunnelId, service),
+  })
+  running.add('lines for peers', () => lines.close())
+  const cluster = new Cluster(
+    {
+      config,
+      maxPeerConnections: limits.maxPeerConnections,
+      self: { id, boot: incarnation },
+      startedAt,
+      registry,
+      tunnelCounts,
+      rows: store.replicas,
+      switchboard,
+      openLocal: (opening, events, end) => lines.open(opening, events, end),
+      respondToQuery,
+      heldOf: line => budgets.ofRemote(line),
+      appliedSequence: () => directory.appliedSequence,
+      clock,
+      log,
+    },
+    config.clusterSecret,
+  )
+  replica.lifecycle.recovering = () => cluster.network.recovery.underWay
+  return cluster
+}
