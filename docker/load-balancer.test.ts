@@ -38,8 +38,12 @@ describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed'
     child.expectedExitCodes = [0, 143, -1]
     // Through the load balancer alone: what a telephone outside of its network sees.
     TelephoneProcess.launch({
-      ...{ processes: cluster.processes, plugboard: cluster.replicas[0]!, target: cluster.backend.port },
-      ...{ token: cluster.token, service: SERVICE, url: `http://127.0.0.1:${port}` },
+      processes: cluster.processes,
+      plugboard: cluster.replicas[0]!,
+      target: cluster.backend.port,
+      token: cluster.token,
+      service: SERVICE,
+      url: `http://127.0.0.1:${port}`,
       args: ['--no-follow-replicas'],
     })
     await cluster.untilTunnels(2)

@@ -373,8 +373,12 @@ export const plugboardSettings = {
 
 /** `outboundNetworks` of `plugboard dev`: the addresses of a developer's own machine and network. */
 export const PRIVATE_NETWORKS: readonly string[] = [
-  ...['127.0.0.0/8', '::1'],
-  ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+  '127.0.0.0/8',
+  '::1',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  'fc00::/7',
 ]
 
 export type PlugboardConfig = SettingsOf<typeof plugboardSettings>

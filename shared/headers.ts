@@ -159,15 +159,43 @@ export function parseContentLength(value: string): number | undefined {
 
 const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   // framing and hops
-  ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'content-length', 'upgrade'],
-  ...['http2-settings', 'proxy'],
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'content-length',
+  'upgrade',
+  'http2-settings',
+  'proxy',
   // routing
-  ...['host', 'forwarded', 'via', 'x-request-id', 'x-real-ip', 'max-forwards'],
+  'host',
+  'forwarded',
+  'via',
+  'x-request-id',
+  'x-real-ip',
+  'max-forwards',
   // authentication and state
-  ...['authorization', 'www-authenticate', 'authentication-info', 'cookie', 'set-cookie'],
+  'authorization',
+  'www-authenticate',
+  'authentication-info',
+  'cookie',
+  'set-cookie',
   // what a recipient must know before the body
-  ...['content-encoding', 'content-type', 'content-range', 'cache-control', 'pragma', 'expect', 'range'],
-  ...['age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning'],
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'cache-control',
+  'pragma',
+  'expect',
+  'range',
+  'age',
+  'date',
+  'expires',
+  'location',
+  'retry-after',
+  'vary',
+  'warning',
 ])
 
 /** RFC 9110 section 6.5.1: true when a trailer section that is relayed may hold this name, in any spelling (row H4). */

@@ -504,7 +504,11 @@ describe('a generated host', () => {
     plugboard.judge = announce => {
       announcements += 1
       return announce.services.map(({ service }) => ({
-        ...{ service, accepted: false, code: 'mount_conflict', detail: 'taken', urls: [] },
+        service,
+        accepted: false,
+        code: 'mount_conflict',
+        detail: 'taken',
+        urls: [],
       }))
     }
     const telephone = startGenerated()

@@ -34,7 +34,9 @@ async function start(options: { maxConnections?: number; headTimeoutMs?: number 
     stop: () => undefined,
   }
   server = await startAdminServer({
-    ...{ app, listen: { host: '127.0.0.1', port: 0 }, log: silentLogger },
+    app,
+    listen: { host: '127.0.0.1', port: 0 },
+    log: silentLogger,
     ...options,
   })
 }

@@ -89,7 +89,8 @@ function localCommands({ files, plugboardUrl }: AdminDependencies, url: string):
   const plugboard = ownCommand('plugboard')
   const flags = [
     ...(url === DEFAULT_ADMIN_URL ? [] : ['--url', shellQuoted(url)]),
-    ...['--data', shellQuoted(files.data)],
+    '--data',
+    shellQuoted(files.data),
   ].join(' ')
   const keyFile = shellQuoted(files.adminKey)
   return [

@@ -152,7 +152,9 @@ describe('routes and services', () => {
   test('what a claim with a lifetime has brought is shown, and not exported', async () => {
     const token = {
       reference: { kind: 'outside', issuer: 'https://issuer.test', subject: 'ada', id: '1' },
-      ...{ services: ['*'], mounts: ['*'], maxClaims: 9 },
+      services: ['*'],
+      mounts: ['*'],
+      maxClaims: 9,
     } as const
     await store.claimMount({ service: 'otter-1', mount: 'otter.localhost', lifetimeMs: 5_400_000, token })
     expect(await ok('route list')).toContain('ends 1h 30m after its telephone')
@@ -418,9 +420,22 @@ describe('looking', () => {
 
   test('replicas', async () => {
     api.replicas.push({
-      ...{ id: 'one', name: 'one', address: 'http://10.0.0.1:4002', publicUrl: undefined, state: 'ready' },
-      ...{ version: '0.1.0', startedAt: new Date(), appliedSequence: 7, tunnels: 2, streams: 6, self: false },
-      ...{ link: 'accepted', rttMs: 0.5, forwardedStreams: 1, leaseMs: 2900, lines: 4 },
+      id: 'one',
+      name: 'one',
+      address: 'http://10.0.0.1:4002',
+      publicUrl: undefined,
+      state: 'ready',
+      version: '0.1.0',
+      startedAt: new Date(),
+      appliedSequence: 7,
+      tunnels: 2,
+      streams: 6,
+      self: false,
+      link: 'accepted',
+      rttMs: 0.5,
+      forwardedStreams: 1,
+      leaseMs: 2900,
+      lines: 4,
       disagreements: ['It is 1 change behind this replica.'],
     })
     const listed = await ok('replica list')
@@ -437,7 +452,11 @@ describe('looking', () => {
     expect(status).toMatch(/^shop +4 +one: 3, two: 1$/m)
     expect(status).not.toMatch(/^connections/m)
     api.traffic = {
-      ...{ ...createProxyCounters(), connections: 9, http2Connections: 4, openConnections: 2, inFlight: 1 },
+      ...createProxyCounters(),
+      connections: 9,
+      http2Connections: 4,
+      openConnections: 2,
+      inFlight: 1,
       problems: { route_not_found: 1, no_telephone: 4 },
       tls: { handshakes: 7, resumed: 2, handshakesFailed: 1, handshakesRefused: 0 },
     }

@@ -29,7 +29,8 @@ export async function telephoneCommand(issued: CommandToken, target: string): Pr
   return [
     `TELEPHONE_TOKEN=${shellQuoted(token)}`,
     isLoopback(plugboardUrl) ? await localTelephone() : 'npx @vera-stack/telephone',
-    ...['http', shellQuoted(target)],
+    'http',
+    shellQuoted(target),
     ...(plugboardUrl === DEFAULT_PLUGBOARD ? [] : ['--plugboard', shellQuoted(plugboardUrl)]),
     ...place.map(shellQuoted),
   ].join(' ')

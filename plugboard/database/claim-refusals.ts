@@ -62,5 +62,7 @@ function relation(mount: Mount, other: Mount): string {
 
 const scopeOf = ({ reference, subject, services, mounts }: ClaimingToken): TokenScope => ({
   issuer: reference.kind === 'own' ? undefined : reference.issuer,
-  ...{ subject, services, mounts },
+  subject,
+  services,
+  mounts,
 })

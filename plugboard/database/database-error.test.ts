@@ -7,9 +7,18 @@ import { translateError } from './database-error.ts'
 const failed = (code: string) => Object.assign(new Error('x'), { code })
 const codes = [
   ...[...getSystemErrorMap().values()].map(([code]) => code),
-  ...[dns.NODATA, dns.NOTFOUND, dns.SERVFAIL, dns.TIMEOUT, dns.REFUSED, 'EAI_AGAIN'],
-  ...['SELF_SIGNED_CERT_IN_CHAIN', 'CERT_HAS_EXPIRED', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'HOSTNAME_MISMATCH', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  dns.NODATA,
+  dns.NOTFOUND,
+  dns.SERVFAIL,
+  dns.TIMEOUT,
+  dns.REFUSED,
+  'EAI_AGAIN',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'CERT_HAS_EXPIRED',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'HOSTNAME_MISMATCH',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
 ]
 
 describe('errors of the connection', () => {

@@ -97,10 +97,14 @@ export class DevStack {
           expose ?? String(welcome?.port),
           // The welcome app is in this process: its connections are open files of Plugboard.
           ...(expose === undefined ? ['--max-connections', '16'] : []),
-          ...['--service', SERVICE],
-          ...['--name', `plugboard-dev-${SERVICE}`],
-          ...['--plugboard', localUrl(plugboard.publicAddresses)],
-          ...['--token-file', secrets.file(TELEPHONE_TOKEN_FILE)],
+          '--service',
+          SERVICE,
+          '--name',
+          `plugboard-dev-${SERVICE}`,
+          '--plugboard',
+          localUrl(plugboard.publicAddresses),
+          '--token-file',
+          secrets.file(TELEPHONE_TOKEN_FILE),
         ],
         log,
       })

@@ -17,7 +17,11 @@ it('carries an exchange whole: head, body, 1xx, answer, trailers, one hop', asyn
   const far = await a.arrived()
   await until('the request ends', () => far.ended)
   expect(far.opening).toMatchObject({
-    ...{ hops: 1, service: 'web', target: '/p?q', fields: ['X-Case', 'KePt'], affinity: 'one' },
+    hops: 1,
+    service: 'web',
+    target: '/p?q',
+    fields: ['X-Case', 'KePt'],
+    affinity: 'one',
   })
   expect([far.body.toString(), far.trailers]).toEqual(['question', ['x-sum', '1']])
   far.stream.respond({ status: 103, statusText: 'Early Hints', fields: ['link', '<a>'] })

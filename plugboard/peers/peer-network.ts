@@ -136,15 +136,21 @@ export class PeerNetwork {
     this.#random = options.random ?? Math.random
     this.#log = options.log.child({ part: 'peers' })
     this.#owner = new RegistryOwner({
-      ...{ registry, replicaId: self.id, boot: self.boot },
+      registry,
+      replicaId: self.id,
+      boot: self.boot,
       onUnfit: ({ service, telephone, tunnelId }) =>
         this.#log.error('a line is too long for the other replicas', {
-          ...{ service, tunnelId, telephoneId: telephone },
+          service,
+          tunnelId,
+          telephoneId: telephone,
         }),
     })
     this.#follower = new RegistryFollower({ registry, replicaId: self.id, clock })
     this.recovery = new Recovery({
-      ...{ clock, awayMs: AWAY_MS, patienceMs: RECOVERY_MS },
+      clock,
+      awayMs: AWAY_MS,
+      patienceMs: RECOVERY_MS,
       onReturn: gapMs => this.#returned(gapMs),
       whole: sinceMs => this.#wholeSince(sinceMs),
     })
@@ -233,7 +239,10 @@ export class PeerNetwork {
       const record = records.get(id)
       const dialer = (record && this.#dialers.get(record.address)) ?? dialers.get(id)
       return {
-        ...{ id, record, boot: peer?.boot ?? record?.boot, report: peer?.report },
+        id,
+        record,
+        boot: peer?.boot ?? record?.boot,
+        report: peer?.report,
         address: peer?.report?.address ?? record?.address ?? dialer?.address,
         linked: peer?.linked ?? false,
         dialed: peer?.dialed ?? false,
@@ -295,13 +304,21 @@ export class PeerNetwork {
     return {
       self,
       identity: {
-        ...{ agent, name: self.id, instance: self.boot, startedAt: startedAt.getTime() },
+        agent,
+        name: self.id,
+        instance: self.boot,
+        startedAt: startedAt.getTime(),
         features: features ?? [LINES_FEATURE, QUERY_FEATURE],
         ...(versions !== undefined && { versions }),
       },
       limits: { ...LINK_LIMITS, ...limits },
       respondToQuery: this.#options.respondToQuery ?? (() => undefined),
-      ...{ owner: this.#owner, follower: this.#follower, tunnelCounts, openLocal, clock, report },
+      owner: this.#owner,
+      follower: this.#follower,
+      tunnelCounts,
+      openLocal,
+      clock,
+      report,
       random: this.#random,
       log: this.#log,
       changed: () => this.#changed(),
@@ -311,7 +328,10 @@ export class PeerNetwork {
   #dialerHost(): DialerHost {
     const { clock } = this.#options
     return {
-      ...{ tokens: this.#tokens, clock, random: this.#random, log: this.#log },
+      tokens: this.#tokens,
+      clock,
+      random: this.#random,
+      log: this.#log,
       expected: address => this.#livesAt(address),
       failed: () => this.recovery.step(),
       join: (peer, transport, onClose) => {

@@ -81,7 +81,9 @@ it('waits for a response no longer than its time limit', async () => {
   const clock = new ManualClock()
   const resets: string[] = []
   const stream = {
-    ...{ write: () => true, end: () => undefined, consume: () => undefined },
+    write: () => true,
+    end: () => undefined,
+    consume: () => undefined,
     reset: (reason: string) => void resets.push(reason),
   }
   const link = { peer: { features: ['queries'] }, open: () => stream }

@@ -189,7 +189,11 @@ export class Peer {
     const { clock, identity, limits } = this.#host
     let link: Link | undefined
     const session: Session = new Session({
-      ...{ transport, role, identity, limits, clock },
+      transport,
+      role,
+      identity,
+      limits,
+      clock,
       events: {
         onReady: hello => {
           if (hello.name === this.id && hello.instance === boot) this.#opened(link as Link, boot)
@@ -354,7 +358,11 @@ export class Peer {
     this.#stopExchange()
     const { owner, follower, clock } = this.#host
     const exchange = new PeerExchange({
-      ...{ owner, follower, peerId: this.id, peerBoot: boot, clock },
+      owner,
+      follower,
+      peerId: this.id,
+      peerBoot: boot,
+      clock,
       onReady: () => channel.pump(),
       onAgree: () => this.#host.changed(),
       onFault: ({ garbage }) =>

@@ -29,7 +29,8 @@ it('comes to an even share step by step, and then rests', () => {
       other += count
       return count
     },
-    ...{ clock, log: silentLogger },
+    clock,
+    log: silentLogger,
   })
   clock.advance(2000)
   expect([own, other]).toEqual([196, 4])

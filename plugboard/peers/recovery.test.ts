@@ -9,7 +9,9 @@ function setUp() {
   const returns: number[] = []
   const state = { wholeSinceMs: Number.NEGATIVE_INFINITY }
   const recovery = new Recovery({
-    ...{ clock, awayMs: 1500, patienceMs: 3000 },
+    clock,
+    awayMs: 1500,
+    patienceMs: 3000,
     onReturn: gapMs => returns.push(gapMs),
     whole: sinceMs => state.wholeSinceMs >= sinceMs,
   })

@@ -12,7 +12,12 @@ export interface Exchange {
 }
 
 export const REGISTRY_OPENING: Opening = {
-  ...{ kind: 'registry', hops: 0, service: '', method: '', target: '', fields: [] },
+  kind: 'registry',
+  hops: 0,
+  service: '',
+  method: '',
+  target: '',
+  fields: [],
 }
 
 const LENGTH_BYTES = 4

@@ -17,7 +17,10 @@ function recordingLink() {
 }
 
 const report = (sequence: number, counts: [string, number][], reset = false): TunnelCountReport => ({
-  ...{ type: 'tunnels', sequence, reset, counts },
+  type: 'tunnels',
+  sequence,
+  reset,
+  counts,
 })
 
 describe('sent counts', () => {

@@ -228,16 +228,33 @@ describe('request headers', () => {
     await rawExchange(
       harness.port,
       [
-        ...['GET / HTTP/1.1', 'Host: test', 'connection: keep-alive, X-Secret, X-Forwarded-For, Host'],
-        ...['X-Secret: 1', 'Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive'],
-        ...['Proxy-Authorization: Basic eA==', 'TE: gzip', 'Upgrade: h2c', 'HTTP2-Settings: x', 'X-Kept: 2'],
-        ...['', ''],
+        'GET / HTTP/1.1',
+        'Host: test',
+        'connection: keep-alive, X-Secret, X-Forwarded-For, Host',
+        'X-Secret: 1',
+        'Keep-Alive: timeout=5',
+        'Proxy-Connection: keep-alive',
+        'Proxy-Authorization: Basic eA==',
+        'TE: gzip',
+        'Upgrade: h2c',
+        'HTTP2-Settings: x',
+        'X-Kept: 2',
+        '',
+        '',
       ].join('\r\n'),
     )
     const names = telephone.calls[0]?.opening.fields.filter((_, index) => index % 2 === 0)
     expect(names).toEqual([
-      ...['Host', 'X-Kept', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port'],
-      ...['X-Real-IP', 'Forwarded', 'X-Request-ID', 'Via'],
+      'Host',
+      'X-Kept',
+      'X-Forwarded-For',
+      'X-Forwarded-Host',
+      'X-Forwarded-Proto',
+      'X-Forwarded-Port',
+      'X-Real-IP',
+      'Forwarded',
+      'X-Request-ID',
+      'Via',
     ])
   })
 
@@ -255,20 +272,21 @@ describe('request headers', () => {
     await rawExchange(
       harness.port,
       [
-        ...['GET / HTTP/1.1', 'Host: test:4000', 'X-Forwarded-For: 6.6.6.6', 'x-forwarded-host: evil'],
-        ...[
-          'X-Forwarded-Proto: https',
-          'X-Forwarded-Port: 1',
-          'Forwarded: for=6.6.6.6',
-          'X-Real-IP: 6.6.6.6',
-        ],
-        ...[
-          'X_Forwarded_For: 6.6.6.6',
-          'X.Forwarded.For: 6.6.6.6',
-          'x_forwarded-host: evil',
-          'X-Request_ID: 6',
-        ],
-        ...['X-Forwarded-Prefix: /evil', '', ''],
+        'GET / HTTP/1.1',
+        'Host: test:4000',
+        'X-Forwarded-For: 6.6.6.6',
+        'x-forwarded-host: evil',
+        'X-Forwarded-Proto: https',
+        'X-Forwarded-Port: 1',
+        'Forwarded: for=6.6.6.6',
+        'X-Real-IP: 6.6.6.6',
+        'X_Forwarded_For: 6.6.6.6',
+        'X.Forwarded.For: 6.6.6.6',
+        'x_forwarded-host: evil',
+        'X-Request_ID: 6',
+        'X-Forwarded-Prefix: /evil',
+        '',
+        '',
       ].join('\r\n'),
     )
     const call = telephone.calls[0]
@@ -385,13 +403,13 @@ describe('request headers', () => {
 
   it('H4, H13 misspelt framing and Proxy are dropped, other names with _ are not', async () => {
     const fields = [
-      ...[
-        'Transfer_Encoding: chunked',
-        'Content_Length: 9',
-        'Transfer---Encoding: chunked',
-        'Proxy: http://6.6.6.6',
-      ],
-      ...['Max_Forwards: 9', 'X_Custom: 1', 'Content_Type: text/plain'],
+      'Transfer_Encoding: chunked',
+      'Content_Length: 9',
+      'Transfer---Encoding: chunked',
+      'Proxy: http://6.6.6.6',
+      'Max_Forwards: 9',
+      'X_Custom: 1',
+      'Content_Type: text/plain',
     ]
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}${fields.join('\r\n')}\r\n\r\n`)
     const names = telephone.calls[0]?.opening.fields.filter((_, index) => index % 2 === 0) ?? []
@@ -548,10 +566,20 @@ describe('a trusted proxy in front', () => {
     await rawExchange(
       harness.port,
       [
-        ...['GET / HTTP/1.1', 'Host: test', 'X-Forwarded-For: 9.9.9.9', 'X-Forwarded-For: 8.8.8.8'],
-        ...['X-Forwarded-Proto: https', 'X-Forwarded-Host: shop.example', 'Forwarded: for=9.9.9.9'],
-        ...['X-Real-IP: 6.6.6.6', 'X_Forwarded_For: 6.6.6.6', 'X-Forwarded-Server: 6.6.6.6'],
-        ...['X-Forwarded: for=6.6.6.6', 'X-Forwarded-User: 6.6.6.6', '', ''],
+        'GET / HTTP/1.1',
+        'Host: test',
+        'X-Forwarded-For: 9.9.9.9',
+        'X-Forwarded-For: 8.8.8.8',
+        'X-Forwarded-Proto: https',
+        'X-Forwarded-Host: shop.example',
+        'Forwarded: for=9.9.9.9',
+        'X-Real-IP: 6.6.6.6',
+        'X_Forwarded_For: 6.6.6.6',
+        'X-Forwarded-Server: 6.6.6.6',
+        'X-Forwarded: for=6.6.6.6',
+        'X-Forwarded-User: 6.6.6.6',
+        '',
+        '',
       ].join('\r\n'),
     )
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)

@@ -54,7 +54,8 @@ afterEach(async () => {
 /** The account of one tunnel, whose highest count is noted. */
 function accountOf(parent: HeldBytes): HeldBytes {
   const account = new HeldBytes({
-    ...{ budgetBytes: BUDGET_BYTES, parent },
+    budgetBytes: BUDGET_BYTES,
+    parent,
     onOverrun: overrun => overruns.push(overrun),
   })
   const { add } = account
@@ -259,8 +260,12 @@ describe('after the end', () => {
     await once(client.session, 'remoteSettings')
     const stream = client
       .open({
-        ...{ ':authority': 'hostile', ':path': '/', ':scheme': 'http', ':method': 'CONNECT' },
-        ...{ ':protocol': 'websocket', 'sec-websocket-version': '13' },
+        ':authority': 'hostile',
+        ':path': '/',
+        ':scheme': 'http',
+        ':method': 'CONNECT',
+        ':protocol': 'websocket',
+        'sec-websocket-version': '13',
       })
       .pause()
     await eventually('the connection has idled out', () => stream.closed || undefined)

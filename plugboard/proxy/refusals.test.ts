@@ -60,7 +60,11 @@ describe('HTTP/1', () => {
     expect(answer.status).toBe(status)
     expect(JSON.parse(answer.body.toString())).toMatchObject({ code, requestId })
     expect(await onlyLine()).toMatchObject({
-      ...{ requestId, status, code, remoteAddress: LOCAL, bytesOut: answer.body.length },
+      requestId,
+      status,
+      code,
+      remoteAddress: LOCAL,
+      bytesOut: answer.body.length,
       detail: expect.stringMatching(/./),
     })
     expect(harness.proxy.counters.problems).toEqual({ [code]: 1 })
@@ -119,8 +123,12 @@ describe('refusals of other parts', () => {
     expect(refusing.accessLog).toMatchObject([
       {
         requestId: field(answer.headers, 'x-request-id'),
-        ...{ method: 'GET', host: 'test', path: '/_plugboard/tunnel' },
-        ...{ status: 401, code: 'unauthorized', remoteAddress: LOCAL },
+        method: 'GET',
+        host: 'test',
+        path: '/_plugboard/tunnel',
+        status: 401,
+        code: 'unauthorized',
+        remoteAddress: LOCAL,
       },
     ])
     await refusing.close()
@@ -140,12 +148,10 @@ describe('refusals of other parts', () => {
 describe('HTTP/2', () => {
   type Field = readonly [string, string]
   const head = (method = 'GET', fields: readonly Field[] = []): Field[] => [
-    ...([
-      [':method', method],
-      [':scheme', 'http'],
-      [':path', '/'],
-      [':authority', 'test'],
-    ] as const),
+    [':method', method],
+    [':scheme', 'http'],
+    [':path', '/'],
+    [':authority', 'test'],
     ...fields,
   ]
   const MALFORMED = head('GET', [['te', 'gzip']])
@@ -201,7 +207,10 @@ describe('HTTP/2', () => {
       .poll(() => harness.accessLog.slice(before))
       .toMatchObject([
         {
-          ...{ status: 400, code: 'bad_request', remoteAddress: LOCAL, requestId: expect.stringMatching(ID) },
+          status: 400,
+          code: 'bad_request',
+          remoteAddress: LOCAL,
+          requestId: expect.stringMatching(ID),
           detail: `HTTP/2: ${count} streams reset by the parser`,
         },
       ])

@@ -74,11 +74,9 @@ describe.each([
       [['ada'], []],
     ])
     expect(harness.accessLog.map(({ status, code, route }) => [status, code, route])).toEqual([
-      ...[
-        [401, 'unauthorized', 'route-web'],
-        [200, undefined, 'route-web'],
-        [200, undefined, 'route-web'],
-      ],
+      [401, 'unauthorized', 'route-web'],
+      [200, undefined, 'route-web'],
+      [200, undefined, 'route-web'],
       [401, 'unauthorized', 'route-web'],
     ])
   })

@@ -158,7 +158,10 @@ export class ProxyServer {
     this.#edge = shared
     const { tunnels, challenges } = options
     this.#http1 = new Http1Server({
-      ...{ ...shared, connections: this.#connections, tunnels, challenges },
+      ...shared,
+      connections: this.#connections,
+      tunnels,
+      challenges,
       accepted: socket => this.#accepted(socket, options.http2Cleartext === true),
     })
     this.#http2 = new Http2Server(shared)

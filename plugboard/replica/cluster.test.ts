@@ -17,8 +17,15 @@ const { values: CONFIG } = loadPlugboardConfig({
 })
 
 const OTHER: ReplicaRecord = {
-  ...{ id: 'two', boot: newBoot(1000, () => 0), startedAt: new Date(0), address: 'http://127.0.0.1:1' },
-  ...{ publicUrl: 'http://two.test', version: '1', state: 'ready', appliedSequence: 1, heartbeatAgeMs: 0 },
+  id: 'two',
+  boot: newBoot(1000, () => 0),
+  startedAt: new Date(0),
+  address: 'http://127.0.0.1:1',
+  publicUrl: 'http://two.test',
+  version: '1',
+  state: 'ready',
+  appliedSequence: 1,
+  heartbeatAgeMs: 0,
 }
 
 async function setUp() {
@@ -28,14 +35,14 @@ async function setUp() {
   const database = { away: false, others: [] as ReplicaRecord[] }
   const cluster = new Cluster(
     {
-      ...{ config: CONFIG, self: { id: 'one', boot: newBoot(1000, () => 0) }, startedAt: new Date(1000) },
-      ...{
-        registry: new Registry(),
-        tunnelCounts: new TunnelCounts(),
-        appliedSequence: () => 1,
-        clock,
-        log: silentLogger,
-      },
+      config: CONFIG,
+      self: { id: 'one', boot: newBoot(1000, () => 0) },
+      startedAt: new Date(1000),
+      registry: new Registry(),
+      tunnelCounts: new TunnelCounts(),
+      appliedSequence: () => 1,
+      clock,
+      log: silentLogger,
       rows: {
         beat: row => {
           if (database.away) return Promise.reject(new Error('away'))
@@ -45,14 +52,12 @@ async function setUp() {
         remove: () => Promise.resolve(),
       },
       switchboard: {
-        ...{
-          tunnelCount: 0,
-          streamCount: 0,
-          move: () => 0,
-          probe: () => undefined,
-          proved: true,
-          leave: () => Promise.resolve(),
-        },
+        tunnelCount: 0,
+        streamCount: 0,
+        move: () => 0,
+        probe: () => undefined,
+        proved: true,
+        leave: () => Promise.resolve(),
         setReplicas: replicas => void told.push(replicas),
       },
       openLocal: () => expect.fail('nothing is forwarded here'),

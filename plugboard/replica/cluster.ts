@@ -61,7 +61,16 @@ export class Cluster {
     const { heldOf, respondToQuery } = options
     this.network = new PeerNetwork({
       tunnels,
-      ...{ self, startedAt, registry, tunnelCounts, openLocal, respondToQuery, heldOf, clock, log, secrets },
+      self,
+      startedAt,
+      registry,
+      tunnelCounts,
+      openLocal,
+      respondToQuery,
+      heldOf,
+      clock,
+      log,
+      secrets,
       agent: `plugboard/${VERSION}`,
       maxConnections: options.maxPeerConnections,
       limits: { clientSharePercent: options.config.clientSharePercent },
@@ -144,7 +153,8 @@ export class Cluster {
           ),
       tunnels: () => switchboard.tunnelCount,
       move: (count, to) => switchboard.move(count, to),
-      ...{ clock, log },
+      clock,
+      log,
     })
   }
 

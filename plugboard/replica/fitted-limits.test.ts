@@ -82,8 +82,10 @@ describe('fitLimits', () => {
     [
       'a PROXY header on both ports',
       {
-        ...{ tlsListen: ':0', tlsCertificates: ['a:b'] },
-        ...{ proxyProtocol: true, trustedProxies: ['10.0.0.1'] },
+        tlsListen: ':0',
+        tlsCertificates: ['a:b'],
+        proxyProtocol: true,
+        trustedProxies: ['10.0.0.1'],
       },
       3,
     ],

@@ -24,12 +24,20 @@ export interface OwnReplica {
 /** Returns the status of this replica itself. */
 export function ownStatus({ id, leaving, switchboard, registry, ...known }: OwnReplica): ReplicaStatus {
   return {
-    ...{ ...known, id, name: id, version: VERSION, self: true },
+    ...known,
+    id,
+    name: id,
+    version: VERSION,
+    self: true,
     state: leaving ? 'leaving' : 'ready',
     tunnels: switchboard.tunnelCount,
     streams: switchboard.streamCount,
     lines: [...registry.lines()].filter(({ replicaId }) => replicaId === id).length,
-    ...{ link: undefined, rttMs: undefined, leaseMs: undefined, forwardedStreams: 0, disagreements: [] },
+    link: undefined,
+    rttMs: undefined,
+    leaseMs: undefined,
+    forwardedStreams: 0,
+    disagreements: [],
   }
 }
 
@@ -41,7 +49,11 @@ export function replicaStatus(
   const { id, report, record, linked, dialed, leaseMs, lines, rttMs, streams } = known
   const startedAt = report === undefined ? record?.startedAt : new Date(report.startedAt)
   return {
-    ...{ id, name: id, rttMs, leaseMs, lines },
+    id,
+    name: id,
+    rttMs,
+    leaseMs,
+    lines,
     address: known.address ?? '',
     publicUrl: report?.publicUrl ?? record?.publicUrl ?? undefined,
     state: leaseMs === 0 && !linked ? 'lost' : (report?.state ?? record?.state ?? 'ready'),

@@ -44,8 +44,14 @@ function recorderWith(more: Partial<RouteRecorderOptions> = {}): {
   const clock = new ManualClock(performance.now())
   const { directory, registry } = harness
   const recorder = new RouteRecorder({
-    ...{ directory, registry, clock, store: store(), log: silentLogger },
-    ...{ replicaId: 'replica-1', incarnation: 'start-1', ...more },
+    directory,
+    registry,
+    clock,
+    store: store(),
+    log: silentLogger,
+    replicaId: 'replica-1',
+    incarnation: 'start-1',
+    ...more,
   })
   recorders.push(recorder)
   return { recorder, clock }

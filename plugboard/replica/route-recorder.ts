@@ -159,7 +159,8 @@ export class RouteRecorder {
     const deleted = await store.routeActivity.removeExpired(ids, { actor: 'system' })
     for (const { id, mount, service } of deleted) {
       log.info('claim ended: no telephone for its lifetime', {
-        ...{ route: id, mount },
+        route: id,
+        mount,
         service: service ?? undefined,
       })
     }

@@ -32,7 +32,9 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
   const { replicaId, startedAt, directory, switchboard, cluster, lastErrorOf } = options
   const lines = new ServiceLines(options)
   const view = new ClusterView({
-    ...{ replicaId, startedAt, lastErrorOf },
+    replicaId,
+    startedAt,
+    lastErrorOf,
     telephones: () => switchboard.list(),
     serviceNameOf: announced => directory.serviceByName(announced)?.name ?? announced,
     serviceById: id => directory.service(id),

@@ -26,8 +26,13 @@ function counted(list: readonly string[]): {
 
 function credentialWith(services: readonly string[], mounts: readonly string[]): Credential {
   return {
-    ...{ token: { kind: 'own', id: 't' }, subject: 's', services, mounts, limits: {} },
-    ...{ expiresAtMs: 0, kid: undefined },
+    token: { kind: 'own', id: 't' },
+    subject: 's',
+    services,
+    mounts,
+    limits: {},
+    expiresAtMs: 0,
+    kid: undefined,
   }
 }
 
@@ -57,7 +62,8 @@ it('reads each scope of the token a few times, not once for each service', async
   const services = counted(Array.from({ length: COUNT }, (_, index) => `svc-${index}`))
   const mounts = counted(Array.from({ length: COUNT }, (_, index) => `h${index}.test`))
   const announced = Array.from({ length: COUNT }, (_, index) => ({
-    ...{ service: 'svc-999', mount: `other.test/${index}` },
+    service: 'svc-999',
+    mount: `other.test/${index}`,
     ...line,
   }))
   const options = optionsWith([], () => '')

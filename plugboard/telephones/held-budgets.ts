@@ -103,7 +103,11 @@ export class HeldBudgets {
       quietUntilMs = nowMs + LOG_INTERVAL_MS
       const detail = `${what} may hold ${budgetBytes} bytes; ${endedSessions} tunnels were ended`
       log.warn('streams were reset: too many bytes are held', {
-        ...{ ...fields, code: 'over_budget', detail, bytes: heldBytes, count: evicted },
+        ...fields,
+        code: 'over_budget',
+        detail,
+        bytes: heldBytes,
+        count: evicted,
       })
       evicted = 0
     }

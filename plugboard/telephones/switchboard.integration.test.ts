@@ -45,10 +45,8 @@ describe('announcing', () => {
     const telephone = await harness.dial(token)
     const results = await telephone.announce({ service: 'shop' }, { service: 'shop', mount: 'app.test' })
     expect(results.map(({ accepted, urls }) => [accepted, ...urls])).toEqual([
-      ...[
-        [true, 'http://app.test:4000/'],
-        [true, 'http://app.test:4000/'],
-      ],
+      [true, 'http://app.test:4000/'],
+      [true, 'http://app.test:4000/'],
     ])
   })
 
@@ -69,8 +67,11 @@ describe('announcing', () => {
     const { token } = await harness.token({ services: ['shop*'], mounts: ['app.test/shop'] })
     const telephone = await harness.dial(token)
     const results = await telephone.announce(
-      ...[{ service: 'shop-1' }, { service: 'bank' }, { service: 'shop', mount: 'app.test/bank' }],
-      ...[{ service: 'No Name' }, { service: 'shop-2', mount: 'a b' }],
+      { service: 'shop-1' },
+      { service: 'bank' },
+      { service: 'shop', mount: 'app.test/bank' },
+      { service: 'No Name' },
+      { service: 'shop-2', mount: 'a b' },
       { service: 'shop-3', mount: 'app.test/shop/3' },
     )
     expect(results.map(({ accepted }) => accepted)).toEqual([true, false, false, false, false, true])
@@ -131,24 +132,32 @@ describe('announcing', () => {
   it('is listed for the admin API', async () => {
     const { id, token } = await harness.token()
     const telephone = await harness.dial(token, { name: 'laptop', instance: 'laptop-instance' })
-    await telephone.announce(...[{ service: 'shop', mount: 'a.test', labels: { zone: 'x' }, version: '7' }], {
-      service: 'shop',
-      mount: 'b.test',
-    })
+    await telephone.announce(
+      { service: 'shop', mount: 'a.test', labels: { zone: 'x' }, version: '7' },
+      {
+        service: 'shop',
+        mount: 'b.test',
+      },
+    )
     expect(harness.switchboard.list()).toEqual([
       {
-        ...{
-          id: expect.any(String),
-          name: 'laptop',
-          instance: 'laptop-instance',
-          agent: 'fake/1',
-          tokenId: id,
-        },
-        ...{ remoteAddress: '127.0.0.1', connectedAt: expect.any(Date), streams: 0, replicaId: 'replica-1' },
+        id: expect.any(String),
+        name: 'laptop',
+        instance: 'laptop-instance',
+        agent: 'fake/1',
+        tokenId: id,
+        remoteAddress: '127.0.0.1',
+        connectedAt: expect.any(Date),
+        streams: 0,
+        replicaId: 'replica-1',
         rttMs: harness.switchboard.list()[0]?.rttMs,
         services: [
           {
-            ...{ service: 'shop', mounts: ['a.test', 'b.test'], health: 'up', weight: 100, version: '7' },
+            service: 'shop',
+            mounts: ['a.test', 'b.test'],
+            health: 'up',
+            weight: 100,
+            version: '7',
             labels: { zone: 'x' },
           },
         ],

@@ -439,7 +439,11 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       instance: this.#hello?.instance ?? '',
       ...(this.#generation !== undefined && { generation: packGeneration(this.#generation) }),
       holder: this.#holder,
-      ...{ service, health, weight, version, labels },
+      service,
+      health,
+      weight,
+      version,
+      labels,
       ...(outage !== undefined && { outage }),
       ...(health === 'up' && more.healthCheck === true && { healthCheck: true }),
     }

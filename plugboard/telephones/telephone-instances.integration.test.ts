@@ -115,7 +115,8 @@ describe('a newer process of one telephone', () => {
     expect(results[0]?.detail).toContain('A newer process of this telephone serves it')
     expect([instances('web'), instances('api')]).toEqual([['newer-one'], ['older-one']])
     expect(harness.switchboard.list().map(({ services }) => services.map(each => each.service))).toEqual([
-      ...[['api'], ['web']],
+      ['api'],
+      ['web'],
     ])
     // Asked again, it is the same.
     await old.announce({ service: 'web' }, { service: 'api' })
@@ -363,7 +364,10 @@ describe('lines of other replicas', () => {
     const { identity = '', startedAtMs = 0 } = unpackGeneration(own.generation ?? '') ?? {}
     return {
       ...own,
-      ...{ id: `far/${own.service}`, replicaId: 'r2', tunnelId: 'far', instance: 'elsewhere' },
+      id: `far/${own.service}`,
+      replicaId: 'r2',
+      tunnelId: 'far',
+      instance: 'elsewhere',
       generation: packGeneration({ identity, startedAtMs: startedAtMs + laterMs }),
       ...changes,
     }

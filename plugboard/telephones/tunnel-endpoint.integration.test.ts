@@ -44,7 +44,12 @@ const dialWith = (token: string): Promise<RawAnswer> =>
 
 const inAnHour = (): number => Math.floor(Date.now() / 1000) + 3600
 const claims = () => ({
-  ...{ iss: 'plugboard', aud: 'plugboard', sub: 'x', jti: 'j', exp: inAnHour(), services: ['*'] },
+  iss: 'plugboard',
+  aud: 'plugboard',
+  sub: 'x',
+  jti: 'j',
+  exp: inAnHour(),
+  services: ['*'],
 })
 
 describe('the handshake', () => {
@@ -158,7 +163,8 @@ describe('the token', () => {
 
     it('with a key that is removed while the signature is verified', async () => {
       const key = {
-        ...{ kid: 'ours', algorithm: 'EdDSA' as const },
+        kid: 'ours',
+        algorithm: 'EdDSA' as const,
         publicJwk: { ...publicKey.export({ format: 'jwk' }) } as Record<string, string>,
       }
       const found = [key, undefined]
@@ -204,7 +210,10 @@ it('handshakes of one address that wait leave room for others', () => {
         headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])),
         rawHeaders: headers.flat(),
       } as unknown as IncomingMessage,
-      ...{ socket: new Socket(), head: Buffer.alloc(0), remoteAddress, requestId: '' },
+      socket: new Socket(),
+      head: Buffer.alloc(0),
+      remoteAddress,
+      requestId: '',
       refuse: each => {
         refusal = each
       },
@@ -237,8 +246,13 @@ it('a client that has left when its token is found good gets no session', async 
   const socket = await asked.promise
   socket.destroy()
   answer.resolve({
-    ...{ token: { kind: 'own', id: 't' }, subject: 's', services: ['*'], mounts: [], limits: {} },
-    ...{ expiresAtMs: 0, kid: undefined },
+    token: { kind: 'own', id: 't' },
+    subject: 's',
+    services: ['*'],
+    mounts: [],
+    limits: {},
+    expiresAtMs: 0,
+    kid: undefined,
   })
   await connection.closed
   connection.destroy()

@@ -13,8 +13,12 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const certificate = (host: string, notAfter = '2040-01-01') => ({
-  ...{ host, chain: 'chain', sealedKey: 'key', notAfter: new Date(notAfter) },
-  ...{ renewAt: new Date('2030-01-01'), issuedAt: new Date('2029-01-01') },
+  host,
+  chain: 'chain',
+  sealedKey: 'key',
+  notAfter: new Date(notAfter),
+  renewAt: new Date('2030-01-01'),
+  issuedAt: new Date('2029-01-01'),
 })
 
 it('what was written is read, by its owner alone', async () => {

@@ -93,7 +93,9 @@ async function shake(port: number, options: ConnectionOptions = {}): Promise<See
   await once(socket, 'secureConnect')
   const name = socket.getPeerCertificate().subject?.CN
   const seen = {
-    ...{ name: String(name), reused: socket.isSessionReused(), protocol: socket.alpnProtocol },
+    name: String(name),
+    reused: socket.isSessionReused(),
+    protocol: socket.alpnProtocol,
     // Its own name in OpenSSL; `standardName` is that of the IANA.
     cipher: socket.getCipher().name,
   }

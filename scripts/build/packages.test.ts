@@ -104,17 +104,29 @@ describe.each([{ path: execPath, major: Number(versions.node.split('.', 1)[0]) }
 
 /** All that the declarations of the library may declare. A further name is a promise to its users: add it on purpose. */
 const PUBLIC_NAMES = [
-  ...[
-    'AnnouncedService',
-    'BackendCauseCode',
-    'BackendFailure',
-    'ConnectOptions',
-    'ConnectSettings',
-    'DialFailure',
-  ],
-  ...['ErrorCode', 'ExchangeSummary', 'FailureReport', 'FetchHandler', 'HandlerFailure', 'Outage', 'Reason'],
-  ...['ServiceOptions', 'TelephoneEvent', 'TelephoneHandle', 'TelephoneListener', 'TelephoneSettings'],
-  ...['TunnelStatus', 'VeraError', 'collectBodyMemory', 'connect', 'resolveTenant'],
+  'AnnouncedService',
+  'BackendCauseCode',
+  'BackendFailure',
+  'ConnectOptions',
+  'ConnectSettings',
+  'DialFailure',
+  'ErrorCode',
+  'ExchangeSummary',
+  'FailureReport',
+  'FetchHandler',
+  'HandlerFailure',
+  'Outage',
+  'Reason',
+  'ServiceOptions',
+  'TelephoneEvent',
+  'TelephoneHandle',
+  'TelephoneListener',
+  'TelephoneSettings',
+  'TunnelStatus',
+  'VeraError',
+  'collectBodyMemory',
+  'connect',
+  'resolveTenant',
 ]
 
 it('the types of the library are the public ones alone, and all of them are exported', async () => {

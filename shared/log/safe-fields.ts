@@ -17,9 +17,22 @@ const MAX_AGGREGATED = 3
 /** What a line keeps of an error besides name, message, stack and cause. */
 const ERROR_KEYS = [
   'code',
-  ...['errno', 'syscall', 'address', 'port', 'path'],
-  ...['severity', 'detail', 'hint', 'schema', 'table', 'column', 'constraint'],
-  ...['reason', 'status', 'statusCode', 'field'],
+  'errno',
+  'syscall',
+  'address',
+  'port',
+  'path',
+  'severity',
+  'detail',
+  'hint',
+  'schema',
+  'table',
+  'column',
+  'constraint',
+  'reason',
+  'status',
+  'statusCode',
+  'field',
 ] as const
 
 /** Returns the text as a line may hold it. */

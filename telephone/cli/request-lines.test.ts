@@ -21,8 +21,15 @@ function requests(options: { maxPerSecond?: number; colours?: boolean } = {}): R
 }
 
 const exchange = (changes: Partial<ExchangeSummary> = {}): ExchangeSummary => ({
-  ...{ service: 'web', method: 'GET', path: '/a', requestId: undefined },
-  ...{ streamId: 1, status: 200, code: undefined, failure: undefined, durationMs: 1.6 },
+  service: 'web',
+  method: 'GET',
+  path: '/a',
+  requestId: undefined,
+  streamId: 1,
+  status: 200,
+  code: undefined,
+  failure: undefined,
+  durationMs: 1.6,
   ...changes,
 })
 const failure = {

@@ -86,7 +86,11 @@ async function runScenario(
         targets.set(
           name,
           await TARGETS[name]({
-            ...{ processes, backendPort, folder: home, source: options.source, against: options.against },
+            processes,
+            backendPort,
+            folder: home,
+            source: options.source,
+            against: options.against,
             ...(front !== undefined && { front }),
           }),
         )

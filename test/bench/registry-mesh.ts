@@ -89,10 +89,16 @@ export class RegistryMesh {
     const service = serviceOf(tunnelId)
     replica.registry.replace(tunnelId, [
       {
-        ...{ id: lineId(tunnelId, service), replicaId: replica.id, tunnelId, service },
+        id: lineId(tunnelId, service),
+        replicaId: replica.id,
+        tunnelId,
+        service,
         telephone: `device-${tunnelId.slice(0, 6)}`,
         instance: tunnelId.split('').reverse().join(''),
-        ...{ health: 'up', weight: 100, version: '1.4.2', labels: {} },
+        health: 'up',
+        weight: 100,
+        version: '1.4.2',
+        labels: {},
       },
     ])
   }

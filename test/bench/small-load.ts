@@ -17,7 +17,12 @@ export async function runLoad(processes: Processes, job: LoadJob): Promise<LoadR
     name: 'wrk',
     command: wrk,
     args: [
-      ...['-t1', `-c${job.connections}`, `-d${seconds}s`, '--latency', '-H', `Host: ${job.host}`],
+      '-t1',
+      `-c${job.connections}`,
+      `-d${seconds}s`,
+      '--latency',
+      '-H',
+      `Host: ${job.host}`,
       `http://127.0.0.1:${job.port}/`,
     ],
   })

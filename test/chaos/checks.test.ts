@@ -13,8 +13,14 @@ import { RouteHistory } from './route-history.ts'
 import { RunClock } from './run-clock.ts'
 
 const PLAN: Plan = {
-  ...{ method: 'GET', host: 'a.test', nonce: 'n1', bytes: 1000, upload: Buffer.alloc(0) },
-  ...{ pieces: 1, everyMs: 0, withLength: false },
+  method: 'GET',
+  host: 'a.test',
+  nonce: 'n1',
+  bytes: 1000,
+  upload: Buffer.alloc(0),
+  pieces: 1,
+  everyMs: 0,
+  withLength: false,
 }
 
 describe('an answer', () => {
@@ -28,7 +34,9 @@ describe('an answer', () => {
   })
 
   const right = {
-    ...{ 'x-service': 'web', 'x-nonce': 'n1', 'x-seen': `GET a.test ${targetOf(PLAN)}` },
+    'x-service': 'web',
+    'x-nonce': 'n1',
+    'x-seen': `GET a.test ${targetOf(PLAN)}`,
     'x-body': `0 ${digest(Buffer.alloc(0))}`,
   }
 
@@ -71,7 +79,9 @@ describe('an answer', () => {
   it('of the proxy is a problem, without fields of a backend', async () => {
     const code = { 'plugboard-error': 'no_telephone' }
     expect(await from((_request, response) => response.writeHead(503, code).end())).toEqual({
-      ...{ kind: 'problem', status: 503, code: 'no_telephone' },
+      kind: 'problem',
+      status: 503,
+      code: 'no_telephone',
     })
     server?.close()
     const mixed = await from((_request, response) => response.writeHead(503, { ...code, ...right }).end())
@@ -87,7 +97,11 @@ describe('a judgement', () => {
     return routes
   }
   const asked = (outcome: Outcome, sentAtMs: number) => ({
-    ...{ plan: PLAN, sentAtMs, endedAtMs: sentAtMs + 10, replica: 'r1', outcome },
+    plan: PLAN,
+    sentAtMs,
+    endedAtMs: sentAtMs + 10,
+    replica: 'r1',
+    outcome,
   })
   const by = (service: string): Outcome => ({ kind: 'answered', service })
 
@@ -115,7 +129,9 @@ describe('a judgement', () => {
 
   it('excuses what an incident excuses, and nothing else', () => {
     const incident: Incident = {
-      ...{ name: 'something', fromMs: 0, mayBeStale: () => false },
+      name: 'something',
+      fromMs: 0,
+      mayBeStale: () => false,
       excuse: ({ asked: { sentAtMs } }) => (sentAtMs < 100 ? 'it was that' : undefined),
     }
     const judgement = new Judgement(moved())

@@ -176,7 +176,10 @@ export class ChaosCluster {
   async #addReplica(name: string): Promise<void> {
     const url = new URL(this.#postgres!.url.replace('@/', '@socket/'))
     const replica = await Replica.create({
-      ...{ name, processes: this.processes, folder: this.#folder, program: this.#programs.plugboard },
+      name,
+      processes: this.processes,
+      folder: this.#folder,
+      program: this.#programs.plugboard,
       databaseSocket: join(url.searchParams.get('host') ?? '', '.s.PGSQL.5432'),
       databasePassword: url.password,
       adminKeyFile: this.replicas[0]?.adminKeyFile,

@@ -91,14 +91,26 @@ export class Replica {
     await mkdir(join(this.folder, 'data/secrets'), { recursive: true, mode: 0o700 })
     if (adminKeyFile !== undefined) await copyFile(adminKeyFile, this.adminKeyFile)
     this.#process = await PlugboardProcess.start({
-      ...{ processes, folder: this.folder, port: this.port, adminPort: this.adminPort },
+      processes,
+      folder: this.folder,
+      port: this.port,
+      adminPort: this.adminPort,
       databaseUrl: `postgres://plugboard:${databasePassword}@127.0.0.1:${this.database.port}/plugboard`,
       ...(program === undefined ? {} : { program }),
       args: [
-        ...['--name', this.name, '--cluster-secret', SECRET, '--no-access-log', '--stop-delay', STOP_DELAY],
-        ...['--peer-listen', `127.0.0.1:${this.#peerPort}`],
-        ...['--peer-url', `http://127.0.0.1:${this.peers.port}`],
-        ...['--telephone-url', `http://127.0.0.1:${this.port}`],
+        '--name',
+        this.name,
+        '--cluster-secret',
+        SECRET,
+        '--no-access-log',
+        '--stop-delay',
+        STOP_DELAY,
+        '--peer-listen',
+        `127.0.0.1:${this.#peerPort}`,
+        '--peer-url',
+        `http://127.0.0.1:${this.peers.port}`,
+        '--telephone-url',
+        `http://127.0.0.1:${this.port}`,
       ],
     })
   }

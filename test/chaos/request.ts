@@ -56,7 +56,11 @@ export function sendPlanned(plan: Plan, port: number, timeoutMs = TIMEOUT_MS): P
       else done({ kind: head === undefined ? 'broken' : 'cut', detail })
     }
     const outgoing = httpRequest({
-      ...{ host: '127.0.0.1', port, method: plan.method, path: targetOf(plan), agent: false },
+      host: '127.0.0.1',
+      port,
+      method: plan.method,
+      path: targetOf(plan),
+      agent: false,
       headers: {
         host: plan.host,
         ...(plan.method === 'GET' ? {} : { 'content-length': plan.upload.length }),

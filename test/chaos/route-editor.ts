@@ -184,8 +184,14 @@ export class RouteEditor {
     while (this.#options.clock.now() - sinceMs < LIVE_PATIENCE_MS) {
       this.#probes += 1
       const plan: Plan = {
-        ...{ method: 'GET', host, nonce: `probe-${this.#probes}`, upload: Buffer.alloc(0) },
-        ...{ bytes: 10, pieces: 1, everyMs: 0, withLength: true },
+        method: 'GET',
+        host,
+        nonce: `probe-${this.#probes}`,
+        upload: Buffer.alloc(0),
+        bytes: 10,
+        pieces: 1,
+        everyMs: 0,
+        withLength: true,
       }
       const askedAtMs = this.#options.clock.now()
       const { outcome } = await sendPlanned(plan, replica.port, PROBE_MS)

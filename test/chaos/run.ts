@@ -53,7 +53,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     clock.start()
     const well = (): Replica[] => cluster.replicas.filter(replica => !unwell.has(replica))
     const editor = new RouteEditor({
-      ...{ cluster, routes, windows, random: seededRandom(seed + 1), clock, well },
+      cluster,
+      routes,
+      windows,
+      random: seededRandom(seed + 1),
+      clock,
+      well,
       mayBeStale: (...times) => judgement.mayBeStale(...times),
     })
     watchers.push(editor)
@@ -62,7 +67,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     watchers.push(balancer)
     for (const { name } of cluster.replicas) await balancer.untilHealth(name, true)
     const traffic = new Traffic({
-      ...{ balancer, perSecond, clock, random: seededRandom(seed + 2), hosts: () => routes.hosts },
+      balancer,
+      perSecond,
+      clock,
+      random: seededRandom(seed + 2),
+      hosts: () => routes.hosts,
       onAsked: asked => judgement.take(asked),
     })
     watchers.push(traffic)

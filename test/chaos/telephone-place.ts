@@ -39,8 +39,13 @@ export class TelephonePlace {
   /** Starts a process of it, also beside an older one; does not wait. */
   launch(replicas: readonly Replica[], token: string): void {
     this.#process = TelephoneProcess.launch({
-      ...{ processes: this.#processes, plugboard: replicas[0]!.process, target: this.#backend.port, token },
-      ...{ service: this.service, name: this.name, cwd: this.#folder },
+      processes: this.#processes,
+      plugboard: replicas[0]!.process,
+      target: this.#backend.port,
+      token,
+      service: this.service,
+      name: this.name,
+      cwd: this.#folder,
       url: replicas.map(({ port }) => `http://127.0.0.1:${port}`).join(','),
       ...(this.#program === undefined ? {} : { program: this.#program }),
     })

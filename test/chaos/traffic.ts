@@ -79,8 +79,14 @@ export class Traffic {
     const all = hosts()
     const nonce = `n${this.#sent}-${randomInteger(random, 0, 0xffff_ffff).toString(36)}`
     const small: Plan = {
-      ...{ method: 'GET', host: all[randomInteger(random, 0, all.length - 1)]!, nonce, upload: NOTHING },
-      ...{ bytes: randomInteger(random, 0, 2000), pieces: 1, everyMs: 0, withLength: random() < 0.5 },
+      method: 'GET',
+      host: all[randomInteger(random, 0, all.length - 1)]!,
+      nonce,
+      upload: NOTHING,
+      bytes: randomInteger(random, 0, 2000),
+      pieces: 1,
+      everyMs: 0,
+      withLength: random() < 0.5,
     }
     const lot = random()
     if (lot < 0.6) return small

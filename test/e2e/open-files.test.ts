@@ -117,10 +117,15 @@ describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
 
   it('leaves handshakes to others when one client begins them and goes no further', async () => {
     await untilOpen(await open(tlsPort, 40), 11)
-    const socket = connectTls({
-      ...{ host: '127.0.0.1', port: tlsPort, localAddress: '127.0.0.2' },
-      ...{ ca: TEST_CA, servername: HOST },
-    })
+    // The types of connectTls do not have localAddress, which it passes to connect of node:net.
+    const target = {
+      host: '127.0.0.1',
+      port: tlsPort,
+      localAddress: '127.0.0.2',
+      ca: TEST_CA,
+      servername: HOST,
+    }
+    const socket = connectTls(target)
     await once(socket, 'secureConnect')
     socket.destroy()
   })

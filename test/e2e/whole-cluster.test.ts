@@ -25,7 +25,8 @@ describe('two replicas', () => {
     expect(status).toBe(503)
     for (const index of [0, 1]) {
       expect(await match(index)).toMatchObject({
-        ...{ lines: { serving: 0 }, outage: { reason: 'never_connected' } },
+        lines: { serving: 0 },
+        outage: { reason: 'never_connected' },
         lastError: { code: 'no_telephone', replicaId: 'replica-2' },
       })
     }

@@ -66,7 +66,8 @@ export class AdminApiHarness {
   readonly missing: MissingReplicas = []
   dryRun: (request: DryRequest) => Promise<DryResult | undefined> = () => Promise.resolve(undefined)
   readonly cluster = new ClusterView({
-    ...{ replicaId: 'r1', startedAt: new Date(0) },
+    replicaId: 'r1',
+    startedAt: new Date(0),
     telephones: () => this.telephones,
     lastErrorOf: id => this.lastErrors.get(id),
     serviceNameOf: announced => announced,

@@ -151,7 +151,10 @@ export class FakeTelephone {
     this.#announcements += 1
     const id = this.#announcements
     const filled = services.map(service => ({
-      ...{ health: 'up' as const, weight: 100, version: '', labels: {} },
+      health: 'up' as const,
+      weight: 100,
+      version: '',
+      labels: {},
       ...service,
     }))
     this.session.sendControl({ type: 'announce', id, services: filled })

@@ -69,7 +69,12 @@ export function readHttp2Answer(stream: ClientHttp2Stream): Promise<Http2Answer>
   return new Promise(resolve =>
     stream.on('close', () =>
       resolve({
-        ...{ status, raw, trailers, interim, code: stream.rstCode ?? 0, body: Buffer.concat(chunks) },
+        status,
+        raw,
+        trailers,
+        interim,
+        code: stream.rstCode ?? 0,
+        body: Buffer.concat(chunks),
         field: name => {
           const index = raw.findIndex((each, at) => at % 2 === 0 && each === name)
           return index === -1 ? undefined : raw[index + 1]

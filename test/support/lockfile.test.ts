@@ -22,8 +22,12 @@ it('a package that is missing gets what its name says', () => {
   }
   expect(missingEntries({ packages })).toEqual({
     'node_modules/@x/tool-linux-arm64-musl': {
-      ...{ version: '1.0.0', dev: true, optional: true },
-      ...{ os: ['linux'], cpu: ['arm64'], libc: ['musl'] },
+      version: '1.0.0',
+      dev: true,
+      optional: true,
+      os: ['linux'],
+      cpu: ['arm64'],
+      libc: ['musl'],
     },
   })
 })

@@ -72,9 +72,20 @@ export class Pebble {
       name: 'pebble-challtestsrv',
       command: findProgram('pebble-challtestsrv')!,
       args: [
-        ...['-dns01', `127.0.0.1:${dnsPort}`, '-management', `127.0.0.1:${namesPort}`],
-        ...['-http01', '', '-https01', '', '-tlsalpn01', ''],
-        ...['-defaultIPv4', '127.0.0.1', '-defaultIPv6', ''],
+        '-dns01',
+        `127.0.0.1:${dnsPort}`,
+        '-management',
+        `127.0.0.1:${namesPort}`,
+        '-http01',
+        '',
+        '-https01',
+        '',
+        '-tlsalpn01',
+        '',
+        '-defaultIPv4',
+        '127.0.0.1',
+        '-defaultIPv6',
+        '',
       ],
     })
     names.expectedExitCodes = [0, -1]

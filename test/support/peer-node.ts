@@ -75,10 +75,22 @@ export class PeerNode {
       tunnelCounts: this.tunnelCounts,
       openLocal: (opening, events, end) => lines.open(opening, events, end),
       report: () => ({
-        ...{ state: this.network.leaving ? 'leaving' : 'ready', address: this.address, version: '1' },
-        ...{ startedAt: startedAtMs, appliedSequence: 7, tunnels: 1, streams: 0 },
+        state: this.network.leaving ? 'leaving' : 'ready',
+        address: this.address,
+        version: '1',
+        startedAt: startedAtMs,
+        appliedSequence: 7,
+        tunnels: 1,
+        streams: 0,
       }),
-      ...{ secrets, versions, features, limits, heldOf, respondToQuery, clock, log },
+      secrets,
+      versions,
+      features,
+      limits,
+      heldOf,
+      respondToQuery,
+      clock,
+      log,
     })
   }
 

@@ -72,7 +72,9 @@ export class ProxyHarness {
           ),
       },
       picker: new LinePicker({
-        ...{ registry: this.registry, upstreamOf, random: () => 0 },
+        registry: this.registry,
+        upstreamOf,
+        random: () => 0,
         clientSharePercent: this.#clientSharePercent,
         ...(replicaId !== undefined && { replicaId }),
       }),
@@ -138,8 +140,15 @@ export class ProxyHarness {
       tunnelId,
       services.map(service => ({
         id: lineId(tunnelId, service),
-        ...{ replicaId: 'r1', tunnelId, service, telephone: 'fake', instance },
-        ...{ health: 'up' as const, weight: 100, version: '', labels: {} },
+        replicaId: 'r1',
+        tunnelId,
+        service,
+        telephone: 'fake',
+        instance,
+        health: 'up' as const,
+        weight: 100,
+        version: '',
+        labels: {},
       })),
     )
   }

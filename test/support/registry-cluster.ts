@@ -79,7 +79,12 @@ export class RegistryCluster {
     const owner = new RegistryOwner({ registry, replicaId: id, boot, defer, shardCount, compaction })
     const follower = new RegistryFollower({ registry, replicaId: id, clock: this.clock, keepMs })
     const replica: SimulatedReplica = {
-      ...{ id, boot, registry, owner, follower, deferred },
+      id,
+      boot,
+      registry,
+      owner,
+      follower,
+      deferred,
       exchanges: new Map(),
       leases: new Map(),
     }
@@ -244,7 +249,10 @@ export function makeLine(
   more: Partial<Line> = {},
 ): Line {
   return {
-    ...{ id: lineId(tunnelId, service), replicaId, tunnelId, service },
+    id: lineId(tunnelId, service),
+    replicaId,
+    tunnelId,
+    service,
     telephone: `device-${tunnelId}`,
     instance: `instance-${tunnelId}`,
     health: 'up',

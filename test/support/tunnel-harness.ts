@@ -53,8 +53,13 @@ export class TunnelHarness {
     this.directory = createDirectory({ database: this.database, log, pollIntervalMs: 200 })
     this.issuer = new TokenIssuer({ store })
     this.switchboard = new Switchboard({
-      ...{ replicaId: 'replica-1', identity: IDENTITY, log, store },
-      ...{ directory: this.directory, tokens: this.issuer, registry: this.registry },
+      replicaId: 'replica-1',
+      identity: IDENTITY,
+      log,
+      store,
+      directory: this.directory,
+      tokens: this.issuer,
+      registry: this.registry,
       urlOf: ({ host, mountPath }) => `http://${host}:4000${mountPath}`,
       ...options.switchboard,
     })
@@ -66,7 +71,8 @@ export class TunnelHarness {
       picker: this.picker,
       tunnels: new TunnelEndpoint({
         authenticator: new Authenticator({ directory: this.directory, ...options.authenticator }),
-        ...{ switchboard: this.switchboard, log },
+        switchboard: this.switchboard,
+        log,
       }),
       log,
     })

@@ -3,7 +3,10 @@ import { Cors } from './cors.ts'
 
 const ORIGIN = 'https://app.example.com'
 const preflightFields = (origin: string, headers?: string) => [
-  ...['origin', origin, 'Access-Control-Request-Method', 'PUT'],
+  'origin',
+  origin,
+  'Access-Control-Request-Method',
+  'PUT',
   ...(headers === undefined ? [] : ['Access-Control-Request-Headers', headers]),
 ]
 const VARY = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers'
@@ -49,9 +52,18 @@ describe('preflights', () => {
     expect(new Cors(rules).preflight('OPTIONS', preflightFields(ORIGIN, 'x-b'))).toMatchObject({
       status: 204,
       fields: [
-        ...['Access-Control-Allow-Origin', ORIGIN, 'Access-Control-Allow-Credentials', 'true'],
-        ...['Access-Control-Allow-Methods', 'PUT', 'Access-Control-Allow-Headers', 'X-A'],
-        ...['Access-Control-Max-Age', '5', 'Vary', VARY],
+        'Access-Control-Allow-Origin',
+        ORIGIN,
+        'Access-Control-Allow-Credentials',
+        'true',
+        'Access-Control-Allow-Methods',
+        'PUT',
+        'Access-Control-Allow-Headers',
+        'X-A',
+        'Access-Control-Max-Age',
+        '5',
+        'Vary',
+        VARY,
       ],
     })
   })
@@ -88,13 +100,29 @@ describe('preflights', () => {
 describe('answers', () => {
   test('what the backend says of CORS is replaced, and Vary is added once', () => {
     const fields = [
-      ...['access-control-allow-origin', '*', 'Vary', 'Accept', 'Access-Control-Allow-Credentials', 'true'],
-      ...['vary', 'accept-encoding', 'X-A', '1'],
+      'access-control-allow-origin',
+      '*',
+      'Vary',
+      'Accept',
+      'Access-Control-Allow-Credentials',
+      'true',
+      'vary',
+      'accept-encoding',
+      'X-A',
+      '1',
     ]
     new Cors({ origins: [ORIGIN], exposed: ['X-A', 'X-B'] }).apply(fields, ORIGIN)
     expect(fields).toEqual([
-      ...['Vary', 'Accept', 'vary', 'accept-encoding, Origin', 'X-A', '1'],
-      ...['Access-Control-Allow-Origin', ORIGIN, 'Access-Control-Expose-Headers', 'X-A, X-B'],
+      'Vary',
+      'Accept',
+      'vary',
+      'accept-encoding, Origin',
+      'X-A',
+      '1',
+      'Access-Control-Allow-Origin',
+      ORIGIN,
+      'Access-Control-Expose-Headers',
+      'X-A, X-B',
     ])
   })
 

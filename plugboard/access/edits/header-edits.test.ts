@@ -25,8 +25,18 @@ test('remove, then set, then add; names have no case, and no other spelling', ()
   ]
   edits.apply(fields, values)
   expect(fields).toEqual([
-    ...['X-More', '0', 'X-Role', 'reader', 'X-Trace', 'r-1 of app.test for 192.0.2.7!'],
-    ...['X-Gone', 'back', 'X-More', '1', 'X-More', '2'],
+    'X-More',
+    '0',
+    'X-Role',
+    'reader',
+    'X-Trace',
+    'r-1 of app.test for 192.0.2.7!',
+    'X-Gone',
+    'back',
+    'X-More',
+    '1',
+    'X-More',
+    '2',
   ])
 })
 

@@ -44,14 +44,18 @@ test('names the route, the service, its lines and the last error on any replica'
     respond: () => ({ startedAt: '1970-01-01T00:00:00.000Z', services: [facts] }),
   })
   expect(await match('')).toMatchObject({
-    ...{ outcome: 'forwarded', response: null, route: { id: ROUTE_ID, mount: 'app.test' } },
+    outcome: 'forwarded',
+    response: null,
+    route: { id: ROUTE_ID, mount: 'app.test' },
     service: { id: SERVICE_ID, name: 'shop' },
     lines: {
       total: 2,
       serving: 1,
       items: [{ telephone: 'one' }, { telephone: 'two', state: 'unreachable' }],
     },
-    ...{ outage: null, lastError: { ...newer, replicaId: 'r2' }, missingReplicas: [] },
+    outage: null,
+    lastError: { ...newer, replicaId: 'r2' },
+    missingReplicas: [],
   })
 })
 
@@ -64,12 +68,20 @@ test('passes method, address, scheme and header fields on, and takes the address
   await match('', { remoteAddress: '192.0.2.7' })
   expect(asked).toEqual([
     {
-      ...{ host: 'app.test', target: '/a?b=c', scheme: 'https', method: 'OPTIONS' },
-      ...{ clientAddress: '2001:db8::1', fields: ['Origin', 'https://a.test', 'X-Two', 'b: c'] },
+      host: 'app.test',
+      target: '/a?b=c',
+      scheme: 'https',
+      method: 'OPTIONS',
+      clientAddress: '2001:db8::1',
+      fields: ['Origin', 'https://a.test', 'X-Two', 'b: c'],
     },
     {
-      ...{ host: 'app.test', target: '/', scheme: 'http', method: 'GET' },
-      ...{ clientAddress: '192.0.2.7', fields: [] },
+      host: 'app.test',
+      target: '/',
+      scheme: 'http',
+      method: 'GET',
+      clientAddress: '192.0.2.7',
+      fields: [],
     },
   ])
 })
@@ -79,13 +91,19 @@ test('shows what Plugboard itself responds', async () => {
   api.dryRun = () =>
     Promise.resolve({ host: 'app.test', path: '/', route, response: { ...response, location: undefined } })
   expect(await match('')).toMatchObject({
-    ...{ outcome: 'responded', response: { ...response, location: null }, route: { mount: 'app.test' } },
+    outcome: 'responded',
+    response: { ...response, location: null },
+    route: { mount: 'app.test' },
     outage: { reason: 'never_connected', observed: false },
   })
   const notFound = { status: 404, code: 'route_not_found' as const, detail: 'No route.', location: undefined }
   api.dryRun = () => Promise.resolve({ host: 'app.test', path: '/', route: undefined, response: notFound })
   expect(await match('')).toMatchObject({
-    ...{ outcome: 'responded', route: null, service: null, outage: null, lastError: null },
+    outcome: 'responded',
+    route: null,
+    service: null,
+    outage: null,
+    lastError: null,
     lines: { total: 0 },
   })
 })
@@ -94,7 +112,10 @@ test('a key that reads routes alone sees neither lines nor errors', async () => 
   api.lineStates.push({ line: makeLine('r1', 't1', 'shop'), state: 'serving' })
   const { key } = await api.key(['routes:read'])
   expect(await match('', { key })).toMatchObject({
-    ...{ service: { name: 'shop' }, lines: { total: 0, items: [] }, outage: null, lastError: null },
+    service: { name: 'shop' },
+    lines: { total: 0, items: [] },
+    outage: null,
+    lastError: null,
   })
   const status = await api.key(['status:read'])
   expect((await api.call('GET', '/v1/match?host=a', { key: status.key })).status).toBe(403)

@@ -217,7 +217,10 @@ async function factsOf(service: DirectoryService, deps: AdminDependencies) {
 }
 
 const outageBody = ({ reason, since, observed, detail }: ReturnType<typeof outageOf>) => ({
-  ...{ reason, since, observed, detail },
+  reason,
+  since,
+  observed,
+  detail,
 })
 
 const mountOf = ({ host, mountPath }: DirectoryRoute): string => formatMount({ host, path: mountPath })

@@ -40,8 +40,13 @@ test('a service that no telephone has served counts from the start of the oldest
   })
   expect((await outages()).items).toEqual([
     {
-      ...{ service: 'web', routes: 1, mounts: ['web.test'], lines: 0, reason: 'never_connected' },
-      ...{ since: startedAt, observed: false },
+      service: 'web',
+      routes: 1,
+      mounts: ['web.test'],
+      lines: 0,
+      reason: 'never_connected',
+      since: startedAt,
+      observed: false,
       detail: 'No telephone has served it since the replicas started.',
     },
   ])
@@ -62,7 +67,9 @@ test('the replica that held the tunnel explains why it ended', async () => {
   })
   expect((await outages()).items).toMatchObject([
     {
-      ...{ reason: 'disconnected', since: '1970-01-01T00:00:04.900Z', observed: true },
+      reason: 'disconnected',
+      since: '1970-01-01T00:00:04.900Z',
+      observed: true,
       detail: 'The last telephone, "shop-1" on replica r2, has disconnected: ping_timeout: no byte for 6 s.',
     },
   ])
@@ -84,7 +91,9 @@ test('lines that are down or have weight 0 are named', async () => {
   expect(items).toMatchObject([
     { service: 'shop', reason: 'no_weight', lines: 1 },
     {
-      ...{ service: 'web', reason: 'unhealthy', lines: 1 },
+      service: 'web',
+      reason: 'unhealthy',
+      lines: 1,
       detail:
         'The only line is down (telephone "w"): ' +
         'health check fails since 1970-01-01T00:00:00Z: /healthz returned 500.',

@@ -15,8 +15,16 @@ beforeEach(async () => {
 afterAll(() => database.drop())
 
 const telephone: TelephoneStatus = {
-  ...{ id: 'tunnel-1', name: 'shop-1', instance: 'i1', agent: 'telephone/0.1.0', remoteAddress: '10.0.0.1' },
-  ...{ connectedAt: new Date(0), tokenId: 't1', streams: 3, rttMs: undefined, replicaId: 'r1' },
+  id: 'tunnel-1',
+  name: 'shop-1',
+  instance: 'i1',
+  agent: 'telephone/0.1.0',
+  remoteAddress: '10.0.0.1',
+  connectedAt: new Date(0),
+  tokenId: 't1',
+  streams: 3,
+  rttMs: undefined,
+  replicaId: 'r1',
   services: [
     { service: 'shop', mounts: ['a.test'], health: 'up', weight: 1, version: '', labels: { zone: 'eu' } },
   ],
@@ -31,7 +39,9 @@ test('telephones are listed by name, with their services, and filtered by servic
   expect(items).toMatchObject([
     { id: 'tunnel-2', rttMs: 1.5 },
     {
-      ...{ id: 'tunnel-1', rttMs: null, connectedAt: '1970-01-01T00:00:00.000Z' },
+      id: 'tunnel-1',
+      rttMs: null,
+      connectedAt: '1970-01-01T00:00:00.000Z',
       services: [{ mounts: ['a.test'] }],
     },
   ])
@@ -111,7 +121,12 @@ test('a replica responds to others with a page of its own, and cuts it where it 
     Array.from({ length: 64 }, (_, index) => [`label-${index}`, 'x'.repeat(200)]),
   )
   const services = Array.from({ length: 20 }, (_, index) => ({
-    ...{ service: `s${index}`, mounts: [], health: 'up' as const, weight: 1, version: '', labels },
+    service: `s${index}`,
+    mounts: [],
+    health: 'up' as const,
+    weight: 1,
+    version: '',
+    labels,
   }))
   for (let index = 0; index < 10; index += 1) {
     api.telephones.push({ ...telephone, id: `tunnel-${index}`, name: `t${index}`, services })

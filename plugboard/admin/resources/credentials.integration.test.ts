@@ -63,8 +63,17 @@ describe('tokens', () => {
     for (const mount of ['a.test', 'b.test']) await store.claimMount({ service: 'web', mount, token })
     await store.routes.remove('b.test', { actor: 'test' })
     api.telephones.push({
-      ...{ id: 't', name: 'n', instance: 'i', agent: 'a', remoteAddress: '::1', connectedAt: new Date() },
-      ...{ services: [], tokenId: id, streams: 0, rttMs: undefined, replicaId: 'r' },
+      id: 't',
+      name: 'n',
+      instance: 'i',
+      agent: 'a',
+      remoteAddress: '::1',
+      connectedAt: new Date(),
+      services: [],
+      tokenId: id,
+      streams: 0,
+      rttMs: undefined,
+      replicaId: 'r',
     })
     expect((await api.call('GET', `/v1/tokens/${id}`)).body.usage).toEqual({ tunnels: 1, claims: 1 })
     const { items } = (await api.call('GET', '/v1/tokens')).body

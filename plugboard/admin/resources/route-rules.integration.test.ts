@@ -76,8 +76,14 @@ test('a jwksUrl that leads to this machine or to a private network is refused, u
   const pointer = '/options/access/jwt/jwksUrl'
   const options = (jwksUrl: string) => ({ access: { jwt: { issuer: 'i', audience: 'a', jwksUrl } } })
   for (const url of [
-    ...['http://localhost:1/', 'https://localhost/', 'http://127.0.0.1/', 'https://10.0.0.1/jwks'],
-    ...['https://169.254.169.254/', 'https://[::1]/', 'https://2130706433/', 'https://[::ffff:10.0.0.1]/'],
+    'http://localhost:1/',
+    'https://localhost/',
+    'http://127.0.0.1/',
+    'https://10.0.0.1/jwks',
+    'https://169.254.169.254/',
+    'https://[::1]/',
+    'https://2130706433/',
+    'https://[::ffff:10.0.0.1]/',
   ]) {
     const made = await add({ mount: 'a.test', service: 'shop', options: options(url) })
     expect(made.body, url).toMatchObject({ status: 400, errors: [{ pointer }] })

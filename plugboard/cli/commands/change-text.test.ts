@@ -3,13 +3,26 @@ import type { ChangeRow } from '../output/rows.ts'
 import { changeText } from './change-text.ts'
 
 const change = (fields: Partial<ChangeRow>): ChangeRow => ({
-  ...{ sequence: 1, at: '2026-11-20T12:00:00.000Z', actor: 'test', entity: 'route', entityId: 'id-1' },
-  ...{ action: 'updated', before: null, after: null },
+  sequence: 1,
+  at: '2026-11-20T12:00:00.000Z',
+  actor: 'test',
+  entity: 'route',
+  entityId: 'id-1',
+  action: 'updated',
+  before: null,
+  after: null,
   ...fields,
 })
 const route = (fields: object) => ({
-  ...{ id: 'id-1', host: 'app.test', mountPath: '/api', mount: 'app.test/api', serviceId: 's1' },
-  ...{ service: 'shop', options: {}, version: 1, updatedAt: '2026' },
+  id: 'id-1',
+  host: 'app.test',
+  mountPath: '/api',
+  mount: 'app.test/api',
+  serviceId: 's1',
+  service: 'shop',
+  options: {},
+  version: 1,
+  updatedAt: '2026',
   ...fields,
 })
 

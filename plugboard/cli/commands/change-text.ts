@@ -9,8 +9,13 @@ type Json = Readonly<Record<string, unknown>>
 
 /** Keys that every change touches, and keys that `mount` and `service` stand for. */
 const QUIET: ReadonlySet<string> = new Set([
-  ...['version', 'updatedAt', 'lastSeenAt', 'lastUsedAt'],
-  ...['serviceId', 'host', 'mountPath'],
+  'version',
+  'updatedAt',
+  'lastSeenAt',
+  'lastUsedAt',
+  'serviceId',
+  'host',
+  'mountPath',
 ])
 /** Characters of one value. */
 const MAX_VALUE = 120

@@ -36,9 +36,16 @@ export interface RouteFlags {
 
 /** Those that change a part of an option, and leave the rest of it. */
 const EDITING = [
-  ...(['allowIp', 'denyIp', 'basicUser', 'passwordFile', 'removeBasicUser'] as const),
-  ...(['setHeader', 'removeHeader', 'setResponseHeader', 'removeResponseHeader'] as const),
-]
+  'allowIp',
+  'denyIp',
+  'basicUser',
+  'passwordFile',
+  'removeBasicUser',
+  'setHeader',
+  'removeHeader',
+  'setResponseHeader',
+  'removeResponseHeader',
+] as const
 
 const lines = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
 

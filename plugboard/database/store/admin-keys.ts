@@ -133,7 +133,11 @@ async function refuseLastAdmin(tx: Sql, id: string): Promise<void> {
 async function insertKey(tx: Sql, input: NewAdminKey): Promise<AdminKey> {
   const { name, prefix, hash, scopes, limits, expiresAt } = input
   const values = {
-    ...{ name, prefix, hash, scopes: [...scopes], expiresAt: expiresAt ?? null },
+    name,
+    prefix,
+    hash,
+    scopes: [...scopes],
+    expiresAt: expiresAt ?? null,
     ...(limits && { limitServices: [...limits.services], limitMounts: [...limits.mounts] }),
   }
   const [row] = await tx.insert(adminKeys).values(values).returning(publicColumns)

@@ -32,7 +32,13 @@ const request = (
   owner = 'one',
   more: Partial<Parameters<CertificateStore['begin']>[0]> = {},
 ) => ({
-  ...{ host, owner, leaseMs: 60_000, atOnce: 2, perHour: 10, perToken: 5, unusable: false },
+  host,
+  owner,
+  leaseMs: 60_000,
+  atOnce: 2,
+  perHour: 10,
+  perToken: 5,
+  unusable: false,
   ...more,
 })
 const issued = (host: string, lifeMs = 90 * DAY_MS) => ({
@@ -136,7 +142,8 @@ describe('orders for hosts that a token has claimed', () => {
 
   test('take half of the orders at once', async () => {
     expect([await begin('t1.test', { perToken: 10 }), await begin('t2.test', { perToken: 10 })]).toEqual([
-      ...['granted', 'granted'],
+      'granted',
+      'granted',
     ])
     expect(await begin('t3.test', { perToken: 10 })).toBe('busy')
     expect(await begin('own.test')).toBe('granted')

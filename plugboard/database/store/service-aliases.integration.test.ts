@@ -14,7 +14,8 @@ const by = { actor: 'test' }
 const aliasesOf = async (name: string) => (await store.services.get(name)).policy.aliases
 const claim = (service: string, mount: string) =>
   store.claimMount({
-    ...{ service, mount },
+    service,
+    mount,
     token: {
       reference: { kind: 'outside', issuer: 'i', subject: 's', id: 't' },
       services: ['*'],
@@ -46,7 +47,8 @@ it('gives a name or an alias to one service alone', async () => {
   await expect(store.services.update('c', { name: 'b' }, by)).rejects.toMatchObject(conflict)
   await expect(store.services.update('c', { policy: { aliases: ['b'] } }, by)).rejects.toMatchObject(conflict)
   await expect(store.services.update('c', { policy: { aliases: ['b2'] } }, by)).rejects.toMatchObject({
-    ...{ code: 'conflict', message: expect.stringContaining('There is a service "b2" already') },
+    code: 'conflict',
+    message: expect.stringContaining('There is a service "b2" already'),
   })
   await store.services.update('b2', { policy: { aliases: [] } }, by)
   await store.services.create({ name: 'b' }, by)

@@ -268,7 +268,8 @@ describe('claims', () => {
     await store.tokens.revoke(id, by)
     const claimWith = (own: string) =>
       store.claimMount({
-        ...{ service: 'dev-r', mount: 'r.dev.test' },
+        service: 'dev-r',
+        mount: 'r.dev.test',
         token: { ...token, reference: { kind: 'own', id: own } },
       })
     expect(await failure(claimWith(id))).toMatchObject({ code: 'token_revoked' })

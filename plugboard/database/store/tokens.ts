@@ -24,7 +24,10 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
             name,
             services: [...services],
             mounts: [...mounts],
-            ...{ ttlSeconds, maxTunnels, maxClaims, maxAnnouncementsPerMinute },
+            ttlSeconds,
+            maxTunnels,
+            maxClaims,
+            maxAnnouncementsPerMinute,
             expiresAt: expiry(ttlSeconds),
           })
           .returning()

@@ -11,7 +11,8 @@ it('asks again and again, and keeps the last answer while there is none', async 
   let answers = 0
   const dns = new DnsDiscovery({
     name: 'peers.default.svc:4002',
-    ...{ clock, log: silentLogger },
+    clock,
+    log: silentLogger,
     resolve: host => {
       expect(host).toBe('peers.default.svc')
       asked += 1

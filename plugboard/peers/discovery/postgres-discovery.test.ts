@@ -7,8 +7,15 @@ import { PostgresDiscovery, type ReplicaRows } from './postgres-discovery.ts'
 
 function record(id: string): ReplicaRecord {
   return {
-    ...{ id, boot: '000000001-a', startedAt: new Date(0), address: `http://${id}:4002`, publicUrl: null },
-    ...{ version: '1', state: 'ready', appliedSequence: 1, heartbeatAgeMs: 5 },
+    id,
+    boot: '000000001-a',
+    startedAt: new Date(0),
+    address: `http://${id}:4002`,
+    publicUrl: null,
+    version: '1',
+    state: 'ready',
+    appliedSequence: 1,
+    heartbeatAgeMs: 5,
   }
 }
 
@@ -30,7 +37,9 @@ it('beats every second, keeps the last set while the database is away, and takes
     },
   }
   const discovery = new PostgresDiscovery({
-    ...{ rows, clock, log: silentLogger },
+    rows,
+    clock,
+    log: silentLogger,
     self: { id: 'one', boot: '000000001-a' },
     describe: () => record('one'),
   })
@@ -59,7 +68,9 @@ it('counts the time of a slow answer to the age of what it says', async () => {
   const answer = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
   const rows: ReplicaRows = { beat: () => answer.promise, remove: () => Promise.resolve() }
   const discovery = new PostgresDiscovery({
-    ...{ rows, clock, log: silentLogger },
+    rows,
+    clock,
+    log: silentLogger,
     self: { id: 'one', boot: '000000001-a' },
     describe: () => record('one'),
   })
@@ -75,7 +86,9 @@ it('stops in time when the database says nothing any more', async () => {
   const clock = new ManualClock()
   const silence = new Promise<never>(() => undefined)
   const discovery = new PostgresDiscovery({
-    ...{ rows: { beat: () => silence, remove: () => silence }, clock, log: silentLogger },
+    rows: { beat: () => silence, remove: () => silence },
+    clock,
+    log: silentLogger,
     self: { id: 'one', boot: '000000001-a' },
     describe: () => record('one'),
   })
@@ -103,7 +116,9 @@ it('goes on beating, and does not blame the database, when a listener fails', as
     remove: () => Promise.resolve(),
   }
   const discovery = new PostgresDiscovery({
-    ...{ rows, clock, log },
+    rows,
+    clock,
+    log,
     self: { id: 'one', boot: '000000001-a' },
     describe: () => record('one'),
   })

@@ -129,14 +129,17 @@ it('refuses a dial with two tokens, whichever of them is right', async () => {
   const stranger = await Stranger.open()
   stranger.socket.write(
     [
-      ...['GET /_plugboard/peer HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'],
-      ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='],
-      ...[
-        'Sec-WebSocket-Protocol: plugboard.v1',
-        `Authorization: Bearer ${token}`,
-        'Authorization: Bearer x',
-      ],
-      ...['', ''],
+      'GET /_plugboard/peer HTTP/1.1',
+      'Host: x',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol: plugboard.v1',
+      `Authorization: Bearer ${token}`,
+      'Authorization: Bearer x',
+      '',
+      '',
     ].join('\r\n'),
   )
   await expect.poll(() => stranger.received).toMatch(/^HTTP\/1\.1 400 /)

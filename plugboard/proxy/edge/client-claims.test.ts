@@ -15,7 +15,8 @@ it('takes X-Forwarded-* as the source when there is any of it, and Forwarded oth
   const ofForwarded = { forwardedFor: '2001:db8::1, 10.0.0.1', proto: 'https', host: 'a.test:8443' }
   expect(claimsOf(['forwarded', forwarded])).toEqual({ ...NONE, ...ofForwarded })
   expect(claimsOf(['forwarded', forwarded], ['x-forwarded-prefix', '/app/'])).toEqual({
-    ...{ ...NONE, ...ofForwarded },
+    ...NONE,
+    ...ofForwarded,
     prefix: '/app',
   })
   expect(
@@ -38,8 +39,11 @@ it('takes the first member of a list for the client, and several lines for one l
     ['x-forwarded-port', '8443, 80'],
   )
   expect(claims).toEqual({
-    ...{ ...NONE, forwardedFor: '9.9.9.9, 8.8.8.8, 7.7.7.7', proto: 'https' },
-    ...{ host: 'shop.example', port: '8443' },
+    ...NONE,
+    forwardedFor: '9.9.9.9, 8.8.8.8, 7.7.7.7',
+    proto: 'https',
+    host: 'shop.example',
+    port: '8443',
   })
 })
 

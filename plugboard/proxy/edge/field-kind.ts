@@ -19,8 +19,14 @@ export type FieldKind = (typeof KIND)[keyof typeof KIND]
 
 /** Fields that frame a message or end at a hop, and that have a separator to misspell. */
 const MISSPELT: ReadonlySet<string> = new Set([
-  ...['content-length', 'transfer-encoding', 'keep-alive', 'http2-settings', 'max-forwards'],
-  ...['proxy-connection', 'proxy-authenticate', 'proxy-authorization'],
+  'content-length',
+  'transfer-encoding',
+  'keep-alive',
+  'http2-settings',
+  'max-forwards',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
 ])
 
 export function kindOf(name: string): FieldKind {

@@ -45,15 +45,42 @@ describe('answers', () => {
   it('R1 hop-by-hop fields and those that Connection names are removed', async () => {
     telephone.handler = call =>
       call.answer(200, 'x', [
-        ...['Connection', 'X-Hop, close', 'X-Hop', '1', 'Keep-Alive', 'max=1', 'Transfer-Encoding', 'gzip'],
-        ...['Proxy-Authenticate', 'Basic', 'Upgrade', 'h2c', 'Plugboard-Error', 'fake', 'X-Kept', '2'],
-        ...['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Request-ID', 'fake', 'Date', 'then'],
+        'Connection',
+        'X-Hop, close',
+        'X-Hop',
+        '1',
+        'Keep-Alive',
+        'max=1',
+        'Transfer-Encoding',
+        'gzip',
+        'Proxy-Authenticate',
+        'Basic',
+        'Upgrade',
+        'h2c',
+        'Plugboard-Error',
+        'fake',
+        'X-Kept',
+        '2',
+        'Set-Cookie',
+        'a=1',
+        'Set-Cookie',
+        'b=2',
+        'X-Request-ID',
+        'fake',
+        'Date',
+        'then',
       ])
     const answer = await (await get()).readAnswer()
     expect(answer.headers.map(([name, value]) => `${name}: ${value}`)).toEqual([
-      ...['X-Kept: 2', 'Set-Cookie: a=1', 'Set-Cookie: b=2', 'Date: then'],
+      'X-Kept: 2',
+      'Set-Cookie: a=1',
+      'Set-Cookie: b=2',
+      'Date: then',
       expect.stringMatching(/^X-Request-ID: [0-9a-f-]{36}$/),
-      ...['Via: 1.1 plugboard-test', 'Content-Length: 1', 'Connection: keep-alive', 'Keep-Alive: timeout=75'],
+      'Via: 1.1 plugboard-test',
+      'Content-Length: 1',
+      'Connection: keep-alive',
+      'Keep-Alive: timeout=75',
     ])
   })
 

@@ -288,8 +288,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     const { clock, serviceErrors } = this.context
     const message = failure?.detail ?? ERRORS[code].meaning
     serviceErrors.note(this.request.route.service.id, {
-      ...{ code, message, atMs: clock.wallTime() },
-      ...{ requestId: this.requestId, telephone: this.#telephone },
+      code,
+      message,
+      atMs: clock.wallTime(),
+      requestId: this.requestId,
+      telephone: this.#telephone,
     })
   }
 

@@ -55,11 +55,9 @@ it('U1 is forwarded as an upgrade, and bytes flow both ways after the 101', asyn
   call.stream.respond(SWITCH)
   const head = await connection.readHead()
   expect(head.headers.slice(0, 3)).toEqual([
-    ...[
-      ['Connection', 'Upgrade'],
-      ['Upgrade', 'websocket'],
-      ['X', 'y'],
-    ],
+    ['Connection', 'Upgrade'],
+    ['Upgrade', 'websocket'],
+    ['X', 'y'],
   ])
   await connection.send('ping')
   await call.untilReceived(4)

@@ -286,7 +286,11 @@ export class Http1Server {
     this.#connections.forget(socket)
     const { requestId, accept, clientAddress, host, path } = this.#admission
     tunnels.accept({
-      ...{ req, socket, head, remoteAddress: clientAddress, requestId },
+      req,
+      socket,
+      head,
+      remoteAddress: clientAddress,
+      requestId,
       refuse: (code, detail, extraFields) => {
         const problem = makeProblem(code, { requestId, accept, detail, extraFields, allow: 'GET' })
         const request = { requestId, clientAddress, host, path }

@@ -15,8 +15,13 @@ async function start(options: object, proxy: Partial<ProxyOptions> = {}): Promis
 
 const dry = ({ proxy }: ProxyHarness, request: Partial<DryRequest> = {}) =>
   proxy.dryRun({
-    ...{ scheme: 'http', host: 'app.test', target: '/api/x?y', method: 'GET' },
-    ...{ clientAddress: '192.0.2.1', fields: [], ...request },
+    scheme: 'http',
+    host: 'app.test',
+    target: '/api/x?y',
+    method: 'GET',
+    clientAddress: '192.0.2.1',
+    fields: [],
+    ...request,
   })
 
 it('names the route of a request that is forwarded, and neither forwards nor counts it', async () => {
@@ -44,7 +49,8 @@ it('applies the rules of the route to address, method and header fields', async 
     cors: { origins: ['https://shop.test'], methods: ['PUT'] },
   })
   expect((await dry(harness, { clientAddress: '203.0.113.1' })).response).toMatchObject({
-    ...{ status: 403, code: 'address_denied' },
+    status: 403,
+    code: 'address_denied',
   })
   expect((await dry(harness)).response).toBeUndefined()
   const fields = ['Origin', 'https://shop.test', 'Access-Control-Request-Method', 'PUT']

@@ -13,7 +13,10 @@ export function guardedRequest(request: RoutedRequest, rules: RouteRules): Guard
   const { opening, route, host, receivedPath, clientAddress, requestId } = request
   const question = opening.target.indexOf('?')
   return {
-    ...{ rules, host, clientAddress, requestId },
+    rules,
+    host,
+    clientAddress,
+    requestId,
     path: receivedPath,
     mountPath: route.mountPath,
     method: opening.method,

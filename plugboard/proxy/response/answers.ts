@@ -55,9 +55,16 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): ProxyResp
       : JSON.stringify({ type: 'about:blank', title: statusText, status, detail, code, ...idOf(options) }),
   )
   const fields = [
-    ...['Content-Type', html ? 'text/html; charset=utf-8' : 'application/problem+json'],
-    ...['Content-Length', String(body.length), 'Cache-Control', 'no-store'],
-    ...['Plugboard-Error', code, 'X-Request-ID', options.requestId],
+    'Content-Type',
+    html ? 'text/html; charset=utf-8' : 'application/problem+json',
+    'Content-Length',
+    String(body.length),
+    'Cache-Control',
+    'no-store',
+    'Plugboard-Error',
+    code,
+    'X-Request-ID',
+    options.requestId,
   ]
   if (html) fields.push('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'")
   const retryAfterSeconds = options.retryAfterSeconds ?? ERRORS[code].retryAfterSeconds

@@ -76,8 +76,17 @@ export class RefusalLog {
     const { status } = ERRORS[code]
     const durationMs = startedAtMs === undefined ? 0 : roundedMs(this.#options.clock.now() - startedAtMs)
     this.#options.access?.({
-      ...{ requestId: requestId ?? this.newId(), method, host: '', path: '', status },
-      ...{ durationMs, bytesIn: 0, bytesOut, remoteAddress: clientAddress, code, detail },
+      requestId: requestId ?? this.newId(),
+      method,
+      host: '',
+      path: '',
+      status,
+      durationMs,
+      bytesIn: 0,
+      bytesOut,
+      remoteAddress: clientAddress,
+      code,
+      detail,
     })
   }
 

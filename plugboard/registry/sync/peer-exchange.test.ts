@@ -46,7 +46,12 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
       side.readyCalls += 1
     }
     return new PeerExchange({
-      ...{ owner, follower, peerId, peerBoot, clock, onReady },
+      owner,
+      follower,
+      peerId,
+      peerBoot,
+      clock,
+      onReady,
       onAgree: () => {
         side.agreements += 1
       },
@@ -56,7 +61,11 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
     })
   }
   const side: Side = {
-    ...{ registry, exchange: link(), readyCalls: 0, agreements: 0, faultsTold: 0 },
+    registry,
+    exchange: link(),
+    readyCalls: 0,
+    agreements: 0,
+    faultsTold: 0,
     flush() {
       while (deferred.length > 0) deferred.shift()?.()
     },

@@ -101,8 +101,17 @@ const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) 
 
 /** Asymmetric ones alone: `none` and HS* would make whoever knows the public keys an issuer. */
 export const TOKEN_ALGORITHMS = [
-  ...(['EdDSA', 'Ed25519', 'ES256', 'ES384', 'ES512'] as const),
-  ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
+  'EdDSA',
+  'Ed25519',
+  'ES256',
+  'ES384',
+  'ES512',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
 ] as const
 
 function isFetchable(text: string): boolean {

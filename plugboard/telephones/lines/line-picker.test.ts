@@ -38,8 +38,17 @@ function add(tunnelId: string, more: Partial<Line> = {}): FakeUpstream {
 
 function line(tunnelId: string, more: Partial<Line> = {}): Line {
   return {
-    ...{ id: lineId(tunnelId, 'web'), replicaId: 'r1', tunnelId, service: 'web', telephone: 'laptop' },
-    ...{ instance: `instance-${tunnelId}`, health: 'up', weight: 100, version: '', labels: {}, ...more },
+    id: lineId(tunnelId, 'web'),
+    replicaId: 'r1',
+    tunnelId,
+    service: 'web',
+    telephone: 'laptop',
+    instance: `instance-${tunnelId}`,
+    health: 'up',
+    weight: 100,
+    version: '',
+    labels: {},
+    ...more,
   }
 }
 
@@ -123,7 +132,9 @@ describe('what can be picked', () => {
   it('after a failure over a link: not over that link again, and by one of our own lines if there is one', () => {
     picker.close()
     picker = new LinePicker({
-      ...{ registry, replicaId: 'r1', random: seededRandom(7) },
+      registry,
+      replicaId: 'r1',
+      random: seededRandom(7),
       // Two lines of a replica have one link, and an upstream each.
       upstreamOf: ({ replicaId, tunnelId }) =>
         replicaId === 'r1' ? upstreams.get(tunnelId) : new FakeUpstream(),
@@ -241,7 +252,9 @@ describe('balancing', () => {
     expect(picks(1, policy('least_streams'))).toEqual({ c: 1 })
     for (const upstream of upstreams.values()) upstream.streamCount = 0
     expect(picks(400, policy('least_streams'), upstream => (upstream.streamCount += 1))).toEqual({
-      ...{ a: 100, b: 100, c: 200 },
+      a: 100,
+      b: 100,
+      c: 200,
     })
   })
 

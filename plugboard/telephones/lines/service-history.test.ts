@@ -33,7 +33,11 @@ it('remembers when the last usable line went, and why its tunnel ended', () => {
   history.tunnelEnded('t2', ['web'], 'going_away', 'not the last one')
   history.tunnelEnded('t1', ['web'], 'ping_timeout', 'silence')
   expect(history.lastLineOf('web')).toEqual({
-    ...{ atMs: 2000, cause: 'disconnected', telephone: 'one', replicaId: 'r1', tunnelId: 't1' },
+    atMs: 2000,
+    cause: 'disconnected',
+    telephone: 'one',
+    replicaId: 'r1',
+    tunnelId: 't1',
     end: { reason: 'ping_timeout', detail: 'silence' },
   })
   registry.replace('t1', [up])

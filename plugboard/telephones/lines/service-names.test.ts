@@ -9,7 +9,9 @@ import { ServiceNames } from './service-names.ts'
 
 const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
 const service = (id: string, name: string, ...aliases: string[]): DirectoryService => ({
-  ...{ id, name, policy: { ...DEFAULT_SERVICE_POLICY, aliases } },
+  id,
+  name,
+  policy: { ...DEFAULT_SERVICE_POLICY, aliases },
 })
 
 function setUp(...services: DirectoryService[]) {

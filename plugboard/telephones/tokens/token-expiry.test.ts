@@ -32,9 +32,13 @@ beforeEach(() => {
   renew = () => Promise.reject(new VeraError('token_revoked'))
   const nothing = (): undefined => undefined
   switchboard = new Switchboard({
-    ...{ replicaId: 'r', identity: { agent: 'a', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 } },
+    replicaId: 'r',
+    identity: { agent: 'a', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 },
     directory: {
-      ...{ serviceByName: nothing, route: nothing, verificationKey: nothing, subscribe: () => nothing },
+      serviceByName: nothing,
+      route: nothing,
+      verificationKey: nothing,
+      subscribe: () => nothing,
       routesOfService: () => [].values(),
     },
     store: {
@@ -73,7 +77,12 @@ const OUTSIDE: TokenReference = {
 async function connect(expiresInMs: number, token = OWN): Promise<FakeTelephone> {
   const pair = memoryTransportPair()
   const credential: Credential = {
-    ...{ token, subject: 'laptop', services: ['*'], mounts: [], limits: {}, kid: undefined },
+    token,
+    subject: 'laptop',
+    services: ['*'],
+    mounts: [],
+    limits: {},
+    kid: undefined,
     expiresAtMs: clock.wallTime() + expiresInMs,
   }
   switchboard.connect(pair.a, credential, '127.0.0.1')

@@ -25,9 +25,15 @@ const dialRaw = (token: string): Promise<RawAnswer> =>
     harness.port,
     [
       'GET /_plugboard/tunnel HTTP/1.1',
-      ...['Host: any', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
-      ...['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol: plugboard.v1'],
-      ...[`Authorization: Bearer ${token}`, '', ''],
+      'Host: any',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol: plugboard.v1',
+      `Authorization: Bearer ${token}`,
+      '',
+      '',
     ].join('\r\n'),
   )
 
@@ -107,7 +113,9 @@ describe('claims', () => {
     const telephone = await harness.dial(token)
     const announced = { health: 'up', weight: 100, version: '', labels: {} } as const
     const services = Array.from({ length: 300 }, (_, index) => ({
-      ...{ ...announced, service: 'many', mount: `many.test/${index}` },
+      ...announced,
+      service: 'many',
+      mount: `many.test/${index}`,
     }))
     telephone.session.sendControl({ type: 'announce', id: 1, services })
     await eventually('the first is claimed', async () => await store.routes.find('many.test/0'))
@@ -182,6 +190,8 @@ it('a renewed token has the limits of its row', async () => {
   const renewed = (await telephone.control('renewed')).token ?? ''
   expect((await dialRaw(renewed)).status).toBe(429)
   expect(await harness.database.store.tokens.get(id)).toMatchObject({
-    ...{ maxTunnels: 1, maxClaims: 5, maxAnnouncementsPerMinute: null },
+    maxTunnels: 1,
+    maxClaims: 5,
+    maxAnnouncementsPerMinute: null,
   })
 })

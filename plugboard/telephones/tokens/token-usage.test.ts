@@ -21,7 +21,12 @@ function credential(id: string, limits: TokenLimits = {}, subject?: string): Cre
   const outside = { kind: 'outside', issuer: 'https://id.test', subject: subject ?? '', id } as const
   return {
     token: subject === undefined ? own : outside,
-    ...{ subject: subject ?? id, services: ['*'], mounts: ['*'], limits, expiresAtMs: 0, kid: undefined },
+    subject: subject ?? id,
+    services: ['*'],
+    mounts: ['*'],
+    limits,
+    expiresAtMs: 0,
+    kid: undefined,
   }
 }
 
@@ -161,7 +166,12 @@ describe('claims', () => {
     gates[1]?.resolve()
     await second
     expect(order).toEqual([
-      ...['first begins', 'other begins', 'other ends', 'first ends', 'second begins', 'second ends'],
+      'first begins',
+      'other begins',
+      'other ends',
+      'first ends',
+      'second begins',
+      'second ends',
     ])
     expect(usage.refusals.claims).toBe(1)
   })

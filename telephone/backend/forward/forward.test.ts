@@ -9,7 +9,10 @@ it('reports the path and the request id of an exchange, without its query and it
   const opening = { kind: 'http', hops: 0, service: 'web', method: 'GET', target, fields } as const
   const end = { streamId: 3, status: 200, code: undefined, failure: undefined, durationMs: 1.5 }
   expect(exchangeSummary({ opening: { ...opening, fields }, ...end })).toEqual({
-    ...{ service: 'web', method: 'GET', path: '/a/b', requestId: 'r-1' },
+    service: 'web',
+    method: 'GET',
+    path: '/a/b',
+    requestId: 'r-1',
     ...end,
   })
 })

@@ -152,7 +152,9 @@ describe('failures', () => {
     second.say(loose)
     await lenient.until(c => c.over)
     expect([lenient.status, lenient.body, lenient.heads[0]?.fields]).toEqual([
-      ...[200, 'ok', ['X-A', '1', 'Content-Length', '2']],
+      200,
+      'ok',
+      ['X-A', '1', 'Content-Length', '2'],
     ])
   })
 

@@ -133,8 +133,18 @@ describe('requests', () => {
     caller.send('hello')
     const { stream, raw } = await request()
     expect(raw).toEqual([
-      ...[':method', 'PATCH', ':scheme', 'http', ':authority', 'h', ':path', '/a?b'],
-      ...['x-a', 'caf\xe9', 'te', 'trailers'],
+      ':method',
+      'PATCH',
+      ':scheme',
+      'http',
+      ':authority',
+      'h',
+      ':path',
+      '/a?b',
+      'x-a',
+      'caf\xe9',
+      'te',
+      'trailers',
     ])
     caller.stream.end(['X-Sum', '5'])
     await until(() => arrived[0]!.ended && arrived[0]!.trailers !== undefined)
@@ -361,8 +371,18 @@ describe('cancellation', () => {
 describe('upgrades', () => {
   const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
   const fields = [
-    ...['Host', 'h', 'Connection', 'Upgrade', 'Upgrade', 'WebSocket'],
-    ...['Sec-WebSocket-Key', KEY, 'Sec-WebSocket-Version', '13', 'Sec-WebSocket-Protocol', 'chat'],
+    'Host',
+    'h',
+    'Connection',
+    'Upgrade',
+    'Upgrade',
+    'WebSocket',
+    'Sec-WebSocket-Key',
+    KEY,
+    'Sec-WebSocket-Version',
+    '13',
+    'Sec-WebSocket-Protocol',
+    'chat',
   ]
 
   it('U1, U3, U4: a WebSocket is an extended CONNECT; nothing passes before it is accepted, then bytes both ways', async () => {
@@ -382,8 +402,14 @@ describe('upgrades', () => {
     expect(caller.heads[0]).toMatchObject({ status: 101 })
     // The example of RFC 6455 section 1.3.
     expect(caller.heads[0]?.fields.slice(0, 8)).toEqual([
-      ...['Upgrade', 'websocket', 'Connection', 'Upgrade'],
-      ...['Sec-WebSocket-Accept', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', 'sec-websocket-protocol', 'chat'],
+      'Upgrade',
+      'websocket',
+      'Connection',
+      'Upgrade',
+      'Sec-WebSocket-Accept',
+      's3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+      'sec-websocket-protocol',
+      'chat',
     ])
     await until(() => arrived[0]!.body === 'early')
     caller.send(' late').stream.end()

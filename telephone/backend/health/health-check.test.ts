@@ -105,7 +105,11 @@ it('reads the responses of a loose backend as its service does', async () => {
     const result = new Promise<string | undefined>(resolve => {
       const target = parseTarget(`127.0.0.1:${backend.port}`)
       const health = new HealthCheck({
-        ...{ target, check: '/', intervalMs: 60_000, clock: systemClock, backendParsing },
+        target,
+        check: '/',
+        intervalMs: 60_000,
+        clock: systemClock,
+        backendParsing,
         onResult(failure) {
           health.stop()
           resolve(failure?.detail)

@@ -49,12 +49,12 @@ describe('a lenient reader', () => {
     [
       'blanks before a colon',
       'HTTP/1.1 200 OK\r\nContent-Length \t: 2\r\nA : b : c\r\n\r\nok',
-      [...['Content-Length', '2', 'A', 'b : c']],
+      ['Content-Length', '2', 'A', 'b : c'],
     ],
     [
       'folded lines',
       'HTTP/1.1 200 OK\r\nA: b\r\n  c\r\n\td \r\nContent-Length: 2\r\n\r\nok',
-      [...['A', 'b c d', 'Content-Length', '2']],
+      ['A', 'b c d', 'Content-Length', '2'],
     ],
     [
       'an interim head',

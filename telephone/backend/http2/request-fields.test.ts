@@ -11,8 +11,14 @@ function write(request: Partial<BackendRequest>, hostRule = PRESERVE) {
 }
 
 const pseudo = (method = 'GET', authority = 'localhost:50051') => [
-  ...[':method', method, ':scheme', 'http'],
-  ...[':authority', authority, ':path', '/a?b'],
+  ':method',
+  method,
+  ':scheme',
+  'http',
+  ':authority',
+  authority,
+  ':path',
+  '/a?b',
 ]
 
 describe('a request', () => {

@@ -297,8 +297,11 @@ export class SessionPool implements SessionOwner {
   #newSession(): Session {
     const { connectTimeoutMs } = this.#options
     return new Session({
-      ...{ connector: this.#connector, owner: this, clock: this.#clock },
-      ...{ connectTimeoutMs, secure: this.#secure },
+      connector: this.#connector,
+      owner: this,
+      clock: this.#clock,
+      connectTimeoutMs,
+      secure: this.#secure,
     })
   }
 

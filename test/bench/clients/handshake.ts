@@ -19,7 +19,9 @@ export async function shakeHands(job: HandshakeJob): Promise<LoadResult> {
         const askedAt = performance.now()
         let head = ''
         const socket = connect({
-          ...{ port: job.port, host: '127.0.0.1', rejectUnauthorized: false },
+          port: job.port,
+          host: '127.0.0.1',
+          rejectUnauthorized: false,
           ...(job.resume && session !== undefined && { session }),
         })
         socket.on('session', each => {

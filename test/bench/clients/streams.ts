@@ -15,8 +15,11 @@ export async function askOnStreams(job: StreamsJob): Promise<LoadResult> {
   const until = started + job.seconds * 1000
   const get = { ':authority': job.host, ':path': '/' }
   const call = {
-    ...{ ':authority': job.host, ':path': '/echo.Echo/Unary', ':method': 'POST' },
-    ...{ 'content-type': 'application/grpc', te: 'trailers' },
+    ':authority': job.host,
+    ':path': '/echo.Echo/Unary',
+    ':method': 'POST',
+    'content-type': 'application/grpc',
+    te: 'trailers',
   }
 
   const connection = async (): Promise<void> => {

@@ -81,10 +81,13 @@ function clientArguments(folder: string, sshdPort: number, port: number, backend
     '-F',
     'none',
     '-N',
-    ...['-p', String(sshdPort)],
-    ...['-i', join(folder, 'user')],
+    '-p',
+    String(sshdPort),
+    '-i',
+    join(folder, 'user'),
     ...options.flatMap(option => ['-o', option]),
-    ...['-R', `127.0.0.1:${port}:127.0.0.1:${backendPort}`],
+    '-R',
+    `127.0.0.1:${port}:127.0.0.1:${backendPort}`,
     `${userInfo().username}@127.0.0.1`,
   ]
 }

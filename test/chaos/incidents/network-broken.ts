@@ -14,7 +14,9 @@ export async function linkSilent(scene: Scene): Promise<void> {
   const [one, other] = scene.shuffled(cluster.replicas) as [Replica, Replica, Replica]
   const fromMs = scene.now()
   scene.begins({
-    ...{ name: `silent link ${one.name} – ${other.name}`, fromMs, mayBeStale: neverStale },
+    name: `silent link ${one.name} – ${other.name}`,
+    fromMs,
+    mayBeStale: neverStale,
     excuse: failure => {
       const through = [one.name, other.name].includes(failure.asked.replica ?? '')
       if (through && wasCutBy(failure, fromMs, NOTICED_MS))
@@ -57,7 +59,8 @@ export async function partitioned(scene: Scene): Promise<void> {
   let currentAtMs = Number.POSITIVE_INFINITY
   let wholeAtMs = Number.POSITIVE_INFINITY
   scene.begins({
-    ...{ name: `partition: ${alone.name} alone`, fromMs },
+    name: `partition: ${alone.name} alone`,
+    fromMs,
     mayBeStale: (name, sentAtMs, endedAtMs) =>
       name === alone.name && endedAtMs >= fromMs && sentAtMs <= currentAtMs,
     excuse: failure => {

@@ -20,7 +20,9 @@ async function withoutPostgres(scene: Scene, meanwhile: () => Promise<void>): Pr
   const fromMs = scene.now()
   let currentAtMs = Number.POSITIVE_INFINITY
   const incident: Incident = {
-    ...{ name: 'Postgres away', fromMs, excuse: () => undefined },
+    name: 'Postgres away',
+    fromMs,
+    excuse: () => undefined,
     // What was acknowledged in its last moment may not have been told to all.
     mayBeStale: (_replica, sentAtMs, endedAtMs) => endedAtMs >= fromMs && sentAtMs <= currentAtMs,
   }

@@ -19,7 +19,8 @@ export async function replicaFrozen(scene: Scene): Promise<void> {
   let unlistedAtMs = Number.POSITIVE_INFINITY
   let wholeAtMs = Number.POSITIVE_INFINITY
   scene.begins({
-    ...{ name: `SIGSTOP ${replica.name}`, fromMs },
+    name: `SIGSTOP ${replica.name}`,
+    fromMs,
     mayBeStale: (name, sentAtMs, endedAtMs) =>
       name === replica.name && endedAtMs >= fromMs && sentAtMs <= wholeAtMs,
     excuse: failure => {

@@ -16,7 +16,9 @@ export async function replicaKilled(scene: Scene, { whole = true } = {}): Promis
   const fromMs = scene.now()
   let unlistedAtMs = Number.POSITIVE_INFINITY
   scene.begins({
-    ...{ name: `SIGKILL ${replica.name}`, fromMs, mayBeStale: neverStale },
+    name: `SIGKILL ${replica.name}`,
+    fromMs,
+    mayBeStale: neverStale,
     excuse: failure => {
       const { asked } = failure
       if (asked.replica === replica.name && overlaps(failure, fromMs, unlistedAtMs)) {

@@ -20,7 +20,11 @@ function expectProblem(answer: RawAnswer, status: number, code: string, retryAft
   expect(requestId).toMatch(UUID)
   const problem = JSON.parse(answer.body.toString()) as Record<string, unknown>
   expect(problem).toEqual({
-    ...{ type: 'about:blank', title: answer.statusText, status, code, requestId },
+    type: 'about:blank',
+    title: answer.statusText,
+    status,
+    code,
+    requestId,
     detail: expect.stringMatching(/^[A-Z][^\n]{5,100}\.$/),
   })
   expect(field(answer.headers, 'retry-after')).toEqual(

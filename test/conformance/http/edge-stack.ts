@@ -57,11 +57,32 @@ const POLICIES: Record<string, object> = {
 }
 
 const TIGHT = [
-  ...['--name', 'tight', '--trusted-proxies', '127.0.0.1', '--max-connections-per-address', '2'],
-  ...['--head-timeout', '700ms', '--body-idle-timeout', '700ms', '--keep-alive-timeout', '1s'],
-  ...['--http2-cleartext', '--http2-max-streams', '4'],
-  ...['--allow-trace', '--underscore-headers', 'drop'],
-  ...['--max-head', '4KiB', '--max-target', '1KiB', '--max-headers', '20', '--max-connections', '8'],
+  '--name',
+  'tight',
+  '--trusted-proxies',
+  '127.0.0.1',
+  '--max-connections-per-address',
+  '2',
+  '--head-timeout',
+  '700ms',
+  '--body-idle-timeout',
+  '700ms',
+  '--keep-alive-timeout',
+  '1s',
+  '--http2-cleartext',
+  '--http2-max-streams',
+  '4',
+  '--allow-trace',
+  '--underscore-headers',
+  'drop',
+  '--max-head',
+  '4KiB',
+  '--max-target',
+  '1KiB',
+  '--max-headers',
+  '20',
+  '--max-connections',
+  '8',
 ]
 
 export interface EdgeStackOptions {

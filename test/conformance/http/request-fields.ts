@@ -113,7 +113,11 @@ describe('fields', () => {
       'x-real-ip',
     ]
     expect(names.flatMap(name => request.all(name))).toEqual([
-      ...['2001:db8::1, 127.0.0.1', 'shop.example:8443', 'https', '8443', '2001:db8::1'],
+      '2001:db8::1, 127.0.0.1',
+      'shop.example:8443',
+      'https',
+      '8443',
+      '2001:db8::1',
     ])
     expect(request.all('forwarded')).toEqual([
       'for="[2001:db8::1]";proto=https;host="shop.example:8443", for=127.0.0.1',
@@ -128,8 +132,15 @@ describe('fields', () => {
   )
 
   it.each([
-    ...['Transfer_Encoding', 'Content_Length', 'Transfer---Encoding', 'content.length', 'Keep_Alive'],
-    ...['Proxy_Authorization', 'Max_Forwards', 'X--Forwarded-For', 'x-request--id'],
+    'Transfer_Encoding',
+    'Content_Length',
+    'Transfer---Encoding',
+    'content.length',
+    'Keep_Alive',
+    'Proxy_Authorization',
+    'Max_Forwards',
+    'X--Forwarded-For',
+    'x-request--id',
   ])('H4 the misspelt %s is dropped', async name => {
     const request = await forwarded(
       `POST / HTTP/1.1\r\n${HOST}${name}: chunked6666\r\nContent-Length: 3\r\n\r\nabc`,

@@ -222,7 +222,10 @@ describe('framing that goes on', () => {
     await ask(`${line}${TE}\r\n3\r\nabc\r\n0\r\n\r\n`, method)
     await ask(`${line}Content-Length: 0\r\n\r\n`, method)
     const framing = edge.backend.requests.map(request => [
-      ...[request.all('content-length'), request.all('transfer-encoding'), request.body, request.state],
+      request.all('content-length'),
+      request.all('transfer-encoding'),
+      request.body,
+      request.state,
     ])
     expect(framing).toEqual([
       [['3'], [], 'abc', 'complete'],

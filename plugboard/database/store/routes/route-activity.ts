@@ -34,7 +34,9 @@ export function createRouteActivityStore(runner: SqlRunner): RouteActivityStore 
 /** In one order, so that replicas which write the same routes do not wait for each other in a circle. */
 async function writeUses(db: Sql, uses: readonly RouteUse[]): Promise<void> {
   const rows = uses.map(({ routeId, servedAgeMs, telephone, lineAgeMs }) => ({
-    ...{ id: routeId, served_age: servedAgeMs, line_age: lineAgeMs },
+    id: routeId,
+    served_age: servedAgeMs,
+    line_age: lineAgeMs,
     telephone: telephone === undefined ? undefined : storable(telephone),
   }))
   await db.execute(sql`
@@ -91,7 +93,8 @@ async function findExpired(
       AND ${condition}
     ORDER BY route.id ${end}`)
   return rows.map(({ id, host, mount_path: path, service }) => ({
-    ...{ id, service },
+    id,
+    service,
     mount: formatMount({ host, path }),
   }))
 }

@@ -57,7 +57,13 @@ export class Fuzz {
   #numbers = 0
   #next: number
   readonly report: FuzzReport = {
-    ...{ streams: 0, expected: 0, forwarded: 0, faulty: 0, stricter: {}, canaries: 0, durationMs: 0 },
+    streams: 0,
+    expected: 0,
+    forwarded: 0,
+    faulty: 0,
+    stricter: {},
+    canaries: 0,
+    durationMs: 0,
     violations: [],
   }
 

@@ -90,14 +90,10 @@ export class Http2Fuzz {
     try {
       raw.send(bytes)
       raw.request(CANARY_STREAM, [
-        ...([
-          [':method', 'GET'],
-          [':scheme', 'http'],
-        ] as const),
-        ...([
-          [':path', `/canary-${index}-2`],
-          [':authority', 'edge.test'],
-        ] as const),
+        [':method', 'GET'],
+        [':scheme', 'http'],
+        [':path', `/canary-${index}-2`],
+        [':authority', 'edge.test'],
       ])
       const answer = raw.next(({ type, streamId }) => type === FRAME.data && streamId === CANARY_STREAM)
       const first = await Promise.race([answer, raw.closed().then(() => undefined)]).catch(() => undefined)

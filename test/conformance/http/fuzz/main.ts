@@ -32,13 +32,17 @@ function progress(done: number): void {
   console.log(`${done} of ${count}`)
 }
 
-const fuzzHttp1 = () =>
-  new Fuzz({ ...{ edge, seed, count, progress, workers }, from: Number(values.from) }).run()
+const fuzzHttp1 = () => new Fuzz({ edge, seed, count, progress, workers, from: Number(values.from) }).run()
 
 /** What is cut off in a frame ends by a timeout only: short ones. */
 const HTTP2_ARGS = [
-  ...['--http2-cleartext', '--keep-alive-timeout', '1s', '--head-timeout', '700ms'],
-  ...['--body-idle-timeout', '700ms'],
+  '--http2-cleartext',
+  '--keep-alive-timeout',
+  '1s',
+  '--head-timeout',
+  '700ms',
+  '--body-idle-timeout',
+  '700ms',
 ]
 const fuzzHttp2 = () => new Http2Fuzz({ edge, port: edge.port, seed, count, workers }).run()
 
