@@ -5,17 +5,22 @@
 import { isIP } from 'node:net'
 import { type Parsed, parseMount } from '@vera-stack/shared/mounts.ts'
 
+/** Characters of one label (RFC 1035). */
+const MAX_LABEL = 63
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Returns the wildcard beneath which hosts are generated: the setting, else the host of `publicUrl`, else `*.localhost`.
+ * Returns the wildcard beneath which hosts are generated, in normal form: the setting, else the host of `publicUrl`, else `*.localhost`.
  * Undefined when `publicUrl` has an address instead of a name.
  */
 export function generatedHostPattern(
   generatedHosts: string | undefined,
   publicUrl: string | undefined,
 ): string | undefined {
-  if (generatedHosts !== undefined) return generatedHosts
+  if (generatedHosts !== undefined) {
+    const parsed = parseMount(generatedHosts)
+    return parsed.ok ? parsed.value.host : undefined
+  }
   const host = publicUrl === undefined ? 'localhost' : new URL(publicUrl).hostname
   if (host === '127.0.0.1' || host === '[::1]') return '*.localhost'
   return isIP(host) !== 0 || host.startsWith('[') ? undefined : `*.${host}`
@@ -25,9 +30,16 @@ export function generatedHostPattern(
 export function generatedHostsProblem(text: string): string | undefined {
   const parsed = parseMount(text)
   if (!parsed.ok) return parsed.problem
-  return parsed.value.host.startsWith('*.') && parsed.value.path === '/'
-    ? undefined
-    : `"${text}" is not a wildcard host; expected one such as *.t.example.com`
+  const { host, path } = parsed.value
+  if (!host.startsWith('*.') || path !== '/') {
+    return `"${text}" is not a wildcard host; expected one such as *.t.example.com`
+  }
+  const longest = `${'x'.repeat(MAX_LABEL)}${host.slice(1)}`
+  if (!parseMount(longest).ok)
+    return `"${text}" is too long: a label of ${MAX_LABEL} characters must fit before it`
+  // A last label of digits alone makes an IPv4 address of it (WHATWG URL), so no browser opens the hosts beneath it.
+  if (!URL.canParse(`http://${longest}`)) return `"${text}" is not a host name that a URL can have`
+  return undefined
 }
 
 /** The mount for a proposed label. */
