@@ -1,11 +1,19 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { linkedPair, PeerNode } from '../../test/support/peer-node.ts'
 import { Relay } from '../../test/support/relay.ts'
 import { LINES_FEATURE } from './peer.ts'
-import { MAX_QUERY_BYTES, MAX_RESPONSE_BYTES, QUERY_TIMEOUT_MS, sendQuery } from './peer-queries.ts'
+import {
+  MAX_OPEN_QUERIES,
+  MAX_QUERY_BYTES,
+  MAX_RESPONSE_BYTES,
+  QUERY_TIMEOUT_MS,
+  QueryResponder,
+  sendQuery,
+} from './peer-queries.ts'
 
 it('asks every other replica, and returns what each responds', async () => {
   const respondToQuery = (name: string, params: unknown) => ({
@@ -91,4 +99,57 @@ it('waits for a response no longer than its time limit', async () => {
   clock.advance(QUERY_TIMEOUT_MS)
   await expect(asked).rejects.toThrow('it did not respond within 2 s')
   expect(resets).toEqual(['cancelled'])
+})
+
+/** A stream that records how it was reset. */
+function recordedStream() {
+  const resets: string[] = []
+  const stream = {
+    ...{ write: () => true, end: () => undefined, consume: () => undefined, respond: () => undefined },
+    reset: (reason: string) => void resets.push(reason),
+  }
+  return { resets, stream: stream as unknown as Stream }
+}
+
+it.each([
+  ['larger than 4194304 bytes', 200, Buffer.alloc(MAX_RESPONSE_BYTES + 1)],
+  ['not JSON', 200, Buffer.from('{')],
+  ['does not know this question', 404, Buffer.alloc(0)],
+])('refuses a response: %s', async (reason, status, body) => {
+  const clock = new ManualClock()
+  const { stream, resets } = recordedStream()
+  let events: StreamEvents | undefined
+  const open = (_opening: Opening, given: StreamEvents): Stream => {
+    events = given
+    return stream
+  }
+  const link = { peer: { features: ['queries'] }, open } as unknown as Parameters<typeof sendQuery>[0]
+  const asked = sendQuery(link, 'telephones', {}, clock)
+  events?.onHead({ status, statusText: '', fields: [] })
+  events?.onData(body)
+  events?.onEnd(undefined)
+  await expect(asked).rejects.toThrow(reason)
+  expect(resets[0]).toBe('cancelled')
+  expect(clock.pendingTimers).toBe(0)
+})
+
+it('serves a bounded number of questions of one replica at once', () => {
+  const responder = new QueryResponder(
+    () => ({}),
+    () => undefined,
+  )
+  const opening: Opening = {
+    ...{ kind: 'query', hops: 0, service: '', method: '', target: 'telephones', fields: [] },
+  }
+  const accept = () => {
+    const { stream, resets } = recordedStream()
+    return { events: responder.accept(stream, opening), resets }
+  }
+  const open = Array.from({ length: MAX_OPEN_QUERIES }, accept)
+  expect(open.flatMap(({ resets }) => resets)).toEqual([])
+  expect(accept().resets).toEqual(['overloaded'])
+  open[0]?.events.onData(Buffer.from('{}'))
+  open[0]?.events.onEnd(undefined)
+  expect(accept().resets).toEqual([])
+  expect(accept().resets).toEqual(['overloaded'])
 })

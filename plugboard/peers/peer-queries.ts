@@ -21,7 +21,7 @@ export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 /** From the question to the end of the response, ms. */
 export const QUERY_TIMEOUT_MS = 2000
 /** Questions of one peer that are open at once. */
-const MAX_OPEN_QUERIES = 16
+export const MAX_OPEN_QUERIES = 16
 /** Bytes of a response that are written at once; more follow when the stream has room. */
 const SLICE_BYTES = 64 * 1024
 
