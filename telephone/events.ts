@@ -23,6 +23,8 @@ export interface AnnouncedService {
   readonly detail?: string | undefined
   /** Where the service can now be reached. */
   readonly urls: readonly string[]
+  /** A mount that led to the service when it was accepted, and does not now, because its route was deleted or changed. */
+  readonly lostMount?: string | undefined
 }
 
 /** Why a Plugboard could not be dialled. The message may quote the far end, so it is cut. */
@@ -94,6 +96,17 @@ export type TelephoneEvent =
   /** The replica drains, or there is a better one: a replacement is dialled, the old tunnel finishes its streams. */
   | { readonly kind: 'tunnel_replaced'; readonly tunnel: number; readonly url: string; readonly why: string }
   | { readonly kind: 'announced'; readonly tunnel: number; readonly results: readonly AnnouncedService[] }
+  /**
+   * A mount no longer leads to the service, because its route was deleted or changed. One event for all tunnels. `claimInMs`: this
+   * Telephone claims it again after this time, or with an earlier announcement; undefined: it did not claim it.
+   */
+  | {
+      readonly kind: 'mount_lost'
+      readonly service: string
+      readonly mount: string
+      readonly detail: string
+      readonly claimInMs: number | undefined
+    }
   | {
       readonly kind: 'health'
       readonly service: string

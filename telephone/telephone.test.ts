@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../test/support/leak-check.ts'
+import { ManualClock } from '../test/support/manual-clock.ts'
 import type { TelephoneEvent } from './events.ts'
 import { connect } from './index.ts'
 import { parseService, type ServiceOptions } from './service-options.ts'
@@ -286,6 +287,61 @@ describe('a refusal', () => {
       announce.services.map(({ service }) => ({ service, accepted: false, detail: 'not in scope', urls: [] }))
     const telephone = start()
     expect(await telephone.announced).toMatchObject([{ accepted: false, detail: 'not in scope' }])
+  })
+})
+
+describe('a mount whose route was deleted', () => {
+  const detail = 'The route of mount app.test was deleted.'
+  const lose = ({ live }: FakePlugboard): void => {
+    for (const { session, announce } of live) {
+      const results = [{ service: 'web', accepted: true, detail, urls: [], lostMount: 'app.test' }]
+      session.sendControl({ type: 'announced', id: announce!.id, results })
+    }
+  }
+  const losses = () => events.filter(({ kind }) => kind === 'mount_lost')
+
+  it('is one event for all tunnels, and is claimed again after a minute', async () => {
+    const clock = new ManualClock()
+    // The other end lives in real time, so pings by this clock must stay away.
+    const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
+    const telephone = start({ clock, limits }, { mount: 'app.test' })
+    await plugboard.until(p => p.live.length === 2)
+    await event('tunnel_ready', ({ tunnel }) => tunnel === 2)
+    const announcements = plugboard.announcements
+    events.length = 0
+    lose(plugboard)
+    await event('announced', ({ tunnel }) => tunnel === 1)
+    await event('announced', ({ tunnel }) => tunnel === 2)
+    expect(losses()).toEqual([
+      { kind: 'mount_lost', service: 'web', mount: 'app.test', detail, claimInMs: 60_000 },
+    ])
+    expect(telephone.services).toMatchObject([{ lostMount: 'app.test' }])
+    expect(plugboard.announcements).toBe(announcements)
+    events.length = 0
+    clock.advance(60_000)
+    await plugboard.until(p => p.announcements === announcements + 2)
+    await event('announced', ({ results }) => results[0]?.lostMount === undefined)
+    expect(telephone.services).toEqual([{ service: 'web', accepted: true, urls: ['http://app.test'] }])
+    expect(losses()).toEqual([])
+  })
+
+  it('is not claimed by a Telephone that did not announce it', async () => {
+    start({ tunnels: 1 })
+    await event('tunnel_ready')
+    lose(plugboard)
+    expect(await event('mount_lost')).toMatchObject({ mount: 'app.test', claimInMs: undefined })
+  })
+
+  it('is still the mount of a generated host, and not a Plugboard that generates none', async () => {
+    plugboard.judge = () => [{ service: 'web', accepted: true, urls: ['http://brisk-otter.test'] }]
+    const service = parseService({ service: 'web', target: '127.0.0.1:1' })
+    start({ tunnels: 1, services: [{ ...service, generatedHost: 'brisk-otter' }] })
+    await event('tunnel_ready')
+    lose(plugboard)
+    expect(await event('mount_lost')).toMatchObject({ claimInMs: 60_000 })
+    expect(events.findLast(({ kind }) => kind === 'announced')).toMatchObject({
+      results: [{ accepted: true, lostMount: 'app.test' }],
+    })
   })
 })
 

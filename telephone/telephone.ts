@@ -91,6 +91,8 @@ export class Telephone implements TelephoneHandle {
   /** Generated hosts that were taken. */
   #proposals = 0
   #services: readonly AnnouncedService[] = []
+  /** The lost mount of each announced service, by its place in the announcement. */
+  #lostMounts: readonly (string | undefined)[] = []
   #started = 1
   #rebalance: Timer | undefined
   #offer: Timer | undefined
@@ -115,7 +117,7 @@ export class Telephone implements TelephoneHandle {
     this.#addresses = new Addresses(
       options.plugboards.map(tunnelUrl),
       options.followReplicas ?? true,
-      this.#clock.now,
+      () => this.#clock.now(),
       random,
     )
     this.#announcements = options.services.map(announcementOf)
@@ -129,7 +131,7 @@ export class Telephone implements TelephoneHandle {
     this.#backendLimits = fitBackendLimits(options.services, options.tunnels ?? 2, openFilesLimit())
     this.#forwarder = new Forwarder({
       backends: new Map(options.services.map(service => [service.service, this.#backend(service)])),
-      now: this.#clock.now,
+      now: () => this.#clock.now(),
       onExchange: options.reportExchanges
         ? exchange => this.#report({ kind: 'exchange', exchange: exchangeSummary(exchange) })
         : undefined,
@@ -262,7 +264,7 @@ export class Telephone implements TelephoneHandle {
     const [service] = this.#announcements
     const [result] = results
     if (service?.generatedHost === undefined || result === undefined) return results
-    if (result.accepted && result.urls.length === 0) {
+    if (result.accepted && result.urls.length === 0 && result.lostMount === undefined) {
       return [{ ...result, accepted: false, code: 'invalid_request', detail: NO_GENERATED_HOSTS }]
     }
     if (result.code !== 'mount_conflict' || this.#proposals >= MAX_PROPOSALS) return results
@@ -277,8 +279,28 @@ export class Telephone implements TelephoneHandle {
     this.#services = results
     this.#firstAnswer.resolve(results)
     this.#offer?.cancel()
-    if (this.#closing !== undefined || results.every(result => result.accepted)) return
+    if (this.#closing !== undefined) return
+    this.#reportLostMounts(results)
+    if (!results.some((result, index) => !result.accepted || this.#claimsAgain(result, index))) return
     this.#offer = this.#clock.after(OFFER_AGAIN_MS, () => this.#announce())
+  }
+
+  /** True for a lost mount that this Telephone had announced. The next announcement claims it. */
+  #claimsAgain({ lostMount }: AnnouncedService, index: number): boolean {
+    const { mount, generatedHost } = this.#announcements[index] ?? {}
+    return lostMount !== undefined && (mount !== undefined || generatedHost !== undefined)
+  }
+
+  /** All tunnels receive the same news. */
+  #reportLostMounts(results: readonly AnnouncedService[]): void {
+    const before = this.#lostMounts
+    this.#lostMounts = results.map(({ lostMount }) => lostMount)
+    for (const [index, result] of results.entries()) {
+      const { service, lostMount: mount, detail = '' } = result
+      if (mount === undefined || mount === before[index]) continue
+      const claimInMs = this.#claimsAgain(result, index) ? OFFER_AGAIN_MS : undefined
+      this.#report({ kind: 'mount_lost', service, mount, detail, claimInMs })
+    }
   }
 
   #onControl(message: ControlMessage): void {

@@ -46,6 +46,12 @@ export interface Verdict {
   readonly urls: readonly string[]
   /** The mount in normal form, once it leads to the service. */
   readonly mount: string | undefined
+  /** The route of `mount`. */
+  readonly routeId?: string | undefined
+  /** A mount that led to the service when it was accepted, and does not now (lost-mounts.ts). */
+  readonly lostMount?: string | undefined
+  /** The lost mount, if the telephone had announced it. */
+  readonly claimedMount?: string | undefined
   /** Refused only because the database cannot be asked: worth another try when it is back. */
   readonly tryLater: boolean
 }
@@ -84,12 +90,13 @@ export function refuseAll(services: readonly ServiceAnnouncement[], reason: Vera
 }
 
 export function resultsOf(verdicts: readonly Verdict[]): Announced['results'] {
-  return verdicts.map(({ announcement, accepted, code, detail, urls }) => ({
+  return verdicts.map(({ announcement, accepted, code, detail, urls, lostMount }) => ({
     service: announcement.service,
     accepted,
     ...(code === undefined ? {} : { code }),
     ...(detail === undefined ? {} : { detail: cutText(detail, MAX_DETAIL) }),
     urls: [...urls],
+    ...(lostMount === undefined ? {} : { lostMount }),
   }))
 }
 
@@ -119,7 +126,7 @@ async function judgeOne(
   const reached = scopes.coversMount(parsed.value)
   // A route that leads to the service needs no claim and no database. One with a lifetime has to be noted as in use.
   if (present !== undefined && (present.lifetimeMs === null || !reached)) {
-    return accepted(announcement, options, mount)
+    return accepted(announcement, options, mount, present)
   }
   if (!reached) return refusedBy(announcement, mountNotCovered(name.value, mount, token))
   const lifetimeMs = lifetimeOf(announcement, options.claims)
@@ -137,7 +144,7 @@ async function judgeOne(
     if (!(error instanceof VeraError)) throw error
     if (error.code !== 'database_unavailable') return refusedBy(announcement, error)
     // Without the database, routes are not deleted either.
-    if (present !== undefined) return accepted(announcement, options, mount)
+    if (present !== undefined) return accepted(announcement, options, mount, present)
     const detail = `The database is unavailable. Plugboard claims mount ${mount} when the database is available again.`
     return { ...refused(announcement, detail, error.code), tryLater: true }
   }
@@ -171,7 +178,7 @@ function lifetimeOf(
 }
 
 /** The route of the service at this mount. */
-function routeAt(
+export function routeAt(
   { host, path }: Mount,
   service: string,
   options: AnnouncementOptions,
@@ -182,26 +189,28 @@ function routeAt(
   return undefined
 }
 
-function routesOf(service: string, { directory }: AnnouncementOptions): Iterable<DirectoryRoute> {
+export function routesOf(service: string, { directory }: AnnouncementOptions): Iterable<DirectoryRoute> {
   const found = directory.serviceByName(service)
   return found === undefined ? [] : directory.routesOfService(found.id)
 }
 
-function accepted(
+/** `route`: the one of the mount, which may not have arrived in the directory. */
+export function accepted(
   announcement: ServiceAnnouncement,
   options: AnnouncementOptions,
   mount: string | undefined,
-  claimed?: { readonly host: string; readonly mountPath: string },
+  route?: { readonly id: string; readonly host: string; readonly mountPath: string },
 ): Verdict {
   const urls = new Set<string>()
   // No more than the response has room for: a service may have thousands of routes, and be announced once for each.
-  for (const route of routesOf(announcement.service, options)) {
+  for (const each of routesOf(announcement.service, options)) {
     if (urls.size >= MAX_URLS) break
-    urls.add(options.urlOf(route))
+    urls.add(options.urlOf(each))
   }
-  if (claimed !== undefined) urls.add(options.urlOf(claimed))
+  if (route !== undefined && urls.size < MAX_URLS) urls.add(options.urlOf(route))
   const detail = remarkOf(announcement.service, urls.size, options)
-  return { announcement, accepted: true, detail, urls: [...urls].slice(0, MAX_URLS), mount, tryLater: false }
+  const routeId = mount === undefined ? undefined : route?.id
+  return { announcement, accepted: true, detail, urls: [...urls], mount, routeId, tryLater: false }
 }
 
 function remarkOf(

@@ -18,6 +18,7 @@ import type { Directory } from '../routes/directory.ts'
 import type { ClaimRules } from './announcement.ts'
 import type { HeldBudgets } from './held-budgets.ts'
 import { SharedServices } from './lines/shared-services.ts'
+import { LostMounts } from './lost-mounts.ts'
 import { type ConnectionContext, type Renewal, TelephoneConnection } from './telephone-connection.ts'
 import { TelephoneInstances } from './telephone-instances.ts'
 import type { Credential } from './tokens/authenticate.ts'
@@ -113,6 +114,7 @@ export class Switchboard {
   readonly #unsubscribe: () => void
   readonly #instances: TelephoneInstances
   readonly #shared: SharedServices
+  readonly #lostMounts: LostMounts
   readonly #usage: TokenUsage
   #draining = false
   /** While we leave: a tunnel has let go. */
@@ -124,6 +126,11 @@ export class Switchboard {
     this.#clock = options.clock ?? systemClock
     this.#instances = new TelephoneInstances(options.registry, this.#clock)
     this.#shared = new SharedServices(options.registry, this.#clock, id => this.#connections.get(id))
+    this.#lostMounts = new LostMounts({
+      directory: options.directory,
+      clock: this.#clock,
+      tunnels: () => this.#connections.values(),
+    })
     this.#usage = new TokenUsage({
       defaults: options.tokenLimits ?? DEFAULT_TOKEN_LIMITS,
       counts: options.tunnelCounts ?? new TunnelCounts(),
@@ -319,6 +326,7 @@ export class Switchboard {
     this.#unsubscribe()
     this.#instances.close()
     this.#shared.close()
+    this.#lostMounts.close()
   }
 
   // What connections tell
@@ -338,6 +346,7 @@ export class Switchboard {
 
   closed(connection: TelephoneConnection): void {
     this.#connections.delete(connection.tunnelId)
+    this.#lostMounts.remove(connection)
     this.#emptied?.()
   }
 

@@ -29,6 +29,7 @@ import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { holderDigest } from './held-budgets.ts'
 import type { ServiceHistory } from './lines/service-history.ts'
 import type { RemarkedTunnel, SharedServices } from './lines/shared-services.ts'
+import { type MountedTunnel, type RemovedRoutes, reviewVerdict } from './lost-mounts.ts'
 import { SupersededProbe } from './superseded-probe.ts'
 import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
 import type { Credential } from './tokens/authenticate.ts'
@@ -71,7 +72,7 @@ const SUPERSEDED =
   'A newer process of this telephone serves it. Stop one of the two, or give them different names (--name).'
 const NO_SERVICES: ReadonlySet<string> = new Set()
 
-export class TelephoneConnection implements SessionEvents, InstanceTunnel, RemarkedTunnel {
+export class TelephoneConnection implements SessionEvents, InstanceTunnel, RemarkedTunnel, MountedTunnel {
   readonly tunnelId: string
   readonly remoteAddress: string
   readonly connectedAt: Date
@@ -96,6 +97,8 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   /** The announcement to judge once the one in hand is; only the newest counts. */
   #waiting: Announce | undefined
   #judging = false
+  /** Routes that were removed during a judgement. */
+  #unreviewed: RemovedRoutes[] = []
   /** Runs while the announcement waits for its place (token-usage.ts). */
   #placeTimer: Timer | undefined
   /** Length of the announcement that was judged last, as counted in the usage of the token. */
@@ -197,6 +200,18 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     if (this.#draining || this.#judging || this.#announcement === undefined) return
     const results = this.#results
     if (remarksOf(results) !== this.#sentRemarks) this.#answer(this.#announcement, results)
+  }
+
+  /** Routes were removed or added. Sends the results again when a mount of this tunnel was lost, or is back. */
+  reviewMounts(removed: RemovedRoutes): boolean {
+    if (this.#draining) return false
+    if (this.#judging) {
+      this.#unreviewed.push(removed)
+      return true
+    }
+    this.#verdicts = this.#reviewed(this.#verdicts, removed)
+    this.remarksChanged()
+    return this.#verdicts.some(({ lostMount }) => lostMount !== undefined)
   }
 
   /** Its token was renewed, on this tunnel or another. The key that signed the JWT of this tunnel stays the same. */
@@ -312,17 +327,23 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       this.close('internal_error', 'the announcement could not be judged')
     } finally {
       this.#judging = false
+      this.#unreviewed = []
     }
     if (this.#waiting !== undefined) this.#judgeInTurn()
   }
 
   async #judge(message: Announce): Promise<void> {
     const isWanted = (): boolean => this.session.state !== 'closed'
-    const verdicts = await judge(message.services, this.#credential, this.#context, isWanted)
+    const verdicts: readonly Verdict[] = await judge(
+      message.services,
+      this.#credential,
+      this.#context,
+      isWanted,
+    )
     if (!isWanted()) return
     this.#unfinished = verdicts.some(verdict => verdict.tryLater) ? message : undefined
     this.#announcement = message
-    this.#verdicts = verdicts
+    this.#verdicts = this.#unreviewed.reduce((all, removed) => this.#reviewed(all, removed), verdicts)
     this.#noteRefusals(verdicts)
     this.#acceptedServices = new Set(
       verdicts.flatMap(({ accepted, announcement }) => (accepted ? [announcement.service] : [])),
@@ -332,6 +353,10 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       if (!this.#serveRest()) return
     }
     this.#answer(message, this.#results)
+  }
+
+  #reviewed(verdicts: readonly Verdict[], removed: RemovedRoutes): Verdict[] {
+    return verdicts.map(verdict => reviewVerdict(verdict, removed, this.#credential, this.#context))
   }
 
   /** For services that exist: a telephone chooses the names that it announces. */

@@ -40,6 +40,11 @@ export function logEvent(log: Logger, event: TelephoneEvent): void {
     case 'announced':
       for (const result of event.results) logService(log, String(event.tunnel), result)
       return
+    case 'mount_lost': {
+      const { service, mount, detail, claimInMs } = event
+      log.warn('mount lost', { service, mount, detail, delayMs: claimInMs })
+      return
+    }
     case 'health': {
       const { service, health, detail, outage } = event
       const { cause, remedy } = outage ?? {}
@@ -106,8 +111,10 @@ function logFailures(log: Logger, { service, backend: url, report }: BackendFail
 function logService(
   log: Logger,
   tunnelId: string,
-  { service, accepted, code, detail, urls }: AnnouncedService,
+  { service, accepted, code, detail, urls, lostMount }: AnnouncedService,
 ): void {
+  // The event `mount_lost` has a line of its own.
+  if (lostMount !== undefined) return
   if (accepted) log.info('service accepted', { tunnelId, service, detail, url: urls[0], count: urls.length })
   else log.error('service refused', { tunnelId, service, code, detail })
 }

@@ -57,6 +57,21 @@ describe('status lines', () => {
     expect(lines).toEqual(['! Limits lowered: Raise it.'])
   })
 
+  it('warn once about a lost mount, and show its URL again when it is back', () => {
+    const detail = 'The route of mount app.test was deleted'
+    const lost = { service: 'web', accepted: true, detail, urls: [], lostMount: 'app.test' }
+    const back = { service: 'web', accepted: true, urls: ['http://app.test/'] }
+    show({ kind: 'announced', tunnel: 1, results: [back] })
+    show({ kind: 'mount_lost', service: 'web', mount: 'app.test', detail, claimInMs: 60_000 })
+    for (const tunnel of [1, 2]) show({ kind: 'announced', tunnel, results: [lost] })
+    for (const tunnel of [1, 2]) show({ kind: 'announced', tunnel, results: [back] })
+    expect(lines).toEqual([
+      '✓ http://app.test/ → http://localhost:3000',
+      '! web: The route of mount app.test was deleted. This Telephone claims it again within 60 s.',
+      '✓ http://app.test/ → http://localhost:3000',
+    ])
+  })
+
   it('tell the places of the services once, however many tunnels say so', () => {
     const announced = (tunnel: number, urls: string[]): TelephoneEvent => ({
       kind: 'announced',

@@ -64,6 +64,14 @@ export class StatusLines {
       case 'announced':
         this.#announced(event.results)
         return
+      case 'mount_lost': {
+        const again =
+          event.claimInMs === undefined
+            ? ''
+            : ` This Telephone claims it again within ${briefly(event.claimInMs)}.`
+        this.#say('warn', `${event.service}: ${sentence(event.detail)}${again}`)
+        return
+      }
       case 'health':
         if (event.health === 'up') this.#say('good', `${event.service}: the backend is up again`)
         else this.#say('bad', `${event.service}: the backend is down (${event.detail})`)
@@ -135,10 +143,14 @@ export class StatusLines {
   }
 
   #announced(results: readonly AnnouncedService[]): void {
-    const lines = results.map(result => this.#service(result))
+    // A lost mount has a line of its own (`mount_lost`).
+    const lines = results
+      .filter(({ lostMount }) => lostMount === undefined)
+      .map(result => this.#service(result))
     const text = lines.join('\n')
     if (text === this.#lastAnnounced) return
     this.#lastAnnounced = text
+    if (text === '') return
     this.#options.out(text)
   }
 

@@ -30,6 +30,8 @@ export class FakePlugboard {
   readonly name: string
   port = 0
   readonly tunnels: FakeTunnel[] = []
+  /** Announcements so far, on all tunnels. */
+  announcements = 0
   /** Requests for a tunnel, refused ones too. */
   dials = 0
   refusal: Refusal | undefined
@@ -140,6 +142,7 @@ export class FakePlugboard {
   #onControl(tunnel: FakeTunnel, message: ControlMessage): void {
     if (message.type === 'announce') {
       tunnel.announce = message
+      this.announcements += 1
       tunnel.session.sendControl({ type: 'announced', id: message.id, results: this.judge(message) })
     } else if (message.type === 'renew') {
       this.renewals += 1

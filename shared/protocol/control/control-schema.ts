@@ -62,6 +62,7 @@ const announcedSchema = z.object({
       code: z.string().max(64).optional(),
       detail: z.string().max(500).optional(),
       urls: z.array(z.string().max(2048)).max(100).default([]),
+      lostMount: z.string().max(2400).optional(),
     }),
   ),
 })

@@ -84,6 +84,8 @@ export interface Announced {
     detail?: string | undefined
     /** Where the service can now be reached. */
     urls: string[]
+    /** A mount, in normal form, that led to the service when it was accepted and does not now. Only with `accepted`. */
+    lostMount?: string | undefined
   }[]
 }
 

@@ -1,0 +1,157 @@
+// Notices that a mount of a connected telephone no longer leads to its service: its route was deleted (by an administrator,
+// `route prune` or a lifetime that ended) or changed. The telephone gets its `announced` message again, with the mount in
+// `lostMount`, and once more when a route is back. Each replica follows the change log, so each one notifies its own tunnels.
+//
+//   mounted ──route deleted or changed──▶ lost ──route added, or claimed by a new announcement──▶ mounted
+
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { parseMount } from '@vera-stack/shared/mounts.ts'
+import { ScopeIndex } from '../common/scope-index.ts'
+import type { Directory, DirectoryRoute } from '../routes/directory.ts'
+import { announcedNames } from '../routes/directory-entries.ts'
+import { type AnnouncementOptions, accepted, routeAt, routesOf, type Verdict } from './announcement.ts'
+import type { Credential } from './tokens/authenticate.ts'
+
+/** A tunnel of this replica. */
+export interface MountedTunnel {
+  /** Compares its verdicts with the routes. Returns true while it has, or may have, a lost mount. Must not throw. */
+  reviewMounts(removed: RemovedRoutes): boolean
+}
+
+export interface RemovedRoute {
+  readonly mount: string
+  /** True when the route exists, with another mount or another service. */
+  readonly isChanged: boolean
+}
+
+/** The routes that were deleted or changed since the last review. */
+export interface RemovedRoutes {
+  readonly byId: ReadonlyMap<string, RemovedRoute>
+  /** One of them for each name of a service that telephones may announce. */
+  readonly byService: ReadonlyMap<string, RemovedRoute>
+}
+
+export interface LostMountsOptions {
+  readonly directory: Pick<Directory, 'subscribe'>
+  readonly clock: Clock
+  /** All tunnels of this replica. */
+  readonly tunnels: () => Iterable<MountedTunnel>
+}
+
+/** Changes within this time become one message, ms. A telephone accepts ten messages in a second. */
+const COLLECT_MS = 500
+
+export class LostMounts {
+  readonly #options: LostMountsOptions
+  readonly #unsubscribe: () => void
+  /** Tunnels that wait for a route. */
+  readonly #waiting = new Set<MountedTunnel>()
+  #byId = new Map<string, RemovedRoute>()
+  #byService = new Map<string, RemovedRoute>()
+  #timer: Timer | undefined
+
+  constructor(options: LostMountsOptions) {
+    this.#options = options
+    this.#unsubscribe = options.directory.subscribe({
+      routeChanged: (before, after) => this.#routeChanged(before, after),
+    })
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    this.#unsubscribe()
+  }
+
+  /** The tunnel has ended. */
+  remove(tunnel: MountedTunnel): void {
+    this.#waiting.delete(tunnel)
+  }
+
+  #routeChanged(before: DirectoryRoute | undefined, after: DirectoryRoute | undefined): void {
+    const leadsThere = after?.mount === before?.mount && after?.service.id === before?.service.id
+    if (leadsThere) return
+    if (before !== undefined) {
+      const removed = { mount: before.mount, isChanged: after !== undefined }
+      this.#byId.set(before.id, removed)
+      for (const name of announcedNames(before.service)) this.#byService.set(name, removed)
+    } else if (this.#waiting.size === 0) {
+      // A new route matters only to a tunnel without one.
+      return
+    }
+    this.#timer ??= this.#options.clock.after(COLLECT_MS, () => this.#review())
+  }
+
+  #review(): void {
+    this.#timer = undefined
+    const removed = { byId: this.#byId, byService: this.#byService }
+    this.#byId = new Map()
+    this.#byService = new Map()
+    const tunnels = removed.byId.size === 0 ? [...this.#waiting] : this.#options.tunnels()
+    for (const tunnel of tunnels) {
+      if (tunnel.reviewMounts(removed)) this.#waiting.add(tunnel)
+      else this.#waiting.delete(tunnel)
+    }
+  }
+}
+
+/** The verdict as the routes are now; the same object when they did not change for it. */
+export function reviewVerdict(
+  verdict: Verdict,
+  removed: RemovedRoutes,
+  credential: Credential,
+  options: AnnouncementOptions,
+): Verdict {
+  if (!verdict.accepted) return verdict
+  const isLost = verdict.lostMount !== undefined
+  const change = removedRoute(verdict, removed)
+  if (!isLost && change === undefined) return verdict
+  const { announcement } = verdict
+  const mount = verdict.mount ?? verdict.claimedMount
+  const present =
+    mount === undefined ? firstRoute(announcement.service, options) : routeOf(mount, verdict, options)
+  if (present !== undefined) return accepted(announcement, options, mount, present)
+  if (change === undefined) return verdict
+  const lostMount = mount ?? change.mount
+  return {
+    ...accepted(announcement, options, undefined),
+    ...{
+      lostMount,
+      claimedMount: mount,
+      detail: lossText(verdict, { ...change, mount: lostMount }, credential),
+    },
+  }
+}
+
+/** A telephone that announced no mount loses something only when the last route of its service is removed. */
+function removedRoute(verdict: Verdict, { byId, byService }: RemovedRoutes): RemovedRoute | undefined {
+  if (verdict.routeId !== undefined) return byId.get(verdict.routeId)
+  return verdict.mount === undefined && verdict.urls.length > 0
+    ? byService.get(verdict.announcement.service)
+    : undefined
+}
+
+function firstRoute(service: string, options: AnnouncementOptions): DirectoryRoute | undefined {
+  for (const route of routesOf(service, options)) return route
+  return undefined
+}
+
+function routeOf(
+  mount: string,
+  { announcement }: Verdict,
+  options: AnnouncementOptions,
+): DirectoryRoute | undefined {
+  const parsed = parseMount(mount)
+  return parsed.ok ? routeAt(parsed.value, announcement.service, options) : undefined
+}
+
+function lossText({ announcement, mount }: Verdict, lost: RemovedRoute, credential: Credential): string {
+  const cause = lost.isChanged
+    ? `The route of mount ${lost.mount} was changed`
+    : `The route of mount ${lost.mount} was deleted`
+  const parsed = parseMount(lost.mount)
+  const isClaimed = mount !== undefined && parsed.ok && new ScopeIndex(credential).coversMount(parsed.value)
+  const remedy = isClaimed
+    ? 'A new announcement claims the mount again, unless another service has it. To keep the mount free, stop this Telephone or revoke its token.'
+    : `Add a route: plugboard route add ${lost.mount} --service ${announcement.service}`
+  return `${cause}, so requests for it do not reach this service. ${remedy}`
+}
