@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { localTokenFiles } from './local-token.ts'
+import { findLocalToken, localTokenFiles } from './local-token.ts'
 
 const TOKEN = 'data/secrets/telephone.jwt'
 let folder: string
@@ -42,4 +42,18 @@ it.each([
   ['the program of a user of the library', ['app', 'main.ts']],
 ])('only the current folder counts for %s', async (_, path) => {
   expect(localTokenFiles('/elsewhere', await file(...path))).toEqual([join('/elsewhere', TOKEN)])
+})
+
+it.each([
+  [['http://localhost:4000'], true],
+  [['http://127.0.0.1:4000', 'http://[::1]:4000'], true],
+  [['http://app.localhost'], true],
+  [['https://proxy.example.com'], false],
+  [['http://localhost:4000', 'https://proxy.example.com'], false],
+  [['http://192.168.1.7:4000'], false],
+  [['http://localhost.example.com'], false],
+  [['http://127.0.0.1.example.com'], false],
+])('the token is found for Plugboards of this machine alone: %j', async (plugboards, isFound) => {
+  const path = await file(TOKEN)
+  expect(findLocalToken(plugboards, folder)).toBe(isFound ? path : undefined)
 })
