@@ -12,6 +12,7 @@ const code = await runCommandLine(process.argv.slice(2), {
     out: output.out,
     err: output.err,
     colours: coloursWanted(process.env, process.stdout.isTTY === true),
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
   },
   env: process.env,
   cwd: process.cwd(),

@@ -5,6 +5,7 @@ import { maskedPasswords } from '../../common/masked-passwords.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { type Column, durationText, relative } from '../output/output.ts'
 import { type RouteRow, useOf } from '../output/rows.ts'
+import { claimOf, lastRequestOf } from './route-text.ts'
 
 interface PruneOptions {
   readonly unusedFor: string
@@ -51,10 +52,9 @@ export function defineRoutePrune(command: Command, context: CliContext): void {
 }
 
 const columns = (now: number): readonly Column<RouteRow>[] => [
-  { title: 'mount', value: row => row.mount },
-  { title: 'service', value: row => useOf(row.service) },
-  { title: 'claimed', value: row => (row.claimedBy === null ? '' : 'by a telephone') },
-  { title: 'last request', value: row => relative(row.lastRequestAt, now) },
-  { title: 'by', value: row => row.lastTelephone },
+  { title: 'mount', value: row => row.mount, canCut: true },
+  { title: 'service', value: row => useOf(row.service), canCut: true },
+  { title: 'claim', value: claimOf },
+  { title: 'last request', value: row => lastRequestOf(row, now), canCut: true },
   { title: 'created', value: row => relative(row.createdAt, now) },
 ]

@@ -8,30 +8,22 @@ import { type ApiCommand, apiAction, type CliContext, examples, segment } from '
 import { requireService } from '../api/require-service.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.ts'
 import { CliError, usageError } from '../cli-error.ts'
-import { type Column, durationText, relative } from '../output/output.ts'
+import { type Column, durationText } from '../output/output.ts'
 import { type RouteRow, useOf } from '../output/rows.ts'
 import { keyValuesText } from './key-values.ts'
 import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
 import { defineRoutePrune } from './route-prune.ts'
 import { defineRouteTest } from './route-test.ts'
+import { claimOf, lastRequestOf } from './route-text.ts'
 
+/** The version and the id are in `route show` and in JSON: with them, a line would not fit in 100 characters. */
 const columns = (now: number): readonly Column<RouteRow>[] => [
-  { title: 'mount', value: row => row.mount },
-  { title: 'service', value: row => useOf(row.service) },
-  { title: 'options', value: row => keyValuesText(row.options) },
-  { title: 'claimed', value: claimOf },
-  { title: 'last request', value: row => relative(row.lastRequestAt, now) },
-  { title: 'by', value: row => row.lastTelephone },
-  { title: 'version', value: row => row.version },
-  { title: 'id', value: row => row.id },
+  { title: 'mount', value: row => row.mount, canCut: true },
+  { title: 'service', value: row => useOf(row.service), canCut: true },
+  { title: 'options', value: row => keyValuesText(row.options), canCut: true },
+  { title: 'claim', value: claimOf },
+  { title: 'last request', value: row => lastRequestOf(row, now), canCut: true },
 ]
-
-const claimOf = ({ claimedBy, lifetimeSeconds }: RouteRow): string => {
-  if (claimedBy === null) return ''
-  return lifetimeSeconds === null
-    ? 'by a telephone'
-    : `ends ${durationText(lifetimeSeconds)} after its telephone`
-}
 
 const DETAILS: readonly Column<RouteRow>[] = [
   { title: 'mount', value: row => row.mount },

@@ -10,13 +10,13 @@ import type { ServiceRow } from '../output/rows.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
 
 const COLUMNS: readonly Column<ServiceRow>[] = [
-  { title: 'name', value: row => row.name },
-  { title: 'policy', value: row => keyValuesText(row.policy) || 'default' },
-  { title: 'version', value: row => row.version },
-  { title: 'id', value: row => row.id },
+  { title: 'name', value: row => row.name, canCut: true },
+  { title: 'policy', value: row => keyValuesText(row.policy) || 'default', canCut: true },
 ]
 const DETAILS: readonly Column<ServiceRow>[] = [
   ...COLUMNS,
+  { title: 'version', value: row => row.version },
+  { title: 'id', value: row => row.id },
   { title: 'created', value: row => row.createdAt },
   { title: 'updated', value: row => row.updatedAt },
   { title: 'deleted', value: row => row.deletedAt },

@@ -1,7 +1,7 @@
-// Points in time in the tables and notes of the command line.
+// Points in time, and the width of tables.
 
 import { expect, it } from 'vitest'
-import { relative } from './output.ts'
+import { type Column, Output, relative } from './output.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 const at = (ms: number): string => relative(new Date(NOW + ms).toISOString(), NOW)
@@ -29,4 +29,47 @@ it('a time is shown in whole units, which are not rounded up otherwise', () => {
 
 it('no time is shown as a dash', () => {
   expect(relative(null, NOW)).toBe('-')
+})
+
+interface Row {
+  readonly mount: string
+  readonly options: string
+  readonly id: string
+}
+const COLUMNS: readonly Column<Row>[] = [
+  { title: 'mount', value: row => row.mount, canCut: true },
+  { title: 'options', value: row => row.options, canCut: true },
+  { title: 'id', value: row => row.id },
+]
+const ROWS: readonly Row[] = [
+  { mount: 'app.localhost', options: `aliases=${'x'.repeat(100)}`, id: 'i'.repeat(36) },
+  { mount: 'shop.localhost/api', options: 'stripMount=true', id: 'j'.repeat(36) },
+]
+
+async function table(columns: number | undefined, format: 'table' | 'json' = 'table'): Promise<string> {
+  let text = ''
+  const out = (part: string) => {
+    text += part
+  }
+  const output = new Output({ out, err: out, colours: false, columns }, format)
+  await output.rows(ROWS, COLUMNS, 'No rows.')
+  return text
+}
+
+it('a table on a terminal fits by cutting its longest texts, and no others', async () => {
+  const [title, first, second] = (await table(100)).trimEnd().split('\n')
+  expect(first).toHaveLength(100)
+  expect(first).toMatch(/^app\.localhost +aliases=x+… +i{36}$/)
+  expect(second).toMatch(/^shop\.localhost\/api +stripMount=true +j{36}$/)
+  expect(title).toMatch(/^MOUNT +OPTIONS +ID$/)
+})
+
+it('a table on a narrow terminal keeps ten characters of each text, and each id', async () => {
+  const lines = (await table(40)).trimEnd().split('\n')
+  expect(lines[1]).toBe(`app.local…  aliases=x…  ${'i'.repeat(36)}`)
+})
+
+it('no text is cut in a pipe, and none in JSON', async () => {
+  expect(await table(undefined)).toContain('x'.repeat(100))
+  expect(await table(40, 'json')).toContain('x'.repeat(100))
 })

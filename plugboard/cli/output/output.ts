@@ -8,6 +8,8 @@ export type OutputFormat = 'table' | 'json' | 'yaml'
 export interface Column<Row> {
   readonly title: string
   readonly value: (row: Row) => string | number | null | undefined
+  /** True when the text may be cut so that the table fits on a terminal. */
+  readonly canCut?: boolean
 }
 
 /** Where text goes; a test gives its own. */
@@ -15,6 +17,8 @@ export interface Terminal {
   readonly out: (text: string) => unknown
   readonly err: (text: string) => unknown
   readonly colours: boolean
+  /** Characters in a line of the terminal; undefined when the output is not a terminal. Then no text is cut. */
+  readonly columns?: number | undefined
 }
 
 export class Output {
@@ -37,11 +41,11 @@ export class Output {
     if (this.#format !== 'table') return await this.#data(rows)
     if (rows.length === 0) return this.note(none)
     const cells = rows.map(row => columns.map(column => cellOf(column.value(row))))
-    const widths = columns.map(({ title }, i) =>
-      Math.max(title.length, ...cells.map(line => line[i]!.length)),
-    )
+    const full = columns.map(({ title }, i) => Math.max(title.length, ...cells.map(line => line[i]!.length)))
+    const widths = this.#fitted(full, columns)
     const lineOf = (line: readonly string[]): string =>
       line
+        .map((cell, i) => (widths[i]! < full[i]! ? ellipsis(cell, widths[i]!) : cell))
         .map((cell, i) => (i === line.length - 1 ? cell : cell.padEnd(widths[i]!)))
         .join('  ')
         .trimEnd()
@@ -91,6 +95,23 @@ export class Output {
     else await this.done(whole, line)
   }
 
+  /** Takes width from the widest column that may be cut, until the table fits on the terminal. */
+  #fitted<Row>(full: readonly number[], columns: readonly Column<Row>[]): readonly number[] {
+    const widths = [...full]
+    const { columns: available = Number.POSITIVE_INFINITY } = this.#terminal
+    let excess = widths.reduce((sum, width) => sum + width + 2, -2) - available
+    for (; excess > 0; excess -= 1) {
+      let widest = -1
+      for (const [i, width] of widths.entries()) {
+        const { title, canCut = false } = columns[i]!
+        if (canCut && width > Math.max(MIN_CUT, title.length) && width > (widths[widest] ?? 0)) widest = i
+      }
+      if (widest === -1) break
+      widths[widest]! -= 1
+    }
+    return widths
+  }
+
   async #data(value: unknown): Promise<void> {
     const text =
       this.#format === 'json'
@@ -114,6 +135,12 @@ function cellOf(value: string | number | null | undefined): string {
   if (value === null || value === undefined || value === '') return '-'
   return printable(String(value), '�')
 }
+
+/** Characters that are left of a text that is cut. */
+const MIN_CUT = 10
+
+const ellipsis = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, width - 1).trimEnd()}…`
 
 /** `10m`, `1h 30m`, `7d`. */
 export function durationText(seconds: number): string {
