@@ -219,7 +219,7 @@ describe('the address that connect() gets', () => {
     await vi.waitUntil(() => warn.mock.calls.length > 0, { timeout: 5000 })
     plugboard = await new FakePlugboard('a').listen(port)
     await connecting
-    expect(warn.mock.calls).toEqual([[expect.stringContaining('connection refused')]])
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('the connection was refused')]])
   })
 
   it('is waited for while it responds with 503', async () => {

@@ -37,7 +37,7 @@ function commandLine(finish: (code: number) => void): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'telephone: ')),
     })
     .showSuggestionAfterError(true)
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(--help shows the commands and options)')
 
   const jsonWanted = (): boolean => program.opts<{ json?: boolean }>().json === true
   const logFlags = (): Flags => (jsonWanted() ? { logFormat: 'json' } : {})
@@ -99,7 +99,7 @@ function examples(command: Command, ...lines: readonly string[]): void {
   command.addHelpText('after', `\nExamples:\n${lines.map(line => `  $ telephone ${line}`).join('\n')}`)
 }
 
-/** 0; 1: it did not work; 2: it was asked for wrongly. One line (or one per problem) says what to do; a stack only for what nobody foresaw. */
+/** Returns 0; 1 after a failure; 2 after wrong usage. Writes one line per problem, and a stack only for an unexpected error. */
 async function main(): Promise<number> {
   let code = 0
   try {

@@ -99,7 +99,7 @@ describe('routes and services', () => {
     expect((await run('route list')).err).toContain('No routes. Add one')
     const missing = await run('route add app.localhost/api --service shop')
     expect(missing).toMatchObject({ code: 1, out: '' })
-    expect(missing.err).toBe('plugboard: There is no service "shop". (--create-service makes it)\n')
+    expect(missing.err).toBe('plugboard: There is no service "shop". Add --create-service to create it.\n')
 
     expect(await ok('route add app.localhost/api --service shop --create-service --strip-mount')).toBe(
       'route app.localhost/api → shop added\n',
@@ -145,8 +145,12 @@ describe('routes and services', () => {
     expect(listed.err).toBe('1 route without a request for 30d of recorded time; --yes deletes them\n')
     const deleted = await run('route prune --unused-for 30d --yes --json')
     expect(JSON.parse(deleted.out)).toMatchObject({ dryRun: false, items: [{ mount: 'unused.localhost' }] })
-    expect(await ok('route list')).not.toContain('unused.localhost')
-    expect((await run('route prune --unused-for 5m')).err).toContain('"5m" is out of range: from 1h to 3650d')
+    const left = await ok('route list')
+    expect(left).not.toContain('unused.localhost')
+    for (const row of left.split('\n')) expect(row.length).toBeLessThanOrEqual(100)
+    expect((await run('route prune --unused-for 5m')).err).toContain(
+      'plugboard: --unused-for: "5m" is out of range: from 1h to 3650d',
+    )
   })
 
   test('what a claim with a lifetime has brought is shown, and not exported', async () => {
@@ -182,8 +186,10 @@ describe('routes and services', () => {
     const row = parse(await ok('service show shop --output yaml')) as { policy: unknown }
     expect(row.policy).toEqual({ maxRequestBodyBytes: 10_000_000, hostHeader: { fixed: 'inner.test' } })
     const wrong = await run('service set shop --policy retries=99 --policy colour=red')
-    expect(wrong.err).toContain('/policy/colour: unknown field')
-    expect(wrong.err).toContain('/policy/retries')
+    expect(wrong.err).toContain('--policy colour: unknown field')
+    expect(wrong.err).toContain('--policy retries: ')
+    expect((await run('route add a.test --redirect nowhere')).err).toContain('plugboard: --redirect: ')
+    expect((await run('route test a.test/%zz -X get!')).err).toContain('plugboard: --method: ')
     expect((await run('service set shop --policy retries')).code).toBe(2)
     expect((await run('service set shop --policy idleTimeoutMs=soon')).err).toContain('is not a duration')
   })
@@ -217,8 +223,12 @@ describe('routes and services', () => {
       requestHeaders: { ...before.requestHeaders, remove: ['Cookie'] },
     })
     await ok('route set a.test --remove-basic-user ada')
-    expect((await run('route set a.test --remove-basic-user bob')).err).toContain('that is the last user')
-    expect((await run('route set a.test --remove-basic-user eve')).err).toContain('there is no user eve')
+    expect((await run('route set a.test --remove-basic-user bob')).err).toContain(
+      'the route has no other user',
+    )
+    expect((await run('route set a.test --remove-basic-user eve')).err).toContain(
+      '--remove-basic-user: the route has no user eve',
+    )
     await ok('export --file bundle.yaml')
     expect(await ok('import bundle.yaml')).toBe('nothing to do\n')
     await ok('route rm a.test')
@@ -288,7 +298,7 @@ describe('credentials', () => {
     )
     expect(code).toBe(0)
     expect(out).toMatch(/^header\.[\w-]+\.signature\n$/)
-    expect(err).toContain('shown this once')
+    expect(err).toContain('It is shown only once:')
     const [row] = JSON.parse(await ok('token list -o json')) as { id: string; services: string[] }[]
     expect(row?.services).toEqual(['shop', 'cart'])
     expect((await run(`token revoke ${row?.id} shop-1`)).err).toContain(
@@ -297,7 +307,7 @@ describe('credentials', () => {
     expect((await run('key revoke deploy')).err).toContain('"deploy" is not an id: "plugboard key list"')
     expect(await ok(`token revoke ${row?.id}`)).toContain('revoked')
     expect((await run('token list --active')).err).toContain('No tokens')
-    expect((await run('token issue --name x')).err).toContain('opens nothing')
+    expect((await run('token issue --name x')).err).toContain('can serve no service')
   })
 
   test('a token has the limits that it was issued with; the list and the status show their use', async () => {
@@ -308,9 +318,9 @@ describe('credentials', () => {
     expect(await ok('token list')).toMatch(/ 0 of 3 +0 of 0 /)
     for (const bad of ['many', '-1', '1.5']) {
       const { code, err } = await run(`token issue --name x --service y --max-tunnels=${bad}`)
-      expect([code, err]).toEqual([2, expect.stringContaining('Give digits alone')])
+      expect([code, err]).toEqual([2, expect.stringContaining('Give a whole number')])
     }
-    expect((await run('token issue --name x --service y --max-tunnels 0')).err).toContain('limits/tunnels')
+    expect((await run('token issue --name x --service y --max-tunnels 0')).err).toContain('--max-tunnels: ')
     expect(await ok('status')).not.toContain('over token limits')
     api.tokenRefusals = { tunnels: 4, claims: 1, announcements: 0 }
     expect(await ok('status')).toMatch(/over token limits +4 tunnels, 1 claims, 0 announcements refused/)
@@ -357,7 +367,7 @@ describe('credentials', () => {
     expect(issued.out).toMatch(
       /^TELEPHONE_TOKEN=\S+ npx @vera-stack\/telephone http 3000 --plugboard https:\/\/proxy\.test\n$/,
     )
-    expect(issued.err).toContain('shown this once')
+    expect(issued.err).toContain('It is shown only once:')
     const json = await run('token issue --name ada --service web --command 127.0.0.1:8080 --json')
     expect((JSON.parse(json.out) as { command: string }).command).toMatch(
       / http 127\.0\.0\.1:8080 .* --service web$/,
@@ -367,8 +377,10 @@ describe('credentials', () => {
   test('the key is found: flag, file, variable, variable with a file, data folder', async () => {
     delete env.PLUGBOARD_API_KEY
     const none = await run('route list')
-    expect(none.err).toMatch(/^plugboard: no API key: give --api-key-file.*secrets\/admin\.key either/)
-    expect(none.err).toContain(`plugboard key reset --data ${join(folder, 'data')} makes a new one`)
+    expect(none.err).toMatch(
+      /^plugboard: no API key: give --api-key-file.*secrets\/admin\.key does not exist/,
+    )
+    expect(none.err).toContain(`plugboard key reset --data ${join(folder, 'data')} makes a new key`)
     await writeFile(join(folder, 'key'), `${api.adminKey}\n`, { mode: 0o600 })
     await ok(`route list --api-key ${api.adminKey}`)
     expect((await run('route list --api-key-file key')).err).not.toContain('note:')
@@ -609,7 +621,7 @@ describe('export and import', () => {
     )
     const { code, err } = await run('import twice.yaml')
     expect(code).toBe(2)
-    expect(err).toContain('route a.test/caf%C3%A9 is there twice')
+    expect(err).toContain('route a.test/caf%C3%A9 is listed twice')
   })
 
   test('an import that stops half-way says where, and can be repeated', async () => {
@@ -619,7 +631,7 @@ describe('export and import', () => {
     const { code, err } = await run('import half.yaml')
     expect(code).toBe(1)
     expect(err).toContain('+ route a.test/x → shop: ')
-    expect(err).toContain('(2 of 3 steps were done; import again after mending it)')
+    expect(err).toContain('(2 of 3 changes were made; correct the file and import it again)')
     await writeFile(join(folder, 'half.yaml'), text.replace('a.test/x', 'b.test'))
     expect(await ok('import half.yaml')).toBe('1 change made\n')
   })
@@ -635,6 +647,9 @@ describe('mistakes at the terminal', () => {
     ['route add x --service y --colour red', 2, "unknown option '--colour'"],
     ['route set x', 2, 'nothing to change'],
     ['route list --url nonsense', 2, 'is not an http URL'],
+    ['service rename a b', 2, 'Use: plugboard service set a --name b\n'],
+    ['route mv a.test b.test', 2, 'Use: plugboard route set a.test --mount b.test\n'],
+    ['service rename', 2, 'Use: plugboard service set OLD --name NEW\n'],
     ['route list -o xml', 2, 'Allowed choices are table, json, yaml'],
     ['route list -o yaml --json', 2, '--json and --output yaml contradict each other'],
     ['route list --service nosuch', 1, 'no service "nosuch"'],
@@ -642,7 +657,7 @@ describe('mistakes at the terminal', () => {
     ['changes --limit many', 2, 'is not a whole number'],
     ['route show nothing.test', 1, 'There is no route "nothing.test".'],
     ['route list --api-key wrong', 1, 'not an API key'],
-    ['route list --url http://127.0.0.1:1', 1, 'is Plugboard running there?'],
+    ['route list --url http://127.0.0.1:1', 1, 'cannot be reached (bad port). Start Plugboard there'],
     ['migrate', 1, 'no database'],
     ['migrate --database-url mysql://u:hunter2@h/d', 2, 'the value is secret'],
   ])('plugboard %s: exit code %i', async (line, expected, message) => {
@@ -663,7 +678,7 @@ describe('mistakes at the terminal', () => {
     other.closeAllConnections()
     other.close()
     expect({ code, lines: err.trim().split('\n').length }).toEqual({ code: 1, lines: 1 })
-    expect(err).toContain('is no admin API (its answer is not JSON). See --url')
+    expect(err).toContain('is not the admin API of Plugboard: its response is not JSON')
   })
 
   test('dev refuses to expose its own public port, before anything starts', async () => {
@@ -686,6 +701,12 @@ describe('mistakes at the terminal', () => {
     expect(await ok('service get shop')).toContain('shop')
     await ok('service update shop --policy retries=1')
     expect(await ok('service delete shop')).toBe('service shop deleted\n')
+  })
+
+  test('help explains what a line is, and lists no command that does not exist', async () => {
+    expect((await run('replica --help')).out).toMatch(/a line is\s+one service that one tunnel offers/)
+    expect((await run('replica list')).err).toContain('note: a line is one service that one tunnel offers')
+    expect((await run('service --help')).out).not.toContain('rename')
   })
 
   test('help has examples for every command', async () => {

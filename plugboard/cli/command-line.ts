@@ -15,7 +15,7 @@ interface CommandEntry {
 const RUN: readonly CommandEntry[] = [
   {
     name: 'dev',
-    summary: 'run everything on this machine, with a database and a Telephone of its own',
+    summary: 'run a complete Plugboard on this machine, with a database and a Telephone',
     load: async () => (await import('./commands/dev.ts')).defineDev,
   },
   {
@@ -33,27 +33,27 @@ const RUN: readonly CommandEntry[] = [
 const MANAGE: readonly CommandEntry[] = [
   {
     name: 'route',
-    summary: 'routes: host and path → service',
+    summary: 'manage routes: a host and a path lead to a service',
     load: async () => (await import('./commands/route.ts')).defineRoute,
   },
   {
     name: 'service',
-    summary: 'services: pools of backends and their policy',
+    summary: 'manage services: groups of backends with one policy',
     load: async () => (await import('./commands/service.ts')).defineService,
   },
   {
     name: 'token',
-    summary: 'tokens: credentials of telephones',
+    summary: 'manage tokens: the credentials of telephones',
     load: async () => (await import('./commands/token.ts')).defineToken,
   },
   {
     name: 'key',
-    summary: 'API keys: credentials of people and programs',
+    summary: 'manage API keys: the credentials of people and programs',
     load: async () => (await import('./commands/key.ts')).defineKey,
   },
   {
     name: 'signing-key',
-    summary: 'signing keys of tokens',
+    summary: 'manage the keys that sign tokens',
     load: async () => (await import('./commands/key.ts')).defineSigningKey,
   },
   {
@@ -68,30 +68,30 @@ const MANAGE: readonly CommandEntry[] = [
   },
 ]
 
-const LOOK: readonly CommandEntry[] = [
+const INSPECT: readonly CommandEntry[] = [
   {
     name: 'status',
-    summary: 'state of the cluster: services without a telephone, counters, database',
+    summary: 'show the state of the cluster: services without a telephone, counters, database',
     load: async () => (await import('./commands/status.ts')).defineStatus,
   },
   {
     name: 'doctor',
-    summary: 'check the Plugboard in this container',
+    summary: 'check whether the Plugboard in this container is ready (--container)',
     load: async () => (await import('./commands/doctor.ts')).defineDoctor,
   },
   {
     name: 'telephone',
-    summary: 'connected telephones',
+    summary: 'list the connected telephones',
     load: async () => (await import('./commands/telephone.ts')).defineTelephone,
   },
   {
     name: 'replica',
-    summary: 'the replicas of a cluster, and lines by replica',
+    summary: 'list the replicas of a cluster, and count their lines',
     load: async () => (await import('./commands/status.ts')).defineReplica,
   },
   {
     name: 'changes',
-    summary: 'the change log; --follow shows new entries as they arrive',
+    summary: 'list the changes of services, routes and keys; --follow shows new ones as they arrive',
     load: async () => (await import('./commands/changes.ts')).defineChanges,
   },
 ]
@@ -112,15 +112,15 @@ export async function runCommandLine(args: readonly string[], context: CliContex
       outputError: (text, write) => write(text.replace(/^error: /, 'plugboard: ')),
     })
     .showSuggestionAfterError(true)
-    .showHelpAfterError('(--help shows what there is)')
-    .addHelpText('after', '\nTo begin:\n  $ plugboard dev\n  $ plugboard dev --expose 3000')
+    .showHelpAfterError('(--help shows the commands and options)')
+    .addHelpText('after', '\nFirst steps:\n  $ plugboard dev\n  $ plugboard dev --expose 3000')
 
   const [first, second] = args.filter(arg => !arg.startsWith('-'))
   const called = first === 'help' ? second : first
   for (const [group, entries] of [
     ['Run:', RUN],
     ['Manage:', MANAGE],
-    ['Look:', LOOK],
+    ['Inspect:', INSPECT],
   ] as const) {
     for (const { name, summary, load } of entries) {
       const command = program.command(name).description(summary).helpGroup(group)
@@ -139,9 +139,9 @@ export async function runCommandLine(args: readonly string[], context: CliContex
   }
 }
 
-/** A failure in one line; a stack only for what nobody foresaw. */
+/** Writes the failure in one line, and a stack only for an unexpected error. */
 function explain(error: unknown, { terminal, env }: CliContext): number {
-  const expected = error instanceof Error && FORESEEN.has(error.name)
+  const expected = error instanceof Error && EXPECTED.has(error.name)
   const message = error instanceof Error ? error.message : String(error)
   terminal.err(`plugboard: ${message}\n`)
   if (error instanceof Error && (!expected || env.PLUGBOARD_DEBUG)) terminal.err(`${error.stack}\n`)
@@ -152,7 +152,7 @@ function explain(error: unknown, { terminal, env }: CliContext): number {
 }
 
 /** By name: importing the classes would load what their modules need. */
-const FORESEEN: ReadonlySet<string> = new Set([
+const EXPECTED: ReadonlySet<string> = new Set([
   'ApiError',
   'CliError',
   'SettingsError',

@@ -34,7 +34,9 @@ async function readText(context: CliContext, file: string): Promise<string> {
 
 async function ask({ terminal, interrupted }: CliContext, user: string): Promise<string> {
   if (process.stdin.isTTY !== true) {
-    throw usageError(`the password of ${user}: give --password-file <path>, or - for the standard input`)
+    throw usageError(
+      `the password of ${user} can only be typed on a terminal: give --password-file <path>, or - for the standard input`,
+    )
   }
   const output = new Writable({ write: (_chunk, _encoding, done) => done() })
   // From here on what is typed is not shown.

@@ -40,10 +40,10 @@ export function nextCommands(place: Place): { what: string; command: string }[] 
   ]
   return [
     {
-      what: `Expose a web server of yours, on port 3000 say, as http://app.localhost:${place.publicPort}`,
+      what: `Expose your web server on port 3000 as http://app.localhost:${place.publicPort}`,
       command: telephone.join(' '),
     },
-    { what: 'See the routes', command: plugboard.join(' ') },
+    { what: 'List the routes', command: plugboard.join(' ') },
     {
       what: 'The same through the admin API',
       command: `curl -H "Authorization: Bearer $(cat ${shellQuoted(place.adminKeyFile)})" ${admin}/v1/routes`,

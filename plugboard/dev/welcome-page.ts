@@ -37,9 +37,9 @@ export function welcomePage({ request, commands }: WelcomePageContent): string {
   const way = [
     ['Browser', 'asked for this page'],
     ['Plugboard', 'found the route in memory'],
-    ['Tunnel', 'one WebSocket, dialled from inside'],
-    ['Telephone', 'took the call'],
-    ['This app', 'answered, on a private port'],
+    ['Tunnel', 'one WebSocket, opened by the Telephone'],
+    ['Telephone', 'received the request'],
+    ['This app', 'sent the response, on a private port'],
   ] as const
   return `<!doctype html>
 <html lang="en">
@@ -55,7 +55,7 @@ ${way.map(([name, what]) => `<li>${name}<small>${what}</small></li>`).join('\n')
 </ol>
 <h2>Next</h2>
 ${commands.map(({ what, command }) => `<p class="what">${escapeHtml(what)}</p>\n<pre>${escapeHtml(command)}</pre>`).join('\n')}
-<h2>What the app saw</h2>
+<h2>The request as the app received it</h2>
 <table>
 ${request.map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td><code>${escapeHtml(value)}</code></td></tr>`).join('\n')}
 </table>

@@ -22,8 +22,8 @@ export type ResponseProgress = 'nothing' | 'part of the head' | 'part of the bod
 /** The end of a sentence that begins with `Backend http://127.0.0.1:3000`, for each code of a socket or of TLS. */
 const CONNECT_CAUSES: Readonly<Record<string, readonly [BackendCauseCode, string]>> = {
   ECONNREFUSED: ['connection_refused', 'refused the connection'],
-  ETIMEDOUT: ['connect_timeout', 'accepted no connection in time'],
-  ERR_SOCKET_CONNECTION_TIMEOUT: ['connect_timeout', 'accepted no connection in time'],
+  ETIMEDOUT: ['connect_timeout', 'did not accept the connection in time'],
+  ERR_SOCKET_CONNECTION_TIMEOUT: ['connect_timeout', 'did not accept the connection in time'],
   EHOSTUNREACH: ['host_unreachable', 'cannot be reached: no route leads to the host'],
   EHOSTDOWN: ['host_unreachable', 'cannot be reached: the host is down'],
   ENETUNREACH: ['host_unreachable', 'cannot be reached: no route leads to the network'],
@@ -115,7 +115,10 @@ export function connectTimeout(backend: string, timeoutMs: number, stage: Connec
         `DNS did not resolve the host name of backend ${backend} in ${time}.`,
       )
     case 'connection':
-      return unreachable('connect_timeout', `Backend ${backend} accepted no connection within ${time}.`)
+      return unreachable(
+        'connect_timeout',
+        `Backend ${backend} did not accept the connection within ${time}.`,
+      )
     case 'handshake':
       return unreachable('tls_failed', `Backend ${backend} completed no TLS handshake within ${time}.`)
   }
@@ -205,7 +208,7 @@ function otherConnectCause(
   if (!secure) {
     return code === 'ECONNRESET'
       ? ['connection_reset', 'reset the connection before it was ready']
-      : ['connect_failed', `accepted no connection: ${message}`]
+      : ['connect_failed', `did not accept the connection: ${message}`]
   }
   if (PLAIN_PORT_TEXT.test(message)) return ['tls_plain_port', 'does not respond with TLS']
   if (code === 'ECONNRESET') return ['tls_failed', 'closed the connection during the TLS handshake']

@@ -72,12 +72,13 @@ function checkToken(options: TelephoneOptions, say: Say): string | undefined {
   }
   const claims = decodeClaims(token)
   if (claims === undefined) {
-    say('bad', 'token: not a JWT with the claims of a telephone; "plugboard token issue" makes one')
+    say('bad', 'token: it is not the JWT of a telephone. Issue one with "plugboard token issue"')
     return token
   }
   const left = claims.exp * 1000 - Date.now()
-  if (left <= 0) say('bad', `token: expired ${roughly(-left)} ago; "plugboard token issue" makes a new one`)
-  else say('good', `token: of "${claims.sub}", good for ${roughly(left)}`)
+  if (left <= 0)
+    say('bad', `token: it expired ${roughly(-left)} ago. Issue a new one with "plugboard token issue"`)
+  else say('good', `token: issued to "${claims.sub}", valid for ${roughly(left)}`)
   if (grantsNothing(claims)) say('bad', 'token: it covers no service and no mount')
   const { iss: issuer, sub: subject, services, mounts } = claims
   const scope = { issuer: issuer === TOKEN_ISSUER ? undefined : issuer, subject, services, mounts }
@@ -106,7 +107,7 @@ async function checkName(url: URL, say: Say): Promise<boolean> {
     say('good', `${host}: ${found.map(({ address }) => address).join(', ')}`)
     return true
   } catch (error) {
-    say('bad', `${host}: the name cannot be looked up (${(error as NodeJS.ErrnoException).code})`)
+    say('bad', `${host}: the DNS lookup failed (${(error as NodeJS.ErrnoException).code})`)
     return false
   }
 }
@@ -174,14 +175,15 @@ function echo(session: Session, timeoutMs: number, say: Say): void {
       onEnd() {
         clearTimeout(timer)
         const ms = Math.round(performance.now() - startedAt)
-        if (bytes === ECHO_BYTES) say('good', `data: ${ECHO_BYTES} bytes there and back in ${ms} ms`)
-        else say('bad', `data: of ${ECHO_BYTES} bytes only ${bytes} came back`)
+        if (bytes === ECHO_BYTES)
+          say('good', `data: ${ECHO_BYTES} bytes through the tunnel and back in ${ms} ms`)
+        else say('bad', `data: only ${bytes} of ${ECHO_BYTES} bytes came back through the tunnel`)
         session.close('going_away', 'check')
       },
       onWritable: () => undefined,
       onAbort(error) {
         clearTimeout(timer)
-        say('bad', `data: nothing passes through the tunnel (${error.message})`)
+        say('bad', `data: the transfer through the tunnel failed: ${error.message}`)
         session.close('going_away', 'check')
       },
     },
@@ -189,7 +191,7 @@ function echo(session: Session, timeoutMs: number, say: Say): void {
   )
   const timer = setTimeout(() => {
     stream.reset('cancelled')
-    say('bad', `data: nothing came back through the tunnel in ${timeoutMs} ms`)
+    say('bad', `data: the tunnel did not return the data within ${timeoutMs} ms`)
     session.close('going_away', 'check')
   }, timeoutMs)
   stream.write(randomBytes(ECHO_BYTES))

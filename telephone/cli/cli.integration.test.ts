@@ -174,7 +174,7 @@ describe('telephone http', () => {
     await plugboard.kill()
     const child = telephone(['http', '3000', '--service', 'web'], given())
     await child.waitForLine(
-      /^✗ http:\/\/127\.0\.0\.1:\d+: nothing listens there \(connection refused\); trying again/,
+      /^✗ http:\/\/127\.0\.0\.1:\d+: the connection was refused: no program listens there; trying again/,
     )
     plugboard = await new FakePlugboard('replica-a').listen(port)
     await child.waitForLine(/^✓ connected/)
@@ -188,7 +188,7 @@ describe('telephone http', () => {
     const caller = new Caller(plugboard.live[0]!.session, {})
     await (await backend.connection()).request()
     child.signal('SIGTERM')
-    await child.waitForLine(/^· finishing what is open/)
+    await child.waitForLine(/^· finishing open requests/)
     child.signal('SIGTERM')
     expect(await ended(child)).toBe(143)
     await caller.until(c => c.over)
@@ -247,10 +247,10 @@ describe('telephone check', () => {
     expect(await ended(child)).toBe(0)
     expect(child.lines.map(line => line.replace(/\d{4,}|\d+ ms/g, 'N'))).toEqual([
       '✓ settings: web',
-      '✓ token: of "me", good for 1 day',
+      '✓ token: issued to "me", valid for 1 day',
       '✓ 127.0.0.1: 127.0.0.1',
       '✓ http://127.0.0.1:N: replica replica-a, plugboard/test, connected in N',
-      '✓ data: N bytes there and back in N',
+      '✓ data: N bytes through the tunnel and back in N',
       '✓ web: backend http://localhost:N',
     ])
     expect(plugboard.tunnels[0]?.announce).toBeUndefined()
@@ -296,7 +296,7 @@ describe('telephone check', () => {
     const child = telephone(['check', '1', '--service', 'web'], { ...given(), TELEPHONE_TOKEN: token })
     expect(await ended(child)).toBe(1)
     expect(child.lines.filter(line => line.startsWith('✗'))).toEqual([
-      expect.stringMatching(/token: expired \d+ days ago/),
+      expect.stringMatching(/token: it expired \d+ days ago/),
       '✗ token: it does not cover service "web" (it covers other). Issue a token that does: plugboard token issue --name me --service other --service web',
       expect.stringMatching(/^✗ http:\/\/127\.0\.0\.1:\d+: This token has expired\.$/),
       '✗ web: Backend http://localhost:1 refused the connection (ECONNREFUSED). Start the backend, or correct the target.',

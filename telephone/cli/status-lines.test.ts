@@ -108,7 +108,7 @@ describe('status lines', () => {
     show(lost('replaced'))
     show(lost('ping_timeout'))
     expect(lines).toEqual([
-      '! another Telephone named "me" has taken over; this one waits (--name runs both)',
+      '! another Telephone named "me" has taken over; this one waits. To run both, give each its own --name',
       '! https://a.example: connection lost: the peer went silent; trying again in 30 s',
     ])
   })

@@ -50,7 +50,7 @@ export class StatusLines {
       }
       case 'tunnel_lost':
         if (event.reason === 'replaced') {
-          const text = `another Telephone named "${this.#options.name}" has taken over; this one waits (--name runs both)`
+          const text = `another Telephone named "${this.#options.name}" has taken over; this one waits. To run both, give each its own --name`
           this.#trouble('warn', text, '')
         } else {
           const again = `; trying again in ${briefly(event.retryInMs)}`
@@ -97,7 +97,7 @@ export class StatusLines {
       case 'over_budget':
         this.#trouble(
           'warn',
-          'slow backends or readers: too many bytes waited, so some streams were reset (--max-held)',
+          'slow backends or clients: too many bytes were waiting, so some requests were ended (--max-held)',
           '',
         )
         return
@@ -107,7 +107,7 @@ export class StatusLines {
       case 'draining':
         this.#say(
           'note',
-          `finishing what is open, at most ${briefly(event.graceMs)}; once more to quit at once`,
+          `finishing open requests for ${briefly(event.graceMs)} at most; press Ctrl-C again to quit at once`,
         )
         return
       case 'closed':

@@ -87,19 +87,22 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 ])
 
 const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there (connection refused)',
+  ECONNREFUSED: 'the connection was refused: no program listens there',
   ECONNRESET: 'the connection was reset',
-  ENOTFOUND: 'the host name is unknown (DNS)',
-  EAI_AGAIN: 'the host name cannot be looked up now (DNS)',
-  ETIMEDOUT: 'no answer in time',
-  EHOSTUNREACH: 'there is no way to this host',
-  ENETUNREACH: 'there is no network',
-  HPE_INVALID_CONSTANT: 'the far end does not speak HTTP; is it https:// instead of http://?',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'the far end does not speak TLS; is it http:// instead of https://?',
+  ENOTFOUND: 'DNS has no such host name',
+  EAI_AGAIN: 'DNS cannot look up the host name now',
+  ETIMEDOUT: 'no response in time',
+  EHOSTUNREACH: 'no route leads to this host',
+  ENETUNREACH: 'no route leads to this network',
+  HPE_INVALID_CONSTANT:
+    'its response is not HTTP. If the address has HTTPS, write https:// instead of http://',
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    'its response is not TLS. If the address has no HTTPS, write http:// instead of https://',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; give its CA with --plugboard-ca',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of an unknown CA; give it with --plugboard-ca',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of an unknown CA; give it with --plugboard-ca',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of an unknown CA; give it with --plugboard-ca',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is from an unknown CA; give this CA with --plugboard-ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is from an unknown CA; give this CA with --plugboard-ca',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    'its certificate is from an unknown CA; give this CA with --plugboard-ca',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
 }

@@ -20,15 +20,28 @@ interface Problem {
   readonly code?: string
   readonly title?: string
   readonly detail?: string
+  readonly errors?: readonly Culprit[]
 }
+
+/** A wrong field of a request: a JSON pointer into the body, a parameter or a header. */
+export interface Culprit {
+  readonly pointer?: string
+  readonly parameter?: string
+  readonly header?: string
+  readonly detail: string
+}
+
+/** Returns what the user calls the field; undefined for the whole request. */
+type NameField = (culprit: Culprit) => string | undefined
 
 /** An answer of the API that is an error. */
 export class ApiError extends CliError {
   readonly code: string
   readonly status: number
 
-  constructor(status: number, problem: Problem) {
-    super(cutText(problem.detail ?? problem.title ?? `the admin API responded with ${status}`, MAX_DETAIL))
+  constructor(status: number, problem: Problem, nameField: NameField) {
+    const text = namedDetail(problem, nameField) ?? problem.title ?? `the admin API responded with ${status}`
+    super(cutText(text, MAX_DETAIL))
     this.name = 'ApiError'
     this.status = status
     this.code = cutText(problem.code ?? '')
@@ -38,9 +51,11 @@ export class ApiError extends CliError {
 export class ApiClient {
   readonly #url: string
   readonly #key: () => string
+  readonly #nameField: NameField
 
-  /** `key` is asked for when it is first needed. */
-  constructor(url: string, key: () => string) {
+  /** `key` is called when the first request needs it. */
+  constructor(url: string, key: () => string, nameField: NameField) {
+    this.#nameField = nameField
     let end = url.length
     while (url[end - 1] === '/') end -= 1
     this.#url = url.slice(0, end)
@@ -130,14 +145,14 @@ export class ApiClient {
       throw this.#unreachable(error)
     }
     if (response.ok) return response
-    throw new ApiError(response.status, await problemOf(response))
+    throw new ApiError(response.status, await problemOf(response), this.#nameField)
   }
 
   #parse(text: string): unknown {
     try {
       return JSON.parse(text)
     } catch (error) {
-      const message = `what answers at ${this.#url} is no admin API (its answer is not JSON). See --url`
+      const message = `${this.#url} is not the admin API of Plugboard: its response is not JSON. Give the right address with --url`
       throw new CliError(message, { cause: error })
     }
   }
@@ -146,9 +161,19 @@ export class ApiClient {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     const reason =
       (cause as NodeJS.ErrnoException).code ?? (cause instanceof Error ? cause.message : String(cause))
-    const message = `no admin API at ${this.#url} (${reason}): is Plugboard running there? See --url`
+    const message = `the admin API at ${this.#url} cannot be reached (${reason}). Start Plugboard there, or give another address with --url`
     return new CliError(message, { cause: error })
   }
+}
+
+/** The detail with the names that the user knows, when it names fields as the API does. */
+function namedDetail({ detail, errors = [] }: Problem, nameField: NameField): string | undefined {
+  const [first] = errors
+  const apiName = first?.pointer ?? first?.parameter ?? first?.header
+  if (!apiName || detail?.startsWith(`${apiName}: `) !== true) return detail
+  return errors
+    .map(culprit => [nameField(culprit), culprit.detail].filter(part => part !== undefined).join(': '))
+    .join('; ')
 }
 
 async function problemOf(response: Response): Promise<Problem> {

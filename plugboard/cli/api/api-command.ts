@@ -6,6 +6,7 @@ import { usageError } from '../cli-error.ts'
 import { Output, type OutputFormat, type Terminal } from '../output/output.ts'
 import { ApiClient } from './api-client.ts'
 import { findApiKey, type KeyOptions } from './api-key-source.ts'
+import { fieldName } from './field-names.ts'
 
 /** The process as commands see it; a test gives its own. */
 export interface CliContext {
@@ -43,7 +44,9 @@ export function apiAction<Options, Args extends readonly unknown[]>(
   const group = 'Connection:'
   command
     .addOption(
-      new Option('--url <url>', `admin API (default ${DEFAULT_URL}; PLUGBOARD_URL)`).helpGroup(group),
+      new Option('--url <url>', `address of the admin API (default ${DEFAULT_URL}; PLUGBOARD_URL)`).helpGroup(
+        group,
+      ),
     )
     .addOption(
       new Option(
@@ -52,14 +55,15 @@ export function apiAction<Options, Args extends readonly unknown[]>(
       ).helpGroup(group),
     )
     .addOption(
-      new Option('--api-key-file <path>', 'file with the API key (PLUGBOARD_API_KEY or _FILE)').helpGroup(
-        group,
-      ),
+      new Option(
+        '--api-key-file <path>',
+        'file with the API key (PLUGBOARD_API_KEY or PLUGBOARD_API_KEY_FILE)',
+      ).helpGroup(group),
     )
     .addOption(
       new Option(
         '--data <folder>',
-        'data folder of a local Plugboard, for its key (default ./data; PLUGBOARD_DATA)',
+        'data folder of a Plugboard on this machine, which has its API key (default ./data; PLUGBOARD_DATA)',
       ).helpGroup(group),
     )
     .addOption(
@@ -69,13 +73,15 @@ export function apiAction<Options, Args extends readonly unknown[]>(
     )
     .action(async (...all: unknown[]) => {
       // commander passes the positional arguments, then the options, then the command.
-      const options = (all.at(-1) as Command).optsWithGlobals<Options & CommonOptions>()
+      const self = all.at(-1) as Command
+      const options = self.optsWithGlobals<Options & CommonOptions>()
       const url = options.url ?? (context.env.PLUGBOARD_URL || DEFAULT_URL)
       if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-        throw usageError(`--url: "${url}" is not an http URL`)
+        throw usageError(`--url: "${url}" is not an http URL. Write it as ${DEFAULT_URL}`)
       let key: string | undefined
       const warn = (text: string) => context.terminal.err(`note: ${text}\n`)
-      const api = new ApiClient(url, () => (key ??= findApiKey(url, options, context.env, context.cwd, warn)))
+      const findKey = () => (key ??= findApiKey(url, options, context.env, context.cwd, warn))
+      const api = new ApiClient(url, findKey, culprit => fieldName(self, culprit))
       const output = new Output(context.terminal, formatOf(options, context.env.PLUGBOARD_OUTPUT))
       await run({ api, output, options, context }, ...(all.slice(0, -2) as unknown as Args))
     })

@@ -50,9 +50,9 @@ export function findApiKey(
   }
   // A key of this machine is not sent to another one unasked.
   const tried = local
-    ? `; there is none in ${file} either (${ownCommand('plugboard')} key reset --data ${shellQuoted(data)} makes a new one)`
+    ? `. The file ${file} does not exist: ${ownCommand('plugboard')} key reset --data ${shellQuoted(data)} makes a new key`
     : ''
-  throw new CliError(`no API key: give --api-key-file or set PLUGBOARD_API_KEY${tried}`)
+  throw new CliError(`no API key: give --api-key-file, or set PLUGBOARD_API_KEY${tried}`)
 }
 
 function warnOf(file: string, warn: (text: string) => void): void {

@@ -6,7 +6,7 @@ import type { ApiCommand } from './api-command.ts'
 /** The option, for commander. */
 export const IF_MATCH = [
   '--if-match <version>',
-  'only when it still has this version (default: the one just read); * for any',
+  'change only this version (default: the version that was just read); *: any version',
 ] as const
 
 export interface IfMatch {

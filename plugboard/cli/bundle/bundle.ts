@@ -90,7 +90,7 @@ export function parseBundle(text: string, path: string): Bundle {
     ['route', routes.map(({ mount }) => normalMount(mount))],
   ] as const) {
     for (const name of new Set(names.filter((name, i) => names.indexOf(name) !== i))) {
-      all.push({ source: path, detail: `${what} ${name} is there twice` })
+      all.push({ source: path, detail: `${what} ${name} is listed twice: remove one of them` })
     }
   }
   if (all.length > 0) throw new SettingsError(all)

@@ -49,7 +49,7 @@ export function defineImport(command: Command, context: CliContext): void {
   command
     .argument('<file>', 'YAML or JSON as `plugboard export` writes it; - for the standard input')
     .option('--dry-run', 'only print the changes')
-    .option('--prune', 'delete services and routes that the file does not name (claimed routes stay)')
+    .option('--prune', 'also delete services and routes that are not in the file (claimed routes stay)')
   examples(command, 'import routes.yaml --dry-run', 'import routes.yaml --prune', 'import - < routes.json')
   apiAction(command, context, async ({ api, output, options }: ApiCommand<ImportOptions>, file: string) => {
     const [{ parseBundle }, { planImport }] = await Promise.all([
@@ -70,7 +70,7 @@ export function defineImport(command: Command, context: CliContext): void {
         })
       } catch (error) {
         if (!(error instanceof CliError)) throw error
-        const done = `${count} of ${steps.length} steps were done; import again after mending it`
+        const done = `${count} of ${steps.length} changes were made; correct the file and import it again`
         throw new CliError(`${step.line}: ${error.message} (${done})`, { cause: error })
       }
       count += 1

@@ -17,7 +17,7 @@ interface ChangesOptions {
 export function defineChanges(changes: Command, context: CliContext): void {
   changes
     .option('--limit <n>', 'number of entries (default 50)')
-    .option('--entity <kind>', 'only service, route, token, signing_key or admin_key')
+    .option('--entity <kind>', 'only changes of one kind: service, route, token, signing_key or admin_key')
     .option('--after <sequence>', 'only later entries, oldest first')
     .option('-f, --follow', 'show new entries as they arrive')
   examples(changes, 'changes --limit 10', 'changes --entity route', 'changes --follow --output json')
@@ -26,7 +26,7 @@ export function defineChanges(changes: Command, context: CliContext): void {
     const limit = wholeNumber(options.limit ?? '50', '--limit')
     const after = options.after === undefined ? undefined : wholeNumber(options.after, '--after')
     if (follow) {
-      if (entity !== undefined) throw usageError('--follow shows all kinds; leave --entity away')
+      if (entity !== undefined) throw usageError('--follow shows all kinds of changes: remove --entity')
       for await (const data of api.events('/v1/changes/stream', { after }, context.interrupted())) {
         const change = JSON.parse(data) as ChangeRow
         await output.event(
@@ -36,7 +36,8 @@ export function defineChanges(changes: Command, context: CliContext): void {
       }
       return
     }
-    if (after !== undefined && entity !== undefined) throw usageError('--after does not go with --entity')
+    if (after !== undefined && entity !== undefined)
+      throw usageError('--after and --entity cannot be combined: remove one of them')
     const rows = await api.list<ChangeRow>('/v1/changes', { entity, after }, limit)
     const columns: readonly Column<ChangeRow>[] = [
       { title: 'sequence', value: row => row.sequence },

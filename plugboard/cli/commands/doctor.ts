@@ -34,7 +34,7 @@ export function defineDoctor(command: Command, context: CliContext): void {
   command.action(async ({ container = false }: { container?: boolean }, self: Command) => {
     if (!container) {
       throw usageError(
-        'doctor has the checks of a container only: add --container. For a cluster, see "status".',
+        'doctor checks only a container: add --container. For a cluster, use "plugboard status".',
       )
     }
     const { json = false } = self.optsWithGlobals<{ json?: boolean }>()
@@ -53,15 +53,15 @@ async function checksOf({ env }: CliContext): Promise<Check[]> {
   )
   if (typeof found === 'string') return [failure(found, 'Use /readyz of the admin port instead.')]
   if (found.length > 0) return found.map(checkOf)
-  return [failure('No Plugboard runs in this container.', 'Look into the log of the container.')]
+  return [failure('No Plugboard runs in this container.', 'Read the log of the container.')]
 }
 
 function checkOf(found: ProcessStatus): Check {
   const name = `Plugboard, process ${found.pid}`
-  if (found.kind === 'fails') return failure(`${name}: ${found.problem}`, 'Look into its log.')
+  if (found.kind === 'fails') return failure(`${name}: ${found.problem}`, 'Read its log.')
   const { state, detail } = found.status
   if (state === 'ready') return { id: 'process', state: 'ok', says: `${name}: ${detail}`, do: '' }
-  return failure(`${name}: ${detail}`, 'Wait, and look into its log when this state stays.')
+  return failure(`${name}: ${detail}`, 'Wait. If this state stays, read its log.')
 }
 
 function failure(says: string, what: string): Check {

@@ -41,7 +41,7 @@ export function defineKeyReset(command: Command, context: CliContext): void {
       )
       const { out, err } = context.terminal
       if (file === undefined) {
-        err(`admin key ${row.id}; shown this once:\n`)
+        err(`admin key ${row.id}. It is shown only once:\n`)
         out(`${key}\n`)
       } else {
         const path = relative(context.cwd, file.path)

@@ -37,23 +37,26 @@ export function defineKey(key: Command, context: CliContext): void {
   const create = key
     .command('create')
     .description('create an API key and print it once')
-    .requiredOption('-n, --name <name>', 'what or who it is for')
+    .requiredOption('-n, --name <name>', 'name of the person or program that uses the key')
     .option(
       '-s, --scope <scope>',
-      'routes:read, routes:write, services:*, tokens:*, keys:*, changes:read, status:read, or admin for all; several times',
+      'right of the key: routes:read, routes:write, services:*, tokens:*, keys:*, changes:read, status:read, or admin for all; several times',
       collect,
     )
     .option(
       '--limit-service <name>',
-      'service that the key may hand out and change: a name, shop-*, or *; several times',
+      'limit the key to this service: a name, shop-*, or *; several times',
       collect,
     )
     .option(
       '--limit-mount <mount>',
-      'mount that the key may hand out and change, with all beneath; several times',
+      'limit the key to this mount and all paths beneath it; several times',
       collect,
     )
-    .option('--ttl <duration>', 'lifetime, such as 90d (default: that of your key, or until revoked)')
+    .option(
+      '--ttl <duration>',
+      'lifetime, such as 90d (default: until your own key expires, otherwise no end)',
+    )
   examples(
     create,
     'key create --name deploy --scope routes:* --scope services:* --ttl 90d',
@@ -64,11 +67,11 @@ export function defineKey(key: Command, context: CliContext): void {
     const { name, scope: scopes = [], limitService, limitMount, ttl } = options
     const limited = limitService !== undefined || limitMount !== undefined
     const limits = limited ? { services: limitService ?? [], mounts: limitMount ?? [] } : undefined
-    if (scopes.length === 0) output.note('note: without --scope this key may do nothing')
+    if (scopes.length === 0) output.note('note: a key without --scope has no rights')
     const { body } = await api.request<KeyRow & { key: string }>('POST', '/v1/keys', {
       body: { name, scopes, limits, ttl },
     })
-    await output.secret(body, body.key, `API key ${body.id} for ${body.name}; shown this once:`)
+    await output.secret(body, body.key, `API key ${body.id} for ${body.name}. It is shown only once:`)
   })
 
   const list = key
@@ -84,8 +87,8 @@ export function defineKey(key: Command, context: CliContext): void {
 
   const revoke = key
     .command('revoke <id...>')
-    .description('revoke API keys, at once')
-    .option('--force', 'revoke even the last active key with the scope admin')
+    .description('revoke API keys; Plugboard refuses them at once')
+    .option('--force', 'also revoke the last active key with the scope admin')
   examples(revoke, 'key revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
   apiAction(
     revoke,
@@ -127,7 +130,7 @@ export function defineSigningKey(signingKey: Command, context: CliContext): void
   examples(rotate, 'signing-key rotate')
   apiAction(rotate, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { body } = await api.request<SigningKeyRow>('POST', '/v1/signing-keys/rotate')
-    await output.done(body, `signing key ${body.kid} signs from now on`)
+    await output.done(body, `signing key ${body.kid} signs new tokens from now on`)
   })
 
   const rm = signingKey

@@ -28,7 +28,7 @@ export function defineMigrate(command: Command, context: CliContext): void {
       const url = values.databaseUrl
       if (url === undefined) {
         throw new CliError(
-          'no database: give --database-url or set PLUGBOARD_DATABASE_URL (the embedded one migrates itself)',
+          'no database: give --database-url, or set PLUGBOARD_DATABASE_URL. Plugboard migrates its embedded database at the start',
         )
       }
       const work = options.status ? migrationStatus : migrateDatabase

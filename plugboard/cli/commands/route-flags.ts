@@ -1,5 +1,5 @@
-// The flags of `plugboard route add` and `set` that say what a route's options are, and what they make of the options that
-// it has. What has no flag is given as JSON or YAML; which keys there are, and what they may be, the server knows.
+// The flags of `plugboard route add` and `set` for the options of a route, and the merge patch that they make. An option without
+// a flag is given as JSON or YAML. The server checks keys and values.
 
 import { readFile } from 'node:fs/promises'
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
@@ -55,38 +55,45 @@ export function addRouteFlags(command: Command, change: boolean): void {
     .option('--strip-mount', 'send the path without the mount to the backend')
     .option('--tenant-header <name>', 'field that gives the backend the part of the host that * matched')
     .option('--redirect <url>', 'redirect clients to this URL, with the rest of the path and the query')
-    .option('--redirect-status <status>', '301, 302, 303, 307 (default) or 308')
+    .option('--redirect-status <status>', 'status of the redirect: 301, 302, 303, 307 (default) or 308')
     .option('--maintenance [text]', 'respond with 503 and this text instead of asking the service')
     .optionsGroup('Access:')
-    .option('--allow-ip <network>', 'only these addresses; several times or with commas', collect)
+    .option(
+      '--allow-ip <network>',
+      'allow only these addresses or networks; several times or with commas',
+      collect,
+    )
     .option('--deny-ip <network>', 'deny these addresses; several times or with commas', collect)
     .option('--basic-user <name>', 'a user with a password; the command asks for the password')
-    .option('--password-file <path>', 'file with that password; - for the standard input')
+    .option('--password-file <path>', 'file with the password of that user; - for the standard input')
     .option(
       '--cors-origin <origin>',
       'allow pages of this origin to call the route; several times or with commas',
       collect,
     )
-    .optionsGroup('Fields:')
+    .optionsGroup('Header fields:')
     .option('--set-header <name: value>', 'set a field of requests to the backend; several times', lines)
     .option('--remove-header <name>', 'remove a field of requests to the backend', collect)
     .option('--set-response-header <name: value>', 'set a field of responses; several times', lines)
     .option('--remove-response-header <name>', 'remove a field of responses', collect)
-    .option('--hsts <duration>', 'Strict-Transport-Security of this route, such as 365d; off for none')
-    .optionsGroup('Anything else:')
+    .option(
+      '--hsts <duration>',
+      'Strict-Transport-Security of this route, such as 365d; off: the field is not sent',
+    )
+    .optionsGroup('Other options:')
     .option('--option <key=value>', 'any option with its value as JSON; null sets the default', lines)
-    .option('--options-file <path>', 'options from a file of JSON or YAML')
+    .option('--options-file <path>', 'file with options of the route, as JSON or YAML')
   if (!change) return
   command
-    .optionsGroup('Take back:')
+    .optionsGroup('Undo:')
     .option('--no-strip-mount', 'send the whole path to the backend')
     .option('--no-tenant-header', 'do not set this field')
     .option('--no-redirect', 'send requests to the service again')
-    .option('--no-maintenance', 'the same')
+    .option('--no-maintenance', 'send requests to the service again')
     .option('--no-allow-ip', 'allow all addresses')
     .option('--no-deny-ip', 'deny no address')
     .option('--remove-basic-user <name>', 'remove this user')
-    .option('--no-cors-origin', 'no CORS')
+    .option('--no-cors-origin', 'remove the CORS rules')
     .option('--no-hsts', 'use the setting of all routes')
 }
 
@@ -112,7 +119,7 @@ export async function optionsPatch(
 function simple(flags: RouteFlags): JsonObject {
   const { stripMount, tenantHeader, redirect, redirectStatus, maintenance, corsOrigin, hsts } = flags
   if (redirectStatus !== undefined && typeof redirect !== 'string') {
-    throw usageError('--redirect-status goes with --redirect')
+    throw usageError('--redirect-status needs --redirect')
   }
   const status = redirectStatus === undefined ? {} : { status: Number(redirectStatus) }
   const text = typeof maintenance === 'string' ? maintenance : 'Down for maintenance. Please come back later.'
@@ -129,23 +136,23 @@ function simple(flags: RouteFlags): JsonObject {
 async function accessPatch(flags: RouteFlags, before: JsonObject, context: CliContext): Promise<JsonObject> {
   const { allowIp, denyIp, basicUser, passwordFile, removeBasicUser } = flags
   if (passwordFile !== undefined && basicUser === undefined)
-    throw usageError('--password-file goes with --basic-user')
+    throw usageError('--password-file needs --basic-user')
   const lists = given({ allow: orNull(allowIp, list => list), deny: orNull(denyIp, list => list) })
   const gone = [basicUser, removeBasicUser].filter(name => name !== undefined)
   if (Object.keys(lists).length === 0 && gone.length === 0) return {}
   const basic = objectAt(before, 'basic')
   const present = Array.isArray(basic.users) ? (basic.users as readonly JsonObject[]) : []
   if (removeBasicUser !== undefined && !present.some(({ name }) => name === removeBasicUser)) {
-    throw new CliError(`there is no user ${removeBasicUser}`)
+    throw new CliError(`--remove-basic-user: the route has no user ${removeBasicUser}`)
   }
   const users = present.filter(({ name }) => !gone.includes(String(name)))
   if (basicUser !== undefined) {
     users.push({ name: basicUser, password: await readPassword(context, basicUser, passwordFile) })
   }
-  // Without its last user nobody could log in any more; without the check everybody may. Nobody means that by a flag.
+  // Without its last user, the route would refuse everybody; without the rule, it would admit everybody.
   if (gone.length > 0 && users.length === 0) {
     throw usageError(
-      'that is the last user: give --option access=null to let everybody in, or delete the route',
+      'the route has no other user: give --option access=null to allow access without a login, or delete the route',
     )
   }
   const changed = { ...before, ...lists, ...(gone.length === 0 ? {} : { basic: { ...basic, users } }) }
@@ -176,7 +183,7 @@ function fieldsPatch(flags: RouteFlags, before: JsonObject): JsonObject {
 
 function fieldOf(line: string): [name: string, value: string] {
   const colon = line.indexOf(':')
-  if (colon <= 0) throw usageError(`"${line}" is no field: write 'X-Name: value'`)
+  if (colon <= 0) throw usageError(`"${line}" is not a header field: write it as 'X-Name: value'`)
   return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
 }
 
@@ -195,7 +202,7 @@ async function readOptions(context: CliContext, file: string): Promise<JsonObjec
     throw new CliError(`--options-file: ${file} cannot be used (${reason})`, { cause: error })
   }
   if (isObject(parsed)) return parsed
-  throw new CliError(`--options-file: ${file} holds no object`)
+  throw new CliError(`--options-file: ${file} must contain an object of options`)
 }
 
 /** Undefined stays out, false becomes null: back to the default. */

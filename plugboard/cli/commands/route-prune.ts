@@ -25,7 +25,7 @@ export function defineRoutePrune(command: Command, context: CliContext): void {
     .description('list the routes that had no request for a while; --yes deletes them')
     .requiredOption(
       '--unused-for <duration>',
-      'how long, 1h or more; only time counts during which a replica recorded requests',
+      'time without a request, 1h or more; only time in which a replica recorded requests counts',
     )
     .option('--claimed', 'only routes that telephones have claimed')
     .option('--yes', 'delete the routes; without this flag, the command only lists them')

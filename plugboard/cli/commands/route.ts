@@ -49,7 +49,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     .description(
       'add a route: requests for this host and path go to a service, or get a response of Plugboard',
     )
-    .option('-s, --service <name>', 'the service')
+    .option('-s, --service <name>', 'service that gets the requests')
     .option('--create-service', 'create the service if it does not exist')
   addRouteFlags(add, false)
   examples(
@@ -64,7 +64,7 @@ export function defineRoute(route: Command, context: CliContext): void {
   const list = route
     .command('list')
     .description('list routes')
-    .option('--host <pattern>', 'only this host pattern')
+    .option('--host <pattern>', 'only routes with this host pattern')
     .option('-s, --service <name>', 'only routes to this service')
     .option('--deleted', 'include deleted routes')
   examples(list, 'route list', 'route list --service shop --output json')
@@ -154,7 +154,7 @@ async function addRoute(
   } catch (error) {
     const noService = error instanceof ApiError && error.message.includes('no service') && !createService
     if (!noService || (error.code !== 'not_found' && error.code !== 'invalid_request')) throw error
-    throw new CliError(`${error.message} (--create-service makes it)`, { cause: error })
+    throw new CliError(`${error.message} Add --create-service to create it.`, { cause: error })
   }
 }
 

@@ -22,8 +22,8 @@ const DETAILS: readonly Column<ServiceRow>[] = [
   { title: 'deleted', value: row => row.deletedAt },
 ]
 const POLICY_HELP =
-  'a part of the policy, such as retries=3, responseHeadTimeoutMs=10s, maxRequestBodyBytes=10MB, ' +
-  'balancing=round_robin, hostHeader=backend; several times. null: back to the default'
+  'part of the policy, such as retries=3, responseHeadTimeoutMs=10s, maxRequestBodyBytes=10MB, ' +
+  'balancing=round_robin, hostHeader=backend; several times; null: the default'
 
 interface PolicyOptions {
   readonly policy?: readonly string[]
@@ -38,7 +38,7 @@ function noteAliases(output: Output, { name, policy }: ServiceRow): void {
   if (!Array.isArray(aliases) || aliases.length === 0) return
   output.note(`note: telephones that announce ${aliases.join(', ')} still serve ${name}`)
   output.note(
-    `note: when all announce ${name}, remove the old name: plugboard service set ${name} --policy aliases=[]`,
+    `note: when all telephones announce ${name}, remove the old name: plugboard service set ${name} --policy aliases=[]`,
   )
 }
 

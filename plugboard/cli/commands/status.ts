@@ -201,9 +201,12 @@ export function defineReplica(replica: Command, context: CliContext): void {
   examples(list, 'replica list', 'replica list --output json')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { items } = await api.get<ReplicasRow>('/v1/replicas')
+    if (output.format === 'table') output.note(`note: ${LINE_MEANING}`)
     await output.rows(items, replicaColumns(context), 'No replicas are known.')
   })
-  const lines = replica.command('lines').description('count the lines of each service on each replica')
+  const lines = replica
+    .command('lines')
+    .description(`count the lines of each service on each replica (${LINE_MEANING})`)
   examples(lines, 'replica lines')
   apiAction(lines, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { lines: rows, missingReplicas } = await api.get<ReplicasRow>('/v1/replicas')

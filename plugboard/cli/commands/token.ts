@@ -37,7 +37,7 @@ const ofLimit = (used: number, limit: number | null): string =>
 
 function wholeNumber(text: string): number {
   if (/^\d{1,7}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError(`Give digits alone, such as 10, up to ${MAX_TOKEN_LIMIT}.`)
+  throw new InvalidArgumentError(`Give a whole number up to ${MAX_TOKEN_LIMIT}, such as 10.`)
 }
 
 export function defineToken(token: Command, context: CliContext): void {
@@ -57,21 +57,36 @@ export function defineToken(token: Command, context: CliContext): void {
     .command('issue')
     .description('issue a token for a telephone and print it once')
     .requiredOption('-n, --name <name>', 'name of the telephone')
-    .option('-s, --service <name>', 'service that it may serve: a name, shop-*, or *; several times', collect)
-    .option('-m, --mount <mount>', 'mount that it may claim, with all beneath; several times', collect)
-    .option('--ttl <duration>', 'lifetime (default 30d); a connected telephone renews by itself')
+    .option(
+      '-s, --service <name>',
+      'service that the telephone may serve: a name, shop-*, or *; several times',
+      collect,
+    )
+    .option(
+      '-m, --mount <mount>',
+      'mount that the telephone may claim, with all paths beneath it; several times',
+      collect,
+    )
+    .option('--ttl <duration>', 'lifetime (default 30d); a connected telephone renews its token')
     .option(
       '--max-tunnels <count>',
-      'tunnels at once, over all replicas; one more than its telephones hold (default: tokenMaxTunnels)',
+      'tunnels at once, on all replicas; allow one more than the telephones hold (default: tokenMaxTunnels)',
       wholeNumber,
     )
-    .option('--max-claims <count>', 'routes that it may claim (default: tokenMaxClaims)', wholeNumber)
+    .option(
+      '--max-claims <count>',
+      'routes that telephones with this token may claim (default: tokenMaxClaims)',
+      wholeNumber,
+    )
     .option(
       '--max-announcements <count>',
-      'announcements and renewals within a minute, on one replica (default: tokenMaxAnnouncements)',
+      'announcements and token renewals within a minute, on one replica (default: tokenMaxAnnouncements)',
       wholeNumber,
     )
-    .option('--command [target]', 'print the command that starts a Telephone with it (target: 3000)')
+    .option(
+      '--command [target]',
+      'print the command that starts a Telephone with the token (default target: 3000)',
+    )
   examples(
     issue,
     "token issue --name ada --service 'tunnel-*' --mount '*.t.example.com' --command",
@@ -83,12 +98,12 @@ export function defineToken(token: Command, context: CliContext): void {
     const { name, service: services = [], mount: mounts = [], ttl } = options
     const { maxTunnels: tunnels, maxClaims: claims, maxAnnouncements: announcementsPerMinute } = options
     if (services.length === 0 && mounts.length === 0) {
-      output.note('note: without --service and --mount this token opens nothing')
+      output.note('note: a telephone with this token can serve no service: give --service or --mount')
     }
     const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
     const { body: row } = await api.request<IssuedRow>('POST', '/v1/tokens', { body })
     const until = relative(row.expiresAt, context.now())
-    const note = `token ${row.id} for ${row.name}, expires ${until}; shown this once:`
+    const note = `token ${row.id} for ${row.name}, expires ${until}. It is shown only once:`
     if (options.command === undefined) return await output.secret(row, row.token, note)
     const { telephoneCommand } = await import('../telephone-command.ts')
     const target = options.command === true ? DEFAULT_TARGET : options.command

@@ -6,10 +6,10 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { CliContext } from '../api/api-command.ts'
 
 const DETAILS = {
-  loading: 'loads its routes, and takes no requests yet',
+  loading: 'loads its routes and accepts no requests yet',
   ready: 'ready',
-  recovering: 'was suspended, and restores its links',
-  draining: 'stops',
+  recovering: 'was suspended and connects to the other replicas again',
+  draining: 'finishes open requests, then stops',
 } as const
 
 export class PhaseStatus {
