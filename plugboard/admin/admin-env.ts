@@ -4,14 +4,17 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store/store.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
+import type { ConnectedTelephone } from '../telephones/connected-telephone.ts'
 import type { ServiceLines } from '../telephones/lines/service-lines.ts'
-import type { ClusterView, LastError } from './live/cluster-view.ts'
-import type { ReplicaDirectory, TelephoneDirectory } from './live/telephone-directory.ts'
-import type { TrafficStatus } from './live/traffic.ts'
+import type { TokenRefusals } from '../telephones/tokens/token-refusals.ts'
+import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/replica.ts'
+import type { TrafficBody } from './bodies/traffic.ts'
+import type { ClusterView } from './live/cluster-view.ts'
 
 /** Makes and withdraws the JWTs of telephones. */
 export interface TokenIssuer {
@@ -34,6 +37,26 @@ export interface TokenIssuer {
     by: Mutation,
   ): Promise<{ readonly id: string; readonly token: string; readonly expiresAt: Date }>
   revoke(id: string, by: Mutation): Promise<void>
+}
+
+/** The tunnels of this replica. */
+export interface TelephoneDirectory {
+  list(): readonly ConnectedTelephone[]
+  /** Open tunnels of one of our own tokens, on all replicas. */
+  tunnelsOfToken(id: string): number
+  /** Of this replica, since its start. */
+  tokenRefusals(): TokenRefusals
+}
+
+/** The replicas of the cluster, as this one sees them. */
+export interface ReplicaDirectory {
+  list(): ReplicaBody[]
+  /** `enabled`: tunnels are evened out from here. `asked`: tunnels that were asked to move since the start. */
+  rebalance(): { readonly enabled: boolean; readonly asked: number }
+  /** Lines of each service on each replica, as far as this one has them. */
+  lines(): ServiceLinesBody[]
+  /** Replicas whose lines are not, or not all, among them. */
+  withoutLines(): MissingReplicas
 }
 
 /**
@@ -67,9 +90,9 @@ export interface AdminDependencies {
   /** What the public port would do with a request. Resolves with undefined while that port is not open yet. */
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */
-  readonly traffic: () => TrafficStatus | undefined
+  readonly traffic: () => TrafficBody | undefined
   /** The last failed request of each service on this replica, by the id of the service, the newest first. */
-  readonly lastErrors: (limit: number) => readonly (readonly [serviceId: string, error: LastError])[]
+  readonly lastErrors: (limit: number) => readonly (readonly [serviceId: string, error: ServiceError])[]
   /** The networks that URLs in routes may lead to. */
   readonly outbound: OutboundNetworks
   /** Where telephones reach this Plugboard. */

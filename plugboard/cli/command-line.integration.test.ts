@@ -411,8 +411,10 @@ describe('looking', () => {
       instance: 'i1',
       agent: 'telephone/0.1.0',
       remoteAddress: '10.0.0.1',
-      connectedAt: new Date(),
-      services: [{ service: 'shop', mounts: [], health: 'down', weight: 1, version: '', labels: {} }],
+      connectedAt: new Date().toISOString(),
+      services: [
+        { service: 'shop', mounts: [], health: 'down', weight: 1, version: '', labels: {}, outage: null },
+      ],
       tokenId: 't',
       streams: 2,
       rttMs: 1.234,
@@ -435,10 +437,10 @@ describe('looking', () => {
       id: 'one',
       name: 'one',
       address: 'http://10.0.0.1:4002',
-      publicUrl: undefined,
+      publicUrl: null,
       state: 'ready',
       version: '0.1.0',
-      startedAt: new Date(),
+      startedAt: new Date().toISOString(),
       appliedSequence: 7,
       tunnels: 2,
       streams: 6,
@@ -455,7 +457,13 @@ describe('looking', () => {
     expect(listed).toContain('2.9 s')
     expect(listed).toContain('1 change behind')
     api.lines.push({ service: 'shop', replicas: { one: 3, two: 1 } })
-    api.replicas.push({ ...api.replicas[0]!, id: 'two', name: 'two', self: true, startedAt: new Date() })
+    api.replicas.push({
+      ...api.replicas[0]!,
+      id: 'two',
+      name: 'two',
+      self: true,
+      startedAt: new Date().toISOString(),
+    })
     const status = await ok('status')
     expect(status).toMatch(/^replica +two$/m)
     expect(status).toMatch(/^started +\ds ago$/m)

@@ -1,7 +1,7 @@
 // What is known of the replicas, side by side, for the admin API: each replica's own word over its link, the rows of
 // the database, our registry; and where these do not fit together.
 
-import type { ReplicaStatus, ServiceLines } from '../admin/live/telephone-directory.ts'
+import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from '../admin/api-types.ts'
 import type { KnownReplica } from '../peers/peer-network.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Switchboard } from '../telephones/switchboard.ts'
@@ -22,20 +22,23 @@ export interface OwnReplica {
 }
 
 /** Returns the status of this replica itself. */
-export function ownStatus({ id, leaving, switchboard, registry, ...known }: OwnReplica): ReplicaStatus {
+export function ownStatus({ id, leaving, switchboard, registry, ...known }: OwnReplica): ReplicaBody {
   return {
-    ...known,
     id,
     name: id,
-    version: VERSION,
-    self: true,
+    address: known.address,
+    publicUrl: known.publicUrl ?? null,
     state: leaving ? 'leaving' : 'ready',
+    version: VERSION,
+    startedAt: known.startedAt.toISOString(),
+    appliedSequence: known.appliedSequence,
+    self: true,
     tunnels: switchboard.tunnelCount,
     streams: switchboard.streamCount,
     lines: [...registry.lines()].filter(({ replicaId }) => replicaId === id).length,
-    link: undefined,
-    rttMs: undefined,
-    leaseMs: undefined,
+    link: null,
+    rttMs: null,
+    leaseMs: null,
     forwardedStreams: 0,
     disagreements: [],
   }
@@ -45,26 +48,26 @@ export function replicaStatus(
   known: KnownReplica,
   ownSequence: number,
   databaseReachable: boolean,
-): ReplicaStatus {
+): ReplicaBody {
   const { id, report, record, linked, dialed, leaseMs, lines, rttMs, streams } = known
   const startedAt = report === undefined ? record?.startedAt : new Date(report.startedAt)
   return {
     id,
     name: id,
-    rttMs,
-    leaseMs,
-    lines,
     address: known.address ?? '',
-    publicUrl: report?.publicUrl ?? record?.publicUrl ?? undefined,
+    publicUrl: report?.publicUrl ?? record?.publicUrl ?? null,
     state: leaseMs === 0 && !linked ? 'lost' : (report?.state ?? record?.state ?? 'ready'),
     version: report?.version ?? record?.version ?? '',
-    startedAt,
-    appliedSequence: report?.appliedSequence ?? record?.appliedSequence,
+    startedAt: startedAt?.toISOString() ?? null,
+    appliedSequence: report?.appliedSequence ?? record?.appliedSequence ?? null,
     tunnels: report?.tunnels ?? 0,
     streams: report?.streams ?? 0,
     self: false,
     link: dialed ? 'open' : linked ? 'accepted' : 'none',
+    rttMs: rttMs ?? null,
     forwardedStreams: streams,
+    leaseMs: Math.round(leaseMs),
+    lines,
     disagreements: [...disagreements(known, ownSequence, databaseReachable)],
   }
 }
@@ -100,7 +103,7 @@ function* disagreements(
 }
 
 /** Returns the replicas whose lines this one does not have, or not all of them, with the reason. */
-export function withoutLines(known: readonly KnownReplica[]): { id: string; reason: string }[] {
+export function withoutLines(known: readonly KnownReplica[]): MissingReplicas {
   return known.flatMap(({ id, leaseMs, linked, inSync, problem }) => {
     const cause = problem === '' ? '' : `: ${problem}`
     if (leaseMs === 0) return [{ id, reason: `its lease has expired, so its lines do not count${cause}` }]
@@ -109,7 +112,10 @@ export function withoutLines(known: readonly KnownReplica[]): { id: string; reas
 }
 
 /** `serviceOf`: the name of the service that an announced name means. */
-export function serviceLines(registry: Registry, serviceOf: (announced: string) => string): ServiceLines[] {
+export function serviceLines(
+  registry: Registry,
+  serviceOf: (announced: string) => string,
+): ServiceLinesBody[] {
   const services = new Map<string, Record<string, number>>()
   for (const { service: announced, replicaId } of registry.lines()) {
     const service = serviceOf(announced)

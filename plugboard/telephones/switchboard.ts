@@ -16,18 +16,15 @@ import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { ClaimRules } from './announcement.ts'
+import type { ConnectedService, ConnectedTelephone } from './connected-telephone.ts'
 import type { HeldBudgets } from './held-budgets.ts'
 import { SharedServices } from './lines/shared-services.ts'
 import { LostMounts } from './lost-mounts.ts'
 import { type ConnectionContext, type Renewal, TelephoneConnection } from './telephone-connection.ts'
 import { TelephoneInstances } from './telephone-instances.ts'
 import type { Credential } from './tokens/authenticate.ts'
-import {
-  DEFAULT_TOKEN_LIMITS,
-  type DefaultTokenLimits,
-  type TokenRefusals,
-  TokenUsage,
-} from './tokens/token-usage.ts'
+import type { TokenRefusals } from './tokens/token-refusals.ts'
+import { DEFAULT_TOKEN_LIMITS, type DefaultTokenLimits, TokenUsage } from './tokens/token-usage.ts'
 import type { TokenIssuer } from './tokens/tokens.ts'
 
 export interface SwitchboardOptions {
@@ -56,37 +53,6 @@ export interface SwitchboardOptions {
   readonly budgets?: HeldBudgets | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
-}
-
-/** A service behind a tunnel, as it was announced and accepted. */
-export interface ConnectedService {
-  readonly service: string
-  readonly mounts: readonly string[]
-  readonly health: 'up' | 'down'
-  /** Why the health is `down`; undefined: it is up, or not known. */
-  readonly outage: Outage | undefined
-  readonly weight: number
-  readonly version: string
-  readonly labels: Readonly<Record<string, string>>
-}
-
-export interface ConnectedTelephone {
-  /** Of the tunnel. */
-  readonly id: string
-  /** As it calls itself. */
-  readonly name: string
-  readonly instance: string
-  readonly agent: string
-  readonly remoteAddress: string
-  readonly connectedAt: Date
-  readonly services: readonly ConnectedService[]
-  /** As `tokenText` writes it. */
-  readonly tokenId: string
-  /** Streams open now. */
-  readonly streams: number
-  /** Smoothed round trip; undefined before the first answer. */
-  readonly rttMs: number | undefined
-  readonly replicaId: string
 }
 
 export interface ReplicaAddress {
@@ -251,11 +217,11 @@ export class Switchboard {
         instance: hello.instance,
         agent: hello.agent,
         remoteAddress: connection.remoteAddress,
-        connectedAt: connection.connectedAt,
+        connectedAt: connection.connectedAt.toISOString(),
         services: servicesOf(connection, nowMs),
         tokenId: tokenText(connection.credential.token),
         streams: session.streamCount,
-        rttMs: session.rttMs,
+        rttMs: session.rttMs ?? null,
         replicaId: this.#options.replicaId,
       })
     }
@@ -392,13 +358,21 @@ export class Switchboard {
 }
 
 function servicesOf(connection: TelephoneConnection, nowMs: number): ConnectedService[] {
-  const services = new Map<string, ConnectedService & { mounts: string[] }>()
+  const services = new Map<string, ConnectedService>()
   for (const { announcement, mount } of connection.services) {
     const { service, health, weight, version, labels } = announcement
-    const outage = health === 'down' ? cleanOutage(announcement.outage, nowMs) : undefined
-    const entry = services.get(service) ?? { service, mounts: [], health, outage, weight, version, labels }
+    const outage = health === 'down' ? outageOf(announcement.outage, nowMs) : null
+    const fields = { service, health, weight, version, outage, labels: { ...labels } }
+    const entry = services.get(service) ?? { ...fields, mounts: [] }
     if (mount !== undefined) entry.mounts.push(mount)
     services.set(service, entry)
   }
   return [...services.values()]
+}
+
+function outageOf(announced: Outage | undefined, nowMs: number): ConnectedService['outage'] {
+  const outage = cleanOutage(announced, nowMs)
+  if (outage === undefined) return null
+  const { sinceMs, cause = null, detail } = outage
+  return { since: new Date(sinceMs).toISOString(), cause, detail }
 }

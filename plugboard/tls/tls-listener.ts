@@ -16,6 +16,7 @@ import {
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { createCounters, TLS_COUNTERS, type TlsCounters } from '../common/traffic-counters.ts'
 import { baseOptions, type Certificate } from './certificate.ts'
 import { offersOnly } from './client-hello.ts'
 import { DEFAULT_TLS_POLICY, type TlsPolicy } from './tls-policy.ts'
@@ -60,14 +61,6 @@ export interface TlsListenerOptions {
   readonly log: Logger
 }
 
-export interface TlsCounters {
-  handshakes: number
-  /** Of which resumed an earlier session. */
-  resumed: number
-  handshakesFailed: number
-  handshakesRefused: number
-}
-
 interface Handshake {
   readonly socket: Socket
   readonly leavePlace: () => void
@@ -77,7 +70,7 @@ interface Handshake {
 const TICKET_KEYS_LIVE_MS = 12 * 3_600_000
 
 export class TlsListener {
-  readonly counters: TlsCounters = { handshakes: 0, resumed: 0, handshakesFailed: 0, handshakesRefused: 0 }
+  readonly counters: TlsCounters = createCounters(TLS_COUNTERS)
   readonly #options: TlsListenerOptions
   readonly #tcp: TcpServer
   readonly #tls: Server

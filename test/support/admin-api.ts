@@ -7,22 +7,23 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { createApiKey } from '../../plugboard/admin/access/api-key.ts'
 import { type AdminApp, createAdminApp } from '../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../plugboard/admin/admin-env.ts'
-import { ClusterView, type LastError } from '../../plugboard/admin/live/cluster-view.ts'
-import type { MissingReplicas } from '../../plugboard/admin/live/missing-replicas.ts'
 import type {
-  ReplicaStatus,
-  ServiceLines,
-  TelephoneStatus,
-  TokenRefusalCounts,
-} from '../../plugboard/admin/live/telephone-directory.ts'
-import type { TrafficStatus } from '../../plugboard/admin/live/traffic.ts'
+  MissingReplicas,
+  ReplicaBody,
+  ServiceLinesBody,
+  TrafficBody,
+} from '../../plugboard/admin/api-types.ts'
+import { ClusterView } from '../../plugboard/admin/live/cluster-view.ts'
+import type { ServiceError } from '../../plugboard/common/service-error.ts'
 import type { Store } from '../../plugboard/database/store/store.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
 import type { DirectoryListener, DirectoryRoute, DirectoryService } from '../../plugboard/routes/directory.ts'
 import type { DryRequest, DryResult } from '../../plugboard/routes/dry-run.ts'
 import { OutboundNetworks } from '../../plugboard/routes/outbound-networks.ts'
+import type { ConnectedTelephone } from '../../plugboard/telephones/connected-telephone.ts'
 import type { LastLine, RefusedAnnouncement } from '../../plugboard/telephones/lines/service-history.ts'
 import type { LineState } from '../../plugboard/telephones/lines/service-lines.ts'
+import type { TokenRefusals } from '../../plugboard/telephones/tokens/token-refusals.ts'
 import { OpenApiCheck } from './openapi-check.ts'
 
 export interface CallOptions {
@@ -45,11 +46,11 @@ export interface CallAnswer {
 export class AdminApiHarness {
   readonly app: AdminApp
   readonly adminKey: string
-  readonly telephones: TelephoneStatus[] = []
-  tokenRefusals: TokenRefusalCounts = { tunnels: 0, claims: 0, announcements: 0 }
-  traffic: TrafficStatus | undefined
-  readonly replicas: ReplicaStatus[] = []
-  readonly lines: ServiceLines[] = []
+  readonly telephones: ConnectedTelephone[] = []
+  tokenRefusals: TokenRefusals = { tunnels: 0, claims: 0, announcements: 0 }
+  traffic: TrafficBody | undefined
+  readonly replicas: ReplicaBody[] = []
+  readonly lines: ServiceLinesBody[] = []
   readonly listeners = new Set<DirectoryListener>()
   readonly services: DirectoryService[] = []
   readonly routesOfServices: DirectoryRoute[] = []
@@ -57,7 +58,7 @@ export class AdminApiHarness {
   /** By id of the service. */
   readonly lastLines = new Map<string, LastLine>()
   readonly serviceRefusals = new Map<string, RefusedAnnouncement>()
-  readonly lastErrors = new Map<string, LastError>()
+  readonly lastErrors = new Map<string, ServiceError>()
   /** Responses of other replicas, by the name of the question. */
   readonly remote: {
     readonly replicaId: string

@@ -36,6 +36,7 @@ const FORBIDDEN: [file: string, specifier: string][] = [
   ['plugboard/proxy/x.ts', '../config.ts'],
   ['plugboard/proxy/edge/x.ts', '../../config.ts'],
   ['plugboard/proxy/edge/x.ts', 'hono'],
+  ['plugboard/cli/commands/x.ts', '../../admin/bodies/route.ts'],
   ['plugboard/admin/x.ts', '../proxy/server.ts'],
   ['plugboard/admin/http/x.ts', '../../proxy/server.ts'],
   ['plugboard/admin/http/x.ts', 'drizzle-orm'],
@@ -67,6 +68,7 @@ const FORBIDDEN: [file: string, specifier: string][] = [
 ]
 
 const ALLOWED: [file: string, specifier: string][] = [
+  ['plugboard/cli/commands/x.ts', '../../admin/api-types.ts'],
   ['shared/protocol/y.ts', '../clock.ts'],
   ['shared/protocol/wire/y.ts', '../../cut-text.ts'],
   ['shared/protocol/wire/y.ts', './frame.ts'],

@@ -1,9 +1,10 @@
-// The formats of the API's own texts: mounts, names and patterns of services. The server parses them; the document has a
+// The formats of the values that bodies are made of: mounts, names and patterns of services, ids, times, JSON objects. The server parses them; the document has a
 // pattern for each, which every accepted text matches. Where a pattern says less than the parser, the description adds the
 // rest.
 
 import { z } from '@hono/zod-openapi'
 import { type Parsed, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { isJsonObject, type JsonObject } from '../../common/json.ts'
 import { serviceScopeProblem } from '../../telephones/tokens/tokens.ts'
 
 /** A host of 253 characters and a path of 1,024, with room for another spelling. */
@@ -65,3 +66,15 @@ export const cursorText = z
   .openapi({ example: 'WyJzaG9wIl0' })
 
 export const timestamp = z.iso.datetime().openapi({ example: '2026-11-20T12:00:00.000Z' })
+
+/** A UUID. */
+export const id = z.string().openapi({ format: 'uuid', example: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e' })
+
+/** An object whose keys may come from a newer version of this program. */
+export const jsonObject = z
+  .custom<JsonObject>(isJsonObject)
+  .openapi({ type: 'object', additionalProperties: true })
+
+export const jsonObjectOrNull = z
+  .custom<JsonObject | null>(value => value === null || isJsonObject(value))
+  .openapi({ type: ['object', 'null'], additionalProperties: true })

@@ -3,13 +3,10 @@
 
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import { isJsonObject, type JsonObject } from '../../common/json.ts'
 import { requirePermission } from '../access/authenticate.ts'
 import type { Permission } from '../access/scope.ts'
 import { IF_MATCH } from './etag.ts'
 import { problemSchema } from './problem.ts'
-
-export { timestamp } from './formats.ts'
 
 const RETRY_AFTER = {
   'Retry-After': { description: 'Seconds to wait, where that is known.', schema: { type: 'integer' } },
@@ -100,17 +97,6 @@ export const ifNoneMatchHeader = z.looseObject({
 })
 
 export const NOT_MODIFIED = { 304: { description: 'The row has not changed.' } } as const
-/** A UUID. */
-export const id = z.string().openapi({ format: 'uuid', example: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e' })
-
-/** An object whose keys may come from a newer version of this program. */
-export const jsonObject = z
-  .custom<JsonObject>(isJsonObject)
-  .openapi({ type: 'object', additionalProperties: true })
-
-export const jsonObjectOrNull = z
-  .custom<JsonObject | null>(value => value === null || isJsonObject(value))
-  .openapi({ type: ['object', 'null'], additionalProperties: true })
 
 export const ETAG_HEADER = {
   ETag: { description: 'The version.', required: true, schema: { type: 'string' } },

@@ -7,30 +7,22 @@
 //                 ┘
 
 import { z } from '@hono/zod-openapi'
-import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { ServiceError } from '../../common/service-error.ts'
 import { decodeCursor, encodeCursor, limitOf } from '../../database/store/page.ts'
 import type { Page } from '../../database/store/store.ts'
 import type { DirectoryService } from '../../routes/directory.ts'
+import type { ConnectedTelephone } from '../../telephones/connected-telephone.ts'
 import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
-import type { MissingReplicas } from './missing-replicas.ts'
-import { remoteTelephoneSchema, type TelephoneBody, telephoneBody } from './telephone-body.ts'
-import type { TelephoneStatus } from './telephone-directory.ts'
-
-/** The last failed request of a service on one replica. */
-export interface LastError {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly atMs: number
-  readonly requestId: string
-  readonly telephone: string | undefined
-}
+import { type FailureBody, failureBody, failureFields } from '../bodies/failure.ts'
+import type { MissingReplicas } from '../bodies/replica.ts'
+import { remoteTelephoneSchema } from '../bodies/telephone.ts'
 
 export interface ClusterViewOptions {
   readonly replicaId: string
   readonly startedAt: Date
   /** The tunnels of this replica. */
-  readonly telephones: () => readonly TelephoneStatus[]
-  readonly lastErrorOf: (serviceId: string) => LastError | undefined
+  readonly telephones: () => readonly ConnectedTelephone[]
+  readonly lastErrorOf: (serviceId: string) => ServiceError | undefined
   readonly lastLineOf: (service: DirectoryService) => LastLine | undefined
   readonly refusalOf: (service: DirectoryService) => RefusedAnnouncement | undefined
   /** The name of the service that an announced name means. */
@@ -56,15 +48,7 @@ export interface TelephoneRequest {
 /** What one replica knows about one service. */
 const factsSchema = z.object({
   id: z.string(),
-  lastError: z
-    .object({
-      code: z.string(),
-      message: z.string(),
-      at: z.iso.datetime(),
-      requestId: z.string(),
-      telephone: z.string().nullable(),
-    })
-    .nullable(),
+  lastError: z.object(failureFields).nullable(),
   lastLine: z
     .object({
       at: z.iso.datetime(),
@@ -89,7 +73,7 @@ export interface ReplicaFacts {
 
 /** The first tunnels of one replica after a cursor. */
 interface TelephoneList {
-  readonly items: readonly TelephoneBody[]
+  readonly items: readonly ConnectedTelephone[]
   /** True when the replica has further ones. */
   readonly more: boolean
 }
@@ -134,7 +118,7 @@ export class ClusterView {
   /** Tunnels of all replicas by name, in pages. Each replica sends no more than a page. */
   async telephones(
     request: TelephoneRequest,
-  ): Promise<{ readonly page: Page<TelephoneBody>; readonly missing: MissingReplicas }> {
+  ): Promise<{ readonly page: Page<ConnectedTelephone>; readonly missing: MissingReplicas }> {
     const limit = limitOf(request)
     const { service, name, cursor } = request
     const after = cursor === undefined ? undefined : decodeCursor(cursorKey, cursor)
@@ -191,10 +175,9 @@ export class ClusterView {
       )
       .filter(telephone => after === undefined || compare(keyOf(telephone), after) > 0)
       .sort(inOrder)
-    const items: TelephoneBody[] = []
+    const items: ConnectedTelephone[] = []
     let characters = 0
-    for (const telephone of all.slice(0, limit)) {
-      const item = telephoneBody(telephone)
+    for (const item of all.slice(0, limit)) {
       characters += JSON.stringify(item).length
       // A page has at least one row, so that readers get on.
       if (items.length > 0 && characters > MAX_TELEPHONE_CHARACTERS) break
@@ -212,7 +195,7 @@ export class ClusterView {
       const refusal = service && refusalOf(service)
       return {
         id,
-        lastError: error === undefined ? null : errorFacts(error),
+        lastError: error === undefined ? null : failureBody(error),
         lastLine: line === undefined ? null : lineFacts(line),
         refusal: refusal === undefined ? null : { ...refusal, at: iso(refusal.atMs) },
       }
@@ -221,12 +204,6 @@ export class ClusterView {
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString()
-
-const errorFacts = ({ atMs, telephone, ...error }: LastError): NonNullable<ServiceFacts['lastError']> => ({
-  ...error,
-  at: iso(atMs),
-  telephone: telephone ?? null,
-})
 
 const lineFacts = (line: LastLine): NonNullable<ServiceFacts['lastLine']> => ({
   at: iso(line.atMs),
@@ -252,7 +229,7 @@ const inOrder = (
 ): number => compare(keyOf(left), keyOf(right))
 
 /** Merges the lists of replicas into one page. Rows beyond the end of a list that goes on wait for a later page. */
-function merged(lists: readonly TelephoneList[], limit: number): Page<TelephoneBody> {
+function merged(lists: readonly TelephoneList[], limit: number): Page<ConnectedTelephone> {
   const ends = lists.flatMap(({ items, more }) => {
     const last = items.at(-1)
     return more && last !== undefined ? [keyOf(last)] : []
@@ -271,8 +248,8 @@ function merged(lists: readonly TelephoneList[], limit: number): Page<TelephoneB
 export function newestError(
   replicas: readonly ReplicaFacts[],
   serviceId: string,
-): (NonNullable<ServiceFacts['lastError']> & { readonly replicaId: string }) | undefined {
-  let newest: (NonNullable<ServiceFacts['lastError']> & { readonly replicaId: string }) | undefined
+): (FailureBody & { readonly replicaId: string }) | undefined {
+  let newest: (FailureBody & { readonly replicaId: string }) | undefined
   for (const { replicaId, services } of replicas) {
     const error = services.get(serviceId)?.lastError
     if (error === null || error === undefined) continue

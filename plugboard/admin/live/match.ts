@@ -8,81 +8,16 @@ import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { DirectoryRoute, DirectoryService } from '../../routes/directory.ts'
 import { allows } from '../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { id, json, operation, timestamp } from '../http/operation.ts'
+import { MAX_MATCH_LINES, type MatchBody, matchSchema } from '../bodies/match.ts'
+import { json, operation } from '../http/operation.ts'
 import { newestError } from './cluster-view.ts'
-import { missingReplicasSchema } from './missing-replicas.ts'
 import { outageOf } from './outages.ts'
 
-/** Lines that one response lists. */
-const MAX_LINES = 100
 const MAX_FIELDS = 50
 /** Characters of one field. */
 const MAX_FIELD = 8192
 /** A credential in a URL ends up in logs and histories. */
 const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie'])
-
-const lineSchema = z.strictObject({
-  telephone: z.string(),
-  instance: z.string(),
-  replicaId: z.string(),
-  tunnelId: z.string(),
-  health: z.enum(['up', 'down']).openapi({ description: 'As the telephone has announced it.' }),
-  healthCheck: z.boolean().openapi({
-    description:
-      'False: the telephone checks no health, or its version does not announce it. `up` then means only that the tunnel is open.',
-  }),
-  weight: z.number(),
-  version: z.string(),
-  state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']).openapi({
-    description:
-      'Whether the line can take a request now; `unreachable`: no link leads to its replica. The backend is not asked.',
-  }),
-})
-
-const matchSchema = z
-  .strictObject({
-    host: z.string().openapi({ description: 'As routes are matched: in normal form, without port.' }),
-    path: z.string(),
-    outcome: z.enum(['forwarded', 'responded']).openapi({
-      description:
-        '`forwarded`: the request goes to a line of the service, whose backend may fail; `responded`: Plugboard itself responds.',
-    }),
-    response: z
-      .strictObject({
-        status: z.int(),
-        code: z.string().nullable().openapi({ description: 'A code of the error table; null: no error.' }),
-        detail: z.string(),
-        location: z.string().nullable(),
-      })
-      .nullable()
-      .openapi({ description: 'null: the request is forwarded.' }),
-    route: z.strictObject({ id, mount: z.string() }).nullable(),
-    service: z.strictObject({ id, name: z.string() }).nullable(),
-    lines: z.strictObject({
-      total: z.int(),
-      serving: z.int(),
-      items: z.array(lineSchema).openapi({ description: `The first ${MAX_LINES}.` }),
-    }),
-    outage: z
-      .strictObject({ reason: z.string(), since: timestamp, observed: z.boolean(), detail: z.string() })
-      .nullable()
-      .openapi({
-        description: 'Why no line takes requests; null: at least one does, or there is no service.',
-      }),
-    lastError: z
-      .strictObject({
-        code: z.string(),
-        message: z.string(),
-        at: timestamp,
-        requestId: z.string(),
-        telephone: z.string().nullable(),
-        replicaId: z.string(),
-      })
-      .nullable()
-      .openapi({ description: 'The newest failed request of the service, since the replicas started.' }),
-    missingReplicas: missingReplicasSchema,
-  })
-  .openapi('Match')
 
 const anyCase = (name: string): string =>
   name.replaceAll(/[a-z]/g, letter => `[${letter.toUpperCase()}${letter}]`)
@@ -182,14 +117,16 @@ export function addMatchOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDepende
   })
 }
 
-const NO_FACTS = {
+type Facts = Pick<MatchBody, 'lines' | 'outage' | 'lastError' | 'missingReplicas'>
+
+const NO_FACTS: Facts = {
   lines: { total: 0, serving: 0, items: [] },
   outage: null,
   lastError: null,
   missingReplicas: [],
 }
 
-async function factsOf(service: DirectoryService, deps: AdminDependencies) {
+async function factsOf(service: DirectoryService, deps: AdminDependencies): Promise<Facts> {
   const { lines, cluster } = deps
   const all = [...lines.statesOf(service)]
   const { replicas, missing } = await cluster.facts([service.id])
@@ -198,7 +135,7 @@ async function factsOf(service: DirectoryService, deps: AdminDependencies) {
     lines: {
       total: all.length,
       serving: all.filter(({ state }) => state === 'serving').length,
-      items: all.slice(0, MAX_LINES).map(({ line, state }) => ({
+      items: all.slice(0, MAX_MATCH_LINES).map(({ line, state }) => ({
         telephone: line.telephone,
         instance: line.instance,
         replicaId: line.replicaId,

@@ -2,48 +2,22 @@
 // the lines of all; why a line ended is known to the replica that held it, so the others are asked. Works without the
 // database.
 
-import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { OpenAPIHono } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { Line } from '../../registry/line.ts'
 import { outageText } from '../../registry/outage.ts'
 import type { DirectoryService } from '../../routes/directory.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { json, operation, timestamp } from '../http/operation.ts'
+import {
+  MAX_OUTAGE_MOUNTS,
+  MAX_OUTAGES,
+  type OutageBody,
+  type OutagesBody,
+  outagesSchema,
+} from '../bodies/outage.ts'
+import type { MissingReplicas } from '../bodies/replica.ts'
+import { json, operation } from '../http/operation.ts'
 import type { ReplicaFacts, ServiceFacts } from './cluster-view.ts'
-import { type MissingReplicas, missingReplicasSchema } from './missing-replicas.ts'
-
-/** Outages in one response. */
-const MAX_OUTAGES = 100
-/** Mounts of one service that are named. */
-const MAX_MOUNTS = 3
-
-const REASONS = [
-  'never_connected',
-  'disconnected',
-  'replica_lost',
-  'unhealthy',
-  'no_weight',
-  'refused',
-] as const
-
-const outageSchema = z
-  .strictObject({
-    service: z.string(),
-    routes: z.int(),
-    mounts: z.array(z.string()).openapi({ description: `The first ${MAX_MOUNTS}.` }),
-    lines: z.int().openapi({ description: 'Lines that are there but take no requests.' }),
-    reason: z.enum(REASONS).openapi({
-      description:
-        '`never_connected`: no telephone has served it since the replicas started; `disconnected`: the last ' +
-        'telephone has gone; `replica_lost`: so has the replica that held its tunnel; `unhealthy`: all lines are ' +
-        'down; `no_weight`: all lines have weight 0; `refused`: a telephone is connected, but its announcement was refused.',
-    }),
-    since: timestamp,
-    observed: z.boolean().openapi({ description: 'false: the service was not served at `since` already.' }),
-    detail: z.string().openapi({ description: 'One sentence for people.' }),
-  })
-  .openapi('Outage')
-export type Outage = z.infer<typeof outageSchema>
 
 const outagesOperation = operation(
   { permission: 'status:read' },
@@ -54,16 +28,7 @@ const outagesOperation = operation(
     tags: ['status'],
     summary: 'List services that have routes but no line that takes requests, the latest outage first',
     responses: {
-      200: json(
-        z
-          .strictObject({
-            items: z.array(outageSchema),
-            total: z.int().openapi({ description: `Of all; \`items\` has the first ${MAX_OUTAGES}.` }),
-            missingReplicas: missingReplicasSchema,
-          })
-          .openapi('Outages'),
-        'Services without a usable line, with the reason.',
-      ),
+      200: json(outagesSchema, 'Services without a usable line, with the reason.'),
     },
   },
 )
@@ -82,7 +47,7 @@ export function* unservedServices({ directory, lines }: Omit<Parts, 'cluster'>):
   }
 }
 
-async function outages(parts: Parts) {
+async function outages(parts: Parts): Promise<OutagesBody> {
   const { cluster, lines } = parts
   const atMs = (service: DirectoryService): number => lines.lastLineOf(service)?.atMs ?? 0
   const all = [...unservedServices(parts)].sort(
@@ -100,7 +65,7 @@ export function outageOf(
   { directory, lines }: Omit<Parts, 'cluster'>,
   replicas: readonly ReplicaFacts[],
   missing: MissingReplicas,
-): Outage {
+): OutageBody {
   const routes = [...directory.routesOfService(service.id)]
   const present = lines.linesOf(service)
   const facts = replicas.flatMap(({ services }) => services.get(service.id) ?? [])
@@ -108,7 +73,9 @@ export function outageOf(
   return {
     service: service.name,
     routes: routes.length,
-    mounts: routes.slice(0, MAX_MOUNTS).map(({ host, mountPath }) => formatMount({ host, path: mountPath })),
+    mounts: routes
+      .slice(0, MAX_OUTAGE_MOUNTS)
+      .map(({ host, mountPath }) => formatMount({ host, path: mountPath })),
     lines: present.length,
     ...explanation(present, facts, missing, startedAt),
   }
@@ -119,7 +86,7 @@ function explanation(
   facts: readonly ServiceFacts[],
   missing: MissingReplicas,
   startedAt: string,
-): Pick<Outage, 'reason' | 'since' | 'observed' | 'detail'> {
+): Pick<OutageBody, 'reason' | 'since' | 'observed' | 'detail'> {
   const lastLine = lastOf(facts)
   const refusal = latest(facts.flatMap(each => each.refusal ?? []))
   const since = { since: lastLine?.at ?? startedAt, observed: lastLine !== undefined }
@@ -145,9 +112,9 @@ function explanation(
   return { ...since, reason: 'disconnected', detail: detail.replace(/\.\.$/, '.') }
 }
 
-function ofPresentLines(lines: readonly Line[]): Pick<Outage, 'reason' | 'detail'> {
+function ofPresentLines(lines: readonly Line[]): Pick<OutageBody, 'reason' | 'detail'> {
   const telephones = [...new Set(lines.map(({ telephone }) => `"${telephone}"`))]
-    .slice(0, MAX_MOUNTS)
+    .slice(0, MAX_OUTAGE_MOUNTS)
     .join(', ')
   const all = lines.length === 1 ? 'The only line is' : `All ${lines.length} lines are`
   if (lines.some(({ health }) => health === 'down')) {

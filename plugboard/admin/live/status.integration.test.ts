@@ -6,7 +6,7 @@ import { AdminApiHarness } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { createProxyCounters } from '../../proxy/counters.ts'
 import type { Phase } from '../admin-env.ts'
-import type { TelephoneStatus } from './telephone-directory.ts'
+import type { ConnectedTelephone } from '../api-types.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness
@@ -18,19 +18,27 @@ beforeEach(async () => {
 })
 afterAll(() => database.drop())
 
-const telephone: TelephoneStatus = {
+const telephone: ConnectedTelephone = {
   id: 'tunnel-1',
   name: 'shop-1',
   instance: 'i1',
   agent: 'telephone/0.1.0',
   remoteAddress: '10.0.0.1',
-  connectedAt: new Date(0),
+  connectedAt: '1970-01-01T00:00:00.000Z',
   services: [
-    { service: 'shop', mounts: ['a.test'], health: 'up', weight: 1, version: '', labels: { zone: 'eu' } },
+    {
+      service: 'shop',
+      mounts: ['a.test'],
+      health: 'up',
+      weight: 1,
+      version: '',
+      labels: { zone: 'eu' },
+      outage: null,
+    },
   ],
   tokenId: 't1',
   streams: 3,
-  rttMs: undefined,
+  rttMs: null,
   replicaId: 'r1',
 }
 
@@ -41,17 +49,17 @@ test('the status counts telephones by process, tunnels and streams', async () =>
     name: 'one',
     address: '',
     version: '0',
-    startedAt: new Date(0),
+    startedAt: '1970-01-01T00:00:00.000Z',
     appliedSequence: 7,
     tunnels: 2,
     streams: 6,
     self: true,
-    publicUrl: undefined,
+    publicUrl: null,
     state: 'ready',
-    link: undefined,
-    rttMs: undefined,
+    link: null,
+    rttMs: null,
     forwardedStreams: 0,
-    leaseMs: undefined,
+    leaseMs: null,
     lines: 0,
     disagreements: [],
   })
@@ -64,7 +72,7 @@ test('the status counts telephones by process, tunnels and streams', async () =>
   // What is not open yet has seen nothing.
   expect(body.traffic).toBeNull()
   const counted = { ...createProxyCounters(), openConnections: 3, inFlight: 2 }
-  api.traffic = { ...counted, problems: { no_telephone: 4 }, tls: undefined }
+  api.traffic = { ...counted, problems: { no_telephone: 4 }, tls: null }
   expect((await api.call('GET', '/v1/status')).body.traffic).toMatchObject({ openConnections: 3, tls: null })
   const tls = { handshakes: 9, resumed: 2, handshakesFailed: 1, handshakesRefused: 0 }
   api.traffic = { ...api.traffic, tls }

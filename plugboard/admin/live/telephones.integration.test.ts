@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { telephoneBody } from './telephone-body.ts'
-import type { TelephoneStatus } from './telephone-directory.ts'
+import type { ConnectedTelephone } from '../api-types.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness
@@ -14,22 +13,30 @@ beforeEach(async () => {
 })
 afterAll(() => database.drop())
 
-const telephone: TelephoneStatus = {
+const telephone: ConnectedTelephone = {
   id: 'tunnel-1',
   name: 'shop-1',
   instance: 'i1',
   agent: 'telephone/0.1.0',
   remoteAddress: '10.0.0.1',
-  connectedAt: new Date(0),
+  connectedAt: '1970-01-01T00:00:00.000Z',
   tokenId: 't1',
   streams: 3,
-  rttMs: undefined,
+  rttMs: null,
   replicaId: 'r1',
   services: [
-    { service: 'shop', mounts: ['a.test'], health: 'up', weight: 1, version: '', labels: { zone: 'eu' } },
+    {
+      service: 'shop',
+      mounts: ['a.test'],
+      health: 'up',
+      weight: 1,
+      version: '',
+      labels: { zone: 'eu' },
+      outage: null,
+    },
   ],
 }
-const row = (fields: Partial<TelephoneStatus>) => telephoneBody({ ...telephone, ...fields })
+const row = (fields: Partial<ConnectedTelephone>) => ({ ...telephone, ...fields })
 const list = async (query = '') => (await api.call('GET', `/v1/telephones${query}`)).body
 const ids = (items: { id: string }[]) => items.map(({ id }) => id)
 
@@ -127,6 +134,7 @@ test('a replica responds to others with a page of its own, and cuts it where it 
     weight: 1,
     version: '',
     labels,
+    outage: null,
   }))
   for (let index = 0; index < 10; index += 1) {
     api.telephones.push({ ...telephone, id: `tunnel-${index}`, name: `t${index}`, services })

@@ -3,11 +3,9 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { storedText } from '../../database/store/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { cursorText } from '../http/formats.ts'
+import { telephonePageSchema } from '../bodies/telephone.ts'
 import { json, LINK_HEADER, operation } from '../http/operation.ts'
 import { pageBody, pageQuery } from '../http/page.ts'
-import { missingReplicasSchema } from './missing-replicas.ts'
-import { telephoneSchema } from './telephone-body.ts'
 
 const telephonesOperation = operation(
   { permission: 'status:read' },
@@ -26,18 +24,7 @@ const telephonesOperation = operation(
     },
     responses: {
       200: {
-        ...json(
-          z
-            .strictObject({
-              items: z.array(telephoneSchema),
-              next: cursorText
-                .nullable()
-                .openapi({ description: 'Cursor of the next page; null on the last one.' }),
-              missingReplicas: missingReplicasSchema,
-            })
-            .openapi('TelephonePage'),
-          'A page of tunnels.',
-        ),
+        ...json(telephonePageSchema, 'A page of tunnels.'),
         headers: LINK_HEADER,
       },
     },

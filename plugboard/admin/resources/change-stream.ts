@@ -8,7 +8,7 @@ import { Wakeup } from '../../common/wakeup.ts'
 import type { NamedChange } from '../../database/store/store.ts'
 import { isExpired } from '../access/credential-state.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { changeBody } from '../http/change-body.ts'
+import { changeBody } from '../bodies/change.ts'
 
 /** Between comments that keep proxies from cutting an idle stream. */
 const KEEP_ALIVE_MS = 15_000

@@ -68,11 +68,11 @@ describe('tokens', () => {
       instance: 'i',
       agent: 'a',
       remoteAddress: '::1',
-      connectedAt: new Date(),
+      connectedAt: new Date().toISOString(),
       services: [],
       tokenId: id,
       streams: 0,
-      rttMs: undefined,
+      rttMs: null,
       replicaId: 'r',
     })
     expect((await api.call('GET', `/v1/tokens/${id}`)).body.usage).toEqual({ tunnels: 1, claims: 1 })

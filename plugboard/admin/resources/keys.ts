@@ -1,87 +1,27 @@
 // Admin keys over HTTP. The key is shown once. A key can make, and revoke, only keys that may do no more than itself.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import type { AdminKey, Scope as KeyLimits } from '../../database/store/store.ts'
+import type { Scope as KeyLimits } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/stored-text.ts'
 import { scopeProblem } from '../../telephones/tokens/tokens.ts'
 import { createApiKey } from '../access/api-key.ts'
-import { CREDENTIAL_STATES, credentialState } from '../access/credential-state.ts'
 import { includesLimits } from '../access/key-limits.ts'
-import { includes, SCOPES } from '../access/scope.ts'
+import { includes } from '../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { createdKeySchema, keyBody, keySchema, newKeySchema } from '../bodies/key.ts'
 import { etagOf, notModified } from '../http/etag.ts'
-import { mountText, serviceScopeText } from '../http/formats.ts'
-import { optionalLifetimeSchema } from '../http/lifetime.ts'
 import {
   body,
   CREATED_HEADERS,
   ETAG_HEADER,
-  id,
   ifNoneMatchHeader,
   json,
   NOT_MODIFIED,
   operation,
-  timestamp,
 } from '../http/operation.ts'
 import { flagQuery, pageBody, pageQuery, pageResponse } from '../http/page.ts'
 import { RequestError } from '../http/problem.ts'
-
-const name = storedText(1, 255).openapi({ description: 'What or who it is for.', example: 'deploy' })
-const limits = z
-  .strictObject({
-    services: z
-      .array(serviceScopeText)
-      .max(1000)
-      .openapi({
-        description: 'Names, `shop-*`, or `*`. Empty: none.',
-        example: ['shop-*'],
-      }),
-    mounts: z
-      .array(mountText)
-      .max(1000)
-      .openapi({
-        description:
-          'Mounts with all beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: none.',
-        example: ['shop.example.com'],
-      }),
-  })
-  .openapi('KeyLimits')
-const keyFields = {
-  id,
-  name,
-  prefix: z.string().openapi({ description: 'First characters of the key, to tell keys apart.' }),
-  scopes: z.array(z.string()),
-  limits: limits.nullable().openapi({
-    description:
-      'The key may issue and revoke tokens, and change routes and services, within these alone. Null: no limits.',
-  }),
-  state: z.enum(CREDENTIAL_STATES),
-  version: z.int(),
-  createdAt: timestamp,
-  expiresAt: timestamp.nullable(),
-  revokedAt: timestamp.nullable(),
-  lastUsedAt: timestamp.nullable().openapi({ description: 'To the minute.' }),
-} as const
-const keySchema = z.strictObject(keyFields).openapi('AdminKey')
-const newKeySchema = z
-  .strictObject({ ...keyFields, key: z.string().openapi({ description: 'The key. Shown this once.' }) })
-  .openapi('CreatedAdminKey')
-
-const keyBody = (row: AdminKey, clock: Clock): z.infer<typeof keySchema> => ({
-  id: row.id,
-  name: row.name,
-  prefix: row.prefix,
-  scopes: [...row.scopes],
-  limits: row.limits && { services: [...row.limits.services], mounts: [...row.limits.mounts] },
-  state: credentialState(row, clock),
-  version: row.version,
-  createdAt: row.createdAt.toISOString(),
-  expiresAt: row.expiresAt?.toISOString() ?? null,
-  revokedAt: row.revokedAt?.toISOString() ?? null,
-  lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
-})
 
 const params = z.object({ id: storedText(1, 255) })
 const tags = ['keys']
@@ -97,27 +37,11 @@ const createOperation = operation(
     description:
       'Only with scopes that the asking key holds itself, within its limits, and until it expires.',
     request: {
-      body: body(
-        z
-          .strictObject({
-            name,
-            scopes: z
-              .array(z.enum(SCOPES))
-              .max(SCOPES.length)
-              .openapi({
-                description:
-                  'Empty: the key may do nothing. `tokens:write` and `routes:write` without limits give power over all ' +
-                  'traffic; `admin` over everything.',
-              }),
-            limits: limits.nullable().optional().openapi({
-              description: 'Absent: those of the asking key. Not together with the scope `admin`.',
-            }),
-            ttl: optionalLifetimeSchema,
-          })
-          .openapi('NewAdminKey'),
-      ),
+      body: body(newKeySchema),
     },
-    responses: { 201: { ...json(newKeySchema, 'The row, with the key itself.'), headers: CREATED_HEADERS } },
+    responses: {
+      201: { ...json(createdKeySchema, 'The row, with the key itself.'), headers: CREATED_HEADERS },
+    },
   },
 )
 const listOperation = operation(

@@ -7,101 +7,35 @@ import type { AdminKey, Route } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/stored-text.ts'
 import { isId } from '../../database/store/valid.ts'
 import type { OutboundNetworks } from '../../routes/outbound-networks.ts'
-import {
-  resolveRouteOptions,
-  routeOptionsInputSchema,
-  withoutRequirements,
-  withRequirements,
-} from '../../routes/route-options.ts'
+import { resolveRouteOptions, withRequirements } from '../../routes/route-options.ts'
 import { type RouteProblem, routeProblems } from '../../routes/route-problems.ts'
 import { withoutPasswords } from '../../routes/route-secrets.ts'
 import type { AccessInput } from '../../routes/rules/access-rules.ts'
 import { isWithinLimits, refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import {
+  newRouteSchema,
+  prunedRoutesSchema,
+  routeBody,
+  routeChangeSchema,
+  routePruningSchema,
+  routeSchema,
+  serviceRef,
+} from '../bodies/route.ts'
 import { etagOf, ifMatchVersion, notModified } from '../http/etag.ts'
-import { mountText } from '../http/formats.ts'
-import { unusedForSchema } from '../http/lifetime.ts'
-import { changeMerged, mergePatch, mergePatchOf } from '../http/merge-patch.ts'
+import { changeMerged, mergePatch } from '../http/merge-patch.ts'
 import {
   body,
   CREATED_HEADERS,
   ETAG_HEADER,
-  id,
   ifMatchHeader,
   ifNoneMatchHeader,
   json,
-  jsonObject,
   NOT_MODIFIED,
   operation,
-  timestamp,
 } from '../http/operation.ts'
 import { flagQuery, pageBody, pageQuery, pageResponse } from '../http/page.ts'
 import { validationError } from '../http/problem.ts'
-
-const serviceRef = storedText(1, 63).openapi({ description: 'Name or id of a service.', example: 'shop' })
-
-const routeSchema = z
-  .strictObject({
-    id,
-    mount: z.string().openapi({ example: 'app.example.com/api' }),
-    host: z.string().openapi({ example: 'app.example.com' }),
-    mountPath: z.string().openapi({ example: '/api' }),
-    service: z.string().nullable().openapi({
-      description: 'Name of the service; null: the route responds by itself.',
-      example: 'shop',
-    }),
-    serviceId: id.nullable(),
-    options: jsonObject.openapi({
-      description:
-        'As written, but for passwords, of which there are hashes; what is absent has its default.',
-    }),
-    claimedBy: z
-      .string()
-      .nullable()
-      .openapi({
-        description:
-          'Token whose telephone claimed this mount: the id of one of our tokens, or `<issuer>#sub:<subject>` of ' +
-          'an outside issuer. null: the route was made through this API.',
-      }),
-    lifetimeSeconds: z
-      .number()
-      .nullable()
-      .openapi({
-        description:
-          'How long the route outlives the last line of its telephones; then it is deleted. null: until somebody deletes ' +
-          'it.',
-      }),
-    lastRequestAt: timestamp.nullable().openapi({
-      description:
-        'Late by up to two minutes; the ETag does not depend on it. null: no request since replicas record requests.',
-    }),
-    lastTelephone: z.string().nullable().openapi({
-      description: 'Name of the telephone that got the last request; null: no telephone did.',
-    }),
-    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
-    createdAt: timestamp,
-    updatedAt: timestamp,
-    deletedAt: timestamp.nullable(),
-  })
-  .openapi('Route')
-
-const routeBody = (row: Route): z.infer<typeof routeSchema> => ({
-  id: row.id,
-  mount: row.mount,
-  host: row.host,
-  mountPath: row.mountPath,
-  service: row.serviceName,
-  serviceId: row.serviceId,
-  options: withoutRequirements(row.options),
-  claimedBy: row.claimedBy,
-  lifetimeSeconds: row.lifetimeMs === null ? null : row.lifetimeMs / 1000,
-  lastRequestAt: row.lastRequestAt?.toISOString() ?? null,
-  lastTelephone: row.lastTelephone,
-  version: row.version,
-  createdAt: row.createdAt.toISOString(),
-  updatedAt: row.updatedAt.toISOString(),
-  deletedAt: row.deletedAt?.toISOString() ?? null,
-})
 
 const params = z.object({
   id: storedText(1, 1300)
@@ -114,25 +48,6 @@ const params = z.object({
       example: 'app.example.com/api',
     }),
 })
-const createBody = z
-  .strictObject({
-    mount: mountText,
-    service: serviceRef.nullable().optional().openapi({
-      description:
-        'Name or id of a service. Null or absent: the route has the option `redirect` or `respond`.',
-    }),
-    options: routeOptionsInputSchema.optional(),
-  })
-  .openapi('NewRoute')
-const changeBody = z
-  .strictObject({
-    mount: mountText.optional(),
-    service: serviceRef.nullable().optional(),
-    options: mergePatchOf(routeOptionsInputSchema)
-      .optional()
-      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
-  })
-  .openapi('RouteChange')
 const tags = ['routes']
 
 /** What only shows in the whole of a route. */
@@ -167,7 +82,7 @@ const createOperation = operation(
     operationId: 'createRoute',
     tags,
     summary: 'Add a route',
-    request: { body: body(createBody) },
+    request: { body: body(newRouteSchema) },
     responses: { 201: { ...json(routeSchema, 'The new route.'), headers: CREATED_HEADERS } },
   },
 )
@@ -227,7 +142,7 @@ const changeOperation = operation(
     operationId: 'changeRoute',
     tags,
     summary: 'Change a route',
-    request: { params, headers: ifMatchHeader, body: body(changeBody) },
+    request: { params, headers: ifMatchHeader, body: body(routeChangeSchema) },
     responses: { 200: { ...json(routeSchema, 'The route as it is now.'), headers: ETAG_HEADER } },
   },
 )
@@ -258,35 +173,10 @@ const pruneOperation = operation(
       'requests. A key with limits deletes routes within its limits. Routes with a lifetime stay, because they end by ' +
       'themselves.',
     request: {
-      body: body(
-        z
-          .strictObject({
-            unusedFor: unusedForSchema,
-            claimedOnly: z.boolean().default(false).openapi({
-              description: 'Only routes that telephones have claimed.',
-            }),
-            dryRun: z.boolean().default(false).openapi({ description: 'Delete nothing.' }),
-          })
-          .openapi('RoutePruning'),
-      ),
+      body: body(routePruningSchema),
     },
     responses: {
-      200: json(
-        z
-          .strictObject({
-            items: z.array(routeSchema).openapi({
-              description:
-                'At most 500 routes that were deleted, or with `dryRun` would be, as they were before.',
-            }),
-            more: z.boolean().openapi({ description: 'Further routes fit: send the request again.' }),
-            recordedSeconds: z.number().openapi({
-              description: 'For how long, all in all, replicas have recorded requests.',
-            }),
-            dryRun: z.boolean(),
-          })
-          .openapi('PrunedRoutes'),
-        'The routes.',
-      ),
+      200: json(prunedRoutesSchema, 'The routes.'),
     },
   },
 )

@@ -4,63 +4,26 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { AdminKey, Service } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/stored-text.ts'
-import { servicePolicyInputSchema } from '../../routes/service-policy.ts'
 import { refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'
 import { etagOf, ifMatchVersion, notModified } from '../http/etag.ts'
-import { serviceNameText } from '../http/formats.ts'
-import { changeMerged, mergePatch, mergePatchOf } from '../http/merge-patch.ts'
+import { changeMerged, mergePatch } from '../http/merge-patch.ts'
 import {
   body,
   CREATED_HEADERS,
   ETAG_HEADER,
-  id,
   ifMatchHeader,
   ifNoneMatchHeader,
   json,
-  jsonObject,
   NOT_MODIFIED,
   operation,
-  timestamp,
 } from '../http/operation.ts'
 import { flagQuery, pageBody, pageQuery, pageResponse } from '../http/page.ts'
-
-const serviceSchema = z
-  .strictObject({
-    id,
-    name: z.string().openapi({ example: 'shop' }),
-    policy: jsonObject.openapi({ description: 'As written; what is absent has its default.' }),
-    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
-    createdAt: timestamp,
-    updatedAt: timestamp,
-    deletedAt: timestamp.nullable(),
-  })
-  .openapi('Service')
-
-const serviceBody = (row: Service): z.infer<typeof serviceSchema> => ({
-  id: row.id,
-  name: row.name,
-  policy: row.policy,
-  version: row.version,
-  createdAt: row.createdAt.toISOString(),
-  updatedAt: row.updatedAt.toISOString(),
-  deletedAt: row.deletedAt?.toISOString() ?? null,
-})
 
 const params = z.object({
   id: storedText(1, 63, 'shop').openapi({ description: 'Name or id.', example: 'shop' }),
 })
-const createBody = z
-  .strictObject({ name: serviceNameText, policy: servicePolicyInputSchema.optional() })
-  .openapi('NewService')
-const changeBody = z
-  .strictObject({
-    name: serviceNameText.optional(),
-    policy: mergePatchOf(servicePolicyInputSchema)
-      .optional()
-      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
-  })
-  .openapi('ServiceChange')
 const tags = ['services']
 
 const createOperation = operation(
@@ -71,7 +34,7 @@ const createOperation = operation(
     operationId: 'createService',
     tags,
     summary: 'Add a service',
-    request: { body: body(createBody) },
+    request: { body: body(newServiceSchema) },
     responses: { 201: { ...json(serviceSchema, 'The new service.'), headers: CREATED_HEADERS } },
   },
 )
@@ -130,7 +93,7 @@ const changeOperation = operation(
     description:
       'A new name keeps the traffic: the old name becomes an alias in the policy, so telephones that announce it still ' +
       'serve the service. Give `policy.aliases` too to decide about the aliases yourself.',
-    request: { params, headers: ifMatchHeader, body: body(changeBody) },
+    request: { params, headers: ifMatchHeader, body: body(serviceChangeSchema) },
     responses: { 200: { ...json(serviceSchema, 'The service as it is now.'), headers: ETAG_HEADER } },
   },
 )

@@ -2,31 +2,12 @@
 // (RFC 7517) for whoever wants to verify tokens. The JWKS comes from memory: it works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { SigningKey } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/stored-text.ts'
 import { refuseLimitedKey } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { json, jsonObject, operation, problems, timestamp } from '../http/operation.ts'
-
-const signingKeySchema = z
-  .strictObject({
-    kid: z.string(),
-    algorithm: z.literal('EdDSA'),
-    state: z.enum(['signing', 'retired']),
-    publicJwk: jsonObject,
-    createdAt: timestamp,
-    retiredAt: timestamp.nullable().openapi({ description: 'Since then it only verifies.' }),
-  })
-  .openapi('SigningKey')
-
-const signingKeyBody = (row: SigningKey): z.infer<typeof signingKeySchema> => ({
-  kid: row.kid,
-  algorithm: row.algorithm,
-  state: row.retiredAt === null ? 'signing' : 'retired',
-  publicJwk: row.publicJwk,
-  createdAt: row.createdAt.toISOString(),
-  retiredAt: row.retiredAt?.toISOString() ?? null,
-})
+import { signingKeyBody, signingKeySchema } from '../bodies/signing-key.ts'
+import { jsonObject } from '../http/formats.ts'
+import { json, operation, problems } from '../http/operation.ts'
 
 const tags = ['signing keys']
 

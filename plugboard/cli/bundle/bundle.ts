@@ -8,8 +8,8 @@ import { SettingsError } from '@vera-stack/shared/settings/source.ts'
 import { setting } from '@vera-stack/shared/settings.ts'
 import { stringify } from 'yaml'
 import { z } from 'zod'
+import type { RouteBody, ServiceBody } from '../../admin/api-types.ts'
 import { renamedOptionProblem } from '../../common/renamed-options.ts'
-import type { RouteRow, ServiceRow } from '../output/rows.ts'
 
 const jsonObject = recordOf(z.string(), z.unknown())
 // What names and mounts may look like, and which keys a policy has, is the server's to say.
@@ -49,7 +49,7 @@ const table = {
   routes: setting.structure(routesSchema, { help: 'routes' }),
 }
 
-export function bundleOf(services: readonly ServiceRow[], routes: readonly RouteRow[]): Bundle {
+export function bundleOf(services: readonly ServiceBody[], routes: readonly RouteBody[]): Bundle {
   return {
     services: services.map(({ name, policy }) => ({ name, policy: { ...policy } })),
     routes: routes.map(({ mount, service, options }) => ({ mount, service, options: { ...options } })),

@@ -5,10 +5,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { text as readStream } from 'node:stream/consumers'
 import type { Command } from 'commander'
+import type { RouteBody, ServiceBody } from '../../admin/api-types.ts'
 import type { ApiClient } from '../api/api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, inFolder } from '../api/api-command.ts'
 import { CliError } from '../cli-error.ts'
-import type { RouteRow, ServiceRow } from '../output/rows.ts'
 
 interface ExportOptions {
   readonly file?: string
@@ -80,10 +80,10 @@ export function defineImport(command: Command, context: CliContext): void {
   })
 }
 
-async function present(api: ApiClient): Promise<{ services: ServiceRow[]; routes: RouteRow[] }> {
+async function present(api: ApiClient): Promise<{ services: ServiceBody[]; routes: RouteBody[] }> {
   const [services, routes] = await Promise.all([
-    api.list<ServiceRow>('/v1/services'),
-    api.list<RouteRow>('/v1/routes'),
+    api.list<ServiceBody>('/v1/services'),
+    api.list<RouteBody>('/v1/routes'),
   ])
   return { services, routes }
 }

@@ -2,8 +2,9 @@
 // leaves a route without its service. Pure; applying the steps is import-export.ts' job.
 
 import { isDeepStrictEqual } from 'node:util'
+import type { RouteBody, ServiceBody } from '../../admin/api-types.ts'
 import { maskedPasswords } from '../../common/masked-passwords.ts'
-import { type RouteRow, type ServiceRow, useOf } from '../output/rows.ts'
+import { useOf } from '../words.ts'
 import { type Bundle, normalMount } from './bundle.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
@@ -22,7 +23,7 @@ export type Step = Common &
 /** `prune`: delete what the bundle does not name, but for routes that telephones claimed. */
 export function planImport(
   bundle: Bundle,
-  present: { readonly services: readonly ServiceRow[]; readonly routes: readonly RouteRow[] },
+  present: { readonly services: readonly ServiceBody[]; readonly routes: readonly RouteBody[] },
   prune: boolean,
 ): Step[] {
   const services = new Map(present.services.map(row => [row.name, row]))

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { ChangeRow } from '../output/rows.ts'
+import type { ChangeBody } from '../../admin/api-types.ts'
 import { changeText } from './change-text.ts'
 
-const change = (fields: Partial<ChangeRow>): ChangeRow => ({
+const change = (fields: Partial<ChangeBody>): ChangeBody => ({
   sequence: 1,
+  id: 'change-1',
   at: '2026-11-20T12:00:00.000Z',
   actor: 'test',
   entity: 'route',

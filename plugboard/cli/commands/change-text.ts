@@ -3,7 +3,8 @@
 
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { printable } from '@vera-stack/shared/printable.ts'
-import { type ChangeRow, useOf } from '../output/rows.ts'
+import type { ChangeBody } from '../../admin/api-types.ts'
+import { useOf } from '../words.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -23,12 +24,12 @@ const MAX_VALUE = 120
 const MAX_DIFFERENCES = 20
 
 /** Returns `route app.localhost/api updated: service shop → shop-v2, options.stripMount unset → true`. */
-export function changeText(change: ChangeRow): string {
+export function changeText(change: ChangeBody): string {
   // Names and values come from others, and must not control the terminal.
   return printable(textOf(change), '�')
 }
 
-function textOf({ entity, entityId, action, before, after }: ChangeRow): string {
+function textOf({ entity, entityId, action, before, after }: ChangeBody): string {
   const row = after ?? before ?? {}
   const subject = `${entity} ${nameOf(row, entityId)}`
   if (action === 'created' && entity === 'route') {

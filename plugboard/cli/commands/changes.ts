@@ -1,10 +1,10 @@
 // `plugboard changes`: the log of changes, as a list or as it grows.
 
 import type { Command } from 'commander'
+import type { ChangeBody } from '../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { usageError } from '../cli-error.ts'
 import { type Column, relative } from '../output/output.ts'
-import type { ChangeRow } from '../output/rows.ts'
 import { changeText } from './change-text.ts'
 
 interface ChangesOptions {
@@ -28,7 +28,7 @@ export function defineChanges(changes: Command, context: CliContext): void {
     if (follow) {
       if (entity !== undefined) throw usageError('--follow shows all kinds of changes: remove --entity')
       for await (const data of api.events('/v1/changes/stream', { after }, context.interrupted())) {
-        const change = JSON.parse(data) as ChangeRow
+        const change = JSON.parse(data) as ChangeBody
         await output.event(
           change,
           `${change.at}  ${change.sequence}  ${changeText(change)}  (${change.actor})`,
@@ -38,8 +38,8 @@ export function defineChanges(changes: Command, context: CliContext): void {
     }
     if (after !== undefined && entity !== undefined)
       throw usageError('--after and --entity cannot be combined: remove one of them')
-    const rows = await api.list<ChangeRow>('/v1/changes', { entity, after }, limit)
-    const columns: readonly Column<ChangeRow>[] = [
+    const rows = await api.list<ChangeBody>('/v1/changes', { entity, after }, limit)
+    const columns: readonly Column<ChangeBody>[] = [
       { title: 'sequence', value: row => row.sequence },
       { title: 'when', value: row => relative(row.at, context.now()) },
       { title: 'what', value: changeText },

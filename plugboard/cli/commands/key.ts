@@ -1,6 +1,7 @@
 // `plugboard key …` and `plugboard signing-key …`: credentials of people and programs, and the keys behind tokens.
 
 import type { Command } from 'commander'
+import type { CreatedKeyBody, KeyBody, SigningKeyBody } from '../../admin/api-types.ts'
 import {
   type ApiCommand,
   apiAction,
@@ -11,7 +12,6 @@ import {
 } from '../api/api-command.ts'
 import { requireIds } from '../api/require-id.ts'
 import { type Column, relative } from '../output/output.ts'
-import type { KeyRow, SigningKeyRow } from '../output/rows.ts'
 import { defineKeyReset } from './key-reset.ts'
 
 interface CreateOptions {
@@ -23,7 +23,7 @@ interface CreateOptions {
 }
 
 export function defineKey(key: Command, context: CliContext): void {
-  const columns: readonly Column<KeyRow>[] = [
+  const columns: readonly Column<KeyBody>[] = [
     { title: 'name', value: row => row.name },
     { title: 'state', value: row => row.state },
     { title: 'scopes', value: row => row.scopes.join(' ') },
@@ -68,7 +68,7 @@ export function defineKey(key: Command, context: CliContext): void {
     const limited = limitService !== undefined || limitMount !== undefined
     const limits = limited ? { services: limitService ?? [], mounts: limitMount ?? [] } : undefined
     if (scopes.length === 0) output.note('note: a key without --scope has no rights')
-    const { body } = await api.request<KeyRow & { key: string }>('POST', '/v1/keys', {
+    const { body } = await api.request<CreatedKeyBody>('POST', '/v1/keys', {
       body: { name, scopes, limits, ttl },
     })
     await output.secret(body, body.key, `API key ${body.id} for ${body.name}. It is shown only once:`)
@@ -80,7 +80,11 @@ export function defineKey(key: Command, context: CliContext): void {
     .option('--active', 'only entries that are not revoked and not expired')
   examples(list, 'key list --active')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
-    await output.rows(await api.list<KeyRow>('/v1/keys', { active: options.active }), columns, 'No API keys.')
+    await output.rows(
+      await api.list<KeyBody>('/v1/keys', { active: options.active }),
+      columns,
+      'No API keys.',
+    )
   })
 
   defineKeyReset(key.command('reset'), context)
@@ -96,7 +100,7 @@ export function defineKey(key: Command, context: CliContext): void {
     async ({ api, output, options }: ApiCommand<{ force?: boolean }>, ids: readonly string[]) => {
       requireIds(ids, 'key')
       for (const id of ids) {
-        const { body } = await api.request<KeyRow>('POST', `/v1/keys/${segment(id)}/revoke`, {
+        const { body } = await api.request<KeyBody>('POST', `/v1/keys/${segment(id)}/revoke`, {
           query: { force: options.force },
         })
         await output.done(body, `API key ${body.id} of ${body.name} revoked`)
@@ -106,7 +110,7 @@ export function defineKey(key: Command, context: CliContext): void {
 }
 
 /** `shop-* at shop.example.com` */
-function limitsOf({ limits }: KeyRow): string {
+function limitsOf({ limits }: KeyBody): string {
   if (limits === null) return ''
   return `${limits.services.join(' ') || 'none'} at ${limits.mounts.join(' ') || 'none'}`
 }
@@ -115,8 +119,8 @@ export function defineSigningKey(signingKey: Command, context: CliContext): void
   const list = signingKey.command('list').description('list signing keys, newest first')
   examples(list, 'signing-key list')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const { items } = await api.get<{ items: SigningKeyRow[] }>('/v1/signing-keys')
-    const columns: readonly Column<SigningKeyRow>[] = [
+    const { items } = await api.get<{ items: SigningKeyBody[] }>('/v1/signing-keys')
+    const columns: readonly Column<SigningKeyBody>[] = [
       { title: 'kid', value: row => row.kid },
       { title: 'state', value: row => row.state },
       { title: 'created', value: row => relative(row.createdAt, context.now()) },
@@ -129,7 +133,7 @@ export function defineSigningKey(signingKey: Command, context: CliContext): void
     .description('sign new tokens with a new key; earlier tokens stay valid')
   examples(rotate, 'signing-key rotate')
   apiAction(rotate, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const { body } = await api.request<SigningKeyRow>('POST', '/v1/signing-keys/rotate')
+    const { body } = await api.request<SigningKeyBody>('POST', '/v1/signing-keys/rotate')
     await output.done(body, `signing key ${body.kid} signs new tokens from now on`)
   })
 

@@ -1,23 +1,17 @@
 // `plugboard route prune`: deletes routes that had no request for a while, after it has listed them.
 
 import type { Command } from 'commander'
+import type { PrunedRoutesBody, RouteBody } from '../../admin/api-types.ts'
 import { maskedPasswords } from '../../common/masked-passwords.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { type Column, durationText, relative } from '../output/output.ts'
-import { type RouteRow, useOf } from '../output/rows.ts'
+import { useOf } from '../words.ts'
 import { claimOf, lastRequestOf } from './route-text.ts'
 
 interface PruneOptions {
   readonly unusedFor: string
   readonly claimed?: boolean
   readonly yes?: boolean
-}
-
-interface Pruning {
-  readonly items: readonly RouteRow[]
-  readonly more: boolean
-  readonly recordedSeconds: number
-  readonly dryRun: boolean
 }
 
 export function defineRoutePrune(command: Command, context: CliContext): void {
@@ -32,11 +26,11 @@ export function defineRoutePrune(command: Command, context: CliContext): void {
   examples(command, 'route prune --unused-for 30d', 'route prune --unused-for 7d --claimed --yes')
   apiAction(command, context, async ({ api, output, options }: ApiCommand<PruneOptions>) => {
     const { unusedFor, claimed: claimedOnly = false, yes = false } = options
-    const items: RouteRow[] = []
-    let pruning: Pruning
+    const items: RouteBody[] = []
+    let pruning: PrunedRoutesBody
     do {
       const body = { unusedFor, claimedOnly, dryRun: !yes }
-      pruning = (await api.request<Pruning>('POST', '/v1/routes/prune', { body })).body
+      pruning = (await api.request<PrunedRoutesBody>('POST', '/v1/routes/prune', { body })).body
       items.push(...pruning.items.map(maskedPasswords))
       // Each request deletes up to 500 routes. A dry run would return the same routes again.
     } while (yes && pruning.more && pruning.items.length > 0)
@@ -51,7 +45,7 @@ export function defineRoutePrune(command: Command, context: CliContext): void {
   })
 }
 
-const columns = (now: number): readonly Column<RouteRow>[] => [
+const columns = (now: number): readonly Column<RouteBody>[] => [
   { title: 'mount', value: row => row.mount, canCut: true },
   { title: 'service', value: row => useOf(row.service), canCut: true },
   { title: 'claim', value: claimOf },

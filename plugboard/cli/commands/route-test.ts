@@ -1,13 +1,13 @@
 // `plugboard route test URL`: which route and service take a URL, what would happen to the request, and why it would fail.
 
 import type { Command } from 'commander'
+import type { MatchBody, MatchLineBody } from '../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { noteMissing } from '../api/missing-replicas.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import type { Column } from '../output/output.ts'
-import { type MatchLineRow, type MatchRow, useOf } from '../output/rows.ts'
 import { sinceText } from '../output/since-text.ts'
-import { LINE_MEANING } from '../words.ts'
+import { LINE_MEANING, useOf } from '../words.ts'
 
 interface TestOptions {
   readonly method?: string
@@ -15,7 +15,7 @@ interface TestOptions {
   readonly address?: string
 }
 
-const LINE_COLUMNS: readonly Column<MatchLineRow>[] = [
+const LINE_COLUMNS: readonly Column<MatchLineBody>[] = [
   { title: 'telephone', value: row => row.telephone },
   { title: 'replica', value: row => row.replicaId },
   { title: 'state', value: row => row.state },
@@ -24,8 +24,11 @@ const LINE_COLUMNS: readonly Column<MatchLineRow>[] = [
   { title: 'version', value: row => row.version },
 ]
 
-/** A line without a health check is `up` as long as its tunnel is open, also when its backend is down. */
-function healthText({ health, healthCheck }: MatchLineRow): string {
+/**
+ * A line without a health check is `up` as long as its tunnel is open, also when its backend is down. A replica of an older
+ * version sends no `healthCheck`.
+ */
+function healthText({ health, healthCheck }: MatchLineBody): string {
   return health === 'up' && healthCheck !== true ? 'connected, no health check' : health
 }
 
@@ -65,7 +68,7 @@ async function testRoute(
   const { method = 'GET', header, address } = options
   const scheme = url.protocol.slice(0, -1)
   const query = { host: url.host, path: `${url.pathname}${url.search}`, scheme, address, header }
-  const row = await api.get<MatchRow>('/v1/match', { ...query, method: method.toUpperCase() })
+  const row = await api.get<MatchBody>('/v1/match', { ...query, method: method.toUpperCase() })
   noteMissing(output, row.missingReplicas)
   await output.row(row, columnsOf(row, `${method.toUpperCase()} ${url.href}`, context))
   if (row.lines.items.length > 0) await output.section('lines', row.lines.items, LINE_COLUMNS)
@@ -85,9 +88,9 @@ function urlOf(text: string): URL {
   return url
 }
 
-function columnsOf(row: MatchRow, request: string, context: CliContext): Column<MatchRow>[] {
+function columnsOf(row: MatchBody, request: string, context: CliContext): Column<MatchBody>[] {
   const { route, service, lines, outage, lastError } = row
-  const columns: Column<MatchRow>[] = [
+  const columns: Column<MatchBody>[] = [
     { title: 'request', value: () => request },
     { title: 'route', value: () => (route === null ? 'none' : `${route.mount} (${route.id})`) },
   ]
@@ -113,7 +116,7 @@ function columnsOf(row: MatchRow, request: string, context: CliContext): Column<
   return columns
 }
 
-function outcomeText(match: MatchRow): string {
+function outcomeText(match: MatchBody): string {
   const { response, service, lines } = match
   if (response === null) {
     if (isHidden(match))
@@ -131,12 +134,12 @@ function outcomeText(match: MatchRow): string {
 }
 
 /** True when the API key lacks `status:read`: the API then leaves out the lines, the outage and the last error. */
-function isHidden({ service, lines, outage }: MatchRow): boolean {
+function isHidden({ service, lines, outage }: MatchBody): boolean {
   return service !== null && lines.total === 0 && outage === null
 }
 
 /** Undefined when a telephone would get the request, or the route itself would respond. */
-function problemOf(match: MatchRow): string | undefined {
+function problemOf(match: MatchBody): string | undefined {
   const { route, response, service, lines } = match
   if (route === null) return `no route takes this URL${response?.code ? ` (${response.code})` : ''}`
   if (response !== null && response.code !== null) return `the request is refused (${response.code})`

@@ -2,6 +2,7 @@
 
 import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
+import type { RouteBody } from '../../admin/api-types.ts'
 import { maskedPasswords } from '../../common/masked-passwords.ts'
 import { ApiError } from '../api/api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
@@ -9,7 +10,7 @@ import { requireService } from '../api/require-service.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import { type Column, durationText } from '../output/output.ts'
-import { type RouteRow, useOf } from '../output/rows.ts'
+import { useOf } from '../words.ts'
 import { keyValuesText } from './key-values.ts'
 import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
 import { defineRoutePrune } from './route-prune.ts'
@@ -17,7 +18,7 @@ import { defineRouteTest } from './route-test.ts'
 import { claimOf, lastRequestOf } from './route-text.ts'
 
 /** The version and the id are in `route show` and in JSON: with them, a line would not fit in 100 characters. */
-const columns = (now: number): readonly Column<RouteRow>[] => [
+const columns = (now: number): readonly Column<RouteBody>[] => [
   { title: 'mount', value: row => row.mount, canCut: true },
   { title: 'service', value: row => useOf(row.service), canCut: true },
   { title: 'options', value: row => keyValuesText(row.options), canCut: true },
@@ -25,7 +26,7 @@ const columns = (now: number): readonly Column<RouteRow>[] => [
   { title: 'last request', value: row => lastRequestOf(row, now), canCut: true },
 ]
 
-const DETAILS: readonly Column<RouteRow>[] = [
+const DETAILS: readonly Column<RouteBody>[] = [
   { title: 'mount', value: row => row.mount },
   { title: 'service', value: row => useOf(row.service) },
   { title: 'options', value: row => keyValuesText(row.options) },
@@ -70,7 +71,7 @@ export function defineRoute(route: Command, context: CliContext): void {
   examples(list, 'route list', 'route list --service shop --output json')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<ListOptions>) => {
     const { host, service, deleted } = options
-    const rows = await api.list<RouteRow>('/v1/routes', { host, service, includeDeleted: deleted })
+    const rows = await api.list<RouteBody>('/v1/routes', { host, service, includeDeleted: deleted })
     if (rows.length === 0) await requireService(api, service)
     await output.rows(
       rows.map(maskedPasswords),
@@ -82,7 +83,7 @@ export function defineRoute(route: Command, context: CliContext): void {
   const show = route.command('show <mount|id>').description('show one route')
   examples(show, 'route show app.localhost/api')
   apiAction(show, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
-    const row = await api.get<RouteRow>(`/v1/routes/${segment(id)}`, { includeDeleted: true })
+    const row = await api.get<RouteBody>(`/v1/routes/${segment(id)}`, { includeDeleted: true })
     await output.row(maskedPasswords(row), DETAILS)
   })
 
@@ -112,7 +113,7 @@ export function defineRoute(route: Command, context: CliContext): void {
   examples(rm, 'route rm app.localhost/api')
   apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
     for (const id of ids) {
-      const row = await removeRow<RouteRow>(call, `/v1/routes/${segment(id)}`)
+      const row = await removeRow<RouteBody>(call, `/v1/routes/${segment(id)}`)
       await call.output.done(maskedPasswords(row), `route ${row.mount} deleted`)
     }
   })
@@ -149,7 +150,7 @@ async function addRoute(
   }
   const body = { mount, service, ...(Object.keys(options).length === 0 ? {} : { options }) }
   try {
-    const { body: row } = await api.request<RouteRow>('POST', '/v1/routes', { body })
+    const { body: row } = await api.request<RouteBody>('POST', '/v1/routes', { body })
     await output.done(maskedPasswords(row), `route ${row.mount} → ${useOf(row.service)} added`)
   } catch (error) {
     const noService = error instanceof ApiError && error.message.includes('no service') && !createService
@@ -166,7 +167,7 @@ async function setRoute(
   const path = `/v1/routes/${segment(id)}`
   let ifMatch = call.options.ifMatch
   const before = async () => {
-    const { body, etag } = await call.api.request<RouteRow>('GET', path)
+    const { body, etag } = await call.api.request<RouteBody>('GET', path)
     // What is made of it is written to this version alone.
     ifMatch ??= etag
     return body.options
@@ -178,7 +179,7 @@ async function setRoute(
   }
   const body = { mount, service, ...(some ? { options } : {}) }
   const changing = ifMatch === undefined ? call : { ...call, options: { ifMatch } }
-  const row = await changeRow<RouteRow>(changing, path, body)
+  const row = await changeRow<RouteBody>(changing, path, body)
   await call.output.done(
     maskedPasswords(row),
     `route ${row.mount} → ${useOf(row.service)} changed (version ${row.version})`,

@@ -2,18 +2,18 @@
 
 import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
+import type { ServiceBody } from '../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.ts'
 import { usageError } from '../cli-error.ts'
 import type { Column, Output } from '../output/output.ts'
-import type { ServiceRow } from '../output/rows.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
 
-const COLUMNS: readonly Column<ServiceRow>[] = [
+const COLUMNS: readonly Column<ServiceBody>[] = [
   { title: 'name', value: row => row.name, canCut: true },
   { title: 'policy', value: row => keyValuesText(row.policy) || 'default', canCut: true },
 ]
-const DETAILS: readonly Column<ServiceRow>[] = [
+const DETAILS: readonly Column<ServiceBody>[] = [
   ...COLUMNS,
   { title: 'version', value: row => row.version },
   { title: 'id', value: row => row.id },
@@ -33,7 +33,7 @@ interface PolicyOptions {
 const collectPairs = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
 
 /** After a rename: telephones go on with the old name, which is easy to forget. */
-function noteAliases(output: Output, { name, policy }: ServiceRow): void {
+function noteAliases(output: Output, { name, policy }: ServiceBody): void {
   const { aliases } = policy
   if (!Array.isArray(aliases) || aliases.length === 0) return
   output.note(`note: telephones that announce ${aliases.join(', ')} still serve ${name}`)
@@ -50,7 +50,7 @@ export function defineService(service: Command, context: CliContext): void {
   examples(add, 'service add shop', 'service add shop --policy retries=1 --policy idleTimeoutMs=10m')
   apiAction(add, context, async ({ api, output, options }: ApiCommand<PolicyOptions>, name: string) => {
     const policy = options.policy === undefined ? undefined : keyValues(options.policy, '--policy')
-    const { body } = await api.request<ServiceRow>('POST', '/v1/services', { body: { name, policy } })
+    const { body } = await api.request<ServiceBody>('POST', '/v1/services', { body: { name, policy } })
     await output.done(body, `service ${body.name} added`)
   })
 
@@ -65,7 +65,7 @@ export function defineService(service: Command, context: CliContext): void {
     context,
     async ({ api, output, options }: ApiCommand<{ search?: string; deleted?: boolean }>) => {
       const query = { search: options.search, includeDeleted: options.deleted }
-      const rows = await api.list<ServiceRow>('/v1/services', query)
+      const rows = await api.list<ServiceBody>('/v1/services', query)
       await output.rows(rows, COLUMNS, `No services. Add one: ${ownCommand('plugboard')} service add <name>`)
     },
   )
@@ -74,7 +74,7 @@ export function defineService(service: Command, context: CliContext): void {
   examples(show, 'service show shop')
   apiAction(show, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
     await output.row(
-      await api.get<ServiceRow>(`/v1/services/${segment(id)}`, { includeDeleted: true }),
+      await api.get<ServiceBody>(`/v1/services/${segment(id)}`, { includeDeleted: true }),
       DETAILS,
     )
   })
@@ -99,7 +99,7 @@ export function defineService(service: Command, context: CliContext): void {
       if (name === undefined && pairs === undefined)
         throw usageError('nothing to change: give --name or --policy')
       const policy = pairs === undefined ? undefined : keyValues(pairs, '--policy')
-      const row = await changeRow<ServiceRow>(call, `/v1/services/${segment(id)}`, { name, policy })
+      const row = await changeRow<ServiceBody>(call, `/v1/services/${segment(id)}`, { name, policy })
       await call.output.done(row, `service ${row.name} changed (version ${row.version})`)
       if (name !== undefined) noteAliases(call.output, row)
     },
@@ -112,7 +112,7 @@ export function defineService(service: Command, context: CliContext): void {
   examples(rm, 'service rm shop')
   apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
     for (const id of ids) {
-      const row = await removeRow<ServiceRow>(call, `/v1/services/${segment(id)}`)
+      const row = await removeRow<ServiceBody>(call, `/v1/services/${segment(id)}`)
       await call.output.done(row, `service ${row.name} deleted`)
     }
   })

@@ -2,27 +2,27 @@
 
 import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
+import type {
+  FailedServiceBody,
+  OutageBody,
+  OutagesBody,
+  ReplicaBody,
+  ReplicasBody,
+  ServiceLinesBody,
+  StatusBody,
+  TrafficBody,
+} from '../../admin/api-types.ts'
 import { type ApiClient, ApiError } from '../api/api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { noteMissing } from '../api/missing-replicas.ts'
 import { type Column, type Output, relative } from '../output/output.ts'
-import type {
-  FailedServiceRow,
-  OutageRow,
-  OutagesRow,
-  ReplicaRow,
-  ReplicasRow,
-  ServiceLinesRow,
-  StatusRow,
-  TrafficRow,
-} from '../output/rows.ts'
 import { sinceText } from '../output/since-text.ts'
 import { LINE_MEANING } from '../words.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
   apiAction(status, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const [status, outages] = await Promise.all([api.get<StatusRow>('/v1/status'), outagesOf(api)])
+    const [status, outages] = await Promise.all([api.get<StatusBody>('/v1/status'), outagesOf(api)])
     const whole = { ...status, outages }
     noteMissing(output, outages.missingReplicas)
     await showOutages(output, outages, context)
@@ -49,6 +49,7 @@ export function defineStatus(status: Command, context: CliContext): void {
       ...refusalColumns(whole),
       ...trafficColumns(whole.traffic),
     ])
+    // A replica of an older version sends no list of last errors.
     await showFailures(output, whole.lastErrors ?? [], context)
     if (whole.replicas.length > 1) await output.section('replicas', whole.replicas, replicaColumns(context))
     if (whole.lines.length > 0) {
@@ -58,12 +59,12 @@ export function defineStatus(status: Command, context: CliContext): void {
   })
 }
 
-const NO_OUTAGES: OutagesRow = { items: [], total: 0, missingReplicas: [] }
+const NO_OUTAGES: OutagesBody = { items: [], total: 0, missingReplicas: [] }
 
 /** A replica of an older version has no list of outages. */
-async function outagesOf(api: ApiClient): Promise<OutagesRow> {
+async function outagesOf(api: ApiClient): Promise<OutagesBody> {
   try {
-    return await api.get<OutagesRow>('/v1/outages')
+    return await api.get<OutagesBody>('/v1/outages')
   } catch (error) {
     if (error instanceof ApiError && error.code === 'not_found') return NO_OUTAGES
     throw error
@@ -71,7 +72,11 @@ async function outagesOf(api: ApiClient): Promise<OutagesRow> {
 }
 
 /** Before all else: what an operator who is woken looks for. */
-async function showOutages(output: Output, { items, total }: OutagesRow, context: CliContext): Promise<void> {
+async function showOutages(
+  output: Output,
+  { items, total }: OutagesBody,
+  context: CliContext,
+): Promise<void> {
   if (total === 0 || output.format !== 'table') return
   const shown = items.length < total ? `, the latest ${items.length}` : ''
   const title = `services without a line (${total}${shown}; ${LINE_MEANING})`
@@ -81,7 +86,7 @@ async function showOutages(output: Output, { items, total }: OutagesRow, context
 /** The code counts of `error responses` do not name the services. */
 async function showFailures(
   output: Output,
-  failures: readonly FailedServiceRow[],
+  failures: readonly FailedServiceBody[],
   context: CliContext,
 ): Promise<void> {
   if (failures.length === 0 || output.format !== 'table') return
@@ -94,7 +99,7 @@ async function showFailures(
   )
 }
 
-function failureColumns(context: CliContext): readonly Column<FailedServiceRow>[] {
+function failureColumns(context: CliContext): readonly Column<FailedServiceBody>[] {
   return [
     { title: 'service', value: row => row.service },
     { title: 'mount', value: row => row.mount },
@@ -107,7 +112,7 @@ function failureColumns(context: CliContext): readonly Column<FailedServiceRow>[
 /** A URL that the mount takes. */
 const urlOf = (mount: string): string => `http://${mount.replace(/^\*/, 'any')}`
 
-function outageColumns(context: CliContext): readonly Column<OutageRow>[] {
+function outageColumns(context: CliContext): readonly Column<OutageBody>[] {
   return [
     { title: 'service', value: row => row.service },
     { title: 'since', value: row => sinceText(row, context.now()) },
@@ -117,17 +122,17 @@ function outageColumns(context: CliContext): readonly Column<OutageRow>[] {
   ]
 }
 
-function routesText({ routes, mounts }: OutageRow): string {
+function routesText({ routes, mounts }: OutageBody): string {
   const more = routes - mounts.length
   return `${mounts.join(' ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-function databaseText({ database, notifications }: StatusRow): string {
+function databaseText({ database, notifications }: StatusBody): string {
   return notifications === 'lost' ? `${database}, notifications are lost: changes arrive late` : database
 }
 
 /** Empty while no token has met a limit. */
-function refusalColumns({ tokenRefusals }: StatusRow): readonly Column<StatusRow>[] {
+function refusalColumns({ tokenRefusals }: StatusBody): readonly Column<StatusBody>[] {
   const { tunnels, claims, announcements } = tokenRefusals
   if (tunnels + claims + announcements === 0) return []
   const text = `${tunnels} tunnels, ${claims} claims, ${announcements} announcements`
@@ -135,11 +140,11 @@ function refusalColumns({ tokenRefusals }: StatusRow): readonly Column<StatusRow
 }
 
 /** Empty while the replica does not serve yet. */
-function trafficColumns(traffic: TrafficRow | null): readonly Column<StatusRow>[] {
+function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody>[] {
   if (traffic === null) return []
   const { openConnections, connections, http2Connections, connectionsRefused, tls } = traffic
   const since = `${connections} since the start, ${http2Connections} by HTTP/2, ${connectionsRefused} refused`
-  const columns: Column<StatusRow>[] = [
+  const columns: Column<StatusBody>[] = [
     { title: 'connections', value: () => `${openConnections} open (${since})` },
     { title: 'requests', value: () => traffic.requests },
     { title: 'error responses', value: () => problemsText(traffic) },
@@ -153,14 +158,14 @@ function trafficColumns(traffic: TrafficRow | null): readonly Column<StatusRow>[
 }
 
 /** The error responses of Plugboard itself by code, the most frequent first. */
-function problemsText({ problems }: TrafficRow): string {
+function problemsText({ problems }: TrafficBody): string {
   return Object.entries(problems)
     .sort(([, a], [, b]) => b - a)
     .map(([code, count]) => `${code}: ${count}`)
     .join(', ')
 }
 
-function replicaColumns(context: CliContext): readonly Column<ReplicaRow>[] {
+function replicaColumns(context: CliContext): readonly Column<ReplicaBody>[] {
   return [
     { title: 'name', value: row => `${row.name}${row.self ? ' (this one)' : ''}` },
     { title: 'state', value: row => row.state },
@@ -181,10 +186,10 @@ function replicaColumns(context: CliContext): readonly Column<ReplicaRow>[] {
   ]
 }
 
-const lineCounts = ({ replicas }: ServiceLinesRow) =>
+const lineCounts = ({ replicas }: ServiceLinesBody) =>
   Object.entries(replicas).sort(([a], [b]) => (a < b ? -1 : 1))
 
-const LINE_COLUMNS: readonly Column<ServiceLinesRow>[] = [
+const LINE_COLUMNS: readonly Column<ServiceLinesBody>[] = [
   { title: 'service', value: row => row.service },
   { title: 'lines', value: row => lineCounts(row).reduce((sum, [, count]) => sum + count, 0) },
   {
@@ -200,7 +205,7 @@ export function defineReplica(replica: Command, context: CliContext): void {
   const list = replica.command('list').description('list the replicas, from the view of the asked replica')
   examples(list, 'replica list', 'replica list --output json')
   apiAction(list, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const { items } = await api.get<ReplicasRow>('/v1/replicas')
+    const { items } = await api.get<ReplicasBody>('/v1/replicas')
     if (output.format === 'table') output.note(`note: ${LINE_MEANING}`)
     await output.rows(items, replicaColumns(context), 'No replicas are known.')
   })
@@ -209,7 +214,7 @@ export function defineReplica(replica: Command, context: CliContext): void {
     .description(`count the lines of each service on each replica (${LINE_MEANING})`)
   examples(lines, 'replica lines')
   apiAction(lines, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const { lines: rows, missingReplicas } = await api.get<ReplicasRow>('/v1/replicas')
+    const { lines: rows, missingReplicas } = await api.get<ReplicasBody>('/v1/replicas')
     noteMissing(output, missingReplicas)
     await output.rows(rows, LINE_COLUMNS, 'No service has lines.')
   })

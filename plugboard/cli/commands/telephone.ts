@@ -1,18 +1,14 @@
 // `plugboard telephone list`: the tunnels of telephones, on all replicas.
 
 import type { Command } from 'commander'
+import type { ConnectedTelephone, MissingReplicas, TelephonePageBody } from '../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { noteMissing } from '../api/missing-replicas.ts'
 import { requireService } from '../api/require-service.ts'
 import { type Column, relative } from '../output/output.ts'
-import type { MissingReplicaRow, TelephoneRow } from '../output/rows.ts'
-
-interface TelephonePage {
-  readonly missingReplicas: readonly MissingReplicaRow[]
-}
 
 export function defineTelephone(telephone: Command, context: CliContext): void {
-  const columns: readonly Column<TelephoneRow>[] = [
+  const columns: readonly Column<ConnectedTelephone>[] = [
     { title: 'name', value: row => row.name },
     {
       title: 'services',
@@ -40,10 +36,15 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
     context,
     async ({ api, output, options }: ApiCommand<{ service?: string; name?: string }>) => {
       const { service, name } = options
-      const missing = new Map<string, MissingReplicaRow>()
-      const items = await api.list<TelephoneRow>('/v1/telephones', { service, name }, undefined, page => {
-        for (const replica of (page as TelephonePage).missingReplicas) missing.set(replica.id, replica)
-      })
+      const missing = new Map<string, MissingReplicas[number]>()
+      const items = await api.list<ConnectedTelephone>(
+        '/v1/telephones',
+        { service, name },
+        undefined,
+        page => {
+          for (const replica of (page as TelephonePageBody).missingReplicas) missing.set(replica.id, replica)
+        },
+      )
       if (items.length === 0) await requireService(api, service)
       noteMissing(output, [...missing.values()])
       await output.rows(items, columns, 'No telephones are connected.')

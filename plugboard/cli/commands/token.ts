@@ -3,6 +3,7 @@
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
 import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import { type Command, InvalidArgumentError } from 'commander'
+import type { IssuedTokenBody, TokenBody } from '../../admin/api-types.ts'
 import {
   type ApiCommand,
   apiAction,
@@ -13,7 +14,6 @@ import {
 } from '../api/api-command.ts'
 import { requireIds } from '../api/require-id.ts'
 import { type Column, relative } from '../output/output.ts'
-import type { TokenRow } from '../output/rows.ts'
 
 interface IssueOptions {
   readonly name: string
@@ -27,8 +27,6 @@ interface IssueOptions {
   readonly command?: string | true
 }
 
-type IssuedRow = TokenRow & { readonly token: string; readonly plugboardUrl: string }
-
 const DEFAULT_TARGET = '3000'
 
 /** How much is used, and the token's own limit where it has one. */
@@ -41,7 +39,7 @@ function wholeNumber(text: string): number {
 }
 
 export function defineToken(token: Command, context: CliContext): void {
-  const columns: readonly Column<TokenRow>[] = [
+  const columns: readonly Column<TokenBody>[] = [
     { title: 'name', value: row => row.name },
     { title: 'state', value: row => row.state },
     { title: 'services', value: row => row.services.join(' ') },
@@ -101,7 +99,7 @@ export function defineToken(token: Command, context: CliContext): void {
       output.note('note: a telephone with this token can serve no service: give --service or --mount')
     }
     const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
-    const { body: row } = await api.request<IssuedRow>('POST', '/v1/tokens', { body })
+    const { body: row } = await api.request<IssuedTokenBody>('POST', '/v1/tokens', { body })
     const until = relative(row.expiresAt, context.now())
     const note = `token ${row.id} for ${row.name}, expires ${until}. It is shown only once:`
     if (options.command === undefined) return await output.secret(row, row.token, note)
@@ -117,7 +115,7 @@ export function defineToken(token: Command, context: CliContext): void {
     .option('--active', 'only entries that are not revoked and not expired')
   examples(list, 'token list --active')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
-    const rows = await api.list<TokenRow>('/v1/tokens', { active: options.active })
+    const rows = await api.list<TokenBody>('/v1/tokens', { active: options.active })
     await output.rows(
       rows,
       columns,
@@ -130,7 +128,7 @@ export function defineToken(token: Command, context: CliContext): void {
   apiAction(revoke, context, async ({ api, output }: ApiCommand<unknown>, ids: readonly string[]) => {
     requireIds(ids, 'token')
     for (const id of ids) {
-      const { body } = await api.request<TokenRow>('POST', `/v1/tokens/${segment(id)}/revoke`)
+      const { body } = await api.request<TokenBody>('POST', `/v1/tokens/${segment(id)}/revoke`)
       await output.done(body, `token ${body.id} of ${body.name} revoked`)
     }
   })

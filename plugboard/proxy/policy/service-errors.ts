@@ -1,19 +1,9 @@
 // The last failed request of each service on this replica, for `plugboard route test` and the admin API. It is written
 // only when a request fails, and holds a bounded number of services: the one whose failure is oldest is forgotten first.
 
-import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { redact } from '@vera-stack/shared/log/redact.ts'
-
-export interface ServiceError {
-  readonly code: ErrorCode
-  /** One line for operators: the cause, as far as it is known, else the meaning of the code. */
-  readonly message: string
-  /** ms since 1970. */
-  readonly atMs: number
-  readonly requestId: string
-  /** The telephone that had the request; undefined: none had it. */
-  readonly telephone: string | undefined
-}
+import type { ServiceError } from '../../common/service-error.ts'
 
 /** Services whose last error is kept. */
 const MAX_SERVICES = 1000

@@ -23,7 +23,7 @@ export interface RegistryFollowerOptions {
   readonly keepMs?: number
 }
 
-export interface ReplicaStatus {
+export interface ReplicaLease {
   readonly replicaId: string
   readonly boot: Boot
   /** Its lines are in the registry. */
@@ -108,7 +108,7 @@ export class RegistryFollower {
     }
   }
 
-  replicas(): ReplicaStatus[] {
+  replicas(): ReplicaLease[] {
     const nowMs = this.#clock.now()
     return [...this.#known].map(([replicaId, { copy, leaseUntilMs }]) => ({
       replicaId,

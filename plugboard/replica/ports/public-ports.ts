@@ -4,11 +4,11 @@
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
-import type { TrafficStatus } from '../../admin/live/traffic.ts'
+import type { TrafficBody } from '../../admin/api-types.ts'
+import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
 import type { Via } from '../../proxy/edge/via.ts'
-import type { ServiceError } from '../../proxy/policy/service-errors.ts'
 import type { LineRecovery } from '../../proxy/proxy-context.ts'
 import { ProxyServer } from '../../proxy/server.ts'
 import type { Directory } from '../../routes/directory.ts'
@@ -154,13 +154,14 @@ export class PublicPorts {
   }
 
   /** What has happened since the start. */
-  traffic(): TrafficStatus {
+  traffic(): TrafficBody {
     const { counters, connectionCount, inFlightCount } = this.#proxy
     return {
       ...counters,
       openConnections: connectionCount,
       inFlight: inFlightCount,
-      tls: this.#https?.counters,
+      problems: { ...counters.problems },
+      tls: this.#https === undefined ? null : { ...this.#https.counters },
     }
   }
 }

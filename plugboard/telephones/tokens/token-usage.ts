@@ -10,6 +10,7 @@ import type { ServiceAnnouncement } from '@vera-stack/shared/protocol/control/co
 import { holderText, shortDigest, tokenText } from '../../database/store/token-reference.ts'
 import type { TunnelCounts } from '../../registry/tunnel-counts.ts'
 import type { Credential } from './authenticate.ts'
+import type { TokenRefusals } from './token-refusals.ts'
 
 /** For tokens that have no limits of their own. */
 export interface DefaultTokenLimits {
@@ -22,16 +23,6 @@ export const DEFAULT_TOKEN_LIMITS: DefaultTokenLimits = {
   tunnels: 1000,
   claims: 1000,
   announcementsPerMinute: 1200,
-}
-
-/** Numbers since the start of this replica. */
-export interface TokenRefusals {
-  /** Dials over the limit of tunnels. */
-  readonly tunnels: number
-  /** Mounts over the limit of claims. */
-  readonly claims: number
-  /** Announcements and renewals over the rate, and announcements that take too much memory. */
-  readonly announcements: number
 }
 
 /** The lines of one holder on this replica may take this much, in characters of names, versions and labels. */
@@ -62,7 +53,8 @@ export class TokenUsage {
   readonly #clock: Clock
   /** By holder. */
   readonly #usages = new Map<string, Usage>()
-  readonly #refusals = { tunnels: 0, claims: 0, announcements: 0 }
+  /** Since the start of this replica. */
+  readonly #refusals: TokenRefusals = { tunnels: 0, claims: 0, announcements: 0 }
   #sweepAbove = FIRST_SWEEP
 
   constructor(options: {

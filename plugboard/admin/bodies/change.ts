@@ -6,7 +6,7 @@ import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { JsonObject } from '../../common/json.ts'
 import { maskedPasswords } from '../../common/masked-passwords.ts'
 import { CHANGE_ENTITIES, type NamedChange } from '../../database/store/store.ts'
-import { jsonObjectOrNull, timestamp } from './operation.ts'
+import { jsonObjectOrNull, timestamp } from '../http/formats.ts'
 
 const ROW =
   'The stored row, without secrets. A route also has `mount`, and `service`: the name that its service has now; ' +
@@ -26,7 +26,9 @@ export const changeSchema = z
   })
   .openapi('Change')
 
-export const changeBody = (row: NamedChange): z.infer<typeof changeSchema> => ({
+export type ChangeBody = z.infer<typeof changeSchema>
+
+export const changeBody = (row: NamedChange): ChangeBody => ({
   sequence: row.sequence,
   id: row.id,
   at: row.at.toISOString(),

@@ -1,0 +1,16 @@
+// The shapes of the admin API, for its clients: the command line imports these types, and no code of the API. Each type is
+// derived from a zod schema in bodies/, which is also what the server checks and the OpenAPI document shows.
+
+export type { ConnectedTelephone } from '../telephones/connected-telephone.ts'
+export type { ChangeBody } from './bodies/change.ts'
+export type { CreatedKeyBody, KeyBody } from './bodies/key.ts'
+export type { MatchBody, MatchLineBody } from './bodies/match.ts'
+export type { OutageBody, OutagesBody } from './bodies/outage.ts'
+export type { MissingReplicas, ReplicaBody, ReplicasBody, ServiceLinesBody } from './bodies/replica.ts'
+export type { PrunedRoutesBody, RouteBody } from './bodies/route.ts'
+export type { ServiceBody } from './bodies/service.ts'
+export type { SigningKeyBody } from './bodies/signing-key.ts'
+export type { FailedServiceBody, StatusBody } from './bodies/status.ts'
+export type { TelephonePageBody } from './bodies/telephone.ts'
+export type { IssuedTokenBody, TokenBody } from './bodies/token.ts'
+export type { TrafficBody } from './bodies/traffic.ts'

@@ -1,0 +1,85 @@
+// An API key as the API shows it, and as a request for a new one states its parts.
+
+import { z } from '@hono/zod-openapi'
+import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { AdminKey } from '../../database/store/store.ts'
+import { storedText } from '../../database/store/stored-text.ts'
+import { CREDENTIAL_STATES, credentialState } from '../access/credential-state.ts'
+import { SCOPES } from '../access/scope.ts'
+import { id, mountText, serviceScopeText, timestamp } from '../http/formats.ts'
+import { optionalLifetimeSchema } from '../http/lifetime.ts'
+
+const name = storedText(1, 255).openapi({ description: 'What or who it is for.', example: 'deploy' })
+const limits = z
+  .strictObject({
+    services: z
+      .array(serviceScopeText)
+      .max(1000)
+      .openapi({
+        description: 'Names, `shop-*`, or `*`. Empty: none.',
+        example: ['shop-*'],
+      }),
+    mounts: z
+      .array(mountText)
+      .max(1000)
+      .openapi({
+        description:
+          'Mounts with all beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: none.',
+        example: ['shop.example.com'],
+      }),
+  })
+  .openapi('KeyLimits')
+const keyFields = {
+  id,
+  name,
+  prefix: z.string().openapi({ description: 'First characters of the key, to tell keys apart.' }),
+  scopes: z.array(z.string()),
+  limits: limits.nullable().openapi({
+    description:
+      'The key may issue and revoke tokens, and change routes and services, within these alone. Null: no limits.',
+  }),
+  state: z.enum(CREDENTIAL_STATES),
+  version: z.int(),
+  createdAt: timestamp,
+  expiresAt: timestamp.nullable(),
+  revokedAt: timestamp.nullable(),
+  lastUsedAt: timestamp.nullable().openapi({ description: 'To the minute.' }),
+} as const
+export const keySchema = z.strictObject(keyFields).openapi('AdminKey')
+export type KeyBody = z.infer<typeof keySchema>
+export const createdKeySchema = z
+  .strictObject({ ...keyFields, key: z.string().openapi({ description: 'The key. Shown this once.' }) })
+  .openapi('CreatedAdminKey')
+export type CreatedKeyBody = z.infer<typeof createdKeySchema>
+
+export const newKeySchema = z
+  .strictObject({
+    name,
+    scopes: z
+      .array(z.enum(SCOPES))
+      .max(SCOPES.length)
+      .openapi({
+        description:
+          'Empty: the key may do nothing. `tokens:write` and `routes:write` without limits give power over all ' +
+          'traffic; `admin` over everything.',
+      }),
+    limits: limits.nullable().optional().openapi({
+      description: 'Absent: those of the asking key. Not together with the scope `admin`.',
+    }),
+    ttl: optionalLifetimeSchema,
+  })
+  .openapi('NewAdminKey')
+
+export const keyBody = (row: AdminKey, clock: Clock): KeyBody => ({
+  id: row.id,
+  name: row.name,
+  prefix: row.prefix,
+  scopes: [...row.scopes],
+  limits: row.limits && { services: [...row.limits.services], mounts: [...row.limits.mounts] },
+  state: credentialState(row, clock),
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  expiresAt: row.expiresAt?.toISOString() ?? null,
+  revokedAt: row.revokedAt?.toISOString() ?? null,
+  lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
+})

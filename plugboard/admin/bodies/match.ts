@@ -1,0 +1,71 @@
+// The route, the service and the lines that would take a request. live/match.ts makes it.
+
+import { z } from '@hono/zod-openapi'
+import { id, timestamp } from '../http/formats.ts'
+import { failureFields } from './failure.ts'
+import { missingReplicasSchema } from './replica.ts'
+
+/** Lines that one response lists. */
+export const MAX_MATCH_LINES = 100
+
+const matchLineSchema = z.strictObject({
+  telephone: z.string(),
+  instance: z.string(),
+  replicaId: z.string(),
+  tunnelId: z.string(),
+  health: z.enum(['up', 'down']).openapi({ description: 'As the telephone has announced it.' }),
+  healthCheck: z.boolean().openapi({
+    description:
+      'False: the telephone checks no health, or its version does not announce it. `up` then means only that the tunnel is open.',
+  }),
+  weight: z.number(),
+  version: z.string(),
+  state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']).openapi({
+    description:
+      'Whether the line can take a request now; `unreachable`: no link leads to its replica. The backend is not asked.',
+  }),
+})
+
+export type MatchLineBody = z.infer<typeof matchLineSchema>
+
+export const matchSchema = z
+  .strictObject({
+    host: z.string().openapi({ description: 'As routes are matched: in normal form, without port.' }),
+    path: z.string(),
+    outcome: z.enum(['forwarded', 'responded']).openapi({
+      description:
+        '`forwarded`: the request goes to a line of the service, whose backend may fail; `responded`: Plugboard itself responds.',
+    }),
+    response: z
+      .strictObject({
+        status: z.int(),
+        code: z.string().nullable().openapi({ description: 'A code of the error table; null: no error.' }),
+        detail: z.string(),
+        location: z.string().nullable(),
+      })
+      .nullable()
+      .openapi({ description: 'null: the request is forwarded.' }),
+    route: z.strictObject({ id, mount: z.string() }).nullable(),
+    service: z.strictObject({ id, name: z.string() }).nullable(),
+    lines: z.strictObject({
+      total: z.int(),
+      serving: z.int(),
+      items: z.array(matchLineSchema).openapi({ description: `The first ${MAX_MATCH_LINES}.` }),
+    }),
+    outage: z
+      .strictObject({ reason: z.string(), since: timestamp, observed: z.boolean(), detail: z.string() })
+      .nullable()
+      .openapi({
+        description: 'Why no line takes requests; null: at least one does, or there is no service.',
+      }),
+    lastError: z
+      .strictObject({
+        ...failureFields,
+        replicaId: z.string(),
+      })
+      .nullable()
+      .openapi({ description: 'The newest failed request of the service, since the replicas started.' }),
+    missingReplicas: missingReplicasSchema,
+  })
+  .openapi('Match')
+export type MatchBody = z.infer<typeof matchSchema>

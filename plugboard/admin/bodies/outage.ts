@@ -1,0 +1,47 @@
+// A service that has routes but no line that takes requests, with the reason. live/outages.ts makes the rows.
+
+import { z } from '@hono/zod-openapi'
+import { timestamp } from '../http/formats.ts'
+import { missingReplicasSchema } from './replica.ts'
+
+/** Outages in one response. */
+export const MAX_OUTAGES = 100
+/** Mounts of one service that are named. */
+export const MAX_OUTAGE_MOUNTS = 3
+
+const REASONS = [
+  'never_connected',
+  'disconnected',
+  'replica_lost',
+  'unhealthy',
+  'no_weight',
+  'refused',
+] as const
+
+export const outageSchema = z
+  .strictObject({
+    service: z.string(),
+    routes: z.int(),
+    mounts: z.array(z.string()).openapi({ description: `The first ${MAX_OUTAGE_MOUNTS}.` }),
+    lines: z.int().openapi({ description: 'Lines that are there but take no requests.' }),
+    reason: z.enum(REASONS).openapi({
+      description:
+        '`never_connected`: no telephone has served it since the replicas started; `disconnected`: the last ' +
+        'telephone has gone; `replica_lost`: so has the replica that held its tunnel; `unhealthy`: all lines are ' +
+        'down; `no_weight`: all lines have weight 0; `refused`: a telephone is connected, but its announcement was refused.',
+    }),
+    since: timestamp,
+    observed: z.boolean().openapi({ description: 'false: the service was not served at `since` already.' }),
+    detail: z.string().openapi({ description: 'One sentence for people.' }),
+  })
+  .openapi('Outage')
+export type OutageBody = z.infer<typeof outageSchema>
+
+export const outagesSchema = z
+  .strictObject({
+    items: z.array(outageSchema),
+    total: z.int().openapi({ description: `Of all; \`items\` has the first ${MAX_OUTAGES}.` }),
+    missingReplicas: missingReplicasSchema,
+  })
+  .openapi('Outages')
+export type OutagesBody = z.infer<typeof outagesSchema>

@@ -1,0 +1,122 @@
+// A route as the API shows it.
+
+import { z } from '@hono/zod-openapi'
+import type { Route } from '../../database/store/store.ts'
+import { storedText } from '../../database/store/stored-text.ts'
+import { routeOptionsInputSchema, withoutRequirements } from '../../routes/route-options.ts'
+import { id, jsonObject, mountText, timestamp } from '../http/formats.ts'
+import { unusedForSchema } from '../http/lifetime.ts'
+import { mergePatchOf } from '../http/merge-patch.ts'
+
+export const routeSchema = z
+  .strictObject({
+    id,
+    mount: z.string().openapi({ example: 'app.example.com/api' }),
+    host: z.string().openapi({ example: 'app.example.com' }),
+    mountPath: z.string().openapi({ example: '/api' }),
+    service: z.string().nullable().openapi({
+      description: 'Name of the service; null: the route responds by itself.',
+      example: 'shop',
+    }),
+    serviceId: id.nullable(),
+    options: jsonObject.openapi({
+      description:
+        'As written, but for passwords, of which there are hashes; what is absent has its default.',
+    }),
+    claimedBy: z
+      .string()
+      .nullable()
+      .openapi({
+        description:
+          'Token whose telephone claimed this mount: the id of one of our tokens, or `<issuer>#sub:<subject>` of ' +
+          'an outside issuer. null: the route was made through this API.',
+      }),
+    lifetimeSeconds: z
+      .number()
+      .nullable()
+      .openapi({
+        description:
+          'How long the route outlives the last line of its telephones; then it is deleted. null: until somebody deletes ' +
+          'it.',
+      }),
+    lastRequestAt: timestamp.nullable().openapi({
+      description:
+        'Late by up to two minutes; the ETag does not depend on it. null: no request since replicas record requests.',
+    }),
+    lastTelephone: z.string().nullable().openapi({
+      description: 'Name of the telephone that got the last request; null: no telephone did.',
+    }),
+    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
+    createdAt: timestamp,
+    updatedAt: timestamp,
+    deletedAt: timestamp.nullable(),
+  })
+  .openapi('Route')
+export type RouteBody = z.infer<typeof routeSchema>
+
+export const routePruningSchema = z
+  .strictObject({
+    unusedFor: unusedForSchema,
+    claimedOnly: z.boolean().default(false).openapi({
+      description: 'Only routes that telephones have claimed.',
+    }),
+    dryRun: z.boolean().default(false).openapi({ description: 'Delete nothing.' }),
+  })
+  .openapi('RoutePruning')
+
+export const prunedRoutesSchema = z
+  .strictObject({
+    items: z.array(routeSchema).openapi({
+      description: 'At most 500 routes that were deleted, or with `dryRun` would be, as they were before.',
+    }),
+    more: z.boolean().openapi({ description: 'Further routes fit: send the request again.' }),
+    recordedSeconds: z.number().openapi({
+      description: 'For how long, all in all, replicas have recorded requests.',
+    }),
+    dryRun: z.boolean(),
+  })
+  .openapi('PrunedRoutes')
+export type PrunedRoutesBody = z.infer<typeof prunedRoutesSchema>
+
+export const serviceRef = storedText(1, 63).openapi({
+  description: 'Name or id of a service.',
+  example: 'shop',
+})
+
+export const newRouteSchema = z
+  .strictObject({
+    mount: mountText,
+    service: serviceRef.nullable().optional().openapi({
+      description:
+        'Name or id of a service. Null or absent: the route has the option `redirect` or `respond`.',
+    }),
+    options: routeOptionsInputSchema.optional(),
+  })
+  .openapi('NewRoute')
+export const routeChangeSchema = z
+  .strictObject({
+    mount: mountText.optional(),
+    service: serviceRef.nullable().optional(),
+    options: mergePatchOf(routeOptionsInputSchema)
+      .optional()
+      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
+  })
+  .openapi('RouteChange')
+
+export const routeBody = (row: Route): RouteBody => ({
+  id: row.id,
+  mount: row.mount,
+  host: row.host,
+  mountPath: row.mountPath,
+  service: row.serviceName,
+  serviceId: row.serviceId,
+  options: withoutRequirements(row.options),
+  claimedBy: row.claimedBy,
+  lifetimeSeconds: row.lifetimeMs === null ? null : row.lifetimeMs / 1000,
+  lastRequestAt: row.lastRequestAt?.toISOString() ?? null,
+  lastTelephone: row.lastTelephone,
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+  deletedAt: row.deletedAt?.toISOString() ?? null,
+})

@@ -1,0 +1,42 @@
+// A service as the API shows it.
+
+import { z } from '@hono/zod-openapi'
+import type { Service } from '../../database/store/store.ts'
+import { servicePolicyInputSchema } from '../../routes/service-policy.ts'
+import { id, jsonObject, serviceNameText, timestamp } from '../http/formats.ts'
+import { mergePatchOf } from '../http/merge-patch.ts'
+
+export const serviceSchema = z
+  .strictObject({
+    id,
+    name: z.string().openapi({ example: 'shop' }),
+    policy: jsonObject.openapi({ description: 'As written; what is absent has its default.' }),
+    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
+    createdAt: timestamp,
+    updatedAt: timestamp,
+    deletedAt: timestamp.nullable(),
+  })
+  .openapi('Service')
+export type ServiceBody = z.infer<typeof serviceSchema>
+
+export const newServiceSchema = z
+  .strictObject({ name: serviceNameText, policy: servicePolicyInputSchema.optional() })
+  .openapi('NewService')
+export const serviceChangeSchema = z
+  .strictObject({
+    name: serviceNameText.optional(),
+    policy: mergePatchOf(servicePolicyInputSchema)
+      .optional()
+      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
+  })
+  .openapi('ServiceChange')
+
+export const serviceBody = (row: Service): ServiceBody => ({
+  id: row.id,
+  name: row.name,
+  policy: row.policy,
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+  deletedAt: row.deletedAt?.toISOString() ?? null,
+})

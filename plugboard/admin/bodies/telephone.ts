@@ -1,0 +1,28 @@
+// A tunnel of a telephone, as the API shows it and as replicas send it to each other. The fields are those of
+// telephones/connected-telephone.ts.
+
+import { z } from '@hono/zod-openapi'
+import { connectedServiceSchema, connectedTelephoneSchema } from '../../telephones/connected-telephone.ts'
+import { cursorText } from '../http/formats.ts'
+import { missingReplicasSchema } from './replica.ts'
+
+const { shape } = connectedTelephoneSchema
+const { shape: serviceShape } = connectedServiceSchema
+
+export const telephonePageSchema = z
+  .strictObject({
+    items: z.array(z.strictObject(shape).openapi('Telephone')),
+    next: cursorText.nullable().openapi({ description: 'Cursor of the next page; null on the last one.' }),
+    missingReplicas: missingReplicasSchema,
+  })
+  .openapi('TelephonePage')
+export type TelephonePageBody = z.infer<typeof telephonePageSchema>
+
+/**
+ * A tunnel from another replica. A newer version may send further keys, which are removed. A version without
+ * `outage` gets null.
+ */
+export const remoteTelephoneSchema = z.object({
+  ...shape,
+  services: z.array(z.object({ ...serviceShape, outage: serviceShape.outage.default(null) })),
+})

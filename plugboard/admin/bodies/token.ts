@@ -1,0 +1,114 @@
+// A token of a telephone as the API shows it, and as a request for a new one states its parts.
+
+import { z } from '@hono/zod-openapi'
+import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
+import type { Token } from '../../database/store/store.ts'
+import { storedText } from '../../database/store/stored-text.ts'
+import { CREDENTIAL_STATES, credentialState } from '../access/credential-state.ts'
+import type { AdminDependencies } from '../admin-env.ts'
+import { id, mountText, serviceScopeText, timestamp } from '../http/formats.ts'
+import { lifetimeSchema } from '../http/lifetime.ts'
+
+const services = z
+  .array(serviceScopeText)
+  .max(1000)
+  .openapi({
+    description: 'Services that it may serve: names, `shop-*`, or `*`. Empty: none.',
+    example: ['shop'],
+  })
+const mounts = z
+  .array(mountText)
+  .max(1000)
+  .openapi({
+    description:
+      'Mounts that it may claim, with all beneath them: `app.example.com/api`, or `*`. Empty: none.',
+    example: ['app.example.com/api'],
+  })
+const name = storedText(1, 255).openapi({ description: 'Of the telephone.', example: 'shop-1' })
+
+const limit = (min: number, description: string) =>
+  z.int().min(min).max(MAX_TOKEN_LIMIT).nullable().openapi({ description, example: 10 })
+const limitFields = {
+  tunnels: limit(
+    1,
+    'Tunnels open at once, over all replicas; null: `tokenMaxTunnels`. A telephone dials a replacement before it ' +
+      'closes a tunnel, so allow one more than the telephones hold.',
+  ),
+  claims: limit(0, 'Routes that its telephones may have claimed; null: `tokenMaxClaims`.'),
+  announcementsPerMinute: limit(
+    1,
+    'Announcements and renewals within a minute, on one replica; null: `tokenMaxAnnouncements`.',
+  ),
+} as const
+const limits = z.strictObject(limitFields).openapi('TokenLimits')
+const newLimits = z.strictObject(limitFields).partial().openapi('NewTokenLimits')
+const usage = z
+  .strictObject({
+    tunnels: z.int().openapi({ description: 'Open now, as far as this replica knows; late by a second.' }),
+    claims: z.int().openapi({ description: 'Routes that its telephones have claimed and that exist.' }),
+  })
+  .openapi('TokenUsage')
+
+const tokenFields = {
+  id: id.openapi({ description: '`jti` of the JWT.' }),
+  name,
+  services: z.array(z.string()),
+  mounts: z.array(z.string()),
+  ttlSeconds: z.int(),
+  limits,
+  usage,
+  state: z.enum(CREDENTIAL_STATES),
+  version: z.int(),
+  createdAt: timestamp,
+  expiresAt: timestamp,
+  revokedAt: timestamp.nullable(),
+  lastSeenAt: timestamp.nullable(),
+} as const
+export const tokenSchema = z.strictObject(tokenFields).openapi('Token')
+export type TokenBody = z.infer<typeof tokenSchema>
+export const issuedTokenSchema = z
+  .strictObject({
+    ...tokenFields,
+    token: z.string().openapi({ description: 'The JWT. Shown this once.' }),
+    plugboardUrl: z.string().openapi({
+      description:
+        'Where telephones reach this Plugboard, as far as it is configured: `publicUrl`, else an address of `localhost`.',
+      example: 'https://proxy.example.com',
+    }),
+  })
+  .openapi('IssuedToken')
+export type IssuedTokenBody = z.infer<typeof issuedTokenSchema>
+
+export const newTokenSchema = z
+  .strictObject({
+    name,
+    services: services.optional(),
+    mounts: mounts.optional(),
+    limits: newLimits.optional(),
+    ttl: lifetimeSchema('30d'),
+  })
+  .openapi('NewToken')
+
+export const tokenBody = (
+  row: Token,
+  claims: ReadonlyMap<string, number>,
+  { clock, telephones }: Pick<AdminDependencies, 'clock' | 'telephones'>,
+): TokenBody => ({
+  id: row.id,
+  name: row.name,
+  services: [...row.services],
+  mounts: [...row.mounts],
+  ttlSeconds: row.ttlSeconds,
+  limits: {
+    tunnels: row.maxTunnels,
+    claims: row.maxClaims,
+    announcementsPerMinute: row.maxAnnouncementsPerMinute,
+  },
+  usage: { tunnels: telephones.tunnelsOfToken(row.id), claims: claims.get(row.id) ?? 0 },
+  state: credentialState(row, clock),
+  version: row.version,
+  createdAt: row.createdAt.toISOString(),
+  expiresAt: row.expiresAt.toISOString(),
+  revokedAt: row.revokedAt?.toISOString() ?? null,
+  lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
+})

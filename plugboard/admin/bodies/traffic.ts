@@ -1,0 +1,27 @@
+// The counters of the public ports since the start (common/traffic-counters.ts), and two gauges.
+// replica/ports/public-ports.ts makes it.
+
+import { z } from '@hono/zod-openapi'
+import { TLS_COUNTERS, TRAFFIC_COUNTERS } from '../../common/traffic-counters.ts'
+
+const count = (description: string) => z.int().openapi({ description })
+
+/** The fields of a table of counters. */
+function countersOf<Table extends Readonly<Record<string, string>>>(table: Table) {
+  const fields = Object.entries(table).map(([name, description]) => [name, count(description)])
+  return Object.fromEntries(fields) as { [Name in keyof Table]: z.ZodInt }
+}
+
+export const trafficSchema = z
+  .strictObject({
+    openConnections: count('Of clients, now.'),
+    inFlight: count('Requests, WebSockets and other upgraded connections, now.'),
+    ...countersOf(TRAFFIC_COUNTERS),
+    problems: z.record(z.string(), z.int()).openapi({ description: 'Answers of Plugboard itself, by code.' }),
+    tls: z
+      .strictObject(countersOf(TLS_COUNTERS))
+      .nullable()
+      .openapi({ description: 'null: there is no HTTPS.' }),
+  })
+  .openapi('Traffic')
+export type TrafficBody = z.infer<typeof trafficSchema>

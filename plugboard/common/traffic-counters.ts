@@ -1,0 +1,33 @@
+// The counters of the public ports: one row for each, with its description in the admin API. proxy/ and tls/ derive the
+// numbers from these tables, and the admin API derives its schema, so a new counter is one row and the place that counts.
+
+/** Counted by the proxy since the start. */
+export const TRAFFIC_COUNTERS = {
+  connections: 'Since the start, like all that follows.',
+  connectionsRefused: 'Over maxConnections or maxConnectionsPerAddress.',
+  http2Connections: 'Of these, those that speak HTTP/2.',
+  requests: 'Of any kind, also those that were refused.',
+  upgrades: 'That were granted.',
+  retries: 'Attempts on other lines after the first.',
+  clientAborts: 'Clients that went away before their answer was complete.',
+  truncated: 'Answers that broke off behind their head.',
+} as const
+export type TrafficCounters = Counters<typeof TRAFFIC_COUNTERS>
+
+/** Counted by the TLS listener since the start. */
+export const TLS_COUNTERS = {
+  handshakes: 'Complete ones.',
+  resumed: 'Of these, those that resumed a session.',
+  handshakesFailed: 'Broken off, too slow, or without anything in common.',
+  handshakesRefused: 'Over the limit of connections or of handshakes at once.',
+} as const
+export type TlsCounters = Counters<typeof TLS_COUNTERS>
+
+type Counters<Table> = { -readonly [Name in keyof Table]: number }
+
+/** Returns an object with each counter of the table at 0. */
+export function createCounters<Table extends Readonly<Record<string, string>>>(
+  table: Table,
+): Counters<Table> {
+  return Object.fromEntries(Object.keys(table).map(name => [name, 0])) as Counters<Table>
+}

@@ -1,0 +1,48 @@
+// A tunnel of a telephone as it is listed. The switchboard makes the rows, replicas send them to each other, and the admin
+// API and its OpenAPI document show them with these descriptions: this is the only place that lists the fields. Plain zod,
+// because this room does not depend on the library of the admin API.
+
+import { z } from 'zod'
+
+const timestamp = z.iso.datetime().meta({ example: '2026-11-20T12:00:00.000Z' })
+
+const outageSchema = z
+  .object({
+    since: timestamp.meta({ description: 'When the health check first failed.' }),
+    cause: z.string().nullable().meta({ example: 'connection_refused' }),
+    detail: z.string().meta({ example: '/healthz returned 500', description: 'The last result.' }),
+  })
+  .nullable()
+  .meta({
+    description: 'Why the health is `down`; null: it is `up`, or the telephone did not announce the cause.',
+  })
+
+/** A service behind a tunnel, as the telephone announced it and Plugboard accepted it. */
+export const connectedServiceSchema = z.strictObject({
+  service: z.string(),
+  mounts: z.array(z.string()),
+  health: z.enum(['up', 'down']),
+  weight: z.number(),
+  version: z.string(),
+  labels: z.record(z.string(), z.string()),
+  outage: outageSchema,
+})
+export type ConnectedService = z.infer<typeof connectedServiceSchema>
+
+/** One tunnel: a telephone that holds two is listed twice, with the same instance. */
+export const connectedTelephoneSchema = z.strictObject({
+  id: z.string().meta({ description: 'Of the tunnel; a telephone holds several.' }),
+  name: z.string(),
+  instance: z.string().meta({ description: 'Of the process; new at each start.' }),
+  agent: z.string().meta({ example: 'telephone/0.1.0' }),
+  remoteAddress: z.string(),
+  connectedAt: timestamp,
+  tokenId: z.string().meta({
+    description: 'The id of one of our tokens, or `<issuer>#jti:<jti>` of an outside issuer.',
+  }),
+  streams: z.int(),
+  rttMs: z.number().nullable(),
+  replicaId: z.string().meta({ description: 'The replica that holds the tunnel.' }),
+  services: z.array(connectedServiceSchema),
+})
+export type ConnectedTelephone = z.infer<typeof connectedTelephoneSchema>
