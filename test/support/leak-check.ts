@@ -26,8 +26,11 @@ export function leakedSince(before: ReadonlyMap<string, number>): string[] {
 }
 
 /** Waits a moment for closes that are under way, then throws when something is left. */
-export async function expectNoLeak(before: ReadonlyMap<string, number>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
+export async function expectNoLeak(
+  before: ReadonlyMap<string, number>,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const deadline = performance.now() + patienceMs
   for (;;) {
     const leaked = leakedSince(before)
     if (leaked.length === 0) return
