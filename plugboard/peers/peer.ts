@@ -4,7 +4,7 @@
 //
 //   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer boot starts over
 
-import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ControlMessage, ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
@@ -15,13 +15,12 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { type Boot, isNewerBoot } from '../registry/boot.ts'
-import { PeerExchange } from '../registry/sync/peer-exchange.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { PeerIdentity } from './link/peer-tokens.ts'
 import { QueryError, QueryResponder, type RespondToQuery, sendQuery } from './peer-queries.ts'
-import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
+import { RegistryChannel } from './registry-channel.ts'
 import { type OpenLocal, relayStream } from './stream-relay.ts'
 import { TunnelCountSync } from './tunnel-count-sync.ts'
 
@@ -50,8 +49,6 @@ export const LINES_FEATURE = 'lines'
 export const LEASE_MS = 3000
 /** Between looks for signs of life, ms. What a look finds may have come right after the one before. */
 export const LIVENESS_MS = 500
-/** Before a broken exchange is opened again: at most this, by lot, ms. */
-const REOPEN_MS = 200
 
 interface Link {
   readonly session: Session
@@ -71,10 +68,7 @@ export class Peer {
   #boot: Boot | undefined
   #dialed: Link | undefined
   #report: ReplicaReport | undefined
-  #exchange: PeerExchange | undefined
-  #channel: RegistryStream | undefined
-  #openedChannel = false
-  #reopen: Timer | undefined
+  readonly #channel: RegistryChannel
   #draining = false
 
   constructor(id: string, host: PeerHost) {
@@ -82,6 +76,19 @@ export class Peer {
     this.#host = host
     this.#log = host.log.child({ peerId: id })
     this.#tunnelCounts = new TunnelCountSync(host.tunnelCounts, id)
+    this.#channel = new RegistryChannel({
+      peerId: id,
+      selfId: host.self.id,
+      owner: host.owner,
+      follower: host.follower,
+      clock: host.clock,
+      random: host.random,
+      log: this.#log,
+      link: () => this.#way,
+      boot: () => (this.#draining ? undefined : this.#boot),
+      wanted: () => this.#links.size > 0 && !this.#draining,
+      onAgree: () => host.changed(),
+    })
     this.#queries = new QueryResponder(host.respondToQuery, (query, error) =>
       this.#log.error('a query of another replica failed', { detail: query, err: error }),
     )
@@ -117,18 +124,17 @@ export class Peer {
 
   /** We have all its lines, and it has all of ours, as far as both know. */
   get inSync(): boolean {
-    return this.#exchange?.agrees === true && this.#exchange.peerAgrees
+    return this.#channel.inSync
   }
 
   /** Messages over the link of now that could not be read, or did not add up. More than 0 is a bug somewhere. */
   get faultyMessages(): number {
-    const { garbage = 0, mismatches = 0 } = this.#exchange?.faults ?? {}
-    return garbage + mismatches
+    return this.#channel.faultyMessages
   }
 
   /** We have all its lines. */
   get hasLines(): boolean {
-    return this.#exchange?.agrees === true
+    return this.#channel.agrees
   }
 
   /** A newer start of the replica lives. One that does not says nothing: clocks are set back too. */
@@ -241,7 +247,7 @@ export class Peer {
   /** Forwarded streams go on, at most for `graceMs`; the exchange would never end by itself. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true
-    this.#stopExchange()
+    this.#channel.stop()
     await Promise.all([...this.#links].map(({ session }) => session.drain(graceMs)))
   }
 
@@ -278,13 +284,13 @@ export class Peer {
     log.info('link open', { peerId: this.id, state: link.role })
     link.session.sendControl({ type: 'replica', ...this.#host.report() })
     this.#tunnelCounts.flush(link.session)
-    if (this.#channel === undefined) this.#openChannel()
+    this.#channel.open()
     this.#host.changed()
   }
 
   /** The replica was restarted: what we had with the run before is over. */
   #startOver(newcomer: Link): void {
-    this.#stopExchange()
+    this.#channel.stop()
     this.#tunnelCounts.forget()
     this.#report = undefined
     for (const link of [...this.#links]) {
@@ -301,7 +307,7 @@ export class Peer {
       if (polite && this.#boot !== undefined) this.#host.follower.endLease(this.id, this.#boot)
       this.#report = undefined
       this.#tunnelCounts.forget()
-      this.#stopExchange()
+      this.#channel.stop()
     }
     this.#log.info('link closed', { state: link.role, code: error.reason, detail: error.message })
     this.#host.changed()
@@ -323,80 +329,11 @@ export class Peer {
         stream.reset('refused', 'one hop is enough')
         return REFUSED_STREAM
       case 'registry':
-        return this.#channelArrived(stream)
+        return this.#channel.accept(stream)
       case 'query':
         return this.#queries.accept(stream, opening)
       case 'echo':
         return new EchoStream(stream)
     }
-  }
-
-  // The registry exchange: one for both directions, opened by whoever has a link first
-
-  #openChannel(): void {
-    const way = this.#way
-    if (way === undefined || this.#boot === undefined || this.#draining) return
-    const channel = this.#newChannel(this.#boot)
-    this.#openedChannel = true
-    channel.attach(way.open(REGISTRY_OPENING, channel, false), false)
-  }
-
-  /** Of two that cross on their way, that of the smaller id stays. Otherwise the peer knows that the last is over. */
-  #channelArrived(stream: Stream): StreamEvents {
-    const crossed = this.#channel !== undefined && this.#openedChannel && !this.#channel.confirmed
-    if (this.#boot === undefined || this.#draining || (crossed && this.#host.self.id < this.id)) {
-      stream.reset('refused', 'there is an exchange already')
-      return REFUSED_STREAM
-    }
-    const channel = this.#newChannel(this.#boot)
-    this.#openedChannel = false
-    channel.attach(stream, true)
-    return channel
-  }
-
-  #newChannel(boot: Boot): RegistryStream {
-    this.#stopExchange()
-    const { owner, follower, clock } = this.#host
-    const exchange = new PeerExchange({
-      owner,
-      follower,
-      peerId: this.id,
-      peerBoot: boot,
-      clock,
-      onReady: () => channel.pump(),
-      onAgree: () => this.#host.changed(),
-      onFault: ({ garbage }) =>
-        this.#log.warn('a replica sent invalid registry data', {
-          detail: garbage > 0 ? 'it cannot be read' : 'it does not add up',
-        }),
-    })
-    const channel: RegistryStream = new RegistryStream(exchange, () => this.#channelOver(channel))
-    this.#exchange = exchange
-    this.#channel = channel
-    return channel
-  }
-
-  #channelOver(channel: RegistryStream): void {
-    if (channel !== this.#channel) return
-    this.#stopExchange()
-    this.#reopenIn(this.#host.random() * REOPEN_MS)
-  }
-
-  /** A session may be at its limit of streams when its time comes: then once more. */
-  #reopenIn(delayMs: number): void {
-    if (this.#links.size === 0 || this.#draining) return
-    this.#reopen = this.#host.clock.after(delayMs, () => {
-      if (this.#channel === undefined) this.#openChannel()
-      if (this.#channel === undefined) this.#reopenIn(REOPEN_MS)
-    })
-  }
-
-  #stopExchange(): void {
-    this.#reopen?.cancel()
-    this.#reopen = undefined
-    this.#channel?.close()
-    this.#channel = undefined
-    this.#exchange?.close()
-    this.#exchange = undefined
   }
 }
