@@ -14,13 +14,15 @@ import { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
-import type { Discovery, ReplicaRecord } from './discovery/discovery.ts'
+import type { Discovery } from './discovery/discovery.ts'
+import { type KnownReplica, knownReplicas, replicaRecords, unreachedAddresses } from './known-replicas.ts'
 import { type DialerHost, PeerDialer } from './link/peer-dialer.ts'
 import { PeerEndpoint } from './link/peer-endpoint.ts'
 import { type PeerIdentity, PeerTokens } from './link/peer-tokens.ts'
 import { LEASE_MS, LINES_FEATURE, LIVENESS_MS, Peer, type PeerHost } from './peer.ts'
 import { PeerLine } from './peer-line.ts'
 import { QUERY_FEATURE, QueryError, type RespondToQuery } from './peer-queries.ts'
+import { type QueryResults, queryAll } from './query-all.ts'
 import { Recovery } from './recovery.ts'
 import type { OpenLocal } from './stream-relay.ts'
 
@@ -56,40 +58,6 @@ export interface PeerNetworkOptions {
 
 /** What says whose bytes those of a line are. */
 export type HeldLine = Pick<Line, 'tunnelId' | 'telephone' | 'holder'>
-
-/** A replica as this one sees it. */
-export interface KnownReplica {
-  readonly id: string
-  readonly boot: string | undefined
-  readonly report: ReplicaReport | undefined
-  /** From a source that knows more than an address. */
-  readonly record: ReplicaRecord | undefined
-  readonly address: string | undefined
-  readonly linked: boolean
-  /** The link that we dialled is open; false: only that from the peer. */
-  readonly dialed: boolean
-  readonly rttMs: number | undefined
-  readonly streams: number
-  /** What is left of its lease here, ms; 0: its lines do not count. */
-  readonly leaseMs: number
-  readonly lines: number
-  readonly inSync: boolean
-  /** Of the registry exchange. Anything but 0 is a bug somewhere. */
-  readonly faultyMessages: number
-  /** What went wrong at the last dial; empty when nothing did. */
-  readonly problem: string
-}
-
-/** A replica that gave no response to a question, and the reason in words. */
-export interface MissingReplica {
-  readonly id: string
-  readonly reason: string
-}
-
-export interface QueryResults {
-  readonly responses: readonly { readonly replicaId: string; readonly value: unknown }[]
-  readonly missing: readonly MissingReplica[]
-}
 
 /** A link carries what all clients of a replica do together; silence is noticed in the time of a lease. */
 const LINK_LIMITS: Partial<SessionLimits> = {
@@ -229,73 +197,21 @@ export class PeerNetwork {
   }
 
   replicas(): KnownReplica[] {
-    const records = this.#records()
-    const leases = new Map(this.#follower.replicas().map(lease => [lease.replicaId, lease]))
-    const dialers = new Map([...this.#dialers.values()].map(dialer => [dialer.peer?.id, dialer]))
-    const ids = new Set([...records.keys(), ...leases.keys(), ...this.#peers.keys()])
-    return [...ids].sort().map(id => {
-      const peer = this.#peers.get(id)
-      const lease = leases.get(id)
-      const record = records.get(id)
-      const dialer = (record && this.#dialers.get(record.address)) ?? dialers.get(id)
-      return {
-        id,
-        record,
-        boot: peer?.boot ?? record?.boot,
-        report: peer?.report,
-        address: peer?.report?.address ?? record?.address ?? dialer?.address,
-        linked: peer?.linked ?? false,
-        dialed: peer?.dialed ?? false,
-        rttMs: peer?.rttMs,
-        streams: peer?.streamCount ?? 0,
-        leaseMs: lease?.shown ? lease.leaseMs : 0,
-        lines: lease?.lineCount ?? 0,
-        inSync: peer?.inSync ?? false,
-        faultyMessages: peer?.faultyMessages ?? 0,
-        problem: dialer?.problem ?? '',
-      }
+    return knownReplicas({
+      discoveries: this.#discoveries,
+      follower: this.#follower,
+      peers: this.#peers,
+      dialers: this.#dialers,
     })
   }
 
-  /** Addresses at which nobody was found yet, and why. */
-  unreached(): { readonly address: string; readonly problem: string }[] {
-    return [...this.#dialers.values()]
-      .filter(({ peer, problem }) => peer === undefined && problem !== '')
-      .map(({ address, problem }) => ({ address, problem }))
-  }
-
-  /**
-   * Asks all other replicas the same question. Never rejects, and takes no longer than the time limit of one question. A
-   * replica that is expected to be there, but gives no response, is among `missing`.
-   */
-  async query(name: string, params: object): Promise<QueryResults> {
-    const responses: { replicaId: string; value: unknown }[] = []
-    const missing: MissingReplica[] = this.unreached().map(({ address, problem }) => ({
-      id: address,
-      reason: problem,
-    }))
-    const expected = this.replicas().filter(
-      ({ linked, leaseMs, record, problem }) =>
-        linked || leaseMs > 0 || record !== undefined || problem !== '',
-    )
-    await Promise.all(
-      expected.map(async ({ id, problem }) => {
-        try {
-          const value = await this.#queryOne(id, name, params)
-          responses.push({ replicaId: id, value })
-        } catch (error) {
-          if (!(error instanceof QueryError)) throw error
-          missing.push({ id, reason: problem === '' ? error.message : `${error.message}: ${problem}` })
-        }
-      }),
-    )
-    return { responses, missing: missing.sort((left, right) => (left.id < right.id ? -1 : 1)) }
-  }
-
-  #queryOne(id: string, name: string, params: object): Promise<unknown> {
-    const peer = this.#peers.get(id)
-    if (peer === undefined) return Promise.reject(new QueryError('there is no link to it'))
-    return peer.query(name, params)
+  /** Asks all other replicas the same question. Never rejects, and takes no longer than the time limit of one question. */
+  query(name: string, params: object): Promise<QueryResults> {
+    const unreached = unreachedAddresses(this.#dialers.values())
+    return queryAll(this.replicas(), unreached, id => {
+      const peer = this.#peers.get(id)
+      return peer?.query(name, params) ?? Promise.reject(new QueryError('there is no link to it'))
+    })
   }
 
   #peerHost(): PeerHost {
@@ -365,17 +281,11 @@ export class PeerNetwork {
     return peer
   }
 
-  #records(): Map<string, ReplicaRecord> {
-    const records = new Map<string, ReplicaRecord>()
-    for (const discovery of this.#discoveries) {
-      for (const { record } of discovery.found()) if (record !== undefined) records.set(record.id, record)
-    }
-    return records
-  }
-
   /** Only while its lease is fresh: without one, somebody else may have the address by now. */
   #livesAt(address: string): string | undefined {
-    const [record, another] = [...this.#records().values()].filter(each => each.address === address)
+    const [record, another] = [...replicaRecords(this.#discoveries).values()].filter(
+      each => each.address === address,
+    )
     if (record === undefined || another !== undefined) return undefined
     return this.#follower.hasLease(record.id, record.boot) ? record.id : undefined
   }

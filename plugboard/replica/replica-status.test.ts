@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { KnownReplica } from '../peers/peer-network.ts'
+import type { KnownReplica } from '../peers/known-replicas.ts'
 import { replicaStatus } from './replica-status.ts'
 
 const SOUND: KnownReplica = {

@@ -2,7 +2,7 @@
 // the database, our registry; and where these do not fit together.
 
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from '../admin/api-types.ts'
-import type { KnownReplica } from '../peers/peer-network.ts'
+import type { KnownReplica } from '../peers/known-replicas.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Switchboard } from '../telephones/switchboard.ts'
 import { VERSION } from '../version.ts'

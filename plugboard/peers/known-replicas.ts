@@ -1,0 +1,87 @@
+// The list of replicas as this one sees them, from four sources: rows of the discovery, leases in the registry, links, and
+// the dialers with their last problem. For the admin API and for questions to all replicas.
+
+import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
+import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
+import type { Discovery, ReplicaRecord } from './discovery/discovery.ts'
+import type { PeerDialer } from './link/peer-dialer.ts'
+import type { Peer } from './peer.ts'
+
+/** A replica as this one sees it. */
+export interface KnownReplica {
+  readonly id: string
+  readonly boot: string | undefined
+  readonly report: ReplicaReport | undefined
+  /** Undefined: no discovery knows more than its address. */
+  readonly record: ReplicaRecord | undefined
+  readonly address: string | undefined
+  readonly linked: boolean
+  /** True when the link that this replica dialled is open. False: at most the link that the peer dialled. */
+  readonly dialed: boolean
+  readonly rttMs: number | undefined
+  readonly streams: number
+  /** The rest of its lease here, ms; 0: its lines do not count. */
+  readonly leaseMs: number
+  readonly lines: number
+  readonly inSync: boolean
+  /** Of the registry exchange. Anything but 0 is a bug on one end. */
+  readonly faultyMessages: number
+  /** The error of the last dial; empty when it succeeded. */
+  readonly problem: string
+}
+
+export interface ReplicaSources {
+  readonly discoveries: readonly Discovery[]
+  readonly follower: Pick<RegistryFollower, 'replicas'>
+  readonly peers: ReadonlyMap<string, Peer>
+  /** By address. */
+  readonly dialers: ReadonlyMap<string, PeerDialer>
+}
+
+/** Returns all replicas that at least one source knows, by id. */
+export function knownReplicas({ discoveries, follower, peers, dialers }: ReplicaSources): KnownReplica[] {
+  const records = replicaRecords(discoveries)
+  const leases = new Map(follower.replicas().map(lease => [lease.replicaId, lease]))
+  const dialerOf = new Map([...dialers.values()].map(dialer => [dialer.peer?.id, dialer]))
+  const ids = new Set([...records.keys(), ...leases.keys(), ...peers.keys()])
+  return [...ids].sort().map(id => {
+    const peer = peers.get(id)
+    const lease = leases.get(id)
+    const record = records.get(id)
+    const dialer = (record && dialers.get(record.address)) ?? dialerOf.get(id)
+    return {
+      id,
+      record,
+      boot: peer?.boot ?? record?.boot,
+      report: peer?.report,
+      address: peer?.report?.address ?? record?.address ?? dialer?.address,
+      linked: peer?.linked ?? false,
+      dialed: peer?.dialed ?? false,
+      rttMs: peer?.rttMs,
+      streams: peer?.streamCount ?? 0,
+      leaseMs: lease?.shown ? lease.leaseMs : 0,
+      lines: lease?.lineCount ?? 0,
+      inSync: peer?.inSync ?? false,
+      faultyMessages: peer?.faultyMessages ?? 0,
+      problem: dialer?.problem ?? '',
+    }
+  })
+}
+
+/** The rows of all discoveries that have rows, by the id of the replica. */
+export function replicaRecords(discoveries: readonly Discovery[]): Map<string, ReplicaRecord> {
+  const records = new Map<string, ReplicaRecord>()
+  for (const discovery of discoveries) {
+    for (const { record } of discovery.found()) if (record !== undefined) records.set(record.id, record)
+  }
+  return records
+}
+
+/** Addresses at which no replica was found yet, with the error of the last dial. */
+export function unreachedAddresses(
+  dialers: Iterable<PeerDialer>,
+): { readonly address: string; readonly problem: string }[] {
+  return [...dialers]
+    .filter(({ peer, problem }) => peer === undefined && problem !== '')
+    .map(({ address, problem }) => ({ address, problem }))
+}

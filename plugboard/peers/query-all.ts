@@ -1,0 +1,46 @@
+// One question to all other replicas at once. Replicas that are expected to be there but give no response are named, with the
+// reason.
+
+import type { KnownReplica } from './known-replicas.ts'
+import { QueryError } from './peer-queries.ts'
+
+/** A replica that gave no response to a question, and the reason in words. */
+export interface MissingReplica {
+  readonly id: string
+  readonly reason: string
+}
+
+export interface QueryResults {
+  readonly responses: readonly { readonly replicaId: string; readonly value: unknown }[]
+  readonly missing: readonly MissingReplica[]
+}
+
+/**
+ * `ask`: asks one replica, and rejects with QueryError. Never rejects itself, and takes no longer than one question.
+ * `unreached`: addresses at which no replica was found yet.
+ */
+export async function queryAll(
+  replicas: readonly KnownReplica[],
+  unreached: readonly { readonly address: string; readonly problem: string }[],
+  ask: (id: string) => Promise<unknown>,
+): Promise<QueryResults> {
+  const responses: { replicaId: string; value: unknown }[] = []
+  const missing: MissingReplica[] = unreached.map(({ address, problem }) => ({
+    id: address,
+    reason: problem,
+  }))
+  const expected = replicas.filter(
+    ({ linked, leaseMs, record, problem }) => linked || leaseMs > 0 || record !== undefined || problem !== '',
+  )
+  await Promise.all(
+    expected.map(async ({ id, problem }) => {
+      try {
+        responses.push({ replicaId: id, value: await ask(id) })
+      } catch (error) {
+        if (!(error instanceof QueryError)) throw error
+        missing.push({ id, reason: problem === '' ? error.message : `${error.message}: ${problem}` })
+      }
+    }),
+  )
+  return { responses, missing: missing.sort((left, right) => (left.id < right.id ? -1 : 1)) }
+}
