@@ -68,6 +68,11 @@ it('follows the lines of other replicas', () => {
   expect(history.lastLineOf('web')).toMatchObject({ cause: 'disconnected', tunnelId: 't9' })
 })
 
+it('keeps no more than 500 characters of the reason of a refusal', () => {
+  history.refused('web', { telephone: 'one', code: 'forbidden', detail: 'x'.repeat(5000) })
+  expect(history.refusalOf('web')?.detail).toBe(`${'x'.repeat(500)}…`)
+})
+
 it('forgets a refusal once a line of the service is there', () => {
   history.refused('web', { telephone: 'one', code: 'forbidden', detail: 'no' })
   expect(history.refusalOf('web')).toMatchObject({ atMs: 0, telephone: 'one' })

@@ -3,6 +3,7 @@
 // replicas; the reason for the end of a tunnel is known only to the replica of that tunnel. Its memory is bounded.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { Line } from '../../registry/line.ts'
@@ -30,6 +31,8 @@ export interface RefusedAnnouncement {
 
 /** Services whose end, and whose refusal, is remembered. The oldest are forgotten first. */
 const MAX_REMEMBERED = 10_000
+/** Characters of the reason of a refusal. */
+const MAX_DETAIL = 500
 
 export class ServiceHistory {
   readonly #clock: Clock
@@ -78,7 +81,9 @@ export class ServiceHistory {
   }
 
   refused(service: string, refusal: Omit<RefusedAnnouncement, 'atMs'>): void {
-    remember(this.#refusals, service, { ...refusal, atMs: this.#clock.wallTime() })
+    // It quotes the mount that the telephone has sent, which may be long.
+    const detail = cutText(refusal.detail, MAX_DETAIL)
+    remember(this.#refusals, service, { ...refusal, detail, atMs: this.#clock.wallTime() })
   }
 
   #count(after: Line | undefined, before: Line | undefined): void {
