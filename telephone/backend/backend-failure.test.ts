@@ -219,6 +219,18 @@ const BROKEN: [string, Broken, string, RegExp][] = [
     /^The response breaks HTTP: not an HTTP\/1 status line\.$/,
   ],
   [
+    'sends lines that are not HTTP, such as HTTP/0.9',
+    { server: scripted(socket => socket.end('hello\nworld\n')) },
+    'invalid_response',
+    /^The response breaks HTTP: not an HTTP\/1 status line\.$/,
+  ],
+  [
+    'sends lines that are not HTTP, and an empty one',
+    { server: scripted(socket => socket.end('+OK\nready\r\n\r\n')) },
+    'invalid_response',
+    /^The response breaks HTTP: not an HTTP\/1 status line\.$/,
+  ],
+  [
     'requires TLS',
     { server: createTlsServer(tls) },
     // OpenSSL sends an alert, or closes the connection.

@@ -50,9 +50,9 @@ export class HeadCollector {
     if (at === -1) {
       this.#bytes += piece.length
       if (this.#bytes >= this.#limitBytes + END.length) throw tooLarge()
+      this.#parts.push(piece)
       // A head of bare LFs would otherwise never end.
       if (BARE_LF.test(probe)) throw new HttpError(`a bare LF in the head${LENIENT_HINT}`)
-      this.#parts.push(piece)
       this.#tail = probe.slice(-TAIL)
       return -1
     }

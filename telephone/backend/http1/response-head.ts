@@ -168,6 +168,7 @@ export function parseTrailers(text: string, maxFields: number): Fields | undefin
 /** Says which rule a head breaks. Off the hot path, so it may look again from the start. */
 function faultOf(text: string): string {
   const [statusLine = '', ...lines] = text.split('\r\n')
+  if (!text.startsWith('HTTP/1.')) return 'not an HTTP/1 status line'
   if (/[^\r]\n/.test(text)) return `a bare LF in the head${LENIENT_HINT}`
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
   if (/[\0-\x08\n-\x1f\x7f]/.test(text.replaceAll('\r\n', ''))) {

@@ -154,11 +154,23 @@ export class ResponseParser {
     return complete
   }
 
+  /** Throws HttpError when an unfinished head does not begin as one. */
+  #checkStart(): void {
+    const start = this.#head.start(PREFIX.length)
+    if (!PREFIX.startsWith(start)) throw notHttp1(start)
+  }
+
   #readHead(chunk: Buffer, at: number): number {
-    const next = this.#head.read(chunk, at)
+    let next: number
+    try {
+      next = this.#head.read(chunk, at)
+    } catch (error) {
+      // Bytes of another protocol may break a rule of HTTP too, but they are no head.
+      this.#checkStart()
+      throw error
+    }
     if (next === -1) {
-      const start = this.#head.start(PREFIX.length)
-      if (!PREFIX.startsWith(start)) throw notHttp1(start)
+      this.#checkStart()
       return chunk.length
     }
     const head = parseResponseHead(this.#head.text, this.#request, this.#limits.maxFields)
