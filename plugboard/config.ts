@@ -296,7 +296,7 @@ export const plugboardSettings = {
     tokenIssuer: setting.text({ help: 'Exact "iss" of another issuer whose tokens are accepted too' }),
     tokenJwksUrl: setting.url({
       protocols: ['https', 'http'],
-      help: 'URL of the keys (JWKS) of that issuer',
+      help: 'URL of the keys (JWKS) of that issuer; plain http on loopback alone',
     }),
     tokenMaxTunnels: setting.integer({
       default: 1000,

@@ -18,7 +18,7 @@ interface Room {
 }
 
 const DIRECTION =
-  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, {routes, registry}, database, common, shared.'
+  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, jwks, {routes, registry}, database, common, shared.'
 const NODE = ['node:*', 'node:*/**']
 
 function plugboardRoom(
@@ -68,10 +68,11 @@ export const ROOMS: readonly Room[] = [
   plugboardRoom('database', ['common'], ['drizzle-orm', 'drizzle-orm/**', 'pg', 'zod'], 2),
   plugboardRoom('registry', [], ['yjs']),
   plugboardRoom('routes', ['database', 'common'], ['zod']),
+  plugboardRoom('jwks', ['routes', 'common'], ['jose'], 0),
   plugboardRoom('peers', ['registry', 'common'], ['jose']),
-  plugboardRoom('telephones', ['routes', 'registry', 'database', 'common'], ['jose', 'ws', 'zod']),
+  plugboardRoom('telephones', ['jwks', 'routes', 'registry', 'database', 'common'], ['jose', 'ws', 'zod']),
   plugboardRoom('tls', ['database', 'common'], ['acme-client', 'zod']),
-  plugboardRoom('access', ['routes', 'common'], ['jose']),
+  plugboardRoom('access', ['jwks', 'routes', 'common'], ['jose']),
   plugboardRoom('proxy', ['access', 'telephones', 'routes', 'common'], []),
   plugboardRoom(
     'admin',

@@ -1,6 +1,7 @@
 // The rules of one route, made ready: address lists, hashes, patterns. Made at its first request and kept for as long as
 // the row stays what it is; what was remembered about credentials goes with it.
 
+import type { Jwks } from '../jwks/jwks.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import { hstsOf } from '../routes/rules/hsts-rules.ts'
 import { AddressRules } from './address-rules.ts'
@@ -10,7 +11,6 @@ import { HeaderEdits } from './edits/header-edits.ts'
 import { BasicAuth, type BasicDependencies } from './login/basic-auth.ts'
 import { BearerAuth, type BearerDependencies } from './login/bearer-auth.ts'
 import { Credentials } from './login/credentials.ts'
-import type { Jwks } from './login/jwks.ts'
 import type { RouteResponse } from './verdict.ts'
 
 export interface CompileDependencies {

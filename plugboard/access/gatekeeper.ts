@@ -7,6 +7,8 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { restAfterMount } from '@vera-stack/shared/mounts.ts'
 import { FailedAttempts } from '../common/failed-attempts.ts'
+import { IssuerKeys } from '../jwks/issuer-keys.ts'
+import type { Load } from '../jwks/jwks.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import { type CompileDependencies, type CompiledRules, compileRules } from './compiled-rules.ts'
@@ -15,8 +17,6 @@ import { soleValue } from './edits/field-list.ts'
 import { locationOf, redirectTo } from './edits/redirect.ts'
 import { BoundedWork } from './login/bounded-work.ts'
 import type { Judged } from './login/credentials.ts'
-import { guardedFetch } from './login/guarded-fetch.ts'
-import { Jwks, type Load } from './login/jwks.ts'
 import { Remembered } from './login/remembered.ts'
 import { isRefusal, type Refusal, type Verdict } from './verdict.ts'
 
@@ -54,23 +54,15 @@ const VERIFICATIONS_WAITING = 32
 const ADDRESS_BURST = 100
 const REMEMBERED_USERS = 10_000
 const REMEMBERED_TOKENS = 20_000
-const MAX_ISSUERS = 1000
-const FETCH = {
-  timeoutMs: 5000,
-  maxBytes: 1024 * 1024,
-  accept: 'application/jwk-set+json, application/json',
-}
 
 export class Gatekeeper {
-  readonly #options: GatekeeperOptions
   readonly #compiled = new WeakMap<RouteRules, CompiledRules>()
-  readonly #issuers = new Map<string, Jwks>()
   readonly #deps: CompileDependencies
 
   constructor(options: GatekeeperOptions) {
     const { clock, log } = options
     const broken = (err: unknown) => log.error('a credential could not be verified', { err })
-    this.#options = options
+    const keys = new IssuerKeys({ clock, log, networks: options.outbound, load: options.load })
     this.#deps = {
       basic: {
         clock,
@@ -85,7 +77,7 @@ export class Gatekeeper {
         broken,
       },
       bearer: { clock, remembered: new Remembered(REMEMBERED_TOKENS), broken },
-      jwks: url => this.#jwksOf(url),
+      jwks: url => keys.of(url),
     }
   }
 
@@ -122,23 +114,6 @@ export class Gatekeeper {
     const compiled = compileRules(rules, this.#deps)
     this.#compiled.set(rules, compiled)
     return compiled
-  }
-
-  /** Routes with one issuer share its keys. Past the bound the oldest are let go; their routes keep them. */
-  #jwksOf(url: string): Jwks {
-    const known = this.#issuers.get(url)
-    if (known !== undefined) return known
-    const { clock, log, outbound } = this.#options
-    const load = this.#options.load ?? (address => guardedFetch(address, { ...FETCH, networks: outbound }))
-    const failed = (err: unknown) =>
-      log.warn("the signing keys of a token's issuer could not be fetched", { url, err })
-    const jwks = new Jwks({ url, clock, load, failed })
-    this.#issuers.set(url, jwks)
-    if (this.#issuers.size > MAX_ISSUERS) {
-      const [oldest] = this.#issuers.keys()
-      if (oldest !== undefined) this.#issuers.delete(oldest)
-    }
-    return jwks
   }
 }
 

@@ -67,7 +67,7 @@ export function createTelephoneSide(
     lastErrorOf: serviceId => ports()?.lastErrorOf(serviceId),
   })
   const endpoint = new TunnelEndpoint({
-    authenticator: new Authenticator({ directory, outside: outsideIssuer(replica), clock }),
+    authenticator: new Authenticator({ directory, outside: outsideIssuer(replica), clock, log }),
     switchboard,
     log,
     maxPending: Math.ceil(config.maxTunnels * PENDING_TUNNEL_SHARE),

@@ -33,6 +33,12 @@ const globalUnicast = new IpNetworks(['2000::/3'])
 const loopback = new IpNetworks(LOOPBACK)
 const nat64 = new IpNetworks(['64:ff9b::/96'])
 
+/** Decides whether a connection to an address is allowed. */
+export type AllowedNetworks = Pick<OutboundNetworks, 'problemOf'>
+
+/** For a URL from the settings: the operator has chosen it, so its network needs no grant. */
+export const ANY_NETWORK: AllowedNetworks = { problemOf: () => undefined }
+
 export class OutboundNetworks {
   readonly #allowed: IpNetworks
 

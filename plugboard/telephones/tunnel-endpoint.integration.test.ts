@@ -170,6 +170,7 @@ describe('the token', () => {
       const found = [key, undefined]
       const authenticator = new Authenticator({
         directory: { verificationKey: () => found.shift(), isRevoked: () => false },
+        log: silentLogger,
       })
       const verification = authenticator.authenticate(signJwt(claims(), { kid: 'ours' }, privateKey))
       await expect(verification).rejects.toMatchObject({ code: 'unauthorized' })
@@ -272,7 +273,7 @@ describe('an outside issuer', () => {
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`
     const outside = { issuer: 'https://id.example', jwksUrl }
-    const authenticator = new Authenticator({ directory: harness.directory, outside })
+    const authenticator = new Authenticator({ directory: harness.directory, outside, log: silentLogger })
     const good = { ...claims(), iss: 'https://id.example' }
     await expect(
       authenticator.authenticate(signJwt(good, { kid: 'theirs' }, privateKey)),
@@ -288,7 +289,7 @@ describe('an outside issuer', () => {
       authenticator.authenticate(signJwt(elsewhere, { kid: 'theirs' }, privateKey)),
     ).rejects.toMatchObject({ code: 'unauthorized' })
     down = true
-    const fresh = new Authenticator({ directory: harness.directory, outside })
+    const fresh = new Authenticator({ directory: harness.directory, outside, log: silentLogger })
     await expect(fresh.authenticate(signJwt(good, { kid: 'theirs' }, privateKey))).rejects.toMatchObject({
       code: 'overloaded',
     })

@@ -70,7 +70,7 @@ export class TunnelHarness {
       directory: this.directory,
       picker: this.picker,
       tunnels: new TunnelEndpoint({
-        authenticator: new Authenticator({ directory: this.directory, ...options.authenticator }),
+        authenticator: new Authenticator({ directory: this.directory, log, ...options.authenticator }),
         switchboard: this.switchboard,
         log,
       }),

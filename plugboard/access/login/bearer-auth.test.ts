@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { AUDIENCE, ISSUER, Issuer } from '../../../test/support/issuer.ts'
 import { signJwt } from '../../../test/support/jwt.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { Jwks } from '../../jwks/jwks.ts'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
 import { BearerAuth, type BearerOutcome } from './bearer-auth.ts'
-import { Jwks } from './jwks.ts'
 import { Remembered } from './remembered.ts'
 
 function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {

@@ -4,8 +4,8 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { errors, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { type Jwks, JwksUnavailable } from '../../jwks/jwks.ts'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
-import { type Jwks, JwksUnavailable } from './jwks.ts'
 import type { Remembered } from './remembered.ts'
 import { forwardedFields, hasRequiredClaims, hasScopes } from './token-claims.ts'
 
@@ -84,7 +84,7 @@ export class BearerAuth {
     } catch (error) {
       if (error instanceof errors.JWTExpired) return 'expired'
       if (error instanceof errors.JOSEError) return 'invalid'
-      // It is about the keys, never about the token. That they cannot be fetched, jwks.ts has told.
+      // The keys cannot be used, which says nothing about the token. A failed fetch is logged already (issuer-keys.ts).
       if (!(error instanceof JwksUnavailable)) this.#tell(error)
       return 'unavailable'
     }

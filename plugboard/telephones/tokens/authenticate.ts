@@ -13,8 +13,8 @@ import {
 } from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
 import {
-  createRemoteJWKSet,
   decodeJwt,
   decodeProtectedHeader,
   errors,
@@ -24,7 +24,11 @@ import {
   jwtVerify,
 } from 'jose'
 import type { TokenReference } from '../../database/store/token-reference.ts'
+import { IssuerKeys } from '../../jwks/issuer-keys.ts'
+import { JwksUnavailable } from '../../jwks/jwks.ts'
 import type { Directory, VerificationKey } from '../../routes/directory.ts'
+import { ANY_NETWORK } from '../../routes/outbound-networks.ts'
+import { TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
 
 /** An issuer other than this Plugboard, whose tokens carry the same claims. */
 export interface OutsideIssuer {
@@ -53,12 +57,10 @@ export interface AuthenticatorOptions {
   readonly directory: Pick<Directory, 'verificationKey' | 'isRevoked'>
   readonly outside?: OutsideIssuer | undefined
   readonly clock?: Clock | undefined
+  readonly log: Logger
 }
 
 const CLOCK_TOLERANCE_SECONDS = 5
-const OUTSIDE_ALGORITHMS = ['EdDSA', 'ES256', 'ES384', 'ES512', 'RS256', 'RS384', 'RS512', 'PS256']
-const JWKS_COOLDOWN_MS = 30_000
-const JWKS_TIMEOUT_MS = 5000
 const MAX_TOKEN_LENGTH = 16_384
 
 type ImportedKey = Awaited<ReturnType<typeof importJWK>>
@@ -75,13 +77,11 @@ export class Authenticator {
     this.#directory = options.directory
     this.#outside = options.outside
     this.#clock = options.clock ?? systemClock
-    this.#outsideKeys =
-      options.outside === undefined
-        ? undefined
-        : createRemoteJWKSet(new URL(options.outside.jwksUrl), {
-            cooldownDuration: JWKS_COOLDOWN_MS,
-            timeoutDuration: JWKS_TIMEOUT_MS,
-          })
+    if (options.outside !== undefined) {
+      const { jwksUrl } = options.outside
+      const keys = new IssuerKeys({ clock: this.#clock, log: options.log, networks: ANY_NETWORK })
+      this.#outsideKeys = keys.of(jwksUrl).key
+    }
   }
 
   /**
@@ -139,7 +139,7 @@ export class Authenticator {
   async #verifyOutside(token: string): Promise<JWTPayload> {
     const outside = this.#outside as OutsideIssuer
     const keys = this.#outsideKeys as JWTVerifyGetKey
-    const rules = this.#rules(outside.audience ?? TOKEN_AUDIENCE, OUTSIDE_ALGORITHMS)
+    const rules = this.#rules(outside.audience ?? TOKEN_AUDIENCE, [...TOKEN_ALGORITHMS])
     return verify(() => jwtVerify(token, keys, { ...rules, issuer: outside.issuer }))
   }
 
@@ -198,13 +198,15 @@ function translated(error: unknown): VeraError {
   if (error instanceof errors.JWKSNoMatchingKey) {
     return unknownKey(options)
   }
-  if (error instanceof errors.JOSEError && !isFetchFailure(error)) {
+  if (error instanceof errors.JOSEError) {
     return new VeraError('unauthorized', 'The token is not a JWT that is accepted here.', options)
   }
-  return new VeraError('overloaded', "The keys of the token's issuer cannot be fetched.", options)
-}
-
-/** jose says its plain base error for an answer that is no JWKS. */
-function isFetchFailure(error: errors.JOSEError): boolean {
-  return error instanceof errors.JWKSTimeout || error.code === 'ERR_JOSE_GENERIC'
+  if (error instanceof JwksUnavailable) {
+    return new VeraError(
+      'overloaded',
+      "The signing keys of the token's issuer could not be fetched.",
+      options,
+    )
+  }
+  return new VeraError('overloaded', "A signing key of the token's issuer cannot be used.", options)
 }

@@ -1,4 +1,4 @@
-// GET for a URL that a route's options name. The address behind a name is checked when the connection is made, and the
+// GET for a URL of signing keys, which a route's options or a setting name. The address behind a name is checked when the connection is made, and the
 // connection goes to this address, so a name that changes its address in between cannot avoid the check. Redirects
 // are not followed, each status but 200 is an error, and time and size are bounded.
 
@@ -6,10 +6,10 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import { isLoopback, type OutboundNetworks } from '../../routes/outbound-networks.ts'
+import { type AllowedNetworks, isLoopback } from '../routes/outbound-networks.ts'
 
 export interface GuardedFetchOptions {
-  readonly networks: OutboundNetworks
+  readonly networks: AllowedNetworks
   readonly timeoutMs: number
   readonly maxBytes: number
   readonly accept: string
@@ -75,7 +75,7 @@ function guardedLookup(target: URL, options: GuardedFetchOptions): LookupFunctio
   }
 }
 
-function problemOf(address: string, target: URL, networks: OutboundNetworks): string | undefined {
+function problemOf(address: string, target: URL, networks: AllowedNetworks): string | undefined {
   if (target.protocol !== 'https:' && !isLoopback(address))
     return `${address} is not on this machine, and needs https`
   return networks.problemOf(address)

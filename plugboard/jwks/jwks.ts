@@ -1,6 +1,6 @@
-// The public keys of one issuer, by the address of its JWKS. Fetched when a token first needs them, one fetch at a time
-// (guarded-fetch.ts bounds it). They are fetched again in the background, and stay in use while the issuer is unreachable; a kid that
-// is not among them is asked for at most every 30 s, so that made-up tokens cannot be turned on the issuer.
+// The public keys of one issuer, by the URL of its JWKS. They are fetched when a token first needs them, by one fetch at a
+// time. Afterwards they are fetched again in the background, and stay in use while the issuer is unreachable. A `kid` that is not
+// among them causes a fetch at most every 30 s, so that forged tokens cannot flood the issuer with requests.
 //
 //   none ──token──▶ fetching ──▶ fresh ──10 min──▶ stale, and fetching again ──24 h without success──▶ none
 
@@ -14,17 +14,17 @@ export interface JwksOptions {
   readonly url: string
   readonly clock: Clock
   readonly load: Load
-  /** Told of a fetch that failed; once for each outage. */
+  /** Called with the error of a fetch that failed; once for each outage. */
   readonly failed: (error: unknown) => void
 }
 
-/** The keys cannot be had: nothing is known of the token. */
+/** The keys could not be fetched, so a token can neither be accepted nor rejected. */
 export class JwksUnavailable extends Error {}
 
 const FRESH_MS = 600_000
 const KEPT_MS = 86_400_000
 const COOLDOWN_MS = 30_000
-/** After a failure: an issuer that is away is not asked for each request, one that is back is soon heard. */
+/** After a failed fetch: not each token causes a fetch, and an issuer that has recovered is soon in use again. */
 const RETRY_MS = 3000
 
 export class Jwks {
@@ -44,18 +44,18 @@ export class Jwks {
   readonly key: JWTVerifyGetKey = async (header, token) => {
     const ageMs = this.#options.clock.now() - this.#fetchedAtMs
     if (ageMs >= KEPT_MS) await this.#refresh(RETRY_MS)
-    else if (ageMs >= FRESH_MS) void this.#refresh(RETRY_MS).catch(() => undefined) // `failed` has been told
+    else if (ageMs >= FRESH_MS) void this.#refresh(RETRY_MS).catch(() => undefined) // `failed` was called
     try {
       return await this.#find(header, token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey) || !this.#mayAsk(COOLDOWN_MS)) throw error
     }
-    await this.#refresh(COOLDOWN_MS).catch(() => undefined) // the key is not among those that we have
+    await this.#refresh(COOLDOWN_MS).catch(() => undefined) // the keys of the last fetch lack this one
     return await this.#find(header, token)
   }
 
   #find(...question: Parameters<JWTVerifyGetKey>): ReturnType<JWTVerifyGetKey> {
-    if (this.#keys === undefined) throw new JwksUnavailable('no keys', { cause: this.#error })
+    if (this.#keys === undefined) throw this.#unavailable()
     return this.#keys(...question)
   }
 
@@ -65,7 +65,7 @@ export class Jwks {
 
   /** Rejects when there are no keys after it that may be used. */
   async #refresh(intervalMs: number): Promise<void> {
-    if (!this.#mayAsk(intervalMs)) throw new JwksUnavailable('asked just now', { cause: this.#error })
+    if (!this.#mayAsk(intervalMs)) throw this.#unavailable()
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = undefined
     })
@@ -83,8 +83,14 @@ export class Jwks {
       if (clock.now() - this.#fetchedAtMs >= KEPT_MS) this.#keys = undefined
       if (this.#error === undefined) failed(error)
       this.#error = error
-      throw new JwksUnavailable('the keys cannot be fetched', { cause: error })
+      throw this.#unavailable()
     }
+  }
+
+  #unavailable(): JwksUnavailable {
+    return new JwksUnavailable(`The signing keys could not be fetched from ${this.#options.url}.`, {
+      cause: this.#error,
+    })
   }
 
   async #load(): Promise<JSONWebKeySet> {
