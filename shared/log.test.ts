@@ -81,8 +81,8 @@ test('the words of a Telephone in an access line are bounded, and hold no secret
 
 test('readable lines keep control characters away from the terminal and show errors with their stack', () => {
   const { log, lines } = memory({ format: 'text' })
-  log.warn('odd request', { path: '/\u001b[31m', status: 400, host: 'a b', err: new Error('broken') })
-  expect(lines[0]).toMatch(/^03:04:05\.006 WARN {2}odd request path="\/\\u001b\[31m" status=400 host="a b"\n/)
+  log.warn('odd request', { path: '/\u001b[31m', count: 400, host: 'a b', err: new Error('broken') })
+  expect(lines[0]).toMatch(/^03:04:05\.006 WARN {2}odd request path="\/\\u001b\[31m" count=400 host="a b"\n/)
   expect(lines[0]).toContain('\n    Error: broken\n        at ')
 })
 
@@ -101,7 +101,7 @@ const secret = 'eyJhbGciOi.eyJzdWIi.c2ln'
 
 test.each(FORMATS)('%s lines of every kind are redacted', format => {
   const { log, lines } = memory({ format, fields: { file: `base ${secret}` } })
-  log.child({ actor: `child ${secret}` }).error('failed', {
+  log.child({ agent: `child ${secret}` }).error('failed', {
     detail: `field ${secret}`,
     err: new Error(`outer ${secret}`, { cause: new Error(`inner ${secret}`) }),
   })

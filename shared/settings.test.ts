@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { durationSchema } from './settings/schema.ts'
 import {
   addOptions,
   describeSettings,
@@ -17,7 +16,7 @@ import {
   settingsMarkdown,
 } from './settings.ts'
 
-const service = z.strictObject({ name: z.string(), target: z.url(), timeout: durationSchema.optional() })
+const service = z.strictObject({ name: z.string(), target: z.url(), retries: z.int().optional() })
 const table = {
   config: setting.path({ help: 'The settings file' }),
   listen: setting.listen({ default: ':4000', short: 'l', help: 'The public address' }),
@@ -78,7 +77,7 @@ describe('values', () => {
     expectTypeOf<Values['drainTimeoutMs']>().toEqualTypeOf<number>()
     expectTypeOf<Values['databaseUrl']>().toEqualTypeOf<string | undefined>()
     expectTypeOf<Values['format']>().toEqualTypeOf<'json' | 'text'>()
-    expectTypeOf<Values['services'][number]['timeout']>().toEqualTypeOf<number | undefined>()
+    expectTypeOf<Values['services'][number]['retries']>().toEqualTypeOf<number | undefined>()
   })
 
   test('a flag beats a variable, which beats the file', () => {
@@ -120,8 +119,8 @@ describe('values', () => {
   })
 
   test('a structured part goes through its schema', () => {
-    const { values } = load(file('services:\n  - { name: web, target: "http://a:1", timeout: 5s }\n'))
-    expect(values.services).toEqual([{ name: 'web', target: 'http://a:1', timeout: 5000 }])
+    const { values } = load(file('services:\n  - { name: web, target: "http://a:1", retries: 5 }\n'))
+    expect(values.services).toEqual([{ name: 'web', target: 'http://a:1', retries: 5 }])
   })
 
   test('a secret may come from a file that a variable names', () => {

@@ -82,7 +82,6 @@ export class Telephone implements TelephoneHandle {
   readonly #tunnels: readonly Tunnel[]
   readonly #checks: readonly HealthCheck[]
   readonly #announcements: ServiceAnnouncement[]
-  readonly #firstAnswer = Promise.withResolvers<readonly AnnouncedService[]>()
   readonly #drainTimeoutMs: number
   /** The token of each tunnel's last dial. */
   readonly #dialedWith = new WeakMap<Tunnel, string>()
@@ -139,13 +138,6 @@ export class Telephone implements TelephoneHandle {
     this.#checks = options.services.flatMap((service, index) => this.#healthCheck(service, index))
     const host = this.#tunnelHost(random)
     this.#tunnels = Array.from({ length: options.tunnels ?? 2 }, (_, index) => new Tunnel(index + 1, host))
-    // Who does not wait for it must not be told of it as unhandled.
-    this.#firstAnswer.promise.catch(() => undefined)
-  }
-
-  /** The first judgement of a Plugboard on the services. Rejects when the Telephone is closed before. */
-  get announced(): Promise<readonly AnnouncedService[]> {
-    return this.#firstAnswer.promise
   }
 
   get state(): TelephoneHandle['state'] {
@@ -193,7 +185,6 @@ export class Telephone implements TelephoneHandle {
 
   async #close(graceMs: number): Promise<void> {
     this.#report({ kind: 'draining', graceMs })
-    this.#firstAnswer.reject(new Error('the Telephone was closed'))
     this.#renewal.stop()
     this.#rebalance?.cancel()
     this.#offer?.cancel()
@@ -277,7 +268,6 @@ export class Telephone implements TelephoneHandle {
 
   #onAnnounced({ results }: Announced): void {
     this.#services = results
-    this.#firstAnswer.resolve(results)
     this.#offer?.cancel()
     if (this.#closing !== undefined) return
     this.#reportLostMounts(results)

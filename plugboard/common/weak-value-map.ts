@@ -8,11 +8,6 @@ export class WeakValueMap<Value extends object> {
     if (this.#references.get(key)?.deref() === undefined) this.#references.delete(key)
   })
 
-  /** Entries, those included whose value has just been collected. */
-  get size(): number {
-    return this.#references.size
-  }
-
   /** Returns the value of the key, or a new one that is the key's from here on. */
   getOrAdd(key: string, make: () => Value): Value {
     const known = this.#references.get(key)?.deref()

@@ -53,7 +53,6 @@ test('nobody listens', async () => {
     'postgres://u@/d?host=/nowhere',
   ]) {
     const database = opened(url)
-    await expect(database.ping(), url).rejects.toMatchObject(unavailable)
     await expect(database.store.services.list(), url).rejects.toMatchObject(unavailable)
     await expect(database.store.services.create({ name: 'a' }, by), url).rejects.toMatchObject(unavailable)
     await expect(database.openChangeFeed(), url).rejects.toMatchObject(unavailable)
@@ -62,7 +61,7 @@ test('nobody listens', async () => {
 
 test('a server that never answers', async () => {
   const database = opened(await silentServer(), { connectTimeoutMs: 50 })
-  await expect(database.ping()).rejects.toMatchObject(unavailable)
+  await expect(database.store.changes.latest()).rejects.toMatchObject(unavailable)
   await expect(database.openChangeFeed()).rejects.toMatchObject(unavailable)
 })
 
@@ -70,7 +69,7 @@ test('a database that is not there, or not set up', async () => {
   const db = await createTestDatabase({ empty: true })
   cleanups.push(() => db.drop())
   await expect(
-    opened(db.url.replace(/plugboard_test_[^?]*/, 'no_such_database')).ping(),
+    opened(db.url.replace(/plugboard_test_[^?]*/, 'no_such_database')).store.changes.latest(),
   ).rejects.toMatchObject(unavailable)
   // Not a state that passes by itself: reported as what it is.
   await expect(db.open().store.services.list()).rejects.toMatchObject({ code: '42P01' })
@@ -79,7 +78,7 @@ test('a database that is not there, or not set up', async () => {
 test('connections that are cut do not disturb the next query', async () => {
   const db = await testDatabase()
   const database = db.open()
-  await Promise.all(Array.from({ length: 5 }, () => database.ping()))
+  await Promise.all(Array.from({ length: 5 }, () => database.store.changes.latest()))
   const admin = new pg.Client({ connectionString: db.url })
   await admin.connect()
   await admin.query(
@@ -87,7 +86,7 @@ test('connections that are cut do not disturb the next query', async () => {
   )
   await admin.end()
   // The pool hears of it in its own time; until then a query may still meet a dead connection.
-  await expect.poll(() => database.ping().then(() => 'ok', String)).toBe('ok')
+  await expect.poll(() => database.store.changes.latest().then(() => 'ok', String)).toBe('ok')
 })
 
 test('a server that dies in the middle of a transaction costs that write, not the process', async () => {

@@ -25,8 +25,6 @@ export interface DatabaseOptions {
 
 export interface Database {
   readonly store: Store
-  /** One round trip; rejects with `database_unavailable`. */
-  ping(): Promise<void>
   /** A connection of its own that follows the log of changes; one attempt, `database_unavailable` on failure. */
   openChangeFeed(): Promise<ChangeFeed>
   /** Waits for running statements, but not for a server that went silent. */
@@ -59,7 +57,6 @@ export function openDatabase(options: DatabaseOptions): Database {
   const runner = createSqlRunner(pool)
   return {
     store: createStore(runner),
-    ping: () => runner.read(async sql => void (await sql.execute('SELECT 1'))),
     openChangeFeed: () =>
       translated(
         openChangeFeed(

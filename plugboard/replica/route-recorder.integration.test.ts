@@ -6,6 +6,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually as within } from '../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import { findRoute } from '../../test/support/find-route.ts'
 import { send } from '../../test/support/http-client.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { past as moveIntoPast } from '../../test/support/past.ts'
@@ -186,7 +187,7 @@ describe('an ephemeral mount', () => {
       return probe()
     })
   }
-  const gone = async () => ((await store().routes.find('app.test')) === undefined ? true : undefined)
+  const gone = async () => ((await findRoute(store(), 'app.test')) === undefined ? true : undefined)
 
   it('stays while its telephone has a line, and is deleted 10 minutes after the last one', async () => {
     const telephone = await connected()
@@ -196,7 +197,7 @@ describe('an ephemeral mount', () => {
     await minuteOf(clock, 'the line is recorded', async () =>
       (await lineAgeMs())! < MINUTE_MS ? true : undefined,
     )
-    expect(await store().routes.find('app.test')).toBeDefined()
+    expect(await findRoute(store(), 'app.test')).toBeDefined()
     telephone.session.close('going_away', 'done')
     await telephone.closed
     await eventually('the line has ended', () =>
@@ -253,7 +254,7 @@ describe('an ephemeral mount', () => {
     recorderWith({ replicaId: 'replica-2', store: { leases, routeActivity: { ...routeActivity, expired } } })
     await eventually('a look', () => (looks === 1 ? true : undefined))
     await recorders[0]!.stop()
-    expect(await store().routes.find('app.test')).toBeDefined()
+    expect(await findRoute(store(), 'app.test')).toBeDefined()
   })
 
   it('is deleted by the replica with the lease alone; when it stops or dies, by another one', async () => {

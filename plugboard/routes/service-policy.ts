@@ -73,7 +73,6 @@ export const servicePolicyInputSchema = z
     aliases: fields.aliases.removeDefault(),
   })
   .partial()
-export type ServicePolicyInput = z.output<typeof servicePolicyInputSchema>
 
 export const DEFAULT_SERVICE_POLICY: ServicePolicy = Object.freeze(servicePolicySchema.parse({}))
 

@@ -123,10 +123,6 @@ export class TlsListener {
     })
   }
 
-  get handshakingCount(): number {
-    return this.#handshaking.size
-  }
-
   /** Accepts no more. Resolves when each handshake under way has ended, which none does later than its timeout. */
   async drain(): Promise<void> {
     this.#ticketTimer?.cancel()

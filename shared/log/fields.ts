@@ -3,7 +3,6 @@
 
 export interface LogFields {
   readonly requestId?: string | undefined
-  readonly streamId?: number | undefined
   readonly tunnelId?: string | undefined
   readonly telephoneId?: string | undefined
   /** The replica that writes the line; in a Telephone's log, the one at the far end of its tunnel. */
@@ -11,7 +10,6 @@ export interface LogFields {
   /** Another replica than the one that writes the line. */
   readonly peerId?: string | undefined
   readonly tokenId?: string | undefined
-  readonly keyId?: string | undefined
   readonly service?: string | undefined
   readonly route?: string | undefined
   readonly mount?: string | undefined
@@ -26,21 +24,15 @@ export interface LogFields {
   readonly err?: unknown
   /** The part of the program that speaks: `proxy`, `tunnel`, `database`. */
   readonly part?: string | undefined
-  readonly actor?: string | undefined
-  readonly sequence?: number | undefined
   readonly attempt?: number | undefined
   readonly count?: number | undefined
   readonly delayMs?: number | undefined
   readonly durationMs?: number | undefined
-  readonly rttMs?: number | undefined
   readonly bytes?: number | undefined
-  readonly bytesIn?: number | undefined
-  readonly bytesOut?: number | undefined
   readonly method?: string | undefined
   readonly host?: string | undefined
   /** Without its query: that is where clients put secrets. */
   readonly path?: string | undefined
-  readonly status?: number | undefined
   readonly remoteAddress?: string | undefined
   readonly address?: string | undefined
   readonly url?: string | undefined

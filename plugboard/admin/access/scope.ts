@@ -15,7 +15,6 @@ export const SCOPES = [
       : ([`${area}:read`, `${area}:write`, `${area}:*`] as const),
   ),
 ] as const
-export type Scope = (typeof SCOPES)[number]
 
 export function allows(scopes: readonly string[], permission: Permission): boolean {
   if (permission === 'admin') return scopes.includes('admin')

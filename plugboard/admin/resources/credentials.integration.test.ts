@@ -415,7 +415,7 @@ describe('the first admin key', () => {
     await writeFile(file.path, `${stale}\n`, { mode: 0o644 })
     expect(await ensure()).toEqual({ kind: 'created' })
     expect(await file.read()).not.toBe(stale)
-    expect(await readFile(file.replacedPath, 'utf8')).toBe(`${stale}\n`)
+    expect(await readFile(`${file.path}.old`, 'utf8')).toBe(`${stale}\n`)
     await writeFile(file.path, `${stale}\n`)
     expect(await ensure()).toEqual({ kind: 'present', fileKey: 'unknown' })
     await withApi()

@@ -154,11 +154,6 @@ export class EmbeddedPostgres {
     return { url: urlOf(socket, password), close: () => socket.close() }
   }
 
-  /** Of the postmaster; undefined while there is none. */
-  async pid(): Promise<number | undefined> {
-    return await livingPostmaster(this.#cluster)
-  }
-
   /** Fast shutdown: open transactions end, everything committed is on disk. Resolves when the process is gone. */
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return

@@ -1,5 +1,5 @@
 // Queries of the keys that sign telephones' tokens. At most one is current, which the schema enforces. Only
-// `current`, `ensure` and `rotate` read private halves.
+// `ensure` and `rotate` read private halves.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
@@ -13,7 +13,6 @@ export function createSigningKeyStore(runner: SqlRunner): SigningKeyStore {
   return {
     list: () =>
       runner.read(db => db.select(publicColumns).from(signingKeys).orderBy(desc(signingKeys.createdAt))),
-    current: () => runner.read(currentKey),
     ensure: async (generate, by) => {
       const present = await runner.read(currentKey)
       if (present !== undefined) return present

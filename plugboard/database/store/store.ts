@@ -133,7 +133,6 @@ export interface RouteStore {
     by: Mutation,
   ): Promise<Route>
   /** A living route by its exact mount, or any by id. */
-  find(idOrMount: string): Promise<Route | undefined>
   get(idOrMount: string): Promise<Route>
   /** Ordered by host, then mount path. */
   list(
@@ -270,8 +269,6 @@ export interface NewSigningKey {
 export interface SigningKeyStore {
   /** Newest first, retired ones too. */
   list(): Promise<readonly SigningKey[]>
-  /** The newest key that is not retired: the one to sign with. */
-  current(): Promise<PrivateSigningKey | undefined>
   /** The current key; made and stored when there is none. Replicas that race end with the same one. */
   ensure(generate: () => Promise<NewSigningKey>, by: Mutation): Promise<PrivateSigningKey>
   /** Stores a new current key and retires the ones before. */

@@ -21,11 +21,6 @@ export class AdminKeyFile {
     return this.#secrets.file(FILE)
   }
 
-  /** Path of the copy of the key that was in the file before. */
-  get replacedPath(): string {
-    return this.#secrets.file(REPLACED)
-  }
-
   /** Undefined when there is no file. */
   read(): Promise<string | undefined> {
     return this.#secrets.read(FILE)

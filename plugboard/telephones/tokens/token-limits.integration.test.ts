@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import { findRoute } from '../../../test/support/find-route.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { field, type RawAnswer, rawExchange } from '../../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
@@ -118,7 +119,7 @@ describe('claims', () => {
       mount: `many.test/${index}`,
     }))
     telephone.session.sendControl({ type: 'announce', id: 1, services })
-    await eventually('the first is claimed', async () => await store.routes.find('many.test/0'))
+    await eventually('the first is claimed', async () => await findRoute(store, 'many.test/0'))
     telephone.session.close('going_away')
     await eventually('the tunnel is gone', () => (harness.switchboard.list().length === 0 ? true : undefined))
     const claimed = async (): Promise<number> => (await store.tokens.claimCounts([id])).get(id) ?? 0

@@ -56,10 +56,6 @@ export class ReceiveWindow {
     this.#creditBytes = initialBytes
   }
 
-  get sizeBytes(): number {
-    return this.#sizeBytes
-  }
-
   /** Received and not consumed by the owner. */
   get unreadBytes(): number {
     return this.#sizeBytes - this.#creditBytes - this.#consumedBytes

@@ -21,8 +21,6 @@ export const FRAME = {
   bye: 0x09,
 } as const
 
-export type FrameType = (typeof FRAME)[keyof typeof FRAME]
-
 /** An unknown type with this bit set is skipped; without it, it ends the session. */
 export const IGNORABLE_TYPE_BIT = 0x80
 

@@ -31,11 +31,6 @@ export class IdleConnections {
     return this.#connections.length + this.#bound.size
   }
 
-  /** Those that any request may take. */
-  get freeCount(): number {
-    return this.#connections.length
-  }
-
   /** Keeps the connection, or closes it at once where the backend or the settings want that. */
   add(connection: Connection): void {
     if (this.#lifeOf(connection) <= 0) {

@@ -75,14 +75,6 @@ export class Pool implements ConnectionOwner {
     this.#upgraded = new UpgradedConnections(maxDetached, clientSharePercent)
   }
 
-  get size(): number {
-    return this.#connections.size
-  }
-
-  get idleCount(): number {
-    return this.#idle.freeCount
-  }
-
   acquire(waiter: Waiter, need: ConnectionNeed): void {
     const refusal = waiter.upgrade ? this.#upgraded.refusal(waiter.client) : undefined
     if (refusal !== undefined) {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../../../../test/support/deadline.ts'
+import { findRoute } from '../../../../test/support/find-route.ts'
 import { past as moveIntoPast } from '../../../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres.ts'
 import type { Claim, Route, Store } from '../store.ts'
@@ -171,10 +172,10 @@ describe('a claim with a lifetime', () => {
     expect(await sweep()).toEqual([])
     await recorded(2)
     expect(await sweep()).toEqual([{ id: route.id, mount: 'app.test', service: 'app.test' }])
-    expect(await store.routes.find(route.id)).toBeUndefined()
+    expect(await findRoute(store, route.id)).toBeUndefined()
     expect(await store.services.find('app.test')).toBeUndefined()
     expect(await activityOf(route)).toBeUndefined()
-    expect(await store.routes.find('stays.test')).toBeDefined()
+    expect(await findRoute(store, 'stays.test')).toBeDefined()
     const { items } = await store.changes.list({ limit: 2 })
     expect(items).toMatchObject([
       { entity: 'service', action: 'deleted', actor: 'system', after: null },
@@ -214,7 +215,7 @@ describe('a claim with a lifetime', () => {
     const ids = found.map(({ id }) => id)
     expect(ids).toEqual([route.id])
     expect(await store.routeActivity.removeExpired(ids, { actor: 'system' })).toEqual([])
-    expect(await store.routes.find('app.test')).toBeDefined()
+    expect(await findRoute(store, 'app.test')).toBeDefined()
   })
 
   test('a telephone that comes back during the deletion claims the mount anew', async () => {
@@ -318,9 +319,9 @@ describe('route prune', () => {
     const { routes, recordedMs } = await prune({ dryRun: true })
     expect(routes).toEqual(['unused.test'])
     expect(Math.abs(recordedMs - 61 * MINUTE_MS)).toBeLessThan(MINUTE_MS)
-    expect(await store.routes.find('unused.test')).toBeDefined()
+    expect(await findRoute(store, 'unused.test')).toBeDefined()
     expect((await prune({})).routes).toEqual(['unused.test'])
-    expect(await store.routes.find('unused.test')).toBeUndefined()
+    expect(await findRoute(store, 'unused.test')).toBeUndefined()
     expect((await store.changes.list({ limit: 1 })).items).toMatchObject([
       { entity: 'route', action: 'deleted', actor: 'test' },
     ])

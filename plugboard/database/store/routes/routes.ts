@@ -22,7 +22,6 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
         const serviceId = await serviceIdOf(tx, service)
         return await insertRoute(tx, { host, mountPath: path, serviceId, options: options ?? {} })
       }),
-    find: idOrMount => runner.read(sql => findRoute(sql, idOrMount)),
     get: idOrMount =>
       runner.read(async sql => {
         const route = await findRoute(sql, idOrMount)
