@@ -713,7 +713,9 @@ describe('mistakes at the terminal', () => {
 
   test('help explains what a line is, and lists no command that does not exist', async () => {
     expect((await run('replica --help')).out).toMatch(/a line is\s+one service that one tunnel offers/)
-    expect((await run('replica list')).err).toContain('note: a line is one service that one tunnel offers')
+    for (const list of ['replica list', 'replica lines']) {
+      expect((await run(list)).err).toContain('note: a line is one service that one tunnel offers')
+    }
     expect((await run('service --help')).out).not.toContain('rename')
   })
 

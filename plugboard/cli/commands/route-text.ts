@@ -6,7 +6,7 @@ import { durationText, relative } from '../output/output.ts'
 /** How long Plugboard keeps the route after the last tunnel of its telephones has ended; empty: no telephone has claimed it. */
 export function claimOf({ claimedBy, lifetimeSeconds }: RouteBody): string {
   if (claimedBy === null) return ''
-  return lifetimeSeconds === null ? 'without end' : `kept for ${durationText(lifetimeSeconds)}`
+  return lifetimeSeconds === null ? 'permanent' : `kept for ${durationText(lifetimeSeconds)}`
 }
 
 /** `3m ago by laptop-web` */

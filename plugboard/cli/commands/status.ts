@@ -216,6 +216,7 @@ export function defineReplica(replica: Command, context: CliContext): void {
   apiAction(lines, context, async ({ api, output }: ApiCommand<unknown>) => {
     const { lines: rows, missingReplicas } = await api.get<ReplicasBody>('/v1/replicas')
     noteMissing(output, missingReplicas)
+    if (output.format === 'table') output.note(`note: ${LINE_MEANING}`)
     await output.rows(rows, LINE_COLUMNS, 'No service has lines.')
   })
 }
