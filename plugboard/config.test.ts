@@ -145,7 +145,11 @@ test('no setting is without effect: each is read somewhere', () => {
   // `config` names the file that the others come from.
   const keys = Object.keys(plugboardSettings).filter(key => key !== 'config')
   const reads = (key: string): boolean =>
-    new RegExp(`\\b[cC]onfig\\.${key}\\b|\\{[^{}]*\\b${key}\\b[^{}]*\\} = (?:this\\.#)?config\\b`).test(code)
+    [
+      `\\b[cC]onfig\\.${key}\\b`,
+      `\\{[^{}]*\\b${key}\\b[^{}]*\\} = (?:this\\.#)?config\\b`,
+      `\\bconfig: \\{[^{}]*\\b${key}\\b[^{}]*\\} \\}:`,
+    ].some(pattern => new RegExp(pattern).test(code))
   expect(keys.filter(key => !reads(key))).toEqual([])
 })
 
