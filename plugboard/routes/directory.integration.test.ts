@@ -80,9 +80,9 @@ describe('following the database', () => {
     const shop = await store.services.create({ name: 'shop', policy: { retries: 5 } }, by)
     await store.routes.create({ mount: 'shop.test/api', service: 'shop' }, by)
     const directory = directoryOf()
-    expect(directory.ready).toBe(false)
+    expect(directory.source).toBeUndefined()
     expect(await directory.start()).toBe('database')
-    expect(directory.ready).toBe(true)
+    expect(directory.source).toBe('database')
     expect(directory.match('shop.test', '/api/x')).toMatchObject({
       service: { id: shop.id, name: 'shop', policy: { ...DEFAULT_SERVICE_POLICY, retries: 5 } },
       options: { stripMount: false },
@@ -348,7 +348,7 @@ describe('the snapshot file', () => {
     await expect.poll(() => warnings).toContain('the snapshot of the routes cannot be used')
     stop.abort(new Error('enough'))
     await expect(started).rejects.toThrow('enough')
-    expect(starting.ready).toBe(false)
+    expect(starting.source).toBeUndefined()
   })
 
   test('cannot be written: a warning, and traffic goes on', async () => {

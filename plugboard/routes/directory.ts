@@ -37,8 +37,7 @@ export interface Directory {
    */
   start(signal?: AbortSignal): Promise<DirectorySource>
   stop(): Promise<void>
-  /** False until the first table is loaded; never false again. */
-  readonly ready: boolean
+  /** Undefined until the first table is loaded. */
   readonly source: DirectorySource | undefined
   /** Sequence of the last change that is in the table. */
   readonly appliedSequence: number
@@ -168,10 +167,6 @@ class CachedDirectory implements Directory {
     await this.#follower.stop()
     await this.#running
     await this.#keeper?.flush()
-  }
-
-  get ready(): boolean {
-    return this.#state !== undefined
   }
 
   get source(): DirectorySource | undefined {

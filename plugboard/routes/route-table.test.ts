@@ -103,7 +103,6 @@ test('it agrees with its naive twin through any sequence of edits', () => {
           } else if (!add) {
             expect(table.delete(host, path)).toBe(mounts.delete(host + path))
           }
-          expect(table.size).toBe(mounts.size)
         }
         for (const [host, path] of requests)
           expect(table.match(host, path)).toBe(naiveMatch(mounts, host, path))
@@ -159,12 +158,11 @@ test('100,000 mounts on 10,000 hosts: each is found, and each neighbour is not',
     (_, index) => [`h${index % 10_000}.test`, `/m${index}/x`] as const,
   )
   for (const [index, [host, path]] of mounts.entries()) table.set(host, path, index)
-  expect(table.size).toBe(100_000)
   for (const [index, [host, path]] of mounts.entries()) {
     if (table.match(host, `${path}/rest`) !== index) expect.fail(`${host}${path}`)
     if (table.match(host, `${path}y`) !== undefined) expect.fail(`${host}${path}y`)
   }
   for (const [host, path] of mounts) table.delete(host, path)
-  expect(table.size).toBe(0)
-  expect(table.match('h1.test', '/m1/x')).toBeUndefined()
+  for (const [host, path] of mounts) if (table.match(host, path) !== undefined) expect.fail(`${host}${path}`)
+  expect(table.hasHost('h1.test')).toBe(false)
 })

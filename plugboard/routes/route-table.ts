@@ -18,17 +18,11 @@ export class RouteTable<Value> {
   /** Keyed by what follows the `*`: `.example.com`. */
   readonly #wildcards = new Map<string, Mounts<Value>>()
   #any: Mounts<Value> = { byPath: new Map(), perDepth: [] }
-  #size = 0
-
-  get size(): number {
-    return this.#size
-  }
 
   /** Adds, or replaces what was mounted exactly there. */
   set(host: string, mountPath: string, value: Value): void {
     const mounts = this.#mountsOf(host) ?? this.#addHost(host)
     if (!mounts.byPath.has(mountPath)) {
-      this.#size += 1
       const depth = depthOf(mountPath)
       while (mounts.perDepth.length <= depth) mounts.perDepth.push(0)
       mounts.perDepth[depth]! += 1
@@ -44,7 +38,6 @@ export class RouteTable<Value> {
   delete(host: string, mountPath: string): boolean {
     const mounts = this.#mountsOf(host)
     if (mounts === undefined || !mounts.byPath.delete(mountPath)) return false
-    this.#size -= 1
     mounts.perDepth[depthOf(mountPath)]! -= 1
     while (mounts.perDepth.at(-1) === 0) mounts.perDepth.pop()
     if (mounts.byPath.size === 0) {

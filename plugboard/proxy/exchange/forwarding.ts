@@ -148,10 +148,6 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     return answer
   }
 
-  protected get over(): boolean {
-    return this.#over
-  }
-
   onAbort(error: TunnelError): void {
     this.stream = undefined
     const failedOn = this.#releaseLine()

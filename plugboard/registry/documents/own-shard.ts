@@ -41,6 +41,7 @@ export class OwnShard {
   #writer = new ShardWriter()
   #operations = 0
   #position: ShardPosition = { epoch: 1, seq: 0, clock: 0 }
+  /** Leads from the position before to this one. The first update of an epoch is its full state. */
   #latestUpdate: Uint8Array = new Uint8Array()
   #digest = 0
 
@@ -59,17 +60,8 @@ export class OwnShard {
     return this.#position
   }
 
-  get lineCount(): number {
-    return this.#entries.size
-  }
-
   get digest(): number {
     return this.#digest
-  }
-
-  /** The update that led from the position before to this one. Of an epoch's first: its full state. */
-  get latestUpdate(): Uint8Array {
-    return this.#latestUpdate
   }
 
   /** Lines that the next flush looks at. */

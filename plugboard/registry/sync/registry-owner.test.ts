@@ -1,8 +1,10 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { newBoot } from '../boot.ts'
-import type { OwnShard } from '../documents/own-shard.ts'
+import { NOWHERE, type OwnShard } from '../documents/own-shard.ts'
+import { ShardCopy } from '../documents/shard-copy.ts'
 import { Registry } from '../registry.ts'
+import { SharedStrings } from '../wire/packed-line.ts'
 import { RegistryOwner } from './registry-owner.ts'
 
 function setUp(registry = new Registry()) {
@@ -15,7 +17,16 @@ function setUp(registry = new Registry()) {
   const turn = (): void => {
     for (const task of deferred.splice(0)) task()
   }
-  const lineCount = (): number => owner.shards().reduce((sum, shard) => sum + shard.lineCount, 0)
+  /** The lines that a reader of all shards gets. */
+  const lineCount = (): number =>
+    owner
+      .shards()
+      .map(shard => {
+        const copy = new ShardCopy('me', new SharedStrings())
+        copy.apply({ ...shard.position, ...shard.updateSince(NOWHERE) })
+        return copy.lines().length
+      })
+      .reduce((sum, count) => sum + count, 0)
   return { registry, owner, deferred, flushes, turn, lineCount }
 }
 

@@ -36,7 +36,6 @@ const MAX_DETAIL = 500
 
 export class ServiceHistory {
   readonly #clock: Clock
-  readonly #unsubscribe: () => void
   /** Lines that take requests, by service; without an entry: no line, or none of use. */
   readonly #usable = new Map<string, number>()
   readonly #ends = new Map<string, LastLine>()
@@ -45,15 +44,11 @@ export class ServiceHistory {
   constructor(registry: Registry, clock: Clock) {
     this.#clock = clock
     for (const line of registry.lines()) this.#count(line, undefined)
-    this.#unsubscribe = registry.subscribe({
+    registry.subscribe({
       lineAdded: line => this.#count(line, undefined),
       lineChanged: (line, before) => this.#count(line, before),
       lineRemoved: line => this.#count(undefined, line),
     })
-  }
-
-  close(): void {
-    this.#unsubscribe()
   }
 
   /** True when the service has a line that takes requests, on any replica that is known here. `service`: as announced. */
