@@ -1,0 +1,162 @@
+// The entries of a stored resource in the OpenAPI document: paths, permissions, problems, headers and texts of its
+// operations. resource.ts handles their requests.
+
+import { z } from '@hono/zod-openapi'
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import {
+  body,
+  CREATED_HEADERS,
+  ETAG_HEADER,
+  ifMatchHeader,
+  ifNoneMatchHeader,
+  json,
+  NOT_MODIFIED,
+  operation,
+} from '../http/operation.ts'
+import { pageQuery, pageResponse } from '../http/page.ts'
+
+export interface ResourceNames {
+  readonly path: `/v1/${string}`
+  /** The tag of the operations, and the area of their scopes. */
+  readonly tag: 'routes' | 'services' | 'tokens' | 'keys'
+  /** Name of the schema in the document. */
+  readonly component: string
+  /** Singular and plural in the names of operations: `getRoute`, `listRoutes`. */
+  readonly operationId: readonly [one: string, many: string]
+  readonly one: string
+  readonly many: string
+  /** With article, and plural, in summaries. Default: `a` with `one`, and `many`. */
+  readonly title?: readonly [one: string, many: string]
+}
+
+interface Texts {
+  readonly summary?: string
+  readonly description?: string
+  /** Beyond those that the operation has on every resource. */
+  readonly fails?: readonly ErrorCode[]
+}
+
+/** Of every operation with a body. */
+const BODY_FAILS = ['payload_too_large', 'unsupported_media_type'] as const
+/** Of every operation with If-Match. */
+const PRECONDITION_FAILS = ['precondition_failed', 'precondition_required'] as const
+
+export function resourceOperations<Body extends z.ZodType>(
+  names: ResourceNames,
+  id: z.ZodType<string>,
+  schema: Body,
+) {
+  const { path, tag, one, many } = names
+  const [operationId, operationIds] = names.operationId
+  const [title, titles] = names.title ?? [`a ${one}`, many]
+  const tags = [tag]
+  const params = z.object({ id })
+  const read = `${tag}:read` as const
+  const write = `${tag}:write` as const
+  const onePath = `${path}/{id}` as const
+
+  return {
+    create: (create: Texts & { operationId?: string; result?: string; input: z.ZodType; body: z.ZodType }) =>
+      operation(
+        { permission: write, fails: [...(create.fails ?? []), ...BODY_FAILS] },
+        {
+          method: 'post',
+          path,
+          operationId: create.operationId ?? `create${operationId}`,
+          tags,
+          summary: create.summary ?? `Add ${title}`,
+          ...described(create),
+          request: { body: body(create.input) },
+          responses: {
+            201: { ...json(create.body, create.result ?? `The new ${one}.`), headers: CREATED_HEADERS },
+          },
+        },
+      ),
+
+    list: (order: string, filters: z.core.$ZodLooseShape) =>
+      operation(
+        { permission: read },
+        {
+          method: 'get',
+          path,
+          operationId: `list${operationIds}`,
+          tags,
+          summary: `List ${titles}, ${order}`,
+          request: { query: z.strictObject({ ...pageQuery, ...filters }) },
+          responses: { 200: pageResponse(schema, names.component, `A page of ${many}.`) },
+        },
+      ),
+
+    /** `query`: undefined when there are no parameters. */
+    read: (query: z.core.$ZodLooseShape | undefined) =>
+      operation(
+        { permission: read, fails: ['not_found'] },
+        {
+          method: 'get',
+          path: onePath,
+          operationId: `get${operationId}`,
+          tags,
+          summary: `Read ${title}`,
+          request: {
+            params,
+            headers: ifNoneMatchHeader,
+            ...queryOf(query),
+          },
+          responses: { 200: { ...json(schema, `The ${one}.`), headers: ETAG_HEADER }, ...NOT_MODIFIED },
+        },
+      ),
+
+    change: (change: Texts & { input: z.ZodType }) =>
+      operation(
+        {
+          permission: write,
+          fails: ['not_found', ...(change.fails ?? []), ...PRECONDITION_FAILS, ...BODY_FAILS],
+        },
+        {
+          method: 'patch',
+          path: onePath,
+          operationId: `change${operationId}`,
+          tags,
+          summary: change.summary ?? `Change ${title}`,
+          ...described(change),
+          request: { params, headers: ifMatchHeader, body: body(change.input) },
+          responses: { 200: { ...json(schema, `The ${one} as it is now.`), headers: ETAG_HEADER } },
+        },
+      ),
+
+    remove: (remove: Texts) =>
+      operation(
+        { permission: write, fails: ['not_found', ...(remove.fails ?? []), ...PRECONDITION_FAILS] },
+        {
+          method: 'delete',
+          path: onePath,
+          operationId: `delete${operationId}`,
+          tags,
+          summary: remove.summary ?? `Delete ${title}`,
+          ...described(remove),
+          request: { params, headers: ifMatchHeader },
+          responses: { 204: { description: 'It is gone.' } },
+        },
+      ),
+
+    revoke: (revoke: Texts & { query?: z.core.$ZodLooseShape }) =>
+      operation(
+        { permission: write, fails: ['not_found', ...(revoke.fails ?? [])] },
+        {
+          method: 'post',
+          path: `${onePath}/revoke`,
+          operationId: `revoke${operationId}`,
+          tags,
+          summary: revoke.summary ?? `Revoke ${title}`,
+          ...described(revoke),
+          request: { params, ...queryOf(revoke.query) },
+          responses: { 200: { ...json(schema, `The ${one}, revoked.`), headers: ETAG_HEADER } },
+        },
+      ),
+  }
+}
+
+const queryOf = (parameters: z.core.$ZodLooseShape | undefined) =>
+  parameters === undefined ? {} : { query: z.strictObject(parameters) }
+
+const described = ({ description }: Texts) => (description === undefined ? {} : { description })
