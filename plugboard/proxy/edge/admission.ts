@@ -16,11 +16,11 @@ import type { RequestIds } from '../../common/request-id.ts'
 import type { Directory } from '../../routes/directory.ts'
 import type { ClientFacts } from '../connections/client-connection.ts'
 import type { TrustedProxies } from '../connections/trusted-proxies.ts'
-import type { RoutedRequest } from '../exchange/forwarding.ts'
 import { allowedMethods } from '../response/answers.ts'
 import { hstsFor } from '../response/route-response.ts'
 import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
+import type { AdmittedRequest, RequestFacts, RoutedRequest, UnroutedRequest } from './routed-request.ts'
 import { HostCache, isPlainPath, resolveDots, splitAbsoluteForm } from './target.ts'
 import { traceText } from './trace.ts'
 import type { Via } from './via.ts'
@@ -51,9 +51,6 @@ export interface AdmissionOptions {
   readonly allowTrace: boolean
 }
 
-/** `tunnel`: for the tunnel endpoint. `options`: `OPTIONS *`, which asks about the server itself. A code: refused. */
-export type Admitted = RoutedRequest | ErrorCode | 'tunnel' | 'options'
-
 export class Admission {
   readonly #directory: Pick<Directory, 'match'>
   readonly #limits: AdmissionLimits
@@ -67,11 +64,11 @@ export class Admission {
   readonly #allowTrace: boolean
   /** The value of `Allow`. */
   readonly allowedMethods: string
-  /** Of the request that was looked at last, also when it was refused. */
-  requestId = ''
-  host = ''
-  path = ''
-  clientAddress = ''
+  /** Of the request that `admit` reads. */
+  #requestId = ''
+  #host = ''
+  #path = ''
+  #clientAddress = ''
 
   constructor(options: AdmissionOptions) {
     this.#directory = options.directory
@@ -86,92 +83,106 @@ export class Admission {
     this.#fields = new RequestFields(options.via, options.underscoreHeaders)
   }
 
-  get accept(): string {
-    return this.#fields.accept
-  }
-
-  /** Length of the body of the last request. Infinity when it is unknown. */
-  get bodyBytes(): number {
-    const { chunked, contentLength } = this.#fields
-    return chunked ? Number.POSITIVE_INFINITY : Math.max(0, contentLength)
-  }
-
-  /** What follows on the connection of the last request is not to be looked at, however that is answered here. */
-  get isLast(): boolean {
-    // A body that waits for a 100 may never come, or come all the same: what stands there is no request (row R4).
-    return this.#fields.upgrade !== '' || this.#fields.expectsContinue
-  }
-
-  /** The protocols that its Upgrade asks for; empty when it does not. */
-  get upgrade(): string {
-    return this.#fields.upgrade
-  }
-
   /** The address of the client, as limits count it. `forwardedFor`: all lines of X-Forwarded-For, as they came. */
   clientGroup(connection: ClientFacts, forwardedFor: string | undefined): string {
     if (!connection.trusted) return connection.addressGroup
     return addressGroup(this.#trusted.clientOf(connection.remoteAddress, forwardedFor))
   }
 
-  admit(req: RequestHead, connection: ClientFacts, kind: StreamKind): Admitted {
+  /** Finds the route of a request, or the reason why it has none. */
+  admit(req: RequestHead, connection: ClientFacts, kind: StreamKind): AdmittedRequest {
     const fields = this.#fields
     const raw = req.rawHeaders
     const url = req.url ?? ''
-    const wellFormed = this.identify(raw, connection, req.httpVersionMinor === 0, req.method ?? '')
-    if (raw.length > this.#limits.maxHeaders * 2) return 'headers_too_large'
-    if (url.length > this.#limits.maxTargetBytes) return 'uri_too_long'
-    if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return 'bad_request'
-    if (fields.expectsMore) return 'expectation_failed'
+    const wellFormed = this.#identify(raw, connection, req.httpVersionMinor === 0, req.method ?? '')
+    if (raw.length > this.#limits.maxHeaders * 2) return this.#refused('headers_too_large')
+    if (url.length > this.#limits.maxTargetBytes) return this.#refused('uri_too_long')
+    if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return this.#refused('bad_request')
+    if (fields.expectsMore) return this.#refused('expectation_failed')
     let target = url
     if (url === '*' && req.method === 'OPTIONS') {
-      return this.#hosts.normalize(fields.host) === undefined ? 'bad_request' : 'options'
+      return this.#hosts.normalize(fields.host) === undefined
+        ? this.#refused('bad_request')
+        : this.#unrouted('options', 'method_not_allowed')
     }
     if (url.charCodeAt(0) !== 0x2f) {
       const absolute = splitAbsoluteForm(url)
-      if (absolute === undefined) return 'bad_request'
+      if (absolute === undefined) return this.#refused('bad_request')
       // A Host that is no host is refused also when the target makes it irrelevant (RFC 9112 section 3.2).
-      if (fields.host === '' || this.#hosts.normalize(fields.host) === undefined) return 'bad_request'
+      if (fields.host === '' || this.#hosts.normalize(fields.host) === undefined)
+        return this.#refused('bad_request')
       fields.replaceHost(absolute.authority)
       target = absolute.target
     }
     const host = fields.host === '' ? undefined : this.#hosts.normalize(fields.host)
-    if (host === undefined) return 'bad_request'
+    if (host === undefined) return this.#refused('bad_request')
     const question = target.indexOf('?')
     const rawPath = question === -1 ? target : target.slice(0, question)
     let path = rawPath
     let received = rawPath
     if (!isPlainPath(rawPath)) {
       const resolved = resolveDots(rawPath)
-      if (resolved === undefined) return 'bad_request'
+      if (resolved === undefined) return this.#refused('bad_request')
       received = resolved
       path = normalizeEscapes(resolved)
     }
-    this.host = host
-    this.path = path
+    this.#host = host
+    this.#path = path
     if (req.method === 'TRACE') {
-      if (!this.#allowTrace) return 'method_not_allowed'
-      if (this.bodyBytes > 0) return 'bad_request'
+      if (!this.#allowTrace) return this.#refused('method_not_allowed')
+      if (fields.chunked || fields.contentLength > 0) return this.#refused('bad_request')
     }
     if (path.charCodeAt(1) === 0x5f && isOnOrBeneath(path, RESERVED_PATH)) {
-      return path === TUNNEL_PATH ? 'tunnel' : 'route_not_found'
+      return path === TUNNEL_PATH
+        ? this.#unrouted('tunnel', 'upgrade_required')
+        : this.#refused('route_not_found')
     }
     const route = this.#directory.match(host, path)
-    if (route === undefined) return 'route_not_found'
+    if (route === undefined) return this.#refused('route_not_found')
     return this.#routed(req, connection, kind, route, target, path, received, rawPath)
   }
 
-  /** Finds the id and the client of a request, also of one that cannot be admitted. True when its fields are well-formed. */
-  identify(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): boolean {
+  /** Finds the id and the client of a request that cannot be admitted. */
+  identify(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): RequestFacts {
+    this.#identify(raw, connection, http10, method)
+    return this.#facts()
+  }
+
+  /** True when the fields are well-formed. */
+  #identify(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): boolean {
     const fields = this.#fields
-    this.host = ''
-    this.path = ''
-    this.clientAddress = connection.remoteAddress
+    this.#host = ''
+    this.#path = ''
+    this.#clientAddress = connection.remoteAddress
     const wellFormed = fields.read(raw, connection, http10, method)
     if (connection.trusted) {
-      this.clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
+      this.#clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
     }
-    this.requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
+    this.#requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
     return wellFormed
+  }
+
+  #facts(): RequestFacts {
+    const { accept, contentLength, chunked, expectsContinue, upgrade } = this.#fields
+    return {
+      requestId: this.#requestId,
+      clientAddress: this.#clientAddress,
+      host: this.#host,
+      path: this.#path,
+      accept,
+      contentLength,
+      chunked,
+      expectsContinue,
+      upgrade,
+    }
+  }
+
+  #unrouted(kind: UnroutedRequest['kind'], code: ErrorCode): UnroutedRequest {
+    return { ...this.#facts(), kind, code }
+  }
+
+  #refused(code: ErrorCode): UnroutedRequest {
+    return this.#unrouted('refused', code)
   }
 
   #routed(
@@ -188,17 +199,18 @@ export class Admission {
     const stripped = route.options.stripMount && route.mountPath !== '/'
     const forwarded = stripped ? restAfterMount(receivedPath, route.mountPath) || '/' : receivedPath
     const { tenantHeader, rules } = route.options
-    if (tenantHeader !== null) fields.setOwn(tenantHeader, tenantOf(route.host, this.host))
-    fields.addOurs(connection, this.requestId, this.clientAddress, stripped ? route.mountPath : '')
+    if (tenantHeader !== null) fields.setOwn(tenantHeader, tenantOf(route.host, this.#host))
+    fields.addOurs(connection, this.#requestId, this.#clientAddress, stripped ? route.mountPath : '')
     fields.applyHostPolicy(route.service.policy.hostHeader)
     if (kind === 'upgrade') fields.fields.push('Connection', 'Upgrade', 'Upgrade', fields.upgrade)
-    const { requestId, clientAddress, host } = this
+    const [requestId, clientAddress, host] = [this.#requestId, this.#clientAddress, this.#host]
     const proto = (connection.trusted ? fields.claims.proto : undefined) ?? connection.proto
     const edits =
       rules === null
         ? undefined
         : this.#gatekeeper.answerEdits({ rules, requestId, clientAddress, host, fields: fields.fields })
     return {
+      kind: 'routed',
       opening: {
         kind,
         hops: 0,
@@ -219,8 +231,7 @@ export class Admission {
       contentLength: fields.contentLength,
       chunked: fields.chunked,
       expectsContinue: fields.expectsContinue,
-      // Node's parser drops what follows an upgrade that was not granted; the rest must not be read as requests.
-      lastOnConnection: kind === 'http' && fields.upgrade !== '',
+      upgrade: fields.upgrade,
       via: connection.http2
         ? this.#via.http2
         : req.httpVersionMinor === 0

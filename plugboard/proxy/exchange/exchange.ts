@@ -14,12 +14,13 @@ import { CLIENT_CLOSED_REQUEST } from '../access.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
 import { countProblem } from '../counters.ts'
+import { hasBody, type RoutedRequest } from '../edge/routed-request.ts'
 import { BodyRate } from '../policy/body-rate.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyResponse } from '../response/answers.ts'
 import type { AnswerOwner, ClientAnswer } from '../response/client-answer.ts'
-import { Forwarding, hasBody, type RoutedRequest } from './forwarding.ts'
+import { Forwarding } from './forwarding.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 import {
   clientStoppedFor,
@@ -58,8 +59,9 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   ) {
     super(context, connection, request, startedAtMs)
     this.#source = source
-    this.#closeAfter = request.lastOnConnection
-    if (request.lastOnConnection) connection.closing = true
+    // Node's parser drops the bytes behind an upgrade that was not granted; the rest must not be read as requests.
+    this.#closeAfter = request.upgrade !== ''
+    if (this.#closeAfter) connection.closing = true
     this.#withheld = request.expectsContinue
     this.#answer = answer
     answer.attach(this)

@@ -15,15 +15,15 @@ import type {
   StreamEvents,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { DirectoryRoute } from '../../routes/directory.ts'
 import type { ServicePolicy } from '../../routes/service-policy.ts'
 import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
 import { roundedMs } from '../access.ts'
 import type { ClientConnection, InFlight } from '../connections/client-connection.ts'
 import type { Deadlined } from '../deadlines.ts'
+import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import { type AnswerFields, readAnswerFields } from '../response/answer-fields.ts'
-import { addRouteFields, type RouteResponseRules } from '../response/route-response.ts'
+import { addRouteFields } from '../response/route-response.ts'
 import {
   codeOf,
   detailForClient,
@@ -31,46 +31,6 @@ import {
   hasNoLine,
   type RequestFailure,
 } from './request-failure.ts'
-
-/** A request that has passed the edge and found its route. */
-export interface RoutedRequest extends RouteResponseRules {
-  readonly opening: Opening
-  readonly route: DirectoryRoute
-  readonly requestId: string
-  /** The peer, or whom trusted proxies name. */
-  readonly clientAddress: string
-  /** `http`, `https`, or what a trusted proxy says that its client speaks. */
-  readonly proto: string
-  readonly host: string
-  /** Without query, in the spelling that mounts are compared in. */
-  readonly path: string
-  /** The same path as the client spelled it, without dot segments. */
-  readonly receivedPath: string
-  /** Empty when the client sent none. */
-  readonly accept: string
-  /** -1: no Content-Length. */
-  readonly contentLength: number
-  readonly chunked: boolean
-  /** The client waits for a 100 before it sends the body. */
-  readonly expectsContinue: boolean
-  /** What follows on the connection is not to be trusted. */
-  readonly lastOnConnection: boolean
-  /** The value of Via that the forwarded request gets, besides those of the hops before this one. */
-  readonly via: string
-  /** True when Via names this cluster: the request has passed here before. */
-  readonly looped: boolean
-  /** How many more hops may forward a TRACE or OPTIONS request, this one included; -1: no limit. */
-  readonly maxForwards: number
-  /** The content of the response when a TRACE request ends here; else empty. */
-  readonly trace: string
-  /** True when its credential is meant for the whole connection to the backend. */
-  readonly authenticatesConnection: boolean
-}
-
-/** More than its head may come. */
-export function hasBody({ chunked, contentLength }: RoutedRequest): boolean {
-  return chunked || contentLength > 0
-}
 
 export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, StreamHolder {
   protected readonly context: ProxyContext

@@ -11,10 +11,17 @@ import { requestStart } from '../access.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { ClientConnections } from '../connections/client-connections.ts'
 import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
-import type { Admission, Admitted } from '../edge/admission.ts'
+import type { Admission } from '../edge/admission.ts'
+import {
+  type AdmittedRequest,
+  bodyBytesOf,
+  endsParsing,
+  hasBody,
+  type RoutedRequest,
+  type UnroutedRequest,
+} from '../edge/routed-request.ts'
 import { mayUpgrade } from '../edge/upgrade-request.ts'
 import { Exchange } from '../exchange/exchange.ts'
-import { hasBody, type RoutedRequest } from '../exchange/forwarding.ts'
 import { NO_BODY } from '../exchange/request-body.ts'
 import { Upgrade } from '../exchange/upgrade.ts'
 import { UnreadAnswer } from '../http2/unread-answer.ts'
@@ -29,7 +36,7 @@ import {
   optionsAnswer,
   type ProxyResponse,
 } from '../response/answers.ts'
-import { noteLocalAnswer } from '../response/local-answer-log.ts'
+import { type LoggedRequest, noteLocalAnswer } from '../response/local-answer-log.ts'
 import { Http1Answer } from './answer.ts'
 import { Http1Body } from './body.ts'
 import { LeanRequest } from './lean-request.ts'
@@ -129,8 +136,8 @@ export class Http1Server {
   #continueRequested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.of(req.socket)
     if (connection === undefined || ignores(connection)) return
-    this.#requested(req, res)
-    if (this.#admission.bodyBytes === 0) connection.closing = true
+    const admitted = this.#requested(req, res)
+    if (admitted !== undefined && !hasBody(admitted)) connection.closing = true
   }
 
   /** By an authority, or by somebody whose token is none of ours. */
@@ -152,25 +159,29 @@ export class Http1Server {
       return
     }
     this.#context.counters.requests += 1
-    const admission = this.#admission
-    admission.admit(req, connection, 'http')
-    const answer = challengeAnswer(text, admission.requestId)
-    noteLocalAnswer(this.#context, startedAtMs, req.method, admission, answer)
+    const { requestId, clientAddress, host, path } = this.#admission.admit(req, connection, 'http')
+    const answer = challengeAnswer(text, requestId)
+    const logged = { requestId, clientAddress, host, path }
+    noteLocalAnswer(this.#context, startedAtMs, req.method, logged, answer)
     write(res, answer, this.#context.draining)
   }
 
-  #requested(req: IncomingMessage, res: ServerResponse, startedAtMs = requestStart(this.#context)): void {
+  /** Returns undefined on a connection that takes no more requests. */
+  #requested(
+    req: IncomingMessage,
+    res: ServerResponse,
+    startedAtMs = requestStart(this.#context),
+  ): AdmittedRequest | undefined {
     const connection = this.#connections.of(req.socket)
-    if (connection === undefined || ignores(connection)) return
+    if (connection === undefined || ignores(connection)) return undefined
     connection.requestBegan()
     this.#context.counters.requests += 1
-    const admission = this.#admission
-    const admitted = admission.admit(req, connection, 'http')
-    if (typeof admitted === 'string') {
-      const answer = this.#refusal(admitted === 'tunnel' ? 'upgrade_required' : admitted)
-      noteLocalAnswer(this.#context, startedAtMs, req.method, admission, answer)
-      this.#answer(connection, res, answer)
-      return
+    const admitted = this.#admission.admit(req, connection, 'http')
+    if (admitted.kind !== 'routed') {
+      const answer = this.#unrouted(admitted)
+      noteLocalAnswer(this.#context, startedAtMs, req.method, admitted, answer)
+      this.#answer(connection, res, admitted, answer)
+      return admitted
     }
     const judged = this.#judge(admitted, connection)
     if (judged === undefined) {
@@ -181,8 +192,9 @@ export class Http1Server {
       void judged.then(answer => exchange.judged(answer))
     } else {
       noteLocalAnswer(this.#context, startedAtMs, req.method, admitted, judged)
-      this.#answer(connection, res, judged)
+      this.#answer(connection, res, admitted, judged)
     }
+    return admitted
   }
 
   #exchange(
@@ -202,18 +214,22 @@ export class Http1Server {
     return busy ? problemOf(request, 'overloaded') : this.#policy.judge(request)
   }
 
-  /** The answer to a request that has no route, or should not have been made. */
-  #refusal(why: Exclude<Admitted, RoutedRequest | 'tunnel'>): ProxyResponse {
-    const { requestId, accept, allowedMethods: allow } = this.#admission
-    return why === 'options'
+  /** Returns the response to a request that has no route. `code`: another one than the request was refused with. */
+  #unrouted({ kind, requestId, accept, code: refused }: UnroutedRequest, code = refused): ProxyResponse {
+    const allow = this.#admission.allowedMethods
+    return kind === 'options' && code === refused
       ? optionsAnswer(requestId, allow)
-      : makeProblem(why, { requestId, accept, allow })
+      : makeProblem(code, { requestId, accept, allow })
   }
 
-  /** Responds to the request that the admission has checked last. */
-  #answer(connection: ClientConnection, res: ServerResponse, answer: ProxyResponse): void {
-    const { bodyBytes, isLast } = this.#admission
-    const distrusted = isLast || (answer.code !== undefined && CLOSING_CODES.has(answer.code))
+  #answer(
+    connection: ClientConnection,
+    res: ServerResponse,
+    request: AdmittedRequest,
+    answer: ProxyResponse,
+  ): void {
+    const bodyBytes = bodyBytesOf(request)
+    const distrusted = endsParsing(request) || (answer.code !== undefined && CLOSING_CODES.has(answer.code))
     if (distrusted) connection.expectUnread()
     const closes = distrusted || endsConnection(bodyBytes) || this.#context.draining
     if (closes) connection.closing = true
@@ -250,13 +266,13 @@ export class Http1Server {
     }
     this.#context.counters.requests += 1
     const admitted = this.#admission.admit(req, connection, 'upgrade')
-    if (admitted === 'tunnel' && this.#tunnels !== undefined) {
-      this.#acceptTunnel(this.#tunnels, connection, req, head, startedAtMs)
+    if (admitted.kind === 'tunnel' && this.#tunnels !== undefined) {
+      this.#acceptTunnel(this.#tunnels, connection, admitted, { req, head, startedAtMs })
       return
     }
-    if (typeof admitted === 'string') {
-      const code = admitted === 'tunnel' || admitted === 'options' ? 'route_not_found' : admitted
-      this.#say(req, connection, startedAtMs, this.#admission, this.#refusal(code))
+    if (admitted.kind !== 'routed') {
+      const code = admitted.kind === 'refused' ? admitted.code : 'route_not_found'
+      this.#say(req, connection, startedAtMs, admitted, this.#unrouted(admitted, code))
       return
     }
     const judged = mayUpgrade(req, connection.inFlightCount)
@@ -266,7 +282,7 @@ export class Http1Server {
       this.#say(req, connection, startedAtMs, admitted, judged)
       return
     }
-    const side = new Http1UpgradeSide(connection, req, this.#admission.upgrade)
+    const side = new Http1UpgradeSide(connection, req, admitted.upgrade)
     const upgrade = new Upgrade(this.#context, connection, admitted, startedAtMs, side)
     if (judged === undefined) upgrade.start(head)
     else {
@@ -278,13 +294,12 @@ export class Http1Server {
   #acceptTunnel(
     tunnels: TunnelAcceptor,
     connection: ClientConnection,
-    req: IncomingMessage,
-    head: Buffer,
-    startedAtMs: number,
+    { requestId, accept, clientAddress, host, path }: UnroutedRequest,
+    received: { readonly req: IncomingMessage; readonly head: Buffer; readonly startedAtMs: number },
   ): void {
     const { socket } = connection
+    const { req, head, startedAtMs } = received
     this.#connections.forget(socket)
-    const { requestId, accept, clientAddress, host, path } = this.#admission
     tunnels.accept({
       req,
       socket,
@@ -312,8 +327,10 @@ export class Http1Server {
     connection.requestBegan()
     if (ignores(connection)) return
     this.#context.counters.requests += 1
-    this.#admission.admit(req, connection, 'http')
-    this.#say(req, connection, startedAtMs, this.#admission, this.#refusal('method_not_allowed'))
+    const { requestId, accept, clientAddress, host, path } = this.#admission.admit(req, connection, 'http')
+    const allow = this.#admission.allowedMethods
+    const problem = makeProblem('method_not_allowed', { requestId, accept, allow })
+    this.#say(req, connection, startedAtMs, { requestId, clientAddress, host, path }, problem)
   }
 
   /** The parser, or the socket, has failed. What Node has parsed before stays in order. */
@@ -353,7 +370,7 @@ export class Http1Server {
     req: IncomingMessage,
     connection: ClientConnection,
     startedAtMs: number,
-    request: Admission | RoutedRequest,
+    request: LoggedRequest,
     answer: ProxyResponse,
   ): void {
     noteLocalAnswer(this.#context, startedAtMs, req.method, request, answer)

@@ -2,19 +2,18 @@
 // the same policy as requests of HTTP/1.1.
 
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { requestStart } from '../access.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { Admission } from '../edge/admission.ts'
+import { type AdmittedRequest, hasBody, type RoutedRequest } from '../edge/routed-request.ts'
 import { Exchange } from '../exchange/exchange.ts'
-import { hasBody, type RoutedRequest } from '../exchange/forwarding.ts'
 import { Upgrade } from '../exchange/upgrade.ts'
 import { type Judgement, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
 import { bodylessAnswer, makeProblem, optionsAnswer, type ProxyResponse } from '../response/answers.ts'
-import { type Answered, noteLocalAnswer } from '../response/local-answer-log.ts'
+import { type LoggedRequest, noteLocalAnswer } from '../response/local-answer-log.ts'
 import { breakOff, Http2Answer } from './answer.ts'
 import { Http2Body } from './body.ts'
 import { Http2Connection } from './connection.ts'
@@ -82,7 +81,6 @@ export class Http2Server {
     stream.on('error', () => undefined)
     this.#context.counters.requests += 1
     const head = readHttp2Head(raw, stream.endAfterHeaders)
-    const admission = this.#admission
     if (typeof head === 'string') {
       this.#refuseUnreadable(connection, stream, raw, head, startedAtMs)
       return
@@ -90,13 +88,13 @@ export class Http2Server {
     const admitted =
       head.bytes > this.#limits.maxHeadBytes
         ? this.#refused(head, connection)
-        : admission.admit(head, connection, head.kind)
-    if (typeof admitted === 'string') {
-      const { requestId, accept, allowedMethods: allow } = admission
-      const code = admitted === 'tunnel' ? 'upgrade_required' : admitted
+        : this.#admission.admit(head, connection, head.kind)
+    if (admitted.kind !== 'routed') {
+      const { kind, code, requestId, accept } = admitted
+      const allow = this.#admission.allowedMethods
       const answer =
-        code === 'options' ? optionsAnswer(requestId, allow) : makeProblem(code, { requestId, accept, allow })
-      this.#say(stream, head.method, startedAtMs, admission, answer)
+        kind === 'options' ? optionsAnswer(requestId, allow) : makeProblem(code, { requestId, accept, allow })
+      this.#say(stream, head.method, startedAtMs, admitted, answer)
       return
     }
     const judged = this.#judge(admitted)
@@ -139,8 +137,8 @@ export class Http2Server {
   ): void {
     const code = why === 'connect' ? 'method_not_allowed' : 'bad_request'
     const method = why === 'connect' ? 'CONNECT' : ''
-    this.#admission.identify(raw, connection, false, method)
-    const { requestId, accept, clientAddress, allowedMethods: allow } = this.#admission
+    const { requestId, accept, clientAddress } = this.#admission.identify(raw, connection, false, method)
+    const allow = this.#admission.allowedMethods
     const answer = makeProblem(code, { requestId, accept, allow })
     const bytesOut = answer.body.length
     this.#context.refusals.note({
@@ -155,10 +153,10 @@ export class Http2Server {
     this.#send(stream, '', answer)
   }
 
-  /** The head is larger than `maxHead`, but is looked at so that the answer has its id. */
-  #refused(head: Http2Head, connection: ClientConnection): ErrorCode {
-    this.#admission.admit(head, connection, head.kind)
-    return 'headers_too_large'
+  /** The head is larger than `maxHead`, but the admission reads it, so that the response has its id. */
+  #refused(head: Http2Head, connection: ClientConnection): AdmittedRequest {
+    const admitted = this.#admission.admit(head, connection, head.kind)
+    return { ...admitted, kind: 'refused', code: 'headers_too_large', route: undefined }
   }
 
   #judge(request: RoutedRequest): Judgement {
@@ -202,7 +200,7 @@ export class Http2Server {
     stream: ServerHttp2Stream,
     method: string,
     startedAtMs: number,
-    request: Answered,
+    request: LoggedRequest,
     answer: ProxyResponse,
   ): void {
     noteLocalAnswer(this.#context, startedAtMs, method, request, answer)

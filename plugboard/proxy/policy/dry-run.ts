@@ -30,12 +30,10 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
     return { host: '', path: '', route: undefined, response: errorResponse('method_not_allowed') }
   const head = { method, url: target, httpVersionMajor: 1, httpVersionMinor: 1 }
   const admitted = admission.admit({ ...head, rawHeaders: ['Host', host, ...fields] }, connection, 'http')
-  // Before anything is awaited: the admission serves the next request in between.
-  const found = { host: admission.host, path: admission.path }
-  if (admitted === 'tunnel')
-    return { ...found, route: undefined, response: errorResponse('upgrade_required') }
-  if (admitted === 'options') return { ...found, route: undefined, response: NO_CONTENT }
-  if (typeof admitted === 'string') return { ...found, route: undefined, response: errorResponse(admitted) }
+  const found = { host: admitted.host, path: admitted.path }
+  if (admitted.kind === 'options') return { ...found, route: undefined, response: NO_CONTENT }
+  if (admitted.kind !== 'routed')
+    return { ...found, route: undefined, response: errorResponse(admitted.code) }
   const answer = await policy.judge(admitted, false)
   return { ...found, route: admitted.route, response: answer && responseOf(answer) }
 }

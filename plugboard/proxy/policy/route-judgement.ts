@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http'
 import type { GuardedRequest } from '../../access/gatekeeper.ts'
 import { isRefusal, type Refusal, type RouteResponse, type Verdict } from '../../access/verdict.ts'
 import type { RouteRules } from '../../routes/route-options.ts'
-import type { RoutedRequest } from '../exchange/forwarding.ts'
+import type { RoutedRequest } from '../edge/routed-request.ts'
 import { bodylessAnswer, makeProblem, type ProxyResponse } from '../response/answers.ts'
 import { addRouteFields } from '../response/route-response.ts'
 

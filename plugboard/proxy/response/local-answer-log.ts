@@ -6,13 +6,13 @@ import { countProblem } from '../counters.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyResponse } from './answers.ts'
 
-/** What was found out about the request, as far as it was looked at. */
-export interface Answered {
+/** What the access line names of a request. */
+export interface LoggedRequest {
   readonly requestId: string
   readonly host: string
   readonly path: string
   readonly clientAddress: string
-  readonly route?: DirectoryRoute
+  readonly route?: DirectoryRoute | undefined
 }
 
 /** `startedAtMs`: of `requestStart`. */
@@ -20,7 +20,7 @@ export function noteLocalAnswer(
   { clock, counters, access }: ProxyContext,
   startedAtMs: number,
   method = '',
-  { requestId, host, path, clientAddress: remoteAddress, route }: Answered,
+  { requestId, host, path, clientAddress: remoteAddress, route }: LoggedRequest,
   { status, code, body }: ProxyResponse,
 ): void {
   if (code !== undefined) countProblem(counters, code)
