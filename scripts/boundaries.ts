@@ -66,7 +66,7 @@ export const ROOMS: readonly Room[] = [
   plugboardRoom('*', [], []),
   plugboardRoom('common', [], []),
   plugboardRoom('database', ['common'], ['drizzle-orm', 'drizzle-orm/**', 'pg', 'zod'], 2),
-  plugboardRoom('registry', [], ['yjs']),
+  plugboardRoom('registry', ['common'], ['yjs']),
   plugboardRoom('routes', ['database', 'common'], ['zod']),
   plugboardRoom('jwks', ['routes', 'common'], ['jose'], 0),
   plugboardRoom('peers', ['registry', 'common'], ['jose']),

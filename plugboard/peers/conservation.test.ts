@@ -109,7 +109,7 @@ class Way {
     const opener = this.#session('dialer', this.link.a, () => undefined)
     const home = this.#session('acceptor', this.tunnel.a, () => undefined, chain())
     this.#session('acceptor', this.link.b, (stream, opening) =>
-      relayStream(stream, opening, (forwarded, events, end) => home.open(forwarded, events, end)),
+      relayStream(stream, opening, (_target, forwarded, events, end) => home.open(forwarded, events, end)),
     )
     this.#session('dialer', this.tunnel.b, (stream, opening) => this.#accept(stream, opening), chain())
     expect(opener).toBe(this.sessions[0])

@@ -2,6 +2,7 @@
 // the dialers with their last problem. For the admin API and for questions to all replicas.
 
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { Discovery, ReplicaRecord } from './discovery/discovery.ts'
 import type { PeerDialer } from './link/peer-dialer.ts'
@@ -9,7 +10,7 @@ import type { Peer } from './peer.ts'
 
 /** A replica as this one sees it. */
 export interface KnownReplica {
-  readonly id: string
+  readonly id: ReplicaId
   readonly boot: string | undefined
   readonly report: ReplicaReport | undefined
   /** Undefined: no discovery knows more than its address. */
@@ -33,7 +34,7 @@ export interface KnownReplica {
 export interface ReplicaSources {
   readonly discoveries: readonly Discovery[]
   readonly follower: Pick<RegistryFollower, 'replicas'>
-  readonly peers: ReadonlyMap<string, Peer>
+  readonly peers: ReadonlyMap<ReplicaId, Peer>
   /** By address. */
   readonly dialers: ReadonlyMap<string, PeerDialer>
 }
@@ -69,8 +70,8 @@ export function knownReplicas({ discoveries, follower, peers, dialers }: Replica
 }
 
 /** The rows of all discoveries that have rows, by the id of the replica. */
-export function replicaRecords(discoveries: readonly Discovery[]): Map<string, ReplicaRecord> {
-  const records = new Map<string, ReplicaRecord>()
+export function replicaRecords(discoveries: readonly Discovery[]): Map<ReplicaId, ReplicaRecord> {
+  const records = new Map<ReplicaId, ReplicaRecord>()
   for (const discovery of discoveries) {
     for (const { record } of discovery.found()) if (record !== undefined) records.set(record.id, record)
   }

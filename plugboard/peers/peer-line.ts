@@ -3,17 +3,18 @@
 
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { LineId } from '../registry/line-ids.ts'
 import type { Upstream } from '../registry/upstream.ts'
 import type { Peer } from './peer.ts'
 
 export class PeerLine implements Upstream {
   readonly #peer: Peer
-  readonly #lineId: string
+  readonly #lineId: LineId
   readonly #heldOf: () => HeldBytes | undefined
   #held: HeldBytes | undefined
 
   /** `heldOf`: where the bytes of its streams are counted. Asked at the first stream. */
-  constructor(peer: Peer, lineId: string, heldOf: () => HeldBytes | undefined) {
+  constructor(peer: Peer, lineId: LineId, heldOf: () => HeldBytes | undefined) {
     this.#peer = peer
     this.#lineId = lineId
     this.#heldOf = heldOf

@@ -8,6 +8,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/sync/registry-follower.ts'
@@ -85,7 +86,7 @@ export class PeerNetwork {
   readonly recovery: Recovery
   readonly #random: () => number
   readonly #log: Logger
-  readonly #peers = new Map<string, Peer>()
+  readonly #peers = new Map<ReplicaId, Peer>()
   readonly #dialers = new Map<string, PeerDialer>()
   readonly #listeners = new Set<() => void>()
   /** Those that have answered at least once. */
@@ -272,7 +273,7 @@ export class PeerNetwork {
     return true
   }
 
-  #peer(id: string): Peer {
+  #peer(id: ReplicaId): Peer {
     let peer = this.#peers.get(id)
     if (peer === undefined) {
       peer = new Peer(id, this.#host)
@@ -282,7 +283,7 @@ export class PeerNetwork {
   }
 
   /** Only while its lease is fresh: without one, somebody else may have the address by now. */
-  #livesAt(address: string): string | undefined {
+  #livesAt(address: string): ReplicaId | undefined {
     const [record, another] = [...replicaRecords(this.#discoveries).values()].filter(
       each => each.address === address,
     )

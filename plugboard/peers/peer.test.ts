@@ -6,7 +6,9 @@ import { ManualClock } from '../../test/support/manual-clock.ts'
 import { memoryTransportPair } from '../../test/support/memory-transport.ts'
 import { RecordedStream } from '../../test/support/recorded-stream.ts'
 import { SessionEnd } from '../../test/support/session-pair.ts'
+import { asReplicaId } from '../common/replica-id.ts'
 import { newBoot } from '../registry/boot.ts'
+import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import { RegistryOwner } from '../registry/sync/registry-owner.ts'
@@ -19,10 +21,10 @@ const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST'
 function setUp(maxStreams: number) {
   const clock = new ManualClock()
   const registry = new Registry()
-  const self = { id: 'dialer', boot: newBoot(1000, () => 0) }
+  const self = { id: asReplicaId('dialer'), boot: newBoot(1000, () => 0) }
   const owner = new RegistryOwner({ registry, replicaId: self.id, boot: self.boot })
   const follower = new RegistryFollower({ registry, replicaId: self.id, clock })
-  const peer = new Peer('acceptor', {
+  const peer = new Peer(asReplicaId('acceptor'), {
     self,
     owner,
     follower,
@@ -69,7 +71,7 @@ it('opens the exchange again also when no stream could be opened at its time', a
   const held = new RecordedStream()
   await eventually('the only stream is free, and taken by a request', () => {
     if (!peer.canOpen) return undefined
-    held.stream = peer.open(REQUEST, held, false, 'tunnel/web')
+    held.stream = peer.open(REQUEST, held, false, lineId(asTunnelId('tunnel'), 'web'))
     return true
   })
   await eventually('the request arrives', () => far.accepted.find(({ opening }) => opening?.kind === 'http'))

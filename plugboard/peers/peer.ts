@@ -14,7 +14,9 @@ import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stre
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 import { type Boot, isNewerBoot } from '../registry/boot.ts'
+import type { LineId } from '../registry/line-ids.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
@@ -59,7 +61,7 @@ interface Link {
 }
 
 export class Peer {
-  readonly id: string
+  readonly id: ReplicaId
   readonly #host: PeerHost
   readonly #log: Logger
   readonly #links = new Set<Link>()
@@ -71,7 +73,7 @@ export class Peer {
   readonly #channel: RegistryChannel
   #draining = false
 
-  constructor(id: string, host: PeerHost) {
+  constructor(id: ReplicaId, host: PeerHost) {
     this.id = id
     this.#host = host
     this.#log = host.log.child({ peerId: id })
@@ -169,7 +171,7 @@ export class Peer {
    * `lineId`: the line that was picked, and should take it. `held`: where its bytes are counted. They are those of the
    * line's telephone: a link carries the streams of many, and has no budget of its own.
    */
-  open(opening: Opening, events: StreamEvents, end: boolean, lineId: string, held?: HeldBytes): Stream {
+  open(opening: Opening, events: StreamEvents, end: boolean, lineId: LineId, held?: HeldBytes): Stream {
     const way = this.#way
     if (way === undefined) throw new TunnelError('refused', { detail: 'no link to the replica' })
     const service = way.peer?.features.includes(LINES_FEATURE) ? lineId : opening.service

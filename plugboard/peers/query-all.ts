@@ -1,17 +1,19 @@
 // One question to all other replicas at once. Replicas that are expected to be there but give no response are named, with the
 // reason.
 
+import type { ReplicaId } from '../common/replica-id.ts'
 import type { KnownReplica } from './known-replicas.ts'
 import { QueryError } from './peer-queries.ts'
 
 /** A replica that gave no response to a question, and the reason in words. */
 export interface MissingReplica {
+  /** Its id; its address when the id is unknown. */
   readonly id: string
   readonly reason: string
 }
 
 export interface QueryResults {
-  readonly responses: readonly { readonly replicaId: string; readonly value: unknown }[]
+  readonly responses: readonly { readonly replicaId: ReplicaId; readonly value: unknown }[]
   readonly missing: readonly MissingReplica[]
 }
 
@@ -22,9 +24,9 @@ export interface QueryResults {
 export async function queryAll(
   replicas: readonly KnownReplica[],
   unreached: readonly { readonly address: string; readonly problem: string }[],
-  ask: (id: string) => Promise<unknown>,
+  ask: (id: ReplicaId) => Promise<unknown>,
 ): Promise<QueryResults> {
-  const responses: { replicaId: string; value: unknown }[] = []
+  const responses: { replicaId: ReplicaId; value: unknown }[] = []
   const missing: MissingReplica[] = unreached.map(({ address, problem }) => ({
     id: address,
     reason: problem,

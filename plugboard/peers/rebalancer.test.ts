@@ -1,9 +1,11 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
+import { asReplicaId } from '../common/replica-id.ts'
 import { moveTarget, Rebalancer } from './rebalancer.ts'
 
-const others = (...tunnels: number[]) => tunnels.map((count, index) => ({ id: `r${index}`, tunnels: count }))
+const others = (...tunnels: number[]) =>
+  tunnels.map((count, index) => ({ id: asReplicaId(`r${index}`), tunnels: count }))
 
 it.each([
   ['alone', 100, [], undefined],

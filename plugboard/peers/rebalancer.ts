@@ -4,14 +4,15 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 
 export interface RebalancerOptions {
   /** Tunnels of the replicas that live, stay, and can be dialled; ours left out. */
-  readonly others: () => readonly { readonly id: string; readonly tunnels: number }[]
+  readonly others: () => readonly { readonly id: ReplicaId; readonly tunnels: number }[]
   /** Ours. */
   readonly tunnels: () => number
   /** Asks up to `count` telephones; returns how many it asked. */
-  readonly move: (count: number, to: string) => number
+  readonly move: (count: number, to: ReplicaId) => number
   readonly clock: Clock
   readonly log: Logger
 }
@@ -55,8 +56,8 @@ export class Rebalancer {
 /** How many tunnels should go where now; undefined: it is even enough. */
 export function moveTarget(
   own: number,
-  others: readonly { readonly id: string; readonly tunnels: number }[],
-): { readonly to: string; readonly count: number } | undefined {
+  others: readonly { readonly id: ReplicaId; readonly tunnels: number }[],
+): { readonly to: ReplicaId; readonly count: number } | undefined {
   const [first, ...rest] = others
   if (first === undefined) return undefined
   const least = rest.reduce((best, each) => (each.tunnels < best.tunnels ? each : best), first)

@@ -9,6 +9,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 import type { Boot } from '../registry/boot.ts'
 import { PeerExchange } from '../registry/sync/peer-exchange.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
@@ -19,7 +20,7 @@ import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
 const REOPEN_MS = 200
 
 export interface RegistryChannelOptions {
-  readonly peerId: string
+  readonly peerId: ReplicaId
   /** The id of this replica. */
   readonly selfId: string
   readonly owner: RegistryOwner

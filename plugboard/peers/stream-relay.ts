@@ -14,15 +14,18 @@ import type {
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { HeadError } from '@vera-stack/shared/protocol/wire/encode.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { parseStreamTarget, type StreamTarget } from '../registry/line-ids.ts'
 
-/** Opens a stream on a line of this replica, or throws TunnelError. */
-export type OpenLocal = (opening: Opening, events: StreamEvents, end: boolean) => Stream
+/** Opens a stream on a line of this replica, or throws TunnelError. `opening` names the service of the target. */
+export type OpenLocal = (target: StreamTarget, opening: Opening, events: StreamEvents, end: boolean) => Stream
 
 /** Returns the events of the near stream. When no line takes it, the near stream is refused with the reason. */
 export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal): StreamEvents {
   const backward = new Backward(near)
+  const target = parseStreamTarget(opening.service)
+  const named = target.kind === 'line' ? { ...opening, service: target.service } : opening
   try {
-    const far = openLocal(opening, backward, false)
+    const far = openLocal(target, named, backward, false)
     const forward = new Forward(far, backward)
     backward.join(far, forward)
     return forward

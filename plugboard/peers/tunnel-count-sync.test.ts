@@ -3,6 +3,7 @@ import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control/control-s
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { linkedPair } from '../../test/support/peer-node.ts'
+import { asReplicaId } from '../common/replica-id.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import { TunnelCountSync } from './tunnel-count-sync.ts'
 
@@ -26,7 +27,7 @@ const report = (sequence: number, counts: [string, number][], reset = false): Tu
 describe('sent counts', () => {
   it('are complete at first, then only the changed ones, and empty without a change', () => {
     const counts = new TunnelCounts()
-    const sync = new TunnelCountSync(counts, 'peer')
+    const sync = new TunnelCountSync(counts, asReplicaId('peer'))
     const { sent, link } = recordingLink()
     for (const holder of ['a', 'a', 'b']) counts.add(holder)
     sync.flush(link)
@@ -52,7 +53,7 @@ describe('sent counts', () => {
 
   it('start over on another link, and stay on the first one while that is open', () => {
     const counts = new TunnelCounts()
-    const sync = new TunnelCountSync(counts, 'peer')
+    const sync = new TunnelCountSync(counts, asReplicaId('peer'))
     const [first, second] = [recordingLink(), recordingLink()]
     sync.flush(first.link)
     counts.add('a')
@@ -75,7 +76,7 @@ describe('sent counts', () => {
 
   it('are spread over several flushes when there are many', () => {
     const counts = new TunnelCounts()
-    const sync = new TunnelCountSync(counts, 'peer')
+    const sync = new TunnelCountSync(counts, asReplicaId('peer'))
     const { sent, link } = recordingLink()
     for (let index = 0; index < 3 * MAX_TUNNEL_COUNTS + 1; index += 1) counts.add(`holder-${index}`)
     sync.flush(link)
@@ -93,7 +94,7 @@ describe('sent counts', () => {
 describe('received counts', () => {
   it('stay until another message replaces them; late messages are ignored', () => {
     const counts = new TunnelCounts()
-    const sync = new TunnelCountSync(counts, 'peer')
+    const sync = new TunnelCountSync(counts, asReplicaId('peer'))
     sync.receive(report(4, [['a', 2]], true))
     sync.receive(report(5, [['b', 1]]))
     sync.receive(report(4, [['a', 9]]))
@@ -104,7 +105,7 @@ describe('received counts', () => {
 
   it('are dropped with the last link, and when the replica restarts', () => {
     const counts = new TunnelCounts()
-    const sync = new TunnelCountSync(counts, 'peer')
+    const sync = new TunnelCountSync(counts, asReplicaId('peer'))
     sync.receive(report(9, [['a', 2]], true))
     sync.forget()
     expect(counts.total('a')).toBe(0)

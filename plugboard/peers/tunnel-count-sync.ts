@@ -6,6 +6,7 @@
 import type { TunnelCountReport } from '@vera-stack/shared/protocol/control/control.ts'
 import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control/control-schema.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 
 type CountLink = Pick<Session, 'state' | 'sendControl'>
@@ -15,7 +16,7 @@ const MESSAGES_PER_FLUSH = 3
 
 export class TunnelCountSync {
   readonly #counts: TunnelCounts
-  readonly #peerId: string
+  readonly #peerId: ReplicaId
   readonly #unsubscribe: () => void
   /** Holders whose count the peer does not have yet. */
   readonly #pending = new Set<string>()
@@ -23,7 +24,7 @@ export class TunnelCountSync {
   #reset = false
   #received = 0
 
-  constructor(counts: TunnelCounts, peerId: string) {
+  constructor(counts: TunnelCounts, peerId: ReplicaId) {
     this.#counts = counts
     this.#peerId = peerId
     this.#unsubscribe = counts.subscribe(holder => {

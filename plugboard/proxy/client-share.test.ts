@@ -9,6 +9,7 @@ import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { field, type RawAnswer, RawConnection } from '../../test/support/raw-connection.ts'
+import { lineId } from '../registry/line-ids.ts'
 import type { ProxyOptions } from './server.ts'
 
 useLeakCheck()
@@ -156,7 +157,7 @@ describe('the streams of a telephone', () => {
     const line = [...harness.registry.lines()][0]!
     harness.registry.replace(line.tunnelId, [
       line,
-      { ...line, id: `${line.tunnelId}/second`, service: 'second' },
+      { ...line, id: lineId(line.tunnelId, 'second'), service: 'second' },
     ])
     harness.routes.push(harnessRoute({ host: 'second', service: 'second' }))
     for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)

@@ -6,6 +6,8 @@ import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
 import { field, type RawAnswer, rawExchange } from '../../test/support/raw-connection.ts'
+import { asReplicaId } from '../common/replica-id.ts'
+import { asTunnelId } from '../registry/line-ids.ts'
 
 useLeakCheck()
 
@@ -189,8 +191,8 @@ it('another process is tried before the second tunnel of the one that failed', a
   const twin = await harness.telephone(['web'], { instance: 'instance-1' })
   twin.handler = call => call.answer(200, 'twin')
   harness.registry.replace(
-    'tunnel-3',
-    [...harness.registry.linesOfTunnel('tunnel-3')].map(line => ({ ...line, weight: 1000 })),
+    asTunnelId('tunnel-3'),
+    [...harness.registry.linesOfTunnel(asTunnelId('tunnel-3'))].map(line => ({ ...line, weight: 1000 })),
   )
   first.handler = call => call.stream.reset('backend_unreachable')
   twin.handler = call => call.stream.reset('backend_unreachable')
@@ -224,7 +226,7 @@ it('a service at its own limit of streams', async () => {
 })
 
 it('a head that the tunnel of another replica does not take is 431, as it is for one of ours', async () => {
-  const across = await ProxyHarness.start({ replicaId: 'r2' })
+  const across = await ProxyHarness.start({ replicaId: asReplicaId('r2') })
   const telephone = await across.telephone()
   // What the relay says.
   telephone.handler = call => call.stream.reset('payload_too_large')

@@ -1,15 +1,15 @@
 // A line: "this tunnel can take streams for this service". Plain data, so that it can be replicated: only the
 // replica that holds the tunnel writes it, everyone else copies. It knows nothing of sockets.
 
+import type { ReplicaId } from '../common/replica-id.ts'
+import type { LineId, TunnelId } from './line-ids.ts'
 import type { Outage } from './outage.ts'
 
 export interface Line {
-  /** Unique in the cluster: `tunnelId/service`. */
-  readonly id: string
+  readonly id: LineId
   /** The replica that holds the tunnel: the only writer of this line. */
-  readonly replicaId: string
-  /** Random, new for each tunnel. */
-  readonly tunnelId: string
+  readonly replicaId: ReplicaId
+  readonly tunnelId: TunnelId
   readonly service: string
   /** Name of the telephone, and the id of the process behind it: two tunnels of one process share both. */
   readonly telephone: string
@@ -28,10 +28,6 @@ export interface Line {
   readonly generation?: string
   /** Digest of the holder of the tunnel's token, for whom limits count (telephones/held-budgets.ts). */
   readonly holder?: string
-}
-
-export function lineId(tunnelId: string, service: string): string {
-  return `${tunnelId}/${service}`
 }
 
 /** True when both belong to one process. An instance id is the telephone's own choice, and counts within its identity. */

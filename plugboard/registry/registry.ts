@@ -4,6 +4,7 @@
 // to decide (registry-follower.ts).
 
 import { type Line, sameLine } from './line.ts'
+import type { LineId, TunnelId } from './line-ids.ts'
 
 /** Told after the registry has changed. A listener must not throw. */
 export interface RegistryListener {
@@ -14,12 +15,12 @@ export interface RegistryListener {
 }
 
 export class Registry {
-  readonly #byTunnel = new Map<string, Map<string, Line>>()
-  readonly #byService = new Map<string, Map<string, Line>>()
+  readonly #byTunnel = new Map<TunnelId, Map<LineId, Line>>()
+  readonly #byService = new Map<string, Map<LineId, Line>>()
   readonly #listeners = new Set<RegistryListener>()
 
   /** Makes `lines` the whole set of this tunnel. An empty set removes the tunnel. */
-  replace(tunnelId: string, lines: readonly Line[]): void {
+  replace(tunnelId: TunnelId, lines: readonly Line[]): void {
     const before = this.#byTunnel.get(tunnelId)
     const after = new Map(lines.map(line => [line.id, line]))
     for (const line of before?.values() ?? []) {
@@ -60,7 +61,7 @@ export class Registry {
   }
 
   /** Of a tunnel of this replica. */
-  *linesOfTunnel(tunnelId: string): IterableIterator<Line> {
+  *linesOfTunnel(tunnelId: TunnelId): IterableIterator<Line> {
     yield* this.#byTunnel.get(tunnelId)?.values() ?? []
   }
 

@@ -1,19 +1,20 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { asReplicaId } from '../common/replica-id.ts'
 import { TunnelCounts } from './tunnel-counts.ts'
 
 it('sums the own count and those of other replicas, as long as these are known', () => {
   const counts = new TunnelCounts()
   counts.add('a')
   counts.add('a')
-  counts.setRemote('r2', 'a', 3)
-  counts.setRemote('r3', 'a', 1)
-  counts.setRemote('r3', 'b', 5)
+  counts.setRemote(asReplicaId('r2'), 'a', 3)
+  counts.setRemote(asReplicaId('r3'), 'a', 1)
+  counts.setRemote(asReplicaId('r3'), 'b', 5)
   expect([counts.own('a'), counts.total('a'), counts.total('b'), counts.total('c')]).toEqual([2, 6, 5, 0])
-  counts.setRemote('r2', 'a', 1)
+  counts.setRemote(asReplicaId('r2'), 'a', 1)
   counts.remove('a')
   expect(counts.total('a')).toBe(3)
-  counts.forgetRemote('r3')
+  counts.forgetRemote(asReplicaId('r3'))
   expect([counts.total('a'), counts.total('b')]).toEqual([2, 0])
 })
 
@@ -23,7 +24,7 @@ it('reports each change of its own counts', () => {
   const unsubscribe = counts.subscribe(holder => changed.push(`${holder} ${counts.own(holder)}`))
   counts.add('a')
   counts.add('a')
-  counts.setRemote('r2', 'b', 1)
+  counts.setRemote(asReplicaId('r2'), 'b', 1)
   counts.remove('a')
   counts.remove('a')
   unsubscribe()
@@ -45,10 +46,10 @@ it('has the sum of what each replica has reported last, whatever the order', () 
       const model = new Map<string, number>()
       for (const { replica, holder, count, forget } of steps) {
         if (forget) {
-          counts.forgetRemote(replica)
+          counts.forgetRemote(asReplicaId(replica))
           for (const each of ['a', 'b']) model.delete(`${replica} ${each}`)
         } else {
-          counts.setRemote(replica, holder, count)
+          counts.setRemote(asReplicaId(replica), holder, count)
           model.set(`${replica} ${holder}`, count)
         }
         for (const each of ['a', 'b']) {

@@ -3,12 +3,14 @@
 // dropped when the last link to it closes, so each side of a partition counts the replicas that it reaches. It uses no
 // sockets and no tokens: a holder is an opaque key.
 
+import type { ReplicaId } from '../common/replica-id.ts'
+
 /** Called with each key whose own count has changed. */
 export type OwnCountListener = (holder: string) => void
 
 export class TunnelCounts {
   readonly #own = new Map<string, number>()
-  readonly #remote = new Map<string, Map<string, number>>()
+  readonly #remote = new Map<ReplicaId, Map<string, number>>()
   /** Sums over all other replicas. */
   readonly #remoteTotals = new Map<string, number>()
   readonly #listeners = new Set<OwnCountListener>()
@@ -43,7 +45,7 @@ export class TunnelCounts {
     return this.#own.keys()
   }
 
-  setRemote(replicaId: string, holder: string, count: number): void {
+  setRemote(replicaId: ReplicaId, holder: string, count: number): void {
     let counts = this.#remote.get(replicaId)
     if (counts === undefined) {
       counts = new Map()
@@ -55,7 +57,7 @@ export class TunnelCounts {
     this.#changeTotal(holder, difference)
   }
 
-  forgetRemote(replicaId: string): void {
+  forgetRemote(replicaId: ReplicaId): void {
     const counts = this.#remote.get(replicaId)
     this.#remote.delete(replicaId)
     for (const [holder, count] of counts ?? []) this.#changeTotal(holder, -count)

@@ -2,6 +2,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it, onTestFinished } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
+import { asReplicaId } from '../common/replica-id.ts'
 import { loadPlugboardConfig } from '../config.ts'
 import type { ReplicaRecord } from '../peers/discovery/discovery.ts'
 import { newBoot } from '../registry/boot.ts'
@@ -17,7 +18,7 @@ const { values: CONFIG } = loadPlugboardConfig({
 })
 
 const OTHER: ReplicaRecord = {
-  id: 'two',
+  id: asReplicaId('two'),
   boot: newBoot(1000, () => 0),
   startedAt: new Date(0),
   address: 'http://127.0.0.1:1',
@@ -36,7 +37,7 @@ async function setUp() {
   const cluster = new Cluster(
     {
       config: CONFIG,
-      self: { id: 'one', boot: newBoot(1000, () => 0) },
+      self: { id: asReplicaId('one'), boot: newBoot(1000, () => 0) },
       startedAt: new Date(1000),
       registry: new Registry(),
       tunnelCounts: new TunnelCounts(),

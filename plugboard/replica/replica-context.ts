@@ -4,6 +4,7 @@
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
+import { asReplicaId, type ReplicaId } from '../common/replica-id.ts'
 import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
 import { newBoot } from '../registry/boot.ts'
 import { Registry } from '../registry/registry.ts'
@@ -43,7 +44,7 @@ export class ReplicaContext {
   readonly startSignal: AbortSignal | undefined
   readonly startedAt: Date
   /** The name of this replica: the same after a restart, and unique in its cluster. */
-  readonly id: string
+  readonly id: ReplicaId
   /** New at each start. */
   readonly incarnation: string
   readonly registry = new Registry()
@@ -62,7 +63,7 @@ export class ReplicaContext {
     this.clock = clock
     this.startSignal = signal
     this.startedAt = new Date(clock.wallTime())
-    this.id = config.name
+    this.id = asReplicaId(config.name)
     this.incarnation = newBoot(this.startedAt.getTime(), Math.random)
     this.running = new RunningParts(log)
     this.lifecycle = new Lifecycle(clock, this.config.drainTimeoutMs)

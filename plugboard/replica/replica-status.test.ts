@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest'
+import { asReplicaId } from '../common/replica-id.ts'
 import type { KnownReplica } from '../peers/known-replicas.ts'
 import { replicaStatus } from './replica-status.ts'
 
 const SOUND: KnownReplica = {
-  id: 'two',
+  id: asReplicaId('two'),
   boot: '2',
   address: 'http://two:4002',
   linked: true,
@@ -26,7 +27,7 @@ const SOUND: KnownReplica = {
     streams: 0,
   },
   record: {
-    id: 'two',
+    id: asReplicaId('two'),
     boot: '2',
     startedAt: new Date(1),
     address: 'http://two:4002',

@@ -170,7 +170,7 @@ function createCluster(
       tunnelCounts,
       rows: store.replicas,
       switchboard,
-      openLocal: (opening, events, end) => lines.open(opening, events, end),
+      openLocal: (target, opening, events, end) => lines.open(target, opening, events, end),
       respondToQuery,
       heldOf: line => budgets.ofRemote(line),
       appliedSequence: () => directory.appliedSequence,

@@ -3,6 +3,7 @@
 import { type LogFields, type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
+import { asTunnelId } from '../registry/line-ids.ts'
 import { HeldBudgets, type HeldLimits, heldLimits, holderDigest } from './held-budgets.ts'
 
 const MIB = 2 ** 20
@@ -32,9 +33,9 @@ it('the defaults follow the memory of the process, up to a bound', () => {
 it('tunnels of one token share an account, those of another token do not', () => {
   const { budgets } = setUp()
   const [one, two, other] = [
-    budgets.ofTunnel('t1', own('a')),
-    budgets.ofTunnel('t2', own('a')),
-    budgets.ofTunnel('t3', own('b')),
+    budgets.ofTunnel(asTunnelId('t1'), own('a')),
+    budgets.ofTunnel(asTunnelId('t2'), own('a')),
+    budgets.ofTunnel(asTunnelId('t3'), own('b')),
   ]
   one.add(90)
   expect([one.full, two.full, other.full]).toEqual([false, false, false])
@@ -47,22 +48,26 @@ it('tunnels of one token share an account, those of another token do not', () =>
 it('a token of an outside issuer with the id of ours has an account of its own', () => {
   const { budgets } = setUp()
   const outside = { kind: 'outside', issuer: 'https://issuer.test', subject: 'a', id: 'a' } as const
-  const [ours, theirs] = [budgets.ofTunnel('t1', own('a')), budgets.ofTunnel('t2', outside)]
+  const [ours, theirs] = [
+    budgets.ofTunnel(asTunnelId('t1'), own('a')),
+    budgets.ofTunnel(asTunnelId('t2'), outside),
+  ]
   ours.add(90)
-  budgets.ofTunnel('t3', own('a')).add(90)
+  budgets.ofTunnel(asTunnelId('t3'), own('a')).add(90)
   expect([ours.full, theirs.full]).toEqual([true, false])
 })
 
 it('a tunnel of another replica counts for its token here, together with tunnels that end here', () => {
   const { budgets } = setUp()
-  const line = { tunnelId: 'far', telephone: 'device', holder: holderDigest(own('a')) }
+  const line = { tunnelId: asTunnelId('far'), telephone: 'device', holder: holderDigest(own('a')) }
   const remote = budgets.ofRemote(line)
   expect(budgets.ofRemote(line)).toBe(remote)
-  budgets.ofTunnel('t1', own('a')).add(90)
+  budgets.ofTunnel(asTunnelId('t1'), own('a')).add(90)
   remote.add(61)
   expect(remote.full).toBe(true)
   // Of a replica that does not say whose it is, each tunnel counts by itself.
-  const unknown = (tunnelId: string) => budgets.ofRemote({ tunnelId, telephone: 'device' })
+  const unknown = (tunnelId: string) =>
+    budgets.ofRemote({ tunnelId: asTunnelId(tunnelId), telephone: 'device' })
   unknown('far-1').add(90)
   unknown('far-2').add(90)
   expect([unknown('far-1').full, unknown('far-2').full]).toEqual([false, false])
@@ -70,7 +75,7 @@ it('a tunnel of another replica counts for its token here, together with tunnels
 
 it('all accounts together are within the budget of the replica', () => {
   const { budgets } = setUp()
-  const tunnels = ['a', 'b', 'c', 'd', 'e'].map(id => budgets.ofTunnel(id, own(id)))
+  const tunnels = ['a', 'b', 'c', 'd', 'e'].map(id => budgets.ofTunnel(asTunnelId(id), own(id)))
   for (const tunnel of tunnels.slice(0, 4)) tunnel.add(100)
   expect(tunnels[4]!.full).toBe(false)
   tunnels[4]!.add(1)
@@ -80,7 +85,7 @@ it('all accounts together are within the budget of the replica', () => {
 
 it('logs what was reset and whose, at most every ten seconds', () => {
   const { budgets, clock, lines } = setUp({ tunnelBytes: 100, tokenBytes: 1000, replicaBytes: 10_000 })
-  const account = budgets.ofTunnel('t1', own('a'))
+  const account = budgets.ofTunnel(asTunnelId('t1'), own('a'))
   const stream = () => ({
     heldBytes: 0,
     nextHolder: undefined,

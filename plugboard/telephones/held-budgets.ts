@@ -8,6 +8,7 @@ import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/streams/hel
 import { WeakValueMap } from '../common/weak-value-map.ts'
 import { holderText, shortDigest, type TokenReference, tokenText } from '../database/store/token-reference.ts'
 import type { Line } from '../registry/line.ts'
+import type { TunnelId } from '../registry/line-ids.ts'
 
 export interface HeldLimits {
   readonly tunnelBytes: number
@@ -61,7 +62,7 @@ export class HeldBudgets {
   }
 
   /** A new account, for one session with the holder of the token. */
-  ofTunnel(tunnelId: string, token: TokenReference): HeldBytes {
+  ofTunnel(tunnelId: TunnelId, token: TokenReference): HeldBytes {
     const fields = { tokenId: tokenText(token) }
     return this.#ofSession(this.#token(holderDigest(token), fields), { ...fields, tunnelId })
   }

@@ -8,6 +8,8 @@ import { readJwt } from '../../test/support/jwt.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import { asReplicaId } from '../common/replica-id.ts'
+import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { generateSigningKey } from './tokens/tokens.ts'
 
 let harness: TunnelHarness
@@ -298,12 +300,12 @@ it('while the replica drains, its withdrawn lines still take streams of other re
   const { tunnelId = '' } = [...harness.registry.linesOf('web')][0] ?? {}
   const drained = harness.switchboard.drain(10_000, 1000)
   expect(lines('web')).toEqual([])
-  expect(harness.switchboard.tunnelOf(tunnelId, 'web')?.canOpen).toBe(true)
-  expect(harness.switchboard.tunnelOf(tunnelId, 'other')).toBeUndefined()
+  expect(harness.switchboard.tunnelOf(asTunnelId(tunnelId), 'web')?.canOpen).toBe(true)
+  expect(harness.switchboard.tunnelOf(asTunnelId(tunnelId), 'other')).toBeUndefined()
   clock.advance(1000)
   expect((await telephone.closed).reason).toBe('going_away')
   await drained
-  expect(harness.switchboard.tunnelOf(tunnelId, 'web')).toBeUndefined()
+  expect(harness.switchboard.tunnelOf(asTunnelId(tunnelId), 'web')).toBeUndefined()
 })
 
 describe('renewal in band', () => {
@@ -336,16 +338,16 @@ describe('other replicas', () => {
       await harness.dial(token, { name: 'b', instance: 'instance-b' }),
     ]
     for (const telephone of telephones) await telephone.announce({ service: 'web' })
-    const there = { replicaId: 'r2', tunnelId: 'far' }
+    const there = { replicaId: asReplicaId('r2'), tunnelId: asTunnelId('far') }
     for (const own of [...harness.registry.linesOf('web')]) {
       // Another identity there uses the instance id of the second process here. It must not count as that process.
       const generation = own.telephone === 'a' ? own.generation : '1.stranger'
-      const id = `far-${own.telephone}/web`
+      const id = lineId(asTunnelId(`far-${own.telephone}`), 'web')
       harness.registry.putRemote({ ...own, ...there, id, ...(generation !== undefined && { generation }) })
     }
-    expect(harness.switchboard.move(10, 'r2')).toBe(1)
+    expect(harness.switchboard.move(10, asReplicaId('r2'))).toBe(1)
     expect(await telephones[1]?.control('move')).toEqual({ type: 'move', why: 'balance', to: 'r2' })
-    expect(harness.switchboard.move(10, 'r2')).toBe(0)
+    expect(harness.switchboard.move(10, asReplicaId('r2'))).toBe(0)
     expect(telephones[0]?.controls.some(({ type }) => type === 'move')).toBe(false)
   })
 
@@ -420,7 +422,7 @@ it('gives back what a telephone sends on an echo stream, and refuses other kinds
 it('tells telephones where the replicas are', async () => {
   const { token } = await harness.token()
   const early = await harness.dial(token)
-  const replicas = [{ id: 'replica-1', url: 'wss://one.example/_plugboard/tunnel' }]
+  const replicas = [{ id: asReplicaId('replica-1'), url: 'wss://one.example/_plugboard/tunnel' }]
   harness.switchboard.setReplicas(replicas)
   const late = await harness.dial(token)
   for (const telephone of [early, late])
@@ -432,7 +434,7 @@ it('sends the addresses of replicas to other telephones when they do not fit in 
   const small = await harness.dial(token, { limits: { maxFrameBytes: 16_384 } })
   const other = await harness.dial(token)
   const replicas = Array.from({ length: 200 }, (_, index) => ({
-    id: `replica-${index}`,
+    id: asReplicaId(`replica-${index}`),
     url: `wss://replica-${index}.${'x'.repeat(60)}.example/_plugboard/tunnel`,
   }))
   harness.switchboard.setReplicas(replicas)

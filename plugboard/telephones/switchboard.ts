@@ -7,9 +7,11 @@ import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 import type { Store } from '../database/store/store.ts'
 import { type TokenReference, tokenText } from '../database/store/token-reference.ts'
 import { type Line, sameProcess } from '../registry/line.ts'
+import { asTunnelId, type TunnelId } from '../registry/line-ids.ts'
 import { cleanOutage, type Outage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
@@ -28,7 +30,7 @@ import { DEFAULT_TOKEN_LIMITS, type DefaultTokenLimits, TokenUsage } from './tok
 import type { TokenIssuer } from './tokens/tokens.ts'
 
 export interface SwitchboardOptions {
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   /** What our hello says. */
   readonly identity: Identity
   readonly directory: Pick<
@@ -56,7 +58,7 @@ export interface SwitchboardOptions {
 }
 
 export interface ReplicaAddress {
-  readonly id: string
+  readonly id: ReplicaId
   readonly url: string
 }
 
@@ -76,7 +78,7 @@ export class Switchboard {
   readonly #options: SwitchboardOptions
   readonly #clock: Clock
   readonly #context: ConnectionContext
-  readonly #connections = new Map<string, TelephoneConnection>()
+  readonly #connections = new Map<TunnelId, TelephoneConnection>()
   readonly #unsubscribe: () => void
   readonly #instances: TelephoneInstances
   readonly #shared: SharedServices
@@ -182,7 +184,7 @@ export class Switchboard {
 
   /** A telephone has dialled in and proved who it is. */
   connect(transport: Transport, credential: Credential, remoteAddress: string): void {
-    const tunnel = { id: randomUUID(), credential, remoteAddress }
+    const tunnel = { id: asTunnelId(randomUUID()), credential, remoteAddress }
     const connection = new TelephoneConnection(this.#context, this, tunnel)
     const { identity } = this.#options
     this.#connections.set(connection.tunnelId, connection)
@@ -200,7 +202,7 @@ export class Switchboard {
   }
 
   /** The way to a tunnel, for those who have picked it; undefined: it is gone, or takes nothing for the service. */
-  tunnelOf(tunnelId: string, service: string): Upstream | undefined {
+  tunnelOf(tunnelId: TunnelId, service: string): Upstream | undefined {
     const connection = this.#connections.get(tunnelId)
     return connection?.takes(service) ? connection.session : undefined
   }
@@ -240,7 +242,7 @@ export class Switchboard {
    * Asks up to `count` telephones to end a tunnel on replica `to` instead, those with the fewest streams first, and
    * none that has a tunnel there already or was asked lately. Returns how many were asked.
    */
-  move(count: number, to: string): number {
+  move(count: number, to: ReplicaId): number {
     const nowMs = this.#clock.now()
     const movable = [...this.#connections.values()]
       .filter(({ hello, leaving, movedAtMs }) => hello && !leaving && nowMs - movedAtMs >= MOVE_AGAIN_MS)
@@ -340,7 +342,7 @@ export class Switchboard {
   }
 
   /** True when the process of the tunnel has a line of the same service on that replica. */
-  #reaches({ tunnelId }: TelephoneConnection, replicaId: string): boolean {
+  #reaches({ tunnelId }: TelephoneConnection, replicaId: ReplicaId): boolean {
     const { registry } = this.#options
     for (const own of registry.linesOfTunnel(tunnelId)) {
       for (const line of registry.linesOf(own.service)) {

@@ -20,8 +20,10 @@ import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ReplicaId } from '../common/replica-id.ts'
 import { tokenText } from '../database/store/token-reference.ts'
-import { type Line, lineId } from '../registry/line.ts'
+import type { Line } from '../registry/line.ts'
+import { lineId, type TunnelId } from '../registry/line-ids.ts'
 import { cleanOutage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } from './announcement.ts'
@@ -37,7 +39,7 @@ import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './to
 import type { TokenIssuer } from './tokens/tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   readonly registry: Registry
   readonly instances: TelephoneInstances
   readonly shared: SharedServices
@@ -73,7 +75,7 @@ const SUPERSEDED =
 const NO_SERVICES: ReadonlySet<string> = new Set()
 
 export class TelephoneConnection implements SessionEvents, InstanceTunnel, RemarkedTunnel, MountedTunnel {
-  readonly tunnelId: string
+  readonly tunnelId: TunnelId
   readonly remoteAddress: string
   readonly connectedAt: Date
   /** When it was last asked to go to another replica; in time of the clock. */
@@ -115,7 +117,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   constructor(
     context: ConnectionContext,
     owner: ConnectionOwner,
-    tunnel: { readonly id: string; readonly credential: Credential; readonly remoteAddress: string },
+    tunnel: { readonly id: TunnelId; readonly credential: Credential; readonly remoteAddress: string },
   ) {
     this.#context = context
     this.#owner = owner

@@ -8,7 +8,9 @@ import type { FakeCall, FakeTelephone } from '../../test/support/fake-telephone.
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import { asReplicaId } from '../common/replica-id.ts'
 import type { Line } from '../registry/line.ts'
+import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { packGeneration, unpackGeneration } from './generation.ts'
 
 const NOW_MS = Date.now()
@@ -364,9 +366,9 @@ describe('lines of other replicas', () => {
     const { identity = '', startedAtMs = 0 } = unpackGeneration(own.generation ?? '') ?? {}
     return {
       ...own,
-      id: `far/${own.service}`,
-      replicaId: 'r2',
-      tunnelId: 'far',
+      id: lineId(asTunnelId('far'), own.service),
+      replicaId: asReplicaId('r2'),
+      tunnelId: asTunnelId('far'),
       instance: 'elsewhere',
       generation: packGeneration({ identity, startedAtMs: startedAtMs + laterMs }),
       ...changes,

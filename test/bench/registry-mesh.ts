@@ -1,8 +1,9 @@
 // Replicas in one process, linked through memory, on the real clock; it weighs what writing, sending and reading
 // cost, in CPU time of the thread: other load on the machine does not count.
 
+import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
 import { newBoot } from '../../plugboard/registry/boot.ts'
-import { lineId } from '../../plugboard/registry/line.ts'
+import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
 import { PeerExchange } from '../../plugboard/registry/sync/peer-exchange.ts'
 import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
@@ -14,7 +15,7 @@ const LEASE_MS = 3_600_000
 const SERVICES = 1000
 
 export class MeshReplica {
-  readonly id: string
+  readonly id: ReplicaId
   readonly boot = newBoot(Date.now(), Math.random)
   readonly registry = new Registry()
   readonly deferred: (() => void)[] = []
@@ -23,11 +24,11 @@ export class MeshReplica {
   readonly exchanges = new Map<MeshReplica, PeerExchange>()
 
   constructor(id: string) {
-    this.id = id
+    this.id = asReplicaId(id)
     const { registry, boot } = this
     const defer = (task: () => void): void => void this.deferred.push(task)
-    this.owner = new RegistryOwner({ registry, replicaId: id, boot, defer })
-    this.follower = new RegistryFollower({ registry, replicaId: id, clock: systemClock })
+    this.owner = new RegistryOwner({ registry, replicaId: this.id, boot, defer })
+    this.follower = new RegistryFollower({ registry, replicaId: this.id, clock: systemClock })
   }
 
   lineCount(): number {
@@ -36,7 +37,7 @@ export class MeshReplica {
 
   lists(tunnelId: string): boolean {
     const service = serviceOf(tunnelId)
-    const id = lineId(tunnelId, service)
+    const id = lineId(asTunnelId(tunnelId), service)
     for (const line of this.registry.linesOf(service)) if (line.id === id) return true
     return false
   }
@@ -85,7 +86,8 @@ export class RegistryMesh {
     }
   }
 
-  connect(replica: MeshReplica, tunnelId: string): void {
+  connect(replica: MeshReplica, tunnel: string): void {
+    const tunnelId = asTunnelId(tunnel)
     const service = serviceOf(tunnelId)
     replica.registry.replace(tunnelId, [
       {
@@ -104,7 +106,7 @@ export class RegistryMesh {
   }
 
   disconnect(replica: MeshReplica, tunnelId: string): void {
-    replica.registry.replace(tunnelId, [])
+    replica.registry.replace(asTunnelId(tunnelId), [])
   }
 
   /** One turn of the event loop: what has changed is written, and every link carries what it has. */
@@ -141,7 +143,7 @@ export class RegistryMesh {
     let bytes = 0
     for (const { follower, exchanges } of this.replicas) {
       for (const { id, boot } of exchanges.keys()) {
-        const attached = follower.attach(id, boot)
+        const attached = follower.attach(asReplicaId(id), boot)
         bytes += attached.current()?.stateBytes ?? 0
         attached.release()
       }

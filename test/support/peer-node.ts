@@ -5,10 +5,12 @@ import { systemClock } from '@vera-stack/shared/clock.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { onTestFinished } from 'vitest'
+import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
 import { staticDiscovery } from '../../plugboard/peers/discovery/discovery.ts'
 import { PeerNetwork, type PeerNetworkOptions } from '../../plugboard/peers/peer-network.ts'
 import { newBoot } from '../../plugboard/registry/boot.ts'
-import { type Line, lineId } from '../../plugboard/registry/line.ts'
+import type { Line } from '../../plugboard/registry/line.ts'
+import { asTunnelId, lineId, type TunnelId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
 import { TunnelCounts } from '../../plugboard/registry/tunnel-counts.ts'
 import type { Upstream } from '../../plugboard/registry/upstream.ts'
@@ -40,7 +42,7 @@ export interface PeerNodeOptions
 const OPENING: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
 
 export class PeerNode {
-  readonly id: string
+  readonly id: ReplicaId
   readonly registry = new Registry()
   readonly tunnelCounts = new TunnelCounts()
   readonly network: PeerNetwork
@@ -50,7 +52,7 @@ export class PeerNode {
   /** Lines of ours that peers have picked, by what their streams said. */
   readonly picked: string[] = []
 
-  private constructor(id: string, tunnel: SessionPair, options: PeerNodeOptions) {
+  private constructor(id: ReplicaId, tunnel: SessionPair, options: PeerNodeOptions) {
     this.id = id
     this.tunnel = tunnel
     const lines = new LocalLines({
@@ -73,7 +75,7 @@ export class PeerNode {
       agent: 'test/1',
       registry: this.registry,
       tunnelCounts: this.tunnelCounts,
-      openLocal: (opening, events, end) => lines.open(opening, events, end),
+      openLocal: (target, opening, events, end) => lines.open(target, opening, events, end),
       report: () => ({
         state: this.network.leaving ? 'leaving' : 'ready',
         address: this.address,
@@ -94,8 +96,8 @@ export class PeerNode {
     })
   }
 
-  get #tunnelId(): string {
-    return `tunnel-${this.id}`
+  get #tunnelId(): TunnelId {
+    return asTunnelId(`tunnel-${this.id}`)
   }
 
   get address(): string {
@@ -110,7 +112,7 @@ export class PeerNode {
       ...(maxStreams !== undefined && { maxStreams }),
     }
     const limits = { acceptorLimits, ...(budgetBytes !== undefined && { budgetBytes }) }
-    const node = new PeerNode(id, await openSessionPair(limits), options)
+    const node = new PeerNode(asReplicaId(id), await openSessionPair(limits), options)
     node.port = (await node.network.listen(options.port ?? 0, '127.0.0.1')).port
     onTestFinished(() => node.stop())
     return node

@@ -7,9 +7,11 @@ import { formatMount } from '@vera-stack/shared/mounts.ts'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
 import { Via } from '../../plugboard/proxy/edge/via.ts'
 import { type ProxyOptions, ProxyServer } from '../../plugboard/proxy/server.ts'
-import { type Line, lineId } from '../../plugboard/registry/line.ts'
+import type { Line } from '../../plugboard/registry/line.ts'
+import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
 import type { Upstream } from '../../plugboard/registry/upstream.ts'
 import type { DirectoryRoute } from '../../plugboard/routes/directory.ts'
@@ -45,7 +47,7 @@ export function harnessRoute(route: HarnessRoute): DirectoryRoute {
 }
 
 /** `replicaId`: of the proxy. Its lines are those of `r1`: with another one they are a hop away. */
-type HarnessOptions = Partial<ProxyOptions> & { readonly replicaId?: string }
+type HarnessOptions = Partial<ProxyOptions> & { readonly replicaId?: ReplicaId }
 
 export class ProxyHarness {
   readonly registry = new Registry()
@@ -114,7 +116,7 @@ export class ProxyHarness {
     held?: HeldBytes,
   ): Promise<void> {
     this.#tunnels += 1
-    const tunnelId = `tunnel-${this.#tunnels}`
+    const tunnelId = asTunnelId(`tunnel-${this.#tunnels}`)
     const clientSharePercent = this.#clientSharePercent
     const session = new Session({
       transport,
@@ -140,7 +142,7 @@ export class ProxyHarness {
       tunnelId,
       services.map(service => ({
         id: lineId(tunnelId, service),
-        replicaId: 'r1',
+        replicaId: asReplicaId('r1'),
         tunnelId,
         service,
         telephone: 'fake',

@@ -2,10 +2,11 @@
 // exchange with each other one over a wire of whole messages that may lose, repeat and reorder them. Time and
 // randomness are the test's. It also keeps what the replicas should come to know, to compare with.
 
+import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
 import { type Boot, newBoot } from '../../plugboard/registry/boot.ts'
 import type { CompactionLimits } from '../../plugboard/registry/documents/own-shard.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
-import { lineId } from '../../plugboard/registry/line.ts'
+import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
 import { PeerExchange } from '../../plugboard/registry/sync/peer-exchange.ts'
 import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
@@ -35,7 +36,7 @@ interface Wire {
 }
 
 export interface SimulatedReplica {
-  readonly id: string
+  readonly id: ReplicaId
   readonly boot: Boot
   readonly registry: Registry
   readonly owner: RegistryOwner
@@ -71,15 +72,16 @@ export class RegistryCluster {
   start(id: string): SimulatedReplica {
     // Two boots never share a millisecond in practice: the order of boots is that of their start.
     this.clock.advance(1)
+    const replicaId = asReplicaId(id)
     const registry = new Registry()
     const boot = newBoot(this.clock.wallTime(), this.random)
     const deferred: (() => void)[] = []
     const { compaction, shardCount, keepMs } = this.#options
     const defer = (task: () => void): void => void deferred.push(task)
-    const owner = new RegistryOwner({ registry, replicaId: id, boot, defer, shardCount, compaction })
-    const follower = new RegistryFollower({ registry, replicaId: id, clock: this.clock, keepMs })
+    const owner = new RegistryOwner({ registry, replicaId, boot, defer, shardCount, compaction })
+    const follower = new RegistryFollower({ registry, replicaId, clock: this.clock, keepMs })
     const replica: SimulatedReplica = {
-      id,
+      id: replicaId,
       boot,
       registry,
       owner,
@@ -136,7 +138,7 @@ export class RegistryCluster {
 
   announce(replica: SimulatedReplica, tunnelId: string, lines: readonly Line[]): void {
     for (const line of lines) this.everTrue.add(JSON.stringify(line))
-    replica.registry.replace(tunnelId, lines)
+    replica.registry.replace(asTunnelId(tunnelId), lines)
   }
 
   /** Heartbeats: those who hear each other give each other leases. */
@@ -242,15 +244,11 @@ export class RegistryCluster {
   }
 }
 
-export function makeLine(
-  replicaId: string,
-  tunnelId: string,
-  service: string,
-  more: Partial<Line> = {},
-): Line {
+export function makeLine(replica: string, tunnel: string, service: string, more: Partial<Line> = {}): Line {
+  const tunnelId = asTunnelId(tunnel)
   return {
     id: lineId(tunnelId, service),
-    replicaId,
+    replicaId: asReplicaId(replica),
     tunnelId,
     service,
     telephone: `device-${tunnelId}`,

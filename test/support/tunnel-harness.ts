@@ -7,6 +7,7 @@ import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { WebSocket } from 'ws'
+import { asReplicaId } from '../../plugboard/common/replica-id.ts'
 import type { Database } from '../../plugboard/database/database.ts'
 import { Via } from '../../plugboard/proxy/edge/via.ts'
 import { ProxyServer } from '../../plugboard/proxy/server.ts'
@@ -53,7 +54,7 @@ export class TunnelHarness {
     this.directory = createDirectory({ database: this.database, log, pollIntervalMs: 200 })
     this.issuer = new TokenIssuer({ store })
     this.switchboard = new Switchboard({
-      replicaId: 'replica-1',
+      replicaId: asReplicaId('replica-1'),
       identity: IDENTITY,
       log,
       store,

@@ -3,6 +3,8 @@ import { AdminApiHarness } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { harnessRoute } from '../../../test/support/proxy-harness.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
+import { asTunnelId } from '../../registry/line-ids.ts'
 import type { ServiceFacts } from './cluster-view.ts'
 
 let database: TestDatabase
@@ -54,7 +56,12 @@ test('a service that no telephone has served counts from the start of the oldest
 
 test('the replica that held the tunnel explains why it ended', async () => {
   addService('web')
-  const last = { cause: 'disconnected' as const, telephone: 'shop-1', replicaId: 'r2', tunnelId: 't' }
+  const last = {
+    cause: 'disconnected' as const,
+    telephone: 'shop-1',
+    replicaId: asReplicaId('r2'),
+    tunnelId: asTunnelId('t'),
+  }
   api.lastLines.set('id-web', { ...last, atMs: 5000 })
   const end = { reason: 'ping_timeout', detail: 'ping_timeout: no byte for 6 s' }
   const lastLine = { ...last, at: '1970-01-01T00:00:04.900Z', end }
@@ -115,7 +122,12 @@ test('a telephone whose announcement was refused is the reason', async () => {
 
 test('the latest outage comes first, and the list is bounded', async () => {
   for (let index = 0; index < 120; index += 1) addService(`s${String(index).padStart(3, '0')}`)
-  const last = { cause: 'disconnected' as const, telephone: 't', replicaId: 'r1', tunnelId: 't' }
+  const last = {
+    cause: 'disconnected' as const,
+    telephone: 't',
+    replicaId: asReplicaId('r1'),
+    tunnelId: asTunnelId('t'),
+  }
   api.lastLines.set('id-s050', { ...last, atMs: 2000 })
   api.lastLines.set('id-s060', { ...last, atMs: 3000 })
   const { items, total } = await outages()

@@ -2,6 +2,7 @@
 // and they come and go by the second.
 
 import { and, eq, sql } from 'drizzle-orm'
+import { asReplicaId } from '../../common/replica-id.ts'
 import { replicas } from '../schema.ts'
 import type { SqlRunner } from '../sql-runner.ts'
 import type { Replica, ReplicaStore } from './store.ts'
@@ -54,7 +55,7 @@ interface Row extends Record<string, unknown> {
 
 function replicaOf(row: Row): Replica {
   return {
-    id: row.id,
+    id: asReplicaId(row.id),
     boot: row.boot,
     startedAt: new Date(row.started_at),
     address: row.address,

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findRoute } from '../../../test/support/find-route.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import type { Page, PageRequest, Store } from './store.ts'
 
 let db: TestDatabase
@@ -496,7 +497,12 @@ describe('changes', () => {
 })
 
 describe('replicas', () => {
-  const row = { id: 'one', boot: '000000001-a', startedAt: new Date(1000), address: 'http://h:1' }
+  const row = {
+    id: asReplicaId('one'),
+    boot: '000000001-a',
+    startedAt: new Date(1000),
+    address: 'http://h:1',
+  }
   const more = { publicUrl: null, version: '1', state: 'ready', appliedSequence: 3 } as const
 
   test('each beat writes the own row and reads all; a later start keeps the row', async () => {
@@ -504,15 +510,15 @@ describe('replicas', () => {
     expect(first.current).toBe(true)
     expect(first.rows).toEqual([{ ...row, ...more, heartbeatAgeMs: expect.any(Number) }])
     expect(first.rows[0]?.heartbeatAgeMs).toBeLessThan(10_000)
-    await store.replicas.beat({ ...row, ...more, id: 'two', publicUrl: 'http://two' })
+    await store.replicas.beat({ ...row, ...more, id: asReplicaId('two'), publicUrl: 'http://two' })
     const later = { ...row, ...more, boot: '000000002-a', state: 'leaving' as const }
     expect((await store.replicas.beat(later)).rows).toMatchObject([{ state: 'leaving' }, { id: 'two' }])
     const stale = await store.replicas.beat({ ...row, ...more })
     expect([stale.current, stale.rows[0]?.boot]).toEqual([false, later.boot])
-    await store.replicas.remove('one', row.boot)
-    await store.replicas.remove('two', row.boot)
+    await store.replicas.remove(asReplicaId('one'), row.boot)
+    await store.replicas.remove(asReplicaId('two'), row.boot)
     expect((await store.replicas.beat(later)).rows).toHaveLength(1)
-    await store.replicas.remove('one', later.boot)
+    await store.replicas.remove(asReplicaId('one'), later.boot)
   })
 
   test('a start by a clock that was set back takes the row of a later one that is dead', async () => {
@@ -525,6 +531,6 @@ describe('replicas', () => {
     await client.end()
     const taken = await store.replicas.beat({ ...row, ...more })
     expect([taken.current, taken.rows.map(({ boot }) => boot)]).toEqual([true, [row.boot]])
-    await store.replicas.remove('one', row.boot)
+    await store.replicas.remove(asReplicaId('one'), row.boot)
   })
 })

@@ -4,6 +4,7 @@
 // `not_found`, `conflict`, `mount_conflict`, `invalid_request`, `precondition_failed`, `database_unavailable`.
 
 import type { JsonObject } from '../../common/json.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { TokenReference } from './token-reference.ts'
 
 /** Who changes something, and (for If-Match) the version that they saw; another one is `precondition_failed`. */
@@ -400,7 +401,7 @@ export interface Claimed {
 /** A replica that has said, lately, that it is there. */
 export interface Replica {
   /** Its name: unique in the cluster. */
-  readonly id: string
+  readonly id: ReplicaId
   /** Of this start; later starts sort behind earlier ones. */
   readonly boot: string
   readonly startedAt: Date
@@ -423,7 +424,7 @@ export interface ReplicaStore {
     row: Omit<Replica, 'heartbeatAgeMs'>,
   ): Promise<{ readonly current: boolean; readonly rows: readonly Replica[] }>
   /** No effect when another start has the row. */
-  remove(id: string, boot: string): Promise<void>
+  remove(id: ReplicaId, boot: string): Promise<void>
 }
 
 /** A certificate of an authority. `chain`: PEM; `sealedKey`: as tls/key-seal.ts made it. */

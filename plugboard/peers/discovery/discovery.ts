@@ -2,11 +2,12 @@
 // cannot ask. Whether a replica is there, and who it is, shows when it is dialled. Sources are combined: what any of
 // them names is dialled.
 
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../../registry/boot.ts'
 
 /** A replica as another process, or the database, tells of it. */
 export interface ReplicaRecord {
-  readonly id: string
+  readonly id: ReplicaId
   readonly boot: Boot
   readonly startedAt: Date
   /** `http(s)://host:port` of its peer port. */

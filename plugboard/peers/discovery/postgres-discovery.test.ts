@@ -2,12 +2,13 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import type { ReplicaRecord } from './discovery.ts'
 import { PostgresDiscovery, type ReplicaRows } from './postgres-discovery.ts'
 
 function record(id: string): ReplicaRecord {
   return {
-    id,
+    id: asReplicaId(id),
     boot: '000000001-a',
     startedAt: new Date(0),
     address: `http://${id}:4002`,
@@ -40,7 +41,7 @@ it('beats every second, keeps the last set while the database is away, and takes
     rows,
     clock,
     log: silentLogger,
-    self: { id: 'one', boot: '000000001-a' },
+    self: { id: asReplicaId('one'), boot: '000000001-a' },
     describe: () => record('one'),
   })
   const beaten = (count: number) =>
@@ -71,7 +72,7 @@ it('counts the time of a slow answer to the age of what it says', async () => {
     rows,
     clock,
     log: silentLogger,
-    self: { id: 'one', boot: '000000001-a' },
+    self: { id: asReplicaId('one'), boot: '000000001-a' },
     describe: () => record('one'),
   })
   const answered = new Promise<void>(resolve => discovery.start(resolve))
@@ -89,7 +90,7 @@ it('stops in time when the database says nothing any more', async () => {
     rows: { beat: () => silence, remove: () => silence },
     clock,
     log: silentLogger,
-    self: { id: 'one', boot: '000000001-a' },
+    self: { id: asReplicaId('one'), boot: '000000001-a' },
     describe: () => record('one'),
   })
   discovery.start(() => undefined)
@@ -119,7 +120,7 @@ it('goes on beating, and does not blame the database, when a listener fails', as
     rows,
     clock,
     log,
-    self: { id: 'one', boot: '000000001-a' },
+    self: { id: asReplicaId('one'), boot: '000000001-a' },
     describe: () => record('one'),
   })
   discovery.start(() => {

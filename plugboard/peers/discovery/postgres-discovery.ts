@@ -4,6 +4,7 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { PeerIdentity } from '../link/peer-tokens.ts'
 import type { Discovery, Found, ReplicaRecord } from './discovery.ts'
 
@@ -13,7 +14,7 @@ export interface ReplicaRows {
   beat(
     row: Omit<ReplicaRecord, 'heartbeatAgeMs'>,
   ): Promise<{ readonly current: boolean; readonly rows: readonly ReplicaRecord[] }>
-  remove(id: string, boot: string): Promise<void>
+  remove(id: ReplicaId, boot: string): Promise<void>
 }
 
 export interface PostgresDiscoveryOptions {

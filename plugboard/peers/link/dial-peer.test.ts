@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import { newBoot } from '../../registry/boot.ts'
 import { dialPeer } from './dial-peer.ts'
 import { PeerTokens } from './peer-tokens.ts'
@@ -22,7 +23,7 @@ it('gives up 3 s after its start, whatever has arrived by then', async () => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const tokens = new PeerTokens(['secret'], { id: 'one', boot: newBoot(1000, () => 0.5) }, clock)
+  const tokens = new PeerTokens(['secret'], { id: asReplicaId('one'), boot: newBoot(1000, () => 0.5) }, clock)
   const failure = new Promise<string>((resolve, reject) => {
     dialPeer(`http://127.0.0.1:${port}`, undefined, tokens, clock, {
       onOpen: () => reject(new Error('it was opened')),

@@ -9,6 +9,7 @@ import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { WebSocket } from 'ws'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import { ANSWER_FIELD, PEER_PATH } from './peer-endpoint.ts'
 import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 
@@ -25,7 +26,7 @@ export interface DialPeerEvents {
 /** `address`: `http(s)://host:port`; `to`: who should be there, where that is known. Calls exactly one of the events, later. Returns a way to give up. */
 export function dialPeer(
   address: string,
-  to: string | undefined,
+  to: ReplicaId | undefined,
   tokens: PeerTokens,
   clock: Clock,
   events: DialPeerEvents,

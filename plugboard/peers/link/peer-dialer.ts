@@ -11,6 +11,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import { dialPeer } from './dial-peer.ts'
 import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 
@@ -20,7 +21,7 @@ export interface DialerHost {
   readonly random: () => number
   readonly log: Logger
   /** Which replica lives behind an address, where that is known. */
-  expected(address: string): string | undefined
+  expected(address: string): ReplicaId | undefined
   /** An attempt has come to nothing. */
   failed(): void
   /** Makes a session, which ends with `onClose`; a string says why none is wanted. */

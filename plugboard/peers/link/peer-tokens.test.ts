@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import { newBoot } from '../../registry/boot.ts'
 import { PeerTokens } from './peer-tokens.ts'
 
 const clock = new ManualClock()
-const self = { id: 'one', boot: newBoot(1000, () => 0.5) }
+const self = { id: asReplicaId('one'), boot: newBoot(1000, () => 0.5) }
 const ours = new PeerTokens(['secret'], self, clock)
 
 it('proves the dialler by name and start, and the acceptor for this dial alone', async () => {
@@ -48,11 +49,11 @@ it('signs with the first of several secrets, and takes what any of them has sign
 })
 
 it('takes a token once: whoever was given it cannot show it to the next replica, nor to this one again', async () => {
-  const there = new PeerTokens(['secret'], { ...self, id: 'two' }, clock)
-  const { token } = await there.forDial('one')
+  const there = new PeerTokens(['secret'], { ...self, id: asReplicaId('two') }, clock)
+  const { token } = await there.forDial(asReplicaId('one'))
   await ours.verifyDial(token)
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
-  const elsewhere = await there.forDial('three')
+  const elsewhere = await there.forDial(asReplicaId('three'))
   await expect(ours.verifyDial(elsewhere.token)).rejects.toMatchObject({ code: 'unauthorized' })
   clock.advance(85_000)
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })

@@ -8,11 +8,12 @@ import { hkdfSync, randomUUID } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
+import { asReplicaId, type ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../../registry/boot.ts'
 
 /** One run of a replica. */
 export interface PeerIdentity {
-  readonly id: string
+  readonly id: ReplicaId
   readonly boot: Boot
 }
 
@@ -44,7 +45,7 @@ export class PeerTokens {
   }
 
   /** For one dial. The answer must be made for `nonce`. `to`: the only replica that may take it, where that is known. */
-  async forDial(to?: string): Promise<{ readonly token: string; readonly nonce: string }> {
+  async forDial(to?: ReplicaId): Promise<{ readonly token: string; readonly nonce: string }> {
     const nonce = randomUUID()
     return { nonce, token: await this.#sign(AUDIENCE, nonce, to) }
   }
@@ -83,7 +84,7 @@ export class PeerTokens {
     return Math.floor(this.#clock.wallTime() / 1000)
   }
 
-  #sign(audience: string, jti: string, to?: string): Promise<string> {
+  #sign(audience: string, jti: string, to?: ReplicaId): Promise<string> {
     const nowSeconds = this.#now
     return new SignJWT({ boot: this.#self.boot, ...(to !== undefined && { to }) })
       .setProtectedHeader({ alg: 'HS256' })
@@ -140,5 +141,5 @@ function readIdentity({ sub = '', boot }: JWTPayload): PeerIdentity {
   ) {
     throw new VeraError('unauthorized', 'The token names no replica.')
   }
-  return { id: sub, boot }
+  return { id: asReplicaId(sub), boot }
 }

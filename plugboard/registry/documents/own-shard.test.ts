@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import type { Line } from '../line.ts'
 import { SharedStrings } from '../wire/packed-line.ts'
 import { NOWHERE, OwnShard, type ShardPosition } from './own-shard.ts'
@@ -7,7 +8,7 @@ import { ShardCopy } from './shard-copy.ts'
 
 const strings = new SharedStrings()
 const line = (tunnel: number, more: Partial<Line> = {}): Line => makeLine('r1', `t${tunnel}`, 'web', more)
-const copyOf = (): ShardCopy => new ShardCopy('r1', strings)
+const copyOf = (): ShardCopy => new ShardCopy(asReplicaId('r1'), strings)
 const tunnels = (copy: ShardCopy): string[] => copy.lines().map(each => each.tunnelId)
 
 function follow(shard: OwnShard, copy: ShardCopy, from: ShardPosition): ReturnType<ShardCopy['apply']> {

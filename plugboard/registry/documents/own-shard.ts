@@ -3,6 +3,7 @@
 // seen enough; nothing is lost by that, because the truth is not in it.
 
 import type { Line } from '../line.ts'
+import type { LineId } from '../line-ids.ts'
 import { addToDigest, takeFromDigest } from '../wire/digest.ts'
 import { MAX_PACKED_LENGTH, packLine } from '../wire/packed-line.ts'
 import { ShardWriter } from './shard-document.ts'
@@ -35,9 +36,9 @@ export class OwnShard {
   readonly index: number
   readonly #compaction: CompactionLimits
   readonly #onUnfit: (line: Line) => void
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<LineId, Entry>()
   /** What has changed since the last flush; undefined: the line is gone. */
-  readonly #pending = new Map<string, Line | undefined>()
+  readonly #pending = new Map<LineId, Line | undefined>()
   #writer = new ShardWriter()
   #operations = 0
   #position: ShardPosition = { epoch: 1, seq: 0, clock: 0 }
@@ -73,7 +74,7 @@ export class OwnShard {
     this.#pending.set(line.id, line)
   }
 
-  delete(id: string): void {
+  delete(id: LineId): void {
     this.#pending.set(id, undefined)
   }
 

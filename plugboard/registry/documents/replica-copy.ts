@@ -1,6 +1,7 @@
 // What is known of one run of another replica: copies of its shards, and whether its lines show in the registry.
 // They show while the follower says so (a fresh lease); hidden, they stay current and cost nothing to show again.
 
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../boot.ts'
 import type { Line } from '../line.ts'
 import type { Registry } from '../registry.ts'
@@ -13,7 +14,7 @@ import { type LineChanges, ShardCopy, type ShardUpdate } from './shard-copy.ts'
 export type Applied = 'applied' | 'stale' | 'gap' | 'garbage'
 
 export class ReplicaCopy {
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   readonly boot: Boot
   readonly #registry: Registry
   readonly #shards = new Map<number, ShardCopy>()
@@ -21,7 +22,7 @@ export class ReplicaCopy {
   #shown = false
   #refusedLines = 0
 
-  constructor(replicaId: string, boot: Boot, registry: Registry) {
+  constructor(replicaId: ReplicaId, boot: Boot, registry: Registry) {
     this.replicaId = replicaId
     this.boot = boot
     this.#registry = registry

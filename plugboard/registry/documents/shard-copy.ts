@@ -2,6 +2,7 @@
 // what does not fit says so and changes nothing, so that nothing half-known piles up in the document. A new
 // epoch is built beside the old document and then takes its place.
 
+import type { ReplicaId } from '../../common/replica-id.ts'
 import { type Line, sameLine } from '../line.ts'
 import { lineHash, takeFromDigest } from '../wire/digest.ts'
 import { MalformedError } from '../wire/malformed.ts'
@@ -34,7 +35,7 @@ interface Added {
 const MAX_SHARD_LINES = 262_144
 
 export class ShardCopy {
-  readonly #replicaId: string
+  readonly #replicaId: ReplicaId
   readonly #strings: SharedStrings
   #reader: ShardReader | undefined
   #lines = new ClockList<Line>()
@@ -42,7 +43,7 @@ export class ShardCopy {
   #seq = 0
   #digest = 0
 
-  constructor(replicaId: string, strings: SharedStrings) {
+  constructor(replicaId: ReplicaId, strings: SharedStrings) {
     this.#replicaId = replicaId
     this.#strings = strings
   }

@@ -4,6 +4,7 @@
 // next summary brings up again whatever got lost.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../boot.ts'
 import type { ReplicaCopy } from '../documents/replica-copy.ts'
 import type { ShardUpdate } from '../documents/shard-copy.ts'
@@ -49,7 +50,7 @@ export class IncomingLines {
   #roundToAnswer = 0
   #agrees = false
 
-  constructor(follower: RegistryFollower, replicaId: string, boot: Boot, clock: Clock) {
+  constructor(follower: RegistryFollower, replicaId: ReplicaId, boot: Boot, clock: Clock) {
     this.#copy = follower.attach(replicaId, boot)
     this.#clock = clock
   }

@@ -1,8 +1,10 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asReplicaId, type ReplicaId } from '../../common/replica-id.ts'
 import { newBoot } from '../boot.ts'
 import { NOWHERE, OwnShard } from '../documents/own-shard.ts'
+import { asTunnelId } from '../line-ids.ts'
 import { Registry } from '../registry.ts'
 import { DataWriter, decodeMessage, encodeSummary, MESSAGE_BYTES } from '../wire/message.ts'
 import { PeerExchange } from './peer-exchange.ts'
@@ -28,19 +30,19 @@ function pair() {
   const clock = new ManualClock()
   onTestFinished(() => expect(clock.pendingTimers).toBe(0))
   const [leftBoot, rightBoot] = [newBoot(1000, () => 0), newBoot(2000, () => 0)]
-  const left = makeSide(clock, ['left', leftBoot], ['right', rightBoot])
-  const right = makeSide(clock, ['right', rightBoot], ['left', leftBoot])
+  const left = makeSide(clock, [asReplicaId('left'), leftBoot], [asReplicaId('right'), rightBoot])
+  const right = makeSide(clock, [asReplicaId('right'), rightBoot], [asReplicaId('left'), leftBoot])
   return { clock, left, right, leftBoot, rightBoot }
 }
 
-type Named = readonly [id: string, boot: string]
+type Named = readonly [id: ReplicaId, boot: string]
 
 function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoot]: Named): Side {
   const registry = new Registry()
   const deferred: (() => void)[] = []
   const defer = (task: () => void): void => void deferred.push(task)
-  const owner = new RegistryOwner({ registry, replicaId, boot, defer })
-  const follower = new RegistryFollower({ registry, replicaId, clock })
+  const owner = new RegistryOwner({ registry, replicaId: replicaId, boot, defer })
+  const follower = new RegistryFollower({ registry, replicaId: replicaId, clock })
   const link = (): PeerExchange => {
     const onReady = (): void => {
       side.readyCalls += 1
@@ -74,7 +76,7 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
       side.exchange = link()
     },
   }
-  follower.renewLease(peerId, peerBoot, clock.now() + LEASE_MS)
+  follower.renewLease(asReplicaId(peerId), peerBoot, clock.now() + LEASE_MS)
   onTestFinished(() => {
     side.exchange.close()
     owner.close()
@@ -97,7 +99,8 @@ function exchangeAll({ left, right }: { left: Side; right: Side }): Uint8Array[]
 }
 
 function connect(side: Side, replicaId: string, from: number, to: number): void {
-  for (let i = from; i < to; i += 1) side.registry.replace(`t${i}`, [makeLine(replicaId, `t${i}`, 'web')])
+  for (let i = from; i < to; i += 1)
+    side.registry.replace(asTunnelId(`t${i}`), [makeLine(replicaId, `t${i}`, 'web')])
   side.flush()
 }
 
@@ -136,7 +139,7 @@ it('never makes a message longer than the limit, however much there is to say', 
   const both = pair()
   const labels = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, 'v'.repeat(250)]))
   for (let i = 0; i < 400; i += 1)
-    both.left.registry.replace(`t${i}`, [makeLine('left', `t${i}`, 'web', { labels })])
+    both.left.registry.replace(asTunnelId(`t${i}`), [makeLine('left', `t${i}`, 'web', { labels })])
   both.left.flush()
   const lengths = exchangeAll(both).map(message => message.length)
   expect(Math.max(...lengths)).toBeLessThanOrEqual(MESSAGE_BYTES)
@@ -150,9 +153,9 @@ it('keeps no queue for a peer that does not read: it gets the state, not the his
   connect(both.left, 'left', 0, 10)
   exchangeAll(both)
   for (let turn = 0; turn < 1000; turn += 1) {
-    both.left.registry.replace('t1', [makeLine('left', 't1', 'web', { weight: turn % 999 })])
-    both.left.registry.replace(`t${turn + 10}`, [makeLine('left', `t${turn + 10}`, 'web')])
-    both.left.registry.replace(`t${turn + 9}`, [])
+    both.left.registry.replace(asTunnelId('t1'), [makeLine('left', 't1', 'web', { weight: turn % 999 })])
+    both.left.registry.replace(asTunnelId(`t${turn + 10}`), [makeLine('left', `t${turn + 10}`, 'web')])
+    both.left.registry.replace(asTunnelId(`t${turn + 9}`), [])
     both.left.flush()
   }
   const sentBytes = exchangeAll(both).reduce((sum, message) => sum + message.length, 0)
@@ -184,10 +187,10 @@ it('notices a lost update when the next one comes, and a lost last one by the su
   both.clock.advance(1000)
   exchangeAll(both)
   expect(linesOf(both.right)).toBe(20)
-  both.left.registry.replace('t1', [])
+  both.left.registry.replace(asTunnelId('t1'), [])
   both.left.flush()
   both.left.exchange.pull()
-  both.left.registry.replace('t1', [makeLine('left', 't1', 'web', { weight: 1 })])
+  both.left.registry.replace(asTunnelId('t1'), [makeLine('left', 't1', 'web', { weight: 1 })])
   both.left.flush()
   exchangeAll(both)
   expect(both.right.exchange.faults.gaps).toBe(1)

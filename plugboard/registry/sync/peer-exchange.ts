@@ -3,6 +3,7 @@
 // link that keeps messages whole, and mends loss, repetition and disorder, though a link should have none.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../boot.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { decodeMessage } from '../wire/message.ts'
@@ -22,7 +23,7 @@ export interface PeerExchangeOptions {
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
   /** The peer, as the link has authenticated it: it can write lines of this replica and of no other. */
-  readonly peerId: string
+  readonly peerId: ReplicaId
   /** Its boot, as it said when the link was made. A link to another run of it needs another exchange. */
   readonly peerBoot: Boot
   readonly clock: Clock
@@ -35,7 +36,7 @@ export interface PeerExchangeOptions {
 }
 
 export class PeerExchange {
-  readonly peerId: string
+  readonly peerId: ReplicaId
   readonly #outgoing: OutgoingLines
   readonly #incoming: IncomingLines
   readonly #boots: { readonly sender: Boot; readonly own: Boot }

@@ -7,6 +7,7 @@
 //   forgotten ◄──keepMs, no link─────┘   └◄────────lease runs out─────────┘     another boot starts over
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import { type Boot, isNewerBoot } from '../boot.ts'
 import { ReplicaCopy } from '../documents/replica-copy.ts'
 import type { Registry } from '../registry.ts'
@@ -17,14 +18,14 @@ const DEFAULT_KEEP_MS = 60_000
 export interface RegistryFollowerOptions {
   readonly registry: Registry
   /** Our own id: nobody else can write under it. */
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   readonly clock: Clock
   /** How long documents are kept without a lease and without a link, ms. */
   readonly keepMs?: number
 }
 
 export interface ReplicaLease {
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   readonly boot: Boot
   /** Its lines are in the registry. */
   readonly shown: boolean
@@ -46,10 +47,10 @@ interface Known {
 
 export class RegistryFollower {
   readonly #registry: Registry
-  readonly #replicaId: string
+  readonly #replicaId: ReplicaId
   readonly #clock: Clock
   readonly #keepMs: number
-  readonly #known = new Map<string, Known>()
+  readonly #known = new Map<ReplicaId, Known>()
   #timer: { readonly dueMs: number; readonly timer: Timer } | undefined
   #closed = false
 
@@ -64,7 +65,7 @@ export class RegistryFollower {
    * The replica is alive until `untilMs` of the clock; never shortens a lease. Another boot drops what the one before
    * said. False when a newer boot lives: this one is dead, whoever still vouches for it.
    */
-  renewLease(replicaId: string, boot: Boot, untilMs: number): boolean {
+  renewLease(replicaId: ReplicaId, boot: Boot, untilMs: number): boolean {
     const known = this.#at(replicaId, boot)
     if (known === undefined) return false
     known.leaseUntilMs = Math.max(known.leaseUntilMs, untilMs)
@@ -74,13 +75,13 @@ export class RegistryFollower {
     return true
   }
 
-  hasLease(replicaId: string, boot: Boot): boolean {
+  hasLease(replicaId: ReplicaId, boot: Boot): boolean {
     const known = this.#known.get(replicaId)
     return known?.copy.boot === boot && known.leaseUntilMs > this.#clock.now()
   }
 
   /** The replica has said that it leaves: its lines go at once. */
-  endLease(replicaId: string, boot: Boot): void {
+  endLease(replicaId: ReplicaId, boot: Boot): void {
     const known = this.#known.get(replicaId)
     if (known?.copy.boot !== boot) return
     known.leaseUntilMs = this.#clock.now()
@@ -93,7 +94,7 @@ export class RegistryFollower {
    * For peer exchanges: the documents of this boot, which are kept until the release whatever the lease does.
    * `current` gives undefined once another boot has taken over, and always for our own id. Release it once.
    */
-  attach(replicaId: string, boot: Boot): { current(): ReplicaCopy | undefined; release(): void } {
+  attach(replicaId: ReplicaId, boot: Boot): { current(): ReplicaCopy | undefined; release(): void } {
     const known = this.#at(replicaId, boot)
     if (known !== undefined) known.attached += 1
     const isCurrent = (): boolean => known !== undefined && this.#known.get(replicaId) === known
@@ -128,7 +129,7 @@ export class RegistryFollower {
     this.#known.clear()
   }
 
-  #at(replicaId: string, boot: Boot): Known | undefined {
+  #at(replicaId: ReplicaId, boot: Boot): Known | undefined {
     if (this.#closed || replicaId === this.#replicaId) return undefined
     const before = this.#known.get(replicaId)
     if (before?.copy.boot === boot) return before

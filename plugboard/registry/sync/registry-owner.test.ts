@@ -1,8 +1,10 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import { newBoot } from '../boot.ts'
 import { NOWHERE, type OwnShard } from '../documents/own-shard.ts'
 import { ShardCopy } from '../documents/shard-copy.ts'
+import { asTunnelId } from '../line-ids.ts'
 import { Registry } from '../registry.ts'
 import { SharedStrings } from '../wire/packed-line.ts'
 import { RegistryOwner } from './registry-owner.ts'
@@ -10,7 +12,12 @@ import { RegistryOwner } from './registry-owner.ts'
 function setUp(registry = new Registry()) {
   const deferred: (() => void)[] = []
   const defer = (task: () => void): void => void deferred.push(task)
-  const owner = new RegistryOwner({ registry, replicaId: 'me', boot: newBoot(1000, () => 0), defer })
+  const owner = new RegistryOwner({
+    registry,
+    replicaId: asReplicaId('me'),
+    boot: newBoot(1000, () => 0),
+    defer,
+  })
   onTestFinished(() => owner.close())
   const flushes: OwnShard[][] = []
   owner.subscribe(changed => flushes.push([...changed]))
@@ -22,7 +29,7 @@ function setUp(registry = new Registry()) {
     owner
       .shards()
       .map(shard => {
-        const copy = new ShardCopy('me', new SharedStrings())
+        const copy = new ShardCopy(asReplicaId('me'), new SharedStrings())
         copy.apply({ ...shard.position, ...shard.updateSince(NOWHERE) })
         return copy.lines().length
       })
@@ -32,7 +39,7 @@ function setUp(registry = new Registry()) {
 
 it('starts with the lines that are there', () => {
   const registry = new Registry()
-  registry.replace('t1', [makeLine('me', 't1', 'web'), makeLine('me', 't1', 'api')])
+  registry.replace(asTunnelId('t1'), [makeLine('me', 't1', 'web'), makeLine('me', 't1', 'api')])
   const { turn, lineCount } = setUp(registry)
   turn()
   expect(lineCount()).toBe(2)
@@ -46,7 +53,7 @@ it('never advertises a line of another replica', () => {
   registry.removeRemote(theirs)
   expect(deferred).toEqual([])
   registry.putRemote(theirs)
-  registry.replace('t1', [makeLine('me', 't1', 'web')])
+  registry.replace(asTunnelId('t1'), [makeLine('me', 't1', 'web')])
   turn()
   expect(lineCount()).toBe(1)
 })
@@ -54,7 +61,7 @@ it('never advertises a line of another replica', () => {
 it('writes all changes of a turn as one update of a shard, and tells once', () => {
   const { registry, deferred, flushes, turn } = setUp()
   for (let weight = 0; weight < 10; weight += 1)
-    registry.replace('t1', [makeLine('me', 't1', 'web', { weight })])
+    registry.replace(asTunnelId('t1'), [makeLine('me', 't1', 'web', { weight })])
   expect(deferred).toHaveLength(1)
   turn()
   expect(flushes).toHaveLength(1)
@@ -63,7 +70,7 @@ it('writes all changes of a turn as one update of a shard, and tells once', () =
 
 it('spreads thousands of changes over turns', () => {
   const { registry, deferred, flushes, turn, lineCount } = setUp()
-  for (let i = 0; i < 10_000; i += 1) registry.replace(`t${i}`, [makeLine('me', `t${i}`, 'web')])
+  for (let i = 0; i < 10_000; i += 1) registry.replace(asTunnelId(`t${i}`), [makeLine('me', `t${i}`, 'web')])
   turn()
   expect(lineCount()).toBeLessThan(3000)
   while (deferred.length > 0) turn()
@@ -73,9 +80,9 @@ it('spreads thousands of changes over turns', () => {
 
 it('writes nothing once closed', () => {
   const { registry, owner, flushes, turn } = setUp()
-  registry.replace('t1', [makeLine('me', 't1', 'web')])
+  registry.replace(asTunnelId('t1'), [makeLine('me', 't1', 'web')])
   owner.close()
-  registry.replace('t2', [makeLine('me', 't2', 'web')])
+  registry.replace(asTunnelId('t2'), [makeLine('me', 't2', 'web')])
   turn()
   expect(flushes).toEqual([])
 })

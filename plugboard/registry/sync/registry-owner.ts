@@ -2,6 +2,7 @@
 // (what a replica heard from a second one it never tells a third), spreads them over shards by tunnel, and
 // writes what one turn of the event loop has changed as one update per shard. It knows no peer.
 
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../boot.ts'
 import { type CompactionLimits, OwnShard } from '../documents/own-shard.ts'
 import type { Line } from '../line.ts'
@@ -15,7 +16,7 @@ const CHANGES_PER_TURN = 2000
 
 export interface RegistryOwnerOptions {
   readonly registry: Registry
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   readonly boot: Boot
   /** Runs a task once, after this turn of the event loop. Default: setImmediate. */
   readonly defer?: (task: () => void) => void
@@ -27,7 +28,7 @@ export interface RegistryOwnerOptions {
 }
 
 export class RegistryOwner {
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   readonly boot: Boot
   readonly #shards = new Map<number, OwnShard>()
   readonly #shardCount: number

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import { MalformedError } from './malformed.ts'
 import { packLine, SharedStrings, unpackLine } from './packed-line.ts'
 
@@ -31,7 +32,7 @@ it.each([
   ['names beyond ASCII', { telephone: 'Büro ☎ 📞' }],
 ] as const)('packs and unpacks %s', (_, more) => {
   const line = makeLine('r1', 'tunnel', 'service', more)
-  expect(unpackLine(packLine(line), 'r1', strings)).toEqual(line)
+  expect(unpackLine(packLine(line), asReplicaId('r1'), strings)).toEqual(line)
 })
 
 it('packs an outage so that a replica of an older version still reads the line', () => {
@@ -42,7 +43,7 @@ it('packs an outage so that a replica of an older version still reads the line',
 })
 
 it('gives the line to the replica whose document it is in', () => {
-  expect(unpackLine(packLine(makeLine('r1', 't', 'web')), 'r2', strings).replicaId).toBe('r2')
+  expect(unpackLine(packLine(makeLine('r1', 't', 'web')), asReplicaId('r2'), strings).replicaId).toBe('r2')
 })
 
 it('packs the same line to the same string, whatever the order of its labels', () => {
@@ -57,7 +58,7 @@ it('packs what came out of UTF-8 to what went in', () => {
   const labels = { '\ud800': 'one', '\ud801': 'two' }
   const packed = packLine(makeLine('r', 't', 's', { telephone: 'half \udc00', labels }))
   expect(Buffer.from(packed).toString()).toBe(packed)
-  expect(packLine(unpackLine(packed, 'r', strings))).toBe(packed)
+  expect(packLine(unpackLine(packed, asReplicaId('r'), strings))).toBe(packed)
 })
 
 it('has room for all that an announcement allows', () => {
@@ -67,7 +68,7 @@ it('has room for all that an announcement allows', () => {
   )
   const name = worst.repeat(255)
   const line = makeLine('r1', 't', name, { telephone: name, version: worst.repeat(128), labels })
-  expect(unpackLine(packLine(line), 'r1', strings)).toEqual(line)
+  expect(unpackLine(packLine(line), asReplicaId('r1'), strings)).toEqual(line)
 })
 
 it.each([
@@ -81,5 +82,5 @@ it.each([
   ['a label without a value', 't\0s\0telephone\0instance\0\0\0name'],
   ['too much', `t\0s\0telephone\0${'i'.repeat(70_000)}`],
 ])('refuses %s', (_, packed) => {
-  expect(() => unpackLine(packed, 'r1', strings)).toThrow(MalformedError)
+  expect(() => unpackLine(packed, asReplicaId('r1'), strings)).toThrow(MalformedError)
 })

@@ -2,7 +2,9 @@
 // out. The replica is not among them: whose line it is follows from whose document it is in, so that no replica
 // can write a line of another one. The same line always packs to the same string, which is what digests rest on.
 
-import { type Line, lineId } from '../line.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
+import type { Line } from '../line.ts'
+import { asTunnelId, lineId } from '../line-ids.ts'
 import type { Outage } from '../outage.ts'
 import { MalformedError } from './malformed.ts'
 
@@ -30,20 +32,20 @@ export function packLine(line: Line): string {
 }
 
 /** Throws MalformedError. `strings` keeps one copy of what many lines share. */
-export function unpackLine(packed: unknown, replicaId: string, strings: SharedStrings): Line {
+export function unpackLine(packed: unknown, replicaId: ReplicaId, strings: SharedStrings): Line {
   if (typeof packed !== 'string' || packed.length > MAX_PACKED_LENGTH)
     throw new MalformedError('not a packed line')
   const raw = packed.split('\0')
   const fields = packed.includes(ESCAPE) ? raw.map(unescapeField) : raw
-  const [tunnelId = '', service = '', telephone, instance, state = '', version = ''] = fields
-  if (tunnelId === '' || service === '' || telephone === undefined || instance === undefined)
+  const [tunnel = '', service = '', telephone, instance, state = '', version = ''] = fields
+  if (tunnel === '' || service === '' || telephone === undefined || instance === undefined)
     throw new MalformedError('a packed line lacks fields')
   const { health, weight, generation, holder } = unpackState(state)
   const { labels, outage, healthCheck } = fields.length > 6 ? unpackLabels(fields, health) : NO_MORE
   return {
-    id: detached(lineId(tunnelId, service)),
+    id: detached(lineId(asTunnelId(tunnel), service)),
     replicaId,
-    tunnelId: detached(tunnelId),
+    tunnelId: asTunnelId(detached(tunnel)),
     service: strings.shared(service),
     telephone: detached(telephone),
     instance: detached(instance),
@@ -78,8 +80,8 @@ export class SharedStrings {
 }
 
 /** A copy of its own: a part of a string keeps the whole alive, and a line outlives the document it came in. */
-function detached(text: string): string {
-  return text.length === 0 ? '' : Buffer.from(text).toString()
+function detached<Text extends string>(text: Text): Text {
+  return text.length === 0 ? text : (Buffer.from(text).toString() as Text)
 }
 
 /** Empty for an ordinary line; `d` for down, the weight unless it is the default, `@` and the generation, `~` and the holder. */

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { seededRandom } from '../../../test/support/seeded-random.ts'
-import { type Line, lineId } from '../../registry/line.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
+import type { Line } from '../../registry/line.ts'
+import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import { LinePicker, type PickPolicy } from './line-picker.ts'
@@ -32,14 +34,15 @@ beforeEach(() => {
 function add(tunnelId: string, more: Partial<Line> = {}): FakeUpstream {
   const upstream = new FakeUpstream()
   upstreams.set(tunnelId, upstream)
-  registry.replace(tunnelId, [line(tunnelId, more)])
+  registry.replace(asTunnelId(tunnelId), [line(tunnelId, more)])
   return upstream
 }
 
-function line(tunnelId: string, more: Partial<Line> = {}): Line {
+function line(tunnel: string, more: Partial<Line> = {}): Line {
+  const tunnelId = asTunnelId(tunnel)
   return {
     id: lineId(tunnelId, 'web'),
-    replicaId: 'r1',
+    replicaId: asReplicaId('r1'),
     tunnelId,
     service: 'web',
     telephone: 'laptop',
@@ -114,11 +117,11 @@ describe('what can be picked', () => {
 
   it('follows the registry', () => {
     add('a')
-    registry.replace('a', [line('a', { health: 'down' })])
+    registry.replace(asTunnelId('a'), [line('a', { health: 'down' })])
     expect(picker.pick('web', policy('least_streams'))).toBe('service_unhealthy')
-    registry.replace('a', [line('a')])
+    registry.replace(asTunnelId('a'), [line('a')])
     expect(picks(1, policy('least_streams'))).toEqual({ a: 1 })
-    registry.replace('a', [])
+    registry.replace(asTunnelId('a'), [])
     expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
   })
 
@@ -133,7 +136,7 @@ describe('what can be picked', () => {
     picker.close()
     picker = new LinePicker({
       registry,
-      replicaId: 'r1',
+      replicaId: asReplicaId('r1'),
       random: seededRandom(7),
       // Two lines of a replica have one link, and an upstream each.
       upstreamOf: ({ replicaId, tunnelId }) =>
@@ -141,7 +144,7 @@ describe('what can be picked', () => {
     })
     const homes = { 'far-1': 'r2', 'far-2': 'r2', 'far-3': 'r3', 'far-4': 'r4' }
     for (const [tunnelId, replicaId] of Object.entries(homes)) {
-      registry.putRemote(line(tunnelId, { replicaId }))
+      registry.putRemote(line(tunnelId, { replicaId: asReplicaId(replicaId) }))
     }
     const first = picker.pick('web', policy('least_streams'))
     if (typeof first === 'string') throw new Error(first)
@@ -188,8 +191,8 @@ describe('what can be picked', () => {
     const holder = { client: '', poolSlot: 0 }
     picker.acquire(candidate, holder)
     expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
-    registry.replace('a', [])
-    registry.replace('a', [line('a')])
+    registry.replace(asTunnelId('a'), [])
+    registry.replace(asTunnelId('a'), [line('a')])
     expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
     picker.release(candidate, holder)
     expect(picks(1, policy('random', 1))).toEqual({ a: 1 })
@@ -296,7 +299,7 @@ describe('lines of other replicas', () => {
     picker.close()
     picker = new LinePicker({
       registry,
-      replicaId: 'r1',
+      replicaId: asReplicaId('r1'),
       upstreamOf: each => upstreams.get(each.tunnelId),
       random: seededRandom(7),
     })
@@ -305,7 +308,7 @@ describe('lines of other replicas', () => {
   function addRemote(tunnelId: string): FakeUpstream & { reachable?: boolean } {
     const upstream = new FakeUpstream()
     upstreams.set(tunnelId, upstream)
-    registry.putRemote(line(tunnelId, { replicaId: 'r2' }))
+    registry.putRemote(line(tunnelId, { replicaId: asReplicaId('r2') }))
     return upstream
   }
 

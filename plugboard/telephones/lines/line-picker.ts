@@ -3,6 +3,7 @@
 // It does not open the stream, and knows neither sockets nor routes.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import { type Line, sameProcess } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
@@ -29,7 +30,7 @@ export interface PickPolicy {
 export interface LinePickerOptions {
   readonly registry: Registry
   /** Ours; default: all lines are local. */
-  readonly replicaId?: string
+  readonly replicaId?: ReplicaId
   /** The way to a line; asked once, when the line appears. Undefined: a line that cannot be reached from here. */
   readonly upstreamOf: (line: Line) => Upstream | undefined
   /** The services that announced names mean. Default: each name is that of a service. */
@@ -52,7 +53,7 @@ export class LinePicker {
   readonly #poolNames = new Map<string, string>()
   readonly #upstreamOf: (line: Line) => Upstream | undefined
   readonly #random: () => number
-  readonly #replicaId: string | undefined
+  readonly #replicaId: ReplicaId | undefined
   readonly #clientSharePercent: number
   readonly #unsubscribe: () => void
 

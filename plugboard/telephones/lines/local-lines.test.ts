@@ -3,6 +3,7 @@ import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { beforeEach, expect, it } from 'vitest'
 import { RecordedStream } from '../../../test/support/recorded-stream.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asTunnelId, parseStreamTarget } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import { LinePicker } from './line-picker.ts'
@@ -32,17 +33,20 @@ beforeEach(() => {
   lines = new LocalLines({ picker, tunnelOf: id => tunnels.get(id) })
   for (const id of ['idle', 'busy']) {
     tunnels.set(id, new Tunnel())
-    registry.replace(id, [makeLine('b', id, 'web')])
+    registry.replace(asTunnelId(id), [makeLine('b', id, 'web')])
   }
   tunnels.get('busy')!.streamCount = 3
 })
 
-const open = (service: string): Stream =>
-  lines.open(
-    { kind: 'http', hops: 1, service, method: 'GET', target: '/', fields: [] },
+const open = (name: string): Stream => {
+  const target = parseStreamTarget(name)
+  return lines.open(
+    target,
+    { kind: 'http', hops: 1, service: target.service, method: 'GET', target: '/', fields: [] },
     new RecordedStream(),
     true,
   )
+}
 const opened = (): string[] =>
   [...tunnels].flatMap(([id, tunnel]) => tunnel.opened.map(({ service }) => `${id} ${service}`))
 

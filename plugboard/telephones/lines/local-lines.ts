@@ -5,6 +5,7 @@
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { StreamTarget, TunnelId } from '../../registry/line-ids.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import type { LinePicker, PickPolicy } from './line-picker.ts'
 import type { Candidate } from './line-pool.ts'
@@ -18,7 +19,7 @@ export interface LocalLinesOptions {
   /** The name of the service that an announced name means. Default: the same. */
   readonly serviceOf?: ((announced: string) => string) | undefined
   /** The way to a tunnel of this replica; undefined: it is gone, or takes nothing for the service. */
-  readonly tunnelOf: (tunnelId: string, service: string) => Upstream | undefined
+  readonly tunnelOf: (tunnelId: TunnelId, service: string) => Upstream | undefined
 }
 
 export class LocalLines {
@@ -33,15 +34,11 @@ export class LocalLines {
   }
 
   /**
-   * `forwarded.service`: a service, or the id of a line of it (`tunnel/service`). Throws TunnelError:
-   * `unknown_service` when no line is here, else what the last line that was tried said.
+   * Opens a stream on the line of the target. When the target names no line, or its line takes no stream, the least loaded
+   * line of the service takes it. Throws TunnelError: `unknown_service` when no line is here, else the error of the last line.
    */
-  open(forwarded: Opening, events: StreamEvents, end: boolean): Stream {
-    const { service: name } = forwarded
-    const slash = name.indexOf('/')
-    if (slash === -1) return this.#openAny(forwarded, events, end)
-    const opening = { ...forwarded, service: name.slice(slash + 1) }
-    const picked = this.#tunnelOf(name.slice(0, slash), opening.service)
+  open(target: StreamTarget, opening: Opening, events: StreamEvents, end: boolean): Stream {
+    const picked = target.kind === 'line' ? this.#tunnelOf(target.tunnelId, target.service) : undefined
     if (picked?.canOpen !== true) return this.#openAny(opening, events, end)
     return picked.open(opening, events, end)
   }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import { ServiceHistory } from './service-history.ts'
 
@@ -21,17 +22,17 @@ it('knows nothing about a service that was never served', () => {
 })
 
 it('remembers when the last usable line went, and why its tunnel ended', () => {
-  registry.replace('t1', [up])
-  registry.replace('t2', [makeLine('r1', 't2', 'web')])
+  registry.replace(asTunnelId('t1'), [up])
+  registry.replace(asTunnelId('t2'), [makeLine('r1', 't2', 'web')])
   expect(history.isServed('web')).toBe(true)
   clock.advance(1000)
-  registry.replace('t2', [])
+  registry.replace(asTunnelId('t2'), [])
   expect([history.isServed('web'), history.lastLineOf('web')]).toEqual([true, undefined])
   clock.advance(1000)
-  registry.replace('t1', [])
+  registry.replace(asTunnelId('t1'), [])
   clock.advance(10)
-  history.tunnelEnded('t2', ['web'], 'going_away', 'not the last one')
-  history.tunnelEnded('t1', ['web'], 'ping_timeout', 'silence')
+  history.tunnelEnded(asTunnelId('t2'), ['web'], 'going_away', 'not the last one')
+  history.tunnelEnded(asTunnelId('t1'), ['web'], 'ping_timeout', 'silence')
   expect(history.lastLineOf('web')).toEqual({
     atMs: 2000,
     cause: 'disconnected',
@@ -40,20 +41,20 @@ it('remembers when the last usable line went, and why its tunnel ended', () => {
     tunnelId: 't1',
     end: { reason: 'ping_timeout', detail: 'silence' },
   })
-  registry.replace('t1', [up])
+  registry.replace(asTunnelId('t1'), [up])
   expect(history.lastLineOf('web')).toBeUndefined()
 })
 
 it('counts from the moment at which the line went down, not from its end', () => {
-  registry.replace('t1', [up])
+  registry.replace(asTunnelId('t1'), [up])
   clock.advance(1000)
-  registry.replace('t1', [down])
+  registry.replace(asTunnelId('t1'), [down])
   expect([history.isServed('web'), history.lastLineOf('web')]).toMatchObject([
     false,
     { atMs: 1000, cause: 'unhealthy' },
   ])
   clock.advance(1000)
-  registry.replace('t1', [])
+  registry.replace(asTunnelId('t1'), [])
   expect(history.lastLineOf('web')).toMatchObject({ atMs: 1000, cause: 'disconnected' })
 })
 
@@ -76,15 +77,15 @@ it('keeps no more than 500 characters of the reason of a refusal', () => {
 it('forgets a refusal once a line of the service is there', () => {
   history.refused('web', { telephone: 'one', code: 'forbidden', detail: 'no' })
   expect(history.refusalOf('web')).toMatchObject({ atMs: 0, telephone: 'one' })
-  registry.replace('t1', [down])
+  registry.replace(asTunnelId('t1'), [down])
   expect(history.refusalOf('web')).toBeUndefined()
 })
 
 it('remembers a bounded number of services', () => {
   for (let index = 0; index < 10_001; index += 1) {
-    registry.replace('t1', [makeLine('r1', 't1', `s${index}`)])
+    registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', `s${index}`)])
   }
-  registry.replace('t1', [])
+  registry.replace(asTunnelId('t1'), [])
   expect(history.lastLineOf('s0')).toBeUndefined()
   expect(history.lastLineOf('s10000')).toBeDefined()
 })

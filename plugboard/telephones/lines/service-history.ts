@@ -6,7 +6,9 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
+import type { TunnelId } from '../../registry/line-ids.ts'
 import type { Registry } from '../../registry/registry.ts'
 
 /** The moment at which the last usable line of a service went. */
@@ -15,8 +17,8 @@ export interface LastLine {
   readonly atMs: number
   readonly cause: 'disconnected' | 'unhealthy' | 'no_weight'
   readonly telephone: string
-  readonly replicaId: string
-  readonly tunnelId: string
+  readonly replicaId: ReplicaId
+  readonly tunnelId: TunnelId
   /** Why the tunnel ended; undefined while it is open, and on replicas that do not hold it. */
   readonly end?: { readonly reason: Reason; readonly detail: string } | undefined
 }
@@ -67,7 +69,7 @@ export class ServiceHistory {
   }
 
   /** A tunnel of this replica has ended. `services`: those that it served. */
-  tunnelEnded(tunnelId: string, services: Iterable<string>, reason: Reason, detail: string): void {
+  tunnelEnded(tunnelId: TunnelId, services: Iterable<string>, reason: Reason, detail: string): void {
     for (const service of services) {
       const last = this.#ends.get(service)
       if (last?.tunnelId !== tunnelId) continue

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { DirectoryListener, DirectoryService } from '../../routes/directory.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../routes/service-policy.ts'
@@ -42,7 +43,7 @@ function setUp(...services: DirectoryService[]) {
 
 it('lines follow a service that is renamed, and come back with the old name', () => {
   const { registry, change, picked } = setUp(service('1', 'shop'))
-  registry.replace('t1', [makeLine('r1', 't1', 'shop')])
+  registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
   expect(picked('shop')).toBe('shop')
   change(service('1', 'shop-eu', 'shop'))
   expect([picked('shop-eu'), picked('shop')]).toEqual(['shop', 'no_telephone'])
@@ -52,7 +53,7 @@ it('lines follow a service that is renamed, and come back with the old name', ()
 
 it('a pool that moves keeps its count of streams, and its lines come and go as before', () => {
   const { registry, picker, change, picked } = setUp(service('1', 'shop'))
-  registry.replace('t1', [makeLine('r1', 't1', 'shop')])
+  registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
   const holder = { client: '', poolSlot: 0 }
   const candidate = picker.pick('shop', POLICY) as Candidate
   picker.acquire(candidate, holder)
@@ -60,18 +61,18 @@ it('a pool that moves keeps its count of streams, and its lines come and go as b
   expect(picker.pick('shop-eu', { ...POLICY, maxStreams: 1 })).toBe('overloaded')
   picker.release(candidate, holder)
   expect(picked('shop-eu')).toBe('shop')
-  registry.replace('t1', [{ ...makeLine('r1', 't1', 'shop'), health: 'down' }])
+  registry.replace(asTunnelId('t1'), [{ ...makeLine('r1', 't1', 'shop'), health: 'down' }])
   expect(picked('shop-eu')).toBe('service_unhealthy')
-  registry.replace('t1', [])
-  registry.replace('t2', [makeLine('r1', 't2', 'shop')])
-  registry.replace('t3', [makeLine('r1', 't3', 'shop-eu')])
+  registry.replace(asTunnelId('t1'), [])
+  registry.replace(asTunnelId('t2'), [makeLine('r1', 't2', 'shop')])
+  registry.replace(asTunnelId('t3'), [makeLine('r1', 't3', 'shop-eu')])
   expect(picker.candidatesOf('shop-eu').map(({ line }) => line.tunnelId)).toEqual(['t2', 't3'])
 })
 
 it('lines leave a service whose alias is removed, and serve a new service of that name', () => {
   const { registry, change, picked } = setUp(service('1', 'shop-eu', 'shop'))
-  registry.replace('t1', [makeLine('r1', 't1', 'shop')])
-  registry.replace('t2', [makeLine('r1', 't2', 'shop-eu')])
+  registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
+  registry.replace(asTunnelId('t2'), [makeLine('r1', 't2', 'shop-eu')])
   change(service('1', 'shop-eu'))
   expect([picked('shop-eu'), picked('shop')]).toEqual(['shop-eu', 'shop'])
   change(service('2', 'shop'))

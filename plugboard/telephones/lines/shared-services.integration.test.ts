@@ -6,7 +6,9 @@ import { eventually } from '../../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
+import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 
 const NOW_MS = Date.now()
 const A = { name: 'laptop-a', instance: 'instance-a', startedAt: NOW_MS - 2000 }
@@ -71,9 +73,9 @@ describe('two telephones with different names on one mount', () => {
     const own = [...harness.registry.linesOf('web')][0] as Line
     const far = {
       ...own,
-      id: 'far/web',
-      replicaId: 'r2',
-      tunnelId: 'far',
+      id: lineId(asTunnelId('far'), 'web'),
+      replicaId: asReplicaId('r2'),
+      tunnelId: asTunnelId('far'),
       telephone: 'laptop-b',
       instance: 'far',
     }

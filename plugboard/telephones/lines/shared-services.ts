@@ -7,6 +7,7 @@
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type Line, sameTelephone } from '../../registry/line.ts'
+import type { TunnelId } from '../../registry/line-ids.ts'
 import type { Registry } from '../../registry/registry.ts'
 
 /** A tunnel of this replica, to which the remarks of its services are sent again. */
@@ -22,12 +23,16 @@ const MAX_NAME = 100
 export class SharedServices {
   readonly #registry: Registry
   readonly #clock: Clock
-  readonly #tunnelOf: (tunnelId: string) => RemarkedTunnel | undefined
-  readonly #changed = new Set<string>()
+  readonly #tunnelOf: (tunnelId: TunnelId) => RemarkedTunnel | undefined
+  readonly #changed = new Set<TunnelId>()
   readonly #unsubscribe: () => void
   #timer: Timer | undefined
 
-  constructor(registry: Registry, clock: Clock, tunnelOf: (tunnelId: string) => RemarkedTunnel | undefined) {
+  constructor(
+    registry: Registry,
+    clock: Clock,
+    tunnelOf: (tunnelId: TunnelId) => RemarkedTunnel | undefined,
+  ) {
     this.#registry = registry
     this.#clock = clock
     this.#tunnelOf = tunnelOf
@@ -56,7 +61,7 @@ export class SharedServices {
    * search ends at the first line of a second one, so it is short for a fleet of any size.
    */
   #review(changed: Line): void {
-    const tunnelIds: string[] = []
+    const tunnelIds: TunnelId[] = []
     let other: Line | undefined
     for (const line of this.#registry.linesOf(changed.service)) {
       if (line.id === changed.id) continue

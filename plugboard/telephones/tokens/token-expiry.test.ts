@@ -7,6 +7,7 @@ import { eventually } from '../../../test/support/deadline.ts'
 import { FakeTelephone } from '../../../test/support/fake-telephone.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { memoryTransportPair } from '../../../test/support/memory-transport.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import type { TokenReference } from '../../database/store/token-reference.ts'
 import { Registry } from '../../registry/registry.ts'
 import { Switchboard } from '../switchboard.ts'
@@ -32,7 +33,7 @@ beforeEach(() => {
   renew = () => Promise.reject(new VeraError('token_revoked'))
   const nothing = (): undefined => undefined
   switchboard = new Switchboard({
-    replicaId: 'r',
+    replicaId: asReplicaId('r'),
     identity: { agent: 'a', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 },
     directory: {
       serviceByName: nothing,

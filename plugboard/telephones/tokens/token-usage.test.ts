@@ -2,6 +2,7 @@ import type { TokenLimits } from '@vera-stack/shared/claims.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { asReplicaId } from '../../common/replica-id.ts'
 import { TunnelCounts } from '../../registry/tunnel-counts.ts'
 import type { Credential } from './authenticate.ts'
 import { announcedLength, TokenUsage } from './token-usage.ts'
@@ -68,9 +69,9 @@ describe('tunnels', () => {
     usage.opened(token)
     const [key = ''] = counts.ownHolders()
     expect(key).not.toContain('a')
-    counts.setRemote('r2', key, 2)
+    counts.setRemote(asReplicaId('r2'), key, 2)
     expect([usage.tunnelsOf('a'), refusal(() => usage.admit(token))?.[0]]).toEqual([3, 'token_tunnel_limit'])
-    counts.forgetRemote('r2')
+    counts.forgetRemote(asReplicaId('r2'))
     expect(refusal(() => usage.admit(token))).toBeUndefined()
   })
 
