@@ -1,21 +1,21 @@
-// The access line: what one request looks like when it is over. Its reader is injected, and nobody waits for it.
+// The access line: the record of one finished request. The sink that receives it is injected, and no request waits for it.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 
 export type AccessSink = (fields: AccessFields) => void
 
-/** The status that the log shows for a client that left before it had a head; no client ever sees it. */
+/** The status code in the access line when the client closed the connection before a response began. Never sent to a client. */
 export const CLIENT_CLOSED_REQUEST = 499
 
-/** A duration as the access line has it: with three digits after the point. */
+/** Returns a duration in the form of the access line: with three digits after the point. */
 export function roundedMs(durationMs: number): number {
   return Math.round(durationMs * 1000) / 1000
 }
 
 /**
- * Returns the time of the clock for the duration of a request, or 0 when no access log needs it: a reading of the clock for
- * each request costs as much as the construction of its exchange.
+ * Returns the start time of a request, or 0 when there is no access log that needs it. Reading the clock for each request
+ * costs as much as constructing its exchange.
  */
 export function requestStart({
   access,

@@ -1,4 +1,5 @@
-// The counters of the public port (common/traffic-counters.ts), and its own error responses by code. They only grow.
+// The counters of the public port (common/traffic-counters.ts), and the number of its own error responses by code. No counter
+// ever decreases.
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { createCounters, TRAFFIC_COUNTERS, type TrafficCounters } from '../common/traffic-counters.ts'

@@ -1,20 +1,20 @@
-// One slow timer for the timeouts of everything in flight, instead of one timer per request: each member is asked
-// now and then to look at its own clock. Timeouts come true up to two intervals early or late, never more.
+// One slow timer for the timeouts of everything in flight, instead of one timer per request. At each tick, every member
+// compares its own deadline with the current time. A timeout fires at most two intervals early or late.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 
 export interface Deadlined {
-  /** `nowMs`: of the injected clock. May remove itself or others. */
+  /** Acts when the deadline has passed at `nowMs`, the time of the injected clock. May remove this member or others. */
   checkDeadline(nowMs: number): void
-  /** Where it stands among the members; kept by Deadlines alone. Undefined: nowhere. */
+  /** The index of this member in Deadlines, which alone writes it. Undefined while it is not a member. */
   deadlineSlot: number | undefined
 }
 
 export class Deadlines {
-  /** Time between two looks, ms. */
+  /** Time between two ticks, ms. */
   readonly intervalMs: number
   readonly #clock: Clock
-  /** In no order. An array, not a Set, because it churns with every request: see StreamTable. */
+  /** Unordered. An array instead of a Set, because each request adds and removes a member: see StreamTable. */
   readonly #members: Deadlined[] = []
   #timer: Timer | undefined
   #nowMs: number
@@ -25,7 +25,7 @@ export class Deadlines {
     this.#nowMs = clock.now()
   }
 
-  /** The time of the last look, at most one interval old while there are members: cheap to note activity with. */
+  /** The time of the last tick: a cheap timestamp for activity. At most one interval old while there are members. */
   get nowMs(): number {
     return this.#nowMs
   }
@@ -59,7 +59,7 @@ export class Deadlines {
   #look(): void {
     this.#timer = undefined
     this.#nowMs = this.#clock.now()
-    // Backwards: who goes away is replaced by one that has been asked already.
+    // Backwards: the last member takes the place of a removed one, and it has been checked already.
     for (let slot = this.#members.length - 1; slot >= 0; slot -= 1) {
       this.#members[slot]?.checkDeadline(this.#nowMs)
     }

@@ -1,4 +1,4 @@
-// What every request on the public port needs of the rest of Plugboard, handed around as one object.
+// The parts of Plugboard that every request on the public port uses, passed as one object.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -10,13 +10,13 @@ import type { Via } from './edge/via.ts'
 import type { ServiceErrors } from './policy/service-errors.ts'
 import type { RefusalLog } from './response/refusal-log.ts'
 
-/** After this process was away (peers/recovery.ts). */
+/** The recovery of lines after this process was suspended or cut off (peers/recovery.ts). */
 export interface LineRecovery {
-  /** No line is to be trusted before the next step. */
+  /** True when no line can be trusted before the next step. */
   readonly doubtful: boolean
-  /** A line that is not there may be so in a moment. */
+  /** True when a missing line may be restored soon. */
   readonly underWay: boolean
-  /** Calls back once, when it is worth another look. */
+  /** Calls `task` once, when the lines may have changed and a new attempt can succeed. */
   onStep(task: () => void): void
 }
 
@@ -24,12 +24,12 @@ export interface ProxyContext {
   readonly picker: LinePicker
   readonly clock: Clock
   readonly deadlines: Deadlines
-  /** Deadlines of bytes that are read and discarded (discard-deadline.ts). Such bodies do not count as in flight. */
+  /** Deadlines of bodies that are read and discarded (discard-deadline.ts). Such bodies do not count as in flight. */
   readonly discardDeadlines: Deadlines
   /** Deadlines of connections between two requests. */
   readonly idleDeadlines: Deadlines
   readonly counters: ProxyCounters
-  /** Undefined: there is no access log, and nothing is measured for it. */
+  /** Undefined when there is no access log. Then no durations are measured. */
   readonly access: AccessSink | undefined
   /** Logs refusals of bytes that never became a request. */
   readonly refusals: RefusalLog
@@ -38,11 +38,11 @@ export interface ProxyContext {
   readonly log: Logger
   readonly via: Via
   readonly underscoreHeaders: 'pass' | 'drop'
-  /** Absent: there is nobody else whose lines could come back. */
+  /** Undefined when there are no other replicas whose lines could be restored. */
   readonly recovery?: LineRecovery | undefined
   readonly bodyIdleTimeoutMs: number
-  /** Slowest request body that is taken, bytes per second over 30 s; 0: any. */
+  /** The lowest accepted rate of a request body, in bytes per second over 30 s; 0: no limit. */
   readonly minBodyRateBytes: number
-  /** Every answer from now on closes its connection. */
+  /** True when each further response closes its connection. */
   draining: boolean
 }

@@ -1,37 +1,37 @@
-// The numbers that the public port keeps to, under the names and with the defaults of their settings (config.ts).
+// The limits of the public port, with the names and the defaults of their settings (config.ts).
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 
 export interface ProxyLimits {
-  /** Connections open at once; one over is refused at accept. */
+  /** Connections open at the same time; further ones are refused when they are accepted. */
   readonly maxConnections: number
-  /** The same of one client address (IPv6: of one /64). Trusted proxies and tunnels are not counted. */
+  /** Connections open at the same time from one client address (IPv6: one /64). Trusted proxies and tunnels are not counted. */
   readonly maxConnectionsPerAddress: number
-  /** How much of a limited resource one client address (IPv6: one /64) may hold, in percent; 100: no limit. */
+  /** The share of a limited resource that one client address (IPv6: one /64) may hold, in percent; 100: no limit. */
   readonly clientSharePercent: number
   readonly maxHeaders: number
   /** Bytes of request line and headers together. */
   readonly maxHeadBytes: number
   readonly maxTargetBytes: number
-  /** Requests of one connection that wait for their answers at once (pipelining). */
+  /** Requests of one connection that may wait for their responses at the same time (pipelining). */
   readonly maxPipelined: number
-  /** Requests of one HTTP/2 connection at once. */
+  /** Concurrent requests on one HTTP/2 connection. */
   readonly http2MaxStreams: number
-  /** For the next bytes of a request body. ms */
+  /** Time limit for the next bytes of a request body, ms. */
   readonly bodyIdleTimeoutMs: number
-  /** Slowest request body that is taken, bytes per second over 30 s; 0: any. */
+  /** The lowest accepted rate of a request body, in bytes per second over 30 s; 0: no limit. */
   readonly minBodyRateBytes: number
-  /** For the headers to arrive. ms */
+  /** Time limit for the header section to arrive, ms. */
   readonly headTimeoutMs: number
-  /** An idle connection is kept this long. ms */
+  /** Time that an idle connection stays open, ms. */
   readonly keepAliveTimeoutMs: number
-  /** How often timeouts are looked at. ms */
+  /** Time between two checks of the timeouts, ms. */
   readonly deadlineIntervalMs: number
 }
 
 /**
- * Connections that have not begun with HTTP (in their TLS handshake, or before their PROXY header), per connection of
- * `maxConnections`. They do not count as connections, so that slow handshakes cannot fill the replica.
+ * The limit of connections that have not sent HTTP yet (in their TLS handshake, or before their PROXY header), as a fraction
+ * of `maxConnections`. They do not count towards `maxConnections`, so slow handshakes cannot use up the replica's capacity.
  */
 export const UNFINISHED_SHARE = 1 / 4
 

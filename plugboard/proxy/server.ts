@@ -1,5 +1,5 @@
-// The public port: the listener, the connections on it and on the HTTPS port beside it, and how all of them come to
-// an end. What is spoken on a connection is http1-server.ts's and http2-server.ts's.
+// The public port: the listeners, the client connections on them and on the HTTPS port, and how all of them are closed.
+// http1/server.ts and http2/server.ts implement the protocols on a connection.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -47,31 +47,31 @@ export interface ProxyOptions {
   readonly trustedProxies?: readonly string[] | undefined
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol?: boolean | undefined
-  /** The networks that URLs in routes may lead to; default: public addresses. */
+  /** The networks that URLs in routes may lead to. Default: public addresses. */
   readonly outbound?: OutboundNetworks | undefined
-  /** HTTP/2 without TLS is understood on the public port, too. */
+  /** True when the public port accepts HTTP/2 without TLS as well. */
   readonly http2Cleartext?: boolean | undefined
   readonly limits?: Partial<ProxyLimits> | undefined
-  /** When there is an HTTPS listener, which hands its connections to `accept`. */
+  /** Present when there is an HTTPS listener, which passes its connections to `accept`. */
   readonly https?: HttpsPolicy | undefined
-  /** When certificates are ordered from an authority, which asks on this port. */
+  /** Present when certificates are ordered from an ACME authority, which sends its challenge requests to this port. */
   readonly challenges?: ChallengeAnswers | undefined
   readonly via: Via
-  /** Request fields whose name holds `_`. Default `pass`. */
+  /** What happens to request fields with `_` in their name. Default: `pass`. */
   readonly underscoreHeaders?: 'pass' | 'drop' | undefined
-  /** Default false: TRACE gets 405. */
+  /** True when TRACE is served. Default: false, and TRACE gets 405. */
   readonly allowTrace?: boolean | undefined
   readonly log: Logger
   readonly access?: AccessSink | undefined
   readonly clock?: Clock | undefined
-  /** In a cluster: whether lines may come back in a moment. */
+  /** In a cluster: the state of the recovery of lines. */
   readonly recovery?: LineRecovery | undefined
-  /** True while the process is short of memory: new requests get `overloaded`. */
+  /** Returns true while the process is short of memory. Then new requests get `overloaded`. */
   readonly overloaded?: (() => boolean) | undefined
 }
 
 const IDLE_CLOSE_INTERVAL_MS = 100
-/** Idle connections may be very many, and their time is long: they are checked this much less often than requests. */
+/** Idle connections can be very many, and their timeout is long. This factor makes their checks rarer than those of requests. */
 const IDLE_INTERVALS = 5
 
 export class ProxyServer {
@@ -86,10 +86,10 @@ export class ProxyServer {
   readonly #http1: Http1Server
   readonly #http2: Http2Server
   readonly #gate: ProxyProtocolGate | undefined
-  /** Of further addresses. */
+  /** The listeners of all addresses but the first. */
   readonly #listeners: Server[] = []
   readonly #edge: { readonly admission: Admission; readonly policy: RequestPolicy }
-  /** Their first bytes have yet to say what they speak. */
+  /** Connections whose version of HTTP is not known before their first bytes arrive. */
   readonly #undecided = new Set<Socket>()
 
   constructor(options: ProxyOptions) {
@@ -168,12 +168,12 @@ export class ProxyServer {
     if (options.proxyProtocol === true) this.#gate = new ProxyProtocolGate(this.#http1.tcp, this.gateOptions)
   }
 
-  /** Finds out what this port would do with a request, and does none of it. */
+  /** Returns how this port would serve a request, without serving it. */
   dryRun(request: DryRequest): Promise<DryResult> {
     return dryRun(request, this.#edge)
   }
 
-  /** For another listener whose connections come here. */
+  /** The options of the PROXY protocol for another listener that passes its connections to `accept`. */
   get gateOptions(): ProxyProtocolOptions {
     return {
       trusted: this.#trusted,
@@ -192,7 +192,7 @@ export class ProxyServer {
   }
 
   /**
-   * Opens an address; call it for each. Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free one.
+   * Listens on one address; call it once for each. Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free port.
    */
   listen(port: number, host?: string): Promise<AddressInfo> {
     const { tcp } = this.#http1
@@ -208,25 +208,25 @@ export class ProxyServer {
     })
   }
 
-  /** One more listener for the HTTP server, which can have one address itself. */
+  /** Returns a listener for a further address. It passes its connections to the HTTP server, which can listen on one only. */
   #createListener(): Server {
     const { tcp } = this.#http1
     const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
     return createServer(options, socket => void tcp.emit('connection', socket))
   }
 
-  /** Returns the client for limits per client. Undefined for a trusted proxy, because it has many clients. */
+  /** Returns the client's group for limits per client. Returns undefined for a trusted proxy, because it has many clients. */
   clientOf(transport: Socket): string | undefined {
     const address = clientAddressOf(transport)
     return this.#trusted.trusts(address) ? undefined : addressGroup(address)
   }
 
-  /** False: a further connection would be one too many. */
+  /** True when one more connection is within the limit. */
   get hasRoom(): boolean {
     return this.#connections.hasRoom
   }
 
-  /** Serves a connection of the HTTPS listener as one of its own. `transport`: the TCP connection beneath it. */
+  /** Serves a connection of the HTTPS listener like one of the public port. `transport`: the TCP connection beneath it. */
   accept(socket: TLSSocket, transport: Socket): void {
     const connection = this.#connections.open(socket, transport)
     if (connection === undefined) return
@@ -234,19 +234,19 @@ export class ProxyServer {
     else this.#http1.serve(socket)
   }
 
-  /** Of clients, open now. */
+  /** The number of open client connections. */
   get connectionCount(): number {
     return this.#connections.size
   }
 
-  /** Exchanges and upgraded connections in flight. */
+  /** The number of exchanges and upgraded connections in flight. */
   get inFlightCount(): number {
     return this.#context.deadlines.size
   }
 
   /**
-   * Serves on, but closes each connection with its answer: clients behind a balancer that knows connections only
-   * come back elsewhere before this port closes.
+   * Keeps serving, but closes each connection after its response. Behind a load balancer of connections, clients then
+   * reconnect to other replicas before this port closes.
    */
   leave(): void {
     if (this.#context.draining) return
@@ -255,8 +255,8 @@ export class ProxyServer {
   }
 
   /**
-   * Accepts no more, closes each connection with its answer, waits for exchanges and upgraded connections at most
-   * `graceMs`, then cuts what is left. Resolves when no client connection is open; tunnels are not its business.
+   * Stops accepting, and closes each connection after its response. Waits at most `graceMs` for exchanges and upgraded
+   * connections, then destroys the remaining connections. Resolves when no client connection is open. Tunnels stay open.
    */
   async drain(graceMs: number): Promise<void> {
     const empty = this.#stopAccepting()
@@ -275,7 +275,7 @@ export class ProxyServer {
     this.#context.refusals.flush()
   }
 
-  /** Cuts everything. */
+  /** Stops accepting, and destroys all client connections at once. */
   async close(): Promise<void> {
     const empty = this.#stopAccepting()
     if (empty === undefined) return
@@ -299,11 +299,12 @@ export class ProxyServer {
     readFirstBytes(socket, { clock, timeoutMs }, first => {
       this.#undecided.delete(socket)
       if (first === 'http2') {
-        // HTTP/1 serves clients that have only ended their half; a session of HTTP/2 would never hear of that end.
+        // An HTTP/1 client that has ended its side still gets its response. An HTTP/2 session does not notice that end, so
+        // the socket must close itself.
         socket.allowHalfOpen = false
         this.#http2.serve(connection, acceptedMs)
       } else if (first === 'http1') {
-        // Node's own timer begins anew with the first head; this one began when the connection was accepted.
+        // Node's own timer starts with the first head. This one started when the connection was accepted.
         connection.awaitFirstRequest(clock, timeoutMs - (clock.now() - acceptedMs), () =>
           this.#late(connection),
         )
@@ -318,7 +319,7 @@ export class ProxyServer {
     this.#http1.refuse(connection, 'request_timeout', 'no head in time')
   }
 
-  /** Resolves when the last client connection is gone; undefined: there is none. */
+  /** Returns a promise that resolves when the last client connection has closed; undefined when no connection is open. */
   #stopAccepting(): Promise<void> | undefined {
     this.leave()
     this.#http1.tcp.close()

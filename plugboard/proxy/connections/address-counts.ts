@@ -1,5 +1,5 @@
-// How many connections each client address has open, so that one address cannot take all that there are. Changes
-// with connections, not with requests.
+// Counts the open connections of each client address, so that one address cannot use up the limit for all clients. The
+// counts change with connections, not with requests.
 
 export class AddressCounts {
   readonly #counts = new Map<string, number>()
@@ -9,7 +9,7 @@ export class AddressCounts {
     this.#max = max
   }
 
-  /** False: this one would be too many; it is not counted then. `group`: of `addressGroup`. */
+  /** Counts a connection. Returns false, and does not count it, when it exceeds the limit. `group`: from `addressGroup`. */
   add(group: string): boolean {
     const count = this.#counts.get(group) ?? 0
     if (count >= this.#max) return false

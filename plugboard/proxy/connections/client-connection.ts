@@ -1,6 +1,6 @@
-// One client's TCP connection: what is the same for all its requests (worked out once), and which of its
-// requests are in flight. It tells them when the client is gone, and keeps answers in order when the connection
-// itself has something to say. It must not know how a request is forwarded.
+// One client's connection: the facts that all its requests share (determined once), and its requests in flight. It informs
+// them when the client disconnects. A response of the connection itself waits until the responses due before it are sent.
+// It does not depend on how a request is forwarded.
 
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -15,11 +15,11 @@ import { closeLingering } from './lingering-close.ts'
 import { clientAddressOf } from './proxy-protocol-gate.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 
-/** Something in flight on the connection. */
+/** A request in flight on the connection. */
 export interface InFlight {
-  /** The connection is gone. */
+  /** Called when the connection has closed. */
   clientGone(): void
-  /** The request's body broke its framing: no more of it will come. True when it answers for that itself. */
+  /** Called when the framing of the request's body is broken, so no more of it can arrive. True when it sends the response. */
   bodyBroke(error: NodeJS.ErrnoException): boolean
 }
 
@@ -32,12 +32,12 @@ export type ClientFacts = Pick<
 export class ClientConnection {
   readonly socket: Socket
   readonly remoteAddress: string
-  /** The address that limits count it by: of IPv6, the /64. */
+  /** The key for limits per client: the address, or the /64 of an IPv6 address. */
   readonly addressGroup: string
-  /** The peer may say who the client is. */
+  /** True when the peer is a trusted proxy, which may report the client's address. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
-  /** In time of the clock of the proxy. */
+  /** By the clock of the proxy. */
   readonly acceptedAtMs: number
   /** True once a request head was complete. */
   served = false
@@ -45,7 +45,7 @@ export class ClientConnection {
   http2 = false
   /** `for=…;proto=…;host=`: our element of Forwarded up to the host. */
   readonly forwardedPrefix: string
-  /** No further request of this connection is looked at: what follows a bad request is not to be trusted. */
+  /** True when no further request of this connection is served. The bytes after a malformed request cannot be trusted. */
   closing = false
   /** Set once a request has authenticated the connection to its backend. All later requests use the same connection. */
   affinity: BackendAffinity | undefined
@@ -89,7 +89,7 @@ export class ClientConnection {
     }
   }
 
-  /** Calls `late` after `leftMs`, unless a request has begun before. */
+  /** Calls `late` after `leftMs`, unless a request begins before that. */
   awaitFirstRequest(clock: Clock, leftMs: number, late: () => void): void {
     this.#firstRequestTimer = clock.after(leftMs, late)
   }
@@ -123,7 +123,7 @@ export class ClientConnection {
     this.#inFlight.push(request)
   }
 
-  /** An answer that is complete already, but has to wait for those before it. */
+  /** Counts a complete response as in flight until it is sent, because the responses before it are sent first. */
   addQueued(res: ServerResponse): void {
     if (this.#inFlight.length === 0) return
     const queued: InFlight = { clientGone: () => undefined, bodyBroke: () => false }
@@ -139,7 +139,7 @@ export class ClientConnection {
     else if (this.#lastWords !== undefined) this.#speak(this.#lastWords)
   }
 
-  /** The request whose body is arriving broke; true when it answers for that. Earlier ones are not concerned. */
+  /** Informs the request whose body is arriving that its framing broke. Returns true when that request sends the response. */
   bodyBroke(error: NodeJS.ErrnoException): boolean {
     return this.#inFlight.at(-1)?.bodyBroke(error) ?? false
   }
@@ -149,7 +149,7 @@ export class ClientConnection {
     this.#unread = true
   }
 
-  /** Sends these bytes after all answers that are still due, then closes. No request is taken any more. */
+  /** Sends these bytes after all responses that are still due, then closes the connection. Serves no further request. */
   sayAndClose(bytes: Buffer): void {
     this.#firstRequestTimer?.cancel()
     if (this.closing) return
@@ -158,12 +158,12 @@ export class ClientConnection {
     else this.#lastWords = bytes
   }
 
-  /** Breaks it off by a TCP reset, which nobody takes for an orderly end. TLS has no such thing of its own. */
+  /** Closes the connection by a TCP reset, so that the client cannot take it for an orderly end. TLS itself has no reset. */
   reset(): void {
     resetSocket(this.socket, this.#transport)
   }
 
-  /** The answer that begins now says that it is the last one: nothing is said after it. */
+  /** Call when a response starts that announces the end of the connection. No bytes are sent after it. */
   lastAnswer(): void {
     this.closing = true
     this.#lastWords = undefined

@@ -1,5 +1,5 @@
-// All connections of clients that are open, on whatever port they came, and the limits for their number: of all, and
-// of each address (row S5). Tunnels are none of them.
+// All open connections of clients, on all public ports, and the limits for their number: in total, and per client address
+// (row S5). Tunnels do not count.
 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -14,7 +14,7 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 export interface ClientConnectionsOptions {
   readonly max: number
   readonly maxPerAddress: number
-  /** And of `max`, whatever `maxPerAddress` is, in percent. */
+  /** A second limit per address, in percent of `max`. The lower of both limits applies. */
   readonly clientSharePercent: number
   readonly trusted: TrustedProxies
   readonly counters: ProxyCounters
@@ -25,7 +25,7 @@ export interface ClientConnectionsOptions {
 export class ClientConnections {
   readonly #options: ClientConnectionsOptions
   readonly #bySocket = new Map<Duplex, ClientConnection>()
-  /** Of connections from clients themselves. */
+  /** Counts the connections that do not come from trusted proxies. */
   readonly #addresses: AddressCounts
   #whenEmpty: (() => void) | undefined
 
@@ -39,7 +39,7 @@ export class ClientConnections {
     return this.#bySocket.size
   }
 
-  /** False: a further one would be one too many. */
+  /** True when one more connection is within the limit. */
   get hasRoom(): boolean {
     return this.#bySocket.size < this.#options.max
   }
@@ -48,7 +48,10 @@ export class ClientConnections {
     return this.#bySocket.get(socket)
   }
 
-  /** `transport`: the TCP connection, when `socket` was decrypted. Undefined: one too many; it is closed and counted. */
+  /**
+   * Registers a connection. Returns undefined when it exceeds a limit; it is then closed and counted as refused. `transport`:
+   * the TCP connection, when `socket` is a TLS socket.
+   */
   open(socket: Socket, transport = socket): ClientConnection | undefined {
     const { trusted, counters, deadlines, clock } = this.#options
     counters.connections += 1
@@ -56,7 +59,7 @@ export class ClientConnections {
     const mayStay = this.hasRoom && (connection.trusted || this.#addresses.add(connection.addressGroup))
     if (!mayStay) {
       counters.connectionsRefused += 1
-      // Whatever a connection that is being destroyed still says.
+      // Ignores errors of a socket that is being destroyed.
       socket.on('error', () => undefined)
       socket.destroy()
       return undefined
@@ -69,7 +72,7 @@ export class ClientConnections {
     return connection
   }
 
-  /** Once it is closed, or a tunnel's. */
+  /** Removes a connection that has closed, or that has become a tunnel. */
   forget(socket: Duplex): void {
     const connection = this.#bySocket.get(socket)
     if (connection === undefined) return
@@ -78,7 +81,7 @@ export class ClientConnections {
     if (this.#bySocket.size === 0) this.#whenEmpty?.()
   }
 
-  /** Resolves when the last one is gone; undefined: there is none. */
+  /** Returns a promise that resolves when the last connection has closed; undefined when no connection is open. */
   untilEmpty(): Promise<void> | undefined {
     if (this.#bySocket.size === 0) return undefined
     return new Promise(resolve => {

@@ -24,7 +24,7 @@ export class DiscardDeadline implements Deadlined {
     this.#movedAtMs = deadlines.nowMs
   }
 
-  /** Bytes have arrived. */
+  /** Call when bytes have arrived. */
   moved(): void {
     this.#movedAtMs = this.#deadlines.nowMs
   }

@@ -14,7 +14,7 @@ import { DiscardDeadline } from './discard-deadline.ts'
  */
 const KEPT_CONNECTION_BYTES = 64 * 1024
 
-/** True when a response that leaves with so much of the request body still to come ends its connection. */
+/** True when a response must close its connection, because so many bytes of the request body are still missing. */
 export function endsConnection(bytesLeft: number): boolean {
   return bytesLeft > KEPT_CONNECTION_BYTES
 }
@@ -48,7 +48,7 @@ export class DiscardedBody implements InFlight {
     this.#leave()
   }
 
-  /** The body broke its framing. Returns false, because its response has been sent and the connection responds to the fault. */
+  /** Returns false: the response to this request has been sent, so the connection sends the response to the broken framing. */
   bodyBroke(): boolean {
     this.#leave()
     return false

@@ -1,11 +1,11 @@
 // Closes an HTTP/1 connection that is idle between two requests. Node's server calls `socket.setTimeout` after each response
-// and again when the next request comes, and each call ends one timer of Node or makes a new one: a hundredth of the CPU of
-// a small GET. Here the connection joins Deadlines instead, whose one timer serves all connections.
+// and again when the next request arrives. Each call cancels or creates a timer, which costs 1 % of the CPU of a small GET.
+// Here the connection joins Deadlines instead, whose one timer serves all connections.
 
 import type { Socket } from 'node:net'
 import type { Deadlined, Deadlines } from '../deadlines.ts'
 
-/** `bytesRead` of the socket is not known yet: no check has come since the last response. */
+/** The value of `#bytesRead` until the first check after a response reads it from the socket. */
 const UNKNOWN = -1
 
 export class IdleDeadline implements Deadlined {
@@ -36,7 +36,7 @@ export class IdleDeadline implements Deadlined {
     if (this.#bytesRead === UNKNOWN) this.#bytesRead = bytesRead
     if (nowMs < this.#endsAtMs) return
     if (bytesRead !== this.#bytesRead) {
-      // A part of the next head has come. The time limit of heads applies to it.
+      // A part of the next head has arrived. The time limit of heads applies to it.
       this.#start(this.#timeoutMs)
       return
     }
@@ -45,7 +45,7 @@ export class IdleDeadline implements Deadlined {
   }
 
   #start(timeoutMs: number): void {
-    // A socket that was destroyed reports its end once, and that may be over.
+    // A destroyed socket emits `close` only once. That may have happened already, and `cancel` would never be called.
     if (this.#socket.destroyed) return
     const deadlines = this.#deadlines
     deadlines.add(this)

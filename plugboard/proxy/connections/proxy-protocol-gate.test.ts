@@ -79,7 +79,7 @@ it('destroys the connection of a trusted proxy without a header', async () => {
   const { port, seen, refused } = await listen()
   expect(await exchange(port, [last])).toBe('')
   expect(seen).toEqual([])
-  expect(refused).toEqual(['PROXY header: the connection does not begin with one'])
+  expect(refused).toEqual(['PROXY header: the connection does not begin with a PROXY header'])
 })
 
 it('destroys one whose header does not come in time', async () => {

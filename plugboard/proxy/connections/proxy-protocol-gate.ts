@@ -1,6 +1,6 @@
-// Puts the PROXY protocol in front of a server: a connection of a trusted proxy must begin with a header, and is
-// handed to the server with the bytes behind it once it has. Connections of anyone else are what they are, and
-// a header that they send is a bad request like any other.
+// Puts the PROXY protocol in front of a server. A connection of a trusted proxy must begin with a PROXY header; the gate
+// reads it and passes the connection and the bytes behind it to the server. All other connections are passed on unchanged, so
+// a PROXY header in them is a malformed request.
 
 import type { Server, Socket } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -10,12 +10,12 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 
 export interface ProxyProtocolOptions {
   readonly trusted: TrustedProxies
-  /** For the whole header, ms. */
+  /** Time limit for the whole header, ms. */
   readonly timeoutMs: number
-  /** Most connections that may wait for their header at once. A further one is refused. */
+  /** The number of connections that may wait for their header at the same time. Further ones are refused. */
   readonly maxWaiting: number
   readonly clock: Clock
-  /** A trusted proxy that broke the rules; its connection is destroyed. */
+  /** Called after the gate has destroyed the connection of a trusted proxy that sent no valid header. */
   readonly onRefused: (socket: Socket, error: Error) => void
   /** Called when a connection was refused because `maxWaiting` others wait. */
   readonly onOverflow: () => void
@@ -24,17 +24,17 @@ export interface ProxyProtocolOptions {
 /** Addresses from PROXY headers, by connection. */
 const clients = new WeakMap<Socket, string>()
 
-/** Where the connection comes from: what its PROXY header says, else what the kernel says. */
+/** Returns the client's address: from the PROXY header of the connection, else the peer address of the socket. */
 export function clientAddressOf(socket: Socket): string {
   return clients.get(socket) ?? socketAddress(socket.remoteAddress)
 }
 
-/** To be made before the server listens, when all its `connection` listeners are there. */
+/** Construct it before the server listens, and after all `connection` listeners of the server are added. */
 export class ProxyProtocolGate {
   readonly #options: ProxyProtocolOptions
   readonly #server: Server
   readonly #listeners: readonly ((socket: Socket) => void)[]
-  /** Connections whose header has not come yet. */
+  /** Connections whose header has not arrived yet. */
   readonly #waiting = new Set<Socket>()
 
   constructor(server: Server, options: ProxyProtocolOptions) {
@@ -48,12 +48,12 @@ export class ProxyProtocolGate {
     })
   }
 
-  /** Hands a connection to the server as it is. */
+  /** Passes a connection to the server. */
   #serve(socket: Socket): void {
     for (const listener of this.#listeners) listener.call(this.#server, socket)
   }
 
-  /** Nobody is behind a connection without a header yet: those are destroyed. */
+  /** Destroys the connections whose header has not arrived, because no request has begun on them. */
   close(): void {
     for (const socket of this.#waiting) socket.destroy()
   }
@@ -74,7 +74,7 @@ export class ProxyProtocolGate {
     }
     const refuse = (error: Error): void => {
       leave()
-      // Whatever a connection that is being destroyed still says.
+      // Ignores errors of a socket that is being destroyed.
       socket.on('error', () => undefined)
       socket.destroy()
       onRefused(socket, error)
@@ -94,8 +94,8 @@ export class ProxyProtocolGate {
       if (header.address !== undefined) clients.set(socket, header.address)
       if (received.length > header.bytes) socket.unshift(received.subarray(header.bytes))
       this.#serve(socket)
-      // What is buffered goes out in the next tick, before the socket is read again: the server sees the bytes in
-      // their order. A TLS server does not listen; it fetches them itself.
+      // Buffered bytes are emitted in the next tick, before the socket is read again, so the server gets all bytes in order.
+      // A TLS server adds no `data` listener, because it reads the socket itself.
       if (socket.listenerCount('data') > 0) socket.resume()
     }
     const timer = clock.after(timeoutMs, () => refuse(new Error(`no PROXY header within ${timeoutMs} ms`)))

@@ -1,18 +1,19 @@
-// The PROXY protocol, versions 1 and 2 (HAProxy's doc/proxy-protocol.txt): a header in front of a connection in
-// which a TCP load balancer says whose connection it is. Parsing only; who may send one is decided elsewhere.
+// The PROXY protocol, versions 1 and 2 (HAProxy's doc/proxy-protocol.txt): a TCP load balancer puts a header in front of a
+// connection, which states the client's address. This file only parses it; proxy-protocol-gate.ts decides which peers may send
+// it.
 
 import { isIPv4, isIPv6 } from 'node:net'
 import { ipAddress } from '@vera-stack/shared/ip-address.ts'
 
-/** Of a header that names a client; both absent when the balancer speaks for itself (a health check, or UNKNOWN). */
+/** Address and port are undefined when the header names no client: for a health check of the balancer, or for UNKNOWN. */
 export interface ProxyHeader {
-  /** Length of the header; what follows it is the client's. */
+  /** Length of the header. The bytes behind it come from the client. */
   readonly bytes: number
   readonly address: string | undefined
   readonly port: number | undefined
 }
 
-/** It is none, or one that does not keep to the rules: the connection cannot be trusted with anything. */
+/** The header is missing or malformed. The connection must be destroyed, because its client is unknown. */
 export class ProxyHeaderError extends Error {
   constructor(detail: string) {
     super(`PROXY header: ${detail}`)
@@ -22,10 +23,10 @@ export class ProxyHeaderError extends Error {
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const V1_START = Buffer.from('PROXY ', 'latin1')
-/** With its CRLF: "TCP6", two full addresses, two ports (section 2.1). */
+/** The longest line, with its CRLF: "TCP6", two full addresses, two ports (section 2.1). */
 const V1_MAX_BYTES = 107
 const V2_FIXED_BYTES = 16
-/** Addresses and TLVs. The format allows 65,535; no balancer comes near. */
+/** Limit for addresses and TLVs. The format allows 65,535 bytes, but load balancers send far less. */
 const V2_MAX_REST_BYTES = 4096
 
 const COMMAND_LOCAL = 0
@@ -34,14 +35,14 @@ const FAMILY_IPV4 = 1
 const FAMILY_IPV6 = 2
 const FAMILY_LAST = 3
 
-/** Reads the header that `bytes` begin with. Undefined: more bytes are needed. Throws ProxyHeaderError. */
+/** Parses the header at the start of `bytes`. Returns undefined when more bytes are needed. Throws ProxyHeaderError. */
 export function parseProxyHeader(bytes: Buffer): ProxyHeader | undefined {
   if (startsLike(bytes, SIGNATURE)) return bytes.length < V2_FIXED_BYTES ? undefined : parseV2(bytes)
   if (startsLike(bytes, V1_START)) return parseV1(bytes)
-  throw new ProxyHeaderError('the connection does not begin with one')
+  throw new ProxyHeaderError('the connection does not begin with a PROXY header')
 }
 
-/** As far as there are bytes. */
+/** True when `bytes` and `start` are equal in the length of the shorter one. */
 function startsLike(bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length)
   return bytes.compare(start, 0, length, 0, length) === 0
@@ -59,7 +60,7 @@ function parseV1(bytes: Buffer): ProxyHeader | undefined {
   if (family === 'UNKNOWN') return { bytes: end + 2, address: undefined, port: undefined }
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : undefined
   if (isAddress === undefined) throw new ProxyHeaderError('its family is not TCP4, TCP6 or UNKNOWN')
-  // A zone ("fe80::1%eth0") means nothing on another machine, and the format has none.
+  // A zone ("fe80::1%eth0") has no meaning on another machine, and the format does not allow it.
   const addresses = [source, destination]
   if (more.length > 0 || addresses.some(text => !isAddress(text) || text.includes('%'))) {
     throw new ProxyHeaderError('its addresses are malformed')
@@ -88,7 +89,7 @@ function parseV2(bytes: Buffer): ProxyHeader | undefined {
   const family = (bytes[13] as number) >> 4
   if (family > FAMILY_LAST) throw new ProxyHeaderError('its family is unknown')
   const addressBytes = family === FAMILY_IPV4 ? 4 : family === FAMILY_IPV6 ? 16 : undefined
-  // Unspecified, or a unix socket: there is no address to tell.
+  // Unspecified, or a unix socket: the header has no IP address.
   if (addressBytes === undefined) return nobody
   if (rest < 2 * addressBytes + 4) throw new ProxyHeaderError('its addresses are cut short')
   const source = bytes.subarray(V2_FIXED_BYTES, V2_FIXED_BYTES + addressBytes)

@@ -1,4 +1,4 @@
-// Which peers may say who the client is: `trustedProxies`, a list of addresses and CIDR ranges.
+// The peers that may report the address of the client: `trustedProxies`, a list of addresses and CIDR ranges.
 
 import { ipAddress } from '@vera-stack/shared/ip-address.ts'
 import { IpNetworks } from '../../common/ip-networks.ts'
@@ -19,8 +19,8 @@ export class TrustedProxies {
   }
 
   /**
-   * Who the client is: of the addresses that the peer (trusted) and those before it give, the last that is no
-   * trusted proxy itself. What lies before that one, anybody may have written.
+   * Returns the client's address: the last address in X-Forwarded-For that is not a trusted proxy. An untrusted client can
+   * forge the addresses before it. `peer`: the trusted proxy that sent the request.
    */
   clientOf(peer: string, forwardedFor: string | undefined): string {
     if (forwardedFor === undefined) return peer

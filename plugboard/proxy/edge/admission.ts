@@ -1,5 +1,5 @@
-// The edge: turns what Node parsed into a routed request, or says which error it is. Everything that two HTTP
-// implementations could read differently is decided here, once, before a byte goes anywhere (rows F1-F11, H1-H12).
+// The edge: turns a request head that Node has parsed into a routed request or an error code. Everything that two HTTP
+// implementations could read differently is decided here, once, before a byte is forwarded (rows F1-F11, H1-H12).
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import {
@@ -25,14 +25,14 @@ import { HostCache, isPlainPath, resolveDots, splitAbsoluteForm } from './target
 import { traceText } from './trace.ts'
 import type { Via } from './via.ts'
 
-/** What the `*` of a host pattern stands for; empty for an exact one. */
+/** Returns the part of the host that the `*` of a host pattern matches; empty for a pattern without `*`. */
 function tenantOf(pattern: string, host: string): string {
   if (pattern === '*') return host
   return pattern.startsWith('*.') ? host.slice(0, 1 - pattern.length) : ''
 }
 
 export interface AdmissionLimits {
-  /** Characters of the request target. */
+  /** The limit for the length of the request target, in characters. */
   readonly maxTargetBytes: number
   readonly maxHeaders: number
 }
@@ -43,7 +43,7 @@ export interface AdmissionOptions {
   readonly ids: RequestIds
   readonly trusted: TrustedProxies
   readonly gatekeeper: Gatekeeper
-  /** Strict-Transport-Security of routes without a rule of their own; empty: none. */
+  /** Strict-Transport-Security for routes without a rule of their own; empty: no field is sent. */
   readonly hsts: string
   readonly via: Via
   readonly underscoreHeaders: 'pass' | 'drop'
@@ -64,7 +64,7 @@ export class Admission {
   readonly #allowTrace: boolean
   /** The value of `Allow`. */
   readonly allowedMethods: string
-  /** Of the request that `admit` reads. */
+  /** These four describe the request that `admit` is reading. */
   #requestId = ''
   #host = ''
   #path = ''
@@ -83,13 +83,13 @@ export class Admission {
     this.#fields = new RequestFields(options.via, options.underscoreHeaders)
   }
 
-  /** The address of the client, as limits count it. `forwardedFor`: all lines of X-Forwarded-For, as they came. */
+  /** Returns the client's group for limits per client. `forwardedFor`: all received lines of X-Forwarded-For. */
   clientGroup(connection: ClientFacts, forwardedFor: string | undefined): string {
     if (!connection.trusted) return connection.addressGroup
     return addressGroup(this.#trusted.clientOf(connection.remoteAddress, forwardedFor))
   }
 
-  /** Finds the route of a request, or the reason why it has none. */
+  /** Returns a request with its route, or with the reason why it has no route. */
   admit(req: RequestHead, connection: ClientFacts, kind: StreamKind): AdmittedRequest {
     const fields = this.#fields
     const raw = req.rawHeaders
@@ -108,7 +108,7 @@ export class Admission {
     if (url.charCodeAt(0) !== 0x2f) {
       const absolute = splitAbsoluteForm(url)
       if (absolute === undefined) return this.#refused('bad_request')
-      // A Host that is no host is refused also when the target makes it irrelevant (RFC 9112 section 3.2).
+      // An invalid Host is refused even when the authority of the target replaces it (RFC 9112 section 3.2).
       if (fields.host === '' || this.#hosts.normalize(fields.host) === undefined)
         return this.#refused('bad_request')
       fields.replaceHost(absolute.authority)
@@ -142,13 +142,13 @@ export class Admission {
     return this.#routed(req, connection, kind, route, target, path, received, rawPath)
   }
 
-  /** Finds the id and the client of a request that cannot be admitted. */
+  /** Returns the id and the client of a request that cannot be admitted. */
   identify(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): RequestFacts {
     this.#identify(raw, connection, http10, method)
     return this.#facts()
   }
 
-  /** True when the fields are well-formed. */
+  /** Reads the fields, the id and the client of a request. Returns true when the fields are well-formed. */
   #identify(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): boolean {
     const fields = this.#fields
     this.#host = ''

@@ -69,7 +69,7 @@ export class ClientClaims {
     }
   }
 
-  /** With its port, where it has one. */
+  /** The host, with its port if it names one. */
   get host(): string | undefined {
     const host = this.#source?.[0]?.host ?? first(this.#family.get('x-forwarded-host'))
     return host !== undefined && isHostWithPort(host) ? host : undefined

@@ -9,7 +9,7 @@ export const KIND = {
   /** Forwarded as it is. */
   plain: 0,
   accept: 1,
-  /** About the client; only trusted proxies may send it. */
+  /** A fact about the client. Only trusted proxies may send it. */
   client: 2,
   /** Never forwarded. */
   dropped: 3,
@@ -51,7 +51,7 @@ export function kindOf(name: string): FieldKind {
   }
 }
 
-/** True for `Plugboard-*`, however it is spelt: Plugboard alone sends it, in either direction. */
+/** True for `Plugboard-*` in any spelling. Only Plugboard sends these fields, in both directions. */
 export function isOurs(name: string): boolean {
   return (
     name.length > 9 &&
@@ -61,7 +61,7 @@ export function isOurs(name: string): boolean {
   )
 }
 
-/** Of `X-*`: the families of X-Forwarded-*, X-Real-IP and X-Request-ID. The latter is only asked for when it is misspelt. */
+/** Classifies names that start with X: X-Forwarded-*, X-Real-IP and X-Request-ID. Gets X-Request-ID only when it is misspelt. */
 function kindOfExtension(name: string): FieldKind {
   let at = 1
   while (at < name.length && !isAlphanumeric(name.charCodeAt(at))) at += 1
@@ -73,7 +73,7 @@ function kindOfExtension(name: string): FieldKind {
   return equalsIgnoringCase(name, plain) ? KIND.client : KIND.dropped
 }
 
-/** True when a name has other separators than single hyphens, and would be in the list if they were hyphens. */
+/** True when a name has other separators than single hyphens, and is in the list once they are written as hyphens. */
 function isMisspelt(name: string): boolean {
   let afterHyphen = false
   for (let index = 0; index < name.length; index += 1) {

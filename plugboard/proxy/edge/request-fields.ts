@@ -1,6 +1,6 @@
-// One pass over a request's raw header list: what ends at this hop is taken out, what we must know is noted, what
-// a stranger may not say is dropped; then ours are added (rows F2-F4, F7, H1-H7, H10-H12). One reader serves all
-// requests, one after the other: `read` overwrites what the last one left. Hot: no closures, no lower-casing.
+// One pass over a request's raw header list (rows F2-F4, F7, H1-H7, H10-H12). It removes hop-by-hop fields, notes the values
+// that Plugboard uses, drops fields that an untrusted client may not send, and adds the fields of Plugboard. One reader serves
+// all requests, one after the other: `read` overwrites the results of the previous request. Hot: no closures, no lower-casing.
 
 import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
 import {
@@ -25,29 +25,29 @@ import type { Via } from './via.ts'
 /** Larger values of Max-Forwards are forwarded as this one (RFC 9110, section 7.6.2). */
 const MAX_FORWARDS = 1_000_000
 
-/** Named by Connection or not, these are not the client's to take away: they frame and route. */
+/** Connection must not remove these fields, because framing and routing depend on them. */
 const KEPT_WHEN_NOMINATED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding'])
 
 export class RequestFields {
-  /** What goes on, in order, in the case it came in. The list is new for each request; the caller keeps it. */
+  /** The fields to forward, in the received order and case. A new list for each request, which the caller keeps. */
   fields: string[] = []
-  /** Of the one Host field; empty when there is none. */
+  /** The value of the only Host field; empty without one. */
   host = ''
-  /** -1: no Content-Length. */
+  /** -1 without Content-Length. */
   contentLength = -1
   chunked = false
-  /** Empty when there is none, or when Connection does not name it. */
+  /** The value of Upgrade; empty without one, or when Connection does not name it. */
   upgrade = ''
-  /** The client's, when it looks like one; else empty. */
+  /** The request id that the client sent; empty when it sent no valid one. */
   requestId = ''
   accept = ''
-  /** `Expect: 100-continue`, and a body to send after it. */
+  /** True when the client sends `Expect: 100-continue` and has a body to send after it. */
   expectsContinue = false
-  /** Something else is expected (row R4). Node takes `x, 100-continue` for the one that it knows. */
+  /** True when the client expects something else (row R4). Node takes `x, 100-continue` for `100-continue`. */
   expectsMore = false
   /** True when Via names this cluster: the request has passed here before. */
   looped = false
-  /** Max-Forwards of a TRACE or OPTIONS request, as it was received; -1: there is none, or the method does not use it. */
+  /** The received Max-Forwards of a TRACE or OPTIONS request; -1 without one, or when the method does not use it. */
   maxForwards = -1
   /** True when a credential is meant for the whole connection to the backend (row A13). */
   authenticatesConnection = false
@@ -61,12 +61,12 @@ export class RequestFields {
     this.#dropsUnderscores = underscoreHeaders === 'drop'
   }
 
-  /** The facts that a trusted proxy reports about the client. For other peers they are stale: of an earlier request. */
+  /** The facts that a trusted proxy reports about the client. For other peers they are stale values of an earlier request. */
   get claims(): Pick<ClientClaims, 'forwardedFor' | 'proto'> {
     return this.#claims
   }
 
-  /** False: malformed, and the connection must end (row F2, F3, F4, F7, H12, U1). */
+  /** Returns false when the fields are malformed and the connection must close (rows F2, F3, F4, F7, H12, U1). */
   read(raw: readonly string[], connection: ClientFacts, http10: boolean, method: string): boolean {
     const fields: string[] = []
     this.fields = fields
@@ -165,8 +165,8 @@ export class RequestFields {
       }
     }
     if (this.chunked && this.contentLength !== -1) return false
-    // Node's parser does not report broken chunks behind an Upgrade. A request whose Upgrade is ignored is then never
-    // complete, and ends by its timeout; one whose Upgrade is forwarded would be read in two ways.
+    // Node's parser does not report broken chunks behind an Upgrade. If the Upgrade is ignored, the request never completes
+    // and ends by its timeout. If the Upgrade is forwarded, two readers could disagree about the request, so it is refused.
     if (this.chunked && this.upgrade !== '' && isForwardable(this.upgrade)) return false
     if (this.upgrade !== '' && !listHolds(named, 'upgrade')) this.upgrade = ''
     const nominated = named === '' ? undefined : nominatedFields(named)
@@ -177,7 +177,7 @@ export class RequestFields {
     return true
   }
 
-  /** The target's authority has won over Host (row F8). */
+  /** Replaces Host by the authority of the target, which takes precedence (row F8). */
   replaceHost(host: string): void {
     this.host = host
     if (this.#hostIndex === -1) {
@@ -188,14 +188,14 @@ export class RequestFields {
     }
   }
 
-  /** Host as the service wants it: `fixed`, or absent, so that the Telephone puts in its backend's own. */
+  /** Sets Host by the service's policy. With `backend` it removes Host, and the Telephone adds the host of its backend. */
   applyHostPolicy(policy: 'preserve' | 'backend' | { readonly fixed: string }): void {
     if (policy === 'preserve') return
     if (policy === 'backend') this.fields.splice(this.#hostIndex, 2)
     else this.fields[this.#hostIndex + 1] = policy.fixed
   }
 
-  /** Says something that is ours alone to say: whatever the client has sent under this name, or an alias, is dropped. */
+  /** Sets a field that only Plugboard may send. Fields of the client with this name, or an alias of it, are dropped. */
   setOwn(name: string, value: string): void {
     const own = plainName(name)
     const aliases: string[] = []
@@ -208,8 +208,8 @@ export class RequestFields {
   }
 
   /**
-   * Adds the fields that Plugboard alone may send: what is known of the client, and the id of the request. Last, so that
-   * nothing above can take them out. `clientAddress`: the peer, or the client that trusted proxies name.
+   * Adds the fields that only Plugboard may send: the facts about the client, and the id of the request. Called last, so that
+   * no other step can remove them. `clientAddress`: the peer, or the client that trusted proxies report.
    */
   addOurs(connection: ClientFacts, requestId: string, clientAddress: string, strippedPrefix: string): void {
     let chain = connection.remoteAddress
@@ -253,12 +253,12 @@ export class RequestFields {
     this.#remove(nominated.filter(name => !KEPT_WHEN_NOMINATED.has(name)))
   }
 
-  /** `names`: in lower case, never Host. */
+  /** Removes fields by name. `names`: in lower case, without Host. */
   #remove(names: readonly string[]): void {
     const { fields } = this
     removeFields(fields, names)
     if (this.#hostIndex === -1) return
-    // Only the even places hold names: a value can read `Host` as well.
+    // Only even indexes hold names. A value may be `Host` as well.
     let at = 0
     while (at < fields.length && fieldOf(fields[at] as string) !== FIELD.host) at += 2
     this.#hostIndex = at

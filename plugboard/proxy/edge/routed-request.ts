@@ -1,5 +1,5 @@
-// What the edge found out about a request, as values: of each request, of one that found its route, and of one that goes no
-// further. The rest of the proxy reads nothing else of it.
+// The results of the edge: the facts about every request, about a request with a route, and about a request without one. The
+// rest of the proxy reads only these values.
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
@@ -8,15 +8,15 @@ import type { RouteResponseRules } from '../response/route-response.ts'
 
 export interface RequestFacts {
   readonly requestId: string
-  /** The peer of the connection, or the client that a trusted proxy names. */
+  /** The peer of the connection, or the client that trusted proxies report. */
   readonly clientAddress: string
   /** Empty when the request was refused before its host was read. */
   readonly host: string
-  /** Without query, in the spelling in which mounts are compared. Empty when the request was refused before it was read. */
+  /** Without query, in the normalised spelling that is compared with mounts. Empty when it was refused before that. */
   readonly path: string
-  /** Empty when the client sent none. */
+  /** The value of Accept; empty without one. */
   readonly accept: string
-  /** -1: no Content-Length. */
+  /** -1 without Content-Length. */
   readonly contentLength: number
   readonly chunked: boolean
   /** True when the client waits for a 100 before it sends the body. */
@@ -30,25 +30,25 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   readonly kind: 'routed'
   readonly opening: Opening
   readonly route: DirectoryRoute
-  /** `http`, `https`, or the protocol that a trusted proxy reports for its client. */
+  /** The client's protocol, `http` or `https`. A trusted proxy may report it. */
   readonly proto: string
-  /** The path as the client spelled it, without dot segments. */
+  /** The path in the client's spelling, without dot segments. */
   readonly receivedPath: string
-  /** The value of Via that the forwarded request gets, besides those of the hops before this one. */
+  /** The value of Via that this hop adds to the forwarded request. */
   readonly via: string
   /** True when Via names this cluster: the request has passed here before. */
   readonly looped: boolean
-  /** How many more hops may forward a TRACE or OPTIONS request, this one included; -1: no limit. */
+  /** The number of hops that may still forward a TRACE or OPTIONS request, including this one; -1: no limit. */
   readonly maxForwards: number
   /** The content of the response when a TRACE request ends here; else empty. */
   readonly trace: string
-  /** True when its credential is meant for the whole connection to the backend. */
+  /** True when its credential applies to the whole connection to the backend. */
   readonly authenticatesConnection: boolean
 }
 
 /**
- * A request without a route. `tunnel`: it is for the tunnel endpoint. `options`: it is `OPTIONS *`, which asks about the server
- * itself. `code` is for a request that is refused; of a tunnel, for one that asks without an upgrade.
+ * A request without a route. `tunnel`: it is for the tunnel endpoint. `options`: it is `OPTIONS *`, which concerns the server
+ * itself. `code`: the error when the request is refused; a tunnel request is refused when it asks for no upgrade.
  */
 export interface UnroutedRequest extends RequestFacts {
   readonly kind: 'refused' | 'tunnel' | 'options'
@@ -58,7 +58,7 @@ export interface UnroutedRequest extends RequestFacts {
 
 export type AdmittedRequest = RoutedRequest | UnroutedRequest
 
-/** True when bytes can follow the head. */
+/** True when a body follows the head. */
 export function hasBody({ chunked, contentLength }: RequestFacts): boolean {
   return chunked || contentLength > 0
 }
@@ -68,8 +68,8 @@ export function bodyBytesOf({ chunked, contentLength }: RequestFacts): number {
   return chunked ? Number.POSITIVE_INFINITY : Math.max(0, contentLength)
 }
 
-/** True when the bytes behind a request that gets its response here must not be parsed as another request (row R4). */
+/** True when no further bytes of the connection may be parsed after a local response to the request (row R4). */
 export function endsParsing({ upgrade, expectsContinue }: RequestFacts): boolean {
-  // A body that waits for a 100 may never come, or come all the same, so what stands there is no request.
+  // The client may send or leave out a body that waits for a 100, so the next bytes cannot be read as a request.
   return upgrade !== '' || expectsContinue
 }

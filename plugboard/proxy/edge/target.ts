@@ -17,8 +17,8 @@ export function isPlainPath(path: string): boolean {
 
 /**
  * Resolves dot segments (RFC 3986, section 5.2.4), with `%2e` counted as a dot; the other segments keep their spelling.
- * `%2f` and `%5c` stay and split nothing, empty segments stay. Undefined: it climbs above the root, holds `%00`, or is no
- * path. A bare `\` is no character of a path, and the URL parsers of many backends would read it as a slash.
+ * `%2f` and `%5c` stay and do not separate segments; empty segments stay. Returns undefined when the path leads above the
+ * root, holds `%00` or `\`, or does not start with `/`. Many URL parsers of backends would read `\` as a slash.
  */
 export function resolveDots(path: string): string | undefined {
   if (path.charCodeAt(0) !== 0x2f || path.includes('%00') || path.includes('\\')) return undefined
@@ -32,13 +32,13 @@ export function resolveDots(path: string): string | undefined {
       continue
     }
     if (dots === '..' && kept.pop() === undefined) return undefined
-    // A trailing dot segment names the folder: its slash stays.
+    // A dot segment at the end refers to the folder, so the slash stays.
     if (index === segments.length - 1) kept.push('')
   }
   return `/${kept.join('/')}`
 }
 
-/** A target in absolute form (RFC 9112 section 3.2.2), taken apart; undefined when it is none we serve. */
+/** Splits a target in absolute form (RFC 9112 section 3.2.2). Returns undefined when its scheme is not http or https. */
 export function splitAbsoluteForm(
   target: string,
 ): { readonly authority: string; readonly target: string } | undefined {
@@ -51,14 +51,14 @@ export function splitAbsoluteForm(
   return { authority: rest.slice(0, end), target: path.startsWith('/') ? path : `/${path}` }
 }
 
-/** The port that a Host value names; undefined when it names none. */
+/** Returns the port in a Host value; undefined without one. */
 export function portOf(host: string): string | undefined {
   const colon = host.lastIndexOf(':')
   if (colon === -1 || host.charCodeAt(host.length - 1) === 0x5d) return undefined
   return colon === host.length - 1 ? undefined : host.slice(colon + 1)
 }
 
-/** Remembers the normal form of the hosts that are asked for all the time; bounded, since clients name them. */
+/** Caches the normal form of frequently requested hosts. The size is bounded, because clients choose the hosts. */
 export class HostCache {
   readonly #normal = new Map<string, string>()
   readonly #maxEntries: number
@@ -67,7 +67,7 @@ export class HostCache {
     this.#maxEntries = maxEntries
   }
 
-  /** Undefined when it is no host. Bytes outside ASCII are none: a client sends IDNA's ASCII form. */
+  /** Returns undefined for an invalid host. Bytes outside ASCII are invalid: a client sends the ASCII form of IDNA. */
   normalize(host: string): string | undefined {
     const known = this.#normal.get(host)
     if (known !== undefined) return known

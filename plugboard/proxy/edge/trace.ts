@@ -6,7 +6,7 @@ import type { RequestHead } from './request-head.ts'
 
 const SECRET: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie'])
 
-/** Returns the content of type message/http, in latin1. `rules`: of the route, which may name a field for tokens. */
+/** Returns the content of type message/http, in latin1. `rules`: the rules of the route, which may name a field for tokens. */
 export function traceText(req: RequestHead, rules: RouteRules | null): string {
   const tokenField = rules?.access?.jwt?.header?.toLowerCase()
   let text = `${req.method} ${req.url} HTTP/${req.httpVersionMajor}.${req.httpVersionMinor}\r\n`

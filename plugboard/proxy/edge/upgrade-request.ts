@@ -12,7 +12,7 @@ export function isForwardable(protocols: string): boolean {
   return !NOT_FORWARDED.test(protocols)
 }
 
-/** `inFlight`: requests before it on the same connection whose responses are still due. */
+/** True when the request may switch protocols. `inFlight`: earlier requests on the connection that still wait for a response. */
 export function mayUpgrade(req: IncomingMessage, inFlight: number): boolean {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor !== 1 || inFlight > 0) return false
   const raw = req.rawHeaders
@@ -35,8 +35,8 @@ export function mayUpgrade(req: IncomingMessage, inFlight: number): boolean {
 }
 
 /**
- * Returns the protocol of a 101 as the client gets it; undefined when the backend switches to one that `asked`, the value
- * of the client's Upgrade, does not hold. A backend that names no protocol means the only one that was asked for.
+ * Returns the Upgrade value of the 101 that the client gets. Returns undefined when the backend switches to a protocol that is
+ * not in `asked`, the client's Upgrade. A backend that names no protocol means the only one that was asked for.
  */
 export function switchedProtocol(asked: string, switched: string): string | undefined {
   const offers = membersOf(asked)

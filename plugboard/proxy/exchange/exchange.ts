@@ -1,8 +1,8 @@
-// One HTTP exchange: the request into a stream, the answer out of it. Reads as three parts: the request's side,
-// the stream's events, the end. Whatever happens, the client gets one complete answer, or a connection that
-// visibly breaks, never an answer that only looks complete (row R2).
+// One HTTP exchange: the request goes into a stream, and the response comes out of it. The file has three parts: the request's
+// side, the stream's events, the end. In every case, the client gets either one complete response or a visibly broken
+// connection, never an incomplete response that looks complete (row R2).
 //
-//   open ──response complete──▶ ending (its bytes still leave) ──▶ gone (discarded-body.ts reads on)
+//   open ──response complete──▶ ending (its bytes are being sent) ──▶ gone (discarded-body.ts reads the rest)
 //     └──── fail, cut, client gone ──────────────────────────────▶ gone
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
@@ -33,20 +33,20 @@ import {
 export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   readonly #answer: ClientAnswer
   readonly #source: BodySource
-  /** Absent: the request has none, or has not started. */
+  /** Undefined when the request has no body, or has not started. */
   #body: RequestBody | undefined
-  /** Absent: there is no slowest rate, or no body. */
+  /** Undefined without a lowest rate, or without a body. */
   #rate: BodyRate | undefined
   #state: 'open' | 'ending' | 'gone' = 'open'
-  /** Any head, a 1xx too, has come. */
+  /** True once a head has arrived, even a 1xx. */
   #answered = false
-  /** Received and not yet given back as credit. */
+  /** Bytes of the response whose credit was not yet returned to the stream. */
   #owedBytes = 0
-  /** The stream of an answer that is complete, while the client does not have all of it. */
+  /** The stream of a complete response, until all of its bytes are sent to the client. */
   #answeredStream: Stream | undefined
   #bodyBroken = false
   #closeAfter = false
-  /** The client was to wait for a 100 that has not come: it may never send the body that it has announced. */
+  /** True while the client waits for a 100 that has not arrived. It may never send the announced body. */
   #withheld = false
 
   constructor(
@@ -77,7 +77,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.begin()
   }
 
-  /** Before `judged`: what comes of the body waits, in as little memory as it counts. */
+  /** Pauses the request body until `judged` is called. Chunks that still arrive are joined (see PausedBody). */
   suspend(): void {
     if (hasBody(this.request)) this.#source.pause()
   }
@@ -97,7 +97,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#body?.block()
   }
 
-  /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
+  /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `answer` if it is defined. */
   judged(answer: ProxyResponse | undefined): void {
     if (this.#state !== 'open') return
     this.active()
@@ -128,7 +128,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     return true
   }
 
-  /** Undefined on a route where only Plugboard may send some field, because a trailer could repeat it. */
+  /** Returns undefined on a route with fields that only Plugboard may send, because a trailer could repeat them. */
   forwardedTrailers(raw: readonly string[]): string[] | undefined {
     const { tenantHeader, rules } = this.request.route.options
     if (tenantHeader !== null || rules?.access !== undefined || rules?.requestHeaders !== undefined)
@@ -153,10 +153,10 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   bodyBroke(error: NodeJS.ErrnoException): boolean {
-    // What breaks behind a complete body is the next request. Before it is judged nobody reads the body, but it can break.
+    // After a complete body, the next request is malformed, not this one. The body can break before the exchange reads it.
     if (!hasBody(this.request) || (this.#body ?? this.#source).complete) return false
     this.#bodyBroken = true
-    // The response is complete without the rest of the body. The connection responds to the fault.
+    // The response is complete without the rest of the body. The connection sends the response to the broken framing.
     if (this.#state !== 'open') return false
     this.#closeAfter = true
     this.#fail(error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'payload_too_large' : 'bad_request')
@@ -183,7 +183,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#answered = true
     if (head.status < 200 && head.status !== 101) {
       if (head.status === 100) {
-        // Once, and to who waits for it: nothing else bounds how many a telephone sends to a client that does not read.
+        // Relayed once, and only to a client that waits for it. There is no other limit for a Telephone that sends 100 again
+        // and again to a client that does not read.
         if (!this.#withheld) return
         this.#withheld = false
       }
@@ -217,10 +218,10 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.answerBroken()
       return
     }
-    // A slow client has yet to take what was received: it counts until then, though the stream has ended.
+    // The received bytes still count for the stream until a slow client has read them, even though the stream has ended.
     this.stream?.holdAfterEnd()
     this.#answeredStream = this.stream
-    // Row R3: the answer is complete, so the rest of the upload is of no use to the far end.
+    // Row R3: the response is complete, so the backend does not need the rest of the upload.
     if (this.stream?.open === true) this.stream.reset('cancelled')
     this.stream = undefined
     this.#ending(this.#answer.status, undefined)
@@ -228,7 +229,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   override onAbort(error: TunnelError): void {
     const { started } = this.#answer
-    // Otherwise the answer is complete, and its client does not take it.
+    // In the other states, the response is complete, but the client does not read it.
     if (this.#state === 'open') super.onAbort(error)
     if (started && error.reason === 'over_budget' && !error.remote) this.#answer.giveUpBytes()
   }
@@ -274,7 +275,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     }
   }
 
-  /** The response has begun and does not go on. Either the backend sends nothing, or the client reads nothing. */
+  /** Ends a response that has stalled: either the backend stopped sending, or the client stopped reading. */
   #stalled(idleMs: number): void {
     if (this.#owedBytes === 0) {
       this.#timeOut(responseStoppedFor(idleMs))
@@ -284,7 +285,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#fail('backend_timeout')
   }
 
-  /** Ends the request because of the backend. The Telephone receives the reason and the text. */
+  /** Ends the request because the backend is too slow. The Telephone receives the reason and the text. */
   #timeOut(detail: string): void {
     this.explain('response_timeout', detail)
     this.dropStream('backend_timeout', detail)
@@ -300,10 +301,10 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#leave()
   }
 
-  /** Answers with a problem; when an answer has begun, breaks it off. */
+  /** Responds with a problem. Aborts the response instead when it has started. */
   #fail(code: ErrorCode, detail?: string): void {
     if (this.#state !== 'open') {
-      // All that is left is a client that does not take its bytes.
+      // The response is complete, but the client does not read it.
       this.#answer.destroy()
       return
     }
@@ -331,7 +332,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#leave()
   }
 
-  /** The answer is complete on our side; the client may still be taking it, or sending its request. */
+  /** Ends the exchange after a complete response. The client may still be reading it, or sending its request. */
   #ending(status: number, code: ErrorCode | undefined): void {
     this.#state = 'ending'
     this.#body?.stop()
@@ -348,12 +349,12 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#leave()
   }
 
-  /** True while a part of the request body is still to come. */
+  /** True while a part of the request body is missing. */
   get #uploading(): boolean {
     return this.#body !== undefined && !this.#body.complete
   }
 
-  /** Adds `Connection: close` to the response when much of the upload is still to come. */
+  /** Adds `Connection: close` to the response when a large part of the upload is missing. */
   #endConnection(): void {
     if (!this.#uploading) return
     const { chunked, contentLength } = this.request

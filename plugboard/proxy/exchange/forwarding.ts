@@ -1,9 +1,9 @@
-// What an exchange and an upgrade have in common: a stream on some line of the route's service, another line when
-// that fails before it mattered, and the accounts at the end. Which of the two it is decides what a head means.
+// The common part of exchanges and upgrades: a stream on a line of the route's service, a retry on another line, and the
+// access line at the end. The subclass handles the response.
 //
-// A failed attempt may be repeated when the application has seen nothing of it (`delivered: no`), or, without an
-// answer so far, when the method is idempotent (RFC 9110 section 9.2.2). Never on a line that was tried, at most
-// `policy.retries` times, never after a timeout: its budget is spent.
+// A failed attempt is retried when the application received no part of the request (`delivered: no`), or when there is no
+// response yet and the method is idempotent (RFC 9110 section 9.2.2). A request is retried at most `policy.retries` times, only
+// on lines that it has not used, and never after a timeout, because its time is used up.
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
@@ -36,13 +36,13 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
   protected readonly context: ProxyContext
   protected readonly connection: ClientConnection
   protected readonly request: RoutedRequest
-  /** As it was when the request came. */
+  /** The policy of the service at the time when the request arrived. */
   protected readonly policy: ServicePolicy
   protected stream: Stream | undefined
   protected bytesIn = 0
   deadlineSlot: number | undefined
   poolSlot = 0
-  /** Of Deadlines: when a byte last moved. */
+  /** The time of Deadlines at which a byte was sent or received last. */
   protected activeAtMs: number
   readonly #startedAtMs: number
   #candidate: Candidate | undefined
@@ -52,7 +52,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
   #failure: RequestFailure | undefined
   #over = false
 
-  /** `startedAtMs`: of `requestStart`. */
+  /** `startedAtMs`: the value of `requestStart`. */
   constructor(
     context: ProxyContext,
     connection: ClientConnection,
@@ -78,20 +78,20 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
   abstract clientGone(): void
   abstract bodyBroke(error: NodeJS.ErrnoException): boolean
   abstract checkDeadline(nowMs: number): void
-  /** The stream is gone, and no other line may take over. */
+  /** Called when the stream has failed and the request cannot be retried. */
   protected abstract failed(code: ErrorCode, detail?: string): void
   /** Sends the request again, to `this.stream`. Only called when `canReplay`. */
   protected abstract replay(): void
-  /** There is a stream for the first time. */
+  /** Called when the first stream is open. */
   protected abstract opened(): void
-  /** There will be a stream a little later: until then what the client sends waits. */
+  /** Stops reading from the client, because the stream opens later. */
   protected abstract hold(): void
-  /** The request can be sent again from its first byte, and nothing was answered yet. */
+  /** True when the request can be sent again from its first byte, and no response has started. */
   protected abstract readonly canReplay: boolean
-  /** The request is complete with its head. */
+  /** True when the request has no body. */
   protected abstract readonly endsWithHead: boolean
 
-  /** The client that the stream is for. */
+  /** The client's group, for limits per client. */
   get client(): string {
     return this.request.opening.client ?? ''
   }
@@ -100,7 +100,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     return this.request.requestId
   }
 
-  /** Of a final response: fields that end at this hop are removed, fields of the route are added. */
+  /** Returns the fields of a final response for the client: without hop-by-hop fields, and with the fields of the route. */
   answerFields(head: AnswerHead): AnswerFields | undefined {
     const answer = readAnswerFields(head.fields, this.requestId, this.context.via.response)
     if (answer === undefined) return undefined
@@ -112,7 +112,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.stream = undefined
     const failedOn = this.#releaseLine()
     if (this.#over) return
-    // Across a hop it is the relay that says so, of a head that the tunnel there does not take: no Telephone limits bodies.
+    // No Telephone limits bodies. From a relay, this reason means that its tunnel cannot carry a head of that size.
     const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
     const code = headTooLarge ? 'headers_too_large' : codeOf(error)
     if (failedOn === undefined || this.#retriesLeft === 0 || !this.canReplay || !this.#mayRepeat(error)) {
@@ -120,7 +120,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
       return
     }
     this.#tried ??= []
-    // A telephone counts what a client holds over all its tunnels: on another one the request would wait a second time.
+    // A Telephone limits the share of a client over all its tunnels, so a retry on another tunnel of it would fail again.
     if (error.reason === 'client_share' && failedOn.local) this.#tried.push(...linesOfProcess(failedOn))
     else this.#tried.push(failedOn)
     this.#retriesLeft -= 1
@@ -132,7 +132,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.replay()
   }
 
-  /** Opens the first stream. While this process comes back from being away, a request waits for what comes with it. */
+  /** Opens the first stream. While lines are being recovered after a suspension of this process, the request waits for them. */
   protected begin(): void {
     const { recovery } = this.context
     const code = recovery?.doubtful === true ? 'no_telephone' : this.openStream()
@@ -148,7 +148,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     }
   }
 
-  /** Opens the stream on a line; or says why there is none. `exhausted`: what to say when all were tried. */
+  /** Opens the stream on a line, or returns an error code. `exhausted`: the code when all lines were tried. */
   protected openStream(exhausted: ErrorCode = 'no_telephone'): ErrorCode | undefined {
     const { picker } = this.context
     const { service } = this.request.route
@@ -175,7 +175,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
         return undefined
       } catch (error) {
         if (!(error instanceof TunnelError)) {
-          // HeadTextError: a string of our own cannot be sent, on this line or any other one.
+          // HeadTextError: a string of Plugboard itself cannot be encoded, so the request fails on every line.
           this.context.log.error('stream not opened', { requestId: this.requestId, err: error })
           return 'internal_error'
         }
@@ -188,7 +188,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     }
   }
 
-  /** Ends the stream, unless both halves are complete. Nothing of it is held any more. `detail`: for the Telephone's log. */
+  /** Resets the stream, unless both halves are complete, and releases its memory. `detail`: for the Telephone's log. */
   protected dropStream(reason: Reason, detail?: string): void {
     this.stream?.reset(reason, detail)
     this.stream?.release()
@@ -196,12 +196,12 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.#releaseLine()
   }
 
-  /** Notes for `plugboard route list` that the route is in use: `nowMs` in time of the clock. */
+  /** Records the use of the route for `plugboard route list`. `nowMs`: time of the clock. */
   protected noteUse(nowMs: number): void {
     this.request.route.activity.servedAtMs = nowMs
   }
 
-  /** Notes the cause of a failure for the access line. The first one counts. */
+  /** Records the cause of a failure for the access line. Later causes are ignored. */
   protected explain(cause: string | undefined, detail: string): void {
     this.#failure ??= { cause, detail }
   }
@@ -210,7 +210,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.activeAtMs = this.context.deadlines.nowMs
   }
 
-  /** Once, at the very end: the access line. `status` 0 is never logged. */
+  /** Ends the request and writes its access line, once. `status` is never 0. */
   protected finish(status: number, bytesOut: number, code: ErrorCode | undefined): void {
     if (this.#over) return
     this.#over = true
@@ -252,7 +252,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     })
   }
 
-  /** Nothing is in flight any more. */
+  /** Removes the request from the deadlines and the connection. */
   protected leave(): void {
     this.context.deadlines.delete(this)
     this.connection.remove(this)
@@ -297,7 +297,7 @@ function repeatableReason(reason: Reason): boolean {
   }
 }
 
-/** A telephone knows the service by the name that it announced, which may be a former one. */
+/** Returns the opening with the name of the service that the Telephone announced, because it may be a former name. */
 function openingFor(opening: Opening, { line }: Candidate): Opening {
   return line.service === opening.service ? opening : { ...opening, service: line.service }
 }

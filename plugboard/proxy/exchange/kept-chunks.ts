@@ -1,4 +1,5 @@
-// Chunks of a request that are kept for a while, in no more memory than they count: a client may send one byte at a time.
+// Chunks of a request that are kept for a while. Small chunks are joined, because a client may send one byte at a time, and a
+// buffer per chunk would use far more memory than is counted.
 
 import {
   SMALL_PIECE_BYTES,
@@ -6,7 +7,7 @@ import {
   withoutWaste,
 } from '@vera-stack/shared/protocol/wire/small-pieces.ts'
 
-/** Chunks that are kept as they are, however small. */
+/** The number of chunks that are kept separately, even when they are small. */
 const SINGLE_CHUNKS = 16
 
 export class KeptChunks {
@@ -29,7 +30,7 @@ export class KeptChunks {
     if (this.#pieces.add(chunk)) this.#endPieces()
   }
 
-  /** All of them, in order. */
+  /** Returns all chunks, in order. */
   all(): readonly Buffer[] {
     return this.#pieces === undefined ? this.#chunks : [...this.#chunks, this.#pieces.joined()]
   }

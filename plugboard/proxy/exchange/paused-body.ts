@@ -1,6 +1,6 @@
-// What Node goes on to deliver of a body that nobody reads for now. Node bounds it by its bytes, and keeps a buffer for
-// each chunk of HTTP/1 or frame of HTTP/2: 64 KiB in chunks of one byte cost 20 MiB. Here chunks that come during a
-// pause are joined and counted before Node gets them. It replaces `push`, by which Node's parsers hand over a body.
+// The bytes of a body that Node still delivers while the body is paused. Node limits them by their number, but keeps a buffer
+// for each HTTP/1 chunk or HTTP/2 frame: 64 KiB in chunks of one byte cost 20 MiB. This class joins and counts chunks that
+// arrive during a pause. It replaces `push` of the stream, which Node's parsers call with each chunk.
 
 import type { Readable } from 'node:stream'
 import { SmallPieces } from '@vera-stack/shared/protocol/wire/small-pieces.ts'
@@ -15,7 +15,7 @@ export class PausedBody {
   #pieces: SmallPieces | undefined
   #paused = false
 
-  /** `onWaiting`: more has come during a pause. */
+  /** `onWaiting`: called when more bytes have arrived during a pause. */
   constructor(stream: Readable, onWaiting: () => void) {
     this.#stream = stream
     this.#push = stream.push
@@ -23,7 +23,7 @@ export class PausedBody {
     stream.push = (chunk: Buffer | null, encoding?: BufferEncoding) => this.#arrived(chunk, encoding)
   }
 
-  /** What has come during a pause and was not read, bytes; 0 when there is no pause. */
+  /** Bytes that have arrived during the pause and were not read; 0 without a pause. */
   get waitingBytes(): number {
     return this.#paused ? this.#stream.readableLength + (this.#pieces?.bytes ?? 0) : 0
   }
@@ -39,7 +39,7 @@ export class PausedBody {
     this.#stream.resume()
   }
 
-  /** False: Node should read no more for now. */
+  /** Returns false when Node should stop reading. */
   #arrived(chunk: Buffer | null, encoding: BufferEncoding | undefined): boolean {
     if (!this.#paused) return this.#push.call(this.#stream, chunk, encoding)
     if (chunk === null || chunk.length >= JOINED_BYTES) {

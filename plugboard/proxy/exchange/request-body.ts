@@ -1,6 +1,6 @@
-// The request's body on its way into the stream, with backpressure, and with a copy of its beginning for as long
-// as the request may have to be sent again: up to 64 KiB; past that, or once it is answered, there is no copy. No more
-// than these 64 KiB leave before the far end has taken the stream, and what is then at hand is kept until it has.
+// Sends the body of a request into the stream, with backpressure. Keeps a copy of its first 64 KiB for a retry, until more
+// bytes arrive or a response starts. At most these 64 KiB are sent before the far end has accepted the stream; until then, the
+// copy is kept.
 
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
@@ -9,31 +9,31 @@ import { KeptChunks } from './kept-chunks.ts'
 
 const REPLAY_BYTES = 64 * 1024
 
-/** Where a body comes from: http1-body.ts and http2-body.ts are the two ways. */
+/** The source of a body, implemented in http1/body.ts and http2/body.ts. */
 export interface BodySource {
   on(event: 'data', listener: (chunk: Buffer) => void): unknown
   on(event: 'end', listener: () => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
-  /** More has come during a pause. */
+  /** Emitted when more bytes have arrived during a pause. */
   on(event: 'waiting', listener: () => void): unknown
   pause(): unknown
   resume(): unknown
-  /** Its last byte has been read, though the event that says so may still be due. */
+  /** True once the last byte was read. The event `end` may follow later. */
   readonly complete: boolean
-  /** Names and values in turns; when it has ended. */
+  /** Names and values, alternating. Complete when the body has ended. */
   readonly rawTrailers: readonly string[]
-  /** What has come during a pause. */
+  /** Bytes that have arrived during a pause. */
   readonly waitingBytes: number
 }
 
 export interface BodyOwner {
-  /** Bytes have come, before they are sent on. False: they are not wanted. */
+  /** Called when bytes have arrived, before they are forwarded. Returns false to discard them. */
   bodyMoved(bytes: number): boolean
-  /** All of it has come. */
+  /** Called when the whole body has arrived. */
   bodyEnded(): void
-  /** Returns the trailers that may be forwarded; undefined: none. */
+  /** Returns the trailers to forward; undefined when there are no such trailers. */
   forwardedTrailers(raw: readonly string[]): string[] | undefined
-  /** The trailers cannot be sent, because they are malformed or larger than the far end's frames. */
+  /** Called when the trailers cannot be sent, because they are malformed or larger than the far end's frames. */
   trailersRefused(code: 'headers_too_large' | 'bad_request'): void
 }
 
@@ -44,9 +44,9 @@ export class RequestBody {
   #kept: KeptChunks | undefined = new KeptChunks()
   #trailers: string[] | undefined
   #discarding = false
-  /** All of it has come from the client. */
+  /** True once the whole body has arrived from the client. */
   ended = false
-  /** The stream has no room: the client is not the one to wait for. */
+  /** True while the stream takes no more bytes. The client is then not the cause of a delay. */
   blocked = false
 
   constructor(source: BodySource, owner: BodyOwner) {
@@ -55,7 +55,7 @@ export class RequestBody {
     source.on('data', (chunk: Buffer) => this.#arrived(chunk))
     source.on('end', () => this.#ended())
     source.on('waiting', () => this.#count())
-    // An abort is told by the connection; without a listener Node keeps it to itself, with 'data' it would throw.
+    // The connection reports an aborted body. Without a listener for 'error', Node would throw it.
     source.on('error', () => this.stop())
     source.resume()
   }
@@ -64,12 +64,12 @@ export class RequestBody {
     return this.#kept !== undefined
   }
 
-  /** Its last byte has been read, though the event that says so may still be due. */
+  /** True once the last byte was read. The event `end` may follow later. */
   get complete(): boolean {
     return this.ended || this.#source.complete
   }
 
-  /** Sends what has come so far, then the rest as it comes. */
+  /** Sends the bytes that have arrived so far, then the rest as it arrives. */
   sendTo(stream: Stream): void {
     this.#stream = stream
     let room = true
@@ -80,13 +80,13 @@ export class RequestBody {
     else if (this.blocked) this.unblock()
   }
 
-  /** There is an answer: the request will not be sent again. */
+  /** Drops the copy. Call when a response has started, because the request is not retried after that. */
   forgetCopy(): void {
     this.#kept = undefined
     this.#count()
   }
 
-  /** Nothing more is taken from the client for now. */
+  /** Stops reading from the client until `unblock` is called. */
   block(): void {
     this.blocked = true
     this.#source.pause()
@@ -99,7 +99,7 @@ export class RequestBody {
     this.#source.resume()
   }
 
-  /** No stream takes it any more; what still comes is thrown away. */
+  /** Stops forwarding. Bytes that still arrive are discarded. */
   stop(): void {
     this.#stream = undefined
     this.#kept = undefined
@@ -126,7 +126,7 @@ export class RequestBody {
     this.#owner.bodyEnded()
   }
 
-  /** What is held here counts against the budget of the telephone that does not take it. */
+  /** Counts the kept bytes for the memory budget of the stream's Telephone, because it does not accept them. */
   #count(): void {
     const keptBytes = this.#kept?.bytes ?? 0
     this.#stream?.keep(keptBytes + (this.blocked ? this.#source.waitingBytes : 0))
@@ -142,7 +142,7 @@ export class RequestBody {
   }
 }
 
-/** Of a request without a body. */
+/** The source for a request without a body. */
 export const NO_BODY: BodySource = {
   complete: true,
   rawTrailers: [],

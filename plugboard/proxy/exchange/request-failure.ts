@@ -1,6 +1,6 @@
-// The cause of a failed request: a code and a text for the access line, and a text for the client. The client's text is
-// Plugboard's own. The text of a Telephone, which may name an address, goes to the log only; the rule that a response
-// broke is the exception.
+// The cause of a failed request: a code and a text for the access line, and a text for the client. Plugboard writes the text
+// for the client itself. The text of a Telephone may contain an address, so it is only logged. The one exception is the HTTP
+// rule that a response has violated.
 
 import { backendCause } from '@vera-stack/shared/backend-causes.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
@@ -8,7 +8,7 @@ import { ERRORS, type ErrorCode, errorOfReason } from '@vera-stack/shared/errors
 import { redact } from '@vera-stack/shared/log/redact.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
-/** For the access line. */
+/** The cause, as the access line shows it. */
 export interface RequestFailure {
   /** A code of backend-causes.ts, a reason of the tunnel protocol, or a code of the line picker. */
   readonly cause: string | undefined
@@ -34,7 +34,7 @@ export function failureOfStream(code: ErrorCode, { reason, causeCode, detail }: 
   return { cause, detail: detail === '' ? undefined : detail }
 }
 
-/** Undefined: the meaning of the code. */
+/** Returns the text for the client; undefined when the meaning of the code is used. */
 export function detailForClient(error: TunnelError): string | undefined {
   const { reason, causeCode } = error
   const invalid = causeCode === undefined || causeCode === 'invalid_response'
@@ -42,7 +42,7 @@ export function detailForClient(error: TunnelError): string | undefined {
   return backendCause(causeCode)?.meaning
 }
 
-/** Returns the detail for a response that is not valid HTTP: the rule that it broke, in the words of the Telephone. */
+/** Returns the detail for a response that is not valid HTTP: the violated rule, in the text of the Telephone. */
 function brokenRule({ detail }: TunnelError): string | undefined {
   // Older Telephones put the reason before the rule.
   const rule = detail.replace(/^backend_protocol_error(?:: |$)/, '')

@@ -1,9 +1,9 @@
-// One upgraded connection: a WebSocket, or any other protocol that begins as HTTP/1.1. Nothing is tunnelled before
-// the backend's 101 (row U1); what the client sends earlier is held, bounded (U3). After it, bytes are relayed as
-// they are, each direction with its own end (U4). Any other answer is plain HTTP, and the last on the connection.
+// One upgraded connection: a WebSocket, or any other protocol that starts as HTTP/1.1. No bytes are tunnelled before the
+// backend's 101 (row U1); earlier bytes of the client are held, up to a limit (U3). After the 101, bytes are relayed unchanged,
+// and each direction ends separately (U4). Any other response is plain HTTP, and the last one on the connection.
 //
 //   asking ──101──▶ relaying ──both halves ended, cut or idle──▶ gone
-//     └─────other answer──▶ answering ──complete──────────────▶ gone
+//     └────other response──▶ answering ──complete──────────────▶ gone
 
 import type { Duplex } from 'node:stream'
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
@@ -22,26 +22,26 @@ import { Forwarding } from './forwarding.ts'
 import { KeptChunks } from './kept-chunks.ts'
 import { NOT_FORWARDABLE, noResponseWithin } from './request-failure.ts'
 
-/** What a client may send before the 101. Past it, its socket is not read. */
+/** Bytes that a client may send before the 101. With more, Plugboard stops reading from the client. */
 const EARLY_BYTES = 64 * 1024
 
-/** The client's side, in whatever it speaks: http1-upgrade-side.ts and http2-upgrade-side.ts are the two ways. */
+/** The client's side, implemented in http1/upgraded-client.ts and http2/upgraded-client.ts. */
 export interface UpgradeSide {
-  /** What carries the bytes, both ways. */
+  /** Carries the bytes, in both directions. */
   readonly bytes: Duplex
-  /** Stops reading what the client sends. `onWaiting`, once given, is called when more has come all the same. */
+  /** Stops reading from the client. `onWaiting`, if set, is called when more bytes still arrive. */
   pause(): void
   resume(): void
   onWaiting: (() => void) | undefined
-  /** What has come during a pause. */
+  /** Bytes that have arrived during a pause. */
   readonly waitingBytes: number
-  /** Tells the client that the protocol is switched. False: the backend's head is not HTTP, or switches to another protocol. */
+  /** Sends the 101 or 200 to the client. Returns false when the backend's head is invalid or names another protocol. */
   accept(answer: AnswerFields): boolean
-  /** Instead of `accept`: for any other answer. What the client still sends is thrown away. */
+  /** Replaces `accept` for any other response. Further bytes of the client are discarded. */
   answer(): ClientAnswer
-  /** Breaks it off, so that nobody takes it for an end. */
+  /** Aborts the connection in a way that the client cannot take for an orderly end. */
   cut(): void
-  /** Lets go of the client. */
+  /** Closes the client's side. */
   destroy(): void
 }
 
@@ -49,7 +49,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   readonly #side: UpgradeSide
   readonly #bytes: Duplex
   #state: 'asking' | 'answering' | 'relaying' | 'gone' = 'asking'
-  /** What came before the 101. */
+  /** Bytes of the client that arrived before the 101. */
   #early = new KeptChunks()
   #answer: ClientAnswer | undefined
   #owedBytes = 0
@@ -71,7 +71,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     side.onWaiting = () => this.#count()
   }
 
-  /** `early`: what had already come after the request. */
+  /** Forwards the request. `early`: bytes that have already arrived behind the request. */
   start(early?: Buffer): void {
     if (early !== undefined && early.length > 0) this.#hold(early)
     this.#bytes.on('data', (chunk: Buffer) => this.#arrived(chunk))
@@ -81,21 +81,21 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.begin()
   }
 
-  /** Before `judged`: what the client sends waits. */
+  /** Stops reading from the client until `judged` is called. */
   suspend(): void {
     this.#side.pause()
   }
 
-  /** The head is all that is sent before the answer. What came early waits for it. */
+  /** Only the head is sent before the response. Early bytes of the client wait for it. */
   protected opened(): void {
     this.#count()
   }
 
   protected hold(): void {
-    // What comes early is held, and bounded, in any case.
+    // Early bytes are always held, up to a limit.
   }
 
-  /** Instead of `start`, when it took time to find out: the request is forwarded, unless there is an answer. */
+  /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `answer` if it is defined. */
   judged(answer: ProxyResponse | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
     if (answer === undefined) this.start(early)
@@ -122,9 +122,9 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   #clientHalfClosed(): void {
-    // A stream of HTTP/2 that was reset says `end` too; its close, which tells more, follows.
+    // An HTTP/2 stream emits `end` even after a reset. Its `close` follows and is handled instead.
     if (this.#bytes.closed) return
-    // Before there is a 101, a client that ends is one that has left, as with any request.
+    // Before the 101, a client that ends its side has cancelled the request.
     if (this.#state !== 'relaying') this.#side.destroy()
     else this.stream?.end()
   }
@@ -147,7 +147,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     return this.#state === 'asking'
   }
 
-  /** Nothing but the head was sent, and `openStream` has sent that. */
+  /** Sends no bytes, because only the head must be repeated, and `openStream` has sent it. */
   protected replay(): void {
     this.active()
     this.opened()
@@ -176,7 +176,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
 
   onEnd(trailers: Fields | undefined): void {
     this.active()
-    // A slow client has yet to take what was received: it counts until then, also when both halves have ended.
+    // The received bytes still count for the stream until a slow client has read them, even when both halves have ended.
     this.stream?.holdAfterEnd()
     if (this.#state === 'relaying') {
       this.#bytes.end()
@@ -199,7 +199,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#payCredit()
   }
 
-  /** Only the end of the client's side is still to come: the connection, or the stream of HTTP/2, waits for that. */
+  /** The response is sent. The connection, or the HTTP/2 stream, still waits for the end of the client's side. */
   sent(): void {
     if (this.#state === 'answering') this.#leave(this.#answer?.status ?? 0)
   }
@@ -224,7 +224,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     }
   }
 
-  /** The client's side is closed, whoever did it. */
+  /** Handles the close of the client's side, by the client or by Plugboard. */
   clientGone(): void {
     if (this.#state === 'gone') return
     const status = this.#state === 'relaying' ? 101 : this.#answer?.status || CLIENT_CLOSED_REQUEST
@@ -250,7 +250,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     else this.#side.pause()
   }
 
-  /** The backend does not switch (row U2): its answer, as plain HTTP. */
+  /** Relays the response of a backend that does not switch the protocol (row U2), as plain HTTP. */
   #relayAnswer(head: AnswerHead): void {
     const answer = this.#begin()
     this.#state = 'answering'
@@ -262,7 +262,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     if (this.#answer !== undefined) return this.#answer
     this.#answer = this.#side.answer()
     this.#answer.attach(this)
-    // From here on the client has nothing to say; what it says would only fill memory.
+    // The client's bytes are not used any more, so their memory is freed.
     this.#dropEarly()
     return this.#answer
   }
@@ -299,7 +299,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#count()
   }
 
-  /** What is held here counts against the budget of the telephone that does not take it. */
+  /** Counts the held bytes for the memory budget of the stream's Telephone, because it does not accept them. */
   #count(): void {
     this.stream?.keep(this.#early.bytes + this.#side.waitingBytes)
   }

@@ -1,4 +1,4 @@
-// Writes one answer as HTTP/1: 1xx heads, the head, the body as it comes, trailers.
+// Writes one response as HTTP/1: 1xx heads, the final head, the body as it arrives, trailers.
 
 import type { ServerResponse } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
@@ -9,7 +9,7 @@ import { closingConnection, type ProxyResponse } from '../response/answers.ts'
 import { ClientAnswer } from '../response/client-answer.ts'
 import { rawHead } from './raw-head.ts'
 
-/** Up to here head and body are joined as one string: one plain write costs less than two buffers gathered. */
+/** Up to this size, head and body are joined to one string, because one plain write costs less than a write of two buffers. */
 const JOINED_BYTES = 4096
 
 export class Http1Answer extends ClientAnswer {
@@ -31,8 +31,8 @@ export class Http1Answer extends ClientAnswer {
       res.writeContinue()
       return true
     }
-    // Without a socket, answers before this one are not written yet. A client that does not read gets no more of
-    // them: nothing else bounds how many a telephone sends.
+    // Without a socket, earlier responses of the connection are still being written. A client that does not read gets no
+    // further 1xx heads: this is the only limit for the number that a Telephone can send.
     const { socket } = res
     if (socket === null || socket.writableNeedDrain) return false
     const text = rawHead(head.status, readInterimFields(head.fields))
@@ -74,25 +74,25 @@ export class Http1Answer extends ClientAnswer {
     else this.#res.once('finish', () => this.owner.sent())
   }
 
-  /** HTTP/1 knows no way to say so: what comes is read and thrown away. */
+  /** Returns false, because HTTP/1 has no such signal. The rest of the request is read and discarded. */
   stopUpload(): boolean {
     return false
   }
 
   cut(): void {
-    // Where only the end of the connection ends the body, an orderly close would look complete.
+    // If only the end of the connection delimits the body, the client would take an orderly close for a complete response.
     if (this.#http10 && this.contentLength === -1 && this.#res.socket !== null) this.#connection.reset()
     else this.#res.destroy()
   }
 
   destroy(): void {
-    // A finished response has let go of its socket; an unfinished one may still wait for its turn to have it.
+    // A finished response has no socket any more. An unfinished one may still wait for its turn to get the socket.
     if (this.#res.writableFinished) this.#connection.socket.destroy()
     else this.#res.destroy()
   }
 
   giveUpBytes(): void {
-    // Node keeps the bytes of an answer that waits for its turn, whatever becomes of the answer.
+    // Node keeps the bytes of a response that waits for its turn, even when the response is destroyed.
     this.#connection.socket.destroy()
   }
 
@@ -134,7 +134,7 @@ export class Http1Answer extends ClientAnswer {
     this.#res.on('drain', listener)
   }
 
-  /** False: Node refuses a field, the status or its text; nothing was written then. */
+  /** Returns false, and writes no byte, when Node refuses a field, the status or its text. */
   #writeHead(): boolean {
     const { status, statusText } = this.head as AnswerHead
     const { fields, dated, trailer } = this.answer as AnswerFields

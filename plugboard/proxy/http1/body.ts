@@ -1,4 +1,4 @@
-// The body of a request of HTTP/1, as exchanges read one.
+// The body of an HTTP/1 request, in the form that exchanges read.
 
 import type { IncomingMessage } from 'node:http'
 import { PausedBody } from '../exchange/paused-body.ts'
@@ -6,7 +6,7 @@ import type { BodySource } from '../exchange/request-body.ts'
 
 export class Http1Body implements BodySource {
   readonly #req: IncomingMessage
-  /** From the first pause on. */
+  /** Set by the first pause. */
   #paused: PausedBody | undefined
   #onWaiting: () => void = () => undefined
 

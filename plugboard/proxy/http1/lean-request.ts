@@ -1,13 +1,13 @@
 // The request object of the HTTP/1 server, with a cheap `headers`. Node's server reads a few fields of each request from
-// `headers`, and Node's own getter builds an object of all fields for that, with each name in lower case. For the fields of a
-// browser this costs as much as the rest of Plugboard's work on them. The proxy itself reads `rawHeaders`.
+// `headers`. Node's own getter builds an object of all fields for that, with each name in lower case. For the fields of a
+// browser, this costs as much as the rest of Plugboard's work on them. The proxy itself reads `rawHeaders`.
 
 import { type IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 
 export class LeanRequest extends IncomingMessage {}
 
-// The type of `headers` is that of a property, which TypeScript lets no accessor replace in a class body.
+// Defined outside of the class body, because TypeScript does not allow an accessor to override the property `headers`.
 Object.defineProperty(LeanRequest.prototype, 'headers', {
   get(this: LeanRequest): IncomingHttpHeaders {
     return fieldsForServer(this)
@@ -18,7 +18,7 @@ function allFields(request: LeanRequest): IncomingHttpHeaders {
   return Reflect.get(IncomingMessage.prototype, 'headers', request) as IncomingHttpHeaders
 }
 
-/** Returns the fields by which Node's server decides: whether there is a body, a 100 is expected, and trailers are welcome. */
+/** Returns the fields that Node's server reads: they announce a body, expect a 100, and accept trailers. */
 function fieldsForServer(request: LeanRequest): IncomingHttpHeaders {
   const raw = request.rawHeaders
   const fields: IncomingHttpHeaders = {}
@@ -32,7 +32,7 @@ function fieldsForServer(request: LeanRequest): IncomingHttpHeaders {
         if (equalsIgnoringCase(name, 'expect')) add(fields, 'expect', raw[index + 1] as string)
         break
       case 7:
-        // The WebSocket library reads more fields, and only of upgrades.
+        // The WebSocket library reads more fields, but only of upgrade requests.
         if (equalsIgnoringCase(name, 'upgrade')) return allFields(request)
         break
       case 14:

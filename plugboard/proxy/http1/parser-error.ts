@@ -1,4 +1,4 @@
-// What a failure of Node's HTTP parser, or of its header timer, means to the client.
+// Maps an error of Node's HTTP parser, or of its header timer, to the error code for the client.
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 
@@ -19,8 +19,9 @@ export function codeOfParserError(
 }
 
 /**
- * Node has one limit for line and fields, and gives the packet that broke it, which need not be the first one. The
- * request line is known by how it begins or ends; a packet that is all of one value says nothing, and is a field's.
+ * True when the request line exceeded the limit. Node has one limit for line and fields together, and reports the packet that
+ * exceeded it, which may be a later one. The start or the end of a request line identifies it. A packet from the middle of a
+ * value has neither, and counts as a part of a field.
  */
 function lineTooLong(packet: Buffer | undefined, maxTarget: number): boolean {
   if (packet === undefined) return false

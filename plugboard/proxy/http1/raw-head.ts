@@ -1,10 +1,12 @@
-// Answer heads that are written to the socket by hand: 1xx, for Nodes whose responses cannot write any status of that
-// kind (RFC 9110 section 15.2), and the 101, which has no response. A field that a client could read as more than
-// one is never written.
+// Response heads that are written directly to the socket: 1xx, because Node's responses cannot write every such status
+// (RFC 9110 section 15.2), and 101, for which Node has no response object. Fields with line breaks are never written.
 
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 
-/** `status`: 101 to 199. `fields`: name and value in turns. To be written as latin1. Undefined: they are not HTTP. */
+/**
+ * Returns the head, which the caller writes as latin1. Returns undefined when a field is not valid HTTP. `status`: 101 to 199.
+ * `fields`: names and values, alternating.
+ */
 export function rawHead(status: number, fields: readonly string[]): string | undefined {
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Interim'}\r\n`
   for (let index = 0; index + 1 < fields.length; index += 2) {

@@ -1,6 +1,6 @@
-// HTTP/1.1 on client connections: Node's own server, kept strict, and the one place where its events are turned into
-// exchanges, upgrades, tunnels and refusals. It is the TCP listener of the public port too, but others say which of
-// the connections it serves.
+// HTTP/1.1 on client connections: Node's own server with strict options. Only this file turns its events into exchanges,
+// upgrades, tunnels and refusals. Its TCP server is the listener of the public port as well, but proxy/server.ts decides which
+// connections it serves.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -46,7 +46,7 @@ import { Http1UpgradeSide } from './upgraded-client.ts'
 export interface Http1ServerOptions {
   readonly context: ProxyContext
   readonly connections: ClientConnections
-  /** A connection on the public port. */
+  /** Called for each connection that the public port accepts. */
   readonly accepted: (socket: Socket) => void
   readonly admission: Admission
   readonly policy: RequestPolicy
@@ -55,7 +55,7 @@ export interface Http1ServerOptions {
   readonly challenges: ChallengeAnswers | undefined
 }
 
-/** Codes after which what follows on the connection cannot be trusted. */
+/** After these codes, further bytes of the connection cannot be trusted. */
 const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'bad_request',
   'uri_too_long',
@@ -64,9 +64,9 @@ const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 export class Http1Server {
-  /** The listener of the public port. What comes there is `options.accepted`'s. */
+  /** The listener of the public port. It passes its connections to `options.accepted`. */
   readonly tcp: Server
-  /** Of Node, for a connection that is to be served. */
+  /** Node's own `connection` listeners, which serve HTTP on a connection. */
   readonly #serve: readonly ((socket: Socket) => void)[]
   readonly #context: ProxyContext
   readonly #connections: ClientConnections
@@ -88,7 +88,7 @@ export class Http1Server {
     this.tcp.on('connection', options.accepted)
   }
 
-  /** Takes over a connection that `connections` knows. */
+  /** Serves HTTP/1.1 on a connection that is registered in `connections`. */
   serve(socket: Socket): void {
     this.#connections.of(socket)?.watchIdle(this.#context.idleDeadlines)
     for (const listener of this.#serve) listener.call(this.tcp, socket)
@@ -100,11 +100,11 @@ export class Http1Server {
     const server: Server = createServer({
       IncomingMessage: LeanRequest,
       insecureHTTPParser: false,
-      // Looked at here, with all other Hosts that Node lets through.
+      // The admission checks Host, because Node accepts other invalid values of it as well.
       requireHostHeader: false,
       maxHeaderSize: limits.maxHeadBytes,
       headersTimeout: limits.headTimeoutMs,
-      // A slow body that moves is never cut; one that does not is cut by the exchange's own idle timeout.
+      // No time limit for the whole request. The exchange has an idle timeout for bodies.
       requestTimeout: 0,
       connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headTimeoutMs / 4)),
       keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -117,7 +117,7 @@ export class Http1Server {
         return connection?.closing !== true && mayUpgrade(req, connection?.inFlightCount ?? 0)
       },
     })
-    // No silent cut: Node would drop the headers past this number; `maxHeaders` refuses the request instead.
+    // 0 turns off Node's limit, because Node silently drops the fields that exceed it. The admission refuses such requests.
     server.maxHeadersCount = 0
     server.on('request', (req, res) => {
       const token = challenges && challengeToken(req)
@@ -132,7 +132,10 @@ export class Http1Server {
     return server
   }
 
-  /** Node closes a connection on which a 100 was expected and none was sent; without a body there is none. */
+  /**
+   * Serves a request that expects a 100. Without a body, no 100 is sent. Node then closes the connection after the response,
+   * so no further request is served on it.
+   */
   #continueRequested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.of(req.socket)
     if (connection === undefined || ignores(connection)) return
@@ -140,7 +143,7 @@ export class Http1Server {
     if (admitted !== undefined && !hasBody(admitted)) connection.closing = true
   }
 
-  /** By an authority, or by somebody whose token is none of ours. */
+  /** Serves a request with the path of an ACME challenge. If its token is unknown, it is an ordinary request. */
   async #challenged(
     challenges: ChallengeAnswers,
     token: string,
@@ -214,7 +217,7 @@ export class Http1Server {
     return busy ? problemOf(request, 'overloaded') : this.#policy.judge(request)
   }
 
-  /** Returns the response to a request that has no route. `code`: another one than the request was refused with. */
+  /** Returns the response to a request without a route. `code`: replaces the code of the request. */
   #unrouted({ kind, requestId, accept, code: refused }: UnroutedRequest, code = refused): ProxyResponse {
     const allow = this.#admission.allowedMethods
     return kind === 'options' && code === refused
@@ -256,11 +259,11 @@ export class Http1Server {
       return
     }
     const startedAtMs = requestStart(this.#context)
-    // Whatever the error is, 'close' follows and tells everyone.
+    // The listener of 'close', which follows each error, cleans up.
     socket.on('error', () => socket.destroy())
     connection.requestBegan()
     if (ignores(connection)) {
-      // The response to the last request is on its way, and ends the connection.
+      // The response to an earlier request closes the connection.
       socket.resume()
       return
     }
@@ -333,7 +336,7 @@ export class Http1Server {
     this.#say(req, connection, startedAtMs, { requestId, clientAddress, host, path }, problem)
   }
 
-  /** The parser, or the socket, has failed. What Node has parsed before stays in order. */
+  /** Handles an error of the parser or the socket. Earlier requests of the connection still get their responses first. */
   #clientFailed(error: NodeJS.ErrnoException, socket: Duplex): void {
     const connection = this.#connections.of(socket)
     if (connection === undefined || error.code === 'ECONNRESET' || socket.destroyed) {
@@ -343,7 +346,7 @@ export class Http1Server {
     const code = codeOfParserError(error, this.#limits.maxTargetBytes)
     // A client that was too slow gets no more time.
     if (code !== 'request_timeout') connection.expectUnread()
-    // Bytes after a request that was the last one by its own `Connection: close` get no response.
+    // Bytes behind a request with `Connection: close` get no response.
     if (error.code === 'HPE_CLOSED_CONNECTION' || connection.bodyBroke(error)) connection.closing = true
     if (connection.closing) return
     if (!socket.writable) {
@@ -365,7 +368,7 @@ export class Http1Server {
     connection.sayAndClose(answerBytes(problem))
   }
 
-  /** On a socket that Node has let go of. */
+  /** Responds on a socket that Node's HTTP server has detached, and closes the connection. */
   #say(
     req: IncomingMessage,
     connection: ClientConnection,

@@ -1,4 +1,4 @@
-// The client's side of an upgraded connection of HTTP/1.1: the socket, which Node's HTTP server has let go of.
+// The client's side of an upgraded HTTP/1.1 connection: the socket, which Node's HTTP server has detached.
 
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -12,7 +12,7 @@ import { rawHead } from './raw-head.ts'
 export class Http1UpgradeSide implements UpgradeSide {
   readonly bytes: Socket
   onWaiting: (() => void) | undefined
-  /** A socket that is paused is not read. */
+  /** 0, because a paused socket is not read. */
   readonly waitingBytes = 0
   readonly #connection: ClientConnection
   readonly #req: IncomingMessage

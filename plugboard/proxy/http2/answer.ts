@@ -1,5 +1,5 @@
-// Writes one answer as HTTP/2 (RFC 9113 section 8.1): one that is complete when its head leaves ends with that head, or
-// says its length.
+// Writes one response as HTTP/2 (RFC 9113 section 8.1). A response that is complete when its head is written ends with the
+// head, or states its length.
 
 import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
@@ -9,12 +9,12 @@ import type { ProxyResponse } from '../response/answers.ts'
 import { ClientAnswer } from '../response/client-answer.ts'
 import { http2FieldMap, http2Fields } from './fields.ts'
 
-/** Interim answers that are relayed: nothing else bounds how many a telephone sends to a client that does not read. */
+/** The limit for relayed 1xx responses: the only one for a Telephone that sends them to a client that does not read. */
 const MAX_INTERIM = 32
 
 export class Http2Answer extends ClientAnswer {
   readonly #stream: ServerHttp2Stream
-  /** To an extended CONNECT, whose 2xx all say what 101 says in HTTP/1.1: this answer has to be another. */
+  /** True for an extended CONNECT. Each 2xx would mean that the protocol was switched, so this response must not be a 2xx. */
   readonly #isConnect: boolean
   #trailers: Record<string, string[]> | undefined
   #interims = 0
@@ -69,9 +69,9 @@ export class Http2Answer extends ClientAnswer {
     else this.#stream.once('finish', () => this.owner.sent())
   }
 
-  /** RFC 9113 section 8.1: the answer is complete without the rest of the request. */
+  /** Resets the stream without an error (RFC 9113 section 8.1), because the response is complete. */
   stopUpload(): boolean {
-    // Node writes heads at the end of the turn: RST_STREAM would overtake an answer that is nothing but a head.
+    // Node writes heads at the end of the event-loop turn. An earlier RST_STREAM would overtake a response without a body.
     setImmediate(() => this.#stream.close(constants.NGHTTP2_NO_ERROR))
     return true
   }
@@ -88,12 +88,12 @@ export class Http2Answer extends ClientAnswer {
     breakOff(this.#stream)
   }
 
-  /** False once the client has reset it: what is written then goes nowhere, and its end follows. */
+  /** False once the client has reset the stream. Bytes written after that are lost, and `close` follows. */
   get #writable(): boolean {
     return !this.#stream.destroyed && !this.#stream.closed
   }
 
-  /** `mayTrail`: trailers may come; while the body is under way nobody knows, whatever length was said. */
+  /** `mayTrail`: true when trailers can follow. While the body is incomplete, they always can, even after a stated length. */
   protected start(endsWithHead = false, mayTrail = true): boolean {
     const { status } = this.head as AnswerHead
     const answer = this.answer as AnswerFields
@@ -125,7 +125,7 @@ export class Http2Answer extends ClientAnswer {
   }
 }
 
-/** Sends a head. False: Node does not, see `sent`; nothing was written then. */
+/** Sends a head. Returns false, and writes no byte, when Node refuses it (see `sent`). */
 export function respond(
   stream: ServerHttp2Stream,
   status: number,
@@ -136,8 +136,9 @@ export function respond(
 }
 
 /**
- * False: Node throws. Besides what was checked here it refuses a status past 599 and, before `strictSingleValueFields`
- * (Node 22), fields that come twice although RFC 9110 knows them once; and it does not say beforehand that it will.
+ * Returns false when Node throws. In addition to the checks of this file, Node refuses a status over 599, and a version of
+ * Node without `strictSingleValueFields` (Node 22) refuses repeated fields that RFC 9110 allows only once. Node has no way to
+ * check a head before it is sent.
  */
 function sent(send: () => void): boolean {
   try {
@@ -148,7 +149,7 @@ function sent(send: () => void): boolean {
   }
 }
 
-/** RST_STREAM (INTERNAL_ERROR) at once. `close` would end the answer first, and it would look complete (row R2). */
+/** Sends RST_STREAM (INTERNAL_ERROR) at once. `close` would end the response first, so it would look complete (row R2). */
 export function breakOff(stream: ServerHttp2Stream): void {
   stream.destroy(new Error('broken off'))
 }

@@ -1,5 +1,5 @@
-// The body of a request of HTTP/2, as exchanges read one. Node says `end` also of a body that was cut off, but the
-// stream is closed by then: only a body whose last frame has come ends here (row F15).
+// The body of an HTTP/2 request, in the form that exchanges read. Node emits `end` even for a body that was cut off, but the
+// stream is closed by then. This class passes `end` on only when the last frame of the body has arrived (row F15).
 
 import type { ServerHttp2Stream } from 'node:http2'
 import { PausedBody } from '../exchange/paused-body.ts'
@@ -8,7 +8,7 @@ import type { BodySource } from '../exchange/request-body.ts'
 export class Http2Body implements BodySource {
   rawTrailers: readonly string[] = []
   readonly #stream: ServerHttp2Stream
-  /** From the first pause on. */
+  /** Set by the first pause. */
   #paused: PausedBody | undefined
   #onWaiting: () => void = () => undefined
 

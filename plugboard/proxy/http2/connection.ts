@@ -1,8 +1,8 @@
-// One connection of HTTP/2: its session, and how it ends. What a client can do to a session beyond asking for streams
-// (floods of resets, settings, pings, header blocks without an end) is bounded by nghttp2, whose bounds are set here;
-// connections without a request in flight, or without any sign of HTTP/2, are closed here.
+// One HTTP/2 connection: its session, and how it is closed. nghttp2 limits attacks on a session (floods of resets, settings
+// and pings, header blocks without an end); this file sets the limits. It also closes connections that are idle, or that
+// send no HTTP/2.
 //
-//   greeting ──settings──▶ open ──idle, draining──▶ closing (GOAWAY, streams finish) ──▶ gone
+//   greeting ──settings──▶ open ──idle, draining──▶ closing (GOAWAY, streams finish) ──▶ closed
 
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -12,21 +12,21 @@ import type { ProxyLimits } from '../proxy-limits.ts'
 import type { RefusalLog } from '../response/refusal-log.ts'
 
 /**
- * What a client may send of one body before any of it was taken. Much more than Node's 64 KiB, with which an upload over
- * 100 ms is 5 Mbit/s; a stalled backend costs this much for each stream.
+ * Bytes of one body that a client may send before the backend accepts any of them. Node's default of 64 KiB limits an upload
+ * with a round-trip time of 100 ms to 5 Mbit/s. A stalled backend costs this much memory for each stream.
  */
 const STREAM_WINDOW_BYTES = 512 * 1024
-/** And of all bodies of a connection: Node takes these bytes at once, so it bounds what is under way. */
+/** The same for all bodies of a connection. Node consumes these bytes at once, so this limits only the bytes in transit. */
 const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024
 /**
- * Megabytes of one connection that wait in either direction; past that, new streams are refused (ENHANCE_YOUR_CALM).
- * Node's 10 are reached by forty answers that wait for their reader.
+ * Megabytes of one connection that may wait in both directions. Above that, new streams are refused (ENHANCE_YOUR_CALM).
+ * Forty responses that the client does not read already reach Node's default of 10.
  */
 const CONNECTION_MEMORY_MB = 64
 /** Streams that a client may reset at once, and per second after that (CVE-2023-44487). */
 const RESET_BURST = 500
 const RESETS_PER_SECOND = 50
-/** What a backend says twice is said twice. Unknown to Node 22, where such an answer is refused (http2-answer.ts). */
+/** Relays repeated fields of a backend unchanged. Node 22 has no such option and refuses such a response (http2/answer.ts). */
 const RELAYED = { strictSingleValueFields: false }
 /** Codes of session errors that are the client's fault. Others are broken connections. */
 const CLIENT_FAULTS: ReadonlySet<string> = new Set(['ERR_HTTP2_ERROR', 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES'])
@@ -48,17 +48,17 @@ export class Http2Connection implements Deadlined {
   readonly #limits: ProxyLimits
   readonly #refusals: RefusalLog
   #state: 'greeting' | 'open' | 'closing' = 'greeting'
-  /** Since when it is in its state without a request. */
+  /** The time since which the connection is in its state without a request. */
   #sinceMs: number
   #streams = 0
   #leaving = false
-  /** There was a request. */
+  /** True once there was a request. */
   #served = false
   /** Id of the last stream that became a request. */
   #lastStreamId = 0
   /** Streams that nghttp2 ended before they became requests. */
   #unseen = 0
-  /** True once the limit of streams was reached. After that, a missing id may be a refused stream, which a client retries. */
+  /** True once the limit of streams was reached. After that, a missing id may belong to a refused stream. */
   #wasFull = false
 
   constructor(options: Http2ConnectionOptions) {
@@ -67,7 +67,7 @@ export class Http2Connection implements Deadlined {
     this.#connection = connection
     this.#limits = limits
     this.#sinceMs = nowMs
-    // Registered before the listeners of the session: the session ends with the socket, and then has no state.
+    // Registered before the listeners of the session, because the session loses its state when the socket closes.
     connection.socket.once('close', () => this.#noteUnseen())
     const session = performServerHandshake(connection.socket, {
       ...RELAYED,
@@ -76,7 +76,8 @@ export class Http2Connection implements Deadlined {
         enablePush: false,
         initialWindowSize: STREAM_WINDOW_BYTES,
         maxConcurrentStreams: limits.http2MaxStreams,
-        // Past this, and so many fields, a stream is refused before we see it; below, the limits answer with 431.
+        // Above this size, or the number of fields below, nghttp2 refuses the stream. Smaller heads that exceed the limits of
+        // the proxy get 431.
         maxHeaderListSize: limits.maxHeadBytes * 2,
       },
       maxHeaderListPairs: limits.maxHeaders * 2 + 16,
@@ -103,15 +104,16 @@ export class Http2Connection implements Deadlined {
   }
 
   /**
-   * New requests should go elsewhere. One that has not had any yet answers the first and tells with that; the others at
-   * once, by a GOAWAY that names the last stream that was looked at: what is on its way behind it may be sent again.
+   * Asks the client to send new requests on another connection. A connection that has served a request sends GOAWAY at once,
+   * with the id of the last served stream, so that the client can retry later streams. An unused connection serves its first
+   * request and sends GOAWAY with it.
    */
   leave(): void {
     this.#leaving = true
     if (this.#state === 'open' && this.#served) this.close()
   }
 
-  /** No new streams; it closes with the last one. */
+  /** Refuses new streams. The connection closes when its last stream has ended. */
   close(): void {
     if (this.#state === 'closing') return
     this.#state = 'closing'
@@ -130,15 +132,15 @@ export class Http2Connection implements Deadlined {
       this.close()
       this.#sinceMs = nowMs
     } else if (idleMs >= headTimeoutMs) {
-      // No preface has come, or a client does not read its GOAWAY.
+      // The client has sent no preface, or does not read the GOAWAY.
       if (this.#state === 'greeting') this.#refuse('request_timeout', 'HTTP/2: no preface, or no SETTINGS')
       this.#connection.socket.destroy()
     }
   }
 
   /**
-   * Logs the number of streams that nghttp2 reset by itself, for a malformed or much too large head. Node does not report
-   * them, so they are counted by gaps in the ids.
+   * Logs the number of streams that nghttp2 itself reset for a malformed or much too large head. Node does not report them,
+   * so they are counted by gaps in the ids.
    */
   #noteUnseen(): void {
     const { lastProcStreamID: last = 0 } = this.#session.destroyed ? {} : this.#session.state
@@ -157,7 +159,7 @@ export class Http2Connection implements Deadlined {
     this.#streams += 1
     this.#served = true
     const id = stream.id as number
-    // Clients may begin with any id; after that, each stream has the next odd one.
+    // Clients may start with any id. After that, each stream has the next odd id.
     if (this.#lastStreamId !== 0 && !this.#wasFull) this.#unseen += (id - this.#lastStreamId) / 2 - 1
     this.#lastStreamId = id
     if (this.#streams >= this.#limits.http2MaxStreams) this.#wasFull = true

@@ -1,10 +1,10 @@
-// Fields of an answer as HTTP/2 writes them (RFC 9113 section 8.2): names in lower case, none that is about a
-// connection. nghttp2 sends what it is given, so everything is checked here.
+// Converts the fields of a response to HTTP/2 (RFC 9113 section 8.2): names in lower case, without the fields that concern a
+// connection. nghttp2 does not validate the fields that it sends, so this file does.
 
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
 
-/** Names and values in turns. Undefined: one of them is not HTTP. */
+/** Returns names and values, alternating. Returns undefined when one of them is not valid HTTP. */
 export function http2Fields(fields: readonly string[]): string[] | undefined {
   const written: string[] = []
   for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -17,7 +17,7 @@ export function http2Fields(fields: readonly string[]): string[] | undefined {
   return written
 }
 
-/** The same for where Node takes an object: each name once, with all its values. */
+/** Like `http2Fields`, for calls of Node that expect an object: each name once, with all its values. */
 export function http2FieldMap(fields: readonly string[]): Record<string, string[]> | undefined {
   const written = http2Fields(fields)
   if (written === undefined) return undefined

@@ -1,6 +1,6 @@
-// The head of a request of HTTP/2, put into the form that it would have in HTTP/1.1 (RFC 9113 section 8.3), so that the
-// same admission decides for both and the same fields are forwarded. What nghttp2 has let through and could still be
-// read in two ways is refused here. A WebSocket by extended CONNECT (RFC 8441) becomes the GET that it stands for.
+// Converts the head of an HTTP/2 request to its HTTP/1.1 form (RFC 9113 section 8.3), so that the same admission decides about
+// both and the same fields are forwarded. Refuses heads that nghttp2 accepts although two readers could disagree about them. A
+// WebSocket by extended CONNECT (RFC 8441) becomes the equivalent GET.
 
 import { randomBytes } from 'node:crypto'
 import { METHODS } from 'node:http'
@@ -10,20 +10,23 @@ import type { RequestHead } from '../edge/request-head.ts'
 export interface Http2Head extends RequestHead {
   readonly kind: 'http' | 'upgrade'
   readonly method: string
-  /** Of the WebSocket handshake that the backend is asked for; empty for `http`. */
+  /** The key of the WebSocket handshake with the backend; empty for `http`. */
   readonly webSocketKey: string
-  /** Bytes of its fields, as RFC 9113 section 10.5.1 counts them. */
+  /** Size of the fields, by the rule of RFC 9113 section 10.5.1. */
   readonly bytes: number
 }
 
-/** `connect`: a CONNECT that is none we know. `malformed`: it means two things, or none. */
+/** `connect`: a CONNECT that is not supported. `malformed`: the head is ambiguous or invalid. */
 export type Unreadable = 'connect' | 'malformed'
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
-/** What a field costs besides its name and value. */
+/** Bytes that a field counts in addition to its name and value. */
 const FIELD_BYTES = 32
 
-/** `raw`: names and values in turns, in latin1, as Node gives them. `bodyless`: the request ends with its head. */
+/**
+ * Converts a head. `raw`: names and values, alternating, in latin1, as Node provides them. `bodyless`: true when the request
+ * ends with its head.
+ */
 export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2Head | Unreadable {
   let method = ''
   let path = ''
@@ -56,7 +59,7 @@ export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2H
         protocol = value
         continue
       case 'cookie':
-        // RFC 9113 section 8.2.3: what was split for the sake of compression is one field again.
+        // A cookie that was split for better compression becomes one field again (RFC 9113 section 8.2.3).
         cookies = cookies === '' ? value : `${cookies}; ${value}`
         continue
       case 'sec-websocket-key':
@@ -85,7 +88,7 @@ export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2H
   else fields[1] = authority
   if (cookies !== '') fields.push('cookie', cookies)
   if (scheme !== 'http' && scheme !== 'https') return method === 'CONNECT' ? 'connect' : 'malformed'
-  // Absolute forms are HTTP/1's alone: here the authority has a field of its own.
+  // Only HTTP/1 has the absolute form. In HTTP/2, the authority has a field of its own.
   if (!/^(?:\/[\x21-\x7e]*|\*)$/.test(path) || !KNOWN_METHODS.has(method)) return 'malformed'
   const rest = { url: path, rawHeaders: fields, httpVersionMajor: 1, httpVersionMinor: 1, bytes }
   if (method !== 'CONNECT') {
@@ -93,7 +96,7 @@ export function readHttp2Head(raw: readonly string[], bodyless: boolean): Http2H
     return { kind: 'http', method, webSocketKey: '', ...rest }
   }
   if (protocol !== 'websocket') return 'connect'
-  // What a backend reads as a body must not become the first bytes of the other protocol (row U1).
+  // Bytes that a backend reads as a body must not become the first bytes of the WebSocket (row U1).
   if (length !== '' && length !== '0') return 'malformed'
   const webSocketKey = randomBytes(16).toString('base64')
   fields.push('connection', 'upgrade', 'upgrade', 'websocket', 'sec-websocket-key', webSocketKey)

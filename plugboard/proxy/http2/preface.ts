@@ -1,18 +1,18 @@
-// Tells a cleartext connection of HTTP/2 (prior knowledge, RFC 9113 section 3.3) from one of HTTP/1.1 by its first
-// bytes, which are put back. Only where `http2Cleartext` is on: else no connection waits for them.
+// Distinguishes cleartext HTTP/2 (prior knowledge, RFC 9113 section 3.3) from HTTP/1.1 by the first bytes of a connection,
+// which stay in the socket. Only used when `http2Cleartext` is on; otherwise no connection waits for its first bytes.
 
 import type { Socket } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 
-/** No method of HTTP/1.1 begins like this, and Node's parser would refuse the version. */
+/** The start of HTTP/2. No method of HTTP/1.1 starts like this, and Node's HTTP/1 parser refuses the version. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n')
 
-/** `late`: too few bytes to decide have arrived within the time. */
+/** `late`: too few bytes for a decision arrived in time. */
 export type FirstBytes = 'http1' | 'http2' | 'late'
 
 /**
- * Calls `decided` once; the caller takes the socket over before it returns. A socket that closes earlier needs no
- * decision.
+ * Calls `decided` once. That call must start to serve the socket before it returns. `decided` is not called for a socket that
+ * closes earlier.
  */
 export function readFirstBytes(
   socket: Socket,
@@ -29,8 +29,8 @@ export function readFirstBytes(
     socket.pause()
     if (received.length > 0) socket.unshift(received)
     decided(first)
-    // What is buffered goes out in the next tick, before the socket is read again. A session does not listen; it
-    // fetches the bytes itself.
+    // Buffered bytes are emitted in the next tick, before the socket is read again. An HTTP/2 session adds no `data` listener,
+    // because it reads the socket itself.
     if (socket.listenerCount('data') > 0) socket.resume()
   }
   const onData = (chunk: Buffer): void => {

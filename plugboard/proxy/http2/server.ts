@@ -1,5 +1,5 @@
 // HTTP/2 on client connections: each stream becomes an exchange or an upgraded connection, by the same admission and
-// the same policy as requests of HTTP/1.1.
+// policy as HTTP/1.1 requests.
 
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import { requestStart } from '../access.ts'
@@ -44,7 +44,7 @@ export class Http2Server {
     this.#deadlines = new Deadlines(options.context.clock, options.limits.deadlineIntervalMs)
   }
 
-  /** `sinceMs`: the time from which the client could send its preface, when that is earlier than now. */
+  /** Serves HTTP/2 on a connection. `sinceMs`: the time since which the client could send its preface. Default: now. */
   serve(connection: ClientConnection, sinceMs = this.#context.clock.now()): void {
     this.#context.counters.http2Connections += 1
     connection.http2 = true
@@ -65,19 +65,19 @@ export class Http2Server {
     if (this.#context.draining) http2.leave()
   }
 
-  /** Asks all clients to send their next requests elsewhere. */
+  /** Asks all clients to send their next requests on other connections. */
   leave(): void {
     for (const connection of this.#connections) connection.leave()
   }
 
-  /** No new streams; each connection closes with its last one. */
+  /** Refuses new streams. Each connection closes when its last stream has ended. */
   drain(): void {
     for (const connection of this.#connections) connection.close()
   }
 
   #requested(connection: ClientConnection, stream: ServerHttp2Stream, raw: readonly string[]): void {
     const startedAtMs = requestStart(this.#context)
-    // Whatever the error is, 'close' follows and tells everyone.
+    // The listeners of 'close', which follows each error, clean up.
     stream.on('error', () => undefined)
     this.#context.counters.requests += 1
     const head = readHttp2Head(raw, stream.endAfterHeaders)
@@ -119,15 +119,15 @@ export class Http2Server {
   }
 
   /**
-   * Asks the client to repeat the request over HTTP/1.1 (RFC 9113 section 7), because its credential is for a whole
-   * connection, and requests share an HTTP/2 connection. The access line has the status for this, 505.
+   * Asks the client to repeat the request over HTTP/1.1 (RFC 9113 section 7), because its credential applies to a whole
+   * connection, and requests share an HTTP/2 connection. The access line has the status code 505.
    */
   #needHttp1(stream: ServerHttp2Stream, startedAtMs: number, request: RoutedRequest): void {
     noteLocalAnswer(this.#context, startedAtMs, request.opening.method, request, bodylessAnswer(505, []))
     stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
   }
 
-  /** Finds its id, client and `Accept` like those of any request. */
+  /** Refuses a head that could not be converted. Its id, client and `Accept` are read like those of other requests. */
   #refuseUnreadable(
     connection: ClientConnection,
     stream: ServerHttp2Stream,
@@ -153,7 +153,7 @@ export class Http2Server {
     this.#send(stream, '', answer)
   }
 
-  /** The head is larger than `maxHead`, but the admission reads it, so that the response has its id. */
+  /** Refuses a head over `maxHead`. The admission still reads it, so that the response carries its id. */
   #refused(head: Http2Head, connection: ClientConnection): AdmittedRequest {
     const admitted = this.#admission.admit(head, connection, head.kind)
     return { ...admitted, kind: 'refused', code: 'headers_too_large', route: undefined }
@@ -188,14 +188,14 @@ export class Http2Server {
     const body = new Http2Body(stream)
     const answer = new Http2Answer(stream, method)
     if (!hasBody(request)) {
-      // Nobody reads a body that is empty: its end must not wait for that, nor the stream for its end.
+      // An empty body has no reader. The stream must be resumed, or it would never end.
       stream.resume()
       if (!stream.endAfterHeaders) stream.once('finish', () => answer.stopUpload())
     }
     return new Exchange(this.#context, connection, request, startedAtMs, body, answer)
   }
 
-  /** Answers at once; what the client still sends is not wanted. */
+  /** Sends a local response, then resets the stream, so that the client stops sending its request. */
   #say(
     stream: ServerHttp2Stream,
     method: string,
@@ -215,7 +215,10 @@ export class Http2Server {
   }
 }
 
-/** To a client that asks for a WebSocket, 2xx says that it has one (RFC 8441 section 5), whatever the route means by it. */
+/**
+ * Replaces a 2xx response of the route to a WebSocket request, because the client would take it for an accepted WebSocket
+ * (RFC 8441 section 5).
+ */
 function unswitched(request: RoutedRequest, answer: ProxyResponse | undefined): ProxyResponse | undefined {
   return answer !== undefined && answer.status < 300 ? problemOf(request, 'method_not_allowed') : answer
 }

@@ -1,5 +1,5 @@
-// The deadline for a client to read a response of Plugboard's own. Such a response is not in flight to a backend, so without
-// this deadline a client that does not read keeps its stream of HTTP/2, or its connection of HTTP/1, without end.
+// The deadline for a client to read a local response of Plugboard. Such a response has no exchange with a timeout of its own,
+// so without this deadline a client that does not read keeps its HTTP/2 stream or HTTP/1 connection forever.
 
 import type { Deadlined } from '../deadlines.ts'
 import type { ProxyContext } from '../proxy-context.ts'
@@ -12,7 +12,7 @@ export class UnreadAnswer implements Deadlined {
   readonly #cut: () => void
   readonly #startedAtMs: number
 
-  /** `response`: emits `close` when its last byte has left, or when it was ended early. `cut`: ends it early. */
+  /** `response`: emits `close` when its last byte was sent, or when it was aborted. `cut`: aborts it. */
   constructor(
     { clock, deadlines }: Pick<ProxyContext, 'clock' | 'deadlines'>,
     response: { once(event: 'close', listener: () => void): unknown },

@@ -1,5 +1,5 @@
-// The client's side of a WebSocket over HTTP/2 (RFC 8441): a stream whose data are the bytes of the WebSocket. To the
-// client, 200 says what 101 says in HTTP/1.1, and the handshake's proof is ours to check.
+// The client's side of a WebSocket over HTTP/2 (RFC 8441): a stream that carries the bytes of the WebSocket. For the client,
+// 200 means the same as 101 in HTTP/1.1. Plugboard checks the Sec-WebSocket-Accept of the backend itself.
 
 import type { ServerHttp2Stream } from 'node:http2'
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
@@ -14,11 +14,11 @@ import { http2Fields } from './fields.ts'
 export class Http2UpgradeSide implements UpgradeSide {
   readonly bytes: ServerHttp2Stream
   onWaiting: (() => void) | undefined
-  /** From the first pause on. */
+  /** Set by the first pause. */
   #paused: PausedBody | undefined
   readonly #key: string
 
-  /** `key`: the Sec-WebSocket-Key that the backend was given. */
+  /** `key`: the Sec-WebSocket-Key that was sent to the backend. */
   constructor(stream: ServerHttp2Stream, key: string) {
     this.bytes = stream
     this.#key = key

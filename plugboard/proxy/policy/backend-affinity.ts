@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { Candidate } from '../../telephones/lines/line-pool.ts'
 
 export class BackendAffinity {
-  /** Unique and hard to guess, because it gives access to the backend connection of this client. */
+  /** Unique and unguessable, because it gives access to the backend connection of this client. */
   readonly id: string = randomUUID()
   readonly #lines = new Map<string, Candidate>()
 

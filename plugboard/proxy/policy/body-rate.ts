@@ -1,21 +1,21 @@
-// The speed of one request body, averaged over the last 30 s in which it was read: a client whose body waits because the
-// backend does not take it is not slow. Exists only where `minBodyRate` is set.
+// The rate of one request body, averaged over the last 30 s in which Plugboard read it. Time in which the backend accepts no
+// bytes does not count, because the client is not slow then. Only constructed when `minBodyRate` is set.
 
-/** Of reading, ms. */
+/** The length of the window, in ms of reading. */
 const WINDOW_MS = 30_000
 const SLICES = 30
 const SLICE_MS = WINDOW_MS / SLICES
 
 export class BodyRate {
   readonly #minBytes: number
-  /** Bytes of the last slices of reading, the one under way included; the oldest is written over. */
+  /** Bytes in each slice of the window, the current slice included. A ring: a new slice replaces the oldest one. */
   readonly #slices = new Float64Array(SLICES)
   #slice = 0
-  /** Of the slice under way. */
+  /** Elapsed time of the current slice. */
   #sliceMs = 0
-  /** Of all of the slices. */
+  /** Sum of all slices. */
   #bytes = 0
-  /** A whole window has been read. */
+  /** True once a whole window has been read. */
   #full = false
   #lookedAtMs: number
 
@@ -29,11 +29,11 @@ export class BodyRate {
     this.#bytes += bytes
   }
 
-  /** To be called often. `reading`: the client's bytes were taken since the last call. True when the body is too slow. */
+  /** Returns true when the body is too slow. Call it often. `reading`: true when Plugboard read the body since the last call. */
   look(nowMs: number, reading: boolean): boolean {
     const passedMs = nowMs - this.#lookedAtMs
     this.#lookedAtMs = nowMs
-    // After a longer time this process did not run, and the client is not the cause.
+    // After a longer interval, this process was suspended, so the client is not the cause.
     if (!reading || passedMs > SLICE_MS) return false
     this.#sliceMs += passedMs
     if (this.#sliceMs < SLICE_MS) return false

@@ -1,18 +1,18 @@
-// Requests of a certificate authority that looks whether a host is ours (RFC 8555 section 8.3). They are told from
-// all others by their path, before anything else looks at them: no redirect, no route. A token that we do not know
-// may be one of the backend's own, and is an ordinary request.
+// Responses to the HTTP challenge requests of a certificate authority, which prove that Plugboard serves a host (RFC 8555
+// section 8.3). Their path identifies them before redirects and routes apply. A request with an unknown token is an ordinary
+// request, because a backend may order certificates itself.
 
 import type { RequestHead } from '../edge/request-head.ts'
 import type { ProxyResponse } from '../response/answers.ts'
 
 export interface ChallengeAnswers {
-  /** The answer for a token; undefined: not ours. `client`: as limits count the address that asks. Never rejects. */
+  /** Resolves with the response body for a token; undefined for an unknown token. `client`: for limits. Never rejects. */
   http(token: string, client: string): Promise<string | undefined>
 }
 
 const PATH = '/.well-known/acme-challenge/'
 
-/** Undefined: no such request. */
+/** Returns the token of a challenge request; undefined for any other request. */
 export function challengeToken({ method, url }: RequestHead): string | undefined {
   return method === 'GET' && url?.startsWith(PATH) === true ? url.slice(PATH.length) : undefined
 }

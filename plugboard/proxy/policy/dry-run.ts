@@ -1,5 +1,5 @@
-// What the public port would do with a request that nobody has sent: the same admission and the same policy decide, so the
-// result is the truth and not a copy of the rules. Nothing is forwarded, and no limit of rates counts it.
+// Determines how the public port would serve a request, without sending one. The admission and the policy of real requests
+// decide, so the result cannot differ from theirs. The request is not forwarded and does not count for rate limits.
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { addressGroup } from '../../common/address-group.ts'
@@ -14,7 +14,7 @@ export interface DryRunParts {
   readonly policy: RequestPolicy
 }
 
-/** Never rejects. */
+/** Returns the route and the local response, if any, for a request. Never rejects. */
 export async function dryRun(request: DryRequest, { admission, policy }: DryRunParts): Promise<DryResult> {
   const { clientAddress, scheme, host, target, method, fields } = request
   const connection: ClientFacts = {
@@ -25,7 +25,7 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
     http2: false,
     forwardedPrefix: forwardedPrefixOf(clientAddress, scheme),
   }
-  // As http1/server.ts: Node has an event of its own for it, so the admission never receives it.
+  // Like http1/server.ts: Node emits a separate event for CONNECT, so the admission never receives it.
   if (method === 'CONNECT')
     return { host: '', path: '', route: undefined, response: errorResponse('method_not_allowed') }
   const head = { method, url: target, httpVersionMajor: 1, httpVersionMinor: 1 }
@@ -50,7 +50,7 @@ function responseOf({ status, code, fields, body }: ProxyResponse): DryResponse 
   return { status, code, detail: code === undefined ? '' : detailOf(body, code), location }
 }
 
-/** A problem says more than the meaning of its code, unless it is a page of HTML. */
+/** Returns the detail of a problem document. Falls back to the meaning of the code, for example when the body is HTML. */
 function detailOf(body: Buffer, code: ErrorCode): string {
   const { meaning } = ERRORS[code]
   try {

@@ -1,29 +1,32 @@
-// What the public port does because there is an HTTPS listener beside it: redirects plain requests there, and asks
-// browsers to use HTTPS only (RFC 6797). Which responses carry that field is decided in route-response.ts.
+// The rules of the public port when there is an HTTPS listener as well: it redirects plain HTTP requests to HTTPS, and asks
+// browsers to use HTTPS only (RFC 6797). response/route-response.ts decides which responses carry that field.
 
 import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
 
 export interface HttpsPolicy {
-  /** Plain requests are sent to this port, unless their route says `allowHttp`; undefined: they are served. */
+  /** Plain HTTP requests are redirected to this port, unless their route has `allowHttp`. Undefined: they are served. */
   readonly redirectPort: number | undefined
-  /** Value of Strict-Transport-Security for clients that use HTTPS; empty: none is added. */
+  /** Value of Strict-Transport-Security for clients that use HTTPS; empty: no field is added. */
   readonly hsts: string
 }
 
-/** `maxAgeMs` 0: no value, the field is not sent. */
+/** Returns the value of Strict-Transport-Security. Returns an empty string for a `maxAgeMs` of 0: the field is not sent. */
 export function hstsValue(maxAgeMs: number, includeSubdomains: boolean): string {
   if (maxAgeMs === 0) return ''
   return `max-age=${Math.floor(maxAgeMs / 1000)}${includeSubdomains ? '; includeSubDomains' : ''}`
 }
 
-/** `host`: normalised, without port; `path`: as received, without dot segments; `target`: as the client sent it, for its query. */
+/**
+ * Returns the URL of a request on the HTTPS port. `host`: normalised, without port. `path`: as received, without dot segments.
+ * `target`: as the client sent it; the URL gets its query.
+ */
 export function httpsLocation(port: number, host: string, path: string, target: string): string {
   const question = target.indexOf('?')
   const query = question === -1 ? '' : target.slice(question)
   return `https://${host}${port === 443 ? '' : `:${port}`}${path}${query}`
 }
 
-/** Adds our value, unless the response has one of its own. */
+/** Adds Strict-Transport-Security, unless the response already has that field. */
 export function addHsts(fields: string[], hsts: string): void {
   for (let index = 0; index + 1 < fields.length; index += 2) {
     const name = fields[index] as string

@@ -1,6 +1,6 @@
-// What Plugboard answers by itself to a request that has found its route: it has too much to do, the client asks too
-// often, by plain HTTP, or is not who may; or the route answers by itself. Whoever serves the connection writes the
-// answer; here it is only decided, in this order:
+// Decides whether Plugboard itself responds to a routed request: it is overloaded, the client exceeds its rate, uses plain
+// HTTP or has no access, or the route has a response of its own. The server of the connection writes the response. The checks
+// run in this order:
 //
 //   loop ─▶ overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight
 //        ─▶ credential ─▶ redirect, fixed response ─▶ Max-Forwards ─▶ forwarded
@@ -15,12 +15,12 @@ import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
 import { RequestRates } from './request-rates.ts'
 import { answerOf, finalResponse, guardedRequest, redirectToHttps } from './route-judgement.ts'
 
-/** Undefined: the request is forwarded. A promise never rejects. */
+/** The local response; undefined when the request is forwarded. A promise never rejects. */
 export type Judgement = ProxyResponse | undefined | Promise<ProxyResponse | undefined>
 
 export interface RequestPolicyOptions {
   readonly https: HttpsPolicy | undefined
-  /** True while the process is short of memory. */
+  /** Returns true while the process is short of memory. */
   readonly overloaded: () => boolean
   readonly gatekeeper: Gatekeeper
   readonly clock: Clock
@@ -36,7 +36,7 @@ export class RequestPolicy {
     this.#options = options
   }
 
-  /** `counts`: false for a dry run, which no limit of rates counts. */
+  /** Returns the local response, if any. `counts`: false for a dry run, which does not count for rate limits. */
   judge(request: RoutedRequest, counts = true): Judgement {
     if (request.looped) return problemOf(request, 'loop_detected')
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
@@ -65,7 +65,7 @@ export class RequestPolicy {
     return location === undefined ? undefined : redirectToHttps(location, request)
   }
 
-  /** The last step of this hop. Returns a response when Max-Forwards is 0 (row H12). */
+  /** Completes the fields of a request to forward. Returns a response instead when Max-Forwards is 0 (row H12). */
   #forward(request: RoutedRequest): ProxyResponse | undefined {
     if (request.maxForwards === 0) return finalResponse(request, this.#options.allowedMethods)
     request.opening.fields.push('Via', request.via)
@@ -78,7 +78,7 @@ export class RequestPolicy {
     return perSecond === null || this.#rates.take(id, clientAddress, perSecond, this.#options.clock.now())
   }
 
-  /** Where the request belongs; undefined: here. */
+  /** Returns the HTTPS URL to redirect to; undefined when the request is served on this port. */
   #httpsLocation({ proto, route, host, receivedPath, opening }: RoutedRequest): string | undefined {
     const redirectPort = this.#options.https?.redirectPort
     if (redirectPort === undefined || proto !== 'http' || route.options.allowHttp) return undefined

@@ -1,15 +1,15 @@
-// Requests per second of one client address to one service: a bucket of tokens each, refilled by the clock, as large as
-// what one second brings. Only services that have a limit come here. Each replica counts for itself.
+// Limits the requests per second of one client address to one service. Each pair has a token bucket that holds the tokens of
+// one second. Only services with a limit have buckets. Each replica counts separately.
 
 import { addressGroup } from '../../common/address-group.ts'
 
 interface Bucket {
   tokens: number
-  /** When it was looked at last, ms of the clock. */
+  /** The time of the last request, ms of the clock. */
   atMs: number
 }
 
-/** After this, a bucket has been full for long, whatever its rate: a second fills it. */
+/** An unused bucket is full after this time, at every rate: one second fills it. */
 const FULL_AFTER_MS = 1000
 
 export class RequestRates {
@@ -20,7 +20,7 @@ export class RequestRates {
     this.#maxBuckets = maxBuckets
   }
 
-  /** False: one too many. `nowMs`: of the clock. */
+  /** Takes a token. Returns false when the request exceeds the rate. `nowMs`: time of the clock. */
   take(serviceId: string, address: string, perSecond: number, nowMs: number): boolean {
     const key = `${serviceId} ${addressGroup(address)}`
     const bucket = this.#buckets.get(key)
@@ -36,7 +36,7 @@ export class RequestRates {
     return true
   }
 
-  /** Drops those that say nothing any more; when that is none of them, all: a limit must not become a leak. */
+  /** Evicts full buckets first. When every bucket is in use, evicts all of them, so that memory stays bounded. */
   #forget(nowMs: number): void {
     for (const [key, { atMs }] of this.#buckets) {
       if (nowMs - atMs >= FULL_AFTER_MS) this.#buckets.delete(key)

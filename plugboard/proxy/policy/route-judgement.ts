@@ -1,5 +1,5 @@
-// The rules of a route (access/) and what they say to a request, in the proxy's own terms: a routed request goes in, an
-// answer of Plugboard's comes out, with whatever the route does to all of its answers.
+// Applies the results of the route rules (access/) in the proxy: converts a routed request to the form that the rules read,
+// and their results to responses. Adds the fields that all responses of the route carry.
 
 import { STATUS_CODES } from 'node:http'
 import type { GuardedRequest } from '../../access/gatekeeper.ts'
@@ -38,7 +38,7 @@ export function finalResponse(request: RoutedRequest, allow: string): ProxyRespo
   return routeResponse(request, { status: 204, fields: ['Allow', allow], body: Buffer.alloc(0) })
 }
 
-/** 308: the method and the body stay what they are. */
+/** Returns a redirect with status 308, because the client then repeats the same method and body. */
 export function redirectToHttps(location: string, request: RoutedRequest): ProxyResponse {
   const fields = ['Location', location, 'Content-Length', '0', 'Cache-Control', 'no-store']
   addRouteFields(fields, request, 'plugboard')

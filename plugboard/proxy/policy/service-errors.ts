@@ -1,17 +1,17 @@
 // The last failed request of each service on this replica, for `plugboard route test` and the admin API. It is written
-// only when a request fails, and holds a bounded number of services: the one whose failure is oldest is forgotten first.
+// only when a request fails. The number of services is bounded: the service whose failure is oldest is dropped first.
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { redact } from '@vera-stack/shared/log/redact.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 
-/** Services whose last error is kept. */
+/** The number of services whose last error is kept. */
 const MAX_SERVICES = 1000
 
 export class ServiceErrors {
   readonly #last = new Map<string, ServiceError>()
 
-  /** `serviceId`: empty for a route without a service, which has no backend that could fail. Errors of clients do not count. */
+  /** Records an error, unless a client caused it. `serviceId`: empty for a route without a service, which has no backend. */
   note(serviceId: string, error: ServiceError): void {
     if (serviceId === '' || ERRORS[error.code].source === 'client') return
     this.#last.delete(serviceId)
@@ -22,7 +22,7 @@ export class ServiceErrors {
     if (oldest !== undefined) this.#last.delete(oldest)
   }
 
-  /** The last error of each service, the newest first. */
+  /** Returns the last errors of at most `limit` services, the newest first. */
   newest(limit: number): readonly (readonly [serviceId: string, error: ServiceError])[] {
     // The entries are in the order in which they were written.
     return [...this.#last].slice(-limit).reverse()

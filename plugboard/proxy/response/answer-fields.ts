@@ -1,6 +1,6 @@
-// One pass over an answer's header list, as it came through the tunnel: what ends at this hop is taken out, the
-// length is noted, `Plugboard-*` is ours to say. A telephone may be hostile: what would break the client's
-// framing is refused here, what breaks the syntax of a field is refused by Node when it is written.
+// One pass over the header list of a response from a tunnel. It removes hop-by-hop fields and `Plugboard-*`, and notes the
+// length. A Telephone may be hostile: this file refuses fields that would break the framing of the client's response. Node
+// refuses fields with invalid syntax when they are written.
 
 import {
   equalsIgnoringCase,
@@ -12,19 +12,20 @@ import {
 } from '@vera-stack/shared/headers.ts'
 import { isOurs } from '../edge/field-kind.ts'
 
-/** What is known of an answer once its fields are read. */
+/** The facts about a response that its fields state. */
 export interface AnswerFields {
   readonly fields: string[]
-  /** -1: the answer does not say. */
+  /** -1 without Content-Length. */
   readonly contentLength: number
+  /** True when the response has a Date. */
   readonly dated: boolean
-  /** Announces trailers, so it has to be chunked. */
+  /** True when it announces trailers, which require chunked framing. */
   readonly trailer: boolean
-  /** The protocol that a 101 switches to; empty when it names none. */
+  /** The protocol that a 101 switches to; empty without one. */
   readonly upgrade: string
 }
 
-/** `via`: this hop's own line. Returns undefined for two lengths, or a malformed one (row R8). */
+/** Reads the fields. Returns undefined for two lengths, or a malformed one (row R8). `via`: the line that this hop adds. */
 export function readAnswerFields(
   raw: readonly string[],
   requestId: string,
@@ -79,7 +80,7 @@ export function readAnswerFields(
   return { fields, contentLength, dated, trailer, upgrade }
 }
 
-/** The fields of a 1xx answer that may go on. */
+/** Returns the fields of a 1xx response that are relayed to the client. */
 export function readInterimFields(raw: readonly string[]): string[] {
   const fields: string[] = []
   for (let index = 0; index + 1 < raw.length; index += 2) {

@@ -1,5 +1,5 @@
-// What the proxy itself answers: problem details (RFC 9457), or a small page when the client prefers HTML. Always
-// with `Plugboard-Error` and the request id; never a stack, a host name of ours or anything the client sent.
+// The responses of the proxy itself: problem details (RFC 9457), or a small page when the client prefers HTML. A problem
+// always has `Plugboard-Error` and the request id. It never has a stack trace, an internal host name or input of the client.
 
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
@@ -9,21 +9,21 @@ import { prefersHtml } from '../../common/prefers-html.ts'
 export interface ProxyResponse {
   readonly status: number
   readonly statusText: string
-  /** Without Connection and Date; with Content-Length, where the status allows one. */
+  /** Without Connection and Date. With Content-Length, if the status allows it. */
   readonly fields: string[]
   readonly body: Buffer
-  /** What was wrong; undefined: nothing. */
+  /** The error code; undefined for a response that is not an error. */
   readonly code: ErrorCode | undefined
 }
 
 export interface ProblemOptions {
   readonly requestId: string
-  /** The client's Accept. */
+  /** The value of the request's Accept field. */
   readonly accept?: string | undefined
-  /** One line for the client, instead of the code's meaning. */
+  /** One line for the client, which replaces the meaning of the code. */
   readonly detail?: string | undefined
   readonly retryAfterSeconds?: number | undefined
-  /** Of a response with 405. Default: the methods without TRACE. */
+  /** The value of Allow for a response with 405. Default: the methods without TRACE. */
   readonly allow?: string | undefined
   readonly extraFields?: readonly string[] | undefined
 }
@@ -34,12 +34,12 @@ export const allowedMethods = (allowTrace: boolean): string =>
   allowTrace ? `${ALLOWED_METHODS}, TRACE` : ALLOWED_METHODS
 const NO_BODY = Buffer.alloc(0)
 
-/** An answer without a body. `fields`: with Content-Length, where the status allows one. */
+/** Returns a response without a body. `fields`: with Content-Length, if the status allows it. */
 export function bodylessAnswer(status: number, fields: string[]): ProxyResponse {
   return { status, statusText: STATUS_CODES[status] ?? '', fields, body: NO_BODY, code: undefined }
 }
 
-/** To `OPTIONS *`. */
+/** Returns the response to `OPTIONS *`. */
 export function optionsAnswer(requestId: string, allow: string): ProxyResponse {
   return bodylessAnswer(204, ['Allow', allow, 'X-Request-ID', requestId])
 }
@@ -75,7 +75,7 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): ProxyResp
   return { code, status, statusText, fields, body }
 }
 
-/** The whole answer as bytes, for a socket that has no ServerResponse (any more). It closes the connection. */
+/** Returns the whole response as bytes, for a socket without a ServerResponse. It announces the end of the connection. */
 export function answerBytes(answer: ProxyResponse, method?: string): Buffer {
   const { status, statusText, fields, body } = answer
   let head = `HTTP/1.1 ${status} ${statusText}\r\n`
@@ -86,7 +86,7 @@ export function answerBytes(answer: ProxyResponse, method?: string): Buffer {
   return method === 'HEAD' || body.length === 0 ? bytes : Buffer.concat([bytes, body])
 }
 
-/** Value of Connection with an answer that is the last one. */
+/** Returns the value of Connection for the last response on a connection. */
 export function closingConnection({ code }: ProxyResponse): string {
   return code === 'upgrade_required' ? 'close, Upgrade' : 'close'
 }

@@ -1,7 +1,7 @@
-// One answer on its way to the client, whatever is spoken there: http1-answer.ts and http2-answer.ts are the two ways to
-// write it. Here is when it leaves, and how much of it there may be: a telephone can make an answer too short or too
-// long, never look complete. A head waits for the end of the event-loop turn it came in, because most answers are
-// complete by then and leave in one write.
+// One response to the client, independent of the version of HTTP: http1/answer.ts and http2/answer.ts write it. This class
+// decides when the response is written, and checks its length, so that a response of a faulty Telephone that is too short or
+// too long never looks complete. A head is held until the end of the event-loop turn in which it arrived, because most
+// responses are complete by then and need only one write.
 //
 //   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
 
@@ -10,19 +10,22 @@ import type { AnswerFields } from './answer-fields.ts'
 import type { ProxyResponse } from './answers.ts'
 import { holdUntilTurnEnds } from './end-of-turn.ts'
 
-/** `written`: give the credit back now; `full`: when the owner is told `drained`; `broken`: the answer is not HTTP. */
+/**
+ * `written`: the caller returns the credit now. `full`: the caller returns it when `drained` is called. `broken`: the response
+ * is not valid HTTP.
+ */
 export type Written = 'written' | 'full' | 'broken'
 
 export interface AnswerOwner {
-  /** The connection is to be closed after this answer, where that can be said of a connection. */
+  /** True when the connection must close after this response. Only HTTP/1 uses it. */
   readonly closeAfter: boolean
-  /** The fields of a final answer as the client gets them, but for framing. Undefined: they are not HTTP. */
+  /** Returns the fields of a final response for the client, without framing. Undefined when they are not valid HTTP. */
   answerFields(head: AnswerHead): AnswerFields | undefined
-  /** A held head could not be written: nothing of it has left. */
+  /** Called when the held head could not be written. No byte of the response has been sent. */
   answerBroken(): void
-  /** After `full`: there is room again. */
+  /** Called after `full`, when the connection can take more bytes. */
   drained(): void
-  /** After `whenSent`, perhaps before it returns. */
+  /** Called after `whenSent`, perhaps before that call returns. */
   sent(): void
 }
 
@@ -32,36 +35,36 @@ export abstract class ClientAnswer {
   protected readonly isHead: boolean
   protected head: AnswerHead | undefined
   protected answer: AnswerFields | undefined
-  /** The beginning of the body, while the head is held. */
+  /** The first chunk of the body, while the head is held. */
   protected heldBody: Buffer | undefined
   protected bodyless = false
-  /** -1: not known beforehand. */
+  /** -1 when the head does not state a length. */
   protected contentLength = -1
-  /** Of the body, as far as it was given to the connection. */
+  /** Bytes of the body that were passed to the connection. */
   bytesOut = 0
   #drainWatched = false
 
-  /** `isHead`: to a HEAD. */
+  /** `isHead`: true for the response to a HEAD request. */
   constructor(isHead: boolean) {
     this.isHead = isHead
   }
 
-  /** Once, before anything else. */
+  /** Sets the owner. Call it once, before any other method. */
   attach(owner: AnswerOwner): void {
     this.owner = owner
   }
 
-  /** 0 before there is a head. */
+  /** The status code; 0 before a head has arrived. */
   get status(): number {
     return this.head?.status ?? 0
   }
 
-  /** Something of the head has left: from here on nothing else can be answered. */
+  /** True once a part of the head has been sent. From then on, no other response is possible. */
   get started(): boolean {
     return this.state === 'streaming' || this.state === 'ended'
   }
 
-  /** Takes the final head. False: it is not HTTP. */
+  /** Holds the final head. Returns false when it is not valid HTTP. */
   hold(head: AnswerHead): boolean {
     const answer = this.owner.answerFields(head)
     if (answer === undefined || head.status < 200 || head.status > 999) return false
@@ -94,36 +97,36 @@ export abstract class ClientAnswer {
     return 'full'
   }
 
-  /** The turn is over: what is held leaves. */
+  /** Sends the held head at the end of the event-loop turn. */
   flush(): void {
     if (this.state === 'held' && !this.start()) this.owner.answerBroken()
   }
 
-  /** All that the head has announced was given. */
+  /** True when the body has the length that the head states. */
   protected get complete(): boolean {
     return this.bodyless || this.contentLength === -1 || this.bytesOut === this.contentLength
   }
 
-  /** A 1xx head (row R5). False: it is not relayed, which harms nobody. */
+  /** Relays a 1xx head (row R5). Returns false when it cannot be relayed; the client does not need it. */
   abstract interim(head: AnswerHead): boolean
-  /** The far end says that the answer is complete. False: it is not, or its trailers are not HTTP. */
+  /** Ends the response. Returns false when its body is incomplete or its trailers are not valid HTTP. */
   abstract end(trailers: Fields | undefined): boolean
-  /** A whole answer of our own; what is held is dropped. Not once it has started. */
+  /** Sends a whole response of Plugboard itself, and drops the held one. Call it only before the response has started. */
   abstract say(answer: ProxyResponse): void
-  /** The owner wants to be told `sent` when all of a complete answer is with the kernel, or nearly so. */
+  /** Makes the response call `sent` of the owner when all, or nearly all, of its bytes are passed to the kernel. */
   abstract whenSent(): void
-  /** After a complete answer: asks the client to stop sending its request. False: it will not be told. */
+  /** After a complete response: asks the client to stop sending its request. Returns false when that is not possible. */
   abstract stopUpload(): boolean
-  /** Breaks it off, so that nobody takes it for complete. */
+  /** Aborts the response in a way that the client cannot take for its end. */
   abstract cut(): void
-  /** The client does not take what it is sent, or does not stop sending: it is let go. */
+  /** Closes the connection or stream of a client that does not read the response, or does not stop sending. */
   abstract destroy(): void
-  /** Gives up its bytes, wherever they wait, also behind earlier answers of the connection. */
+  /** Drops the unsent bytes of the response, including those that wait behind earlier responses of the connection. */
   abstract giveUpBytes(): void
-  /** Writes what is held: from then on it is `streaming`. False: it is not HTTP; nothing was written then. */
+  /** Writes the held head and changes to `streaming`. Returns false, and writes no byte, when it is not valid HTTP. */
   protected abstract start(): boolean
-  /** Of the body, behind `start`. False: it is enough for now. */
+  /** Writes a chunk of the body, after `start`. Returns false when the buffer of the connection is full. */
   protected abstract write(chunk: Buffer): boolean
-  /** Calls back whenever there is room again. */
+  /** Calls `listener` each time the connection can take more bytes. */
   protected abstract onDrain(listener: () => void): void
 }

@@ -1,4 +1,4 @@
-// Calls `flush` of whoever asked for it, once the event-loop turn is over that brought the first frames of an answer.
+// Calls `flush` of each registered response at the end of the event-loop turn in which its first frames arrived.
 
 interface Held {
   flush(): void

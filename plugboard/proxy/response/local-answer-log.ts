@@ -1,4 +1,4 @@
-// The access line and the count of an answer that Plugboard gave at once, without anything in flight for it.
+// Writes the access line of a response that Plugboard sent itself, without an exchange, and counts it.
 
 import type { DirectoryRoute } from '../../routes/directory.ts'
 import { roundedMs } from '../access.ts'
@@ -6,7 +6,7 @@ import { countProblem } from '../counters.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyResponse } from './answers.ts'
 
-/** What the access line names of a request. */
+/** The facts about a request that its access line shows. Some are empty if it was refused before they were read. */
 export interface LoggedRequest {
   readonly requestId: string
   readonly host: string
@@ -15,7 +15,7 @@ export interface LoggedRequest {
   readonly route?: DirectoryRoute | undefined
 }
 
-/** `startedAtMs`: of `requestStart`. */
+/** `startedAtMs`: the value of `requestStart`. */
 export function noteLocalAnswer(
   { clock, counters, access }: ProxyContext,
   startedAtMs: number,

@@ -1,6 +1,6 @@
-// Access lines of requests that were refused before they were requests: bytes that are not HTTP, heads that are too slow
-// or too large, malformed HTTP/2. Each one gets an id, which its response has as well. A client that repeats them gets a
-// few lines; the rest is counted and reported in one line, so that an attack cannot flood the log.
+// Access lines of refusals before a request was parsed: bytes that are not HTTP, heads that are too slow or too large,
+// malformed HTTP/2. Each refusal gets an id, which its response carries as well. Repetitions of one client get only a few
+// lines. Further ones are counted and reported in one line, so that an attack cannot flood the log.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
@@ -23,16 +23,16 @@ export interface RefusedRequest {
   readonly code: ErrorCode
   /** The fault in the words of the parser, without text of the client. */
   readonly detail: string | undefined
-  /** When its first byte could come, in time of the clock. Undefined: not known, and the duration is 0. */
+  /** The time of the clock since which its first byte could arrive. Undefined when it is unknown; the duration is then 0. */
   readonly startedAtMs?: number | undefined
-  /** Default: a new one. */
+  /** Default: a new id. */
   readonly requestId?: string | undefined
   readonly method?: string | undefined
   /** Bytes of the response's body. Default 0. */
   readonly bytesOut?: number | undefined
 }
 
-/** Repetitions of one client (IPv6: /64) and code. */
+/** Refusals of one client (IPv6: /64) with the same code. */
 interface Repeated {
   readonly group: string | undefined
   readonly code: ErrorCode
@@ -41,10 +41,10 @@ interface Repeated {
 }
 
 const WINDOW_MS = 10_000
-/** Lines within a window: of one client with one code, and of all clients. */
+/** Limits for lines within a window: for one client with one code, and for all clients. */
 const MAX_LINES_PER_CLIENT = 10
 const MAX_LINES = 200
-/** Clients and codes that are counted one by one. All others are counted together, by code. */
+/** The number of pairs of client and code that are counted separately. All others are counted by code only. */
 const MAX_COUNTED = 100
 
 export class RefusalLog {
@@ -90,7 +90,7 @@ export class RefusalLog {
     })
   }
 
-  /** Reports what was counted and not written. */
+  /** Reports the refusals that were counted but got no access line. */
   flush(): void {
     this.#timer?.cancel()
     this.#timer = undefined

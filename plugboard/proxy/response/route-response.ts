@@ -5,13 +5,13 @@ import type { AnswerEdits, ResponseSource } from '../../access/edits/answer-edit
 import { addHsts } from '../policy/https-policy.ts'
 
 export interface RouteResponseRules {
-  /** Edits and CORS of the route; undefined: it has none. */
+  /** Edits and CORS of the route; undefined for a route without them. */
   readonly edits: AnswerEdits | undefined
-  /** Strict-Transport-Security; empty: none. */
+  /** The value of Strict-Transport-Security; empty: the field is not sent. */
   readonly hsts: string
 }
 
-/** Adds them to the fields of a final response, in place. */
+/** Adds the fields of the route to the fields of a final response, in place. */
 export function addRouteFields(
   fields: string[],
   { edits, hsts }: RouteResponseRules,
@@ -22,8 +22,8 @@ export function addRouteFields(
 }
 
 /**
- * Returns the value for one request. `proto`: what the client used, also where a trusted proxy reports it; `setting`: the
- * value for routes without a rule of their own.
+ * Returns the value of Strict-Transport-Security for one request. `proto`: the client's protocol, which a trusted proxy may
+ * report. `setting`: the value for routes without a rule of their own.
  */
 export function hstsFor(proto: string, edits: AnswerEdits | undefined, setting: string): string {
   return proto === 'https' ? (edits?.hsts ?? setting) : ''
