@@ -9,7 +9,7 @@ import type { AdminDependencies, AdminEnv, Phase } from './admin-env.ts'
 import { addFrontPage } from './front.ts'
 import { AllowedMethods } from './http/allow.ts'
 import { boundedBody } from './http/bounded-body.ts'
-import { liveBeforeAnswer } from './http/live-before-answer.ts'
+import { liveBeforeResponse } from './http/live-before-response.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addHealth } from './live/health.ts'
 import { addMatchOperation } from './live/match.ts'
@@ -66,7 +66,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   app.use('/v1/*', authenticate(deps))
   app.use('/v1/*', allowed.literalFirst)
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES))
-  app.use('/v1/*', liveBeforeAnswer(deps))
+  app.use('/v1/*', liveBeforeResponse(deps))
   addRouteOperations(app, deps)
   addMatchOperation(app, deps)
   addServiceOperations(app, deps)

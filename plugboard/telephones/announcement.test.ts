@@ -1,7 +1,7 @@
 // The work that an announcement costs, counted in steps: a telephone chooses how much it announces.
 
-import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, it } from 'vitest'
+import type { Claimed } from '../database/store/store.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import { type AnnouncementOptions, judge } from './announcement.ts'
 import type { Credential } from './tokens/authenticate.ts'
@@ -41,14 +41,13 @@ function optionsWith(
   urlOf: AnnouncementOptions['urlOf'],
 ): AnnouncementOptions {
   return {
-    clock: systemClock,
     directory: {
       serviceByName: name => (routes.length === 0 ? undefined : ({ id: name } as never)),
       routesOfService: () => routes.values(),
       route: () => undefined,
-      subscribe: () => () => undefined,
     },
     claimMount: () => expect.fail('no mount is claimed'),
+    untilApplied: () => expect.fail('no mount is claimed'),
     usage: {
       limitsOf: () => expect.fail('no mount is claimed'),
       claim: () => expect.fail('no mount is claimed'),
@@ -87,4 +86,34 @@ it('makes no more addresses than a response has room for', async () => {
   const [verdict] = await judge(announced, credentialWith(['*'], []), options, () => true)
   expect(verdict).toMatchObject({ accepted: true, mount: 'a.test/999' })
   expect([verdict?.urls.length, made]).toEqual([100, 100])
+})
+
+it.each([false, true])('accepts a claim when this replica has its route (at once: %s)', async present => {
+  const applied = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const route = { id: 'r', host: 'a.test', mountPath: '/' }
+  const base = optionsWith([], ({ host }) => `http://${host}/`)
+  const options: AnnouncementOptions = {
+    ...base,
+    directory: { ...base.directory, route: () => (present ? (route as DirectoryRoute) : undefined) },
+    usage: {
+      limitsOf: () => ({ tunnels: 1, claims: 1, announcementsPerMinute: 1 }),
+      claim: (_, run) => run(),
+    },
+    claimMount: () => Promise.resolve({ route, created: true } as Claimed),
+    untilApplied: () => {
+      asked.resolve()
+      return applied.promise
+    },
+  }
+  const announced = [{ service: 'web', mount: 'a.test', ...line }]
+  const judged = judge(announced, credentialWith(['*'], ['*']), options, () => true)
+  if (!present) {
+    const first = await Promise.race([judged.then(() => 'accepted'), asked.promise.then(() => 'waits')])
+    expect(first).toBe('waits')
+    const next = await Promise.race([judged.then(() => 'accepted'), Promise.resolve('waits')])
+    expect(next).toBe('waits')
+    applied.resolve()
+  }
+  expect(await judged).toMatchObject([{ accepted: true, mount: 'a.test', urls: ['http://a.test/'] }])
 })

@@ -1,7 +1,6 @@
 // Judges what a telephone announces, service by service: is it in the token's scope, is its mount there or can it
 // be claimed, where can it be reached. Decides, and asks the database for what is missing; it writes no line.
 
-import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import {
@@ -21,9 +20,10 @@ import type { Credential } from './tokens/authenticate.ts'
 import type { TokenUsage } from './tokens/token-usage.ts'
 
 export interface AnnouncementOptions {
-  readonly clock: Clock
-  readonly directory: Pick<Directory, 'serviceByName' | 'routesOfService' | 'route' | 'subscribe'>
+  readonly directory: Pick<Directory, 'serviceByName' | 'routesOfService' | 'route'>
   readonly claimMount: (claim: Claim) => Promise<Claimed>
+  /** Waits until this replica applies what was claimed. Bounded in time; never rejects. */
+  readonly untilApplied: () => Promise<void>
   readonly usage: Pick<TokenUsage, 'limitsOf' | 'claim'>
   readonly claims: ClaimRules
   /** The public address of a mount. */
@@ -62,8 +62,6 @@ const MAX_DETAIL = 499
 const MAX_URLS = 100
 /** A telephone that reconnects keeps its claim. */
 const MIN_LIFETIME_MS = 60_000
-/** How long a claimed route may take to arrive in the directory before its address is told anyway, ms. */
-const ROUTE_ARRIVAL_MS = 2000
 
 /**
  * Evaluates one service at a time, in order, because the claims of one telephone compete for the same lock. Stops when
@@ -138,7 +136,8 @@ async function judgeOne(
     const { claims: maxClaims } = options.usage.limitsOf(credential)
     const claim = { service: name.value, mount, lifetimeMs, token: { ...token, maxClaims } }
     const { route } = await options.usage.claim(credential, () => options.claimMount(claim))
-    await routeArrives(route.id, options)
+    // The URL of the response should work at once.
+    if (options.directory.route(route.id) === undefined) await options.untilApplied()
     return accepted(announcement, options, mount, route)
   } catch (error) {
     if (!(error instanceof VeraError)) throw error
@@ -230,22 +229,4 @@ function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorC
 
 function refusedBy(announcement: ServiceAnnouncement, { message, code }: VeraError): Verdict {
   return refused(announcement, message, code)
-}
-
-/** The address that is told should work: waits until the route is in the table of this replica. */
-function routeArrives(id: string, { directory, clock }: AnnouncementOptions): Promise<void> {
-  if (directory.route(id) !== undefined) return Promise.resolve()
-  return new Promise(resolve => {
-    const done = (): void => {
-      timer.cancel()
-      unsubscribe()
-      resolve()
-    }
-    const timer = clock.after(ROUTE_ARRIVAL_MS, done)
-    const unsubscribe = directory.subscribe({
-      routeChanged: (_before, after) => {
-        if (after?.id === id) done()
-      },
-    })
-  })
 }

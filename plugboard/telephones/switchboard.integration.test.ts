@@ -180,6 +180,9 @@ describe('without the database', () => {
           get tokens() {
             return (holder.harness as TunnelHarness).database.store.tokens
           },
+          get changes() {
+            return (holder.harness as TunnelHarness).database.store.changes
+          },
           claimMount: async claim => {
             if (down) throw new VeraError('database_unavailable')
             return (holder.harness as TunnelHarness).database.store.claimMount(claim)

@@ -16,6 +16,7 @@ import { cleanOutage, type Outage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
+import { waitUntilApplied } from '../routes/applied-changes.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { ClaimRules } from './announcement.ts'
 import type { ConnectedService, ConnectedTelephone } from './connected-telephone.ts'
@@ -35,9 +36,9 @@ export interface SwitchboardOptions {
   readonly identity: Identity
   readonly directory: Pick<
     Directory,
-    'serviceByName' | 'routesOfService' | 'route' | 'subscribe' | 'verificationKey'
+    'serviceByName' | 'routesOfService' | 'route' | 'subscribe' | 'verificationKey' | 'waitForSequence'
   >
-  readonly store: Pick<Store, 'claimMount' | 'tokens'>
+  readonly store: Pick<Store, 'claimMount' | 'tokens' | 'changes'>
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly registry: Registry
   /** Absent: the ends of tunnels and refused announcements are not remembered. */
@@ -66,6 +67,8 @@ const DEFAULT_CLAIM_RULES: ClaimRules = { ephemeralGraceMs: 600_000, generatedHo
 const DEFAULT_MAX_TUNNELS = 10_000
 /** Streams that a telephone may open at once. Telephones open echo streams only, and need one or two. */
 export const TELEPHONE_MAX_STREAMS = 2
+/** How long the response to a claim waits for the route to arrive in the directory, ms. */
+const ROUTE_ARRIVAL_MS = 2000
 /** Before the telephone of a tunnel is asked to move it again, ms. */
 const MOVE_AGAIN_MS = 60_000
 const NO_HISTORY: ConnectionContext['history'] = {
@@ -114,6 +117,7 @@ export class Switchboard {
       directory: options.directory,
       tokens: options.tokens,
       claimMount: claim => options.store.claimMount(claim),
+      untilApplied: () => this.#untilApplied(),
       claims: options.claims ?? DEFAULT_CLAIM_RULES,
       urlOf: options.urlOf,
       clock: this.#clock,
@@ -131,6 +135,17 @@ export class Switchboard {
         if (reachable) for (const connection of this.#connections.values()) connection.retryClaims()
       },
     })
+  }
+
+  async #untilApplied(): Promise<void> {
+    const { directory, store, log } = this.#options
+    try {
+      const { changes } = store
+      await waitUntilApplied({ changes, directory, clock: this.#clock, timeoutMs: ROUTE_ARRIVAL_MS })
+    } catch (err) {
+      // The route is claimed, so its URL is announced.
+      log.warn('the URL of a claimed route was announced before this replica applied the change', { err })
+    }
   }
 
   /** Why no tunnel is taken now; undefined: one is. */

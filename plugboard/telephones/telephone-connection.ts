@@ -5,7 +5,7 @@
 //   connected ──hello──▶ ready ──announce──▶ lines ──peer drains──▶ no lines ──▶ closed
 //                          └──────── expired, revoked, replaced, lost ─────────────┘
 
-import type { Timer } from '@vera-stack/shared/clock.ts'
+import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -39,6 +39,7 @@ import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './to
 import type { TokenIssuer } from './tokens/tokens.ts'
 
 export interface ConnectionContext extends AnnouncementOptions {
+  readonly clock: Clock
   readonly replicaId: ReplicaId
   readonly registry: Registry
   readonly instances: TelephoneInstances

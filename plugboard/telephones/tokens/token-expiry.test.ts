@@ -41,10 +41,12 @@ beforeEach(() => {
       verificationKey: nothing,
       subscribe: () => nothing,
       routesOfService: () => [].values(),
+      waitForSequence: () => expect.fail('nothing is claimed'),
     },
     store: {
       claimMount: () => expect.fail('nothing is claimed'),
       tokens: { touch: () => Promise.resolve() } as never,
+      changes: {} as never,
     },
     tokens: {
       expiryOf: id => {

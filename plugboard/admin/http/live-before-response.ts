@@ -1,0 +1,29 @@
+// A client that has changed something uses it next. So the response to a change waits until this replica applies the change.
+// Other replicas follow within milliseconds of their own.
+
+import type { MiddlewareHandler } from 'hono'
+import { waitUntilApplied } from '../../routes/applied-changes.ts'
+import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+
+/** The response is sent after this time in any case, because the change is in the database. */
+const TIMEOUT_MS = 1000
+
+const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+export function liveBeforeResponse({
+  store,
+  directory,
+  clock,
+  log,
+}: AdminDependencies): MiddlewareHandler<AdminEnv> {
+  return async (c, next) => {
+    await next()
+    if (READING.has(c.req.method) || !c.res.ok) return
+    try {
+      await waitUntilApplied({ changes: store.changes, directory, clock, timeoutMs: TIMEOUT_MS })
+    } catch (error) {
+      // An error response would mean that the change has failed.
+      log.warn('an admin response was sent before this replica applied the change', { err: error })
+    }
+  }
+}
