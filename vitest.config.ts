@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Four projects. `unit`: files beside their source, without Postgres and without child processes. `integration`: such
 // files that need one of them. `e2e`: real processes. `chaos`: a cluster in which everything fails, for two minutes.
@@ -10,8 +12,27 @@ const INTEGRATION = '**/*.integration.test.ts'
 // How long `expect.poll` waits for what must come: a bound for hangs, not a measure of speed.
 const patience = { poll: { timeout: 10_000 } }
 
+// Node keeps compiled code of child processes here, so that each start takes a fifth less CPU time.
+const compileCache = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node-compile') }
+
+/** Without a report of an earlier run, vitest starts large files first. These files are small and take long. */
+const LONG = [
+  'test/conformance/http/http.test.ts',
+  'test/bench/main.test.ts',
+  'test/e2e/cluster-secret.test.ts',
+]
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => LONG.some(name => moduleId.endsWith(name))
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter(file => !isLong(file))]
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     reporters: reports
       ? ['default', ['json', { outputFile: `${reports}/${process.pid}.json` }]]
       : ['default'],
@@ -44,7 +65,7 @@ export default defineConfig({
           isolate: false,
           // These tests wait for Postgres and for processes.
           maxWorkers: 2,
-          env: { VERA_TEST_PATIENCE_MS: '12000' },
+          env: { ...compileCache, VERA_TEST_PATIENCE_MS: '12000' },
           expect: patience,
           // The first test that asks for a database waits for the server of the run.
           hookTimeout: 30_000,
@@ -57,6 +78,7 @@ export default defineConfig({
           exclude: ['test/conformance/{protocol,grpc}/**'],
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 60_000,
+          env: compileCache,
           expect: patience,
           hookTimeout: 60_000,
           maxWorkers: 2,
