@@ -1,6 +1,6 @@
-// Text that is not ours (paths, ids, header values) inside a page of ours.
+// Escapes foreign text (paths, ids, header values) for the HTML pages of Plugboard.
 
-/** For text between tags and inside quoted attributes. */
+/** Returns the text escaped for a place between tags or inside a quoted attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }

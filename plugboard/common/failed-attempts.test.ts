@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 
-test('a burst is let through, then one attempt per interval', () => {
+test('allows a burst, then one attempt per interval', () => {
   const clock = new ManualClock()
   const failures = new FailedAttempts({ clock, burst: 3, regainMs: 1000 })
   for (let i = 0; i < 3; i += 1) {
@@ -19,14 +19,14 @@ test('a burst is let through, then one attempt per interval', () => {
   expect(failures.waitMs('10.0.0.1')).toBe(0)
 })
 
-test('what it remembers is bounded: the oldest failure is forgotten first', () => {
+test('bounds the number of buckets, and removes the one with the oldest failure first', () => {
   const failures = new FailedAttempts({ clock: new ManualClock(), burst: 1, maxBuckets: 2 })
   for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.1', '10.0.0.3']) failures.failed(address)
   expect(failures.waitMs('10.0.0.2')).toBe(0)
   expect(failures.waitMs('10.0.0.1')).toBeGreaterThan(0)
 })
 
-test('an attempt that was counted too early is taken back', () => {
+test('removes the failure that was counted before the outcome of an attempt', () => {
   const failures = new FailedAttempts({ clock: new ManualClock(), burst: 2, regainMs: 1000 })
   failures.failed('10.0.0.1')
   failures.failed('10.0.0.1')

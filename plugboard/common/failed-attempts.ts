@@ -1,13 +1,14 @@
-// Counts failed log-ins, so that guessing causes few queries and hashes. Each bucket (an address, or a user behind an
-// address) holds some attempts and regains them slowly. The map is bounded: the bucket that failed longest ago goes first.
+// Counts failed log-ins, so that an attacker who guesses passwords causes few queries and hashes. Each bucket (an address, or
+// a user behind an address) holds some attempts and regains them slowly. The map is bounded: when it is full, the bucket with
+// the oldest failure is removed.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 
 export interface FailedAttemptsOptions {
   readonly clock: Clock
-  /** Failures in a row that are let through. */
+  /** The number of consecutive failures that are allowed without a wait. */
   readonly burst?: number
-  /** Time to regain one, ms. */
+  /** The time in which a bucket regains one attempt, ms. */
   readonly regainMs?: number
   readonly maxBuckets?: number
 }
@@ -17,7 +18,7 @@ export class FailedAttempts {
   readonly #burst: number
   readonly #regainMs: number
   readonly #maxBuckets: number
-  /** When the bucket will be full again, in clock time. In order of the last failure. */
+  /** By bucket: the clock time at which it is full again. Ordered by the last failure. */
   readonly #fullAt = new Map<string, number>()
 
   constructor(options: FailedAttemptsOptions) {
@@ -27,7 +28,7 @@ export class FailedAttempts {
     this.#maxBuckets = options.maxBuckets ?? 10_000
   }
 
-  /** Milliseconds until the bucket has an attempt again; 0: now. `bucket`: for an address, its `addressGroup`. */
+  /** Returns the ms until the bucket has an attempt again; 0: it has one now. `bucket`: for an address, its `addressGroup`. */
   waitMs(bucket: string): number {
     const missingMs = (this.#fullAt.get(bucket) ?? 0) - this.#clock.now()
     return Math.max(0, Math.ceil(missingMs - (this.#burst - 1) * this.#regainMs))
@@ -43,7 +44,7 @@ export class FailedAttempts {
     if (oldest !== undefined) this.#fullAt.delete(oldest)
   }
 
-  /** Takes back a failure that was counted before its outcome was known, for an attempt that `waitMs` has allowed. */
+  /** Removes a failure that was counted in advance, for an attempt that `waitMs` allowed and that then succeeded. */
   forgive(bucket: string): void {
     const fullAt = this.#fullAt.get(bucket)
     if (fullAt !== undefined) this.#fullAt.set(bucket, fullAt - this.#regainMs)

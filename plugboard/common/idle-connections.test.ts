@@ -38,7 +38,7 @@ test('closes the new connection when all others are in use', () => {
   expect(open().destroyed).toBe(true)
 })
 
-test('limits the idle ones by themselves', () => {
+test('limits the idle connections separately', () => {
   const { idle, open } = connectionsOf({ max: 10, maxIdle: 1 })
   const first = open()
   idle.use(first)
@@ -46,7 +46,7 @@ test('limits the idle ones by themselves', () => {
   expect(destroyed(first, second, open())).toEqual([false, true, false])
 })
 
-test('gives the place of a closed connection to another, and does not take it back', () => {
+test('gives the place of a closed connection to another one, and frees the place only once', () => {
   const { idle, open } = connectionsOf({ max: 1 })
   const first = open()
   first.emit('close')
@@ -54,7 +54,7 @@ test('gives the place of a closed connection to another, and does not take it ba
   expect([idle.isIdle(first), open().destroyed]).toEqual([false, false])
 })
 
-test('destroys all that are open', () => {
+test('destroys all open connections', () => {
   const { idle, open } = connectionsOf({ max: 3 })
   const connections = [open(), open()]
   idle.use(connections[0]!)

@@ -1,33 +1,33 @@
-// The connections of a listener, and which of them are idle: not authenticated yet, or without a request in progress. At the
-// limit the connection that has been idle for the longest time makes room for a new one, so that a client that opens many
-// idle connections keeps nobody out.
+// Tracks the connections of a listener. A connection is idle when it is not authenticated yet, or has no request in progress.
+// At the limit, a new connection replaces the one that has been idle for the longest time, so a client that opens many idle
+// connections does not lock other clients out.
 
 import type { Socket } from 'node:net'
 
-/** What is used of a socket. */
+/** The members of a socket that this file uses. */
 interface Connection {
   once(event: 'close', listener: () => void): unknown
   destroy(): unknown
 }
 
 export interface IdleConnectionsOptions {
-  /** Connections open at once. */
+  /** The limit of open connections. */
   readonly max: number
-  /** Of them, those that are idle. Default: all. */
+  /** The limit of idle connections. Default: `max`. */
   readonly maxIdle?: number
 }
 
 export class IdleConnections<Of extends Connection = Socket> {
   readonly #options: IdleConnectionsOptions
   readonly #open = new Set<Of>()
-  /** In the order in which they became idle. */
+  /** The idle connections, in the order in which they became idle. */
   readonly #idle = new Set<Of>()
 
   constructor(options: IdleConnectionsOptions) {
     this.#options = options
   }
 
-  /** Adds a new connection, which is idle. It is itself closed when it is one too many and all others are in use. */
+  /** Adds a new connection as idle. When the limit is exceeded and all others are in use, closes the new connection. */
   add(connection: Of): void {
     const { max, maxIdle = max } = this.#options
     this.#open.add(connection)
@@ -36,7 +36,7 @@ export class IdleConnections<Of extends Connection = Socket> {
     if (this.#open.size <= max && this.#idle.size <= maxIdle) return
     const [oldest] = this.#idle
     if (oldest === undefined) return
-    // Before its `close`, which comes later: until then it would still count.
+    // The `close` event comes later, and the connection must not count until then.
     this.#remove(oldest)
     oldest.destroy()
   }

@@ -1,11 +1,11 @@
-// Networks as people write them in rules and settings: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. An IPv4 network in its
-// IPv6 form (`::ffff:10.0.0.0/104`) is the IPv4 network that it means. No other IPv6 network holds IPv4 addresses: `::/0` is
-// all of IPv6 alone.
+// Parses the networks of rules and settings: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. An IPv4 network in its IPv6 form
+// (`::ffff:10.0.0.0/104`) counts as that IPv4 network. All other IPv6 networks contain only IPv6 addresses: `::/0` covers all
+// of IPv6, and no IPv4 address.
 
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import { ipAddress } from '@vera-stack/shared/ip-address.ts'
 
-/** Bits before the IPv4 address in its IPv6 form. */
+/** The number of bits before the IPv4 address in its IPv6 form. */
 const MAPPED_BITS = 96
 
 export interface IpNetwork {
@@ -14,7 +14,7 @@ export interface IpNetwork {
   readonly family: 'ipv4' | 'ipv6'
 }
 
-/** Undefined: the text is neither an address nor a network. */
+/** Returns the network, or undefined when the text is not an address and not a network. */
 export function parseNetwork(text: string): IpNetwork | undefined {
   const slash = text.indexOf('/')
   const written = slash === -1 ? text : text.slice(0, slash)
@@ -42,7 +42,7 @@ export class IpNetworks {
     }
   }
 
-  /** True when one of the networks holds the address. Takes each form of an address; false for any other text. */
+  /** True when one of the networks contains the address, in any of its forms. False for a text that is not an address. */
   has(text: string): boolean {
     const address = mayHaveOtherForm(text) ? ipAddress(text) : text
     switch (address === undefined ? 0 : isIP(address)) {

@@ -1,11 +1,11 @@
-// JSON as a type: what a jsonb column holds, and how to tell an object of it.
+// The types of JSON values, as jsonb columns hold them, and the check for a JSON object.
 
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject
 export interface JsonObject {
   readonly [key: string]: Json | undefined
 }
 
-/** For what JSON.parse or the driver gave: an object, and neither an array nor null. */
+/** True when a value from JSON.parse or from the driver is an object. Arrays and null are not objects here. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -15,14 +15,14 @@ async function temporary(): Promise<string> {
   return folder
 }
 
-it('makes all that is missing, also when several do so at once, and nothing twice', async () => {
+it('creates each missing folder once, also when several calls run at the same time', async () => {
   const path = join(await temporary(), 'a', 'b', 'c')
   await Promise.all([makeFolder(path, 0o700), makeFolder(path, 0o700), makeFolder(path, 0o700)])
   await makeFolder(path, 0o700)
   expect((await stat(path)).mode & 0o777).toBe(0o700)
 })
 
-it('a file in the way is an error', async () => {
+it('rejects when a file has the path of a folder', async () => {
   const folder = await temporary()
   await writeFile(join(folder, 'file'), '')
   await expect(makeFolder(join(folder, 'file'), 0o700)).rejects.toMatchObject({ code: 'EEXIST' })

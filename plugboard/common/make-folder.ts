@@ -1,11 +1,14 @@
-// `mkdir -p`. Node's own recursive mkdir never returns in file systems that answer ENOENT for a folder whose parent
-// exists (/proc, for one), and burns a core meanwhile.
+// `mkdir -p`. Node's recursive mkdir never returns in a file system that reports ENOENT for a folder whose parent exists
+// (for example /proc), and it keeps one core busy all the time.
 
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from './startup-error.ts'
 
-/** `mode`: of each folder that is made. Rejects with the system's error; a file in the way is ENOTDIR or EEXIST. */
+/**
+ * Creates a folder and its missing parents, each with `mode`. Rejects with the error of the system; a file with the path of a
+ * folder is ENOTDIR or EEXIST.
+ */
 export async function makeFolder(path: string, mode: number): Promise<void> {
   try {
     await mkdir(path, { mode })
@@ -14,7 +17,7 @@ export async function makeFolder(path: string, mode: number): Promise<void> {
     const parent = dirname(path)
     if (codeOf(error) !== 'ENOENT' || parent === path) throw error
     await makeFolder(parent, mode)
-    // Once more, and whatever it says now is the answer; a neighbour may have made it meanwhile.
+    // The second result is final. Another process may have created the folder meanwhile.
     await mkdir(path, { mode }).catch(async (again: unknown) => {
       if (codeOf(again) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw again
     })

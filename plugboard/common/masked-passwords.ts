@@ -1,7 +1,7 @@
-// A route's options, or whatever holds them, as readers may see them: hashes of passwords help nobody who reads a list of
-// routes or a change log, and a password in a file to be imported is for the server alone.
+// Masks passwords and their hashes in route options, and in values that contain route options. Readers of a list of routes or
+// of the change log do not need hashes, and a password in an import file is for the server only.
 
-/** A copy in which `password` and `hash` of all `users` are `***`. For what JSON.parse gives. */
+/** Returns a copy in which `password` and `hash` of all `users` are `***`. `value`: a result of JSON.parse. */
 export function maskedPasswords<Value>(value: Value): Value {
   if (Array.isArray(value)) return value.map(maskedPasswords) as Value
   if (!isObject(value)) return value

@@ -4,7 +4,7 @@ import { hashPassword, passwordHashProblem, verifyPassword } from './password-ha
 /** The lowest cost that is verified: one hash takes 2 ms instead of 150. */
 const CHEAP = { ln: 10, r: 8, p: 1 }
 
-test('what was hashed verifies, nothing else does, and no two hashes are alike', async () => {
+test('verifies only the password that was hashed, and makes a different hash each time', async () => {
   const hash = await hashPassword('correct horse')
   expect(hash).toMatch(/^\$scrypt\$ln=14,r=8,p=5\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/)
   expect(passwordHashProblem(hash)).toBeUndefined()
@@ -16,7 +16,7 @@ test('what was hashed verifies, nothing else does, and no two hashes are alike',
   expect(await hashPassword('correct horse', CHEAP)).not.toBe(cheap)
 })
 
-test("RFC 7914's own vector, as another program would write it", async () => {
+test('verifies the test vector of RFC 7914, in the form that other programs write', async () => {
   const salt = Buffer.from('SodiumChloride').toString('base64').replace(/=+$/, '')
   const hash = Buffer.from(
     '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887',
@@ -27,7 +27,7 @@ test("RFC 7914's own vector, as another program would write it", async () => {
   expect(await verifyPassword('pleaseletmeim', written)).toBe(false)
 })
 
-test('a password typed on another keyboard is the same one (NFC)', async () => {
+test('verifies a password in another Unicode normalization form (NFC)', async () => {
   expect(await verifyPassword('Zoe\u0308', await hashPassword('Zo\u00eb', CHEAP))).toBe(true)
 })
 

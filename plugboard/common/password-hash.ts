@@ -1,5 +1,5 @@
-// Passwords at rest: scrypt in the text form of the PHC strings, which says its own costs, so that those of new hashes
-// can grow while old ones go on verifying. Whoever verifies bounds how often: one costs tens of milliseconds on purpose.
+// Hashes passwords with scrypt. The text is a PHC string, which contains its costs: the costs of new hashes can grow, and old
+// hashes still verify. The caller limits the number of verifications: each takes tens of milliseconds on purpose.
 //
 //   $scrypt$ln=14,r=8,p=5$<salt>$<hash>      N = 2^ln; salt and hash in base64 without padding
 
@@ -16,15 +16,15 @@ interface Parsed extends Cost {
   readonly hash: Buffer
 }
 
-/** As OWASP's cheat sheet has it for 16 MiB of memory each. */
+/** The recommendation of the OWASP cheat sheet for 16 MiB of memory per hash. */
 const COST: Cost = { ln: 14, r: 8, p: 5 }
 const SALT_BYTES = 16
 const HASH_BYTES = 32
-/** What a foreign hash may ask for: 128 MiB at once, and twice the work of that. */
+/** The limits for the costs of a foreign hash: 128 MiB of memory at once, and twice the work of that. */
 const MAX_BLOCKS = 2 ** 20
 const MAX_WORK = 2 ** 21
 
-/** The parts of a hash. Costs have bounds besides. */
+/** The form of a hash. Its costs have bounds too. */
 export const PASSWORD_HASH_FORM =
   /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/
 
@@ -38,7 +38,7 @@ function parse(text: string): Parsed | undefined {
   return { ...cost, salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') }
 }
 
-/** What is wrong with a hash, for the person who wrote it; undefined: it can be verified. */
+/** Returns the problem with a hash, as a text for its author; undefined: the hash can be verified. */
 export function passwordHashProblem(text: string): string | undefined {
   if (parse(text) !== undefined) return undefined
   const known = /^\$2[abxy]?\$/.test(text)
@@ -60,7 +60,7 @@ export async function hashPassword(password: string, cost: Cost = COST): Promise
   return `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${unpadded(salt)}$${unpadded(hash)}`
 }
 
-/** Compares in constant time. False as well for a hash that is none. */
+/** True when the password matches the hash, compared in constant time. False for a text that is not a valid hash. */
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const parsed = parse(stored)
   if (parsed === undefined) return false
@@ -68,7 +68,7 @@ export async function verifyPassword(password: string, stored: string): Promise<
 }
 
 function derive(password: string, salt: Buffer, bytes: number, { ln, r, p }: Cost): Promise<Buffer> {
-  // OpenSSL counts a little more than 128·N·r.
+  // OpenSSL needs a little more memory than 128·N·r.
   const options: ScryptOptions = { N: 2 ** ln, r, p, maxmem: 128 * r * (2 ** ln + p + 2) + 1024 * 1024 }
   return new Promise((resolve, reject) => {
     scrypt(password.normalize('NFC'), salt, bytes, options, (error, key) => {

@@ -1,4 +1,4 @@
-// Content negotiation between the two forms of a response of ours: a page for people, JSON for programs (RFC 9110, section
+// Content negotiation for the responses that Plugboard creates: an HTML page for people, JSON for programs (RFC 9110, section
 // 12.5.1). JSON is the default.
 
 /** True when HTML has a higher quality in Accept than JSON. */

@@ -14,7 +14,7 @@ it('makes UUIDv7: the time first, version and variant in place', () => {
   expect(zero.next()).toBe('00000000-0001-7000-8000-000000000000')
 })
 
-it('never the same twice, across draws of random bytes', () => {
+it('makes a different id each time, also across two fills of random bytes', () => {
   const ids = new RequestIds(() => 1)
   expect(new Set(Array.from({ length: 2000 }, () => ids.next())).size).toBe(2000)
 })

@@ -1,5 +1,5 @@
-// Request ids: the client's when it looks like one, else a UUIDv7 (RFC 9562 section 5.7), whose order is that of
-// time, so that logs sort by it. Random bytes are drawn in bulk: one draw per request would cost more than the id.
+// Request ids. A valid id of the client is kept; otherwise the id is a UUIDv7 (RFC 9562, section 5.7). UUIDv7 sorts by time, so
+// logs can be sorted by it. Random bytes are created in bulk, because a call per request would cost more than the id.
 
 import { randomFillSync } from 'node:crypto'
 
@@ -11,7 +11,7 @@ export class RequestIds {
   readonly #wallTime: () => number
   readonly #fill: (bytes: Uint8Array) => void
   readonly #random = new Uint8Array(BYTES_PER_ID * IDS_PER_DRAW)
-  /** The id in the making: digits are set in place, so that one string is all that an id allocates. */
+  /** The buffer of the next id. Digits are written in place, so that an id allocates only one string. */
   readonly #text = Buffer.from('00000000-0000-7000-8000-000000000000', 'latin1')
   #next = this.#random.length
   #lastMs = -1
@@ -37,7 +37,7 @@ export class RequestIds {
     const random = this.#random
     const at = this.#next
     this.#next += BYTES_PER_ID
-    // xxxxxxxx-xxxx-7rrr-vrrr-rrrrrrrrrrrr: version and variant take six bits, the rest of the 74 is random.
+    // xxxxxxxx-xxxx-7rrr-vrrr-rrrrrrrrrrrr: version and variant take six bits, and the other 74 bits are random.
     this.#text[15] = HEX_DIGITS[(random[at] as number) & 0xf] as number
     this.#setByte(16, random[at + 1] as number)
     this.#setByte(19, ((random[at + 2] as number) & 0x3f) | 0x80)
@@ -54,7 +54,7 @@ export class RequestIds {
   }
 }
 
-/** 1-128 visible ASCII characters. */
+/** True when the value has 1-128 visible ASCII characters. */
 export function looksLikeRequestId(value: string): boolean {
   if (value.length === 0 || value.length > 128) return false
   for (let index = 0; index < value.length; index += 1) {

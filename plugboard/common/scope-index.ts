@@ -6,7 +6,7 @@ import { type Mount, parseMount } from '@vera-stack/shared/mounts.ts'
 
 export class ScopeIndex {
   readonly #services: ReadonlySet<string>
-  /** What stands before the `*`. */
+  /** The texts before the `*`. */
   readonly #servicePrefixes: ReadonlySet<string>
   /** Paths by host pattern. */
   readonly #mounts: ReadonlyMap<string, ReadonlySet<string>>
@@ -49,7 +49,7 @@ export class ScopeIndex {
   }
 }
 
-/** A scope that is no mount covers nothing. */
+/** Returns the paths of the scopes by host. A scope that is not a valid mount is left out, so it covers no mount. */
 function pathsByHost(scopes: readonly string[]): Map<string, Set<string>> {
   const mounts = new Map<string, Set<string>>()
   for (const scope of scopes) {

@@ -1,5 +1,5 @@
-// What keeps Plugboard from starting, in one line for the person who started it. The command line prints the
-// message without a stack and exits with 1; `cause` is for debug logs.
+// The error that prevents the start of Plugboard: one line for the person who started it. The command line prints the message
+// without a stack and exits with 1. `cause` is for debug logs.
 
 export class StartupError extends Error {
   constructor(message: string, cause?: unknown) {
@@ -8,13 +8,13 @@ export class StartupError extends Error {
   }
 }
 
-/** The `code` of a system or Postgres error (`ENOENT`, `57P03`), if it has one. */
+/** Returns the `code` of a system or Postgres error (`ENOENT`, `57P03`), if it has one. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
 
-/** Translates what the file system says about a folder of ours; anything unknown is passed on as it is. */
+/** Translates an error of the file system about a folder of Plugboard. Returns any other error unchanged. */
 export function folderError(folder: string, error: unknown): unknown {
   switch (codeOf(error)) {
     case 'EACCES':

@@ -3,7 +3,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts'
 import { Wakeup } from './wakeup.ts'
 
 describe('a wait', () => {
-  it('ends when somebody wakes, and leaves no timer', async () => {
+  it('ends when it is woken, and leaves no timer', async () => {
     const clock = new ManualClock()
     const wakeup = new Wakeup(clock)
     const waiting = wakeup.wait(1000)
@@ -12,7 +12,7 @@ describe('a wait', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
-  it('ends at once when somebody has woken before, however often, and only this one', async () => {
+  it('ends at once after one or more earlier wakes, which end only one wait', async () => {
     const clock = new ManualClock()
     const wakeup = new Wakeup(clock)
     wakeup.wake()

@@ -1,8 +1,8 @@
-// Waiting for news, but not for ever: whoever has news wakes, one reader waits. It must not know what the news is.
+// A wait for an event with a time-out: producers call `wake`, and one consumer waits. This file does not depend on the event.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 
-/** A latch with a time-out, for one waiter: a wake while nobody waits ends the next wait at once. */
+/** A latch with a time-out, for one consumer. A wake without a wait in progress ends the next wait at once. */
 export class Wakeup {
   readonly #clock: Clock
   #woken = false
@@ -17,7 +17,7 @@ export class Wakeup {
     this.#resolve?.()
   }
 
-  /** True: woken; false: `timeoutMs` have passed. */
+  /** Resolves with true when it was woken, and with false when `timeoutMs` have passed. */
   async wait(timeoutMs: number): Promise<boolean> {
     if (!this.#woken) {
       const { promise, resolve } = Promise.withResolvers<void>()

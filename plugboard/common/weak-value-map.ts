@@ -1,5 +1,5 @@
-// A map that does not keep its values alive: an entry lasts as long as something else uses its value. For objects that
-// several users share by name, none of which could say when the last one is done.
+// A map that does not keep its values alive: an entry lasts as long as other code uses its value. It is for objects that
+// several users share by name, when a single user cannot detect that it is the last one.
 
 export class WeakValueMap<Value extends object> {
   readonly #references = new Map<string, WeakRef<Value>>()
