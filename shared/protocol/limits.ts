@@ -1,36 +1,36 @@
-// The numbers a session keeps to, with their defaults and the reason for each.
+// The limits of a session, with the default of each limit and the reason for it.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '../client-shares.ts'
 
 export interface SessionLimits {
-  /** Streams the peer may have open at once. One over is refused with `overloaded`. */
+  /** Streams that the peer may have open at the same time. A further stream is refused with `overloaded`. */
   readonly maxStreams: number
-  /** How many of the peer's streams one client may hold, in percent; 100: all. Streams without a client have no limit. */
+  /** Share of the peer's streams that one client may hold, percent; 100: all. Streams without a client have no limit. */
   readonly clientSharePercent: number
-  /** Largest frame payload taken from the peer, bytes. Bounds head blocks and control messages. */
+  /** Largest frame payload that this end accepts, bytes. It limits head blocks and control messages. */
   readonly maxFrameBytes: number
-  /** Credit each new stream gives the peer, bytes: what one stalled reader can cost before any growth. */
+  /** Credit that the peer gets with each new stream, bytes. A stalled reader holds at most this before its window grows. */
   readonly initialWindowBytes: number
-  /** A window grows to at most this, bytes: 16 MiB is 1.3 Gbit/s at 100 ms of round trip. */
+  /** Largest size of a window, bytes. 16 MiB allows 1.3 Gbit/s at a round trip of 100 ms. */
   readonly maxWindowBytes: number
-  /** What all windows of a session together may grow beyond their initial size, bytes. */
+  /** Total growth of all windows of a session beyond their initial size, bytes. */
   readonly windowGrowthBytes: number
-  /** Unsent bytes at which body data waits its turn in the streams instead of in the transport. */
+  /** From this number of unsent bytes on, body data waits in the streams instead of in the transport. */
   readonly sendHighWaterBytes: number
-  /** Unsent bytes at which the peer is taken for one that does not read, and the session ends. */
+  /** At this number of unsent bytes the session ends, because the peer does not read. */
   readonly sendHardLimitBytes: number
   /** Time between pings, ms. */
   readonly pingIntervalMs: number
-  /** Silence after which the peer is dead, ms. With the interval: found within 10 s at the defaults. */
+  /** The session ends after this time without a received byte, ms. The defaults detect a dead peer within 10 s. */
   readonly pingTimeoutMs: number
-  /** Time for the peer's hello, ms. */
+  /** Time limit for the peer's hello, ms. */
   readonly helloTimeoutMs: number
-  /** Control messages that a peer may send at once, and per second from then on. One over ends the session. */
+  /** Control messages that a peer may send at once, and then per second. A message over the limit ends the session. */
   readonly controlBurst: number
   readonly controlPerSecond: number
-  /** Past this stream id the session drains by itself, so that a fresh one takes over. */
+  /** After this stream id the session starts to drain, so that a new session replaces it. */
   readonly lastStreamId: number
-  /** Grace of that drain, ms. */
+  /** Time limit of that drain, ms. */
   readonly exhaustedDrainMs: number
 }
 
@@ -52,5 +52,5 @@ export const DEFAULT_LIMITS: SessionLimits = {
   exhaustedDrainMs: 600_000,
 }
 
-/** Largest WebSocket message a sender makes, bytes: a full batch and one more frame. Receivers allow this. */
+/** Largest WebSocket message that a sender builds, bytes: a full batch and one more frame. Receivers accept this size. */
 export const MESSAGE_MAX_BYTES = 1024 * 1024

@@ -1,6 +1,6 @@
-// Watches that the peer is alive, and measures the round trip. Pings travel in the same order as everything
-// else, so a pong proves the whole path. Any byte that arrives proves the peer's side of it: a slow link that
-// is busy with a large body is not a dead one.
+// Checks that the peer is alive, and measures the round trip. Pings keep their place among the other frames, so a pong
+// confirms the whole path. Any received byte confirms that the peer is alive, so that a slow link which is busy with a
+// large body does not time out.
 
 import type { Clock, Timer } from '../clock.ts'
 import { PING_BYTES } from './wire/frame.ts'
@@ -8,17 +8,17 @@ import { PING_BYTES } from './wire/frame.ts'
 export interface PingClockOptions {
   readonly clock: Clock
   readonly intervalMs: number
-  /** Silence that counts as death, ms. Found at most one interval later. */
+  /** Time without a received byte after which the peer counts as dead, ms. Detected at most one interval later. */
   readonly timeoutMs: number
-  /** Bytes the transport has received so far. */
+  /** Returns the number of bytes that the transport has received so far. */
   readonly receivedBytes: () => number
   readonly ping: (opaque: Buffer) => void
   readonly onDead: () => void
-  /** At each interval, with the bytes received so far. */
+  /** Called at each interval with the number of bytes received so far. */
   readonly onTick?: (receivedBytes: number) => void
 }
 
-/** How long a smallest round trip is believed before newer ones alone count, ms. */
+/** Length of one measuring period of the smallest round trip, ms. The current and the previous period count. */
 const SMALLEST_KEPT_MS = 300_000
 
 export class PingClock {
@@ -27,11 +27,11 @@ export class PingClock {
   #heardBytes = 0
   #heardAtMs = 0
   #outstanding: Buffer | undefined
-  /** Who has asked for the answer to the outstanding ping, and to no earlier one. */
+  /** Callback for the pong of the outstanding ping. Pongs of earlier pings do not call it. */
   #onProved: (() => void) | undefined
   #sentAtMs = 0
   #rttMs: number | undefined
-  // The smallest samples of this period and of the one before it.
+  // The smallest samples of the current period and of the previous one.
   #periodStartMs = 0
   #smallestMs = Number.POSITIVE_INFINITY
   #smallestBeforeMs = Number.POSITIVE_INFINITY
@@ -40,26 +40,29 @@ export class PingClock {
     this.#options = options
   }
 
-  /** Smoothed round trip (RFC 6298: an eighth of each new sample), ms; undefined before the first pong. */
+  /** Smoothed round trip, ms (RFC 6298: each new sample has a weight of 1/8). Undefined before the first pong. */
   get rttMs(): number | undefined {
     return this.#rttMs
   }
 
   /**
-   * The round trip of the path alone, ms: the smallest of the last five to ten minutes. Under load the smoothed
-   * one also holds the time spent in our own queues, and windows that grow by it would feed themselves.
+   * The round trip of the path alone, ms: the smallest sample of the last five to ten minutes. Under load, the smoothed
+   * round trip includes the time in local queues. Windows that grow by it would fill those queues further.
    */
   get pathRttMs(): number {
     const smallest = Math.min(this.#smallestMs, this.#smallestBeforeMs)
     return Number.isFinite(smallest) ? smallest : 0
   }
 
-  /** A probe is unanswered. */
+  /** True when a probe still waits for its pong. */
   get probing(): boolean {
     return this.#onProved !== undefined
   }
 
-  /** Pings now, whatever is unanswered. `onProved`: the whole path has worked since. Started clocks only. */
+  /**
+   * Sends a ping now, even when an earlier ping still waits for its pong. Calls `onProved` when the pong of this ping
+   * arrives, which shows that the whole path works. Call `start` first.
+   */
   probe(onProved: () => void): void {
     this.#onProved = onProved
     this.#sendPing()
@@ -79,7 +82,7 @@ export class PingClock {
     this.#onProved = undefined
   }
 
-  /** A pong that answers no ping of ours is ignored. */
+  /** Handles a pong. Ignores it unless it belongs to the outstanding ping. */
   pong(opaque: Buffer): void {
     if (this.#outstanding === undefined || !opaque.equals(this.#outstanding)) return
     this.#outstanding = undefined
@@ -97,7 +100,7 @@ export class PingClock {
     onProved?.()
   }
 
-  /** Looks again after an interval, or when the silence would be over its limit. */
+  /** Schedules the next check: after one interval, or at the timeout when that is earlier. */
   #schedule(): void {
     const { clock, intervalMs, timeoutMs } = this.#options
     const leftMs = this.#heardAtMs + timeoutMs - clock.now()
@@ -116,7 +119,7 @@ export class PingClock {
       return
     }
     this.#options.onTick?.(received)
-    // What a tick finds may end the session.
+    // `onTick` may have ended the session and stopped this clock.
     if (this.#timer === undefined) return
     if (this.#outstanding === undefined) this.#sendPing()
     this.#schedule()

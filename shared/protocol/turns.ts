@@ -1,24 +1,24 @@
-// Whose turn it is to send body: round robin over the streams that have data and credit, one slice each, until
-// the transport is full. A stream that was told to wait for room has its place in the same ring, or streams that
-// always have data would keep it waiting for ever. Knows neither frames nor credit.
+// Schedules the body data of streams: round robin over the streams that have data and credit, one slice each, until the
+// transport is full. A stream whose owner waits for room is in the same ring; otherwise streams that always have data
+// could block it for ever. This file is independent of frames and credit.
 
-/** What a turn needs of a stream. */
+/** The part of a stream that a turn uses. */
 export interface TurnTaker {
   readonly open: boolean
-  /** Kept by Turns alone. */
+  /** Written only by Turns. */
   inTurn: boolean
-  /** Sends at most one slice, or tells the owner that there is room. True when another turn is wanted. */
+  /** Sends at most one slice, or notifies the owner that there is room. Returns true when the stream needs another turn. */
   takeTurn(): boolean
 }
 
 export class Turns {
-  /** In the order of their turns. */
+  /** The waiting streams, in the order of their turns. */
   readonly #ring: TurnTaker[] = []
   readonly #congested: () => boolean
   readonly #onThrown: (error: unknown) => void
   #pumping = false
 
-  /** `congested`: the transport is full. `onThrown`: an owner has thrown when it was told of room. */
+  /** `congested` returns true when the transport is full. `onThrown` receives the error when an owner throws in its turn. */
   constructor(congested: () => boolean, onThrown: (error: unknown) => void) {
     this.#congested = congested
     this.#onThrown = onThrown
@@ -29,7 +29,7 @@ export class Turns {
     return this.#ring.length > 0
   }
 
-  /** The stream wants a turn; it gets one at once when there is room and nobody waits. */
+  /** Requests a turn for the stream. The turn comes at once when there is room and no other stream waits. */
   ask(stream: TurnTaker): void {
     if (!stream.inTurn) {
       stream.inTurn = true
@@ -38,7 +38,7 @@ export class Turns {
     this.pump()
   }
 
-  /** The stream is closed: nothing here may keep it alive. */
+  /** Removes a closed stream, so that the garbage collector can free it. */
   forget(stream: TurnTaker): void {
     if (!stream.inTurn) return
     stream.inTurn = false

@@ -1,5 +1,5 @@
-// How many control messages a peer may send: a token bucket. They are rare by their nature and cost a hundred times
-// what a frame of data costs, so that a peer which floods them would keep its neighbours waiting.
+// Limits the control messages of a peer with a token bucket. Control messages are rare, and each one costs a hundred times
+// as much CPU as a data frame. Without a limit, one peer could delay all other peers with a flood of them.
 
 export class ControlBudget {
   readonly #burst: number
@@ -14,7 +14,7 @@ export class ControlBudget {
     this.#countedAtMs = nowMs
   }
 
-  /** False: one too many. */
+  /** Counts one message. Returns false when the message is over the limit. */
   take(nowMs: number): boolean {
     const gained = ((nowMs - this.#countedAtMs) / 1000) * this.#perSecond
     this.#left = Math.min(this.#burst, this.#left + gained) - 1

@@ -1,11 +1,11 @@
-// The schemas of the control messages: what a peer may say, and the bounds of each field. Their types, and what
-// each field means, are in control.ts: a user of the library gets those, and has no zod.
+// The schemas of the control messages: the fields that a peer may send, and the bounds of each field. control.ts declares
+// the types and documents each field, because users of the library get the types without zod.
 
 import { z } from 'zod'
 import { CREDIT_MAX_BYTES, FRAME_MAX_BYTES } from '../wire/frame.ts'
 
 const name = z.string().min(1).max(255)
-/** Labels of one service: with all of them, a line still fits where replicas keep it. */
+/** Most labels of one service. A line with this many labels still fits into the registry of a replica. */
 const MAX_LABELS = 64
 const labels = z
   .record(z.string().max(63), z.string().max(255))
@@ -100,7 +100,7 @@ const replicaSchema = z.object({
   streams: z.int().min(0),
 })
 
-/** With keys of 16 characters, a message of them fits into the smallest frame that an end may ask for. */
+/** With keys of 16 characters, a message with this many counts fits into the smallest frame limit that an end may announce. */
 export const MAX_TUNNEL_COUNTS = 500
 const tunnelCountsSchema = z.object({
   type: z.literal('tunnels'),

@@ -1,33 +1,33 @@
-// The rare messages of a tunnel, JSON in CONTROL frames: who we are, what we serve, draining, renewal,
-// addresses. Every message is validated on arrival; unknown keys are dropped and unknown types are ignored,
-// so that a newer peer can say more than an older one understands (PROTOCOL.md, "Control messages").
+// The control messages of a tunnel: JSON in CONTROL frames for hello, services, drain, renewal and addresses.
+// Every message is validated on arrival. Unknown keys are dropped and unknown types are ignored, so that a newer
+// peer can send more than an older peer understands (PROTOCOL.md, "Control messages").
 
 import { cutText } from '../../cut-text.ts'
 import { controlSchema, KNOWN_TYPES } from './control-schema.ts'
 
 const MAX_FIELD_NAME = 100
-/** Longest `detail` of an outage, without the mark of a cut. */
+/** Longest `detail` of an outage, without the mark that shows a cut. */
 export const MAX_OUTAGE_DETAIL = 199
 
-/** First message of both ends. */
+/** The first message that each end sends. */
 export interface Hello {
   type: 'hello'
-  /** An inclusive range; the highest common one is spoken. */
+  /** Protocol versions, an inclusive range. Both ends use the highest common version. */
   versions: [number, number]
   features: string[]
   /** Program and version, for people: `telephone/0.1.0`. */
   agent: string
-  /** New at each start of the process. */
+  /** Changes at each start of the process. */
   instance: string
-  /** Name of the telephone, as its operator knows it. Processes of one name and one identity replace each other. */
+  /** Name of the telephone, chosen by its operator. A newer process with the same name and identity replaces the older one. */
   name: string
-  /** Milliseconds since 1970 when the process started: the later one of two processes is the newer one. */
+  /** Start of the process, milliseconds since 1970. Of two processes, the one with the later start is the newer one. */
   startedAt: number
-  /** Data a stream may send before the first WINDOW frame, as this end grants it. Bytes. */
+  /** Bytes that the peer may send on a stream before the first WINDOW frame of this end. */
   initialWindowBytes: number
-  /** Streams the peer may have open at once. */
+  /** Streams that the peer may have open at the same time. */
   maxStreams: number
-  /** Largest frame payload this end takes. Bytes. */
+  /** Largest frame payload that this end accepts, bytes. */
   maxFrameBytes: number
 }
 
@@ -45,17 +45,17 @@ export interface ServiceAnnouncement {
   service: string
   /** Mount that the telephone claims for the service, `host/path`; absent: routes are managed elsewhere. */
   mount?: string | undefined
-  /** Instead of `mount`: the first label of a host that the Plugboard completes. One that is taken is `mount_conflict`. */
+  /** Instead of `mount`: the first label of a host that the Plugboard completes. A taken label causes `mount_conflict`. */
   generatedHost?: string | undefined
   /**
-   * How long a claimed mount outlives the last line of its telephones, ms; 0: as the Plugboard is set. Absent: until somebody
-   * deletes it; a generated mount has the lifetime of 0.
+   * Time that a claimed mount stays after the last line of its telephones ended, ms. 0: the Plugboard's setting applies.
+   * Absent: the mount stays until it is deleted. A generated mount has the lifetime 0.
    */
   lifetimeMs?: number | undefined
   health: 'up' | 'down'
   /** True when the telephone checks the health of the backend. Otherwise `up` means only that the tunnel is open. */
   healthCheck?: boolean | undefined
-  /** Why the health is `down`; absent: not known. */
+  /** Reason that the health is `down`. Absent: unknown. */
   outage?: AnnouncedOutage | undefined
   /** 0 to 1000. */
   weight: number
@@ -63,44 +63,44 @@ export interface ServiceAnnouncement {
   labels: Record<string, string>
 }
 
-/** The whole set of services behind this tunnel; replaces the one before, so sending it twice changes nothing. */
+/** The complete set of services behind this tunnel. It replaces the previous set, so a repeated announcement has no effect. */
 export interface Announce {
   type: 'announce'
-  /** Echoed in the answer, so that the sender knows which set was judged. */
+  /** The response repeats this number, so that the sender can match it with its announcement. */
   id: number
   services: ServiceAnnouncement[]
 }
 
-/** The answer: one row for each service of the announcement, in its order. */
+/** The response to an announcement: one row for each announced service, in the same order. */
 export interface Announced {
   type: 'announced'
   id: number
   results: {
     service: string
     accepted: boolean
-    /** Why it was refused, as a code of shared/errors.ts, where there is one. */
+    /** Code of the refusal, from shared/errors.ts. Absent when the refusal has no code. */
     code?: string | undefined
-    /** Why it was refused, or a remark; for the operator of the telephone. */
+    /** Reason of the refusal, or a remark, for the operator of the telephone. */
     detail?: string | undefined
-    /** Where the service can now be reached. */
+    /** URLs under which clients reach the service now. */
     urls: string[]
-    /** A mount, in normal form, that led to the service when it was accepted and does not now. Only with `accepted`. */
+    /** Mount in normal form that no longer leads to the service, but did when the service was accepted. Only with `accepted`. */
     lostMount?: string | undefined
   }[]
 }
 
-/** "Open no new streams on this session." */
+/** Asks the peer to open no new streams on this session. */
 interface Drain {
   type: 'drain'
   graceMs: number
 }
 
-/** "I have seen your drain; no stream that you have not seen yet will come." */
+/** Confirms a drain. After this message the sender opens no more streams on the session. */
 interface Drained {
   type: 'drained'
 }
 
-/** Telephone: "a new token, please", while the old one is valid. */
+/** Sent by a telephone: asks for a new token while the old token is still valid. */
 interface Renew {
   type: 'renew'
 }
@@ -111,31 +111,31 @@ interface Renewed {
   detail?: string | undefined
 }
 
-/** The addresses of all replicas, as a telephone should dial them. */
+/** The addresses of all replicas that a telephone can dial. */
 interface Replicas {
   type: 'replicas'
   replicas: { id: string; url: string }[]
 }
 
 /**
- * To a telephone: "have this tunnel end on another replica": dial anew, and drain this session once the new tunnel
- * serves. Until then this one takes streams as before.
+ * Sent to a telephone: asks it to move this tunnel to another replica. The telephone dials a new tunnel, and drains this
+ * session when the new tunnel serves. Until then this session accepts streams as before.
  */
 interface Move {
   type: 'move'
-  /** `leaving`: this replica is about to stop. `balance`: another one has fewer tunnels. */
+  /** `leaving`: this replica stops soon. `balance`: another replica has fewer tunnels. */
   why: 'leaving' | 'balance'
-  /** The replica that would be best, by its id. */
+  /** Id of the preferred replica. */
   to?: string | undefined
 }
 
-/** Between replicas: how the sender is. Sent once the link is open, then every second and when `state` changes. */
+/** Sent between replicas: the status of the sender. Sent when the link opens, every second, and when `state` changes. */
 export interface ReplicaReport {
   type: 'replica'
   state: 'ready' | 'leaving'
-  /** Where peers reach it. */
+  /** Address for other replicas. */
   address: string
-  /** Where telephones reach it; absent: they are told nothing of it. */
+  /** Address for telephones. Absent: telephones do not receive an address of this replica. */
   publicUrl?: string | undefined
   version: string
   /** Milliseconds since 1970. */
@@ -147,15 +147,15 @@ export interface ReplicaReport {
 }
 
 /**
- * Between replicas: how many tunnels the holders of tokens have at the sender, at most `MAX_TUNNEL_COUNTS` in one message.
- * A count replaces the one before. The first message on a link has `reset`: older counts of the sender are void.
+ * Sent between replicas: the number of tunnels that each token holder has at the sender, at most `MAX_TUNNEL_COUNTS` rows.
+ * A count replaces the previous one. The first message on a link has `reset`: the receiver drops older counts of the sender.
  */
 export interface TunnelCountReport {
   type: 'tunnels'
-  /** Grows from message to message, over all links of the sender. */
+  /** Increases with each message, across all links of the sender. */
   sequence: number
   reset: boolean
-  /** The holder's key (plugboard/registry/tunnel-counts.ts), and its tunnels. */
+  /** Key of the holder (plugboard/registry/tunnel-counts.ts) and the number of its tunnels. */
   counts: [string, number][]
 }
 
@@ -173,8 +173,8 @@ export type ControlMessage =
   | TunnelCountReport
 
 /**
- * Reads a CONTROL payload. Returns undefined for a type this end does not know.
- * Throws an Error whose message names the field when it is not JSON or a known type is malformed.
+ * Reads a CONTROL payload. Returns undefined for an unknown type.
+ * Throws when the payload is not JSON, or when a message of a known type is malformed; the error then names the field.
  */
 export function parseControl(payload: Buffer): ControlMessage | undefined {
   const value: unknown = JSON.parse(payload.toString('utf8'))
@@ -184,7 +184,7 @@ export function parseControl(payload: Buffer): ControlMessage | undefined {
   const parsed = controlSchema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  // The path holds keys that the peer has chosen, and `type` is one of ours.
+  // The peer chooses the keys in the path, so the path is cut. `type` is one of the known types.
   const field = cutText(issue?.path.join('.') ?? '', MAX_FIELD_NAME)
   throw new Error(`control message ${type}: ${field}: ${cutText(issue?.message ?? '')}`)
 }

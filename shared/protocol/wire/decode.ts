@@ -1,6 +1,6 @@
-// Reads frames from a message: checks everything that can be checked without knowing the session's state
-// and calls one method of a FrameSink a frame. Throws FrameError at the first byte that breaks the rules;
-// what came before in the message has been delivered. encode.ts is its inverse.
+// Reads the frames of a message. Makes all checks that do not need the state of the session, and calls one method of a
+// FrameSink for each frame. Throws FrameError at the first byte that breaks the rules; the earlier frames of the message
+// have been delivered by then. encode.ts is the inverse.
 
 import { cutText } from '../../cut-text.ts'
 import type { Fields } from '../streams/stream.ts'
@@ -16,7 +16,7 @@ import {
   WINDOW_BYTES,
 } from './frame.ts'
 
-/** A peer broke the rules; the session ends with `reason`. The message is for logs; it may quote the peer, so it is cut. */
+/** Thrown when a peer breaks the protocol. The session ends with `reason`. The message may quote the peer, so it is cut. */
 export class FrameError extends Error {
   readonly reason: 'protocol_error' | 'flow_control_error'
 
@@ -27,12 +27,12 @@ export class FrameError extends Error {
   }
 }
 
-/** Body buffers are views into the message: keeping one keeps the message. */
+/** Receives the frames. Body buffers are views into the message: a kept body keeps the whole message alive. */
 export interface FrameSink {
   onDataFrame(streamId: number, body: Buffer, end: boolean): void
   /**
-   * `body` is undefined when the frame has none. `kind` is the number from the wire, maybe unknown here. `blockBytes` is
-   * the length of the head block on the wire.
+   * `body` is undefined when the frame has no body. `kind` is the number from the wire and may be unknown to this
+   * version. `blockBytes` is the length of the head block on the wire.
    */
   onOpenFrame(
     streamId: number,
@@ -60,7 +60,7 @@ export interface FrameSink {
   onByeFrame(code: number, detail: string): void
 }
 
-/** Delivers every frame of one message. `maxFrameBytes`: the payload limit this end has announced. */
+/** Delivers every frame of one message. `maxFrameBytes` is the payload limit that this end has announced. */
 export function decodeMessage(message: Buffer, maxFrameBytes: number, sink: FrameSink): void {
   let offset = 0
   if (message.length === 0) throw new FrameError('empty message')
@@ -165,7 +165,7 @@ function needSession(streamId: number, name: string): void {
   if (streamId !== 0) throw new FrameError(`${name} on stream ${streamId}`)
 }
 
-/** Where the head block ends and the body begins. */
+/** Returns the offset at which the head block ends and the body begins. */
 function blockEnd(message: Buffer, start: number, prefixBytes: number, end: number, name: string): number {
   if (end - start < prefixBytes) throw new FrameError(`${name} without its prefix`)
   const at = start + prefixBytes + readU24(message, start + prefixBytes - 3)
@@ -175,7 +175,7 @@ function blockEnd(message: Buffer, start: number, prefixBytes: number, end: numb
 
 const LINE_BREAK = /[\r\n]/
 
-/** A CR or LF in a field would split a head on the next HTTP hop: it is refused here, for both ends. */
+/** Rejects CR and LF in a field, because they would split the head on the next HTTP hop. */
 function readBlock(message: Buffer, start: number, end: number): string[] {
   const text = message.toString('latin1', start, end)
   if (LINE_BREAK.test(text)) throw new FrameError('line break in a head block')

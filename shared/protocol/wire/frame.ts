@@ -21,7 +21,7 @@ export const FRAME = {
   bye: 0x09,
 } as const
 
-/** An unknown type with this bit set is skipped; without it, it ends the session. */
+/** A frame of an unknown type is skipped when this bit is set. Otherwise it ends the session. */
 export const IGNORABLE_TYPE_BIT = 0x80
 
 /** On DATA, OPEN and HEAD: the sender's half of the stream is complete with this frame. */
@@ -34,13 +34,13 @@ export const HEAD_PREFIX_BYTES = 5
 /** RESET and BYE payload: reason code (u16), then detail in UTF-8, at most this many bytes. */
 export const DETAIL_MAX_BYTES = 512
 export const PING_BYTES = 8
-/** What an opener sends of its half before the acceptor has shown that it takes the stream (P28). */
+/** Bytes that an opener sends at most before the acceptor has shown that it accepts the stream (P28). */
 export const UNACCEPTED_BYTES = 65_536
 export const WINDOW_BYTES = 4
 
-/** Largest payload a frame can have by its layout; a session's own limit is lower (hello.maxFrameBytes). */
+/** Largest payload that the layout of a frame allows. The limit of a session is lower (hello.maxFrameBytes). */
 export const FRAME_MAX_BYTES = 0xff_ffff
-/** A sender cuts bodies into slices of at most this, so that streams take turns. */
+/** Largest slice of a body in one frame. Senders cut bodies into slices so that streams take turns. */
 export const DATA_SLICE_BYTES = 65_536
-/** No stream may ever hold more credit than this. */
+/** Largest credit of a stream. */
 export const CREDIT_MAX_BYTES = 0x7fff_ffff

@@ -1,10 +1,10 @@
-// Why a stream or a session ended early: the codes that travel in RESET and BYE frames.
-// A code says what happened, `delivered` says whether the far application may have seen any of the request:
-// the caller decides about retries from that alone. Both ends must agree on this table (PROTOCOL.md, "Reasons").
+// The reasons for which a stream or a session ends early: the codes of RESET and BYE frames. `delivered` states whether
+// the far application may have received a part of the request; the caller decides about retries by `delivered` alone.
+// Both ends must use the same table (PROTOCOL.md, "Reasons").
 
 import { cutText } from '../../cut-text.ts'
 
-/** `no`: the application has seen nothing, any request may be sent again. `maybe`: only idempotent ones. */
+/** `no`: the application received no byte, so any request may be sent again. `maybe`: only idempotent requests may. */
 export type Delivered = 'no' | 'maybe'
 
 interface ReasonRow {
@@ -15,8 +15,8 @@ interface ReasonRow {
 
 const row = (code: number, delivered: Delivered, meaning: string): ReasonRow => ({ code, delivered, meaning })
 
-// Written out, because the declarations of the library show this type; the compiler compares it with the table.
-/** Why a stream or a session ended. */
+// Written as a list, because the declarations of the library show this type. The compiler compares it with the table.
+/** The reason for which a stream or a session ended. */
 export type Reason =
   | 'cancelled'
   | 'refused'
@@ -74,7 +74,7 @@ const BY_CODE = new Map<number, Reason>(
   (Object.keys(REASONS) as Reason[]).map(reason => [REASONS[reason].code, reason]),
 )
 
-/** The reason for a code from the wire; a code from a newer peer reads as `internal_error`. */
+/** Returns the reason for a code from the wire, and `internal_error` for an unknown code of a newer peer. */
 export function reasonOfCode(code: number): Reason {
   return BY_CODE.get(code) ?? 'internal_error'
 }
@@ -86,14 +86,14 @@ export interface TunnelErrorOptions {
   readonly cause?: unknown
 }
 
-/** Why a stream or a session ended early. `detail` is for logs, never for clients; it may quote a peer, so it is cut. */
+/** The early end of a stream or a session. `detail` is for logs, never for clients. It may quote a peer, so it is cut. */
 export class TunnelError extends Error {
   readonly reason: Reason
-  /** True when the far end said so, false when this end found out by itself. */
+  /** True when the far end sent the reason, false when this end detected it. */
   readonly remote: boolean
-  /** More than the reason says, may be empty. */
+  /** Further information about the reason; may be empty. */
   readonly detail: string
-  /** A code of backend-causes.ts, or of a newer version: what the backend did. Undefined when it is not known. */
+  /** Cause at the backend, as a code of backend-causes.ts or of a newer version. Undefined: unknown. */
   readonly causeCode: string | undefined
 
   constructor(reason: Reason, options: TunnelErrorOptions = {}) {

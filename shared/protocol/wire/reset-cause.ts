@@ -4,7 +4,7 @@
 import { cutText } from '../../cut-text.ts'
 import { printable } from '../../printable.ts'
 
-/** In our hello: a RESET to us may state its cause. */
+/** Feature in a hello: a RESET that is sent to this end may state its cause. */
 export const CAUSE_FEATURE = 'cause'
 
 const SEPARATOR = '\0'

@@ -1,12 +1,12 @@
-// Joins small pieces of a body that has to wait. A piece of one byte costs hundreds of times its length wherever it
-// waits, and it keeps the whole buffer alive in which it arrived. Joined pieces cost what they count.
+// Joins small pieces of a body that has to wait. A waiting piece of one byte occupies hundreds of bytes, and it keeps
+// the whole buffer alive in which it arrived. Joined pieces occupy about as much memory as their bytes.
 
-/** A piece shorter than this is worth joining, bytes. */
+/** Shorter pieces than this are joined, bytes. */
 export const SMALL_PIECE_BYTES = 4096
-/** Joined pieces are handed on at this size, bytes. */
+/** Joined pieces are passed on at this size, bytes. */
 const FULL_BYTES = 16_384
 const FIRST_BYTES = 1024
-/** A piece that is less than this part of its buffer is copied when it has to wait. */
+/** A piece that uses a smaller share of its buffer than this is copied when it has to wait. */
 const SMALLEST_PART = 1 / 4
 
 export class SmallPieces {
@@ -17,7 +17,7 @@ export class SmallPieces {
     return this.#bytes
   }
 
-  /** Copies the piece. Returns true when it is time to take what was joined, and to begin anew. */
+  /** Copies the piece. Returns true when the caller should take the joined bytes and start a new SmallPieces. */
   add(piece: Buffer): boolean {
     const bytes = this.#bytes + piece.length
     if (bytes > this.#buffer.length) {
@@ -36,10 +36,10 @@ export class SmallPieces {
   }
 }
 
-/** Returns the piece, or a copy when it would keep alive much more than it counts. */
+/** Returns the piece, or a copy when the piece would keep a much larger buffer alive. */
 export function withoutWaste(piece: Buffer): Buffer {
   if (piece.length >= piece.buffer.byteLength * SMALLEST_PART) return piece
-  // Not in Node's pool, which the copy would keep alive in turn.
+  // `allocUnsafeSlow`, because a copy in Node's buffer pool would keep the pool alive.
   const copy = Buffer.allocUnsafeSlow(piece.length)
   piece.copy(copy)
   return copy

@@ -6,11 +6,11 @@ export const STREAM_KINDS = {
   http: 1,
   /** An HTTP request that asks for an upgrade; after a 101 both directions are plain bytes. Fields as `http`. */
   upgrade: 2,
-  /** The receiver sends back what it gets. Tests the whole data path of a session. */
+  /** The receiver sends all received bytes back. This tests the whole data path of a session. */
   echo: 5,
-  /** Between replicas: their registries' messages, each behind its length (u32). */
+  /** Between replicas: messages of the registries, each one preceded by its length (u32). */
   registry: 6,
-  /** Between replicas: a question and its response, each one JSON text. Fields: none, none, the name of the query. */
+  /** Between replicas: a query and its response, each one JSON text. Service and method are empty; target is the query. */
   query: 9,
 } as const
 
@@ -20,7 +20,7 @@ const BY_NUMBER = new Map<number, StreamKind>(
   (Object.keys(STREAM_KINDS) as StreamKind[]).map(kind => [STREAM_KINDS[kind], kind]),
 )
 
-/** The kind for a number from the wire, or undefined when this end does not know it. */
+/** Returns the kind for a number from the wire, or undefined for an unknown number. */
 export function streamKindOfNumber(number: number): StreamKind | undefined {
   return BY_NUMBER.get(number)
 }

@@ -1,12 +1,12 @@
-// Which protocol versions this code speaks, and the rule by which two ends agree on one.
+// The protocol versions that this code supports, and the rule by which two ends agree on a version.
 
-/** WebSocket subprotocol: names the frame layout. Versions within it are agreed by hello. */
+/** WebSocket subprotocol: names the frame layout. The hello messages select a version of this layout. */
 export const SUBPROTOCOL = 'plugboard.v1'
 
 /** Inclusive range. */
 export const PROTOCOL_VERSIONS: readonly [number, number] = [1, 1]
 
-/** The highest version both ranges hold, or undefined. */
+/** Returns the highest version that both ranges contain, or undefined. */
 export function agreeOnVersion(
   ours: readonly [number, number],
   theirs: readonly [number, number],
