@@ -1,5 +1,5 @@
-// Which client addresses may use a route. `deny` takes precedence over `allow`. With an `allow`, other addresses are refused.
-// A text that is not an address is refused by each rule.
+// The client addresses that may use a route. `deny` takes precedence over `allow`. With an `allow`, all other addresses are
+// refused. Every rule refuses a text that is not an address.
 
 import { ipAddress } from '@vera-stack/shared/ip-address.ts'
 import { IpNetworks } from '../common/ip-networks.ts'

@@ -1,5 +1,5 @@
-// The rules of one route, made ready: address lists, hashes, patterns. Made at its first request and kept for as long as
-// the row stays what it is; what was remembered about credentials goes with it.
+// The rules of one route, compiled to address lists, hashes and patterns. They are compiled at the first request of the route
+// and kept until its row changes. The cached results of credential checks are dropped with them.
 
 import type { Jwks } from '../jwks/jwks.ts'
 import type { RouteRules } from '../routes/route-options.ts'
@@ -20,7 +20,7 @@ export interface CompileDependencies {
 }
 
 export interface CompiledRules {
-  /** Something of it could not be read. */
+  /** True when a rule could not be read. Every request is then refused. */
   readonly closed: boolean
   readonly addresses: AddressRules | undefined
   readonly credentials: Credentials | undefined
@@ -29,7 +29,7 @@ export interface CompiledRules {
   readonly responseEdits: HeaderEdits | undefined
   readonly redirect: RouteRules['redirect']
   readonly response: RouteResponse | undefined
-  /** Undefined: as it is for all routes; empty: not sent. */
+  /** Strict-Transport-Security. Undefined: the setting for all routes applies. Empty: the field is not sent. */
   readonly hsts: string | undefined
 }
 

@@ -1,6 +1,6 @@
-// The rules of routes, asked in their order: is the route readable, may this address, (proxy/ asks for rates and HTTPS
-// here,) is it a preflight, who is it, does the route respond by itself. It edits the request's fields once it has passed.
-// Routes without rules never come here.
+// Applies the rules of routes in this order: unreadable rules, address, (proxy/ checks rates and HTTPS here,) preflight,
+// credential, redirect or fixed response. When a request passes, its fields are edited. Only routes with rules are checked
+// here.
 
 import { availableParallelism } from 'node:os'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -24,18 +24,18 @@ export interface GuardedRequest {
   readonly rules: RouteRules
   readonly mountPath: string
   readonly method: string
-  /** As they go to the backend; edited in place. */
+  /** The fields for the backend. Edited in place. */
   readonly fields: string[]
   readonly host: string
-  /** As the client spelled it, without dot segments and query. */
+  /** In the client's spelling, without dot segments and query. */
   readonly path: string
-  /** With its `?`, or empty. */
+  /** Starts with `?`, or is empty. */
   readonly query: string
   readonly clientAddress: string
   readonly requestId: string
 }
 
-/** All that the edits of an answer need to know. */
+/** The parts of a request that the edits of its response use. */
 type EditedRequest = Pick<GuardedRequest, 'rules' | 'fields' | 'clientAddress' | 'host' | 'requestId'>
 
 export interface GatekeeperOptions {
@@ -47,10 +47,10 @@ export interface GatekeeperOptions {
   readonly load?: Load | undefined
 }
 
-/** Two at a time leave two of Node's four threads for everything else; and a core for requests. */
+/** Passwords that are verified at the same time. Two leave a core for requests, and two of Node's four threads for other work. */
 const VERIFICATIONS = availableParallelism() > 2 ? 2 : 1
 const VERIFICATIONS_WAITING = 32
-/** Wrong passwords of one address, over all user names, before the address waits: five times the number for one user. */
+/** Wrong passwords from one address, for all user names, until it must wait: five times the number for one user. */
 const ADDRESS_BURST = 100
 const REMEMBERED_USERS = 10_000
 const REMEMBERED_TOKENS = 20_000
@@ -81,7 +81,7 @@ export class Gatekeeper {
     }
   }
 
-  /** For the answer, whatever it will be. */
+  /** Returns the edits for every response to the request; undefined when the route has none. */
   answerEdits({ rules, fields, ...values }: EditedRequest): AnswerEdits | undefined {
     const compiled = this.#compile(rules)
     const { responseEdits, cors, hsts } = compiled
@@ -90,14 +90,14 @@ export class Gatekeeper {
     return new AnswerEdits(compiled, origin, values)
   }
 
-  /** Before anything is counted. */
+  /** Refuses an unreadable route or a denied address. Called before the request counts for rate limits. */
   judgeAddress({ rules, clientAddress }: GuardedRequest): Refusal | undefined {
     const { closed, addresses } = this.#compile(rules)
     if (closed) return { code: 'route_unusable' }
     return addresses === undefined || addresses.permit(clientAddress) ? undefined : { code: 'address_denied' }
   }
 
-  /** Undefined: it is forwarded, with its fields edited. A promise never rejects. */
+  /** Returns a local response. Edits the fields and returns undefined when the request is forwarded. A promise never rejects. */
   judge(request: GuardedRequest): Verdict | undefined | Promise<Verdict | undefined> {
     const rules = this.#compile(request.rules)
     const preflight = rules.cors?.preflight(request.method, request.fields)

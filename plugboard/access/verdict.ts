@@ -1,18 +1,18 @@
-// What the rules of a route say to one request, for proxy/ to put on the wire.
+// The result of the rules of a route for one request. proxy/ sends the response.
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 
-/** Refused, as a problem. */
+/** The request is refused. The response is a problem. */
 export interface Refusal {
   readonly code: ErrorCode
-  /** One line for the client, instead of the code's meaning. */
+  /** One line for the client, which replaces the meaning of the code. */
   readonly detail?: string | undefined
-  /** `WWW-Authenticate` and the like: name, value, name, value. */
+  /** Additional fields such as `WWW-Authenticate`: name, value, name, value. */
   readonly fields?: readonly string[] | undefined
   readonly retryAfterSeconds?: number | undefined
 }
 
-/** The response of a route that responds by itself, or to a preflight: no backend gets the request. */
+/** A response of the route itself: a redirect, a fixed response, or the response to a preflight. No backend is involved. */
 export interface RouteResponse {
   readonly status: number
   /** Without Content-Length. */

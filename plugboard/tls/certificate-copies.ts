@@ -1,6 +1,6 @@
-// Copies of certificates on disk, one file for each host, so that a replica which starts while Postgres is away still
-// serves them. Keys stay sealed as they are in the database. Files appear whole or not at all, readable by their
-// owner alone. The database wins whenever it can be asked.
+// Copies of certificates on disk, one file for each host, so that a replica can serve them when it starts while Postgres is
+// unavailable. Keys stay sealed, as in the database. Files are written atomically, and only their owner can read them. When the
+// database is available, its certificates are used instead.
 
 import { randomUUID } from 'node:crypto'
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
@@ -26,7 +26,7 @@ export class CertificateCopies {
     this.#folder = folder
   }
 
-  /** `certificate.host` is a host name: letters, digits, `-` and `.`. */
+  /** Writes the copy of a certificate. `certificate.host` is a host name: letters, digits, `-` and `.`. */
   async write(certificate: StoredCertificate): Promise<void> {
     const file = this.#fileOf(certificate.host)
     const unfinished = join(this.#folder, `.${randomUUID()}`)
@@ -45,7 +45,7 @@ export class CertificateCopies {
     }
   }
 
-  /** Undefined: there is none. Rejects when it cannot be read. */
+  /** Returns the copy for a host; undefined when it does not exist. Rejects when it cannot be read. */
   async read(host: string): Promise<StoredCertificate | undefined> {
     try {
       return copySchema.parse(JSON.parse(await readFile(this.#fileOf(host), 'utf8')))
@@ -55,7 +55,7 @@ export class CertificateCopies {
     }
   }
 
-  /** Removes those that have expired, and those that cannot be read. */
+  /** Removes copies that have expired or cannot be read. */
   async prune(nowMs: number): Promise<void> {
     const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return []

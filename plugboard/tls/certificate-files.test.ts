@@ -73,13 +73,15 @@ describe('at the start', () => {
     await writeFile(join(folder, 'a.key'), OTHER_CERTIFICATE.key)
     await put('b.crt', 'b.key', { cert: 'nonsense', key: APP_CERTIFICATE.key })
     await expect(start()).rejects.toThrow(
-      /a\.crt: the key is not the one of the certificate\n.*b\.crt: the certificate cannot be read/,
+      /a\.crt: the key does not belong to the certificate\n.*b\.crt: the certificate cannot be read/,
     )
   })
 
   it('a default host needs a certificate', async () => {
     await put('a.crt', 'a.key', OTHER_CERTIFICATE)
-    await expect(start({ defaultHost: 'app.localhost' })).rejects.toThrow('no certificate for app.localhost')
+    await expect(start({ defaultHost: 'app.localhost' })).rejects.toThrow(
+      'no certificate covers the default host app.localhost',
+    )
   })
 
   it('the default host decides the fallback', async () => {

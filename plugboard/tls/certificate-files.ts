@@ -1,6 +1,6 @@
-// Certificates in files, read at the start and again when they change: the folders are watched, and looked at now
-// and then, because not every file system tells. What cannot be used is never taken: the certificate from before
-// stays, and a person is told once.
+// Certificates in files, read at the start and again when they change. The folders are watched and also checked at intervals,
+// because not every file system reports changes. An invalid pair is never used: the previous certificate stays in use, and the
+// problem is logged once.
 
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
@@ -20,18 +20,18 @@ export interface CertificateFilesOptions {
   readonly policy: TlsPolicy
   readonly clock: Clock
   readonly log: Logger
-  /** Between looks at the files without a hint from the system. Default 10,000 ms. */
+  /** Time between two checks of the files when the system reports no change. Default 10,000 ms. */
   readonly lookIntervalMs?: number | undefined
 }
 
-/** Two files are not replaced at once: after a hint, and before a bad pair counts as one. */
+/** Wait after a reported change, and before an invalid pair is reported, because the two files are not replaced together. */
 const SETTLE_MS = 250
 
 interface Known {
-  /** Of the files that were read last. */
+  /** The signature of the files that were read last. */
   signature: string
   certificate: Certificate | undefined
-  /** Those files cannot be used: seen once, or told. */
+  /** Whether these files are invalid. `seen`: once, possibly during a replacement. `told`: it was logged. */
   bad: 'no' | 'seen' | 'told'
 }
 
@@ -55,7 +55,7 @@ export class CertificateFiles {
     return this.#set
   }
 
-  /** Reads all. @throws Error with a line for each pair that cannot be used, and for a folder that cannot be read. */
+  /** Reads all files. @throws Error with a line for each invalid pair, or Node's error when the folder cannot be read. */
   async start(): Promise<void> {
     const problems: string[] = []
     const pairs = await this.#pairs()
@@ -70,13 +70,15 @@ export class CertificateFiles {
     if (problems.length > 0) throw new Error(problems.join('\n'))
     this.#rebuild(pairs)
     if (defaultHost !== undefined && this.#set.fallback === undefined) {
-      throw new Error(`there is no certificate for ${defaultHost}`)
+      throw new Error(
+        `no certificate covers the default host ${defaultHost}: add one, or change tlsDefaultHost`,
+      )
     }
     this.#watch(pairs)
     this.#schedule(this.#interval)
   }
 
-  /** Called with each new set. */
+  /** Sets the listener that is called with each new set. */
   onChange(listener: (set: CertificateSet) => void): void {
     this.#listener = listener
   }
@@ -138,7 +140,7 @@ export class CertificateFiles {
     this.#listener(this.#set)
   }
 
-  /** True: there is another certificate than before. */
+  /** Reads a pair again if its files have changed. Returns true when it has a new certificate. */
   async #update(pair: CertificatePair): Promise<boolean> {
     const { log } = this.#options
     const known = this.#known.get(pair.chainFile)
@@ -180,7 +182,10 @@ export class CertificateFiles {
     }
   }
 
-  /** A pair that the settings name stays known when its files go: that is a mistake, and #update says so. */
+  /**
+   * Drops the certificates of pairs that were removed from the folder. Returns true when it has dropped one. Pairs in the
+   * settings stay, even when their files are missing. #update then logs the error.
+   */
   #forgetGone(pairs: readonly CertificatePair[]): boolean {
     const present = new Set(pairs.map(({ chainFile }) => chainFile))
     let changed = false
@@ -203,7 +208,7 @@ export class CertificateFiles {
     this.#set = new CertificateSet(certificates, this.#options.defaultHost)
   }
 
-  /** A hint is enough; what cannot be watched is still looked at. */
+  /** Watches the folders of all pairs. A folder that cannot be watched is still checked at intervals. */
   #watch(pairs: readonly CertificatePair[]): void {
     const { folder, log } = this.#options
     const folders = new Set(pairs.flatMap(pair => [dirname(pair.chainFile), dirname(pair.keyFile)]))
@@ -232,7 +237,7 @@ export class CertificateFiles {
   }
 }
 
-/** Changes whenever one of the files does; follows links, as Kubernetes and certbot replace them. */
+/** Returns a text that changes when one of the files changes. Follows links, because Kubernetes and certbot replace links. */
 async function signatureOf(pair: CertificatePair): Promise<string> {
   const stats = await Promise.all([stat(pair.chainFile), stat(pair.keyFile)])
   return stats.map(({ ino, mtimeMs, size }) => `${ino} ${mtimeMs} ${size}`).join('; ')

@@ -1,5 +1,5 @@
-// Where certificates lie: pairs of files in a folder, as the usual tools leave them there, and pairs that the
-// settings name. Only says which files; certificate-files.ts reads them.
+// Finds the files of certificates: pairs in a folder, with the names that common tools use, and pairs in the settings.
+// certificate-files.ts reads them.
 
 import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -9,15 +9,16 @@ export interface CertificatePair {
   readonly keyFile: string
 }
 
-/** In a folder of one certificate: certbot's names, and those of a secret in Kubernetes. */
+/** The file names in a folder with one certificate: those of certbot, and those of a Kubernetes secret. */
 const FIXED_NAMES = [
   ['fullchain.pem', 'privkey.pem'],
   ['tls.crt', 'tls.key'],
 ] as const
 
 /**
- * Ordered by name: `x.crt`, `x.cert` or `x.pem` with `x.key` or `x-key.pem`; and each folder in it that holds
- * `fullchain.pem` with `privkey.pem`, or `tls.crt` with `tls.key`. Rejects with Node's error of the folder.
+ * Returns the pairs in a folder, ordered by name: `x.crt`, `x.cert` or `x.pem` with `x.key` or `x-key.pem`, and each subfolder
+ * that holds `fullchain.pem` with `privkey.pem`, or `tls.crt` with `tls.key`. Rejects with Node's error when the folder cannot
+ * be read.
  */
 export async function findPairs(folder: string): Promise<CertificatePair[]> {
   const names = (await readdir(folder)).filter(name => !name.startsWith('.')).sort()
@@ -55,7 +56,7 @@ async function exists(file: string): Promise<boolean> {
   )
 }
 
-/** `chain.pem:key.pem`. Undefined: not of that form. Relative names start at the working directory. */
+/** Parses `chain.pem:key.pem`. Returns undefined for another form. Relative paths start at the working directory. */
 export function parsePair(text: string): CertificatePair | undefined {
   const [chain, key, ...more] = text.split(':')
   if (!chain || !key || more.length > 0) return undefined

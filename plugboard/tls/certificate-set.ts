@@ -1,14 +1,14 @@
-// Which certificate a client gets for the host that it names: the exact name before the wildcard of one label, and
-// of two for the same name the one that lasts longer. Not edited; a change makes a new set.
+// Selects the certificate for the host that a client names. An exact name takes precedence over a wildcard. Of two certificates
+// for the same name, the one that expires later is used. A set is immutable; a change creates a new set.
 
 import type { Certificate } from './certificate.ts'
 
 export class CertificateSet {
   readonly #byName = new Map<string, Certificate>()
-  /** For clients that name no host, or one that there is no certificate for. */
+  /** The certificate for clients that name no host, or a host without a certificate. */
   readonly fallback: Certificate | undefined
 
-  /** `defaultHost`: the fallback is what this name would get; absent: the first of the list. */
+  /** `defaultHost`: its certificate is the fallback. Default: the first certificate of the list. */
   constructor(certificates: Iterable<Certificate> = [], defaultHost?: string) {
     let first: Certificate | undefined
     for (const certificate of certificates) {
@@ -22,7 +22,7 @@ export class CertificateSet {
     this.fallback = defaultHost === undefined ? first : this.find(defaultHost)
   }
 
-  /** `host`: as in a handshake; any case, a trailing dot does not count. */
+  /** Returns the certificate for a host. `host`: as in a handshake, in any case, with or without a trailing dot. */
   find(host: string): Certificate | undefined {
     const name = plainName(host)
     const exact = this.#byName.get(name)

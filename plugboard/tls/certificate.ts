@@ -1,5 +1,5 @@
-// One certificate as the TLS listener uses it: the chain, its key, the names that it is good for, and the context
-// that OpenSSL wants of them. Text in, checked once; knows no file and no database.
+// One certificate in the form that the TLS listener uses: the chain, its key, the names that it covers, and the context for
+// OpenSSL. It is parsed and checked from text, independent of files and the database.
 
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
@@ -7,29 +7,29 @@ import { isTls13Cipher, keyExchangeGroups } from './ciphers.ts'
 import type { TlsPolicy } from './tls-policy.ts'
 
 export interface Certificate {
-  /** Where it is from, for the log. */
+  /** The origin of the certificate, for the log. */
   readonly source: string
-  /** Lower case, ASCII; `*.example.com` stands for one label. Empty: good for clients that name no host. */
+  /** In lower case, ASCII; the `*` of `*.example.com` matches one label. Without names, it serves only as the fallback. */
   readonly names: readonly string[]
   readonly notBefore: Date
   readonly notAfter: Date
-  /** What `setSecureContext` and `createSecureContext` take. */
+  /** The options for `setSecureContext` and `createSecureContext`. */
   readonly options: SecureContextOptions
   readonly context: SecureContext
 }
 
-/** The same for all contexts of a listener: a session that one of them began is resumed by all. */
+/** The same for all contexts of a listener, so that each of them can resume a session that another one started. */
 const SESSION_ID_CONTEXT = 'plugboard'
 
 const GROUPS = keyExchangeGroups()
-// A client that prefers ChaCha20 has no hardware for AES: its preference wins over our order.
+// A client that prefers ChaCha20 has no hardware for AES, so its preference takes precedence over the server's order.
 const SECURE_OPTIONS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_PRIORITIZE_CHACHA
 
-/** What holds with any certificate. */
+/** Returns the options that are the same for every certificate. */
 export function baseOptions({ minVersion, ciphers }: TlsPolicy): SecureContextOptions {
   return {
     minVersion,
-    // Without a cipher of TLS 1.3, Node would use OpenSSL's own list for it.
+    // Without a TLS 1.3 cipher in the list, Node would use OpenSSL's default list for TLS 1.3.
     ...(ciphers.some(isTls13Cipher) ? {} : { maxVersion: 'TLSv1.2' as const }),
     ciphers: ciphers.join(':'),
     ecdhCurve: GROUPS,
@@ -40,8 +40,9 @@ export function baseOptions({ minVersion, ciphers }: TlsPolicy): SecureContextOp
 }
 
 /**
- * `chain`: PEM, the certificate itself first, then those that lead to the root. `key`: PEM, not encrypted.
- * @throws Error, one line that says what is wrong with them.
+ * Parses and checks a certificate. `chain`: PEM, the certificate itself first, then the intermediate certificates. `key`: PEM,
+ * not encrypted.
+ * @throws Error, whose message is one line that names the problem.
  */
 export function readCertificate(input: {
   readonly source: string
@@ -52,7 +53,7 @@ export function readCertificate(input: {
   const { source, chain, key, policy } = input
   const leaf = explained('the certificate cannot be read', () => new X509Certificate(chain))
   const privateKey = explained('the key cannot be read', () => createPrivateKey(key))
-  if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is not the one of the certificate')
+  if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key does not belong to the certificate')
   const options = { ...baseOptions(policy), cert: chain, key }
   const context = explained('certificate and key cannot be used', () => createSecureContext(options))
   return {
@@ -65,7 +66,10 @@ export function readCertificate(input: {
   }
 }
 
-/** Of `DNS:a.example, DNS:*.b.example, IP Address:127.0.0.1`. Addresses are never named in a handshake. */
+/**
+ * Returns the host names in a text such as `DNS:a.example, DNS:*.b.example, IP Address:127.0.0.1`. Addresses are left out,
+ * because a handshake never names one.
+ */
 function dnsNames(subjectAltName: string): string[] {
   return subjectAltName
     .split(', ')

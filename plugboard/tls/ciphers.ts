@@ -1,10 +1,10 @@
-// Which ciphers and key exchange groups HTTPS offers. The defaults are the intermediate profile of Mozilla's Server Side
-// TLS guidelines, version 6.0. It fits every browser since 2015 and always has forward secrecy. It has no finite-field
+// The ciphers and key exchange groups that HTTPS offers. The defaults are the intermediate profile of Mozilla's Server Side
+// TLS guidelines, version 6.0. It works with every browser since 2015 and always has forward secrecy. It has no finite-field
 // Diffie-Hellman, because a client could cause much computing with few bytes.
 
 import { createSecureContext, getCiphers } from 'node:tls'
 
-/** In the setting: stands for the list below. */
+/** The name of the list below in the setting. */
 export const INTERMEDIATE = 'intermediate'
 
 const INTERMEDIATE_CIPHERS = [
@@ -19,16 +19,16 @@ const INTERMEDIATE_CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ] as const
 
-/** Node 22 (OpenSSL 3.0) does not know the first one. */
+/** Node 22 (OpenSSL 3.0) does not support the first one. */
 const INTERMEDIATE_GROUPS = ['X25519MLKEM768', 'X25519', 'prime256v1', 'secp384r1'] as const
 
 /**
- * Ciphers that Node knows and no handshake here can use: HTTPS has no pre-shared keys, no passwords of SRP and no finite-field
- * Diffie-Hellman, and OpenSSL's security level excludes a tag of 8 bytes.
+ * Ciphers that Node supports, but that no handshake of this listener can use. It has no pre-shared keys, no SRP passwords and
+ * no finite-field Diffie-Hellman, and OpenSSL's security level excludes a tag of 8 bytes.
  */
 const USELESS = /(?:^|-)(?:psk|srp)-|^dhe-|ccm_8/
 
-/** Returns the problem of one item of the setting, if it has one. An item may hold several names, joined by colons. */
+/** Returns the problem of an invalid item of the setting. An item may contain several names, joined by colons. */
 export function cipherProblem(item: string): string | undefined {
   const known = new Set(getCiphers())
   const unknown = item.split(':').find(name => name !== INTERMEDIATE && !known.has(name.toLowerCase()))
@@ -39,7 +39,7 @@ export function cipherProblem(item: string): string | undefined {
   return `"${useless}" fits no certificate and key exchange that HTTPS has: ${advice}`
 }
 
-/** The names behind the items of the setting, in their order, each once. */
+/** Returns the cipher names of the items of the setting, in order, without repetitions. */
 export function cipherNames(items: readonly string[]): readonly string[] {
   const names = items
     .flatMap(item => item.split(':'))
@@ -47,12 +47,12 @@ export function cipherNames(items: readonly string[]): readonly string[] {
   return [...new Set(names)]
 }
 
-/** True for a cipher of TLS 1.3; all others are of TLS 1.2. */
+/** True for a TLS 1.3 cipher. All others are TLS 1.2 ciphers. */
 export function isTls13Cipher(name: string): boolean {
   return name.startsWith('TLS_')
 }
 
-/** The groups that this Node supports, as OpenSSL reads them. */
+/** Returns the groups that this version of Node supports, in the syntax of OpenSSL. */
 export function keyExchangeGroups(): string {
   return INTERMEDIATE_GROUPS.filter(isSupportedGroup).join(':')
 }

@@ -1,17 +1,18 @@
-// One question about the first bytes of a TLS connection: does the client want this application protocol, and only
-// this one? The TLS library answers it too late to look anything up. Reads one whole ClientHello (RFC 8446 section
-// 4.1.2, RFC 7301); what it does not understand is a no.
+// Determines from the first bytes of a TLS connection whether the client offers one application protocol only. Node's TLS
+// reports this too late for a lookup. Parses one complete ClientHello (RFC 8446 section 4.1.2, RFC 7301). Bytes that cannot be
+// parsed count as another protocol.
 
 const HANDSHAKE_RECORD = 22
 const CLIENT_HELLO = 1
 const ALPN_EXTENSION = 16
 
+/** True when the client offers `protocol`, and no other application protocol. */
 export function offersOnly(bytes: Buffer, protocol: string): boolean {
   const protocols = offeredProtocols(bytes)
   return protocols?.length === 1 && protocols[0] === protocol
 }
 
-/** Undefined: not a whole ClientHello, or one without the extension. */
+/** Returns the offered protocols; undefined when the ClientHello is incomplete or has no ALPN extension. */
 function offeredProtocols(bytes: Buffer): string[] | undefined {
   const reader = new Reader(bytes)
   if (reader.number(1) !== HANDSHAKE_RECORD) return undefined
@@ -21,7 +22,7 @@ function offeredProtocols(bytes: Buffer): string[] | undefined {
   const hello = record.vector(3)
   if (hello === undefined) return undefined
   hello.skip(2 + 32)
-  // The session's id, cipher suites, compression methods.
+  // Session id, cipher suites, compression methods.
   if (!hello.vector(1) || !hello.vector(2) || !hello.vector(1)) return undefined
   const extensions = hello.vector(2)
   while (extensions !== undefined && !extensions.done) {
@@ -41,7 +42,7 @@ function offeredProtocols(bytes: Buffer): string[] | undefined {
   return undefined
 }
 
-/** Steps through bytes; past their end there is nothing more, and numbers are -1. */
+/** Reads bytes one after another. A number behind their end is -1. */
 class Reader {
   readonly #bytes: Buffer
   #at = 0
@@ -64,7 +65,7 @@ class Reader {
     this.#at += count
   }
 
-  /** Of bytes that their length, in `size` bytes, stands in front of. Undefined: they are not all there. */
+  /** Returns a reader of the bytes behind a length prefix of `size` bytes; undefined when some of them are missing. */
   vector(size: number): Reader | undefined {
     const length = this.number(size)
     const end = this.#at + length

@@ -1,6 +1,6 @@
-// After another secret has become the first one: seals with it what lies in the database under an older one, and the
-// copies on this disk, so that the older one can go. Each replica does it at its start; the last to start with the new
-// order finds what the others have sealed meanwhile.
+// Seals private keys again when another secret has become the first one: those in the database and in the copies on this disk.
+// After that, the older secret can be removed. Each replica does this at its start. The last replica that starts with the new
+// order also finds the keys that others have sealed with the older secret in the meantime.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -16,7 +16,7 @@ export interface KeyRotationOptions {
   readonly log: Logger
 }
 
-/** The database was away. */
+/** Wait before a retry after the database was unavailable. */
 const AGAIN_MS = 30_000
 
 export class KeyRotation {
@@ -29,7 +29,7 @@ export class KeyRotation {
     this.#options = options
   }
 
-  /** Nothing to do with one secret. */
+  /** Starts the rotation when there is more than one secret. */
   start(): void {
     if (this.#options.seal.rotates) this.#running = this.#run()
   }
@@ -56,13 +56,13 @@ export class KeyRotation {
     }
   }
 
-  /** How many were. */
+  /** Seals all keys with the first secret. Returns the number of keys that were replaced in the database. */
   async #resealAll(): Promise<number> {
     const { store, seal } = this.#options
     let count = 0
     for (const { kind, name, sealedKey } of await store.sealedKeys()) {
       const again = seal.reseal(sealedKey, name)
-      // Whoever has replaced it meanwhile is right.
+      // `replaceKey` changes nothing when the key was replaced in the meantime, because the new one is sealed already.
       if (again !== undefined && (await store.replaceKey(kind, name, sealedKey, again))) count += 1
       if (kind === 'certificate') await this.#resealCopy(name)
       if (this.#stopped) break

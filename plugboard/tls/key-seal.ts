@@ -1,6 +1,6 @@
-// Private keys as they lie in the database. With a secret that the database does not know they are encrypted
-// (AES-256-GCM under a key derived from it); without one they are stored as they are, like the keys that sign tokens,
-// and whoever reads the database has them. Of several secrets the first one seals, and all open.
+// The form of private keys in the database. With a secret, which is not in the database, they are encrypted (AES-256-GCM with a
+// key that is derived from the secret). Without a secret they are stored in plain text, like the keys that sign tokens, so
+// everybody with access to the database can read them. The first secret encrypts; all secrets decrypt.
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
@@ -18,12 +18,12 @@ export class KeySeal {
     )
   }
 
-  /** There are secrets besides the one that seals. */
+  /** True when there are further secrets, which only decrypt. */
   get rotates(): boolean {
     return this.#keys.length > 1
   }
 
-  /** `owner`: what the key belongs to; it opens under the same name only. */
+  /** Encrypts a key. `owner`: the name of the key's owner. The key can be decrypted only with the same name. */
   seal(pem: string, owner: string): string {
     const [key] = this.#keys
     if (key === undefined) return PLAIN + pem
@@ -33,7 +33,7 @@ export class KeySeal {
     return SEALED + Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64')
   }
 
-  /** Undefined: sealed with another secret, or damaged. */
+  /** Decrypts a key. Returns undefined when it was sealed with another secret or is damaged. */
   open(sealed: string, owner: string): string | undefined {
     if (sealed.startsWith(PLAIN)) return sealed.slice(PLAIN.length)
     for (const key of this.#keys) {
@@ -43,7 +43,7 @@ export class KeySeal {
     return undefined
   }
 
-  /** Sealed with the first secret, of what a later one has sealed; undefined: there is nothing to do, or it cannot be opened. */
+  /** Seals a key again with the first secret. Returns undefined when it already is, or when no secret can decrypt it. */
   reseal(sealed: string, owner: string): string | undefined {
     const [first, ...others] = this.#keys
     if (first === undefined || openWith(first, sealed, owner) !== undefined) return undefined

@@ -1,10 +1,10 @@
-// The listener for HTTPS: TCP in, handshakes, and a decrypted socket out, which the public port takes as it takes
-// its own. Which certificate a client gets is asked of `CertificateSource`; what is spoken inside is none of its
-// business.
+// The HTTPS listener: it accepts TCP connections, performs TLS handshakes, and passes the decrypted sockets to the public
+// port, which serves them like its own. `CertificateSource` selects the certificate of a handshake. The listener does not read
+// the decrypted bytes.
 //
 //   accepted ──ClientHello is ACME's──▶ validation
 //      └──────▶ handshake ──secure──▶ accept(socket, transport)
-//                   └─ failed, too slow ─▶ gone, counted
+//                   └─ failed, too slow ─▶ closed, counted
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -22,17 +22,17 @@ import { offersOnly } from './client-hello.ts'
 import { DEFAULT_TLS_POLICY, type TlsPolicy } from './tls-policy.ts'
 
 export interface CertificateSource {
-  /** For clients that name no host, or one without a certificate. */
+  /** The certificate for clients that name no host, or a host without a certificate. */
   readonly fallback: Certificate | undefined
-  /** For a client that names this host. A promise must settle before handshakes are given up. */
+  /** Returns the certificate for a host. A promise must settle before the timeout of handshakes. */
   find(host: string): Certificate | undefined | Promise<Certificate | undefined>
 }
 
-/** Handshakes of a certificate authority that looks whether a host is ours. */
+/** Handshakes of a certificate authority that checks whether Plugboard serves a host (TLS-ALPN-01). */
 export interface Validation {
-  /** Their one application protocol. */
+  /** The only application protocol in these handshakes. */
   readonly protocol: string
-  /** What it must see for this host. */
+  /** Returns the certificate that proves this for a host. */
   find(host: string): Promise<Certificate | undefined>
 }
 
@@ -40,22 +40,22 @@ export interface TlsListenerOptions {
   readonly certificates: CertificateSource
   readonly validation?: Validation | undefined
   readonly policy: TlsPolicy
-  /** Application protocols on offer, the preferred one first. */
+  /** The offered application protocols, the preferred one first. */
   readonly protocols: readonly string[]
-  /** For the whole handshake. ms */
+  /** Time limit for the whole handshake, ms. */
   readonly handshakeTimeoutMs: number
-  /** Handshakes under way at once; one over is refused at accept. */
+  /** Handshakes at the same time. Further connections are refused when they are accepted. */
   readonly maxHandshakes: number
   /**
    * Takes a place among the handshakes of the client; returns the function that releases it. Returns undefined when
    * the client has all its places; the connection is then refused.
    */
   readonly takePlace?: ((socket: Socket) => (() => void) | undefined) | undefined
-  /** A secure connection. `transport`: the TCP connection beneath it. */
+  /** Called with each secure connection. `transport`: the TCP connection beneath it. */
   readonly accept: (socket: TLSSocket, transport: Socket) => void
-  /** False: there are too many connections already; counted by whoever says so. */
+  /** Returns false when there are too many connections. */
   readonly hasRoom: () => boolean
-  /** Puts something in front of the TCP server before it listens: the PROXY protocol. */
+  /** Adds the PROXY protocol to the TCP server before it listens. */
   readonly gate?: ((tcp: TcpServer) => { close(): void }) | undefined
   readonly clock: Clock
   readonly log: Logger
@@ -66,7 +66,7 @@ interface Handshake {
   readonly leavePlace: () => void
 }
 
-/** Whoever has a ticket key can read what was resumed with it under TLS 1.2, so none lives for long. */
+/** Ticket keys are short-lived, because a stolen one decrypts TLS 1.2 sessions that were resumed with it. */
 const TICKET_KEYS_LIVE_MS = 12 * 3_600_000
 
 export class TlsListener {
@@ -76,7 +76,7 @@ export class TlsListener {
   readonly #tls: Server
   readonly #validation: Server | undefined
   readonly #gate: { close(): void } | undefined
-  /** TCP connections in their handshake, by the address of their far end and of this one. */
+  /** TCP connections in their handshake, by their remote and local address. */
   readonly #handshaking = new Map<string, Handshake>()
   #ticketKeys = randomBytes(48)
   #ticketTimer: Timer | undefined
@@ -102,7 +102,7 @@ export class TlsListener {
     this.#rotateTicketKeysLater()
   }
 
-  /** Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free one. */
+  /** Listens on one address. Rejects with Node's error (EADDRINUSE, EACCES, …). Port 0 takes a free port. */
   listen(port: number, host?: string): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       this.#tcp.once('error', reject)
@@ -114,7 +114,7 @@ export class TlsListener {
     })
   }
 
-  /** The fallback is another one. Open connections keep what they have, sessions can still be resumed. */
+  /** Uses the new fallback. Open connections keep their certificate, and sessions can still be resumed. */
   reload(): void {
     this.#tls.setSecureContext({
       ...this.#options.certificates.fallback?.options,
@@ -123,7 +123,7 @@ export class TlsListener {
     })
   }
 
-  /** Accepts no more. Resolves when each handshake under way has ended, which none does later than its timeout. */
+  /** Stops accepting. Resolves when all handshakes have ended, at the latest after their timeout. */
   async drain(): Promise<void> {
     this.#ticketTimer?.cancel()
     this.#tcp.close()
@@ -134,7 +134,7 @@ export class TlsListener {
     })
   }
 
-  /** Cuts handshakes, too. Secure connections are not its business. */
+  /** Stops accepting, and destroys connections in their handshake. Secure connections stay open. */
   async close(): Promise<void> {
     const drained = this.drain()
     for (const { socket } of this.#handshaking.values()) socket.destroy()
@@ -142,7 +142,7 @@ export class TlsListener {
   }
 
   #connected(socket: Socket): void {
-    // Told to whoever uses it; before there is anybody, 'close' follows and is enough.
+    // The later user of the socket adds its own listener. Until then, 'close' follows an error and cleans up.
     socket.on('error', () => socket.destroy())
     const key = connectionKey(socket)
     const { maxHandshakes, takePlace = () => () => undefined } = this.#options
@@ -159,7 +159,7 @@ export class TlsListener {
     else this.#peek(socket, this.#validation)
   }
 
-  /** The first bytes say who it is; then they are put back. */
+  /** Selects the TLS server by the first bytes of a connection, which stay in the socket. */
   #peek(socket: Socket, validation: Server): void {
     const { validation: wanted, handshakeTimeoutMs } = this.#options
     const leave = () => socket.destroy()
@@ -186,10 +186,10 @@ export class TlsListener {
       SNICallback: (host, done) => choose(find(host.toLowerCase()), done),
       handshakeTimeout: this.#options.handshakeTimeoutMs,
     })
-    // The handshake is all that the authority wants.
+    // The authority only performs the handshake.
     server.on('secureConnection', socket => {
       socket.on('error', () => socket.destroy())
-      // A deadline, not an idle timeout, so that a client that goes on sending cannot hold the connection.
+      // A deadline instead of an idle timeout, so that a client that keeps sending cannot hold the connection.
       const timer = this.#options.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy())
       socket.once('close', () => timer.cancel())
       socket.resume().end()
@@ -211,7 +211,10 @@ export class TlsListener {
     this.#ended(key, transport)
   }
 
-  /** Scanners, old clients, clients that do not like the certificate: nothing that anybody here could mend. */
+  /**
+   * Counts a failed handshake. It is logged at debug level only, because the operator cannot fix the causes: scanners, old
+   * clients, clients that reject the certificate.
+   */
   #failed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
     this.counters.handshakesFailed += 1
     if (this.#options.log.enabled('debug')) {
@@ -253,7 +256,7 @@ function choose(
   )
 }
 
-/** Unique among open connections. Undefined: it is closed already. */
+/** Returns a key that is unique among open connections; undefined when the connection has closed already. */
 function connectionKey(socket: Socket): string | undefined {
   const { remoteAddress, remotePort, localAddress, localPort } = socket
   if (remoteAddress === undefined) return undefined

@@ -4,11 +4,11 @@ import { cipherNames, INTERMEDIATE } from './ciphers.ts'
 
 export interface TlsPolicy {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
-  /** Names of OpenSSL, the preferred one first. */
+  /** OpenSSL names, the preferred one first. */
   readonly ciphers: readonly string[]
 }
 
-/** `ciphers`: items of the setting. */
+/** Returns the policy for the settings. `ciphers`: the items of the setting. */
 export function tlsPolicy(minVersion: '1.2' | '1.3', ciphers: readonly string[]): TlsPolicy {
   return { minVersion: `TLSv${minVersion}`, ciphers: cipherNames(ciphers) }
 }

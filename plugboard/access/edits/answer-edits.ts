@@ -1,13 +1,13 @@
-// The edits that a request's route makes to the fields of its response, by the source of the response. They are made before
-// the request is decided, so that the page that sent the request can read a refusal as well.
+// The edits of a route to the fields of its responses, by the source of the response. They are prepared before the access
+// rules are checked, so that the web page that sent the request can read a refusal as well.
 
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import type { Cors } from './cors.ts'
 import type { HeaderEdits, TemplateValues } from './header-edits.ts'
 
 /**
- * `backend`: proxied, a 101 included. `route`: its own redirect, fixed response or final response to Max-Forwards.
- * `preflight`: its own response to a preflight. `plugboard`: a problem, or the redirect to HTTPS.
+ * `backend`: a response of the backend, including a 101. `route`: a redirect, a fixed response, or the final response for
+ * Max-Forwards. `preflight`: the response to a preflight. `plugboard`: a problem, or the redirect to HTTPS.
  */
 export type ResponseSource = 'backend' | 'route' | 'preflight' | 'plugboard'
 
@@ -18,7 +18,7 @@ export class AnswerEdits {
   readonly #origin: string | undefined
   readonly #values: TemplateValues
 
-  /** `hsts`: undefined: as it is for all routes; empty: none. `origin`: of the page that asks. */
+  /** `hsts`: see the getter. `origin`: the origin of the web page that sent the request. */
   constructor(
     rules: {
       readonly responseEdits: HeaderEdits | undefined
@@ -50,7 +50,7 @@ export class AnswerEdits {
 
   #exposeProblemFields(fields: string[]): void {
     if (this.#cors === undefined || this.#origin === undefined) return
-    // Pages see no other fields than these.
+    // A web page can read only the fields in this list.
     for (let index = 0; index + 1 < fields.length; index += 2) {
       if (!equalsIgnoringCase(fields[index] as string, 'access-control-expose-headers')) continue
       fields[index + 1] = `${fields[index + 1]}, ${PROBLEM_FIELDS}`

@@ -1,5 +1,5 @@
-// The CORS protocol (Fetch standard) of one route: preflights are answered here, before anybody is asked who they are,
-// since browsers send no credentials with them; the fields of all other answers are ours, whatever the backend says.
+// The CORS protocol (Fetch standard) of one route. Preflights get their response here, before credentials are checked, because
+// browsers send none with them. In all other responses, the CORS fields of the route replace those of the backend.
 
 import { equalsIgnoringCase, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 import type { CorsRules } from '../../routes/rules/cors-rules.ts'
@@ -8,13 +8,13 @@ import { addToVary, soleValue } from './field-list.ts'
 
 const DEFAULT_METHODS = ['PUT', 'PATCH', 'DELETE']
 const DEFAULT_MAX_AGE_SECONDS = 600
-/** A list of names as browsers send it; anything else is not repeated to them. */
+/** A list of field names in the form that browsers send. Other values are not repeated in the response. */
 const REQUESTED = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|~-]+)*$/
 const MAX_REQUESTED = 1024
 
 export class Cors {
   readonly #exact: ReadonlySet<string>
-  /** `https://*.example.com:8443` as what is before and after the star. */
+  /** Patterns such as `https://*.example.com:8443`, as the texts before and after the `*`. */
   readonly #wildcards: readonly (readonly [before: string, after: string])[]
   readonly #any: boolean
   readonly #rules: CorsRules
@@ -33,7 +33,7 @@ export class Cors {
     this.#exposed = (rules.exposed ?? []).join(', ')
   }
 
-  /** The answer to a preflight; undefined: the request is none. */
+  /** Returns the response to a preflight; undefined when the request is not a preflight. */
   preflight(method: string, fields: readonly string[]): RouteResponse | undefined {
     if (method !== 'OPTIONS') return undefined
     const origin = soleValue(fields, 'origin')
@@ -51,7 +51,7 @@ export class Cors {
     return { status: 204, fields: answer, body: Buffer.alloc(0), preflight: true }
   }
 
-  /** Makes the fields of an answer say what this route allows, and nothing else. In place. */
+  /** Replaces the CORS fields of a response by those of this route, in place. */
   apply(fields: string[], origin: string | undefined): void {
     removeFieldsWhere(
       fields,

@@ -1,8 +1,8 @@
-// Work on a flat list of fields as it goes to the backend or to the client: name, value, name, value.
+// Reads and edits a flat list of fields for the backend or the client: name, value, name, value.
 
 import { equalsIgnoringCase, plainName, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 
-/** The value of a field (its name in lower case); undefined: it is not there; null: it is, more than once. */
+/** Returns the value of a field (its name in lower case). Undefined: the field is missing. Null: it occurs more than once. */
 export function soleValue(fields: readonly string[], lowerCase: string): string | undefined | null {
   let value: string | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -13,7 +13,7 @@ export function soleValue(fields: readonly string[], lowerCase: string): string 
   return value
 }
 
-/** Names of fields, however they are spelt. */
+/** A set of field names that matches every spelling of them (see `plainName`). */
 export class FieldNames {
   readonly #names: ReadonlySet<string>
   /** Every spelling of a name has at least this length. */
@@ -24,14 +24,14 @@ export class FieldNames {
     this.#shortest = Math.min(...[...this.#names].map(name => name.length))
   }
 
-  /** From a list of fields, in place. */
+  /** Removes the named fields from a list, in place. */
   removeFrom(fields: string[]): void {
     if (this.#names.size === 0) return
     removeFieldsWhere(fields, name => name.length >= this.#shortest && this.#names.has(plainName(name)))
   }
 }
 
-/** Adds a member to the list that a field holds, unless it is there: `Vary: Accept` → `Vary: Accept, Origin`. */
+/** Adds a member to the list in Vary, unless it is already there: `Vary: Accept` → `Vary: Accept, Origin`. */
 export function addToVary(fields: string[], member: string): void {
   let last = -1
   for (let index = 0; index + 1 < fields.length; index += 2) {

@@ -1,11 +1,11 @@
-// Edits of a list of fields as a route has them: remove, then set, then add. Names in `set` and `remove` mean the field
-// however it is spelt, since a backend may read `X_Role` as `X-Role`.
+// The edits of a route to a list of fields: remove, then set, then add. Names in `set` and `remove` match every spelling of the
+// field, because a backend may read `X_Role` as `X-Role`.
 
 import { PLACEHOLDERS, type Placeholder } from '../../routes/rules/field-rules.ts'
 import type { HeaderEditRules } from '../../routes/rules/header-rules.ts'
 import { FieldNames } from './field-list.ts'
 
-/** What placeholders stand for. All of it was checked on its way in: none of it can end a line. */
+/** The values of placeholders. They were validated before, so they contain no line breaks. */
 export type TemplateValues = Readonly<Record<Placeholder, string>>
 
 /** A value as the text between its placeholders: `['by ', 'host', '']`. */
@@ -27,7 +27,7 @@ export class HeaderEdits {
     )
   }
 
-  /** In place. */
+  /** Edits a list of fields in place. */
   apply(fields: string[], values: TemplateValues): void {
     this.#gone.removeFrom(fields)
     for (const [name, template] of this.#fields) fields.push(name, filled(template, values))

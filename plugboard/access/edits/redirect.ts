@@ -1,10 +1,12 @@
-// Where a route that redirects leads to. What the client has sent may only ever become a part of the path and the query:
-// never of the host, whatever it looks like.
+// The target of a redirect by a route. Text of the client can become a part of the path and the query, but never of the host.
 
 import type { RedirectRules } from '../../routes/rules/respond-rules.ts'
 import type { RouteResponse } from '../verdict.ts'
 
-/** `rest`: what follows the mount in the path, empty or from its slash on; `query`: with its `?`, or empty. */
+/**
+ * Returns the value of Location. `rest`: the part of the path behind the mount, which starts with `/` or is empty. `query`:
+ * starts with `?` or is empty.
+ */
 export function locationOf(rules: RedirectRules, rest: string, query: string): string {
   const { to, keepPath = true, keepQuery = true } = rules
   const question = to.indexOf('?')
@@ -13,7 +15,7 @@ export function locationOf(rules: RedirectRules, rest: string, query: string): s
   if (keepPath && rest !== '') {
     if (path.endsWith('/')) path = path.slice(0, -1)
     path += rest
-    // `//evil.test` is a host to browsers; on another host than ours it is but a path.
+    // Browsers would read `//evil.test` as a host.
     if (path.startsWith('//')) path = path.replace(/^\/+/, '/')
   }
   return escaped(path + joined(own, keepQuery ? query : ''))
@@ -29,7 +31,7 @@ function joined(own: string, query: string): string {
   return `${own}&${query.slice(1)}`
 }
 
-/** What no URI has (RFC 3986) is percent-encoded; Node gives bytes past ASCII as one character each. */
+/** Percent-encodes characters that a URI must not contain (RFC 3986). Node provides each byte outside ASCII as one character. */
 function escaped(location: string): string {
   return location.replace(/[^\x21-\x7e]|["<>\\^`{|}]/g, character => {
     const code = character.charCodeAt(0)

@@ -1,9 +1,9 @@
-// Basic authentication (RFC 7617) of one route. A password is verified with scrypt, which is slow on purpose, so: what was
-// right is remembered, the same credential is verified once at a time, and all of it is bounded. An unknown user costs as
-// much as a wrong password.
+// Basic authentication (RFC 7617) of one route. A password is verified with scrypt, which is slow by design. So correct
+// credentials are cached, the same credential is verified only once at a time, and the number of verifications is limited. An
+// unknown user costs as much as a wrong password.
 //
-// Wrong passwords cause a wait: first for the user's name behind this address, and after many more for the address. So
-// people who share an address (NAT) rarely wait for each other, and a user who has logged in before never waits.
+// Wrong passwords cause a wait: first for the user name from this address, and after many more for the whole address. So users
+// who share an address (NAT) rarely wait because of each other, and a user with a cached credential never waits.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { addressGroup } from '../../common/address-group.ts'
@@ -19,33 +19,33 @@ import {
 import type { BoundedWork } from './bounded-work.ts'
 import type { Remembered } from './remembered.ts'
 
-/** What all routes share: the limits are the process's, not a route's. */
+/** Shared by all routes, because the limits apply to the whole process. */
 export interface BasicDependencies {
   readonly clock: Clock
-  /** By user and address. */
+  /** Failed attempts by user and address. */
   readonly userFailures: FailedAttempts
-  /** By address. Allows more failures than `userFailures`. */
+  /** Failed attempts by address. Allows more failures than `userFailures`. */
   readonly addressFailures: FailedAttempts
   readonly work: BoundedWork
-  /** Users whose password was right. */
+  /** The users of credentials that were correct. */
   readonly remembered: Remembered<string>
-  /** Told of what should not happen: a verification that broke. */
+  /** Reports an internal error of a verification. */
   readonly broken: (error: unknown) => void
 }
 
-/** `user`: it is right. `wait`: try again after so many ms; nothing was verified. */
+/** `user`: the credential is correct. `waitMs`: the credential was not verified; the client may retry after this time. */
 export type BasicOutcome = { readonly user: string } | 'wrong' | 'busy' | { readonly waitMs: number }
 
-/** Counted from the last use of a password. A change of the route ends it at once. */
+/** The time that a credential stays cached after its last use. A change of the route drops it at once. */
 const REMEMBERED_MS = 86_400_000
-/** The longest name, a colon and the longest password: at most three bytes a character, so four characters of base64. */
+/** The longest name, a colon and the longest password. A character has at most three bytes, which are four in base64. */
 const MAX_CREDENTIAL = (MAX_USER_NAME + 1 + MAX_PASSWORD) * 4
 
 export class BasicAuth {
   readonly challenge: string
   readonly #deps: BasicDependencies
   readonly #hashes: ReadonlyMap<string, string>
-  /** Takes an unknown user's place: what it costs must not tell who there is. */
+  /** The hash that is verified for an unknown user, so that the time of a response does not reveal the names of users. */
   readonly #decoy: string
   readonly #keyOf: (credential: string) => string
   readonly #verifying = new Map<string, Promise<BasicOutcome>>()
@@ -59,7 +59,7 @@ export class BasicAuth {
     this.#decoy = rules.users[0]?.hash ?? ''
   }
 
-  /** `credential`: what follows `Basic` in Authorization. A promise never rejects. */
+  /** Verifies a credential. `credential`: the text behind `Basic` in Authorization. A promise never rejects. */
   check(credential: string, address: string): BasicOutcome | Promise<BasicOutcome> {
     if (credential.length > MAX_CREDENTIAL) return 'wrong'
     const { remembered, clock, userFailures, addressFailures, work } = this.#deps
@@ -80,7 +80,7 @@ export class BasicAuth {
     const forgive = () => {
       for (const [failures, bucket] of buckets) failures.forgive(bucket)
     }
-    // Counted before it is known, so that many at once are not all let through.
+    // Counted as failures before the verification, so that concurrent attempts cannot exceed the limit.
     for (const [failures, bucket] of buckets) failures.failed(bucket)
     const verification = work.run(group, () => this.#verify(decoded.name, decoded.password))
     if (verification === undefined) {
@@ -104,7 +104,7 @@ export class BasicAuth {
       this.#deps.remembered.set(key, user, this.#deps.clock.now() + REMEMBERED_MS)
       return { user }
     } catch (error) {
-      // scrypt found no memory: nothing is known of the password.
+      // scrypt could not allocate memory. The password may be correct, so the attempt does not count as a failure.
       this.#deps.broken(error)
       forgive()
       return 'busy'
@@ -129,7 +129,7 @@ function decode(credential: string): { name: string; password: string } | undefi
   try {
     text = utf8.decode(Buffer.from(credential, 'base64'))
   } catch {
-    return undefined // not UTF-8, which the challenge asks for
+    return undefined // not UTF-8, which the challenge requires
   }
   const colon = text.indexOf(':')
   if (colon === -1) return undefined

@@ -1,6 +1,6 @@
-// Tokens of one issuer (RFC 6750, RFC 7519) for one route. The signature is checked with the issuer's published keys, by
-// asymmetric algorithms alone. What was verified is remembered, so that the next request with it is answered in the
-// same turn; not longer than some minutes, so that a key which its issuer withdraws stops opening anything.
+// Tokens of one issuer (RFC 6750, RFC 7519) for one route. The signature is verified with the issuer's published keys, and
+// only with asymmetric algorithms. Results are cached, so that the next request with the same token is decided synchronously.
+// They expire after a few minutes, so that tokens of a withdrawn key become invalid.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { errors, type JWTVerifyOptions, jwtVerify } from 'jose'
@@ -9,7 +9,7 @@ import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules
 import type { Remembered } from './remembered.ts'
 import { forwardedFields, hasRequiredClaims, hasScopes } from './token-claims.ts'
 
-/** `fields`: what the backend is told. */
+/** `fields`: the fields that are added to the request for the backend. */
 export type BearerOutcome =
   | { readonly fields: readonly string[] }
   | 'invalid'
@@ -17,11 +17,11 @@ export type BearerOutcome =
   | 'insufficient_scope'
   | 'unavailable'
 
-/** What all routes share. */
+/** Shared by all routes. */
 export interface BearerDependencies {
   readonly clock: Clock
   readonly remembered: Remembered<BearerOutcome>
-  /** Told of what should not happen, once for each route: a key that cannot be used, say. */
+  /** Reports an internal error, such as an unusable key. Called at most once for each route. */
   readonly broken: (error: unknown) => void
 }
 
@@ -55,7 +55,7 @@ export class BearerAuth {
     }
   }
 
-  /** A promise never rejects. */
+  /** Verifies a token. A promise never rejects. */
   check(token: string): BearerOutcome | Promise<BearerOutcome> {
     if (token.length > MAX_TOKEN) return 'invalid'
     const key = this.#keyOf(token)
@@ -84,7 +84,7 @@ export class BearerAuth {
     } catch (error) {
       if (error instanceof errors.JWTExpired) return 'expired'
       if (error instanceof errors.JOSEError) return 'invalid'
-      // The keys cannot be used, which says nothing about the token. A failed fetch is logged already (issuer-keys.ts).
+      // The keys cannot be used, so the token may be valid. issuer-keys.ts has already logged a failed fetch.
       if (!(error instanceof JwksUnavailable)) this.#tell(error)
       return 'unavailable'
     }

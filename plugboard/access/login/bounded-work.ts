@@ -1,5 +1,5 @@
-// Costly work, a few at a time, with a queue that has an end: beyond it there is a no at once instead of a yes too late.
-// Each owner (a client address, for example) has at most its share of it, so that others always find room.
+// Runs costly work with limited concurrency and a bounded queue. Work that does not fit is refused at once, because its result
+// would be too late. Each owner (for example a client address) has a limited share, so that others always find room.
 
 interface Waiting {
   readonly start: () => void
@@ -8,7 +8,7 @@ interface Waiting {
 export interface BoundedWorkOptions {
   readonly maxRunning: number
   readonly maxWaiting: number
-  /** Running and waiting work of one owner together. */
+  /** Limit for the running and waiting work of one owner. */
   readonly maxPerOwner: number
 }
 
@@ -22,7 +22,7 @@ export class BoundedWork {
     this.#options = options
   }
 
-  /** Returns undefined when there is too much work already, of all owners or of this one. */
+  /** Runs work, now or later. Returns undefined when all owners, or this one, have too much work. */
   run<Result>(owner: string, work: () => Promise<Result>): Promise<Result> | undefined {
     const { maxRunning, maxWaiting, maxPerOwner } = this.#options
     const own = this.#perOwner.get(owner) ?? 0
@@ -38,7 +38,7 @@ export class BoundedWork {
     )
   }
 
-  /** The caller has counted it as running. */
+  /** Starts work that the caller has already counted as running. */
   async #start<Result>(owner: string, work: () => Promise<Result>): Promise<Result> {
     try {
       return await work()
@@ -46,7 +46,8 @@ export class BoundedWork {
       const left = (this.#perOwner.get(owner) ?? 1) - 1
       if (left === 0) this.#perOwner.delete(owner)
       else this.#perOwner.set(owner, left)
-      // The next one takes over the place. It begins later in this turn, and nothing else may take the place until then.
+      // The next waiting work takes over the place. `#running` stays unchanged, so that no other work can take the place
+      // before it starts.
       const next = this.#waiting.shift()
       if (next === undefined) this.#running -= 1
       else next.start()

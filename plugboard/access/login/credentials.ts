@@ -1,5 +1,5 @@
-// Whether a request brings a credential that its route takes: a password, a token of the issuer, or either where the route
-// has both. Says what the backend is told of whoever it is, and sees to it that nobody else can say that.
+// Checks whether a request has a credential that its route accepts: a password, a token of the issuer, or one of both. Adds the
+// fields that state the identity for the backend, and removes such fields of the client.
 
 import type { AccessRules } from '../../routes/rules/access-rules.ts'
 import { FieldNames, soleValue } from '../edits/field-list.ts'
@@ -8,7 +8,7 @@ import type { BasicAuth, BasicOutcome } from './basic-auth.ts'
 import type { BearerAuth, BearerOutcome } from './bearer-auth.ts'
 import { fieldText } from './token-claims.ts'
 
-/** `fields`: what the backend is told. */
+/** `fields`: the fields that are added to the request for the backend. */
 export interface Passed {
   readonly fields: readonly string[]
 }
@@ -20,9 +20,9 @@ export class Credentials {
   readonly #access: AccessRules
   readonly #basic: BasicAuth | undefined
   readonly #bearer: BearerAuth | undefined
-  /** Lower case; where the token is. */
+  /** The name of the field that holds the token, in lower case. */
   readonly #tokenField: string
-  /** Names that are ours alone to say on this route, and the credential itself unless it goes on. */
+  /** Fields that only Plugboard may send on this route, and those of the credential unless it is forwarded. */
   readonly #withheld: FieldNames
 
   constructor(access: AccessRules, basic: BasicAuth | undefined, bearer: BearerAuth | undefined) {
@@ -36,7 +36,7 @@ export class Credentials {
     this.#withheld = new FieldNames([...own, ...credentials])
   }
 
-  /** A promise never rejects. */
+  /** Verifies the credential of a request. A promise never rejects. */
   check(fields: readonly string[], address: string): Judged | Promise<Judged> {
     const authorization = soleValue(fields, 'authorization')
     const token = soleValue(fields, this.#tokenField)
@@ -63,7 +63,7 @@ export class Credentials {
     return this.#refused()
   }
 
-  /** Into a request that has passed: in place. */
+  /** Edits the fields of a request that has passed, in place. */
   tell(fields: string[], { fields: told }: Passed): void {
     this.#withheld.removeFrom(fields)
     fields.push(...told)
@@ -103,7 +103,7 @@ export class Credentials {
     }
   }
 
-  /** With each way to do better (RFC 9110 section 11.6.1). */
+  /** Returns a refusal with a challenge for each accepted scheme (RFC 9110 section 11.6.1). */
   #refused(bearerChallenge = 'Bearer'): Refusal {
     const fields: string[] = []
     if (this.#bearer !== undefined) fields.push('WWW-Authenticate', bearerChallenge)

@@ -1,6 +1,6 @@
-// A bounded memory of what was verified, each for a while, for all routes together. Keys are keyed hashes of credentials, so
-// that nothing in here opens anything. Each check has a scope of its own in it: what was right for one, or for a row as it
-// was before, says nothing to another. The oldest goes first.
+// A bounded cache of verification results with a time limit, shared by all routes. Its keys are keyed hashes of credentials, so
+// the cache contains no usable credential. Each check has a scope of its own, so a result is never used for another route or
+// for a changed row. The oldest entry is evicted first.
 
 import { hash, randomBytes } from 'node:crypto'
 
@@ -14,7 +14,7 @@ export class Remembered<Value> {
     this.#maxEntries = maxEntries
   }
 
-  /** For one check: turns credentials into keys that are nobody else's. */
+  /** Returns a function that turns credentials into keys. No other scope has the same keys. */
   scope(): (credential: string) => string {
     this.#scopes += 1
     const prefix = `${this.#key} ${this.#scopes} `
@@ -29,7 +29,7 @@ export class Remembered<Value> {
     return undefined
   }
 
-  /** Like `get`, and extends the entry: it stays for at least half of `forMs` from now on. */
+  /** Like `get`, but extends the entry: it stays for at least half of `forMs` from now. */
   use(key: string, nowMs: number, forMs: number): Value | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined || nowMs >= entry.untilMs) return this.get(key, nowMs)

@@ -1,11 +1,11 @@
-// What a verified token says, held against what a route wants: required claims and scopes, and what of it the backend is
-// told.
+// Compares the claims of a verified token with the claims and scopes that a route requires, and converts claims to fields for
+// the backend.
 
 import type { JwtRules } from '../../routes/rules/access-rules.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** A claim by its name, or by a JSON pointer into the claims (RFC 6901). */
+/** Returns a claim by its name, or by a JSON pointer into the claims (RFC 6901). */
 export function claimOf(claims: Claims, name: string): unknown {
   if (!name.startsWith('/')) return Object.hasOwn(claims, name) ? claims[name] : undefined
   let value: unknown = claims
@@ -19,7 +19,7 @@ export function claimOf(claims: Claims, name: string): unknown {
   return value
 }
 
-/** Every required claim has one of its values. */
+/** True when every required claim has one of its accepted values. */
 export function hasRequiredClaims(claims: Claims, required: JwtRules['claims']): boolean {
   return Object.entries(required ?? {}).every(([name, wanted]) => {
     const value = claimOf(claims, name)
@@ -29,7 +29,7 @@ export function hasRequiredClaims(claims: Claims, required: JwtRules['claims']):
   })
 }
 
-/** Every scope is in `scope` (RFC 8693) or in `scp`, as text or as a list. */
+/** True when every scope is in `scope` (RFC 8693) or in `scp`, each of them a text or a list. */
 export function hasScopes(claims: Claims, scopes: readonly string[] | undefined): boolean {
   if (scopes === undefined) return true
   const held = new Set([claims.scope, claims.scp].flatMap(scopesIn))
@@ -41,7 +41,7 @@ function scopesIn(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }
 
-/** What the backend is told: field, value, field, value. A claim that is not there is not told. */
+/** Returns the fields for the backend: name, value, name, value. A missing claim has no field. */
 export function forwardedFields(claims: Claims, forward: JwtRules['forward']): string[] {
   return Object.entries(forward ?? {}).flatMap(([name, field]) => {
     const text = textOf(claimOf(claims, name))
@@ -57,8 +57,8 @@ function textOf(value: unknown): string | undefined {
 }
 
 /**
- * Any text as the value of a field: what is not printable ASCII, `%`, and blanks at the ends are percent-encoded UTF-8, so
- * that decodeURIComponent gives it back, and no claim can end a line.
+ * Returns any text as the value of a field. Characters outside printable ASCII, `%`, and blanks at the ends are
+ * percent-encoded as UTF-8, so that decodeURIComponent restores the text and no claim can contain a line break.
  */
 export function fieldText(text: string): string {
   const encoded = text.toWellFormed().replace(/[^\x20-\x24\x26-\x7e]+/g, part => encodeURIComponent(part))

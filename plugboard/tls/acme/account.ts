@@ -1,5 +1,5 @@
-// The account with the certificate authority: one for all replicas, in the database. Whoever comes first registers
-// it; one whose key cannot be opened (the secret has changed) is replaced.
+// The account with the certificate authority, which all replicas share through the database. The first replica registers it. An
+// account whose key cannot be decrypted, because the secret has changed, is replaced.
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Client } from 'acme-client'
@@ -13,14 +13,14 @@ export interface AcmeAccountOptions {
   readonly seal: KeySeal
   readonly directoryUrl: string
   readonly email: string | undefined
-  /** To the terms of the authority. */
+  /** True when the operator has agreed to the terms of the authority. */
   readonly agreed: boolean
-  /** External account binding: what some authorities give to their customers. */
+  /** External account binding, which some authorities require of their customers. */
   readonly binding: { readonly keyId: string; readonly key: string } | undefined
   readonly log: Logger
 }
 
-/** A client that acts for the account. */
+/** Returns an ACME client for the account. Registers the account when it does not exist. */
 export async function openAccount(options: AcmeAccountOptions): Promise<Client> {
   const { library, store, seal, directoryUrl, log } = options
   const known = await store.account(directoryUrl)
@@ -42,9 +42,13 @@ export async function openAccount(options: AcmeAccountOptions): Promise<Client> 
     log.info('ACME account registered', { url: mine.url })
     return client
   }
-  // Another replica was faster; ours is never used again.
+  // Another replica was faster. The account of this replica is not used.
   const other = seal.open(holds.sealedKey, directoryUrl)
-  if (other === undefined) throw new Error('another replica registered an account with another clusterSecret')
+  if (other === undefined) {
+    throw new Error(
+      'another replica has registered the ACME account with another clusterSecret: set the same one on all replicas',
+    )
+  }
   return new library.Client({ directoryUrl, accountKey: other, accountUrl: holds.url })
 }
 

@@ -1,10 +1,9 @@
-// Certificates from an authority, as handshakes want them: at hand at once, or got now, for hosts that may have one.
-// What replicas share is in the database; here is a copy of what this one has used. Looks every minute for what is
-// due, and for what others have renewed.
+// Provides certificates from an authority to handshakes: at once from memory, or loaded or ordered now for hosts that may have
+// one. Replicas share certificates through the database; this replica keeps the ones that it has used in memory. Every minute,
+// it renews certificates that are due, and loads certificates that other replicas have renewed.
 //
-//   handshake ─▶ copy ─▶ database ─▶ order (acme-issuer.ts)
-//                 └ good ┘  │  └ good, or busy elsewhere: asked again
-//                           └ away ─▶ file
+//   handshake ─▶ memory ─▶ database ─▶ order (issuer.ts), or wait while another replica orders
+//                             └ unavailable ─▶ copy in a file
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -20,33 +19,33 @@ import { sleep } from './order.ts'
 export interface AcmeCertificatesOptions {
   readonly issuer: Pick<AcmeIssuer, 'issue' | 'signal' | 'stop'>
   readonly store: Pick<CertificateStore, 'find' | 'issuedAfter' | 'due'>
-  /** For when the database cannot be asked. */
+  /** Used when the database is unavailable. */
   readonly copies: Pick<CertificateCopies, 'read' | 'write' | 'prune'>
   readonly seal: KeySeal
   readonly policy: TlsPolicy
-  /** Got ahead of any handshake; the first one serves clients that name no host. */
+  /** Hosts whose certificates are obtained before any handshake. The first one serves clients that name no host. */
   readonly hosts: readonly string[]
-  /** Whether a certificate may be ordered; `host` is lower case, without a trailing dot. */
+  /** Returns true when a certificate may be ordered. `host` is in lower case, without a trailing dot. */
   readonly mayIssue: (host: string) => boolean
-  /** How long a handshake waits for an order. */
+  /** The time that a handshake waits for an order, ms. */
   readonly waitMs: number
   readonly clock: Clock
   readonly log: Logger
   /** Uniform in [0, 1). */
   readonly random?: () => number
-  /** Between looks. Default a minute. */
+  /** Time between two checks. Default: one minute. */
   readonly lookIntervalMs?: number
 }
 
 const MAX_KEPT = 10_000
 const MAX_PENDING = 100
 const RENEWALS_PER_LOOK = 10
-/** After an attempt that gave nothing, handshakes get the fallback without asking again. */
+/** For this time after a failed attempt, handshakes get the fallback without a new attempt. */
 const ABSENT_MS = 10_000
-/** Another replica orders: how often the database is asked, and how often at most. */
+/** The interval and the number of database queries while another replica orders. */
 const BUSY_POLL_MS = 500
 const BUSY_POLLS = 240
-/** Commits that began earlier may become visible later. */
+/** Certificates issued within this time are read again, because a transaction that started earlier may commit later. */
 const OVERLAP_MS = 60_000
 const HOST_FORM = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/
 
@@ -80,7 +79,7 @@ export class AcmeCertificates {
     this.#look()
   }
 
-  /** Ends orders under way. */
+  /** Aborts running orders. Resolves when all work has ended. */
   async stop(): Promise<void> {
     this.#timer?.cancel()
     this.#options.issuer.stop()
@@ -88,7 +87,7 @@ export class AcmeCertificates {
     this.#timer?.cancel()
   }
 
-  /** Called when there is another fallback. */
+  /** Sets the listener that is called when the fallback has changed. */
   onChange(listener: () => void): void {
     this.#listener = listener
   }
@@ -98,7 +97,7 @@ export class AcmeCertificates {
     return first === undefined ? undefined : this.#good(first)
   }
 
-  /** Never rejects. Undefined: the host may have none, or there is none now. */
+  /** Returns the certificate for a host. Undefined: it may not have one, or none is available now. Never rejects. */
   find(host: string): Certificate | undefined | Promise<Certificate | undefined> {
     const name = plainName(host)
     const good = this.#good(name)
@@ -115,7 +114,7 @@ export class AcmeCertificates {
     return good ? certificate : undefined
   }
 
-  /** One at a time for each host, however many ask. */
+  /** Obtains a certificate. All concurrent handshakes for a host share one attempt. */
   #obtain(name: string): Promise<Certificate | undefined> {
     const running = this.#pending.get(name)
     if (running !== undefined) return running
@@ -181,7 +180,7 @@ export class AcmeCertificates {
   }
 
   #keep(name: string, kept: Kept): void {
-    // The longest kept goes first; if it is still wanted, the database has it.
+    // Evicts the oldest entry. If it is needed again, it is loaded from the database.
     if (this.#kept.size >= MAX_KEPT && !this.#kept.has(name)) {
       for (const oldest of this.#kept.keys()) {
         this.#kept.delete(oldest)
@@ -228,7 +227,7 @@ export class AcmeCertificates {
     await this.#readNews()
   }
 
-  /** Of certificates in use here that were issued since the last look, by whomever. */
+  /** Loads newer versions of the certificates in memory, which any replica may have issued since the last check. */
   async #readNews(): Promise<void> {
     for (const { host, issuedAt } of await this.#options.store.issuedAfter(this.#seenUntil)) {
       const kept = this.#kept.get(host)

@@ -1,6 +1,7 @@
-// Answers what a certificate authority asks while it looks whether a host is ours (RFC 8555 section 8.3, RFC 8737).
-// Any replica may be asked, so the answer is looked up in the database. Any client can ask as well: there are a few
-// lookups a second, of which no client gets more than its share, and all others count as unknown.
+// Looks up the responses to the challenges of a certificate authority, which prove that Plugboard serves a host (RFC 8555
+// section 8.3, RFC 8737). The challenge may reach any replica, so the responses are in the database. Any client can send such
+// requests, so the number of lookups per second is limited, in total and per client. A request over the limit counts as
+// unknown.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -11,7 +12,7 @@ export interface ChallengeLookupOptions {
   readonly store: Pick<CertificateStore, 'challenge'>
   readonly clock: Clock
   readonly log: Logger
-  /** How many of the lookups one client may have, in percent. */
+  /** The share of the lookups that one client may use, in percent. */
   readonly clientSharePercent: number
 }
 
@@ -21,7 +22,7 @@ const MAX_PER_SECOND = 50
 export class ChallengeLookup {
   readonly #options: ChallengeLookupOptions
   readonly #http: LookupBudget
-  /** Of its own: the address of the client is not known in a handshake. */
+  /** A separate budget, because the client's address is unknown in a handshake. */
   readonly #tls: LookupBudget
 
   constructor(options: ChallengeLookupOptions) {
@@ -30,12 +31,12 @@ export class ChallengeLookup {
     this.#tls = new LookupBudget(options)
   }
 
-  /** The key authorization for the token of HTTP-01. `client`: the address that asks. Never rejects. */
+  /** Returns the key authorization for a token of HTTP-01. `client`: the client's address, for limits. Never rejects. */
   http(token: string, client: string): Promise<string | undefined> {
     return this.#find('http', token, /^[\w-]{16,256}$/, this.#http, client)
   }
 
-  /** The key authorization for a host of TLS-ALPN-01. Never rejects. */
+  /** Returns the key authorization for a host of TLS-ALPN-01. Never rejects. */
   tls(host: string): Promise<string | undefined> {
     return this.#find('tls', host, /^[a-z0-9_.-]{1,253}$/, this.#tls, '')
   }
@@ -59,7 +60,7 @@ export class ChallengeLookup {
   }
 }
 
-/** So many lookups at once and per second, and a share of both for each client. */
+/** Limits lookups at the same time and per second, in total and per client. */
 class LookupBudget {
   readonly #clock: Clock
   readonly #clientSharePercent: number
@@ -74,7 +75,7 @@ class LookupBudget {
     this.#inSecond = new ClientShares(clientSharePercent)
   }
 
-  /** False: the lookup is not made. */
+  /** Counts a lookup. Returns false when it exceeds a limit. */
   take(client: string): boolean {
     const nowMs = this.#clock.now()
     if (nowMs - this.#secondStartedMs >= 1000) {

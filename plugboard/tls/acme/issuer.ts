@@ -1,5 +1,5 @@
-// Gets one certificate from the authority: asks for the right to, so that of all replicas one orders; orders; stores
-// what came of it. A host that fails waits longer each time, and all orders together have a limit.
+// Obtains one certificate from the authority: takes a lease in the database, so that only one replica orders; orders; stores
+// the result. The wait before a retry grows with each failure of a host. The number of orders per hour is limited.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
@@ -18,13 +18,13 @@ export interface AcmeIssuerOptions
   extends Pick<AcmeAccountOptions, 'directoryUrl' | 'email' | 'agreed' | 'binding'> {
   readonly store: CertificateStore
   readonly seal: KeySeal
-  /** The preferred one first; after a failure the next one has its turn. Not empty. */
+  /** The preferred one first. After a failure, the next one is used. Not empty. */
   readonly challenges: readonly ChallengeType[]
-  /** Of this replica, and of no other. */
+  /** The owner of leases, unique to this replica. */
   readonly owner: string
-  /** Orders that may begin in an hour, on all replicas. */
+  /** Limit for the orders that all replicas start within an hour. */
   readonly ordersPerHour: number
-  /** Orders within an hour for hosts that the telephones of one token have claimed. */
+  /** Limit for the orders within an hour for hosts that the Telephones of one token have claimed. */
   readonly ordersPerToken: number
   /** True for a host that the settings name. Such a host does not count for a token. */
   readonly isListed: (host: string) => boolean
@@ -32,11 +32,11 @@ export interface AcmeIssuerOptions
   readonly log: Logger
   /** Uniform in [0, 1). */
   readonly random?: () => number
-  /** Before a host is tried again the first time; doubles with each failure. Default 5 minutes. */
+  /** The wait before the first retry for a host. It doubles with each failure. Default: 5 minutes. */
   readonly retryMs?: number
 }
 
-/** `failed`: it was tried, and the log says why. */
+/** `failed`: the order failed, and the log has the cause. */
 export type IssueResult = 'issued' | 'failed' | Exclude<OrderDecision, 'granted'>
 
 const LEASE_MS = 5 * 60_000
@@ -56,12 +56,15 @@ export class AcmeIssuer {
     this.#random = options.random ?? Math.random
   }
 
-  /** Aborted at the stop. */
+  /** Aborted by `stop`. */
   get signal(): AbortSignal {
     return this.#stopping.signal
   }
 
-  /** `unusable`: there is one that cannot be used. Rejects when the database cannot be reached, or at the stop. */
+  /**
+   * Obtains a certificate. `unusable`: the stored certificate cannot be used. Rejects when the database is unavailable, or
+   * after `stop`.
+   */
   async issue(host: string, unusable = false): Promise<IssueResult> {
     const { store, owner, ordersPerHour: perHour, ordersPerToken, isListed, log } = this.#options
     this.signal.throwIfAborted()
@@ -86,20 +89,20 @@ export class AcmeIssuer {
       }
       const delayMs = this.#retryMs(failures)
       log.error('certificate not issued', { host, attempt: failures + 1, delayMs, err: error })
-      // The library quotes a whole response that is no problem document.
+      // Truncated, because the library quotes the whole response when it is not a problem document.
       const detail = cutText(error instanceof Error ? error.message : String(error))
       await store.fail(host, owner, detail, delayMs)
       return 'failed'
     }
   }
 
-  /** The library, for what else it can do. */
+  /** Returns the ACME library, which also creates the validation certificates. */
   library(): Promise<AcmeLibrary> {
     this.#library ??= loadAcmeLibrary(this.signal)
     return this.#library
   }
 
-  /** Ends orders under way. */
+  /** Aborts running orders. */
   stop(): void {
     this.#stopping.abort(new Error('Plugboard is stopping'))
   }
@@ -119,7 +122,7 @@ export class AcmeIssuer {
       clock,
       signal: this.signal,
     })
-    // Whatever came is looked at before it replaces anything.
+    // The new certificate is checked before it replaces the stored one.
     const { notBefore, notAfter } = readCertificate({ source: host, chain, key, policy: DEFAULT_TLS_POLICY })
     const renewAt = this.#renewAt(notBefore, notAfter)
     await store.succeed({ host, chain, sealedKey: seal.seal(key, host), notAfter, renewAt }, owner)
@@ -127,7 +130,7 @@ export class AcmeIssuer {
     log.info('certificate issued', { host, durationMs, detail: `until ${notAfter.toISOString()}` })
   }
 
-  /** The first call opens the account; a failure is not remembered. */
+  /** Returns the client of the account, which the first call opens. A failed call is retried by the next one. */
   #account(): Promise<Client> {
     this.#client ??= this.library()
       .then(library => openAccount({ ...this.#options, library }))
@@ -138,7 +141,7 @@ export class AcmeIssuer {
     return this.#client
   }
 
-  /** When about a third of its life is left; not all at once. */
+  /** Returns a time when about a third of the lifetime is left. It is random, so that renewals are spread over time. */
   #renewAt(notBefore: Date, notAfter: Date): Date {
     const lifeMs = notAfter.getTime() - notBefore.getTime()
     return new Date(notBefore.getTime() + lifeMs * (0.64 + 0.06 * this.#random()))

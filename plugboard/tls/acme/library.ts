@@ -1,5 +1,5 @@
-// The ACME client library, loaded when it is needed, with its requests made by Node's own fetch: so that each has a
-// deadline and ends with the process, and no retry happens behind our back.
+// The ACME client library, which is loaded when it is needed. Its requests are sent with Node's own fetch, so that each request
+// has a deadline, is aborted when the process stops, and is not retried by the library.
 
 import type * as Library from 'acme-client'
 
@@ -7,7 +7,7 @@ export type AcmeLibrary = Pick<typeof Library, 'Client' | 'crypto' | 'axios'>
 
 const REQUEST_TIMEOUT_MS = 30_000
 
-/** What the library's HTTP client asks of an adapter; the rest of axios is not used. */
+/** The part of an axios request that the adapter below reads. */
 interface Outgoing {
   readonly url?: string
   readonly method?: string
@@ -15,7 +15,10 @@ interface Outgoing {
   readonly headers: { toJSON(): Record<string, unknown> }
 }
 
-/** `signal`: ends requests under way. One per process: the library has one HTTP client for all. */
+/**
+ * Loads the library. `signal`: aborts running requests. A process must use only one signal, because the library has one global
+ * HTTP client.
+ */
 export async function loadAcmeLibrary(signal: AbortSignal): Promise<AcmeLibrary> {
   const { default: library } = await import('acme-client')
   const adapter = async (config: Outgoing) => {

@@ -1,4 +1,4 @@
-// What the settings may say about a certificate authority, in words.
+// The names that settings can use for certificate authorities, challenges and hosts.
 
 export type ChallengeType = 'http-01' | 'tls-alpn-01'
 
@@ -7,7 +7,7 @@ const DIRECTORIES: Readonly<Record<string, string>> = {
   'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
 }
 
-/** Of a name or a URL; undefined: it is neither. */
+/** Returns the directory URL for a name or an https URL; undefined for any other text. */
 export function directoryUrlOf(text: string): string | undefined {
   const known = Object.hasOwn(DIRECTORIES, text) ? DIRECTORIES[text] : undefined
   if (known !== undefined) return known
@@ -18,7 +18,7 @@ export function isChallengeType(text: string): text is ChallengeType {
   return text === 'http-01' || text === 'tls-alpn-01'
 }
 
-/** `patterns`: hosts, and `*.example.com` for those with one label before it. */
+/** True when a pattern matches the host. `patterns`: hosts, or `*.example.com` for hosts with one label before `.example.com`. */
 export function matchesAny(host: string, patterns: readonly string[]): boolean {
   const dot = host.indexOf('.')
   return patterns.some(pattern => pattern === host || (dot > 0 && pattern === `*${host.slice(dot)}`))

@@ -1,5 +1,5 @@
-// One order at a certificate authority, from beginning to end (RFC 8555 section 7.4): order, challenge, key, chain.
-// Where the answer to the challenge is published is the caller's business, and so is what happens to the result.
+// One order at a certificate authority, from start to end (RFC 8555 section 7.4): order, challenge, key, chain. The caller
+// publishes the response to the challenge, and stores the result.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
@@ -10,28 +10,28 @@ import type { ChallengeType } from './names.ts'
 export interface AcmeOrder {
   readonly library: AcmeLibrary
   readonly client: Client
-  /** Lower case, no wildcard. */
+  /** In lower case, without a wildcard. */
   readonly host: string
   readonly challenge: ChallengeType
-  /** Resolves when any replica can answer. `name`: the token of http-01, the host of tls-alpn-01. */
+  /** Resolves when every replica can respond to the challenge. `name`: the token of http-01, or the host of tls-alpn-01. */
   readonly publish: (name: string, keyAuthorization: string) => Promise<void>
   readonly withdraw: (name: string) => Promise<void>
   readonly clock: Clock
   readonly signal: AbortSignal
 }
 
-/** PEM, both. */
+/** Both in PEM. */
 export interface Issued {
   readonly chain: string
   readonly key: string
 }
 
-/** The authority's patience is longer; a host that it cannot reach is not worth more of ours. */
+/** Shorter than the authority's own limit, because a host that it cannot reach should fail soon. */
 const ORDER_TIMEOUT_MS = 120_000
 const POLL_MS = [250, 500, 1000, 2000, 3000] as const
 const MAX_COMMON_NAME = 64
 
-/** Rejects with an Error that says what the authority said. */
+/** Performs an order. Rejects with an Error that contains the authority's message. */
 export async function orderCertificate(options: AcmeOrder): Promise<Issued> {
   const { library, client, host } = options
   const deadlineMs = options.clock.now() + ORDER_TIMEOUT_MS
@@ -64,7 +64,7 @@ async function authorize(
   await options.publish(name, await client.getChallengeKeyAuthorization(challenge))
   try {
     await client.completeChallenge(challenge)
-    await poll(options, deadlineMs, `${type} was not looked at in time`, async () => {
+    await poll(options, deadlineMs, `the authority did not check ${type} in time`, async () => {
       const [current] = await client.getAuthorizations(order)
       if (current?.status === 'valid') return true
       if (current?.status === 'pending') return undefined
@@ -90,7 +90,7 @@ async function poll<Result>(
   }
 }
 
-/** Rejects with the signal's reason. */
+/** Waits. Rejects with the signal's reason when it is aborted. */
 export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const aborted = () => {
@@ -106,7 +106,7 @@ export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   })
 }
 
-/** Of an order or a challenge: the problem document that it carries. */
+/** Returns the detail of the problem document in an order or a challenge. */
 function errorOf(item: object | undefined): string {
   const error = item !== undefined && 'error' in item ? item.error : undefined
   const detail = typeof error === 'object' && error !== null && 'detail' in error ? error.detail : undefined

@@ -1,12 +1,12 @@
-// What a certificate authority is shown in TLS-ALPN-01 (RFC 8737): a self-signed certificate for the host with the
-// answer in it.
+// The self-signed certificate that a certificate authority gets in TLS-ALPN-01 (RFC 8737). It contains the host and the
+// response to the challenge.
 
 import type { Authorization } from 'acme-client'
 import { type Certificate, readCertificate } from '../certificate.ts'
 import { DEFAULT_TLS_POLICY } from '../tls-policy.ts'
 import type { AcmeLibrary } from './library.ts'
 
-/** The application protocol that the authority asks for. */
+/** The application protocol that the authority offers. */
 export const VALIDATION_PROTOCOL = 'acme-tls/1'
 
 export async function validationCertificate(
