@@ -1,4 +1,4 @@
-// The work that an announcement costs, counted in steps: a telephone chooses how much it announces.
+// Counts the steps that the evaluation of an announcement takes, because a telephone chooses the size of its announcement.
 
 import { expect, it } from 'vitest'
 import type { Claimed } from '../database/store/store.ts'
@@ -9,7 +9,7 @@ import type { Credential } from './tokens/authenticate.ts'
 const COUNT = 1000
 const line = { health: 'up', weight: 100, version: '', labels: {} } as const
 
-/** The list, and how often one of its elements was read. */
+/** Returns the list, and a counter of the reads of its elements. */
 function counted(list: readonly string[]): {
   readonly list: readonly string[]
   readonly reads: () => number
@@ -57,7 +57,7 @@ function optionsWith(
   }
 }
 
-it('reads each scope of the token a few times, not once for each service', async () => {
+it('reads each scope of the token a few times, and not once for each service', async () => {
   const services = counted(Array.from({ length: COUNT }, (_, index) => `svc-${index}`))
   const mounts = counted(Array.from({ length: COUNT }, (_, index) => `h${index}.test`))
   const announced = Array.from({ length: COUNT }, (_, index) => ({
@@ -72,7 +72,7 @@ it('reads each scope of the token a few times, not once for each service', async
   expect(mounts.reads()).toBeLessThan(5 * COUNT)
 })
 
-it('makes no more addresses than a response has room for', async () => {
+it('creates only as many URLs as fit in a response', async () => {
   const routes = Array.from(
     { length: COUNT },
     (_, index) => ({ host: 'a.test', mountPath: `/${index}`, lifetimeMs: null }) as DirectoryRoute,

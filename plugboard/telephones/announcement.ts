@@ -1,5 +1,5 @@
-// Judges what a telephone announces, service by service: is it in the token's scope, is its mount there or can it
-// be claimed, where can it be reached. Decides, and asks the database for what is missing; it writes no line.
+// Evaluates each service that a telephone announces: whether the token's scope covers it, whether its mount exists or can be
+// claimed, and which URLs lead to it. Claims missing mounts in the database. It does not write lines to the registry.
 
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
@@ -33,34 +33,34 @@ export interface AnnouncementOptions {
 export interface ClaimRules {
   /** How long an ephemeral mount outlives the last line of its telephones, ms. */
   readonly ephemeralGraceMs: number
-  /** Where mounts go that telephones do not name: `*.t.example.com`; undefined: nowhere. */
+  /** The wildcard host of generated mounts, such as `*.t.example.com`; undefined: this Plugboard generates no hosts. */
   readonly generatedHosts: string | undefined
 }
 
 export interface Verdict {
   readonly announcement: ServiceAnnouncement
   readonly accepted: boolean
-  /** Why it was refused. */
+  /** The reason of a refusal. */
   readonly code?: ErrorCode | undefined
   readonly detail: string | undefined
   readonly urls: readonly string[]
-  /** The mount in normal form, once it leads to the service. */
+  /** The mount in normal form, when it leads to the service. */
   readonly mount: string | undefined
   /** The route of `mount`. */
   readonly routeId?: string | undefined
-  /** A mount that led to the service when it was accepted, and does not now (lost-mounts.ts). */
+  /** The mount that led to the service at the time of acceptance and no longer does (lost-mounts.ts). */
   readonly lostMount?: string | undefined
   /** The lost mount, if the telephone had announced it. */
   readonly claimedMount?: string | undefined
-  /** Refused only because the database cannot be asked: worth another try when it is back. */
+  /** True when the only reason of the refusal is that the database is unavailable. The claim is retried later. */
   readonly tryLater: boolean
 }
 
-/** Characters that a telephone accepts (control-schema.ts), without the mark of a cut. */
+/** Longest `detail` that a telephone accepts (control-schema.ts), without the ellipsis of a cut text, in characters. */
 const MAX_DETAIL = 499
-/** Addresses of one service that a telephone accepts (control-schema.ts). */
+/** Most URLs of one service that a telephone accepts (control-schema.ts). */
 const MAX_URLS = 100
-/** A telephone that reconnects keeps its claim. */
+/** Shortest lifetime of a claimed mount, ms: long enough for a telephone to reconnect and keep its claim. */
 const MIN_LIFETIME_MS = 60_000
 
 /**
@@ -122,7 +122,8 @@ async function judgeOne(
   const mount = formatMount(parsed.value)
   const present = routeAt(parsed.value, name.value, options)
   const reached = scopes.coversMount(parsed.value)
-  // A route that leads to the service needs no claim and no database. One with a lifetime has to be noted as in use.
+  // A route that already leads to the service needs no claim and no database. A route with a lifetime needs the claim,
+  // which records that the route is in use.
   if (present !== undefined && (present.lifetimeMs === null || !reached)) {
     return accepted(announcement, options, mount, present)
   }
@@ -142,14 +143,14 @@ async function judgeOne(
   } catch (error) {
     if (!(error instanceof VeraError)) throw error
     if (error.code !== 'database_unavailable') return refusedBy(announcement, error)
-    // Without the database, routes are not deleted either.
+    // While the database is unavailable, no route is deleted, so the present route can serve.
     if (present !== undefined) return accepted(announcement, options, mount, present)
     const detail = `The database is unavailable. Plugboard claims mount ${mount} when the database is available again.`
     return { ...refused(announcement, detail, error.code), tryLater: true }
   }
 }
 
-/** The mount as the telephone has written it, or as its label completes it. */
+/** Returns the announced mount as written, or the mount that Plugboard generates from the proposed label. */
 function writtenMount(
   { mount, generatedHost }: ServiceAnnouncement,
   { claims }: AnnouncementOptions,
@@ -159,24 +160,24 @@ function writtenMount(
     : generatedMount(generatedHost, claims.generatedHosts)
 }
 
-/** In normal form; undefined: no mount, or a malformed one. */
+/** Returns the announced mount in normal form; undefined without a mount, or with a malformed one. */
 function announcedMount(announcement: ServiceAnnouncement, options: AnnouncementOptions): string | undefined {
   const written = writtenMount(announcement, options)
   const parsed = written.ok && written.value !== undefined ? parseMount(written.value) : undefined
   return parsed?.ok ? formatMount(parsed.value) : undefined
 }
 
-/** How long the route outlives the last line of its telephones, ms; undefined: until somebody deletes it. */
+/** Returns the time that the route outlives the last line of its telephones, ms; undefined: no time limit. */
 function lifetimeOf(
   { generatedHost, lifetimeMs }: ServiceAnnouncement,
   { ephemeralGraceMs }: ClaimRules,
 ): number | undefined {
-  // 0: as this Plugboard has it for ephemeral mounts.
+  // 0 selects the default of this Plugboard for ephemeral mounts.
   if (lifetimeMs === undefined && generatedHost === undefined) return undefined
   return lifetimeMs || ephemeralGraceMs
 }
 
-/** The route of the service at this mount. */
+/** Returns the route of the service at this mount. */
 export function routeAt(
   { host, path }: Mount,
   service: string,
@@ -193,7 +194,7 @@ export function routesOf(service: string, { directory }: AnnouncementOptions): I
   return found === undefined ? [] : directory.routesOfService(found.id)
 }
 
-/** `route`: the one of the mount, which may not have arrived in the directory. */
+/** Returns an accepted verdict. `route` is the route of the mount; it may not have arrived in the directory yet. */
 export function accepted(
   announcement: ServiceAnnouncement,
   options: AnnouncementOptions,
@@ -201,7 +202,8 @@ export function accepted(
   route?: { readonly id: string; readonly host: string; readonly mountPath: string },
 ): Verdict {
   const urls = new Set<string>()
-  // No more than the response has room for: a service may have thousands of routes, and be announced once for each.
+  // Stops at the number of URLs that fit in the response: a service may have thousands of routes, and may be announced
+  // once for each of them.
   for (const each of routesOf(announcement.service, options)) {
     if (urls.size >= MAX_URLS) break
     urls.add(options.urlOf(each))

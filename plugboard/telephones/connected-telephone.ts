@@ -1,6 +1,6 @@
-// A tunnel of a telephone as it is listed. The switchboard makes the rows, replicas send them to each other, and the admin
-// API and its OpenAPI document show them with these descriptions: this is the only place that lists the fields. Plain zod,
-// because this room does not depend on the library of the admin API.
+// One tunnel of a telephone, as the admin API lists it. The switchboard creates the rows and replicas exchange them. The
+// admin API and its OpenAPI document use these descriptions, so this file is the only place that lists the fields. It uses
+// plain zod, because this room does not depend on the library of the admin API.
 
 import { z } from 'zod'
 
@@ -17,7 +17,7 @@ const outageSchema = z
     description: 'Why the health is `down`; null: it is `up`, or the telephone did not announce the cause.',
   })
 
-/** A service behind a tunnel, as the telephone announced it and Plugboard accepted it. */
+/** A service of a tunnel that the telephone announced and Plugboard accepted. */
 export const connectedServiceSchema = z.strictObject({
   service: z.string(),
   mounts: z.array(z.string()),
@@ -29,7 +29,7 @@ export const connectedServiceSchema = z.strictObject({
 })
 export type ConnectedService = z.infer<typeof connectedServiceSchema>
 
-/** One tunnel: a telephone that holds two is listed twice, with the same instance. */
+/** One tunnel. A telephone with two tunnels is listed twice, with the same instance. */
 export const connectedTelephoneSchema = z.strictObject({
   id: z.string().meta({ description: 'Of the tunnel; a telephone holds several.' }),
   name: z.string(),

@@ -46,7 +46,7 @@ describe('without the setting', () => {
     expect(generatedHostPattern(undefined, publicUrl)).toBe(pattern)
   })
 
-  it.each(['', '-a', 'a-', 'A', 'a.b', '*', 'é', 'x'.repeat(64)])('the label %j is refused', label => {
+  it.each(['', '-a', 'a-', 'A', 'a.b', '*', 'é', 'x'.repeat(64)])('rejects the label %j', label => {
     expect(generatedMount(label, '*.t.example.com')).toMatchObject({ ok: false })
   })
 })

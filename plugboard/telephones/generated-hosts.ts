@@ -1,6 +1,6 @@
-// The hosts of mounts that telephones do not name. A telephone proposes one label, and Plugboard adds the rest, so all tunnels
-// of the telephone get the same host from all replicas. A label that is taken is `mount_conflict`: the telephone proposes
-// another one.
+// Generates the host of a mount for a telephone that does not name one. The telephone proposes one label, and Plugboard adds
+// the rest, so all tunnels of the telephone get the same host from all replicas. A label in use fails with `mount_conflict`;
+// the telephone then proposes another label.
 
 import { isIP } from 'node:net'
 import { type Parsed, parseMount } from '@vera-stack/shared/mounts.ts'
@@ -10,8 +10,8 @@ const MAX_LABEL = 63
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Returns the wildcard beneath which hosts are generated, in normal form: the setting, else the host of `publicUrl`, else `*.localhost`.
- * Undefined when `publicUrl` has an address instead of a name.
+ * Returns the wildcard beneath which hosts are generated, in normal form: the setting, else the host of `publicUrl`, else
+ * `*.localhost`. Undefined when `publicUrl` has an IP address instead of a host name.
  */
 export function generatedHostPattern(
   generatedHosts: string | undefined,
@@ -26,7 +26,7 @@ export function generatedHostPattern(
   return isIP(host) !== 0 || host.startsWith('[') ? undefined : `*.${host}`
 }
 
-/** What is wrong with a value of the setting `generatedHosts`. */
+/** Returns the problem of a value of the setting `generatedHosts`; undefined: the value is valid. */
 export function generatedHostsProblem(text: string): string | undefined {
   const parsed = parseMount(text)
   if (!parsed.ok) return parsed.problem
@@ -37,12 +37,12 @@ export function generatedHostsProblem(text: string): string | undefined {
   const longest = `${'x'.repeat(MAX_LABEL)}${host.slice(1)}`
   if (!parseMount(longest).ok)
     return `"${text}" is too long: a label of ${MAX_LABEL} characters must fit before it`
-  // A last label of digits alone makes an IPv4 address of it (WHATWG URL), so no browser opens the hosts beneath it.
+  // A URL parser reads a host whose last label has only digits as an IPv4 address (WHATWG URL), so no browser could open it.
   if (!URL.canParse(`http://${longest}`)) return `"${text}" is not a host name that a URL can have`
   return undefined
 }
 
-/** The mount for a proposed label. */
+/** Returns the mount for a proposed label. */
 export function generatedMount(label: string, pattern: string | undefined): Parsed<string> {
   if (pattern === undefined) {
     const problem =

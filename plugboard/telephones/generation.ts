@@ -1,12 +1,12 @@
-// Which process of a telephone a line belongs to, as a text in the line: when the process started, and a digest of the
-// identity that its token proved. Replicas compare these texts, so no subject leaves the replica that verified the token.
+// Identifies the telephone process of a line, as a text in the line: the start time of the process, and a digest of the
+// identity in its verified token. Replicas compare these texts, so no subject leaves the replica that verified the token.
 
 import { TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { shortDigest } from '../database/store/token-reference.ts'
 import type { Credential } from './tokens/authenticate.ts'
 
 export interface Generation {
-  /** Digest of issuer and subject. Two tokens of one subject have the same one; names of telephones play no part. */
+  /** Digest of issuer and subject. All tokens of one subject have the same identity; telephone names are not part of it. */
   readonly identity: string
   /** ms since 1970. */
   readonly startedAtMs: number
@@ -17,12 +17,12 @@ export function identityOf({ token, subject }: Pick<Credential, 'token' | 'subje
   return shortDigest(`${issuer}\0${subject}`)
 }
 
-/** `<start, base 36>.<identity>`; readers take at most 64 characters. */
+/** Returns `<start, base 36>.<identity>`; readers accept at most 64 characters. */
 export function packGeneration({ identity, startedAtMs }: Generation): string {
   return `${startedAtMs.toString(36)}.${identity}`
 }
 
-/** Undefined for a text that is no generation. */
+/** Parses a packed generation; returns undefined for any other text. */
 export function unpackGeneration(text: string): Generation | undefined {
   const match = /^([0-9a-z]{1,10})\.([\w-]{1,43})$/.exec(text)
   if (match === null) return undefined

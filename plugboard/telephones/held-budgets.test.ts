@@ -1,4 +1,4 @@
-// Which account is whose, what the defaults allow, and what an operator reads of it.
+// Tests which tunnels share an account, the default limits, and the log message about an account over its budget.
 
 import { type LogFields, type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
@@ -17,20 +17,20 @@ function setUp(limits = LIMITS) {
   return { budgets: new HeldBudgets({ limits, clock, log }), clock, lines }
 }
 
-it('the defaults follow the memory of the process, up to a bound', () => {
+it('derives the default limits from the memory of the process, up to an upper bound', () => {
   const inMib = ({ tunnelBytes, tokenBytes, replicaBytes }: HeldLimits) =>
     [tunnelBytes, tokenBytes, replicaBytes].map(bytes => bytes / MIB)
   expect(inMib(heldLimits(24_000 * MIB))).toEqual([320, 640, 12_000])
   expect(inMib(heldLimits(2048 * MIB))).toEqual([256, 512, 1024])
   expect(inMib(heldLimits(512 * MIB))).toEqual([64, 128, 256])
-  // What is set counts, and what contains it or is a part of it follows.
+  // A limit that is set applies as it is; the default limits of the accounts below it are derived from it.
   expect(inMib(heldLimits(24_000 * MIB, { tokenBytes: 100 * MIB }))).toEqual([50, 100, 12_000])
   expect(inMib(heldLimits(512 * MIB, { tunnelBytes: 500 * MIB, tokenBytes: 600 * MIB }))).toEqual([
     500, 600, 256,
   ])
 })
 
-it('tunnels of one token share an account, those of another token do not', () => {
+it('gives the tunnels of one token a shared account, and each other token its own', () => {
   const { budgets } = setUp()
   const [one, two, other] = [
     budgets.ofTunnel(asTunnelId('t1'), own('a')),
@@ -45,7 +45,7 @@ it('tunnels of one token share an account, those of another token do not', () =>
   expect(two.full).toBe(false)
 })
 
-it('a token of an outside issuer with the id of ours has an account of its own', () => {
+it('gives a token of an outside issuer its own account, even with the id of one of our tokens', () => {
   const { budgets } = setUp()
   const outside = { kind: 'outside', issuer: 'https://issuer.test', subject: 'a', id: 'a' } as const
   const [ours, theirs] = [
@@ -57,7 +57,7 @@ it('a token of an outside issuer with the id of ours has an account of its own',
   expect([ours.full, theirs.full]).toEqual([true, false])
 })
 
-it('a tunnel of another replica counts for its token here, together with tunnels that end here', () => {
+it('counts a tunnel of another replica in the account of its token, together with local tunnels', () => {
   const { budgets } = setUp()
   const line = { tunnelId: asTunnelId('far'), telephone: 'device', holder: holderDigest(own('a')) }
   const remote = budgets.ofRemote(line)
@@ -73,7 +73,7 @@ it('a tunnel of another replica counts for its token here, together with tunnels
   expect([unknown('far-1').full, unknown('far-2').full]).toEqual([false, false])
 })
 
-it('all accounts together are within the budget of the replica', () => {
+it('keeps the sum of all accounts within the budget of the replica', () => {
   const { budgets } = setUp()
   const tunnels = ['a', 'b', 'c', 'd', 'e'].map(id => budgets.ofTunnel(asTunnelId(id), own(id)))
   for (const tunnel of tunnels.slice(0, 4)) tunnel.add(100)
@@ -83,7 +83,7 @@ it('all accounts together are within the budget of the replica', () => {
   expect(budgets.replica.heldBytes).toBe(401)
 })
 
-it('logs what was reset and whose, at most every ten seconds', () => {
+it('logs the reset streams with their token and tunnel, at most once in ten seconds', () => {
   const { budgets, clock, lines } = setUp({ tunnelBytes: 100, tokenBytes: 1000, replicaBytes: 10_000 })
   const account = budgets.ofTunnel(asTunnelId('t1'), own('a'))
   const stream = () => ({

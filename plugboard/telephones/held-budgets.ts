@@ -1,6 +1,6 @@
-// The accounts of what this replica holds for telephones and their clients: one for each tunnel, above it one for the
-// token of the tunnel, above that one for the replica. A tunnel of another replica has an account as well: bytes that
-// its clients here do not read arrived over a link, which carries the streams of many tokens and has no account.
+// The accounts of bytes that this replica holds for telephones and their clients. Each tunnel has an account; its parent is
+// the account of the tunnel's token; the root is the account of the replica. A tunnel of another replica also has an account
+// here: its unread bytes arrived over a link, and a link carries the streams of many tokens and has no account of its own.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { LogFields, Logger } from '@vera-stack/shared/log.ts'
@@ -24,20 +24,20 @@ export interface HeldBudgetsOptions {
 
 const MIB = 2 ** 20
 /**
- * 1,000 clients of one tunnel that do not read, at 256 KiB each (250 MiB), what its windows may grow by (32 MiB), and
- * its unsent bytes (32 MiB). A telephone has two tunnels by default.
+ * The sum of 1,000 clients of one tunnel that do not read, at 256 KiB each (250 MiB), the growth budget of its windows
+ * (32 MiB), and its unsent bytes (32 MiB). A telephone has two tunnels by default.
  */
 const TUNNEL_BYTES = 320 * MIB
 const TOKEN_BYTES = 2 * TUNNEL_BYTES
-/** Between two log lines about one account, ms. */
+/** Shortest time between two log lines about one account, ms. */
 const LOG_INTERVAL_MS = 10_000
 
-/** For whom limits of a token count, in a form that replicas can exchange. */
+/** Returns a digest of the token's holder, to which the limits of a token apply. Replicas can exchange it. */
 export function holderDigest(token: TokenReference): string {
   return shortDigest(holderText(token))
 }
 
-/** The defaults, for a process that may use `memoryBytes`. */
+/** Returns the limits from the settings, with defaults for a process that may use `memoryBytes`. */
 export function heldLimits(
   memoryBytes: number,
   settings: { readonly [Limit in keyof HeldLimits]?: number | undefined } = {},
@@ -67,11 +67,11 @@ export class HeldBudgets {
     return this.#ofSession(this.#token(holderDigest(token), fields), { ...fields, tunnelId })
   }
 
-  /** The account of a line of another replica: that of its tunnel. */
+  /** Returns the account of another replica's line, which is the account of the line's tunnel. */
   ofRemote({ tunnelId, telephone, holder }: Pick<Line, 'tunnelId' | 'telephone' | 'holder'>): HeldBytes {
     return this.#remoteTunnels.getOrAdd(tunnelId, () => {
       const fields = { tunnelId, telephoneId: telephone }
-      // A replica of an older version does not tell whose token the telephone holds.
+      // A replica of an older version does not send the holder of the token.
       return this.#ofSession(this.#token(holder ?? `tunnel/${tunnelId}`, fields), fields)
     })
   }

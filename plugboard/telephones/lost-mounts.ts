@@ -14,7 +14,7 @@ import type { Credential } from './tokens/authenticate.ts'
 
 /** A tunnel of this replica. */
 export interface MountedTunnel {
-  /** Compares its verdicts with the routes. Returns true while it has, or may have, a lost mount. Must not throw. */
+  /** Compares its verdicts with the routes. Returns true while the tunnel has, or may have, a lost mount. Must not throw. */
   reviewMounts(removed: RemovedRoutes): boolean
 }
 
@@ -27,7 +27,7 @@ export interface RemovedRoute {
 /** The routes that were deleted or changed since the last review. */
 export interface RemovedRoutes {
   readonly byId: ReadonlyMap<string, RemovedRoute>
-  /** One of them for each name of a service that telephones may announce. */
+  /** One removed route for each announced name of its service. */
   readonly byService: ReadonlyMap<string, RemovedRoute>
 }
 
@@ -44,7 +44,7 @@ const COLLECT_MS = 500
 export class LostMounts {
   readonly #options: LostMountsOptions
   readonly #unsubscribe: () => void
-  /** Tunnels that wait for a route. */
+  /** Tunnels with a lost mount, which wait for a route. */
   readonly #waiting = new Set<MountedTunnel>()
   #byId = new Map<string, RemovedRoute>()
   #byService = new Map<string, RemovedRoute>()
@@ -75,7 +75,7 @@ export class LostMounts {
       this.#byId.set(before.id, removed)
       for (const name of announcedNames(before.service)) this.#byService.set(name, removed)
     } else if (this.#waiting.size === 0) {
-      // A new route matters only to a tunnel without one.
+      // A new route concerns only tunnels with a lost mount.
       return
     }
     this.#timer ??= this.#options.clock.after(COLLECT_MS, () => this.#review())
@@ -94,7 +94,7 @@ export class LostMounts {
   }
 }
 
-/** The verdict as the routes are now; the same object when they did not change for it. */
+/** Returns the verdict for the current routes; the same object when the change does not concern it. */
 export function reviewVerdict(
   verdict: Verdict,
   removed: RemovedRoutes,
@@ -122,7 +122,7 @@ export function reviewVerdict(
   }
 }
 
-/** A telephone that announced no mount loses something only when the last route of its service is removed. */
+/** Returns the removed route of the verdict. Without an announced mount, only the loss of the service's last route counts. */
 function removedRoute(verdict: Verdict, { byId, byService }: RemovedRoutes): RemovedRoute | undefined {
   if (verdict.routeId !== undefined) return byId.get(verdict.routeId)
   return verdict.mount === undefined && verdict.urls.length > 0

@@ -1,6 +1,6 @@
-// Finds out whether an older process of a telephone still responds when a newer process has taken its lines. A process
-// that responds finishes its streams, and its tunnel waits for the lines to come back. On a half-open tunnel no process
-// would finish a stream, so the tunnel closes and its requests can be repeated elsewhere before its pings time out.
+// Tests whether an older process of a telephone still responds after a newer process has taken over its lines. A process
+// that responds finishes its streams, and its tunnel stands by until the lines come back. A half-open tunnel would never
+// finish a stream, so it is closed, and its requests can be retried on another line before its pings time out.
 //
 //   echo stream ──any response──▶ the tunnel stays
 //        └────────silence───────▶ onSilent
@@ -10,7 +10,7 @@ import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
-/** For a response, ms: longer than a slow network path takes, and requests on a dead path wait no longer. */
+/** Deadline for the response, ms: longer than a slow network path needs, and the longest wait of requests on a dead path. */
 const RESPONSE_MS = 1000
 
 const ECHO: Opening = { kind: 'echo', hops: 0, service: '', method: '', target: '', fields: [] }
@@ -18,7 +18,7 @@ const ECHO: Opening = { kind: 'echo', hops: 0, service: '', method: '', target: 
 export class SupersededProbe {
   #timer: Timer | undefined
 
-  /** Without open streams there is no probe. `onSilent` is called once at most, and not after `cancel`. */
+  /** Starts the probe, unless the session has no open streams. Calls `onSilent` at most once, and never after `cancel`. */
   constructor(session: Session, clock: Clock, onSilent: () => void) {
     if (session.streamCount === 0) return
     this.#timer = clock.after(RESPONSE_MS, onSilent)
@@ -29,12 +29,12 @@ export class SupersededProbe {
     this.#timer?.cancel()
   }
 
-  /** A reset by the peer is a response too: it does not support the kind, or gives another reason. */
+  /** Opens the echo stream. A reset by the peer is a response too, whatever its reason. */
   #open(session: Session): void {
     let stream: Stream | undefined
     const responded = (): void => {
       this.cancel()
-      // A peer that never ends its response must not keep the stream.
+      // Without the reset, a peer that never ends its response would keep the stream open.
       if (stream?.open) stream.reset('cancelled')
     }
     const events: StreamEvents = {
@@ -50,7 +50,7 @@ export class SupersededProbe {
       stream = session.open(ECHO, events, true)
     } catch (error) {
       if (!(error instanceof TunnelError)) throw error
-      // A peer that drains has responded, and finishes by itself. Otherwise its streams are at the limit.
+      // A peer that drains has responded, and ends by itself. Any other reason means that its streams are at the limit.
       if (error.reason === 'draining') responded()
     }
   }

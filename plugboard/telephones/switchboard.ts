@@ -1,6 +1,6 @@
-// All tunnels of this replica: which connection has which id, and which tunnels end when a token is revoked or a key is
-// removed. It gives the line picker the way to a line, and the admin API the list of connected telephones. Which of two
-// processes of a telephone serves is decided in telephone-instances.ts.
+// Holds all tunnels of this replica, by id. It closes tunnels when their token is revoked or their key is removed. It gives
+// the line picker the upstream of a line, and the admin API the list of connected telephones. telephone-instances.ts decides
+// which of two processes of a telephone serves.
 
 import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
@@ -41,7 +41,7 @@ export interface SwitchboardOptions {
   readonly store: Pick<Store, 'claimMount' | 'tokens' | 'changes'>
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly registry: Registry
-  /** Absent: the ends of tunnels and refused announcements are not remembered. */
+  /** Records the ends of tunnels and the refused announcements; absent: they are not recorded. */
   readonly history?: ConnectionContext['history'] | undefined
   readonly urlOf: ConnectionContext['urlOf']
   readonly limits?: Partial<SessionLimits> | undefined
@@ -50,9 +50,9 @@ export interface SwitchboardOptions {
   readonly tokenLimits?: DefaultTokenLimits | undefined
   /** Default: 10 minutes, and names beneath `localhost`. */
   readonly claims?: ClaimRules | undefined
-  /** Shared with the other replicas; default: this replica stands alone. */
+  /** Counts of the tunnels on all replicas; default: this replica counts only its own tunnels. */
   readonly tunnelCounts?: TunnelCounts | undefined
-  /** Absent: what tunnels hold is not bounded. */
+  /** Bounds the bytes that tunnels hold; absent: no bound. */
   readonly budgets?: HeldBudgets | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
@@ -88,7 +88,7 @@ export class Switchboard {
   readonly #lostMounts: LostMounts
   readonly #usage: TokenUsage
   #draining = false
-  /** While we leave: a tunnel has let go. */
+  /** Set while `leave` waits. Called when a tunnel closes or its telephone drains it. */
   #emptied: (() => void) | undefined
   #replicas: readonly ReplicaAddress[] = []
 
@@ -161,22 +161,22 @@ export class Switchboard {
     this.#usage.admit(credential)
   }
 
-  /** Refusals by the limits of tokens on this replica. */
+  /** Numbers of refusals by the limits of tokens on this replica. */
   get tokenRefusals(): TokenRefusals {
     return this.#usage.refusals
   }
 
-  /** Open tunnels of one of our own tokens, on all replicas. */
+  /** Returns the number of open tunnels of one of our own tokens, on all replicas. */
   tunnelsOfToken(id: string): number {
     return this.#usage.tunnelsOf(id)
   }
 
-  /** For a process that was away: no tunnel is picked before it has shown that it still works. */
+  /** Probes all tunnels after this process was suspended. No tunnel is picked before its telephone has responded. */
   probe(onProved: () => void): void {
     for (const { session } of this.#connections.values()) session.probe(onProved)
   }
 
-  /** None is left of which that is not known. */
+  /** True when no open tunnel still waits for a response to its probe. */
   get proved(): boolean {
     for (const { session } of this.#connections.values()) {
       if (session.state === 'open' && !session.reachable) return false
@@ -184,7 +184,7 @@ export class Switchboard {
     return true
   }
 
-  /** Those that stay: one that its telephone has let go may still carry a stream for days, and weighs nothing. */
+  /** Number of tunnels without those that drain. A draining tunnel may carry a stream for days, but takes no new streams. */
   get tunnelCount(): number {
     let count = 0
     for (const { leaving } of this.#connections.values()) if (!leaving) count += 1
@@ -197,7 +197,7 @@ export class Switchboard {
     return count
   }
 
-  /** A telephone has dialled in and proved who it is. */
+  /** Starts the session of a telephone that has dialled in and passed authentication. */
   connect(transport: Transport, credential: Credential, remoteAddress: string): void {
     const tunnel = { id: asTunnelId(randomUUID()), credential, remoteAddress }
     const connection = new TelephoneConnection(this.#context, this, tunnel)
@@ -211,7 +211,7 @@ export class Switchboard {
     )
   }
 
-  /** The way to a line that ends here. */
+  /** Returns the session of a line whose tunnel ends on this replica. */
   upstreamOf(line: Line): Upstream | undefined {
     return this.#connections.get(line.tunnelId)?.session
   }
@@ -245,7 +245,7 @@ export class Switchboard {
     return telephones
   }
 
-  /** The addresses that telephones can dial: told to all now, and to each new one. */
+  /** Sets the addresses that telephones can dial. Sends them to all telephones now, and to each new one. */
   setReplicas(replicas: readonly ReplicaAddress[]): void {
     this.#replicas = replicas
     for (const connection of this.#connections.values()) {
@@ -254,8 +254,8 @@ export class Switchboard {
   }
 
   /**
-   * Asks up to `count` telephones to end a tunnel on replica `to` instead, those with the fewest streams first, and
-   * none that has a tunnel there already or was asked lately. Returns how many were asked.
+   * Asks telephones to move up to `count` tunnels to replica `to`, starting with the tunnels with the fewest streams. Skips
+   * processes that have a line on that replica already, and tunnels that were asked recently. Returns the number asked.
    */
   move(count: number, to: ReplicaId): number {
     const nowMs = this.#clock.now()
@@ -272,8 +272,8 @@ export class Switchboard {
   }
 
   /**
-   * This replica is about to stop: no new tunnels, and telephones are asked to end theirs elsewhere. Tunnels serve on
-   * until their telephones let go of them. Resolves when all have, or after `patienceMs`.
+   * Prepares a stop of this replica: accepts no new tunnels, and asks telephones to move theirs to other replicas. Tunnels
+   * serve until their telephones drain them. Resolves when all tunnels drain or are closed, or after `patienceMs`.
    */
   async leave(patienceMs: number): Promise<void> {
     this.#draining = true
@@ -291,8 +291,8 @@ export class Switchboard {
   }
 
   /**
-   * All tunnels at once: telephones are asked to go elsewhere, open streams have `graceMs`. For `noticeMs` of it, while
-   * other replicas hear that the lines are gone, what they have on its way to a line still gets there.
+   * Drains all tunnels at once. Open streams have `graceMs` to finish. During the first `noticeMs`, the lines are out of the
+   * registry but still take streams, because other replicas may have picked a line before they received the removal.
    */
   async drain(graceMs: number, noticeMs = 0): Promise<void> {
     this.#draining = true
@@ -312,7 +312,7 @@ export class Switchboard {
     this.#lostMounts.close()
   }
 
-  // What connections tell
+  // Events of the connections
 
   ready(newcomer: TelephoneConnection): void {
     this.#touch(newcomer.credential.token)
@@ -337,7 +337,7 @@ export class Switchboard {
     this.#emptied?.()
   }
 
-  /** Only our own tokens have a row that says when they were last seen. */
+  /** Records the time at which one of our own tokens was last seen. Other tokens have no row in the database. */
   #touch(token: TokenReference): void {
     if (token.kind !== 'own') return
     this.#options.store.tokens.touch(token.id).catch(error => {

@@ -1,6 +1,6 @@
-// One tunnel's life, from its session's events: hello, announcements, lines in the registry, renewal, the end.
-// The session below carries streams; the switchboard above knows the other tunnels. Reads from top to bottom as
-// the life of a telephone.
+// The life of one tunnel, driven by the events of its session: hello, announcements, lines in the registry, token renewal,
+// close. The session below it carries the streams; the switchboard above it holds all tunnels. The order of the methods
+// follows the life of a telephone.
 //
 //   connected ──hello──▶ ready ──announce──▶ lines ──peer drains──▶ no lines ──▶ closed
 //                          └──────── expired, revoked, replaced, lost ─────────────┘
@@ -53,20 +53,20 @@ export interface ConnectionContext extends AnnouncementOptions {
 /** The part of a credential that a renewal changes. */
 export type Renewal = Pick<Credential, 'services' | 'mounts' | 'limits' | 'expiresAtMs'>
 
-/** The connection's owner: told of what concerns more than this tunnel. */
+/** The owner of the connection, notified of events that concern more than this tunnel. */
 export interface ConnectionOwner {
-  /** The hello has arrived. */
+  /** Called when the hello has arrived. */
   ready(connection: TelephoneConnection): void
-  /** One of our own tokens has a new expiry, for all its tunnels. */
+  /** Called when one of our own tokens was renewed. The renewal applies to all tunnels of the token. */
   renewed(tokenId: string, renewal: Renewal): void
-  /** It has let go of its tunnel. */
+  /** Called when the telephone starts to drain its tunnel. */
   peerDrains(): void
   closed(connection: TelephoneConnection): void
 }
 
-/** Longest time a timer of Node can wait, ms. */
+/** Longest delay of a Node timer, ms. */
 const LONGEST_TIMER_MS = 0x7fff_ffff
-/** Between looks at an expired token while the database cannot say whether it was renewed, ms. */
+/** Interval between checks of an expired token while the database is unavailable, ms. */
 const EXPIRY_RETRY_MS = 30_000
 const RENEWED_ELSEWHERE =
   'Plugboard did not issue this token and cannot renew it. Get a new token from its issuer and put it into the token file.'
@@ -79,7 +79,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   readonly tunnelId: TunnelId
   readonly remoteAddress: string
   readonly connectedAt: Date
-  /** When it was last asked to go to another replica; in time of the clock. */
+  /** Time of the last request to move this tunnel to another replica, ms of the clock. */
   movedAtMs = Number.NEGATIVE_INFINITY
   readonly #context: ConnectionContext
   readonly #owner: ConnectionOwner
@@ -90,29 +90,29 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   #generation: Generation | undefined
   readonly #holder: string
   #draining = false
-  /** The announcement that `#verdicts` are about. */
+  /** The announcement to which `#verdicts` belong. */
   #announcement: Announce | undefined
   #verdicts: readonly Verdict[] = []
   #acceptedServices: ReadonlySet<string> = NO_SERVICES
   #supersededServices: ReadonlySet<string> = NO_SERVICES
-  /** Services that it takes streams for, by the lines that it has. */
+  /** Services for which a line of this tunnel takes streams. */
   #taken: ReadonlySet<string> = new Set()
-  /** The announcement to judge once the one in hand is; only the newest counts. */
+  /** The newest announcement, which is evaluated after the current one. A newer one replaces it. */
   #waiting: Announce | undefined
   #judging = false
-  /** Routes that were removed during a judgement. */
+  /** Routes that were removed while an announcement was evaluated. */
   #unreviewed: RemovedRoutes[] = []
   /** Runs while the announcement waits for its place (token-usage.ts). */
   #placeTimer: Timer | undefined
-  /** Length of the announcement that was judged last, as counted in the usage of the token. */
+  /** Length of the last evaluated announcement, as counted in the usage of the token. */
   #announcedLength = 0
-  /** The last one judged, when part of it has to be tried again. */
+  /** The last evaluated announcement, when a part of it has to be retried. */
   #unfinished: Announce | undefined
   #renewing = false
   #expiryTimer: Timer | undefined
-  /** Runs while a newer process serves all that this tunnel could. */
+  /** Set while a newer process serves all services of this tunnel. */
   #standby: SupersededProbe | undefined
-  /** What the last `announced` message remarked. */
+  /** The remarks in the last `announced` message. */
   #sentRemarks = ''
 
   constructor(
@@ -131,7 +131,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     this.#log = context.log.child({ tunnelId: tunnel.id, tokenId: tokenText(tunnel.credential.token) })
   }
 
-  /** Once, with the session whose events go to this connection. */
+  /** Sets the session whose events go to this connection. Call it once. */
   attach(session: Session): void {
     this.#session = session
     this.#watchExpiry()
@@ -146,12 +146,12 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     return this.#session
   }
 
-  /** Undefined before it. */
+  /** The hello of the telephone; undefined before it arrives. */
   get hello(): Hello | undefined {
     return this.#hello
   }
 
-  /** It has no lines any more, and takes none. */
+  /** True when the tunnel drains: it has no lines, and gets no new ones. */
   get leaving(): boolean {
     return this.#draining
   }
@@ -174,13 +174,13 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     return this.#results.filter(verdict => verdict.accepted)
   }
 
-  /** A stream for the service may be opened on it. */
+  /** Returns true when the tunnel takes streams for the service. */
   takes(service: string): boolean {
     return this.#taken.has(service)
   }
 
   close(reason: Reason, detail: string): void {
-    // Now, not when the peer has agreed to the end: until then its lines would be ones that take nothing.
+    // Withdraws the lines now, because the session takes no more streams while it waits for the peer's close.
     this.withdraw()
     this.#session?.close(reason, detail)
   }
@@ -198,14 +198,14 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     if (this.#serveRest()) this.#answer(this.#announcement, this.#results)
   }
 
-  /** Other telephones serve a service too, or no longer. */
+  /** Sends the results again when other telephones have started or stopped serving a service of this tunnel. */
   remarksChanged(): void {
     if (this.#draining || this.#judging || this.#announcement === undefined) return
     const results = this.#results
     if (remarksOf(results) !== this.#sentRemarks) this.#answer(this.#announcement, results)
   }
 
-  /** Routes were removed or added. Sends the results again when a mount of this tunnel was lost, or is back. */
+  /** Reviews the mounts after a change of routes. Sends the results again when a mount was lost or is back. */
   reviewMounts(removed: RemovedRoutes): boolean {
     if (this.#draining) return false
     if (this.#judging) {
@@ -217,13 +217,13 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     return this.#verdicts.some(({ lostMount }) => lostMount !== undefined)
   }
 
-  /** Its token was renewed, on this tunnel or another. The key that signed the JWT of this tunnel stays the same. */
+  /** Applies a renewal of the token over this tunnel or another one. `kid` stays the key that signed this tunnel's JWT. */
   extend(renewal: Renewal): void {
     this.#credential = { ...this.#credential, ...renewal }
     this.#watchExpiry()
   }
 
-  /** The database is back: claims that had to wait are made now. */
+  /** Retries the claims that failed while the database was unavailable. */
   retryClaims(): void {
     const unfinished = this.#unfinished
     if (unfinished === undefined || this.#waiting !== undefined) return
@@ -285,7 +285,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     if (!this.#judging && this.#placeTimer === undefined) this.#judgeInTurn()
   }
 
-  /** Judges now, or when the token's rate allows it. By then, only the newest announcement is judged. */
+  /** Evaluates the newest announcement, now or when the token's rate allows it. */
   #judgeInTurn(): void {
     const { usage, clock } = this.#context
     const waitMs = this.#withinLimits(() => usage.reserve(this.#credential, MAX_ANNOUNCEMENT_WAIT_MS))
@@ -300,7 +300,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     })
   }
 
-  /** Returns undefined when the token is over a limit. Then it refuses the waiting announcement; the previous one stays. */
+  /** Returns undefined when the token exceeds a limit. It then refuses the waiting announcement, and the previous one stays. */
   #withinLimits<Result>(take: () => Result): Result | undefined {
     try {
       return take()
@@ -327,7 +327,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       await this.#judge(message)
     } catch (error) {
       this.#log.error('an announcement could not be checked', { err: error })
-      this.close('internal_error', 'the announcement could not be judged')
+      this.close('internal_error', 'the announcement could not be checked')
     } finally {
       this.#judging = false
       this.#unreviewed = []
@@ -362,7 +362,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     return verdicts.map(verdict => reviewVerdict(verdict, removed, this.#credential, this.#context))
   }
 
-  /** For services that exist: a telephone chooses the names that it announces. */
+  /** Records refusals of existing services only, because a telephone may announce any name. */
   #noteRefusals(verdicts: readonly Verdict[]): void {
     const { directory, history } = this.#context
     for (const { accepted, announcement, code, detail } of verdicts) {
@@ -384,12 +384,12 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     })
   }
 
-  /** True when a newer process serves all that this tunnel could. */
+  /** True when a newer process serves all accepted services of this tunnel. */
   get #isReplaced(): boolean {
     return this.#supersededServices.size > 0 && this.#supersededServices.size === this.#acceptedServices.size
   }
 
-  /** Serves what no newer process serves, or stands by. Returns false when the tunnel closes instead. */
+  /** Serves the services that no newer process serves, or stands by. Returns false when the tunnel closes instead. */
   #serveRest(): boolean {
     if (!this.#isReplaced) {
       this.#endStandby()
@@ -419,7 +419,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     this.#sentRemarks = remarksOf(verdicts)
     const results = resultsOf(verdicts)
     if (this.session.sendControl({ type: 'announced', id, results })) return
-    // Very many services, and a telephone that accepts only small frames: send only which services are accepted.
+    // The telephone accepts only small frames and announced very many services. The short form has no URLs and no details.
     this.#answerBriefly(id, results)
   }
 
@@ -449,7 +449,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     const lines = new Map<string, Line>()
     for (const { accepted, announcement } of this.#verdicts) {
       const { service } = announcement
-      // A service with several mounts is announced several times; it is one line.
+      // A service with several mounts is announced several times, but has one line.
       if (!accepted || this.#supersededServices.has(service) || lines.has(service)) continue
       lines.set(service, this.#lineOf(announcement))
     }
@@ -477,13 +477,13 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     }
   }
 
-  /** Nobody hears of its lines any more; whoever has picked one may still open a stream, until `withdraw`. */
+  /** Removes the lines from the registry. A replica that has picked one may still open a stream, until `withdraw`. */
   hide(): void {
     this.#startDraining()
     this.#context.registry.replace(this.tunnelId, [])
   }
 
-  /** Its lines go for good; streams that are open go on. */
+  /** Removes the lines for good. Open streams go on. */
   withdraw(): void {
     this.#startDraining()
     this.#serve([])
@@ -504,7 +504,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       this.session.sendControl({ type: 'renewed', detail: RENEWED_ELSEWHERE })
       return
     }
-    // One renewal at a time. Its response also counts for requests that arrived meanwhile.
+    // One renewal at a time. Its response also serves the requests that arrive meanwhile.
     if (this.#renewing) return
     this.#renewing = true
     const tokenId = reference.id
@@ -535,8 +535,8 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   }
 
   /**
-   * The token has expired by what is known here. One of our own tokens may have been renewed over another tunnel, at
-   * another replica: the database has the expiry. The tunnel stays while the database is down, so traffic goes on.
+   * Closes the tunnel of an expired token, unless the token was renewed over a tunnel of another replica: the database has
+   * the newest expiry of our own tokens. While the database is unavailable, the tunnel stays open, so traffic goes on.
    */
   async #expired(): Promise<void> {
     const { token } = this.#credential

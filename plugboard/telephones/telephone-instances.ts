@@ -1,11 +1,11 @@
-// Which process of a telephone serves, when two of them are connected. A newer process takes over service by service:
-// the older one has no line of a service while the newer one has an accepted line of it that can take streams, on any replica,
-// and gets its line back after that. Otherwise, half-open connections of a process that died would keep its lines. A newer
-// process whose health check fails takes nothing over, because the older one may serve.
+// Decides which process of a telephone serves when two of them are connected. A newer process takes over each service
+// separately. While it has an accepted line of a service that can take streams, on any replica, the older process has no line
+// of that service; after that the older one gets its line back. This removes the lines of a process that died and left
+// half-open connections. A newer process whose health check fails takes over no service, because the older one may serve.
 //
-// "One telephone" is one identity, which the token proves, and one name, which the telephone chooses within it. A name
-// alone never gives a claim on the lines of another identity. "Newer" is the later start, and no start is later than
-// the moment when the process was first seen here. With equal starts both serve.
+// "One telephone" means one identity, which the verified token gives, and one name, which the telephone chooses within it.
+// A telephone with another identity cannot take over lines by using the same name. "Newer" means the later start, and no
+// start counts as later than the moment when the process was first seen here. With equal starts, both processes serve.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Hello } from '@vera-stack/shared/protocol/control/control.ts'
@@ -17,20 +17,20 @@ import { type Generation, unpackGeneration } from './generation.ts'
 export interface InstanceTunnel {
   readonly hello: Hello | undefined
   readonly generation: Generation | undefined
-  /** The services of the last announcement that were accepted, those that a newer process serves included. */
+  /** The accepted services of the last announcement, including the ones that a newer process serves. */
   readonly acceptedServices: ReadonlySet<string>
-  /** Those of them that a newer process serves. */
+  /** The accepted services that a newer process serves. */
   readonly supersededServices: ReadonlySet<string>
   supersede(services: ReadonlySet<string>): void
 }
 
-/** Most remembered processes whose start was not usable. The oldest is forgotten first. */
+/** Most processes without a usable start that are remembered. The oldest entry is evicted first. */
 const MAX_FIRST_SEEN = 10_000
 
 export class TelephoneInstances {
   readonly #registry: Registry
   readonly #clock: Clock
-  /** By identity and name. */
+  /** Tunnels by identity and name of their telephone. */
   readonly #groups = new Map<string, Set<InstanceTunnel>>()
   readonly #firstSeenMs = new Map<string, number>()
   readonly #pending = new Set<InstanceTunnel>()
@@ -52,7 +52,7 @@ export class TelephoneInstances {
     this.#unsubscribe()
   }
 
-  /** The generation of a process that has sent its hello. */
+  /** Returns the generation of a process that has sent its hello. */
   generationOf(hello: Hello, identity: string): Generation {
     return { identity, startedAtMs: this.#startOf(hello, identity) }
   }
@@ -72,7 +72,7 @@ export class TelephoneInstances {
     if (group?.size === 0) this.#groups.delete(key)
   }
 
-  /** The accepted services of the tunnel for which a newer process of the same telephone has a line that takes streams. */
+  /** Returns the accepted services for which a newer process of the same telephone has a line that takes streams. */
   supersededServices(tunnel: InstanceTunnel): Set<string> {
     const services = new Set<string>()
     for (const service of tunnel.acceptedServices) {
@@ -91,7 +91,7 @@ export class TelephoneInstances {
     return false
   }
 
-  /** Tunnels of the line's telephone, but of other processes, whose line of the service may have to go or come back. */
+  /** Schedules a review of the tunnels of other processes of the line's telephone that may lose or get back their line. */
   #reviewRivals({ service, telephone, instance, generation }: Line, superseded: boolean): void {
     if (generation === undefined || this.#groups.size === 0) return
     const identity = unpackGeneration(generation)?.identity
@@ -99,7 +99,7 @@ export class TelephoneInstances {
     for (const tunnel of group ?? []) {
       if (tunnel.hello?.instance === instance || !tunnel.acceptedServices.has(service)) continue
       if (tunnel.supersededServices.has(service) !== superseded) continue
-      // Runs later in this turn, because the registry is in the middle of a change, and a review may change it again.
+      // The review runs as a microtask, because the registry is in the middle of a change, and a review may change it again.
       if (this.#pending.size === 0) queueMicrotask(() => this.#review())
       this.#pending.add(tunnel)
     }
@@ -112,8 +112,8 @@ export class TelephoneInstances {
   }
 
   /**
-   * A process whose hello has no start, or one past our clock, counts as started when it was first seen here. That
-   * moment is remembered, so that two such processes do not replace each other in turns.
+   * Returns the start time of a process. When the hello has no start, or a start later than our clock, it is the time when
+   * the process was first seen here. That time is kept, so that two such processes do not replace each other in turns.
    */
   #startOf({ instance, startedAt }: Hello, identity: string): number {
     // The key holds the identity, so that another identity cannot use the same instance id first.

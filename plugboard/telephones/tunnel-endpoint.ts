@@ -1,5 +1,5 @@
-// `/_plugboard/tunnel`: where telephones dial in. Everything that can be wrong is answered as HTTP, with a reason,
-// before the upgrade (the WebSocket handshake of RFC 6455, then the token); after it there is only a session.
+// Accepts the dials of telephones at `/_plugboard/tunnel`. It checks the WebSocket handshake (RFC 6455), then the token. Each
+// failed check gets an HTTP response with a reason, before the upgrade. After the upgrade, the session owns the connection.
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -14,19 +14,19 @@ import { addressGroup } from '../common/address-group.ts'
 import type { Switchboard } from './switchboard.ts'
 import type { Authenticator, Credential } from './tokens/authenticate.ts'
 
-/** An upgrade request for the tunnel address. The socket is the endpoint's from here on. */
+/** An upgrade request for the tunnel path. From here on, the endpoint owns the socket. */
 export interface TunnelRequest {
   readonly req: IncomingMessage
   readonly socket: Socket
-  /** What had already come after the request. */
+  /** Bytes that were received after the request. */
   readonly head: Buffer
   readonly remoteAddress: string
   readonly requestId: string
-  /** Answers with a problem and closes. */
+  /** Responds with a problem document and closes the connection. */
   refuse(code: ErrorCode, detail?: string, extraFields?: readonly string[]): void
 }
 
-/** What the public port hands its tunnels to. */
+/** Accepts the tunnel requests of the public port. */
 export interface TunnelAcceptor {
   accept(request: TunnelRequest): void
 }
@@ -35,9 +35,9 @@ export interface TunnelEndpointOptions {
   readonly authenticator: Pick<Authenticator, 'authenticate'>
   readonly switchboard: Pick<Switchboard, 'admit' | 'connect' | 'refusal'>
   readonly log: Logger
-  /** Handshakes under way at once. */
+  /** Limit of handshakes in progress at once. */
   readonly maxPending?: number | undefined
-  /** How many of them one client address (IPv6: one /64) may hold, in percent. */
+  /** Share of them that one client address (IPv6: one /64) may hold, in percent. */
   readonly clientSharePercent?: number | undefined
 }
 
@@ -52,7 +52,7 @@ export class TunnelEndpoint implements TunnelAcceptor {
     skipUTF8Validation: true,
     handleProtocols: () => SUBPROTOCOL,
   })
-  /** Of the handshakes under way: one that waits for the keys of an outside issuer takes seconds. */
+  /** Handshakes in progress, by client. A handshake that waits for the keys of an outside issuer takes seconds. */
   readonly #pending: ClientShares
 
   constructor(options: TunnelEndpointOptions) {
@@ -117,17 +117,17 @@ export class TunnelEndpoint implements TunnelAcceptor {
   }
 }
 
-/** RFC 6455 section 4.2.1, and our subprotocol. False: refused. */
+/** Returns true for a valid handshake (RFC 6455, section 4.2.1) with our subprotocol. Otherwise refuses the request. */
 function isHandshake({ req, refuse }: TunnelRequest): boolean {
   const { headers } = req
-  if (req.method !== 'GET') refuse('method_not_allowed', 'A tunnel is opened with GET.')
+  if (req.method !== 'GET') refuse('method_not_allowed', 'The request for a tunnel must use the method GET.')
   else if (!listHolds(headers.upgrade ?? '', 'websocket')) refuse('upgrade_required')
   else if (headers['sec-websocket-version'] !== '13') {
-    refuse('upgrade_required', 'WebSocket version 13 is spoken here.', ['Sec-WebSocket-Version', '13'])
+    refuse('upgrade_required', 'Only WebSocket version 13 is supported.', ['Sec-WebSocket-Version', '13'])
   } else if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
     refuse('bad_request', 'Sec-WebSocket-Key is missing or malformed.')
   } else if (!listHolds(headers['sec-websocket-protocol'] ?? '', SUBPROTOCOL)) {
-    refuse('bad_request', `The subprotocol ${SUBPROTOCOL} has to be offered.`)
+    refuse('bad_request', `Sec-WebSocket-Protocol must offer the subprotocol ${SUBPROTOCOL}.`)
   } else if (repeatsField(req.rawHeaders, 'authorization')) {
     refuse('bad_request', 'The request has more than one Authorization field. Send one token.')
   } else return true

@@ -177,7 +177,7 @@ describe('tokens of another issuer', () => {
 describe('telephone http with a token that only a person can correct', () => {
   it.each([
     ['garbage', () => 'garbage', /refused the token: The token is not a JWT\./],
-    ['foreign', () => signJwt({}), /refused the token: The token names no key\./],
+    ['foreign', () => signJwt({}), /refused the token: The token has no key id \(kid\) in its header\./],
     ['expired', () => issueOutside({ exp: nowSeconds() - 3600 }), /refused the token: .*expired/],
   ])('ends with 1 and the reason: %s', async (_what, token, reason) => {
     const telephone = TelephoneProcess.launch({ ...stack, target: 1, service: SERVICE, token: token() })

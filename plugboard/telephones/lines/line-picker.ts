@@ -1,6 +1,6 @@
-// Picks the line that takes a service's next stream. It follows the registry, so that a pick looks only at the
-// service's own lines, and keeps what a choice needs: the turn of each line, the streams of the service.
-// It does not open the stream, and knows neither sockets nor routes.
+// Picks the line for the next stream of a service. It follows the registry, so a pick reads only the lines of the service.
+// It keeps the state that a pick needs: the turn of each line and the open streams of the service. It does not open streams,
+// and does not depend on sockets or routes.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
@@ -23,7 +23,7 @@ import type { ServiceNames } from './service-names.ts'
 
 export interface PickPolicy {
   readonly balancing: 'least_streams' | 'round_robin' | 'random'
-  /** Streams of the service open at once through this replica; null: no limit. */
+  /** Limit of open streams of the service through this replica; null: no limit. */
   readonly maxStreams: number | null
 }
 
@@ -33,15 +33,15 @@ export interface LinePickerOptions {
   readonly replicaId?: ReplicaId
   /** The way to a line; asked once, when the line appears. Undefined: a line that cannot be reached from here. */
   readonly upstreamOf: (line: Line) => Upstream | undefined
-  /** The services that announced names mean. Default: each name is that of a service. */
+  /** Maps announced names to services. Default: each announced name is the name of a service. */
   readonly names?: ServiceNames | undefined
-  /** Uniform in [0, 1). */
+  /** Returns a uniform random number in [0, 1). */
   readonly random?: () => number
-  /** How many of the streams that a policy allows one client may hold, in percent. */
+  /** Share of the policy's stream limit that one client may hold, in percent. */
   readonly clientSharePercent?: number | undefined
 }
 
-/** Up to this many lines are all compared; of more, two at random are: nearly as even, and it does not grow. */
+/** Up to this number, all lines are compared. Above it, two random lines are: nearly as even, at a constant cost. */
 const COMPARE_ALL = 16
 
 export class LinePicker {
@@ -49,7 +49,7 @@ export class LinePicker {
   readonly #registry: Registry
   readonly #serviceOf: (announced: string) => string
   readonly #unfollow: (() => void) | undefined
-  /** Where the lines of an announced name are, while there are any. */
+  /** The pool name of each announced name that has lines. */
   readonly #poolNames = new Map<string, string>()
   readonly #upstreamOf: (line: Line) => Upstream | undefined
   readonly #random: () => number
@@ -80,11 +80,12 @@ export class LinePicker {
   }
 
   /**
-   * A line that takes a stream now, none of `tried`: by preference of another process than those, since what failed
-   * behind one tunnel of a process fails behind its second too; then by another way, since a link that has gone
-   * silent has done so for all lines behind it; then a local one, where no other link is in between. `preferred`: a line
-   * that was picked before. It comes first, then other lines of its process.
-   * `client`: whom the stream is for; it takes no line where it holds its share of the streams.
+   * Returns a line that takes a stream now, except the lines in `tried`. After a failure it prefers, in this order:
+   * 1. a line of another process, because the second tunnel of a failed process probably fails too;
+   * 2. a line over another link, because a silent link is silent for all its lines;
+   * 3. a local line, because it needs no link.
+   * `preferred` is a line that was picked before. It comes first, then other lines of its process. `client` is the client of
+   * the stream. A line is skipped when the client holds its share of that line's streams.
    */
   pick(
     service: string,
@@ -115,17 +116,17 @@ export class LinePicker {
     return hasRoom ? 'concurrency_limited' : 'overloaded'
   }
 
-  /** The lines of a service with the way to each, also those that take no stream now. */
+  /** Returns the lines of a service with their upstreams, including lines that take no stream now. */
   candidatesOf(service: string): readonly Candidate[] {
     return this.#pools.get(service)?.candidates ?? []
   }
 
-  /** Returns the cause, in words, why `pick` found no line. */
+  /** Returns the cause and a text that explain why `pick` found no line. */
   explain(service: string, why: NoLine): NoLineCause {
     return explainNoLine(this.#pools.get(service), why, service)
   }
 
-  /** A stream was opened on the candidate's line; `release` once it is over. */
+  /** Counts a stream that was opened on the candidate's line. Call `release` when the stream ends. */
   acquire(candidate: Candidate, holder: StreamHolder): void {
     candidate.active += 1
     addHolder(candidate.pool, holder)
@@ -163,7 +164,7 @@ export class LinePicker {
     return candidate !== undefined && canTake(candidate, client) ? candidate : undefined
   }
 
-  /** Few lines out of many are local: by lot alone they would hardly ever be compared. */
+  /** Returns a random local line first, because a random choice among many remote lines would rarely find a local one. */
   #anyLocal(pool: LinePool, from: readonly Candidate[], client: string): Candidate | undefined {
     const first = isShared(pool) && from === pool.candidates ? this.#anyOf(pool.locals, client) : undefined
     return first ?? this.#anyOf(from, client)
@@ -184,8 +185,8 @@ export class LinePicker {
   }
 
   /**
-   * The service that these announced names mean has changed: its name, or its aliases. Their lines follow it. Streams that
-   * are open stay what they are, and a pool that moves as a whole keeps its count of them.
+   * Moves the lines of these announced names after a change of the name or the aliases of their service. Open streams are not
+   * affected. A pool that moves as a whole keeps its count of streams.
    */
   #regroup(announced: Iterable<string>): void {
     for (const name of announced) {
@@ -196,7 +197,7 @@ export class LinePicker {
     }
   }
 
-  /** False when another pool has the name already, or lines of the pool belong elsewhere. */
+  /** Returns false when another pool already has the name, or when lines of the pool belong to another service. */
   #renamePool(before: string, after: string): boolean {
     const pool = this.#pools.get(before)
     if (pool === undefined || this.#pools.has(after)) return false
@@ -223,7 +224,7 @@ export class LinePicker {
   #add(line: Line): void {
     const upstream = this.#upstreamOf(line)
     if (upstream === undefined) return
-    // Lines of one announced name stay together until `regroup`.
+    // Lines of one announced name stay in one pool until `#regroup`.
     const service = this.#poolNames.get(line.service) ?? this.#serviceOf(line.service)
     this.#poolNames.set(line.service, service)
     let pool = this.#pools.get(service)
@@ -269,7 +270,7 @@ function sameAgain(
   return candidates.find(candidate => sameProcess(candidate.line, preferred.line) && usable(candidate))
 }
 
-/** Those of `usable` that have least in common with what has failed. */
+/** Returns the candidates of `usable` that share the fewest parts (process, link) with the candidates that failed. */
 function leastSuspect(usable: readonly Candidate[], tried: readonly Candidate[]): readonly Candidate[] {
   let least: Candidate[] = []
   let leastSuspicion = Number.POSITIVE_INFINITY
@@ -288,8 +289,8 @@ function leastSuspect(usable: readonly Candidate[], tried: readonly Candidate[])
 }
 
 /**
- * Where all lines are local, all streams of a tunnel count, of whatever service. How busy another replica's tunnel
- * is shows only there: with such lines around, each replica spreads its own streams evenly, over all alike.
+ * Returns the load of a line. In a pool of local lines, all streams of the tunnel count, for every service. The stream count
+ * of another replica's tunnel is not available here, so in a pool with such lines only the streams of this replica count.
  */
 function load({ pool, active, upstream, line }: Candidate): number {
   return ((isShared(pool) ? active : upstream.streamCount) + 1) / line.weight
@@ -311,7 +312,7 @@ function leastStreams(pool: LinePool, from: readonly Candidate[], client: string
     const candidate = from[index % from.length] as Candidate
     if (!canTake(candidate, client)) continue
     const itsLoad = load(candidate)
-    // Of equals the first, but a local one before all others: it saves a hop.
+    // Among equal loads the first line wins, except that a local line wins over a remote one, because it saves a hop.
     const preferred = itsLoad === bestLoad && candidate.local && best?.local === false
     if (itsLoad >= bestLoad && !preferred) continue
     best = candidate
@@ -320,7 +321,7 @@ function leastStreams(pool: LinePool, from: readonly Candidate[], client: string
   return best
 }
 
-/** Smooth weighted round robin: all gain their weight, the richest takes the turn and pays the round. */
+/** Smooth weighted round robin: each line gains its weight, and the line with the highest credit pays the sum of weights. */
 function nextTurn(from: readonly Candidate[], client: string): Candidate | undefined {
   let total = 0
   let best: Candidate | undefined

@@ -1,5 +1,5 @@
-// The lines of one service: what can take a stream now, and who holds the streams that are open. The lines are the line
-// picker's to add and remove; this file does not choose among them.
+// The lines of one service, with a test for whether a line takes a stream now, and the holders of the open streams. The line
+// picker adds and removes lines. This file does not choose among them.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
 import { type Line, sameProcess } from '../../registry/line.ts'
@@ -7,37 +7,37 @@ import type { Upstream } from '../../registry/upstream.ts'
 
 /** The owner of a stream of a service. */
 export interface StreamHolder {
-  /** The client that the stream is for; empty: not known. */
+  /** The client of the stream; empty: unknown. */
   readonly client: string
-  /** Its place among the holders of the pool; kept by the picker alone. */
+  /** Its index in `holders` of the pool. Only this file changes it. */
   poolSlot: number
 }
 
-/** A line with the way to it. The caller keeps it to say what it tried, and to give the stream back. */
+/** A line with its upstream. The caller keeps it, to pass it in `tried` and to release the stream. */
 export interface Candidate {
   line: Line
   readonly upstream: Upstream
   readonly pool: LinePool
-  /** The tunnel ends on this replica. */
+  /** True when the tunnel ends on this replica. */
   readonly local: boolean
-  /** Streams that were acquired and not released. */
+  /** Number of streams that were acquired and not released. */
   active: number
-  /** For round robin: the credit of smooth weighted turns. */
+  /** Credit of the line for smooth weighted round robin. */
   turn: number
 }
 
 /** The lines of one service. */
 export interface LinePool {
-  /** Changes with the name of the service. */
+  /** Name of the service. It changes when the service is renamed. */
   service: string
   readonly candidates: Candidate[]
-  /** Of all streams that are open. An array, not a Set, because it changes with every request: see Deadlines. */
+  /** Holders of all open streams. An array instead of a Set, because it changes with every request: see Deadlines. */
   readonly holders: StreamHolder[]
-  /** Of the streams that the policy allows, by client. */
+  /** The share of the open streams that each client holds. */
   readonly shares: ClientShares
-  /** Those of the candidates whose tunnel ends here. */
+  /** The candidates whose tunnel ends on this replica. */
   readonly locals: Candidate[]
-  /** Where the next scan starts, so that equals take turns. */
+  /** Start index of the next scan, so that lines with equal load take turns. */
   cursor: number
 }
 
@@ -45,31 +45,31 @@ function takesTraffic(line: Line): boolean {
   return line.health === 'up' && line.weight > 0
 }
 
-/** The line takes traffic, and there is a way to it. It may be at its limit. */
+/** Returns true when the line takes traffic and this replica can reach it. The line may be at its stream limit. */
 export function isThere({ line, upstream }: Candidate): boolean {
   return takesTraffic(line) && upstream.reachable !== false
 }
 
-/** The line takes a stream of this client now. */
+/** Returns true when the line takes a stream of this client now. */
 export function canTake(candidate: Candidate, client: string): boolean {
   const { upstream } = candidate
   return isThere(candidate) && upstream.canOpen && upstream.hasRoomFor?.(client) !== false
 }
 
-/** A pool without lines. */
+/** Creates a pool without lines. */
 export function newPool(service: string, clientSharePercent: number): LinePool {
   const holders: StreamHolder[] = []
   const shares = new ClientShares(clientSharePercent, () => holders.map(({ client }) => client))
   return { service, candidates: [], locals: [], holders, shares, cursor: 0 }
 }
 
-/** A stream of the pool was opened. */
+/** Counts an open stream of the pool. */
 export function addHolder(pool: LinePool, holder: StreamHolder): void {
   holder.poolSlot = pool.holders.push(holder) - 1
   pool.shares.add(holder.client)
 }
 
-/** It is over. */
+/** Removes a stream that has ended. */
 export function removeHolder({ holders, shares }: LinePool, holder: StreamHolder): void {
   shares.remove(holder.client)
   const last = holders.pop() as StreamHolder
@@ -78,12 +78,12 @@ export function removeHolder({ holders, shares }: LinePool, holder: StreamHolder
   last.poolSlot = holder.poolSlot
 }
 
-/** Some of its lines are on other replicas. */
+/** Returns true when some lines of the pool are on other replicas. */
 export function isShared({ candidates, locals }: LinePool): boolean {
   return locals.length < candidates.length
 }
 
-/** The lines of the process behind this one, itself included. */
+/** Returns all lines of the candidate's process in its pool, including the candidate. */
 export function linesOfProcess({ line, pool }: Candidate): Candidate[] {
   return pool.candidates.filter(candidate => sameProcess(candidate.line, line))
 }

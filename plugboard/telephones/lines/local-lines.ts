@@ -1,7 +1,6 @@
-// Streams for lines that end on this replica, for those who have no choice beyond it: peers that forward a request.
-// The peer has picked one of our lines by the service's policy, over all lines and what it has tried already: that one
-// takes the stream, even while it is in doubt (this process was away): the peer has no better news of it. When it has
-// gone meanwhile, or the peer did not say which, the least loaded one does.
+// Opens the streams that peers forward to lines of this replica. The peer has picked one of these lines by the service's
+// policy, among all lines that it had not tried. That line takes the stream, even while its tunnel is not yet confirmed alive
+// after a suspension of this process. When the line has ended, or the peer did not name one, the least loaded line takes it.
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
@@ -10,13 +9,13 @@ import type { Upstream } from '../../registry/upstream.ts'
 import type { LinePicker, PickPolicy } from './line-picker.ts'
 import type { Candidate } from './line-pool.ts'
 
-/** The limit of the service's streams is the peer's to keep: it counts what it has let in. */
+/** The peer enforces the stream limit of the service, because it counts the requests that it admitted. */
 const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
 
 export interface LocalLinesOptions {
-  /** Of this replica's lines alone. */
+  /** Picks among the lines of this replica only. */
   readonly picker: LinePicker
-  /** The name of the service that an announced name means. Default: the same. */
+  /** Returns the name of the service for an announced name. Default: the announced name itself. */
   readonly serviceOf?: ((announced: string) => string) | undefined
   /** The way to a tunnel of this replica; undefined: it is gone, or takes nothing for the service. */
   readonly tunnelOf: (tunnelId: TunnelId, service: string) => Upstream | undefined

@@ -1,13 +1,13 @@
-// Why a service has no line that takes a request, for the access line and the admin API. It runs only when a request
-// fails.
+// Explains why a service has no line that takes a request, for the access log and the admin API. It runs only when a
+// request fails.
 
 import type { Line } from '../../registry/line.ts'
 import { outageText } from '../../registry/outage.ts'
 import type { LinePool } from './line-pool.ts'
 
 /**
- * `service_unhealthy`: the health check of each line fails. `overloaded`: there are lines, but all are at their limit.
- * `concurrency_limited`: there is room, but the client holds its share. `exhausted`: all that could help were tried.
+ * `service_unhealthy`: the health check of each line fails. `overloaded`: all lines are at their stream limit.
+ * `concurrency_limited`: a line has room, but the client holds its share. `exhausted`: all usable lines were tried.
  */
 export type NoLine = 'no_telephone' | 'service_unhealthy' | 'overloaded' | 'concurrency_limited' | 'exhausted'
 
@@ -35,7 +35,7 @@ export function explainNoLine(pool: LinePool | undefined, why: NoLine, service: 
     case 'concurrency_limited':
       return {
         cause: 'client_share',
-        detail: `The client has its share of the streams of service "${service}".`,
+        detail: `The client already holds its share of the streams of service "${service}".`,
       }
     default:
       return noTelephone(lines, service)

@@ -1,6 +1,6 @@
-// Why a service has no line that takes requests, and since when, as this replica saw it: its last line ended, its lines are
-// down or have weight 0, a telephone announced it and was refused. It follows the registry, so it sees the lines of all
-// replicas; the reason for the end of a tunnel is known only to the replica of that tunnel. Its memory is bounded.
+// Records when and why a service lost its last line that takes requests: the line ended, went down, or got weight 0. It also
+// records the last refused announcement of each service. It follows the registry, so it covers the lines of all replicas. Only
+// the replica of a tunnel has the reason for the tunnel's end. Its memory is bounded.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
@@ -11,7 +11,7 @@ import type { Line } from '../../registry/line.ts'
 import type { TunnelId } from '../../registry/line-ids.ts'
 import type { Registry } from '../../registry/registry.ts'
 
-/** The moment at which the last usable line of a service went. */
+/** The loss of the last usable line of a service. */
 export interface LastLine {
   /** ms since 1970. */
   readonly atMs: number
@@ -23,7 +23,7 @@ export interface LastLine {
   readonly end?: { readonly reason: Reason; readonly detail: string } | undefined
 }
 
-/** A telephone that announced the service here and was refused. */
+/** A refused announcement of the service on this replica. */
 export interface RefusedAnnouncement {
   readonly atMs: number
   readonly telephone: string
@@ -31,14 +31,14 @@ export interface RefusedAnnouncement {
   readonly detail: string
 }
 
-/** Services whose end, and whose refusal, is remembered. The oldest are forgotten first. */
+/** Most services with a recorded loss, and most with a recorded refusal. The oldest entry is evicted first. */
 const MAX_REMEMBERED = 10_000
-/** Characters of the reason of a refusal. */
+/** Longest recorded reason of a refusal, in characters. */
 const MAX_DETAIL = 500
 
 export class ServiceHistory {
   readonly #clock: Clock
-  /** Lines that take requests, by service; without an entry: no line, or none of use. */
+  /** Number of lines that take requests, by service. A service without such a line has no entry. */
   readonly #usable = new Map<string, number>()
   readonly #ends = new Map<string, LastLine>()
   readonly #refusals = new Map<string, RefusedAnnouncement>()
@@ -53,17 +53,17 @@ export class ServiceHistory {
     })
   }
 
-  /** True when the service has a line that takes requests, on any replica that is known here. `service`: as announced. */
+  /** Returns true when a line of any replica takes requests for the service. `service` is the announced name. */
   isServed(service: string): boolean {
     return this.#usable.has(service)
   }
 
-  /** Undefined while it is served, and when it never was since the start. */
+  /** Returns undefined while the service has a usable line, or when it had no line since the start of this replica. */
   lastLineOf(service: string): LastLine | undefined {
     return this.#ends.get(service)
   }
 
-  /** Undefined once an announcement was accepted. */
+  /** Returns the last refusal; undefined after an accepted announcement. */
   refusalOf(service: string): RefusedAnnouncement | undefined {
     return this.#refusals.get(service)
   }
@@ -78,7 +78,7 @@ export class ServiceHistory {
   }
 
   refused(service: string, refusal: Omit<RefusedAnnouncement, 'atMs'>): void {
-    // It quotes the mount that the telephone has sent, which may be long.
+    // The detail quotes the mount that the telephone sent, which may be long.
     const detail = cutText(refusal.detail, MAX_DETAIL)
     remember(this.#refusals, service, { ...refusal, detail, atMs: this.#clock.wallTime() })
   }
@@ -101,7 +101,7 @@ export class ServiceHistory {
     this.#usable.delete(service)
     const known = this.#ends.get(service)
     const { telephone, replicaId, tunnelId } = line
-    // Further events of lines that take no requests change the cause, not the moment.
+    // Later events of unusable lines change the cause, but keep the time.
     const atMs = was === 0 && known !== undefined ? known.atMs : this.#clock.wallTime()
     remember(this.#ends, service, { atMs, cause: causeOf(after), telephone, replicaId, tunnelId })
   }

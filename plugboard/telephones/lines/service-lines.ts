@@ -1,4 +1,4 @@
-// The lines of a service, on all replicas, with what each can take now: for people, not for requests.
+// Lists the lines of a service on all replicas with the state of each. The admin API uses it; the request path does not.
 
 import type { Line } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
@@ -38,7 +38,7 @@ export class ServiceLines {
     return this.#namesOf(service).some(name => this.#options.history.isServed(name))
   }
 
-  /** Of the names of the service, the one whose line ended last. */
+  /** Returns the newest recorded loss among all names of the service; undefined while the service is served. */
   lastLineOf(service: DirectoryService): LastLine | undefined {
     if (this.isServed(service)) return undefined
     return newest(this.#namesOf(service).map(name => this.#options.history.lastLineOf(name)))
@@ -48,14 +48,14 @@ export class ServiceLines {
     return newest(this.#namesOf(service).map(name => this.#options.history.refusalOf(name)))
   }
 
-  /** Without aliases that are the name of another service by now. */
+  /** Returns the names of the service, without an alias that has become the name of another service. */
   #namesOf(service: DirectoryService): readonly string[] {
     const { directory } = this.#options
     return announcedNames(service).filter(name => directory.serviceByName(name)?.id === service.id)
   }
 }
 
-/** `full`: it takes no further stream now; `unreachable`: no link leads to its replica. */
+/** `full`: the line takes no further stream now; `unreachable`: this replica cannot reach the line now. */
 export type LineState = 'serving' | 'down' | 'no_weight' | 'unreachable' | 'full'
 
 function stateOf({ line, upstream }: Candidate): LineState {

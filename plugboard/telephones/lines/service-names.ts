@@ -1,5 +1,5 @@
-// Which service a telephone means by the name that it announces: a service has a name and aliases, and a rename makes an alias
-// of the old name. Lines are known by announced names, on all replicas; this is where they meet the services of the table.
+// Maps the name that a telephone announces to a service. A service has a name and aliases; a rename turns the old name into an
+// alias. Lines carry announced names on all replicas, and this class maps them to the services of the directory.
 
 import type { Directory } from '../../routes/directory.ts'
 import { announcedNames } from '../../routes/directory-entries.ts'
@@ -16,7 +16,7 @@ export class ServiceNames {
     return this.#directory.serviceByName(announced)?.name ?? announced
   }
 
-  /** `listener`: called with announced names that may mean another service now. Returns the way to unsubscribe. */
+  /** Calls `listener` with announced names that may map to another service now. Returns a function that unsubscribes. */
   subscribe(listener: (announced: ReadonlySet<string>) => void): () => void {
     return this.#directory.subscribe({
       serviceChanged: (before, after) => {

@@ -1,6 +1,6 @@
-// Notices that two telephones serve one service, which is often a mistake: two laptops with the same mount get every
-// second request of each other. Both get a remark in their `announced` message when the second one arrives, and the
-// remark goes when one is left. In a fleet, further telephones cause no messages to the others.
+// Detects that two telephones serve one service. This is often a mistake: of two laptops with the same mount, each gets only
+// every second request. Both get a remark in their `announced` message when the second one connects. The remark ends when one
+// telephone remains. In a fleet, further telephones cause no messages to the others.
 //
 //   one telephone ──line of another one added──▶ shared ──last line of the others removed──▶ one telephone
 
@@ -17,7 +17,7 @@ export interface RemarkedTunnel {
 
 /** Changes within this time become one message, ms. A telephone accepts ten messages in a second. */
 const COLLECT_MS = 500
-/** Characters of a telephone's name in a remark. */
+/** Longest telephone name in a remark, in characters. */
 const MAX_NAME = 100
 
 export class SharedServices {
@@ -57,8 +57,8 @@ export class SharedServices {
   }
 
   /**
-   * A line of one telephone came or went. Only when exactly one other telephone has lines do its remarks change. The
-   * search ends at the first line of a second one, so it is short for a fleet of any size.
+   * Schedules new remarks after a line was added or removed. Remarks change only when exactly one other telephone has lines
+   * of the service. The search ends at the first line of a second other telephone, so it is short for a fleet of any size.
    */
   #review(changed: Line): void {
     const tunnelIds: TunnelId[] = []

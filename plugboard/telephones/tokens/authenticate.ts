@@ -1,7 +1,7 @@
-// Checks the JWT of a telephone before there is a tunnel. Our own tokens are verified with keys from the directory's
-// memory, so this works while the database is away. Tokens of one outside issuer are verified with the keys of its
-// JWKS address. The two kinds stay apart: an id of an outside token is never looked up among our own ids. No token is
-// logged, and no error message names a key.
+// Verifies the JWT of a telephone before the tunnel opens. Our own tokens are verified with keys from the directory's
+// memory, so this works while the database is unavailable. Tokens of one outside issuer are verified with the keys of its
+// JWKS URL. The two kinds stay separate: an id of an outside token is never looked up among our own ids. This file never logs
+// a token, and its error messages never contain a key.
 
 import {
   type Claims,
@@ -32,24 +32,24 @@ import { TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
 
 /** An issuer other than this Plugboard, whose tokens carry the same claims. */
 export interface OutsideIssuer {
-  /** The exact `iss`; not `plugboard`, which is ours. */
+  /** The exact `iss` claim. It must not be `plugboard`, which is our own issuer. */
   readonly issuer: string
   readonly jwksUrl: string
   /** Default `plugboard`. */
   readonly audience?: string | undefined
 }
 
-/** A token that was verified. */
+/** A verified token. */
 export interface Credential {
   readonly token: TokenReference
-  /** `sub`: the name of the telephone, as its issuer gave it. Two tokens may have the same one. */
+  /** The claim `sub`: the name of the telephone, set by the issuer. Two tokens may have the same subject. */
   readonly subject: string
   readonly services: readonly string[]
   readonly mounts: readonly string[]
   readonly limits: TokenLimits
   /** ms since 1970. */
   readonly expiresAtMs: number
-  /** The key of ours that signed it; undefined: an outside issuer's. */
+  /** Id of our own key that signed the token; undefined: the token is from an outside issuer. */
   readonly kid: string | undefined
 }
 
@@ -70,7 +70,7 @@ export class Authenticator {
   readonly #outside: OutsideIssuer | undefined
   readonly #clock: Clock
   readonly #outsideKeys: JWTVerifyGetKey | undefined
-  /** Forgotten together with the directory's own object of the key. */
+  /** Imported keys. An entry ends together with the directory's object of the key. */
   readonly #imported = new WeakMap<VerificationKey, Promise<ImportedKey>>()
 
   constructor(options: AuthenticatorOptions) {
@@ -85,8 +85,8 @@ export class Authenticator {
   }
 
   /**
-   * Rejects with VeraError: `unauthorized`, `token_expired`, `token_revoked` (401), `forbidden` (403: the token is
-   * good and grants nothing), or `overloaded` (503: the outside issuer's keys cannot be fetched).
+   * Verifies a token. Rejects with VeraError: `unauthorized`, `token_expired`, `token_revoked` (401), `forbidden` (403: the
+   * token is valid but has no scope), or `overloaded` (503: the outside issuer's keys could not be fetched or used).
    */
   async authenticate(token: string): Promise<Credential> {
     if (token.length > MAX_TOKEN_LENGTH) throw new VeraError('unauthorized', 'The token is too long.')
@@ -95,11 +95,11 @@ export class Authenticator {
     const payload = kid === undefined ? await this.#verifyOutside(token) : await this.#verifyOwn(token, kid)
     const claims = readClaims(payload)
     const { jti: id, sub: subject } = claims
-    // The key may have been removed while the signature was verified; this tunnel was not open then, to be closed with it.
+    // The key may have been removed while the signature was verified. The removal closes open tunnels only, so check again.
     if (kid !== undefined && this.#directory.verificationKey(kid) === undefined) throw unknownKey()
     if (issuer === undefined && this.#directory.isRevoked(id)) throw new VeraError('token_revoked')
     if (grantsNothing(claims)) {
-      throw new VeraError('forbidden', 'The token grants neither services nor mounts.')
+      throw new VeraError('forbidden', 'The token has no services and no mounts. Issue a token with a scope.')
     }
     return {
       token: issuer === undefined ? { kind: 'own', id } : { kind: 'outside', issuer, subject, id },
@@ -112,7 +112,7 @@ export class Authenticator {
     }
   }
 
-  /** Undefined for a token of ours, or of an issuer that is not configured. */
+  /** Returns undefined for our own tokens, and for tokens of an issuer that is not configured. */
   #outsideIssuerOf(token: string): string | undefined {
     if (this.#outside === undefined) return undefined
     try {
@@ -161,7 +161,7 @@ function kidOf(token: string): string {
   } catch (error) {
     throw new VeraError('unauthorized', 'The token is not a JWT.', { cause: error })
   }
-  if (kid === undefined) throw new VeraError('unauthorized', 'The token names no key.')
+  if (kid === undefined) throw new VeraError('unauthorized', 'The token has no key id (kid) in its header.')
   return kid
 }
 
@@ -169,14 +169,14 @@ function readClaims(payload: JWTPayload): Claims {
   const parsed = claimsSchema.safeParse(payload)
   if (parsed.success) return parsed.data
   const field = parsed.error.issues[0]?.path.join('.') ?? ''
-  throw new VeraError('unauthorized', `The token has a claim that cannot be used: ${field}.`, { field })
+  throw new VeraError('unauthorized', `The token has an invalid claim: ${field}.`, { field })
 }
 
 function unknownKey(options?: { readonly cause: unknown }): VeraError {
   return new VeraError('unauthorized', 'The token was signed with an unknown key.', options)
 }
 
-/** Foreign errors end here: jose's become codes of ours, with one line that helps whoever holds the token. */
+/** Translates errors of jose to our error codes, with a message for the holder of the token. */
 async function verify(check: () => Promise<{ payload: JWTPayload }>): Promise<JWTPayload> {
   try {
     return (await check()).payload
@@ -189,7 +189,7 @@ function translated(error: unknown): VeraError {
   const options = { cause: error }
   if (error instanceof errors.JWTExpired) return new VeraError('token_expired', undefined, options)
   if (error instanceof errors.JWTClaimValidationFailed) {
-    const detail = `The token has a claim that is missing or not for this address: ${error.claim}.`
+    const detail = `The token has a claim that is missing or not valid here: ${error.claim}.`
     return new VeraError('unauthorized', detail, { ...options, field: error.claim })
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {

@@ -1,4 +1,5 @@
-// Refusals by the limits of tokens, counted by token-usage.ts. The admin API shows them with these descriptions.
+// The numbers of refusals by the limits of tokens. token-usage.ts counts them. The admin API shows them with these
+// descriptions.
 
 import { z } from 'zod'
 

@@ -1,6 +1,6 @@
-// Limits what the holder of one token uses, so that one token cannot use up a replica: tunnels over all replicas
+// Limits the resources of one token's holder, so that one token cannot exhaust a replica: tunnels over all replicas
 // (registry/tunnel-counts.ts), the rate of announcements and renewals on this replica, memory for lines on this replica,
-// and one claim at a time. How many routes a token has claimed is counted in the database, by the claim's transaction.
+// and one claim at a time. The transaction of a claim counts the claimed routes of a token in the database.
 //
 //   dial ──admit──▶ opened ──▶ announcements (reserve, hold), claims one after the other ──left──▶ closed
 
@@ -12,7 +12,7 @@ import type { TunnelCounts } from '../../registry/tunnel-counts.ts'
 import type { Credential } from './authenticate.ts'
 import type { TokenRefusals } from './token-refusals.ts'
 
-/** For tokens that have no limits of their own. */
+/** The limits of tokens that have no limits of their own. */
 export interface DefaultTokenLimits {
   readonly tunnels: number
   readonly claims: number
@@ -25,22 +25,22 @@ export const DEFAULT_TOKEN_LIMITS: DefaultTokenLimits = {
   announcementsPerMinute: 1200,
 }
 
-/** The lines of one holder on this replica may take this much, in characters of names, versions and labels. */
+/** Most memory for the lines of one holder on this replica, in characters of names, versions and labels. */
 const MAX_ANNOUNCED_LENGTH = 8 * 1024 * 1024
-/** Ids and numbers of one line, in characters. */
+/** Memory for the ids and numbers of one line, in characters. */
 const LINE_OVERHEAD = 256
-/** Longest time that an announcement waits for its turn, ms: telephones give up after 10 s. */
+/** Longest time that an announcement waits for its turn, ms. Telephones stop waiting after 10 s. */
 export const MAX_ANNOUNCEMENT_WAIT_MS = 5000
-/** Above this number of holders, the map is searched for idle ones. Their rate is the only reason to keep them. */
+/** Above this number of holders, a sweep removes idle ones. A holder without tunnels is kept only for its rate. */
 const FIRST_SWEEP = 10_000
 
 interface Usage {
-  /** Tunnels on this replica, including those that only finish their streams. */
+  /** Tunnels on this replica, including tunnels that only finish their streams. */
   open: number
-  /** Those of them that wait until a newer process ends. */
+  /** The number of these tunnels that stand by until a newer process ends. */
   standby: number
   announcedLength: number
-  /** When the bucket of announcements is full again, ms of the clock. */
+  /** Time at which the token bucket of announcements is full again, ms of the clock. */
   fullAtMs: number
   /** Settles with the last claim in the queue. `claims` is their number. */
   lastClaim: Promise<unknown>
@@ -51,9 +51,9 @@ export class TokenUsage {
   readonly #defaults: DefaultTokenLimits
   readonly #counts: TunnelCounts
   readonly #clock: Clock
-  /** By holder. */
+  /** Usage by holder. */
   readonly #usages = new Map<string, Usage>()
-  /** Since the start of this replica. */
+  /** Numbers since the start of this replica. */
   readonly #refusals: TokenRefusals = { tunnels: 0, claims: 0, announcements: 0 }
   #sweepAbove = FIRST_SWEEP
 
@@ -71,7 +71,7 @@ export class TokenUsage {
     return { ...this.#refusals }
   }
 
-  /** Tunnels of the holder on all replicas, without those that only finish their streams. */
+  /** Returns the number of tunnels of the holder on all replicas, without tunnels that drain or stand by. */
   tunnelsOf(holder: string): number {
     return this.#counts.total(shortDigest(holder))
   }
@@ -85,9 +85,9 @@ export class TokenUsage {
   }
 
   /**
-   * Throws VeraError `token_tunnel_limit` when the holder has as many tunnels as its limit. Tunnels that only finish their
-   * streams, or stand by, do not count, so that a replacement can be dialled; with them, the holder has at most twice the
-   * limit here.
+   * Throws VeraError `token_tunnel_limit` when the holder has as many tunnels as its limit. Tunnels that drain or stand by do
+   * not count, so that a telephone can dial a replacement. Together with them, the holder may have at most twice the limit on
+   * this replica.
    */
   admit(credential: Credential): void {
     const holder = holderText(credential.token)
@@ -102,21 +102,21 @@ export class TokenUsage {
     )
   }
 
-  /** A tunnel has opened. Followed by one `left`, then by one `closed`. */
+  /** Counts a new tunnel. The caller later calls `left` once, then `closed` once. */
   opened({ token }: Credential): void {
     const holder = holderText(token)
     this.#usage(holder).open += 1
     this.#counts.add(shortDigest(holder))
   }
 
-  /** A tunnel takes no new streams any more. */
+  /** Stops counting a tunnel that takes no new streams. */
   left({ token }: Credential): void {
     this.#counts.remove(shortDigest(holderText(token)))
   }
 
   /**
-   * A newer process serves what the tunnel served. Returns false when the holder has too many such tunnels here; then
-   * nothing changes, and the tunnel should close. One place stays for the next process.
+   * Stops counting a tunnel that stands by, because a newer process serves its services. Returns false when the holder has too
+   * many such tunnels here; the counts then stay, and the caller should close the tunnel. One place stays for the next process.
    */
   standBy(credential: Credential): boolean {
     const holder = holderText(credential.token)
@@ -127,7 +127,7 @@ export class TokenUsage {
     return true
   }
 
-  /** Ends `standBy`. The tunnel counts again, also above the limit. */
+  /** Ends `standBy`. The tunnel counts again, even above the limit. */
   serveAgain({ token }: Credential): void {
     const holder = holderText(token)
     this.#usage(holder).standby -= 1
@@ -142,8 +142,8 @@ export class TokenUsage {
   }
 
   /**
-   * Takes the next place for an announcement or a renewal; returns how long it has to wait, ms. Throws VeraError
-   * `token_announcement_limit` when that would be longer than `maxWaitMs`; then no place is taken.
+   * Reserves the next place for an announcement or a renewal, and returns its waiting time, ms. Throws VeraError
+   * `token_announcement_limit`, and reserves no place, when the waiting time would exceed `maxWaitMs`.
    */
   reserve(credential: Credential, maxWaitMs: number): number {
     const { announcementsPerMinute: limit } = this.limitsOf(credential)
@@ -151,7 +151,7 @@ export class TokenUsage {
     const nowMs = this.#clock.now()
     const intervalMs = 60_000 / limit
     const fullAtMs = Math.max(usage.fullAtMs, nowMs) + intervalMs
-    // A full bucket holds what one minute brings.
+    // A full bucket allows the announcements of one minute at once.
     const waitMs = Math.max(0, fullAtMs - 60_000 - nowMs)
     if (waitMs > maxWaitMs) {
       this.#refusals.announcements += 1
@@ -166,7 +166,7 @@ export class TokenUsage {
   }
 
   /**
-   * The announcement of a tunnel takes `length`, where the one before took `before`. Throws VeraError
+   * Counts the memory of a tunnel's announcement: `length`, in place of `before` for the previous one. Throws VeraError
    * `token_announcement_limit` when the lines of the holder would take too much memory.
    */
   hold(credential: Credential, length: number, before: number): void {
@@ -182,7 +182,7 @@ export class TokenUsage {
     usage.announcedLength = announcedLength
   }
 
-  /** Runs claims of one holder one after the other, so that they hold one connection to the database at most. */
+  /** Runs the claims of one holder one after the other, so that they use at most one database connection. */
   async claim<Result>(credential: Credential, work: () => Promise<Result>): Promise<Result> {
     const holder = holderText(credential.token)
     const usage = this.#usage(holder)
@@ -227,7 +227,7 @@ export class TokenUsage {
   }
 }
 
-/** Memory that the lines of an announcement take, in characters. */
+/** Returns the memory that the lines of an announcement take, in characters. */
 export function announcedLength(services: readonly ServiceAnnouncement[]): number {
   let length = 0
   for (const { service, mount, version, labels } of services) {

@@ -1,6 +1,6 @@
-// Issues, renews and revokes the JWTs of telephones, and keeps the keys that sign them. What a token may do stands
-// in its row; the JWT repeats it, so that it can be checked without the database. A token's text is returned to
-// whoever asked for it and kept nowhere.
+// Issues, renews and revokes the JWTs of telephones, and creates the keys that sign them. The row of a token holds its scope
+// and limits; the JWT repeats them, so that a replica can verify it without the database. The text of a token is returned to
+// the caller and never stored.
 
 import { TOKEN_AUDIENCE, TOKEN_ISSUER, type TokenLimits } from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
@@ -21,11 +21,11 @@ import type {
 export interface TokenRequest {
   /** Name of the telephone: `sub`. */
   readonly name: string
-  /** Names, `shop-*`, or `*`. */
+  /** Service names, prefixes such as `shop-*`, or `*`. */
   readonly services: readonly string[]
-  /** Mounts with all beneath them, or `*`. */
+  /** Mounts, each with all paths beneath it, or `*`. */
   readonly mounts: readonly string[]
-  /** An absent limit, and null: the default of the settings. */
+  /** An absent limit, or null, selects the default of the settings. */
   readonly limits?: { readonly [Name in keyof TokenLimits]: number | null | undefined } | undefined
   readonly ttlSeconds: number
 }
@@ -59,7 +59,7 @@ export class TokenIssuer {
     this.#clock = options.clock ?? systemClock
   }
 
-  /** Rejects with VeraError: `invalid_request` (the scope is no scope), `database_unavailable`. */
+  /** Issues a token. Rejects with VeraError: `invalid_request` (the scope is invalid), `database_unavailable`. */
   async issue(request: TokenRequest, by: Mutation): Promise<IssuedToken> {
     checkScopes(request)
     const key = await this.ensureSigningKey(by.actor)
@@ -74,8 +74,8 @@ export class TokenIssuer {
   }
 
   /**
-   * Signs a new JWT under the id of one of our tokens, valid for the same time again, with the scope and the limits that
-   * the row has now. Rejects with VeraError: `token_revoked`, `token_expired`, `not_found` (no row), `database_unavailable`.
+   * Signs a new JWT with the id of one of our tokens, valid for the same time again, with the current scope and limits of its
+   * row. Rejects with VeraError: `token_revoked`, `token_expired`, `not_found` (no row), `database_unavailable`.
    */
   async renew(id: string): Promise<RenewedToken> {
     const row = await this.#store.tokens.renew(id)
@@ -83,18 +83,18 @@ export class TokenIssuer {
     return { ...issued, services: row.services, mounts: row.mounts, limits: limitsOf(row) }
   }
 
-  /** Its tunnels close on every replica. Idempotent. */
+  /** Revokes a token and so closes its tunnels on every replica. Idempotent. */
   async revoke(id: string, by: Mutation): Promise<void> {
     await this.#store.tokens.revoke(id, by)
   }
 
-  /** When the newest JWT of one of our tokens expires; undefined: the token has no row, or is revoked. */
+  /** Returns the expiry of the newest JWT of one of our tokens; undefined: the token has no row, or is revoked. */
   async expiryOf(id: string): Promise<Date | undefined> {
     const row = await this.#store.tokens.find(id)
     return row === undefined || row.revokedAt !== null ? undefined : row.expiresAt
   }
 
-  /** The key to sign with; made once, whichever replica comes first. */
+  /** Returns the signing key. The first replica that needs it creates it. */
   ensureSigningKey(actor: string): Promise<PrivateSigningKey> {
     return this.#store.signingKeys.ensure(generateSigningKey, { actor })
   }
@@ -120,7 +120,7 @@ export class TokenIssuer {
   }
 }
 
-/** Only limits that the row has, because the replica that verifies the token has the defaults. */
+/** Returns only the limits that are set in the row, because the replica that verifies the token adds the defaults. */
 function limitsOf({ maxTunnels, maxClaims, maxAnnouncementsPerMinute }: StoredLimits): TokenLimits {
   return {
     ...(maxTunnels !== null && { tunnels: maxTunnels }),
@@ -129,7 +129,7 @@ function limitsOf({ maxTunnels, maxClaims, maxAnnouncementsPerMinute }: StoredLi
   }
 }
 
-/** An Ed25519 pair, named by its thumbprint (RFC 7638). */
+/** Generates an Ed25519 key pair. Its id is its thumbprint (RFC 7638). */
 export async function generateSigningKey(): Promise<NewSigningKey> {
   const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
   const publicJwk = await exportJWK(publicKey)
@@ -139,7 +139,7 @@ export async function generateSigningKey(): Promise<NewSigningKey> {
 
 function checkScopes(scope: TokenRequest): void {
   if (scope.services.length === 0 && scope.mounts.length === 0) {
-    throw new VeraError('invalid_request', 'A token that grants neither services nor mounts is of no use.', {
+    throw new VeraError('invalid_request', 'The token has no services and no mounts. Pass at least one.', {
       field: 'services',
     })
   }
@@ -155,7 +155,7 @@ export function serviceScopeProblem(pattern: string): string | undefined {
   return fits ? undefined : `"${cutText(pattern)}" is neither a service name, nor a prefix with *`
 }
 
-/** The first pattern that can match no service, or no mount. */
+/** Returns the first pattern that can match no service, or no mount. */
 export function scopeProblem({
   services,
   mounts,
