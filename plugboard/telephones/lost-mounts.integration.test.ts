@@ -1,5 +1,5 @@
-// A route that is deleted or changed while a telephone serves it: the telephone is notified, over a real tunnel and with a real
-// database. Time is moved by hand, so that the number of messages is exact.
+// Tests that a telephone is notified when a route that it serves is deleted or changed, over a real tunnel and with a real
+// database. The clock is advanced by hand, so that the number of messages is exact.
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
@@ -25,13 +25,13 @@ const announced = (telephone: FakeTelephone) =>
   telephone.controls.filter(message => message.type === 'announced')
 const connected = async (mounts = ['*']) => harness.dial((await harness.token({ mounts })).token)
 
-/** The changes have arrived in the directory, and the messages about them are on their way. */
+/** Waits until the changes have arrived in the directory, and triggers the messages about them. */
 async function arrived(): Promise<void> {
   await harness.caughtUp()
   clock.advance(500)
 }
 
-/** The results of the newest message, once there are `count` messages. */
+/** Waits for `count` messages, and returns the results of the newest one. */
 const results = (telephone: FakeTelephone, count: number) =>
   eventually(`${count} announced messages`, () => {
     const messages = announced(telephone)
@@ -118,7 +118,7 @@ it('sends no message about other routes, and none to a telephone whose service h
   await routes().remove('unused.test', by)
   await routes().update('app.test', { options: { allowHttp: true } }, by)
   await arrived()
-  // Responses come in order, so every earlier message has arrived then.
+  // Responses come in order, so the next response shows that all earlier messages have arrived.
   for (const telephone of [claiming, serving]) {
     const before = announced(telephone).length
     await telephone.announce({ service: 'web' })

@@ -29,7 +29,7 @@ const gone = (service: string): Promise<true> =>
   eventually(`no line of ${service}`, () => (lines(service).length === 0 ? true : undefined))
 
 describe('announcing', () => {
-  it('a service with a mount: claimed, live, and reachable when the answer comes', async () => {
+  it('claims the mount of a service, so that it is reachable when the response arrives', async () => {
     const { token } = await harness.token({ services: ['shop'], mounts: ['*.test'] })
     const telephone = await harness.dial(token)
     telephone.handler = call => call.answer(200, `${call.opening.service} ${call.opening.target}`)
@@ -39,7 +39,7 @@ describe('announcing', () => {
     expect([answer.status, answer.body.toString()]).toEqual([200, 'shop /api/x'])
   })
 
-  it('a service whose route somebody else has made', async () => {
+  it('accepts a service with a route that another client created', async () => {
     const { token } = await harness.token({ services: ['shop'], mounts: [] })
     await harness.database.store.services.create({ name: 'shop' }, by)
     await harness.database.store.routes.create({ mount: 'app.test', service: 'shop' }, by)
@@ -52,7 +52,7 @@ describe('announcing', () => {
     ])
   })
 
-  it('a service that no route leads to is taken, and that is said', async () => {
+  it('accepts a service without a route, with a remark', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     expect(await telephone.announce({ service: 'lonely' })).toMatchObject([
       {
@@ -65,7 +65,7 @@ describe('announcing', () => {
     expect(lines('lonely')).toEqual(['fake up 100'])
   })
 
-  it('outside of the scope is refused row by row, and has no line', async () => {
+  it('refuses each service outside of the scope, and adds no line for it', async () => {
     const { token } = await harness.token({ services: ['shop*'], mounts: ['app.test/shop'] })
     const telephone = await harness.dial(token)
     const results = await telephone.announce(
@@ -89,7 +89,7 @@ describe('announcing', () => {
     expect(served).toEqual(['shop-1', 'shop-3'])
   })
 
-  it('a mount that another service has is a conflict, told plainly', async () => {
+  it('refuses a mount of another service with mount_conflict and names the route', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'one', mount: 'app.test' })
     const results = await telephone.announce({ service: 'two', mount: 'app.test/below' })
@@ -103,7 +103,7 @@ describe('announcing', () => {
     expect(lines('two')).toEqual([])
   })
 
-  it('replaces the set: health and weight change, what is missing goes', async () => {
+  it('replaces the previous announcement: updates health and weight, and removes missing services', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'a' }, { service: 'b' })
     await telephone.announce({ service: 'b', health: 'down', weight: 5 })
@@ -112,7 +112,7 @@ describe('announcing', () => {
     expect([...harness.registry.lines()]).toEqual([])
   })
 
-  it('several in a row: the newest counts', async () => {
+  it('applies the newest of several announcements in a row', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     for (let id = 100; id < 120; id += 1) {
       const service = {
@@ -125,13 +125,13 @@ describe('announcing', () => {
       } as const
       telephone.session.sendControl({ type: 'announce', id, services: [service] })
     }
-    await eventually('the last is answered', () =>
+    await eventually('the last announcement has its response', () =>
       telephone.controls.find(message => message.type === 'announced' && message.id === 119),
     )
     expect([...harness.registry.lines()].map(line => line.service)).toEqual(['s119'])
   })
 
-  it('is listed for the admin API', async () => {
+  it('lists the telephone for the admin API', async () => {
     const { id, token } = await harness.token()
     const telephone = await harness.dial(token, { name: 'laptop', instance: 'laptop-instance' })
     await telephone.announce(
@@ -170,7 +170,7 @@ describe('announcing', () => {
 })
 
 describe('without the database', () => {
-  it('what has its route is served, what must be claimed waits and is claimed when it is back', async () => {
+  it('serves a service with a route, and claims a missing mount when the database is available again', async () => {
     let down = true
     await harness.close()
     const holder: { harness?: TunnelHarness } = {}
@@ -204,7 +204,7 @@ describe('without the database', () => {
     expect(results[1]?.detail).toContain('database')
     down = false
     telephone.controls.length = 0
-    // The database drops every connection once: the directory loses it and finds it again.
+    // The database closes every connection once, so the directory loses its connection and reconnects.
     const client = new pg.Client({ connectionString: harness.testDatabase.url })
     await client.connect()
     await client.query(
@@ -218,7 +218,7 @@ describe('without the database', () => {
 })
 
 describe('the end of a tunnel', () => {
-  it('lost: its lines go', async () => {
+  it('removes the lines of a tunnel that was lost', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'web' })
     telephone.session.close('going_away')
@@ -226,7 +226,7 @@ describe('the end of a tunnel', () => {
     expect(harness.switchboard.tunnelCount).toBe(0)
   })
 
-  it('the telephone drains: lines go at once, streams finish', async () => {
+  it('removes the lines at once and finishes the streams when the telephone drains', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
     const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
@@ -239,7 +239,7 @@ describe('the end of a tunnel', () => {
     await drained
   })
 
-  it('revoked: all tunnels of the token close', async () => {
+  it('closes all tunnels of a revoked token', async () => {
     const { id, token } = await harness.token()
     const other = await harness.dial((await harness.token({ name: 'other' })).token, { name: 'other' })
     const tunnels = [await harness.dial(token), await harness.dial(token)]
@@ -248,14 +248,14 @@ describe('the end of a tunnel', () => {
     expect(other.session.state).toBe('open')
   })
 
-  it('the key is removed: tunnels of its tokens close', async () => {
+  it('closes the tunnels of tokens whose key is removed', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     const [key] = await harness.database.store.signingKeys.list()
     await harness.database.store.signingKeys.remove(key?.kid ?? '', by)
     expect((await telephone.closed).reason).toBe('unauthorized')
   })
 
-  it('the key is removed: a renewal over another tunnel, with a newer key, keeps no tunnel open', async () => {
+  it('closes a tunnel whose key is removed, even after a renewal with a newer key over another tunnel', async () => {
     const { id, token } = await harness.token()
     const before = await harness.dial(token)
     const [key] = await harness.database.store.signingKeys.list()
@@ -269,7 +269,7 @@ describe('the end of a tunnel', () => {
     expect(after.session.state).toBe('open')
   })
 
-  it('a rotated key still verifies', async () => {
+  it('accepts tokens of a rotated key', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await harness.database.store.signingKeys.rotate(await generateSigningKey(), by)
     await harness.caughtUp()
@@ -277,7 +277,7 @@ describe('the end of a tunnel', () => {
     await harness.dial((await harness.token()).token)
   })
 
-  it('a drain of the replica lets streams finish and takes no new tunnel', async () => {
+  it('finishes streams and accepts no new tunnel while the replica drains', async () => {
     const { token } = await harness.token()
     const telephone = await harness.dial(token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
@@ -292,10 +292,10 @@ describe('the end of a tunnel', () => {
   })
 })
 
-it('while the replica drains, its withdrawn lines still take streams of other replicas', async () => {
+it('accepts streams of other replicas on withdrawn lines while the replica drains', async () => {
   await harness.close()
   const clock = new ManualClock(1000, Date.now())
-  // No ping may be due while the clock jumps, because its response would be too late.
+  // Pings must not fall due while the clock jumps, because their responses would be too late.
   const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
   harness = await TunnelHarness.start({ switchboard: { clock, limits } })
   const telephone = await harness.dial((await harness.token()).token)
@@ -312,7 +312,7 @@ it('while the replica drains, its withdrawn lines still take streams of other re
 })
 
 describe('renewal in band', () => {
-  it('gives a token of the same id, with the scope and the time of its row', async () => {
+  it('returns a token with the same id, and with the scope and the lifetime of its row', async () => {
     const { id, token } = await harness.token({ services: ['shop'], mounts: [], ttlSeconds: 100 })
     const telephone = await harness.dial(token)
     telephone.session.sendControl({ type: 'renew' })
@@ -323,7 +323,7 @@ describe('renewal in band', () => {
     await harness.dial(renewed.token ?? '')
   })
 
-  it('is refused for a token that was revoked, and for one that is none of ours', async () => {
+  it('is refused for a revoked token and for an unknown token', async () => {
     const { id, token } = await harness.token()
     const telephone = await harness.dial(token)
     await harness.issuer.revoke(id, { actor: 'test' })
@@ -334,7 +334,7 @@ describe('renewal in band', () => {
 })
 
 describe('other replicas', () => {
-  it('asks telephones to move, the idle first, none twice, and none that is there already', async () => {
+  it('asks a telephone to move once, and only when its process has no line on the other replica', async () => {
     const { token } = await harness.token()
     const telephones = [
       await harness.dial(token, { name: 'a', instance: 'instance-a' }),
@@ -343,7 +343,7 @@ describe('other replicas', () => {
     for (const telephone of telephones) await telephone.announce({ service: 'web' })
     const there = { replicaId: asReplicaId('r2'), tunnelId: asTunnelId('far') }
     for (const own of [...harness.registry.linesOf('web')]) {
-      // Another identity there uses the instance id of the second process here. It must not count as that process.
+      // On the other replica, another identity uses the instance id of the second process. It must not count as that process.
       const generation = own.telephone === 'a' ? own.generation : '1.stranger'
       const id = lineId(asTunnelId(`far-${own.telephone}`), 'web')
       harness.registry.putRemote({ ...own, ...there, id, ...(generation !== undefined && { generation }) })
@@ -354,7 +354,7 @@ describe('other replicas', () => {
     expect(telephones[0]?.controls.some(({ type }) => type === 'move')).toBe(false)
   })
 
-  it('counts no tunnel that has moved already and only finishes its streams', async () => {
+  it('does not count a draining tunnel', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'shop', mount: 'app.test' })
     const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
@@ -368,7 +368,7 @@ describe('other replicas', () => {
     await drained
   })
 
-  it('leaves when its telephones have let go, and takes no new ones meanwhile', async () => {
+  it('leaves when its telephones have drained their tunnels, and accepts no new tunnels meanwhile', async () => {
     const { token } = await harness.token()
     const telephone = await harness.dial(token, { name: 'a', instance: 'instance-a' })
     await telephone.announce({ service: 'web' })
@@ -382,7 +382,7 @@ describe('other replicas', () => {
   })
 })
 
-it('gives back what a telephone sends on an echo stream, and refuses other kinds', async () => {
+it('returns the bytes that a telephone sends on an echo stream, and refuses other kinds', async () => {
   const telephone = await harness.dial((await harness.token()).token)
   const opening = { hops: 0, service: '', method: '', target: '', fields: [] }
   const chunks: Buffer[] = []
@@ -422,7 +422,7 @@ it('gives back what a telephone sends on an echo stream, and refuses other kinds
   expect(await refused).toBe('unknown_kind')
 })
 
-it('tells telephones where the replicas are', async () => {
+it('sends the addresses of the replicas to telephones', async () => {
   const { token } = await harness.token()
   const early = await harness.dial(token)
   const replicas = [{ id: asReplicaId('replica-1'), url: 'wss://one.example/_plugboard/tunnel' }]
@@ -447,7 +447,7 @@ it('sends the addresses of replicas to other telephones when they do not fit in 
 
 it('closes a tunnel whose frames are too small for the results of its services', async () => {
   const { token } = await harness.token()
-  // 201 accepted services fit in one frame of the telephone, 200 refused ones and an accepted one do not.
+  // 201 accepted services fit in one frame of the telephone. 200 refused services and an accepted one do not fit.
   const services = Array.from({ length: 201 }, (_, index) => ({ service: `s${index}`.padEnd(40, 'x') }))
   const older = await harness.dial(token, { instance: 'process-1', limits: { maxFrameBytes: 16_384 } })
   expect((await older.announce(...services)).every(({ accepted }) => accepted)).toBe(true)

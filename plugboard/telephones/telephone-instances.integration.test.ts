@@ -1,5 +1,5 @@
-// Two processes of one telephone, and processes that only look like it: by its name, its start or its instance id. Real
-// tunnels and a real database; time is moved by hand.
+// Tests two processes of one telephone, and other processes with the same name, start or instance id. The tests use real
+// tunnels and a real database, and advance the clock by hand.
 
 import type { ServiceAnnouncement } from '@vera-stack/shared/protocol/control/control.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -20,14 +20,14 @@ let clock: ManualClock
 
 beforeEach(async () => {
   clock = new ManualClock(1000, NOW_MS)
-  // No ping may be due while the clock jumps, because its response would be too late.
+  // Pings must not fall due while the clock jumps, because their responses would be too late.
   const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
   harness = await TunnelHarness.start({ switchboard: { clock, limits } })
 })
 
 afterEach(() => harness.close())
 
-/** The instances that have a line of the service. */
+/** Returns the instances that have a line of the service. */
 const instances = (service: string): string[] =>
   [...harness.registry.linesOf(service)].map(({ instance }) => instance).sort()
 const untilServedBy = (service: string, expected: readonly string[]): Promise<true> =>
@@ -52,7 +52,7 @@ const accepted = (telephone: FakeTelephone): Promise<string[]> =>
   telephone
     .control('announced')
     .then(({ results }) => results.filter(result => result.accepted).map(({ service }) => service))
-/** Waits for the newest results: the services that the process serves now. */
+/** Waits until the newest results list exactly these services as accepted. */
 const untilReported = (telephone: FakeTelephone, services: string): Promise<true> =>
   eventually(`the results name "${services}"`, async () =>
     (await accepted(telephone)).join() === services ? true : undefined,
@@ -72,7 +72,7 @@ describe('a newer process of one telephone', () => {
     expect([...old, newer].map(({ session }) => session.state)).toEqual(['open', 'open', 'open'])
   })
 
-  it('leaves no moment without a line: the older one keeps its own until then', async () => {
+  it('replaces the lines without a gap, because the older one keeps its line until the newer one has one', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' })
     const left: number[] = []
@@ -85,7 +85,7 @@ describe('a newer process of one telephone', () => {
     expect(left).toEqual([1])
   })
 
-  it('takes no service that it does not announce itself: with a misspelt name, or without services', async () => {
+  it('takes over only services that it announces, not others after a misspelt name or without services', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' })
     const newer = await serve(token, NEWER, { service: 'wbe' })
@@ -95,7 +95,7 @@ describe('a newer process of one telephone', () => {
     expect([instances('web'), old.session.state]).toEqual([['older-one'], 'open'])
   })
 
-  it('takes no service that is refused to it', async () => {
+  it('does not take over a service that is refused', async () => {
     const { store } = harness.database
     await store.services.create({ name: 'other' }, { actor: 'test' })
     await store.routes.create({ mount: 'app.test', service: 'other' }, { actor: 'test' })
@@ -106,7 +106,7 @@ describe('a newer process of one telephone', () => {
     expect([instances('web'), old.session.state]).toEqual([['older-one'], 'open'])
   })
 
-  it('takes one service of several: the older one keeps the others, and is told why', async () => {
+  it('takes over one service of several, and the older one keeps the others and gets the reason', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' }, { service: 'api' })
     await serve(token, NEWER, { service: 'web' })
@@ -120,12 +120,12 @@ describe('a newer process of one telephone', () => {
       ['api'],
       ['web'],
     ])
-    // Asked again, it is the same.
+    // A repeated announcement has the same results.
     await old.announce({ service: 'web' }, { service: 'api' })
     expect([instances('web'), await accepted(old)]).toEqual([['newer-one'], ['api']])
   })
 
-  it('gives a service back when its line is gone, at once', async () => {
+  it('gives a service back as soon as its line has ended', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' }, { service: 'api' })
     const newer = await serve(token, NEWER, { service: 'web' })
@@ -142,9 +142,9 @@ describe('a newer process of one telephone', () => {
   })
 
   it.each([
-    ['whose health check fails', { health: 'down' as const }],
-    ['with the weight 0', { weight: 0 }],
-  ])('takes a service only while it can serve it: not %s', async (_what, unusable) => {
+    ['while its health check fails', { health: 'down' as const }],
+    ['while it has the weight 0', { weight: 0 }],
+  ])('does not take over a service %s', async (_what, unusable) => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' })
     const newer = await serve(token, NEWER, { service: 'web', ...unusable })
@@ -167,13 +167,13 @@ describe('a newer process of one telephone', () => {
     const newer = await serve(token, NEWER, { service: 'web' })
     await untilReported(old, '')
     end(newer)
-    // No time passes: the clock of the test stands still.
+    // The test clock stands still, so no time passes.
     await untilServedBy('web', ['older-one'])
     await untilReported(old, 'web')
     expect(harness.switchboard.tunnelsOfToken(id)).toBe(1)
   })
 
-  it('keeps the older one out when that dials again, and the older one stands by', async () => {
+  it('keeps the service when the older one dials again, and the older one stands by', async () => {
     const { token } = await harness.token()
     const newer = await serve(token, NEWER, { service: 'web' })
     const old = await serve(token, OLDER, { service: 'web' })
@@ -182,7 +182,7 @@ describe('a newer process of one telephone', () => {
     await untilServedBy('web', ['older-one'])
   })
 
-  it('leaves the limit of tunnels to processes that serve', async () => {
+  it('can dial at the limit of tunnels, because tunnels that stand by do not count', async () => {
     const { id, token } = await harness.token({ limits: { tunnels: 3 } })
     const [first, second] = [
       await serve(token, OLDER, { service: 'web' }),
@@ -192,7 +192,7 @@ describe('a newer process of one telephone', () => {
     await untilReported(second, '')
     await serve(token, NEWER, { service: 'web' })
     expect([first.session.state, harness.switchboard.tunnelsOfToken(id)]).toEqual(['open', 2])
-    // A third process: the places of tunnels that stand by are taken, so those of the second one close.
+    // A third process takes over. The tunnels of the first one have all standby places, so the tunnels of the second one close.
     const newest = { name: 'shop', instance: 'newest-one', startedAt: NOW_MS - 500 }
     await serve(token, newest, { service: 'web' })
     expect((await newer.closed).reason).toBe('replaced')
@@ -229,7 +229,7 @@ describe('open requests of the older process', () => {
     await untilServedBy('web', ['newer-one'])
     const next = await rawExchange(harness.port, GET)
     expect(next.body.toString()).toBe('newer')
-    // Longer than Plugboard waits for a silent one.
+    // Longer than Plugboard waits for a silent process.
     clock.advance(1500)
     expect(old.session.state).toBe('open')
     call.answer(200, 'older')
@@ -265,8 +265,8 @@ describe('open requests of the older process', () => {
     const call = await old.nextCall()
     old.handler = respond
     const newer = await serve(token, NEWER, { service: 'web' })
-    await eventually('the echo was answered', () => (old.calls.length === 2 ? true : undefined))
-    // The response to the echo has arrived before this one.
+    await eventually('the echo stream arrived', () => (old.calls.length === 2 ? true : undefined))
+    // The response to the echo arrives before the response to this announcement.
     await old.announce({ service: 'web' })
     await newer.announce({ service: 'web' })
     clock.advance(60_000)
@@ -289,7 +289,7 @@ describe('open requests of the older process', () => {
   })
 })
 
-describe('a telephone that only looks like the other one', () => {
+describe('a telephone with another identity or name', () => {
   it.each([
     ['another name', {}, { ...NEWER, name: 'bank' }],
     ['the name, the instance and a later start, under a token of another name', { name: 'x' }, NEWER],
@@ -301,13 +301,13 @@ describe('a telephone that only looks like the other one', () => {
   ])('%s: both serve', async (_what, scope, other) => {
     const victim = await serve((await harness.token()).token, OLDER, { service: 'web' })
     const stranger = await serve((await harness.token(scope)).token, other, { service: 'web' })
-    // A review would have come before this.
+    // A review would have run before this response.
     await stranger.announce({ service: 'web' })
     expect(instances('web')).toEqual([OLDER.instance, other.instance].sort())
     expect([victim.session.state, stranger.session.state]).toEqual(['open', 'open'])
   })
 
-  it('another token of the same name, with other services, takes nothing and keeps nobody out', async () => {
+  it('does not take over or block a service that its token does not cover', async () => {
     const victim = (await harness.token({ services: ['web'] })).token
     const attacker = (await harness.token({ services: ['other'] })).token
     const first = await serve(victim, OLDER, { service: 'web' })
@@ -319,22 +319,22 @@ describe('a telephone that only looks like the other one', () => {
   })
 })
 
-describe('a start that cannot be believed', () => {
+describe('a start that is not usable or not unique', () => {
   const FUTURE = { name: 'shop', instance: 'of-the-future', startedAt: NOW_MS + 3_600_000 }
 
-  it('past the clock counts as the time of the hello: a later process replaces it', async () => {
+  it('later than our clock counts as the time of the hello, so a later process replaces it', async () => {
     const { token } = await harness.token()
     const future = await serve(token, FUTURE, { service: 'web' })
     clock.advance(2000)
     await serve(token, { ...NEWER, startedAt: NOW_MS + 1000 }, { service: 'web' })
     await untilReported(future, '')
-    // It dials again, later than the other one, and is still the process that was seen first.
+    // It dials again after the other one, and still counts as the process that was seen first.
     clock.advance(30_000)
     const again = await serve(token, FUTURE, { service: 'web' })
     expect([await accepted(again), instances('web')]).toEqual([[], ['newer-one']])
   })
 
-  it('past the clock still replaces an older process: a clock may be fast', async () => {
+  it('later than our clock still replaces an older process, because the clock of a telephone may be fast', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' })
     await serve(token, FUTURE, { service: 'web' })
@@ -349,7 +349,7 @@ describe('a start that cannot be believed', () => {
     await untilReported(first, '')
   })
 
-  it('equal to another one leaves both to serve', async () => {
+  it('equal to the start of another process lets both serve', async () => {
     const { token } = await harness.token()
     const telephones = [
       await serve(token, OLDER, { service: 'web' }),
@@ -361,7 +361,7 @@ describe('a start that cannot be believed', () => {
 })
 
 describe('lines of other replicas', () => {
-  /** As `own`, but of another process of its telephone on another replica, `laterMs` younger. */
+  /** Returns a copy of `own` for another process of its telephone on another replica, started `laterMs` later. */
   function remote(own: Line, laterMs: number, changes: Partial<Line> = {}): Line {
     const { identity = '', startedAtMs = 0 } = unpackGeneration(own.generation ?? '') ?? {}
     return {
@@ -376,7 +376,7 @@ describe('lines of other replicas', () => {
   }
   const ownLine = (service: string): Line => [...harness.registry.linesOf(service)][0] as Line
 
-  it('of a newer process replace the process here, which stays out', async () => {
+  it('of a newer process replace the lines of the process here, even when that one dials again', async () => {
     const { token } = await harness.token()
     const here = await serve(token, OLDER, { service: 'web' })
     const line = remote(ownLine('web'), 1)
@@ -389,7 +389,7 @@ describe('lines of other replicas', () => {
     await untilReported(here, 'web')
   })
 
-  it('of a newer process that is down replace nothing until it is up', async () => {
+  it('of a newer process replace the lines here only while they are up', async () => {
     const { token } = await harness.token()
     await serve(token, OLDER, { service: 'web' })
     const line = remote(ownLine('web'), 1)

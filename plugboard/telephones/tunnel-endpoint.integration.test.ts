@@ -1,4 +1,4 @@
-// What is refused before the upgrade, with which status and reason; and that nothing else is.
+// Tests which tunnel requests are refused before the upgrade, with which status and reason, and which are accepted.
 
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -63,13 +63,13 @@ describe('the handshake', () => {
     ['no subprotocol', { 'Sec-WebSocket-Protocol': undefined }, 400, undefined],
     ['another subprotocol', { 'Sec-WebSocket-Protocol': 'plugboard.v9' }, 400, undefined],
     ['two tokens', { Authorization: 'Bearer a\r\nauthorization: Bearer b' }, 400, undefined],
-  ])('%s', async (_what, changes, status, line) => {
+  ])('is refused with %s', async (_what, changes, status, line) => {
     const answer = await rawExchange(harness.port, request(changes, line))
     expect(answer.status).toBe(status)
     expect(JSON.parse(answer.body.toString())).toMatchObject({ status })
   })
 
-  it('is accepted with a token, whichever host is asked', async () => {
+  it('is accepted with a token, for any host', async () => {
     const { token } = await harness.token()
     const answer = await dialWith(token)
     expect([answer.status, field(answer.headers, 'sec-websocket-protocol')]).toEqual([101, 'plugboard.v1'])
@@ -98,22 +98,22 @@ describe('the handshake', () => {
 
 describe('the token', () => {
   it.each([
-    ['none', undefined],
+    ['a missing token', undefined],
     ['another scheme', 'Basic eDp5'],
-    ['no JWT', 'Bearer abc'],
-    ['no JWT in three parts', 'Bearer a.b.c'],
-    ['too long', `Bearer ${'a'.repeat(16_385)}`],
-    ['unsigned', `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`],
+    ['a token that is no JWT', 'Bearer abc'],
+    ['a token of three parts that is no JWT', 'Bearer a.b.c'],
+    ['a token that is too long', `Bearer ${'a'.repeat(16_385)}`],
+    ['an unsigned token', `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`],
     ['a foreign key', `Bearer ${signJwt(claims(), { kid: 'foreign' })}`],
-    ['no key named', `Bearer ${signJwt(claims())}`],
-  ])('%s: 401', async (_what, authorization) => {
+    ['a token without a key id', `Bearer ${signJwt(claims())}`],
+  ])('is refused with 401: %s', async (_what, authorization) => {
     const answer = await rawExchange(harness.port, request({ Authorization: authorization }))
     expect([answer.status, code(answer)]).toEqual([401, 'unauthorized'])
     expect(field(answer.headers, 'www-authenticate')).toContain('Bearer')
     expect(harness.switchboard.tunnelCount).toBe(0)
   })
 
-  it('a foreign key under the name of one of ours', async () => {
+  it('is refused when a foreign key signed it under the id of one of our keys', async () => {
     const { token } = await harness.token()
     const forged = signJwt({ ...readJwt(token).claims }, readJwt(token).header)
     expect((await dialWith(forged)).status).toBe(401)
@@ -146,22 +146,22 @@ describe('the token', () => {
       ['no id', { jti: undefined }, 401, 'unauthorized'],
       ['half of a character in the subject', { sub: 'a\ud800' }, 401, 'unauthorized'],
       ['half of a character in the id', { jti: '\udc00' }, 401, 'unauthorized'],
-      ['a scope that is none', { services: 'web' }, 401, 'unauthorized'],
+      ['a malformed scope', { services: 'web' }, 401, 'unauthorized'],
       ['no scope', { services: undefined }, 403, 'forbidden'],
       ['an empty scope', { services: [], mounts: [] }, 403, 'forbidden'],
-      ['all that is needed', {}, 101, ''],
-    ])('%s', async (_what, changes, status, expected) => {
+      ['all required claims', {}, 101, ''],
+    ])('has the expected status with %s', async (_what, changes, status, expected) => {
       const answer = await dialWith(signJwt({ ...claims(), ...changes }, { kid: 'ours' }, privateKey))
       expect([answer.status, code(answer) ?? '']).toEqual([status, expected])
     })
 
-    it('with a key that is removed', async () => {
+    it('is refused when its key is removed', async () => {
       await harness.database.store.signingKeys.remove('ours', { actor: 'test' })
       await harness.caughtUp()
       expect((await dialWith(signJwt(claims(), { kid: 'ours' }, privateKey))).status).toBe(401)
     })
 
-    it('with a key that is removed while the signature is verified', async () => {
+    it('is refused when its key is removed during the verification of the signature', async () => {
       const key = {
         kid: 'ours',
         algorithm: 'EdDSA' as const,
@@ -177,7 +177,7 @@ describe('the token', () => {
     })
   })
 
-  it('revoked', async () => {
+  it('is refused after its revocation', async () => {
     const { id, token } = await harness.token()
     await harness.issuer.revoke(id, { actor: 'test' })
     await harness.caughtUp()
@@ -195,7 +195,7 @@ describe('the token', () => {
   })
 })
 
-it('handshakes of one address that wait leave room for others', () => {
+it('leaves room for other addresses when handshakes of one address wait', () => {
   const endpoint = new TunnelEndpoint({
     authenticator: { authenticate: () => new Promise(() => undefined) },
     switchboard: { refusal: undefined, admit: () => undefined, connect: () => undefined },
@@ -226,7 +226,7 @@ it('handshakes of one address that wait leave room for others', () => {
   expect([dial('192.0.2.7'), dial('192.0.2.8')]).toEqual([undefined, 'overloaded'])
 })
 
-it('a client that has left when its token is found good gets no session', async () => {
+it('opens no session for a client that disconnected during authentication', async () => {
   const asked = Promise.withResolvers<Socket>()
   const answer = Promise.withResolvers<Credential>()
   let connected = 0

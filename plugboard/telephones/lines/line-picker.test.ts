@@ -75,12 +75,12 @@ function picks(
   return taken
 }
 
-describe('what can be picked', () => {
-  it('nothing: no_telephone', () => {
+describe('pick', () => {
+  it('returns no_telephone for a service without lines', () => {
     expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
   })
 
-  it.each(['least_streams', 'round_robin', 'random'] as const)('%s passes over unfit lines', balancing => {
+  it.each(['least_streams', 'round_robin', 'random'] as const)('%s skips lines that take no stream', balancing => {
     add('down', { health: 'down' })
     add('zero', { weight: 0 })
     add('full').canOpen = false
@@ -88,7 +88,7 @@ describe('what can be picked', () => {
     expect(picks(20, policy(balancing))).toEqual({ fit: 20 })
   })
 
-  it('tells lines that are full from lines that are not there', () => {
+  it('returns overloaded for full lines, and no_telephone for lines without a weight', () => {
     add('zero', { weight: 0 })
     expect(picker.pick('web', policy('random'))).toBe('no_telephone')
     expect(picker.explain('web', 'no_telephone').cause).toBe('weight_zero')
@@ -96,7 +96,7 @@ describe('what can be picked', () => {
     expect(picker.pick('web', policy('random'))).toBe('overloaded')
   })
 
-  it('a service is unhealthy when the health check of each line fails', () => {
+  it('returns service_unhealthy when the health check of each line fails', () => {
     const sinceMs = Date.UTC(2026, 10, 30, 2, 41, 7, 5)
     const unhealthy = () => picker.explain('web', 'service_unhealthy').detail
     add('old', { health: 'down' })
@@ -108,7 +108,7 @@ describe('what can be picked', () => {
     expect(unhealthy()).toBe('health check fails since 2026-11-30T02:41:07Z: /healthz returned 500')
     add('c', { health: 'down', outage: { sinceMs: sinceMs + 9, detail: 'other' } })
     expect(unhealthy()).toMatch(/500 \(other lines fail for other causes\)$/)
-    // A line that is up and cannot be reached may be healthy.
+    // A line that is up but unreachable may be healthy.
     Object.assign(add('away'), { reachable: false })
     expect(picker.pick('web', policy('random'))).toBe('no_telephone')
     expect(picker.explain('web', 'no_telephone').cause).toBe('line_unreachable')
@@ -125,20 +125,20 @@ describe('what can be picked', () => {
     expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
   })
 
-  it('knows the lines that were there before it', () => {
+  it('includes lines that were in the registry before the picker was created', () => {
     add('a')
     picker.close()
     picker = new LinePicker({ registry, upstreamOf: each => upstreams.get(each.tunnelId) })
     expect(picks(1, policy('random'))).toEqual({ a: 1 })
   })
 
-  it('after a failure over a link: not over that link again, and by one of our own lines if there is one', () => {
+  it('avoids a failed link in a retry, and prefers a local line', () => {
     picker.close()
     picker = new LinePicker({
       registry,
       replicaId: asReplicaId('r1'),
       random: seededRandom(7),
-      // Two lines of a replica have one link, and an upstream each.
+      // Two lines of one replica share a link, but each has its own upstream.
       upstreamOf: ({ replicaId, tunnelId }) =>
         replicaId === 'r1' ? upstreams.get(tunnelId) : new FakeUpstream(),
     })
@@ -156,7 +156,7 @@ describe('what can be picked', () => {
     expect(typeof third !== 'string' && third.line.tunnelId).toBe('near')
   })
 
-  it('a process is the same one within its identity alone: a stranger may copy an instance id', () => {
+  it('compares instance ids only within one identity, because another identity may copy an instance id', () => {
     add('failed', { instance: 'copied', generation: '1.stranger' })
     add('its-twin', { instance: 'copied', generation: '1.stranger' })
     const failed = picker.pick('web', policy('least_streams')) as Candidate
@@ -166,7 +166,7 @@ describe('what can be picked', () => {
     expect(next).toMatchObject({ line: { tunnelId: 'victim' } })
   })
 
-  it('not a second time what was tried, and of another process if there is one', () => {
+  it('skips lines that were tried, and prefers a line of another process', () => {
     add('a', { instance: 'one' })
     add('b', { instance: 'one' })
     add('c', { instance: 'two' })
@@ -184,7 +184,7 @@ describe('what can be picked', () => {
     expect(order).toEqual(['a', 'c', 'b', 'exhausted'])
   })
 
-  it('limits the streams of a service, also across a moment without lines', () => {
+  it('limits the streams of a service, even after a moment without lines', () => {
     add('a')
     const candidate = picker.pick('web', policy('random', 1))
     if (typeof candidate === 'string') throw new Error(candidate)
@@ -229,7 +229,7 @@ describe('the share of a client', () => {
   })
 
   it.each(['least_streams', 'round_robin', 'random'] as const)(
-    '%s passes over lines where the client has none left, and says so when there are no others',
+    '%s skips lines where the client holds its share, and returns concurrency_limited when no other line is left',
     balancing => {
       const [full, free] = [add('full'), add('free')]
       full.hasRoomFor = client => client !== 'one'
@@ -248,7 +248,7 @@ describe('the share of a client', () => {
 })
 
 describe('balancing', () => {
-  it('least_streams: the emptiest, by weight, equals in turn', () => {
+  it('least_streams picks the line with the lowest load for its weight, and rotates among equal ones', () => {
     add('a').streamCount = 5
     add('b').streamCount = 3
     add('c', { weight: 200 }).streamCount = 3
@@ -261,12 +261,12 @@ describe('balancing', () => {
     })
   })
 
-  it('least_streams among idle equals takes turns', () => {
+  it('least_streams rotates among idle lines', () => {
     for (const name of ['a', 'b', 'c']) add(name)
     expect(picks(30, policy('least_streams'))).toEqual({ a: 10, b: 10, c: 10 })
   })
 
-  it('least_streams of very many lines stays even, and finds the only fit one', () => {
+  it('least_streams spreads streams evenly over very many lines, and finds the only usable line', () => {
     for (let index = 0; index < 100; index += 1) add(`t${index}`)
     const counts = Object.values(
       picks(1000, policy('least_streams'), upstream => (upstream.streamCount += 1)),
@@ -277,7 +277,7 @@ describe('balancing', () => {
     expect(picks(10, policy('least_streams'))).toEqual({ t42: 10 })
   })
 
-  it('round_robin: weights, spread out', () => {
+  it('round_robin follows the weights and interleaves the lines', () => {
     add('a', { weight: 2 })
     add('b', { weight: 1 })
     const order: string[] = []
@@ -286,7 +286,7 @@ describe('balancing', () => {
     expect(order).toEqual(['a', 'b', 'a', 'a', 'b', 'a'])
   })
 
-  it('random: by weight', () => {
+  it('random follows the weights', () => {
     add('a', { weight: 300 })
     add('b', { weight: 100 })
     const taken = picks(4000, policy('random'))
@@ -323,27 +323,27 @@ describe('lines of other replicas', () => {
     return taken
   }
 
-  it('are passed over for a local one when it is a tie, and share when it is not', () => {
+  it('lose a tie against a local line, and otherwise get their share', () => {
     for (const id of ['far-1', 'far-2']) addRemote(id)
     add('near')
     expect(picks(10, policy('least_streams'))).toEqual({ near: 10 })
     expect(acquireMany(30)).toEqual({ near: 10, 'far-1': 10, 'far-2': 10 })
   })
 
-  it('do not count what others do on the same link or tunnel', () => {
+  it('have a load without the other streams on the same link or tunnel', () => {
     addRemote('far').streamCount = 0
     add('near').streamCount = 100
     expect(acquireMany(10)).toEqual({ near: 5, far: 5 })
   })
 
-  it('leave a local line its share where there are very many of them', () => {
+  it('leave a local line its share, even when there are very many of them', () => {
     for (let index = 0; index < 99; index += 1) addRemote(`far-${index}`)
     add('near')
     expect(picks(20, policy('least_streams'))).toEqual({ near: 20 })
     expect(acquireMany(1000).near).toBeLessThan(60)
   })
 
-  it('are not there while nothing leads to them', () => {
+  it('cannot be picked while they are unreachable', () => {
     const far = addRemote('far')
     far.canOpen = false
     expect(picker.pick('web', policy('random'))).toBe('overloaded')

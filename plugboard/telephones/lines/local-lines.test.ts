@@ -50,13 +50,13 @@ const open = (name: string): Stream => {
 const opened = (): string[] =>
   [...tunnels].flatMap(([id, tunnel]) => tunnel.opened.map(({ service }) => `${id} ${service}`))
 
-it('a retry over a hop does not land on the line that has just failed because that one is idle', () => {
+it('opens the stream on the line that the peer picked, even when another line is idle', () => {
   open('idle/web')
   open('busy/web')
   expect(opened()).toEqual(['idle web', 'busy web'])
 })
 
-it('the least loaded line takes what names none, or one that is gone', () => {
+it('uses the least loaded line when the peer names no line, or a line that has ended or is full', () => {
   open('web')
   open('gone/web')
   tunnels.get('busy')!.canOpen = false
@@ -64,20 +64,20 @@ it('the least loaded line takes what names none, or one that is gone', () => {
   expect(opened()).toEqual(['idle web', 'idle web', 'idle web'])
 })
 
-it('a line in doubt takes what the peer has picked it for, and nothing else', () => {
+it('uses a line that is not confirmed alive only when the peer picked it', () => {
   tunnels.get('idle')!.reachable = false
   open('idle/web')
   open('web')
   expect(opened()).toEqual(['idle web', 'busy web'])
 })
 
-it('what the line that was picked says is said, instead of trying the others for the peer', () => {
+it('returns the error of the picked line to the peer, and does not try other lines', () => {
   tunnels.get('idle')!.refusal = new TunnelError('payload_too_large')
   expect(() => open('idle/web')).toThrow('payload_too_large')
   expect(opened()).toEqual([])
 })
 
-it('no line of the service is unknown_service, whatever was picked', () => {
+it('fails with unknown_service when the service has no line here, with or without a picked line', () => {
   expect(() => open('other')).toThrow('unknown_service')
   expect(() => open('gone/other')).toThrow('unknown_service')
 })

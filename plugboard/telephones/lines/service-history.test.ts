@@ -17,7 +17,7 @@ beforeEach(() => {
 const up = makeLine('r1', 't1', 'web', { telephone: 'one' })
 const down = { ...up, health: 'down' as const }
 
-it('knows nothing about a service that was never served', () => {
+it('has no entry for a service that never had a line', () => {
   expect([history.isServed('web'), history.lastLineOf('web')]).toEqual([false, undefined])
 })
 
@@ -69,19 +69,19 @@ it('follows the lines of other replicas', () => {
   expect(history.lastLineOf('web')).toMatchObject({ cause: 'disconnected', tunnelId: 't9' })
 })
 
-it('keeps no more than 500 characters of the reason of a refusal', () => {
+it('cuts the reason of a refusal to 500 characters', () => {
   history.refused('web', { telephone: 'one', code: 'forbidden', detail: 'x'.repeat(5000) })
   expect(history.refusalOf('web')?.detail).toBe(`${'x'.repeat(500)}…`)
 })
 
-it('forgets a refusal once a line of the service is there', () => {
+it('removes a refusal when a line of the service is added', () => {
   history.refused('web', { telephone: 'one', code: 'forbidden', detail: 'no' })
   expect(history.refusalOf('web')).toMatchObject({ atMs: 0, telephone: 'one' })
   registry.replace(asTunnelId('t1'), [down])
   expect(history.refusalOf('web')).toBeUndefined()
 })
 
-it('remembers a bounded number of services', () => {
+it('keeps a bounded number of services', () => {
   for (let index = 0; index < 10_001; index += 1) {
     registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', `s${index}`)])
   }

@@ -41,7 +41,7 @@ function setUp(...services: DirectoryService[]) {
   return { registry, picker, change, picked, listeners }
 }
 
-it('lines follow a service that is renamed, and come back with the old name', () => {
+it('moves lines to the new name of a service, and back to the old name', () => {
   const { registry, change, picked } = setUp(service('1', 'shop'))
   registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
   expect(picked('shop')).toBe('shop')
@@ -51,7 +51,7 @@ it('lines follow a service that is renamed, and come back with the old name', ()
   expect([picked('shop'), picked('shop-eu')]).toEqual(['shop', 'no_telephone'])
 })
 
-it('a pool that moves keeps its count of streams, and its lines come and go as before', () => {
+it('keeps the stream count of a pool that is renamed, and follows changes of its lines', () => {
   const { registry, picker, change, picked } = setUp(service('1', 'shop'))
   registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
   const holder = { client: '', poolSlot: 0 }
@@ -69,7 +69,7 @@ it('a pool that moves keeps its count of streams, and its lines come and go as b
   expect(picker.candidatesOf('shop-eu').map(({ line }) => line.tunnelId)).toEqual(['t2', 't3'])
 })
 
-it('lines leave a service whose alias is removed, and serve a new service of that name', () => {
+it('takes the lines of a removed alias away from a service, and gives them to a new service of that name', () => {
   const { registry, change, picked } = setUp(service('1', 'shop-eu', 'shop'))
   registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
   registry.replace(asTunnelId('t2'), [makeLine('r1', 't2', 'shop-eu')])
@@ -79,7 +79,7 @@ it('lines leave a service whose alias is removed, and serve a new service of tha
   expect([picked('shop-eu'), picked('shop')]).toEqual(['shop-eu', 'shop'])
 })
 
-it('a picker that is closed follows nothing', () => {
+it('unsubscribes when the picker is closed', () => {
   const { picker, listeners } = setUp(service('1', 'shop'))
   picker.close()
   expect(listeners.size).toBe(0)

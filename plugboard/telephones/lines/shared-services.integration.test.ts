@@ -1,5 +1,5 @@
-// Two telephones of different names that serve one service: both get a remark, over real tunnels and from other replicas.
-// Time is moved by hand, so that the number of messages is exact.
+// Two telephones with different names serve one service, and both get a remark. The tests use real tunnels and lines of other
+// replicas. They advance the clock by hand, so that the number of messages is exact.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
@@ -43,12 +43,12 @@ const untilRemark = (telephone: FakeTelephone, expected: RegExp | undefined) =>
     const asExpected = expected === undefined ? remark === undefined : expected.test(remark ?? '')
     return asExpected ? true : undefined
   })
-/** Responses to announcements come in order, so everything that was sent before has arrived then. */
+/** Waits for the response to an announcement. Responses come in order, so all earlier messages have arrived then. */
 const settled = (telephones: readonly FakeTelephone[]) =>
   Promise.all(telephones.map(telephone => telephone.announce(SERVICE)))
 
 describe('two telephones with different names on one mount', () => {
-  it('get a remark that they share it, and the remark ends when one of them is left', async () => {
+  it('get a remark about each other, and the remark ends when only one of them remains', async () => {
     const first = await serve(A)
     expect(remarkOf(first)).toBeUndefined()
     const second = await serve(B)
@@ -88,8 +88,8 @@ describe('two telephones with different names on one mount', () => {
   })
 })
 
-describe('what causes no message', () => {
-  it('a second tunnel of the same telephone, and a newer process of it', async () => {
+describe('no message', () => {
+  it('is sent for a second tunnel or a newer process of the same telephone', async () => {
     const tunnels = [await serve(A), await serve(A)]
     const newer = await serve({ ...A, instance: 'instance-n', startedAt: NOW_MS - 500 })
     clock.advance(500)
@@ -98,7 +98,7 @@ describe('what causes no message', () => {
     for (const tunnel of tunnels) expect(remarkOf(tunnel)).toContain('A newer process')
   })
 
-  it('a third telephone to the first two, nor its end', async () => {
+  it('is sent to the first two telephones when a third one connects or disconnects', async () => {
     const two = [await serve(A), await serve(B)]
     clock.advance(500)
     await settled(two)
@@ -114,7 +114,7 @@ describe('what causes no message', () => {
     expect(two.map((telephone, index) => announced(telephone).length - before[index]!)).toEqual([1, 1])
   })
 
-  it('a telephone that comes and goes within half a second', async () => {
+  it('is sent for a telephone that connects and disconnects within half a second', async () => {
     const first = await serve(A)
     const second = await serve(B)
     second.session.close('going_away')

@@ -1,4 +1,4 @@
-// The keys of an outside issuer are fetched by the same rules as those of routes (jwks/).
+// Tests that the keys of an outside issuer are fetched by the same rules as the keys of routes (jwks/).
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -75,7 +75,7 @@ test('rejects a list of keys that is too long, and logs the cause', async () => 
   expect(String(causes[0])).toContain('longer than 1048576 bytes')
 })
 
-test('fetches keys from another machine over https alone', async () => {
+test('fetches keys from another machine over https only', async () => {
   issuer.addKey()
   authenticator = start('http://10.0.0.1/jwks.json')
   await expect(authenticator.authenticate(token())).rejects.toMatchObject({ code: 'overloaded' })

@@ -1,5 +1,5 @@
-// A token of an outside issuer whose id, subject and name are those of one of our own tokens. It must stay apart from
-// ours in every place: revocation, renewal, claims, "last seen", and the list of telephones.
+// A token of an outside issuer has the id, the subject and the name of one of our own tokens. Plugboard must keep the two
+// tokens separate in revocation, renewal, claims, "last seen", and the list of telephones.
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
@@ -23,7 +23,7 @@ afterEach(async () => {
 const outsideToken = (jti: string): string =>
   issuer.token({ sub: 'laptop', jti, services: ['*'], mounts: ['*'] })
 
-it('stays connected, and may dial, when ours is revoked', async () => {
+it('stays connected, and can dial, when our own token is revoked', async () => {
   const { id, token } = await harness.token()
   const [ours, outside] = [await harness.dial(token), await harness.dial(outsideToken(id))]
   await harness.issuer.revoke(id, { actor: 'test' })
@@ -33,7 +33,7 @@ it('stays connected, and may dial, when ours is revoked', async () => {
   await harness.dial(outsideToken(id))
 })
 
-it('gets no token of ours when it asks for a renewal', async () => {
+it('gets no renewed token from Plugboard', async () => {
   const { id } = await harness.token()
   const before = await harness.database.store.tokens.get(id)
   const telephone = await harness.dial(outsideToken(id))
@@ -43,7 +43,7 @@ it('gets no token of ours when it asks for a renewal', async () => {
   expect(await harness.database.store.tokens.get(id)).toEqual(before)
 })
 
-it('claims in the name of its own subject', async () => {
+it('claims mounts for its own subject', async () => {
   const { id } = await harness.token()
   const telephone = await harness.dial(outsideToken(id))
   await telephone.announce({ service: 'shop', mount: 'app.test' })
@@ -53,10 +53,10 @@ it('claims in the name of its own subject', async () => {
   expect(items.map(({ actor }) => actor)).toEqual([`token:${holder}`])
 })
 
-it('does not count as a sign of life of ours', async () => {
+it('does not update the "last seen" time of our own token', async () => {
   const { store } = harness.database
   const [{ id }, other] = [await harness.token(), await harness.token({ name: 'other' })]
-  // Once an announcement has its response, the hello before it has been handled.
+  // After the response to an announcement, Plugboard has handled the hello that came before it.
   await (await harness.dial(outsideToken(id))).announce()
   await (await harness.dial(other.token)).announce()
   await eventually('the other one is seen', async () =>
@@ -65,7 +65,7 @@ it('does not count as a sign of life of ours', async () => {
   expect((await store.tokens.get(id)).lastSeenAt).toBeNull()
 })
 
-it('has the limits of its claims, for its subject and whatever its id', async () => {
+it('has the limits of its claims, which count for its subject with any id', async () => {
   const limited = (jti: string): string =>
     issuer.token({ sub: 'device', jti, services: ['*'], mounts: ['*'], limits: { tunnels: 2, claims: 1 } })
   const telephone = await harness.dial(limited('1'))
@@ -79,7 +79,7 @@ it('has the limits of its claims, for its subject and whatever its id', async ()
   await expect(harness.dial(limited('3'))).rejects.toThrow('429')
 })
 
-it('is listed under an id with its issuer', async () => {
+it('is listed with an id that contains its issuer', async () => {
   const { id } = await harness.token()
   await (await harness.dial(outsideToken(id))).announce()
   expect(harness.switchboard.list().map(({ tokenId }) => tokenId)).toEqual([`${ISSUER}#jti:${id}`])

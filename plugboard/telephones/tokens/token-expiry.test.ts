@@ -1,4 +1,4 @@
-// What happens to a tunnel when the time of its token is over: by hand-moved time, without a database.
+// Tests the tunnel of a token that expires or is renewed, with a manual clock and without a database.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -69,7 +69,7 @@ beforeEach(() => {
 afterEach(() => switchboard.drain(0))
 
 const OWN: TokenReference = { kind: 'own', id: 'token-1' }
-/** Another issuer may give any id, also one of ours. */
+/** An outside issuer may use any token id, even an id of one of our tokens. */
 const OUTSIDE: TokenReference = {
   kind: 'outside',
   issuer: 'https://id.test',
@@ -95,9 +95,9 @@ async function connect(expiresInMs: number, token = OWN): Promise<FakeTelephone>
 }
 
 const askedTimes = (times: number): Promise<true> =>
-  eventually('the row of the token is looked at', () => (asked >= times ? true : undefined))
+  eventually('the expiry of the token is read', () => (asked >= times ? true : undefined))
 
-it('closes the tunnel', async () => {
+it('closes the tunnel of an expired token', async () => {
   const telephone = await connect(1000)
   clock.advance(999)
   expect([asked, telephone.session.state]).toEqual([0, 'open'])
@@ -105,7 +105,7 @@ it('closes the tunnel', async () => {
   expect((await telephone.closed).reason).toBe('unauthorized')
 })
 
-it('not while the token was renewed elsewhere', async () => {
+it('keeps the tunnel until the new expiry when another replica renewed the token', async () => {
   const telephone = await connect(1000)
   const later = new Date(clock.wallTime() + 5000)
   expiryOf = () => Promise.resolve(later)
@@ -118,7 +118,7 @@ it('not while the token was renewed elsewhere', async () => {
   expect((await telephone.closed).reason).toBe('unauthorized')
 })
 
-it('a renewal over one tunnel holds for all of its token', async () => {
+it('applies a renewal over one tunnel to all tunnels of the token', async () => {
   const telephone = await connect(1000)
   const twin = await connect(1000)
   const later = new Date(clock.wallTime() + 5000)
@@ -131,7 +131,7 @@ it('a renewal over one tunnel holds for all of its token', async () => {
   expect((await twin.closed).reason).toBe('unauthorized')
 })
 
-it('a refused renewal has its reason', async () => {
+it('responds to a refused renewal with the reason', async () => {
   const telephone = await connect(1000)
   telephone.session.sendControl({ type: 'renew' })
   const detail = 'This token has been revoked.'
@@ -147,7 +147,7 @@ describe('a token of an outside issuer, with the id of one of ours', () => {
     expect([token, detail]).toEqual([undefined, expect.stringContaining('Get a new token from its issuer')])
   })
 
-  it('is not extended when ours is renewed', async () => {
+  it('is not extended when our own token is renewed', async () => {
     const ours = await connect(1000)
     const outside = await connect(1000, OUTSIDE)
     const later = new Date(clock.wallTime() + 5000)
@@ -159,7 +159,7 @@ describe('a token of an outside issuer, with the id of one of ours', () => {
     expect([asked, ours.session.state]).toEqual([0, 'open'])
   })
 
-  it('expires at its own time, whatever the row of ours says', async () => {
+  it('expires at its own time, even when the row of our own token has a later expiry', async () => {
     const telephone = await connect(1000, OUTSIDE)
     expiryOf = () => Promise.resolve(new Date(clock.wallTime() + 5000))
     clock.advance(1000)
@@ -168,7 +168,7 @@ describe('a token of an outside issuer, with the id of one of ours', () => {
   })
 })
 
-it('waits for the database to say', async () => {
+it('keeps the tunnel of an expired token while the database is unavailable', async () => {
   const telephone = await connect(1000)
   expiryOf = () => Promise.reject(new VeraError('database_unavailable'))
   clock.advance(1000)
@@ -181,7 +181,7 @@ it('waits for the database to say', async () => {
   })
 })
 
-it('waits longer than one timer can', async () => {
+it('closes the tunnel of a token whose lifetime exceeds the longest timer of Node', async () => {
   const telephone = await connect(100 * DAY_MS)
   for (let day = 0; day < 99; day += 1) clock.advance(DAY_MS)
   expect([asked, telephone.session.state]).toEqual([0, 'open'])

@@ -1,4 +1,4 @@
-// What a telephone meets at the limits of its token, over real tunnels and a real database.
+// Tests the refusals at the limits of a token, over real tunnels and with a real database.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
@@ -13,7 +13,7 @@ let clock: ManualClock
 
 beforeEach(async () => {
   clock = new ManualClock(1000, Date.now())
-  // No ping may be due while the clock jumps, because its response would be too late.
+  // Pings must not fall due while the clock jumps, because their responses would be too late.
   const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
   const tokenLimits = { tunnels: 2, claims: 2, announcementsPerMinute: 60 }
   harness = await TunnelHarness.start({ switchboard: { clock, limits, tokenLimits } })
@@ -51,7 +51,7 @@ describe('tunnels', () => {
       code: 'token_tunnel_limit',
       detail: expect.stringContaining(`Token ${id} has its limit of 2 tunnels open`),
     })
-    // Another token has its own.
+    // Another token has its own limit.
     await harness.dial((await harness.token()).token)
     telephones[0]?.session.close('going_away')
     await eventually('the tunnel is gone', () => (harness.switchboard.tunnelCount === 2 ? true : undefined))
@@ -59,7 +59,7 @@ describe('tunnels', () => {
     expect(harness.switchboard.tokenRefusals.tunnels).toBe(1)
   })
 
-  it('have the limit that the token was issued with, also above the default', async () => {
+  it('have the limit of the issued token, even above the default', async () => {
     const { token } = await harness.token({ limits: { tunnels: 3 } })
     for (let opened = 0; opened < 3; opened += 1) await harness.dial(token)
     expect((await dialRaw(token)).status).toBe(429)
@@ -68,7 +68,7 @@ describe('tunnels', () => {
     expect((await dialRaw(single)).status).toBe(429)
   })
 
-  it('can be replaced at the limit: one that drains does not count', async () => {
+  it('can be replaced at the limit, because a draining tunnel does not count', async () => {
     const { token } = await harness.token({ limits: { tunnels: 1 } })
     const telephone = await harness.dial(token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
@@ -82,7 +82,7 @@ describe('tunnels', () => {
     await drained
   })
 
-  it('dialled at once get no more than the limit', async () => {
+  it('stay within the limit when a telephone dials many at once', async () => {
     const { token } = await harness.token()
     const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => harness.dial(token)))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
@@ -91,7 +91,7 @@ describe('tunnels', () => {
 })
 
 describe('claims', () => {
-  it('over the limit are refused row by row, with a code and what to do; what it has claimed goes on', async () => {
+  it('over the limit are refused one by one, with a code and a remedy, and earlier claims stay', async () => {
     const { id, token } = await harness.token()
     const telephone = await harness.dial(token)
     const services = ['a', 'b', 'c', 'd'].map(name => ({ service: name, mount: `${name}.test` }))
@@ -108,7 +108,7 @@ describe('claims', () => {
     expect(again.map(({ accepted }) => accepted)).toEqual([true, true])
   })
 
-  it('end when the tunnel does', async () => {
+  it('stop when the tunnel closes', async () => {
     const { store } = harness.database
     const { id, token } = await harness.token({ limits: { claims: 1000 } })
     const telephone = await harness.dial(token)
@@ -124,7 +124,7 @@ describe('claims', () => {
     await eventually('the tunnel is gone', () => (harness.switchboard.list().length === 0 ? true : undefined))
     const claimed = async (): Promise<number> => (await store.tokens.claimCounts([id])).get(id) ?? 0
     const before = await claimed()
-    // Claims of one token take turns: were the others still made, each of these would wait for one of them.
+    // Claims of one token run one after the other. If the old claims went on, each of these would wait for one of them.
     const next = await harness.dial(token)
     for (let turn = 1; turn <= 5; turn += 1)
       await next.announce({ service: 'next', mount: `next${turn}.test` })
@@ -135,16 +135,16 @@ describe('claims', () => {
 describe('announcements', () => {
   const MANY = 60
 
-  it('over the rate wait, and only the newest is judged', async () => {
+  it('over the rate wait, and only the newest is evaluated', async () => {
     const telephone = await harness.dial((await harness.token()).token)
-    // Not more at once than a session takes (P26).
+    // Sends only as many messages at once as a session accepts (P26).
     for (let sent = 0; sent < MANY; sent += 1) await telephone.announce({ service: 'web', weight: sent })
     const weights = (): number[] => [...harness.registry.linesOf('web')].map(({ weight }) => weight)
     for (const weight of [900, 901]) {
       const web = { service: 'web', health: 'up', version: '', labels: {}, weight } as const
       telephone.session.sendControl({ type: 'announce', id: weight, services: [web] })
     }
-    // Its response shows that all that was sent before has arrived.
+    // Its response shows that all earlier messages have arrived.
     telephone.session.sendControl({ type: 'renew' })
     await telephone.control('renewed')
     expect(weights()).toEqual([MANY - 1])
@@ -153,7 +153,7 @@ describe('announcements', () => {
     expect(announcements(telephone).some(({ id }) => id === 900)).toBe(false)
   })
 
-  it('over the rate for long are refused with a code, and the one before stays', async () => {
+  it('over the rate for a long time are refused with a code, and the previous one stays', async () => {
     const { id, token } = await harness.token({ limits: { announcementsPerMinute: 2 } })
     const telephone = await harness.dial(token)
     await telephone.announce({ service: 'web' })
@@ -171,7 +171,7 @@ describe('announcements', () => {
     expect((await telephone.announce({ service: 'api' }))[0]?.accepted).toBe(true)
   })
 
-  it('and renewals count together', async () => {
+  it('share their rate with renewals', async () => {
     const { token } = await harness.token({ limits: { announcementsPerMinute: 1 } })
     const telephone = await harness.dial(token)
     telephone.session.sendControl({ type: 'renew' })
@@ -184,7 +184,7 @@ describe('announcements', () => {
   })
 })
 
-it('a renewed token has the limits of its row', async () => {
+it('gives a renewed token the limits of its row', async () => {
   const { id, token } = await harness.token({ limits: { tunnels: 1, claims: 5 } })
   const telephone = await harness.dial(token)
   telephone.session.sendControl({ type: 'renew' })

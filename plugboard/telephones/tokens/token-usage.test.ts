@@ -42,7 +42,7 @@ function refusal(work: () => unknown): [string, string] | undefined {
 }
 
 describe('tunnels', () => {
-  it('have the limit of the token, or the default; each token counts for itself', () => {
+  it('have the limit of the token or the default limit, separately for each token', () => {
     for (const each of [credential('a'), credential('b', { tunnels: 5 })]) {
       let opened = 0
       while (refusal(() => usage.admit(each)) === undefined) {
@@ -58,7 +58,7 @@ describe('tunnels', () => {
     expect(usage.refusals.tunnels).toBe(3)
   })
 
-  it('of one subject of an outside issuer count together, whatever their ids', () => {
+  it('of one subject of an outside issuer count together, even with different token ids', () => {
     for (const id of ['1', '2', '3']) usage.opened(credential(id, {}, 'device'))
     expect(refusal(() => usage.admit(credential('4', {}, 'device')))?.[0]).toBe('token_tunnel_limit')
     expect(refusal(() => usage.admit(credential('1')))).toBeUndefined()
@@ -75,7 +75,7 @@ describe('tunnels', () => {
     expect(refusal(() => usage.admit(token))).toBeUndefined()
   })
 
-  it('that only finish their streams do not count, but there are at most as many of them again', () => {
+  it('that drain do not count, but a holder has at most twice its limit together with them', () => {
     const token = credential('a', { tunnels: 1 })
     usage.opened(token)
     usage.left(token)
@@ -89,7 +89,7 @@ describe('tunnels', () => {
 })
 
 describe('announcements', () => {
-  it('have a rate: a minute of them at once, then one after the other', () => {
+  it('may come at once up to the number of one minute, and wait for their turn after that', () => {
     const token = credential('a')
     const waits = Array.from({ length: 6 }, () => usage.reserve(token, 60_000))
     expect(waits).toEqual([0, 0, 0, 0, 15_000, 30_000])
@@ -100,7 +100,7 @@ describe('announcements', () => {
     expect(usage.reserve(token, 0)).toBe(0)
   })
 
-  it('are refused when they would wait for too long, and take no place then', () => {
+  it('are refused without a place when they would wait for too long', () => {
     const token = credential('a')
     for (let taken = 0; taken < 4; taken += 1) usage.reserve(token, 0)
     for (let again = 0; again < 3; again += 1) {
@@ -139,7 +139,7 @@ describe('announcements', () => {
       'token_announcement_limit',
       expect.stringContaining('of token a would take'),
     ])
-    // The same again, less, and another token's.
+    // Accepts the same length again, a smaller one, and one of another token.
     usage.hold(token, length, length)
     usage.hold(credential('b'), length, 0)
     usage.hold(token, 0, length)
@@ -148,7 +148,7 @@ describe('announcements', () => {
 })
 
 describe('claims', () => {
-  it('of one token run one after the other, also when one fails; those of another one beside them', async () => {
+  it('of one token run one after the other, even after a failure, and in parallel with claims of other tokens', async () => {
     const order: string[] = []
     const gates = [0, 1].map(() => Promise.withResolvers<void>())
     const claim = (token: Credential, name: string, gate?: Promise<void>): Promise<void> =>
