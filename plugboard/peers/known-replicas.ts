@@ -1,5 +1,5 @@
-// The list of replicas as this one sees them, from four sources: rows of the discovery, leases in the registry, links, and
-// the dialers with their last problem. For the admin API and for questions to all replicas.
+// Builds the list of replicas that this replica has found, from four sources: rows of the discovery, leases in the registry,
+// links, and dialers with their last problem. The admin API and the queries to all replicas use the list.
 
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
 import type { ReplicaId } from '../common/replica-id.ts'
@@ -8,12 +8,12 @@ import type { Discovery, ReplicaRecord } from './discovery/discovery.ts'
 import type { PeerDialer } from './link/peer-dialer.ts'
 import type { Peer } from './peer.ts'
 
-/** A replica as this one sees it. */
+/** Another replica, from the view of this replica. */
 export interface KnownReplica {
   readonly id: ReplicaId
   readonly boot: string | undefined
   readonly report: ReplicaReport | undefined
-  /** Undefined: no discovery knows more than its address. */
+  /** Undefined: the discoveries have at most its address. */
   readonly record: ReplicaRecord | undefined
   readonly address: string | undefined
   readonly linked: boolean
@@ -21,11 +21,11 @@ export interface KnownReplica {
   readonly dialed: boolean
   readonly rttMs: number | undefined
   readonly streams: number
-  /** The rest of its lease here, ms; 0: its lines do not count. */
+  /** The remaining time of its lease here, ms; 0: its lines do not count. */
   readonly leaseMs: number
   readonly lines: number
   readonly inSync: boolean
-  /** Of the registry exchange. Anything but 0 is a bug on one end. */
+  /** Number of faulty messages of the registry exchange. Any number above 0 is a bug on one end. */
   readonly faultyMessages: number
   /** The error of the last dial; empty when it succeeded. */
   readonly problem: string
@@ -39,7 +39,7 @@ export interface ReplicaSources {
   readonly dialers: ReadonlyMap<string, PeerDialer>
 }
 
-/** Returns all replicas that at least one source knows, by id. */
+/** Returns all replicas that at least one source lists, sorted by id. */
 export function knownReplicas({ discoveries, follower, peers, dialers }: ReplicaSources): KnownReplica[] {
   const records = replicaRecords(discoveries)
   const leases = new Map(follower.replicas().map(lease => [lease.replicaId, lease]))
@@ -78,7 +78,7 @@ export function replicaRecords(discoveries: readonly Discovery[]): Map<ReplicaId
   return records
 }
 
-/** Addresses at which no replica was found yet, with the error of the last dial. */
+/** Returns the addresses at which no replica was found yet, with the error of the last dial. */
 export function unreachedAddresses(
   dialers: Iterable<PeerDialer>,
 ): { readonly address: string; readonly problem: string }[] {

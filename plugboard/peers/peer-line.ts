@@ -1,5 +1,5 @@
-// One line of another replica, as the picker knows it: the way there is the peer's, for all its lines alike; a stream
-// says besides which of them was picked, so that a request that failed on one is not given to the same one again.
+// The upstream of one line of another replica. All lines of a peer share its links. Each stream names the picked line, so that
+// the peer does not give a retried request to the line that failed.
 
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'

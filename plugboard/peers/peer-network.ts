@@ -1,6 +1,6 @@
-// All other replicas, from here: who there is (discovery), a dialler for each address, a Peer for each replica that
-// has been met, the port where they dial in, the heartbeat. It gives the picker its way to lines of other replicas,
-// and tells whoever shows or uses the set of replicas when that changes.
+// Connects this replica to all other replicas: the discoveries with their addresses, a dialer for each address, a Peer for each
+// replica that was found, the peer port, and the heartbeat over links. It gives the line picker the upstreams of lines of other
+// replicas, and notifies subscribers when the set of replicas changes.
 
 import type { AddressInfo } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -32,35 +32,35 @@ export interface PeerNetworkOptions {
   readonly startedAt: Date
   /** `plugboard/0.1.0` */
   readonly agent: string
-  /** The first one signs, all are believed. */
+  /** The cluster secrets. The first one signs tokens; tokens of every secret are accepted. */
   readonly secrets: readonly string[]
   readonly registry: Registry
   readonly tunnelCounts: TunnelCounts
   readonly openLocal: OpenLocal
-  /** Responds to the questions of other replicas; default: it knows none. */
+  /** Responds to queries of other replicas; default: supports no query. */
   readonly respondToQuery?: RespondToQuery | undefined
-  /** Where the bytes of streams to a line of another replica are counted. Absent: nowhere. */
+  /** Returns the account for the bytes of streams to a line of another replica. Absent: the bytes are not counted. */
   readonly heldOf?: ((line: HeldLine) => HeldBytes) | undefined
-  /** How this replica is, now; `address` once it listens. */
+  /** Returns the current state of this replica; `address` is set when it listens. */
   readonly report: () => Omit<ReplicaReport, 'type'>
-  /** Those of telephones, which may have ended as well while this process was away. */
+  /** The tunnels of telephones, which may also have ended while this process was suspended. `proved`: see Switchboard. */
   readonly tunnels?: { probe(onProved: () => void): void; readonly proved: boolean } | undefined
   readonly clock: Clock
   readonly random?: () => number
   readonly log: Logger
-  /** The protocol versions that we say we speak; for tests. */
+  /** Protocol versions in our hello; for tests. */
   readonly versions?: readonly [number, number] | undefined
-  /** The same for features. */
+  /** Features in our hello; for tests. */
   readonly features?: string[] | undefined
   readonly limits?: Partial<SessionLimits> | undefined
   /** Most connections to the peer port at once. */
   readonly maxConnections?: number | undefined
 }
 
-/** What says whose bytes those of a line are. */
+/** The fields of a line that identify the account of its bytes. */
 export type HeldLine = Pick<Line, 'tunnelId' | 'telephone' | 'holder'>
 
-/** A link carries what all clients of a replica do together; silence is noticed in the time of a lease. */
+/** A link carries the streams of all clients of a replica. Pings detect a silent link within the time of a lease. */
 const LINK_LIMITS: Partial<SessionLimits> = {
   maxStreams: 65_536,
   pingIntervalMs: 500,
@@ -70,9 +70,9 @@ const LINK_LIMITS: Partial<SessionLimits> = {
   sendHardLimitBytes: 128 * 1024 * 1024,
 }
 const REPORT_TICKS = 2
-/** What others take for our death, less what they may have waited already when it began, ms. */
+/** Shortest suspension that needs a recovery, ms: the lease of 3 s, less the time that may have passed at its start. */
 const AWAY_MS = 1500
-/** For links to come back once we are, ms: as long as a start waits for them. */
+/** Longest time for the links to come back after a suspension, ms: the same as at a start. */
 const RECOVERY_MS = 3000
 
 export class PeerNetwork {
@@ -82,19 +82,19 @@ export class PeerNetwork {
   readonly #follower: RegistryFollower
   readonly #tokens: PeerTokens
   readonly #endpoint: PeerEndpoint
-  /** After this process was away: links have to be made or proved again. */
+  /** The recovery after a suspension of this process: links are opened or probed again. */
   readonly recovery: Recovery
   readonly #random: () => number
   readonly #log: Logger
   readonly #peers = new Map<ReplicaId, Peer>()
   readonly #dialers = new Map<string, PeerDialer>()
   readonly #listeners = new Set<() => void>()
-  /** Those that have answered at least once. */
+  /** Discoveries that have returned a result at least once. */
   readonly #answered = new Set<Discovery>()
   #discoveries: readonly Discovery[] = []
   #timer: Timer | undefined
   #ticks = 0
-  /** Replicas with a lease, at the last look. */
+  /** Replicas with a lease at the last check, as JSON. */
   #living = '[]'
   #leaving = false
   #stopping = false
@@ -141,7 +141,7 @@ export class PeerNetwork {
     return this.#endpoint.listen(port, host)
   }
 
-  /** After `listen`: looks for the others. */
+  /** Starts to look for other replicas. Call it after `listen`. */
   start(discoveries: readonly Discovery[]): void {
     this.#discoveries = discoveries
     for (const discovery of discoveries) discovery.start(() => this.#discovered(discovery))
@@ -149,19 +149,19 @@ export class PeerNetwork {
     this.recovery.start()
   }
 
-  /** The way to a line of another replica, whether there is a link now or not. */
+  /** Returns the upstream of a line of another replica, with or without an open link. */
   upstreamOf(line: Pick<Line, 'replicaId' | 'id'> & HeldLine): Upstream {
     const { heldOf } = this.#options
     return new PeerLine(this.#peer(line.replicaId), line.id, () => heldOf?.(line))
   }
 
-  /** Told when a link or a lease begins or ends, or a replica says something new of itself. Returns the way to unsubscribe. */
+  /** Calls `listener` when a link or a lease begins or ends, or a replica's report changes. Returns a function that unsubscribes. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** We have the lines of all replicas that live, as far as any source has told of them. */
+  /** True when this replica has the lines of all live replicas that its discoveries have found. */
   get synced(): boolean {
     const answered = this.#answered.size === this.#discoveries.length
     const dialed = [...this.#dialers.values()].every(({ tried }) => tried)
@@ -172,18 +172,18 @@ export class PeerNetwork {
     return this.#leaving
   }
 
-  /** Tells the others that we are about to go. Everything works on. */
+  /** Reports to the other replicas that this one leaves. Links and lines keep working. */
   leave(): void {
     this.#leaving = true
     this.tell()
   }
 
-  /** Tells the others how we are, now: every second it happens by itself. */
+  /** Sends our report to the other replicas now. A timer also sends it every second. */
   tell(): void {
     for (const peer of this.#peers.values()) peer.tell()
   }
 
-  /** Streams under way have `graceMs`; then no link is left. */
+  /** Closes all links. Open streams have `graceMs` to finish. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
     this.#timer?.cancel()
@@ -206,7 +206,7 @@ export class PeerNetwork {
     })
   }
 
-  /** Asks all other replicas the same question. Never rejects, and takes no longer than the time limit of one question. */
+  /** Sends one query to all other replicas. Never rejects, and takes at most the time limit of one query. */
   query(name: string, params: object): Promise<QueryResults> {
     const unreached = unreachedAddresses(this.#dialers.values())
     return queryAll(this.replicas(), unreached, id => {
@@ -261,7 +261,7 @@ export class PeerNetwork {
     }
   }
 
-  /** We have dialled ourselves, or somebody has our name. */
+  /** Returns true when we dialled our own address, or when another replica uses our name. Logs the second case. */
   #isNamedAsWe({ id, boot }: PeerIdentity): boolean {
     const { self } = this.#options
     if (id !== self.id) return false
@@ -304,7 +304,7 @@ export class PeerNetwork {
     const wanted = new Set(this.#discoveries.flatMap(each => each.found()).map(({ address }) => address))
     wanted.delete(own)
     for (const [address, dialer] of this.#dialers) {
-      // A link that works is stronger evidence than a row that is missing.
+      // An open link is stronger evidence than a missing row.
       if (wanted.has(address) || dialer.linked) continue
       dialer.stop()
       this.#dialers.delete(address)
@@ -327,7 +327,7 @@ export class PeerNetwork {
     this.recovery.look()
   }
 
-  /** Those who took us for dead have closed links and tunnels, and we may not have heard of it: the others should say so. */
+  /** Probes all links and tunnels after a suspension, because the far ends may have closed them meanwhile. Dials again now. */
   #returned(gapMs: number): void {
     this.#log.warn('this process was suspended; links are checked again', { durationMs: Math.round(gapMs) })
     const proved = (): void => this.recovery.stepSoon()
@@ -337,9 +337,9 @@ export class PeerNetwork {
   }
 
   /**
-   * Each address has been tried, each link and tunnel has proved itself or is gone, and we have the others' lines.
-   * When nobody at all was there, the addresses may be old: that is left to patience, since the source of newer ones
-   * may be away.
+   * Returns true when each address was tried since `sinceMs`, each open link and tunnel is confirmed alive, and we have the
+   * lines of all linked replicas. When no replica was reached, the addresses may be outdated and their source unavailable. Then
+   * it returns false, and the recovery ends after `RECOVERY_MS`.
    */
   #wholeSince(sinceMs: number): boolean {
     const dialers = [...this.#dialers.values()]
@@ -351,7 +351,7 @@ export class PeerNetwork {
     return tried && reached && proved
   }
 
-  /** Without link and database nothing else tells that a replica has died. */
+  /** Reports changes of leases, because without link and database only an expired lease shows that a replica has failed. */
   #watchLeases(): void {
     const living = this.#follower.replicas().flatMap(({ replicaId, shown }) => (shown ? [replicaId] : []))
     const text = JSON.stringify(living)
@@ -360,7 +360,7 @@ export class PeerNetwork {
     this.#changed()
   }
 
-  /** A replica without link, lines and address is history. */
+  /** Removes replicas that have no link and no lines. */
   #forgetGone(): void {
     const known = new Set(this.#follower.replicas().map(({ replicaId }) => replicaId))
     for (const [id, peer] of this.#peers) {

@@ -15,7 +15,7 @@ import {
   sendQuery,
 } from './peer-queries.ts'
 
-it('asks every other replica, and returns what each responds', async () => {
+it('sends a query to every other replica, and returns the responses', async () => {
   const respondToQuery = (name: string, params: unknown) => ({
     name,
     params,
@@ -31,21 +31,21 @@ it('asks every other replica, and returns what each responds', async () => {
       value: { name: 'telephones', params: { limit: 3 }, text: 'ü', long: 'x'.repeat(300_000) },
     },
   ])
-  // The other way round the question has no such name.
+  // In the other direction, replica a does not support this query.
   expect(await b.network.query('telephones', {})).toEqual({
     responses: [],
-    missing: [{ id: 'a', reason: 'its version does not know this question' }],
+    missing: [{ id: 'a', reason: 'its version does not support this query' }],
   })
 })
 
-it('names a replica of an older version, which has no such stream', async () => {
+it('lists a replica of an older version, which does not support queries, as missing', async () => {
   const { a } = await linkedPair({}, { features: [LINES_FEATURE] })
   expect((await a.network.query('telephones', {})).missing).toEqual([
-    { id: 'b', reason: 'its version does not respond to questions of other replicas' },
+    { id: 'b', reason: 'its version does not support queries of other replicas' },
   ])
 })
 
-it('names a replica that fails to respond, and goes on with the link', async () => {
+it('lists a replica that fails to respond as missing, and keeps the link', async () => {
   const errors: unknown[] = []
   const log = { ...silentLogger, child: () => log, error: (...fields: unknown[]) => void errors.push(fields) }
   let bytes = 0
@@ -55,18 +55,18 @@ it('names a replica that fails to respond, and goes on with the link', async () 
   }
   const { a } = await linkedPair({}, { respondToQuery, log })
   const failed = (await a.network.query('broken', {})).missing
-  expect(failed).toEqual([{ id: 'b', reason: 'the question was not served: internal_error' }])
+  expect(failed).toEqual([{ id: 'b', reason: 'the query failed: internal_error' }])
   expect(errors).toMatchObject([['a query of another replica failed', { detail: 'broken' }]])
   bytes = MAX_RESPONSE_BYTES
   const large = (await a.network.query('large', {})).missing
-  expect(large).toEqual([{ id: 'b', reason: 'the question was not served: payload_too_large' }])
+  expect(large).toEqual([{ id: 'b', reason: 'the query failed: payload_too_large' }])
   const long = (await a.network.query('long', { text: 'x'.repeat(MAX_QUERY_BYTES) })).missing
-  expect(long).toEqual([{ id: 'b', reason: 'the question was not served: payload_too_large' }])
+  expect(long).toEqual([{ id: 'b', reason: 'the query failed: payload_too_large' }])
   bytes = 1
   expect((await a.network.query('small', {})).responses).toHaveLength(1)
 })
 
-it('names a replica that cannot be reached', async () => {
+it('lists a replica that cannot be reached as missing', async () => {
   const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b')]
   const relay = await Relay.listen({ targetPort: a.port })
   try {
@@ -85,7 +85,7 @@ it('names a replica that cannot be reached', async () => {
   }
 })
 
-it('waits for a response no longer than its time limit', async () => {
+it('fails a query without a response after its time limit', async () => {
   const clock = new ManualClock()
   const resets: string[] = []
   const stream = {
@@ -114,7 +114,7 @@ function recordedStream() {
 it.each([
   ['larger than 4194304 bytes', 200, Buffer.alloc(MAX_RESPONSE_BYTES + 1)],
   ['not JSON', 200, Buffer.from('{')],
-  ['does not know this question', 404, Buffer.alloc(0)],
+  ['does not support this query', 404, Buffer.alloc(0)],
 ])('refuses a response: %s', async (reason, status, body) => {
   const clock = new ManualClock()
   const { stream, resets } = recordedStream()
@@ -133,7 +133,7 @@ it.each([
   expect(clock.pendingTimers).toBe(0)
 })
 
-it('serves a bounded number of questions of one replica at once', () => {
+it('serves a bounded number of queries of one replica at once', () => {
   const responder = new QueryResponder(
     () => ({}),
     () => undefined,

@@ -1,9 +1,9 @@
-// Questions between replicas, for what only one replica knows: its telephones, the failures that it saw. One stream of a
-// link carries one question and its response, both JSON. Sizes, time and the number of open questions are bounded, so a
-// replica that does not respond costs the asking one a short wait. What the questions mean is decided outside.
+// Queries between replicas, for data that only one replica has: its telephones and its recorded failures. One stream of a link
+// carries one query and its response, both JSON. Sizes, time and the number of open queries are bounded, so a replica that does
+// not respond costs the asking one a short wait. Other rooms define the queries.
 //
 //   asking replica                    responding replica
-//   sendQuery ──OPEN, question, END──▶ QueryResponder ──respond(name, params)
+//   sendQuery ──OPEN, params, END──▶   QueryResponder ──respond(name, params)
 //             ◀──HEAD 200, response, END──
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -14,31 +14,31 @@ import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 /** A replica whose hello has this feature responds to queries (PROTOCOL.md). */
 export const QUERY_FEATURE = 'queries'
-/** Bytes of the JSON of a question. */
+/** Most bytes of the JSON of a query. */
 export const MAX_QUERY_BYTES = 16 * 1024
-/** Bytes of the JSON of a response. */
+/** Most bytes of the JSON of a response. */
 export const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-/** From the question to the end of the response, ms. */
+/** Time limit from the query to the end of the response, ms. */
 export const QUERY_TIMEOUT_MS = 2000
-/** Questions of one peer that are open at once. */
+/** Most open queries of one peer. */
 export const MAX_OPEN_QUERIES = 16
-/** Bytes of a response that are written at once; more follow when the stream has room. */
+/** Bytes of a response in one write. The next write follows when the stream has room. */
 const SLICE_BYTES = 64 * 1024
 
-/** Returns the response, or undefined for a name that it does not know. May throw for params that it cannot read. */
+/** Returns the response, or undefined for an unsupported name. May throw for invalid params. */
 export type RespondToQuery = (name: string, params: unknown) => object | undefined
 
-/** A replica gave no usable response. The message says why, and is for people. */
+/** A replica gave no usable response. The message is the reason, for people. */
 export class QueryError extends Error {
   override readonly name = 'QueryError'
 }
 
 type QueryLink = Pick<Session, 'open' | 'peer'>
 
-/** Rejects with QueryError. The value has not been checked. */
+/** Sends a query and resolves with the response, which the caller must validate. Rejects with QueryError. */
 export function sendQuery(link: QueryLink, name: string, params: object, clock: Clock): Promise<unknown> {
   if (link.peer?.features.includes(QUERY_FEATURE) !== true) {
-    return Promise.reject(new QueryError('its version does not respond to questions of other replicas'))
+    return Promise.reject(new QueryError('its version does not support queries of other replicas'))
   }
   return new Query(link, name, params, clock).promise
 }
@@ -87,7 +87,7 @@ class Query implements StreamEvents {
 
   onEnd(): void {
     if (this.#status !== 200) {
-      this.#fail('its version does not know this question')
+      this.#fail('its version does not support this query')
       return
     }
     try {
@@ -100,14 +100,14 @@ class Query implements StreamEvents {
   }
 
   onWritable(): void {
-    // The question is one piece, written before.
+    // The query was written in one piece.
   }
 
   onAbort({ reason }: TunnelError): void {
-    this.#fail(`the question was not served: ${reason}`)
+    this.#fail(`the query failed: ${reason}`)
   }
 
-  /** Has no effect on a query that is settled. */
+  /** Rejects the query. Has no effect on a query that is settled. */
   #fail(message: string): void {
     this.#timer.cancel()
     this.#stream?.reset('cancelled')
@@ -116,13 +116,13 @@ class Query implements StreamEvents {
   }
 }
 
-/** Serves the questions of one peer. */
+/** Responds to the queries of one peer. */
 export class QueryResponder {
   readonly #respond: RespondToQuery
   readonly #onFailure: (name: string, error: unknown) => void
   #open = 0
 
-  /** `onFailure`: called with what `respond` has thrown. */
+  /** `onFailure` gets the errors that `respond` throws. */
   constructor(respond: RespondToQuery, onFailure: (name: string, error: unknown) => void) {
     this.#respond = respond
     this.#onFailure = onFailure
@@ -131,7 +131,7 @@ export class QueryResponder {
   /** Returns the events of a stream of kind `query`. */
   accept(stream: Stream, { target }: Opening): StreamEvents {
     if (this.#open >= MAX_OPEN_QUERIES) {
-      stream.reset('overloaded', 'too many questions are open')
+      stream.reset('overloaded', 'too many queries are open')
       return REFUSED_STREAM
     }
     this.#open += 1
@@ -171,7 +171,7 @@ class Response implements StreamEvents {
   }
 
   onHead(): void {
-    throw new Error('the peer opened this stream: no head comes from it')
+    throw new Error('the peer opened this stream, so it cannot send a response head')
   }
 
   onData(chunk: Buffer): void {
@@ -188,7 +188,7 @@ class Response implements StreamEvents {
     try {
       response = this.#respond(Buffer.concat(this.#chunks))
     } catch {
-      // Reported where it was thrown.
+      // `#responseTo` has reported the error.
       this.#refuse('internal_error')
       return
     }

@@ -1,6 +1,5 @@
-// One other replica, over whatever links there are to it: the one that we dialled, those that it dialled. It is the
-// way to all of that replica's lines, takes the streams that it forwards to ours, and keeps the one
-// registry exchange between the two of us going.
+// One other replica with all links to it: the link that we dialled and the links that it dialled. Peer opens streams to all lines
+// of that replica, accepts the streams that it forwards to our lines, and maintains the one registry exchange with it.
 //
 //   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer boot starts over
 
@@ -26,7 +25,7 @@ import { RegistryChannel } from './registry-channel.ts'
 import { type OpenLocal, relayStream } from './stream-relay.ts'
 import { TunnelCountSync } from './tunnel-count-sync.ts'
 
-/** What all peers of a replica share. */
+/** The parts that all peers of a replica share. */
 export interface PeerHost {
   readonly self: PeerIdentity
   readonly identity: Identity
@@ -39,17 +38,17 @@ export interface PeerHost {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
-  /** How this replica is, now. */
+  /** Returns the current state of this replica. */
   report(): Omit<ReplicaReport, 'type'>
-  /** Something that others show or depend on has changed: links, reports. */
+  /** Called when a link or a report has changed. */
   changed(): void
 }
 
-/** A peer whose hello has this feature takes the id of a line where a stream names its service (PROTOCOL.md). */
+/** A peer whose hello has this feature accepts the id of a line in place of the service of a stream (PROTOCOL.md). */
 export const LINES_FEATURE = 'lines'
-/** A link that answers is good for this long without another sign of life, ms. */
+/** Time that received bytes renew the lease of a peer, ms. */
 export const LEASE_MS = 3000
-/** Between looks for signs of life, ms. What a look finds may have come right after the one before. */
+/** Interval between checks for received bytes, ms. The bytes may have arrived right after the previous check. */
 export const LIVENESS_MS = 500
 
 interface Link {
@@ -96,13 +95,13 @@ export class Peer {
     )
   }
 
-  // What others see
+  // State
 
   get boot(): Boot | undefined {
     return this.#boot
   }
 
-  /** As it said last; undefined before, and without a link. */
+  /** The last report of the replica; undefined before the first one, and without a link. */
   get report(): ReplicaReport | undefined {
     return this.#report
   }
@@ -111,7 +110,7 @@ export class Peer {
     return this.#way !== undefined
   }
 
-  /** The link that we dialled is open. */
+  /** True when the link that we dialled is open. */
   get dialed(): boolean {
     return this.#dialed?.session.state === 'open'
   }
@@ -124,22 +123,22 @@ export class Peer {
     return this.#way?.rttMs
   }
 
-  /** We have all its lines, and it has all of ours, as far as both know. */
+  /** True when we have all its lines and it has all of ours, according to the exchange. */
   get inSync(): boolean {
     return this.#channel.inSync
   }
 
-  /** Messages over the link of now that could not be read, or did not add up. More than 0 is a bug somewhere. */
+  /** Number of messages of the current exchange that were malformed or inconsistent. A number above 0 is a bug on one end. */
   get faultyMessages(): number {
     return this.#channel.faultyMessages
   }
 
-  /** We have all its lines. */
+  /** True when we have all its lines. */
   get hasLines(): boolean {
     return this.#channel.agrees
   }
 
-  /** A newer start of the replica lives. One that does not says nothing: clocks are set back too. */
+  /** Returns true when a newer incarnation of the replica is alive. A dead one does not count, because clocks are set back too. */
   outranks(boot: Boot): boolean {
     const known = this.#boot
     if (known === undefined || !isNewerBoot(known, boot)) return false
@@ -168,8 +167,8 @@ export class Peer {
   }
 
   /**
-   * `lineId`: the line that was picked, and should take it. `held`: where its bytes are counted. They are those of the
-   * line's telephone: a link carries the streams of many, and has no budget of its own.
+   * Opens a stream to the replica. `lineId` is the picked line. `held` is the account for its bytes, which belongs to the line's
+   * telephone: a link carries the streams of many telephones and has no budget of its own.
    */
   open(opening: Opening, events: StreamEvents, end: boolean, lineId: LineId, held?: HeldBytes): Stream {
     const way = this.#way
@@ -178,7 +177,7 @@ export class Peer {
     return way.open({ ...opening, service, hops: opening.hops + 1 }, events, end, held)
   }
 
-  /** Asks the replica a question that it alone can respond to. Rejects with QueryError. */
+  /** Sends a query to the replica. Rejects with QueryError. */
   query(name: string, params: object): Promise<unknown> {
     const way = this.#way
     if (way === undefined) return Promise.reject(new QueryError('there is no link to it'))
@@ -187,7 +186,7 @@ export class Peer {
 
   // Links
 
-  /** Makes a session of a connection whose far end is proved to be this boot of the replica. */
+  /** Starts a session on a connection whose far end was authenticated as this incarnation of the replica. */
   join(
     boot: Boot,
     transport: Transport,
@@ -205,7 +204,7 @@ export class Peer {
       events: {
         onReady: hello => {
           if (hello.name === this.id && hello.instance === boot) this.#opened(link as Link, boot)
-          else session.close('unauthorized', 'the greeting is not of the replica that the token names')
+          else session.close('unauthorized', 'the hello is not from the replica that the token names')
         },
         onStream: (stream, opening) => this.#streamArrived(stream, opening),
         onControl: message => this.#controlArrived(message, boot),
@@ -221,7 +220,7 @@ export class Peer {
     return session
   }
 
-  /** Runs every `LIVENESS_MS`: counts received bytes as signs of life, and reports changed counts of tunnels. */
+  /** Runs every `LIVENESS_MS`: renews the lease when bytes were received, and sends changed counts of tunnels. */
   tick(): void {
     this.#tunnelCounts.flush(this.#way)
     const { clock, follower } = this.#host
@@ -235,18 +234,18 @@ export class Peer {
     follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS - LIVENESS_MS)
   }
 
-  /** No link counts as one before it has shown that it still works. */
+  /** Probes all links. Until a link's peer responds, the link counts as unreachable. */
   probe(onProved: () => void): void {
     for (const { session } of this.#links) session.probe(onProved)
   }
 
-  /** Tells it how we are. */
+  /** Sends our report to the replica. */
   tell(): void {
     const message = { type: 'replica', ...this.#host.report() } as const
     for (const { session } of this.#links) if (session.state === 'open') session.sendControl(message)
   }
 
-  /** Forwarded streams go on, at most for `graceMs`; the exchange would never end by itself. */
+  /** Drains all links: forwarded streams have `graceMs` to finish. Stops the exchange, which would never end by itself. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true
     this.#channel.stop()
@@ -273,7 +272,7 @@ export class Peer {
   #opened(link: Link, boot: Boot): void {
     if (this.#boot !== undefined && this.#boot !== boot) {
       if (this.outranks(boot)) {
-        link.session.close('replaced', 'a newer start of this replica is known')
+        link.session.close('replaced', 'a newer start of this replica is running')
         return
       }
       this.#startOver(link)
@@ -290,7 +289,7 @@ export class Peer {
     this.#host.changed()
   }
 
-  /** The replica was restarted: what we had with the run before is over. */
+  /** Drops the state and closes the links of the previous incarnation after a restart of the replica. */
   #startOver(newcomer: Link): void {
     this.#channel.stop()
     this.#tunnelCounts.forget()
@@ -304,7 +303,7 @@ export class Peer {
     this.#links.delete(link)
     if (this.#dialed === link) this.#dialed = undefined
     if (this.#links.size === 0) {
-      // It said goodbye after its last stream: its lines need not wait for their lease to run out.
+      // The replica closed the link in order while leaving, so its lines end now and not with their lease.
       const polite = error.reason === 'going_away' && this.#report?.state === 'leaving'
       if (polite && this.#boot !== undefined) this.#host.follower.endLease(this.id, this.#boot)
       this.#report = undefined
@@ -328,7 +327,7 @@ export class Peer {
       case 'http':
       case 'upgrade':
         if (opening.hops === 1) return relayStream(stream, opening, this.#host.openLocal)
-        stream.reset('refused', 'one hop is enough')
+        stream.reset('refused', 'a forwarded stream cannot be forwarded again')
         return REFUSED_STREAM
       case 'registry':
         return this.#channel.accept(stream)

@@ -1,11 +1,10 @@
-// One question to all other replicas at once. Replicas that are expected to be there but give no response are named, with the
-// reason.
+// Sends one query to all other replicas at once. The results list each expected replica that gave no response, with the reason.
 
 import type { ReplicaId } from '../common/replica-id.ts'
 import type { KnownReplica } from './known-replicas.ts'
 import { QueryError } from './peer-queries.ts'
 
-/** A replica that gave no response to a question, and the reason in words. */
+/** A replica that gave no response to a query, with the reason as a text. */
 export interface MissingReplica {
   /** Its id; its address when the id is unknown. */
   readonly id: string
@@ -18,8 +17,8 @@ export interface QueryResults {
 }
 
 /**
- * `ask`: asks one replica, and rejects with QueryError. Never rejects itself, and takes no longer than one question.
- * `unreached`: addresses at which no replica was found yet.
+ * Collects the responses of all expected replicas. `ask` queries one replica and rejects with QueryError. `unreached` are the
+ * addresses at which no replica was found yet. Never rejects, and takes no longer than one query.
  */
 export async function queryAll(
   replicas: readonly KnownReplica[],

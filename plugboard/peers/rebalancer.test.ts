@@ -20,7 +20,7 @@ it.each([
   expect(moveTarget(own, others(...rest))).toEqual(target)
 })
 
-it('comes to an even share step by step, and then rests', () => {
+it('reaches an even share step by step, and then stops moving tunnels', () => {
   const clock = new ManualClock()
   let [own, other] = [200, 0]
   const rebalancer = new Rebalancer({

@@ -1,6 +1,6 @@
-// Evens out tunnels when a replica has joined, or come back: one that has clearly more than its share asks a few of
-// its telephones at a time to end a tunnel on the replica with the fewest. It only asks; telephones dial first and let
-// go afterwards, and streams stay where they are until they are over.
+// Balances tunnels after a replica has joined or come back. A replica with clearly more than its share asks a few telephones at
+// a time to move a tunnel to the replica with the fewest tunnels. A telephone dials the new tunnel before it drains the old one,
+// and open streams stay on their tunnel until they end.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -18,9 +18,9 @@ export interface RebalancerOptions {
 }
 
 const INTERVAL_MS = 2000
-/** Above the mean by this much, and by one tunnel: less is not worth a dial. */
+/** Smallest excess over the mean that causes a move, as a part of the mean. It must also be at least one tunnel. */
 const TOLERANCE = 0.1
-/** Of our tunnels, at one time: with the interval, a joining replica is filled in minutes, not at once. */
+/** Share of our tunnels that may move in one interval. A joining replica fills up over minutes instead of at once. */
 const SHARE = 0.02
 
 export class Rebalancer {
@@ -33,7 +33,7 @@ export class Rebalancer {
     this.#timer = options.clock.after(INTERVAL_MS, () => this.#tick())
   }
 
-  /** Tunnels that were asked to move so far. */
+  /** Number of tunnels that were asked to move since the start. */
   get asked(): number {
     return this.#asked
   }
@@ -53,7 +53,7 @@ export class Rebalancer {
   }
 }
 
-/** How many tunnels should go where now; undefined: it is even enough. */
+/** Returns the number of tunnels to move and their target; undefined when the tunnels are balanced. */
 export function moveTarget(
   own: number,
   others: readonly { readonly id: ReplicaId; readonly tunnels: number }[],

@@ -26,7 +26,7 @@ function setUp() {
   return { clock, returns, state, recovery, start }
 }
 
-it('sees no absence before anybody looks, nor in looks that are a little late', () => {
+it('detects no suspension before its start, or when a check is a little late', () => {
   const { clock, returns, recovery, start } = setUp()
   clock.advance(10_000)
   expect([recovery.doubtful, recovery.underWay]).toEqual([false, false])
@@ -38,7 +38,7 @@ it('sees no absence before anybody looks, nor in looks that are a little late', 
   expect([recovery.underWay, returns]).toEqual([false, []])
 })
 
-it('is in doubt for whoever asks first, recovers from the next look on, until all is proved', () => {
+it('is doubtful after a gap, and recovers from the next check on until all links are confirmed', () => {
   const { clock, returns, state, recovery, start } = setUp()
   start()
   clock.advance(LOOK_MS)
@@ -49,13 +49,13 @@ it('is in doubt for whoever asks first, recovers from the next look on, until al
   clock.advance(100)
   state.wholeSinceMs = clock.now()
   expect(recovery.underWay).toBe(false)
-  // What breaks later has nothing to do with it.
+  // A later loss does not restart the recovery.
   recovery.step()
   state.wholeSinceMs = Number.NEGATIVE_INFINITY
   expect(recovery.underWay).toBe(false)
 })
 
-it('takes no longer than its patience, so that who is alone serves again', () => {
+it('ends after its time limit, so that a replica without peers serves again', () => {
   const { clock, recovery, start } = setUp()
   start()
   clock.freeze(60_000)
@@ -68,7 +68,7 @@ it('takes no longer than its patience, so that who is alone serves again', () =>
   expect(recovery.underWay).toBe(true)
 })
 
-it('steps once for all that ask for it in one turn', async () => {
+it('steps once for several calls of stepSoon in one turn', async () => {
   const { recovery } = setUp()
   let woken = 0
   recovery.onStep(() => {
@@ -81,7 +81,7 @@ it('steps once for all that ask for it in one turn', async () => {
   expect(woken).toBe(1)
 })
 
-it('wakes who waits at each step, once, and at the stop', () => {
+it('calls each waiting task once, at the next step or at the stop', () => {
   const { clock, recovery, start } = setUp()
   let woken = 0
   const wake = (): void => {
@@ -94,7 +94,7 @@ it('wakes who waits at each step, once, and at the stop', () => {
   expect(woken).toBe(1)
   recovery.onStep(() => {
     woken += 1
-    // For the step after this one.
+    // Waits for the step after this one.
     recovery.onStep(wake)
   })
   recovery.step()

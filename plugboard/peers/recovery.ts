@@ -1,28 +1,28 @@
-// Notices that this process was away (stopped, starved of CPU, swapped out) for so long that the others have taken it
-// for dead: time has jumped between two looks. What it knows of links and lines is then of before, and says so nowhere:
-// sockets that were closed meanwhile look open until the loop gets to them.
+// Detects that this process was suspended (stopped, starved of CPU, swapped out) for so long that other replicas may have let
+// its lease expire: the time has jumped between two checks. Its state of links and lines is then outdated, because sockets that
+// the far ends have closed look open until the event loop handles them.
 //
-//   present ──a gap, seen by whoever asks first──▶ doubtful ──next look──▶ recovering ──whole again, or patience over──▶ present
+//   present ──a gap without a check──▶ doubtful ──next look()──▶ recovering ──complete, or after patienceMs──▶ present
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 
 export interface RecoveryOptions {
   readonly clock: Clock
-  /** A gap between looks that others may have taken for our death, ms. */
+  /** Shortest gap between two checks after which our lease may have expired on other replicas, ms. */
   readonly awayMs: number
-  /** A recovery takes no longer than this, ms: who is alone would wait for ever. */
+  /** Longest recovery, ms. Without it, a replica without peers would wait forever. */
   readonly patienceMs: number
-  /** Once, at the first look after a gap. */
+  /** Called once, at the first check after a gap. */
   readonly onReturn: (gapMs: number) => void
-  /** All that was known is proved, or known to be gone, by what has happened since `sinceMs` of the clock. */
+  /** Returns true when all links and tunnels were confirmed or closed since `sinceMs` of the clock. */
   readonly whole: (sinceMs: number) => boolean
 }
 
 export class Recovery {
   readonly #options: RecoveryOptions
-  /** At infinity while nobody looks. */
+  /** Time of the last check; infinity before `start` and after `stop`. */
   #lookedAtMs = Number.POSITIVE_INFINITY
-  /** When the gap was noticed; undefined: there is nothing to recover from. */
+  /** Time at which the gap was detected; undefined while there is no recovery. */
   #sinceMs: number | undefined
   #waiting: (() => void)[] = []
   #soon: NodeJS.Immediate | undefined
@@ -31,12 +31,12 @@ export class Recovery {
     this.#options = options
   }
 
-  /** From here on `look` is called. */
+  /** Starts the detection. From here on, a timer must call `look`. */
   start(): void {
     this.#lookedAtMs = this.#options.clock.now()
   }
 
-  /** No more looks. */
+  /** Stops the detection, and ends a recovery. */
   stop(): void {
     this.#lookedAtMs = Number.POSITIVE_INFINITY
     this.#sinceMs = undefined
@@ -44,24 +44,24 @@ export class Recovery {
   }
 
   /**
-   * Nobody has looked since the gap: the loop may read requests before it runs timers, and before the end of a tunnel
-   * that lies beside them.
+   * True after a gap, until the next `look`. The event loop may handle requests before timers, and before the close of a tunnel
+   * that arrived at the same time.
    */
   get doubtful(): boolean {
     return this.#options.clock.now() - this.#lookedAtMs >= this.#options.awayMs
   }
 
-  /** Lines that are not there, or not reached, may be so again in a moment. */
+  /** True while missing or unreachable lines may come back in a moment. */
   get underWay(): boolean {
     return this.doubtful || (this.#sinceMs !== undefined && !this.#over(this.#sinceMs))
   }
 
-  /** Calls back once: at the next look, or when something has changed. */
+  /** Calls `task` once: at the next `look` or `step`. */
   onStep(task: () => void): void {
     this.#waiting.push(task)
   }
 
-  /** At steady intervals, by a timer. */
+  /** Checks for a gap. A timer calls it at a steady interval. */
   look(): void {
     const { clock, awayMs, onReturn } = this.#options
     const nowMs = clock.now()
@@ -74,13 +74,13 @@ export class Recovery {
     this.step()
   }
 
-  /** A link or a lease has begun or ended. */
+  /** Checks whether the recovery has ended. Call it after a link or a lease has begun or ended. */
   step(): void {
     if (this.#sinceMs !== undefined && this.#over(this.#sinceMs)) this.#sinceMs = undefined
     for (const task of this.#waiting.splice(0)) task()
   }
 
-  /** As `step`, for what comes in thousands. */
+  /** Calls `step` once later in this turn, for events that come in thousands. */
   stepSoon(): void {
     this.#soon ??= setImmediate(() => {
       this.#soon = undefined
