@@ -35,7 +35,7 @@ export interface ReplicaSources {
   readonly discoveries: readonly Discovery[]
   readonly follower: Pick<RegistryFollower, 'replicas'>
   readonly peers: ReadonlyMap<ReplicaId, Peer>
-  /** By address. */
+  /** Dialers by address. */
   readonly dialers: ReadonlyMap<string, PeerDialer>
 }
 
@@ -69,7 +69,7 @@ export function knownReplicas({ discoveries, follower, peers, dialers }: Replica
   })
 }
 
-/** The rows of all discoveries that have rows, by the id of the replica. */
+/** Returns the rows of all discoveries that have rows, by replica id. */
 export function replicaRecords(discoveries: readonly Discovery[]): Map<ReplicaId, ReplicaRecord> {
   const records = new Map<ReplicaId, ReplicaRecord>()
   for (const discovery of discoveries) {

@@ -13,7 +13,7 @@ export class PeerLine implements Upstream {
   readonly #heldOf: () => HeldBytes | undefined
   #held: HeldBytes | undefined
 
-  /** `heldOf`: where the bytes of its streams are counted. Asked at the first stream. */
+  /** `heldOf` returns the account for the bytes of its streams. Called at the first stream. */
   constructor(peer: Peer, lineId: LineId, heldOf: () => HeldBytes | undefined) {
     this.#peer = peer
     this.#lineId = lineId

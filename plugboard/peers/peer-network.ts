@@ -282,7 +282,7 @@ export class PeerNetwork {
     return peer
   }
 
-  /** Only while its lease is fresh: without one, somebody else may have the address by now. */
+  /** Returns the id of the replica at an address, only while its lease is fresh: later, another one may have the address. */
   #livesAt(address: string): ReplicaId | undefined {
     const [record, another] = [...replicaRecords(this.#discoveries).values()].filter(
       each => each.address === address,

@@ -7,11 +7,11 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ReplicaId } from '../common/replica-id.ts'
 
 export interface RebalancerOptions {
-  /** Tunnels of the replicas that live, stay, and can be dialled; ours left out. */
+  /** Returns the tunnel counts of the other replicas that are alive, do not leave, and can be dialled. */
   readonly others: () => readonly { readonly id: ReplicaId; readonly tunnels: number }[]
-  /** Ours. */
+  /** Returns the number of tunnels of this replica. */
   readonly tunnels: () => number
-  /** Asks up to `count` telephones; returns how many it asked. */
+  /** Asks telephones to move up to `count` tunnels to replica `to`; returns the number asked. */
   readonly move: (count: number, to: ReplicaId) => number
   readonly clock: Clock
   readonly log: Logger

@@ -65,7 +65,7 @@ it('counts a tunnel of another replica in the account of its token, together wit
   budgets.ofTunnel(asTunnelId('t1'), own('a')).add(90)
   remote.add(61)
   expect(remote.full).toBe(true)
-  // Of a replica that does not say whose it is, each tunnel counts by itself.
+  // When the other replica does not send the holder, each of its tunnels has an account of its own.
   const unknown = (tunnelId: string) =>
     budgets.ofRemote({ tunnelId: asTunnelId(tunnelId), telephone: 'device' })
   unknown('far-1').add(90)

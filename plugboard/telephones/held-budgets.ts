@@ -61,7 +61,7 @@ export class HeldBudgets {
     this.replica = new HeldBytes({ budgetBytes, ofPrincipals: true, onOverrun })
   }
 
-  /** A new account, for one session with the holder of the token. */
+  /** Creates an account for one session with the holder of the token. */
   ofTunnel(tunnelId: TunnelId, token: TokenReference): HeldBytes {
     const fields = { tokenId: tokenText(token) }
     return this.#ofSession(this.#token(holderDigest(token), fields), { ...fields, tunnelId })

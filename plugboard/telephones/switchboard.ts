@@ -32,7 +32,7 @@ import type { TokenIssuer } from './tokens/tokens.ts'
 
 export interface SwitchboardOptions {
   readonly replicaId: ReplicaId
-  /** What our hello says. */
+  /** Name and agent in the hello of this replica. */
   readonly identity: Identity
   readonly directory: Pick<
     Directory,
@@ -216,7 +216,7 @@ export class Switchboard {
     return this.#connections.get(line.tunnelId)?.session
   }
 
-  /** The way to a tunnel, for those who have picked it; undefined: it is gone, or takes nothing for the service. */
+  /** Returns the session of a picked tunnel; undefined: the tunnel has closed, or takes no streams for the service. */
   tunnelOf(tunnelId: TunnelId, service: string): Upstream | undefined {
     const connection = this.#connections.get(tunnelId)
     return connection?.takes(service) ? connection.session : undefined

@@ -29,9 +29,9 @@ export interface PickPolicy {
 
 export interface LinePickerOptions {
   readonly registry: Registry
-  /** Ours; default: all lines are local. */
+  /** Id of this replica; default: all lines are local. */
   readonly replicaId?: ReplicaId
-  /** The way to a line; asked once, when the line appears. Undefined: a line that cannot be reached from here. */
+  /** Returns the upstream of a line; undefined: this replica cannot reach the line. Called once, when the line is added. */
   readonly upstreamOf: (line: Line) => Upstream | undefined
   /** Maps announced names to services. Default: each announced name is the name of a service. */
   readonly names?: ServiceNames | undefined

@@ -17,7 +17,7 @@ export interface LocalLinesOptions {
   readonly picker: LinePicker
   /** Returns the name of the service for an announced name. Default: the announced name itself. */
   readonly serviceOf?: ((announced: string) => string) | undefined
-  /** The way to a tunnel of this replica; undefined: it is gone, or takes nothing for the service. */
+  /** Returns the upstream of a tunnel of this replica; undefined: the tunnel has closed, or takes no streams for the service. */
   readonly tunnelOf: (tunnelId: TunnelId, service: string) => Upstream | undefined
 }
 

@@ -21,7 +21,7 @@ it('has no entry for a service that never had a line', () => {
   expect([history.isServed('web'), history.lastLineOf('web')]).toEqual([false, undefined])
 })
 
-it('remembers when the last usable line went, and why its tunnel ended', () => {
+it('records when the last usable line ended, and why its tunnel ended', () => {
   registry.replace(asTunnelId('t1'), [up])
   registry.replace(asTunnelId('t2'), [makeLine('r1', 't2', 'web')])
   expect(history.isServed('web')).toBe(true)
@@ -45,7 +45,7 @@ it('remembers when the last usable line went, and why its tunnel ended', () => {
   expect(history.lastLineOf('web')).toBeUndefined()
 })
 
-it('counts from the moment at which the line went down, not from its end', () => {
+it('records the time at which the line went down, and keeps it when the line ends', () => {
   registry.replace(asTunnelId('t1'), [up])
   clock.advance(1000)
   registry.replace(asTunnelId('t1'), [down])

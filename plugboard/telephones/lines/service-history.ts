@@ -19,7 +19,7 @@ export interface LastLine {
   readonly telephone: string
   readonly replicaId: ReplicaId
   readonly tunnelId: TunnelId
-  /** Why the tunnel ended; undefined while it is open, and on replicas that do not hold it. */
+  /** The reason for the tunnel's end; undefined while it is open, and on replicas that do not hold it. */
   readonly end?: { readonly reason: Reason; readonly detail: string } | undefined
 }
 
@@ -68,7 +68,7 @@ export class ServiceHistory {
     return this.#refusals.get(service)
   }
 
-  /** A tunnel of this replica has ended. `services`: those that it served. */
+  /** Records the reason for the end of a tunnel of this replica. `services` are its accepted services. */
   tunnelEnded(tunnelId: TunnelId, services: Iterable<string>, reason: Reason, detail: string): void {
     for (const service of services) {
       const last = this.#ends.get(service)
