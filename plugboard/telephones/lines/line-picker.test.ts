@@ -80,13 +80,16 @@ describe('pick', () => {
     expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
   })
 
-  it.each(['least_streams', 'round_robin', 'random'] as const)('%s skips lines that take no stream', balancing => {
-    add('down', { health: 'down' })
-    add('zero', { weight: 0 })
-    add('full').canOpen = false
-    add('fit')
-    expect(picks(20, policy(balancing))).toEqual({ fit: 20 })
-  })
+  it.each(['least_streams', 'round_robin', 'random'] as const)(
+    '%s skips lines that take no stream',
+    balancing => {
+      add('down', { health: 'down' })
+      add('zero', { weight: 0 })
+      add('full').canOpen = false
+      add('fit')
+      expect(picks(20, policy(balancing))).toEqual({ fit: 20 })
+    },
+  )
 
   it('returns overloaded for full lines, and no_telephone for lines without a weight', () => {
     add('zero', { weight: 0 })
