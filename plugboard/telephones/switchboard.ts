@@ -69,7 +69,7 @@ const DEFAULT_MAX_TUNNELS = 10_000
 export const TELEPHONE_MAX_STREAMS = 2
 /** How long the response to a claim waits for the route to arrive in the directory, ms. */
 const ROUTE_ARRIVAL_MS = 2000
-/** Before the telephone of a tunnel is asked to move it again, ms. */
+/** Shortest time before a telephone is asked again to move the same tunnel, ms. */
 const MOVE_AGAIN_MS = 60_000
 const NO_HISTORY: ConnectionContext['history'] = {
   tunnelEnded: () => undefined,
@@ -148,7 +148,7 @@ export class Switchboard {
     }
   }
 
-  /** Why no tunnel is taken now; undefined: one is. */
+  /** The reason for which this replica accepts no new tunnel now; undefined: it accepts one. */
   get refusal(): 'draining' | 'overloaded' | undefined {
     if (this.#draining) return 'draining'
     return this.#connections.size >= (this.#options.maxTunnels ?? DEFAULT_MAX_TUNNELS)
