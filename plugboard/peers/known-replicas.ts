@@ -3,8 +3,9 @@
 
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
 import type { ReplicaId } from '../common/replica-id.ts'
+import type { ReplicaRecord } from '../common/replica-record.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
-import type { Discovery, ReplicaRecord } from './discovery/discovery.ts'
+import type { Discovery } from './discovery/discovery.ts'
 import type { PeerDialer } from './link/peer-dialer.ts'
 import type { Peer } from './peer.ts'
 

@@ -3,9 +3,9 @@
 
 import { and, eq, sql } from 'drizzle-orm'
 import { asReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
 import { replicas } from '../schema.ts'
 import type { SqlRunner } from '../sql-runner.ts'
-import type { Replica, ReplicaStore } from './store.ts'
 
 /** Rows older than this are of no use to anybody; a polite replica removes its own. */
 const SHOWN = sql`interval '1 minute'`
@@ -13,7 +13,7 @@ const SHOWN = sql`interval '1 minute'`
 const LEASE = sql`interval '3 seconds'`
 const KEPT = sql`interval '1 hour'`
 
-export function createReplicaStore(runner: SqlRunner): ReplicaStore {
+export function createReplicaStore(runner: SqlRunner): ReplicaRecords {
   return {
     beat: ({ id, boot, startedAt, address, publicUrl, version, state, appliedSequence }) =>
       runner.read(async db => {
@@ -48,12 +48,12 @@ interface Row extends Record<string, unknown> {
   readonly address: string
   readonly public_url: string | null
   readonly version: string
-  readonly state: Replica['state']
+  readonly state: ReplicaRecord['state']
   readonly applied_sequence: string
   readonly age_ms: string
 }
 
-function replicaOf(row: Row): Replica {
+function replicaOf(row: Row): ReplicaRecord {
   return {
     id: asReplicaId(row.id),
     boot: row.boot,

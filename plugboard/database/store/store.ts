@@ -4,7 +4,7 @@
 // `not_found`, `conflict`, `mount_conflict`, `invalid_request`, `precondition_failed`, `database_unavailable`.
 
 import type { JsonObject } from '../../common/json.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaRecords } from '../../common/replica-record.ts'
 import type { TokenReference } from './token-reference.ts'
 
 /** Who changes something, and (for If-Match) the version that they saw; another one is `precondition_failed`. */
@@ -398,35 +398,6 @@ export interface Claimed {
   readonly created: boolean
 }
 
-/** A replica that has said, lately, that it is there. */
-export interface Replica {
-  /** Its name: unique in the cluster. */
-  readonly id: ReplicaId
-  /** Of this start; later starts sort behind earlier ones. */
-  readonly boot: string
-  readonly startedAt: Date
-  /** URL of its peer port. */
-  readonly address: string
-  readonly publicUrl: string | null
-  readonly version: string
-  readonly state: 'ready' | 'leaving'
-  readonly appliedSequence: number
-  /** By the database's clock, ms. */
-  readonly heartbeatAgeMs: number
-}
-
-export interface ReplicaStore {
-  /**
-   * Writes the caller's row with a fresh heartbeat, and returns all rows that had one within a minute. `current`:
-   * false when a later start of the same id has the row; then nothing was written.
-   */
-  beat(
-    row: Omit<Replica, 'heartbeatAgeMs'>,
-  ): Promise<{ readonly current: boolean; readonly rows: readonly Replica[] }>
-  /** No effect when another start has the row. */
-  remove(id: ReplicaId, boot: string): Promise<void>
-}
-
 /** A certificate of an authority. `chain`: PEM; `sealedKey`: as tls/key-seal.ts made it. */
 export interface StoredCertificate {
   readonly host: string
@@ -496,7 +467,7 @@ export interface CertificateStore {
 
 export interface Store {
   readonly certificates: CertificateStore
-  readonly replicas: ReplicaStore
+  readonly replicas: ReplicaRecords
   readonly routeActivity: RouteActivityStore
   readonly leases: LeaseStore
   readonly services: ServiceStore

@@ -2,24 +2,7 @@
 // cannot ask. Whether a replica is there, and who it is, shows when it is dialled. Sources are combined: what any of
 // them names is dialled.
 
-import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Boot } from '../../registry/boot.ts'
-
-/** A replica as another process, or the database, tells of it. */
-export interface ReplicaRecord {
-  readonly id: ReplicaId
-  readonly boot: Boot
-  readonly startedAt: Date
-  /** `http(s)://host:port` of its peer port. */
-  readonly address: string
-  /** Where telephones reach it; null: they are told nothing of it. */
-  readonly publicUrl: string | null
-  readonly version: string
-  readonly state: 'ready' | 'leaving'
-  readonly appliedSequence: number
-  /** By the clock of whoever keeps the record, ms. */
-  readonly heartbeatAgeMs: number
-}
+import type { ReplicaRecord } from '../../common/replica-record.ts'
 
 export interface Found {
   readonly address: string

@@ -3,8 +3,8 @@ import { expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
-import type { ReplicaRecord } from './discovery.ts'
-import { PostgresDiscovery, type ReplicaRows } from './postgres-discovery.ts'
+import type { ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
+import { PostgresDiscovery } from './postgres-discovery.ts'
 
 function record(id: string): ReplicaRecord {
   return {
@@ -26,7 +26,7 @@ it('beats every second, keeps the last set while the database is away, and takes
   let beats = 0
   let answers = 0
   const removed: string[] = []
-  const rows: ReplicaRows = {
+  const rows: ReplicaRecords = {
     beat: () => {
       beats += 1
       if (away) return Promise.reject(new Error('away'))
@@ -67,7 +67,7 @@ it('beats every second, keeps the last set while the database is away, and takes
 it('counts the time of a slow answer to the age of what it says', async () => {
   const clock = new ManualClock()
   const answer = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
-  const rows: ReplicaRows = { beat: () => answer.promise, remove: () => Promise.resolve() }
+  const rows: ReplicaRecords = { beat: () => answer.promise, remove: () => Promise.resolve() }
   const discovery = new PostgresDiscovery({
     rows,
     clock,
@@ -109,7 +109,7 @@ it('goes on beating, and does not blame the database, when a listener fails', as
     error: (message: string) => void logged.push(`error ${message}`),
   }
   let beats = 0
-  const rows: ReplicaRows = {
+  const rows: ReplicaRecords = {
     beat: () => {
       beats += 1
       return Promise.resolve({ current: true, rows: [record('two')] })

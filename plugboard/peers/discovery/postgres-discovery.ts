@@ -4,21 +4,12 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
 import type { PeerIdentity } from '../link/peer-tokens.ts'
-import type { Discovery, Found, ReplicaRecord } from './discovery.ts'
-
-/** The rows, as database/store/replicas.ts keeps them. */
-export interface ReplicaRows {
-  /** Writes our row and returns all recent ones. `current`: false when a newer start of this id has the row. */
-  beat(
-    row: Omit<ReplicaRecord, 'heartbeatAgeMs'>,
-  ): Promise<{ readonly current: boolean; readonly rows: readonly ReplicaRecord[] }>
-  remove(id: ReplicaId, boot: string): Promise<void>
-}
+import type { Discovery, Found } from './discovery.ts'
 
 export interface PostgresDiscoveryOptions {
-  readonly rows: ReplicaRows
+  readonly rows: ReplicaRecords
   readonly self: PeerIdentity
   /** Our row, as it is now. */
   readonly describe: () => Omit<ReplicaRecord, 'heartbeatAgeMs'>
