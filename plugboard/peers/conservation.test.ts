@@ -1,5 +1,5 @@
-// Whatever happens to streams that pass a link and a tunnel, the counts come back to zero: bytes held at each end, streams,
-// and shares of clients. A seed decides what the owners of both ends do, what the budgets are, and how it ends.
+// Tests that all counts return to zero for streams over a link and a tunnel: bytes held at each end, streams, and shares of
+// clients. A seed determines the actions of both ends, the budgets, and the way each stream ends.
 
 import { Session, type SessionEvents } from '@vera-stack/shared/protocol/session.ts'
 import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
@@ -11,12 +11,12 @@ import { RecordedStream } from '../../test/support/recorded-stream.ts'
 import { runSeed, seededRandom } from '../../test/support/seeded-random.ts'
 import { relayStream } from './stream-relay.ts'
 
-/** Of each way to end. RUNS of the environment: more. */
+/** Number of runs for each ending. The environment variable RUNS sets another number. */
 const RUNS = Number(process.env.RUNS ?? 20)
 const STEPS = 120
 const CLIENTS = ['192.0.2.1', '192.0.2.2', '2001:db8:0:7::/64', '']
 const MAX_STREAMS = 8
-/** 75 % of them. */
+/** A client's share of the streams: 75 %. */
 const SHARE = 6
 const LIMITS = {
   initialWindowBytes: 20_000,
@@ -26,12 +26,12 @@ const LIMITS = {
   maxStreams: MAX_STREAMS,
 }
 
-/** The owner of one end of a stream. It skips what it may not do. */
+/** The owner of one end of a stream. It skips actions that are not allowed in the state of the stream. */
 class Owner extends RecordedStream {
   unreadBytes = 0
   responded = false
   finished = false
-  /** True for an owner that counts what it holds after the end. */
+  /** True for an owner that still counts held bytes after the end of its stream. */
   holds = false
 
   override onData(chunk: Buffer): void {
@@ -77,7 +77,7 @@ function account(budgetBytes: number, parent?: HeldBytes, ofPrincipals = false):
   return new HeldBytes({ budgetBytes, parent, ofPrincipals })
 }
 
-/** The replica of the clients ── link ── the replica of the tunnel ── tunnel ── the telephone. */
+/** The full path: the replica of the clients ── link ── the replica of the tunnel ── tunnel ── the telephone. */
 class Way {
   readonly clock = new ManualClock()
   readonly linkClock = new ManualClock()
@@ -85,13 +85,13 @@ class Way {
   readonly tunnel
   readonly accounts: HeldBytes[] = []
   readonly sessions: Session[] = []
-  /** Owners at the replica of the clients, and at the telephone. */
+  /** Owners of the stream ends at the replica of the clients, and at the telephone. */
   readonly near: Owner[] = []
   readonly far: Owner[] = []
   readonly #random: () => number
   readonly #remote: HeldBytes
 
-  /** `budgetBytes`: of all accounts; default: drawn. */
+  /** `budgetBytes` is the budget of all accounts; default: random, from the seed. */
   constructor(seed: number, budgetBytes?: number) {
     this.#random = seededRandom(seed)
     const faults = { wireCapacityBytes: 1000 + (budgetBytes === undefined ? this.below(100_000) : 0) }
@@ -269,7 +269,7 @@ const ENDINGS: Record<string, (way: Way) => void | Promise<void>> = {
   'the link is closed': way => way.sessions[2]!.close('going_away'),
 }
 
-it.each(Object.keys(ENDINGS))('all counts are zero when %s', async ending => {
+it.each(Object.keys(ENDINGS))('returns all counts to zero when %s', async ending => {
   const first = runSeed()
   for (let run = 0; run < RUNS; run += 1) {
     const seed = first + run
@@ -282,7 +282,7 @@ it.each(Object.keys(ENDINGS))('all counts are zero when %s', async ending => {
     await ENDINGS[ending]!(way)
     await way.settle()
     await way.finish()
-    // An owner that holds bytes after the end of its stream gives them up, as each one does.
+    // Owners release the bytes that they hold after the end of their streams.
     for (const owner of [...way.near, ...way.far]) owner.leave()
     await way.settle()
     expect(way.counts, `SEED=${seed}`).toEqual(ZERO)
@@ -304,7 +304,7 @@ it.each(Object.keys(ENDINGS))('all counts are zero when %s', async ending => {
   }
 })
 
-/** A way with room for everything, and a stream for each of `requests`: true when the request ends with its head. */
+/** Creates a path without limits, and a stream for each of `requests`. True: the request ends with its head. */
 async function openWay(requests: readonly boolean[]): Promise<Way> {
   const way = new Way(1, 1_000_000)
   await way.settle()
@@ -314,7 +314,7 @@ async function openWay(requests: readonly boolean[]): Promise<Way> {
   return way
 }
 
-it('a response that ends before its request, behind a client that reads late, counts nothing at the end', async () => {
+it('counts no bytes after a response that ends before its request, for a client that reads late', async () => {
   const way = await openWay([false])
   const [near, far] = [way.near[0]!, way.far[0]!]
   far.respond(200, ['x', 'y'.repeat(6000)])
@@ -333,7 +333,7 @@ it('a response that ends before its request, behind a client that reads late, co
   expect(way.counts).toEqual(ZERO)
 })
 
-it('a response that ends while the link is congested counts nothing at the end', async () => {
+it('counts no bytes after a response that ends while the link is congested', async () => {
   const way = await openWay([true, true, true, true])
   way.link.a.pause()
   for (const far of way.far) {

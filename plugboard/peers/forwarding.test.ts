@@ -7,7 +7,7 @@ const until = (what: string, condition: () => boolean) =>
   eventually(what, () => (condition() ? true : undefined))
 const aborted = (stream: RecordedStream) => eventually('the stream aborts', () => stream.aborted)
 
-it('carries an exchange whole: head, body, 1xx, answer, trailers, one hop', async () => {
+it('carries a complete exchange over one hop: head, body, 1xx, response, trailers', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
@@ -38,7 +38,7 @@ it('carries an exchange whole: head, body, 1xx, answer, trailers, one hop', asyn
   await until('nothing is left', () => b.network.replicas()[0]?.streams === 1)
 })
 
-it('states the client to the telephone, and refuses one that holds its share of the streams there', async () => {
+it('sends the client to the telephone, and refuses a client that holds its share of the streams there', async () => {
   const { a, b } = await linkedPair({ maxStreams: 4 })
   a.serve('web')
   await b.knows('web', 1)
@@ -52,7 +52,7 @@ it('states the client to the telephone, and refuses one that holds its share of 
   expect((await a.arrived(3)).opening?.client).toBe('192.0.2.8')
 })
 
-it('stops a writer whose far end does not read, in both directions, and lets it go on', async () => {
+it('stops a writer while its far end does not read, in both directions', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
@@ -66,7 +66,7 @@ it('stops a writer whose far end does not read, in both directions, and lets it 
   ] as const) {
     let sentBytes = 0
     const turn = () => new Promise(resolve => setTimeout(resolve, 5))
-    // Enough for both windows and what lies between; more is not taken.
+    // Enough to fill both windows and the buffers between them, so that further writes are not accepted.
     for (let idle = 0; idle < 40; idle += 1) {
       while (sentBytes < 64 * 65_536 && writer.stream.write(chunk)) sentBytes += chunk.length
       await turn()
@@ -85,7 +85,7 @@ it('stops a writer whose far end does not read, in both directions, and lets it 
   expect((await aborted(far)).reason).toBe('cancelled')
 })
 
-it('passes resets on, each with its reason, and a lost tunnel as what it is', async () => {
+it('passes resets on with their reason, and reports a lost tunnel as session_lost', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
@@ -106,18 +106,18 @@ it('passes resets on, each with its reason, and a lost tunnel as what it is', as
   expect(await aborted(third)).toMatchObject({ reason: 'session_lost', remote: true })
 })
 
-it('refuses a second hop, and a service without a line here, before anything is delivered', async () => {
+it('refuses a second hop, and a service without a local line, before a byte is delivered', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
   expect(await aborted(b.open('a', { hops: 1 }))).toMatchObject({ reason: 'refused', delivered: 'no' })
   expect(await aborted(b.open('a', { service: 'other' }))).toMatchObject({ reason: 'unknown_service' })
-  // b has a line of a's, and must not send back what a sends to it.
+  // Replica b has a line of replica a, and must not forward a stream from a back to a.
   expect(await aborted(a.open('b'))).toMatchObject({ reason: 'unknown_service' })
   expect(a.tunnel.acceptor.accepted).toEqual([])
 })
 
-it('takes no more of a body than its origin has kept before the telephone has taken the stream', async () => {
+it('accepts only as much of a body as the origin has kept, until the telephone has accepted the stream', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
@@ -126,14 +126,14 @@ it('takes no more of a body than its origin has kept before the telephone has ta
   while (near.stream.write(chunk));
   const far = await a.arrived()
   await until('64 KiB are there', () => far.receivedBytes === 65_536)
-  // All but the last bytes of it: what the replica in between has taken proves nothing.
+  // Consumes all bytes except the last one. The bytes that the replica in between has accepted do not count.
   far.stream.consume(65_535)
-  // Whatever the replicas had to say of it comes before the answer to this.
+  // All earlier messages of the replicas arrive before the response to this request.
   const after = b.open('a', {}, true)
   const answered = await a.arrived(1)
   answered.stream.respond({ status: 204, statusText: '', fields: [] })
   answered.stream.end()
-  await until('the answer comes', () => after.ended)
+  await until('the response has arrived', () => after.ended)
   expect([near.stream.accepted, near.writableCalls]).toEqual([false, 0])
   far.stream.consume(1)
   await until('it is taken', () => near.stream.accepted && near.writableCalls === 1)
@@ -141,12 +141,12 @@ it('takes no more of a body than its origin has kept before the telephone has ta
   await aborted(near)
 })
 
-it('refuses an upload with all of it at hand when the tunnel drains as it comes', async () => {
+it('refuses an upload whose body the origin still holds when the tunnel starts to drain', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
   void a.tunnel.acceptor.session.drain(10_000)
-  await until('the replica has heard of it', () => !a.tunnel.dialer.session.canOpen)
+  await until('the replica has received the drain', () => !a.tunnel.dialer.session.canOpen)
   const near = b.open('a')
   for (let count = 0; count < 10; count += 1) near.stream.write(Buffer.alloc(65_536))
   expect(await aborted(near)).toMatchObject({ delivered: 'no' })
@@ -162,15 +162,15 @@ it('carries bytes of an upgraded stream both ways after the 101', async () => {
   far.stream.respond({ status: 101, statusText: '', fields: ['upgrade', 'x'] })
   far.stream.write(Buffer.from('hello'))
   near.stream.write(Buffer.from('good day'))
-  await until('both have heard', () => near.receivedBytes === 5 && far.receivedBytes === 8)
+  await until('both ends have received the bytes', () => near.receivedBytes === 5 && far.receivedBytes === 8)
   near.stream.end()
   await until('the half is closed', () => far.ended)
   far.stream.end()
-  await until('the other half is', () => near.ended)
+  await until('the other half is closed', () => near.ended)
   expect(near.violations).toEqual([])
 })
 
-it('says which line was picked, so that a repeated request is not given to the line that has just failed', async () => {
+it('names the picked line, so that a retry does not reach the line that has just failed', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
@@ -179,7 +179,7 @@ it('says which line was picked, so that a repeated request is not given to the l
   expect(a.picked).toEqual(['tunnel-a/web'])
 })
 
-it('says it to nobody who would take it for a service', async () => {
+it('does not name the line to a replica of an older version, which would read it as a service', async () => {
   const { a, b } = await linkedPair({ features: [] })
   a.serve('web')
   await b.knows('web', 1)
@@ -188,7 +188,7 @@ it('says it to nobody who would take it for a service', async () => {
   expect(a.picked).toEqual([])
 })
 
-it('says of a head that the tunnel does not take that it is too large, not that other lines may take it', async () => {
+it('fails with payload_too_large for a head that is too large for the tunnel, so that it is not retried', async () => {
   const { a, b } = await linkedPair({ maxFrameBytes: 16_384 })
   a.serve('web')
   await b.knows('web', 1)

@@ -1,5 +1,5 @@
-// Bytes that nobody reads, of streams that pass a link: they count for the telephone at the far end, on the replica of the
-// client and on that of the tunnel, and never cost the link.
+// Unread bytes of streams over a link count for the telephone at the far end, on the replica of the client and on the replica of
+// the tunnel. They never end the link.
 
 import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import { expect, it } from 'vitest'
@@ -12,7 +12,7 @@ const OK = { status: 200, statusText: 'OK', fields: [] }
 
 const until = (what: string, condition: () => boolean) => eventually(what, () => condition() || undefined)
 
-/** Writes as there is room, and then ends. */
+/** Writes while there is room, and then ends the stream. */
 function flood(recorded: RecordedStream, bytes: number): void {
   const { stream } = recorded
   let left = bytes
@@ -31,7 +31,7 @@ function flood(recorded: RecordedStream, bytes: number): void {
   more()
 }
 
-/** Two telephones of two tokens on one replica, and the replica of their clients. */
+/** Starts two telephones with two tokens on one replica, and another replica for their clients. */
 async function clientsAway(budgetBytes: number) {
   const accounts = new Map<string, HeldBytes>()
   const process = new HeldBytes({ budgetBytes: 2 ** 30 })
@@ -50,7 +50,7 @@ async function clientsAway(budgetBytes: number) {
   return { a, b, account: () => accounts.get('tunnel-a')! }
 }
 
-it('count for the telephone on the replica of a client that does not read; its streams end, the link stays', async () => {
+it('count for the telephone on the replica of a client that does not read, and end its streams but not the link', async () => {
   const { a, b, account } = await clientsAway(600 * KIB)
   const stalled = [b.open('a', {}, true), b.open('a', {}, true), b.open('a', {}, true)]
   await until('all have arrived', () => a.tunnel.acceptor.accepted.length === 3)
@@ -73,7 +73,7 @@ it('count for the telephone on the replica of a client that does not read; its s
   await until('nothing is held', () => account().heldBytes === 0)
 })
 
-it('end all streams of the telephone above twice its budget, which no link has', async () => {
+it('end all streams of the telephone above twice its budget, and not the link', async () => {
   const { a, b, account } = await clientsAway(100 * KIB)
   const stalled = [b.open('a', {}, true), b.open('a', {}, true)]
   await until('all have arrived', () => a.tunnel.acceptor.accepted.length === 2)
@@ -83,14 +83,14 @@ it('end all streams of the telephone above twice its budget, which no link has',
   expect(b.network.replicas()[0]).toMatchObject({ linked: true })
 })
 
-it('count for the tunnel on its replica while the link does not take them, also when the telephone has ended', async () => {
+it('count for the tunnel on its replica while the link does not accept them, even after the telephone has ended', async () => {
   const { a, b } = await linkedPair({ tunnelBudgetBytes: 1000 * KIB })
   a.serve('web')
   await b.knows('web', 1)
   const stalled = Array.from({ length: 5 }, () => b.open('a', {}, true))
   await until('all have arrived', () => a.tunnel.acceptor.accepted.length === 5)
   const tunnel = a.tunnel.dialer.held
-  // A window of the link goes on to the client's replica, and as much waits here.
+  // One window of each stream goes over the link to the client's replica, and as many bytes wait here.
   for (const far of a.tunnel.acceptor.accepted.slice(0, 3)) flood(far, 512 * KIB)
   await until('they wait', () => tunnel.heldBytes >= 3 * 200 * KIB)
   for (const far of a.tunnel.acceptor.accepted.slice(3)) flood(far, 512 * KIB)
@@ -98,7 +98,7 @@ it('count for the tunnel on its replica while the link does not take them, also 
   expect(stalled.flatMap(({ aborted }) => aborted?.reason ?? [])).toContain('over_budget')
   expect(tunnel.heldBytes).toBeLessThanOrEqual(1000 * KIB)
   expect([a.tunnel.dialer.session.state, b.network.replicas()[0]?.linked]).toEqual(['open', true])
-  // What clients read is no longer held.
+  // Bytes that clients have read are no longer held.
   for (const recorded of stalled) {
     const onData = recorded.onData.bind(recorded)
     recorded.stream.consume(recorded.receivedBytes)
@@ -112,13 +112,13 @@ it('count for the tunnel on its replica while the link does not take them, also 
   await until('nothing is held', () => tunnel.heldBytes === 0)
 })
 
-it('of heads do not end the link, which keeps its own queue short', async () => {
+it('of heads do not end the link', async () => {
   const { a, b } = await linkedPair({ limits: { sendHardLimitBytes: 16 * 2 ** 20 } })
   a.serve('web')
   await b.knows('web', 1)
   const streams = Array.from({ length: 100 }, () => b.open('a', {}, true))
   await until('all have arrived', () => a.tunnel.acceptor.accepted.length === 100)
-  // More than the link may have unsent, all at once.
+  // Opens streams with more bytes at once than the link may have unsent.
   const fields = ['x', 'y'.repeat(250_000)]
   for (const { stream } of a.tunnel.acceptor.accepted) {
     stream.respond({ status: 103, statusText: '', fields })

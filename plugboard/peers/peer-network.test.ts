@@ -9,7 +9,7 @@ import { LEASE_MS } from './peer.ts'
 
 const until = (what: string, condition: () => boolean) =>
   eventually(what, () => (condition() ? true : undefined))
-/** The addresses from which a question got no response, once there are any. */
+/** Waits for addresses without a response to a query, and returns them. */
 const missingFrom = (node: PeerNode) =>
   eventually('an address is missing', async () => {
     const { missing } = await node.network.query('telephones', {})
@@ -17,7 +17,7 @@ const missingFrom = (node: PeerNode) =>
   })
 const seen = (node: PeerNode, id: string) => node.network.replicas().find(row => row.id === id)
 
-it('tells lines to all others, and that they are gone', async () => {
+it('sends added and removed lines to all other replicas', async () => {
   const { a, b } = await linkedPair()
   const c = await PeerNode.listen('c')
   c.dial(a.address, b.address)
@@ -31,7 +31,7 @@ it('tells lines to all others, and that they are gone', async () => {
   expect(seen(c, 'a')).toMatchObject({ linked: true, lines: 1 })
 })
 
-it('works over the one link there is, when only one side can dial', async () => {
+it('works over one link when only one side can dial', async () => {
   const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b')]
   a.dial(b.address)
   b.dial()
@@ -45,23 +45,23 @@ it('works over the one link there is, when only one side can dial', async () => 
   expect(seen(b, 'a')).toMatchObject({ linked: true, dialed: false })
 })
 
-it('finds itself in the list and leaves it at that', async () => {
+it('opens no link to its own address in the list', async () => {
   const a = await PeerNode.listen('a')
   a.dial(`localhost:${a.port}`)
   await until('it has dialled', () => a.network.synced)
   expect(a.network.replicas()).toEqual([])
 })
 
-it('has nothing to do with a replica of another secret', async () => {
+it('opens no link to a replica with another secret', async () => {
   const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secrets: ['another secret'] })]
   a.dial(b.address)
-  expect(await missingFrom(a)).toEqual([{ id: b.address, reason: 'it answers 401' }])
+  expect(await missingFrom(a)).toEqual([{ id: b.address, reason: 'it responded with status 401' }])
   expect([a.network.replicas(), b.network.replicas()]).toEqual([[], []])
 })
 
-it('links all along while one secret follows another', async () => {
+it('can open links at each step of a rotation of the secret', async () => {
   const [older, newer] = ['the older secret', 'the newer secret']
-  // Both added; then the newer one first, here and there; then the older one gone.
+  // Add the new secret on each side; then put it first on each side; then remove the old one.
   for (const [left, right] of [
     [[older], [older, newer]],
     [
@@ -81,15 +81,15 @@ it('links all along while one secret follows another', async () => {
   }
 })
 
-it('does not believe who answers without the secret', async () => {
-  // The far end lets everybody in, but cannot prove itself: a replica behind it, of another cluster, is not ours.
+it('opens no link to a far end that responds without the secret', async () => {
+  // The far end accepts every dial but cannot authenticate itself, so a replica of another cluster behind it is not linked.
   const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { secrets: ['another secret'] })]
   b.dial(a.address)
   expect(await missingFrom(b)).toHaveLength(1)
   expect(a.network.replicas()).toEqual([])
 })
 
-it('speaks the highest version that both know', async () => {
+it('uses the highest version that both replicas support', async () => {
   const { a, b } = await linkedPair({ versions: [1, 2] }, { versions: [1, 1] })
   a.serve('web')
   await b.knows('web', 1)
@@ -100,10 +100,10 @@ it('speaks the highest version that both know', async () => {
   await until('the answer comes', () => near.ended)
 })
 
-it('uses no line of a replica that it cannot reach, drops them within 3 s, and has them back by itself', async () => {
+it('uses no line of an unreachable replica, removes its lines within 3 s, and adds them again after a reconnect', async () => {
   const STEP_MS = 50
   const clock = new ManualClock()
-  /** Lets time pass in short steps, in which the sockets do their work, until `condition` holds. Returns the ms that it took. */
+  /** Advances the clock in short steps, between which the sockets work, until `condition` is true. Returns the time in ms. */
   const passes = async (what: string, condition: () => boolean): Promise<number> => {
     const startMs = clock.now()
     await until(what, () => {
@@ -131,7 +131,7 @@ it('uses no line of a replica that it cannot reach, drops them within 3 s, and h
     relay.refuse(false)
     await passes('the line is back', served(1))
     expect(upstream.canOpen).toBe(true)
-    // Silence is a loss as well.
+    // A silent link counts as lost too.
     relay.blackhole(true)
     await passes('the silence is noticed', () => !upstream.canOpen)
     await passes('the line is dropped again', served(0))
@@ -140,8 +140,8 @@ it('uses no line of a replica that it cannot reach, drops them within 3 s, and h
   }
 })
 
-describe('a process that was away', () => {
-  /** A clock that jumps, as seen by a process that was stopped; and stands still from then on: patience never ends. */
+describe('a process that was suspended', () => {
+  /** Returns a clock that jumps once, as after a suspension, and then stands still, so that no recovery times out. */
   function jumpingClock() {
     let standsAtMs: number | undefined
     const clock: Clock = { ...systemClock, now: () => standsAtMs ?? systemClock.now() }
@@ -151,7 +151,7 @@ describe('a process that was away', () => {
     return { clock, jump }
   }
 
-  it('is ready again when the links that have held are proved', async () => {
+  it('is ready again when its open links are confirmed alive', async () => {
     const { clock, jump } = jumpingClock()
     const { b } = await linkedPair({}, { clock })
     expect(b.network.recovery.underWay).toBe(false)
@@ -161,13 +161,13 @@ describe('a process that was away', () => {
     expect(seen(b, 'a')).toMatchObject({ linked: true, inSync: true })
   })
 
-  it('dials those who have given it up, whatever it was waiting for, and has their lines when it says that it is back', async () => {
+  it('dials replicas that have closed their link at once, and has their lines when its recovery ends', async () => {
     const { clock, jump } = jumpingClock()
     const [a, b] = [await PeerNode.listen('a'), await PeerNode.listen('b', { clock })]
     const relay = await Relay.listen({ targetPort: a.port })
     try {
       a.dial()
-      // Itself as well, as a headless service names it: not looked at again for a while.
+      // The list also contains its own address, as with a headless service. That address is not dialled again soon.
       b.dial(`127.0.0.1:${relay.port}`, `localhost:${b.port}`)
       a.serve('web')
       await b.knows('web', 1)
@@ -181,7 +181,7 @@ describe('a process that was away', () => {
     }
   })
 
-  it('waits no longer for those who are gone than it takes to find that out', async () => {
+  it('does not wait for replicas that have stopped', async () => {
     const { clock, jump } = jumpingClock()
     const { a, b } = await linkedPair({}, { clock })
     const c = await PeerNode.listen('c')
@@ -195,7 +195,7 @@ describe('a process that was away', () => {
   })
 })
 
-it('starts over with a newer start of a replica, and has nothing to do with the older one any more', async () => {
+it('starts over with a newer incarnation of a replica, and uses the older one no more', async () => {
   const [old, b] = [await PeerNode.listen('a', { startedAtMs: 1000 }), await PeerNode.listen('b')]
   old.dial(b.address)
   b.dial()
@@ -212,7 +212,7 @@ it('starts over with a newer start of a replica, and has nothing to do with the 
   expect(old.tunnel.acceptor.accepted).toEqual([])
 })
 
-it('takes a restarted replica whose clock was set back', async () => {
+it('accepts a restarted replica whose clock was set back', async () => {
   const [before, b] = [await PeerNode.listen('a', { startedAtMs: 2000 }), await PeerNode.listen('b')]
   b.dial()
   before.dial(b.address)
@@ -229,7 +229,7 @@ it('takes a restarted replica whose clock was set back', async () => {
   await after.arrived()
 })
 
-it('dials seldom, and says why once, when a newer replica of its own name is there', async () => {
+it('dials rarely, and logs the reason once, when a newer replica uses its name', async () => {
   const errors: string[] = []
   const logger = (): Logger => ({
     ...silentLogger,
@@ -240,7 +240,7 @@ it('dials seldom, and says why once, when a newer replica of its own name is the
   const clock: Clock = {
     ...systemClock,
     after: (delayMs, task) => {
-      // The next refusal would come only then.
+      // The dialer waits this long before the next dial.
       if (delayMs >= 5000 && delayMs <= 7000) patient.resolve()
       return systemClock.after(delayMs, task)
     },
@@ -259,14 +259,14 @@ it('dials seldom, and says why once, when a newer replica of its own name is the
   expect(b.linesOf('web')).toHaveLength(1)
 })
 
-it('lets streams finish when a replica leaves, and forgets its lines at once', async () => {
+it('lets streams finish when a replica leaves, and removes its lines at once', async () => {
   const { a, b } = await linkedPair()
   a.serve('web')
   await b.knows('web', 1)
   const near = b.open('a')
   const far = await a.arrived()
   a.network.leave()
-  await until('the others know', () => seen(b, 'a')?.report?.state === 'leaving')
+  await until('the report has arrived', () => seen(b, 'a')?.report?.state === 'leaving')
   expect(b.wayTo('a').canOpen).toBe(true)
   a.serve()
   await b.knows('web', 0)
@@ -276,7 +276,7 @@ it('lets streams finish when a replica leaves, and forgets its lines at once', a
   far.stream.write(Buffer.from('the end'))
   far.stream.end()
   near.stream.end()
-  await until('the answer is whole', () => near.ended)
+  await until('the response is complete', () => near.ended)
   await stopped
   expect([near.body.toString(), near.aborted]).toEqual(['the end', undefined])
 })

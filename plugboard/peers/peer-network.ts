@@ -155,7 +155,7 @@ export class PeerNetwork {
     return new PeerLine(this.#peer(line.replicaId), line.id, () => heldOf?.(line))
   }
 
-  /** Calls `listener` when a link or a lease begins or ends, or a replica's report changes. Returns a function that unsubscribes. */
+  /** Calls `listener` after a change of links, leases or reports. Returns a function that unsubscribes. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

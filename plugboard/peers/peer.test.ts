@@ -17,7 +17,7 @@ import { Peer } from './peer.ts'
 
 const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
 
-/** A peer whose far end is a bare session that the test holds; it takes `maxStreams` at once. */
+/** Creates a peer whose far end is a bare session of the test, with a limit of `maxStreams`. */
 function setUp(maxStreams: number) {
   const clock = new ManualClock()
   const registry = new Registry()
@@ -64,7 +64,7 @@ function setUp(maxStreams: number) {
   return { clock, peer, far, registryStream }
 }
 
-it('opens the exchange again also when no stream could be opened at its time', async () => {
+it('opens the exchange again, even after an attempt without a free stream', async () => {
   const { peer, far, registryStream, clock } = setUp(1)
   const first = await registryStream(0)
   first.stream.reset('internal_error')

@@ -138,7 +138,7 @@ export class Peer {
     return this.#channel.agrees
   }
 
-  /** Returns true when a newer incarnation of the replica is alive. A dead one does not count, because clocks are set back too. */
+  /** Returns true when a newer incarnation of the replica is alive. A dead one does not count: clocks may be set back. */
   outranks(boot: Boot): boolean {
     const known = this.#boot
     if (known === undefined || !isNewerBoot(known, boot)) return false

@@ -1,5 +1,5 @@
-// The registry exchange with one peer: one stream for both directions, opened by the end that has a link first, and opened
-// again when it breaks. Two streams can cross on their way; then the one of the smaller replica id stays.
+// The registry exchange with one peer, over one stream for both directions. The end that has a link first opens the stream, and
+// opens it again when it breaks. When both ends open one at the same time, the stream of the smaller replica id stays.
 //
 //   closed ──open()──▶ opened ──broken──▶ waiting ──at most 200 ms──▶ opened
 //     └──accept()──▶ accepted ──broken──▶ waiting          stop(), from anywhere ──▶ closed
@@ -16,7 +16,7 @@ import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
 
-/** Before a broken exchange is opened again: a random time up to this, ms. */
+/** Upper bound of the random delay before a broken exchange is opened again, ms. */
 const REOPEN_MS = 200
 
 export interface RegistryChannelOptions {
@@ -28,13 +28,13 @@ export interface RegistryChannelOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
-  /** The link that can open a stream now. */
+  /** Returns the link that can open a stream now. */
   readonly link: () => Session | undefined
-  /** The start of the peer that is linked. Undefined: no exchange is wanted. */
+  /** Returns the incarnation of the linked peer. Undefined: no exchange is wanted. */
   readonly boot: () => Boot | undefined
-  /** True while an exchange that broke should be opened again, also when no link can carry it right now. */
+  /** Returns true while a broken exchange should be opened again, even when no link can carry it right now. */
   readonly wanted: () => boolean
-  /** Called when both ends agree, or no longer do. */
+  /** Called when this replica has all lines of the peer. */
   readonly onAgree: () => void
 }
 
@@ -55,18 +55,18 @@ export class RegistryChannel {
     return this.#exchange?.agrees === true
   }
 
-  /** True when each end has all lines of the other one, as far as both know. */
+  /** True when each end has all lines of the other one, according to the exchange. */
   get inSync(): boolean {
     return this.#exchange?.agrees === true && this.#exchange.peerAgrees
   }
 
-  /** Messages of the open exchange that could not be read or did not add up. More than 0 is a bug on one end. */
+  /** Number of messages of the open exchange that were malformed or inconsistent. A number above 0 is a bug on one end. */
   get faultyMessages(): number {
     const { garbage = 0, mismatches = 0 } = this.#exchange?.faults ?? {}
     return garbage + mismatches
   }
 
-  /** Has no effect while there is a stream, or no link. */
+  /** Opens the stream. Has no effect while there is a stream, or while there is no link. */
   open(): void {
     const [link, boot] = [this.#options.link(), this.#options.boot()]
     if (this.#stream !== undefined || link === undefined || boot === undefined) return
@@ -75,7 +75,7 @@ export class RegistryChannel {
     stream.attach(link.open(REGISTRY_OPENING, stream, false), false)
   }
 
-  /** Takes the stream of the peer. A stream of this end that the peer has confirmed is over, because the peer opens another. */
+  /** Accepts a stream of the peer. It replaces a confirmed stream of this end, because the peer opens one only without it. */
   accept(stream: Stream): StreamEvents {
     const boot = this.#options.boot()
     const crossed = this.#stream !== undefined && this.#opened && !this.#stream.confirmed
@@ -111,7 +111,7 @@ export class RegistryChannel {
       onAgree,
       onFault: ({ garbage }) =>
         log.warn('a replica sent invalid registry data', {
-          detail: garbage > 0 ? 'it cannot be read' : 'it does not add up',
+          detail: garbage > 0 ? 'a message is malformed' : 'a digest does not match',
         }),
     })
     const stream: RegistryStream = new RegistryStream(exchange, () => this.#broken(stream))
@@ -126,7 +126,7 @@ export class RegistryChannel {
     this.#reopenIn(this.#options.random() * REOPEN_MS)
   }
 
-  /** A session can be at its limit of streams when the time comes. Then the channel waits once more. */
+  /** Opens the exchange after a delay. When the session is at its limit of streams then, the channel waits again. */
   #reopenIn(delayMs: number): void {
     const { clock, wanted } = this.#options
     if (!wanted()) return

@@ -1,11 +1,11 @@
-// A registry exchange over one stream of a link: each message of the exchange behind its length. It writes while
-// the stream has room and asks the exchange for more when there is room again, so that a slow peer costs no queue.
+// Carries a registry exchange over one stream of a link. Each message has its length in front. It pulls messages from the
+// exchange only while the stream has room, so that a slow peer needs no queue.
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { MESSAGE_BYTES } from '../registry/wire/message.ts'
 
-/** What it needs of a PeerExchange. */
+/** The methods of PeerExchange that the stream uses. */
 export interface Exchange {
   pull(): Uint8Array | undefined
   receive(bytes: Uint8Array): void
@@ -28,9 +28,9 @@ export class RegistryStream implements StreamEvents {
   readonly #onOver: () => void
   #stream: Stream | undefined
   #blocked = false
-  /** The beginning of a message whose rest is still to come. */
+  /** The received part of an incomplete message. */
   #partial: Buffer = NOTHING
-  /** The peer has taken it up. */
+  /** True when the peer has accepted the stream. */
   confirmed = false
   #over = false
 
@@ -39,7 +39,7 @@ export class RegistryStream implements StreamEvents {
     this.#onOver = onOver
   }
 
-  /** Once, with the stream whose events come here. */
+  /** Sets the stream whose events go to this object. Call it once. */
   attach(stream: Stream, accepted: boolean): void {
     this.#stream = stream
     if (accepted) stream.respond({ status: 200, statusText: '', fields: [] })
@@ -47,7 +47,7 @@ export class RegistryStream implements StreamEvents {
     this.pump()
   }
 
-  /** Sends what there is, as far as there is room. */
+  /** Sends waiting messages while the stream has room. */
   pump(): void {
     const stream = this.#stream
     while (stream?.open && !this.#blocked) {
@@ -71,7 +71,7 @@ export class RegistryStream implements StreamEvents {
     while (bytes.length >= LENGTH_BYTES) {
       const length = bytes.readUInt32BE(0)
       if (length > MESSAGE_BYTES) {
-        this.#stream?.reset('protocol_error', 'a registry message that is too long')
+        this.#stream?.reset('protocol_error', `a registry message is longer than ${MESSAGE_BYTES} bytes`)
         this.#ended()
         return
       }

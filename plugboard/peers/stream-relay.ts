@@ -1,6 +1,6 @@
-// One forwarded stream on the replica that holds the tunnel: what comes from the peer goes to the tunnel and back,
-// frame by frame, without a copy and without a turn of its own. Credit is given back on one side only for what the
-// other side has taken, so that a slow reader at either end stops the writer at the far one.
+// Relays one forwarded stream on the replica that holds the tunnel, in both directions between the peer and the tunnel. It
+// passes each frame on in the same turn and without a copy. It grants credit to one side only for bytes that the other side has
+// accepted, so that a slow reader at one end stops the writer at the other end.
 //
 //   peer's stream (near, we accept)  ◄──head, data, end, reset──►  tunnel's stream (far, we open)
 
@@ -19,7 +19,7 @@ import { parseStreamTarget, type StreamTarget } from '../registry/line-ids.ts'
 /** Opens a stream on a line of this replica, or throws TunnelError. `opening` names the service of the target. */
 export type OpenLocal = (target: StreamTarget, opening: Opening, events: StreamEvents, end: boolean) => Stream
 
-/** Returns the events of the near stream. When no line takes it, the near stream is refused with the reason. */
+/** Returns the events of the near stream. When no line accepts the stream, resets the near stream with the reason. */
 export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal): StreamEvents {
   const backward = new Backward(near)
   const target = parseStreamTarget(opening.service)
@@ -35,19 +35,19 @@ export function relayStream(near: Stream, opening: Opening, openLocal: OpenLocal
       return REFUSED_STREAM
     }
     if (!(error instanceof TunnelError)) throw error
-    // The origin may have other lines to try: nothing was delivered, whatever the reason was here. But for a head that
-    // is too large there is no other line, and its client should hear of it.
+    // The replica of the client may try other lines, because no part of the request was delivered. A head that is too large
+    // is too large for every line, so that reason is passed on.
     const known = error.delivered === 'no' || error.reason === 'payload_too_large'
     near.reset(known ? error.reason : 'refused', error.detail, error.causeCode)
     return REFUSED_STREAM
   }
 }
 
-/** From the peer towards the tunnel. */
+/** The direction from the peer to the tunnel. */
 class Forward implements StreamEvents {
   readonly #far: Stream
   readonly #backward: Backward
-  /** Taken from the peer, not yet taken by the tunnel. */
+  /** Bytes that were received from the peer and not yet accepted by the tunnel. */
   #owedBytes = 0
 
   constructor(far: Stream, backward: Backward) {
@@ -56,7 +56,7 @@ class Forward implements StreamEvents {
   }
 
   onHead(): void {
-    throw new Error('the peer opened this stream: no head comes from it')
+    throw new Error('the peer opened this stream, so it cannot send a response head')
   }
 
   onData(chunk: Buffer): void {
@@ -75,13 +75,13 @@ class Forward implements StreamEvents {
     }
   }
 
-  /** The peer has room again for the answer. */
+  /** The peer has room again for the response. */
   onWritable(): void {
     this.#backward.payCredit()
   }
 
   onAbort(error: TunnelError): void {
-    // A link that broke is nothing that the telephone has to know: for it, nobody reads any more.
+    // A broken link is no concern of the telephone. For the telephone, the client has cancelled.
     this.#far.reset(error.remote ? error.reason : 'cancelled', error.detail)
     this.#far.release()
   }
@@ -94,7 +94,7 @@ class Forward implements StreamEvents {
   }
 }
 
-/** From the tunnel towards the peer. */
+/** The direction from the tunnel to the peer. */
 class Backward implements StreamEvents {
   readonly #near: Stream
   #far: Stream | undefined
@@ -120,10 +120,10 @@ class Backward implements StreamEvents {
   }
 
   onEnd(trailers: Fields | undefined): void {
-    // What waits here for the peer counts as the telephone's until it has left, also when the far stream has ended.
+    // Bytes that wait here for the peer count for the telephone until they are sent, even after the end of the far stream.
     if (this.#owedBytes > 0) this.#far?.holdAfterEnd()
     this.#pass(() => this.#near.end(trailers))
-    // A stream that closes with this end reports no room any more.
+    // When this end closes the near stream, it calls `onWritable` no more.
     if (!this.#near.open) this.payCredit()
   }
 
@@ -139,7 +139,7 @@ class Backward implements StreamEvents {
     this.#near.consume(bytes)
   }
 
-  /** The telephone would not take the request's trailers. */
+  /** Resets the stream when the request's trailers are too large for the telephone. */
   refuse(error: HeadError): void {
     this.#near.reset('payload_too_large', error.message)
   }
@@ -148,11 +148,11 @@ class Backward implements StreamEvents {
     const bytes = this.#owedBytes
     this.#owedBytes = 0
     this.#far?.consume(bytes)
-    // Also while the request goes on: after its end the stream must count nothing.
+    // Release even while the request goes on, because after its end the stream must hold no bytes.
     this.#far?.release()
   }
 
-  /** The telephone may send a head that the peer does not take: that ends this stream and not the tunnel. */
+  /** Sends a head or trailers to the peer. When they are too large for the peer, this stream ends, and the tunnel stays. */
   #pass(send: () => void): void {
     try {
       send()

@@ -7,7 +7,7 @@ import { asReplicaId } from '../common/replica-id.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import { TunnelCountSync } from './tunnel-count-sync.ts'
 
-/** The end of a link that only records. */
+/** Returns a link that records the messages. */
 function recordingLink() {
   const sent: TunnelCountReport[] = []
   const link = {
@@ -51,7 +51,7 @@ describe('sent counts', () => {
     ])
   })
 
-  it('start over on another link, and stay on the first one while that is open', () => {
+  it('start over on another link, and use the first link while it is open', () => {
     const counts = new TunnelCounts()
     const sync = new TunnelCountSync(counts, asReplicaId('peer'))
     const [first, second] = [recordingLink(), recordingLink()]
@@ -92,7 +92,7 @@ describe('sent counts', () => {
 })
 
 describe('received counts', () => {
-  it('stay until another message replaces them; late messages are ignored', () => {
+  it('stay until a newer message replaces them, and late messages are ignored', () => {
     const counts = new TunnelCounts()
     const sync = new TunnelCountSync(counts, asReplicaId('peer'))
     sync.receive(report(4, [['a', 2]], true))
@@ -116,7 +116,7 @@ describe('received counts', () => {
   })
 })
 
-it('two replicas count for each other, until the link is gone', async () => {
+it('adds the counts of another replica while there is a link to it', async () => {
   const { a: one, b: two } = await linkedPair()
   one.tunnelCounts.add('a')
   two.tunnelCounts.add('a')

@@ -1,5 +1,5 @@
-// Sends one other replica the number of tunnels that each holder of a token has here, and receives its numbers. It uses one
-// link at a time: first for all counts, then for changed ones. A replica of an older version ignores these messages.
+// Sends one other replica the number of tunnels that each holder of a token has on this replica, and receives its numbers. It
+// uses one link at a time: first for all counts, then for changed counts. A replica of an older version ignores these messages.
 //
 //   no link ──flush──▶ all counts, the first message with `reset` ──flush──▶ changed counts     another link starts over
 
@@ -11,7 +11,7 @@ import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 
 type CountLink = Pick<Session, 'state' | 'sendControl'>
 
-/** Messages in one flush: far below the control messages that a peer accepts in a second (P26). */
+/** Most messages in one flush: far below the control messages that a peer accepts in a second (P26). */
 const MESSAGES_PER_FLUSH = 3
 
 export class TunnelCountSync {

@@ -1,26 +1,25 @@
-// Where other replicas may be. A source says addresses, and what else it knows; it keeps its last answer while it
-// cannot ask. Whether a replica is there, and who it is, shows when it is dialled. Sources are combined: what any of
-// them names is dialled.
+// The sources of addresses of other replicas. A source returns addresses, some with a record, and keeps its last result while
+// it fails. Only a dial shows whether a replica is at an address, and which one. All addresses of all sources are dialled.
 
 import type { ReplicaRecord } from '../../common/replica-record.ts'
 
 export interface Found {
   readonly address: string
-  /** Known of some sources. */
+  /** Only some sources have records. */
   readonly record?: ReplicaRecord | undefined
 }
 
 export interface Discovery {
   readonly source: 'postgres' | 'static' | 'dns'
-  /** What it last heard, also while it cannot ask. */
+  /** Returns the last result, even while the source fails. */
   found(): readonly Found[]
-  /** Begins to ask. `onAnswer`: there is an answer, the same as before or another. */
+  /** Starts the source. It calls `onAnswer` after each result, changed or not. */
   start(onAnswer: () => void): void
-  /** Stops asking, and takes away what it has said of us. */
+  /** Stops the source, and removes the record of this replica from it. */
   stop(): Promise<void>
 }
 
-/** A fixed list. Our own address may be in it: it is recognised when it is dialled. */
+/** Returns a source with a fixed list. The list may contain our own address; the dial detects it. */
 export function staticDiscovery(addresses: readonly string[]): Discovery {
   const found = addresses.map(address => ({ address: peerAddress(address) }))
   return {
@@ -31,7 +30,7 @@ export function staticDiscovery(addresses: readonly string[]): Discovery {
   }
 }
 
-/** `host:port` or a URL, as a URL without a path. Throws TypeError when it is neither. */
+/** Converts `host:port` or a URL to a URL without a path. Throws TypeError for any other text. */
 export function peerAddress(text: string): string {
   const url = new URL(/^https?:\/\//i.test(text) ? text : `http://${text}`)
   return url.origin

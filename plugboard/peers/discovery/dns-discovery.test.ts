@@ -4,7 +4,7 @@ import { eventually } from '../../../test/support/deadline.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { DnsDiscovery } from './dns-discovery.ts'
 
-it('asks again and again, and keeps the last answer while there is none', async () => {
+it('resolves the name at an interval, and keeps the last result while the lookup fails', async () => {
   const clock = new ManualClock()
   let answer: readonly string[] | undefined = ['10.0.0.1', 'fd00::1', '10.0.0.1']
   let asked = 0

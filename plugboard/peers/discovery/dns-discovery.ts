@@ -1,5 +1,5 @@
-// Replicas behind one DNS name: each address (A and AAAA) of a headless service is a replica. Asked again and
-// again; a name server that does not answer leaves the last answer as it was.
+// Finds replicas by one DNS name: each address (A and AAAA) of a headless service is a replica. It resolves the name at a
+// fixed interval, and keeps the last result when the lookup fails.
 
 import { lookup } from 'node:dns/promises'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -11,7 +11,7 @@ export interface DnsDiscoveryOptions {
   readonly name: string
   readonly clock: Clock
   readonly log: Logger
-  /** Default: the system's resolver, which reads the hosts file too. */
+  /** Default: the resolver of the system, which also reads the hosts file. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
 }
 

@@ -20,7 +20,7 @@ function record(id: string): ReplicaRecord {
   }
 }
 
-it('beats every second, keeps the last set while the database is away, and takes its row with it', async () => {
+it('writes its row every second, keeps the last result while the database fails, and deletes its row at the stop', async () => {
   const clock = new ManualClock()
   let away = false
   let beats = 0
@@ -50,7 +50,7 @@ it('beats every second, keeps the last set while the database is away, and takes
     answers += 1
   })
   await beaten(1)
-  // Ourselves left out.
+  // Without this replica itself.
   expect(discovery.found().map(({ address }) => address)).toEqual(['http://two:4002'])
   away = true
   clock.advance(1000)
@@ -64,7 +64,7 @@ it('beats every second, keeps the last set while the database is away, and takes
   expect([removed, clock.pendingTimers]).toEqual([['one'], 0])
 })
 
-it('counts the time of a slow answer to the age of what it says', async () => {
+it('adds the time of a slow response to the ages of the rows', async () => {
   const clock = new ManualClock()
   const answer = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
   const rows: ReplicaRecords = { beat: () => answer.promise, remove: () => Promise.resolve() }
@@ -83,7 +83,7 @@ it('counts the time of a slow answer to the age of what it says', async () => {
   await discovery.stop()
 })
 
-it('stops in time when the database says nothing any more', async () => {
+it('stops in time when the database does not respond', async () => {
   const clock = new ManualClock()
   const silence = new Promise<never>(() => undefined)
   const discovery = new PostgresDiscovery({
@@ -100,7 +100,7 @@ it('stops in time when the database says nothing any more', async () => {
   expect(clock.pendingTimers).toBe(0)
 })
 
-it('goes on beating, and does not blame the database, when a listener fails', async () => {
+it('keeps writing heartbeats, and logs no error of the database, when a listener fails', async () => {
   const clock = new ManualClock()
   const logged: string[] = []
   const log = {
@@ -127,7 +127,7 @@ it('goes on beating, and does not blame the database, when a listener fails', as
     throw new Error('a bug')
   })
   await eventually('the next beat is due', () => clock.pendingTimers === 1 || undefined)
-  expect(logged).toEqual(['error the replicas in the database could not be read'])
+  expect(logged).toEqual(['error the replicas from the database could not be applied'])
   clock.advance(1000)
   expect(beats).toBe(2)
   await discovery.stop()

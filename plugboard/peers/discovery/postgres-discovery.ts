@@ -1,6 +1,6 @@
-// Replicas by their rows in the database: ours is written every second, the others' are read with the same round
-// trip. Ages are by the database's clock, so that no two machines have to agree on the time. While the database is
-// away the last set stays: it names addresses, and whether somebody is there is for the links to find out.
+// Finds replicas by their rows in the database. It writes the row of this replica every second, and reads the other rows in the
+// same round trip. Ages are computed with the database's clock, so the clocks of the machines may differ. While the database is
+// unavailable, the last result stays; the links detect which of its replicas are alive.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -11,14 +11,14 @@ import type { Discovery, Found } from './discovery.ts'
 export interface PostgresDiscoveryOptions {
   readonly rows: ReplicaRecords
   readonly self: PeerIdentity
-  /** Our row, as it is now. */
+  /** Returns the current values of our row. */
   readonly describe: () => Omit<ReplicaRecord, 'heartbeatAgeMs'>
   readonly clock: Clock
   readonly log: Logger
 }
 
 const HEARTBEAT_MS = 1000
-/** A stop does not wait longer than this for the database. */
+/** Longest wait of a stop for the database, ms. */
 const REMOVE_MS = 2000
 
 export class PostgresDiscovery implements Discovery {
@@ -52,7 +52,7 @@ export class PostgresDiscovery implements Discovery {
     timer.cancel()
   }
 
-  /** A row that stays behind is ignored in a few seconds, and goes within the hour. */
+  /** Deletes our row. A row that stays is ignored after a few seconds, and deleted within an hour. */
   async #remove(): Promise<void> {
     await this.#beating
     const { rows, self, log } = this.#options
@@ -61,12 +61,12 @@ export class PostgresDiscovery implements Discovery {
     })
   }
 
-  /** A bug of whoever listens is its own: heartbeats go on, and the database is not blamed. */
+  /** Calls the listener. Its errors are logged apart from errors of the database, and heartbeats go on. */
   #tell(onAnswer: () => void): void {
     try {
       onAnswer()
     } catch (error) {
-      this.#options.log.error('the replicas in the database could not be read', { err: error })
+      this.#options.log.error('the replicas from the database could not be applied', { err: error })
     }
   }
 
@@ -83,7 +83,7 @@ export class PostgresDiscovery implements Discovery {
       this.#replaced = !current
       if (this.#failing) log.info('heartbeats are written to the database again')
       this.#failing = false
-      // Rows are at least as old now as the answer was long under way: nobody lives longer for a slow one.
+      // Adds the time of the round trip to the ages, so that a slow response does not extend a lease.
       const waitedMs = clock.now() - startedMs
       this.#found = all
         .filter(({ id }) => id !== self.id)

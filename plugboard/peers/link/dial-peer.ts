@@ -1,5 +1,5 @@
-// One attempt to open a link to a replica: the WebSocket, our token, the proof that the far end belongs to the
-// cluster too. When to try again is peer-dialer.ts's; what is spoken afterwards the session's.
+// Makes one attempt to open a link to a replica: it opens the WebSocket, sends our token, and authenticates the far end as a
+// replica of the cluster. peer-dialer.ts decides when to try again. After the dial, the session owns the connection.
 
 import type { Socket } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -17,13 +17,16 @@ import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 const DIAL_TIMEOUT_MS = 3000
 
 export interface DialPeerEvents {
-  /** Proved. The transport must be started before this returns. */
+  /** The far end is authenticated. The listener must start the transport before it returns. */
   onOpen(peer: PeerIdentity, transport: Transport): void
-  /** `refused`: it answered, and no waiting will change what it said. */
+  /** `refused` is true when the far end responded with a lasting refusal, so that an early retry has no use. */
   onFailure(detail: string, refused: boolean): void
 }
 
-/** `address`: `http(s)://host:port`; `to`: who should be there, where that is known. Calls exactly one of the events, later. Returns a way to give up. */
+/**
+ * Dials `address` (`http(s)://host:port`). `to` is the id of the expected replica, if known. Later calls exactly one of the
+ * events. Returns a function that cancels the dial.
+ */
 export function dialPeer(
   address: string,
   to: ReplicaId | undefined,
@@ -40,7 +43,7 @@ export function dialPeer(
     deadline.cancel()
     events.onFailure(cutText(detail), refused)
   }
-  // We keep a deadline of our own, because the timeout of ws starts again with every byte that arrives.
+  // This deadline is needed because the timeout of ws starts again with every byte that arrives.
   const deadline = clock.after(DIAL_TIMEOUT_MS, () =>
     fail(`no complete response within ${DIAL_TIMEOUT_MS} ms`),
   )
@@ -48,7 +51,7 @@ export function dialPeer(
     ({ token, nonce }) => {
       if (settled) return
       webSocket = open(address, token, fail, (opened, socket, answer) => {
-        // Nothing is read until the far end is proved.
+        // Reads no data before the far end is authenticated.
         opened.pause()
         tokens.verifyAnswer(answer, nonce).then(
           peer => {
@@ -94,18 +97,18 @@ function open(
   webSocket.on('unexpected-response', (request, response) => {
     request.destroy()
     const { statusCode = 0 } = response
-    fail(`it answers ${statusCode}`, statusCode === 401 || statusCode === 403)
+    fail(`it responded with status ${statusCode}`, statusCode === 401 || statusCode === 403)
   })
-  // Stays for the life of the WebSocket: one that is given up reports an error that nobody waits for.
+  // The listener stays for the life of the WebSocket, because a cancelled WebSocket still emits an error.
   webSocket.on('error', error => fail(error.message))
   webSocket.on('open', () => {
     if (socket !== undefined && webSocket.protocol === SUBPROTOCOL) onOpen(webSocket, socket, answer)
-    else fail('it is no replica', true)
+    else fail(`it did not accept the subprotocol ${SUBPROTOCOL}`, true)
   })
   return webSocket
 }
 
-/** Masks keep scripts in browsers from choosing what an intermediary reads: within TLS, on loopback, there is none. */
+/** Masks protect intermediaries from bytes that a browser script chooses. TLS and loopback have no intermediary. */
 function maskingHasNoPurpose({ protocol, hostname }: URL): boolean {
   return (
     protocol === 'wss:' || hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')

@@ -1,9 +1,9 @@
-// Keeps one link to the replica behind one address: dials, dials again after it is lost, with full jitter. Who is
-// there shows at each dial: ourselves, or somebody whom we reach under another address, are left alone for a while,
-// and so is who wants nothing to do with us.
+// Maintains one link to the replica at one address: it dials, and dials again after a loss, with full jitter. Each dial finds out
+// which replica has the address. When it is this replica, or one with a link already, or one that refuses the link, the dialer
+// waits longer before the next dial.
 //
-//   waiting ──timer──▶ dialling ──proved──▶ linked ──closed──▶ waiting        stop, from anywhere ─▶ stopped
-//      ◀──failed, ourselves, known────┘
+//   waiting ──timer──▶ dialling ──authenticated──▶ linked ──closed──▶ waiting        stop, from anywhere ─▶ stopped
+//      ◀──failed, self, linked already─┘
 
 import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -20,11 +20,11 @@ export interface DialerHost {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
-  /** Which replica lives behind an address, where that is known. */
+  /** Returns the id of the replica at an address, if known. */
   expected(address: string): ReplicaId | undefined
-  /** An attempt has come to nothing. */
+  /** Called when an attempt has failed. */
   failed(): void
-  /** Makes a session, which ends with `onClose`; a string says why none is wanted. */
+  /** Creates a session, which calls `onClose` at its end. Returns a string with the reason when it wants no session. */
   join(
     peer: PeerIdentity,
     transport: Transport,
@@ -33,11 +33,11 @@ export interface DialerHost {
 }
 
 const BACKOFF = { baseMs: 100, capMs: 2000 }
-/** Until an address that was not worth a link is looked at again, ms. */
+/** Delay before an address that needs no link is dialled again, ms. */
 const UNWANTED_MS = 10_000
-/** Until somebody who did not accept our secret, our name or our version is asked again, ms. */
+/** Shortest delay after a refusal of our secret, our name or our version, ms. */
 const REFUSED_MS = 5000
-/** A link that held this long has proved the way good: the next loss starts from the shortest delay, ms. */
+/** A link that was open for this time resets the back-off: the next loss starts with the shortest delay, ms. */
 const HELD_MS = 5000
 
 export class PeerDialer {
@@ -48,11 +48,11 @@ export class PeerDialer {
   #session: Session | undefined
   #giveUp: (() => void) | undefined
   #timer: Timer | undefined
-  /** What went wrong last; empty while it works. */
+  /** The error of the last dial or link; empty after a successful dial. */
   #problem = ''
-  /** The end of the last attempt, in time of the clock. */
+  /** Time of the end of the last attempt, ms of the clock. */
   #triedAtMs = Number.NEGATIVE_INFINITY
-  /** It has been said that the far end knows another replica of our name. */
+  /** True when the error about another replica with our name was logged. */
   #replacedTold = false
   #stopped = false
 
@@ -63,7 +63,7 @@ export class PeerDialer {
     this.#dial()
   }
 
-  /** Whom it found there last. */
+  /** The replica that the last successful dial found. */
   get peer(): PeerIdentity | undefined {
     return this.#peer
   }
@@ -72,7 +72,7 @@ export class PeerDialer {
     return this.#session !== undefined
   }
 
-  /** At least one attempt has come to its end. */
+  /** True when at least one attempt has ended. */
   get tried(): boolean {
     return this.#peer !== undefined || this.#problem !== ''
   }
@@ -81,12 +81,12 @@ export class PeerDialer {
     return this.#problem
   }
 
-  /** There is a link, or an attempt has come to its end since then, in time of the clock. */
+  /** Returns true when there is a link, or when an attempt has ended since `sinceMs` of the clock. */
   triedSince(sinceMs: number): boolean {
     return this.#session !== undefined || this.#triedAtMs >= sinceMs
   }
 
-  /** Who was away knows nothing of who is there: whatever it was waiting for, it dials now. A link stays. */
+  /** Dials now, without waiting for the back-off, because the state is outdated after a suspension. Keeps an open link. */
   dialNow(): void {
     if (this.#stopped || this.#session !== undefined) return
     this.#timer?.cancel()
@@ -95,7 +95,7 @@ export class PeerDialer {
     this.#dial()
   }
 
-  /** No new dial; a session that is open is not its to close. */
+  /** Stops dialling. An open session stays, because the peer owns it. */
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
@@ -142,7 +142,7 @@ export class PeerDialer {
       this.#backoff.reset()
       this.#replacedTold = false
     }
-    // Locally: we have met a newer start of the far end, and want a link to that one.
+    // A local `replaced` means that we have a link to a newer incarnation of the far end. Then we dial that one soon.
     const replaced = error.reason === 'replaced' && error.remote
     if (replaced && !this.#stopped && !this.#replacedTold) {
       this.#replacedTold = true

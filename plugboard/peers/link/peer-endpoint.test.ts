@@ -41,9 +41,9 @@ async function listen(options: Partial<PeerEndpointOptions> = {}): Promise<void>
 class Stranger {
   readonly socket: Socket
   received = ''
-  /** The far end has closed its half, or reset the connection. */
+  /** True when the far end has closed its half, or reset the connection. */
   ended = false
-  /** Both halves are closed. */
+  /** True when both halves are closed. */
   closed = false
 
   private constructor(socket: Socket) {
@@ -70,7 +70,7 @@ class Stranger {
   }
 }
 
-/** Resolves with the id of the far end. */
+/** Dials as replica `id`, and resolves with the id of the far end. */
 function dial(id: string): Promise<string> {
   return new Promise((resolve, reject) => {
     dialPeer(`http://127.0.0.1:${port}`, undefined, tokens(id), systemClock, {
@@ -83,7 +83,7 @@ function dial(id: string): Promise<string> {
   })
 }
 
-it('lets a peer in when strangers hold all their places: the oldest of them makes room', async () => {
+it('accepts a peer in place of the oldest connection when unauthenticated connections are at their limit', async () => {
   await listen({ maxConnections: 6 })
   const strangers = [await Stranger.open(), await Stranger.open(), await Stranger.open()]
   expect(await dial('dialer')).toBe('acceptor')
@@ -91,7 +91,7 @@ it('lets a peer in when strangers hold all their places: the oldest of them make
   expect(peers).toEqual(['dialer'])
 })
 
-it('keeps its links when strangers come at the limit', async () => {
+it('keeps its links when unauthenticated connections arrive at the limit', async () => {
   await listen({ maxConnections: 2 })
   await dial('first')
   await dial('second')
@@ -100,7 +100,7 @@ it('keeps its links when strangers come at the limit', async () => {
   expect(peers).toEqual(['first', 'second'])
 })
 
-it('closes a connection whose request head does not come in time', async () => {
+it('closes a connection whose request head does not arrive in time', async () => {
   await listen({ handshakeTimeoutMs: 100 })
   const stranger = await Stranger.open()
   stranger.socket.write('GET /_plugboard/peer HTTP/1.1\r\n')
@@ -116,7 +116,7 @@ it.each([
   stranger.socket.write(`${head}Host: a\r\n\r\n`)
   await expect.poll(() => stranger.ended).toBe(true)
   expect(stranger.received).toContain(`HTTP/1.1 ${status} `)
-  // Only a socket that is closed altogether replies to bytes with a reset.
+  // Only a socket with both halves closed responds to bytes with a reset.
   await expect
     .poll(() => {
       if (!stranger.closed) stranger.socket.write('x')
@@ -125,7 +125,7 @@ it.each([
     .toBe(true)
 })
 
-it('refuses a dial with two tokens, whichever of them is right', async () => {
+it('refuses a dial with two tokens, even when one of them is valid', async () => {
   await listen()
   const { token } = await tokens('dialler').forDial()
   const stranger = await Stranger.open()

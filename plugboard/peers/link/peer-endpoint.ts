@@ -1,6 +1,6 @@
-// The peer port: where other replicas dial in. A dial that is refused gets an HTTP response before the upgrade; after
-// the upgrade there is only a session. Connections that are not authenticated are few and short: each has 10 s for its
-// handshake, and the oldest one makes room for a new one, so that peers can always connect.
+// The peer port, on which other replicas dial in. A refused dial gets an HTTP response before the upgrade. After the upgrade, the
+// session owns the connection. Connections without authentication are limited in number and time: each has 10 s for its
+// handshake, and a new connection replaces the oldest one, so that peers can always connect.
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -15,15 +15,15 @@ import { IdleConnections } from '../../common/idle-connections.ts'
 import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 
 export const PEER_PATH = '/_plugboard/peer'
-/** The acceptor's own token, in the answer to the upgrade. */
+/** The header field of the upgrade response that carries the acceptor's token. */
 export const ANSWER_FIELD = 'plugboard-peer'
 
 export interface PeerEndpointOptions {
   readonly tokens: PeerTokens
-  /** Why nobody is let in now; undefined: they are. */
+  /** Returns the reason to refuse dials now; undefined: dials are accepted. */
   readonly refusal: () => 'draining' | undefined
   readonly onPeer: (peer: PeerIdentity, transport: Transport, remoteAddress: string) => void
-  /** Connections open at once, authenticated or not. Default 1000. */
+  /** Limit of open connections, authenticated or not. Default 1000. */
   readonly maxConnections?: number | undefined
   /** Time limit for the request of a dial. Default 10 s. */
   readonly handshakeTimeoutMs?: number | undefined
@@ -69,7 +69,7 @@ export class PeerEndpoint {
       response.writeHead(404, { Connection: 'close' }).end()
     })
     this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      // A socket that breaks during the handshake closes, which is all there is to know.
+      // Ignores errors of the socket during the handshake, because the socket then closes.
       socket.on('error', () => undefined)
       void this.#accept(request, socket, head)
     })
@@ -89,7 +89,7 @@ export class PeerEndpoint {
     })
   }
 
-  /** No new peers, and no connection is left: sessions have said their goodbyes before. */
+  /** Closes the listener and all connections. The caller has drained the sessions before. */
   async close(): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
     this.#connections.destroyAll()
@@ -129,7 +129,7 @@ export class PeerEndpoint {
   }
 }
 
-/** What is wrong with the request for an upgrade (RFC 6455 section 4.2.1); undefined: nothing. */
+/** Returns the status code for an invalid upgrade request (RFC 6455, section 4.2.1); undefined for a valid one. */
 function handshakeStatus({ method, url, headers, rawHeaders }: IncomingMessage): number | undefined {
   if (url !== PEER_PATH) return 404
   if (method !== 'GET') return 405
@@ -142,7 +142,7 @@ function handshakeStatus({ method, url, headers, rawHeaders }: IncomingMessage):
 function bearerToken(authorization: string | undefined): string {
   const match = /^bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')
   if (match?.[1] !== undefined) return match[1]
-  throw new VeraError('unauthorized', 'No token was sent.')
+  throw new VeraError('unauthorized', 'The dial has no bearer token.')
 }
 
 function answer(socket: Socket, status: number): void {

@@ -8,7 +8,7 @@ const clock = new ManualClock()
 const self = { id: asReplicaId('one'), boot: newBoot(1000, () => 0.5) }
 const ours = new PeerTokens(['secret'], self, clock)
 
-it('proves the dialler by name and start, and the acceptor for this dial alone', async () => {
+it('authenticates the dialer by id and incarnation, and the acceptor for this dial only', async () => {
   const { token, nonce } = await ours.forDial()
   expect(await ours.verifyDial(token)).toEqual({ ...self, nonce })
   const answer = await ours.forAnswer(nonce)
@@ -17,13 +17,13 @@ it('proves the dialler by name and start, and the acceptor for this dial alone',
   await expect(ours.verifyAnswer(answer, other.nonce)).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
-it('takes one kind of token for the other nowhere', async () => {
+it('rejects a dial token as a response token, and the reverse', async () => {
   const { token, nonce } = await ours.forDial()
   await expect(ours.verifyAnswer(token, nonce)).rejects.toMatchObject({ code: 'unauthorized' })
   await expect(ours.verifyDial(await ours.forAnswer(nonce))).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
-it('takes none of another secret, none that is old, and no garbage', async () => {
+it('rejects tokens of another secret, expired tokens and garbage', async () => {
   const { token } = await new PeerTokens(['another secret'], self, clock).forDial()
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
   const { token: own } = await ours.forDial()
@@ -34,7 +34,7 @@ it('takes none of another secret, none that is old, and no garbage', async () =>
   }
 })
 
-it('signs with the first of several secrets, and takes what any of them has signed', async () => {
+it('signs with the first of several secrets, and accepts tokens of all of them', async () => {
   const rotating = new PeerTokens(['another secret', 'secret'], self, clock)
   const later = new PeerTokens(['another secret'], self, clock)
   await rotating.verifyDial((await ours.forDial()).token)
@@ -48,7 +48,7 @@ it('signs with the first of several secrets, and takes what any of them has sign
   await expect(rotating.verifyDial(token)).rejects.toMatchObject({ code: 'token_expired' })
 })
 
-it('takes a token once: whoever was given it cannot show it to the next replica, nor to this one again', async () => {
+it('accepts a token once, and only on the replica that it names', async () => {
   const there = new PeerTokens(['secret'], { ...self, id: asReplicaId('two') }, clock)
   const { token } = await there.forDial(asReplicaId('one'))
   await ours.verifyDial(token)
@@ -59,7 +59,7 @@ it('takes a token once: whoever was given it cannot show it to the next replica,
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
-it('takes no token from the future, which would be good for longer than it is remembered', async () => {
+it('rejects a token from the future, which would stay valid for longer than its use is recorded', async () => {
   const ahead = new ManualClock(1000, clock.wallTime() + 61_000)
   const { token } = await new PeerTokens(['secret'], self, ahead).forDial()
   await expect(ours.verifyDial(token)).rejects.toMatchObject({ code: 'unauthorized' })

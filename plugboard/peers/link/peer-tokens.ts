@@ -1,8 +1,8 @@
-// How replicas know each other: short-lived JWTs (HS256) under a key that HKDF (RFC 5869) derives from the cluster's
-// secret. Of several secrets the first one signs and all are believed, so that one can follow another. The dialler shows a
-// token that is good for one dial; the acceptor answers with one for the dialler's `jti`, so that both ends are proved
-// before a byte of a request passes. The secret itself never leaves the process. Who stands between the two of them can
-// still pass everything on: against that there is TLS.
+// Authenticates replicas to each other with short-lived JWTs (HS256). HKDF (RFC 5869) derives the key from the cluster secret. Of
+// several secrets, the first one signs and all are accepted, so that an operator can rotate them. The dialer sends a token that
+// is valid for one dial. The acceptor responds with a token for the dialer's `jti`, so both ends are authenticated before the
+// first byte of a request. The secret never leaves the process. An attacker on the network path can still relay and read
+// everything: TLS protects against that.
 
 import { hkdfSync, randomUUID } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -20,11 +20,11 @@ export interface PeerIdentity {
 const AUDIENCE = 'plugboard-peer'
 const ANSWER_AUDIENCE = 'plugboard-peer-answer'
 const LIFETIME_SECONDS = 30
-/** How far the clocks of two machines may be apart. */
+/** Largest accepted difference between the clocks of two machines. */
 const CLOCK_TOLERANCE_SECONDS = 60
 const MAX_TOKEN_LENGTH = 4096
 const MAX_NAME_LENGTH = 255
-/** Tokens of the last two minutes that are remembered: only replicas of this cluster can make one. */
+/** Most used tokens of the last two minutes that are kept. Only replicas of this cluster can create a token. */
 const MAX_USED = 10_000
 
 export class PeerTokens {
@@ -32,11 +32,11 @@ export class PeerTokens {
   readonly #keys: readonly Uint8Array[]
   readonly #self: PeerIdentity
   readonly #clock: Clock
-  /** `jti` of each dial that was let in → when its token has expired, seconds since 1970. */
+  /** `jti` of each accepted dial → time at which its token has expired, seconds since 1970. */
   readonly #used = new Map<string, number>()
 
   constructor(secrets: readonly string[], self: PeerIdentity, clock: Clock) {
-    if (secrets.length === 0) throw new TypeError('a cluster without a secret')
+    if (secrets.length === 0) throw new TypeError('the list of cluster secrets is empty; pass at least one')
     this.#keys = secrets.map(
       secret => new Uint8Array(hkdfSync('sha256', secret, 'plugboard', 'peer links', 32)),
     )
@@ -44,7 +44,7 @@ export class PeerTokens {
     this.#clock = clock
   }
 
-  /** For one dial. The answer must be made for `nonce`. `to`: the only replica that may take it, where that is known. */
+  /** Creates the token of one dial. The response must be signed for `nonce`. `to`: the only replica that may accept it. */
   async forDial(to?: ReplicaId): Promise<{ readonly token: string; readonly nonce: string }> {
     const nonce = randomUUID()
     return { nonce, token: await this.#sign(AUDIENCE, nonce, to) }
@@ -54,7 +54,7 @@ export class PeerTokens {
     return this.#sign(ANSWER_AUDIENCE, nonce)
   }
 
-  /** Who dials; once for each token. Rejects with VeraError `unauthorized`, `token_expired` or `overloaded`. */
+  /** Returns the dialer; accepts each token once. Rejects with VeraError `unauthorized`, `token_expired` or `overloaded`. */
   async verifyDial(token: string): Promise<PeerIdentity & { readonly nonce: string }> {
     const payload = await this.#verify(token, AUDIENCE)
     if (payload.to !== undefined && payload.to !== this.#self.id) {
@@ -65,17 +65,18 @@ export class PeerTokens {
     return { ...readIdentity(payload), nonce }
   }
 
-  /** Who answers. Rejects as `verifyDial` does. */
+  /** Returns the acceptor. Rejects as `verifyDial` does. */
   async verifyAnswer(token: string, nonce: string): Promise<PeerIdentity> {
     const payload = await this.#verify(token, ANSWER_AUDIENCE)
-    if (payload.jti !== nonce) throw new VeraError('unauthorized', 'The answer belongs to another dial.')
+    if (payload.jti !== nonce) throw new VeraError('unauthorized', 'The response belongs to another dial.')
     return readIdentity(payload)
   }
 
   #use(nonce: string, untilSeconds: number): void {
     if (this.#used.has(nonce)) throw new VeraError('unauthorized', 'The token was used before.')
     for (const [used, expiresSeconds] of this.#used) if (expiresSeconds < this.#now) this.#used.delete(used)
-    if (this.#used.size >= MAX_USED) throw new VeraError('overloaded', 'Too many dials.')
+    if (this.#used.size >= MAX_USED)
+      throw new VeraError('overloaded', `More than ${MAX_USED} dials in two minutes.`)
     this.#used.set(nonce, untilSeconds)
   }
 
@@ -107,17 +108,21 @@ export class PeerTokens {
         currentDate: new Date(this.#clock.wallTime()),
       })
       if ((payload.iat ?? 0) > this.#now + CLOCK_TOLERANCE_SECONDS) {
-        throw new errors.JWTClaimValidationFailed('it is from the future', payload, 'iat')
+        throw new errors.JWTClaimValidationFailed('the time of issue is in the future', payload, 'iat')
       }
       return payload
     } catch (error) {
       if (error instanceof errors.JWTExpired)
         throw new VeraError('token_expired', undefined, { cause: error })
-      throw new VeraError('unauthorized', 'The token is not one of this cluster.', { cause: error })
+      throw new VeraError(
+        'unauthorized',
+        'The token is not valid in this cluster. Check the cluster secret.',
+        { cause: error },
+      )
     }
   }
 
-  /** By whichever secret it is signed; anything but that is wrong at once. */
+  /** Verifies a token with each secret in turn. Any error except a wrong signature ends the search. */
   async #verifySigned(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
     let unsigned: unknown
     for (const key of this.#keys) {
@@ -139,7 +144,7 @@ function readIdentity({ sub = '', boot }: JWTPayload): PeerIdentity {
     typeof boot !== 'string' ||
     !/^[0-9a-z-]{8,64}$/.test(boot)
   ) {
-    throw new VeraError('unauthorized', 'The token names no replica.')
+    throw new VeraError('unauthorized', 'The token has no valid replica id and start.')
   }
   return { id: asReplicaId(sub), boot }
 }
