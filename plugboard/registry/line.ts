@@ -1,5 +1,5 @@
-// A line: "this tunnel can take streams for this service". Plain data, so that it can be replicated: only the
-// replica that holds the tunnel writes it, everyone else copies. It knows nothing of sockets.
+// A line states that a tunnel can take streams for a service. It is plain data without sockets, so that it can be replicated:
+// only the replica that holds the tunnel writes it, and all other replicas keep copies.
 
 import type { ReplicaId } from '../common/replica-id.ts'
 import type { LineId, TunnelId } from './line-ids.ts'
@@ -11,31 +11,31 @@ export interface Line {
   readonly replicaId: ReplicaId
   readonly tunnelId: TunnelId
   readonly service: string
-  /** Name of the telephone, and the id of the process behind it: two tunnels of one process share both. */
+  /** Name of the telephone. Two tunnels of one process have the same `telephone` and `instance`. */
   readonly telephone: string
   readonly instance: string
   readonly health: 'up' | 'down'
-  /** Why the health is `down`. Absent: the health is `up`, or the telephone did not announce it. */
+  /** The reason for the health `down`. Absent: the health is `up`, or the telephone did not announce a reason. */
   readonly outage?: Outage | undefined
   /** True when the health is `up` and the telephone checks it. Absent: no check, an older telephone, or the health is `down`. */
   readonly healthCheck?: true
-  /** 0-1000; share of the traffic next to the service's other lines; 0 takes none. */
+  /** 0-1000: share of the traffic in relation to the service's other lines. A line with 0 takes no traffic. */
   readonly weight: number
-  /** Of the software behind the line, as its operator says; may be empty. */
+  /** Version of the software behind the line, set by its operator; may be empty. */
   readonly version: string
   readonly labels: Readonly<Record<string, string>>
-  /** The start of the process and a digest of the identity that its token proved (telephones/generation.ts). */
+  /** The start of the process, and a digest of the identity in its verified token (telephones/generation.ts). */
   readonly generation?: string
-  /** Digest of the holder of the tunnel's token, for whom limits count (telephones/held-budgets.ts). */
+  /** Digest of the holder of the tunnel's token, to which limits apply (telephones/held-budgets.ts). */
   readonly holder?: string
 }
 
-/** True when both belong to one process. An instance id is the telephone's own choice, and counts within its identity. */
+/** Returns true when both lines belong to one process. A telephone chooses its instance id, so ids count within an identity. */
 export function sameProcess(left: Line, right: Line): boolean {
   return left.instance === right.instance && identityIn(left) === identityIn(right)
 }
 
-/** True when both belong to processes of one telephone: one name within one identity. */
+/** Returns true when both lines belong to one telephone: the same name within the same identity. */
 export function sameTelephone(left: Line, right: Line): boolean {
   return left.telephone === right.telephone && identityIn(left) === identityIn(right)
 }
@@ -44,7 +44,7 @@ function identityIn({ generation }: Line): string | undefined {
   return generation?.slice(generation.indexOf('.'))
 }
 
-/** True when both say the same, whatever object they are. */
+/** Returns true when both lines have the same values. */
 export function sameLine(left: Line, right: Line): boolean {
   return (
     left.id === right.id &&

@@ -1,20 +1,20 @@
-// Why a line is down: the last result of its health check, as its telephone announced it. Replicas pass it on with the
-// line (packed-line.ts).
+// The reason for which a line is down: the last result of its health check, as its telephone announced it. Replicas exchange it
+// as a part of the line (packed-line.ts).
 
 import { printable } from '@vera-stack/shared/printable.ts'
 
 export interface Outage {
   /** When the health check first failed, milliseconds since 1970. */
   readonly sinceMs: number
-  /** A code of backend-causes.ts or of a newer version; undefined: not known. */
+  /** A code of backend-causes.ts or of a newer version; undefined: unknown. */
   readonly cause?: string | undefined
-  /** The last result: `/healthz returned 500`. */
+  /** The last result, such as `/healthz returned 500`. */
   readonly detail: string
 }
 
 const CAUSE = /^[a-z][a-z0-9_]{0,39}$/
 
-/** Returns what a telephone announced as a line may have it. A time in the future becomes the present time. */
+/** Returns an announced outage in the form for a line. Replaces a time in the future with the present time. */
 export function cleanOutage(outage: Outage | undefined, nowMs: number): Outage | undefined {
   if (outage === undefined) return undefined
   const { sinceMs, cause, detail } = outage
@@ -25,7 +25,7 @@ export function cleanOutage(outage: Outage | undefined, nowMs: number): Outage |
   }
 }
 
-/** A text for operators about lines that are all down: `health check fails since …: …`, of the line that is down longest. */
+/** Returns a text for operators about lines that are all down: `health check fails since …: …`, of the first line to fail. */
 export function outageText(lines: readonly { readonly outage?: Outage | undefined }[]): string {
   const outages = lines.flatMap(({ outage }) => outage ?? [])
   const [first, ...others] = outages.sort((left, right) => left.sinceMs - right.sinceMs)
@@ -37,7 +37,7 @@ export function outageText(lines: readonly { readonly outage?: Outage | undefine
   return `health check fails since ${timeText(first.sinceMs)}: ${first.detail}${more}`
 }
 
-/** UTC, in seconds: `2026-11-30T02:41:07Z`. */
+/** Returns the time in UTC, in seconds: `2026-11-30T02:41:07Z`. */
 function timeText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }

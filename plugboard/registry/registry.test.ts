@@ -31,7 +31,7 @@ function recorded(registry: Registry): string[] {
   return seen
 }
 
-it('replaces a tunnel by its whole set and says only what changed', () => {
+it('replaces the complete set of a tunnel and notifies only about changes', () => {
   const registry = new Registry()
   const seen = recorded(registry)
   registry.replace(asTunnelId('t1'), [line('t1', 'web'), line('t1', 'api')])
@@ -42,7 +42,7 @@ it('replaces a tunnel by its whole set and says only what changed', () => {
   expect([...registry.lines()]).toEqual([])
 })
 
-it('sees a changed label', () => {
+it('notifies about a changed label', () => {
   const registry = new Registry()
   registry.replace(asTunnelId('t1'), [line('t1', 'web', { labels: { zone: 'a' } })])
   const seen = recorded(registry)
@@ -51,7 +51,7 @@ it('sees a changed label', () => {
   expect(seen).toHaveLength(1)
 })
 
-it('gathers the lines of a service from all tunnels', () => {
+it('returns the lines of a service from all tunnels', () => {
   const registry = new Registry()
   registry.replace(asTunnelId('t1'), [line('t1', 'web')])
   registry.replace(asTunnelId('t2'), [line('t2', 'web', { replicaId: asReplicaId('r2') })])
@@ -61,7 +61,7 @@ it('gathers the lines of a service from all tunnels', () => {
   expect([...registry.linesOf('other')]).toEqual([])
 })
 
-it('stops telling after unsubscribe', () => {
+it('stops notifying after unsubscribe', () => {
   const registry = new Registry()
   let told = 0
   const unsubscribe = registry.subscribe({ lineAdded: () => (told += 1) })

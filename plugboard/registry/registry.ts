@@ -1,15 +1,14 @@
-// Who is connected where: service → lines. The tunnel endpoint writes the lines of its own tunnels as whole sets
-// (a set written twice changes nothing), line pickers and status pages listen. Lines of other replicas come in
-// one by one through `putRemote`: who may write what, and how long it counts, is for the code that attaches them
-// to decide (registry-follower.ts).
+// The set of all lines, by service. The tunnels of this replica write their lines as complete sets, so that a repeated write has
+// no effect. Line pickers and status pages subscribe to changes. Lines of other replicas are added one by one through
+// `putRemote`; registry-follower.ts decides which of them count, and for how long.
 
 import { type Line, sameLine } from './line.ts'
 import type { LineId, TunnelId } from './line-ids.ts'
 
-/** Told after the registry has changed. A listener must not throw. */
+/** Called after a change of the registry. A listener must not throw. */
 export interface RegistryListener {
   lineAdded?(line: Line): void
-  /** Same id, other health, weight, version or labels. */
+  /** Called with a line of the same id and another health, weight, version or labels. */
   lineChanged?(line: Line, before: Line): void
   lineRemoved?(line: Line): void
 }
@@ -19,7 +18,7 @@ export class Registry {
   readonly #byService = new Map<string, Map<LineId, Line>>()
   readonly #listeners = new Set<RegistryListener>()
 
-  /** Makes `lines` the whole set of this tunnel. An empty set removes the tunnel. */
+  /** Replaces all lines of a tunnel with `lines`. An empty list removes the tunnel. */
   replace(tunnelId: TunnelId, lines: readonly Line[]): void {
     const before = this.#byTunnel.get(tunnelId)
     const after = new Map(lines.map(line => [line.id, line]))
@@ -36,8 +35,8 @@ export class Registry {
   }
 
   /**
-   * Adds or changes a line that another replica wrote. They are not kept by tunnel: their owner does that, and a
-   * map per tunnel would cost more than all the rest. False when the id is taken by a line of a third replica.
+   * Adds or changes a line of another replica. Remote lines are not indexed by tunnel, because a map per tunnel would cost more
+   * memory than all other parts. Returns false when a third replica has a line with this id.
    */
   putRemote(line: Line): boolean {
     const lines = this.#byService.get(line.service)
@@ -49,18 +48,18 @@ export class Registry {
     return true
   }
 
-  /** Undoes `putRemote`. A line of the same id that another replica wrote stays. */
+  /** Removes a line of another replica. A line with the same id from a third replica stays. */
   removeRemote(line: Line): void {
     const present = this.#byService.get(line.service)?.get(line.id)
     if (present?.replicaId === line.replicaId) this.#remove(present)
   }
 
-  /** The lines of a service, on whatever replica, healthy or not. */
+  /** Returns the lines of a service on all replicas, healthy or not. */
   *linesOf(service: string): IterableIterator<Line> {
     yield* this.#byService.get(service)?.values() ?? []
   }
 
-  /** Of a tunnel of this replica. */
+  /** Returns the lines of a tunnel of this replica. */
   *linesOfTunnel(tunnelId: TunnelId): IterableIterator<Line> {
     yield* this.#byTunnel.get(tunnelId)?.values() ?? []
   }
@@ -69,7 +68,7 @@ export class Registry {
     for (const lines of this.#byService.values()) yield* lines.values()
   }
 
-  /** Returns the way to unsubscribe. */
+  /** Returns a function that unsubscribes. */
   subscribe(listener: RegistryListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -1,5 +1,5 @@
-// The registry as yjs tests itself: random schedules of changes, deaths, partitions and a wire that loses,
-// repeats, reorders and garbles, with the invariants checked on the way and the views compared at the end.
+// Tests the registry with random schedules, as yjs does: changes, deaths, partitions, and a wire that loses, repeats, reorders and
+// garbles messages. The tests check the invariants during each schedule, and compare the views at the end.
 
 import { expect, it } from 'vitest'
 import {
@@ -17,11 +17,11 @@ const SERVICES = ['web', 'api', 'db', 'mail']
 
 const ordinary: WireFaults = { dropRate: 0, duplicateRate: 0, reorderRate: 0, garbleRate: 0 }
 const schedules: [name: string, faults: WireFaults][] = [
-  ['an orderly wire', ordinary],
+  ['a reliable wire', ordinary],
   ['loss', { ...ordinary, dropRate: 0.2 }],
   ['repetition', { ...ordinary, duplicateRate: 0.3 }],
   ['disorder', { ...ordinary, reorderRate: 0.5 }],
-  ['everything at once', { dropRate: 0.1, duplicateRate: 0.1, reorderRate: 0.3, garbleRate: 0 }],
+  ['all faults at once', { dropRate: 0.1, duplicateRate: 0.1, reorderRate: 0.3, garbleRate: 0 }],
   ['garbled bytes', { ...ordinary, garbleRate: 0.1 }],
 ]
 
@@ -98,7 +98,7 @@ function changeLines(cluster: RegistryCluster, replica: SimulatedReplica): void 
   }
 }
 
-/** At any moment: only lines of replicas with a fresh lease, and nothing that never was. */
+/** Checks that a registry has only lines of replicas with a fresh lease, and only lines that were announced. */
 function checkOnTheWay(cluster: RegistryCluster, where: string): void {
   const nowMs = cluster.clock.now()
   for (const replica of cluster.running.values()) {
@@ -113,7 +113,7 @@ function checkOnTheWay(cluster: RegistryCluster, where: string): void {
   }
 }
 
-/** After quiescence: every replica lists the lines of every running one, and no other. */
+/** Checks, after all messages have arrived, that every replica lists exactly the lines of all running replicas. */
 function checkAgreement(cluster: RegistryCluster, where: string): void {
   const linesOf = (replica: SimulatedReplica, mine: boolean): string[] =>
     [...replica.registry.lines()]

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { asReplicaId } from '../common/replica-id.ts'
 import { TunnelCounts } from './tunnel-counts.ts'
 
-it('sums the own count and those of other replicas, as long as these are known', () => {
+it('adds the counts of other replicas to its own count until they are dropped', () => {
   const counts = new TunnelCounts()
   counts.add('a')
   counts.add('a')
@@ -33,7 +33,7 @@ it('reports each change of its own counts', () => {
   expect([...counts.ownHolders()]).toEqual(['a'])
 })
 
-it('has the sum of what each replica has reported last, whatever the order', () => {
+it('has the sum of the last report of each replica, in any order of reports', () => {
   const step = fc.record({
     replica: fc.constantFrom('r2', 'r3'),
     holder: fc.constantFrom('a', 'b'),

@@ -1,11 +1,11 @@
-// How many tunnels each holder of a token has in the cluster, for the limit of tunnels. This replica counts its own; the
-// others report theirs (peers/tunnel-count-sync.ts), so a sum is late by the time of one report. Counts of a replica are
-// dropped when the last link to it closes, so each side of a partition counts the replicas that it reaches. It uses no
-// sockets and no tokens: a holder is an opaque key.
+// Counts the tunnels of each token holder in the cluster, for the limit of tunnels. This replica counts its own tunnels, and the
+// other replicas report theirs (peers/tunnel-count-sync.ts), so a sum is late by the time of one report. The counts of a replica
+// are dropped when the last link to it closes, so each side of a partition counts only replicas that it reaches. This file uses
+// no sockets and no tokens: a holder is an opaque key.
 
 import type { ReplicaId } from '../common/replica-id.ts'
 
-/** Called with each key whose own count has changed. */
+/** Called with each holder whose count on this replica has changed. */
 export type OwnCountListener = (holder: string) => void
 
 export class TunnelCounts {
@@ -16,7 +16,7 @@ export class TunnelCounts {
   readonly #listeners = new Set<OwnCountListener>()
   #reports = 0
 
-  /** A tunnel of the holder has opened here. */
+  /** Counts a tunnel that the holder has opened on this replica. */
   add(holder: string): void {
     this.#own.set(holder, this.own(holder) + 1)
     this.#notify(holder)
@@ -30,17 +30,17 @@ export class TunnelCounts {
     this.#notify(holder)
   }
 
-  /** On this replica. */
+  /** Returns the number of the holder's tunnels on this replica. */
   own(holder: string): number {
     return this.#own.get(holder) ?? 0
   }
 
-  /** On all replicas, as far as they have reported. */
+  /** Returns the number of the holder's tunnels on all replicas, by their last reports. */
   total(holder: string): number {
     return this.own(holder) + (this.#remoteTotals.get(holder) ?? 0)
   }
 
-  /** Holders that have a tunnel here. */
+  /** Returns the holders with a tunnel on this replica. */
   ownHolders(): Iterable<string> {
     return this.#own.keys()
   }
@@ -63,13 +63,13 @@ export class TunnelCounts {
     for (const [holder, count] of counts ?? []) this.#changeTotal(holder, -count)
   }
 
-  /** Returns the number of the next report. Numbers grow as long as this process runs, over all replicas and links. */
+  /** Returns the number of the next report. Numbers grow while this process runs, over all replicas and links. */
   nextReportSequence(): number {
     this.#reports += 1
     return this.#reports
   }
 
-  /** Returns the way to unsubscribe. */
+  /** Returns a function that unsubscribes. */
   subscribe(listener: OwnCountListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -1,17 +1,20 @@
-// What a request needs of whatever carries its stream. A local tunnel is one, a link to a peer that holds the
-// tunnel is another; the proxy cannot tell them apart.
+// The interface that opens the stream of a request. A local tunnel implements it, and so does a link to the peer that holds the
+// tunnel; both look the same to the proxy.
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 
 export interface Upstream {
-  /** False while it takes no new streams: still opening, draining, at its limit, or gone. */
+  /** False while it takes no new streams: it is still opening, draining, at its limit, or closed. */
   readonly canOpen: boolean
-  /** False when this client holds its share of the streams there. Absent: no client has a limit. */
+  /** Returns false when this client holds its share of the streams there. Absent: clients have no limit. */
   hasRoomFor?(client: string): boolean
-  /** False: nothing leads there now, or it is not known whether anything does: no choice for a stream that has another. */
+  /** False: there is no connection, or it is not confirmed alive. A stream should use another upstream if possible. */
   readonly reachable?: boolean
-  /** Streams open now, of all services: what balancing compares. */
+  /** Number of open streams of all services. Balancing compares it. */
   readonly streamCount: number
-  /** Throws TunnelError (draining, overloaded, client_share, session_lost). `end`: the request is complete with its head. */
+  /**
+   * Opens a stream. `end`: the request ends with its head. Throws TunnelError (draining, overloaded, client_share,
+   * session_lost).
+   */
   open(opening: Opening, events: StreamEvents, end: boolean): Stream
 }

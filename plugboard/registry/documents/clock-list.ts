@@ -1,5 +1,5 @@
-// Values by the clock of their entry, in ascending order: two plain arrays, 16 bytes a value where a Map takes
-// 50. Clocks only grow, so that a new value goes to the end and an old one is found by halving.
+// A list of values, ordered by the clock of their entry. Two plain arrays take 16 bytes per value; a Map would take 50. Clocks
+// only grow, so a new value goes to the end, and a binary search finds an old one.
 
 export class ClockList<T> {
   readonly #clocks: number[] = []
@@ -13,13 +13,13 @@ export class ClockList<T> {
     return this.#values
   }
 
-  /** `clock` must be above all clocks in the list. */
+  /** Appends a value. `clock` must be above all clocks in the list. */
   append(clock: number, value: T): void {
     this.#clocks.push(clock)
     this.#values.push(value)
   }
 
-  /** Takes out the values with clocks in [clock, clock + len); those that are there. */
+  /** Removes and returns the values with clocks in [clock, clock + len). */
   removeRange(clock: number, len: number): T[] {
     const from = this.#firstNotBelow(clock)
     const to = this.#firstNotBelow(clock + len)

@@ -15,7 +15,7 @@ function follow(shard: OwnShard, copy: ShardCopy, from: ShardPosition): ReturnTy
   return copy.apply({ ...shard.position, ...shard.updateSince(from) })
 }
 
-it('writes nothing when a line comes and goes in one turn, or says again what it said', () => {
+it('writes no update for a line that is added and removed in one turn, or that has not changed', () => {
   const shard = new OwnShard(0)
   shard.set(line(1))
   shard.delete(line(1).id)
@@ -26,7 +26,7 @@ it('writes nothing when a line comes and goes in one turn, or says again what it
   expect(shard.flush()).toBe(false)
 })
 
-it('brings a copy from any position to the same lines and digest', () => {
+it('updates a copy from any position to the same lines and digest', () => {
   const shard = new OwnShard(0)
   const positions: ShardPosition[] = [NOWHERE]
   const copies = [copyOf()]
@@ -48,7 +48,7 @@ it('brings a copy from any position to the same lines and digest', () => {
   }
 })
 
-it('is rebuilt under the next epoch when it has seen enough, and a copy swaps without touching lines', () => {
+it('is rebuilt under the next epoch after many operations, and a copy switches without a change of lines', () => {
   const shard = new OwnShard(0, { perLine: 2, floor: 10 })
   const copy = copyOf()
   let position = NOWHERE
@@ -75,7 +75,7 @@ it('is rebuilt under the next epoch when it has seen enough, and a copy swaps wi
   expect(tunnels(copy)).toEqual(['t0', 't199'])
 })
 
-it('says what it cannot apply, and changes nothing by it', () => {
+it('reports an update that does not fit, and stays unchanged', () => {
   const shard = new OwnShard(0)
   const copy = copyOf()
   shard.set(line(1))
@@ -92,7 +92,7 @@ it('says what it cannot apply, and changes nothing by it', () => {
   expect(copy.apply(second)).toMatchObject({ put: [{ tunnelId: 't2' }] })
 })
 
-it('changes a line in place: one line is put, none removed', () => {
+it('changes a line in place, without a removal', () => {
   const shard = new OwnShard(0)
   const copy = copyOf()
   shard.set(line(1))
@@ -104,7 +104,7 @@ it('changes a line in place: one line is put, none removed', () => {
   expect(follow(shard, copy, position)).toMatchObject({ removed: [], put: [{ health: 'down' }] })
 })
 
-it('leaves out a line that no reader takes, instead of losing the shard over it', () => {
+it('leaves out a line that is too long for readers, and keeps the other lines of the shard', () => {
   const unfit: string[] = []
   const shard = new OwnShard(0, undefined, ({ tunnelId }) => unfit.push(tunnelId))
   const copy = copyOf()

@@ -1,6 +1,6 @@
-// A share of our own lines: the truth in a plain Map, and the document that tells it to the others. Deleted
-// entries leave something behind in any CRDT, so the document is built anew under the next epoch when it has
-// seen enough; nothing is lost by that, because the truth is not in it.
+// One shard of this replica's lines: a plain Map with the current lines, and the document that replicates them. Deleted entries
+// leave tombstones in any CRDT, so after a number of operations the document is rebuilt under the next epoch. A rebuild loses no
+// data, because the Map is the source of truth.
 
 import type { Line } from '../line.ts'
 import type { LineId } from '../line-ids.ts'
@@ -8,18 +8,18 @@ import { addToDigest, takeFromDigest } from '../wire/digest.ts'
 import { MAX_PACKED_LENGTH, packLine } from '../wire/packed-line.ts'
 import { ShardWriter } from './shard-document.ts'
 
-/** Where a reader of a shard stands. Epoch 0: it has nothing. */
+/** The position of a reader in a shard. Epoch 0: the reader has no state. */
 export interface ShardPosition {
   readonly epoch: number
-  /** Updates within the epoch, one per flush. */
+  /** Number of updates within the epoch, one per flush. */
   readonly seq: number
-  /** Clock of the document after that update. */
+  /** Clock of the document after update `seq`. */
   readonly clock: number
 }
 
 export const NOWHERE: ShardPosition = { epoch: 0, seq: 0, clock: 0 }
 
-/** A document is built anew when its operations exceed `perLine` × live lines + `floor`. */
+/** A document is rebuilt when its operations exceed `perLine` × live lines + `floor`. */
 export interface CompactionLimits {
   readonly perLine: number
   readonly floor: number
@@ -37,16 +37,16 @@ export class OwnShard {
   readonly #compaction: CompactionLimits
   readonly #onUnfit: (line: Line) => void
   readonly #entries = new Map<LineId, Entry>()
-  /** What has changed since the last flush; undefined: the line is gone. */
+  /** Changes since the last flush; undefined: the line was removed. */
   readonly #pending = new Map<LineId, Line | undefined>()
   #writer = new ShardWriter()
   #operations = 0
   #position: ShardPosition = { epoch: 1, seq: 0, clock: 0 }
-  /** Leads from the position before to this one. The first update of an epoch is its full state. */
+  /** The update from the previous position to the current one. The first update of an epoch is its full state. */
   #latestUpdate: Uint8Array = new Uint8Array()
   #digest = 0
 
-  /** `onUnfit`: told of a line that no reader would take. The others must not lose theirs by it. */
+  /** Calls `onUnfit` with a line that is too long for readers, and leaves it out, so that the other lines are not affected. */
   constructor(
     index: number,
     compaction: CompactionLimits = DEFAULT_COMPACTION,
@@ -65,7 +65,7 @@ export class OwnShard {
     return this.#digest
   }
 
-  /** Lines that the next flush looks at. */
+  /** Number of lines that the next flush checks. */
   get pendingCount(): number {
     return this.#pending.size
   }
@@ -78,7 +78,7 @@ export class OwnShard {
     this.#pending.set(id, undefined)
   }
 
-  /** Writes what has changed since the last flush, as one update. False when nothing has. */
+  /** Writes the changes since the last flush as one update. Returns false without changes. */
   flush(): boolean {
     const removedClocks: number[] = []
     const added: Entry[] = []
@@ -107,7 +107,7 @@ export class OwnShard {
     return true
   }
 
-  /** What leads from `from` to the position of now; `base` is the least position that it can be applied to. */
+  /** Returns the update from `from` to the current position. `base` is the lowest `seq` to which it can be applied. */
   updateSince(from: ShardPosition): { base: number; update: Uint8Array } {
     const { epoch, seq } = this.#position
     if (from.epoch === epoch && from.seq === seq - 1 && seq > 1)

@@ -1,5 +1,5 @@
-// What is known of one run of another replica: copies of its shards, and whether its lines show in the registry.
-// They show while the follower says so (a fresh lease); hidden, they stay current and cost nothing to show again.
+// The state of one incarnation of another replica: copies of its shards, and whether its lines are in the registry. The follower
+// shows them while the lease is fresh. Hidden lines stay current, so that showing them again needs no transfer.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../boot.ts'
@@ -10,7 +10,7 @@ import { SharedStrings } from '../wire/packed-line.ts'
 import { NOWHERE, type ShardPosition } from './own-shard.ts'
 import { type LineChanges, ShardCopy, type ShardUpdate } from './shard-copy.ts'
 
-/** `garbage`: it was no update; the shard's document and lines are gone, and its full state is needed. */
+/** `garbage`: the bytes were no valid update. The shard's document and lines were dropped, and its full state is needed. */
 export type Applied = 'applied' | 'stale' | 'gap' | 'garbage'
 
 export class ReplicaCopy {
@@ -28,7 +28,7 @@ export class ReplicaCopy {
     this.#registry = registry
   }
 
-  /** Lines that were not shown because a third replica had one of the same id. */
+  /** Number of lines that were not shown because a third replica had a line with the same id. */
   get refusedLines(): number {
     return this.#refusedLines
   }
@@ -37,7 +37,7 @@ export class ReplicaCopy {
     return [...this.#shards.values()].reduce((sum, shard) => sum + shard.lines().length, 0)
   }
 
-  /** Bytes of all documents, encoded. Costs what encoding them costs. */
+  /** Bytes of all encoded documents. It encodes them at each call. */
   get stateBytes(): number {
     return [...this.#shards.values()].reduce((sum, shard) => sum + shard.stateBytes, 0)
   }
@@ -69,7 +69,7 @@ export class ReplicaCopy {
     return this.#shards.get(shard)?.digest ?? 0
   }
 
-  /** The shard's next full state replaces what is here; until then its lines stay. */
+  /** Lets the next full state replace the shard in any case. Its lines stay until then. */
   distrust(shard: number): void {
     this.#shards.get(shard)?.distrust()
   }
@@ -100,7 +100,7 @@ export class ReplicaCopy {
     this.#shards.clear()
   }
 
-  /** Removals first: who listens never sees more lines than there are. */
+  /** Applies changes to the registry, removals first, so that listeners never count more lines than exist. */
   #present({ removed, put }: LineChanges): void {
     for (const line of removed) this.#registry.removeRemote(line)
     for (const line of put) this.#show(line)

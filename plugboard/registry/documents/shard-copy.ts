@@ -1,6 +1,6 @@
-// One shard of another replica: a copy of its document and the lines in it. Applies updates strictly in order;
-// what does not fit says so and changes nothing, so that nothing half-known piles up in the document. A new
-// epoch is built beside the old document and then takes its place.
+// One shard of another replica: a copy of its document and the lines in it. It applies updates strictly in order. An update that
+// does not fit is reported and changes nothing, so that the document never holds partial state. The document of a new epoch is
+// built beside the old one and then replaces it.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
 import { type Line, sameLine } from '../line.ts'
@@ -13,7 +13,7 @@ import { type EntryChanges, ShardReader } from './shard-document.ts'
 
 export interface ShardUpdate {
   readonly epoch: number
-  /** Least `seq` that it can be applied to; 0: the full state of the epoch. */
+  /** Lowest `seq` to which it can be applied; 0: it is the full state of the epoch. */
   readonly base: number
   readonly seq: number
   readonly update: Uint8Array
@@ -31,7 +31,7 @@ interface Added {
   readonly hash: number
 }
 
-/** So that one replica cannot fill the memory of another. */
+/** Bounds the memory that one replica can use on another one. */
 const MAX_SHARD_LINES = 262_144
 
 export class ShardCopy {
@@ -67,8 +67,8 @@ export class ShardCopy {
   }
 
   /**
-   * `stale`: it says nothing new. `gap`: something before it is missing. Neither changes anything.
-   * Throws MalformedError, after which the copy must be dropped.
+   * Applies an update. Returns `stale` for an update without news, and `gap` when an earlier update is missing; both change
+   * nothing. Throws MalformedError; the caller must then drop the copy.
    */
   apply(update: ShardUpdate): LineChanges | 'stale' | 'gap' {
     if (update.epoch < this.#epoch) return 'stale'
@@ -76,7 +76,7 @@ export class ShardCopy {
     if (update.epoch > this.#epoch) return update.base === 0 ? this.#replace(update) : 'gap'
     if (this.#reader === undefined || update.base > this.#seq) return 'gap'
     const changes = this.#reader.apply(update.update)
-    // Everything that can throw comes before the first change: whoever drops the copy must know its lines.
+    // All calls that can throw come before the first change, because a caller that drops the copy needs its lines.
     const added = this.#unpack(changes)
     const removed = changes.removed.flatMap(range => this.#lines.removeRange(range.clock, range.len))
     for (const line of removed) this.#digest = takeFromDigest(this.#digest, packLine(line))
@@ -84,7 +84,7 @@ export class ShardCopy {
     return this.#settle(removed, added)
   }
 
-  /** The next full state replaces this copy, whatever it claims to be; until then the lines stay. */
+  /** Lets the next full state of any epoch replace this copy. The lines stay until then. */
   distrust(): void {
     this.#epoch = 0
     this.#seq = 0
@@ -95,7 +95,7 @@ export class ShardCopy {
     this.#reader = undefined
   }
 
-  /** The document of another epoch, from its full state. Lines that are in both are not touched. */
+  /** Replaces the document with the full state of another epoch. Lines that are in both do not change. */
   #replace(update: ShardUpdate): LineChanges {
     const reader = new ShardReader()
     const added = this.#unpack(reader.apply(update.update))
@@ -118,7 +118,7 @@ export class ShardCopy {
     })
   }
 
-  /** Takes the added lines in. One that was there before and says the same keeps its identity, and is no news. */
+  /** Stores the added lines. A line with the same values as before keeps its object, and is not reported as a change. */
   #settle(removed: readonly Line[], added: readonly Added[]): LineChanges {
     const gone = new Map(removed.map(line => [line.id, line]))
     const put: Line[] = []

@@ -1,17 +1,17 @@
-// The only file that knows yjs. A shard is a Y.Array of packed lines that one replica appends to and deletes
-// from; the others hold copies. An entry is known by its clock, the running number that yjs gave it: neither end
-// ever asks for an index, because with one writer yjs finds an index by walking the whole list (decision 0012 has the
-// figures). Neighbours merge into one item, and a run of deleted ones into one tombstone: that keeps it small.
+// The only file that uses yjs. A shard is a Y.Array of packed lines. One replica appends entries and deletes them; the others
+// hold copies. Both ends identify an entry by its clock, the running number from yjs. They use no index, because yjs finds an
+// index by walking the whole list when there is one writer (decision 0012 has the figures). yjs merges neighbours into one item,
+// and a run of deleted entries into one tombstone, which keeps the document small.
 
 import * as Y from 'yjs'
 import { MalformedError } from '../wire/malformed.ts'
 
 const ROOT = 'lines'
-/** All documents have one writer, so that all can use the same, shortest id. Copies never write. */
+/** Each document has one writer, so all can use the same, shortest id. Copies never write. */
 const WRITER = 1
 const COPY = 0
 
-/** Entries that vanished are given as ranges of clocks, new ones with their clock, in ascending order. */
+/** Removed entries are ranges of clocks. Added entries have their clock. Both are in ascending order. */
 export interface EntryChanges {
   readonly removed: readonly { readonly clock: number; readonly len: number }[]
   readonly added: readonly { readonly clock: number; readonly value: unknown }[]
@@ -33,8 +33,8 @@ export class ShardWriter {
   }
 
   /**
-   * Deletes the entries with these clocks and appends others: the first gets the clock that was next, and so on.
-   * Returns the update that does the same to a copy. At least one of both must be non-empty.
+   * Deletes the entries with these clocks and appends new ones, with clocks from `clock` on. Returns the update that makes the
+   * same change to a copy. At least one of the two lists must have entries.
    */
   write(removedClocks: readonly number[], added: readonly string[]): Uint8Array {
     this.#doc.transact(transaction => {
@@ -51,7 +51,7 @@ export class ShardWriter {
     return update
   }
 
-  /** What a copy lacks that has all entries below `clock`: the later ones, and every deletion. 0: all. */
+  /** Returns the update for a copy that has all entries below `clock`: later entries and all deletions. 0: the full state. */
   stateSince(clock: number): Uint8Array {
     return Y.encodeStateAsUpdate(this.#doc, Y.encodeStateVector(new Map([[WRITER, clock]])))
   }
@@ -60,7 +60,7 @@ export class ShardWriter {
     this.#doc.destroy()
   }
 
-  /** What Y.Array.push does, without its walk to the end: the last struct of the only writer is the end. */
+  /** Appends as Y.Array.push does, without its walk to the end, because the last struct of the only writer is the end. */
   #append(transaction: Y.Transaction, added: readonly string[]): void {
     const last = this.#doc.store.clients.get(WRITER)?.at(-1)
     const left = last instanceof Y.Item ? last : null
@@ -77,33 +77,33 @@ export class ShardReader {
 
   constructor() {
     this.#doc.getArray(ROOT)
-    // Before yjs collects what was deleted and merges neighbours.
+    // This event comes before yjs removes deleted entries and merges neighbours.
     this.#doc.on('afterTransaction', (transaction: Y.Transaction) => {
       this.#changes = changesOf(transaction)
     })
   }
 
-  /** The clock up to which entries have arrived: what `stateSince` of the writer wants to know. */
+  /** The clock up to which entries have arrived, as an argument for `stateSince` of the writer. */
   get clock(): number {
     return Y.getState(this.#doc.store, WRITER)
   }
 
-  /** Throws MalformedError when this was not an update of such a document; it is then of no more use. */
+  /** Applies an update. Throws MalformedError for any other bytes; the reader cannot be used after that. */
   apply(update: Uint8Array): EntryChanges {
     this.#changes = { removed: [], added: [] }
     try {
       Y.applyUpdate(this.#doc, update)
     } catch (error) {
-      throw new MalformedError('not an update', { cause: error })
+      throw new MalformedError('the bytes are no update', { cause: error })
     }
     const { store, share } = this.#doc
     const othersWrote = [...store.clients.keys()].some(client => client !== WRITER)
     if (othersWrote || share.size !== 1 || store.pendingStructs !== null || store.pendingDs !== null)
-      throw new MalformedError('an update of another document, or with a hole')
+      throw new MalformedError('the update is of another document, or incomplete')
     return this.#changes
   }
 
-  /** Bytes of its full state, for measuring. */
+  /** Bytes of its encoded full state, for measurements. */
   get stateBytes(): number {
     return Y.encodeStateAsUpdate(this.#doc).length
   }

@@ -1,7 +1,6 @@
-// A peer's lines as they arrive over one link: puts updates together from their parts, applies them to the
-// peer's documents, and finds out what is missing. Everything is filed under the replica that the link has
-// authenticated, whatever the bytes say. What it lacks it wants, at once but not twice in a row: the owner's
-// next summary brings up again whatever got lost.
+// Receives a peer's lines over one link: it assembles updates from their parts, applies them to the peer's documents, and detects
+// missing ones. All lines are stored under the replica that the link has authenticated. It asks for a missing shard at once, and
+// repeats the request only after a delay. The owner's next summary shows any shard that is still missing.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
@@ -12,21 +11,21 @@ import { MalformedError } from '../wire/malformed.ts'
 import { type DataSection, encodeWants, MAX_UPDATE_BYTES, type Message } from '../wire/message.ts'
 import type { RegistryFollower } from './registry-follower.ts'
 
-/** Time before an unanswered want is repeated on the next occasion, ms. */
+/** Shortest time before a request for a shard is repeated, ms. */
 const RETRY_MS = 500
 
-/** What a part costs beside its bytes. */
+/** Memory of a part besides its bytes. */
 const PART_OVERHEAD_BYTES = 256
 
-/** What went wrong on the link so far. On an orderly link between sound replicas all stay 0. */
+/** Numbers of faults on the link. All stay 0 on a reliable link between correct replicas. */
 export interface ExchangeFaults {
-  /** Bytes that were no message, or no update. */
+  /** Messages or updates that were malformed. */
   garbage: number
-  /** Updates that came before what they build on. */
+  /** Updates that arrived before an earlier update on which they depend. */
   gaps: number
   /** Summaries that disagreed with our copy of a shard at the same position. */
   mismatches: number
-  /** Messages of a run of the peer that a newer one has replaced. */
+  /** Messages of an incarnation of the peer that a newer one has replaced. */
   stale: number
 }
 
@@ -42,11 +41,11 @@ export class IncomingLines {
   readonly #copy: ReturnType<RegistryFollower['attach']>
   readonly #clock: Clock
   readonly #assemblies = new Map<number, Assembly>()
-  /** Shards to ask for with the next message, and when a shard was last asked for. */
+  /** Shards to request with the next message. `#askedAtMs` has the time of the last request of a shard. */
   readonly #wanted = new Set<number>()
   readonly #askedAtMs = new Map<number, number>()
   #lastRound = 0
-  /** The summary that waits for its answer; 0: none. */
+  /** The round of the summary that needs a response; 0: no summary. */
   #roundToAnswer = 0
   #agrees = false
 
@@ -55,7 +54,7 @@ export class IncomingLines {
     this.#clock = clock
   }
 
-  /** Our copy was the peer's last summary, and no update is known to be missing. */
+  /** True when our copy matched the peer's last summary and no update has been found missing since. */
   get agrees(): boolean {
     return this.#agrees
   }
@@ -71,7 +70,7 @@ export class IncomingLines {
     else for (const section of message.sections) this.#take(section, copy)
   }
 
-  /** The answer to a summary, or what gaps have shown to be missing; undefined when there is nothing to ask. */
+  /** Returns the response to a summary or a request for missing shards; undefined when there is no message to send. */
   pull(): Uint8Array | undefined {
     if (!this.ready) return undefined
     const copy = this.#copy.current()
@@ -91,7 +90,7 @@ export class IncomingLines {
   }
 
   #compare({ round, shards }: Message & { kind: 'summary' }, copy: ReplicaCopy): void {
-    // Late: what it says has been said again since.
+    // A late summary is outdated, because a newer one has arrived.
     if (round <= this.#lastRound) return
     this.#lastRound = round
     this.#roundToAnswer = round
@@ -100,7 +99,7 @@ export class IncomingLines {
     for (const { shard, epoch, seq, digest } of shards) {
       unknown.delete(shard)
       const position = copy.position(shard)
-      // Ahead: the summary was overtaken by updates.
+      // The copy is ahead, because updates have overtaken the summary.
       if (position.epoch > epoch || (position.epoch === epoch && position.seq > seq)) continue
       const current = position.epoch === epoch && position.seq === seq
       if (current && digest === copy.digest(shard)) continue
@@ -119,7 +118,7 @@ export class IncomingLines {
     const update = section.part === undefined ? section.bytes : this.#assemble(section)
     if (update === undefined) return
     const applied = copy.apply(shard, { epoch, base, seq, update } satisfies ShardUpdate)
-    // A want that waits stays: the answer to a summary must not look like agreement with it.
+    // A waiting request stays. Without it, the response to a summary would look like agreement.
     if (applied === 'applied') this.#askedAtMs.delete(shard)
     else if (applied === 'gap') {
       this.faults.gaps += 1
@@ -136,7 +135,7 @@ export class IncomingLines {
     if (askedAtMs === undefined || this.#clock.now() - askedAtMs >= RETRY_MS) this.#wanted.add(shard)
   }
 
-  /** Returns the update once all its parts are here. A newer transfer of the shard replaces an unfinished one. */
+  /** Returns the update when all its parts have arrived. A newer transfer of the shard replaces an unfinished one. */
   #assemble({ shard, part, bytes }: DataSection): Uint8Array | undefined {
     const { transfer, offset, totalBytes } = part!
     let assembly = this.#assemblies.get(shard)
@@ -146,12 +145,12 @@ export class IncomingLines {
       this.#assemblies.set(shard, assembly)
     }
     if (assembly.parts.has(offset)) return undefined
-    // A copy: a part would keep its whole message alive.
+    // Copies the part, because a view would keep its whole message in memory.
     assembly.parts.set(offset, Buffer.from(bytes))
     assembly.bytes += bytes.length
     if (this.#assembledBytes() > MAX_UPDATE_BYTES) {
       this.#assemblies.clear()
-      throw new MalformedError('unfinished updates take too much room')
+      throw new MalformedError(`unfinished updates exceed ${MAX_UPDATE_BYTES} bytes`)
     }
     if (assembly.bytes < assembly.totalBytes) return undefined
     this.#assemblies.delete(shard)

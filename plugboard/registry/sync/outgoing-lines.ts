@@ -1,15 +1,15 @@
-// Our lines on their way to one peer. There is no queue: for each shard it keeps where the peer stands, and makes
-// the next message when the link has room for one. A peer that reads slowly gets fewer and larger steps, and the
-// most that waits for it is one update that is longer than a message.
+// Sends our lines to one peer. It has no queue: for each shard it keeps the position of the peer, and creates the next message
+// when the link has room for it. A peer that reads slowly gets fewer and larger updates. At most one update that is longer than a
+// message waits for it.
 //
-// Nothing is sent of a shard before the peer has said where it stands, by answering a summary. A summary goes
-// out when there is nothing else to send, so that on an orderly link the peer must by then agree with it.
+// Updates of a shard are sent only after the peer has responded to a summary, because the response has the peer's positions. A
+// summary is sent when there is no update to send, so the peer agrees with it on a reliable link.
 
 import { NOWHERE, type OwnShard, type ShardPosition } from '../documents/own-shard.ts'
 import { DataWriter, encodeSummary, type Message } from '../wire/message.ts'
 import type { RegistryOwner } from './registry-owner.ts'
 
-/** A part shorter than this waits for the next message, bytes. */
+/** Shortest part, bytes. A shorter one waits for the next message. */
 const MIN_PART_BYTES = 1024
 
 interface Transfer {
@@ -21,7 +21,7 @@ interface Transfer {
   sentBytes: number
 }
 
-/** The last summary: what it said, and whether nothing has been sent since. */
+/** The last summary. `upToDate` is true while no update was sent after it. */
 interface Asked {
   readonly round: number
   readonly positions: ReadonlyMap<number, ShardPosition>
@@ -30,13 +30,13 @@ interface Asked {
 
 export class OutgoingLines {
   readonly #owner: RegistryOwner
-  /** Where the peer stands, as far as we have sent. Absent: it has not said. */
+  /** Position of the peer in each shard, by the updates that we have sent. Absent: unknown. */
   readonly #positions = new Map<number, ShardPosition>()
   readonly #behind = new Set<OwnShard>()
   #transfer: Transfer | undefined
   #summaryDue = true
   #asked: Asked | undefined
-  /** The peer has answered: what is not in `#positions` is new to it. */
+  /** True when the peer has responded to a summary. A shard that is not in `#positions` is then new to the peer. */
   #started = false
   #agreed = false
 
@@ -44,7 +44,7 @@ export class OutgoingLines {
     this.#owner = owner
   }
 
-  /** The peer has said that it has all our lines, and nothing has changed since. */
+  /** True when the peer has confirmed that it has all our lines, and no line has changed since. */
   get agreed(): boolean {
     return this.#agreed && this.#behind.size === 0
   }
@@ -72,7 +72,7 @@ export class OutgoingLines {
     this.#agreed = message.wants.length === 0 && this.#asked.upToDate
   }
 
-  /** The next message, or undefined when there is nothing to send. */
+  /** Returns the next message; undefined when there is no message to send. */
   pull(): Uint8Array | undefined {
     if (this.#transfer !== undefined || this.#behind.size > 0) return this.#data()
     if (!this.#summaryDue) return undefined
@@ -88,7 +88,7 @@ export class OutgoingLines {
     )
   }
 
-  /** The peer stands where the summary said, but for what it wants; shards that came later are new to it. */
+  /** Sets the peer's positions to the summary, except for the shards that it requested. Later shards are new to the peer. */
   #start(asked: Asked): void {
     this.#started = true
     for (const shard of this.#owner.shards()) {

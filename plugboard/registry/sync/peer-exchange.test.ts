@@ -19,13 +19,13 @@ interface Side {
   readyCalls: number
   agreements: number
   faultsTold: number
-  /** Ends the turn of the event loop. */
+  /** Runs the tasks that wait for the end of the turn. */
   flush(): void
-  /** A new link to the same peer. */
+  /** Opens a new link to the same peer. */
   relink(): void
 }
 
-/** Two replicas and the exchange between them, each with a lease of the other. */
+/** Creates two replicas and the exchange between them, each with a lease of the other. */
 function pair() {
   const clock = new ManualClock()
   onTestFinished(() => expect(clock.pendingTimers).toBe(0))
@@ -85,7 +85,7 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
   return side
 }
 
-/** Carries messages both ways until nobody has any; returns those of the left side. */
+/** Carries messages in both directions until both sides have sent all; returns the messages of the left side. */
 function exchangeAll({ left, right }: { left: Side; right: Side }): Uint8Array[] {
   const sent: Uint8Array[] = []
   for (;;) {
@@ -107,7 +107,7 @@ function connect(side: Side, replicaId: string, from: number, to: number): void 
 const idsOf = (side: Side): string[] => [...side.registry.lines()].map(line => line.id).sort()
 const linesOf = (side: Side): number => [...side.registry.lines()].length
 
-it('agrees after the first exchange, and says so on both sides', () => {
+it('reports agreement on both sides after the first exchange', () => {
   const both = pair()
   connect(both.left, 'left', 0, 50)
   connect(both.right, 'right', 50, 60)
@@ -115,14 +115,14 @@ it('agrees after the first exchange, and says so on both sides', () => {
   exchangeAll(both)
   for (const { exchange, agreements, faultsTold } of [both.left, both.right]) {
     expect([exchange.agrees, exchange.peerAgrees]).toEqual([true, true])
-    // Whoever waits for the lines is told, and need not look.
+    // The listener was notified, so it needs no polling.
     expect([agreements, faultsTold]).toEqual([1, 0])
     expect(exchange.faults).toEqual({ garbage: 0, gaps: 0, mismatches: 0, stale: 0 })
   }
   expect(idsOf(both.left)).toEqual(idsOf(both.right))
 })
 
-it('sends a change at once, in one message, and nothing that has not changed', () => {
+it('sends a change at once, in one message, without unchanged lines', () => {
   const both = pair()
   connect(both.left, 'left', 0, 5000)
   exchangeAll(both)
@@ -135,7 +135,7 @@ it('sends a change at once, in one message, and nothing that has not changed', (
   expect(idsOf(both.right)).toContain('t5000/web')
 })
 
-it('never makes a message longer than the limit, however much there is to say', () => {
+it('keeps each message within the limit, even with very many lines', () => {
   const both = pair()
   const labels = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`label-${i}`, 'v'.repeat(250)]))
   for (let i = 0; i < 400; i += 1)
@@ -148,7 +148,7 @@ it('never makes a message longer than the limit, however much there is to say', 
   expect(both.left.exchange.peerAgrees).toBe(true)
 })
 
-it('keeps no queue for a peer that does not read: it gets the state, not the history', () => {
+it('sends the current state, and not each change, to a peer that did not read for a while', () => {
   const both = pair()
   connect(both.left, 'left', 0, 10)
   exchangeAll(both)
@@ -163,7 +163,7 @@ it('keeps no queue for a peer that does not read: it gets the state, not the his
   expect(idsOf(both.right)).toEqual(idsOf(both.left))
 })
 
-it('sends only what is missing when the link is made anew', () => {
+it('sends only missing updates over a new link', () => {
   const both = pair()
   connect(both.left, 'left', 0, 5000)
   exchangeAll(both)
@@ -175,7 +175,7 @@ it('sends only what is missing when the link is made anew', () => {
   expect(linesOf(both.right)).toBe(5010)
 })
 
-it('notices a lost update when the next one comes, and a lost last one by the summary', () => {
+it('detects a lost update at the next update, or at the next summary', () => {
   const both = pair()
   connect(both.left, 'left', 0, 10)
   exchangeAll(both)
@@ -197,7 +197,7 @@ it('notices a lost update when the next one comes, and a lost last one by the su
   expect(idsOf(both.right)).toEqual(idsOf(both.left))
 })
 
-it('drops the shard that a peer fills with garbage, counts it, and recovers by a full state', () => {
+it('drops a shard after a malformed update, counts it, and recovers with the full state', () => {
   const both = pair()
   connect(both.left, 'left', 0, 300)
   connect(both.right, 'right', 300, 310)
@@ -217,7 +217,7 @@ it('drops the shard that a peer fills with garbage, counts it, and recovers by a
   expect(linesOf(both.right)).toBe(310)
 })
 
-it('takes lines that are no lines for garbage, also inside a sound document', () => {
+it('treats malformed lines in a valid document as garbage', () => {
   const both = pair()
   exchangeAll(both)
   const shard = new OwnShard(0)
@@ -231,7 +231,7 @@ it('takes lines that are no lines for garbage, also inside a sound document', ()
   expect(linesOf(both.right)).toBe(0)
 })
 
-it('drops a shard that the next summary does not know', () => {
+it('drops a shard that is not in the next summary', () => {
   const both = pair()
   connect(both.left, 'left', 0, 3)
   exchangeAll(both)
@@ -248,11 +248,11 @@ it('drops a shard that the next summary does not know', () => {
   expect(idsOf(both.right)).toEqual(idsOf(both.left))
 })
 
-it('replaces a copy that disagrees with the digest, and keeps its lines meanwhile', () => {
+it('replaces a copy with a wrong digest, and keeps its lines until then', () => {
   const both = pair()
   connect(both.left, 'left', 0, 40)
   exchangeAll(both)
-  // Learn the true summary, then change one digest.
+  // Reads the correct summary, then changes one digest.
   both.clock.advance(15_000)
   const truth = decodeMessage(both.left.exchange.pull()!, { sender: both.leftBoot, own: both.rightBoot })
   if (truth?.kind !== 'summary') throw new Error('no summary')

@@ -1,6 +1,6 @@
-// What two replicas tell each other about their lines over one link: our lines out, the peer's lines in. Pull
-// from it while the link has room, give it what arrives; it starts no I/O and keeps no queue. It works over any
-// link that keeps messages whole, and mends loss, repetition and disorder, though a link should have none.
+// The exchange of lines between two replicas over one link, in both directions. The caller pulls messages while the link has
+// room, and passes received messages in. It does no I/O and has no queue. It works over any link that keeps messages complete,
+// and recovers from lost, repeated and reordered messages, although a link should not cause them.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
@@ -14,24 +14,24 @@ import type { RegistryOwner } from './registry-owner.ts'
 
 /** Time between summaries while the peer has not agreed with the last one, ms. */
 const SUMMARY_INTERVAL_MS = 1000
-/** Once it has, one in this many: against errors that neither of us can see. */
+/** After an agreement, a summary is sent only once in this many intervals, to detect hidden errors. */
 const QUIET_INTERVALS = 15
-/** A want is followed by a summary, to hear that all has arrived; no more often than this, ms. */
+/** Shortest time between summaries that follow a request of the peer, ms. Such a summary gets the peer's confirmation. */
 const PROMPT_SUMMARY_MS = 200
 
 export interface PeerExchangeOptions {
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
-  /** The peer, as the link has authenticated it: it can write lines of this replica and of no other. */
+  /** The peer that the link has authenticated. It can write only its own lines. */
   readonly peerId: ReplicaId
-  /** Its boot, as it said when the link was made. A link to another run of it needs another exchange. */
+  /** Its incarnation on this link. A link to another incarnation needs another exchange. */
   readonly peerBoot: Boot
   readonly clock: Clock
-  /** There is something to pull again, after `pull` had returned undefined. The first pull needs no call. */
+  /** Called when there is a message to pull again after `pull` returned undefined. The first pull needs no call. */
   readonly onReady: () => void
-  /** We have all the peer's lines now; again after each time that something was missing. */
+  /** Called when we have all the peer's lines, and again after each time that a line was missing. */
   readonly onAgree?: () => void
-  /** The first time that something came which cannot come over an orderly link between sound replicas. */
+  /** Called once, at the first fault that cannot occur on a reliable link between correct replicas. */
   readonly onFault?: (faults: Readonly<ExchangeFaults>) => void
 }
 
@@ -48,7 +48,7 @@ export class PeerExchange {
   #timer: Timer
   #quietIntervals = 0
   #lastPromptMs = Number.NEGATIVE_INFINITY
-  /** `onReady` was called, or the first pull is still to come. */
+  /** True when `onReady` was called, or before the first pull. */
   #announced = true
   #faultTold = false
   #closed = false
@@ -70,12 +70,12 @@ export class PeerExchange {
     this.#timer = clock.after(SUMMARY_INTERVAL_MS, () => this.#tick())
   }
 
-  /** The peer has said that it has all our lines. */
+  /** True when the peer has confirmed that it has all our lines. */
   get peerAgrees(): boolean {
     return this.#outgoing.agreed
   }
 
-  /** We have all the peer's lines, by its last summary. False before the first. */
+  /** True when we have all the peer's lines, by its last summary. False before the first summary. */
   get agrees(): boolean {
     return this.#incoming.agrees
   }
@@ -84,7 +84,7 @@ export class PeerExchange {
     return this.#incoming.faults
   }
 
-  /** The next message, at most MESSAGE_BYTES long, or undefined when there is none for now. */
+  /** Returns the next message, at most MESSAGE_BYTES long; undefined when there is no message to send now. */
   pull(): Uint8Array | undefined {
     if (this.#closed) return undefined
     const message = this.#incoming.pull() ?? this.#outgoing.pull()
@@ -92,7 +92,7 @@ export class PeerExchange {
     return message
   }
 
-  /** A message from the peer. What cannot be read is counted and changes nothing; the link may judge by that. */
+  /** Processes a message of the peer. A malformed message is counted in `faults` and has no other effect. */
   receive(bytes: Uint8Array): void {
     if (this.#closed) return
     const agreed = this.agrees

@@ -26,7 +26,7 @@ function setUp() {
   })
   const listed = (): string[] => [...registry.lines()].map(line => line.id)
   let shards = 0
-  /** What an exchange does with the first update of yet another shard of a replica. */
+  /** Applies the first update of another shard of a replica, as an exchange does. */
   const tell = (asBoot: string, tunnel: string, replicaId = 'r1'): void => {
     const shard = new OwnShard(shards++)
     shard.set(makeLine(replicaId, tunnel, 'web'))
@@ -38,7 +38,7 @@ function setUp() {
   return { clock, registry, follower, listed, tell }
 }
 
-it('lists lines from the lease on to its end, and again when it is renewed', () => {
+it('shows lines while the lease is fresh, and again after a renewal', () => {
   const { clock, follower, listed, tell } = setUp()
   tell(boot, 't1')
   expect(listed()).toEqual([])
@@ -56,7 +56,7 @@ it('lists lines from the lease on to its end, and again when it is renewed', () 
   expect(listed()).toEqual(['t1/web'])
 })
 
-it('takes lines out at once when the replica says that it leaves', () => {
+it('removes lines at once when the lease is ended', () => {
   const { clock, follower, listed, tell } = setUp()
   tell(boot, 't1')
   follower.renewLease(asReplicaId('r1'), boot, clock.now() + 3000)
@@ -66,7 +66,7 @@ it('takes lines out at once when the replica says that it leaves', () => {
   expect(listed()).toEqual([])
 })
 
-it('drops what an older boot said for a newer one, and never goes back', () => {
+it('replaces the state of an older incarnation with a newer one, and not the reverse', () => {
   const { clock, follower, listed, tell } = setUp()
   tell(boot, 't1')
   follower.renewLease(asReplicaId('r1'), boot, clock.now() + 3000)
@@ -81,7 +81,7 @@ it('drops what an older boot said for a newer one, and never goes back', () => {
   expect(listed()).toEqual([])
 })
 
-it('takes an older boot once the newer one is dead: a clock that was set back isolates nobody', () => {
+it('accepts an older incarnation when the newer one is dead, because a clock may be set back', () => {
   const { clock, follower, listed, tell } = setUp()
   tell(boot, 't1')
   follower.renewLease(asReplicaId('r1'), boot, clock.now() + 3000)
@@ -95,7 +95,7 @@ it('takes an older boot once the newer one is dead: a clock that was set back is
   expect(listed()).toEqual(['t2/web'])
 })
 
-it('a document of a newer boot ends the older one, and waits for a lease of its own', () => {
+it('ends an older incarnation at a document of a newer one, whose lines need their own lease', () => {
   const { clock, follower, listed, tell } = setUp()
   tell(oldBoot, 't1')
   follower.renewLease(asReplicaId('r1'), oldBoot, clock.now() + 3000)
@@ -105,7 +105,7 @@ it('a document of a newer boot ends the older one, and waits for a lease of its 
   expect(listed()).toEqual(['t2/web'])
 })
 
-it('forgets documents some time after lease and link are gone, the order of boots with them', () => {
+it('removes documents, and the order of incarnations, some time after the end of lease and link', () => {
   const { clock, follower, tell } = setUp()
   tell(boot, 't1')
   follower.renewLease(asReplicaId('r1'), boot, clock.now() + 3000)
@@ -119,14 +119,14 @@ it('forgets documents some time after lease and link are gone, the order of boot
   expect(follower.renewLease(asReplicaId('r1'), oldBoot, clock.now() + 1)).toBe(true)
 })
 
-it('takes nothing in our own name', () => {
+it('accepts no lease and no document for our own id', () => {
   const { clock, follower, listed, tell } = setUp()
   tell(newerBoot, 't1', 'me')
   expect(follower.renewLease(asReplicaId('me'), newerBoot, clock.now() + 3000)).toBe(false)
   expect(listed()).toEqual([])
 })
 
-it('does not let one replica take over or remove a line of another', () => {
+it('does not let one replica take over or remove a line of another one', () => {
   const { clock, registry, follower, listed, tell } = setUp()
   registry.replace(asTunnelId('mine'), [makeLine('me', 'mine', 'web')])
   for (const id of ['r1', 'r2']) follower.renewLease(asReplicaId(id), boot, clock.now() + 3000)

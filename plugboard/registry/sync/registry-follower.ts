@@ -1,10 +1,10 @@
-// The other replicas' lines in our registry. Whose lines count is decided here and nowhere else: those of the
-// newest boot of a replica that lives, while its lease is fresh. Leases come from outside (heartbeats of links, of the
-// database); the documents come through peer exchanges and do not keep anybody alive.
+// Keeps the lines of other replicas in our registry. Only this file decides which lines count: the lines of the newest live
+// incarnation of a replica, while its lease is fresh. The peer code renews leases (bytes over links, heartbeats in the database).
+// Documents arrive through peer exchanges and do not renew leases.
 //
-//   unknown ──document or lease──► known, hidden ──lease of its boot──► shown
+//   unknown ──document or lease──► known, hidden ────fresh lease──────► shown
 //                                    ▲   │                                │
-//   forgotten ◄──keepMs, no link─────┘   └◄────────lease runs out─────────┘     another boot starts over
+//   removed ◄────keepMs, no link─────┘   └◄────────lease expires──────────┘     another incarnation starts over
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
@@ -12,36 +12,36 @@ import { type Boot, isNewerBoot } from '../boot.ts'
 import { ReplicaCopy } from '../documents/replica-copy.ts'
 import type { Registry } from '../registry.ts'
 
-/** How long documents outlive their lease: a partition of a minute heals without sending everything again. */
+/** Time that documents outlive their lease, ms. After a partition of up to a minute, no full transfer is needed. */
 const DEFAULT_KEEP_MS = 60_000
 
 export interface RegistryFollowerOptions {
   readonly registry: Registry
-  /** Our own id: nobody else can write under it. */
+  /** Our own id. Lines of another replica under this id are ignored. */
   readonly replicaId: ReplicaId
   readonly clock: Clock
-  /** How long documents are kept without a lease and without a link, ms. */
+  /** Time that documents are kept without a lease and without a link, ms. */
   readonly keepMs?: number
 }
 
 export interface ReplicaLease {
   readonly replicaId: ReplicaId
   readonly boot: Boot
-  /** Its lines are in the registry. */
+  /** True when its lines are in the registry. */
   readonly shown: boolean
-  /** Milliseconds left; 0 when it has run out or never was. */
+  /** Remaining time, ms; 0 without a lease. */
   readonly leaseMs: number
   readonly lineCount: number
-  /** Lines not shown because another replica had one of the same id. Anything but 0 is a bug somewhere. */
+  /** Number of lines not shown because another replica had a line with the same id. A number above 0 is a bug. */
   readonly refusedLines: number
 }
 
 interface Known {
   readonly copy: ReplicaCopy
-  /** In time of the clock; in the past: no lease. */
+  /** End of the lease, ms of the clock; a time in the past: no lease. */
   leaseUntilMs: number
   forgetAtMs: number
-  /** Exchanges that read from it. */
+  /** Number of exchanges that use it. */
   attached: number
 }
 
@@ -62,8 +62,8 @@ export class RegistryFollower {
   }
 
   /**
-   * The replica is alive until `untilMs` of the clock; never shortens a lease. Another boot drops what the one before
-   * said. False when a newer boot lives: this one is dead, whoever still vouches for it.
+   * Extends the lease of a replica to `untilMs` of the clock; never shortens it. Another incarnation replaces the state of the
+   * previous one. Returns false, without an effect, while a newer incarnation is alive.
    */
   renewLease(replicaId: ReplicaId, boot: Boot, untilMs: number): boolean {
     const known = this.#at(replicaId, boot)
@@ -80,7 +80,7 @@ export class RegistryFollower {
     return known?.copy.boot === boot && known.leaseUntilMs > this.#clock.now()
   }
 
-  /** The replica has said that it leaves: its lines go at once. */
+  /** Ends the lease of a replica that has left, which removes its lines at once. */
   endLease(replicaId: ReplicaId, boot: Boot): void {
     const known = this.#known.get(replicaId)
     if (known?.copy.boot !== boot) return
@@ -91,8 +91,8 @@ export class RegistryFollower {
   }
 
   /**
-   * For peer exchanges: the documents of this boot, which are kept until the release whatever the lease does.
-   * `current` gives undefined once another boot has taken over, and always for our own id. Release it once.
+   * Returns the documents of an incarnation, for a peer exchange. They are kept until the release, even without a lease.
+   * `current` returns undefined after another incarnation has taken over, and always for our own id. Call `release` once.
    */
   attach(replicaId: ReplicaId, boot: Boot): { current(): ReplicaCopy | undefined; release(): void } {
     const known = this.#at(replicaId, boot)
@@ -121,7 +121,7 @@ export class RegistryFollower {
     }))
   }
 
-  /** Takes all lines of other replicas out of the registry. */
+  /** Removes all lines of other replicas from the registry. */
   close(): void {
     this.#closed = true
     this.#timer?.timer.cancel()
@@ -134,7 +134,8 @@ export class RegistryFollower {
     const before = this.#known.get(replicaId)
     if (before?.copy.boot === boot) return before
     const nowMs = this.#clock.now()
-    // A newer one outranks while it lives: by wall clocks alone, one that was set back would count as dead for ever.
+    // A newer incarnation takes precedence only while it is alive. Otherwise a replica whose clock was set back could never
+    // join again.
     const lives = before !== undefined && (before.leaseUntilMs > nowMs || before.attached > 0)
     if (lives && isNewerBoot(before.copy.boot, boot)) return undefined
     before?.copy.destroy()
@@ -166,7 +167,7 @@ export class RegistryFollower {
     this.#arm()
   }
 
-  /** One timer for whatever comes first. Renewals only move times back, so that most leave it alone. */
+  /** Sets one timer for the earliest time. A renewal only moves times to later, so most renewals keep the timer. */
   #arm(): void {
     if (this.#closed) return
     const nowMs = this.#clock.now()

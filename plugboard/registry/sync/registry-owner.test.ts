@@ -24,7 +24,7 @@ function setUp(registry = new Registry()) {
   const turn = (): void => {
     for (const task of deferred.splice(0)) task()
   }
-  /** The lines that a reader of all shards gets. */
+  /** Returns the number of lines that a reader of all shards gets. */
   const lineCount = (): number =>
     owner
       .shards()
@@ -37,7 +37,7 @@ function setUp(registry = new Registry()) {
   return { registry, owner, deferred, flushes, turn, lineCount }
 }
 
-it('starts with the lines that are there', () => {
+it('starts with the lines that are in the registry', () => {
   const registry = new Registry()
   registry.replace(asTunnelId('t1'), [makeLine('me', 't1', 'web'), makeLine('me', 't1', 'api')])
   const { turn, lineCount } = setUp(registry)
@@ -58,7 +58,7 @@ it('never advertises a line of another replica', () => {
   expect(lineCount()).toBe(1)
 })
 
-it('writes all changes of a turn as one update of a shard, and tells once', () => {
+it('writes all changes of a turn as one update of a shard, and notifies once', () => {
   const { registry, deferred, flushes, turn } = setUp()
   for (let weight = 0; weight < 10; weight += 1)
     registry.replace(asTunnelId('t1'), [makeLine('me', 't1', 'web', { weight })])
@@ -68,7 +68,7 @@ it('writes all changes of a turn as one update of a shard, and tells once', () =
   expect(flushes[0]?.[0]?.position).toEqual({ epoch: 1, seq: 1, clock: 1 })
 })
 
-it('spreads thousands of changes over turns', () => {
+it('spreads thousands of changes over several turns', () => {
   const { registry, deferred, flushes, turn, lineCount } = setUp()
   for (let i = 0; i < 10_000; i += 1) registry.replace(asTunnelId(`t${i}`), [makeLine('me', `t${i}`, 'web')])
   turn()
@@ -78,7 +78,7 @@ it('spreads thousands of changes over turns', () => {
   expect(flushes.length).toBeGreaterThan(4)
 })
 
-it('writes nothing once closed', () => {
+it('writes no updates after close', () => {
   const { registry, owner, flushes, turn } = setUp()
   registry.replace(asTunnelId('t1'), [makeLine('me', 't1', 'web')])
   owner.close()

@@ -1,6 +1,6 @@
-// Our own lines, for the other replicas: follows the local registry, takes the lines that are ours and no others
-// (what a replica heard from a second one it never tells a third), spreads them over shards by tunnel, and
-// writes what one turn of the event loop has changed as one update per shard. It knows no peer.
+// Prepares the lines of this replica for the other replicas. It follows the local registry and takes only our own lines, so a
+// replica never passes lines of a second replica on to a third one. It distributes them over shards by tunnel, and writes the
+// changes of one turn of the event loop as one update per shard. It has no reference to peers.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Boot } from '../boot.ts'
@@ -9,9 +9,9 @@ import type { Line } from '../line.ts'
 import type { Registry } from '../registry.ts'
 import { lineHash } from '../wire/digest.ts'
 
-/** Enough that building one anew stays a matter of milliseconds with 100,000 lines on one replica. */
+/** With this number, the rebuild of one shard takes milliseconds, even with 100,000 lines on one replica. */
 const DEFAULT_SHARD_COUNT = 32
-/** Changes written in one turn; more wait for the next one, so that thousands at once do not stop the loop. */
+/** Most changes in one turn. Further ones wait for the next turn, so that thousands of changes do not block the event loop. */
 const CHANGES_PER_TURN = 2000
 
 export interface RegistryOwnerOptions {
@@ -23,7 +23,7 @@ export interface RegistryOwnerOptions {
   /** 1 to 256. */
   readonly shardCount?: number
   readonly compaction?: CompactionLimits
-  /** Told of a line that is too long for the others, and left out. */
+  /** Called with a line that is too long for the other replicas and is left out. */
   readonly onUnfit?: (line: Line) => void
 }
 
@@ -61,7 +61,7 @@ export class RegistryOwner {
     for (const line of options.registry.lines()) set(line)
   }
 
-  /** The shards that have ever held a line. */
+  /** Returns the shards that have held a line since the start. */
   shards(): OwnShard[] {
     return [...this.#shards.values()].filter(shard => shard.position.seq > 0)
   }
@@ -71,13 +71,13 @@ export class RegistryOwner {
     return shard === undefined || shard.position.seq === 0 ? undefined : shard
   }
 
-  /** Told after each flush. Returns the way to unsubscribe. */
+  /** Calls `listener` after each flush with changes. Returns a function that unsubscribes. */
   subscribe(listener: (changed: readonly OwnShard[]) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Numbers summaries and transfers of this boot, over all links, so that what comes late is known for it. */
+  /** Returns the next number for a summary or transfer, over all links, so that a receiver can detect late messages. */
   nextNumber(): number {
     this.#lastNumber += 1
     return this.#lastNumber

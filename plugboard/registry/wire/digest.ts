@@ -1,8 +1,7 @@
-// A digest of a set of packed lines that does not depend on their order and is kept up to date by adding and
-// subtracting: the sum of the lines' hashes. It finds bugs and lost updates; it is no defence against forgery,
-// which the link's authentication is for.
+// A digest of a set of packed lines: the sum of their hashes. It does not depend on their order, and addition and subtraction
+// keep it current. It detects bugs and lost updates. It does not protect against forgery; the authentication of links does.
 
-/** FNV-1a over UTF-16 units, 32 bits. */
+/** Returns the 32-bit FNV-1a hash over UTF-16 units. */
 export function lineHash(packed: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < packed.length; i += 1) hash = Math.imul(hash ^ packed.charCodeAt(i), 0x01000193)

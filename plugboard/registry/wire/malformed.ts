@@ -1,5 +1,5 @@
-// What decoding throws when a peer's bytes are not what they should be. It never leaves this folder: the code
-// that receives counts it, drops what it cannot trust and asks again.
+// The error for malformed bytes of a peer. It never leaves the registry folder: the receiving code counts it, drops the affected
+// shard, and requests its full state.
 
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 

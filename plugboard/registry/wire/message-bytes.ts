@@ -1,5 +1,5 @@
-// Writing and reading the bytes of a message: unsigned integers of 7 bits a byte, least first, and raw bytes.
-// The reader trusts nothing: what does not fit throws MalformedError.
+// Writes and reads the bytes of a message: unsigned integers with 7 bits per byte, least significant first, and raw bytes. The
+// reader validates all input and throws MalformedError.
 
 import { MalformedError } from './malformed.ts'
 
@@ -15,7 +15,7 @@ export class ByteWriter {
     return this.#length
   }
 
-  /** An integer from 0 to 2^53 - 1. */
+  /** Writes an integer from 0 to 2^53 - 1. */
   integer(value: number): void {
     this.#reserve(8)
     let rest = value
@@ -32,17 +32,17 @@ export class ByteWriter {
     this.#length += bytes.length
   }
 
-  /** Writes over 4 bytes that are there already, most significant first. */
+  /** Overwrites 4 written bytes, most significant first. */
   uint32At(offset: number, value: number): void {
     this.#bytes.writeUInt32BE(value, offset)
   }
 
-  /** What was written from `offset` on; a view that the next write may leave behind. */
+  /** Returns a view of the written bytes from `offset` on. The next write may make it outdated. */
   since(offset: number): Uint8Array {
     return this.#bytes.subarray(offset, this.#length)
   }
 
-  /** What was written. The writer must not be used afterwards. */
+  /** Returns the written bytes. The writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
   }
@@ -80,7 +80,7 @@ export class ByteReader {
     }
   }
 
-  /** A view on the message, not a copy. */
+  /** Returns a view on the message, not a copy. */
   bytes(length: number): Uint8Array {
     if (length > this.#bytes.length - this.#offset) throw new MalformedError('bytes are cut short')
     this.#offset += length

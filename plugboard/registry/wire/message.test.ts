@@ -32,13 +32,13 @@ it('carries whole updates and parts of one, up to the size of a message', () => 
   expect(decodeMessage(message, boots)).toEqual({ kind: 'data', sections })
 })
 
-it('ignores a version and a kind that it does not know', () => {
+it('ignores an unknown version and an unknown kind', () => {
   const message = encodeSummary(boots.sender, 1, [])
   expect(decodeMessage(Uint8Array.from(message).fill(2, 0, 1), boots)).toBeUndefined()
   expect(decodeMessage(Uint8Array.from(message).fill(9, 1, 2), boots)).toBeUndefined()
 })
 
-it('takes nothing of another run of the sender, nor about another run of ours', () => {
+it('rejects messages of another incarnation of the sender, and about another incarnation of ours', () => {
   const other = '0loyw3za6-zzzzzzzz'
   expect(() => decodeMessage(encodeSummary(other, 1, []), boots)).toThrow(MalformedError)
   expect(() => decodeMessage(encodeWants(other, 1, []), boots)).toThrow(MalformedError)
@@ -46,7 +46,7 @@ it('takes nothing of another run of the sender, nor about another run of ours', 
 
 const seed = runSeed()
 
-it(`throws MalformedError and nothing else on garbled and random bytes (SEED=${seed})`, () => {
+it(`throws only MalformedError for garbled and random bytes (SEED=${seed})`, () => {
   const random = seededRandom(seed)
   const byte = (): number => Math.floor(random() * 256)
   const message = encodeSummary(boots.sender, 1, [{ shard: 1, epoch: 2, seq: 3, digest: 4 }])

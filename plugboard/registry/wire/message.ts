@@ -1,14 +1,14 @@
 // The messages that two replicas exchange about their registries:
 //
-//   owner    → reader   SUMMARY  where each shard stands, with digest: sent when nothing else is left to send
-//   reader   → owner    WANTS    from where to send which shards; none: all is here, the summary agrees
+//   owner    → reader   SUMMARY  the position and digest of each shard; sent when there is no update to send
+//   reader   → owner    WANTS    the requested shards with the reader's positions; empty: the reader agrees with the summary
 //   owner    → reader   DATA     sections, each an update of one shard or a part of one
 //
 //   version, kind, CRC-32 of the rest (4 bytes), rest
 //
-// The checksum starts from the boot whose lines the message is about, so that what belongs to another run of a
-// replica counts as garbled. Integers are 7 bits a byte. No message is longer than MESSAGE_BYTES. Unknown
-// versions and kinds are ignored, so that a newer replica can say more.
+// The checksum includes the incarnation of the owner, so that a message about another incarnation counts as malformed. Integers
+// have 7 bits per byte. No message is longer than MESSAGE_BYTES. Unknown versions and kinds are ignored, so that a newer replica
+// can send further ones.
 
 import { crc32 } from 'node:zlib'
 import type { Boot } from '../boot.ts'
@@ -23,11 +23,11 @@ const KIND = { summary: 1, wants: 2, data: 3 } as const
 /** Version, kind and checksum. */
 const HEAD_BYTES = 6
 const CHECKSUM_AT = 2
-/** Shards have numbers below this: a byte, whatever a later version makes of it. */
+/** Shard numbers are below this limit. */
 const MAX_SHARDS = 256
-/** Longest update that is put together from parts, bytes. */
+/** Longest update that is assembled from parts, bytes. */
 export const MAX_UPDATE_BYTES = 64 * 1024 * 1024
-/** Room that the fields of a section can take before its bytes. */
+/** Most bytes that the fields of a section take. */
 const SECTION_FIELDS_BYTES = 48
 
 export interface ShardSummary {
@@ -55,7 +55,7 @@ export interface DataSection {
 
 export type Message =
   | { readonly kind: 'summary'; readonly round: number; readonly shards: ShardSummary[] }
-  /** `round`: of the summary that it answers; 0: it answers none. */
+  /** `round` is the round of the summary to which it responds; 0: it responds to no summary. */
   | { readonly kind: 'wants'; readonly round: number; readonly wants: ShardWant[] }
   | { readonly kind: 'data'; readonly sections: DataSection[] }
 
@@ -86,7 +86,7 @@ export class DataWriter {
     this.#boot = boot
   }
 
-  /** Bytes of an update that still fit; none when negative. */
+  /** Number of bytes of an update that still fit. A negative number means that no byte fits. */
   get roomBytes(): number {
     return MESSAGE_BYTES - this.#writer.length - SECTION_FIELDS_BYTES
   }
@@ -110,8 +110,8 @@ export class DataWriter {
 }
 
 /**
- * `boots`: that of the sender, whose lines summaries and data are about, and ours, which wants are about.
- * Undefined: of a version or kind that this end does not know. Throws MalformedError.
+ * Decodes a message. `sender` is the incarnation that owns the lines of summaries and data; `own` is ours, for wants. Returns
+ * undefined for an unknown version or kind. Throws MalformedError.
  */
 export function decodeMessage(bytes: Uint8Array, boots: { sender: Boot; own: Boot }): Message | undefined {
   if (bytes.length > MESSAGE_BYTES) throw new MalformedError('a message is too long')
@@ -122,7 +122,7 @@ export function decodeMessage(bytes: Uint8Array, boots: { sender: Boot; own: Boo
   const checksum = Buffer.from(reader.bytes(HEAD_BYTES - CHECKSUM_AT)).readUInt32BE()
   const boot = kind === KIND.wants ? boots.own : boots.sender
   if (checksum !== checksumOf(bytes.subarray(HEAD_BYTES), kind, boot))
-    throw new MalformedError('a message is garbled, or of another boot')
+    throw new MalformedError('the checksum of a message is wrong, or it is of another incarnation')
   if (kind === KIND.data) return { kind: 'data', sections: rows(reader, readSection) }
   const round = reader.integer()
   return kind === KIND.summary
@@ -153,7 +153,7 @@ function rows<Row>(reader: ByteReader, read: (reader: ByteReader) => Row): Row[]
 
 function readShard(reader: ByteReader): number {
   const shard = reader.integer()
-  if (shard >= MAX_SHARDS) throw new MalformedError('no such shard')
+  if (shard >= MAX_SHARDS) throw new MalformedError(`the shard number ${shard} is too large`)
   return shard
 }
 
@@ -173,11 +173,11 @@ function readSection(reader: ByteReader): DataSection {
   const base = reader.integer()
   const seq = reader.integer()
   const transfer = reader.integer()
-  if (epoch === 0 || seq <= base) throw new MalformedError('an update that leads nowhere')
+  if (epoch === 0 || seq <= base) throw new MalformedError('an update does not advance the position')
   const part = transfer === 0 ? undefined : { transfer, ...readPart(reader) }
   const bytes = reader.bytes(reader.integer())
   if (part !== undefined && (bytes.length === 0 || part.offset + bytes.length > part.totalBytes))
-    throw new MalformedError('a part outside its update')
+    throw new MalformedError('a part exceeds its update')
   return { shard, epoch, base, seq, part, bytes }
 }
 

@@ -7,13 +7,13 @@ import { packLine, SharedStrings, unpackLine } from './packed-line.ts'
 const strings = new SharedStrings()
 
 it.each([
-  ['the ordinary', {}],
+  ['an ordinary line', {}],
   ['down', { health: 'down' }],
   ['no weight', { weight: 0 }],
   ['down, most weight, version', { health: 'down', weight: 1000, version: '1.2.3' }],
   ['labels', { labels: { zone: 'a', arch: 'arm64' } }],
   ['a generation', { generation: 'mfz3k1.AbC-_' }],
-  ['a generation and all else', { health: 'down', weight: 7, generation: 'a.b', version: '2' }],
+  ['a generation and all other fields', { health: 'down', weight: 7, generation: 'a.b', version: '2' }],
   ['a holder', { holder: 'AbC-_' }],
   ['a generation and a holder', { weight: 0, generation: 'mfz3k1.AbC-_', holder: 'x' }],
   ['an empty label', { labels: { '': '' } }],
@@ -38,15 +38,15 @@ it.each([
 it('packs an outage so that a replica of an older version still reads the line', () => {
   const outage = { sinceMs: 5, detail: '/healthz returned 500' }
   const packed = packLine(makeLine('r1', 't', 'web', { health: 'down', outage }))
-  // To an older version it is a label; every further field would be malformed there.
+  // An older version reads it as a label. It would reject a further field as malformed.
   expect(packed).toBe('t\0web\0device-t\0instance-t\0d\0\0\x005 - /healthz returned 500')
 })
 
-it('gives the line to the replica whose document it is in', () => {
+it('assigns the line to the replica that owns the document', () => {
   expect(unpackLine(packLine(makeLine('r1', 't', 'web')), asReplicaId('r2'), strings).replicaId).toBe('r2')
 })
 
-it('packs the same line to the same string, whatever the order of its labels', () => {
+it('packs the same line to the same string, with its labels in any order', () => {
   const [left, right] = [
     { a: '1', b: '2' },
     { b: '2', a: '1' },
@@ -54,14 +54,14 @@ it('packs the same line to the same string, whatever the order of its labels', (
   expect(packLine(left!)).toBe(packLine(right!))
 })
 
-it('packs what came out of UTF-8 to what went in', () => {
+it('packs a line to the same string before and after UTF-8', () => {
   const labels = { '\ud800': 'one', '\ud801': 'two' }
   const packed = packLine(makeLine('r', 't', 's', { telephone: 'half \udc00', labels }))
   expect(Buffer.from(packed).toString()).toBe(packed)
   expect(packLine(unpackLine(packed, asReplicaId('r'), strings))).toBe(packed)
 })
 
-it('has room for all that an announcement allows', () => {
+it('has room for the longest line that an announcement allows', () => {
   const worst = '\u0001'
   const labels = Object.fromEntries(
     Array.from({ length: 64 }, (_, i) => [String(i).padStart(63, worst), worst.repeat(255)]),

@@ -1,6 +1,6 @@
-// A line as it travels and rests in a document: its fields as one string with NUL between them, defaults left
-// out. The replica is not among them: whose line it is follows from whose document it is in, so that no replica
-// can write a line of another one. The same line always packs to the same string, which is what digests rest on.
+// The form of a line in a document: its fields as one string with NUL between them, without defaults. The replica is not a field,
+// because the owner of the document is the owner of its lines, so a replica cannot write lines of another one. The same line
+// always packs to the same string, because digests depend on it.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Line } from '../line.ts'
@@ -11,30 +11,30 @@ import { MalformedError } from './malformed.ts'
 const DEFAULT_WEIGHT = 100
 const MAX_WEIGHT = 1000
 const ESCAPE = '\u0001'
-/** Longest packed line, UTF-16 units: a reader takes no longer one, and an announcement makes none. */
+/** Longest packed line, UTF-16 units. A reader rejects longer ones, and no announcement leads to one. */
 export const MAX_PACKED_LENGTH = 65_536
 
 const NO_LABELS: Line['labels'] = Object.freeze({})
 const NO_MORE = { labels: NO_LABELS, outage: undefined, healthCheck: undefined }
-/** Its value is the outage of a line that is down, or `CHECKED` for a line that is up. */
+/** The name of the label that holds the outage of a line that is down, or `CHECKED` for a line that is up. */
 const HEALTH_LABEL = ''
 const CHECKED = 'checked'
 const OUTAGE = /^(0|[1-9][0-9]{0,14}) (-|[a-z][a-z0-9_]{0,39}) (.*)$/s
 
-/** tunnel NUL service NUL telephone NUL instance [NUL state NUL version {NUL label NUL value}] */
+/** Packs a line: tunnel NUL service NUL telephone NUL instance [NUL state NUL version {NUL label NUL value}] */
 export function packLine(line: Line): string {
   const fields = [line.tunnelId, line.service, line.telephone, line.instance]
   const state = packState(line)
   const labels = packLabels(line)
   if (state !== '' || line.version !== '' || labels.length > 0) fields.push(state, line.version, ...labels)
-  // Half a surrogate pair does not survive UTF-8, and would make both ends disagree for ever.
+  // UTF-8 cannot carry a lone surrogate, so a line with one would never match on both ends.
   return fields.map(escapeField).join('\0').toWellFormed()
 }
 
-/** Throws MalformedError. `strings` keeps one copy of what many lines share. */
+/** Unpacks a line. `strings` holds one copy of each string that many lines share. Throws MalformedError. */
 export function unpackLine(packed: unknown, replicaId: ReplicaId, strings: SharedStrings): Line {
   if (typeof packed !== 'string' || packed.length > MAX_PACKED_LENGTH)
-    throw new MalformedError('not a packed line')
+    throw new MalformedError('an entry is not a packed line')
   const raw = packed.split('\0')
   const fields = packed.includes(ESCAPE) ? raw.map(unescapeField) : raw
   const [tunnel = '', service = '', telephone, instance, state = '', version = ''] = fields
@@ -60,7 +60,7 @@ export function unpackLine(packed: unknown, replicaId: ReplicaId, strings: Share
   }
 }
 
-/** Strings that many lines have in common: services, versions. Bounded; a lost entry costs a copy, no more. */
+/** One copy of each string that many lines share, such as services and versions. Bounded; an evicted entry is copied again. */
 export class SharedStrings {
   readonly #strings = new Map<string, string>()
   readonly #capacity: number
@@ -79,12 +79,12 @@ export class SharedStrings {
   }
 }
 
-/** A copy of its own: a part of a string keeps the whole alive, and a line outlives the document it came in. */
+/** Copies a string, because a slice keeps the whole string in memory, and a line outlives the update in which it arrived. */
 function detached<Text extends string>(text: Text): Text {
   return text.length === 0 ? text : (Buffer.from(text).toString() as Text)
 }
 
-/** Empty for an ordinary line; `d` for down, the weight unless it is the default, `@` and the generation, `~` and the holder. */
+/** Packs the state: `d` for down, a weight that is not the default, `@` and the generation, `~` and the holder. */
 function packState(line: Line): string {
   const weight = line.weight === DEFAULT_WEIGHT ? '' : line.weight
   const generation = line.generation === undefined ? '' : `@${line.generation}`
@@ -108,9 +108,9 @@ function unpackState(state: string): Pick<Line, 'health' | 'weight' | 'generatio
 }
 
 /**
- * Name, value, name, value, in the order of names; two that differ in broken surrogates alone become one. The outage, or the
- * mark of a health check, is the value of a label without a name: a replica of an older version shows it as a label, and
- * rejects every other new field.
+ * Returns name, value, name, value, in the order of names. Two names that differ only in lone surrogates become one. The outage,
+ * or the mark of a health check, is the value of a label with an empty name, because a replica of an older version shows it as a
+ * label, and rejects any other new field.
  */
 function packLabels({ labels, health, outage, healthCheck }: Line): string[] {
   const named = new Map(Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value]))
@@ -138,12 +138,12 @@ function unpackLabels(
   return { labels: Object.fromEntries(labels), outage, ...(isChecked && { healthCheck: true }) }
 }
 
-/** Since when, cause or `-`, detail. */
+/** Packs an outage: start, cause or `-`, detail. */
 function packOutage({ sinceMs, cause = '-', detail }: Outage): string {
   return `${sinceMs} ${cause} ${detail}`
 }
 
-/** Undefined: a label that a telephone has chosen. What is read packs to the same text again. */
+/** Unpacks an outage, so that it packs to the same text again. Returns undefined for a label that a telephone has chosen. */
 function unpackOutage(text: string): Outage | undefined {
   const [, sinceMs, cause, detail] = OUTAGE.exec(text) ?? []
   if (sinceMs === undefined || cause === undefined || detail === undefined) return undefined
@@ -154,7 +154,7 @@ function unpackOutage(text: string): Outage | undefined {
   }
 }
 
-/** Names come from telephones and may hold anything, NUL too. */
+/** Escapes a field. Names come from telephones and may contain any character, even NUL. */
 function escapeField(field: string): string {
   if (!field.includes('\0') && !field.includes(ESCAPE)) return field
   return field.replaceAll(ESCAPE, `${ESCAPE}a`).replaceAll('\0', `${ESCAPE}b`)
