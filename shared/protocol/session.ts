@@ -1,10 +1,10 @@
-// The multiplexer on one tunnel: carries streams in both directions over a transport's messages. Greets,
-// agrees on a version, watches that the peer is alive, gives streams their turns, drains and closes.
-// Knows nothing of sockets, tokens, routes or HTTP. Over 500 lines because each part of it reads or ends the one state
-// below; what has a state of its own stands beside it (mux-stream.ts, stream-table.ts, turns.ts, outbox.ts, ping-clock.ts).
+// The multiplexer of one tunnel: carries streams in both directions over the messages of a transport. Exchanges hellos,
+// selects the version, checks that the peer is alive, schedules the streams, drains and closes. Independent of sockets,
+// tokens, routes and HTTP. Over 500 lines, because all parts read or change the one state below. Parts with a state of
+// their own are separate files (mux-stream.ts, stream-table.ts, turns.ts, outbox.ts, ping-clock.ts).
 //
 //   opening ──hello──▶ open ──(drain, either side)──▶ open, no new streams ──last stream──▶ closed
-//      └────────────── bad frame, silence, close, transport gone ──────────────────────────▶ closed
+//      └────────────── bad frame, timeout, close, transport lost ──────────────────────────▶ closed
 
 import { ClientShares } from '../client-shares.ts'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
@@ -30,44 +30,44 @@ import { agreeOnVersion, PROTOCOL_VERSIONS } from './wire/version.ts'
 
 export type { SessionLimits } from './limits.ts'
 
-/** In our hello: credit for 64 KiB shows that a stream is taken (P28). */
+/** Feature in our hello: this end shows with credit for 64 KiB that it accepts a stream (P28). */
 const ACCEPTANCE_FEATURE = 'acceptance'
-/** In our hello: an OPEN to us may state the client of its stream (P33). */
+/** Feature in our hello: an OPEN to this end may state the client of its stream (P33). */
 const CLIENT_FEATURE = 'client'
 
-/** Who we are, as our hello says it. Versions and limits are the session's own to add. */
+/** The identity in our hello. The session adds the versions and the limits. */
 export type Identity = Pick<Hello, 'agent' | 'instance' | 'name' | 'startedAt'> & {
   readonly features?: string[]
-  /** Inclusive range; for tests of version negotiation. */
+  /** Protocol versions, an inclusive range. Only tests of the version negotiation set it. */
   readonly versions?: readonly [number, number]
 }
 
 export interface SessionEvents {
-  /** The peer's hello has come and a version is agreed: streams may be opened. */
+  /** The peer's hello has arrived and a version is selected. From now on streams may be opened. */
   onReady(peer: Hello, version: number): void
-  /** The peer opens a stream. Returns its events. To refuse, reset the stream here and return anything. */
+  /** The peer opens a stream. Returns the stream's events. To refuse the stream, reset it here; the result is then unused. */
   onStream(stream: Stream, opening: Opening): StreamEvents
-  /** A control message that is not the session's own (all but hello, drain and drained). */
+  /** A control message arrived that the session does not handle itself (all except hello, drain and drained). */
   onControl(message: ControlMessage): void
-  /** The peer drains: open no new streams here (`open` would throw). */
+  /** The peer drains. From now on `open` throws. */
   onPeerDrain(graceMs: number): void
-  /** The end, exactly once, when the transport is closed too; every stream has had its `onAbort` before. */
+  /** Called exactly once, when the transport is closed. Every open stream has received `onAbort` before. */
   onClose(error: TunnelError): void
 }
 
 export interface SessionOptions {
   readonly transport: Transport
-  /** The dialer opens odd stream ids, the acceptor even ones. */
+  /** The dialer opens streams with odd ids, the acceptor streams with even ids. */
   readonly role: 'dialer' | 'acceptor'
   readonly identity: Identity
   readonly events: SessionEvents
   readonly limits?: Partial<SessionLimits>
   readonly clock?: Clock
-  /** Where the bytes that the session holds are counted, and bounded. Of this session alone. Absent: nowhere. */
+  /** The account of this session alone, which counts and limits the bytes that the session holds. Absent: no count. */
   readonly held?: HeldBytes | undefined
 }
 
-/** Unsent bytes up to this are a batch on its way, and are not counted as held. */
+/** Unsent bytes up to this are a normal batch, and do not count as held. */
 const UNCOUNTED_UNSENT_BYTES = 65_536
 
 export class Session {
@@ -82,20 +82,20 @@ export class Session {
   readonly #pings: PingClock
   readonly #streams = new StreamTable<MuxStream>()
   readonly #turns: Turns
-  /** Of the streams that we have opened. */
+  /** Shares of the clients in the streams that this end has opened. */
   readonly #shares: ClientShares
   readonly #identity: Identity
   readonly #held: HeldBytes | undefined
-  /** As they were charged last. */
+  // Bytes that the account was charged last.
   #unsentBytes = 0
   #unfinishedBytes = 0
-  // Messages so far; how many there were, and how many bytes, when one was last seen to have come.
+  // Messages received so far; then the numbers of messages and bytes at the last check that found a new message.
   #messages = 0
   #messagesSeen = 0
   #bytesSeen = 0
   #state: 'opening' | 'open' | 'closed' = 'opening'
   #peer: Hello | undefined
-  /** From the hello of the peer, looked up once and not for each stream. */
+  /** Read once from the peer's hello, instead of once for each stream. */
   #peerShowsAcceptance = false
   #nextId: number
   #highestPeerId = 0
@@ -107,7 +107,7 @@ export class Session {
   #drainTimer: Timer | undefined
   #graceEndsMs = Number.POSITIVE_INFINITY
   #error: TunnelError | undefined
-  /** What owners have thrown while they were told of the end. */
+  /** Errors that owners threw while the session ended. */
   readonly #thrown: unknown[] = []
   readonly #closed = Promise.withResolvers<void>()
 
@@ -151,12 +151,12 @@ export class Session {
     this.#outbox.control(JSON.stringify(this.#hello()))
   }
 
-  /** `opening` until the peer's hello; then `open`; `closed` at the end. */
+  /** `opening` until the peer's hello arrives, then `open`, and `closed` at the end. */
   get state(): 'opening' | 'open' | 'closed' {
     return this.#state
   }
 
-  /** What the peer said of itself; undefined while opening. */
+  /** The peer's hello. Undefined while opening. */
   get peer(): Hello | undefined {
     return this.#peer
   }
@@ -172,17 +172,17 @@ export class Session {
     )
   }
 
-  /** False when the client holds its share of the streams that the peer takes: `open` would throw for it. */
+  /** Returns false when the client holds its share of the streams that the peer accepts. Then `open` throws for this client. */
   hasRoomFor(client: string): boolean {
     return this.#shares.allows(client, this.#peer?.maxStreams ?? 0)
   }
 
-  /** False: not open, or so by our word alone (`probe`). */
+  /** True when the session is open and no probe waits for its pong (`probe`). */
   get reachable(): boolean {
     return this.#state === 'open' && !this.#pings.probing
   }
 
-  /** Streams open now, both directions. */
+  /** Number of open streams, both directions. */
   get streamCount(): number {
     return this.#streams.size
   }
@@ -193,16 +193,16 @@ export class Session {
   }
 
   /**
-   * For an owner that was away, and may not have heard of the end: not `reachable` until the peer has shown that it is
-   * still there; then calls `onProved`. No effect unless open.
+   * For an owner whose process was suspended and may have missed the end of the session: the session is not `reachable`
+   * until the peer responds to a ping. Then it calls `onProved`. No effect unless the session is open.
    */
   probe(onProved: () => void): void {
     if (this.#state === 'open') this.#pings.probe(onProved)
   }
 
   /**
-   * Opens a stream. `end`: our half is complete with the head. `held`: where its bytes are counted, if not with those of
-   * the session.
+   * Opens a stream. `end`: our half is complete with the head. `held`: the account that counts the bytes of the stream;
+   * the default is the account of the session.
    * Throws TunnelError: `draining`, `overloaded` (the peer's stream limit, the budget of held bytes, or a peer that does
    * not read), `client_share` (the client's share of the streams), `session_lost`, or `payload_too_large` (the head does
    * not fit in the peer's frames). Throws HeadTextError when a string cannot be sent.
@@ -210,7 +210,7 @@ export class Session {
   open(opening: Opening, events: StreamEvents, end: boolean, held = this.#held): Stream {
     const unsentBytes = this.#checkUnsent()
     if (!this.canOpen || held?.full === true) throw this.#whyNotOpen()
-    // Heads of requests wait for no turn. Many large ones must not end a session whose peer reads slowly.
+    // Request heads do not wait for a turn. Many large heads must not end a session whose peer reads slowly.
     if (unsentBytes > this.#limits.sendHardLimitBytes / 2) throw new TunnelError('overloaded')
     const { client = '' } = opening
     if (!this.hasRoomFor(client)) throw new TunnelError('client_share')
@@ -227,9 +227,9 @@ export class Session {
     this.#shares.add(client)
     const stream = this.#newStream(id, opening.kind, client, true, end, held)
     stream.attach(events)
-    // The opener keeps its head as long as the stream: the request may have to be repeated.
+    // The opener keeps the head until the stream ends, because it may have to repeat the request.
     stream.headHeld(blockBytes, opening.fields.length)
-    // Ids are used up after two thousand million streams: the session makes way for a fresh one.
+    // The ids are used up after two thousand million streams. A drain lets a new session replace this one.
     if (this.#nextId > this.#limits.lastStreamId) void this.drain(this.#limits.exhaustedDrainMs)
     return stream
   }
@@ -243,16 +243,16 @@ export class Session {
   }
 
   /**
-   * Asks the peer for no new streams (they are refused once it has confirmed), waits until none is left, at
-   * most `graceMs`, resets the rest with `going_away`, then closes. Resolves when the session is closed.
-   * Called again, it can make the grace shorter, not longer.
+   * Asks the peer to open no new streams, and refuses new streams after the peer has confirmed. Waits at most `graceMs`
+   * until no stream is open, resets the remaining streams with `going_away`, then closes. Resolves when the session is
+   * closed. A further call can make the grace period shorter, not longer.
    */
   drain(graceMs: number): Promise<void> {
     if (this.#state === 'opening') this.close('going_away', 'drained')
     if (this.#state === 'closed') return this.#closed.promise
     if (!this.#draining) {
       this.#draining = true
-      // What is left of a longer grace is seldom whole; on the wire it is.
+      // The protocol requires an integer; the rest of a longer grace period may have a fraction.
       const message: ControlMessage = { type: 'drain', graceMs: Math.ceil(graceMs) }
       this.#outbox.control(JSON.stringify(message))
     }
@@ -265,7 +265,7 @@ export class Session {
     return this.#closed.promise
   }
 
-  /** Says goodbye with a reason, then closes. Streams abort with it. No effect on a closed session. */
+  /** Sends a BYE with the reason, aborts all streams with it, then closes. No effect on a closed session. */
   close(reason: Reason, detail = ''): void {
     this.#fail(new TunnelError(reason, { detail }))
   }
@@ -325,8 +325,8 @@ export class Session {
   }
 
   /**
-   * A peer that does not read must not cost memory without bound: whatever it makes us send is counted. Returns the unsent
-   * bytes, because to add them up takes a look into the socket.
+   * Counts the unsent bytes, and ends the session when they are over the limit, so that a peer that does not read cannot
+   * use unlimited memory. Returns the unsent bytes, so that callers do not have to query the socket again.
    */
   #checkUnsent(): number {
     const { unsentBytes } = this.#outbox
@@ -345,21 +345,24 @@ export class Session {
     this.#unsentBytes = counted
   }
 
-  /** Bytes that came since the last message are part of the next one, and wait for its end. */
+  /** Counts the bytes of an incomplete message: all bytes that arrived after the last complete message. */
   #countUnfinished(receivedBytes: number): void {
     if (this.#held === undefined) return
     if (this.#messages !== this.#messagesSeen || this.#state === 'closed') {
       this.#messagesSeen = this.#messages
       this.#bytesSeen = receivedBytes
     }
-    // A transport refuses a longer message. What has come beyond that is no message: pings of the WebSocket, say.
+    // The transport refuses longer messages. Further bytes are not part of a message, for example pings of the WebSocket.
     const bytes = Math.min(receivedBytes - this.#bytesSeen, MESSAGE_MAX_BYTES)
     if (bytes === this.#unfinishedBytes) return
     this.#held.add(bytes - this.#unfinishedBytes)
     this.#unfinishedBytes = bytes
   }
 
-  /** Ends the session when there is no hello within `leftMs`. Counts what has come of it: pings, which do so later, begin with it. */
+  /**
+   * Ends the session when no hello arrives within `leftMs`. Counts the bytes of an incomplete hello in steps. Pings start
+   * with the hello, and count such bytes from then on.
+   */
   #awaitHello(leftMs: number): void {
     const stepMs = Math.min(leftMs, this.#limits.pingIntervalMs)
     this.#helloTimer = this.#clock.after(stepMs, () => {
@@ -396,7 +399,7 @@ export class Session {
       return
     }
     const [service, method, target] = block as OpenStrings
-    // The first field of a client that is stated has no name, which no field of HTTP can be without.
+    // A stated client is the first field, with an empty name. A field of HTTP always has a name.
     const stated = block[3] === ''
     const client = stated ? (block[4] as string) : ''
     const fields = block.slice(stated ? 5 : 3)
@@ -481,7 +484,7 @@ export class Session {
     }
   }
 
-  /** The reason of the end; what owners have thrown on the way there is its cause. */
+  /** Returns the reason of the end. Its cause is the error that owners threw meanwhile. */
   #finalError(): TunnelError {
     const error = this.#error as TunnelError
     if (this.#thrown.length === 0) return error
@@ -490,7 +493,7 @@ export class Session {
     return new TunnelError(reason, { detail, remote, cause })
   }
 
-  /** Ends the session from this side: tells the peer why, as far as it still listens. */
+  /** Ends the session from this side. Sends the reason to the peer, unless the peer timed out. */
   #fail(error: TunnelError): void {
     if (this.#state === 'closed') return
     this.#end(error)
@@ -517,7 +520,7 @@ export class Session {
   }
 
   #graceOver(): void {
-    // Not `draining`, which says that nothing was delivered: these were, and not all of them can be repeated.
+    // Not `draining`, which means that no byte was delivered. These requests were delivered, and some cannot be repeated.
     this.#abortAll(stream => stream.evict(new TunnelError('going_away', { detail: 'grace is over' })))
     this.close('going_away', 'grace is over')
   }
@@ -527,7 +530,7 @@ export class Session {
     else this.#fail(asTunnelError(error))
   }
 
-  /** An owner that throws keeps no other from being told. */
+  /** Aborts all streams. Collects the errors of owners, so that an owner that throws does not affect other streams. */
   #abortAll(abort: (stream: MuxStream) => void): void {
     for (const stream of this.#streams.all()) {
       try {
@@ -571,7 +574,7 @@ export class Session {
     return stream
   }
 
-  /** The stream of a frame; undefined when it is closed here already and the frame was on its way. */
+  /** Returns the stream of a frame. Undefined when the stream closed here while the frame was on its way. */
   #find(id: number): MuxStream | undefined {
     const stream = this.#streams.get(id)
     if (stream !== undefined || this.#state === 'closed') return stream
@@ -622,7 +625,7 @@ export class Session {
     return withAffinityField(opening, affinity)
   }
 
-  /** Of each stream that we have opened. */
+  /** Returns the client of each stream that this end has opened. */
   #clients(): string[] {
     const parity = this.#nextId % 2
     return this.#streams
@@ -648,7 +651,7 @@ export class Session {
   }
 }
 
-/** The strings that a head block of OPEN begins with. */
+/** The strings at the start of the head block of an OPEN. */
 type OpenStrings = [service: string, method: string, target: string, ...fields: string[]]
 
 function readControl(payload: Buffer): ControlMessage | undefined {
@@ -659,7 +662,7 @@ function readControl(payload: Buffer): ControlMessage | undefined {
   }
 }
 
-/** What ends a session when handling a message or a turn has thrown: the peer's fault, or an owner's of ours. */
+/** Converts an error from handling a message or a turn: a FrameError keeps its reason; any other error is internal. */
 function asTunnelError(error: unknown): TunnelError {
   if (error instanceof FrameError)
     return new TunnelError(error.reason, { detail: error.message, cause: error })

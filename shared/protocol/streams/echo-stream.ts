@@ -1,4 +1,4 @@
-// The acceptor of an echo stream: gives back what it gets. That tests the whole data path of a session.
+// The acceptor of an echo stream: sends all received bytes back. This tests the whole data path of a session.
 
 import type { Fields, Stream, StreamEvents } from './stream.ts'
 
@@ -17,7 +17,7 @@ export class EchoStream implements StreamEvents {
 
   onData(chunk: Buffer): void {
     this.#owedBytes += chunk.length
-    // Credit goes back once the echo has left, so that an echo holds no more than a window.
+    // Credit is returned after the echo was sent, so that an echo holds at most one window.
     if (this.#stream.write(chunk)) this.onWritable()
   }
 

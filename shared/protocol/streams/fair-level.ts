@@ -1,5 +1,5 @@
-// Divides too little among many: the largest amount that each of them may keep (max-min fairness). An amount below the
-// level stays as it is, so a small holder never pays for a large one.
+// Divides a limited total among many holders: computes the largest amount that each holder may keep (max-min fairness).
+// An amount below this level stays as it is, so a large holder never reduces the amount of a small one.
 
 /** Returns the level L for which the sum of min(amount, L) is `total`. Infinity when all amounts fit, 0 when no total is left. */
 export function fairLevel(amounts: readonly number[], total: number): number {

@@ -1,19 +1,19 @@
-// Counts the bytes that this process holds for remote parties, and keeps the count within budgets. A session has an
-// account; so has the principal that the session belongs to (a token), and the process. A stream charges what it holds
-// to the account of its session, which passes the charge on to the account above.
+// Counts the bytes that this process holds for remote parties, and keeps the count within budgets. Each session has an
+// account, and so have its principal (a token) and the process. A stream charges its bytes to the account of its session,
+// which passes the charge on to the account above.
 //
 //   process ◄── principal ◄── session ◄── stream
 //
-// Above its budget an account refuses new streams, and resets streams: of the principals that hold most, of their
-// clients that hold most, the streams that hold most. So a party that holds little never pays for one that holds much.
-// Above twice its budget, and for bytes that belong to no stream, it ends the sessions that hold most. An account links
-// only holders that hold bytes, so an idle stream costs nothing here. PROTOCOL.md, "Bytes held", is the specification.
-// Independent of frames and sockets.
+// An account over its budget refuses new streams, and resets streams. It selects the principals that hold most, then the
+// clients of these principals that hold most, then their largest streams. So a party that holds little is never reset
+// because of a party that holds much. Over twice its budget, and for bytes that belong to no stream, an account ends the
+// sessions that hold most. An account links only holders that hold bytes, so an idle stream has no cost here.
+// PROTOCOL.md, "Bytes held", is the specification. This file is independent of frames and sockets.
 
 import { TunnelError } from '../wire/reason.ts'
 import { fairLevel } from './fair-level.ts'
 
-/** Something that an account counts: a stream in the account of its session, an account in the one above it. */
+/** An entry of an account: a stream in the account of its session, or an account in its parent account. */
 export interface Holder {
   /** Written by the account. */
   heldBytes: number
@@ -28,15 +28,15 @@ export interface Holder {
 
 /** A stream that holds bytes. */
 export interface HeldStream extends Holder {
-  /** The client that the stream is for; empty: not known. */
+  /** The client of the stream; empty: unknown. */
   readonly client: string
-  /** Ends the stream and gives up its bytes. Does not throw. */
+  /** Ends the stream and releases its bytes. Does not throw. */
   evict(error: TunnelError): void
 }
 
-/** What an account did to get back within its budget. */
+/** The actions of an account that returned to its budget. */
 export interface Overrun {
-  /** When it was noticed. */
+  /** Held bytes at the start of the reduction. */
   readonly heldBytes: number
   readonly budgetBytes: number
   readonly evictedStreams: number
@@ -52,7 +52,7 @@ export interface HeldBytesOptions {
   readonly onOverrun?: ((overrun: Overrun) => void) | undefined
 }
 
-/** Share of a budget that an eviction frees below it: the next byte must not cause the next eviction. */
+/** An eviction frees this share of the budget below the limit, so that the next byte does not cause another eviction. */
 const FREED_SHARE = 1 / 16
 
 export class HeldBytes implements Holder {
@@ -74,17 +74,17 @@ export class HeldBytes implements Holder {
     this.#onOverrun = onOverrun
   }
 
-  /** True when this account, or one above it, is over its budget: no new streams. */
+  /** True when this account or an account above it is over its budget. Then no new streams are accepted. */
   get full(): boolean {
     return this.heldBytes > this.budgetBytes || this.#parent?.full === true
   }
 
-  /** Makes this the account of a session. `end` closes the session. It must not throw. */
+  /** Makes this the account of a session. `end` closes the session and must not throw. */
   attachSession(end: (error: TunnelError) => void): void {
     this.#endSession = end
   }
 
-  /** Notes that `holder` holds `bytes` more, or fewer when negative. */
+  /** Adds `bytes` to the bytes of `holder`. A negative number subtracts. */
   charge(holder: Holder, bytes: number): void {
     const before = holder.heldBytes
     holder.heldBytes = before + bytes
@@ -93,14 +93,14 @@ export class HeldBytes implements Holder {
     this.add(bytes)
   }
 
-  /** Notes that the account itself holds `bytes` more, or fewer: bytes that belong to no stream. */
+  /** Adds `bytes` that belong to no stream to the account itself. A negative number subtracts. */
   add(bytes: number): void {
     if (this.#parent === undefined) this.heldBytes += bytes
     else this.#parent.charge(this, bytes)
     if (bytes > 0 && this.heldBytes > this.budgetBytes) this.#schedule()
   }
 
-  /** Brings this account and those above it back within their budgets, now rather than at the end of the turn. */
+  /** Reduces this account and the accounts above it to their budgets at once, without waiting for the microtask. */
   enforce(): void {
     if (this.heldBytes > this.budgetBytes) this.#reduce()
     this.#parent?.enforce()
@@ -121,7 +121,7 @@ export class HeldBytes implements Holder {
     }
   }
 
-  /** In a microtask: a charge comes from within a call of a stream's owner, which must not meet its own eviction. */
+  /** Enforces the budgets in a microtask. A charge happens inside a call of a stream's owner; an eviction must not. */
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
@@ -137,13 +137,13 @@ export class HeldBytes implements Holder {
     const detail = this.#detail('more than')
     const evictedStreams =
       this.heldBytes > budgetBytes ? this.#evictTo(budgetBytes * (1 - FREED_SHARE), detail) : 0
-    // What is left belongs to no stream. A session alone may hold so much for a while: the peer has yet to read it.
+    // The remaining bytes belong to no stream. A single session may hold them for a while, until its peer reads.
     if (this.#endSession === undefined) endedSessions += this.#endSessions('more than')
     if (endedSessions + evictedStreams === 0) return
     this.#onOverrun?.({ heldBytes, budgetBytes, evictedStreams, endedSessions })
   }
 
-  /** Ends the sessions that hold most, until the rest is within the budget. Returns how many. */
+  /** Ends the sessions that hold most, until the account is within its budget. Returns the number of ended sessions. */
   #endSessions(excess: Excess): number {
     const error = new TunnelError('overloaded', { detail: this.#detail(excess) })
     let ended = 0
@@ -156,7 +156,7 @@ export class HeldBytes implements Holder {
     return ended
   }
 
-  /** Of the principal that holds most, unless it has no session. Undefined when no session holds anything. */
+  /** Returns the largest session of the largest principal with a session. Undefined when no session holds bytes. */
   #largestSession(): HeldBytes | undefined {
     for (const account of this.#ofPrincipals ? mostFirst(this.#accounts()) : [this]) {
       const sessions: HeldBytes[] = []
@@ -169,14 +169,14 @@ export class HeldBytes implements Holder {
 
   #end(error: TunnelError): void {
     const endSession = this.#endSession
-    // No session any more: it is ended once.
+    // Each session is ended only once.
     this.#endSession = undefined
     endSession?.(error)
-    // Streams that had ended already are no longer the session's to abort. Their owners still hold bytes.
+    // The session does not abort streams that have ended before, but the owners of such streams may still hold bytes.
     for (const stream of this.#streams()) stream.evict(error)
   }
 
-  /** Resets streams until `targetBytes` are left, as far as streams hold them. Returns how many. */
+  /** Resets streams until `targetBytes` remain or no stream holds bytes. Returns the number of reset streams. */
   #evictTo(targetBytes: number, detail: string): number {
     if (this.heldBytes <= targetBytes) return 0
     return this.#ofPrincipals
@@ -207,7 +207,7 @@ export class HeldBytes implements Holder {
         if (left <= level) break
         if (this.heldBytes <= targetBytes) return evicted
         const bytes = stream.heldBytes
-        // The end of another stream may have freed this one: the two halves of a relay end together.
+        // The end of another stream may have released these bytes: the two streams of a relay end together.
         if (bytes === 0) continue
         left -= bytes
         stream.evict(new TunnelError('over_budget', { detail }))
@@ -223,7 +223,7 @@ export class HeldBytes implements Holder {
     return streams
   }
 
-  /** Of the principals. */
+  /** Returns the accounts of the principals. */
   #accounts(): HeldBytes[] {
     const accounts: HeldBytes[] = []
     for (let holder = this.#first; holder !== undefined; holder = holder.nextHolder) {
@@ -258,11 +258,11 @@ type Excess = 'more than' | 'twice'
 /** The streams of one client. */
 interface ClientStreams {
   readonly streams: HeldStream[]
-  /** Of all of them. */
+  /** Bytes of all these streams. */
   heldBytes: number
 }
 
-/** The client that holds most comes first. */
+/** Groups the streams by client. Returns the client that holds most first. */
 function byClient(streams: readonly HeldStream[]): ClientStreams[] {
   const clients = new Map<string, ClientStreams>()
   for (const stream of streams) {

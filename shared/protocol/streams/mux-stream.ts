@@ -1,10 +1,10 @@
-// One stream of a session: order of frames, credit both ways, and what waits for credit or for room.
-// The session feeds it frames and turns; its owner sees only the `Stream` face (stream.ts).
+// One stream of a session: the order of frames, the credit of both directions, and the data that waits for credit or
+// room. The session passes frames and turns to it; its owner uses only the `Stream` interface (stream.ts).
 //
 //   each half:   (await head →) body → ended        the stream:  open → closed
 //
-// An acceptor's own half and an opener's far half start at `await head`, the others at `body`. A frame that
-// does not fit the far half's state is a FrameError (the peer's fault); a call that does not fit ours throws.
+// An acceptor's own half and an opener's far half start at `await head`, the other halves at `body`. A frame that does
+// not fit the state of the far half is a FrameError (the peer's fault). A call that does not fit our half throws.
 
 import type { Outbox } from '../outbox.ts'
 import type { TurnTaker } from '../turns.ts'
@@ -18,23 +18,23 @@ import type { GrowthBudget, ReceiveWindow } from './receive-window.ts'
 import type { AnswerHead, Fields, Stream, StreamEvents } from './stream.ts'
 import { type Evictable, headCost, StreamHold } from './stream-hold.ts'
 
-/** What a stream needs of its session. */
+/** The part of the session that a stream uses. */
 export interface StreamHost {
   readonly outbox: Outbox
   readonly growth: GrowthBudget
   readonly maxWindowBytes: number
   /** True when body data should wait in the streams. */
   readonly congested: boolean
-  /** True when other streams are waiting for their turn. */
+  /** True when other streams wait for their turn. */
   readonly queued: boolean
   /** Round trip of the path, ms; 0 before it is known. */
   readonly pathRttMs: number
   now(): number
-  /** The stream has data and credit, or its owner waits for room: give it a turn. */
+  /** Requests a turn: the stream has data and credit, or its owner waits for room. */
   askTurn(stream: MuxStream): void
-  /** The stream is closed; forget it. */
+  /** Removes a closed stream from the session. */
   forget(stream: MuxStream): void
-  /** An owner has thrown in a call that no frame and no turn has caused: ends the session. */
+  /** Ends the session because an owner threw, outside of the handling of a frame or a turn. */
   fail(error: unknown): void
 }
 
@@ -48,22 +48,22 @@ export interface MuxStreamOptions {
   readonly kind: StreamKind
   readonly host: StreamHost
   readonly opener: boolean
-  /** The opener's half is complete with the OPEN. */
+  /** True when the opener's half is complete with the OPEN. */
   readonly endsWithOpen: boolean
-  /** Of its opening; empty: not known. */
+  /** Client of the stream, from its OPEN; empty: unknown. */
   readonly client: string
-  /** What the peer lets us send before its first WINDOW. */
+  /** Bytes that this end may send before the peer's first WINDOW. */
   readonly creditBytes: number
-  /** False: whether the peer takes the stream shows in its first HEAD or WINDOW. */
+  /** False while the peer may still refuse the stream. Its first HEAD or WINDOW shows that it accepts the stream. */
   readonly accepted: boolean
   readonly window: ReceiveWindow
-  /** Where the bytes that it holds are counted; undefined: nowhere. */
+  /** The account that counts the bytes that the stream holds. Undefined: no count. */
   readonly account: HeldBytes | undefined
 }
 
-/** A chunk that waits is copied up to here when it is a small part of its buffer: a quarter of what Node reads at once. */
+/** A waiting chunk below this size is copied when it is a small part of its buffer: a quarter of one read of Node. */
 const COPIED_BYTES = 16_384
-/** Small pieces that an owner gets one by one while it is behind; later ones are joined. */
+/** Number of small pieces that a slow owner receives one by one. Later pieces are joined. */
 const SINGLE_PIECES = 64
 
 export class MuxStream implements Stream, TurnTaker, Evictable {
@@ -75,7 +75,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   readonly #opener: boolean
   readonly #window: ReceiveWindow
   readonly #account: HeldBytes | undefined
-  /** Made when the stream first holds bytes. */
+  /** Created when the stream holds bytes for the first time. */
   #hold: StreamHold | undefined
   #events: StreamEvents | undefined
   #ours: Half
@@ -85,19 +85,19 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   #accepted: boolean
   /** Credit that waits for the stream to be accepted. */
   #heldBytes = 0
-  // Heads that wait for their turn, body that waits for credit or for its turn, and what comes after it.
+  // Heads that wait for their turn, the body that waits for credit or for its turn, and the END and trailers after it.
   #heads: AnswerHead[] | undefined
   #pending: Buffer[] = []
-  /** Of heads and body. */
+  /** Bytes of the waiting heads and body. */
   #pendingBytes = 0
   #endPending = false
   #trailersPending: Fields | undefined
-  /** The owner was told to stop. */
+  /** True after `write` returned false, until `onWritable`. */
   #blocked = false
-  /** Why it was aborted before its owner's events were known. */
+  /** Error of an abort that came before `attach`. */
   #abortedEarly: TunnelError | undefined
   inTurn = false
-  /** Small pieces of the far half, while the owner is behind. */
+  /** Joined small pieces of the far half, while the owner has unread data. */
   #pieces: SmallPieces | undefined
   #piecesDue = false
   #singlePieces = 0
@@ -156,7 +156,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
       host.askTurn(this)
       return false
     }
-    // A frame of HTTP/2 is a part of what was read from its connection, and would keep all of that.
+    // A chunk of HTTP/2 is a view into a whole read of its connection, and would keep all bytes of that read alive.
     this.#pending.push(chunk.length < COPIED_BYTES ? withoutWaste(chunk) : chunk)
     this.#pendingBytes += chunk.length
     if (this.#creditBytes > 0) host.askTurn(this)
@@ -221,13 +221,13 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
 
   // The session's calls
 
-  /** The owner's events; until they are known no frame may be delivered. */
+  /** Sets the owner's events. The session delivers no frame before this call. */
   attach(events: StreamEvents): void {
     this.#events = events
     if (this.#abortedEarly !== undefined) events.onAbort(this.#abortedEarly)
   }
 
-  /** A head or trailers of the peer, of so many `strings`, that the owner may keep. */
+  /** Charges a head or trailers that the owner may keep. `strings` is the number of its strings. */
   headHeld(blockBytes: number, strings: number): void {
     const cost = headCost(blockBytes, strings)
     if (cost === 0 || !this.#open || this.#account === undefined) return
@@ -238,7 +238,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   headArrived(head: AnswerHead, blockBytes: number): void {
     if (!this.#opener) throw new FrameError('HEAD from the opener of a stream')
     if (this.#theirs !== AWAIT_HEAD) throw new FrameError('a second final HEAD')
-    // An informational head is passed on at once, so it is not held.
+    // The owner passes an informational head on at once, so it is not counted as held.
     if (isFinal(head.status)) {
       this.#theirs = BODY
       this.headHeld(blockBytes, head.fields.length)
@@ -286,7 +286,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     else if (this.#pending.length > 0) this.#host.askTurn(this)
   }
 
-  /** Ended from outside: a RESET has come, or the session is over. */
+  /** Aborts the stream because a RESET arrived or the session ended. */
   abort(error: TunnelError): void {
     if (!this.#open) return
     if (this.#hold !== undefined) this.#hold.outlasts = false
@@ -295,7 +295,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     else this.#events.onAbort(error)
   }
 
-  /** Ends both halves from this side against the owner's will: the far end and the owner are told. */
+  /** Ends both halves from this side without a call of the owner. Notifies the far end and the owner. */
   evict(error: TunnelError): void {
     if (!this.#open) return
     this.#host.outbox.reset(this.id, REASONS[error.reason].code, error.detail)
@@ -339,8 +339,9 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   }
 
   /**
-   * While the transport is full, a head waits for its turn as body does, or heads would fill what it keeps unsent. Of
-   * informational heads, which the acceptor may send in any number, no more than one waits, and a 100 beside it.
+   * Makes a head wait for its turn, like body data, while the transport is full. Otherwise heads would fill the transport
+   * without a limit. An acceptor may send any number of informational heads, so at most one of them waits, plus one 100;
+   * further ones are dropped.
    */
   #delayHead(head: AnswerHead, final: boolean): void {
     const bytes = this.#host.outbox.checkHead(head)
@@ -370,14 +371,17 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     if (this.#pending.length > 0 || this.#blocked) this.#host.askTurn(this)
   }
 
-  /** As much has left as may before the stream is accepted. */
+  /** True when the credit that applies before acceptance is used up. */
   get #inDoubt(): boolean {
     return !this.#accepted && this.#creditBytes <= 0
   }
 
-  /** The owner is told of room also when it has ended its half: it may owe credit for what it has passed on. */
+  /**
+   * Handles that no data waits any more. Notifies the owner of room even after it ended its half, because the owner may
+   * then have to return credit for data that it forwarded.
+   */
   #pendingSent(): void {
-    // An owner that ends its half only when it is told of room may have written before it did.
+    // Read before the call below: an owner that calls `end` in `onWritable` may have written more data first.
     const ended = this.#endPending
     this.#tellWritable()
     if (ended && this.#open) this.#finishOurs(this.#trailersPending)
@@ -401,7 +405,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     if (this.#theirs === ENDED) this.#close()
   }
 
-  /** To an owner that has not consumed what it was given before. */
+  /** Delivers body to an owner that has not consumed the earlier data. */
   #deliverBehind(body: Buffer): void {
     if (body.length < SMALL_PIECE_BYTES) {
       this.#singlePieces += 1
@@ -423,7 +427,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     this.#events?.onData(pieces.joined())
   }
 
-  /** The owner has consumed all but the pieces. It gets them a little later: it is in a call of its own. */
+  /** Delivers the joined pieces when the owner has consumed all other data. A microtask does it: the owner is in a call now. */
   #piecesWanted(pieces: SmallPieces): void {
     if (this.#piecesDue || this.#window.unreadBytes > pieces.bytes) return
     this.#piecesDue = true
@@ -460,7 +464,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   }
 }
 
-/** 101 is final for a stream: bytes follow it. */
+/** Returns true for a final head. For a stream, 101 is final too, because plain bytes follow it. */
 function isFinal(status: number): boolean {
   return status >= 200 || status === 101
 }

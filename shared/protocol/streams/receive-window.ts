@@ -1,19 +1,19 @@
-// The receiving side of flow control for one stream: how much the peer may still send, when to give credit
-// back, and when the window should grow.
+// The receiving side of flow control for one stream: counts the bytes that the peer may still send, and decides when to
+// return credit and when the window grows.
 //
-// A window of which half is used within two round trips may be what limits the stream, so it doubles (after
-// M. Fisk and W. Feng, "Dynamic right-sizing", 2001) - as long as doubling helps: when the last one did not
-// raise the rate by a quarter, something else is the limit and more window would only be more queue (the rule
-// by which BBR leaves its start-up). A reader that stalls gives nothing back, so its window never grows.
+// When half of a window is used within two round trips, the window may limit the stream, so it doubles (after M. Fisk
+// and W. Feng, "Dynamic right-sizing", 2001). When the last doubling did not raise the rate by a quarter, another
+// limit applies, and a larger window would only lengthen the queue; then the window stays (the rule by which BBR leaves
+// its start-up phase). A reader that stalls returns no credit, so its window never grows.
 
 import { CREDIT_MAX_BYTES } from '../wire/frame.ts'
 
-/** A doubling must raise the rate by this factor, or it was the last. */
+/** The window doubles again only when the last doubling raised the rate by this factor. */
 const WORTHWHILE = 1.25
-/** Rates over less time than this are noise, ms. */
+/** Shortest time over which a rate is measured, ms. Shorter measurements are too inexact. */
 const SHORTEST_MEASURE_MS = 10
 
-/** Bytes that windows may grow by, shared by the streams of a session (or of a process). */
+/** Bytes by which windows may grow. The streams of a session (or of a process) share them. */
 export class GrowthBudget {
   #freeBytes: number
 
@@ -21,7 +21,7 @@ export class GrowthBudget {
     this.#freeBytes = bytes
   }
 
-  /** Takes up to `bytes`; returns what was there. */
+  /** Takes up to `bytes` from the budget. Returns the number of bytes taken. */
   take(bytes: number): number {
     const taken = Math.min(bytes, this.#freeBytes)
     this.#freeBytes -= taken
@@ -37,39 +37,39 @@ export class ReceiveWindow {
   readonly #firstBytes: number
   #sizeBytes: number
   #grownBytes = 0
-  /** What the peer may still send. */
+  /** Bytes that the peer may still send. */
   #creditBytes: number
-  /** Consumed by the owner, not yet given back. */
+  /** Bytes that the owner has consumed and that are not returned as credit yet. */
   #consumedBytes = 0
-  /** Credit was given back at least once. */
+  /** True after credit was returned at least once. */
   #shown = false
   #lastUpdateMs = 0
-  // The rate since the window grew last, and the one before that, bytes per ms.
+  // The current measurement of the rate, and the rate of the measurement before the last doubling, bytes per ms.
   #measuredSinceMs = 0
   #measuredBytes = 0
   #rateBefore = 0
 
-  /** `firstBytes`: give back once that much is consumed for the first time, if it is less than half the window. */
+  /** `firstBytes`: the first credit is returned after this many consumed bytes, if that is less than half of the window. */
   constructor(initialBytes: number, firstBytes = initialBytes) {
     this.#firstBytes = firstBytes
     this.#sizeBytes = initialBytes
     this.#creditBytes = initialBytes
   }
 
-  /** Received and not consumed by the owner. */
+  /** Bytes that were received and that the owner has not consumed. */
   get unreadBytes(): number {
     return this.#sizeBytes - this.#creditBytes - this.#consumedBytes
   }
 
-  /** Data has arrived. False: the peer sent more than it may. */
+  /** Counts received bytes. Returns false when the peer sent more than its credit. */
   receive(bytes: number): boolean {
     this.#creditBytes -= bytes
     return this.#creditBytes >= 0
   }
 
   /**
-   * The owner has consumed data. True: half the window or more can be given back, or it is the first time; ask `update`.
-   * Throws RangeError for more than has arrived: it would make the window larger than anyone decided.
+   * Counts consumed bytes. Returns true when the caller should call `update`: half of the window can be returned, or the
+   * first credit is due. Throws RangeError when more bytes are consumed than have arrived, because the window would grow.
    */
   consume(bytes: number): boolean {
     const { unreadBytes } = this
@@ -79,11 +79,11 @@ export class ReceiveWindow {
     return first || this.#isHalf
   }
 
-  /** The credit to send now, bytes: what was consumed, and what the window grows by. */
+  /** Returns the credit to send now, bytes: the consumed bytes and the growth of the window. */
   update(nowMs: number, rttMs: number, maxBytes: number, budget: GrowthBudget): number {
     let grant = this.#consumedBytes
     this.#shown = true
-    // The first bytes have waited for the stream to be accepted: their rate says nothing of the path.
+    // The first bytes waited until the stream was accepted, so their rate is not the rate of the path.
     if (!this.#isHalf) return this.#give(grant)
     if (this.#lastUpdateMs === 0) {
       this.#measuredSinceMs = nowMs
@@ -111,7 +111,7 @@ export class ReceiveWindow {
     return grant
   }
 
-  /** Once a measure is long enough: did the last doubling raise the rate? The first one is always worth a try. */
+  /** Returns true when a measurement is complete and the last doubling raised the rate, or when no doubling was measured. */
   #growthHelps(nowMs: number, rttMs: number): boolean {
     const elapsedMs = nowMs - this.#measuredSinceMs
     if (elapsedMs < Math.max(2 * rttMs, SHORTEST_MEASURE_MS)) return false
@@ -119,14 +119,14 @@ export class ReceiveWindow {
     const before = this.#rateBefore
     this.#measuredSinceMs = nowMs
     this.#measuredBytes = 0
-    // A rate that has halved says that the path has changed: start over.
+    // When the rate has halved, the path has changed: start over.
     if (rate * 2 < before) this.#rateBefore = 0
     if (rate < before * WORTHWHILE) return false
     this.#rateBefore = rate
     return true
   }
 
-  /** The stream is over: what the window had grown by goes back to the budget. */
+  /** Returns the growth of the window to the budget when the stream has ended. */
   release(budget: GrowthBudget): void {
     budget.give(this.#grownBytes)
     this.#grownBytes = 0

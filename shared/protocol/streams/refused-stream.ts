@@ -1,4 +1,4 @@
-// The events of a stream that was refused: nothing comes of it any more.
+// The events of a refused stream. They have no effect.
 
 import type { StreamEvents } from './stream.ts'
 

@@ -1,20 +1,20 @@
-// What one stream holds, as the account of its session counts it. A stream makes one when it first holds bytes, so that
-// a stream whose owner keeps up costs nothing. mux-stream.ts counts what is unread and what waits; this file adds the
-// rest: heads, whole messages that are kept alive by a part of them, and what the owner keeps by itself.
+// The bytes that one stream holds in the account of its session. A stream creates a StreamHold when it holds bytes for
+// the first time, so that a stream with a fast owner has no cost. mux-stream.ts counts unread and waiting bytes. This
+// file adds heads, messages that are kept alive by an unread part of them, and bytes that the owner keeps.
 
 import type { TunnelError } from '../wire/reason.ts'
 import type { HeldBytes, HeldStream, Holder } from './held-bytes.ts'
 
-/** A head or trailers up to this size are part of what any stream costs, bytes. */
+/** A head or trailers up to this size are not charged, bytes. */
 const FREE_HEAD_BYTES = 4096
-/** What a string of a head costs beside its bytes. */
+/** Memory of a string of a head in addition to its characters, bytes. */
 const STRING_BYTES = 40
-/** One read of a socket: what the first unread part of a message may keep alive at no charge. */
+/** Bytes that the first unread part of a message may keep alive without a charge: one read of a socket. */
 const FREE_PINNED_BYTES = 65_536
 
-/** What a hold needs of its stream. */
+/** The part of a stream that its hold uses. */
 export interface Evictable {
-  /** The client that the stream is for; empty: not known. */
+  /** The client of the stream; empty: unknown. */
   readonly client: string
   /** Ends the stream for its owner and its peer. Does not throw. */
   endForBudget(error: TunnelError): void
@@ -41,12 +41,12 @@ export class StreamHold implements HeldStream {
     return this.#stream.client
   }
 
-  /** Bytes that the owner keeps beside those that the stream counts. */
+  /** Sets the bytes that the owner keeps in addition to the bytes that the stream counts. */
   set keptBytes(bytes: number) {
     this.#keptBytes = bytes
   }
 
-  /** The body that has just become the first unread one keeps the whole message alive. */
+  /** Counts the message that `body`, the first unread part, keeps alive. */
   pin(body: Buffer): void {
     const pinnedBytes = body.buffer.byteLength - body.length
     this.#pinnedBytes = pinnedBytes > FREE_PINNED_BYTES ? pinnedBytes : 0
@@ -56,14 +56,14 @@ export class StreamHold implements HeldStream {
     this.#headBytes += costBytes
   }
 
-  /** Charges what the stream holds now: `unreadBytes` for its owner, `waitingBytes` for its peer. */
+  /** Charges the current bytes of the stream: `unreadBytes` for its owner, `waitingBytes` for its peer. */
   count(unreadBytes: number, waitingBytes: number): void {
     if (unreadBytes === 0) this.#pinnedBytes = 0
     const bytes = unreadBytes + waitingBytes + this.#headBytes + this.#keptBytes + this.#pinnedBytes
     if (bytes !== this.heldBytes) this.#account.charge(this, bytes - this.heldBytes)
   }
 
-  /** Nothing is held any more. */
+  /** Releases all bytes. */
   release(): void {
     this.outlasts = false
     this.#keptBytes = 0
@@ -80,11 +80,11 @@ export class StreamHold implements HeldStream {
   }
 
   collectSessions(): void {
-    // A stream is below the account of its session.
+    // A stream is below the account of its session, so it adds no session.
   }
 }
 
-/** What a head or trailers cost while they are held; 0 for a small one. */
+/** Returns the bytes to charge for a head or trailers; 0 for a small one. */
 export function headCost(blockBytes: number, strings: number): number {
   const bytes = blockBytes + strings * STRING_BYTES
   return bytes > FREE_HEAD_BYTES ? bytes : 0

@@ -21,7 +21,7 @@ export class StreamTable<Stream extends { readonly id: number }> {
     return this.#slots[this.#find(id)]
   }
 
-  /** A stream of the same id is replaced. */
+  /** Adds a stream. Replaces a stream with the same id. */
   add(stream: Stream): void {
     const at = this.#find(stream.id)
     if (this.#slots[at] === undefined) this.#size += 1
@@ -29,7 +29,7 @@ export class StreamTable<Stream extends { readonly id: number }> {
     if (this.#size * 2 > this.#slots.length) this.#grow()
   }
 
-  /** False: there was none. */
+  /** Returns false when the table has no stream with this id. */
   delete(id: number): boolean {
     let gap = this.#find(id)
     if (this.#slots[gap] === undefined) return false
@@ -37,7 +37,7 @@ export class StreamTable<Stream extends { readonly id: number }> {
     for (let at = (gap + 1) & this.#mask; ; at = (at + 1) & this.#mask) {
       const stream = this.#slots[at]
       if (stream === undefined) break
-      // It may fill the gap unless its own place lies behind the gap, cyclically.
+      // The entry may fill the gap unless its own place lies cyclically after the gap.
       const home = (stream.id >>> 1) & this.#mask
       if (((at - home) & this.#mask) < ((at - gap) & this.#mask)) continue
       this.#slots[gap] = stream
@@ -47,12 +47,12 @@ export class StreamTable<Stream extends { readonly id: number }> {
     return true
   }
 
-  /** A copy, in no order: streams may come and go while it is walked. */
+  /** Returns a copy without an order, so that streams may be added and removed during iteration. */
   all(): Stream[] {
     return this.#slots.filter(stream => stream !== undefined)
   }
 
-  /** The slot of the id, or the empty one where it would go. There is always an empty one. */
+  /** Returns the slot of the id, or the empty slot for it. The table always has an empty slot. */
   #find(id: number): number {
     let at = (id >>> 1) & this.#mask
     for (;;) {

@@ -1,6 +1,6 @@
-// The two faces of one stream: `Stream` is what its owner calls, `StreamEvents` what its owner is called with.
-// Both ends of a tunnel use the same pair. A stream has two halves; each ends once, by END, or both end
-// at once by an abort. After `onEnd` and our own end, or after `onAbort`, nothing more happens on it.
+// The two interfaces of one stream. The owner calls the methods of `Stream`, and receives the calls of `StreamEvents`.
+// Both ends of a tunnel use the same pair. A stream has two halves. Each half ends once with END, or an abort ends both
+// halves at once. After `onEnd` and our own end, or after `onAbort`, no further event follows.
 //
 //   opener                         acceptor
 //   session.open(opening, events)  → onStream(stream, opening) returns its events
@@ -14,15 +14,15 @@ import type { StreamKind } from '../wire/stream-kind.ts'
 /** Alternating names and values, as Node's `rawHeaders`: bytes as latin1, case and order as received. */
 export type Fields = string[]
 
-/** What opens a stream. Strings hold bytes as latin1 and no NUL, CR or LF. */
+/** The content of an OPEN. Strings hold bytes as latin1, without NUL, CR and LF. */
 export interface Opening {
   readonly kind: StreamKind
-  /** Replicas this stream has passed already; a peer refuses a second hop. */
+  /** Number of replicas that the stream has passed. A peer refuses a second hop. */
   readonly hops: number
   readonly service: string
   /** HTTP method; empty for other kinds. */
   readonly method: string
-  /** HTTP request target in origin form; for `query` the name of the query; else empty. */
+  /** HTTP request target in origin form. For `query`: the name of the query. Empty for other kinds. */
   readonly target: string
   readonly fields: Fields
   /**
@@ -31,32 +31,32 @@ export interface Opening {
    */
   readonly affinity?: string | undefined
   /**
-   * Names the client that the stream is for, so that limits can count by client: an IPv4 address, or an IPv6 /64. Stated
-   * by the Plugboard that took the request, never by the client. Absent or empty: not known.
+   * The client of the stream, so that limits can count by client: an IPv4 address, or an IPv6 /64. The Plugboard that
+   * received the request sets it, never the client. Absent or empty: unknown.
    */
   readonly client?: string
 }
 
 export interface AnswerHead {
-  /** 100…999. Below 200, 101 excepted, more heads follow. */
+  /** 100 to 999. After a status below 200, except 101, another head follows. */
   readonly status: number
-  /** The reason phrase, may be empty. */
+  /** The reason phrase; may be empty. */
   readonly statusText: string
   readonly fields: Fields
 }
 
 export interface StreamEvents {
-  /** Opener only: any number of 1xx heads (never 101), then one final head. */
+  /** Only at the opener: any number of 1xx heads (never 101), then one final head. */
   onHead(head: AnswerHead): void
-  /** Body bytes. They count against our window until `consume` is called for them. The chunk is ours to keep. */
+  /** Body bytes. They count against our window until the owner calls `consume` for them. The owner may keep the chunk. */
   onData(chunk: Buffer): void
-  /** The far half is complete. With trailers when there were any. */
+  /** The far half is complete. `trailers` is undefined when it had no trailers. */
   onEnd(trailers: Fields | undefined): void
-  /** After a `write` that returned false: there is room again. */
+  /** There is room again after a `write` that returned false. */
   onWritable(): void
   /**
-   * Both halves ended early: a reset from the far end, the session is lost, or the stream held too many bytes. Never
-   * after our own `reset`. After `holdAfterEnd` and the end of both halves: what is still held must be given up.
+   * Both halves ended early: the far end reset the stream, the session ended, or the stream held too many bytes. Never
+   * called after our own `reset`. After `holdAfterEnd` and the end of both halves: the owner must drop the held bytes.
    */
   onAbort(error: TunnelError): void
 }
@@ -64,45 +64,49 @@ export interface StreamEvents {
 export interface Stream {
   readonly id: number
   readonly kind: StreamKind
-  /** False once the stream is reset, lost, or both halves are complete. */
+  /** True until the stream is reset or lost, or both halves are complete. */
   readonly open: boolean
   /**
-   * False: the far end may still refuse it with nothing delivered. No more than 64 KiB of our half leave before it is
-   * true: an owner that has kept what it wrote can repeat all of it.
+   * False while the far end may still refuse the stream with no byte delivered. Until it is true, at most 64 KiB of our
+   * half are sent, so that an owner that keeps the written data can repeat all of it.
    */
   readonly accepted: boolean
   /**
    * True when the opener's half is complete with its OPEN. An acceptor then gets `onEnd` before any other task of the event
-   * loop runs. Absent: not known.
+   * loop runs. Absent: unknown.
    */
   readonly endsWithOpen?: boolean
-  /** Acceptor only: sends an answer head. Throws when a final head was sent before, and HeadError for one that cannot be sent. */
+  /**
+   * Sends the head of a response; only for the acceptor. Throws when a final head was sent before. Throws HeadError for a
+   * head that cannot be sent.
+   */
   respond(head: AnswerHead): void
   /**
-   * Sends body bytes. Always takes the chunk. True: it has been copied already, and the buffer may be used again.
-   * False: it may still be needed until `onWritable`, and the caller is asked to stop until then. Ignored on a
-   * stream that is no longer open. False also when nothing more leaves before the stream is `accepted`.
+   * Sends body bytes. Accepts the chunk in every case. Returns true when the chunk is copied, so that the caller may
+   * reuse its buffer. Returns false when the stream may need the buffer until `onWritable`; the caller should stop
+   * until then. Also returns false when no more data can be sent before the stream is `accepted`. A stream that is no
+   * longer open ignores the call.
    */
   write(chunk: Buffer): boolean
-  /** Completes our half, after everything written. Throws HeadError for trailers that cannot be sent. */
+  /** Completes our half after all written data. Throws HeadError for trailers that cannot be sent. */
   end(trailers?: Fields): void
   /**
-   * Ends both halves at once. The far end's owner gets `onAbort`; ours does not. No effect when not open.
+   * Ends both halves at once. The owner at the far end gets `onAbort`; our owner does not. No effect when not open.
    * `causeCode`: a code of backend-causes.ts. A peer without the feature `cause` does not receive it.
    */
   reset(reason: TunnelError['reason'], detail?: string, causeCode?: string): void
-  /** Gives `bytes` of received data back to the far end as credit. */
+  /** Returns credit for `bytes` of received data to the far end. */
   consume(bytes: number): void
   /**
-   * Notes that the owner keeps `bytes` for this stream, in all, beside received data that it has not consumed and data
-   * that it has written. They count against the budget of held bytes until the stream ends.
+   * Sets the total `bytes` that the owner keeps for this stream, in addition to received data that it has not consumed
+   * and data that it has written. They count against the budget of held bytes until the stream ends.
    */
   keep(bytes: number): void
   /**
-   * Received data that is not consumed stays counted after the end of the stream, until it is consumed or `release` is
-   * called. The owner must call `release` in the end.
+   * Keeps unconsumed received data in the count after the end of the stream, until the owner consumes it or calls
+   * `release`. The owner must call `release` at some point.
    */
   holdAfterEnd(): void
-  /** Notes that the owner holds nothing of a stream that has ended. */
+  /** Reports that the owner holds no bytes of a stream that has ended. */
   release(): void
 }
