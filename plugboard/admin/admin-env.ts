@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ServiceId, TokenId } from '../common/row-ids.ts'
 import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store/store.ts'
 import type { Directory } from '../routes/directory.ts'
@@ -35,8 +36,8 @@ export interface TokenIssuer {
       readonly ttlSeconds: number
     },
     by: Mutation,
-  ): Promise<{ readonly id: string; readonly token: string; readonly expiresAt: Date }>
-  revoke(id: string, by: Mutation): Promise<void>
+  ): Promise<{ readonly id: TokenId; readonly token: string; readonly expiresAt: Date }>
+  revoke(id: TokenId, by: Mutation): Promise<void>
 }
 
 /** The tunnels of this replica. */
@@ -92,7 +93,7 @@ export interface AdminDependencies {
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficBody | undefined
   /** The last failed request of each service on this replica, by the id of the service, the newest first. */
-  readonly lastErrors: (limit: number) => readonly (readonly [serviceId: string, error: ServiceError])[]
+  readonly lastErrors: (limit: number) => readonly (readonly [serviceId: ServiceId, error: ServiceError])[]
   /** The networks that URLs in routes may lead to. */
   readonly outbound: OutboundNetworks
   /** Where telephones reach this Plugboard. */

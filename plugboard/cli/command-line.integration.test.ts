@@ -16,6 +16,7 @@ import { administer } from '../../test/support/postgres-setup.ts'
 import { harnessRoute } from '../../test/support/proxy-harness.ts'
 import { makeLine } from '../../test/support/registry-cluster.ts'
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts'
+import { asRouteId, asServiceId } from '../common/row-ids.ts'
 import type { Store } from '../database/store/store.ts'
 import { createProxyCounters } from '../proxy/counters.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
@@ -79,8 +80,8 @@ async function run(line: string, onOut: (text: string) => void = () => undefined
 /** A service "shop" with a route, as a replica has it in memory; each request is forwarded. */
 function shownRoute(api: AdminApiHarness): { readonly route: DirectoryRoute } {
   const route = harnessRoute({ host: '*.shop.test', mountPath: '/api', service: 'shop' })
-  const service = { ...route.service, id: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f' }
-  const shown = { ...route, id: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e', service }
+  const service = { ...route.service, id: asServiceId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f') }
+  const shown = { ...route, id: asRouteId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e'), service }
   api.services.push(service)
   api.routesOfServices.push(shown)
   api.dryRun = ({ host, target }) =>
@@ -505,7 +506,7 @@ describe('looking', () => {
       telephone: 'laptop',
     } as const
     api.lastErrors.set(route.service.id, error)
-    api.lastErrors.set('deleted', { ...error, atMs: at - 1000 })
+    api.lastErrors.set(asServiceId('deleted'), { ...error, atMs: at - 1000 })
     const { out, err } = await run('status')
     expect(out).toMatch(
       /^last failed request of each service .*\nSERVICE .*\nshop +\*\.shop\.test\/api +2m ago +backend_unreachable +Backend http:\/\/localhost:3000 refused/m,

@@ -5,6 +5,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
 import type { JsonObject } from '../common/json.ts'
+import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
 import { translateError } from './database-error.ts'
 import { translated } from './sql-runner.ts'
 import { changesFrom } from './store/changes.ts'
@@ -17,17 +18,17 @@ export interface LogPosition {
 }
 
 export interface SnapshotService {
-  readonly id: string
+  readonly id: ServiceId
   readonly name: string
   readonly policy: JsonObject
 }
 
 export interface SnapshotRoute {
-  readonly id: string
+  readonly id: RouteId
   readonly host: string
   readonly mountPath: string
   /** Null: the route responds by itself. */
-  readonly serviceId: string | null
+  readonly serviceId: ServiceId | null
   readonly options: JsonObject
   /** Absent and null: the route stays until somebody deletes it. */
   readonly lifetimeMs?: number | null | undefined
@@ -39,7 +40,7 @@ export interface SnapshotKey {
 }
 
 export interface SnapshotRevocation {
-  readonly id: string
+  readonly id: TokenId
   readonly expiresAt: Date
 }
 

@@ -20,6 +20,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { JsonObject } from '../common/json.ts'
+import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
 import type { ChangeAction, ChangeEntity } from './store/store.ts'
 
 /** A schema of its own: Plugboard can share a database with an application. */
@@ -38,7 +39,7 @@ const rowColumns = {
 export const services = plugboard.table(
   'services',
   {
-    id: uuid('id').primaryKey().defaultRandom(),
+    id: uuid('id').$type<ServiceId>().primaryKey().defaultRandom(),
     name: name('name').notNull(),
     policy: jsonb('policy').$type<JsonObject>().notNull().default({}),
     ...rowColumns,
@@ -58,11 +59,13 @@ export const services = plugboard.table(
 export const routes = plugboard.table(
   'routes',
   {
-    id: uuid('id').primaryKey().defaultRandom(),
+    id: uuid('id').$type<RouteId>().primaryKey().defaultRandom(),
     host: name('host').notNull(),
     mountPath: name('mount_path').notNull(),
     /** Null: the route responds by itself. */
-    serviceId: uuid('service_id').references(() => services.id),
+    serviceId: uuid('service_id')
+      .$type<ServiceId>()
+      .references(() => services.id),
     options: jsonb('options').$type<JsonObject>().notNull().default({}),
     /** Holder of the token whose telephone claimed the mount (token-reference.ts). No foreign key: outside issuers have no rows. */
     claimedBy: text('claimed_by'),
@@ -106,7 +109,7 @@ export const routes = plugboard.table(
 export const tokens = plugboard.table(
   'tokens',
   {
-    id: uuid('id').primaryKey().defaultRandom(),
+    id: uuid('id').$type<TokenId>().primaryKey().defaultRandom(),
     name: text('name').notNull(),
     services: text('services').array().notNull(),
     mounts: text('mounts').array().notNull(),
@@ -212,6 +215,7 @@ export const replicas = plugboard.table(
 /** When each route was last used. Each replica writes it once a minute; no part of the change log. */
 export const routeActivity = plugboard.table('route_activity', {
   routeId: uuid('route_id')
+    .$type<RouteId>()
     .primaryKey()
     .references(() => routes.id, { onDelete: 'cascade' }),
   servedAt: instant('served_at'),

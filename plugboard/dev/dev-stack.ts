@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { decodeClaims, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
+import { asTokenId } from '../common/row-ids.ts'
 import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
 import { AdminKeyFile } from '../replica/files/admin-key-file.ts'
 import { SecretsFolder } from '../replica/files/secrets-folder.ts'
@@ -139,7 +140,7 @@ async function isGood(plugboard: Plugboard, token: string): Promise<boolean> {
   const claims = decodeClaims(token)
   if (claims?.iss !== TOKEN_ISSUER) return false
   if (claims.exp - systemClock.wallTime() / 1000 < TOKEN_MARGIN_SECONDS) return false
-  const row = await plugboard.store.tokens.find(claims.jti)
+  const row = await plugboard.store.tokens.find(asTokenId(claims.jti))
   return row !== undefined && row.revokedAt === null
 }
 

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { asServiceId } from '../common/row-ids.ts'
 import { announcedNames } from './directory-entries.ts'
 import { DEFAULT_SERVICE_POLICY } from './service-policy.ts'
 
@@ -15,5 +16,5 @@ it.each([
   ],
 ])('a service with the aliases %j is announced as %j, each name once', (aliases, names) => {
   const policy = { ...DEFAULT_SERVICE_POLICY, aliases }
-  expect(announcedNames({ id: '1', name: 'app', policy })).toEqual(names)
+  expect(announcedNames({ id: asServiceId('1'), name: 'app', policy })).toEqual(names)
 })

@@ -1,13 +1,14 @@
 // What the directory holds, as those who ask it see it.
 
 import type { JsonObject } from '../common/json.ts'
+import { asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/row-ids.ts'
 import type { RouteActivity } from './route-activity.ts'
 import type { RouteOptions } from './route-options.ts'
 import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './service-policy.ts'
 
 /** One object per service for as long as it lives; its fields change in place. */
 export interface DirectoryService {
-  readonly id: string
+  readonly id: ServiceId
   readonly name: string
   /** Frozen, and replaced as a whole when it changes: read it once per request. */
   readonly policy: ServicePolicy
@@ -20,14 +21,14 @@ export function announcedNames({ name, policy }: DirectoryService): readonly str
 
 /** Stands for the service of a route that responds by itself. It never has a line. */
 export const NO_SERVICE: DirectoryService = Object.freeze({
-  id: '',
+  id: asServiceId(''),
   name: '',
   policy: DEFAULT_SERVICE_POLICY,
 })
 
 /** Never changes, except for its activity: an edited route is a new object with the same activity. */
 export interface DirectoryRoute {
-  readonly id: string
+  readonly id: RouteId
   /** Host pattern: `app.example.com`, `*.example.com`, `*`. */
   readonly host: string
   /** Mount path: `/`, `/api`. */
@@ -54,7 +55,7 @@ export interface DirectoryListener {
   /** `before` is a copy; `after` is the living object. */
   serviceChanged?(before: DirectoryService | undefined, after: DirectoryService | undefined): void
   /** Close the tunnels of this token. */
-  tokenRevoked?(tokenId: string): void
+  tokenRevoked?(tokenId: TokenId): void
   /** Keys came or went: tunnels whose key (`kid`) is gone must end. */
   keysChanged?(): void
   /** After each batch of changes: every replica reports this number. */

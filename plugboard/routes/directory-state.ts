@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { formatMount, normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import { isJsonObject, type JsonObject } from '../common/json.ts'
+import { asRouteId, asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/row-ids.ts'
 import type {
   LogPosition,
   SnapshotKey,
@@ -25,6 +26,7 @@ import {
 import { RouteActivity } from './route-activity.ts'
 import { resolveRouteOptions } from './route-options.ts'
 import { RouteTable } from './route-table.ts'
+import { routeIdSchema, serviceIdSchema, tokenIdSchema } from './row-id-schemas.ts'
 import { resolveServicePolicy } from './service-policy.ts'
 
 type Writable<Row> = { -readonly [Key in keyof Row]: Row[Key] }
@@ -36,23 +38,23 @@ const json = z.custom<JsonObject>(isJsonObject)
 const date = z.coerce.date()
 /** The rows of changes, as far as the directory cares. */
 const serviceRow = z.object({
-  id: z.string(),
+  id: serviceIdSchema,
   name: z.string(),
   policy: json,
   deletedAt: z.string().nullable(),
 })
 const routeRow = z.object({
-  id: z.string(),
+  id: routeIdSchema,
   host: z.string(),
   mountPath: z.string(),
-  serviceId: z.string().nullable(),
+  serviceId: serviceIdSchema.nullable(),
   options: json,
   // Absent in entries that an older version has written.
   lifetimeMs: z.number().nullable().default(null),
   deletedAt: z.string().nullable(),
 })
 const keyRow = z.object({ kid: z.string(), publicJwk: json })
-const tokenRow = z.object({ id: z.string(), expiresAt: date, revokedAt: z.string().nullable() })
+const tokenRow = z.object({ id: tokenIdSchema, expiresAt: date, revokedAt: z.string().nullable() })
 
 const silent: Emit = () => undefined
 
@@ -66,21 +68,21 @@ export interface RowProblems {
 
 export class DirectoryState implements SnapshotSink {
   readonly table = new RouteTable<DirectoryRoute>()
-  readonly routes = new Map<string, DirectoryRoute>()
-  readonly services = new Map<string, Writable<DirectoryService>>()
+  readonly routes = new Map<RouteId, DirectoryRoute>()
+  readonly services = new Map<ServiceId, Writable<DirectoryService>>()
   readonly servicesByName = new Map<string, DirectoryService>()
   /** A name comes before an alias. Writers see to it that no two services have the same one. */
   readonly servicesByAlias = new Map<string, DirectoryService>()
-  readonly routesByService = new Map<string, Set<DirectoryRoute>>()
+  readonly routesByService = new Map<ServiceId, Set<DirectoryRoute>>()
   readonly keys = new Map<string, VerificationKey>()
   /** Token id → when the token expires, ms since 1970. */
-  readonly revocations = new Map<string, number>()
+  readonly revocations = new Map<TokenId, number>()
   position: LogPosition = { sequence: 0, changeId: null }
   readonly #problems: RowProblems
-  readonly #activityOf: (routeId: string) => RouteActivity | undefined
+  readonly #activityOf: (routeId: RouteId) => RouteActivity | undefined
 
   /** `activityOf`: the activity of a route in the state that serves now; this state shares it. */
-  constructor(problems: RowProblems, activityOf: (routeId: string) => RouteActivity | undefined) {
+  constructor(problems: RowProblems, activityOf: (routeId: RouteId) => RouteActivity | undefined) {
     this.#problems = problems
     this.#activityOf = activityOf
   }
@@ -106,13 +108,14 @@ export class DirectoryState implements SnapshotSink {
     switch (change.entity) {
       case 'service': {
         const row = change.after === null ? undefined : serviceRow.parse(change.after)
-        if (row === undefined || row.deletedAt !== null) this.#deleteService(change.entityId, emit)
+        if (row === undefined || row.deletedAt !== null)
+          this.#deleteService(asServiceId(change.entityId), emit)
         else this.#setService(row, emit)
         break
       }
       case 'route': {
         const row = change.after === null ? undefined : routeRow.parse(change.after)
-        if (row === undefined || row.deletedAt !== null) this.#deleteRoute(change.entityId, emit)
+        if (row === undefined || row.deletedAt !== null) this.#deleteRoute(asRouteId(change.entityId), emit)
         else this.#setRoute(row, emit)
         break
       }
@@ -156,7 +159,7 @@ export class DirectoryState implements SnapshotSink {
     emit(listener => listener.serviceChanged?.(before, service))
   }
 
-  #deleteService(id: string, emit: Emit): void {
+  #deleteService(id: ServiceId, emit: Emit): void {
     const service = this.services.get(id)
     if (service === undefined) return
     this.services.delete(id)
@@ -195,7 +198,7 @@ export class DirectoryState implements SnapshotSink {
     emit(listener => listener.routeChanged?.(before, route))
   }
 
-  #deleteRoute(id: string, emit: Emit): void {
+  #deleteRoute(id: RouteId, emit: Emit): void {
     const route = this.routes.get(id)
     if (route === undefined) return
     this.routes.delete(id)

@@ -9,6 +9,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
 import { StartupError } from '../common/startup-error.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
@@ -52,18 +53,18 @@ export interface Directory {
   match(host: string, path: string): DirectoryRoute | undefined
   /** There is a route for exactly this host: neither a wildcard nor `*` counts. */
   hasHost(host: string): boolean
-  route(id: string): DirectoryRoute | undefined
-  routesOfService(serviceId: string): IterableIterator<DirectoryRoute>
+  route(id: RouteId): DirectoryRoute | undefined
+  routesOfService(serviceId: ServiceId): IterableIterator<DirectoryRoute>
   routes(): IterableIterator<DirectoryRoute>
   readonly routeCount: number
-  service(id: string): DirectoryService | undefined
+  service(id: ServiceId): DirectoryService | undefined
   /** The service that a telephone means by a name: its own name, or one of its aliases. */
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
   verificationKey(kid: string): VerificationKey | undefined
   /** For the JWKS. */
   verificationKeys(): readonly VerificationKey[]
-  isRevoked(tokenId: string): boolean
+  isRevoked(tokenId: TokenId): boolean
   /** Returns the way to unsubscribe. */
   subscribe(listener: DirectoryListener): () => void
   /** Resolves once a change of this sequence (a row that was just written, say) is in the table. */
@@ -201,15 +202,15 @@ class CachedDirectory implements Directory {
     return this.#state?.table.hasHost(host) ?? false
   }
 
-  route(id: string): DirectoryRoute | undefined {
+  route(id: RouteId): DirectoryRoute | undefined {
     return this.#state?.routes.get(id)
   }
 
-  *routesOfService(serviceId: string): IterableIterator<DirectoryRoute> {
+  *routesOfService(serviceId: ServiceId): IterableIterator<DirectoryRoute> {
     yield* this.#state?.routesByService.get(serviceId) ?? []
   }
 
-  service(id: string): DirectoryService | undefined {
+  service(id: ServiceId): DirectoryService | undefined {
     return this.#state?.services.get(id)
   }
 
@@ -229,7 +230,7 @@ class CachedDirectory implements Directory {
     return this.#state === undefined ? [] : [...this.#state.keys.values()]
   }
 
-  isRevoked(tokenId: string): boolean {
+  isRevoked(tokenId: TokenId): boolean {
     return this.#state?.revocations.has(tokenId) ?? false
   }
 

@@ -11,6 +11,7 @@ import { isJsonObject, type JsonObject } from '../common/json.ts'
 import type { LogPosition, SnapshotSink } from '../database/change-feed.ts'
 import type { DirectoryState } from './directory-state.ts'
 import { storedRouteOptions } from './route-options.ts'
+import { routeIdSchema, serviceIdSchema, tokenIdSchema } from './row-id-schemas.ts'
 
 const FORMAT = 'plugboard-directory'
 /** A replica does not read a version above its own. Version 1 has the names of options before migration 0011. */
@@ -26,19 +27,19 @@ const headerSchema = z.object({
   changeId: z.string().nullable(),
 })
 const rowSchema = z.union([
-  z.object({ service: z.object({ id: z.string(), name: z.string(), policy: json }) }),
+  z.object({ service: z.object({ id: serviceIdSchema, name: z.string(), policy: json }) }),
   z.object({
     route: z.object({
-      id: z.string(),
+      id: routeIdSchema,
       host: z.string(),
       mountPath: z.string(),
-      serviceId: z.string().nullable(),
+      serviceId: serviceIdSchema.nullable(),
       options: json,
       lifetimeMs: z.number().nullable().optional(),
     }),
   }),
   z.object({ key: z.object({ kid: z.string(), publicJwk: json }) }),
-  z.object({ revocation: z.object({ id: z.string(), expiresAt: z.coerce.date() }) }),
+  z.object({ revocation: z.object({ id: tokenIdSchema, expiresAt: z.coerce.date() }) }),
 ])
 type Row = z.input<typeof rowSchema>
 const trailerSchema = z.object({ rows: z.int().min(0), sha256: z.string() })

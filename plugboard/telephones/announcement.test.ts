@@ -1,6 +1,7 @@
 // Counts the steps that the evaluation of an announcement takes, because a telephone chooses the size of its announcement.
 
 import { expect, it } from 'vitest'
+import { asTokenId } from '../common/row-ids.ts'
 import type { Claimed } from '../database/store/store.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import { type AnnouncementOptions, judge } from './announcement.ts'
@@ -26,7 +27,7 @@ function counted(list: readonly string[]): {
 
 function credentialWith(services: readonly string[], mounts: readonly string[]): Credential {
   return {
-    token: { kind: 'own', id: 't' },
+    token: { kind: 'own', id: asTokenId('t') },
     subject: 's',
     services,
     mounts,

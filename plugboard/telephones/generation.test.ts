@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
+import { asTokenId } from '../common/row-ids.ts'
 import { identityOf, packGeneration, unpackGeneration } from './generation.ts'
 
-const own = (id: string, subject: string) => ({ token: { kind: 'own', id }, subject }) as const
+const own = (id: string, subject: string) => ({ token: { kind: 'own', id: asTokenId(id) }, subject }) as const
 const outside = (issuer: string, subject: string) =>
   ({ token: { kind: 'outside', issuer, subject, id: 'x' }, subject }) as const
 

@@ -3,12 +3,13 @@
 import { type LogFields, type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
+import { asTokenId } from '../common/row-ids.ts'
 import { asTunnelId } from '../registry/line-ids.ts'
 import { HeldBudgets, type HeldLimits, heldLimits, holderDigest } from './held-budgets.ts'
 
 const MIB = 2 ** 20
 const LIMITS: HeldLimits = { tunnelBytes: 100, tokenBytes: 150, replicaBytes: 400 }
-const own = (id: string) => ({ kind: 'own', id }) as const
+const own = (id: string) => ({ kind: 'own', id: asTokenId(id) }) as const
 
 function setUp(limits = LIMITS) {
   const clock = new ManualClock()

@@ -9,6 +9,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts'
 import { rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
 import { asReplicaId } from '../common/replica-id.ts'
+import { asTokenId } from '../common/row-ids.ts'
 import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { generateSigningKey } from './tokens/tokens.ts'
 
@@ -243,7 +244,7 @@ describe('the end of a tunnel', () => {
     const { id, token } = await harness.token()
     const other = await harness.dial((await harness.token({ name: 'other' })).token, { name: 'other' })
     const tunnels = [await harness.dial(token), await harness.dial(token)]
-    await harness.issuer.revoke(id, { actor: 'test' })
+    await harness.issuer.revoke(asTokenId(id), { actor: 'test' })
     for (const telephone of tunnels) expect((await telephone.closed).reason).toBe('unauthorized')
     expect(other.session.state).toBe('open')
   })
@@ -261,7 +262,7 @@ describe('the end of a tunnel', () => {
     const [key] = await harness.database.store.signingKeys.list()
     await harness.database.store.signingKeys.rotate(await generateSigningKey(), by)
     await harness.caughtUp()
-    const after = await harness.dial((await harness.issuer.renew(id)).token)
+    const after = await harness.dial((await harness.issuer.renew(asTokenId(id))).token)
     after.session.sendControl({ type: 'renew' })
     await after.control('renewed')
     await harness.database.store.signingKeys.remove(key?.kid ?? '', by)
@@ -326,10 +327,10 @@ describe('renewal in band', () => {
   it('is refused for a revoked token and for an unknown token', async () => {
     const { id, token } = await harness.token()
     const telephone = await harness.dial(token)
-    await harness.issuer.revoke(id, { actor: 'test' })
+    await harness.issuer.revoke(asTokenId(id), { actor: 'test' })
     await telephone.closed
-    await expect(harness.issuer.renew(id)).rejects.toMatchObject({ code: 'token_revoked' })
-    await expect(harness.issuer.renew('elsewhere')).rejects.toMatchObject({ code: 'not_found' })
+    await expect(harness.issuer.renew(asTokenId(id))).rejects.toMatchObject({ code: 'token_revoked' })
+    await expect(harness.issuer.renew(asTokenId('elsewhere'))).rejects.toMatchObject({ code: 'not_found' })
   })
 })
 

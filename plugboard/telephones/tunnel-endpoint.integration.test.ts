@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readJwt, signJwt } from '../../test/support/jwt.ts'
 import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
+import { asTokenId } from '../common/row-ids.ts'
 import { Authenticator, type Credential } from './tokens/authenticate.ts'
 import { TunnelEndpoint } from './tunnel-endpoint.ts'
 
@@ -179,7 +180,7 @@ describe('the token', () => {
 
   it('is refused after its revocation', async () => {
     const { id, token } = await harness.token()
-    await harness.issuer.revoke(id, { actor: 'test' })
+    await harness.issuer.revoke(asTokenId(id), { actor: 'test' })
     await harness.caughtUp()
     const answer = await dialWith(token)
     expect([answer.status, code(answer)]).toEqual([401, 'token_revoked'])
@@ -247,7 +248,7 @@ it('opens no session for a client that disconnected during authentication', asyn
   const socket = await asked.promise
   socket.destroy()
   answer.resolve({
-    token: { kind: 'own', id: 't' },
+    token: { kind: 'own', id: asTokenId('t') },
     subject: 's',
     services: ['*'],
     mounts: [],

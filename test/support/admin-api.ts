@@ -14,6 +14,7 @@ import type {
   TrafficBody,
 } from '../../plugboard/admin/api-types.ts'
 import { ClusterView } from '../../plugboard/admin/live/cluster-view.ts'
+import { asTokenId, type ServiceId } from '../../plugboard/common/row-ids.ts'
 import type { ServiceError } from '../../plugboard/common/service-error.ts'
 import type { Store } from '../../plugboard/database/store/store.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
@@ -58,7 +59,7 @@ export class AdminApiHarness {
   /** By id of the service. */
   readonly lastLines = new Map<string, LastLine>()
   readonly serviceRefusals = new Map<string, RefusedAnnouncement>()
-  readonly lastErrors = new Map<string, ServiceError>()
+  readonly lastErrors = new Map<ServiceId, ServiceError>()
   /** Responses of other replicas, by the name of the question. */
   readonly remote: {
     readonly replicaId: string
@@ -148,7 +149,7 @@ export class AdminApiHarness {
           const { id, expiresAt } = await store.tokens.create({ ...input, ...limits }, by)
           return { id, expiresAt, token: `header.${id}.signature` }
         },
-        revoke: async (id, by) => void (await store.tokens.revoke(id, by)),
+        revoke: async (id, by) => void (await store.tokens.revoke(asTokenId(id), by)),
       },
       outbound: new OutboundNetworks([]),
       plugboardUrl: () => 'https://proxy.test',

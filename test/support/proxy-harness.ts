@@ -8,6 +8,7 @@ import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
+import { asRouteId, asServiceId } from '../../plugboard/common/row-ids.ts'
 import { Via } from '../../plugboard/proxy/edge/via.ts'
 import { type ProxyOptions, ProxyServer } from '../../plugboard/proxy/server.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
@@ -35,11 +36,15 @@ export function harnessRoute(route: HarnessRoute): DirectoryRoute {
   const service = route.service ?? 'web'
   const { host, mountPath = '/' } = route
   return {
-    id: `route-${service}`,
+    id: asRouteId(`route-${service}`),
     host,
     mountPath,
     mount: formatMount({ host, path: mountPath }),
-    service: { id: `id-${service}`, name: service, policy: { ...DEFAULT_SERVICE_POLICY, ...route.policy } },
+    service: {
+      id: asServiceId(`id-${service}`),
+      name: service,
+      policy: { ...DEFAULT_SERVICE_POLICY, ...route.policy },
+    },
     options: { ...DEFAULT_ROUTE_OPTIONS, ...route.options },
     lifetimeMs: null,
     activity: new RouteActivity(),

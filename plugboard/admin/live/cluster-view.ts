@@ -7,10 +7,12 @@
 //                 ┘
 
 import { z } from '@hono/zod-openapi'
+import type { ServiceId } from '../../common/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import { decodeCursor, encodeCursor, limitOf } from '../../database/store/page.ts'
 import type { Page } from '../../database/store/store.ts'
 import type { DirectoryService } from '../../routes/directory.ts'
+import { serviceIdSchema } from '../../routes/row-id-schemas.ts'
 import type { ConnectedTelephone } from '../../telephones/connected-telephone.ts'
 import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
 import { type FailureBody, failureBody, failureFields } from '../bodies/failure.ts'
@@ -22,12 +24,12 @@ export interface ClusterViewOptions {
   readonly startedAt: Date
   /** The tunnels of this replica. */
   readonly telephones: () => readonly ConnectedTelephone[]
-  readonly lastErrorOf: (serviceId: string) => ServiceError | undefined
+  readonly lastErrorOf: (serviceId: ServiceId) => ServiceError | undefined
   readonly lastLineOf: (service: DirectoryService) => LastLine | undefined
   readonly refusalOf: (service: DirectoryService) => RefusedAnnouncement | undefined
   /** The name of the service that an announced name means. */
   readonly serviceNameOf: (announced: string) => string
-  readonly serviceById: (id: string) => DirectoryService | undefined
+  readonly serviceById: (id: ServiceId) => DirectoryService | undefined
   /** Asks all other replicas. Never rejects, and is bounded in time (peers/peer-network.ts). */
   readonly ask: (
     name: string,
@@ -94,7 +96,7 @@ const telephonesParams = z.object({
 })
 /** `more`: there are tunnels after the last one. */
 const telephonesResponse = z.object({ items: z.array(remoteTelephoneSchema).max(500), more: z.boolean() })
-const servicesParams = z.object({ ids: z.array(z.string()).max(MAX_SERVICES) })
+const servicesParams = z.object({ ids: z.array(serviceIdSchema).max(MAX_SERVICES) })
 const servicesResponse = z.object({
   startedAt: z.iso.datetime(),
   services: z.array(factsSchema).max(MAX_SERVICES),
@@ -130,7 +132,7 @@ export class ClusterView {
 
   /** What each replica knows about the services, this one first. `ids`: only the first `MAX_SERVICES` are asked for. */
   async facts(
-    ids: readonly string[],
+    ids: readonly ServiceId[],
   ): Promise<{ readonly replicas: readonly ReplicaFacts[]; readonly missing: MissingReplicas }> {
     const asked = ids.slice(0, MAX_SERVICES)
     const own = { startedAt: this.#options.startedAt.toISOString(), services: this.#ownFacts(asked) }
@@ -186,7 +188,7 @@ export class ClusterView {
     return { items, more: all.length > items.length }
   }
 
-  #ownFacts(ids: readonly string[]): ServiceFacts[] {
+  #ownFacts(ids: readonly ServiceId[]): ServiceFacts[] {
     const { serviceById, lastErrorOf, lastLineOf, refusalOf } = this.#options
     return ids.map(id => {
       const service = serviceById(id)
@@ -247,7 +249,7 @@ function merged(lists: readonly TelephoneList[], limit: number): Page<ConnectedT
 /** Returns the newest failure that any replica has seen of the service. */
 export function newestError(
   replicas: readonly ReplicaFacts[],
-  serviceId: string,
+  serviceId: ServiceId,
 ): (FailureBody & { readonly replicaId: string }) | undefined {
   let newest: (FailureBody & { readonly replicaId: string }) | undefined
   for (const { replicaId, services } of replicas) {

@@ -3,14 +3,15 @@ import { AdminApiHarness } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { harnessRoute } from '../../../test/support/proxy-harness.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asRouteId, asServiceId } from '../../common/row-ids.ts'
 import type { DryRequest } from '../../routes/dry-run.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness
 let asked: DryRequest[]
 const base = harnessRoute({ host: 'app.test', service: 'shop' })
-const ROUTE_ID = '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e'
-const SERVICE_ID = '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f'
+const ROUTE_ID = asRouteId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e')
+const SERVICE_ID = asServiceId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f')
 const route = { ...base, id: ROUTE_ID, service: { ...base.service, id: SERVICE_ID } }
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -36,7 +37,7 @@ test('names the route, the service, its lines and the last error on any replica'
     { line: { ...makeLine('r2', 't2', 'shop'), telephone: 'two' }, state: 'unreachable' },
   )
   const error = { code: 'backend_timeout' as const, message: 'The service did not respond in time.' }
-  api.lastErrors.set(SERVICE_ID, { ...error, atMs: 1000, requestId: 'q1', telephone: 'one' })
+  api.lastErrors.set(asServiceId(SERVICE_ID), { ...error, atMs: 1000, requestId: 'q1', telephone: 'one' })
   const newer = { ...error, at: '1970-01-01T00:00:02.000Z', requestId: 'q2', telephone: null }
   const facts = { id: SERVICE_ID, lastError: newer, lastLine: null, refusal: null }
   api.remote.push({

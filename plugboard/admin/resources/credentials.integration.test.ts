@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness, type CallAnswer } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { administer } from '../../../test/support/postgres-setup.ts'
+import { asTokenId } from '../../common/row-ids.ts'
 import type { AdminKeyStore, Store } from '../../database/store/store.ts'
 import { AdminKeyFile } from '../../replica/files/admin-key-file.ts'
 import { createApiKey, hashMatches, hashOf, looksLikeApiKey } from '../access/api-key.ts'
@@ -59,7 +60,12 @@ describe('tokens', () => {
     })
     expect(plain.limits).toEqual({ tunnels: null, claims: null, announcementsPerMinute: null })
 
-    const token = { services: ['*'], mounts: ['*'], reference: { kind: 'own', id }, maxClaims: 9 } as const
+    const token = {
+      services: ['*'],
+      mounts: ['*'],
+      reference: { kind: 'own', id: asTokenId(id) },
+      maxClaims: 9,
+    } as const
     for (const mount of ['a.test', 'b.test']) await store.claimMount({ service: 'web', mount, token })
     await store.routes.remove('b.test', { actor: 'test' })
     api.telephones.push({

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../test/support/admin-api.ts'
 import { past } from '../../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { asRouteId } from '../../common/row-ids.ts'
 import type { Store } from '../../database/store/store.ts'
 
 let database: TestDatabase
@@ -67,7 +68,9 @@ describe('routes', () => {
     await addRoute('other.shop.test', { service: 'other' })
     await addRoute('other.test')
     await past(database.url, '2 hours', true)
-    await store.routeActivity.record([{ routeId: used.id as string, servedAgeMs: 1000, telephone: 'laptop' }])
+    await store.routeActivity.record([
+      { routeId: asRouteId(used.id as string), servedAgeMs: 1000, telephone: 'laptop' },
+    ])
     expect((await api.call('GET', '/v1/routes/used.shop.test')).body).toMatchObject({
       lastTelephone: 'laptop',
       lastRequestAt: expect.stringMatching(/^20/),

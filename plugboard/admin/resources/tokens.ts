@@ -1,6 +1,7 @@
 // Tokens of telephones over HTTP. The JWT is shown once, when it is issued; what is listed is who may do what.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { asTokenId } from '../../common/row-ids.ts'
 import type { Token } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/stored-text.ts'
 import { atField, refuseBeyondLimits } from '../access/key-limits.ts'
@@ -49,9 +50,10 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
     revoke: {
       description: 'Its tunnels close on every replica at once. Doing it twice is no error.',
       run: async (id, _query, { key, by }) => {
-        if (key.limits !== null) refuseBeyondLimits(key, await store.tokens.get(id))
-        await tokens.revoke(id, by)
-        return await store.tokens.get(id)
+        const tokenId = asTokenId(id)
+        if (key.limits !== null) refuseBeyondLimits(key, await store.tokens.get(tokenId))
+        await tokens.revoke(tokenId, by)
+        return await store.tokens.get(tokenId)
       },
     },
   })

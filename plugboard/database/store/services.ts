@@ -3,6 +3,7 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
+import { asServiceId } from '../../common/row-ids.ts'
 import { services } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
 import { beyond, decodeCursor, limitOf, nameKey, pageOf } from './page.ts'
@@ -92,7 +93,7 @@ export async function findService(db: Sql, nameOrId: string): Promise<Service | 
 }
 
 function matches(nameOrId: string): SQL {
-  return isId(nameOrId) ? eq(services.id, nameOrId) : eq(services.name, nameOrId)
+  return isId(nameOrId) ? eq(services.id, asServiceId(nameOrId)) : eq(services.name, nameOrId)
 }
 
 /** The living service that a route shall lead to. */

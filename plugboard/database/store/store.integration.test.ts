@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findRoute } from '../../../test/support/find-route.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
+import { asTokenId } from '../../common/row-ids.ts'
 import type { Page, PageRequest, Store } from './store.ts'
 
 let db: TestDatabase
@@ -205,8 +206,8 @@ describe('routes', () => {
 describe('claims', () => {
   const scope = { services: ['dev-*'], mounts: ['*.dev.test'] }
   const ownId = crypto.randomUUID()
-  const token = { ...scope, reference: { kind: 'own', id: ownId }, maxClaims: 100 } as const
-  beforeAll(() => store.tokens.create({ ...scope, id: ownId, name: 'dev', ttlSeconds: 60 }, by))
+  const token = { ...scope, reference: { kind: 'own', id: asTokenId(ownId) }, maxClaims: 100 } as const
+  beforeAll(() => store.tokens.create({ ...scope, id: asTokenId(ownId), name: 'dev', ttlSeconds: 60 }, by))
 
   test('service and route are made once, however often and by however many they are claimed', async () => {
     const claim = { service: 'dev-a', mount: 'a.dev.test/x', token }
@@ -272,14 +273,14 @@ describe('claims', () => {
       store.claimMount({
         service: 'dev-r',
         mount: 'r.dev.test',
-        token: { ...token, reference: { kind: 'own', id: own } },
+        token: { ...token, reference: { kind: 'own', id: asTokenId(own) } },
       })
     expect(await failure(claimWith(id))).toMatchObject({ code: 'token_revoked' })
     expect(await failure(claimWith(crypto.randomUUID()))).toMatchObject({ code: 'token_revoked' })
   })
 
   test("an outside token with the id of one of ours claims in its own subject's name", async () => {
-    await store.tokens.revoke(ownId, by)
+    await store.tokens.revoke(asTokenId(ownId), by)
     const outside = { kind: 'outside', issuer: 'https://id.test', subject: 'device 7', id: ownId } as const
     const holder = 'https://id.test#sub:device%207'
     const claim = {
@@ -299,14 +300,15 @@ describe('claims', () => {
       Promise.allSettled(
         mounts(host, count).map(mount => store.claimMount({ service: 'dev-limit', mount, token })),
       )
-    const claimedBy = async (holder: string) => (await store.tokens.claimCounts([holder])).get(holder) ?? 0
+    const claimedBy = async (holder: string) =>
+      (await store.tokens.claimCounts([asTokenId(holder)])).get(asTokenId(holder)) ?? 0
 
     test('claims that arrive together are counted one by one; another one is refused with its reason', async () => {
       const { id } = await store.tokens.create(
         { ...scope, name: 'limited', ttlSeconds: 60, maxClaims: 3 },
         by,
       )
-      const token = { ...scope, reference: { kind: 'own', id }, maxClaims: 100 } as const
+      const token = { ...scope, reference: { kind: 'own', id: asTokenId(id) }, maxClaims: 100 } as const
       const outcomes = await claimAll('limit.dev.test', 10, token)
       const refused = outcomes.flatMap(each => (each.status === 'rejected' ? [each.reason as VeraError] : []))
       expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['token_claim_limit']))
@@ -321,7 +323,7 @@ describe('claims', () => {
         { ...scope, name: 'limited', ttlSeconds: 60, maxClaims: 1 },
         by,
       )
-      const token = { ...scope, reference: { kind: 'own', id }, maxClaims: 100 } as const
+      const token = { ...scope, reference: { kind: 'own', id: asTokenId(id) }, maxClaims: 100 } as const
       const claim = (mount: string) => store.claimMount({ service: 'dev-room', mount, token })
       await claim('room.dev.test/a')
       expect(await claim('room.dev.test/a')).toMatchObject({ created: false })
@@ -332,7 +334,7 @@ describe('claims', () => {
 
     test('a token without a limit of its own has the default, an outside one that of the caller', async () => {
       const { id } = await store.tokens.create({ ...scope, name: 'default', ttlSeconds: 60 }, by)
-      const own = { ...scope, reference: { kind: 'own', id }, maxClaims: 2 } as const
+      const own = { ...scope, reference: { kind: 'own', id: asTokenId(id) }, maxClaims: 2 } as const
       await claimAll('default.dev.test', 4, own)
       expect(await claimedBy(id)).toBe(2)
       const subject = (jti: string) =>
@@ -345,7 +347,7 @@ describe('claims', () => {
 
     test('a refused claim leaves no service behind', async () => {
       const { id } = await store.tokens.create({ ...scope, name: 'none', ttlSeconds: 60, maxClaims: 0 }, by)
-      const token = { ...scope, reference: { kind: 'own', id }, maxClaims: 100 } as const
+      const token = { ...scope, reference: { kind: 'own', id: asTokenId(id) }, maxClaims: 100 } as const
       const claim = { service: 'dev-nothing', mount: 'nothing.dev.test', token }
       expect(await failure(store.claimMount(claim))).toMatchObject({ code: 'token_claim_limit' })
       expect(await store.services.find('dev-nothing')).toBeUndefined()
@@ -364,24 +366,26 @@ describe('claims', () => {
 
 describe('tokens', () => {
   test('issued, renewed, seen, revoked', async () => {
-    const id = crypto.randomUUID()
+    const id = asTokenId(crypto.randomUUID())
     const input = { id, name: 'laptop', services: ['shop'], mounts: ['*'], ttlSeconds: 3_600 }
     const token = await store.tokens.create(input, by)
     expect(token).toMatchObject({ ...input, version: 1, revokedAt: null, lastSeenAt: null })
     expect(Math.abs(token.expiresAt.getTime() - token.createdAt.getTime() - 3_600_000)).toBeLessThan(1_000)
     const before = await store.changes.latest()
-    expect((await store.tokens.renew(id)).expiresAt.getTime()).toBeGreaterThanOrEqual(
+    expect((await store.tokens.renew(asTokenId(id))).expiresAt.getTime()).toBeGreaterThanOrEqual(
       token.expiresAt.getTime(),
     )
-    await store.tokens.touch(id)
-    await store.tokens.touch('of-an-outside-issuer')
-    expect((await store.tokens.get(id)).lastSeenAt).toBeInstanceOf(Date)
+    await store.tokens.touch(asTokenId(id))
+    await store.tokens.touch(asTokenId('of-an-outside-issuer'))
+    expect((await store.tokens.get(asTokenId(id))).lastSeenAt).toBeInstanceOf(Date)
     expect(await store.changes.latest()).toBe(before)
-    const revoked = await store.tokens.revoke(id, by)
+    const revoked = await store.tokens.revoke(asTokenId(id), by)
     expect(revoked.revokedAt).toBeInstanceOf(Date)
-    expect(await store.tokens.revoke(id, by)).toEqual(revoked)
-    expect(await failure(store.tokens.renew(id))).toMatchObject({ code: 'token_revoked' })
-    expect(await failure(store.tokens.renew(crypto.randomUUID()))).toMatchObject({ code: 'not_found' })
+    expect(await store.tokens.revoke(asTokenId(id), by)).toEqual(revoked)
+    expect(await failure(store.tokens.renew(asTokenId(id)))).toMatchObject({ code: 'token_revoked' })
+    expect(await failure(store.tokens.renew(asTokenId(crypto.randomUUID())))).toMatchObject({
+      code: 'not_found',
+    })
   })
 
   test('pages, newest first; the active ones alone', async () => {

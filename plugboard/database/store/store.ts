@@ -5,6 +5,7 @@
 
 import type { JsonObject } from '../../common/json.ts'
 import type { ReplicaRecords } from '../../common/replica-record.ts'
+import type { RouteId, ServiceId, TokenId } from '../../common/row-ids.ts'
 import type { TokenReference } from './token-reference.ts'
 
 /** Who changes something, and (for If-Match) the version that they saw; another one is `precondition_failed`. */
@@ -30,7 +31,7 @@ export interface Page<Row> {
 }
 
 export interface Service {
-  readonly id: string
+  readonly id: ServiceId
   /** Unique among the living. */
   readonly name: string
   /** As written; routes/service-policy.ts knows its keys and fills in the defaults. */
@@ -77,7 +78,7 @@ export interface ServiceStore {
 }
 
 export interface Route {
-  readonly id: string
+  readonly id: RouteId
   /** Host pattern: `app.example.com`, `*.example.com` or `*`. */
   readonly host: string
   /** Mount path: `/`, `/api`, `/a/b`. */
@@ -85,7 +86,7 @@ export interface Route {
   /** Both as one string, the way people write it: `app.example.com/api`, `app.example.com`, `*`. */
   readonly mount: string
   /** Null, both: the route responds by itself. */
-  readonly serviceId: string | null
+  readonly serviceId: ServiceId | null
   readonly serviceName: string | null
   /** As written; routes/route-options.ts knows its keys. */
   readonly options: JsonObject
@@ -160,7 +161,7 @@ export interface RouteStore {
 
 /** What a replica has seen of a route. Ages in ms, by the replica's monotonic clock. */
 export interface RouteUse {
-  readonly routeId: string
+  readonly routeId: RouteId
   /** Since the last request; absent: there was none. */
   readonly servedAgeMs?: number | undefined
   /** The telephone that got it; absent: Plugboard responded by itself. */
@@ -170,7 +171,7 @@ export interface RouteUse {
 }
 
 export interface ExpiredRoute {
-  readonly id: string
+  readonly id: RouteId
   readonly mount: string
   readonly service: string | null
 }
@@ -211,7 +212,7 @@ export interface StoredLimits {
 
 export interface Token extends Scope, StoredLimits {
   /** `jti` of the JWT. */
-  readonly id: string
+  readonly id: TokenId
   /** `sub` of the JWT. */
   readonly name: string
   readonly ttlSeconds: number
@@ -228,24 +229,24 @@ export interface TokenStore {
   create(
     input: Scope &
       Partial<StoredLimits> & {
-        readonly id?: string | undefined
+        readonly id?: TokenId | undefined
         readonly name: string
         readonly ttlSeconds: number
       },
     by: Mutation,
   ): Promise<Token>
   /** How many living routes each of these tokens has claimed; one without any is absent. */
-  claimCounts(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
-  find(id: string): Promise<Token | undefined>
-  get(id: string): Promise<Token>
+  claimCounts(ids: readonly TokenId[]): Promise<ReadonlyMap<TokenId, number>>
+  find(id: TokenId): Promise<Token | undefined>
+  get(id: TokenId): Promise<Token>
   /** Newest first. `active`: only those neither revoked nor expired. */
   list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<Token>>
   /** Moves `expiresAt` to now + ttlSeconds: `token_revoked` or `token_expired` when it is too late. Not a change. */
-  renew(id: string): Promise<Token>
+  renew(id: TokenId): Promise<Token>
   /** Idempotent. Directories of all replicas hear of it through the change log. */
-  revoke(id: string, by: Mutation): Promise<Token>
+  revoke(id: TokenId, by: Mutation): Promise<Token>
   /** Notes that a telephone was seen just now. Not a change. */
-  touch(id: string): Promise<void>
+  touch(id: TokenId): Promise<void>
 }
 
 export interface SigningKey {

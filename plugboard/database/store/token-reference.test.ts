@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { asTokenId } from '../../common/row-ids.ts'
 import { holderText, tokenText } from './token-reference.ts'
 
 const outside = (issuer: string, id: string) => ({ kind: 'outside', issuer, subject: id, id }) as const
 
 it('names a token of ours by its id, and a token of an outside issuer by both', () => {
-  expect(tokenText({ kind: 'own', id: 'id-1' })).toBe('id-1')
+  expect(tokenText({ kind: 'own', id: asTokenId('id-1') })).toBe('id-1')
   const token = { kind: 'outside', issuer: 'https://id.test', subject: 'device 7', id: 'a#b' } as const
   expect(tokenText(token)).toBe('https://id.test#jti:a%23b')
   expect(holderText(token)).toBe('https://id.test#sub:device%207')

@@ -3,10 +3,11 @@
 // renewal, expiry, revocation and "last seen" exist for them alone.
 
 import { createHash } from 'node:crypto'
+import type { TokenId } from '../../common/row-ids.ts'
 
 export type TokenReference =
   /** `id`: the id of its row, `jti` of the JWT. */
-  | { readonly kind: 'own'; readonly id: string }
+  | { readonly kind: 'own'; readonly id: TokenId }
   /** `issuer`: `iss` of the JWT, `id`: its `jti`. */
   | { readonly kind: 'outside'; readonly issuer: string; readonly subject: string; readonly id: string }
 

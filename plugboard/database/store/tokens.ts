@@ -3,6 +3,7 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { asTokenId, type TokenId } from '../../common/row-ids.ts'
 import { routes, tokens } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
 import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './page.ts'
@@ -40,7 +41,7 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
           .from(routes)
           .where(and(inArray(routes.claimedBy, [...ids]), isNull(routes.deletedAt)))
           .groupBy(routes.claimedBy)
-        return new Map(rows.map(({ holder, claims }) => [holder!, claims]))
+        return new Map(rows.map(({ holder, claims }) => [asTokenId(holder!), claims]))
       }),
     find: id => runner.read(db => findToken(db, id)),
     get: id =>
@@ -105,7 +106,7 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
   }
 }
 
-async function findToken(db: Sql, id: string): Promise<Token | undefined> {
+async function findToken(db: Sql, id: TokenId): Promise<Token | undefined> {
   if (!isId(id)) return undefined
   const [token] = await db.select().from(tokens).where(eq(tokens.id, id))
   return token

@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
+import { asServiceId } from '../../common/row-ids.ts'
 import { RequestRates } from './request-rates.ts'
 
 const taken = (rates: RequestRates, count: number, nowMs: number, address = '192.0.2.1', service = 'a') =>
-  Array.from({ length: count }, () => rates.take(service, address, 3, nowMs)).filter(Boolean).length
+  Array.from({ length: count }, () => rates.take(asServiceId(service), address, 3, nowMs)).filter(Boolean)
+    .length
 
 it('lets as many through as a second brings, then as time goes by', () => {
   const rates = new RequestRates()

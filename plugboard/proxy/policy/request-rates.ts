@@ -2,6 +2,7 @@
 // one second. Only services with a limit have buckets. Each replica counts separately.
 
 import { addressGroup } from '../../common/address-group.ts'
+import type { ServiceId } from '../../common/row-ids.ts'
 
 interface Bucket {
   tokens: number
@@ -21,7 +22,7 @@ export class RequestRates {
   }
 
   /** Takes a token. Returns false when the request exceeds the rate. `nowMs`: time of the clock. */
-  take(serviceId: string, address: string, perSecond: number, nowMs: number): boolean {
+  take(serviceId: ServiceId, address: string, perSecond: number, nowMs: number): boolean {
     const key = `${serviceId} ${addressGroup(address)}`
     const bucket = this.#buckets.get(key)
     if (bucket === undefined) {

@@ -3,16 +3,17 @@
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { redact } from '@vera-stack/shared/log/redact.ts'
+import type { ServiceId } from '../../common/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 
 /** The number of services whose last error is kept. */
 const MAX_SERVICES = 1000
 
 export class ServiceErrors {
-  readonly #last = new Map<string, ServiceError>()
+  readonly #last = new Map<ServiceId, ServiceError>()
 
   /** Records an error, unless a client caused it. `serviceId`: empty for a route without a service, which has no backend. */
-  note(serviceId: string, error: ServiceError): void {
+  note(serviceId: ServiceId, error: ServiceError): void {
     if (serviceId === '' || ERRORS[error.code].source === 'client') return
     this.#last.delete(serviceId)
     // The message may quote a Telephone, as the access line does.
@@ -23,12 +24,12 @@ export class ServiceErrors {
   }
 
   /** Returns the last errors of at most `limit` services, the newest first. */
-  newest(limit: number): readonly (readonly [serviceId: string, error: ServiceError])[] {
+  newest(limit: number): readonly (readonly [serviceId: ServiceId, error: ServiceError])[] {
     // The entries are in the order in which they were written.
     return [...this.#last].slice(-limit).reverse()
   }
 
-  lastOf(serviceId: string): ServiceError | undefined {
+  lastOf(serviceId: ServiceId): ServiceError | undefined {
     return this.#last.get(serviceId)
   }
 }

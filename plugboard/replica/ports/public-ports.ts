@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import type { TrafficBody } from '../../admin/api-types.ts'
+import type { ServiceId } from '../../common/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
@@ -144,12 +145,12 @@ export class PublicPorts {
   }
 
   /** The last failed request of a service. */
-  lastErrorOf(serviceId: string): ServiceError | undefined {
+  lastErrorOf(serviceId: ServiceId): ServiceError | undefined {
     return this.#proxy.serviceErrors.lastOf(serviceId)
   }
 
   /** The last failed request of each service, by its id, the newest first. */
-  lastErrors(limit: number): readonly (readonly [serviceId: string, error: ServiceError])[] {
+  lastErrors(limit: number): readonly (readonly [serviceId: ServiceId, error: ServiceError])[] {
     return this.#proxy.serviceErrors.newest(limit)
   }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
+import { asServiceId } from '../../common/row-ids.ts'
 import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { DirectoryListener, DirectoryService } from '../../routes/directory.ts'
@@ -10,7 +11,7 @@ import { ServiceNames } from './service-names.ts'
 
 const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
 const service = (id: string, name: string, ...aliases: string[]): DirectoryService => ({
-  id,
+  id: asServiceId(id),
   name,
   policy: { ...DEFAULT_SERVICE_POLICY, aliases },
 })

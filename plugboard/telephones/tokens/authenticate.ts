@@ -23,6 +23,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
+import { asTokenId } from '../../common/row-ids.ts'
 import type { TokenReference } from '../../database/store/token-reference.ts'
 import { IssuerKeys } from '../../jwks/issuer-keys.ts'
 import { JwksUnavailable } from '../../jwks/jwks.ts'
@@ -97,12 +98,13 @@ export class Authenticator {
     const { jti: id, sub: subject } = claims
     // The key may have been removed while the signature was verified. The removal closes open tunnels only, so check again.
     if (kid !== undefined && this.#directory.verificationKey(kid) === undefined) throw unknownKey()
-    if (issuer === undefined && this.#directory.isRevoked(id)) throw new VeraError('token_revoked')
+    if (issuer === undefined && this.#directory.isRevoked(asTokenId(id))) throw new VeraError('token_revoked')
     if (grantsNothing(claims)) {
       throw new VeraError('forbidden', 'The token has no services and no mounts. Issue a token with a scope.')
     }
     return {
-      token: issuer === undefined ? { kind: 'own', id } : { kind: 'outside', issuer, subject, id },
+      token:
+        issuer === undefined ? { kind: 'own', id: asTokenId(id) } : { kind: 'outside', issuer, subject, id },
       subject,
       services: claims.services,
       mounts: claims.mounts,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import { AUDIENCE, ISSUER, Issuer } from '../../../test/support/issuer.ts'
 import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
+import { asTokenId } from '../../common/row-ids.ts'
 
 const issuer = new Issuer()
 issuer.addKey('EdDSA')
@@ -26,7 +27,7 @@ const outsideToken = (jti: string): string =>
 it('stays connected, and can dial, when our own token is revoked', async () => {
   const { id, token } = await harness.token()
   const [ours, outside] = [await harness.dial(token), await harness.dial(outsideToken(id))]
-  await harness.issuer.revoke(id, { actor: 'test' })
+  await harness.issuer.revoke(asTokenId(id), { actor: 'test' })
   expect((await ours.closed).reason).toBe('unauthorized')
   await harness.caughtUp()
   expect(outside.session.state).toBe('open')
@@ -35,12 +36,12 @@ it('stays connected, and can dial, when our own token is revoked', async () => {
 
 it('gets no renewed token from Plugboard', async () => {
   const { id } = await harness.token()
-  const before = await harness.database.store.tokens.get(id)
+  const before = await harness.database.store.tokens.get(asTokenId(id))
   const telephone = await harness.dial(outsideToken(id))
   telephone.session.sendControl({ type: 'renew' })
   const { token, detail } = await telephone.control('renewed')
   expect([token, detail]).toEqual([undefined, expect.stringContaining('did not issue this token')])
-  expect(await harness.database.store.tokens.get(id)).toEqual(before)
+  expect(await harness.database.store.tokens.get(asTokenId(id))).toEqual(before)
 })
 
 it('claims mounts for its own subject', async () => {
@@ -60,9 +61,9 @@ it('does not update the "last seen" time of our own token', async () => {
   await (await harness.dial(outsideToken(id))).announce()
   await (await harness.dial(other.token)).announce()
   await eventually('the other one is seen', async () =>
-    (await store.tokens.get(other.id)).lastSeenAt === null ? undefined : true,
+    (await store.tokens.get(asTokenId(other.id))).lastSeenAt === null ? undefined : true,
   )
-  expect((await store.tokens.get(id)).lastSeenAt).toBeNull()
+  expect((await store.tokens.get(asTokenId(id))).lastSeenAt).toBeNull()
 })
 
 it('has the limits of its claims, which count for its subject with any id', async () => {

@@ -8,6 +8,7 @@ import { FakeTelephone } from '../../../test/support/fake-telephone.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { memoryTransportPair } from '../../../test/support/memory-transport.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
+import { asTokenId } from '../../common/row-ids.ts'
 import type { TokenReference } from '../../database/store/token-reference.ts'
 import { Registry } from '../../registry/registry.ts'
 import { Switchboard } from '../switchboard.ts'
@@ -68,7 +69,7 @@ beforeEach(() => {
 
 afterEach(() => switchboard.drain(0))
 
-const OWN: TokenReference = { kind: 'own', id: 'token-1' }
+const OWN: TokenReference = { kind: 'own', id: asTokenId('token-1') }
 /** An outside issuer may use any token id, even an id of one of our tokens. */
 const OUTSIDE: TokenReference = {
   kind: 'outside',

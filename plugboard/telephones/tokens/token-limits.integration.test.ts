@@ -7,6 +7,7 @@ import { findRoute } from '../../../test/support/find-route.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { field, type RawAnswer, rawExchange } from '../../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
+import { asTokenId } from '../../common/row-ids.ts'
 
 let harness: TunnelHarness
 let clock: ManualClock
@@ -122,7 +123,8 @@ describe('claims', () => {
     await eventually('the first is claimed', async () => await findRoute(store, 'many.test/0'))
     telephone.session.close('going_away')
     await eventually('the tunnel is gone', () => (harness.switchboard.list().length === 0 ? true : undefined))
-    const claimed = async (): Promise<number> => (await store.tokens.claimCounts([id])).get(id) ?? 0
+    const claimed = async (): Promise<number> =>
+      (await store.tokens.claimCounts([asTokenId(id)])).get(asTokenId(id)) ?? 0
     const before = await claimed()
     // Claims of one token run one after the other. If the old claims went on, each of these would wait for one of them.
     const next = await harness.dial(token)
@@ -190,7 +192,7 @@ it('gives a renewed token the limits of its row', async () => {
   telephone.session.sendControl({ type: 'renew' })
   const renewed = (await telephone.control('renewed')).token ?? ''
   expect((await dialRaw(renewed)).status).toBe(429)
-  expect(await harness.database.store.tokens.get(id)).toMatchObject({
+  expect(await harness.database.store.tokens.get(asTokenId(id))).toMatchObject({
     maxTunnels: 1,
     maxClaims: 5,
     maxAnnouncementsPerMinute: null,

@@ -3,6 +3,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
+import { asTokenId } from '../../common/row-ids.ts'
 import { TunnelCounts } from '../../registry/tunnel-counts.ts'
 import type { Credential } from './authenticate.ts'
 import { announcedLength, TokenUsage } from './token-usage.ts'
@@ -18,7 +19,7 @@ beforeEach(() => {
 })
 
 function credential(id: string, limits: TokenLimits = {}, subject?: string): Credential {
-  const own = { kind: 'own', id } as const
+  const own = { kind: 'own', id: asTokenId(id) } as const
   const outside = { kind: 'outside', issuer: 'https://id.test', subject: subject ?? '', id } as const
   return {
     token: subject === undefined ? own : outside,

@@ -8,6 +8,7 @@ import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+import type { TokenId } from '../../common/row-ids.ts'
 import type {
   Mutation,
   NewSigningKey,
@@ -39,7 +40,7 @@ interface RenewedToken extends IssuedToken {
 
 export interface IssuedToken {
   /** `jti`. */
-  readonly id: string
+  readonly id: TokenId
   /** The JWT. */
   readonly token: string
   readonly expiresAt: Date
@@ -77,19 +78,19 @@ export class TokenIssuer {
    * Signs a new JWT with the id of one of our tokens, valid for the same time again, with the current scope and limits of its
    * row. Rejects with VeraError: `token_revoked`, `token_expired`, `not_found` (no row), `database_unavailable`.
    */
-  async renew(id: string): Promise<RenewedToken> {
+  async renew(id: TokenId): Promise<RenewedToken> {
     const row = await this.#store.tokens.renew(id)
     const issued = await this.#sign(row, await this.ensureSigningKey('system'))
     return { ...issued, services: row.services, mounts: row.mounts, limits: limitsOf(row) }
   }
 
   /** Revokes a token and so closes its tunnels on every replica. Idempotent. */
-  async revoke(id: string, by: Mutation): Promise<void> {
+  async revoke(id: TokenId, by: Mutation): Promise<void> {
     await this.#store.tokens.revoke(id, by)
   }
 
   /** Returns the expiry of the newest JWT of one of our tokens; undefined: the token has no row, or is revoked. */
-  async expiryOf(id: string): Promise<Date | undefined> {
+  async expiryOf(id: TokenId): Promise<Date | undefined> {
     const row = await this.#store.tokens.find(id)
     return row === undefined || row.revokedAt !== null ? undefined : row.expiresAt
   }

@@ -7,6 +7,7 @@ import { eventually } from '../../../../test/support/deadline.ts'
 import { findRoute } from '../../../../test/support/find-route.ts'
 import { past as moveIntoPast } from '../../../../test/support/past.ts'
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres.ts'
+import { asRouteId } from '../../../common/row-ids.ts'
 import type { Claim, Route, Store } from '../store.ts'
 
 const MINUTE_MS = 60_000
@@ -115,7 +116,7 @@ describe('what replicas record', () => {
     const { route } = await claim('app.test')
     const name = `a\0b\ud800${'x'.repeat(300)}`
     await store.routeActivity.record([
-      { routeId: randomUUID(), servedAgeMs: 0, telephone: 'gone' },
+      { routeId: asRouteId(randomUUID()), servedAgeMs: 0, telephone: 'gone' },
       { routeId: route.id, servedAgeMs: 0, telephone: name },
     ])
     const { lastTelephone } = await store.routes.get('app.test')

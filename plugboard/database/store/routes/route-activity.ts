@@ -4,6 +4,7 @@
 
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import { and, eq, inArray, notExists, sql } from 'drizzle-orm'
+import type { RouteId, ServiceId } from '../../../common/row-ids.ts'
 import { recordingPeriods, routes, services } from '../../schema.ts'
 import { lockWriters, type Sql, type SqlRunner } from '../../sql-runner.ts'
 import type { ExpiredRoute, RouteActivityStore, RouteUse } from '../store.ts'
@@ -79,7 +80,7 @@ async function findExpired(
   end: ReturnType<typeof sql>,
 ): Promise<ExpiredRoute[]> {
   const { rows } = await db.execute<{
-    id: string
+    id: RouteId
     host: string
     mount_path: string
     service: string | null
@@ -124,7 +125,7 @@ async function removeExpired(tx: Sql, ids: readonly string[]): Promise<ExpiredRo
 }
 
 /** Deletes services that claims with a lifetime have created, once no route needs them. */
-async function removeUnused(tx: Sql, serviceIds: readonly string[]): Promise<void> {
+async function removeUnused(tx: Sql, serviceIds: readonly ServiceId[]): Promise<void> {
   if (serviceIds.length === 0) return
   const ephemeral = and(inArray(services.id, [...serviceIds]), eq(services.ephemeral, true))
   const ofService = tx.select({ one: sql`1` }).from(routes).where(eq(routes.serviceId, services.id))

@@ -5,6 +5,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Mount } from '@vera-stack/shared/mounts.ts'
 import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
+import { asRouteId, type ServiceId } from '../../../common/row-ids.ts'
 import { routes, services } from '../../schema.ts'
 import type { Sql, SqlRunner } from '../../sql-runner.ts'
 import { beyond, decodeCursor, limitOf, mountKey, pageOf } from '../page.ts'
@@ -64,7 +65,7 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
   }
 }
 
-async function serviceIdOf(tx: Sql, service: string | null): Promise<string | null> {
+async function serviceIdOf(tx: Sql, service: string | null): Promise<ServiceId | null> {
   return service === null ? null : (await serviceForRoute(tx, service)).id
 }
 
@@ -120,7 +121,7 @@ export async function findRouteInTheWay(db: Sql, { host, path }: Mount): Promise
 }
 
 function matches(idOrMount: string): SQL | undefined {
-  return isId(idOrMount) ? eq(routes.id, idOrMount) : isAt(validMount(idOrMount))
+  return isId(idOrMount) ? eq(routes.id, asRouteId(idOrMount)) : isAt(validMount(idOrMount))
 }
 
 function isAt({ host, path }: Mount): SQL | undefined {
