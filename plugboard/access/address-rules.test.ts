@@ -34,13 +34,13 @@ test.each([
   expect(new AddressRules(undefined, PRIVATE).permit(address)).toBe(permitted)
 })
 
-test('deny wins over allow, for a network in its IPv6 coat too', () => {
+test('deny takes precedence over allow, even for an IPv4 network in its IPv6 form', () => {
   const rules = new AddressRules(['10.0.0.0/8'], ['::ffff:10.9.0.0/112'])
   expect(rules.permit('10.8.0.1')).toBe(true)
   expect(rules.permit('10.9.0.1')).toBe(false)
 })
 
-test('an IPv6 network holds no IPv4 address, except its IPv6 form', () => {
+test('an IPv6 network contains no IPv4 address, except in its IPv6 form', () => {
   for (const network of ['::/0', '::/80']) {
     expect(new AddressRules([network], undefined).permit('10.1.2.3')).toBe(false)
     expect(new AddressRules(undefined, [network]).permit('::ffff:10.1.2.3')).toBe(true)
@@ -49,7 +49,7 @@ test('an IPv6 network holds no IPv4 address, except its IPv6 form', () => {
     expect(new AddressRules([network], undefined).permit('10.1.2.3')).toBe(true)
 })
 
-test('everything can be named', () => {
+test('all addresses can be named', () => {
   const rules = new AddressRules(['0.0.0.0/0', '::/0'], undefined)
   expect(rules.permit('203.0.113.1')).toBe(true)
   expect(rules.permit('2001:db8::1')).toBe(true)

@@ -1,4 +1,4 @@
-// The order of judgement, and what is left of a request when it has passed.
+// The order of the checks, and the fields of a request that has passed.
 
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import { beforeAll, expect, test } from 'vitest'
@@ -40,7 +40,7 @@ function request(
 
 const basic = (text: string) => ['Authorization', `Basic ${Buffer.from(text).toString('base64')}`]
 
-test('rules that cannot be read let nobody in', () => {
+test('refuses every request when the rules cannot be read', () => {
   const rules = rulesOf({ access: { allow: 'all' } })
   expect(gate.judgeAddress(request(rules))).toEqual({ code: 'route_unusable' })
 })
@@ -53,7 +53,7 @@ test('addresses', () => {
   })
 })
 
-test('a preflight is answered before anybody is asked who they are, anything else is not', async () => {
+test('responds to a preflight before credentials are checked, but to no other request', async () => {
   const rules = rulesOf({ access: { jwt }, cors: { origins: [ORIGIN] } })
   const preflight = ['Origin', ORIGIN, 'Access-Control-Request-Method', 'PUT']
   expect(gate.judge(request(rules, preflight, { method: 'OPTIONS' }))).toMatchObject({ status: 204 })
@@ -64,7 +64,7 @@ test('a preflight is answered before anybody is asked who they are, anything els
   }
 })
 
-test('who may not, is not redirected either', async () => {
+test('does not redirect a client without access', async () => {
   const rules = rulesOf({ access: { basic: { users } }, redirect: { to: 'https://secret.test' } })
   const refused = await gate.judge(request(rules))
   expect(refused).toEqual({
@@ -78,7 +78,7 @@ test('who may not, is not redirected either', async () => {
   })
 })
 
-test('the credential ends here, and nobody else says what the backend is told', async () => {
+test('removes the credential, and fields of the client that state an identity', async () => {
   const access = {
     basic: { users, forwardUser: 'X-User' },
     jwt: { ...jwt, forward: { sub: 'X-Sub', gone: 'X-Gone' } },
@@ -109,14 +109,14 @@ test('the credential ends here, and nobody else says what the backend is told', 
   expect(bearer).toEqual(['X-A', '1', 'X-Sub', 'ada', 'X-From', '192.0.2.7'])
 })
 
-test('unless the route passes it on', async () => {
+test('forwards the credential when the route says so', async () => {
   const rules = rulesOf({ access: { basic: { users }, forwardAuthorization: true } })
   const fields = basic('ada:lovelace')
   expect(await gate.judge(request(rules, fields))).toBeUndefined()
   expect(fields).toEqual(basic('ada:lovelace'))
 })
 
-test('a token in a field of its own does not go on, and Authorization is not looked at', async () => {
+test('does not forward a token in its own field, and does not read Authorization then', async () => {
   const rules = rulesOf({ access: { jwt: { ...jwt, header: 'X-Token' } } })
   for (const value of [token, `Bearer ${token}`]) {
     const fields = ['x-token', value]
@@ -144,7 +144,7 @@ test.each([
   expect(await gate.judge(request(rulesOf({ access: { jwt } }), [...fields]))).toMatchObject(verdict)
 })
 
-test('the kinds of no that a token can get', async () => {
+test('distinguishes the reasons for which a token is refused', async () => {
   const expired = issuer.token({ exp: 1 })
   const rules = rulesOf({ access: { jwt: { ...jwt, scopes: ['a', 'b'] } } })
   const ask = (each: string) => gate.judge(request(rules, ['Authorization', `Bearer ${each}`]))
@@ -160,7 +160,7 @@ test('the kinds of no that a token can get', async () => {
   expect(verdict).toEqual({ code: 'issuer_unavailable' })
 })
 
-test('an address that guesses passwords is told when to come back', async () => {
+test('sends Retry-After to an address that guesses passwords', async () => {
   const rules = rulesOf({ access: { basic: { users } } })
   const guess = (n: number) => gate.judge(request(rules, basic(`ada:${n}`), { clientAddress: '203.0.113.9' }))
   for (let n = 0; n < 20; n += 1) expect(await guess(n)).toMatchObject({ code: 'unauthorized' })

@@ -1,5 +1,5 @@
-// One client address holds no more than its share of the streams of a service, by whatever way it opens them; a body
-// that is too slow ends. Addresses are those that a trusted proxy names.
+// One client address holds only its share of the streams of a service, in every way of opening them. A body that is too slow is
+// aborted. A trusted proxy reports the client addresses.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
@@ -44,7 +44,7 @@ async function send(bytes: string): Promise<RawConnection> {
 
 const head = (client: string, more = ''): string => `Host: test\r\nX-Forwarded-For: ${client}\r\n${more}\r\n`
 
-/** So many streams are open at the telephone. */
+/** Waits until this number of streams is open at the telephone. */
 const streams = (count: number): Promise<true> =>
   eventually(`${count} streams are open`, () => (telephone.session.streamCount === count ? true : undefined))
 
@@ -59,7 +59,7 @@ async function refused(connection: RawConnection): Promise<RawAnswer> {
   return answer
 }
 
-/** A request of another client has a stream, and a response. */
+/** Shows that a request of another client gets a stream and a response. */
 async function othersAreServed(): Promise<void> {
   const before = telephone.calls.length
   const other = await send(`GET /other HTTP/1.1\r\n${head('192.0.2.200')}`)
@@ -69,7 +69,7 @@ async function othersAreServed(): Promise<void> {
   expect((await other.readAnswer()).status).toBe(200)
 }
 
-/** Each opens six streams of one client, and shows that a seventh is refused. */
+/** Each way opens six streams of one client, and shows that a seventh is refused. */
 const WAYS: [how: string, open: () => Promise<void>][] = [
   [
     'on connections of their own',
@@ -120,7 +120,7 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
       const bytes = `GET / HTTP/1.1\r\n${head('192.0.2.7', more)}`
       for (let number = 0; number < 3; number += 1) await send(bytes)
       await streams(3)
-      // Upgraded or not yet makes no difference.
+      // Upgraded streams and streams before their upgrade count alike.
       for (const call of telephone.calls) call.stream.respond({ status: 101, statusText: '', fields: [] })
       for (let number = 0; number < 3; number += 1) await send(bytes)
       await streams(6)
@@ -141,19 +141,22 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
 ]
 
 describe('the streams of a telephone', () => {
-  it.each(WAYS)('have room for others when one client opens all that it can, %s', async (_, take) => {
-    await take()
-    await othersAreServed()
-    // The client itself has room again once a stream of it has ended.
-    telephone.calls.find(({ stream }) => stream.open)?.stream.reset('backend_closed')
-    await streams(5)
-    const again = await send(`GET /again HTTP/1.1\r\n${head('192.0.2.7')}`)
-    await streams(6)
-    again.destroy()
-    await streams(5)
-  })
+  it.each(WAYS)(
+    'have room for other clients when one client opens as many as it can, %s',
+    async (_, take) => {
+      await take()
+      await othersAreServed()
+      // The client can open a stream again when one of its streams has ended.
+      telephone.calls.find(({ stream }) => stream.open)?.stream.reset('backend_closed')
+      await streams(5)
+      const again = await send(`GET /again HTTP/1.1\r\n${head('192.0.2.7')}`)
+      await streams(6)
+      again.destroy()
+      await streams(5)
+    },
+  )
 
-  it('are shared by the services behind it', async () => {
+  it('count for all services of the telephone together', async () => {
     const line = [...harness.registry.lines()][0]!
     harness.registry.replace(line.tunnelId, [
       line,
@@ -166,7 +169,7 @@ describe('the streams of a telephone', () => {
     await refused(await send(second))
   })
 
-  it('are all for one client where the share is 100 %', async () => {
+  it('may all belong to one client when the share is 100 %', async () => {
     await harness.close()
     await start({ limits: { clientSharePercent: 100 } }, 8)
     for (let number = 0; number < 8; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
@@ -175,7 +178,7 @@ describe('the streams of a telephone', () => {
 })
 
 describe('the limit of a service', () => {
-  it('has room for others, too', async () => {
+  it('has room for other clients as well', async () => {
     harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 4 } })]
     for (let number = 0; number < 3; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
     await streams(3)
@@ -183,7 +186,7 @@ describe('the limit of a service', () => {
     await othersAreServed()
   })
 
-  it('of one stream is what it says', async () => {
+  it('of one stream allows exactly one stream', async () => {
     harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
     await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
     await streams(1)
@@ -193,9 +196,9 @@ describe('the limit of a service', () => {
 })
 
 describe('connections', () => {
-  // Another loopback address than 127.0.0.1: only Linux has them all.
+  // A loopback address other than 127.0.0.1. Only Linux provides all of them.
   it.skipIf(process.platform !== 'linux')(
-    'of one address leave room, whatever its own limit is',
+    'of one address leave room for others, for every limit of that address',
     async () => {
       await harness.close()
       await start({ trustedProxies: [], limits: { maxConnections: 4, maxConnectionsPerAddress: 10_000 } })
@@ -215,7 +218,7 @@ describe('connections', () => {
 })
 
 describe('a telephone that refuses a client', () => {
-  it('is not asked again through its other tunnel; another one is', async () => {
+  it('gets no retry through its other tunnel, but another telephone does', async () => {
     await harness.close()
     harness = await ProxyHarness.start()
     const same = [
@@ -242,7 +245,7 @@ describe('a smallest rate of bodies', () => {
     await start({ clock, limits: { minBodyRateBytes: 1000, bodyIdleTimeoutMs: 3_600_000 } })
   })
 
-  /** The bytes have come through, and the clock has moved. */
+  /** Waits until the bytes have arrived, and advances the clock. */
   async function move(connection: RawConnection, bytes: number, ms: number): Promise<void> {
     const call = telephone.calls.at(-1)
     const before = call?.receivedBytes ?? 0
@@ -260,7 +263,7 @@ describe('a smallest rate of bodies', () => {
     expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
   })
 
-  it('ends a slower one of HTTP/2, too', async () => {
+  it('ends a slower one over HTTP/2 as well', async () => {
     const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
     http2.push(client)
     const stream = client.open({ ':authority': 'test', ':path': '/', ':method': 'POST' })
@@ -270,7 +273,7 @@ describe('a smallest rate of bodies', () => {
     expect((await readHttp2Answer(stream)).status).toBe(408)
   })
 
-  it('lets a faster one pass, and one that waits for its backend', async () => {
+  it('accepts a faster one, and one that waits for its backend', async () => {
     const fast = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 61000\r\n')}`)
     await streams(1)
     for (let second = 0; second < 61; second += 1) await move(fast, 1000, 1000)

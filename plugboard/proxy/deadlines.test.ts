@@ -23,7 +23,7 @@ function setUp(count: number) {
   return { clock, deadlines, member: (index: number) => members[index] as Member, members }
 }
 
-test('each member is asked once an interval, until it goes', () => {
+test('checks each member once per interval until it is removed', () => {
   const { clock, deadlines, member, members } = setUp(3)
   clock.advance(INTERVAL_MS)
   deadlines.delete(member(0))
@@ -32,7 +32,7 @@ test('each member is asked once an interval, until it goes', () => {
   expect(deadlines.size).toBe(2)
 })
 
-test('members that take themselves or others away keep nobody from being asked', () => {
+test('checks all members even when members remove themselves or others', () => {
   const { clock, deadlines, member, members } = setUp(9)
   for (const each of members) each.onAsked = () => deadlines.delete(each)
   member(6).onAsked = () => deadlines.delete(member(8))
@@ -43,7 +43,7 @@ test('members that take themselves or others away keep nobody from being asked',
   expect(deadlines.size).toBe(2)
 })
 
-test('added twice is there once; deleted twice is gone once; nobody left, no timer left', () => {
+test('ignores a second add and a second delete; stops the timer when no member is left', () => {
   const { clock, deadlines, member, members } = setUp(3)
   deadlines.add(member(0))
   expect(deadlines.size).toBe(3)

@@ -1,5 +1,5 @@
-// Row R3: a response that is sent while the client is still sending reaches the client, for every way to refuse a request.
-// The client cannot hold the connection by sending more.
+// Row R3: a response to a client that is still sending reaches the client, for every way to refuse a request. The client cannot
+// hold the connection by sending more bytes.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
@@ -137,7 +137,7 @@ describe('to a client that reads only once all of its 10 MB are sent', () => {
   })
 })
 
-describe('keeps the connection for the next request', () => {
+describe('keeps the connection open for the next request', () => {
   it.each(['nowhere', 'test'])('when little of the upload is left, to %s', async host => {
     const connection = await connect()
     await connection.send(`${post(host, 'Content-Length: 60000\r\n')}some`)
@@ -156,7 +156,7 @@ describe('ends the connection of a client that', () => {
     neighbour = await connect()
   })
 
-  /** Whatever was sent before on other connections has been read by the proxy. Returns how many others are open. */
+  /** Waits until the proxy has read all bytes of other connections. Returns the number of other open connections. */
   async function othersOpen(): Promise<number> {
     await neighbour.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
     await neighbour.readAnswer()

@@ -1,4 +1,4 @@
-// Rows F1-F15 and H1-H10 of the edge, over raw sockets: what a client error gets, and that nothing of it goes on.
+// Rows F1-F15 and H1-H10 of the edge, over raw sockets: the responses to malformed requests, which are never forwarded.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => harness.close())
 
-/** Sends bytes, expects this status, the end of the connection, and silence on the telephone. */
+/** Sends bytes, and expects this status, the end of the connection, and no request at the telephone. */
 async function refused(bytes: string, status: number): Promise<void> {
   const connection = await RawConnection.open(harness.port)
   await connection.send(bytes)
@@ -93,7 +93,7 @@ describe('client errors', () => {
     await refused(`GET / HTTP/1.1\r\n${H}X: ${'y'.repeat(70_000)}\r\n\r\n`, 431)
   })
 
-  it('F10 the last header within the limit arrives', async () => {
+  it('F10 forwards as many headers as the limit allows', async () => {
     const fillers = Array.from({ length: 198 }, (_, index) => `X-${index}: y\r\n`).join('')
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}${fillers}X-Last: z\r\n\r\n`)
     expect(telephone.calls[0]?.field('x-last')).toBe('z')
@@ -107,7 +107,7 @@ describe('client errors', () => {
     await refused(`GET /${'a'.repeat(50_000)} HTTP/1.1\r\n${H}\r\n`, 414)
   })
 
-  it('F13 CONNECT, its payload is not a request', async () => {
+  it('F13 CONNECT gets 405, and its payload is not parsed as a request', async () => {
     const connection = await RawConnection.open(harness.port)
     await connection.send(`CONNECT test:443 HTTP/1.1\r\n${H}\r\nGET /x HTTP/1.1\r\n${H}\r\n`)
     const answer = await connection.readAnswer()
@@ -118,7 +118,7 @@ describe('client errors', () => {
     connection.destroy()
   })
 
-  it('what follows a bad request is never looked at', async () => {
+  it('bytes behind a malformed request are never parsed', async () => {
     const connection = await RawConnection.open(harness.port)
     await connection.send(`GET /%00 HTTP/1.1\r\n${H}\r\nGET /next HTTP/1.1\r\n${H}\r\n`)
     expect((await connection.readAnswer()).status).toBe(400)
@@ -132,7 +132,7 @@ describe('client errors', () => {
   })
 })
 
-describe('framing that goes on', () => {
+describe('framing of accepted requests', () => {
   it('F6 chunk extensions are accepted and not relayed', async () => {
     const sent = rawExchange(
       harness.port,
@@ -142,7 +142,7 @@ describe('framing that goes on', () => {
     expect((await telephone.calls[0]?.ended)?.body.toString()).toBe('abc')
   })
 
-  it('F6 endless chunk extensions are cut', async () => {
+  it('F6 endless chunk extensions are refused', async () => {
     telephone.handler = undefined
     const connection = await RawConnection.open(harness.port)
     const extension = `3;${'a'.repeat(60_000)}\r\nabc\r\n0\r\n\r\n`
@@ -173,7 +173,7 @@ describe('framing that goes on', () => {
     expect((await telephone.calls[0]?.ended)?.body.length).toBe(0)
   })
 
-  it('F14 pipelined requests are answered in order', async () => {
+  it('F14 pipelined requests get their responses in order', async () => {
     telephone.handler = undefined
     const connection = await RawConnection.open(harness.port)
     await connection.send(['/1', '/2', '/3'].map(path => `GET ${path} HTTP/1.1\r\n${H}\r\n`).join(''))
@@ -185,7 +185,7 @@ describe('framing that goes on', () => {
     connection.destroy()
   })
 
-  it('F14 a bad request behind good ones is answered after them', async () => {
+  it('F14 a malformed request behind valid ones gets its response after theirs', async () => {
     telephone.handler = undefined
     const connection = await RawConnection.open(harness.port)
     await connection.send(`GET /1 HTTP/1.1\r\n${H}\r\nGET /2 HTTP/1.1\r\n${H}\r\nBAD\r\n\r\n`)
@@ -200,7 +200,7 @@ describe('framing that goes on', () => {
     connection.destroy()
   })
 
-  it('F14 more pipelined requests than are served at once get 503', async () => {
+  it('F14 pipelined requests over the limit get 503', async () => {
     telephone.handler = undefined
     const connection = await RawConnection.open(harness.port)
     await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`.repeat(65))
@@ -224,7 +224,7 @@ describe('framing that goes on', () => {
 })
 
 describe('request headers', () => {
-  it('H1 hop-by-hop fields and those that Connection names are removed, then ours are added', async () => {
+  it('H1 hop-by-hop fields and fields named by Connection are removed, then the fields of Plugboard are added', async () => {
     await rawExchange(
       harness.port,
       [
@@ -268,7 +268,7 @@ describe('request headers', () => {
     expect(telephone.calls[0]?.field('te')).toBe(forwarded)
   })
 
-  it('H3, H4 what a stranger says of the client is replaced, misspelt or not', async () => {
+  it('H3, H4 fields of an untrusted client about itself are replaced, including misspelt ones', async () => {
     await rawExchange(
       harness.port,
       [
@@ -299,7 +299,7 @@ describe('request headers', () => {
     expect(call?.fields('x-real-ip')).toEqual(['127.0.0.1'])
   })
 
-  it('H5 our own fields are ours', async () => {
+  it('H5 fields of Plugboard are dropped when a client sends them', async () => {
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}Plugboard-Error: x\r\nplugboard_hops: 9\r\n\r\n`)
     const names = telephone.calls[0]?.opening.fields.filter((_, index) => index % 2 === 0)
     expect(names?.filter(name => /^plugboard/i.test(name))).toEqual([])
@@ -322,7 +322,7 @@ describe('request headers', () => {
     '1.1 plugboard-test',
     '1.0 a, 2.0 plugboard-test, 1.1 b',
     '1.1 a\r\nVia: 1.1 plugboard-test\r\nConnection: Via',
-  ])('H11 Via: %j has passed here before and gets 508', async via => {
+  ])('H11 a request with Via: %j has passed through this cluster before and gets 508', async via => {
     const connection = await RawConnection.open(harness.port)
     await connection.send(
       `POST / HTTP/1.1\r\n${H}Via: ${via}\r\nContent-Length: 2\r\n\r\nabGET / HTTP/1.1\r\n${H}\r\n`,
@@ -417,7 +417,7 @@ describe('request headers', () => {
     expect(names.filter(name => /encoding|length|proxy|max/i.test(name))).toEqual([])
   })
 
-  it('H14 underscoreHeaders: drop leaves no name with _, nor such a trailer', async () => {
+  it('H14 underscoreHeaders: drop removes all fields and trailers with _ in their name', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ underscoreHeaders: 'drop' })
     telephone = await harness.telephone()
@@ -432,7 +432,7 @@ describe('request headers', () => {
     expect((await call!.ended).trailers).toEqual(['X-Trailer', '2'])
   })
 
-  it('F17 leading zeros of a Content-Length end here', async () => {
+  it('F17 leading zeros of a Content-Length are removed', async () => {
     await rawExchange(harness.port, `POST / HTTP/1.1\r\n${H}Content-Length: 003\r\n\r\nabc`)
     expect(telephone.calls[0]?.fields('content-length')).toEqual(['3'])
   })
@@ -444,7 +444,7 @@ describe('request headers', () => {
     expect(telephone.calls).toHaveLength(0)
   })
 
-  it('F16 with allowTrace it is forwarded, and shows itself where Max-Forwards ends', async () => {
+  it('F16 with allowTrace, TRACE is forwarded, and returned by the hop at which Max-Forwards is 0', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ allowTrace: true })
     telephone = await harness.telephone()
@@ -465,7 +465,7 @@ describe('request headers', () => {
     }
   })
 
-  it('H6, H7 cookies are not joined, order and case are kept', async () => {
+  it('H6, H7 cookies are not joined, and order and case are kept', async () => {
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}cOOkie: a=1\r\nX-b: c\r\nCookie: d=2\r\n\r\n`)
     expect(telephone.calls[0]?.opening.fields.slice(2, 8)).toEqual([
       'cOOkie',
@@ -493,7 +493,7 @@ describe('request headers', () => {
     expect(telephone.calls[0]?.opening.target).toBe(forwarded)
   })
 
-  it('H8 the string that is matched is the string that is forwarded', async () => {
+  it('H8 the forwarded string is the one that was matched', async () => {
     harness.routes = [harnessRoute({ host: 'test', mountPath: '/public' })]
     expect((await rawExchange(harness.port, `GET /public/../admin HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
     expect((await rawExchange(harness.port, `GET /x/%2e./public/a HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
@@ -505,7 +505,7 @@ describe('request headers', () => {
     expect(telephone.calls[0]?.field('host')).toBe(host)
   })
 
-  it('F8 the authority of the target wins', async () => {
+  it('F8 the authority of the target takes precedence over Host', async () => {
     harness.routes = [harnessRoute({ host: 'real' })]
     await rawExchange(harness.port, 'GET http://real:81/a?b HTTP/1.1\r\nHost: other\r\n\r\n')
     const call = telephone.calls[0]
@@ -518,7 +518,7 @@ describe('request headers', () => {
     expect(telephone.calls[0]?.opening.target).toBe('/?b')
   })
 
-  it('F9 OPTIONS * is about the server', async () => {
+  it('F9 OPTIONS * gets a response of Plugboard itself', async () => {
     const answer = await rawExchange(harness.port, `OPTIONS * HTTP/1.1\r\n${H}\r\n`)
     expect([answer.status, telephone.calls.length]).toEqual([204, 0])
   })
@@ -537,7 +537,7 @@ describe('request headers', () => {
     expect(harness.accessLog[0]?.requestId).toBe(seen)
   })
 
-  it('strips the mount and says so', async () => {
+  it('strips the mount and adds X-Forwarded-Prefix', async () => {
     harness.routes = [harnessRoute({ host: 'test', mountPath: '/api', options: { stripMount: true } })]
     await rawExchange(harness.port, `GET /api?x HTTP/1.1\r\n${H}\r\n`)
     await rawExchange(harness.port, `GET /api/users/../a?x HTTP/1.1\r\n${H}\r\n`)
@@ -558,7 +558,7 @@ describe('request headers', () => {
 })
 
 describe('a trusted proxy in front', () => {
-  it('H3 is appended to', async () => {
+  it('H3 reports the client, and its own address is appended', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ trustedProxies: ['127.0.0.0/8'] })
     telephone = await harness.telephone()
@@ -630,7 +630,7 @@ describe('a trusted proxy in front', () => {
     expect(harness.accessLog[0]?.remoteAddress).toBe(family.at(-1))
   })
 
-  it('H3 the prefix that it has taken off stands before that of the mount', async () => {
+  it('H3 the prefix that it has removed stands before the stripped mount', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ trustedProxies: ['127.0.0.0/8'] })
     telephone = await harness.telephone()

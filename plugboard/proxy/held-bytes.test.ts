@@ -1,6 +1,6 @@
-// What a token holder, together with clients of its own, can make a replica hold: bytes that nobody reads, in every
-// kind of stream and both directions, and what is left for everybody else. Memory is measured by the bytes that are
-// counted; that the count is honest is tested where buffers are made (paused-body.test.ts, kept-chunks.test.ts,
+// The bytes that a hostile token holder and its clients can make a replica hold: unread bytes in every kind of stream and in
+// both directions, and the memory that is left for all others. Memory is measured by the counted bytes. The tests of buffers
+// show that the counts are correct (paused-body.test.ts, kept-chunks.test.ts,
 // shared/protocol/session-flow.test.ts).
 
 import { once } from 'node:events'
@@ -19,7 +19,7 @@ useLeakCheck()
 
 const MIB = 2 ** 20
 const BUDGET_BYTES = 2 * MIB
-/** One message, and what one turn of the event loop may add. */
+/** One message, and the bytes that one turn of the event loop may add. */
 const OVERSHOOT_BYTES = 2 * MIB
 
 let harness: ProxyHarness
@@ -51,7 +51,7 @@ afterEach(async () => {
   await eventually('nothing is counted any more', () => token.heldBytes === 0 || undefined)
 })
 
-/** The account of one tunnel, whose highest count is noted. */
+/** The account of one tunnel, which records its highest count. */
 function accountOf(parent: HeldBytes): HeldBytes {
   const account = new HeldBytes({
     budgetBytes: BUDGET_BYTES,
@@ -66,7 +66,7 @@ function accountOf(parent: HeldBytes): HeldBytes {
   return account
 }
 
-/** A client that sends the request and reads nothing of what comes back. */
+/** A client that sends the request and does not read the response. */
 async function stalledClient(request: string | Buffer): Promise<RawConnection> {
   const client = await RawConnection.open(harness.port)
   connections.push(client)
@@ -78,7 +78,7 @@ async function stalledClient(request: string | Buffer): Promise<RawConnection> {
 const get = 'GET / HTTP/1.1\r\nHost: hostile\r\n\r\n'
 const served = async () => (await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')).body
 
-/** Sends all that it has credit for, then waits for more. */
+/** Sends as many bytes as it has credit for, then waits for more credit. */
 function flood(call: FakeCall, chunkBytes = 64 * 1024): void {
   call.stream.respond({ status: 200, statusText: 'OK', fields: [] })
   const more = () => {
@@ -94,7 +94,7 @@ async function expectBounded(): Promise<void> {
 }
 
 describe('responses that clients do not read', () => {
-  it('stay within the budget; the streams that hold most end, and visibly so', async () => {
+  it('stay within the budget; the streams that hold most are aborted visibly', async () => {
     hostile.handler = call => flood(call)
     for (let count = 0; count < 20; count += 1) await stalledClient(get)
     await eventually('streams are reset', () => overruns.length > 0 || undefined)
@@ -108,9 +108,9 @@ describe('responses that clients do not read', () => {
     expect(harness.proxy.counters.truncated).toBeGreaterThan(0)
   })
 
-  it('stay within the budget when they are complete, and their streams have ended', async () => {
+  it('stay within the budget when they are complete and their streams have ended', async () => {
     hostile.handler = call => call.answer(200, 'x'.repeat(200_000))
-    // Behind one another on a connection, they wait for their turn.
+    // Responses on one connection are sent one after the other, so later ones wait.
     for (let count = 0; count < 4; count += 1) void stalledClient(get.repeat(60))
     await eventually('responses are given up', () => overruns.length > 0 || undefined)
     await expectBounded()
@@ -138,18 +138,18 @@ describe('responses that clients do not read', () => {
   })
 })
 
-describe('uploads that the telephone does not take', () => {
+describe('uploads that the telephone does not accept', () => {
   beforeEach(async () => {
     hostile.session.close('going_away')
     await hostile.closed
-    // No credit but this, ever.
+    // The stream never gets any further credit.
     hostile = await harness.telephone(['hostile'], { held, initialWindowBytes: 1024 })
     hostile.handler = call => {
       call.autoConsume = false
     }
   })
 
-  it('stay within the budget over HTTP/1.1, and clients are told', async () => {
+  it('stay within the budget over HTTP/1.1, and clients get an error', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: hostile\r\nContent-Length: 10000000\r\n\r\n'
     const clients = await Promise.all(
       Array.from({ length: 40 }, async () => {
@@ -165,7 +165,7 @@ describe('uploads that the telephone does not take', () => {
     expect(hostile.session.state).toBe('open')
   })
 
-  it('stay within the budget over HTTP/2, whose clients send a window before anybody reads', async () => {
+  it('stay within the budget over HTTP/2, whose clients send a whole window before it is read', async () => {
     const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
     const streams = Array.from({ length: 30 }, () => {
       const stream = client.open({ ':method': 'POST', ':authority': 'hostile', ':path': '/' })
@@ -180,7 +180,7 @@ describe('uploads that the telephone does not take', () => {
 })
 
 describe('requests that are kept', () => {
-  it('for another attempt count while they wait for their response', async () => {
+  it('for a retry count while they wait for their response', async () => {
     hostile.handler = () => undefined
     const body = 'x'.repeat(60_000)
     const request = `POST / HTTP/1.1\r\nHost: hostile\r\nContent-Length: ${body.length}\r\n\r\n${body}`
@@ -191,7 +191,7 @@ describe('requests that are kept', () => {
     await eventually('none is kept', () => held.heldBytes === 0 || undefined)
   })
 
-  it('for another attempt stay within the budget', async () => {
+  it('for a retry stay within the budget', async () => {
     hostile.handler = () => undefined
     const body = 'x'.repeat(60_000)
     const request = `POST / HTTP/1.1\r\nHost: hostile\r\nContent-Length: ${body.length}\r\n\r\n${body}`
@@ -228,10 +228,10 @@ describe('upgraded connections', () => {
     await expectBounded()
   })
 
-  it('that have ended, and whose clients have yet to read, stay within the budget', async () => {
+  it('that have ended, but whose clients still have bytes to read, stay within the budget', async () => {
     hostile.handler = call => {
       call.stream.respond({ status: 101, statusText: '', fields: ['Upgrade', 'any'] })
-      // More than the buffers of the kernel take for a client that does not read.
+      // More than the kernel buffers for a client that does not read.
       for (let count = 0; count < 20; count += 1) call.stream.write(Buffer.alloc(250_000))
       call.stream.end()
     }
@@ -244,7 +244,7 @@ describe('upgraded connections', () => {
 })
 
 describe('after the end', () => {
-  it('an upgraded connection that idles out counts nothing, also when the telephone ended its half before', async () => {
+  it('an upgraded connection that idles out counts no bytes, even when the telephone ended its half before', async () => {
     harness.routes = [
       harnessRoute({ host: 'hostile', service: 'hostile', policy: { upgradeIdleTimeoutMs: 300 } }),
     ]
@@ -302,7 +302,7 @@ describe('many tunnels', () => {
   })
 })
 
-it('a thousand readers that are slow, at 256 KiB each, are within the default budget of a tunnel', async () => {
+it('a thousand slow readers with 256 KiB each fit into the default budget of a tunnel', async () => {
   // A quarter of it.
   const streams = 250
   const budgetBytes = heldLimits(2 ** 40).tunnelBytes / 4
@@ -318,7 +318,7 @@ it('a thousand readers that are slow, at 256 KiB each, are within the default bu
       client.open({ ':authority': 'hostile', ':path': '/' }, true).pause()
     }
   }
-  // All but what clients have taken into their own windows.
+  // All bytes, except those in the windows of the clients.
   const waitingBytes = streams * (256 - 64 - 32) * 1024
   await eventually('the windows are full', () => budget.heldBytes >= waitingBytes || undefined)
   expect([overruns, patient.calls.filter(({ stream }) => !stream.open)]).toEqual([[], []])

@@ -1,4 +1,4 @@
-// Requests that come right after this process was away, when its links to other replicas are still to come back.
+// Requests that arrive just after this process was suspended, before its links to other replicas are restored.
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
@@ -38,7 +38,7 @@ beforeEach(async () => {
 
 afterEach(() => harness.close())
 
-it('gives a request to no line that may be dead without knowing it', async () => {
+it('sends no request to a line that may have failed unnoticed', async () => {
   const telephone = await harness.telephone()
   telephone.handler = call => call.answer(200)
   const answer = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
@@ -49,7 +49,7 @@ it('gives a request to no line that may be dead without knowing it', async () =>
   expect((await answer).status).toBe(200)
 })
 
-it('waits for a line, with the body that has come and without taking more of it', async () => {
+it('waits for a line, keeps the received part of the body, and reads no more of it', async () => {
   const body = 'x'.repeat(1_000_000)
   const answer = rawExchange(
     harness.port,
@@ -68,19 +68,19 @@ it('waits for a line, with the body that has come and without taking more of it'
   expect((await telephone.calls[0]?.ended)?.body.toString()).toBe(body)
 })
 
-it('says that there is none once the wait is over', async () => {
+it('reports a missing line when the wait is over', async () => {
   recovery.doubtful = false
   const answer = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
   await recovery.untilWaiting()
   recovery.underWay = false
   recovery.step()
   expect(field((await answer).headers, 'plugboard-error')).toBe('no_telephone')
-  // From then on at once.
+  // After that, requests are served at once.
   const later = await rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
   expect([later.status, recovery.waiting]).toEqual([503, []])
 })
 
-it('forgets a request whose client leaves meanwhile', async () => {
+it('drops a request whose client disconnects in the meantime', async () => {
   const client = await RawConnection.open(harness.port)
   await client.send(`GET / ${HEAD}\r\n`)
   await recovery.untilWaiting()

@@ -1,5 +1,5 @@
-// Every request that ends has an id and an access line with its client's address, also when Node's parser, nghttp2, a timer
-// or the tunnel endpoint refused it.
+// Every request has an id and an access line with its client's address, even when Node's parser, nghttp2, a timer or the tunnel
+// endpoint refused it.
 
 import { type Log, type LogFields, silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -23,7 +23,7 @@ beforeEach(async () => {
 })
 afterEach(() => harness.close())
 
-/** The only line, once it has been written. */
+/** Returns the only access line, when it has been written. */
 async function onlyLine() {
   await expect.poll(() => harness.accessLog).toHaveLength(1)
   return harness.accessLog[0]!
@@ -72,7 +72,7 @@ describe('HTTP/1', () => {
 
   it.each([
     ['a head that does not end', 'GET / HTTP/1.1\r\nHost: te', false],
-    ['nothing at all', '', false],
+    ['no bytes', '', false],
     ['the beginning of both versions', 'P', true],
   ])('%s', async (_, bytes, http2Cleartext) => {
     const hurried = await ProxyHarness.start({ http2Cleartext, limits: { headTimeoutMs: 60 } })
@@ -85,7 +85,7 @@ describe('HTTP/1', () => {
     await hurried.close()
   })
 
-  it('a body that breaks while the response waits for it gets the line of its request alone', async () => {
+  it('a body that breaks while its request waits gets only the access line of that request', async () => {
     await harness.telephone()
     const connection = await RawConnection.open(harness.port)
     await connection.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n')
@@ -94,7 +94,7 @@ describe('HTTP/1', () => {
     connection.destroy()
   })
 
-  it('writes few lines for a client that repeats it, and sums up the rest', async () => {
+  it('writes few lines for a client that repeats it, and summarises the rest', async () => {
     for (let index = 0; index < 25; index += 1)
       await rawExchange(harness.port, 'GET / HTTP/1.1\nHost: test\n\n')
     expect(harness.accessLog).toHaveLength(10)
@@ -103,7 +103,7 @@ describe('HTTP/1', () => {
     expect(warnings).toEqual([{ remoteAddress: LOCAL, code: 'bad_request', count: 15 }])
   })
 
-  it('names the client that a PROXY header names', async () => {
+  it('logs the client that a PROXY header names', async () => {
     const proxied = await ProxyHarness.start({ trustedProxies: [LOCAL], proxyProtocol: true })
     const header = 'PROXY TCP4 203.0.113.7 10.0.0.1 56324 80\r\n'
     await rawExchange(proxied.port, `${header}GET / HTTP/1.1\nHost: test\n\n`)
@@ -182,7 +182,7 @@ describe('HTTP/2', () => {
     raw.destroy()
   })
 
-  it('keeps the id that the client gave', async () => {
+  it('keeps the id that the client sent', async () => {
     const raw = await greeted()
     raw.request(1, [...head('GET', [['host', 'other']]), ['x-request-id', 'r-1']])
     expect(await onlyLine()).toMatchObject({ requestId: 'r-1' })
@@ -216,7 +216,7 @@ describe('HTTP/2', () => {
       ])
   })
 
-  it('no line for a client whose first stream has a later id, nor for one that leaves in order', async () => {
+  it('writes no line for a client whose first stream has a later id, or that disconnects in order', async () => {
     const raw = await greeted()
     for (const id of [15, 17]) {
       raw.request(id, head())
@@ -240,12 +240,12 @@ describe('HTTP/2', () => {
     const raw = await RawHttp2.open(hurried.port)
     raw.send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'))
     await raw.closed()
-    // Without SETTINGS in time; or, on a machine that was busy for so long, without a preface.
+    // The SETTINGS did not arrive in time. On a busy machine, even the preface may be late.
     expect(hurried.accessLog).toMatchObject([{ code: 'request_timeout', status: 408, remoteAddress: LOCAL }])
     await hurried.close()
   })
 
-  it('a connection that its client resets is no refusal', async () => {
+  it('a connection that its client resets is not a refusal', async () => {
     const raw = await greeted()
     raw.socket.resetAndDestroy()
     await expect.poll(() => harness.proxy.connectionCount).toBe(0)
@@ -253,12 +253,12 @@ describe('HTTP/2', () => {
   })
 })
 
-describe('a head in cleartext, where HTTP/2 is possible too', () => {
+describe('a head in cleartext, where HTTP/2 is possible as well', () => {
   it.each([
     ['silence', ''],
     ['the beginning of both versions', 'P'],
     ['the beginning of a head', 'POST / HTTP/1.1\r\nHos'],
-  ])('has headTimeout once, from the first moment: %s', async (_, bytes) => {
+  ])('gets headTimeout only once, from the start of the connection: %s', async (_, bytes) => {
     const clock = new ManualClock()
     const slow = await ProxyHarness.start({ http2Cleartext: true, clock, limits: { headTimeoutMs: 10_000 } })
     const connection = await RawConnection.open(slow.port)
@@ -267,7 +267,7 @@ describe('a head in cleartext, where HTTP/2 is possible too', () => {
     const before = connection.socket.bytesWritten
     await connection.send(bytes)
     await expect.poll(() => connection.socket.bytesWritten - before).toBe(bytes.length)
-    // The bytes have arrived once those of a later connection have.
+    // When the bytes of a later connection have arrived, these have arrived as well.
     await rawExchange(slow.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')
     clock.advance(1000)
     expect((await connection.readAnswer()).status).toBe(408)
@@ -275,7 +275,7 @@ describe('a head in cleartext, where HTTP/2 is possible too', () => {
     await slow.close()
   })
 
-  it('does not cut a connection whose first request has come', async () => {
+  it('does not close a connection whose first request has arrived', async () => {
     const clock = new ManualClock()
     const slow = await ProxyHarness.start({ http2Cleartext: true, clock, limits: { headTimeoutMs: 10_000 } })
     const connection = await RawConnection.open(slow.port)

@@ -1,4 +1,4 @@
-// Which failed attempts go to another line, and what the client sees when none is left.
+// Failed attempts that are retried on another line, and the response when no other line is left.
 
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -17,7 +17,7 @@ let second: FakeTelephone & { cut(): void }
 
 beforeEach(async () => {
   harness = await ProxyHarness.start()
-  // Round robin starts with the first line, whatever the streams of the second.
+  // Round robin starts with the first line, for every number of streams on the second.
   harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin' } })]
   first = await harness.telephone()
   second = await harness.telephone()
@@ -35,7 +35,7 @@ const request = (method: string, body = ''): Promise<RawAnswer> =>
 
 const code = (answer: RawAnswer): string | undefined => field(answer.headers, 'plugboard-error')
 
-describe('nothing was delivered: any method, another line', () => {
+describe('retries every method on another line when the request was not delivered', () => {
   it.each<Reason>([
     'refused',
     'draining',
@@ -63,10 +63,10 @@ it.each([
   },
 )
 
-describe('a body that is longer than what is kept', () => {
+describe('a body that is longer than the kept copy', () => {
   const body = 'x'.repeat(1_000_000)
 
-  it('goes to another line when the first has not taken the stream', async () => {
+  it('is sent to another line when the first one has not accepted the stream', async () => {
     first.handler = async call => {
       call.autoConsume = false
       await call.untilReceived(65_536)
@@ -78,7 +78,7 @@ describe('a body that is longer than what is kept', () => {
     expect([first.calls[0]?.receivedBytes, harness.proxy.counters.retries]).toEqual([65_536, 1])
   })
 
-  it('fails once the first has', async () => {
+  it('fails once the first line has accepted it', async () => {
     first.handler = async call => {
       await call.untilReceived(300_000)
       call.stream.reset('refused')
@@ -87,7 +87,7 @@ describe('a body that is longer than what is kept', () => {
   })
 })
 
-describe('something may have been delivered', () => {
+describe('the request may have been delivered', () => {
   it.each<Reason>(['session_lost', 'going_away', 'replaced', 'backend_closed', 'internal_error'])(
     '%s: idempotent methods go on',
     async reason => {
@@ -99,7 +99,7 @@ describe('something may have been delivered', () => {
   it.each<[Reason, string]>([
     ['session_lost', 'telephone_lost'],
     ['backend_closed', 'backend_closed'],
-  ])('%s: others get 502 %s', async (reason, expected) => {
+  ])('%s: other methods get 502 %s', async (reason, expected) => {
     first.handler = call => call.stream.reset(reason)
     const answer = await request('POST', 'body')
     expect([answer.status, code(answer)]).toEqual([502, expected])
@@ -110,7 +110,7 @@ describe('something may have been delivered', () => {
     ['backend_timeout', 504],
     ['backend_protocol_error', 502],
     ['payload_too_large', 413],
-  ])('%s is not repeated', async (reason, status) => {
+  ])('%s is not retried', async (reason, status) => {
     first.handler = call => call.stream.reset(reason)
     expect((await request('GET')).status).toBe(status)
     expect(second.calls).toHaveLength(0)
@@ -123,7 +123,7 @@ describe('something may have been delivered', () => {
     ['', '.'],
     ['a field Authorization: Bearer abcdefghijk12345', ': a field Authorization: Bearer ***.'],
     ['x'.repeat(500), `: ${'x'.repeat(200)}….`],
-  ])('names the rule that a response has broken: %s', async (detail, rest) => {
+  ])('names the rule that a response has violated: %s', async (detail, rest) => {
     first.handler = call => call.stream.reset('backend_protocol_error', detail)
     const problem = JSON.parse((await request('GET')).body.toString())
     expect(problem.detail).toBe(`The backend sent a response that is not valid HTTP${rest}`)
@@ -135,7 +135,7 @@ describe('something may have been delivered', () => {
     first.handler = () => first.cut()
   })
 
-  it('not once there was a head, even a 1xx', async () => {
+  it('does not retry once a head has arrived, even a 1xx', async () => {
     first.handler = call => {
       call.stream.respond({ status: 103, statusText: '', fields: [] })
       call.stream.reset('session_lost')
@@ -144,7 +144,7 @@ describe('something may have been delivered', () => {
   })
 })
 
-it('a body up to 64 KiB is kept for another line, a longer one is not', async () => {
+it('keeps a body of up to 64 KiB for another line, but not a longer one', async () => {
   first.handler = call => {
     call.ended.then(
       () => call.stream.reset('refused'),
@@ -159,7 +159,7 @@ it('a body up to 64 KiB is kept for another line, a longer one is not', async ()
   expect([answer.status, code(answer)]).toEqual([503, 'no_telephone'])
 })
 
-it('a request that is still being sent goes on, on another line', async () => {
+it('continues a request on another line while the client is still sending it', async () => {
   first.handler = call => {
     void call.untilReceived(3).then(() => call.stream.reset('refused'))
   }
@@ -176,7 +176,7 @@ it('a request that is still being sent goes on, on another line', async () => {
   connection.destroy()
 })
 
-it('never the same line twice, and at most policy.retries times', async () => {
+it('retries at most policy.retries times, and never uses the same line twice', async () => {
   const third = await harness.telephone()
   for (const each of [first, second, third]) each.handler = call => call.stream.reset('backend_unreachable')
   const answer = await request('GET')
@@ -187,7 +187,7 @@ it('never the same line twice, and at most policy.retries times', async () => {
   expect([first, second, third].flatMap(each => each.calls)).toHaveLength(4)
 })
 
-it('another process is tried before the second tunnel of the one that failed', async () => {
+it('tries another process before the second tunnel of the failed one', async () => {
   const twin = await harness.telephone(['web'], { instance: 'instance-1' })
   twin.handler = call => call.answer(200, 'twin')
   harness.registry.replace(
@@ -200,7 +200,7 @@ it('another process is tried before the second tunnel of the one that failed', a
   expect(first.calls.length + twin.calls.length).toBe(1)
 })
 
-it('a line at its limit of streams is passed over; when all are, 503 overloaded', async () => {
+it('skips a line at its limit of streams; responds with 503 overloaded when all lines are at their limit', async () => {
   await harness.close()
   harness = await ProxyHarness.start()
   const only = await harness.telephone(['web'], { maxStreams: 0 })
@@ -225,10 +225,10 @@ it('a service at its own limit of streams', async () => {
   expect((await request('GET')).status).toBe(200)
 })
 
-it('a head that the tunnel of another replica does not take is 431, as it is for one of ours', async () => {
+it('responds with 431 when the tunnel of another replica does not accept the head, as for a local tunnel', async () => {
   const across = await ProxyHarness.start({ replicaId: asReplicaId('r2') })
   const telephone = await across.telephone()
-  // What the relay says.
+  // The reason that the relay sends.
   telephone.handler = call => call.stream.reset('payload_too_large')
   const answer = await rawExchange(across.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')
   expect([answer.status, code(answer)]).toEqual([431, 'headers_too_large'])

@@ -1,5 +1,5 @@
-// The rules of routes on the public port, in both versions of HTTP: what they decide is the same, and what becomes of it on
-// the wire fits the version.
+// The rules of routes on the public port, in both versions of HTTP. The decisions are the same, and the form of the response
+// fits the version.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
@@ -59,7 +59,7 @@ describe.each([
 ] as const)('%s', (_, ask) => {
   const basic = { authorization: `Basic ${Buffer.from('ada:lovelace').toString('base64')}` }
 
-  it('waits for a password to be verified, then knows it', async () => {
+  it('waits until a password is verified, then accepts it at once', async () => {
     const users = [{ name: 'ada', hash: await hashPassword('lovelace', { ln: 10, r: 8, p: 1 }) }]
     rule({ access: { basic: { users, forwardUser: 'X-User' } } })
     const refused = await ask('GET', { 'x-user': 'root' })
@@ -81,7 +81,7 @@ describe.each([
     ])
   })
 
-  it('edits answers of the backend, and says CORS of problems of its own', async () => {
+  it('edits responses of the backend, and adds CORS fields to its own problems', async () => {
     rule({ cors: { origins: ['https://app.test'] }, responseHeaders: { set: { Server: 'ours' } } })
     const answer = await ask('GET', { origin: 'https://app.test' })
     expect(['server', 'vary', 'access-control-allow-origin'].map(answer.field)).toEqual([
@@ -104,7 +104,7 @@ describe.each([
     ])
   })
 
-  it('addresses come before rates, rates before passwords and preflights', async () => {
+  it('checks addresses before rates, and rates before passwords and preflights', async () => {
     rule({ access: { deny: ['192.0.2.0/24'] }, cors: { origins: ['*'] } }, { maxRequestsPerSecond: 1 })
     const denied = { 'x-forwarded-for': '192.0.2.7' }
     for (const _ of [1, 2]) expect((await ask('GET', denied)).status).toBe(403)
@@ -117,7 +117,7 @@ describe.each([
   const responseHeaders = { set: { Server: 'ours' } }
   const jwt = { issuer: 'https://issuer.test', audience: 'app', jwksUrl: 'https://issuer.test/jwks' }
   const preflight = { 'access-control-request-method': 'PUT' }
-  /** Every way in which a request gets its response: rules, method and fields of the request, the status, and the field edits. */
+  /** Every source of a response: the rules, the method and fields of the request, the status, and the field edits. */
   const SOURCES: [string, object, string, Record<string, string>, number, edited: boolean][] = [
     ['proxied', {}, 'GET', {}, 200, true],
     ['a redirect', { redirect: { to: 'https://new.test' } }, 'GET', {}, 307, true],
@@ -128,24 +128,31 @@ describe.each([
     ['a refusal by credential', { access: { jwt } }, 'GET', {}, 401, false],
     ['rules that cannot be read', { access: { allow: 'all' } }, 'GET', {}, 503, false],
   ]
-  it.each(SOURCES)('%s carries what its route says', async (_, options, method, fields, status, edited) => {
-    const seen = async (proto: string, more: object = {}) => {
-      rule({ cors, responseHeaders, ...options, ...more })
-      const answer = await ask(method, { origin: 'https://app.test', 'x-forwarded-proto': proto, ...fields })
-      expect(answer.status).toBe(status)
-      expect(answer.field('access-control-allow-origin')).toBe('https://app.test')
-      expect(answer.field('server')).toBe(edited ? 'ours' : undefined)
-      return answer.field('strict-transport-security')
-    }
-    expect(await seen('https')).toBe('max-age=1')
-    expect(await seen('http')).toBeUndefined()
-    const hsts = { maxAgeSeconds: 60, includeSubDomains: true }
-    expect(await seen('https', { hsts })).toBe('max-age=60; includeSubDomains')
-    expect(await seen('http', { hsts })).toBeUndefined()
-    expect(await seen('https', { hsts: false })).toBeUndefined()
-  })
+  it.each(SOURCES)(
+    '%s carries the fields of its route',
+    async (_, options, method, fields, status, edited) => {
+      const seen = async (proto: string, more: object = {}) => {
+        rule({ cors, responseHeaders, ...options, ...more })
+        const answer = await ask(method, {
+          origin: 'https://app.test',
+          'x-forwarded-proto': proto,
+          ...fields,
+        })
+        expect(answer.status).toBe(status)
+        expect(answer.field('access-control-allow-origin')).toBe('https://app.test')
+        expect(answer.field('server')).toBe(edited ? 'ours' : undefined)
+        return answer.field('strict-transport-security')
+      }
+      expect(await seen('https')).toBe('max-age=1')
+      expect(await seen('http')).toBeUndefined()
+      const hsts = { maxAgeSeconds: 60, includeSubDomains: true }
+      expect(await seen('https', { hsts })).toBe('max-age=60; includeSubDomains')
+      expect(await seen('http', { hsts })).toBeUndefined()
+      expect(await seen('https', { hsts: false })).toBeUndefined()
+    },
+  )
 
-  it('a problem without a telephone carries it, too', async () => {
+  it('a problem without a telephone carries the fields of its route as well', async () => {
     rule({ cors, responseHeaders })
     telephone.cut()
     const answer = await ask('GET', { origin: 'https://app.test', 'x-forwarded-proto': 'https' })
@@ -156,7 +163,7 @@ describe.each([
     ])
   })
 
-  it('a value of the backend stays, and one from an edit as well', async () => {
+  it('a value of the backend is kept, and a value of an edit as well', async () => {
     telephone.handler = call => call.answer(200, 'hello', ['strict-transport-security', 'max-age=7'])
     rule({})
     expect((await ask('GET', { 'x-forwarded-proto': 'https' })).field('strict-transport-security')).toBe(
@@ -180,7 +187,7 @@ describe.each([
     expect(telephone.calls).toEqual([])
   })
 
-  it('the refusal of a forwarding loop carries what its route says', async () => {
+  it('the refusal of a forwarding loop carries the fields of its route', async () => {
     rule({ cors: { origins: ['https://app.test'] }, access: { allow: ['192.0.2.1'] } })
     const fields = { via: '1.1 plugboard-test', origin: 'https://app.test', 'x-forwarded-proto': 'https' }
     const answer = await ask('GET', fields)
@@ -196,7 +203,7 @@ describe.each([
   })
 })
 
-it('a 101 carries what its route says', async () => {
+it('a 101 carries the fields of its route', async () => {
   rule({ responseHeaders: { set: { 'X-Frame-Options': 'DENY' } }, hsts: { maxAgeSeconds: 60 } })
   telephone.handler = call =>
     call.stream.respond({ status: 101, statusText: '', fields: ['Upgrade', 'websocket'] })
@@ -213,7 +220,7 @@ it('a 101 carries what its route says', async () => {
   connection.destroy()
 })
 
-it('the redirect to HTTPS can be read by the page that sent the request', async () => {
+it('the web page that sent the request can read the redirect to HTTPS', async () => {
   await harness.close()
   const https = { redirectPort: 443, hsts: 'max-age=1' }
   harness = await ProxyHarness.start({ http2Cleartext: true, trustedProxies: ['127.0.0.1'], https })
@@ -236,7 +243,7 @@ it('F5 a body that breaks while a password is verified reaches no backend', asyn
   const head = `POST / HTTP/1.1\r\nHost: test\r\nAuthorization: ${authorization}\r\n`
   const { status } = await rawExchange(harness.port, `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`)
   expect([status, telephone.calls.length, harness.proxy.inFlightCount]).toEqual([400, 0, 0])
-  // The password was right, and is known now; a request that breaks behind a whole one does not take its answer.
+  // The correct password is cached now. A malformed request behind a complete one does not affect the response to it.
   const both = await rawExchange(harness.port, `${head}Content-Length: 1\r\n\r\nxGET zz\r\n\r\n`)
   expect([both.status, both.body.toString()]).toEqual([200, 'hello'])
 })

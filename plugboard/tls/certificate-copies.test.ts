@@ -21,7 +21,7 @@ const certificate = (host: string, notAfter = '2040-01-01') => ({
   issuedAt: new Date('2029-01-01'),
 })
 
-it('what was written is read, by its owner alone', async () => {
+it('reads a written copy, which only its owner can access', async () => {
   expect(await copies.read('a.test')).toBeUndefined()
   await copies.write(certificate('a.test', '2035-01-01'))
   await copies.write(certificate('a.test'))
@@ -31,7 +31,7 @@ it('what was written is read, by its owner alone', async () => {
   expect((await stat(join(folder, 'certificates/a.test.json'))).mode & 0o777).toBe(0o600)
 })
 
-it('what has expired, or is damaged, goes', async () => {
+it('removes expired and damaged copies', async () => {
   await copies.prune(0)
   await mkdir(join(folder, 'certificates'))
   await writeFile(join(folder, 'certificates/bad.test.json'), 'nonsense')

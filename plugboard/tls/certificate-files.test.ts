@@ -48,7 +48,7 @@ async function start(options: Partial<CertificateFilesOptions> = {}): Promise<Ce
 const chainOf = (set: CertificateSet, host: string) => set.find(host)?.options.cert
 
 describe('pairs', () => {
-  it('are found under the names that tools give them', async () => {
+  it('are found by the names that common tools use', async () => {
     await put('a.crt', 'a.key', APP_CERTIFICATE)
     await put('b.pem', 'b-key.pem', OTHER_CERTIFICATE)
     await put('ca.pem', '.hidden.key', OTHER_CERTIFICATE)
@@ -68,7 +68,7 @@ describe('pairs', () => {
 })
 
 describe('at the start', () => {
-  it('all that cannot be used is named', async () => {
+  it('the error names all invalid pairs', async () => {
     await writeFile(join(folder, 'a.crt'), APP_CERTIFICATE.cert)
     await writeFile(join(folder, 'a.key'), OTHER_CERTIFICATE.key)
     await put('b.crt', 'b.key', { cert: 'nonsense', key: APP_CERTIFICATE.key })
@@ -93,7 +93,7 @@ describe('at the start', () => {
 })
 
 describe('later', () => {
-  it('a replaced pair is read, a new one added, one that went is dropped', async () => {
+  it('a replaced pair is read, a new one is added, a removed one is dropped', async () => {
     await put('a.crt', 'a.key', APP_CERTIFICATE)
     const read = await start()
     await put('a.crt', 'a.key', RENEWED_CERTIFICATE)
@@ -105,7 +105,7 @@ describe('later', () => {
     expect(errors).toEqual([])
   })
 
-  it('links that are moved to another folder are followed, as Kubernetes does it', async () => {
+  it('links that are moved to another folder are followed, as in Kubernetes', async () => {
     await mkdir(join(folder, '..1'))
     await mkdir(join(folder, '..2'))
     await put('..1/tls.crt', '..1/tls.key', APP_CERTIFICATE)
@@ -120,7 +120,7 @@ describe('later', () => {
     await expect.poll(() => chainOf(read.set, 'app.localhost')).toBe(RENEWED_CERTIFICATE.cert)
   })
 
-  it('what cannot be used is told once, and the one before stays until it can', async () => {
+  it('an invalid pair is logged once, and the previous one stays in use until it is valid', async () => {
     await put('a.crt', 'a.key', APP_CERTIFICATE)
     const read = await start({ lookIntervalMs: 20 })
     await writeFile(join(folder, 'a.crt'), 'nonsense')
@@ -132,7 +132,7 @@ describe('later', () => {
     expect(errors).toHaveLength(1)
   })
 
-  it('a folder that cannot be read is told, and changes nothing', async () => {
+  it('an unreadable folder is logged, and changes no certificate', async () => {
     await put('a.crt', 'a.key', APP_CERTIFICATE)
     const read = await start({ lookIntervalMs: 20 })
     await rename(folder, `${folder}-away`)

@@ -2,7 +2,7 @@ import { createSecureContext, getCiphers } from 'node:tls'
 import { expect, it } from 'vitest'
 import { cipherNames, cipherProblem, keyExchangeGroups } from './ciphers.ts'
 
-it('stands for the intermediate list of Mozilla, and every cipher in it exists here', () => {
+it('expands to the intermediate list of Mozilla, and this Node supports each cipher in it', () => {
   const names = cipherNames(['intermediate'])
   expect(names).toEqual([
     'TLS_AES_128_GCM_SHA256',
@@ -19,7 +19,7 @@ it('stands for the intermediate list of Mozilla, and every cipher in it exists h
   expect(names.filter(name => !known.includes(name.toLowerCase()))).toEqual([])
 })
 
-it('takes names in any case, joined by colons too, and each once', () => {
+it('accepts names in any case and joined by colons, and removes repetitions', () => {
   const items = ['ecdhe-rsa-aes128-sha:TLS_AES_256_GCM_SHA384', 'intermediate']
   const names = cipherNames(items)
   expect(names.slice(0, 3)).toEqual([
@@ -50,6 +50,6 @@ it.each([
   expect(cipherProblem(`intermediate:${name}`)).toContain(`"${name}" fits no certificate`)
 })
 
-it('offers elliptic curves alone for the key exchange', () => {
+it('offers only elliptic curves for the key exchange', () => {
   expect(keyExchangeGroups()).toMatch(/^(X25519MLKEM768:)?X25519:prime256v1:secp384r1$/)
 })

@@ -8,7 +8,7 @@ import { offersOnly } from './client-hello.ts'
 
 useLeakCheck()
 
-/** What a real client sends first. */
+/** Returns the first bytes that a real client sends. */
 async function clientHello(
   ALPNProtocols: string[] | undefined,
   maxVersion: 'TLSv1.2' | 'TLSv1.3',
@@ -28,7 +28,7 @@ async function clientHello(
   return bytes
 }
 
-it('knows a client that offers the one protocol, and no other', async () => {
+it('recognises a client that offers only the one protocol', async () => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     expect(offersOnly(await clientHello(['acme-tls/1'], version), 'acme-tls/1')).toBe(true)
     expect(offersOnly(await clientHello(['h2', 'http/1.1'], version), 'acme-tls/1')).toBe(false)
@@ -37,7 +37,7 @@ it('knows a client that offers the one protocol, and no other', async () => {
   }
 })
 
-it('says no to a part of it, and to anything else', async () => {
+it('returns false for an incomplete ClientHello, and for all other bytes', async () => {
   const whole = await clientHello(['acme-tls/1'], 'TLSv1.3')
   for (let length = 0; length < whole.length; length += 1) {
     expect(offersOnly(whole.subarray(0, length), 'acme-tls/1')).toBe(false)

@@ -44,7 +44,7 @@ function setUp(secrets: readonly string[]) {
   return { clock, database, copies, rotation, opened }
 }
 
-it('seals all with the first secret, in the database and on disk, so that the older one can go', async () => {
+it('seals all keys with the first secret, in the database and on disk, so that the older secret can be removed', async () => {
   const { copies, rotation, opened } = setUp([NEWER, OLDER])
   const newer = new KeySeal([NEWER])
   expect(opened(newer)).toEqual([undefined, 'key', undefined])
@@ -55,7 +55,7 @@ it('seals all with the first secret, in the database and on disk, so that the ol
   expect(newer.open(copies.get('a.test')!.sealedKey, 'a.test')).toBe('key of a')
 })
 
-it('tries again when the database was away', async () => {
+it('retries when the database was unavailable', async () => {
   const { clock, database, rotation, opened } = setUp([NEWER, OLDER])
   database.away = true
   rotation.start()
@@ -69,7 +69,7 @@ it('tries again when the database was away', async () => {
   expect(clock.pendingTimers).toBe(0)
 })
 
-it('asks for nothing with one secret, and changes nothing while the older one is the first', async () => {
+it('makes no query with one secret, and no change while the older one is the first', async () => {
   const single = setUp([OLDER])
   single.rotation.start()
   await single.rotation.stop()

@@ -3,7 +3,7 @@ import { KeySeal } from './key-seal.ts'
 
 const SECRET = 'sixteen characters'
 
-it('opens what it has sealed, under the same name', () => {
+it('opens a key that it has sealed, with the same name', () => {
   const seal = new KeySeal([SECRET])
   const sealed = seal.seal('a key', 'a.test')
   expect(sealed).not.toContain('a key')
@@ -12,7 +12,7 @@ it('opens what it has sealed, under the same name', () => {
   expect(seal.open(sealed, 'b.test')).toBeUndefined()
 })
 
-it('does not open what another secret has sealed, nor what was changed', () => {
+it('does not open a key that was sealed with another secret, or was changed', () => {
   const sealed = new KeySeal([SECRET]).seal('a key', 'a.test')
   expect(new KeySeal(['another secret of mine']).open(sealed, 'a.test')).toBeUndefined()
   expect(new KeySeal().open(sealed, 'a.test')).toBeUndefined()
@@ -22,7 +22,7 @@ it('does not open what another secret has sealed, nor what was changed', () => {
   expect(new KeySeal([SECRET]).open('something else', 'a.test')).toBeUndefined()
 })
 
-it('stores as it is without a secret, which one that came later still reads', () => {
+it('stores plain text without a secret, and still reads it after a secret was added', () => {
   const plain = new KeySeal().seal('a key', 'a.test')
   expect(plain).toBe('plain:a key')
   expect(new KeySeal([SECRET]).open(plain, 'a.test')).toBe('a key')
@@ -34,7 +34,7 @@ it('opens with any of several secrets, and seals with the first', () => {
   expect([rotating.rotates, rotating.open(before, 'a.test')]).toEqual([true, 'a key'])
   const again = rotating.reseal(before, 'a.test') ?? ''
   expect(new KeySeal(['another secret of mine']).open(again, 'a.test')).toBe('a key')
-  // Nothing to do; not ours; of another name; in the open.
+  // Already sealed with the first secret; damaged; sealed with an unknown secret; plain text.
   for (const sealed of [
     again,
     'v1:AAAA',

@@ -77,7 +77,7 @@ interface Seen {
   readonly cipher: string
 }
 
-/** A handshake and a greeting; rejects with the client's error. */
+/** Performs a handshake and a greeting. Rejects with the client's error. */
 async function shake(port: number, options: ConnectionOptions = {}): Promise<Seen> {
   const socket = connect({
     host: '127.0.0.1',
@@ -96,7 +96,7 @@ async function shake(port: number, options: ConnectionOptions = {}): Promise<See
     name: String(name),
     reused: socket.isSessionReused(),
     protocol: socket.alpnProtocol,
-    // Its own name in OpenSSL; `standardName` is that of the IANA.
+    // The name in OpenSSL; `standardName` is the IANA name.
     cipher: socket.getCipher().name,
   }
   socket.resume()
@@ -105,7 +105,7 @@ async function shake(port: number, options: ConnectionOptions = {}): Promise<See
 }
 
 describe('the certificate', () => {
-  it('is the exact one before the wildcard before the fallback', async () => {
+  it('is the exact one, else the wildcard, else the fallback', async () => {
     const set = new CertificateSet([
       read(OTHER_CERTIFICATE),
       read(WILDCARD_CERTIFICATE),
@@ -119,7 +119,7 @@ describe('the certificate', () => {
     expect((await shake(port)).name).toBe('other')
   })
 
-  it('may be looked up without haste', async () => {
+  it('may be looked up asynchronously', async () => {
     const set = new CertificateSet([read(APP_CERTIFICATE)])
     const late = read(OTHER_CERTIFICATE)
     const { port } = await start(
@@ -129,7 +129,7 @@ describe('the certificate', () => {
     expect((await shake(port, { servername: 'x.test' })).name).toBe('other')
   })
 
-  it('changes for those who come after, and resumption goes on', async () => {
+  it('changes for later handshakes, and sessions can still be resumed', async () => {
     const certificates = { set: new CertificateSet([read(APP_CERTIFICATE)]) }
     const { listener, port } = await start(certificates)
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
@@ -206,7 +206,7 @@ describe('a handshake', () => {
       const { listener, port } = await start({ set: certificates }, { policy })
       const client = { rejectUnauthorized: false, ciphers: cipher }
       expect((await shake(port, client)).cipher, cipher).toBe(cipher)
-      // A client of the other version finds no cipher.
+      // A client of the other version shares no cipher.
       const other = isTls13Cipher(cipher)
         ? ({ maxVersion: 'TLSv1.2' } as const)
         : ({ minVersion: 'TLSv1.3' } as const)
@@ -224,7 +224,7 @@ describe('a handshake', () => {
     expect(listener.counters.handshakesFailed).toBe(1)
   })
 
-  it('that does not go on is ended', async () => {
+  it('that stalls is ended', async () => {
     const { listener, port } = await start({ set }, { handshakeTimeoutMs: 50 })
     const silent = connectTcp(port, '127.0.0.1')
     silent.resume()
@@ -232,7 +232,7 @@ describe('a handshake', () => {
     expect(listener.counters.handshakesFailed).toBe(1)
   })
 
-  it('of a client that has no place left is refused; each one that ends gives its place back', async () => {
+  it('of a client without a free place is refused; each handshake that ends frees its place', async () => {
     let places = 1
     const takePlace = () => {
       if (places === 0) return undefined
@@ -273,7 +273,7 @@ describe('a handshake', () => {
     expect(listener.counters.handshakesRefused).toBe(2)
   })
 
-  it('under way at the drain is still accepted, a new one is not', async () => {
+  it('that has started before the drain is still accepted, but a new one is refused', async () => {
     const asked = Promise.withResolvers<void>()
     const answered = Promise.withResolvers<ReturnType<typeof read> | undefined>()
     const find = () => {
@@ -295,7 +295,7 @@ describe('a handshake', () => {
   })
 })
 
-it('an authority that looks at a host gets its own certificate, everybody else the usual one', async () => {
+it('an authority that validates a host gets the validation certificate, and other clients get the usual one', async () => {
   const set = new CertificateSet([read(APP_CERTIFICATE)])
   const validation = {
     protocol: 'acme-tls/1',
@@ -329,7 +329,7 @@ it('ends the connection of an authority in time, although bytes keep arriving', 
   clearInterval(timer)
 })
 
-it('a PROXY header may come before the handshake, with it or alone', async () => {
+it('a PROXY header may arrive before the handshake, in the same packet or alone', async () => {
   const set = new CertificateSet([read(APP_CERTIFICATE)])
   const addresses: string[] = []
   for (const validation of [undefined, { protocol: 'acme-tls/1', find: async () => undefined }]) {

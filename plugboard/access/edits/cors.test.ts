@@ -41,7 +41,7 @@ describe('origins', () => {
 })
 
 describe('preflights', () => {
-  test('say what is allowed', () => {
+  test('list the allowed methods and fields', () => {
     const rules = {
       origins: [ORIGIN],
       methods: ['PUT'],
@@ -68,7 +68,7 @@ describe('preflights', () => {
     })
   })
 
-  test('of other origins learn nothing', () => {
+  test('from other origins get no CORS fields', () => {
     const answer = new Cors({ origins: [ORIGIN] }).preflight('OPTIONS', preflightFields('https://evil.test'))
     expect(answer?.fields).toEqual(['Vary', VARY])
   })
@@ -80,7 +80,7 @@ describe('preflights', () => {
     ['<script>', undefined],
     ['x'.repeat(2000), undefined],
     ['', undefined],
-  ])('repeat the fields that are asked for, if that is what they are: %s', (asked, allowed) => {
+  ])('repeat the requested field names if they are valid: %s', (asked, allowed) => {
     const answer = new Cors({ origins: ['*'] }).preflight('OPTIONS', preflightFields(ORIGIN, asked))
     const index = answer?.fields.indexOf('Access-Control-Allow-Headers') ?? -1
     expect(index === -1 ? undefined : answer?.fields[index + 1]).toBe(allowed)
@@ -92,13 +92,13 @@ describe('preflights', () => {
     ['OPTIONS', ['Origin', ORIGIN]],
     ['OPTIONS', ['Access-Control-Request-Method', 'PUT']],
     ['OPTIONS', [...preflightFields(ORIGIN), 'Origin', 'https://evil.test']],
-  ])('%s %j is none', (method, fields) => {
+  ])('%s %j is not a preflight', (method, fields) => {
     expect(new Cors({ origins: ['*'] }).preflight(method, fields)).toBeUndefined()
   })
 })
 
-describe('answers', () => {
-  test('what the backend says of CORS is replaced, and Vary is added once', () => {
+describe('responses', () => {
+  test('CORS fields of the backend are replaced, and Vary is added once', () => {
     const fields = [
       'access-control-allow-origin',
       '*',
@@ -126,13 +126,16 @@ describe('answers', () => {
     ])
   })
 
-  test.each([['Origin'], ['accept, origin'], ['*']])('Vary: %s says it already', vary => {
-    const fields = ['Vary', vary]
-    new Cors({ origins: [ORIGIN] }).apply(fields, undefined)
-    expect(fields).toEqual(['Vary', vary])
-  })
+  test.each([['Origin'], ['accept, origin'], ['*']])(
+    'Vary: %s is kept, because it already covers Origin',
+    vary => {
+      const fields = ['Vary', vary]
+      new Cors({ origins: [ORIGIN] }).apply(fields, undefined)
+      expect(fields).toEqual(['Vary', vary])
+    },
+  )
 
-  test('for everybody there is nothing that varies', () => {
+  test('responses for all origins have no Vary', () => {
     const fields: string[] = []
     new Cors({ origins: ['*'] }).apply(fields, ORIGIN)
     expect(fields).toEqual(['Access-Control-Allow-Origin', '*'])

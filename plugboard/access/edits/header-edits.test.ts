@@ -40,7 +40,7 @@ test('remove, then set, then add; names have no case, and no other spelling', ()
   ])
 })
 
-test('braces that stand for nothing stay', () => {
+test('keeps braces that are not a placeholder', () => {
   const fields: string[] = []
   new HeaderEdits({ set: { 'Report-To': '{"group":"a"} {}' } }).apply(fields, values)
   expect(fields).toEqual(['Report-To', '{"group":"a"} {}'])

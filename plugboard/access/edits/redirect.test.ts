@@ -13,7 +13,7 @@ test.each([
   [to('https://new.test/x', { keepPath: false }), '/a', '?q', 'https://new.test/x?q'],
   [to('https://new.test/x', { keepQuery: false }), '/a', '?q', 'https://new.test/x/a'],
   [to('/v2'), '/a', '', '/v2/a'],
-  // A host that the client has made up must not become one.
+  // Text of the client must not become the host.
   [to('/'), '//evil.test', '', '/evil.test'],
   [to('/'), '///evil.test/x', '', '/evil.test/x'],
   [to('/v2/'), '//evil.test', '', '/v2//evil.test'],

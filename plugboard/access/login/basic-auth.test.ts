@@ -72,13 +72,13 @@ test.each([
   ['bytes that are not UTF-8', Buffer.from([...Buffer.from('odd:'), 0xff])],
   ['half of a character', Buffer.from([...Buffer.from('odd:'), 0xed, 0xa0, 0x80])],
   ['a byte order mark before the name', '\ufeffada:lovelace'],
-])('%s matches no user, whatever hash is stored, and costs nothing', async (_what, text) => {
+])('%s matches no user, for every stored hash, and causes no verification', async (_what, text) => {
   const outcome = setUp().auth.check(Buffer.from(text).toString('base64'), '10.0.0.1')
-  // A name with a byte order mark may exist; it is not the name without.
+  // A name with a byte order mark differs from the same name without it.
   expect(await outcome).toBe('wrong')
 })
 
-test('a right password is accepted at once, until it has not been used for a day', async () => {
+test('a correct password is accepted at once until it was unused for a day', async () => {
   const { auth, clock } = setUp()
   await auth.check(credential('ada:lovelace'), '10.0.0.1')
   expect(auth.check(credential('ada:lovelace'), '10.0.0.1')).toEqual({ user: 'ada' })
@@ -90,7 +90,7 @@ test('a right password is accepted at once, until it has not been used for a day
   expect(auth.check(credential('ada:lovelace'), '10.0.0.1')).toBeInstanceOf(Promise)
 })
 
-test('the same credential many times at once is verified once', () => {
+test('concurrent requests with the same credential cause one verification', () => {
   const { auth } = setUp({ running: 1, waiting: 0 })
   const first = auth.check(credential('ada:lovelace'), '10.0.0.1')
   expect(auth.check(credential('ada:lovelace'), '10.0.0.2')).toBe(first)
@@ -98,7 +98,7 @@ test('the same credential many times at once is verified once', () => {
   return expect(first).resolves.toEqual({ user: 'ada' })
 })
 
-test('a user whose password is guessed waits, also when all guesses arrive at once; others behind the address do not', async () => {
+test('a user whose password is guessed waits, even when all guesses arrive at once; other users at the address do not wait', async () => {
   const { auth, clock } = setUp({ burst: 3 })
   const guesses = [1, 2, 3, 4, 5].map(guess => auth.check(credential(`ada:${guess}`), '10.0.0.1'))
   expect(guesses.slice(3)).toEqual([{ waitMs: 1000 }, { waitMs: 1000 }])
@@ -109,7 +109,7 @@ test('a user whose password is guessed waits, also when all guesses arrive at on
   expect(auth.check(credential('ada:6'), '10.0.0.1')).toBeInstanceOf(Promise)
 })
 
-test('a user who has logged in before never waits because others guess', async () => {
+test('a user who has logged in before never waits because of the guesses of others', async () => {
   const { auth } = setUp({ burst: 3, addressBurst: 5 })
   await auth.check(credential('ada:lovelace'), '10.0.0.1')
   for (const guess of [1, 2, 3, 4, 5]) await auth.check(credential(`ada:${guess}`), '10.0.0.1')
@@ -118,7 +118,7 @@ test('a user who has logged in before never waits because others guess', async (
   expect(auth.check(credential('ada:lovelace'), '10.0.0.1')).toEqual({ user: 'ada' })
 })
 
-test('an address that tries many names waits, whether these exist or not', async () => {
+test('an address that tries many names waits, for existing and unknown names', async () => {
   const { auth } = setUp({ burst: 3, addressBurst: 5 })
   const names = ['ada', 'b', 'c', 'd', 'e']
   for (const name of names) expect(await auth.check(credential(`${name}:x`), '2001:db8::1')).toBe('wrong')
@@ -128,7 +128,7 @@ test('an address that tries many names waits, whether these exist or not', async
   expect(auth.check(credential('f:x'), '2001:db8:0:1::1')).toBeInstanceOf(Promise)
 })
 
-test('an address has no more than its share of the queue', async () => {
+test('an address gets only its share of the queue', async () => {
   const { clock, auth: _auth, ...limits } = setUp()
   const work = new BoundedWork({ maxRunning: 1, maxWaiting: 4, maxPerOwner: 2 })
   const failures = () => new FailedAttempts({ clock })
@@ -139,7 +139,7 @@ test('an address has no more than its share of the queue', async () => {
   expect(await Promise.all(mine.slice(0, 2))).toEqual(['wrong', 'wrong'])
 })
 
-test('a success is no failure', async () => {
+test('a success does not count as a failure', async () => {
   const { auth } = setUp({ burst: 1 })
   await auth.check(credential('ada:lovelace'), '10.0.0.1')
   expect(await auth.check(credential('zoë:pa:ss'), '10.0.0.1')).toEqual({ user: 'zoë' })

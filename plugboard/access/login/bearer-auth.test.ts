@@ -30,7 +30,7 @@ test.each(TOKEN_ALGORITHMS)('%s verifies', async alg => {
   expect(await auth.check(token())).toEqual(passed)
 })
 
-test('what was verified is answered at once, for five minutes at most and never past its end', async () => {
+test('a verified token is accepted at once for at most five minutes, and never after it has expired', async () => {
   const { auth, clock, token, seconds } = setUp()
   const [long, short] = [token({ exp: seconds() + 3600 }), token({ exp: seconds() + 60 })]
   await Promise.all([auth.check(long), auth.check(short)])
@@ -66,14 +66,14 @@ test('clocks may differ by half a minute', async () => {
   expect(await auth.check(token({ nbf: seconds() + 35 }))).toBe('invalid')
 })
 
-test('an algorithm that is not listed does not count, though the key is there', async () => {
+test('an unlisted algorithm is refused even when its key is published', async () => {
   const { auth, token } = setUp({ algorithms: ['RS256'] })
   expect(await auth.check(token())).toBe('invalid')
 })
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-test('neither unsigned tokens nor ones signed with a public key as a secret', async () => {
+test('unsigned tokens, and tokens signed with a public key as a secret, are refused', async () => {
   const { auth, issuer, token, seconds } = setUp()
   const claims = part({ iss: ISSUER, aud: AUDIENCE, exp: seconds() + 60 })
   const { kid } = issuer.keys[0]!
@@ -95,7 +95,7 @@ test('neither unsigned tokens nor ones signed with a public key as a secret', as
   expect(await auth.check('a.b.c')).toBe('invalid')
 })
 
-test('keys that the token itself brings are not looked at', async () => {
+test('keys within the token are ignored', async () => {
   const { auth, seconds } = setUp()
   const claims = { iss: ISSUER, aud: AUDIENCE, exp: seconds() + 60 }
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: 'AAAA' }
@@ -128,7 +128,7 @@ test('required claims and scopes: a good token that lacks them is not enough', a
   }
 })
 
-test('claims named like members of every object are compared like others, and inherited members do not count', async () => {
+test('claims with the names of object members are compared like others, and inherited members are ignored', async () => {
   const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '/a/constructor', '/__proto__/x']
   for (const name of names) {
     const { auth, token } = setUp({ claims: { [name]: 'yes' } })
@@ -152,7 +152,7 @@ test('a pointer into an array reaches its elements, not its length', async () =>
   }
 })
 
-test('claims are told in fields, and no claim can make a second one', async () => {
+test('claims are forwarded as fields, and no claim can add a second field', async () => {
   const forward = { sub: 'X-User', email: 'X-Email', groups: 'X-Groups', '/a/b': 'X-Nested', gone: 'X-Gone' }
   const { auth, token } = setUp({ forward })
   const claims = {
@@ -176,7 +176,7 @@ test('claims are told in fields, and no claim can make a second one', async () =
   })
 })
 
-test('keys: one fetch for many, a new one on rotation, and none for made-up kids', async () => {
+test('keys are fetched once for many tokens, again after a rotation, and not for invented kids', async () => {
   const { auth, issuer, clock, token } = setUp()
   const tokens = await Promise.all([1, 2, 3].map(n => token({ n })))
   await Promise.all(tokens.map(each => auth.check(each)))
@@ -196,7 +196,7 @@ test('keys: one fetch for many, a new one on rotation, and none for made-up kids
   expect(issuer.requests).toBe(2)
 })
 
-test('an issuer that is away: keys serve on for a day, then nothing is known of a token', async () => {
+test('keys of an unavailable issuer are used for a day, then tokens get issuer_unavailable', async () => {
   const { auth, issuer, clock, failures, token, seconds } = setUp()
   const exp = () => ({ exp: seconds() + 60, n: clock.now() })
   expect(await auth.check(token(exp()))).toEqual(passed)
@@ -220,7 +220,7 @@ test.each([
   ['no JSON', { status: 200, body: '<html>' }],
   ['no JWKS', { status: 200, body: '{"keys": 1}' }],
   ['no end', { status: 200, body: ' '.repeat(1024 * 1024 + 1) }],
-])('keys that cannot be had (%s) are no word on the token', async (_, answer) => {
+])('keys that cannot be fetched (%s) do not make a token invalid', async (_, answer) => {
   const { auth, issuer, token, failures } = setUp()
   issuer.answer = answer
   expect(await auth.check(token())).toBe('unavailable')
@@ -229,7 +229,7 @@ test.each([
   expect(failures).toHaveLength(1)
 })
 
-test('a key of the issuer that cannot be used is told once, and no word on the token', async () => {
+test('an unusable key of the issuer is reported once, and does not make a token invalid', async () => {
   const { auth, issuer, broken, token } = setUp()
   const { kid } = issuer.keys[0]!
   const key = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA', kid, alg: 'ES256' }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { BoundedWork } from './bounded-work.ts'
 
-test('so many run, so many wait, the rest is told at once; a failure makes room as well', async () => {
+test('runs and queues limited work, and refuses the rest at once; a failure frees its place as well', async () => {
   const work = new BoundedWork({ maxRunning: 1, maxWaiting: 1, maxPerOwner: 9 })
   const first = Promise.withResolvers<string>()
   const order: string[] = []
@@ -29,7 +29,7 @@ test('each owner has at most its share of running and waiting work', async () =>
   expect(await work.run('a', () => Promise.resolve('a'))).toBe('a')
 })
 
-test('work that arrives between the end of one and the start of the next one does not run beside it', async () => {
+test('work that arrives between the end of one work and the start of the next does not exceed the limit', async () => {
   const work = new BoundedWork({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 9 })
   let running = 0
   let most = 0
@@ -43,7 +43,7 @@ test('work that arrives between the end of one and the start of the next one doe
   const turn = () => new Promise(resolve => setImmediate(resolve))
   const one = work.run('a', () => first.promise)
   const two = work.run('a', () => task(turn()))
-  // Called after the first one has ended, and before the second one begins.
+  // Called after the first work has ended, and before the second one starts.
   const three = first.promise.then(() => work.run('b', () => task(turn())))
   first.resolve()
   await Promise.all([one, two, three])

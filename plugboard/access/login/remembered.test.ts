@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Remembered } from './remembered.ts'
 
-test('each check has a memory of its own in the one that all share', () => {
+test('each check has its own entries in the shared cache', () => {
   const remembered = new Remembered<string>(10)
   const [one, other] = [remembered.scope(), remembered.scope()]
   remembered.set(one('ada:secret'), 'ada', 100)
@@ -12,14 +12,14 @@ test('each check has a memory of its own in the one that all share', () => {
   expect(new Remembered<string>(1).scope()('ada:secret')).not.toBe(one('ada:secret'))
 })
 
-test('it is bounded: the oldest goes first', () => {
+test('the size is bounded, and the oldest entry is evicted first', () => {
   const remembered = new Remembered<number>(2)
   const key = remembered.scope()
   for (const n of [1, 2, 1, 3]) remembered.set(key(String(n)), n, 10)
   expect([1, 2, 3].map(n => remembered.get(key(String(n)), 0))).toEqual([1, undefined, 3])
 })
 
-test('an entry that is used stays, and one that is not used ends', () => {
+test('a used entry stays, and an unused one expires', () => {
   const remembered = new Remembered<string>(10)
   const key = remembered.scope()('ada:secret')
   remembered.set(key, 'ada', 100)
@@ -27,7 +27,7 @@ test('an entry that is used stays, and one that is not used ends', () => {
   expect(remembered.use(key, 350, 100)).toBeUndefined()
 })
 
-test('an entry that is used is the last one to be forgotten', () => {
+test('a used entry is the last one to be evicted', () => {
   const remembered = new Remembered<number>(2)
   const key = remembered.scope()
   for (const n of [1, 2]) remembered.set(key(String(n)), n, 100)

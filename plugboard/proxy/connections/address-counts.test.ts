@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { AddressCounts } from './address-counts.ts'
 
-it('counts each on its own, and forgets who has none left', () => {
+it('counts each address separately, and drops an address without connections', () => {
   const counts = new AddressCounts(2)
   expect([counts.add('a'), counts.add('a'), counts.add('a'), counts.add('b')]).toEqual([
     true,

@@ -34,7 +34,7 @@ it('is overdue 30 s after its start, however many bytes have arrived', () => {
   expect([overdue(), clock.pendingTimers]).toEqual([1, 0])
 })
 
-it('is never overdue once it is stopped', () => {
+it('is never overdue after it was stopped', () => {
   const { clock, deadline, overdue } = start()
   deadline.stop()
   clock.advance(2 * DISCARD_TOTAL_MS)

@@ -39,7 +39,7 @@ it('ends a connection that stays idle, once, and never too early', () => {
   expect([timeouts(), clock.pendingTimers]).toEqual([1, 0])
 })
 
-it('does not end a connection whose next request has come', () => {
+it('does not end a connection whose next request has arrived', () => {
   const { clock, socket, timeouts } = start()
   for (let request = 0; request < 3; request += 1) {
     socket.setTimeout(TIMEOUT_MS)
@@ -50,7 +50,7 @@ it('does not end a connection whose next request has come', () => {
   expect([timeouts(), clock.pendingTimers]).toEqual([0, 0])
 })
 
-it('gives a connection more time when a part of the next head has come', () => {
+it('gives a connection more time when a part of the next head has arrived', () => {
   const { clock, socket, timeouts } = start()
   socket.setTimeout(TIMEOUT_MS)
   clock.advance(TIMEOUT_MS - 1)
@@ -61,7 +61,7 @@ it('gives a connection more time when a part of the next head has come', () => {
   expect(timeouts()).toBe(1)
 })
 
-it('does nothing for a connection that is closed, and stops when it closes', () => {
+it('does not start for a closed connection, and stops when the connection closes', () => {
   const { clock, socket, idle, timeouts } = start()
   socket.setTimeout(TIMEOUT_MS)
   idle.cancel()
@@ -75,7 +75,7 @@ let harness: ProxyHarness | undefined
 
 afterEach(() => harness?.close())
 
-it('closes an idle client connection of HTTP/1 after the time of the setting', async () => {
+it('closes an idle HTTP/1 connection after the time of the setting', async () => {
   const clock = new ManualClock()
   harness = await ProxyHarness.start({ clock, limits: { keepAliveTimeoutMs: TIMEOUT_MS } })
   const connection = await RawConnection.open(harness.port)

@@ -35,7 +35,7 @@ async function listen(options: { trusted?: string[]; timeoutMs?: number; maxWait
   return { port, refused, seen, gate }
 }
 
-/** Everything the server says on a connection that is sent `chunks`, one in each turn of the loop. */
+/** Returns all bytes that the server sends on a connection. `chunks`: sent to it, one in each turn of the event loop. */
 async function exchange(port: number, chunks: readonly (string | Buffer)[]): Promise<string> {
   const socket: Socket = connect(port, '127.0.0.1').setNoDelay()
   let said = ''
@@ -54,7 +54,7 @@ async function exchange(port: number, chunks: readonly (string | Buffer)[]): Pro
 
 const last = request('/last', 'Connection: close\r\n')
 
-it('takes the address from the header, whatever comes in the same packet', async () => {
+it('reads the address from the header, even when more bytes arrive in the same packet', async () => {
   const { port, seen } = await listen()
   const body = 'x'.repeat(200_000)
   const upload = `POST /up HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${body.length}\r\n\r\n${body}`
@@ -62,13 +62,13 @@ it('takes the address from the header, whatever comes in the same packet', async
   expect(seen).toEqual(['203.0.113.7 /one 0', '203.0.113.7 /up 200000', '203.0.113.7 /last 0'])
 })
 
-it('takes it in pieces too', async () => {
+it('reads a header that arrives in pieces', async () => {
   const { port, seen } = await listen()
   await exchange(port, [...HEADER, ...last])
   expect(seen).toEqual(['203.0.113.7 /last 0'])
 })
 
-it('leaves connections of others as they are', async () => {
+it('does not change the connections of other peers', async () => {
   const { port, seen, refused } = await listen({ trusted: ['192.0.2.1'] })
   expect(await exchange(port, [last])).toContain('200 OK')
   expect(await exchange(port, [HEADER + last])).toContain('400 Bad Request')
@@ -82,13 +82,13 @@ it('destroys the connection of a trusted proxy without a header', async () => {
   expect(refused).toEqual(['PROXY header: the connection does not begin with a PROXY header'])
 })
 
-it('destroys one whose header does not come in time', async () => {
+it('destroys a connection whose header does not arrive in time', async () => {
   const { port, refused } = await listen({ timeoutMs: 1 })
   expect(await exchange(port, ['PROXY TCP4 '])).toBe('')
   expect(refused).toEqual(['no PROXY header within 1 ms'])
 })
 
-it('keeps nothing of one that goes away before its header', async () => {
+it('releases a connection that closes before its header', async () => {
   const { port, refused } = await listen()
   const socket = connect(port, '127.0.0.1')
   await new Promise<void>(resolve => socket.write('PROXY ', () => resolve()))
@@ -109,12 +109,12 @@ it('refuses a connection when too many wait for their header', async () => {
   expect(await exchange(port, [HEADER + last])).toContain('200 OK')
 })
 
-it('closed, destroys those that wait and no others', async () => {
+it('destroys only the waiting connections when it is closed', async () => {
   const { port, gate, refused } = await listen()
   const socket = connect(port, '127.0.0.1')
   const closed = new Promise<void>(resolve => socket.on('close', () => resolve()))
   await new Promise<void>(resolve => socket.write('PROXY ', () => resolve()))
-  // An answer on a later connection: the first one has been accepted too.
+  // A response on a later connection shows that the first one was accepted as well.
   expect(await exchange(port, [HEADER + last])).toContain('200 OK')
   gate.close()
   await closed

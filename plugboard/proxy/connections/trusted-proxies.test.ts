@@ -43,7 +43,7 @@ it.each([
   expect(() => new TrustedProxies([range])).toThrow(range)
 })
 
-it('takes ::/0 for IPv6 alone', () => {
+it('applies ::/0 only to IPv6', () => {
   const trusted = new TrustedProxies(['::/0'])
   expect(['::1', '10.0.0.1', '::ffff:10.0.0.1'].map(address => trusted.trusts(address))).toEqual([
     true,
@@ -52,7 +52,7 @@ it('takes ::/0 for IPv6 alone', () => {
   ])
 })
 
-it('gives one form to a client, however a proxy writes it', () => {
+it('returns the same address for a client in every spelling of a proxy', () => {
   const trusted = new TrustedProxies(['10.0.0.0/8'])
   const clients = ['2001:DB8:0::7', '[2001:db8::0007]:443', '2001:db8:0:0:0:0:0:7%eth0'].map(text =>
     trusted.clientOf('10.0.0.1', text),

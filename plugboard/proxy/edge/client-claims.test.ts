@@ -10,7 +10,7 @@ function claimsOf(...fields: [name: string, value: string][]) {
 
 const NONE = { forwardedFor: undefined, proto: undefined, host: undefined, port: undefined, prefix: '' }
 
-it('takes X-Forwarded-* as the source when there is any of it, and Forwarded otherwise', () => {
+it('uses X-Forwarded-* as the source when one of its fields is present, and Forwarded otherwise', () => {
   const forwarded = 'for="[2001:db8::1]:4711";proto=https;host="a.test:8443", for=10.0.0.1'
   const ofForwarded = { forwardedFor: '2001:db8::1, 10.0.0.1', proto: 'https', host: 'a.test:8443' }
   expect(claimsOf(['forwarded', forwarded])).toEqual({ ...NONE, ...ofForwarded })
@@ -29,7 +29,7 @@ it('takes X-Forwarded-* as the source when there is any of it, and Forwarded oth
   expect(claimsOf(['forwarded', 'for="broken'])).toEqual(NONE)
 })
 
-it('takes the first member of a list for the client, and several lines for one list', () => {
+it('uses the first member of a list for the client, and joins several lines to one list', () => {
   const claims = claimsOf(
     ['x-forwarded-for', '9.9.9.9'],
     ['x-forwarded-for', '8.8.8.8, 7.7.7.7'],
@@ -71,7 +71,7 @@ it.each(['app', '/a b', '//', '/a//b', 'http://a/', '/'])('ignores the prefix %j
   expect(claimsOf(['x-forwarded-prefix', value]).prefix).toBe('')
 })
 
-it('ignores fields of the family that are not known, and those that Connection names', () => {
+it('ignores unknown fields of the family, and fields that Connection names', () => {
   expect(claimsOf(['x-forwarded-server', 'evil'], ['x-real-ip', '6.6.6.6'])).toEqual(NONE)
   const claims = new ClientClaims()
   claims.add('x-forwarded-for', '9.9.9.9')

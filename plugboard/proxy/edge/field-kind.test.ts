@@ -71,7 +71,7 @@ describe('names', () => {
     expect(kindOf(name)).toBe(KIND.plain)
   })
 
-  it.each(['Accept', 'ACCEPT'])('%s says what the client prefers', name => {
+  it.each(['Accept', 'ACCEPT'])('%s is kept as the preference of the client', name => {
     expect(kindOf(name)).toBe(KIND.accept)
   })
 })
@@ -82,6 +82,6 @@ it.each([
   ['plugboard', false],
   ['plugboardx', false],
   ['x-plugboard-error', false],
-])('%s is ours alone: %s', (name, ours) => {
+])('only Plugboard may send %s: %s', (name, ours) => {
   expect(isOurs(name)).toBe(ours)
 })

@@ -68,7 +68,7 @@ it.each([
   expect(portOf(host)).toBe(port)
 })
 
-it('remembers hosts, but not without end', () => {
+it('caches a bounded number of hosts', () => {
   const cache = new HostCache(2)
   const seen = ['A', 'b.', 'C:80', 'a', 'x y', ''].map(host => cache.normalize(host))
   expect(seen).toEqual(['a', 'b', 'c', 'a', undefined, undefined])

@@ -1,4 +1,4 @@
-// Rows R1-R12, S1-S5 and the proxy's own answers: one exchange from the client's socket to the telephone's stream.
+// Rows R1-R12, S1-S5 and the proxy's own responses: one exchange from the client's socket to the telephone's stream.
 
 import { once } from 'node:events'
 import { ERRORS } from '@vera-stack/shared/errors.ts'
@@ -41,8 +41,8 @@ function withPolicy(policy: Parameters<typeof harnessRoute>[0]['policy']): void 
   harness.routes = [harnessRoute({ host: 'test', policy: policy ?? {} })]
 }
 
-describe('answers', () => {
-  it('R1 hop-by-hop fields and those that Connection names are removed', async () => {
+describe('responses', () => {
+  it('R1 hop-by-hop fields and fields named by Connection are removed', async () => {
     telephone.handler = call =>
       call.answer(200, 'x', [
         'Connection',
@@ -89,7 +89,7 @@ describe('answers', () => {
     expect((await (await get()).readAnswer()).statusText).toBe('Rather Fine')
   })
 
-  it('R2 a stream that is lost in a chunked body leaves it unterminated', async () => {
+  it('R2 a stream that is lost within a chunked body leaves the body unterminated', async () => {
     const connection = await get()
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
@@ -162,12 +162,12 @@ describe('answers', () => {
     expect((await (await get()).readAnswer()).status).toBe(502)
   })
 
-  it('a 101 that nobody asked for', async () => {
+  it('a 101 to a request without Upgrade', async () => {
     telephone.handler = call => call.stream.respond({ status: 101, statusText: '', fields: [] })
     expect((await (await get()).readAnswer()).status).toBe(502)
   })
 
-  it('R5 103 is relayed, and a death after it is a 502', async () => {
+  it('R5 103 is relayed, and a failure after it gets 502', async () => {
     withPolicy({ retries: 2 })
     const connection = await get()
     const call = await telephone.nextCall()
@@ -202,7 +202,7 @@ describe('answers', () => {
     expect((await connection.readAnswer()).body.toString()).toBe('next')
   })
 
-  it('R7 trailers of an answer, but no framing in them', async () => {
+  it('R7 trailers of a response are relayed, except framing fields', async () => {
     const connection = await get()
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'Grpc-Status'] })
@@ -215,14 +215,14 @@ describe('answers', () => {
     })
   })
 
-  it('R7 trailers of a request, but no routing in them', async () => {
+  it('R7 trailers of a request are forwarded, except routing fields', async () => {
     telephone.handler = call => call.answer(200)
     const body = '1\r\nx\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n'
     await (await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${body}`)).readAnswer()
     expect((await telephone.calls[0]?.ended)?.trailers).toEqual(['X-Sum', '1'])
   })
 
-  it('R7 an HTTP/1.0 client gets the answer without trailers and without Trailer', async () => {
+  it('R7 an HTTP/1.0 client gets the response without trailers and without Trailer', async () => {
     telephone.handler = call => {
       call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'A'] })
       call.stream.write(Buffer.from('x'))
@@ -232,7 +232,7 @@ describe('answers', () => {
     expect([answer.body.toString(), field(answer.headers, 'trailer')]).toEqual(['x', undefined])
   })
 
-  it('R9 each chunk leaves at once', async () => {
+  it('R9 each chunk is sent at once', async () => {
     const connection = await get()
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Content-Type', 'text/event-stream'] })
@@ -254,7 +254,7 @@ describe('answers', () => {
     }
   })
 
-  it('R11 a client that goes away ends the stream', async () => {
+  it('R11 a client that disconnects ends the stream', async () => {
     const connection = await get()
     const call = await telephone.nextCall()
     connection.reset()
@@ -278,7 +278,7 @@ describe('uploads', () => {
     await connection.readUntil('0\r\n\r\n')
   })
 
-  it('R3 an answer before the upload ends is relayed, the upload cancelled, the connection clean', async () => {
+  it('R3 a response before the end of the upload is relayed, the upload is cancelled, and the connection stays usable', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
     const call = await telephone.nextCall()
     await call.untilReceived(3)
@@ -290,7 +290,7 @@ describe('uploads', () => {
     expect((await connection.readAnswer()).body.toString()).toBe('next')
   })
 
-  it('R3 an upload that is refused gets its answer, and the next request its own', async () => {
+  it('R3 a refused upload gets its response, and the next request gets another one', async () => {
     for (let count = 0; count < 20; count += 1) {
       const connection = await RawConnection.open(harness.port)
       const body = 'x'.repeat(60_000)
@@ -306,7 +306,7 @@ describe('uploads', () => {
     }
   })
 
-  it('R3 an upload whose early answer is the last one on its connection is read to its end, not reset', async () => {
+  it('R3 an upload whose early response closes the connection is read to its end, not reset', async () => {
     telephone.handler = call => call.answer(403, 'no')
     for (const [host, status] of [
       ['test', 403],
@@ -322,7 +322,7 @@ describe('uploads', () => {
       expect(await connection.closed).toBe('fin')
       for (let count = 0; count < 5; count += 1) {
         await connection.send('x'.repeat(100_000))
-        // A reset would be the answer to the chunk before.
+        // A reset would follow the chunk before.
         await eventually('it is read', () => (connection.socket.writableLength === 0 ? true : undefined))
       }
       connection.end()
@@ -348,7 +348,7 @@ describe('uploads', () => {
     },
   )
 
-  it('R3 one whose rest breaks its framing behind a head that is out: 400, then the end', async () => {
+  it('R3 an upload whose framing breaks after the response was sent gets 400, then the connection closes', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '2'] })
@@ -364,7 +364,7 @@ describe('uploads', () => {
   it.each([
     ['unrouted', 'nowhere', 404],
     ['over its rate', 'test', 429],
-  ])('R4 behind a final answer to an expectation nothing is looked at: %s', async (_name, host, status) => {
+  ])('R4 no bytes are parsed behind a final response to an expectation: %s', async (_name, host, status) => {
     withPolicy({ maxRequestsPerSecond: 1 })
     telephone.handler = call => call.answer(200)
     expect((await (await get()).readAnswer()).status).toBe(200)
@@ -376,7 +376,7 @@ describe('uploads', () => {
     expect(telephone.calls.length).toBe(1)
   })
 
-  it('R4 100 only once the far end takes the body', async () => {
+  it('R4 100 is sent only when the backend accepts the body', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     const call = await telephone.nextCall()
     expect(call.field('expect')).toBe('100-continue')
@@ -388,7 +388,7 @@ describe('uploads', () => {
     expect((await connection.readAnswer()).status).toBe(200)
   })
 
-  it('R7 trailers larger than the far end takes are refused, and harm nobody else', async () => {
+  it('R7 trailers that are too large for the far end are refused, and affect no other request', async () => {
     telephone.cut()
     const small = await harness.telephone(['web'], { maxFrameBytes: 16_384 })
     small.handler = call => call.ended.then(() => call.answer(200, 'x')).catch(() => undefined)
@@ -400,7 +400,7 @@ describe('uploads', () => {
     expect((await connection.readAnswer()).status).toBe(200)
   })
 
-  it('R4 a far end that says 100 again and again is heard once', async () => {
+  it('R4 only the first of repeated 100 responses is relayed', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     const call = await telephone.nextCall()
     for (let said = 0; said < 3; said += 1) call.stream.respond({ status: 100, statusText: '', fields: [] })
@@ -408,7 +408,7 @@ describe('uploads', () => {
     expect([(await connection.readHead()).status, (await connection.readHead()).status]).toEqual([100, 200])
   })
 
-  it('R4 a final answer instead of 100 is relayed, and the connection ends', async () => {
+  it('R4 a final response instead of 100 is relayed, and the connection closes', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     ;(await telephone.nextCall()).answer(401, 'no')
     const head = await connection.readHead()
@@ -416,7 +416,7 @@ describe('uploads', () => {
     await connection.readToEnd()
   })
 
-  it('R4 a 100 that the client did not ask for stays here', async () => {
+  it('R4 a 100 that the client did not ask for is not relayed', async () => {
     telephone.handler = call => {
       call.stream.respond({ status: 100, statusText: '', fields: [] })
       call.answer(200, 'x')
@@ -424,11 +424,11 @@ describe('uploads', () => {
     expect((await (await get()).readHead()).status).toBe(200)
   })
 
-  it('R12 a stalled reader of the upload holds the client back', async () => {
+  it('R12 a stalled reader of the upload stops the client from sending', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`)
     const call = await telephone.nextCall()
     call.autoConsume = false
-    // It is accepted: from here on a window is under way, and not the beginning of one.
+    // The stream is accepted, so a whole window is in transit from here on.
     call.stream.respond({ status: 103, statusText: 'Early Hints', fields: [] })
     const chunk = Buffer.from(`100000\r\n${'x'.repeat(0x100000)}\r\n`)
     for (let sent = 0; sent < 32; sent += 1) void connection.send(chunk)
@@ -456,7 +456,7 @@ describe('uploads', () => {
 })
 
 describe('slowness', () => {
-  it('S1 headers that do not come', async () => {
+  it('S1 headers that do not arrive', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ limits: { headTimeoutMs: 40 } })
     const connection = await send('GET / HTTP/1.1\r\nHost')
@@ -464,7 +464,7 @@ describe('slowness', () => {
     await connection.readToEnd()
   })
 
-  it('S2 a body that does not come', async () => {
+  it('S2 a body that does not arrive', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ limits: { bodyIdleTimeoutMs: 30 } })
     telephone = await harness.telephone()
@@ -475,7 +475,7 @@ describe('slowness', () => {
     await connection.readToEnd()
   })
 
-  it('S3 no head in time', async () => {
+  it('S3 a response head that does not arrive in time', async () => {
     withPolicy({ responseHeadTimeoutMs: 30 })
     const answer = await (await get()).readAnswer()
     expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
@@ -485,7 +485,7 @@ describe('slowness', () => {
     expect(harness.accessLog).toMatchObject([{ code: 'backend_timeout', cause: 'response_timeout', detail }])
   })
 
-  it('an answer that stops moving is cut', async () => {
+  it('a response that stalls is aborted', async () => {
     withPolicy({ idleTimeoutMs: 30 })
     telephone.handler = call => call.stream.respond({ status: 200, statusText: '', fields: [] })
     const connection = await get()
@@ -501,7 +501,7 @@ describe('slowness', () => {
     ])
   })
 
-  it('S4 a reader that stops holds its stream back, and only that', async () => {
+  it('S4 a stalled reader stops only its own stream', async () => {
     const stalled = await get()
     stalled.socket.pause()
     const call = await telephone.nextCall()
@@ -516,19 +516,19 @@ describe('slowness', () => {
     await call.untilWritable()
   })
 
-  it('a client that takes nothing is cut at the idle timeout', async () => {
+  it('a client that reads no byte is disconnected at the idle timeout', async () => {
     withPolicy({ idleTimeoutMs: 50 })
     const stalled = await get()
     stalled.socket.pause()
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     for (let sent = 0; sent < 16; sent += 1) call.stream.write(Buffer.alloc(1 << 20))
-    // `backend_timeout`: on a machine that was busy for 50 ms, before the first byte reached the client.
+    // `backend_timeout` occurs when the machine was busy for 50 ms before the first byte reached the client.
     expect((await call.aborted).reason).toMatch(/^(cancelled|backend_timeout)$/)
     await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
   })
 
-  it('S5 connections past the limit are refused at accept', async () => {
+  it('S5 connections over the limit are refused when they are accepted', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ limits: { maxConnections: 1 } })
     const first = await RawConnection.open(harness.port)
@@ -540,7 +540,7 @@ describe('slowness', () => {
   })
 })
 
-describe('what the proxy itself answers', () => {
+describe('responses of the proxy itself', () => {
   it.each([
     ['route_not_found', 404, 'Host: elsewhere\r\n'],
     ['no_telephone', 503, 'Host: lonely\r\n'],
@@ -615,7 +615,7 @@ describe('what the proxy itself answers', () => {
     ])
   })
 
-  it('a page for those who prefer one, without a word of what they sent', async () => {
+  it('a page for clients that prefer HTML, without any text from the request', async () => {
     const answer = await rawExchange(
       harness.port,
       'GET /<script> HTTP/1.1\r\nHost: x\r\nX-Request-ID: "><b>\r\nAccept: text/html,*/*;q=0.8\r\n\r\n',
@@ -624,7 +624,7 @@ describe('what the proxy itself answers', () => {
     expect(answer.body.toString()).not.toMatch(/script|<b>/)
   })
 
-  it('HEAD gets the head alone', async () => {
+  it('HEAD gets only the head', async () => {
     const connection = await send(
       'HEAD / HTTP/1.1\r\nHost: elsewhere\r\n\r\nGET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n',
     )
@@ -640,12 +640,12 @@ describe('what the proxy itself answers', () => {
     },
   )
 
-  it('/_plugboardx is not', async () => {
+  it('/_plugboardx is not reserved', async () => {
     telephone.handler = call => call.answer(200)
     expect((await rawExchange(harness.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
   })
 
-  it('the tunnel address speaks WebSocket only', async () => {
+  it('the tunnel address accepts only WebSocket', async () => {
     const answer = await rawExchange(harness.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
     expect([answer.status, field(answer.headers, 'upgrade')]).toEqual([426, 'websocket'])
   })
@@ -659,7 +659,7 @@ describe('what the proxy itself answers', () => {
 })
 
 describe('leaving', () => {
-  it('serves on, also new connections, and closes each with its answer', async () => {
+  it('keeps serving, even new connections, and closes each one after its response', async () => {
     telephone.handler = call => call.answer(200, 'x')
     const kept = await get()
     await kept.readAnswer()
@@ -674,7 +674,7 @@ describe('leaving', () => {
 })
 
 describe('drain', () => {
-  it('lets the answers finish, closes their connections and the idle ones', async () => {
+  it('waits for responses, closes their connections and the idle ones', async () => {
     telephone.handler = call => call.answer(200, 'x')
     const idle = await get()
     await idle.readAnswer()
@@ -690,7 +690,7 @@ describe('drain', () => {
     await expect(RawConnection.open(harness.port)).rejects.toThrow('ECONNREFUSED')
   })
 
-  it('closes a connection whose answer had begun before', async () => {
+  it('closes a connection whose response had started before', async () => {
     const busy = await get()
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
@@ -701,7 +701,7 @@ describe('drain', () => {
     await drained
   })
 
-  it('cuts what is left after the grace', async () => {
+  it('destroys the remaining connections after the grace period', async () => {
     const busy = await get()
     const call = await telephone.nextCall()
     await harness.proxy.drain(20)

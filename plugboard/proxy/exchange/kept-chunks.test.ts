@@ -1,10 +1,10 @@
-// Chunks that are kept come out as they went in, and are few.
+// Kept chunks are returned unchanged and in order, in few buffers.
 
 import { expect, it } from 'vitest'
 import { isPattern, patternBytes } from '../../../test/support/pattern.ts'
 import { KeptChunks } from './kept-chunks.ts'
 
-it('keeps 64 KiB that came byte by byte in a few buffers', () => {
+it('keeps 64 KiB that arrived byte by byte in a few buffers', () => {
   const kept = new KeptChunks()
   for (let at = 0; at < 65_536; at += 1) kept.add(patternBytes(at, 1))
   expect([kept.bytes, kept.all().length]).toEqual([65_536, 16 + 4])

@@ -1,4 +1,4 @@
-// A body that nobody reads costs what it counts, however small the pieces are in which it comes; and it comes out whole.
+// An unread body uses as much memory as it counts, even when it arrives in very small pieces, and it is delivered completely.
 
 import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Stream } from 'node:http2'
@@ -23,7 +23,7 @@ afterEach(async () => {
 const bufferCount = (stream: object) =>
   (stream as { _readableState: { buffer: { length: number } } })._readableState.buffer.length
 
-/** Notes what is read, and what was waiting at most. */
+/** Records the bytes that are read, and the highest number of waiting bytes. */
 function reader(source: BodySource) {
   const read = { chunks: [] as Buffer[], ended: false, waits: 0, peakWaiting: 0 }
   source.on('data', chunk => read.chunks.push(chunk))
@@ -60,7 +60,7 @@ const tinyChunks = (from: number, bytes: number) =>
     ),
   )
 
-it('of HTTP/1 in chunks of one byte waits in a few buffers, and Node stops reading', async () => {
+it('over HTTP/1 in chunks of one byte waits in a few buffers, and Node stops reading', async () => {
   const { req, client } = await http1Request()
   const body = new Http1Body(req)
   const read = reader(body)
@@ -74,12 +74,12 @@ it('of HTTP/1 in chunks of one byte waits in a few buffers, and Node stops readi
   await eventually('all is read', () => read.ended || undefined)
   const whole = Buffer.concat(read.chunks)
   expect([whole.length, isPattern(whole, 0)]).toEqual([200_000, true])
-  // A read of the socket, and not much more than Node's own limit.
+  // One read of the socket more than Node's own limit.
   expect(read.peakWaiting).toBeLessThan(140_000)
   expect(read.waits).toBeGreaterThan(0)
 })
 
-it('of HTTP/1 comes out whole through pauses at any time', async () => {
+it('over HTTP/1 is delivered completely with pauses at any time', async () => {
   const { req, client } = await http1Request()
   const body = new Http1Body(req)
   const read = reader(body)
@@ -110,7 +110,7 @@ it('of HTTP/1 comes out whole through pauses at any time', async () => {
   expect([whole.length, isPattern(whole, 0)]).toEqual([at, true])
 })
 
-it('of HTTP/2 in frames of one byte waits in a few buffers', async () => {
+it('over HTTP/2 in frames of one byte waits in a few buffers', async () => {
   const arrived = Promise.withResolvers<ServerHttp2Stream>()
   const server: Http2Server = createHttp2Server({ settings: { initialWindowSize: 524_288 } })
   server.on('stream', stream => arrived.resolve(stream as ServerHttp2Stream))

@@ -65,11 +65,11 @@ it('U1 is forwarded as an upgrade, and bytes flow both ways after the 101', asyn
   expect((await connection.readBytes(4)).toString()).toBe('pong')
 })
 
-it('U1, U3 what comes before the 101 is held until it', async () => {
+it('U1, U3 bytes that arrive before the 101 are held until then', async () => {
   const connection = await send(`${REQUEST}early`)
   const call = await telephone.nextCall()
   await connection.send('bird')
-  // Something that makes the round trip shows that nothing else did.
+  // The bytes of a round trip show that no other bytes were sent before.
   call.stream.respond({ status: 102, statusText: '', fields: [] })
   expect(call.receivedBytes).toBe(0)
   call.stream.respond(SWITCH)
@@ -78,7 +78,7 @@ it('U1, U3 what comes before the 101 is held until it', async () => {
   expect(call.body.toString()).toBe('earlybird')
 })
 
-it('U3 is bounded: past 64 KiB the socket is not read', async () => {
+it('U3 at most 64 KiB are held; then the socket is not read', async () => {
   const connection = await send(`${REQUEST}${'x'.repeat(65_536)}`)
   const call = await telephone.nextCall()
   for (let sent = 0; sent < 32; sent += 1) void connection.send(Buffer.alloc(1 << 20))
@@ -87,7 +87,7 @@ it('U3 is bounded: past 64 KiB the socket is not read', async () => {
   await call.untilReceived(65_536 + 32 * (1 << 20))
 })
 
-it('U3 early bytes go with a connection that is not upgraded', async () => {
+it('U3 early bytes are dropped when the connection is not upgraded', async () => {
   const connection = await send(`${REQUEST}GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n`)
   ;(await telephone.nextCall()).answer(200, 'plain')
   expect((await connection.readAnswer()).body.toString()).toBe('plain')
@@ -104,7 +104,7 @@ it.each([200, 403, 426])('U2 %i instead of 101 is plain HTTP', async status => {
   await connection.readToEnd()
 })
 
-it('U2 a long answer instead of 101 streams', async () => {
+it('U2 a long response instead of 101 is streamed', async () => {
   const connection = await send(REQUEST)
   const call = await telephone.nextCall()
   call.stream.respond({ status: 200, statusText: '', fields: [] })
@@ -117,7 +117,7 @@ it('U2 a long answer instead of 101 streams', async () => {
   expect([answer.body.length, answer.complete]).toEqual([size, true])
 })
 
-it('U2 a broken answer instead of 101', async () => {
+it('U2 an incomplete response instead of 101', async () => {
   const connection = await send(REQUEST)
   ;(await telephone.nextCall()).answer(200, 'x', ['Content-Length', '9'])
   expect((await connection.readAnswer()).status).toBe(502)
@@ -129,7 +129,7 @@ it('a 101 with a field that is not HTTP', async () => {
   expect((await connection.readAnswer()).status).toBe(502)
 })
 
-it('U4 each direction ends by itself: the client first', async () => {
+it('U4 each direction ends separately: the client first', async () => {
   const { connection, call } = await upgraded()
   await connection.send('last')
   connection.end()
@@ -140,7 +140,7 @@ it('U4 each direction ends by itself: the client first', async () => {
   expect(await connection.closed).toBe('fin')
 })
 
-it('U4 each direction ends by itself: the far end first', async () => {
+it('U4 each direction ends separately: the far end first', async () => {
   const { connection, call } = await upgraded()
   call.stream.write(Buffer.from('bye'))
   call.stream.end()
@@ -172,14 +172,14 @@ it('a reset from either side reaches the other', async () => {
   expect(await third.connection.closed).toBe('reset')
 })
 
-it('R11 a client that leaves before the 101 ends the stream', async () => {
+it('R11 a client that disconnects before the 101 ends the stream', async () => {
   const connection = await send(REQUEST)
   const call = await telephone.nextCall()
   connection.end()
   expect((await call.aborted).reason).toBe('cancelled')
 })
 
-it('U5 its idle timeout is its own', async () => {
+it('U5 an upgraded connection has an idle timeout of its own', async () => {
   harness.routes = [harnessRoute({ host: 'test', policy: { idleTimeoutMs: 1, upgradeIdleTimeoutMs: 120 } })]
   const { connection, call } = await upgraded()
   await connection.send('x')
@@ -203,14 +203,14 @@ it('S3 no 101 in time', async () => {
   await connection.readToEnd()
 })
 
-it('without a telephone the answer is a problem', async () => {
+it('without a telephone, the response is a problem', async () => {
   harness.routes = [harnessRoute({ host: 'test', service: 'lonely' })]
   const connection = await send(REQUEST)
   expect((await connection.readAnswer()).status).toBe(503)
   await connection.readToEnd()
 })
 
-it('moves to another line while nothing was answered', async () => {
+it('is retried on another line before any response', async () => {
   const other = await harness.telephone(['web'])
   const connection = await send(REQUEST)
   ;(await telephone.nextCall()).stream.reset('backend_unreachable')
@@ -233,7 +233,7 @@ it.each([
   expect(telephone.calls[0]?.field('upgrade')).toBeUndefined()
 })
 
-it('behind other requests whose answers are due it is one of them', async () => {
+it('behind requests that wait for their responses, an upgrade is served as a plain request', async () => {
   const connection = await send(`GET /a HTTP/1.1\r\nHost: test\r\n\r\n${REQUEST}`)
   const first = await telephone.nextCall()
   const second = await telephone.nextCall()
@@ -244,14 +244,14 @@ it('behind other requests whose answers are due it is one of them', async () => 
   expect((await connection.readAnswer()).body.toString()).toBe('two')
 })
 
-it('drain: upgraded connections have the grace, then they are cut', async () => {
+it('drain: upgraded connections have the grace period, then they are destroyed', async () => {
   const { connection, call } = await upgraded()
   await harness.proxy.drain(50)
   expect((await call.aborted).reason).toBe('cancelled')
   await connection.closed
 })
 
-it('U2 one that was refused is over soon, also when its client never ends', async () => {
+it('U2 a refused upgrade ends soon, even when the client never ends its side', async () => {
   let skippedMs = 0
   const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
   const skipping = await ProxyHarness.start({ clock })

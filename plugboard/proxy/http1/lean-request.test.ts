@@ -50,7 +50,7 @@ it.each([
   ['two expectations', 'GET / HTTP/1.1\r\nExpect: x\r\nexpect: 100-continue\r\n\r\n'],
   ['TE in HTTP/1.0', 'GET / HTTP/1.0\r\nTe: trailers\r\nTE: chunked\r\n\r\n'],
   ['names that only look alike', 'GET / HTTP/1.1\r\nExpecT-X: a\r\nContent_Length: 3\r\nAccept: b\r\n\r\n'],
-])('reads the same as Node: %s', async (_, bytes) => {
+])('returns the same values as Node: %s', async (_, bytes) => {
   await rawExchange((server.address() as AddressInfo).port, bytes)
   expect(seen).toHaveLength(1)
   expect(seen[0]?.lean).toEqual(seen[0]?.full)

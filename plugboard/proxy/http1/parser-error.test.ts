@@ -1,4 +1,4 @@
-// Node's parser has one limit for the request line and the fields: which of them broke it, by the packet it names.
+// Node's parser has one limit for the request line and the fields. The reported packet shows which of them exceeded it.
 
 import { expect, test } from 'vitest'
 import { codeOfParserError } from './parser-error.ts'

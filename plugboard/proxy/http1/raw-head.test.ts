@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { rawHead } from './raw-head.ts'
 
-it('is a whole head, whatever the status is called', () => {
+it('returns a whole head, even for a status without a standard reason phrase', () => {
   expect(rawHead(103, ['Link', '</a>', 'X-Note', 'caf\xe9'])).toBe(
     'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX-Note: caf\xe9\r\n\r\n',
   )

@@ -1,5 +1,5 @@
-// What a backend can say that HTTP/2 cannot, or says otherwise: it costs its own answer, never the tunnel that it came
-// by, nor the process.
+// Responses of a backend that HTTP/2 cannot carry, or carries in another form. They can only break their own exchange, never
+// their tunnel or the process.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, it } from 'vitest'
@@ -32,7 +32,7 @@ async function withHarness(task: (harness: ProxyHarness) => Promise<void>): Prom
   }
 }
 
-/** Names in turns with values; Node 22 cannot send what comes twice, and refuses it. */
+/** Names and values, alternating. Node 22 refuses to send a repeated field. */
 const TWICE = ['ETag', '"a"', 'ETag', '"b"', 'Content-Language', 'de', 'Content-Language', 'en']
 
 const answers: Record<string, (call: FakeCall) => void> = {
@@ -52,7 +52,7 @@ const answers: Record<string, (call: FakeCall) => void> = {
 }
 
 for (const [name, answer] of Object.entries(answers)) {
-  it(`${name} harms no other answer`, () =>
+  it(`${name} affects no other response`, () =>
     withHarness(async harness => {
       const telephone = await harness.telephone()
       const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
@@ -67,7 +67,7 @@ for (const [name, answer] of Object.entries(answers)) {
     }))
 }
 
-it('an upgrade that is answered 200 does not look like a WebSocket', () =>
+it('an upgrade that gets 200 does not look like a WebSocket', () =>
   withHarness(async harness => {
     const telephone = await harness.telephone()
     harness.routes.push(
@@ -101,7 +101,7 @@ it('U1 an upgrade with a Content-Length reaches no backend', () =>
     raw.destroy()
   }))
 
-it('a request of no bytes that does not end is over with its answer, and its connection falls idle', () =>
+it('a request that sends no bytes and no end is complete with its response, and its connection becomes idle', () =>
   withHarness(async harness => {
     const telephone = await harness.telephone()
     telephone.handler = call => call.answer(200, 'x')
@@ -111,7 +111,7 @@ it('a request of no bytes that does not end is over with its answer, and its con
     await raw.closed()
   }))
 
-it('P11 a refusal that nobody reads does not keep its connection', async () => {
+it('P11 a refusal that the client does not read does not keep its connection open', async () => {
   let skippedMs = 0
   const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
   const harness = await ProxyHarness.start({ http2Cleartext: true, clock })

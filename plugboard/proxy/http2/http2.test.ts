@@ -1,5 +1,5 @@
-// HTTP/2 at the front, from the client's frames to the telephone's stream: what becomes of a request and of an answer.
-// What clients may not do to a connection is in test/conformance/http/http2.ts, frame by frame.
+// HTTP/2 on client connections, from the client's frames to the telephone's stream: how requests and responses are converted.
+// test/conformance/http/http2.ts tests forbidden frames of clients.
 
 import { createHash } from 'node:crypto'
 import { constants } from 'node:http2'
@@ -42,7 +42,7 @@ const rawHead = (method: 'GET' | 'POST') =>
     [':authority', 'test'],
   ] as const
 
-it('an answer of nothing but a head is not overtaken by the end of its stream', async () => {
+it('the end of a stream does not overtake a response that is only a head', async () => {
   for (const method of ['GET', 'POST', 'GET']) {
     const stream = client.open({ ...GET, ':method': 'OPTIONS', ':path': '*' }, method === 'GET')
     const answer = await readHttp2Answer(stream)
@@ -51,7 +51,7 @@ it('an answer of nothing but a head is not overtaken by the end of its stream', 
 })
 
 describe('requests', () => {
-  it('arrive as they would by HTTP/1.1', async () => {
+  it('arrive in the same form as HTTP/1.1 requests', async () => {
     telephone.handler = call => call.answer(200, 'hello')
     const answer = await client.ask({ ...GET, ':path': '/a/../b?c=%2e', 'x-one': ['1', '2'], te: 'trailers' })
     expect([answer.status, answer.body.toString()]).toEqual([200, 'hello'])
@@ -68,7 +68,7 @@ describe('requests', () => {
     expect(harness.proxy.counters).toMatchObject({ http2Connections: 1, requests: 1 })
   })
 
-  it('H11 that have passed here before get 508, upgrades too', async () => {
+  it('H11 that have passed through this cluster before get 508, including upgrades', async () => {
     const via = '1.1 a, 2.0 plugboard-test'
     const answer = await client.ask({ ...GET, via })
     expect([answer.status, answer.field('plugboard-error')]).toEqual([508, 'loop_detected'])
@@ -77,20 +77,20 @@ describe('requests', () => {
     expect(telephone.calls).toHaveLength(0)
   })
 
-  it('of HTTP/1.1 are served on the same port', async () => {
+  it('in HTTP/1.1 are served on the same port', async () => {
     telephone.handler = call => call.answer(200, 'hello')
     const bytes = 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n'
     const answer = await rawExchange(harness.port, bytes)
     expect(answer.status).toBe(200)
   })
 
-  it('Cookie fields are one again (RFC 9113 section 8.2.3)', async () => {
+  it('Cookie fields are joined to one field (RFC 9113 section 8.2.3)', async () => {
     telephone.handler = call => call.answer(204)
     await client.ask({ ...GET, cookie: ['a=1', 'b=2', 'c=3'] })
     expect(telephone.calls[0]!.fields('cookie')).toEqual(['a=1; b=2; c=3'])
   })
 
-  it('F12 have their bodies, of any method, with length or without', async () => {
+  it('F12 keep their bodies, with every method, with and without a length', async () => {
     telephone.handler = async call => call.answer(200, (await call.ended).body.toString())
     for (const method of ['GET', 'DELETE', 'POST']) {
       expect((await client.ask({ ...GET, ':method': method }, 'body')).body.toString()).toBe('body')
@@ -102,7 +102,7 @@ describe('requests', () => {
     )
   })
 
-  it('R7 trailers go both ways, but none that frame, route or authenticate', async () => {
+  it('R7 trailers are relayed in both directions, except those that frame, route or authenticate', async () => {
     telephone.handler = async call => {
       const { trailers } = await call.ended
       call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'x-sum'] })
@@ -118,7 +118,7 @@ describe('requests', () => {
     expect(trailers).toEqual(['x-sum', 'abc', 'x-two', '1', 'x-two', '2'])
   })
 
-  it('R7 trailers of an answer with a length go on, whether it comes at once or bit by bit', async () => {
+  it('R7 trailers of a response with a length are relayed, whether it arrives at once or in pieces', async () => {
     for (const atOnce of [true, false]) {
       const stream = client.open(GET, true)
       const answer = readHttp2Answer(stream)
@@ -132,7 +132,7 @@ describe('requests', () => {
     }
   })
 
-  it('F8 without :authority, Host says where to', async () => {
+  it('F8 without :authority, Host selects the route', async () => {
     telephone.handler = call => call.answer(200)
     const answer = await client.ask({ ':path': '/', host: 'test' })
     expect(answer.status).toBe(200)
@@ -146,7 +146,7 @@ describe('requests', () => {
     expect((await answer).field('plugboard-error')).toBe('method_not_allowed')
   })
 
-  it('F9 OPTIONS * is answered by Plugboard', async () => {
+  it('F9 Plugboard itself responds to OPTIONS *', async () => {
     const answer = await client.ask({ ...GET, ':method': 'OPTIONS', ':path': '*' })
     expect([answer.status, answer.field('allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
   })
@@ -166,19 +166,19 @@ describe('requests', () => {
     const answer = await client.ask({ ...GET, ...headers })
     expect([answer.status, answer.field('plugboard-error'), answer.code]).toEqual([status, code, 0])
     expect(telephone.calls.length).toBe(0)
-    // The connection is none the worse.
+    // The connection is still usable.
     telephone.handler = call => call.answer(200)
     expect((await client.ask(GET)).status).toBe(200)
   })
 
-  it('a refusal does not wait for the body, and asks for no more of it', async () => {
+  it('a refusal does not wait for the body, and stops the upload', async () => {
     harness.routes = [harnessRoute({ host: 'test', policy: { maxRequestBodyBytes: 10 } })]
     const stream = client.open({ ...POST, 'content-length': '1000000' })
     const answer = await readHttp2Answer(stream)
     expect([answer.status, answer.code]).toEqual([413, constants.NGHTTP2_NO_ERROR])
   })
 
-  it('F15 a body that is cut off is an abort, whatever the code', async () => {
+  it('F15 a body that is cut off is an abort, with every error code', async () => {
     const head = rawHead('POST')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     for (const [index, code] of [constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR].entries()) {
@@ -199,14 +199,14 @@ describe('requests', () => {
     expect((await call.aborted).reason).toBe('cancelled')
   })
 
-  it('R12 S4 a body waits for the far end', async () => {
+  it('R12 S4 a body waits until the backend accepts it', async () => {
     const total = 8 * 1024 * 1024
     const stream = client.open(POST)
     const answer = readHttp2Answer(stream)
     stream.end(Buffer.alloc(total, 'x'))
     const call = await telephone.nextCall()
     call.autoConsume = false
-    // It is accepted: from here on a window is under way, and not the beginning of one.
+    // The stream is accepted, so a whole window is in transit from here on.
     call.stream.respond({ status: 103, statusText: '', fields: [] })
     const consumed = call.receivedBytes
     await call.untilReceived(consumed + 100_000)
@@ -220,8 +220,8 @@ describe('requests', () => {
   })
 })
 
-describe('answers', () => {
-  it('R1 have no field of another hop, and their names are in lower case', async () => {
+describe('responses', () => {
+  it('R1 have no hop-by-hop fields, and their names are in lower case', async () => {
     telephone.handler = call =>
       call.answer(200, 'x', [
         'Connection',
@@ -264,7 +264,7 @@ describe('answers', () => {
     ])
   })
 
-  it('end with their head when there is nothing else, trailers-only ones of gRPC too', async () => {
+  it('end with their head when they have no body, including trailers-only responses of gRPC', async () => {
     telephone.handler = call =>
       call.answer(200, '', ['grpc-status', '12', 'content-type', 'application/grpc'])
     const stream = client.open(GET, true)
@@ -274,7 +274,7 @@ describe('answers', () => {
     expect(answer.field('grpc-status')).toBe('12')
   })
 
-  it('R2 that break off are reset, never ended', async () => {
+  it('R2 that are aborted are reset, never ended', async () => {
     const head = rawHead('GET')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     for (const [index, fields] of [[], ['Content-Length', '10']].entries()) {
@@ -302,7 +302,7 @@ describe('answers', () => {
     expect([answer.status, answer.field('plugboard-error')]).toEqual([502, 'backend_protocol_error'])
   })
 
-  it('R3 before the upload ends are complete, and the rest is not wanted', async () => {
+  it('R3 before the end of the upload are complete, and stop the upload', async () => {
     const stream = client.open(POST)
     const answer = readHttp2Answer(stream)
     stream.write('begin')
@@ -314,7 +314,7 @@ describe('answers', () => {
     expect((await call.aborted).reason).toBe('cancelled')
   })
 
-  it('R4 R5 1xx are relayed, a 100 only to who waits for it', async () => {
+  it('R4 R5 1xx responses are relayed, a 100 only to a client that waits for it', async () => {
     telephone.handler = call => {
       call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
       call.stream.respond({ status: 100, statusText: '', fields: [] })
@@ -338,7 +338,7 @@ describe('answers', () => {
     }
   })
 
-  it('R9 each piece leaves at once', async () => {
+  it('R9 each piece of the body is sent at once', async () => {
     const stream = client.open(GET, true)
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
@@ -352,7 +352,7 @@ describe('answers', () => {
     call.stream.end()
   })
 
-  it('R11 a client that resets is told to the far end at once, and its neighbours are not', async () => {
+  it('R11 a reset by the client reaches the backend at once, and affects no other stream', async () => {
     const gone = client.open(GET, true)
     const call = await telephone.nextCall()
     const stays = client.ask(GET)
@@ -365,13 +365,13 @@ describe('answers', () => {
     expect(harness.accessLog.map(({ status }) => status).sort()).toEqual([200, 499])
   })
 
-  it('S3 a backend that says nothing: 504', async () => {
+  it('S3 a backend that sends no response: 504', async () => {
     harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
     const answer = await client.ask(GET)
     expect([answer.status, answer.field('plugboard-error')]).toEqual([504, 'backend_timeout'])
   })
 
-  it('S4 one reader that stalls costs a window, and others go on', async () => {
+  it('S4 one reader that stalls costs one window, and other streams continue', async () => {
     const total = 64 * 1024 * 1024
     let written = 0
     telephone.handler = async call => {
@@ -404,7 +404,7 @@ describe('WebSockets (RFC 8441)', () => {
     }
   }
 
-  it('U1 U4 are the upgrade that a backend knows, and bytes after it', async () => {
+  it('U1 U4 reach the backend as an HTTP/1.1 upgrade, then bytes are relayed', async () => {
     await settings()
     const stream = client.open({ ...connect, 'sec-websocket-version': '13', 'sec-websocket-key': 'mine' })
     const head = new Promise<readonly string[]>(resolve =>
@@ -438,7 +438,7 @@ describe('WebSockets (RFC 8441)', () => {
     await call.untilReceived(4)
     call.stream.write(Buffer.from('pong'))
     expect(String(await new Promise(resolve => stream.once('data', resolve)))).toBe('pong')
-    // Each direction has its own end.
+    // Each direction ends separately.
     stream.end('last')
     expect((await call.ended).body.toString()).toBe('pinglast')
     call.stream.write(Buffer.from('bye'))
@@ -448,7 +448,7 @@ describe('WebSockets (RFC 8441)', () => {
     expect(harness.proxy.counters.upgrades).toBe(1)
   })
 
-  it('a handshake that is not proven is no WebSocket', async () => {
+  it('a handshake without a valid Sec-WebSocket-Accept is refused', async () => {
     await settings()
     const answer = readHttp2Answer(client.open(connect))
     const call = await telephone.nextCall()
@@ -456,7 +456,7 @@ describe('WebSockets (RFC 8441)', () => {
     expect((await answer).field('plugboard-error')).toBe('backend_protocol_error')
   })
 
-  it('U2 another answer is plain', async () => {
+  it('U2 any other response is relayed as plain HTTP', async () => {
     await settings()
     const answer = readHttp2Answer(client.open(connect))
     ;(await telephone.nextCall()).answer(403, 'no')
@@ -464,13 +464,13 @@ describe('WebSockets (RFC 8441)', () => {
     expect([status, body.toString()]).toEqual([403, 'no'])
   })
 
-  it('other protocols are not connected', async () => {
+  it('an extended CONNECT for another protocol is refused', async () => {
     await settings()
     const answer = await readHttp2Answer(client.open({ ...connect, ':protocol': 'connect-udp' }))
     expect(answer.status).toBe(405)
   })
 
-  it('R11 a client that leaves is an abort', async () => {
+  it('R11 a client that disconnects causes an abort', async () => {
     await settings()
     const stream = client.open(connect)
     const call = await telephone.nextCall()
@@ -483,7 +483,7 @@ describe('WebSockets (RFC 8441)', () => {
 })
 
 describe('the end', () => {
-  it('a replica that leaves says so, and closes with the last stream', async () => {
+  it('a replica that leaves sends GOAWAY, and closes the connection with the last stream', async () => {
     const before = client.ask(GET)
     const call = await telephone.nextCall()
     const goaway = new Promise<number>(resolve =>
@@ -498,7 +498,7 @@ describe('the end', () => {
     await eventually('the connection closes', () => (client.session.destroyed ? true : undefined))
   })
 
-  it('a replica that leaves says which streams it has looked at, and looks at no other', async () => {
+  it('a replica that leaves reports the last stream that it serves, and serves no later one', async () => {
     const head = rawHead('GET')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     const later = await (await RawHttp2.open(harness.port)).greet()
@@ -507,12 +507,12 @@ describe('the end', () => {
     harness.proxy.leave()
     const goaway = await raw.next(each => each.type === FRAME.goaway)
     expect([goaway.payload.readUInt32BE(0), goaway.payload.readUInt32BE(4)]).toEqual([1, 0])
-    // Nobody has to answer this one: its client knows.
+    // This stream needs no response: by the GOAWAY, its client can retry it.
     raw.request(3, head)
     call.answer(204)
     expect(await raw.ended(1)).toBe('end')
     await raw.closed()
-    // A connection that has had no request yet gets one answer.
+    // A connection that had no request yet still gets one response.
     later.request(1, head)
     const first = await telephone.nextCall()
     first.answer(204)
@@ -521,14 +521,14 @@ describe('the end', () => {
     expect(telephone.calls.length).toBe(2)
   })
 
-  it('a whole window may be under way, not 64 KiB', async () => {
+  it('a whole window can be in transit, not only 64 KiB', async () => {
     const raw = await (await RawHttp2.open(harness.port)).greet()
     const update = await raw.next(each => each.type === FRAME.windowUpdate && each.streamId === 0)
     expect(update.payload.readUInt32BE(0) + 65_535).toBe(4 * 1024 * 1024)
     raw.destroy()
   })
 
-  it('a connection that has said nothing yet does not hold up a stop', async () => {
+  it('a connection without any bytes does not delay a stop', async () => {
     const silent = await RawHttp2.open(harness.port)
     await eventually('it is accepted', () => (harness.proxy.connectionCount > 0 ? true : undefined))
     client.close()
@@ -544,7 +544,7 @@ describe('the end', () => {
     await quick.close()
   })
 
-  it('the grace period is an end for those that do not finish', async () => {
+  it('the grace period ends streams that do not finish', async () => {
     const answer = client.ask(GET)
     await telephone.nextCall()
     await harness.proxy.drain(20)

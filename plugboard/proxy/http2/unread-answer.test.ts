@@ -25,7 +25,7 @@ beforeEach(async () => {
 
 afterEach(() => harness.close())
 
-/** A connection whose client sends requests and takes bytes only after `takeBytes`. */
+/** A connection whose client sends requests, and reads bytes only after `takeBytes`. */
 class Client extends Socket {
   override readonly remoteAddress = '192.0.2.1'
   readonly #unread: (() => void)[] = []

@@ -1,4 +1,4 @@
-// Row A13: a client that authenticates its connection keeps one connection to the backend, and one line, for itself.
+// Row A13: a client that authenticates its connection gets one backend connection, and one line, of its own.
 
 import { constants } from 'node:http2'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -38,7 +38,7 @@ async function connect(): Promise<RawConnection> {
   return connection
 }
 
-/** The response to a GET: the name of its telephone. */
+/** Sends a GET. The response contains the name of its telephone. */
 async function ask(connection: RawConnection, fields = ''): Promise<string> {
   await connection.send(`GET / HTTP/1.1\r\nHost: test\r\n${fields}\r\n`)
   return (await connection.readAnswer()).body.toString()
@@ -71,7 +71,7 @@ it.each(['Basic YTpi', 'Bearer negotiate', 'NTLMv9 x'])('%s changes nothing', as
   expect(telephones.map(({ calls }) => calls.length)).toEqual([1, 1, 1])
 })
 
-it('an upgrade stays with its connection, too', async () => {
+it('sends an upgrade to the backend connection of its client as well', async () => {
   const connection = await connect()
   const line = await ask(connection, NTLM)
   for (const telephone of telephones) telephone.handler = call => call.answer(403, 'no')
@@ -84,7 +84,7 @@ it('an upgrade stays with its connection, too', async () => {
   ])
 })
 
-it('another tunnel of the same process takes over before another process does', async () => {
+it('prefers another tunnel of the same process to another process', async () => {
   const connection = await connect()
   const line = await ask(connection, NTLM)
   const again = await harness.telephone(['web'], { instance: line })
@@ -95,7 +95,7 @@ it('another tunnel of the same process takes over before another process does', 
   expect(NAMES.filter(name => name !== line)).toContain(await ask(connection))
 })
 
-it('a connection of a trusted proxy, which may carry many clients, gets no id', async () => {
+it('gives no id to a connection of a trusted proxy, which may carry many clients', async () => {
   await harness.close()
   await start({ trustedProxies: ['127.0.0.1'] })
   const connection = await connect()
@@ -104,14 +104,14 @@ it('a connection of a trusted proxy, which may carry many clients, gets no id', 
   expect(openings().map(({ affinity }) => affinity)).toEqual([undefined, undefined])
 })
 
-it('a client cannot name the connection of another one', async () => {
+it('does not let a client select the connection of another client', async () => {
   const connection = await connect()
   await ask(connection, 'Plugboard-Affinity: guessed\r\n')
   expect(openings()[0]?.affinity).toBeUndefined()
   expect(openings()[0]?.fields.join(' ')).not.toMatch(/guessed/)
 })
 
-it('P13 over HTTP/2 the client is asked for HTTP/1.1, and others go on', async () => {
+it('P13 asks an HTTP/2 client to use HTTP/1.1, and other streams continue', async () => {
   const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
   const head = { ':path': '/', ':authority': 'test' }
   const { status, code } = await client.ask({ ...head, authorization: 'Negotiate YII' })
@@ -123,7 +123,7 @@ it('P13 over HTTP/2 the client is asked for HTTP/1.1, and others go on', async (
   client.close()
 })
 
-it('a rule of the route is applied before that', async () => {
+it('applies the rules of the route first', async () => {
   harness.routes = [harnessRoute({ host: 'test', service: 'absent' })]
   const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
   expect((await client.ask({ ':path': '/', ':authority': 'nowhere', authorization: 'NTLM x' })).status).toBe(

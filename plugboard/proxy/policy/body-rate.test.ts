@@ -3,7 +3,7 @@ import { BodyRate } from './body-rate.ts'
 
 const LOOK_MS = 200
 
-/** Looks for so long at a body that moves so many bytes before each look. Returns after how many ms it was too slow. */
+/** Checks a body for a while; it moves some bytes before each check. Returns the time in ms after which it was too slow. */
 function follow(
   rate: BodyRate,
   fromMs: number,
@@ -18,21 +18,21 @@ function follow(
   return undefined
 }
 
-it('takes a body of exactly the rate for as long as it lasts', () => {
+it('accepts a body at exactly the rate for any time', () => {
   expect(follow(new BodyRate(500, 0), 0, 300_000, 100)).toBeUndefined()
 })
 
-it('finds a slower body after 30 s', () => {
+it('reports a slower body after 30 s', () => {
   expect(follow(new BodyRate(501, 0), 0, 300_000, 100)).toBe(30_000)
 })
 
-it('takes pauses within the average', () => {
+it('accepts pauses within the average', () => {
   const rate = new BodyRate(500, 0)
   rate.moved(30_000)
   expect(follow(rate, 0, 59_000, 0)).toBe(31_000)
 })
 
-it('finds a body that becomes slower', () => {
+it('reports a body that becomes slower', () => {
   const rate = new BodyRate(500, 0)
   expect(follow(rate, 0, 60_000, 200)).toBeUndefined()
   // 1,000 bytes per second until now: the average of 30 s falls below 500 half a window later.

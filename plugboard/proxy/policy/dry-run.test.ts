@@ -24,7 +24,7 @@ const dry = ({ proxy }: ProxyHarness, request: Partial<DryRequest> = {}) =>
     ...request,
   })
 
-it('names the route of a request that is forwarded, and neither forwards nor counts it', async () => {
+it('returns the route of a request that would be forwarded, and neither forwards nor counts it', async () => {
   const harness = await start({})
   const result = await dry(harness, { host: 'APP.test:80', target: '/a/../api/%61' })
   expect(result).toEqual({ host: 'app.test', path: '/api/a', route: harness.routes[0], response: undefined })
@@ -58,7 +58,7 @@ it('applies the rules of the route to address, method and header fields', async 
   expect(preflight.response).toMatchObject({ status: 204, code: undefined })
 })
 
-it('says that a credential is needed, and where a redirect leads', async () => {
+it('reports a missing credential, and the target of a redirect', async () => {
   const hash = '$scrypt$ln=14,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g'
   const guarded = await start({ access: { basic: { users: [{ name: 'ada', hash }] } } })
   expect((await dry(guarded)).response?.status).toBe(401)
@@ -71,7 +71,7 @@ it('says that a credential is needed, and where a redirect leads', async () => {
   expect((await dry(plain, { scheme: 'https' })).response).toBeUndefined()
 })
 
-it('uses up no rate of the client', async () => {
+it('does not count for the rate of the client', async () => {
   const harness = await ProxyHarness.start()
   onTestFinished(() => harness.close())
   harness.routes = [harnessRoute({ host: 'app.test', policy: { maxRequestsPerSecond: 1 } })]

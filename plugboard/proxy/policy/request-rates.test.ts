@@ -6,7 +6,7 @@ const taken = (rates: RequestRates, count: number, nowMs: number, address = '192
   Array.from({ length: count }, () => rates.take(asServiceId(service), address, 3, nowMs)).filter(Boolean)
     .length
 
-it('lets as many through as a second brings, then as time goes by', () => {
+it('admits the requests of one second at once, then further ones as time passes', () => {
   const rates = new RequestRates()
   expect(taken(rates, 5, 0)).toBe(3)
   expect(taken(rates, 5, 400)).toBe(1)
@@ -26,7 +26,7 @@ it('is bounded', () => {
   const rates = new RequestRates(2)
   expect(taken(rates, 5, 0, '192.0.2.1')).toBe(3)
   expect(taken(rates, 5, 500, '192.0.2.2')).toBe(3)
-  // A third one: the first has been quiet for a second, the second is remembered.
+  // A third bucket: the first was unused for a second and is evicted, the second is kept.
   expect(taken(rates, 5, 1000, '192.0.2.3')).toBe(3)
   expect(taken(rates, 5, 1000, '192.0.2.2')).toBe(1)
 })

@@ -4,21 +4,21 @@ import { ServiceErrors } from './service-errors.ts'
 
 const error = { code: 'backend_closed', atMs: 1, requestId: 'r', telephone: 'laptop' } as const
 
-it('keeps the last error of a service, without the secrets that a Telephone may quote', () => {
+it('keeps the last error of a service, with redacted secrets in the text of a Telephone', () => {
   const errors = new ServiceErrors()
   errors.note(asServiceId('s'), { ...error, message: 'first' })
   errors.note(asServiceId('s'), { ...error, message: 'Authorization: Bearer abcdefghijk12345 refused' })
   expect(errors.lastOf(asServiceId('s'))).toEqual({ ...error, message: 'Authorization: Bearer *** refused' })
 })
 
-it('keeps no errors of clients, and none of routes without a service', () => {
+it('keeps no errors that clients cause, and no errors of routes without a service', () => {
   const errors = new ServiceErrors()
   errors.note(asServiceId('s'), { ...error, code: 'bad_request', message: '' })
   errors.note(asServiceId(''), { ...error, message: '' })
   expect(errors.newest(10)).toEqual([])
 })
 
-it('forgets the service whose error is oldest when there are too many', () => {
+it('drops the service whose error is oldest when there are too many', () => {
   const errors = new ServiceErrors()
   for (let index = 0; index <= 1000; index += 1)
     errors.note(asServiceId(`s${index}`), { ...error, message: '' })

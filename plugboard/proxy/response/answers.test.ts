@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { answerBytes, makeProblem } from './answers.ts'
 
-it('is a whole answer as bytes, without a body for HEAD', () => {
+it('returns a whole response as bytes, without a body for HEAD', () => {
   const problem = makeProblem('upgrade_required', { requestId: 'r1' })
   const [head = '', body] = answerBytes(problem).toString().split('\r\n\r\n')
   expect(head).toMatch(/^HTTP\/1.1 426 Upgrade Required\r\n/)

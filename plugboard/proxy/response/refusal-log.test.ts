@@ -47,7 +47,7 @@ it('writes one line for each refusal, with an id of its own', () => {
   expect(summaries).toEqual([])
 })
 
-it('sums up what one client repeats, and counts all of it', () => {
+it('summarises the repetitions of one client, and counts all of them', () => {
   note('192.0.2.1', 50)
   note('192.0.2.2')
   expect(lines).toHaveLength(11)
@@ -60,14 +60,14 @@ it('sums up what one client repeats, and counts all of it', () => {
   expect(summaries).toHaveLength(1)
 })
 
-it('takes the addresses of one IPv6 network for one client', () => {
+it('counts the addresses of one IPv6 network as one client', () => {
   for (let index = 0; index < 30; index += 1) note(`2001:db8::${index}`)
   expect(lines).toHaveLength(10)
   clock.advance(10_000)
   expect(summaries).toEqual([{ remoteAddress: '2001:db8:0:0::/64', code: 'bad_request', count: 20 }])
 })
 
-it('stays short when very many clients attack at once', () => {
+it('writes few lines when very many clients attack at the same time', () => {
   for (let index = 0; index < 5000; index += 1) note(`10.${index >> 8}.${index & 255}.1`)
   expect(lines.length).toBeLessThanOrEqual(200)
   clock.advance(10_000)
@@ -77,7 +77,7 @@ it('stays short when very many clients attack at once', () => {
   expect(summaries.at(-1)).toMatchObject({ remoteAddress: undefined, code: 'bad_request' })
 })
 
-it('reports what is left when it is flushed', () => {
+it('reports the remaining counts when it is flushed', () => {
   note('192.0.2.1', 12)
   refusals.flush()
   expect(summaries).toEqual([{ remoteAddress: '192.0.2.1', code: 'bad_request', count: 2 }])

@@ -17,12 +17,12 @@ const seal = new KeySeal(['sixteen characters'])
 
 let clock: ManualClock
 let copies: Map<string, StoredCertificate>
-/** The database cannot be reached. */
+/** True while the database is unavailable. */
 let away: boolean
 let rows: Map<string, StoredCertificate>
 let due: string[]
 let orders: string[]
-/** What the issuer says, one after the other; then `issued`. */
+/** The results of the issuer, one after the other; then `issued`. */
 let results: (IssueResult | Promise<IssueResult>)[]
 let stopping: AbortController
 
@@ -81,7 +81,7 @@ const settled = async (): Promise<void> => {
   for (let turns = 0; turns < 5; turns += 1) await turn()
 }
 
-it('takes what is stored, and has it at hand from then on', async () => {
+it('loads a stored certificate, and has it in memory from then on', async () => {
   store('a.test', APP_CERTIFICATE)
   const certificates = make()
   expect((await certificates.find('A.test.'))?.options.cert).toBe(APP_CERTIFICATE.cert)
@@ -89,7 +89,7 @@ it('takes what is stored, and has it at hand from then on', async () => {
   expect(orders).toEqual([])
 })
 
-it('orders once for all who wait, and only for hosts that may have one', async () => {
+it('orders once for all waiting handshakes, and only for hosts that may have a certificate', async () => {
   const certificates = make()
   const found = await Promise.all([certificates.find('a.test'), certificates.find('a.test')])
   expect(found.map(each => each?.options.cert)).toEqual([RENEWED_CERTIFICATE.cert, RENEWED_CERTIFICATE.cert])
@@ -99,7 +99,7 @@ it('orders once for all who wait, and only for hosts that may have one', async (
   }
 })
 
-it('waits for another replica that is at it', async () => {
+it('waits while another replica orders', async () => {
   results = ['busy', 'busy']
   const certificates = make()
   const found = certificates.find('a.test')
@@ -112,7 +112,7 @@ it('waits for another replica that is at it', async () => {
   expect(orders).toEqual(['a.test', 'a.test'])
 })
 
-it('gives up on a slow order for this handshake, and has it for the next', async () => {
+it('does not wait longer for a slow order, and has its certificate for the next handshake', async () => {
   const slow = Promise.withResolvers<IssueResult>()
   results = [slow.promise]
   const certificates = make()
@@ -126,7 +126,7 @@ it('gives up on a slow order for this handshake, and has it for the next', async
   expect(clock.pendingTimers).toBe(0)
 })
 
-it('does not ask again at once after a failure', async () => {
+it('does not order again at once after a failure', async () => {
   results = ['failed']
   const certificates = make()
   expect(await certificates.find('a.test')).toBeUndefined()
@@ -136,7 +136,7 @@ it('does not ask again at once after a failure', async () => {
   expect(orders).toEqual(['a.test', 'a.test'])
 })
 
-it('replaces one whose key it cannot open, and one that has expired', async () => {
+it('replaces a certificate whose key cannot be decrypted, and an expired one', async () => {
   store('a.test', APP_CERTIFICATE, { sealedKey: new KeySeal(['another secret']).seal('key', 'a.test') })
   store('b.test', APP_CERTIFICATE, { notAfter: new Date(0) })
   const certificates = make()
@@ -146,7 +146,7 @@ it('replaces one whose key it cannot open, and one that has expired', async () =
   expect(orders).toEqual(['a.test again', 'b.test'])
 })
 
-it('looks at the start and then each minute: listed hosts, what is due, what others have renewed', async () => {
+it('checks at the start and each minute: listed hosts, due certificates, certificates that others have renewed', async () => {
   let changes = 0
   store('used.test', APP_CERTIFICATE)
   const certificates = make({ hosts: ['first.test'] })
@@ -169,7 +169,7 @@ it('looks at the start and then each minute: listed hosts, what is due, what oth
   expect(clock.pendingTimers).toBe(0)
 })
 
-it('a stop ends the wait for another replica', async () => {
+it('stops waiting for another replica when it is stopped', async () => {
   results = ['busy']
   const certificates = make()
   const found = certificates.find('a.test')
@@ -179,7 +179,7 @@ it('a stop ends the wait for another replica', async () => {
   expect(clock.pendingTimers).toBe(0)
 })
 
-it('while the database is away, serves from memory and from files', async () => {
+it('serves from memory and from files while the database is unavailable', async () => {
   store('a.test', APP_CERTIFICATE)
   await make().find('a.test')
   away = true

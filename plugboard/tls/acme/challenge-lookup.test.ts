@@ -6,7 +6,7 @@ import { ChallengeLookup } from './challenge-lookup.ts'
 const TOKEN = 'a-token-of-the-authority'
 const REST = { log: silentLogger, clientSharePercent: 75 }
 
-it('asks the database, for what can be a token or a host only', async () => {
+it('queries the database only for valid tokens and hosts', async () => {
   const asked: string[] = []
   const challenge = async (kind: string, name: string) => {
     asked.push(`${kind} ${name}`)
@@ -21,7 +21,7 @@ it('asks the database, for what can be a token or a host only', async () => {
   expect(asked).toEqual([`http ${TOKEN}`, 'tls a.test'])
 })
 
-it('answers a few lookups a second and not many at once, and no more than a share of them for one client', async () => {
+it('limits lookups per second and at the same time, in total and per client', async () => {
   const clock = new ManualClock()
   let asked = 0
   const waiting = Promise.withResolvers<string | undefined>()
@@ -33,7 +33,7 @@ it('answers a few lookups a second and not many at once, and no more than a shar
   const lookup = new ChallengeLookup({ store: { challenge }, clock, ...REST })
   for (let count = 0; count < 200; count += 1) await lookup.http(TOKEN, '192.0.2.1')
   expect(asked).toBe(37)
-  // The authority, and another client.
+  // Requests of the authority and of another client.
   for (const client of ['192.0.2.2', '192.0.2.3']) {
     for (let count = 0; count < 10; count += 1) await lookup.http(TOKEN, client)
   }
@@ -50,7 +50,7 @@ it('answers a few lookups a second and not many at once, and no more than a shar
   expect([answered.slice(0, 20), answered.slice(20)].map(each => each.filter(Boolean).length)).toEqual([6, 2])
 })
 
-it('a database that is down is no answer', async () => {
+it('returns no response while the database is unavailable', async () => {
   const challenge = () => Promise.reject(new Error('down'))
   const lookup = new ChallengeLookup({ store: { challenge }, clock: new ManualClock(), ...REST })
   expect(await lookup.http(TOKEN, '192.0.2.1')).toBeUndefined()
