@@ -3,22 +3,22 @@
 
 /** Counted by the proxy since the start. */
 export const TRAFFIC_COUNTERS = {
-  connections: 'Since the start, like all that follows.',
+  connections: 'Since the start, like all other counters.',
   connectionsRefused: 'Over maxConnections or maxConnectionsPerAddress.',
-  http2Connections: 'Of these, those that speak HTTP/2.',
-  requests: 'Of any kind, also those that were refused.',
-  upgrades: 'That were granted.',
+  http2Connections: 'Of the connections, the ones that use HTTP/2.',
+  requests: 'All requests, including refused ones.',
+  upgrades: 'Upgrades that succeeded.',
   retries: 'Attempts on other lines after the first.',
-  clientAborts: 'Clients that went away before their answer was complete.',
-  truncated: 'Answers that broke off behind their head.',
+  clientAborts: 'Clients that closed the connection before their response was complete.',
+  truncated: 'Responses that ended after their head and before their end.',
 } as const
 export type TrafficCounters = Counters<typeof TRAFFIC_COUNTERS>
 
 /** Counted by the TLS listener since the start. */
 export const TLS_COUNTERS = {
-  handshakes: 'Complete ones.',
-  resumed: 'Of these, those that resumed a session.',
-  handshakesFailed: 'Broken off, too slow, or without anything in common.',
+  handshakes: 'Complete handshakes.',
+  resumed: 'Of the complete handshakes, the ones that resumed a session.',
+  handshakesFailed: 'Aborted, too slow, or without a common version or cipher.',
   handshakesRefused: 'Over the limit of connections or of handshakes at once.',
 } as const
 export type TlsCounters = Counters<typeof TLS_COUNTERS>

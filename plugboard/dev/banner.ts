@@ -1,4 +1,4 @@
-// What `plugboard dev` prints when it is ready: where things are, and the exact next commands.
+// The text that `plugboard dev` prints when it is ready: addresses, files, and the exact next commands.
 
 import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import { VERSION } from '../version.ts'
@@ -6,9 +6,9 @@ import type { Reach } from './reachable-addresses.ts'
 
 export interface Place {
   readonly publicPort: number
-  /** Which machines can connect to the public port. */
+  /** The machines that can connect to the public port. */
   readonly reach: Reach
-  /** Of this machine, for others of its network; with --lan. */
+  /** The address of this machine for other machines of its network; set with --lan. */
   readonly networkAddress: string | undefined
   readonly adminPort: number
   /** Full paths, so that the commands work from any folder. */
@@ -22,7 +22,7 @@ export interface Place {
 const DEFAULT_PUBLIC_PORT = 4000
 const DEFAULT_ADMIN_PORT = 4001
 
-/** Commands that work as they are, from any folder. */
+/** Returns commands that a user can copy and run from any folder. */
 export function nextCommands(place: Place): { what: string; command: string }[] {
   const telephone = [
     ownCommand('telephone', { main: place.telephoneProgram }),

@@ -1,5 +1,5 @@
-// What `plugboard dev` runs, put together: Plugboard, secrets, routes of the first start, the welcome app, the
-// Telephone beside it. All of them the real parts, joined as a user would join them.
+// Starts and stops the parts of `plugboard dev`: Plugboard, the secrets, the routes of the first start, the welcome app, and a
+// Telephone. Each is the real part, connected to the others as a user would connect it.
 
 import { resolve } from 'node:path'
 import { decodeClaims, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
@@ -15,30 +15,30 @@ import { localUrl, networkAddress, reachOf } from './reachable-addresses.ts'
 import { TelephoneChild, telephoneProgram } from './telephone-child.ts'
 import { startWelcomeApp, type WelcomeApp } from './welcome-app.ts'
 
-/** The service behind http://localhost, whatever it is today. */
+/** The name of the service behind http://localhost. */
 const SERVICE = 'dev'
 const MOUNTS = ['localhost', '127.0.0.1', '[::1]']
-/** With --lan: other machines use an address or a name that Plugboard cannot foresee. */
+/** The mount for --lan, because Plugboard cannot know the addresses and names that other machines use. */
 const LAN_MOUNT = '*'
 const ACTOR = 'plugboard dev'
 const TELEPHONE_TOKEN_FILE = 'telephone.jwt'
-/** For the Telephone beside us to be there, ms; a machine under load takes seconds. */
+/** The time for the Telephone to connect, ms. A machine under load takes seconds. */
 const CONNECT_DEADLINE_MS = 20_000
 const TOKEN_TTL_SECONDS = 365 * 24 * 3600
-/** A token with less left is replaced at the start. */
+/** A token that expires within this time is replaced at the start. */
 const TOKEN_MARGIN_SECONDS = 24 * 3600
 
 export interface DevStackOptions {
   readonly config: PlugboardConfig
   readonly sources: LoadedPlugboardConfig['sources']
   readonly log: Log
-  /** What to expose instead of the welcome app: a port, `host:port` or a URL. */
+  /** The target to expose instead of the welcome app: a port, `host:port` or a URL. */
   readonly expose: string | undefined
   /** True when other machines of the network may connect. */
   readonly lan: boolean
-  /** Ends a start that is under way. */
+  /** Aborts a start in progress. */
   readonly signal: AbortSignal
-  /** Where relative paths of the settings begin. */
+  /** The base of relative paths in the settings. */
   readonly cwd: string
 }
 
@@ -119,7 +119,7 @@ export class DevStack {
     }
   }
 
-  /** Plugboard first: what is under way still needs the others. */
+  /** Stops Plugboard first, because its open requests still need the Telephone and the welcome app. */
   async stop(): Promise<void> {
     await this.#plugboard.stop()
     await this.#telephone.stop()
@@ -127,7 +127,7 @@ export class DevStack {
   }
 }
 
-/** A file that holds a token which is still good for a while. */
+/** Writes a new token to the token file, unless the token in the file is valid for a longer time. */
 async function ensureTelephoneToken(plugboard: Plugboard, secrets: SecretsFolder): Promise<void> {
   const existing = await secrets.read(TELEPHONE_TOKEN_FILE)
   if (existing !== undefined && (await isGood(plugboard, existing))) return
@@ -144,7 +144,7 @@ async function isGood(plugboard: Plugboard, token: string): Promise<boolean> {
   return row !== undefined && row.revokedAt === null
 }
 
-/** The service and its mounts, each made once: what a person deletes later stays deleted. */
+/** Creates the service and its mounts if they never existed. A row that a person has deleted stays deleted. */
 async function ensureRoutes({ store }: Plugboard, mounts: readonly string[]): Promise<void> {
   const by = { actor: ACTOR }
   const { items } = await store.services.list({ search: SERVICE, includeDeleted: true, limit: 500 })

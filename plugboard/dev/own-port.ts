@@ -1,5 +1,5 @@
-// Whether a target of `plugboard dev --expose` is a public port of Plugboard itself. Each request would come back without
-// end, so the target is refused before Plugboard starts. Via finds loops with more members (proxy/edge/via.ts).
+// Checks whether a target of `plugboard dev --expose` is a public port of this Plugboard. Each request would loop without end,
+// so the target is rejected before Plugboard starts. The Via field detects longer loops (proxy/edge/via.ts).
 
 import { networkInterfaces } from 'node:os'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
@@ -7,7 +7,7 @@ import type { PlugboardConfig } from '../config.ts'
 
 type PublicAddresses = Pick<PlugboardConfig, 'listen' | 'tlsListen'>
 
-/** Returns what is wrong with the target and what to do; undefined when it is another server. Throws for a malformed target. */
+/** Returns the problem and its remedy, or undefined when the target is another server. Throws for a malformed target. */
 export function ownPortProblem(text: string, { listen, tlsListen }: PublicAddresses): string | undefined {
   const target = parseTarget(text)
   if (target.kind === 'unix') return undefined
@@ -28,7 +28,7 @@ function reaches(host: string, listening: string | undefined): boolean {
   return addresses.some(address => own.includes(address))
 }
 
-/** The addresses of this machine that the host stands for; undefined: it is another machine, or a name for the DNS. */
+/** Returns the addresses of this machine that the host names; undefined: another machine, or a name for the DNS. */
 function addressesOf(host: string): readonly string[] | undefined {
   const plain = host.toLowerCase()
   if (plain === 'localhost' || plain.endsWith('.localhost')) return ['127.0.0.1', '::1']

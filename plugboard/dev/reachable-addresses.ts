@@ -1,4 +1,5 @@
-// Which machines reach the public port of `plugboard dev`, by which address: for its banner, and for the Telephone beside it.
+// Finds the addresses by which this machine and other machines reach the public port of `plugboard dev`. The banner and the
+// Telephone of `plugboard dev` use them.
 
 import { type AddressInfo, isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -10,14 +11,14 @@ export function reachOf(addresses: readonly AddressInfo[]): Reach {
   return addresses.every(({ address }) => isLoopback(address)) ? 'machine' : 'network'
 }
 
-/** A URL of the public port that works on this machine. */
+/** Returns a URL of the public port that works on this machine. */
 export function localUrl(addresses: readonly AddressInfo[]): string {
   const local = addresses.find(({ address }) => isLoopback(address) || isWildcard(address)) ?? addresses[0]
   if (local === undefined) throw new Error('The public port has no address.')
   return `http://${isWildcard(local.address) ? '127.0.0.1' : inUrl(local.address)}:${local.port}`
 }
 
-/** An address of this machine for others of its network, IPv4 before IPv6; undefined without a network. */
+/** Returns an address of this machine for other machines, IPv4 before IPv6; undefined without a network. */
 export function networkAddress(interfaces = networkInterfaces()): string | undefined {
   const outside = Object.values(interfaces)
     .flatMap(addresses => addresses ?? [])

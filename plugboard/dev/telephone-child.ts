@@ -1,5 +1,5 @@
-// The Telephone of `plugboard dev`: the real program in a process of its own, started beside Plugboard, ended with
-// it. Plugboard never imports the Telephone; it looks the installed program up by its package.
+// The Telephone of `plugboard dev`: the real program in a child process, which starts and ends with Plugboard. Plugboard never
+// imports the Telephone. It finds the installed program by the name of its package.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,13 +10,13 @@ import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 
 export interface TelephoneChildOptions {
-  /** Flags of `telephone http`. */
+  /** The arguments of `telephone http`. */
   readonly args: readonly string[]
   readonly log: Logger
 }
 
 const STOP_DEADLINE_MS = 5000
-/** A child that has lived this long did not fail at its start, ms. */
+/** The run time from which an end of the child no longer counts as a failed start, ms. */
 const SETTLED_MS = 30_000
 
 export class TelephoneChild {
@@ -38,7 +38,7 @@ export class TelephoneChild {
     return telephone
   }
 
-  /** Lets it drain; kills it when that takes too long. */
+  /** Sends SIGTERM, so that the child drains. Sends SIGKILL after `STOP_DEADLINE_MS`. */
   async stop(): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#restart)
@@ -52,8 +52,9 @@ export class TelephoneChild {
   }
 
   #spawn(): void {
-    // The channel ends with this process, however that ends, and the Telephone takes that as its own end.
-    // A group of its own: Ctrl-C at the terminal is for Plugboard, which still needs the Telephone to drain.
+    // The IPC channel closes when this process ends for any reason, and the Telephone stops when the channel closes.
+    // `detached` puts the child into its own process group, so that Ctrl-C reaches only Plugboard, which needs the Telephone
+    // while it drains.
     let child: ChildProcess
     try {
       child = spawn(process.execPath, [this.#program, 'http', ...this.#options.args], {
@@ -61,7 +62,7 @@ export class TelephoneChild {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       })
     } catch (error) {
-      // Happens when memory runs out, for example. Most other failures are events.
+      // `spawn` throws when memory runs out, for example. It reports most other failures as events.
       this.#ended(error instanceof Error ? error.message : String(error))
       return
     }
@@ -84,7 +85,7 @@ export class TelephoneChild {
   }
 }
 
-/** The file of the installed program. */
+/** Returns the path of the installed program. */
 export async function telephoneProgram(): Promise<string> {
   const manifestFile = fileURLToPath(import.meta.resolve('@vera-stack/telephone/package.json'))
   const manifest = JSON.parse(await readFile(manifestFile, 'utf8')) as { bin: { telephone: string } }

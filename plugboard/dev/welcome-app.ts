@@ -1,5 +1,5 @@
-// The backend behind the Telephone of `plugboard dev` when no port is exposed: one page that shows the way the
-// request has come, and what to do next. An ordinary web server on a loopback port, as any user's app.
+// The backend of `plugboard dev` when no port is exposed: an ordinary web server on a loopback port. Its one page shows the
+// path of the request, and the next commands.
 
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -40,7 +40,7 @@ export async function startWelcomeApp(
   }
 }
 
-/** What the backend sees of the client, by the fields that Plugboard sets. */
+/** Returns the properties of the client that the backend sees in the header fields of Plugboard. */
 function seen({ headers, method = '', url = '' }: IncomingMessage): [string, string][] {
   const shown = [
     'host',

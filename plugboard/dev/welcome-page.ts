@@ -1,9 +1,9 @@
-// The welcome page as text: no script, no outside resource, light and dark.
+// Renders the welcome page: without scripts and outside resources, for light and dark mode.
 
 import { escapeHtml } from '../common/escape-html.ts'
 
 export interface WelcomePageContent {
-  /** Rows of name and value that the backend saw. */
+  /** The rows of name and value that the backend has received. */
   readonly request: readonly (readonly [string, string])[]
   readonly commands: readonly { what: string; command: string }[]
 }

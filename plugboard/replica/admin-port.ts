@@ -1,4 +1,4 @@
-// The admin port of a replica: gives the admin API what it shows of this replica, and opens its port.
+// The admin port of a replica: passes the state of this replica to the admin API, and opens its port.
 
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
@@ -16,9 +16,9 @@ import type { ReplicaDatabase } from './replica-database.ts'
 import { ownStatus, replicaStatus, serviceLines, withoutLines } from './replica-status.ts'
 import type { TelephoneSide } from './telephone-side.ts'
 
-/** Most followers of changes at once. */
+/** The limit of open event streams of changes. */
 const MAX_EVENT_STREAMS = 100
-/** Time for admin requests under way at the stop, ms. */
+/** The time for admin requests that are in progress at the stop, ms. */
 const ADMIN_GRACE_MS = 2000
 
 /** `ports`: returns the public ports, or undefined while they are not open. Rejects with StartupError. */

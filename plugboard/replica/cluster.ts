@@ -1,5 +1,5 @@
-// This replica among others: makes the network of peers from the settings, tells telephones where other replicas
-// are, and says to the admin API which replicas there are. A Plugboard without a cluster secret has none of this.
+// This replica as a member of its cluster: creates the network of peers from the settings, sends the addresses of the replicas
+// to telephones, and lists the replicas for the admin API. A Plugboard without a cluster secret does not use this file.
 
 import { networkInterfaces } from 'node:os'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -21,7 +21,7 @@ import { VERSION } from '../version.ts'
 
 export interface ClusterOptions {
   readonly config: PlugboardConfig
-  /** Most connections to the peer port at once. */
+  /** The limit of open connections to the peer port. */
   readonly maxPeerConnections?: number | undefined
   readonly self: PeerIdentity
   readonly startedAt: Date
@@ -40,9 +40,9 @@ export interface ClusterOptions {
   readonly log: Logger
 }
 
-/** For lines of the others before we say that we are ready, ms; longer than that only if nobody answers. */
+/** The longest time that a start waits for the lines of the other replicas, ms. */
 const SYNC_MS = 3000
-/** For telephones to find another replica before our port closes, ms. */
+/** The time for telephones to move to another replica before the port of this one closes, ms. */
 export const LEAVE_MS = 10_000
 
 export class Cluster {
@@ -50,7 +50,7 @@ export class Cluster {
   readonly #options: ClusterOptions
   readonly #unsubscribe: () => void
   #rebalancer: Rebalancer | undefined
-  /** Telephones can dial us. */
+  /** True when telephones can dial this replica. */
   #open = false
   #address = ''
   #told = ''
@@ -79,7 +79,7 @@ export class Cluster {
     this.#unsubscribe = this.network.subscribe(() => this.#tellTelephones())
   }
 
-  /** Tunnels that were asked to go elsewhere, to even things out. */
+  /** The number of tunnels that the rebalancer has asked to move to another replica. */
   get moved(): number {
     return this.#rebalancer?.asked ?? 0
   }
@@ -96,7 +96,7 @@ export class Cluster {
       config.peerUrl === undefined ? `http://${ownHost(host)}:${port}` : peerAddress(config.peerUrl)
   }
 
-  /** Resolves when the lines of all replicas that answer are here, or after a few seconds. */
+  /** Resolves when this replica has the lines of all replicas that respond, or after `SYNC_MS`. */
   async start(): Promise<void> {
     const { clock } = this.#options
     this.network.start(this.#discoveries())
@@ -112,19 +112,19 @@ export class Cluster {
     deadline.cancel()
   }
 
-  /** The public port listens: from here on others send telephones to us. */
+  /** Reports that the public port is open. From now on, other replicas send telephones to this one. */
   open(): void {
     this.#open = true
     this.network.tell()
     this.#tellTelephones()
   }
 
-  /** Another replica may have a stream for us on its way. */
+  /** True when another replica has a link to this one, so that a stream from it may be on its way. */
   get linked(): boolean {
     return this.network.replicas().some(({ linked }) => linked)
   }
 
-  /** Telephones and peers are told; resolves when the telephones have gone elsewhere, or will not. */
+  /** Notifies telephones and peers. Resolves when the telephones have moved to other replicas, or the time for this is over. */
   async leave(): Promise<void> {
     this.#rebalancer?.stop()
     this.network.leave()
@@ -133,7 +133,7 @@ export class Cluster {
     )
   }
 
-  /** `graceMs`: for streams that are still open on the links. */
+  /** `graceMs`: the time for streams that are still open on the links. */
   async stop(graceMs: number): Promise<void> {
     this.#rebalancer?.stop()
     this.#unsubscribe()
@@ -187,7 +187,7 @@ export class Cluster {
     }
   }
 
-  /** The replicas that telephones should dial: those that live, stay, and have said where. */
+  /** Sends telephones the replicas that they can dial: each one is alive, does not leave, and has a URL for telephones. */
   #tellTelephones(): void {
     const own = this.#report()
     const all: ReplicaAddress[] = []
@@ -206,7 +206,7 @@ export class Cluster {
   }
 }
 
-/** How other machines find this one when nobody says: its first address that is not loopback. */
+/** Returns the host of the peer URL when no setting names it: the listen host, or the first address that is not loopback. */
 function ownHost(listenHost: string | undefined): string {
   if (listenHost !== undefined && listenHost !== '0.0.0.0' && listenHost !== '::') return inUrl(listenHost)
   const outside = Object.values(networkInterfaces())

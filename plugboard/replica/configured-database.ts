@@ -1,5 +1,5 @@
-// The database that the settings name, for a command that works on it without a running Plugboard's API. The embedded
-// database is used as it is while a Plugboard runs it, and is started for the command otherwise.
+// Opens the database of the settings for a command that does not use the admin API. When a Plugboard runs the embedded
+// database, the command connects to it; otherwise it is started for the command.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,14 +14,14 @@ import type { Store } from '../database/store/store.ts'
 import { VERSION } from '../version.ts'
 
 export interface DatabasePlace {
-  /** Undefined: the embedded one in `data`. */
+  /** Undefined: the embedded database in `data`. */
   readonly databaseUrl: string | undefined
   readonly data: string
 }
 
 /**
- * Rejects with StartupError when the database is unavailable or the schema is not that of this version. Passes on other
- * rejections of `work`.
+ * Rejects with StartupError when the database is unavailable or its schema is of another version. Rejects with other errors
+ * of `work` unchanged.
  */
 export async function withConfiguredDatabase<Result>(
   place: DatabasePlace,
@@ -34,7 +34,7 @@ export async function withConfiguredDatabase<Result>(
   if (running !== undefined) {
     return await withStore(running.url, work).finally(() => running.close())
   }
-  // Starting it would make a new database, and the command works on an existing one.
+  // A start would create a new database, and the command needs an existing one.
   if (!existsSync(join(folder, 'cluster', 'PG_VERSION'))) {
     throw new StartupError(
       `There is no database in ${folder}: name the data folder, or the database, of Plugboard.`,

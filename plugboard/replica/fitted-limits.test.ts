@@ -107,7 +107,7 @@ describe('fitLimits', () => {
     expect(maxConnectionsPerAddress).toBe(Math.floor(maxConnections / 10))
   })
 
-  it('refuses a limit under which nothing works, and names what raises it', () => {
+  it('rejects a limit of open files that is too small for any service, and names the way to raise it', () => {
     expect(() => fitLimits({ config: configOf(), openFiles: 127 })).toThrow(
       'The limit of open files is 127, and Plugboard needs at least 128. Raise it: ulimit -n, ' +
         'LimitNOFILE= of systemd, --ulimit nofile= of Docker.',

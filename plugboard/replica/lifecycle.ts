@@ -6,7 +6,7 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Phase } from '../admin/admin-env.ts'
 
-/** For the last frames of tunnels and links when the grace period is over, ms. */
+/** The time for the last frames of tunnels and links after the grace period, ms. */
 const GOODBYE_MS = 500
 
 export class Lifecycle {
@@ -22,12 +22,12 @@ export class Lifecycle {
     this.#drainTimeoutMs = drainTimeoutMs
   }
 
-  /** As `/readyz` reports it. */
+  /** The phase that `/readyz` reports. */
   get phase(): Phase {
     return this.#phase === 'ready' && this.recovering() ? 'recovering' : this.#phase
   }
 
-  /** A stop that was asked for during the start wins. */
+  /** Ends the phase "loading". No effect when a stop was requested during the start. */
   started(): void {
     if (this.#phase === 'loading') this.#phase = 'ready'
   }

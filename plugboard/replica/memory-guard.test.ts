@@ -76,7 +76,7 @@ it('survives readings that fail, keeps the last values, and reports the failure 
   ])
 })
 
-it('refuses nothing because of garbage, which is collected first', () => {
+it('accepts requests when only garbage exceeds the limit, because it collects the garbage first', () => {
   let resident = 8 * GIB
   let collections = 0
   const releaseMemory = () => {

@@ -3,8 +3,8 @@
 // with a share of the machine's memory. A reading costs some microseconds, so a timer takes it, not each request.
 //
 // Garbage counts as used memory until it is collected, and V8 collects late when its own limit is far away. So the guard
-// has the heap collected before it refuses requests, and again while it does: hardly any request is left then whose
-// garbage would make V8 collect.
+// collects garbage before it refuses requests. It collects again while it refuses them, because the few remaining requests
+// rarely cause a collection by V8.
 
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
@@ -12,17 +12,17 @@ import { releaseMemory } from '@vera-stack/shared/body-memory.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 
-/** Share of a limit at which new requests are refused, and the one at which they are taken again. */
+/** The shares of a limit at which new requests are refused (HIGH) and accepted again (LOW). */
 const HIGH = 0.9
 const LOW = 0.8
 const INTERVAL_MS = 500
-/** Shortest time between two collections, ms, and in units of what the last one took: 5 % of the time at most. */
+/** The shortest time between two collections: in ms, and as a multiple of the last one's duration (5 % of the time at most). */
 const COLLECT_INTERVAL_MS = 1000
 const COLLECT_SPACING = 20
 
 export interface MemoryReading {
   readonly usedBytes: number
-  /** 0: no limit is known. */
+  /** 0: there is no known limit. */
   readonly limitBytes: number
 }
 
@@ -35,12 +35,12 @@ export interface MemoryGuardOptions {
   readonly system?: MemorySystem | undefined
 }
 
-/** What the guard reads. */
+/** The readings of the guard. */
 export interface MemorySystem {
   heap(): MemoryReading
   /** Resident memory of the process. Throws while the process has no open file left (EMFILE). */
   residentBytes(): number
-  /** Limit of the container. Without one, or while it cannot be read: 0, or more than any machine has. */
+  /** The limit of the container. Without a limit, or while it cannot be read: 0, or more than the memory of any machine. */
   containerBytes(): number
   machineBytes(): number
   /** Collects garbage, and gives free memory back to the system. */
@@ -93,7 +93,7 @@ export class MemoryGuard {
     }
   }
 
-  /** Returns the reading that is over its limit; undefined: neither is. */
+  /** Returns the reading that is over its limit; undefined when both are below their limits. */
   #exceeded(): MemoryReading | undefined {
     const threshold = this.#short ? LOW : HIGH
     return [this.#system.heap(), this.#process()].find(
@@ -101,7 +101,7 @@ export class MemoryGuard {
     )
   }
 
-  /** False when the last collection was a short time ago. */
+  /** Collects garbage. Returns false without a collection when the last one was a short time ago. */
   #collect(): boolean {
     const { clock } = this.#options
     const startedMs = clock.now()

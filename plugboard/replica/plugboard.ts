@@ -16,7 +16,7 @@
 //   3 public port     no new connections; exchanges and upgraded connections finish within the grace period
 //   4 tunnels         the exchanges above needed them, and streams of peers still do
 //   5 peers           the exchanges above may have used their lines
-//   6 directory, admin port, database, and the embedded Postgres last, because all of them may still read from it
+//   6 directory, admin port, database; the embedded Postgres is the last one, because the others may still read from it
 
 import type { AddressInfo } from 'node:net'
 import { collectBodyMemory } from '@vera-stack/shared/body-memory.ts'
@@ -37,7 +37,7 @@ import { RouteRecorder } from './route-recorder.ts'
 import { createTelephoneSide, type TelephoneSide } from './telephone-side.ts'
 import { viaNames } from './via-names.ts'
 
-/** For other replicas to receive that the lines of this one have ended, ms. */
+/** The time for other replicas to receive the end of this replica's lines, ms. */
 const NOTICE_MS = 1000
 
 /** A replica that serves requests. */
@@ -55,7 +55,7 @@ export class Plugboard {
     this.adminPort = adminPort
   }
 
-  /** Resolves when requests can be served. Rejects with StartupError, one line, when a person has to act. */
+  /** Resolves when requests can be served. Rejects with a StartupError of one line when a person has to act. */
   static async start(options: PlugboardOptions): Promise<Plugboard> {
     collectBodyMemory()
     const replica = new ReplicaContext(options)
@@ -69,7 +69,7 @@ export class Plugboard {
     }
   }
 
-  /** Where the public port is open, without HTTPS. */
+  /** The open addresses of the public port, without HTTPS. */
   get publicAddresses(): readonly AddressInfo[] {
     return this.#replica.address.opened
   }
@@ -81,12 +81,12 @@ export class Plugboard {
     return first.port
   }
 
-  /** How clients reach the public port, without a slash at its end. */
+  /** The URL of the public port for clients, without a slash at its end. */
   get publicUrl(): string {
     return this.#replica.address.url
   }
 
-  /** As `/readyz` reports it. */
+  /** The phase that `/readyz` reports. */
   get phase(): Phase {
     return this.#replica.lifecycle.phase
   }
@@ -110,7 +110,7 @@ export class Plugboard {
     })
   }
 
-  /** Drains, then stops everything. A second call waits for the same end. */
+  /** Drains, then stops all parts. A second call waits for the same stop. */
   stop(): Promise<void> {
     this.#replica.lifecycle.drain()
     this.#stopped ??= this.#replica.running.stop()
@@ -126,7 +126,7 @@ interface StartedParts {
 
 async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   reportLimits(replica)
-  // Before a database is made or started.
+  // The addresses are checked before a database is created or started.
   await checkAddresses(replica.listenTargets())
   let ports: PublicPorts | undefined
   const database = await openReplicaDatabase(replica)
@@ -157,7 +157,7 @@ async function startBackgroundWork(
   await provideAdminKey({ adminKeys: store.adminKeys, data: config.data, clock, log })
 }
 
-/** In a cluster: resolves when the lines of the other replicas are here, or after a few seconds. */
+/** In a cluster: resolves when this replica has the lines of the other replicas, or after a few seconds. */
 async function startTelephoneSide(
   replica: ReplicaContext,
   { cluster, switchboard, picker }: TelephoneSide,
@@ -201,7 +201,7 @@ async function openPublicPorts(
   return ports
 }
 
-/** Everything is served meanwhile. */
+/** Asks clients and telephones to leave. All requests are still served. */
 async function leave(
   { clock, config }: ReplicaContext,
   ports: PublicPorts,

@@ -12,7 +12,7 @@ it('is the open port, or the default port while none is open', () => {
   expect(address.urlOf('shop.localhost', '/api')).toBe('http://shop.localhost:4100/api')
 })
 
-it('is the setting where there is one, with its scheme, and without a slash at the end', () => {
+it('is the setting publicUrl, if it is set, with its scheme and without a slash at the end', () => {
   const address = new PublicAddress('https://example.com/')
   address.open([at(4100)])
   expect(address.url).toBe('https://example.com')

@@ -13,7 +13,7 @@ export class PublicAddress {
     this.#publicUrl = publicUrl
   }
 
-  /** Where the public port is open, without HTTPS; empty before. */
+  /** The open addresses of the public port, without HTTPS; empty before it is open. */
   get opened(): readonly AddressInfo[] {
     return this.#opened
   }

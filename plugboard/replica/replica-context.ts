@@ -1,5 +1,5 @@
-// What all parts of one replica share: its settings and limits, its identity, the registry, the clock, the log, and the
-// list of running parts.
+// The objects that all parts of one replica share: its settings and limits, its identity, the registry, the clock, the log,
+// and the list of running parts.
 
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
@@ -18,11 +18,11 @@ import { RunningParts } from './running-parts.ts'
 
 export interface PlugboardOptions {
   readonly config: PlugboardConfig
-  /** Where each value of `config` is from. Default: each one counts as a default. */
+  /** The source of each value of `config`. Default: each value counts as a default. */
   readonly sources?: LoadedPlugboardConfig['sources']
   readonly log: Log
   readonly clock?: Clock
-  /** Ends a start that is under way: the started parts stop, and the start rejects with the reason of the signal. */
+  /** Aborts a start in progress: the started parts stop, and the start rejects with the reason of the signal. */
   readonly signal?: AbortSignal
   /** The names of the flags in errors about a port that is taken. */
   readonly portFlags?: PortFlags
@@ -75,7 +75,7 @@ export class ReplicaContext {
     return { ...this.#portFlags, peerListen: '--peer-listen', tlsListen: '--tls-listen' }[setting]
   }
 
-  /** All addresses of this replica; `peerListen` in a cluster alone. */
+  /** Returns all addresses of this replica. `peerListen` is included only in a cluster. */
   listenTargets(): ListenTarget[] {
     const { listen, adminListen, tlsListen, peerListen, clusterSecret } = this.config
     return [

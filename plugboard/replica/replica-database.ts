@@ -1,4 +1,5 @@
-// The database of a replica: the embedded Postgres or the one of `databaseUrl`, its schema, and the copy of it in memory.
+// The database of a replica: the embedded Postgres or the one of `databaseUrl`, its schema, and its copy in memory, the
+// directory.
 
 import { join } from 'node:path'
 import { makeFolder } from '../common/make-folder.ts'
@@ -59,7 +60,7 @@ export async function startDirectory(replica: ReplicaContext, parts: ReplicaData
   startSignal?.throwIfAborted()
 }
 
-/** The embedded Postgres makes the folder itself. Without it, the snapshot file needs the folder. */
+/** Creates the data folder for the snapshot file. With an embedded Postgres, Postgres itself creates the folder. */
 async function makeDataFolder({ config: { data, databaseUrl } }: ReplicaContext): Promise<void> {
   if (databaseUrl === undefined) return
   try {

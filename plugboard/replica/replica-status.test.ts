@@ -41,20 +41,20 @@ const SOUND: KnownReplica = {
 const said = (more: Partial<KnownReplica>, databaseReachable = true) =>
   replicaStatus({ ...SOUND, ...more }, 7, databaseReachable).disagreements
 
-it('has nothing to say of a sound replica', () => {
+it('reports no disagreement for a healthy replica', () => {
   expect(said({})).toEqual([])
 })
 
-it('says nothing by rows of a database that is away: they are as old as its last answer', () => {
+it('ignores the rows of a database that is unavailable, because they are out of date', () => {
   const gone = { linked: false, dialed: false, report: undefined, leaseMs: 0 }
-  expect(said(gone)).toEqual(['The database has its heartbeat, but there is no link to it.'])
+  expect(said(gone)).toEqual(['The database has a fresh heartbeat of it, but there is no link to it.'])
   expect(said(gone, false)).toEqual([])
   expect(said({ boot: '3' })).toEqual(['The database and the link name different starts of it.'])
   expect(said({ boot: '3' }, false)).toEqual([])
 })
 
-it('shows that its lines came damaged', () => {
+it('reports that its list of lines arrived damaged', () => {
   expect(said({ faultyMessages: 1 })).toEqual([
-    'What it says of its lines was not sound once; they were asked for again.',
+    'Its list of lines arrived damaged once, and this replica requested it again.',
   ])
 })

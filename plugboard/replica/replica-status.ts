@@ -1,5 +1,5 @@
-// What is known of the replicas, side by side, for the admin API: each replica's own word over its link, the rows of
-// the database, our registry; and where these do not fit together.
+// The status of each replica for the admin API. It combines the report that the replica sends over its link, its row in the
+// database, and the registry of this replica, and lists contradictions between them.
 
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from '../admin/api-types.ts'
 import type { KnownReplica } from '../peers/known-replicas.ts'
@@ -7,7 +7,7 @@ import type { Registry } from '../registry/registry.ts'
 import type { Switchboard } from '../telephones/switchboard.ts'
 import { VERSION } from '../version.ts'
 
-/** A heartbeat this old is missing rather than late, ms. */
+/** The age from which a heartbeat counts as missing, not as late, ms. */
 const STALE_MS = 3000
 
 export interface OwnReplica {
@@ -77,23 +77,25 @@ function* disagreements(
   ownSequence: number,
   databaseReachable: boolean,
 ): Iterable<string> {
-  // Of a database that is away, rows and their ages are those of its last answer.
+  // While the database is unavailable, the rows and their ages are those of its last response.
   const row = databaseReachable ? record : undefined
   const beats = row !== undefined && row.heartbeatAgeMs < STALE_MS
   if (beats && !linked) {
-    yield `The database has its heartbeat, but there is no link to it${problem === '' ? '' : `: ${problem}`}.`
+    yield `The database has a fresh heartbeat of it, but there is no link to it${problem === '' ? '' : `: ${problem}`}.`
   }
-  if (linked && !dialed) yield `It reaches us, but we do not reach it${problem === '' ? '' : `: ${problem}`}.`
+  if (linked && !dialed) {
+    yield `It reaches this replica, but this replica does not reach it${problem === '' ? '' : `: ${problem}`}.`
+  }
   if (linked && databaseReachable && !beats) {
     yield 'There is a link to it, but its heartbeat does not reach the database.'
   }
   if (row !== undefined && boot !== undefined && row.boot !== boot) {
     yield 'The database and the link name different starts of it.'
   }
-  if (linked && !inSync) yield 'Its lines and ours are not the same on both sides yet.'
+  if (linked && !inSync) yield 'It and this replica do not have the same list of lines yet.'
   if (faultyMessages > 0) {
     const times = faultyMessages === 1 ? 'once' : `${faultyMessages} times`
-    yield `What it says of its lines was not sound ${times}; they were asked for again.`
+    yield `Its list of lines arrived damaged ${times}, and this replica requested it again.`
   }
   const sequence = report?.appliedSequence
   if (sequence !== undefined && sequence !== ownSequence) {
@@ -111,7 +113,7 @@ export function withoutLines(known: readonly KnownReplica[]): MissingReplicas {
   })
 }
 
-/** `serviceOf`: the name of the service that an announced name means. */
+/** Returns the number of lines by service and replica. `serviceOf`: returns the service that an announced name stands for. */
 export function serviceLines(
   registry: Registry,
   serviceOf: (announced: string) => string,

@@ -58,10 +58,10 @@ function recorderWith(more: Partial<RouteRecorderOptions> = {}): {
   return { recorder, clock }
 }
 
-/** Everything lies that much further in the past. */
+/** Moves all recorded times into the past by `ms`. */
 const past = (ms: number) => moveIntoPast(harness.testDatabase.url, `${ms} milliseconds`)
 
-/** So long, and replicas have recorded all of it. */
+/** Moves all recorded times into the past, as if replicas had recorded during these minutes. */
 async function recordedPast(minutes: number): Promise<void> {
   for (let minute = 0; minute < minutes; minute += 1) {
     await past(MINUTE_MS)
@@ -85,7 +85,7 @@ async function connected(name = 'laptop'): Promise<FakeTelephone> {
 const request = (host: string) => send({ port: harness.port, host, path: '/' })
 
 describe('the last request of a route', () => {
-  it('is written, with the telephone that got it', async () => {
+  it('is written, with the telephone that received it', async () => {
     const telephone = await connected()
     await telephone.announce({ service: 'web', mount: 'app.test' })
     await telephone.announce({ service: 'web', mount: 'app.test' }, { service: 'web', mount: 'unused.test' })
@@ -116,7 +116,7 @@ describe('the last request of a route', () => {
     expect((await store().routes.get('denied.test')).lastRequestAt).toBeNull()
   })
 
-  it('is that of a stream which is still open', async () => {
+  it('is also written while its stream is still open', async () => {
     const telephone = await connected()
     await telephone.announce({ service: 'web', mount: 'app.test' })
     telephone.handler = undefined
@@ -146,7 +146,7 @@ describe('the last request of a route', () => {
     const after = harness.directory.match('app.test', '/')!
     expect(after).not.toBe(before)
     expect(after.activity).toBe(before.activity)
-    // A log without this entry makes the directory load everything anew.
+    // When the log lacks this entry, the directory loads the whole table again.
     await store().routes.update('app.test', { options: {} }, { actor: 'test' })
     await store().changes.prune(1)
     await client.query(`UPDATE plugboard.change_head SET change_id = gen_random_uuid()`)
@@ -230,7 +230,7 @@ describe('an ephemeral mount', () => {
     await eventually('the line has ended', () =>
       harness.registry.linesOf('web').next().done ? true : undefined,
     )
-    // The recorder's next minute does not come: 50 s pass, then it stops.
+    // The recorder stops after 50 s, before its next batch.
     clock.freeze(50_000)
     await recorder.stop()
     const age = await lineAgeMs()
@@ -242,7 +242,7 @@ describe('an ephemeral mount', () => {
     const telephone = await connected()
     await telephone.announce(announced)
     await recordedPast(30)
-    // Another replica: to it, the lines are those of "replica-1", which has no recorder here.
+    // This recorder is of another replica. For it, the lines belong to "replica-1", which has no recorder in this test.
     let looks = 0
     const { routeActivity, leases } = store()
     const expired: typeof routeActivity.expired = async limit => {
@@ -279,7 +279,7 @@ describe('an ephemeral mount', () => {
       return looks.one > 3 ? true : undefined
     })
     expect(looks.two).toBe(0)
-    // It dies: the lease runs out. A look that is still under way may have taken it once more.
+    // The replica dies, and its lease expires. A batch that is still in progress may have renewed the lease once more.
     await eventually('a look of the second replica', async () => {
       await client.query(
         `UPDATE plugboard.leases SET expires_at = now() - interval '1 second' WHERE owner = 'one-1'`,

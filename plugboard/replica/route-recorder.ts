@@ -1,5 +1,6 @@
-// Writes once a minute, in one batch, when this replica last served each route, and which claims with a lifetime have a line
-// here. Then one replica of all, by a lease, deletes the claims whose lifetime is over (database/store/routes/route-activity.ts).
+// Once a minute, writes one batch: the time at which this replica last served each route, and the claims with a lifetime that
+// have a line on this replica. Then the replica that holds the lease deletes the claims whose lifetime is over
+// (database/store/routes/route-activity.ts).
 //
 //   requests ─▶ RouteActivity of the route ─┐
 //   lines of this replica ──────────────────┴─▶ record ─▶ lease ─▶ expired, without a line anywhere ─▶ deleted
@@ -14,14 +15,14 @@ import type { Registry } from '../registry/registry.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import { announcedNames } from '../routes/directory-entries.ts'
 
-/** Between the end of one batch and the next one; route-activity.ts takes a gap of 150 s as an outage. */
+/** The time between the end of one batch and the next batch. route-activity.ts counts a gap of 150 s as an outage. */
 const INTERVAL_MS = 60_000
 /** A replica that dies with the lease delays deletions by this much. */
 const LEASE_MS = 150_000
 const LEASE = 'expired claims'
-/** Deletions within one interval. */
+/** The limit of deletions within one interval. */
 const MAX_EXPIRED = 500
-/** Requests note a time that is a little old (deadlines.ts), so values are written again for this long. */
+/** Requests record a time that is a little old (deadlines.ts), so each batch also covers this time before the last batch. */
 const OVERLAP_MS = 5_000
 
 export interface RouteRecorderOptions {
@@ -29,7 +30,7 @@ export interface RouteRecorderOptions {
   readonly registry: Pick<Registry, 'linesOf' | 'subscribe'>
   readonly store: Pick<Store, 'routeActivity' | 'leases'>
   readonly replicaId: string
-  /** Of this start of the replica: who takes the lease. */
+  /** Identifies this start of the replica, as the owner of the lease. */
   readonly incarnation: string
   readonly clock: Clock
   readonly log: Logger
@@ -38,7 +39,7 @@ export interface RouteRecorderOptions {
 export class RouteRecorder {
   readonly #options: RouteRecorderOptions
   readonly #unsubscribe: () => void
-  /** Services whose last line on this replica ended since the last batch, and when. */
+  /** By service: the time at which its last line on this replica ended, for services without a line since the last batch. */
   #ended = new Map<string, number>()
   #recordedMs = Number.NEGATIVE_INFINITY
   #failing = false
@@ -46,13 +47,13 @@ export class RouteRecorder {
   #timer: Timer | undefined
   #running: Promise<void> | undefined
 
-  /** Records from now on, the first time at once. */
+  /** Starts to record. The first batch is written at once. */
   constructor(options: RouteRecorderOptions) {
     this.#options = options
     this.#unsubscribe = options.registry.subscribe({
       lineRemoved: ({ service, replicaId }) => {
         if (replicaId !== options.replicaId || this.#hasOwnLine(service)) return
-        // Of services that exist, so that telephones cannot fill the memory with names.
+        // Only services that exist are kept, so that telephones cannot fill the memory with names.
         if (options.directory.serviceByName(service) !== undefined)
           this.#ended.set(service, options.clock.now())
       },
@@ -60,7 +61,7 @@ export class RouteRecorder {
     this.#begin()
   }
 
-  /** Writes a last batch, and lets another replica have the lease. */
+  /** Writes a last batch, and releases the lease for another replica. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
@@ -114,7 +115,10 @@ export class RouteRecorder {
     return uses
   }
 
-  /** Of a route with a lifetime: how long ago it had a line here; undefined: not since the last batch. */
+  /**
+   * Returns the ms since a route with a lifetime last had a line on this replica; undefined: it had no line since the last
+   * batch, or the route has no lifetime.
+   */
   #lineAgeMs(
     { lifetimeMs, service }: DirectoryRoute,
     nowMs: number,
@@ -140,7 +144,7 @@ export class RouteRecorder {
     return false
   }
 
-  /** On any replica. */
+  /** True when the service has a line on any replica. */
   #hasLine(service: string): boolean {
     const { directory, registry } = this.#options
     const known = directory.serviceByName(service)
@@ -171,7 +175,7 @@ export class RouteRecorder {
     return store.leases.release(LEASE, incarnation)
   }
 
-  /** True when the work is done. The directory reports an outage of the database; another fault is one warning. */
+  /** Resolves with true when the work is done. Logs one warning for a fault; the directory reports outages of the database. */
   async #attempt(work: () => Promise<void>): Promise<boolean> {
     try {
       await work()

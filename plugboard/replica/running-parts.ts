@@ -1,5 +1,5 @@
-// The parts of a replica that run, in the order of their start. They stop from the last to the first, and one that fails to
-// stop keeps no other one from stopping.
+// The running parts of a replica, in the order of their start. They stop from the last to the first. When one fails to stop,
+// the others still stop.
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 

@@ -148,7 +148,7 @@ function createCluster(
   if (config.clusterSecret === undefined) return undefined
   const { switchboard, budgets, respondToQuery } = parts
   const names = new ServiceNames(directory)
-  // A peer has chosen this replica, so its streams go to no other one.
+  // A peer has chosen this replica, so a stream of the peer uses only lines of this replica.
   const own = new LinePicker({
     registry,
     names,

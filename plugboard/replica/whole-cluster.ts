@@ -1,5 +1,5 @@
-// The view of the whole cluster, put together: what this replica knows, and the way to ask the others. plugboard.ts gives it
-// to the admin API, and to the peers as the place where their questions get a response.
+// Creates the view of the whole cluster from the state of this replica and from queries to the other replicas. plugboard.ts
+// passes the view to the admin API, and to the peers, whose queries it responds to.
 
 import { ClusterView, type ClusterViewOptions } from '../admin/live/cluster-view.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -18,7 +18,7 @@ export interface WholeClusterOptions {
   readonly picker: LinePicker
   readonly history: ServiceHistory
   readonly switchboard: Pick<Switchboard, 'list'>
-  /** Undefined: there are no other replicas. */
+  /** Undefined without other replicas. */
   readonly cluster: Cluster | undefined
   readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
 }

@@ -28,8 +28,8 @@ export class AdminKeyFile {
 
   /**
    * Writes the key before and after `store` stores it in the database. The file stays as it was when `store` returns
-   * undefined, or rejects; `recover` then finds out whether the key was stored. A key that the file holds is kept
-   * beside it, because it may belong to another database.
+   * undefined, or rejects; `recover` then finds out whether the key was stored. The earlier key of the file is kept in a file
+   * beside it, because the key may belong to another database.
    */
   async replace<Row>(key: string, store: () => Promise<Row | undefined>): Promise<Row | undefined> {
     await this.#secrets.write(UNFINISHED, key)
@@ -38,7 +38,7 @@ export class AdminKeyFile {
     return row
   }
 
-  /** Finishes what a killed process has left. `isStored`: true when the database has this key. */
+  /** Finishes the step that a killed process has begun. `isStored`: true when the database has this key. */
   async recover(isStored: (key: string) => Promise<boolean>): Promise<boolean> {
     const key = await this.#secrets.read(UNFINISHED)
     if (key === undefined) return false

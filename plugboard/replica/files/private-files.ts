@@ -1,6 +1,6 @@
-// Closes the private files of the data folder to other users of the machine, at each start and before any of them is
-// read: a backup that was unpacked, or a copy by hand, may have left them open. Each correction is logged, because
-// others may have read the secret, or written it, meanwhile.
+// Removes the access of other users of the machine to the private files of the data folder. It runs at each start, before a
+// file is read, because an unpacked backup or a copy by hand may have other modes. Each correction is logged, because other
+// users may have read or changed the secret before.
 
 import { constants } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
@@ -9,11 +9,11 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { OTHERS_WRITE, secretFileProblem, secretModeProblem } from '@vera-stack/shared/secret-file.ts'
 import { codeOf, folderError } from '../../common/startup-error.ts'
 
-/** Postgres refuses to start in a `cluster` that is open. */
+/** The private folders. Postgres refuses to start when other users can access `cluster`. */
 const FOLDERS = ['secrets', 'certificates', 'postgres/cluster']
 const FILES = ['snapshot.json', 'postgres/password']
 
-/** Never rejects because of a mode: one that cannot be corrected is logged. */
+/** Corrects the modes of the private files. Logs a mode that cannot be corrected, and does not reject because of it. */
 export async function closePrivateFiles(data: string, log: Logger): Promise<void> {
   await warnOfWritableFolder(data, log)
   const secrets = await namesIn(join(data, 'secrets'))
@@ -38,7 +38,7 @@ async function warnOfWritableFolder(data: string, log: Logger): Promise<void> {
 
 async function close(path: string, mode: number, log: Logger): Promise<void> {
   try {
-    // A link is not followed: it may lead to a file that is not ours to change.
+    // A link is not followed, because its target may be a file of another program.
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
     try {
       const detail = secretModeProblem(path, (await handle.stat()).mode)

@@ -1,5 +1,5 @@
-// The secrets of one Plugboard, in <data>/secrets/: files of mode 0600 in a folder of mode 0700. Written whole or not at
-// all. Their modes are checked at each start by private-files.ts.
+// The secrets of one Plugboard, in <data>/secrets/: files of mode 0600 in a folder of mode 0700. A write replaces the whole
+// file or has no effect. private-files.ts checks the modes at each start.
 
 import { randomUUID } from 'node:crypto'
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
@@ -18,7 +18,7 @@ export class SecretsFolder {
     return join(this.path, name)
   }
 
-  /** Undefined when there is no such file. */
+  /** Resolves with undefined when the file does not exist. */
   async read(name: string): Promise<string | undefined> {
     try {
       return (await readFile(this.file(name), 'utf8')).trim()
@@ -32,7 +32,7 @@ export class SecretsFolder {
   async write(name: string, secret: string): Promise<void> {
     try {
       await makeFolder(this.path, 0o700)
-      // A folder that existed before may be open to others.
+      // Other users may have access to a folder that existed before.
       await chmod(this.path, 0o700)
       const unfinished = this.file(`.${name}.${randomUUID()}`)
       try {
@@ -52,7 +52,7 @@ export class SecretsFolder {
     }
   }
 
-  /** Replaces `to`. No effect when there is no file `from`. */
+  /** Replaces `to`. No effect when `from` does not exist. */
   async rename(from: string, to: string): Promise<void> {
     try {
       await rename(this.file(from), this.file(to))
@@ -61,7 +61,7 @@ export class SecretsFolder {
     }
   }
 
-  /** No effect when there is no such file. */
+  /** No effect when the file does not exist. */
   async remove(name: string): Promise<void> {
     await rm(this.file(name), { force: true })
   }

@@ -1,5 +1,5 @@
-// Certificates from an authority, for one replica: what the settings say, put together from tls/. Answers challenges
-// from its making on; orders from `start` on.
+// Creates the parts of tls/ that obtain certificates from an authority, as the settings configure them. The parts respond to
+// challenges as soon as they are created, and order certificates after `start`.
 
 import { join } from 'node:path'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -22,13 +22,13 @@ export interface AcmeOptions {
   readonly config: PlugboardConfig
   readonly directory: Pick<Directory, 'hasHost'>
   readonly store: CertificateStore
-  /** Of this start of the replica. */
+  /** Identifies this start of the replica. */
   readonly instance: string
   readonly clock: Clock
   readonly log: Logger
 }
 
-/** What a handshake needs besides the order itself. ms */
+/** The part of the handshake time-out that is kept for the handshake itself, after the order, ms. */
 const HANDSHAKE_REST_MS = 1000
 
 export class Acme {
@@ -49,7 +49,7 @@ export class Acme {
     this.#rotation = rotation
   }
 
-  /** Undefined without `acmeDirectory`. */
+  /** Returns undefined without the setting `acmeDirectory`. */
   static create(options: AcmeOptions): Acme | undefined {
     const { config, directory, store, instance, clock, log } = options
     const directoryUrl = config.acmeDirectory === undefined ? undefined : directoryUrlOf(config.acmeDirectory)
@@ -104,7 +104,7 @@ export class Acme {
     this.#rotation.start()
   }
 
-  /** For the HTTPS listener. */
+  /** The validation of hosts by tls-alpn-01, for the HTTPS listener. */
   get validation(): Validation {
     return {
       protocol: VALIDATION_PROTOCOL,

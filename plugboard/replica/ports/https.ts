@@ -1,5 +1,4 @@
-// HTTPS of one replica: puts the pieces of tls/ together, in front of the public port. plugboard.ts starts and
-// stops it as one part.
+// HTTPS of one replica: connects the parts of tls/ to the proxy. plugboard.ts starts and stops it as one part.
 
 import type { AddressInfo, Socket } from 'node:net'
 import { shareOf } from '@vera-stack/shared/client-shares.ts'
@@ -22,13 +21,13 @@ import type { Acme } from './acme.ts'
 export interface HttpsOptions {
   readonly config: PlugboardConfig
   readonly proxy: ProxyServer
-  /** Certificates for hosts that no file is good for. */
+  /** Provides certificates for hosts without a certificate file. */
   readonly acme: Acme | undefined
   readonly clock: Clock
   readonly log: Logger
 }
 
-/** What the public port is told of HTTPS; undefined without `tlsListen`. */
+/** Returns the HTTPS policy of the public port; undefined without the setting `tlsListen`. */
 export function httpsPolicy(config: PlugboardConfig): HttpsPolicy | undefined {
   const { tlsListen, httpsRedirect, hstsMaxAgeMs, hstsSubdomains, publicUrl } = config
   if (tlsListen === undefined) return undefined
@@ -62,7 +61,7 @@ export class Https {
     this.#acme = acme
   }
 
-  /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
+  /** Reads the certificates and opens no port. Rejects with StartupError when a certificate cannot be used. */
   static async create(options: HttpsOptions): Promise<Https> {
     const { config, proxy, acme, clock, log } = options
     await acme?.load()
@@ -115,12 +114,12 @@ export class Https {
     return this.#listener.listen(port, host)
   }
 
-  /** Accepts no more; resolves when handshakes under way have ended. */
+  /** Stops accepting connections. Resolves when the handshakes in progress have ended. */
   drain(): Promise<void> {
     return this.#listener.drain()
   }
 
-  /** After `drain`, or instead of it. */
+  /** Closes all connections. Works with and without an earlier `drain`. */
   async stop(): Promise<void> {
     await this.#listener.close()
     await this.#acme?.stop()

@@ -7,19 +7,19 @@ import type { ListenAddress } from '@vera-stack/shared/settings.ts'
 import { codeOf, StartupError } from '../../common/startup-error.ts'
 import { addressText, DENIED, listenError } from './listen-error.ts'
 
-/** An address and how its setting is spelled in a flag. */
+/** The addresses of one setting, and the flag of this setting. */
 export interface ListenTarget {
   readonly addresses: readonly ListenAddress[]
   readonly flag: string
 }
 
-/** Addresses that each machine has for a family that it has. */
+/** Addresses that exist on each machine that has their address family. */
 const OF_EACH_MACHINE: ReadonlySet<string | undefined> = new Set(['127.0.0.1', '0.0.0.0', '::1', '::'])
 
 /**
  * Opens the addresses in order. An address of a family that this machine lacks (no IPv6) is left out and logged; the other
- * addresses serve. Addresses with port 0 share the port that the first one got. Rejects with StartupError, or with an
- * error of `open` that is none of the address.
+ * addresses serve. Addresses with port 0 share the port that the first one got. Rejects with StartupError when an address
+ * cannot be opened, and with other errors of `open` as they are.
  */
 export async function openAddresses(
   { addresses, flag }: ListenTarget,

@@ -1,4 +1,4 @@
-// What the operating system reports about a listener, as one line for the person who chose the address.
+// Translates the system's error about a listener into one line for the person who chose the address.
 
 import type { ListenAddress } from '@vera-stack/shared/settings.ts'
 import { StartupError } from '../../common/startup-error.ts'
@@ -8,7 +8,7 @@ const FIRST_UNPRIVILEGED_PORT = 1024
 
 export const DENIED = ' may not be opened by this user'
 
-/** `setting`: as it is spelled in a flag, `--listen`. Unknown errors are passed on as they are. */
+/** Returns a StartupError, or an unknown error unchanged. `setting`: the flag of the setting, such as `--listen`. */
 export function listenError(error: unknown, address: ListenAddress, setting: string): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const where = address.host === undefined ? `Port ${address.port}` : addressText(address)
@@ -29,7 +29,7 @@ export function listenError(error: unknown, address: ListenAddress, setting: str
   }
 }
 
-/** `127.0.0.1:4000`, `[::1]:4000`, `:4000`. */
+/** Returns the address as text: `127.0.0.1:4000`, `[::1]:4000`, `:4000`. */
 export function addressText({ host, port }: ListenAddress): string {
   return `${host?.includes(':') ? `[${host}]` : (host ?? '')}:${port}`
 }

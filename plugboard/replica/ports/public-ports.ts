@@ -1,5 +1,5 @@
-// The public side of one replica, put together: the public port, HTTPS beside it with its certificates, and the guard
-// that refuses requests while memory is short. plugboard.ts starts and stops it as one part.
+// The public side of one replica: the public port, HTTPS with its certificates, and the guard that refuses requests while
+// memory is short. plugboard.ts starts and stops it as one part.
 
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -27,11 +27,11 @@ export interface PublicPortsOptions {
   readonly directory: Directory
   readonly picker: LinePicker
   readonly tunnels: TunnelAcceptor
-  /** In a cluster. */
+  /** Undefined without a cluster. */
   readonly recovery: LineRecovery | undefined
   readonly certificates: CertificateStore
   readonly via: Via
-  /** Of this start of the replica. */
+  /** Identifies this start of the replica. */
   readonly instance: string
   readonly clock: Clock
   readonly log: Log
@@ -85,7 +85,7 @@ export class PublicPorts {
     })
   }
 
-  /** Certificates are read, nothing listens yet. Throws StartupError for those that cannot be used. */
+  /** Reads the certificates and opens no port. Rejects with StartupError when a certificate cannot be used. */
   static async create(options: PublicPortsOptions): Promise<PublicPorts> {
     const ports = new PublicPorts(options)
     const { config, clock, log } = options
@@ -112,7 +112,7 @@ export class PublicPorts {
     }
   }
 
-  /** The same for HTTPS, where it is on: certificates are ordered from then on. */
+  /** Opens the HTTPS port, if it is configured, and starts to order certificates. */
   async listenTls(): Promise<void> {
     if (this.#https === undefined || this.#config.tlsListen === undefined) return
     const { host, port } = this.#config.tlsListen
@@ -121,40 +121,40 @@ export class PublicPorts {
     this.#acme?.start()
   }
 
-  /** Serves on, but asks clients to come back elsewhere. */
+  /** Still serves all requests, but ends client connections, so that clients connect to another replica. */
   leave(): void {
     this.#proxy.leave()
   }
 
-  /** Accepts no more; resolves when what is open has finished, or its time is over. */
+  /** Stops accepting connections. Resolves when the open requests have finished, or the grace period is over. */
   async drain(graceMs: () => number): Promise<void> {
     await Promise.all([this.#https?.drain(), this.#proxy.drain(graceMs())])
-    // What was in its handshake when the stop came is served too.
+    // Connections whose handshake was in progress at the stop are served too.
     await this.#proxy.drain(graceMs())
   }
 
-  /** After `drain`, or instead of it. */
+  /** Closes all connections. Works with and without an earlier `drain`. */
   async stop(): Promise<void> {
     await this.#https?.stop()
     this.#memory.stop()
   }
 
-  /** What the public port would do with a request. */
+  /** Resolves with the result that the public port would produce for a request. */
   dryRun(request: DryRequest): Promise<DryResult> {
     return this.#proxy.dryRun(request)
   }
 
-  /** The last failed request of a service. */
+  /** Returns the last failed request of a service. */
   lastErrorOf(serviceId: ServiceId): ServiceError | undefined {
     return this.#proxy.serviceErrors.lastOf(serviceId)
   }
 
-  /** The last failed request of each service, by its id, the newest first. */
+  /** Returns the last failed request of each service with the id of the service, the newest first. */
   lastErrors(limit: number): readonly (readonly [serviceId: ServiceId, error: ServiceError])[] {
     return this.#proxy.serviceErrors.newest(limit)
   }
 
-  /** What has happened since the start. */
+  /** Returns the traffic counters since the start. */
   traffic(): TrafficBody {
     const { counters, connectionCount, inFlightCount } = this.#proxy
     return {
