@@ -1,6 +1,6 @@
-// One connection that follows the log of changes: the first copy of everything, what came after it, and a nudge
-// when there is more. It reports its own death once and does not reconnect: whoever holds it (routes/directory.ts)
-// knows what it has and opens the next one.
+// One connection that follows the change log: it reads a snapshot of all rows, the changes after it, and notifications of new
+// changes. It reports the loss of the connection once and does not reconnect. Its owner (routes/directory.ts) keeps the
+// position in the log and opens the next feed.
 
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
@@ -11,7 +11,7 @@ import { translated } from './sql-runner.ts'
 import { changesFrom } from './store/changes.ts'
 import type { Change } from './store/store.ts'
 
-/** A place in the log. `changeId` tells a database that was restored, and went another way from there. */
+/** A position in the log. `changeId` detects a restored database that has other changes with the same sequences. */
 export interface LogPosition {
   readonly sequence: number
   readonly changeId: string | null
@@ -30,7 +30,7 @@ export interface SnapshotRoute {
   /** Null: the route responds by itself. */
   readonly serviceId: ServiceId | null
   readonly options: JsonObject
-  /** Absent and null: the route stays until somebody deletes it. */
+  /** Absent or null: the route stays until a user deletes it. */
   readonly lifetimeMs?: number | null | undefined
 }
 
@@ -44,7 +44,7 @@ export interface SnapshotRevocation {
   readonly expiresAt: Date
 }
 
-/** Takes the living rows, services before their routes. */
+/** Receives the rows that are not deleted, services before their routes. */
 export interface SnapshotSink {
   service(row: SnapshotService): void
   route(row: SnapshotRoute): void
@@ -53,23 +53,23 @@ export interface SnapshotSink {
 }
 
 export interface ChangeFeed {
-  /** Replaces the listeners. `lost` is called at most once, at once when it has happened already. */
+  /** Replaces the listeners. `lost` is called at most once. When the connection is already lost, it is called at once. */
   listen(listeners: { readonly notified: () => void; readonly lost: (error: unknown) => void }): void
-  /** All rows as they are at one moment, in batches that let the event loop breathe; resolves with that moment. */
+  /** Reads all rows of one moment, in batches, so that the event loop is not blocked. Resolves with the position of that moment. */
   snapshot(sink: SnapshotSink): Promise<LogPosition>
-  /** The newest place. */
+  /** Resolves with the newest position. */
   head(): Promise<LogPosition>
-  /** Changes from `sequence` on, that one included; at most `limit`. */
+  /** Resolves with at most `limit` changes, the first one with the sequence `sequence`. */
   changesFrom(sequence: number, limit: number): Promise<readonly Change[]>
   close(): Promise<void>
 }
 
 const CHANNEL = 'plugboard_changes'
 const BATCH_ROWS = 1_000
-/** A revoked token is refused for its date soon after; until then clocks may differ by this much. */
+/** Revocations are read until the token has been expired for this long, because the clocks of replicas may differ. */
 const REVOCATIONS_KEPT = "interval '1 hour'"
 
-/** `settings`: a statement for the new connection. */
+/** Connects the client and returns its feed. `settings`: a statement that runs first on the new connection. */
 export async function openChangeFeed(client: pg.Client, settings: string): Promise<ChangeFeed> {
   let listeners: Parameters<ChangeFeed['listen']>[0] | undefined
   let death: { readonly error: unknown } | undefined
@@ -79,7 +79,7 @@ export async function openChangeFeed(client: pg.Client, settings: string): Promi
     death = { error: translateError(error) }
     listeners?.lost(death.error)
   }
-  // Both may fire for one death, and `error` more than once.
+  // Both events may occur for one loss, and `error` more than once.
   client.on('error', die)
   client.on('end', () => die(new Error('Connection terminated')))
   client.on('notification', () => {
@@ -111,9 +111,9 @@ export async function openChangeFeed(client: pg.Client, settings: string): Promi
   }
 }
 
-/** A polite good-bye, and no waiting for a server that does not answer it. */
+/** Closes the connection, and destroys it when the server does not respond. */
 async function end(client: pg.Client): Promise<void> {
-  const closed = client.end().catch(() => undefined) // what fails here is already being given up
+  const closed = client.end().catch(() => undefined) // the connection is closed in any case
   client.connection.stream.destroy()
   await closed
 }
@@ -148,7 +148,7 @@ async function readSnapshot(client: pg.Client, sink: SnapshotSink): Promise<LogP
     await client.query('COMMIT')
     return position
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined) // the first failure is the one to tell
+    await client.query('ROLLBACK').catch(() => undefined) // the caller gets the first failure
     throw error
   }
 }
@@ -158,7 +158,8 @@ async function readHead(client: pg.Client): Promise<LogPosition> {
     'SELECT sequence, change_id FROM plugboard.change_head',
   )
   const [head] = rows
-  if (head === undefined) throw new Error('plugboard.change_head has lost its row')
+  if (head === undefined)
+    throw new Error('The table plugboard.change_head has no row: restore it from a backup.')
   return { sequence: Number(head.sequence), changeId: head.change_id }
 }
 

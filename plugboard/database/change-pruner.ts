@@ -1,5 +1,5 @@
-// Keeps the change log at the length that was configured: a look every hour, the first one a while after the start,
-// at a time of its own so that replicas which start together do not prune together.
+// Limits the change log to the configured length. It prunes once an hour. The first run comes at a random time after the
+// start, so that replicas that start together do not prune at the same time.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -9,11 +9,11 @@ const INTERVAL_MS = 3_600_000
 
 export interface ChangePrunerOptions {
   readonly changes: Pick<ChangeStore, 'prune'>
-  /** Newest entries that stay. */
+  /** The number of newest entries that stay. */
   readonly keep: number
   readonly clock: Clock
   readonly log: Logger
-  /** Uniform in [0, 1). */
+  /** Returns a uniform random number in [0, 1). */
   readonly random?: () => number
 }
 
@@ -28,7 +28,7 @@ export class ChangePruner {
     this.#timer = clock.after(INTERVAL_MS * random(), () => this.#look())
   }
 
-  /** Waits for a look that is under way. */
+  /** Stops the timer, and waits for a run that is in progress. */
   async stop(): Promise<void> {
     this.#timer.cancel()
     await this.#running
@@ -46,7 +46,7 @@ export class ChangePruner {
       const count = await changes.prune(keep)
       if (count > 0) log.info('change log pruned', { count })
     } catch (error) {
-      // The next look finds the same entries again.
+      // The next run finds the same entries again.
       log.warn('the change log could not be pruned', { err: error })
     }
   }

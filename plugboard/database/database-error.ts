@@ -1,5 +1,5 @@
-// The one place where Postgres' errors become ours. drizzle wraps them in an error whose message repeats the
-// parameters (hashes, private keys), so only the driver's own error is kept as a cause.
+// Translates all errors of Postgres into VeraErrors. drizzle wraps them in an error whose message contains the parameters
+// (hashes, private keys), so only the error of the driver is kept as the cause.
 
 import dns from 'node:dns'
 import { getSystemErrorMap } from 'node:util'
@@ -8,7 +8,7 @@ import { DrizzleQueryError } from 'drizzle-orm'
 import { codeOf, StartupError } from '../common/startup-error.ts'
 import { TLS_CODE } from './outage.ts'
 
-/** What pg knows of a failed statement; all of it comes from the server. */
+/** The error of pg for a failed statement. All its fields come from the server. */
 interface ServerError extends Error {
   readonly code: string
   readonly constraint?: string
@@ -16,7 +16,7 @@ interface ServerError extends Error {
   readonly column?: string
 }
 
-/** How a broken rule of the schema reads: by the name of its constraint, or of the trigger's. */
+/** The error of a violated rule of the schema, by the name of the constraint that the server or a trigger reports. */
 const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> = {
   routes_terminal_mounts: error =>
     new VeraError('mount_conflict', sentences(error), { field: 'mount', cause: error }),
@@ -25,7 +25,10 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
   routes_service_living: error =>
     new VeraError('conflict', error.message, { field: 'service', cause: error }),
   routes_service_id_services_id_fk: error =>
-    new VeraError('conflict', 'The service of this route is gone.', { field: 'service', cause: error }),
+    new VeraError('conflict', 'The service of this route has been deleted.', {
+      field: 'service',
+      cause: error,
+    }),
   services_without_routes: error => new VeraError('conflict', sentences(error), { cause: error }),
   services_name_living: error =>
     new VeraError('conflict', 'A service of this name exists.', { field: 'name', cause: error }),
@@ -58,19 +61,19 @@ const sentences = (error: ServerError) => (error.detail ? `${error.message} ${er
 /** Postgres classes and codes of a database that cannot be used now: the same statement may succeed later. */
 const UNAVAILABLE = /^(08|28|53|57P|57014|58|25006|3D000|40001|40P01|42501|55P03)/
 const PROTOCOL_VIOLATION = '08P01'
-/** The driver's own failures carry a code of the system (of sockets, files or DNS), or none and a sentence. */
+/** Codes of the system (sockets, files, DNS) in errors of the driver. Other errors of the driver have only a sentence. */
 const SYSTEM_CODES: ReadonlySet<string> = new Set([
   ...[...getSystemErrorMap().values()].map(([code]) => code),
   ...Object.values(dns).filter(value => typeof value === 'string'),
 ])
 const DRIVER = /^SASL: |timeout|terminated|Connection|not queryable|closed|Client has encountered|pool/i
 
-/** Any error of drizzle, pg or the system → VeraError. What is none of theirs (a bug of ours) is passed on. */
+/** Translates an error of drizzle, pg or the system into a VeraError. Returns any other error (a bug) unchanged. */
 export function translateError(error: unknown): unknown {
   if (error instanceof VeraError || error instanceof StartupError) return error
   if (error instanceof DrizzleQueryError) return translateError(error.cause ?? new Error('a query failed'))
   if (error instanceof AggregateError && error.errors.length > 0) {
-    // Node tried several addresses of one name; the last reason stands for all.
+    // Node tried several addresses of one name. The last error represents all of them.
     return translateError(error.errors.at(-1))
   }
   if (isServerError(error)) return translateServerError(error)
@@ -88,7 +91,7 @@ function translateServerError(error: ServerError): unknown {
   const known = error.constraint === undefined ? undefined : CONSTRAINTS[error.constraint]
   if (known !== undefined) return known(error)
   if (error.code === PROTOCOL_VIOLATION) {
-    // A connection pooler has no other code for what it does not support. It will not work later either.
+    // A connection pooler uses this code for a message that it does not support. A retry does not help.
     const detail = `The database, or a connection pooler in front of it, refused a message: ${error.message}. PgBouncer needs pool_mode = session or transaction.`
     return new VeraError('database_unavailable', detail, { cause: error })
   }
@@ -96,7 +99,7 @@ function translateServerError(error: ServerError): unknown {
   if (error.code === '23505' || error.code === '23503' || error.code === '23P01') {
     return new VeraError('conflict', undefined, { cause: error })
   }
-  // Checks, impossible values (a NUL in a text, a number out of range).
+  // Violated checks, and values that a column cannot hold (a NUL in a text, a number out of range).
   if (error.code.startsWith('22') || error.code.startsWith('23')) {
     return new VeraError('invalid_request', undefined, {
       cause: error,
@@ -106,13 +109,13 @@ function translateServerError(error: ServerError): unknown {
   return error
 }
 
-/** A transaction that lost a race and may simply be run again. */
+/** True when a transaction conflicted with a concurrent one and can be run again. */
 export function isSerializationFailure(error: unknown): boolean {
   const code = codeOf(error instanceof DrizzleQueryError ? error.cause : error)
   return code === '40001' || code === '40P01'
 }
 
-/** pg's own class is not exported as a value under ESM; `severity` marks what came from the server. */
+/** True for an error that the server sent: it has `severity`. pg does not export its error class as a value under ESM. */
 function isServerError(error: unknown): error is ServerError {
   return error instanceof Error && 'severity' in error && typeof codeOf(error) === 'string'
 }

@@ -1,19 +1,19 @@
-// The database URL: how it is named in logs and errors, and what pg cannot use of it. pg reads the files of certificates
-// and the port when it makes a client; an error there has no connection to be reported on.
+// The database URL: its name in logs and errors, and the check of the parts that pg cannot use. pg reads the certificate files
+// and the port when it creates a client, so an error in them belongs to no connection.
 
 import pg from 'pg'
 import { StartupError } from '../common/startup-error.ts'
 
-/** Host, port and name of a database, without user and password: `db.internal:5432/plugboard`. */
+/** Returns host, port and name of a database, without user and password: `db.internal:5432/plugboard`. */
 export function databasePlace(url: string): string {
-  // A URL of a socket has no host, which URL does not accept.
+  // The class URL does not accept the URL of a socket, because it has no host.
   const parsed = URL.parse(url.replace(/^(\w+:\/\/(?:[^/@]*@)?)\//, '$1socket/'))
   if (parsed === null) return 'of the database URL'
   const folder = parsed.searchParams.get('host')
   return folder === null ? `${parsed.host}${parsed.pathname}` : `${parsed.pathname.slice(1)} in ${folder}`
 }
 
-/** Throws StartupError when a part of the URL cannot be used: a file that cannot be read, a port that is no number. */
+/** Throws StartupError when a part of the URL cannot be used: an unreadable file, or a port that is not a number. */
 export function checkDatabaseUrl(url: string): void {
   const place = databasePlace(url)
   let port: number

@@ -1,5 +1,5 @@
-// The way in to this folder: a pool of connections to Postgres behind a `Store` (store.ts), and the feed of
-// changes (change-feed.ts). SQL, drizzle and pg stay in here.
+// The entry point of this folder: a `Store` (store.ts) on a pool of connections to Postgres, and the feed of changes
+// (change-feed.ts). Only this folder uses SQL, drizzle and pg.
 
 import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,7 +11,7 @@ import { createStore } from './store/postgres-store.ts'
 import type { Store } from './store/store.ts'
 
 export interface DatabaseOptions {
-  /** `postgres://user:password@host:port/name?sslmode=…`, or of a socket: `postgres://user@/name?host=/folder`. */
+  /** `postgres://user:password@host:port/name?sslmode=…`, or for a socket: `postgres://user@/name?host=/folder`. */
   readonly url: string
   /** Default 10. */
   readonly maxConnections?: number | undefined
@@ -25,9 +25,9 @@ export interface DatabaseOptions {
 
 export interface Database {
   readonly store: Store
-  /** A connection of its own that follows the log of changes; one attempt, `database_unavailable` on failure. */
+  /** Opens a separate connection that follows the change log. Makes one attempt; rejects with `database_unavailable`. */
   openChangeFeed(): Promise<ChangeFeed>
-  /** Waits for running statements, but not for a server that went silent. */
+  /** Waits for running statements, but not for a server that no longer responds. */
   close(): Promise<void>
 }
 
@@ -35,8 +35,8 @@ const CLOSE_DEADLINE_MS = 2_000
 const DEFAULT_STATEMENT_TIMEOUT_MS = 10_000
 
 /**
- * Connects lazily: a database that is down is an error of the first query, not of this call. Throws StartupError when the
- * URL cannot be used.
+ * Returns the database without a connection: the first query connects, and reports a database that is down. Throws StartupError
+ * when the URL cannot be used.
  */
 export function openDatabase(options: DatabaseOptions): Database {
   checkDatabaseUrl(options.url)
@@ -46,13 +46,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     ...config,
     max: options.maxConnections ?? 10,
     idleTimeoutMillis: 30_000,
-    // The pool waits for it before it hands out the connection.
+    // The pool waits for this promise before it provides the connection.
     onConnect: client => client.query(sessionSettings(options)) as unknown as undefined,
   })
-  // An idle connection that breaks has nobody to tell: the pool drops it, and the next query opens another.
+  // No caller waits on an idle connection that breaks. The pool removes it, and the next query opens another one.
   pool.on('error', () => undefined)
-  // Nor has one that breaks in a transaction: its next statement fails, and says why. Without a listener, pg would
-  // end the process.
+  // When a connection breaks in a transaction, the next statement fails with the reason. Without this listener, the error event
+  // would end the process.
   pool.on('connect', client => void client.on('error', () => undefined))
   const runner = createSqlRunner(pool)
   return {
@@ -76,7 +76,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 }
 
-/** Set by a statement: connection poolers refuse these as parameters of the startup message. */
+/** Returns the statement with the settings of a session. Connection poolers reject them as parameters of the startup message. */
 function sessionSettings({ statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS }: DatabaseOptions): string {
   const ms = Math.round(statementTimeoutMs)
   return `SET statement_timeout = ${ms}; SET idle_in_transaction_session_timeout = ${ms * 2}`
@@ -88,7 +88,7 @@ function clientConfig(options: DatabaseOptions, sockets: Set<Socket>): pg.Client
     connectionString: options.url,
     application_name: options.applicationName ?? 'plugboard',
     connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
-    // The server's timeout is of no use when the server is what went silent.
+    // The timeout of the server does not help when the server itself no longer responds.
     query_timeout: statementTimeoutMs + 1_000,
     keepAlive: true,
     stream: () => {

@@ -1,4 +1,4 @@
-// Whether a process of this number exists, ours or somebody else's.
+// Checks whether a process with a pid exists, of this user or of another one.
 
 import { codeOf } from '../common/startup-error.ts'
 

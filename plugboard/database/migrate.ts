@@ -13,10 +13,10 @@ import { checkDatabaseUrl } from './database-url.ts'
 
 export interface MigrateOptions {
   readonly url: string
-  /** Holds `meta/_journal.json`. Default: `migrations/` of this project. */
+  /** The folder with `meta/_journal.json`. Default: `migrations/` of this project. */
   readonly folder?: string | undefined
   readonly connectTimeoutMs?: number | undefined
-  /** Of this program, to compare with a newer schema; absent: no newer schema is accepted. */
+  /** The version of this program, to compare with a newer schema; absent: a newer schema is an error. */
   readonly version?: string | undefined
 }
 
@@ -28,22 +28,22 @@ export interface MigrationStatus {
 }
 
 const DEFAULT_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url))
-/** As drizzle's tools make it. */
+/** The table in the form that drizzle's tools create. */
 const CREATE_TABLE = `
   CREATE SCHEMA IF NOT EXISTS plugboard;
   CREATE TABLE IF NOT EXISTS plugboard.migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`
 const ADD_MIGRATION = 'INSERT INTO plugboard.migrations (hash, created_at) VALUES ($1, $2)'
 const MIGRATION_LOCK = [0x706c7567, 2] as const
 
-/** Applies what is pending. Throws StartupError when database and code do not fit together. */
+/** Applies the pending migrations. Rejects with StartupError when database and code do not match. */
 export async function migrateDatabase(options: MigrateOptions): Promise<MigrationStatus> {
   return await withClient(options, async client => {
-    // A failure leaves the transaction open; it ends with the connection.
+    // After a failure, the end of the connection ends the transaction.
     await client.query('BEGIN')
     await client.query('SELECT pg_advisory_xact_lock($1, $2)', [...MIGRATION_LOCK])
     const folder = options.folder ?? DEFAULT_FOLDER
     const status = await compare(client, folder, options.version)
-    // Without pending files nothing is written, so a role that may only read and write rows is enough.
+    // Without pending files, the schema is not written, so a role that may only read and write rows is sufficient.
     if (status.pending > 0)
       await apply(client, readMigrationFiles({ migrationsFolder: folder }).slice(status.applied))
     await client.query('COMMIT')
@@ -67,8 +67,8 @@ async function apply(client: pg.Client, pending: readonly MigrationMeta[]): Prom
 }
 
 /**
- * Reads only. Throws StartupError when the database has migrations of a newer version that do not allow this one to run
- * (compatibility.ts), or migrations that are not those of the files.
+ * Reads the state of the schema and writes nothing. Rejects with StartupError when the database has migrations of a newer
+ * version that do not allow this one to run (compatibility.ts), or migrations that differ from the files.
  */
 export async function migrationStatus(options: MigrateOptions): Promise<MigrationStatus> {
   return await withClient(options, client =>
@@ -76,7 +76,7 @@ export async function migrationStatus(options: MigrateOptions): Promise<Migratio
   )
 }
 
-/** The applied ones must be the first ones of the files, in order and unedited; after all files come those of newer versions. */
+/** Checks that the applied migrations are the first files, in order and unedited. Migrations of newer versions may follow all files. */
 async function compare(
   client: pg.Client,
   folder: string,
@@ -97,7 +97,7 @@ async function compare(
   return { applied: applied.length, pending: Math.max(0, files.length - applied.length), newer }
 }
 
-/** drizzle's migrator skips, without a word, a file that is dated before the newest applied one. */
+/** Rejects files out of order, because drizzle's migrator silently skips a file that is older than the newest applied one. */
 function refuseDisorder(files: readonly MigrationMeta[]): void {
   for (const [index, { folderMillis }] of files.entries()) {
     const before = files[index - 1]
@@ -134,7 +134,7 @@ async function withClient<Result>(
     connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
     keepAlive: true,
   })
-  // Without a listener a broken connection would end the process; the pending query reports it.
+  // Without a listener, the error event of a broken connection would end the process. The pending query reports the error.
   client.on('error', () => undefined)
   try {
     await client.connect()

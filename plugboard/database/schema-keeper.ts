@@ -1,6 +1,6 @@
-// Brings the schema up to date, once in the life of a replica, before the replica reads routes from the database. While
-// the database is down, each attempt to follow its changes attempts this first (plugboard.ts), so a replica with a
-// snapshot serves meanwhile.
+// Updates the schema once after the start of a replica, before the replica reads routes from the database. While the database
+// is down, each attempt to open the change feed first retries the update (replica-database.ts). Meanwhile a replica with a
+// snapshot serves requests.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -12,7 +12,7 @@ export interface SchemaKeeperOptions {
   readonly url: string
   /** False: pending migrations are an error, and are not applied. */
   readonly migrate: boolean
-  /** Of this program. */
+  /** The version of this program. */
   readonly version: string
   readonly log: Logger
 }
@@ -27,8 +27,8 @@ export class SchemaKeeper {
   }
 
   /**
-   * Does nothing once it has succeeded. Rejects with `database_unavailable`, or with StartupError when database and
-   * code do not fit together.
+   * Checks the schema, and has no effect after the first success. Rejects with `database_unavailable`, or with StartupError
+   * when database and code do not match.
    */
   async check(): Promise<void> {
     if (this.#checked) return
@@ -49,7 +49,7 @@ export class SchemaKeeper {
 
   /** Waits for a check that is in progress. */
   async stop(): Promise<void> {
-    await this.#checking?.catch(() => undefined) // its caller has the error
+    await this.#checking?.catch(() => undefined) // the caller of the check gets the error
   }
 
   async #bringUpToDate(): Promise<void> {

@@ -1,5 +1,5 @@
-// The tables, for drizzle. What a table alone cannot say (terminal mounts, versions, the change log) is in the
-// triggers of migrations/0001_rules.sql, so that it holds for every writer, psql included.
+// The tables, for drizzle. Rules that a table definition cannot express (terminal mounts, versions, the change log) are in the
+// triggers of migrations/0001_rules.sql, so that they apply to every writer, including psql.
 //
 // Names are compared byte by byte (COLLATE "C"): the order does not depend on the server's locale, and a prefix
 // is a range of the index.
@@ -23,11 +23,11 @@ import type { JsonObject } from '../common/json.ts'
 import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
 import type { ChangeAction, ChangeEntity } from './store/store.ts'
 
-/** A schema of its own: Plugboard can share a database with an application. */
+/** A separate schema, so that Plugboard can share a database with an application. */
 export const plugboard = pgSchema('plugboard')
 
 const name = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' })
-/** Milliseconds, as a Date has them: what was read can be compared with what is stored. */
+/** A time in milliseconds, the precision of Date, so that a value read before equals the stored value. */
 const instant = (column: string) => timestamp(column, { withTimezone: true, precision: 3 })
 
 const rowColumns = {
@@ -143,7 +143,7 @@ export const signingKeys = plugboard.table(
     retiredAt: instant('retired_at'),
   },
   table => [
-    // At most one key signs. Replicas that start together and all make one meet here.
+    // At most one key signs. When replicas that start together each insert a key, only the first insert succeeds.
     uniqueIndex('signing_keys_current').on(sql`(true)`).where(sql`retired_at IS NULL`),
     index('signing_keys_newest').on(table.createdAt, table.kid),
     check('signing_keys_algorithm', sql`algorithm = 'EdDSA'`),
@@ -163,7 +163,7 @@ export const adminKeys = plugboard.table(
     expiresAt: instant('expires_at'),
     revokedAt: instant('revoked_at'),
     lastUsedAt: instant('last_used_at'),
-    /** Null, both: the key may hand out and change all services and mounts. */
+    /** Both columns null: the key may grant and change all services and mounts. */
     limitServices: text('limit_services').array(),
     limitMounts: text('limit_mounts').array(),
   },
@@ -192,7 +192,7 @@ export const changes = plugboard.table(
   table => [index('changes_entity').on(table.entity, table.entityId, table.sequence)],
 )
 
-/** Heartbeats. No part of the change log, and nothing refers to it. */
+/** Heartbeats. Not a part of the change log, and without references from other tables. */
 export const replicas = plugboard.table(
   'replicas',
   {
@@ -219,7 +219,7 @@ export const routeActivity = plugboard.table('route_activity', {
     .primaryKey()
     .references(() => routes.id, { onDelete: 'cascade' }),
   servedAt: instant('served_at'),
-  /** Name of the telephone that got the request; null: Plugboard responded by itself. */
+  /** Name of the telephone that received the request; null: Plugboard responded by itself. */
   telephone: text('telephone'),
   /** When a telephone last had a line for the route. Written for routes with a lifetime only. */
   lineAt: instant('line_at'),
@@ -238,14 +238,14 @@ export const recordingPeriods = plugboard.table(
   ],
 )
 
-/** Work that one replica of all does. */
+/** Leases for work that only one replica does at a time. */
 export const leases = plugboard.table('leases', {
   name: name('name').primaryKey(),
   owner: text('owner').notNull(),
   expiresAt: instant('expires_at').notNull(),
 })
 
-/** Accounts with certificate authorities; `key` is sealed, when there is a secret to seal it with. */
+/** Accounts with certificate authorities. `key` is sealed when a cluster secret is set. */
 export const acmeAccounts = plugboard.table('acme_accounts', {
   directory: text('directory').primaryKey(),
   url: text('url').notNull(),
@@ -253,13 +253,13 @@ export const acmeAccounts = plugboard.table('acme_accounts', {
   createdAt: instant('created_at').notNull().defaultNow(),
 })
 
-/** Certificates from an authority, and what is known of hosts that have none yet. No part of the change log. */
+/** Certificates from an authority, and the state of hosts whose first order is not finished. Not a part of the change log. */
 export const certificates = plugboard.table(
   'certificates',
   {
     host: name('host').primaryKey(),
     chain: text('chain'),
-    /** Sealed, as that of an account. */
+    /** Sealed like the key of an account. */
     key: text('key'),
     notAfter: instant('not_after'),
     renewAt: instant('renew_at'),
@@ -270,7 +270,7 @@ export const certificates = plugboard.table(
     nextAttemptAt: instant('next_attempt_at').notNull().defaultNow(),
     /** Holder of the token whose claim was the reason for the last order (token-reference.ts); null: no claim was. */
     claimedBy: text('claimed_by'),
-    /** The replica that orders it now, until then at most. */
+    /** The replica that orders the certificate now. Its right to do so ends at the end of the lease. */
     leaseOwner: text('lease_owner'),
     leaseUntil: instant('lease_until'),
   },
@@ -282,7 +282,7 @@ export const certificates = plugboard.table(
   ],
 )
 
-/** What an authority asks for while it looks whether a host is ours. */
+/** The responses to the challenges of an authority, which prove the control of a host. */
 export const acmeChallenges = plugboard.table(
   'acme_challenges',
   {
@@ -307,8 +307,8 @@ export const compatibility = plugboard.table(
 )
 
 /**
- * One row: the newest sequence and its change's id. Every writer locks it before anything else and holds it until
- * it commits, which makes sequences gapless and checks of other rows safe, in every isolation level.
+ * One row: the newest sequence and the id of its change. Each writer locks the row first and holds the lock until it commits.
+ * So sequences have no gaps, and checks of other rows are safe in each isolation level.
  */
 export const changeHead = plugboard.table(
   'change_head',

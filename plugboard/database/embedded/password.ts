@@ -1,5 +1,5 @@
-// The password of the embedded Postgres: random, in <folder>/password with mode 0600. Only this process reads the file;
-// the user that the server runs as cannot. A folder of an older version asked for no password: it gets one here.
+// The password of the embedded Postgres: random, in <folder>/password with mode 0600. Only this process can read the file; the
+// user of the server cannot. A cluster of an older version required no password, and gets one here.
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { ownNameOf, runProgram } from './program.ts'
 
 export const passwordFileOf = (folder: string): string => join(folder, 'password')
 
-/** Undefined when there is no such file. */
+/** Resolves with undefined when the file does not exist. */
 export async function readPassword(folder: string): Promise<string | undefined> {
   const file = passwordFileOf(folder)
   let password: string
@@ -25,7 +25,7 @@ export async function readPassword(folder: string): Promise<string | undefined> 
   throw new StartupError(`${file} holds no password of letters and digits: delete the file to get a new one.`)
 }
 
-/** Returns the password of the folder, and makes it when it is missing. Processes that start at once get the same one. */
+/** Returns the password of the folder, and creates it when it is missing. Processes that start together get the same one. */
 export async function ensurePassword(folder: string): Promise<string> {
   const present = await readPassword(folder)
   if (present !== undefined) return present
@@ -33,7 +33,7 @@ export async function ensurePassword(folder: string): Promise<string> {
   const unfinished = join(folder, `.password.${randomUUID()}`)
   try {
     await writePrivately(unfinished, `${password}\n`)
-    // `link` fails when another process has made the file first; `rename` would replace it.
+    // `link` fails when another process has created the file first. `rename` would replace it.
     await link(unfinished, passwordFileOf(folder))
     return password
   } catch (error) {
@@ -52,7 +52,7 @@ export async function asksForNoPassword(cluster: Cluster): Promise<boolean> {
   return (await accessRules(cluster)).search(TRUST) !== -1
 }
 
-/** For the next start of the server, or its next reload. */
+/** Makes the cluster require a password, from the next start or reload of the server on. */
 export async function askForPassword(cluster: Cluster): Promise<void> {
   const rules = (await accessRules(cluster)).replaceAll(TRUST, '$1scram-sha-256$2')
   const unfinished = join(cluster.data, `pg_hba.conf.${randomUUID()}`)
@@ -65,8 +65,8 @@ export async function askForPassword(cluster: Cluster): Promise<void> {
 }
 
 /**
- * Sets the password while no server runs, through Postgres' single-user mode, which asks for no password and opens no socket.
- * `busy`: another process works on the cluster just now. Rejects with StartupError.
+ * Sets the password while the server does not run, in Postgres' single-user mode, which needs no password and opens no socket.
+ * `busy`: another process uses the cluster at this moment. Rejects with StartupError.
  */
 export async function setPassword({ binaries, data, user, password }: Cluster): Promise<'done' | 'busy'> {
   const args = ['--single', '-D', ownNameOf(data, user), '-c', 'log_min_messages=log', 'postgres']
@@ -87,13 +87,13 @@ async function accessRules({ data }: Cluster): Promise<string> {
   try {
     return await readFile(join(data, 'pg_hba.conf'), 'utf8')
   } catch (error) {
-    // Postgres reports a missing file better than we could.
+    // Postgres reports a missing file with more detail.
     if (codeOf(error) === 'ENOENT') return ''
     throw error
   }
 }
 
-/** `owner`: the user that reads it. The name must be new, so that no link of another user is followed. */
+/** Writes a new file that only `owner` can read. The name must be new, so that a link of another user is not followed. */
 async function writePrivately(file: string, text: string, owner?: Cluster['user']): Promise<void> {
   const handle = await open(file, 'wx', 0o600)
   try {

@@ -1,5 +1,5 @@
-// The files of the embedded Postgres: <folder>/cluster is its data, <folder>/postgres.log what it says. Made
-// here, once and completely or not at all; started and stopped elsewhere (embedded-postgres.ts).
+// The files of the embedded Postgres: <folder>/cluster with its data, and its log <folder>/postgres.log. This file creates the
+// cluster once; a failed creation leaves no cluster. embedded-postgres.ts starts and stops the server.
 
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -32,13 +32,13 @@ export interface Cluster {
   readonly log: string
   readonly user: ServerUser | undefined
   readonly binaries: Binaries
-  /** Of the role `plugboard`. */
+  /** The password of the role `plugboard`. */
   readonly password: string
-  /** False: a throw-away cluster, not even synced when it is made. */
+  /** False for a temporary cluster, whose files are not synced to the disk. */
   readonly durable: boolean
 }
 
-/** Makes the folder and the cluster in it where there is none. Throws StartupError for what a person must fix. */
+/** Creates the folder and its cluster when they are missing. Rejects with StartupError for a problem that a person must fix. */
 export async function prepareCluster(cluster: Cluster): Promise<void> {
   try {
     await removeLeftovers(cluster)
@@ -56,7 +56,7 @@ export async function prepareCluster(cluster: Cluster): Promise<void> {
   }
 }
 
-/** Proves that we may write there, in one step that leaves nothing behind. */
+/** Checks that the folder is writable. The check leaves no file in the folder. */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
     await makeFolder(folder, 0o700)
@@ -79,7 +79,7 @@ async function dataVersion({ data }: Cluster): Promise<string | undefined> {
 
 const FRESH = /^cluster\.new-(\d+)$/
 
-/** Half-made clusters of starts that were killed. */
+/** Removes the incomplete clusters of killed starts. */
 async function removeLeftovers({ folder }: Cluster): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = FRESH.exec(name)?.[1]
@@ -96,7 +96,7 @@ async function initialize(cluster: Cluster): Promise<void> {
   await mkdir(fresh, { mode: 0o700 })
   try {
     if (user !== undefined) await chown(fresh, user.uid, user.gid)
-    // The built-in locale does not change with the operating system's, as indexes of others do.
+    // The built-in locale is independent of the operating system, whose updates can invalidate indexes.
     const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8']
     const access = [
       '--username=plugboard',
@@ -122,7 +122,7 @@ async function initialize(cluster: Cluster): Promise<void> {
     await parent.sync().finally(() => parent.close())
   } catch (error) {
     await rm(fresh, { recursive: true, force: true })
-    // Another process was faster: its cluster is as good as ours.
+    // Another process was first. Its cluster is used.
     if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '') && (await dataVersion(cluster)) !== undefined)
       return
     throw error
@@ -156,7 +156,7 @@ function initializeError(folder: string, output: string): StartupError {
   return new StartupError(`Postgres could not set up ${folder}: ${line ?? output.trim()}`)
 }
 
-/** As root, a data folder that was copied or restored by root changes hands again. */
+/** As root: gives a data folder that root has copied or restored back to the user of the server. */
 async function giveToUser({ data, user, folder }: Cluster): Promise<void> {
   const handle = await open(data, 'r')
   const { uid } = await handle.stat().finally(() => handle.close())
@@ -169,7 +169,7 @@ async function giveToUser({ data, user, folder }: Cluster): Promise<void> {
   await chown(data, user.uid, user.gid)
 }
 
-/** The postmaster that the cluster's lock file names, if it is alive and this cluster's. */
+/** Returns the pid of the postmaster in the lock file of the cluster, if it is alive and works in this cluster. */
 export async function livingPostmaster({ data }: Pick<Cluster, 'data'>): Promise<number | undefined> {
   let pid: number
   try {
@@ -179,11 +179,11 @@ export async function livingPostmaster({ data }: Pick<Cluster, 'data'>): Promise
     throw error
   }
   if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined
-  // After a reboot (or in a new container) that number may be anybody's.
+  // After a reboot, or in a new container, the pid may belong to any process.
   return (await worksIn(pid, data)) ? pid : undefined
 }
 
-/** Its postmaster was told to stop: it takes nobody new, and waits (SIGTERM) for those it has. */
+/** True when the postmaster has received SIGTERM: it rejects new clients and waits for the present ones. */
 export async function isStopping({ data }: Cluster): Promise<boolean> {
   try {
     return (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[7]?.trim() === 'stopping'
@@ -199,7 +199,7 @@ async function worksIn(pid: number, data: string): Promise<boolean> {
       return (await readlink(`/proc/${pid}/cwd`)) === (await realpath(data))
     } catch (error) {
       if (['ENOENT', 'ESRCH'].includes(codeOf(error) ?? '')) return false
-      // Its owner is not us, or we are a root that may not look: the name of the program has to do.
+      // The process belongs to another user, or this root may not inspect it. So the name of the program must suffice.
       return /^postgres/.test(await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => ''))
     }
   }
@@ -207,13 +207,13 @@ async function worksIn(pid: number, data: string): Promise<boolean> {
     const { stdout } = await promisify(execFile)('ps', ['-o', 'comm=', '-p', String(pid)])
     return stdout.includes('postgres')
   } catch {
-    return false // ps exits with 1 when there is no such process
+    return false // ps exits with 1 when the process does not exist
   }
 }
 
 /**
- * For when Postgres refuses to start because the number in a dead server's lock belongs to some process again.
- * The lock moves aside before it is judged, so that one which a racing start has just made is put back.
+ * Removes the lock of a dead server, whose pid belongs to another process now, so that Postgres can start. The lock is
+ * renamed before it is checked, and renamed back when a concurrent start has just created it.
  */
 export async function removeStaleLock(cluster: Cluster): Promise<void> {
   if ((await livingPostmaster(cluster)) !== undefined) return

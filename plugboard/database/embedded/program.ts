@@ -1,7 +1,7 @@
-// How programs of the embedded Postgres are started: as the server's user, in the folder they work on.
+// Starts the programs of the embedded Postgres as the user of the server, in the folder that they work on.
 //
-// As root on Linux, the server's user need not be able to reach the folder by its path (a project in /root, say): a
-// program is started *in* the folder before it gives up root, and uses the path /proc/self/cwd. (Decision 0002.)
+// As root on Linux, the user of the server may be unable to reach the folder by its path (a project in /root, for example). So
+// a program starts in the folder before it changes from root to that user, and uses the path /proc/self/cwd. (Decision 0002.)
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ export function ownNameOf(data: string, user: ServerUser | undefined): string {
 }
 
 export interface ProgramEnd {
-  /** Null when a signal has ended it. */
+  /** Null when a signal has ended the program. */
   readonly code: number | null
   readonly output: string
 }

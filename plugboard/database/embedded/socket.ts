@@ -1,4 +1,4 @@
-// The folder of the embedded Postgres' socket, by a path that is short enough for a socket.
+// Provides a path to the socket folder of the embedded Postgres that is short enough for a socket.
 
 import { open } from 'node:fs/promises'
 import { StartupError } from '../../common/startup-error.ts'
@@ -7,7 +7,7 @@ import { StartupError } from '../../common/startup-error.ts'
 const MAX_SOCKET_FOLDER_BYTES = 103 - '/.s.PGSQL.5432'.length
 
 export interface SocketFolder {
-  /** Valid in this process only: where the real path is too long, this path leads through a folder that we hold open. */
+  /** Valid in this process only: when the real path is too long, this path uses a folder that this process holds open. */
   readonly path: string
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
-// Postgres refuses to run as root, so as root it runs under another user: the owner of the data folder (or of the
-// folder it will be made in), else a dedicated account where there is one, else `nobody`. Every other user runs it under
+// Chooses the user of the embedded Postgres. Postgres refuses to run as root, so root starts it as another user: the owner of
+// the data folder (or of its parent), else a dedicated account if one exists, else `nobody`. All other users start it under
 // their own account.
 
 import { readFile, stat } from 'node:fs/promises'
@@ -14,14 +14,14 @@ export interface ServerUser {
   readonly gid: number
 }
 
-/** The user to run Postgres as; undefined: as ourselves. `cluster` may be missing, `folder` may not. */
+/** Returns the user for Postgres; undefined: the present user. `folder` must exist, `cluster` may be missing. */
 export async function chooseServerUser(folder: string, cluster: string): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const existing = await ownerOf(cluster)
   if (existing !== undefined && existing.uid !== 0) return existing
   const accounts = await readAccounts()
   const owner = (await ownerOf(folder)) ?? (await ownerOf(dirname(folder)))
-  // initdb looks its own user up, so an owner that is a bare number (of a container's volume, say) will not do.
+  // initdb looks up its own user, so an owner without an account (on a volume of a container, for example) cannot run it.
   if (owner !== undefined && owner.uid !== 0 && (accounts.has(owner.uid) || process.platform === 'darwin')) {
     return owner
   }
