@@ -139,7 +139,7 @@ test.each([
     { fields: ['WWW-Authenticate', expect.stringContaining('invalid_token')] },
   ],
   ['two', ['Authorization', 'Bearer x', 'authorization', 'Bearer y'], { code: 'bad_request' }],
-  ['Basic where there is none', basic('ada:lovelace'), { code: 'unauthorized' }],
+  ['Basic on a route without passwords', basic('ada:lovelace'), { code: 'unauthorized' }],
 ])('a credential that is %s', async (_, fields, verdict) => {
   expect(await gate.judge(request(rulesOf({ access: { jwt } }), [...fields]))).toMatchObject(verdict)
 })

@@ -161,7 +161,7 @@ describe('HTTP/2', () => {
   }
 
   it.each([
-    ['a head with two meanings', head('GET', [['host', 'other']]), 400, 'bad_request', ''],
+    ['an ambiguous head', head('GET', [['host', 'other']]), 400, 'bad_request', ''],
     [
       'CONNECT',
       [

@@ -171,8 +171,13 @@ describe('a handshake', () => {
   })
 
   it.each<[string, readonly string[], ConnectionOptions, string]>([
-    ['our order for TLS 1.3', ['intermediate'], {}, 'TLS_AES_128_GCM_SHA256'],
-    ['our order for TLS 1.2', ['intermediate'], { maxVersion: 'TLSv1.2' }, 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+    ['the order of the server for TLS 1.3', ['intermediate'], {}, 'TLS_AES_128_GCM_SHA256'],
+    [
+      'the order of the server for TLS 1.2',
+      ['intermediate'],
+      { maxVersion: 'TLSv1.2' },
+      'ECDHE-ECDSA-AES128-GCM-SHA256',
+    ],
     [
       'ChaCha20 for a client that prefers it',
       ['intermediate'],

@@ -59,7 +59,7 @@ test.each([
 })
 
 test.each(['', '***', 'YWRh', `${'A'.repeat(2000)}`, 'YWRhOmxvdmVsYWNl=x', 'YWRhOmxvdmVsYWNl, x'])(
-  'what is no credential (%j) costs nothing',
+  'a malformed credential (%j) causes no verification',
   text => expect(setUp().auth.check(text, '10.0.0.1')).toBe('wrong'),
 )
 

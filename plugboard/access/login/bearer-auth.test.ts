@@ -50,7 +50,7 @@ test.each([
   ['one of several audiences', { aud: ['x', AUDIENCE] }, passed],
   ['no audience', { aud: undefined }, 'invalid'],
   ['no end', { exp: undefined }, 'invalid'],
-  ['an end that is no number', { exp: 'never' }, 'invalid'],
+  ['an expiry that is not a number', { exp: 'never' }, 'invalid'],
   ['expired', { exp: 1 }, 'expired'],
   ['not yet', { nbf: 4_000_000_000 }, 'invalid'],
 ] as const)('%s', async (_, claims, outcome) => {

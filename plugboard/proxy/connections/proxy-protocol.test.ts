@@ -27,7 +27,7 @@ const GOOD: [name: string, header: Buffer, address: string | undefined, port: nu
     56_324,
   ],
   ['v2 LOCAL', hex(`${SIGNATURE} 20 00 0000`), undefined, undefined],
-  ['v2 LOCAL with what is to be skipped', hex(`${SIGNATURE} 20 11 0004 01020304`), undefined, undefined],
+  ['v2 LOCAL with bytes to skip', hex(`${SIGNATURE} 20 11 0004 01020304`), undefined, undefined],
   ['v2 unspecified', hex(`${SIGNATURE} 21 00 0000`), undefined, undefined],
   ['v2 unix', hex(`${SIGNATURE} 21 31 00d8 ${'00'.repeat(216)}`), undefined, undefined],
 ]
@@ -38,7 +38,7 @@ const BAD: [name: string, header: Buffer][] = [
   ['lower case', line('proxy ')],
   ['v1, another family', line('PROXY UDP4 1.1.1.1 1.1.1.1 1 1\r\n')],
   ['v1, families mixed', line('PROXY TCP4 2001:db8::7 10.0.0.1 1 1\r\n')],
-  ['v1, a destination that is none', line('PROXY TCP4 10.0.0.1 nowhere 1 1\r\n')],
+  ['v1, an invalid destination', line('PROXY TCP4 10.0.0.1 nowhere 1 1\r\n')],
   ['v1, two blanks', line('PROXY TCP4  10.0.0.1 10.0.0.1 1 1\r\n')],
   ['v1, a field too many', line('PROXY TCP4 10.0.0.1 10.0.0.1 1 1 1\r\n')],
   ['v1, a field too few', line('PROXY TCP4 10.0.0.1 10.0.0.1 1\r\n')],

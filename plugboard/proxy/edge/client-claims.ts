@@ -20,7 +20,7 @@ export class ClientClaims {
     this.#elements = undefined
   }
 
-  /** Takes a field, its name in lower case; several lines of one field are one list. Ignores fields that are not known. */
+  /** Adds a field, its name in lower case. Joins several lines of one field to one list. Ignores other fields. */
   add(name: string, value: string): void {
     switch (name) {
       case 'x-forwarded-for':
@@ -80,7 +80,7 @@ export class ClientClaims {
     return port !== undefined && /^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65_535 ? port : undefined
   }
 
-  /** The part of the path that proxies before this one have taken off, without a slash at its end; empty: none. */
+  /** The part of the path that earlier proxies have removed, without a slash at its end; empty when they removed no part. */
   get prefix(): string {
     const prefix = first(this.#prefix) ?? ''
     const bare = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix

@@ -446,7 +446,7 @@ describe('uploads', () => {
 
   it.each([
     ['by its length', 'Content-Length: 11\r\n\r\n'],
-    ['as it comes', 'Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\nabcde\r\n'],
+    ['while it arrives', 'Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\nabcde\r\n'],
   ])('a body over the limit of its service, %s', async (_how, bytes) => {
     withPolicy({ maxRequestBodyBytes: 10 })
     const connection = await send(`POST / HTTP/1.1\r\n${H}${bytes}`)

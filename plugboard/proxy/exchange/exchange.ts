@@ -59,7 +59,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   ) {
     super(context, connection, request, startedAtMs)
     this.#source = source
-    // Node's parser drops the bytes behind an upgrade that was not granted; the rest must not be read as requests.
+    // Node's parser drops the bytes behind an upgrade that was not granted; the bytes after that must not be read as requests.
     this.#closeAfter = request.upgrade !== ''
     if (this.#closeAfter) connection.closing = true
     this.#withheld = request.expectsContinue

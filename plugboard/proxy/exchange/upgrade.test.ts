@@ -221,7 +221,7 @@ it('is retried on another line before any response', async () => {
 it.each([
   ['h2c', 'h2c', ''],
   ['a list with h2c', 'foo, h2c', ''],
-  ['one with a body', 'websocket', 'Content-Length: 1\r\n'],
+  ['a request with a body', 'websocket', 'Content-Length: 1\r\n'],
 ])('an upgrade to %s is served as if it had not been asked for', async (_what, protocol, more) => {
   telephone.handler = call => call.answer(200, 'x')
   const head = `GET /a HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`

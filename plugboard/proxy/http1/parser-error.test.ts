@@ -14,9 +14,9 @@ function codeOf(packet: string | undefined) {
 
 test.each([
   ['a long target', `GET /${LONG} HTTP/1.1\r\nHost: test\r\n`],
-  ['a target that goes on in the next packet', `GET /${LONG}`],
+  ['a target that continues in the next packet', `GET /${LONG}`],
   ['a target that began in an earlier packet', `${LONG} HTTP/1.1\r\nHost: test\r\n`],
-  ['the short end of one that did', 'yyy HTTP/1.1\r\nHost: test\r\n'],
+  ['the short end of a target that began in an earlier packet', 'yyy HTTP/1.1\r\nHost: test\r\n'],
 ])('%s is 414', (_what, packet) => {
   expect(codeOf(packet)).toBe('uri_too_long')
 })

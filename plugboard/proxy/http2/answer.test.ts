@@ -40,7 +40,7 @@ const answers: Record<string, (call: FakeCall) => void> = {
   'a status past 599 whose answer is not complete at once': call => {
     call.stream.respond({ status: 600, statusText: '', fields: [] })
   },
-  'fields twice that HTTP knows once': call => call.answer(200, 'x', TWICE),
+  'repeated fields that HTTP allows only once': call => call.answer(200, 'x', TWICE),
   'the same in trailers': call => {
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     call.stream.end(TWICE.slice(0, 4))

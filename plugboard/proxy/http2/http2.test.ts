@@ -295,7 +295,7 @@ describe('responses', () => {
     ['too short', ['Content-Length', '10'], 'part'],
     ['too long', ['Content-Length', '2'], 'part'],
     ['two lengths', ['Content-Length', '2', 'Content-Length', '4'], 'part'],
-    ['a field that is none', ['X Y', '1'], 'part'],
+    ['a field with an invalid name', ['X Y', '1'], 'part'],
   ])('R8 %s: 502', async (_name, fields, body) => {
     telephone.handler = call => call.answer(200, body, fields)
     const answer = await client.ask(GET)

@@ -33,8 +33,8 @@ it('returns the route of a request that would be forwarded, and neither forwards
 
 it.each([
   ['no route', { target: '/other' }, 404, 'route_not_found'],
-  ['a host that is none', { host: 'a b' }, 400, 'bad_request'],
-  ['a path that two readers could read differently', { target: '/api/%2e%2e%2f' }, undefined, undefined],
+  ['an invalid host', { host: 'a b' }, 400, 'bad_request'],
+  ['an ambiguous path', { target: '/api/%2e%2e%2f' }, undefined, undefined],
   ['TRACE', { method: 'TRACE' }, 405, 'method_not_allowed'],
   ['CONNECT', { method: 'CONNECT' }, 405, 'method_not_allowed'],
   ['the path of tunnels', { target: '/_plugboard/tunnel' }, 426, 'upgrade_required'],
