@@ -4,9 +4,9 @@
 //     ▲                                    │ connection lost
 //     └──────────── back-off ◀─────────────┘
 //
-// Catching up reads the log from the last change that was applied, that one included: if it is not there, or is
-// another one, then the log was cut, or the database was restored to an older state, and everything is loaded
-// anew beside the old, which serves until then.
+// To catch up, it reads the log from the last applied change on, including that change. If that change is missing or different,
+// the log was truncated, or the database was restored to an older state. Then it loads a complete new state beside the old one,
+// which serves until the new one is ready.
 
 import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -15,11 +15,11 @@ import type { ChangeFeed, LogPosition, SnapshotSink } from '../database/change-f
 import type { Change } from '../database/store/store.ts'
 
 /**
- * A longer way is not walked change by change, since all of them are applied in one turn of the event loop (a
- * transaction is seen whole); a fresh copy comes in small pieces.
+ * Most changes that are applied one by one. All of them are applied in one turn of the event loop, so that a transaction is
+ * visible as a whole. With more changes, a new state is loaded, which takes many short turns.
  */
 const MAX_CHANGES = 2_000
-/** With the time of connecting, less than the 5 s in which changes flow again. */
+/** Together with the time to connect, below the promised 5 s until changes flow again. */
 const BACKOFF = { baseMs: 100, capMs: 2_000 } as const
 
 export interface FollowerOptions<State extends SnapshotSink> {
@@ -27,17 +27,17 @@ export interface FollowerOptions<State extends SnapshotSink> {
   readonly clock: Clock
   readonly random: () => number
   readonly pollIntervalMs: number
-  /** Of what is being served; undefined: nothing yet. */
+  /** Returns the position of the state that serves; undefined before the first one. */
   readonly position: () => LogPosition | undefined
-  /** An empty state to be filled from a snapshot. */
+  /** Returns an empty state for a snapshot. */
   readonly emptyState: () => State
   readonly replace: (state: State, position: LogPosition) => Promise<void>
-  /** In one go: a transaction is seen whole. Throws when the changes do not fit. */
+  /** Applies changes in one turn, so that a transaction is visible as a whole. Throws when the changes do not fit. */
   readonly apply: (changes: readonly Change[]) => void
   readonly reachable: (reachable: boolean, error?: unknown) => void
-  /** False: a change was found that no notification had reported. True: notifications arrive. */
+  /** Called with false after a change without a notification, and with true when notifications arrive. */
   readonly notifications: (arrive: boolean) => void
-  /** The log does not lead from our position to the present. */
+  /** Called when the log does not continue from our position. */
   readonly reloading: (reason: string) => void
 }
 
@@ -70,7 +70,7 @@ export class ChangeFollower<State extends SnapshotSink> {
     }
   }
 
-  /** What is under way on the connection fails at once; one that is being opened is closed when it is. */
+  /** Stops and closes the connection, so that pending queries fail at once. A connection that still opens is closed later. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#stop.resolve(undefined)
@@ -78,14 +78,14 @@ export class ChangeFollower<State extends SnapshotSink> {
     await this.#feed?.close()
   }
 
-  /** Undefined: stopped meanwhile. */
+  /** Opens the feed. Returns undefined after a stop. */
   async #open(): Promise<ChangeFeed | undefined> {
     const opening = this.#options.openFeed()
     const feed = await Promise.race([opening, this.#stop.promise])
     if (feed === undefined) {
       opening.then(
         late => late.close(),
-        () => undefined, // nobody needs it any more
+        () => undefined, // ignores the error, because the follower has stopped
       )
     }
     return feed
@@ -95,7 +95,7 @@ export class ChangeFollower<State extends SnapshotSink> {
     let lost: { readonly error: unknown } | undefined
     let notified = false
     let unreported = false
-    // Changes from before this connection had no notification on it.
+    // Changes before this connection caused no notification on it.
     let first = true
     feed.listen({
       notified: () => {
@@ -113,7 +113,7 @@ export class ChangeFollower<State extends SnapshotSink> {
       established()
       this.#options.reachable(true)
       const found = before !== undefined && this.#options.position()?.sequence !== before
-      // A notification may be a moment behind the change that the poll has found: it has until the next poll.
+      // A notification may arrive a moment after the poll that found its change, so it may take until the next poll.
       if (notified) this.#options.notifications(true)
       else if (unreported) this.#options.notifications(false)
       unreported = found && !notified && !first
@@ -130,9 +130,9 @@ export class ChangeFollower<State extends SnapshotSink> {
     const head = await feed.head()
     if (head.sequence === position.sequence && head.changeId === position.changeId) return
     const behind = head.sequence - position.sequence
-    if (behind <= 0) return await this.#reload(feed, 'the database is older than what is served')
+    if (behind <= 0) return await this.#reload(feed, 'the database is older than the served routes')
     if (behind > MAX_CHANGES) return await this.#reload(feed, `${behind} changes behind`)
-    // More than `behind` when there is news by now; the rest comes with its own notification.
+    // Reads more than `behind` changes when newer ones exist. Any further ones cause their own notification.
     const changes = await feed.changesFrom(Math.max(position.sequence, 1), MAX_CHANGES + 1)
     const problem = misfit(position, changes)
     if (problem !== undefined) return await this.#reload(feed, problem)
@@ -156,10 +156,10 @@ export class ChangeFollower<State extends SnapshotSink> {
   }
 }
 
-/** Why these changes do not lead on from there; undefined: they do. */
+/** Returns the reason why these changes do not continue from the position; undefined: they do. */
 function misfit(position: LogPosition, changes: readonly Change[]): string | undefined {
   const [first] = changes
-  if (position.sequence === 0) return first?.sequence === 1 ? undefined : 'the log has been cut'
-  if (first?.sequence !== position.sequence) return 'the log has been cut'
+  if (position.sequence === 0) return first?.sequence === 1 ? undefined : 'the change log was truncated'
+  if (first?.sequence !== position.sequence) return 'the change log was truncated'
   return first.id === position.changeId ? undefined : 'the database has another history'
 }

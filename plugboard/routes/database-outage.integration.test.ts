@@ -1,4 +1,4 @@
-// A Postgres of its own that goes away and comes back under a directory.
+// Stops and restarts a separate Postgres while a directory uses it.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -48,7 +48,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-test('rules survive a restart from the snapshot, whether they could be read or not, and routes without a service', async () => {
+test('valid rules, invalid rules and routes without a service survive a restart from the snapshot', async () => {
   const redirect = { to: 'https://new.test' }
   await database.store.routes.create({ mount: 'old.test', service: null, options: { redirect } }, by)
   const access = { allow: ['10.0.0.0/8'] }
@@ -70,7 +70,7 @@ test('rules survive a restart from the snapshot, whether they could be read or n
   postgres = await startPostgres()
 })
 
-test('traffic does not notice; a restart serves from the snapshot; changes flow again', async () => {
+test('an outage does not affect traffic, a restart serves from the snapshot, and changes flow again', async () => {
   const gone = reachable(false)
   await postgres.stop()
   await gone

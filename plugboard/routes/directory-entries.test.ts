@@ -9,7 +9,7 @@ it.each([
     ['old', 'older'],
     ['app', 'old', 'older'],
   ],
-  // An administrator may write them. Each line of the service would count twice.
+  // An administrator may write an alias twice. With duplicates, each line of the service would count twice.
   [
     ['app', 'old', 'old'],
     ['app', 'old'],

@@ -1,4 +1,4 @@
-// What the directory holds, as those who ask it see it.
+// The entries of the directory, in the form that its users get.
 
 import type { JsonObject } from '../common/json.ts'
 import { asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/row-ids.ts'
@@ -6,38 +6,38 @@ import type { RouteActivity } from './route-activity.ts'
 import type { RouteOptions } from './route-options.ts'
 import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './service-policy.ts'
 
-/** One object per service for as long as it lives; its fields change in place. */
+/** One object per service during its whole life. Its fields change in place. */
 export interface DirectoryService {
   readonly id: ServiceId
   readonly name: string
-  /** Frozen, and replaced as a whole when it changes: read it once per request. */
+  /** Frozen, and replaced by a new object at each change. Read it once per request. */
   readonly policy: ServicePolicy
 }
 
-/** The names under which telephones may announce the service, each once: its own, then its aliases. */
+/** Returns the names under which telephones may announce the service, each once: its own name, then its aliases. */
 export function announcedNames({ name, policy }: DirectoryService): readonly string[] {
   return policy.aliases.length === 0 ? [name] : [...new Set([name, ...policy.aliases])]
 }
 
-/** Stands for the service of a route that responds by itself. It never has a line. */
+/** The service of routes that respond without a backend. It never has a line. */
 export const NO_SERVICE: DirectoryService = Object.freeze({
   id: asServiceId(''),
   name: '',
   policy: DEFAULT_SERVICE_POLICY,
 })
 
-/** Never changes, except for its activity: an edited route is a new object with the same activity. */
+/** Immutable, except for its activity. An edited route is a new object with the same activity. */
 export interface DirectoryRoute {
   readonly id: RouteId
   /** Host pattern: `app.example.com`, `*.example.com`, `*`. */
   readonly host: string
   /** Mount path: `/`, `/api`. */
   readonly mountPath: string
-  /** Both as one text, for logs: `app.example.com/api`. */
+  /** Host and mount path as one text: `app.example.com/api`. */
   readonly mount: string
   readonly service: DirectoryService
   readonly options: RouteOptions
-  /** How long a claimed route outlives the last line of its telephones, ms; null: until somebody deletes it. */
+  /** Time that a claimed route outlives the last line of its telephones, ms; null: no time limit. */
   readonly lifetimeMs: number | null
   readonly activity: RouteActivity
 }
@@ -48,19 +48,19 @@ export interface VerificationKey {
   readonly publicJwk: JsonObject
 }
 
-/** Told after the directory itself has changed. A listener must not throw. */
+/** Called after a change of the directory. A listener must not throw. */
 export interface DirectoryListener {
-  /** `before` absent: a new route; `after` absent: it is gone. */
+  /** `before` is undefined for a new route, `after` for a removed one. */
   routeChanged?(before: DirectoryRoute | undefined, after: DirectoryRoute | undefined): void
-  /** `before` is a copy; `after` is the living object. */
+  /** `before` is a copy; `after` is the object of the service. */
   serviceChanged?(before: DirectoryService | undefined, after: DirectoryService | undefined): void
   /** Close the tunnels of this token. */
   tokenRevoked?(tokenId: TokenId): void
   /** Keys came or went: tunnels whose key (`kid`) is gone must end. */
   keysChanged?(): void
-  /** After each batch of changes: every replica reports this number. */
+  /** A batch of changes was applied. Every replica reports this number. */
   applied?(sequence: number): void
-  /** The database is (not) being followed. Traffic does not care; status does. */
+  /** The database has become available or unavailable. Status uses this; traffic does not depend on it. */
   databaseReachable?(reachable: boolean): void
 }
 

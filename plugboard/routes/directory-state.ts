@@ -1,5 +1,5 @@
-// The directory's content: filled from a snapshot (of the database or of the file), then edited by changes. All
-// edits are O(1) in the size of the table. It knows nothing of connections and files.
+// The content of the directory. A snapshot of the database or of the file fills it, and changes edit it. All edits are O(1) in the
+// size of the table. It uses no connections and no files.
 
 import { isDeepStrictEqual } from 'node:util'
 import { formatMount, normalizeEscapes } from '@vera-stack/shared/mounts.ts'
@@ -31,12 +31,12 @@ import { resolveServicePolicy } from './service-policy.ts'
 
 type Writable<Row> = { -readonly [Key in keyof Row]: Row[Key] }
 
-/** Clocks of replicas may differ by this much before a revoked token that has expired is forgotten. */
+/** Time for which an expired revoked token is kept, because the clocks of replicas may differ, ms. */
 const REVOCATION_KEPT_MS = 3_600_000
 
 const json = z.custom<JsonObject>(isJsonObject)
 const date = z.coerce.date()
-/** The rows of changes, as far as the directory cares. */
+/** The fields of changed rows that the directory uses. */
 const serviceRow = z.object({
   id: serviceIdSchema,
   name: z.string(),
@@ -49,7 +49,7 @@ const routeRow = z.object({
   mountPath: z.string(),
   serviceId: serviceIdSchema.nullable(),
   options: json,
-  // Absent in entries that an older version has written.
+  // Absent in entries of an older version.
   lifetimeMs: z.number().nullable().default(null),
   deletedAt: z.string().nullable(),
 })
@@ -58,11 +58,11 @@ const tokenRow = z.object({ id: tokenIdSchema, expiresAt: date, revokedAt: z.str
 
 const silent: Emit = () => undefined
 
-/** Told of rows with parts that cannot be used. */
+/** Called for rows with invalid values. */
 export interface RowProblems {
-  /** Defaults apply. */
+  /** A policy has invalid values. Defaults apply. */
   policy(service: string, problems: readonly string[]): void
-  /** The route is closed. */
+  /** The rules of a route are invalid. The route is closed. */
   rules(mount: string, problems: readonly string[]): void
 }
 
@@ -71,7 +71,7 @@ export class DirectoryState implements SnapshotSink {
   readonly routes = new Map<RouteId, DirectoryRoute>()
   readonly services = new Map<ServiceId, Writable<DirectoryService>>()
   readonly servicesByName = new Map<string, DirectoryService>()
-  /** A name comes before an alias. Writers see to it that no two services have the same one. */
+  /** A name takes precedence over an alias. Writers ensure that two services never have the same name or alias. */
   readonly servicesByAlias = new Map<string, DirectoryService>()
   readonly routesByService = new Map<ServiceId, Set<DirectoryRoute>>()
   readonly keys = new Map<string, VerificationKey>()
@@ -103,7 +103,7 @@ export class DirectoryState implements SnapshotSink {
     this.revocations.set(row.id, row.expiresAt.getTime())
   }
 
-  /** In the order of the log. Throws when a change does not fit: then a fresh snapshot is needed. */
+  /** Applies a change; call it in the order of the log. Throws when the change does not fit and a new snapshot is needed. */
   apply(change: Change, emit: Emit): void {
     switch (change.entity) {
       case 'service': {
@@ -128,13 +128,13 @@ export class DirectoryState implements SnapshotSink {
         this.#applyToken(change, emit)
         break
       default:
-        // Admin keys, and what a newer version may log, are none of the directory's business.
+        // Ignores admin keys and entities of a newer version, because the directory does not hold them.
         break
     }
     this.position = { sequence: change.sequence, changeId: change.id }
   }
 
-  /** Forgets revoked tokens that are refused for their date by now. */
+  /** Removes revoked tokens that have expired, because their expiry is enough to refuse them. */
   forgetExpired(wallTimeMs: number): void {
     for (const [id, expiresAtMs] of this.revocations) {
       if (expiresAtMs + REVOCATION_KEPT_MS < wallTimeMs) this.revocations.delete(id)
@@ -181,7 +181,7 @@ export class DirectoryState implements SnapshotSink {
     const before = this.routes.get(row.id)
     if (before !== undefined) this.#forget(before)
     const { id, host } = row
-    // A snapshot of an older version may hold another spelling; requests are matched in this one.
+    // A snapshot of an older version may have another spelling. Requests are matched in the normal form.
     const mountPath = normalizeEscapes(row.mountPath)
     const options = resolveRouteOptions(row.options)
     const unusable = options.rules?.unusable ?? []
@@ -207,7 +207,7 @@ export class DirectoryState implements SnapshotSink {
   }
 
   #forget(route: DirectoryRoute): void {
-    // Rows of one statement are logged in no particular order: the mount may be its next owner's already.
+    // The log has the rows of one statement in any order, so another route may have the mount already.
     if (this.table.get(route.host, route.mountPath) === route) this.table.delete(route.host, route.mountPath)
     const siblings = this.routesByService.get(route.service.id)
     siblings?.delete(route)
@@ -215,7 +215,7 @@ export class DirectoryState implements SnapshotSink {
   }
 
   #applyToken(change: Change, emit: Emit): void {
-    // A row that somebody deleted takes the token's rights with it.
+    // A token without a row has no rights, so a deleted row counts as a revocation.
     const row = tokenRow.parse(change.after ?? change.before)
     if (change.after !== null && row.revokedAt === null) {
       this.revocations.delete(row.id)
@@ -228,8 +228,8 @@ export class DirectoryState implements SnapshotSink {
 }
 
 /**
- * What listeners must hear after a whole state has taken another one's place, what matters for safety first. To
- * be gone through before any change is applied to `after`.
+ * Yields the notifications for listeners after `after` has replaced `before`, starting with revocations and keys. The caller
+ * must finish the iteration before it applies a change to `after`.
  */
 export function* difference(
   before: DirectoryState,

@@ -42,12 +42,12 @@ function directoryOf(options: Partial<DirectoryOptions> = {}): Directory {
   return directory
 }
 
-/** A database that is not there. */
+/** An unavailable database. */
 const absent: DirectoryOptions['database'] = {
   openChangeFeed: () => Promise.reject(new VeraError('database_unavailable')),
 }
 
-/** Resolves with the arguments of the listener's first call that the condition likes. */
+/** Resolves with the arguments of the listener's first call for which the condition is true. */
 function event<Name extends keyof DirectoryListener>(
   directory: Directory,
   name: Name,
@@ -75,7 +75,7 @@ async function query(text: string): Promise<void> {
 }
 
 describe('following the database', () => {
-  test('it starts with what is there, and edits itself with each change', async () => {
+  test('it loads the existing rows, and applies each change', async () => {
     const { store } = database
     const shop = await store.services.create({ name: 'shop', policy: { retries: 5 } }, by)
     await store.routes.create({ mount: 'shop.test/api', service: 'shop' }, by)
@@ -120,7 +120,7 @@ describe('following the database', () => {
     expect([...directory.services(), ...directory.routesOfService(shop.id)]).toEqual([])
   })
 
-  test('tokens that are revoked and keys that come and go', async () => {
+  test('it applies revocations of tokens, and added and removed keys', async () => {
     const { store } = database
     const scope = { services: ['*'], mounts: ['*'], ttlSeconds: 60 }
     const [early, late] = [
@@ -153,7 +153,7 @@ describe('following the database', () => {
     expect(directory.verificationKey('k1')).toBeUndefined()
   })
 
-  test('a connection that is cut is opened again, and nothing is missed', async () => {
+  test('it reopens a lost connection and misses no change', async () => {
     const { store } = database
     await store.services.create({ name: 'shop' }, by)
     const directory = directoryOf()
@@ -170,7 +170,7 @@ describe('following the database', () => {
     expect(directory.databaseReachable).toBe(true)
   })
 
-  test('a transaction is seen whole', async () => {
+  test('it applies a transaction as a whole', async () => {
     await database.store.services.create({ name: 'shop' }, by)
     await database.store.routes.create({ mount: 'a.test/old', service: 'shop' }, by)
     const directory = directoryOf()
@@ -186,7 +186,7 @@ describe('following the database', () => {
     expect(seen).toEqual([true])
   })
 
-  test('rows that trade mounts within one statement', async () => {
+  test('it applies a statement in which two rows exchange their mounts', async () => {
     const { store } = database
     await store.services.create({ name: 'shop' }, by)
     for (const mount of ['a.test/1', 'a.test/2', 'a.test/3'])
@@ -203,8 +203,8 @@ describe('following the database', () => {
   })
 })
 
-describe('when the log does not lead on', () => {
-  test('a log that was cut behind us: everything is loaded anew', async () => {
+describe('when the log does not continue from the position', () => {
+  test('it loads a new state after the log was truncated', async () => {
     const { store } = database
     await store.services.create({ name: 'shop' }, by)
     const kept = await store.routes.create({ mount: 'kept.test', service: 'shop' }, by)
@@ -229,7 +229,7 @@ describe('when the log does not lead on', () => {
     expect(changes.slice(2)).toEqual(['gone.test undefined', 'undefined new.test'])
   })
 
-  /** Opens its feed the second time it is asked. */
+  /** Returns a database that opens its feed at the second attempt. */
   function lateDatabase(): DirectoryOptions['database'] {
     let asked = 0
     return {
@@ -237,13 +237,13 @@ describe('when the log does not lead on', () => {
     }
   }
 
-  test('a database that was restored to an older state and went another way', async () => {
+  test('it loads a new state after the database was restored to an older state and then changed', async () => {
     const { store } = database
     await store.services.create({ name: 'shop' }, by)
     await store.routes.create({ mount: 'a.test', service: 'shop' }, by)
     const directory = directoryOf({ pollIntervalMs: 20 })
     await directory.start()
-    // What a restore does: the last change is gone, and another one gets its number.
+    // Does the same as a restore: removes the last change, and gives its number to another one.
     const reloaded = event(directory, 'routeChanged', (_, after) => after?.host === 'b.test')
     await query(`BEGIN; SET LOCAL session_replication_role = replica;
       DELETE FROM plugboard.routes; DELETE FROM plugboard.changes WHERE sequence = 2;
@@ -325,7 +325,7 @@ describe('the snapshot file', () => {
     expect(directory.match('a.test', '/')?.options.rules).toEqual({ respond: page })
   })
 
-  test('holds no secret and is closed to others', async () => {
+  test('holds no secret and is readable only by its owner', async () => {
     await filled()
     expect(await readFile(file(), 'utf8')).not.toContain('top-secret')
     expect((await stat(file())).mode & 0o777).toBe(0o600)
@@ -351,7 +351,7 @@ describe('the snapshot file', () => {
     expect(starting.source).toBeUndefined()
   })
 
-  test('cannot be written: a warning, and traffic goes on', async () => {
+  test('causes a warning when it cannot be written, and traffic goes on', async () => {
     const directory = directoryOf({ snapshotFile: join(folder, 'nowhere', 'routes') })
     expect(await directory.start()).toBe('database')
     await directory.stop()

@@ -1,6 +1,6 @@
-// The cache of the database: routes, services, verification keys, revoked tokens. Requests and tunnels ask it,
-// and it answers from memory; changes reach it through the change log, never through a request. It outlives the
-// database: without one it goes on with what it has, or starts from the snapshot file.
+// The cache of the database: routes, services, verification keys, revoked tokens. Requests and tunnels read it from memory. Changes
+// arrive through the change log, never through a request. While the database is unavailable, it serves the last state, or starts
+// from the snapshot file.
 //
 //   Postgres ─▶ change-follower ─▶ directory-state (route-table) ─▶ match(), isRevoked(), …
 //                                        ▲ start without Postgres │ after changes
@@ -43,15 +43,15 @@ export interface Directory {
   /** Sequence of the last change that is in the table. */
   readonly appliedSequence: number
   readonly databaseReachable: boolean
-  /** False: changes are found by polling alone, because notifications get lost. */
+  /** False: changes are found only by polling, because notifications are lost. */
   readonly notificationsArrive: boolean
   /**
-   * The route for a request. `host`: as `normalizeHost` of shared/mounts.ts gives it; `path`: normalised,
-   * starts with `/`, without query. Exact host before the longest wildcard before `*`; a host pattern without
-   * a mount for this path falls through to the next.
+   * Returns the route for a request. `host` is a result of `normalizeHost` (shared/mounts.ts). `path` is normalised, starts with
+   * `/`, and has no query. The exact host comes first, then the longest wildcard, then `*`. When a host pattern has no mount for
+   * the path, the next pattern is tried.
    */
   match(host: string, path: string): DirectoryRoute | undefined
-  /** There is a route for exactly this host: neither a wildcard nor `*` counts. */
+  /** Returns true when a route has exactly this host. Wildcards and `*` do not count. */
   hasHost(host: string): boolean
   route(id: RouteId): DirectoryRoute | undefined
   routesOfService(serviceId: ServiceId): IterableIterator<DirectoryRoute>
@@ -62,12 +62,12 @@ export interface Directory {
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
   verificationKey(kid: string): VerificationKey | undefined
-  /** For the JWKS. */
+  /** Returns all keys, for the JWKS. */
   verificationKeys(): readonly VerificationKey[]
   isRevoked(tokenId: TokenId): boolean
   /** Returns the way to unsubscribe. */
   subscribe(listener: DirectoryListener): () => void
-  /** Resolves once a change of this sequence (a row that was just written, say) is in the table. */
+  /** Resolves when the change with this sequence is in the table, for example the change of a row that was just written. */
   waitForSequence(sequence: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -75,21 +75,21 @@ export interface DirectoryOptions {
   readonly database: Pick<Database, 'openChangeFeed'>
   /** Names the database in logs and errors; from `databasePlace`. */
   readonly databasePlace?: string | undefined
-  /** Path of the snapshot file; absent: none is kept. */
+  /** Path of the snapshot file; absent: no file is written. */
   readonly snapshotFile?: string | undefined
   readonly log: Logger
   readonly clock?: Clock | undefined
   readonly random?: (() => number) | undefined
-  /** Between looks at the change log without a notification. Default 2,000 ms. */
+  /** Interval between polls of the change log, ms. Default 2,000. */
   readonly pollIntervalMs?: number | undefined
 }
 
-/** How long the database may keep a start waiting when there is a snapshot to go on with. */
+/** Longest wait of a start for the database before it loads the snapshot, ms. */
 const SNAPSHOT_AFTER_MS = 2_000
 const SWEEP_INTERVAL_MS = 60_000
-/** Between two warnings about a database that stays unavailable for the same reason. */
+/** Interval between two warnings about a database that stays unavailable for the same reason, ms. */
 const WARNING_INTERVAL_MS = 30_000
-/** After a reload; then the event loop gets a breath. */
+/** Notifications per turn of the event loop after a reload. */
 const EVENTS_PER_TURN = 1_000
 
 export function createDirectory(options: DirectoryOptions): Directory {
@@ -104,7 +104,7 @@ class CachedDirectory implements Directory {
   readonly #listeners = new Set<DirectoryListener>()
   readonly #waiting = new Set<{ readonly sequence: number; readonly resolve: () => void }>()
   readonly #firstLoad = Promise.withResolvers<DirectorySource>()
-  /** Settles when the first attempt at the database has ended, either way. */
+  /** Settles when the first attempt to reach the database has succeeded or failed. */
   readonly #firstAttempt = Promise.withResolvers<void>()
   #state: DirectoryState | undefined
   #source: DirectorySource | undefined
@@ -113,7 +113,7 @@ class CachedDirectory implements Directory {
   #outage: (Outage & { readonly sinceMs: number; readonly error: unknown }) | undefined
   /** The last warning about the outage. */
   #warned: { readonly atMs: number; readonly text: string } | undefined
-  /** True once the start has loaded the snapshot, or has found that it cannot. */
+  /** True when the start has loaded the snapshot, or has failed to load it. */
   #snapshotTried = false
   #notificationsArrive = true
   #running: Promise<void> | undefined
@@ -260,7 +260,7 @@ class CachedDirectory implements Directory {
       try {
         tell(listener)
       } catch (error) {
-        // One listener's bug must not keep changes from the others, nor from the table.
+        // An error of one listener must not stop changes for other listeners or the table.
         this.#options.log.error('a listener of the directory failed', { err: error })
       }
     }
@@ -287,9 +287,9 @@ class CachedDirectory implements Directory {
     const state = this.#emptyState()
     try {
       const position = await readSnapshot(file, state)
-      // The database may have been faster.
+      // The database may have delivered the table first.
       if (this.#state !== undefined) return
-      // In one go: the follower may bring changes to this state from now on.
+      // Runs in one turn, because the follower may apply changes to this state from now on.
       const news = this.#replace(state, position, 'snapshot')
       for (const tell of news) this.#emit(tell)
       this.#advanced()
@@ -299,7 +299,7 @@ class CachedDirectory implements Directory {
     }
   }
 
-  /** From here on the new state serves; returns what listeners must hear. */
+  /** Makes the new state serve. Returns the notifications for listeners. */
   #replace(state: DirectoryState, position: LogPosition, source: DirectorySource) {
     const before = this.#state ?? this.#emptyState()
     state.position = position
@@ -309,7 +309,7 @@ class CachedDirectory implements Directory {
     return difference(before, state)
   }
 
-  /** The follower waits for it, so that no change comes in between. */
+  /** Replaces the state. The follower awaits this call, so that no change is applied during the notifications. */
   async #replaceFromDatabase(state: DirectoryState, position: LogPosition): Promise<void> {
     let told = 0
     for (const tell of this.#replace(state, position, 'database')) {

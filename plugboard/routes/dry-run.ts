@@ -1,4 +1,4 @@
-// A request that nobody has sent, and what the public port would do with it: proxy/ finds that out, admin/ shows it.
+// A request that was not sent, and the result that the public port would produce for it. proxy/ computes it, and admin/ shows it.
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { DirectoryRoute } from './directory-entries.ts'
@@ -15,19 +15,19 @@ export interface DryRequest {
   readonly fields: readonly string[]
 }
 
-/** The response that Plugboard itself would give. */
+/** The response that Plugboard would send without a backend. */
 export interface DryResponse {
   readonly status: number
-  /** Undefined: it is no error. */
+  /** Undefined: the response is no error. */
   readonly code: ErrorCode | undefined
   /** One line about an error; empty for others. */
   readonly detail: string
-  /** Where a redirect leads. */
+  /** The target of a redirect. */
   readonly location: string | undefined
 }
 
 export interface DryResult {
-  /** As routes are matched: empty when the request got no further than its head. */
+  /** The host for the match of routes; empty when the request was rejected before that. */
   readonly host: string
   readonly path: string
   /** Undefined: no route was found. */

@@ -1,11 +1,11 @@
-// Notifications that never arrive, as behind a connection pooler in transaction mode.
+// Tests a database whose notifications never arrive, as behind a connection pooler in transaction mode.
 
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/support/postgres.ts'
 import { createDirectory } from './directory.ts'
 
-test.each([true, false])('reports that notifications get lost: %s', async lost => {
+test.each([true, false])('detects whether notifications are lost: %s', async lost => {
   const direct = await createTestDatabase()
   const real = direct.open()
   const warnings: string[] = []

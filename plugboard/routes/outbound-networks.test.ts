@@ -73,7 +73,7 @@ test.each([
   )
 })
 
-test('networks are allowed one by one, in each form of an address', () => {
+test('allows single networks, in each form of an address', () => {
   const some = new OutboundNetworks(['10.1.0.0/16', 'fd00::/8', '127.0.0.1'])
   for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '64:ff9b::10.1.2.3', 'fd00::1', '127.0.0.1']) {
     expect(some.problemOf(address), address).toBeUndefined()
@@ -83,7 +83,7 @@ test('networks are allowed one by one, in each form of an address', () => {
   }
 })
 
-test('a host is checked by its text only when the text is an address, or localhost', () => {
+test('checks a host by its text only when the text is an address or localhost', () => {
   const hosts = [
     'localhost',
     'LOCALHOST'.toLowerCase(),
@@ -96,7 +96,7 @@ test('a host is checked by its text only when the text is an address, or localho
   for (const host of ['example.com', 'localhost.example', '1.1.1.1', '[2606:4700::1]']) {
     expect(none.problemOfHost(host), host).toBeUndefined()
   }
-  // One of its addresses is enough.
+  // One allowed address is enough.
   expect(new OutboundNetworks(['127.0.0.1']).problemOfHost('localhost')).toBeUndefined()
 })
 

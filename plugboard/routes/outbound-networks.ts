@@ -36,18 +36,18 @@ const nat64 = new IpNetworks(['64:ff9b::/96'])
 /** Decides whether a connection to an address is allowed. */
 export type AllowedNetworks = Pick<OutboundNetworks, 'problemOf'>
 
-/** For a URL from the settings: the operator has chosen it, so its network needs no grant. */
+/** For a URL from the settings. The operator has chosen it, so every network is allowed. */
 export const ANY_NETWORK: AllowedNetworks = { problemOf: () => undefined }
 
 export class OutboundNetworks {
   readonly #allowed: IpNetworks
 
-  /** `allowed`: networks and addresses besides public ones. */
+  /** `allowed` are networks and addresses that are allowed in addition to public ones. */
   constructor(allowed: readonly string[]) {
     this.#allowed = new IpNetworks(allowed)
   }
 
-  /** Returns undefined when the address may be connected to; else the problem, and what to do. */
+  /** Returns undefined when connections to the address are allowed; otherwise the problem and its remedy. */
   problemOf(address: string): string | undefined {
     const plain = ipAddress(address)
     if (plain !== undefined && (this.#allowed.has(plain) || this.#isPublic(plain))) return undefined
@@ -55,8 +55,8 @@ export class OutboundNetworks {
   }
 
   /**
-   * Returns the problem of a host in a URL, as far as its text shows one: a name is looked up when the connection is
-   * made. Undefined: there is no problem to see.
+   * Returns the problem of a host in a URL, by its text only: the addresses of a name are checked when the connection is opened.
+   * Returns undefined when the text shows no problem.
    */
   problemOfHost(hostname: string): string | undefined {
     const host = hostname.replace(/^\[|\]$/g, '')
@@ -80,7 +80,7 @@ export function isLoopback(address: string): boolean {
   return plain !== undefined && loopback.has(plain)
 }
 
-/** The well-known prefix of RFC 6052, by which hosts without IPv4 reach IPv4 addresses. */
+/** Returns the IPv4 address behind the NAT64 prefix (RFC 6052), through which hosts without IPv4 reach IPv4 addresses. */
 function ipv4BehindNat64(address: string): string | undefined {
   return nat64.has(address) ? ipv4InGroups(ipv6Groups(address)) : undefined
 }

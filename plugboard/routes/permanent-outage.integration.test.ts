@@ -1,4 +1,4 @@
-// A database that refuses Plugboard until a person changes something: a wrong user, a missing database.
+// Tests a database that refuses Plugboard until an operator changes the configuration: a wrong user, a missing database.
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -86,7 +86,7 @@ test.each([
   expect(warnings).toEqual([])
 })
 
-test('a start without a snapshot ends when the database refuses it later', async () => {
+test('fails a start without a snapshot when the database refuses a later attempt', async () => {
   let failure = refused('the database system is starting up', '57P03')
   const clock = new ManualClock()
   const directory = directoryOf({ database: { openChangeFeed: () => failure() }, clock })
@@ -107,14 +107,14 @@ test('a start without a snapshot ends when the database refuses it later', async
     .toMatch('StartupError: The database of Plugboard reports: database "x" does not exist.')
 })
 
-test('a snapshot that cannot be read does not hide why the database cannot be used', async () => {
+test('reports the reason of the database even when the snapshot cannot be read', async () => {
   await writeFile(file(), 'damaged')
   const starting = directoryOf({ database: { openChangeFeed: refused('no', '28P01') } }).start()
   await expect(starting).rejects.toThrow(/reports: no\. Correct the user and the password/)
   expect(warnings.map(({ message }) => message)).toEqual(['the snapshot of the routes cannot be used'])
 })
 
-test('a replica with a snapshot serves, and repeats the warning every 30 s', async () => {
+test('serves from a snapshot, and repeats the warning every 30 s', async () => {
   await writeSnapshot()
   const clock = new ManualClock()
   let attempts = 0
@@ -140,7 +140,7 @@ test('a replica with a snapshot serves, and repeats the warning every 30 s', asy
   expect(new Set(warnings.map(({ detail }) => detail)).size).toBe(1)
 })
 
-test('a new reason is logged at once', async () => {
+test('logs a new reason at once', async () => {
   await writeSnapshot()
   const clock = new ManualClock()
   let failure = refused('the database system is shutting down', '57P01')

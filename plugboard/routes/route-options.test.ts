@@ -14,13 +14,13 @@ import { withoutPasswords } from './route-secrets.ts'
 const HASH = `$scrypt$ln=14,r=8,p=5$${'A'.repeat(22)}$${'A'.repeat(43)}`
 const jwt = { issuer: 'https://i.test', audience: 'a', jwksUrl: 'https://i.test/jwks' }
 const errorOf = (options: unknown) => routeOptionsInputSchema.safeParse(options).error
-/** `place: message`, a line each; then those within alternatives. */
+/** Returns `place: message` for each problem, one per line, followed by the problems within alternatives. */
 function problemsOf(options: unknown): string {
   const lines = errorOf(options)?.issues.map(({ path, message }) => `${path.join('/')}: ${message}`) ?? []
   return [...lines, JSON.stringify(errorOf(options)?.issues)].join('\n')
 }
 
-test('everything that can be written is stored as it is, and read back as it was', () => {
+test('stores all writable options unchanged, and reads them back', () => {
   const options = {
     stripMount: true,
     access: {
@@ -78,11 +78,14 @@ test.each([
   [{ access: { basic: { users: [{ name: 'a', hash: HASH, password: 'x' }] } } }, /users\/0: needs either/],
   [
     { access: { basic: { users: ['x', 'y'].map(password => ({ name: 'a', password })) } } },
-    /names a user twice/,
+    /has a user twice/,
   ],
   [{ access: { jwt: { ...jwt, algorithms: ['HS256'] } } }, /^access\/jwt\/algorithms\/0/],
   [{ access: { jwt: { ...jwt, algorithms: ['none'] } } }, /^access\/jwt\/algorithms\/0/],
-  [{ access: { jwt: { ...jwt, jwksUrl: 'http://i.test/jwks' } } }, /^access\/jwt\/jwksUrl: is no https URL/],
+  [
+    { access: { jwt: { ...jwt, jwksUrl: 'http://i.test/jwks' } } },
+    /^access\/jwt\/jwksUrl: is not an https URL/,
+  ],
   [{ access: { jwt: { ...jwt, jwksUrl: 'file:///etc/passwd' } } }, /^access\/jwt\/jwksUrl/],
   [{ access: { jwt: { ...jwt, jwksUrl: 'https://u:p@i.test' } } }, /^access\/jwt\/jwksUrl/],
   [{ access: { jwt: { ...jwt, jwksUrl: 'http://localhost.evil.test' } } }, /^access\/jwt\/jwksUrl/],
@@ -91,7 +94,7 @@ test.each([
     /^access\/jwt\/forward\/sub: is a field with a meaning/,
   ],
   [{ access: { jwt: { ...jwt, forward: { sub: 'X-Forwarded-For' } } } }, /^access\/jwt\/forward\/sub/],
-  [{ access: { jwt: { ...jwt, forward: { sub: 'X-A', email: 'x-a' } } } }, /two claims in one field/],
+  [{ access: { jwt: { ...jwt, forward: { sub: 'X-A', email: 'x-a' } } } }, /one field for two claims/],
   [{ access: { jwt: { issuer: 'x', jwksUrl: jwt.jwksUrl } } }, /^access\/jwt\/audience/],
   [{ access: { jwt: { ...jwt, claims: { a: 2 ** 53 } } } }, /too large to be compared exactly/],
   [{ access: { jwt: { ...jwt, claims: { '/a~2': 'b' } } } }, /is not a JSON pointer/],
@@ -101,10 +104,10 @@ test.each([
   ],
   [{ access: { basic: { users: [{ name: 'a', password: '\udc00' }] } } }, /users\/0\/password: .*half of a/],
   [{ cors: { origins: ['*'], credentials: true } }, /^cors\/origins\/0: cannot be \*/],
-  [{ cors: { origins: ['a.test'] } }, /^cors\/origins\/0: is no origin: write https/],
+  [{ cors: { origins: ['a.test'] } }, /^cors\/origins\/0: is not an origin: write https/],
   [{ cors: { origins: ['https://a.test/'] } }, /^cors\/origins\/0/],
   [{ cors: { origins: ['https://a.test:443'] } }, /^cors\/origins\/0: has the default port/],
-  [{ cors: { origins: ['null'] } }, /^cors\/origins\/0: null/],
+  [{ cors: { origins: ['null'] } }, /^cors\/origins\/0: cannot be null/],
   [{ cors: { origins: ['https://*'] } }, /^cors\/origins\/0/],
   [{ requestHeaders: { set: { Host: 'x' } } }, /^requestHeaders\/set\/Host/],
   [{ requestHeaders: { set: { 'Content-Length': '0' } } }, /^requestHeaders\/set\/Content-Length/],
@@ -114,14 +117,17 @@ test.each([
   [{ requestHeaders: { set: { X_Forwarded_For: '1' } } }, /^requestHeaders\/set\/X_Forwarded_For/],
   [{ responseHeaders: { set: { 'Plugboard-Error': '1' } } }, /^responseHeaders\/set\/Plugboard-Error/],
   [{ responseHeaders: { set: { 'X-Request-ID': '1' } } }, /^responseHeaders\/set\/X-Request-ID/],
-  [{ responseHeaders: { set: { 'X-A': 'a\r\nX-B: b' } } }, /^responseHeaders\/set\/X-A: is no value/],
+  [
+    { responseHeaders: { set: { 'X-A': 'a\r\nX-B: b' } } },
+    /^responseHeaders\/set\/X-A: is not a field value/,
+  ],
   [{ responseHeaders: { set: { 'X-A': ' a' } } }, /^responseHeaders\/set\/X-A/],
-  [{ responseHeaders: { set: { 'X-A': '{hots}' } } }, /\{hots\} stands for nothing.*\{host\}/],
-  [{ responseHeaders: { set: { 'X-A': '1', 'x-a': '2' } } }, /^responseHeaders\/set: names a field twice/],
+  [{ responseHeaders: { set: { 'X-A': '{hots}' } } }, /\{hots\} is not a placeholder.*\{host\}/],
+  [{ responseHeaders: { set: { 'X-A': '1', 'x-a': '2' } } }, /^responseHeaders\/set: has a field twice/],
   [{ responseHeaders: { set: { 'X A': '1' } } }, /^responseHeaders\/set\/X A/],
   [{ redirect: { to: '//evil.test' } }, /^redirect\/to: would lead/],
   [{ redirect: { to: '/\\evil.test' } }, /^redirect\/to: would lead/],
-  [{ redirect: { to: 'javascript:alert(1)' } }, /^redirect\/to: is neither/],
+  [{ redirect: { to: 'javascript:alert(1)' } }, /^redirect\/to: is not/],
   [{ redirect: { to: 'https://user@x.test' } }, /^redirect\/to/],
   [{ redirect: { to: 'https://x.test/#a' } }, /^redirect\/to: has a fragment/],
   [{ redirect: { to: 'https://x.test/a b' } }, /^redirect\/to: has blanks/],
@@ -138,7 +144,7 @@ test.each([
   expect(problemsOf(options)).toMatch(problem)
 })
 
-test('rules that cannot be read close the route, and stay closed through a snapshot', () => {
+test('closes a route with unreadable rules, and keeps it closed through a snapshot', () => {
   for (const [key, value] of Object.entries({
     access: { allow: ['10.0.0.1'], comingLater: 1 },
     cors: 'everybody',
@@ -155,7 +161,7 @@ test('rules that cannot be read close the route, and stay closed through a snaps
   }
 })
 
-test('an option with the name of an older version is read; where both names are stored, the current one applies', () => {
+test('reads an option under the name of an older version, and prefers the current name when both are stored', () => {
   const [page, other] = [{ body: 'Later.' }, { body: 'Never.' }]
   expect(resolveRouteOptions({ answer: page }).rules).toEqual({ respond: page })
   expect(resolveRouteOptions({ answer: other, respond: page }).rules).toEqual({ respond: page })
@@ -164,7 +170,7 @@ test('an option with the name of an older version is read; where both names are 
   ])
 })
 
-test('what is but convenience falls back', () => {
+test('uses the default for an unreadable option that does not protect the route', () => {
   expect(resolveRouteOptions({ stripMount: 'yes', hsts: 5, comingLater: true, access: null })).toEqual(
     DEFAULT_ROUTE_OPTIONS,
   )
@@ -205,7 +211,7 @@ test.each([
   [{ mount: 'app.test', service: 'a', options: {} }],
 ])('%j does', route => expect(routeProblems(route)).toEqual([]))
 
-test('a password is stored as a hash, and hashes are hidden from readers of changes', async () => {
+test('stores a password as a hash, and hides hashes from readers of changes', async () => {
   const options = {
     access: {
       basic: {
@@ -250,9 +256,9 @@ test.each(['Content_Length', 'transfer.encoding', 'x_request_id', 'Proxy_Authori
   },
 )
 
-/** Keys that objects of JavaScript have from birth; JSON.parse makes own ones of them. */
+/** Keys that every JavaScript object inherits. JSON.parse creates own properties with these names. */
 const BORN = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf']
-/** Each place where a name stands for something foreign, or where an unknown key is an error. */
+/** Returns each place with names from users, and each place where an unknown key is an error. */
 const withKey = (key: string, value: unknown): readonly (readonly [string, object])[] => {
   const own = JSON.parse(`{${JSON.stringify(key)}: ${JSON.stringify(value)}}`) as object
   return [
@@ -275,17 +281,17 @@ test.each(withKey('__proto__', 'X-A'))(
   },
 )
 
-test('__proto__ and the like are unknown options', () => {
+test('rejects __proto__ and other inherited keys as unknown options', () => {
   for (const key of BORN) {
     expect(problemsOf(JSON.parse(`{"${key}": {}}`)), key).toContain(key)
     expect(problemsOf({ access: JSON.parse(`{"${key}": {}}`) }), key).toContain(key)
   }
-  // What a newer version may have stored beside the options of this one stays without effect.
+  // Unknown stored keys, as of a newer version, have no effect.
   for (const key of BORN)
     expect(resolveRouteOptions(JSON.parse(`{"${key}": {}}`)), key).toEqual(DEFAULT_ROUTE_OPTIONS)
 })
 
-test('other names that objects have from birth are names like any other', () => {
+test('accepts other inherited names as ordinary names', () => {
   for (const key of BORN.slice(1)) {
     for (const [place, options] of withKey(key, 'X-A').slice(0, -1)) {
       expect(errorOf(options), `${key} in ${place}`).toBeUndefined()
@@ -315,7 +321,7 @@ describe('options of a newer version', () => {
     expect(withRequirements(stored)).toEqual({ geo: ['NZ'], stripMount: true, requires: { geo: '0.3.0' } })
   })
 
-  test('close the route here, also after a restart from the snapshot', () => {
+  test('close the route here, even after a restart from the snapshot', () => {
     const options = resolveRouteOptions({ geo: ['NZ'], requires: { geo: '0.3.0' } })
     expect(options.rules?.unusable).toEqual(['geo: needs Plugboard 0.3.0 or newer'])
     expect(resolveRouteOptions(storedRouteOptions(options)).rules?.unusable).toEqual(options.rules?.unusable)

@@ -1,6 +1,6 @@
-// What one route adds to its service's policy. Written through the strict input schema, read leniently, as
-// service-policy.ts explains; but rules that say who may, and what is told to whom, close their route when they cannot be
-// read (a newer replica may have written them): what was meant to be guarded is never served without its guard.
+// The options of one route, in addition to the policy of its service. They are written through the strict input schema and read
+// leniently (see service-policy.ts). Rules about access and header fields are an exception: when such a rule cannot be read, for
+// example a rule of a newer version, the route is closed, so that it never serves without its protection.
 
 import { z } from 'zod'
 import { isJsonObject, type JsonObject } from '../common/json.ts'
@@ -15,11 +15,11 @@ import { redirectSchema, respondSchema } from './rules/respond-rules.ts'
 const plain = {
   /** The backend sees the path without the mount: `/api/users` behind mount `/api` arrives as `/users`. */
   stripMount: z.boolean(),
-  /** Plain HTTP is served even where `httpsRedirect` sends it to HTTPS. */
+  /** True: the route serves plain HTTP, even when `httpsRedirect` is on. */
   allowHttp: z.boolean(),
   /**
-   * A field, `X-Tenant` say, in which the backend is told what the `*` of the route's host stands for: `acme` for
-   * `acme.example.com` on `*.example.com`. Nobody else can send it on this route, whatever its host. Null: none.
+   * A header field, such as `X-Tenant`, that carries the part of the host in place of the `*` to the backend: `acme` for
+   * `acme.example.com` on `*.example.com`. Clients cannot send this field on the route. Null: no field.
    */
   tenantHeader: ownFieldName,
 }
@@ -34,9 +34,9 @@ const rules = {
 }
 const rulesSchema = z.object(rules).partial()
 
-/** Those of the rules that a route has. */
+/** The rules of a route. */
 export interface RouteRules extends Readonly<z.output<typeof rulesSchema>> {
-  /** What could not be read, and why. Not empty: the route is closed. */
+  /** The options that could not be read, with the reasons. A route with entries is closed. */
   readonly unusable?: readonly string[] | undefined
 }
 
@@ -46,13 +46,13 @@ const routeOptionsSchema = z.object({
   tenantHeader: plain.tenantHeader.nullable().default(null),
 })
 
-/** Every key filled in. */
+/** All options, with defaults for absent keys. */
 export interface RouteOptions extends Readonly<z.output<typeof routeOptionsSchema>> {
-  /** Null: none, as on most routes. */
+  /** Null: the route has no rules, as most routes. */
   readonly rules: RouteRules | null
 }
 
-/** What may be written: any subset of the keys, nothing else. */
+/** The writable options: any subset of the keys. Other keys are an error. */
 export const routeOptionsInputSchema = z
   .strictObject({ ...plain, ...rules, access: accessInputSchema })
   .partial()
@@ -63,7 +63,7 @@ export const DEFAULT_ROUTE_OPTIONS: RouteOptions = Object.freeze({
   rules: null,
 })
 
-/** What a replica does with a route when it cannot read an option: close the route, or serve with the default. */
+/** The effect of an option that a replica cannot read: it closes the route, or gets its default. */
 export interface OptionFate {
   readonly unreadable: 'closes' | 'default'
   /** The oldest version of Plugboard that has the option. */
@@ -85,7 +85,7 @@ const FATES: Readonly<Record<keyof typeof plain | keyof typeof rules, OptionFate
 
 /** The key of stored options that names options which close the route, each with the oldest version that has it. */
 const REQUIRES = 'requires'
-/** Each version that reads REQUIRES has the options of this one. */
+/** Every version that reads REQUIRES has the options of this version. */
 const FIRST_VERSION = '0.1.0'
 
 /**
@@ -97,7 +97,7 @@ export function withRequirements(
   fates: Readonly<Record<string, OptionFate>> = FATES,
 ): JsonObject {
   const { [REQUIRES]: stored, ...rest } = options
-  // Those of a newer version stay with their options.
+  // Keeps the entries of a newer version for its options.
   const kept = Object.entries(isJsonObject(stored) ? stored : {}).filter(
     ([key]) => !Object.hasOwn(fates, key) && Object.hasOwn(rest, key),
   )
@@ -114,7 +114,7 @@ export function withoutRequirements({ [REQUIRES]: _, ...options }: JsonObject): 
   return options
 }
 
-/** Options that this version does not have, and that close the route. */
+/** Returns problems for options that this version does not have and that close the route. */
 function unknownRequirements(row: JsonObject): string[] {
   const requires = row[REQUIRES]
   if (requires === undefined) return []
@@ -125,8 +125,7 @@ function unknownRequirements(row: JsonObject): string[] {
 }
 
 /**
- * Returns all options of stored JSON, also when an older version has stored it. An option that cannot be used gets its default,
- * or closes the route.
+ * Returns all options of stored JSON of this version or an older one. An invalid option gets its default, or closes the route.
  */
 export function resolveRouteOptions(stored: unknown): RouteOptions {
   // Most routes have no options, and there may be a hundred thousand routes.
@@ -141,7 +140,7 @@ export function resolveRouteOptions(stored: unknown): RouteOptions {
   return Object.freeze({ ...options, rules: Object.freeze(rules) })
 }
 
-/** As JSON that resolves to the same. */
+/** Returns the options as JSON that resolves to the same options. */
 export function storedRouteOptions({ rules, ...options }: RouteOptions): JsonObject {
   return { ...options, ...rules } as JsonObject
 }
@@ -151,7 +150,7 @@ function readable<Schema extends z.ZodObject>(
   row: JsonObject,
   unusable: string[],
 ): z.output<Schema> {
-  // JSON of older versions may say null for what is absent.
+  // JSON of older versions may have null for an absent option.
   const present = Object.entries(row).filter(
     ([key, value]) => value !== null && Object.hasOwn(schema.shape, key),
   )
@@ -165,7 +164,7 @@ function readable<Schema extends z.ZodObject>(
   return schema.parse(Object.fromEntries(present.filter(([key]) => !bad.has(key))))
 }
 
-/** Of a snapshot file: it holds what was understood, and that there was more. */
+/** Returns the problems of a closed route in a snapshot file. The file holds the valid options and these problems. */
 function closedBefore({ unusable }: JsonObject): string[] {
   if (unusable === undefined) return []
   return Array.isArray(unusable) ? unusable.map(String) : ['unusable']

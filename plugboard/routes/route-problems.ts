@@ -1,5 +1,5 @@
-// What no part of a route can see by itself: whether its mount, service and options go together. Asked before a route is
-// written, with the whole of it; each problem names the place to mend.
+// Checks that the mount, the service and the options of a route fit together, which the schema of one part cannot check. It runs
+// before a route is written, on the complete route. Each problem has the path of the value to correct.
 
 import { isOnOrBeneath, normalizeEscapes, parseMount } from '@vera-stack/shared/mounts.ts'
 import type { RouteOptionsInput } from './route-options.ts'
@@ -7,7 +7,7 @@ import type { RedirectRules } from './rules/respond-rules.ts'
 
 export interface WholeRoute {
   readonly mount: string
-  /** Null: none. */
+  /** Null: the route has no service. */
   readonly service: string | null
   readonly options: Pick<
     RouteOptionsInput,
@@ -16,7 +16,7 @@ export interface WholeRoute {
 }
 
 export interface RouteProblem {
-  /** Into the route: `['options', 'redirect', 'to']`. */
+  /** Path within the route: `['options', 'redirect', 'to']`. */
   readonly path: readonly string[]
   readonly message: string
 }
@@ -26,23 +26,29 @@ export function routeProblems({ mount, service, options }: WholeRoute): RoutePro
   const { tenantHeader, access, redirect, respond, cors, responseHeaders } = options
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
   if (redirect !== undefined && respond !== undefined) {
-    found(['options', 'respond'], 'contradicts "redirect": a route has one of them')
+    found(['options', 'respond'], 'cannot be used together with "redirect"')
   }
   if (service === null && redirect === undefined && respond === undefined) {
     found(['service'], 'is required, unless the route has the option "redirect" or "respond"')
   }
   if (redirect !== undefined && leadsBack(redirect, mount)) {
-    found(['options', 'redirect', 'to'], `leads back to this route (${mount}), again and again`)
+    found(['options', 'redirect', 'to'], `leads back to this route (${mount}) in a loop`)
   }
   const told = Object.entries(access?.jwt?.forward ?? {})
   for (const [claim] of told.filter(([, field]) => field.toLowerCase() === tenantHeader?.toLowerCase())) {
-    found(['options', 'access', 'jwt', 'forward', claim], 'is told in the field of "tenantHeader"')
+    found(
+      ['options', 'access', 'jwt', 'forward', claim],
+      'uses the field of "tenantHeader"; choose another field',
+    )
   }
   if (
     access?.basic?.forwardUser?.toLowerCase() === tenantHeader?.toLowerCase() &&
     tenantHeader !== undefined
   ) {
-    found(['options', 'access', 'basic', 'forwardUser'], 'is the field of "tenantHeader"')
+    found(
+      ['options', 'access', 'basic', 'forwardUser'],
+      'uses the field of "tenantHeader"; choose another field',
+    )
   }
   if (cors !== undefined && responseHeaders !== undefined) {
     for (const [key, names] of [
@@ -50,7 +56,7 @@ export function routeProblems({ mount, service, options }: WholeRoute): RoutePro
       ['add', Object.keys(responseHeaders.add ?? {})],
     ] as const) {
       for (const name of names.filter(each => /^access-control-/i.test(each))) {
-        found(['options', 'responseHeaders', key, name], 'is for "cors" to say')
+        found(['options', 'responseHeaders', key, name], 'is set by the option "cors"; remove it here')
       }
     }
   }
@@ -58,8 +64,8 @@ export function routeProblems({ mount, service, options }: WholeRoute): RoutePro
 }
 
 /**
- * As far as it can be seen here: another port is another server. A wildcard host may lead to a name of its own, where
- * another route has to stand.
+ * Returns true when the redirect certainly leads back to its route. A target with a port may be another server. A wildcard host
+ * may lead to a name beneath it that has another route.
  */
 function leadsBack({ to }: RedirectRules, mount: string): boolean {
   const parsed = parseMount(mount)

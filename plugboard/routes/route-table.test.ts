@@ -55,7 +55,7 @@ test('a host pattern without a mount for the path falls through to the next one'
   expect(table.match('app.test', '/else')).toBeUndefined()
 })
 
-/** The same thing, slow and obvious: every mount is looked at, the best host pattern wins. */
+/** A slow and obvious twin: it checks every mount, and returns the match with the best host pattern. */
 function naiveMatch(mounts: ReadonlyMap<string, readonly [string, string]>, host: string, path: string) {
   const rank = (pattern: string) => (pattern === '*' ? 0 : pattern.startsWith('*.') ? pattern.length : 1_000)
   const fits = (pattern: string) =>
@@ -81,7 +81,7 @@ const patternArbitrary = fc.constantFrom(
   'other',
 )
 
-test('it agrees with its naive twin through any sequence of edits', () => {
+test('it returns the same results as its naive twin after random edits', () => {
   const edit = fc.tuple(fc.boolean(), patternArbitrary, pathArbitrary)
   fc.assert(
     fc.property(
@@ -113,11 +113,11 @@ test('it agrees with its naive twin through any sequence of edits', () => {
   )
 })
 
-/** Hosts and patterns beneath a few shared parents, so that exact ones, wildcards and `*` compete for them. */
+/** Returns mounts beneath a few shared parents, so that exact hosts, wildcards and `*` match the same hosts. */
 function crowd(size: number, random: Random): Map<string, readonly [host: string, path: string]> {
   const label = () => `l${randomInteger(random, 0, Math.ceil(size / 4))}`
   const parents = ['com', 'a.com', 'b.a.com', 'c.b.a.com', 'test']
-  // Mounts are terminal: a host has its root, or paths beneath it.
+  // Mounts are terminal, so a host has either its root or paths beneath it.
   const rooted = new Map<string, boolean>()
   const mounts = new Map<string, readonly [string, string]>([['*/any', ['*', '/any']]])
   while (mounts.size < size) {
@@ -132,13 +132,13 @@ function crowd(size: number, random: Random): Map<string, readonly [host: string
   return mounts
 }
 
-test.each([10, 100_000])('hosts mean the same when there are %i of them', size => {
+test.each([10, 100_000])('it returns the same results as its naive twin for %i hosts', size => {
   const random = seededRandom(size)
   const mounts = crowd(size, random)
   const table = new RouteTable<string>()
   for (const [host, path] of mounts.values()) table.set(host, path, host + path)
   const known = [...mounts.values()]
-  // The twin looks at every mount for every question.
+  // The twin checks every mount at every lookup, so large tables get few lookups.
   for (let count = size > 1000 ? 6 : 200; count > 0; count -= 1) {
     const [pattern, path] = known[randomInteger(random, 0, known.length - 1)]!
     const name = pattern === '*' ? 'elsewhere.test' : pattern.replace(/^\*\./, '')
@@ -151,7 +151,7 @@ test.each([10, 100_000])('hosts mean the same when there are %i of them', size =
   }
 })
 
-test('100,000 mounts on 10,000 hosts: each is found, and each neighbour is not', () => {
+test('finds each of 100,000 mounts on 10,000 hosts, and no neighbour', () => {
   const table = new RouteTable<number>()
   const mounts = Array.from(
     { length: 100_000 },

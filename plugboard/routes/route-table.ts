@@ -1,6 +1,6 @@
-// Host + path → value, in memory. Since mounts are terminal (no living mount lies beneath another one of the same
-// host pattern), at most one mount of a pattern matches, and a lookup is a hash probe for each leading part of
-// the path, in each pattern that fits the host. Edits are in place. It knows strings, not routes.
+// Maps host and path to a value, in memory. Mounts are terminal (no mount lies beneath another one of the same host pattern), so
+// at most one mount of a pattern matches. A lookup is one hash probe for each leading part of the path, in each pattern that
+// matches the host. Edits are in place. The table is generic and does not depend on routes.
 //
 //   exact hosts   app.example.com  ─▶ mounts {/api, /web/v2}
 //   wildcards     .example.com     ─▶ mounts          (of *.example.com, longest first)
@@ -9,17 +9,17 @@
 /** The mounts of one host pattern. */
 interface Mounts<Value> {
   readonly byPath: Map<string, Value>
-  /** How many mounts have 0, 1, 2, … segments: bounds the probing, and shrinks again when deep ones go. */
+  /** Number of mounts with 0, 1, 2, … segments. It bounds the probes, and shrinks when deep mounts are removed. */
   readonly perDepth: number[]
 }
 
 export class RouteTable<Value> {
   readonly #exact = new Map<string, Mounts<Value>>()
-  /** Keyed by what follows the `*`: `.example.com`. */
+  /** The key is the part after the `*`: `.example.com`. */
   readonly #wildcards = new Map<string, Mounts<Value>>()
   #any: Mounts<Value> = { byPath: new Map(), perDepth: [] }
 
-  /** Adds, or replaces what was mounted exactly there. */
+  /** Adds or replaces the value of exactly this mount. */
   set(host: string, mountPath: string, value: Value): void {
     const mounts = this.#mountsOf(host) ?? this.#addHost(host)
     if (!mounts.byPath.has(mountPath)) {
@@ -30,7 +30,7 @@ export class RouteTable<Value> {
     mounts.byPath.set(mountPath, value)
   }
 
-  /** What is mounted exactly there. */
+  /** Returns the value of exactly this mount. */
   get(host: string, mountPath: string): Value | undefined {
     return this.#mountsOf(host)?.byPath.get(mountPath)
   }
@@ -47,12 +47,12 @@ export class RouteTable<Value> {
     return true
   }
 
-  /** Something is mounted on exactly this host. */
+  /** Returns true when a mount has exactly this host. */
   hasHost(host: string): boolean {
     return this.#exact.has(host)
   }
 
-  /** `host` and `path` in normal form; the exact host before the longest wildcard before `*`. */
+  /** Returns the match of a host and a path in normal form: exact host first, then the longest wildcard, then `*`. */
   match(host: string, path: string): Value | undefined {
     const exact = this.#exact.get(host)
     if (exact !== undefined) {
@@ -82,7 +82,7 @@ export class RouteTable<Value> {
   }
 }
 
-/** Tries `/`, then `/a`, `/a/b`, … of the path, no deeper than the deepest mount. */
+/** Tries `/`, then `/a`, `/a/b`, … of the path, down to the depth of the deepest mount. */
 function probe<Value>(mounts: Mounts<Value>, path: string): Value | undefined {
   const { byPath, perDepth } = mounts
   if (perDepth[0] === 1) return byPath.get('/')

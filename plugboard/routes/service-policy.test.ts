@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { DEFAULT_ROUTE_OPTIONS, resolveRouteOptions, routeOptionsInputSchema } from './route-options.ts'
 import { DEFAULT_SERVICE_POLICY, resolveServicePolicy, servicePolicyInputSchema } from './service-policy.ts'
 
-test('defaults', () => {
+test('has defaults for all keys', () => {
   expect(DEFAULT_SERVICE_POLICY).toEqual({
     balancing: 'least_streams',
     responseHeadTimeoutMs: 30_000,
@@ -23,7 +23,7 @@ test('defaults', () => {
   })
 })
 
-test('what is written stays as it was written: no default is put in', () => {
+test('keeps a written policy unchanged, without defaults', () => {
   expect(servicePolicyInputSchema.parse({})).toEqual({})
   expect(servicePolicyInputSchema.parse({ retries: 0, hostHeader: { fixed: 'a.test' } })).toEqual({
     retries: 0,
@@ -83,7 +83,7 @@ test.each([
   expect(routeOptionsInputSchema.safeParse({ tenantHeader }).success).toBe(false)
 })
 
-test('what another version stored is read as far as it can be', () => {
+test('reads the valid values of a policy of another version', () => {
   const { policy, problems } = resolveServicePolicy({ retries: 99, idleTimeoutMs: 5, comingLater: true })
   expect(policy).toEqual({ ...DEFAULT_SERVICE_POLICY, idleTimeoutMs: 5 })
   expect(problems).toEqual([expect.stringMatching(/^retries: /)])

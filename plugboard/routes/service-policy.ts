@@ -1,6 +1,6 @@
-// How a service wants its traffic handled: balancing, timeouts, limits. The admin API writes policies through
-// `servicePolicyInputSchema`, where an unknown key is an error; the directory reads stored ones through
-// `resolveServicePolicy`, where it is not: a newer replica may have written it.
+// The traffic policy of a service: balancing, timeouts, limits. The admin API writes policies through `servicePolicyInputSchema`,
+// which rejects unknown keys. The directory reads stored policies through `resolveServicePolicy`, which ignores unknown keys,
+// because a newer replica may have written them.
 
 import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
@@ -26,39 +26,39 @@ const alias = z
   .refine(name => parseServiceName(name).ok, 'is not a name of a service')
   .meta({ pattern: SERVICE_NAME_PATTERN, example: 'shop' })
 
-/** Former names of a service; a rename adds one. */
+/** Most aliases of a service. A rename adds one. */
 export const MAX_ALIASES = 16
 
 const fields = {
-  /** Which line gets the next stream. */
+  /** The rule that selects the line for the next stream. */
   balancing: z.enum(['least_streams', 'round_robin', 'random']).default('least_streams'),
-  /** From the last byte of the request to the answer's head. ms */
+  /** Longest time from the last byte of the request to the response head, ms. */
   responseHeadTimeoutMs: timeoutMs.default(30_000),
-  /** Without a byte in either direction of an exchange. ms */
+  /** Longest time without a byte in either direction of an exchange, ms. */
   idleTimeoutMs: timeoutMs.default(300_000),
-  /** The same for an upgraded connection, a WebSocket say. ms */
+  /** The same for an upgraded connection, such as a WebSocket, ms. */
   upgradeIdleTimeoutMs: timeoutMs.default(3_600_000),
-  /** Bytes; null: no limit. */
+  /** Longest request body, bytes; null: no limit. */
   maxRequestBodyBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().default(null),
-  /** Streams open at once through one replica; null: no limit. */
+  /** Limit of open streams through one replica; null: no limit. */
   maxStreams: z.int().min(1).max(1_000_000).nullable().default(null),
-  /** Requests and upgrades per second of one client address (IPv6: one /64) through one replica; null: no limit. */
+  /** Limit of requests and upgrades per second of one client address (IPv6: one /64) on one replica; null: no limit. */
   maxRequestsPerSecond: z.int().min(1).max(1_000_000).nullable().default(null),
-  /** More attempts after the first, on other lines, where repeating is safe. */
+  /** Most attempts after the first one, on other lines, for requests that are safe to repeat. */
   retries: z.int().min(0).max(10).default(2),
-  /** The Host that the backend sees: the client's, that of the backend's own URL, or this one. */
+  /** The Host field for the backend: the client's host, the host of the backend's URL, or a fixed one. */
   hostHeader: z
     .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
     .default('preserve'),
-  /** Further names under which telephones may announce the service; a rename adds the old one. */
+  /** Further names under which telephones may announce the service. A rename adds the old name. */
   aliases: z.array(alias).max(MAX_ALIASES).default([]),
 } as const
 
-/** Every key filled in. */
+/** All keys, with defaults for absent ones. */
 const servicePolicySchema = z.object(fields)
 export type ServicePolicy = Readonly<z.output<typeof servicePolicySchema>>
 
-/** What may be written: any subset of the keys, nothing else. Absent keys stay absent, so defaults can move. */
+/** The writable policy: any subset of the keys. Other keys are an error. Absent keys stay absent, so that defaults can change. */
 export const servicePolicyInputSchema = z
   .strictObject({
     balancing: fields.balancing.removeDefault(),
@@ -77,8 +77,8 @@ export const servicePolicyInputSchema = z
 export const DEFAULT_SERVICE_POLICY: ServicePolicy = Object.freeze(servicePolicySchema.parse({}))
 
 /**
- * Stored JSON → the whole policy. What another version of this program may have written must not stop traffic: an
- * unknown key is dropped, a value out of bounds falls back to its default and is named in `problems`.
+ * Returns the complete policy of stored JSON. JSON of another version must not stop traffic: an unknown key is ignored, and an
+ * invalid value is replaced with its default and reported in `problems`.
  */
 export function resolveServicePolicy(stored: unknown): {
   policy: ServicePolicy

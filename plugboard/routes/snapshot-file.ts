@@ -1,7 +1,7 @@
-// The directory on disk, so that a replica which starts while Postgres is down still serves. One JSON value per
-// line: a header with the place in the log, the rows, and a last line with their count and SHA-256, without which
-// the file counts for nothing. It appears whole or not at all (written aside, synced, renamed), is readable by
-// its owner alone. Public halves of keys, ids of revoked tokens and hashes of passwords are the worst of it.
+// The directory on disk, so that a replica that starts while Postgres is down can serve. The file has one JSON value per line: a
+// header with the position in the log, the rows, and a last line with their count and SHA-256. A file without a valid last line is
+// rejected. It is written atomically (temporary file, sync, rename) and is readable only by its owner. Its most sensitive values
+// are public keys, ids of revoked tokens and hashes of passwords.
 
 import { createHash, randomUUID } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
@@ -16,7 +16,7 @@ import { routeIdSchema, serviceIdSchema, tokenIdSchema } from './row-id-schemas.
 const FORMAT = 'plugboard-directory'
 /** A replica does not read a version above its own. Version 1 has the names of options before migration 0011. */
 const VERSION = 2
-/** Rows between two breaths of the event loop. */
+/** Rows that are written in one turn of the event loop. */
 const BATCH_ROWS = 500
 
 const json = z.custom<JsonObject>(isJsonObject)
@@ -44,7 +44,7 @@ const rowSchema = z.union([
 type Row = z.input<typeof rowSchema>
 const trailerSchema = z.object({ rows: z.int().min(0), sha256: z.string() })
 
-/** The state as it is at the call: later edits do not get in, though writing takes many turns. */
+/** Writes the state at the time of the call. Later edits are not included, although the write takes many turns. */
 export async function writeSnapshot(file: string, state: DirectoryState): Promise<void> {
   const rows = rowsOf(state)
   const header = { format: FORMAT, version: VERSION, ...state.position } satisfies z.input<
@@ -80,7 +80,7 @@ export async function writeSnapshot(file: string, state: DirectoryState): Promis
   }
 }
 
-/** Routes never change and are kept as they are; services do, so what matters of them is copied now. */
+/** Returns the rows of the state. Routes are immutable. Services change in place, so their fields are copied now. */
 function rowsOf(state: DirectoryState): (() => Row)[] {
   const rows: (() => Row)[] = []
   for (const { id, name, policy } of state.services.values()) {
@@ -101,20 +101,20 @@ function rowsOf(state: DirectoryState): (() => Row)[] {
 }
 
 /**
- * Feeds the rows to `sink` and returns their place in the log. Throws an Error that says what is wrong with the
- * file, ENOENT when there is none; the sink may have got a part of it by then.
+ * Passes the rows to `sink` and returns their position in the log. Throws an Error with the problem of the file, or ENOENT
+ * without a file. The sink may have received some rows before the error.
  */
 export async function readSnapshot(file: string, sink: SnapshotSink): Promise<LogPosition> {
   const text = await readFile(file, 'utf8')
   const end = text.lastIndexOf('\n', text.length - 2) + 1
   const trailer = trailerSchema.safeParse(parseLine(text.slice(end)))
-  if (!trailer.success || !text.endsWith('\n')) throw new Error('it is cut short')
+  if (!trailer.success || !text.endsWith('\n')) throw new Error('the file is truncated')
   const body = text.slice(0, end)
   if (createHash('sha256').update(body).digest('hex') !== trailer.data.sha256)
-    throw new Error('it is damaged')
+    throw new Error('the checksum of the file is wrong')
   const [first = '', ...lines] = body.trimEnd().split('\n')
   const header = headerSchema.safeParse(parseLine(first))
-  if (!header.success) throw new Error('it has another format or version')
+  if (!header.success) throw new Error('the file has another format or a newer version')
   for (const line of lines) {
     const row = rowSchema.parse(parseLine(line))
     if ('service' in row) sink.service(row.service)
@@ -129,6 +129,6 @@ function parseLine(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch {
-    return undefined // not JSON: no schema takes it
+    return undefined // every schema rejects undefined
   }
 }

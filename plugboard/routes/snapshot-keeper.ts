@@ -1,5 +1,5 @@
-// Decides when the snapshot file is written: some time after a change, never twice at once, and the slower it
-// is the rarer. Failing to write costs a warning and is tried again.
+// Schedules the writes of the snapshot file: some time after a change, never two at once, and less often when a write is slow. A
+// failed write causes a warning and is retried.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { DirectoryState } from './directory-state.ts'
@@ -7,7 +7,7 @@ import { writeSnapshot } from './snapshot-file.ts'
 
 const DEBOUNCE_MS = 1_000
 const RETRY_MS = 60_000
-/** At most a twentieth of the time goes into writing. */
+/** The delay is this many times the duration of a write, so that writes take at most a twentieth of the time. */
 const REST_FACTOR = 20
 
 export interface SnapshotKeeperOptions {
@@ -28,7 +28,7 @@ export class SnapshotKeeper {
     this.#options = options
   }
 
-  /** After a change. */
+  /** Schedules a write after a change. */
   schedule(): void {
     this.#dirty = true
     if (this.#timer !== undefined || this.#writing !== undefined) return
@@ -38,7 +38,7 @@ export class SnapshotKeeper {
     })
   }
 
-  /** Writes what is not written yet; no more writing after it, until the next change. */
+  /** Writes pending changes now, and then no more until the next change. */
   async flush(): Promise<void> {
     this.#cancelTimer()
     await this.#writing

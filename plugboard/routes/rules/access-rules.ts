@@ -1,5 +1,5 @@
-// Who may use a route: addresses, passwords, tokens of an issuer. One shape as it is written (with passwords) and as it
-// is stored (with hashes alone). Checked strictly both times: a rule that cannot be read must close the route, not open it.
+// The access rules of a route: addresses, passwords, tokens of an issuer. The input form may have passwords; the stored form has
+// only hashes. Both are validated strictly, because an invalid rule must close the route and not open it.
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
@@ -10,11 +10,11 @@ import { ownFieldName } from './field-rules.ts'
 
 const MAX_NETWORKS = 1000
 const MAX_USERS = 50
-/** Characters of a credential of Basic. */
+/** Longest parts of a Basic credential, in characters. */
 export const MAX_USER_NAME = 128
 export const MAX_PASSWORD = 256
 
-/** What all addresses and networks match; not each text that matches is one. */
+/** A pattern that every address and network matches. Some other texts match too. */
 const NETWORK_FORM =
   '^(?:(?:[0-9]{1,3}\\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:/[0-9]{1,3})?)$'
 
@@ -23,7 +23,7 @@ const network = z
   .max(64)
   .refine(
     text => parseNetwork(text) !== undefined,
-    'is neither an address nor a network: write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32',
+    'is not an address or a network: write 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32',
   )
   .meta({
     pattern: NETWORK_FORM,
@@ -41,7 +41,7 @@ const userName = z
   .min(1)
   .max(MAX_USER_NAME)
   .regex(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are excluded
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern excludes them
     /^(?:[^:\0-\x1f\x7f-\x9f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])+$/,
     'has a colon, a control character or half of a character',
   )
@@ -65,7 +65,7 @@ const password = z
     'has a control character or half of a character',
   )
   .meta({ writeOnly: true, description: 'Kept as a hash alone.', example: 'analytical engine' })
-/** Credentials of clients are checked with the same rules: a value that they refuse matches no user. */
+/** The same rules apply to credentials of clients. A value that breaks them cannot match a user. */
 export const isUserName = (text: string): boolean => userName.safeParse(text).success
 export const isPassword = (text: string): boolean => password.safeParse(text).success
 
@@ -76,12 +76,12 @@ const writtenUser = z
     user => (user.hash === undefined) !== (user.password === undefined),
     'needs either "password", of which only a hash is kept, or a ready "hash"',
   )
-  // The name and one of the two.
+  // The name, and either the hash or the password.
   .meta({ minProperties: 2, maxProperties: 2 })
 
 const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) =>
   z.strictObject({
-    /** What browsers show when they ask. */
+    /** The text that browsers show when they ask for the password. */
     realm: z
       .string()
       .min(1)
@@ -93,13 +93,13 @@ const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) 
       .array(user)
       .min(1)
       .max(MAX_USERS)
-      .refine(users => new Set(users.map(({ name }) => name)).size === users.length, 'names a user twice')
+      .refine(users => new Set(users.map(({ name }) => name)).size === users.length, 'has a user twice')
       .meta({ description: 'Each name once.' }),
-    /** The field in which the backend is told the user's name. */
+    /** The header field that carries the user's name to the backend. */
     forwardUser: ownFieldName.optional(),
   })
 
-/** Asymmetric ones alone: `none` and HS* would make whoever knows the public keys an issuer. */
+/** Only asymmetric algorithms. With `none` and HS*, anyone with the public keys could issue tokens. */
 export const TOKEN_ALGORITHMS = [
   'EdDSA',
   'Ed25519',
@@ -154,9 +154,9 @@ const jwt = z.strictObject({
     .max(2048)
     .regex(
       /^[Hh][Tt][Tt][Pp][Ss]?:[!-"$-~]+$/,
-      'is no URL: write others than printable characters percent-encoded',
+      'is not a URL: percent-encode all characters that are not printable ASCII',
     )
-    .refine(isFetchable, 'is no https URL without user and fragment (http is for loopback alone)')
+    .refine(isFetchable, 'is not an https URL without user and fragment (http is allowed only for loopback)')
     .meta({
       description:
         'An https URL without user and fragment; http for loopback alone. The setting `outboundNetworks` allows addresses ' +
@@ -171,47 +171,47 @@ const jwt = z.strictObject({
   claims: recordOf(claimName, z.union([scalar, z.array(scalar).min(1).max(100)]))
     .meta({ propertyNames: CLAIM_NAMES })
     .optional(),
-  /** All of them have to be in `scope`, or `scp`. */
+  /** The claim `scope` or `scp` must contain all of them. */
   scopes: z
     .array(
       z
         .string()
         .max(256)
-        .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is no scope (RFC 6749 section 3.3)')
+        .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not a scope (RFC 6749, section 3.3)')
         .meta({ example: 'read' }),
     )
     .min(1)
     .max(50)
     .optional(),
-  /** Claim → the field in which the backend is told it. */
+  /** Claim → the header field that carries it to the backend. */
   forward: recordOf(claimName, ownFieldName)
     .refine(
       map => new Set(Object.values(map).map(name => name.toLowerCase())).size === Object.keys(map).length,
-      'tells two claims in one field',
+      'uses one field for two claims',
     )
     .meta({ propertyNames: CLAIM_NAMES, description: 'Each field once.' })
     .optional(),
-  /** The token is in this field, with or without `Bearer`, instead of Authorization. */
+  /** The field with the token, with or without `Bearer`. Default: Authorization. */
   header: ownFieldName.optional(),
 })
 
 const accessOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) =>
   z.strictObject({
-    /** Only these addresses. */
+    /** Only these addresses are allowed. */
     allow: networks.optional(),
-    /** Not these, whatever `allow` says. */
+    /** These addresses are refused, even when `allow` has them. */
     deny: networks.optional(),
     basic: basicOf(user).optional(),
     jwt: jwt.optional(),
-    /** The backend sees the credential too; without it, it ends here. */
+    /** True: the credential is forwarded to the backend. Default: it is removed. */
     forwardAuthorization: z.boolean().optional(),
   })
 
-/** As it is written: passwords are allowed. */
+/** The input form, in which passwords are allowed. */
 export const accessInputSchema = accessOf(writtenUser)
 export type AccessInput = z.output<typeof accessInputSchema>
 
-/** As it is stored. */
+/** The stored form. */
 export const accessSchema = accessOf(storedUser)
 export type AccessRules = z.output<typeof accessSchema>
 export type BasicRules = NonNullable<AccessRules['basic']>

@@ -1,4 +1,4 @@
-// Which other origins' pages may call a route from a browser (the CORS protocol of the Fetch standard).
+// The rules about pages of other origins that may call a route from a browser (the CORS protocol of the Fetch standard).
 
 import { z } from 'zod'
 
@@ -8,9 +8,9 @@ const ORIGIN =
 
 function originProblem(origin: string): string | undefined {
   if (origin === '*') return undefined
-  if (origin === 'null') return 'null is what any sandboxed page says; it cannot be told from others'
+  if (origin === 'null') return 'cannot be null, because every sandboxed page sends this origin'
   if (!ORIGIN.test(origin))
-    return 'is no origin: write https://app.example.com or https://*.example.com, or *'
+    return 'is not an origin: write https://app.example.com or https://*.example.com, or *'
   return /^(?:https:.*:443|http:.*:80)$/.test(origin) ? 'has the default port: leave it out' : undefined
 }
 
@@ -29,23 +29,23 @@ const origin = z
 const token = z
   .string()
   .max(128)
-  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is no name')
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is not a valid name')
   .meta({ description: 'No `*` together with `credentials`.', example: 'X-Requested-With' })
 const names = z.array(token).max(100)
 
 export const corsSchema = z
   .strictObject({
-    /** Exact ones, `https://*.example.com` for all names beneath it, or `*`. */
+    /** Exact origins, `https://*.example.com` for all names beneath it, or `*`. */
     origins: z.array(origin).min(1).max(100),
-    /** Beyond GET, HEAD and POST, which need no permission. Default: PUT, PATCH and DELETE. */
+    /** Methods besides GET, HEAD and POST, which need no permission. Default: PUT, PATCH and DELETE. */
     methods: names.optional(),
-    /** Fields that requests may have. Default: whichever are asked for. */
+    /** Header fields that requests may have. Default: all fields that the browser asks for. */
     headers: names.optional(),
-    /** Fields of answers that pages may read. */
+    /** Header fields of responses that pages may read. */
     exposed: names.optional(),
-    /** Cookies and Authorization go along. */
+    /** True: requests may carry cookies and Authorization. */
     credentials: z.boolean().optional(),
-    /** How long browsers need not ask again. Default 600. */
+    /** Time for which browsers may cache the permission. Default 600. */
     maxAgeSeconds: z.int().min(0).max(86_400).optional(),
   })
   .superRefine((cors, context) => {

@@ -1,14 +1,14 @@
-// Which fields rules of a route may touch, and what they may say. Fields that frame a message, end at a hop or are
-// Plugboard's own to say are none of them: a rule about these would break what the proxy promises.
+// Checks the header fields and values that rules of a route may use. Rules cannot change fields that frame a message, end at a hop
+// or are set by Plugboard, because that would break guarantees of the proxy.
 
 import { FIELD, type Field, fieldOf, plainName } from '@vera-stack/shared/headers.ts'
 import { z } from 'zod'
 
-/** Fields that mean something on the way already. What begins like these is Plugboard's, or about the client. */
+/** Fields that already have a meaning for a proxy or a backend, and prefixes that Plugboard uses. */
 const TAKEN =
   /^(?:plugboard-|x-forwarded-|(?:forwarded|x-real-ip|cookie|authorization|accept|content-type|via)$)/i
 
-/** A field in which Plugboard tells the backend something that nobody else can say. */
+/** A field that carries a value from Plugboard to the backend, and that clients cannot send. */
 export const ownFieldName = z
   .string()
   .max(64)
@@ -27,8 +27,8 @@ const EDITABLE: ReadonlySet<Field> = new Set([FIELD.other, FIELD.via, FIELD.maxF
 const NEVER = /^(?:plugboard-|x-forwarded-|forwarded$)/i
 
 function editableProblem(name: string): string | undefined {
-  if (!TOKEN.test(name)) return 'is no name of a field'
-  // An edit means the field however it is spelt (access/edits/field-list.ts): `Content_Length` would take away the framing.
+  if (!TOKEN.test(name)) return 'is not a field name'
+  // An edit applies to all spellings of a field (access/edits/field-list.ts), so `Content_Length` would remove the framing.
   const plain = plainName(name)
   if (!EDITABLE.has(fieldOf(plain)) || /^proxy-/i.test(plain)) {
     return 'frames the message, ends at this hop or is set by Plugboard, and cannot be changed'
@@ -55,7 +55,7 @@ export const editableFieldName = z
   })
   .meta({ pattern: TOKEN.source, example: FIELD_NAMES.example, description: EDITABLE_NAMES })
 
-/** What values of edits may ask for: `{host}` and the like. */
+/** The placeholders in values of edits, such as `{host}`. */
 export const PLACEHOLDERS = ['clientAddress', 'host', 'requestId'] as const
 export type Placeholder = (typeof PLACEHOLDERS)[number]
 
@@ -65,7 +65,7 @@ const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-
 export const fieldValue = z
   .string()
   .max(4096)
-  .regex(VALUE, 'is no value of a field: no line breaks, no control characters, no blanks at its ends')
+  .regex(VALUE, 'is not a field value: remove line breaks, control characters, and blanks at its ends')
   .meta({ example: 'noindex' })
 
 /** The same with `{clientAddress}`, `{host}` and `{requestId}` in it. */
@@ -74,7 +74,7 @@ export const fieldTemplate = fieldValue
     for (const [, name] of value.matchAll(/\{([A-Za-z]+)\}/g)) {
       if (PLACEHOLDERS.some(known => known === name)) continue
       const known = PLACEHOLDERS.map(each => `{${each}}`).join(', ')
-      context.addIssue({ code: 'custom', message: `{${name}} stands for nothing: there are ${known}` })
+      context.addIssue({ code: 'custom', message: `{${name}} is not a placeholder: use ${known}` })
     }
   })
   .meta({
@@ -82,7 +82,7 @@ export const fieldTemplate = fieldValue
     example: 'by {host}',
   })
 
-/** The first name that stands for the same field as one before it. */
+/** Returns the first name of the same field as an earlier name. */
 export function namedTwice(names: readonly string[]): string | undefined {
   const seen = new Set<string>()
   return names.find(name => seen.size === seen.add(name.toLowerCase()).size)

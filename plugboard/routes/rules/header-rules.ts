@@ -1,5 +1,4 @@
-// Edits of a request's fields on their way to the backend, or of an answer's on their way back: remove, then set, then
-// add.
+// Edits of the header fields of requests to the backend, or of responses to the client: first remove, then set, then add.
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
@@ -10,7 +9,7 @@ const MAX_EDITS = 50
 const editsOf = <Value extends z.ZodType>(value: Value) =>
   recordOf(editableFieldName, value)
     .refine(edits => Object.keys(edits).length <= MAX_EDITS, `has more than ${MAX_EDITS} fields`)
-    .refine(edits => namedTwice(Object.keys(edits)) === undefined, 'names a field twice; names have no case')
+    .refine(edits => namedTwice(Object.keys(edits)) === undefined, 'has a field twice; case does not matter')
     .meta({
       propertyNames: FIELD_NAMES,
       maxProperties: MAX_EDITS,
@@ -18,11 +17,11 @@ const editsOf = <Value extends z.ZodType>(value: Value) =>
     })
 
 export const headerEditsSchema = z.strictObject({
-  /** Whatever is there under these names goes out. */
+  /** Fields to remove. */
   remove: z.array(editableFieldName).max(MAX_EDITS).optional(),
-  /** Instead of whatever is there. */
+  /** Fields to set in place of existing ones. */
   set: editsOf(fieldTemplate).optional(),
-  /** Beside what is there; a list adds a line for each. */
+  /** Fields to add to existing ones. A list adds one line for each value. */
   add: editsOf(z.union([fieldTemplate, z.array(fieldTemplate).min(1).max(20)])).optional(),
 })
 export type HeaderEditRules = z.output<typeof headerEditsSchema>

@@ -1,4 +1,4 @@
-// Strict-Transport-Security of one route (RFC 6797), in place of the setting for all: off, or its own.
+// Strict-Transport-Security of one route (RFC 6797), in place of the setting for all routes: off, or its own values.
 
 import { z } from 'zod'
 
@@ -8,7 +8,7 @@ export const hstsSchema = z.union([
   z.literal(false),
   z
     .strictObject({
-      /** 0 makes browsers forget. */
+      /** 0 makes browsers delete the stored policy. */
       maxAgeSeconds: z.int().min(0).max(315_360_000),
       includeSubDomains: z.boolean().optional(),
       preload: z.boolean().optional(),
@@ -24,7 +24,7 @@ export const hstsSchema = z.union([
 ])
 export type HstsRules = z.output<typeof hstsSchema>
 
-/** The value of the field; empty: it is not sent. */
+/** Returns the value of the field; empty: the field is not sent. */
 export function hstsOf(rules: HstsRules): string {
   if (rules === false) return ''
   const { maxAgeSeconds, includeSubDomains, preload } = rules

@@ -1,5 +1,5 @@
-// The options of routes that respond by themselves, without a backend: `redirect`, and `respond` for a fixed response such as a
-// maintenance page.
+// The options of routes that respond without a backend: `redirect`, and `respond` for a fixed response such as a maintenance
+// page.
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
@@ -8,7 +8,7 @@ import { EDITABLE_NAMES, editableFieldName, FIELD_NAMES, fieldValue, namedTwice 
 
 const MAX_BODY_BYTES = 64 * 1024
 
-/** An http(s) URL, or a path on the host that was asked for. Never `//host`, which browsers take for a host. */
+/** An http(s) URL, or a path on the requested host. `//host` is rejected, because browsers read it as a host. */
 const target = z
   .string()
   .max(2048)
@@ -25,12 +25,13 @@ const target = z
 
 function redirectTargetProblem(to: string): string | undefined {
   if (!/^[\x21-\x7e]+$/.test(to)) return 'has blanks or characters outside ASCII: write them percent-encoded'
-  if (to.includes('\\') || to.startsWith('//')) return 'would lead browsers to another host than it seems to'
-  if (to.includes('#')) return 'has a fragment, behind which nothing can be appended'
+  if (to.includes('\\') || to.startsWith('//'))
+    return 'would lead browsers to another host, because they read \\ as / and // as the start of a host'
+  if (to.includes('#')) return 'has a fragment: remove it, because the path and the query are appended'
   if (to.startsWith('/')) return undefined
   const url = URL.parse(to)
   if (url === null || !/^https?:\/\/[^/?@]+(?:[/?]|$)/i.test(to) || url.username !== '') {
-    return 'is neither an http(s) URL nor a path that begins with /'
+    return 'is not an http(s) URL or a path that begins with /'
   }
   return undefined
 }
@@ -44,9 +45,9 @@ export const redirectSchema = z.strictObject({
     .literal(REDIRECT_STATUSES)
     .meta({ type: 'integer', enum: [...REDIRECT_STATUSES] })
     .optional(),
-  /** What follows the mount in the path is appended. Default: yes. */
+  /** True: the part of the path after the mount is appended. Default: true. */
   keepPath: z.boolean().optional(),
-  /** So is the query. Default: yes. */
+  /** True: the query is appended. Default: true. */
   keepQuery: z.boolean().optional(),
 })
 export type RedirectRules = z.output<typeof redirectSchema>
@@ -76,10 +77,10 @@ export const respondSchema = z
       .optional(),
     headers: recordOf(editableFieldName, fieldValue)
       .refine(headers => Object.keys(headers).length <= 50, 'has more than 50 fields')
-      .refine(headers => namedTwice(Object.keys(headers)) === undefined, 'names a field twice')
+      .refine(headers => namedTwice(Object.keys(headers)) === undefined, 'has a field twice')
       .refine(
         headers => !Object.keys(headers).some(name => /^(?:content-type|retry-after)$/i.test(name)),
-        'names Content-Type or Retry-After: use "contentType" and "retryAfterSeconds"',
+        'has Content-Type or Retry-After: use "contentType" and "retryAfterSeconds"',
       )
       .meta({
         propertyNames: FIELD_NAMES,
