@@ -54,9 +54,9 @@ export interface DirectoryListener {
   routeChanged?(before: DirectoryRoute | undefined, after: DirectoryRoute | undefined): void
   /** `before` is a copy; `after` is the object of the service. */
   serviceChanged?(before: DirectoryService | undefined, after: DirectoryService | undefined): void
-  /** Close the tunnels of this token. */
+  /** A token was revoked, so its tunnels must close. */
   tokenRevoked?(tokenId: TokenId): void
-  /** Keys came or went: tunnels whose key (`kid`) is gone must end. */
+  /** Keys were added or removed. Tunnels whose key (`kid`) was removed must close. */
   keysChanged?(): void
   /** A batch of changes was applied. Every replica reports this number. */
   applied?(sequence: number): void

@@ -81,7 +81,7 @@ export class DirectoryState implements SnapshotSink {
   readonly #problems: RowProblems
   readonly #activityOf: (routeId: RouteId) => RouteActivity | undefined
 
-  /** `activityOf`: the activity of a route in the state that serves now; this state shares it. */
+  /** `activityOf` returns the activity of a route in the state that serves now. This state shares it. */
   constructor(problems: RowProblems, activityOf: (routeId: RouteId) => RouteActivity | undefined) {
     this.#problems = problems
     this.#activityOf = activityOf

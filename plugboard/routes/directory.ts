@@ -58,14 +58,14 @@ export interface Directory {
   routes(): IterableIterator<DirectoryRoute>
   readonly routeCount: number
   service(id: ServiceId): DirectoryService | undefined
-  /** The service that a telephone means by a name: its own name, or one of its aliases. */
+  /** Returns the service with this name or alias. */
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
   verificationKey(kid: string): VerificationKey | undefined
   /** Returns all keys, for the JWKS. */
   verificationKeys(): readonly VerificationKey[]
   isRevoked(tokenId: TokenId): boolean
-  /** Returns the way to unsubscribe. */
+  /** Returns a function that unsubscribes. */
   subscribe(listener: DirectoryListener): () => void
   /** Resolves when the change with this sequence is in the table, for example the change of a row that was just written. */
   waitForSequence(sequence: number, signal?: AbortSignal): Promise<void>
