@@ -35,7 +35,7 @@ it('carries a complete exchange over one hop: head, body, 1xx, response, trailer
   ])
   expect([near.body.toString(), near.trailers]).toEqual(['answer', ['x-after', '2']])
   expect([...near.violations, ...far.violations]).toEqual([])
-  await until('nothing is left', () => b.network.replicas()[0]?.streams === 1)
+  await until('only the exchange is left', () => b.network.replicas()[0]?.streams === 1)
 })
 
 it('sends the client to the telephone, and refuses a client that holds its share of the streams there', async () => {

@@ -57,7 +57,7 @@ it('count for the telephone on the replica of a client that does not read, and e
   for (const far of a.tunnel.acceptor.accepted) flood(far, 1024 * KIB)
   await until('one is reset', () => stalled.some(({ aborted }) => aborted !== undefined))
   expect(stalled.flatMap(({ aborted }) => aborted ?? [])).toMatchObject([{ reason: 'over_budget' }])
-  await until('the telephone is told', () =>
+  await until('the telephone has received the reset', () =>
     a.tunnel.acceptor.accepted.some(({ aborted }) => aborted?.reason === 'over_budget'),
   )
   expect(account().heldBytes).toBeLessThanOrEqual(600 * KIB)
@@ -70,7 +70,7 @@ it('count for the telephone on the replica of a client that does not read, and e
   a.tunnel.acceptor.accepted[3]!.stream.end()
   await until('it is answered', () => next.ended)
   for (const { stream } of stalled) stream.reset('cancelled')
-  await until('nothing is held', () => account().heldBytes === 0)
+  await until('no bytes are held', () => account().heldBytes === 0)
 })
 
 it('end all streams of the telephone above twice its budget, and not the link', async () => {
@@ -109,7 +109,7 @@ it('count for the tunnel on its replica while the link does not accept them, eve
   }
   await until('the ended ones are complete', () => stalled.filter(({ ended }) => ended).length >= 2)
   for (const { stream } of stalled) stream.reset('cancelled')
-  await until('nothing is held', () => tunnel.heldBytes === 0)
+  await until('no bytes are held', () => tunnel.heldBytes === 0)
 })
 
 it('of heads do not end the link', async () => {

@@ -35,7 +35,7 @@ function setUp(maxStreams: number) {
     log: silentLogger,
     identity: { agent: 'test/1', name: self.id, instance: self.boot, startedAt: 1 },
     respondToQuery: () => undefined,
-    openLocal: () => expect.fail('nothing is forwarded here'),
+    openLocal: () => expect.fail('a stream was forwarded'),
     report: () => ({
       state: 'ready',
       address: '',

@@ -106,7 +106,7 @@ function checkOnTheWay(cluster: RegistryCluster, where: string): void {
       if (line.replicaId === replica.id) continue
       const lease = replica.leases.get(line.replicaId)
       if (!(lease !== undefined && lease.untilMs > nowMs))
-        expect.fail(`${where}: ${replica.id} lists ${line.id} of ${line.replicaId}, whose lease is over`)
+        expect.fail(`${where}: ${replica.id} lists ${line.id} of ${line.replicaId}, whose lease has expired`)
       if (!cluster.everTrue.has(JSON.stringify(line)))
         expect.fail(`${where}: ${replica.id} lists ${JSON.stringify(line)}, which never was`)
     }
@@ -135,7 +135,7 @@ function checkAgreement(cluster: RegistryCluster, where: string): void {
       if (replica === other) continue
       const attached = replica.follower.attach(other.id, other.boot)
       const copy = attached.current()!
-      // Four shards of at most 2 × lines + 10 operations, none of which takes 150 bytes.
+      // Four shards of at most 2 × lines + 10 operations, and each operation takes less than 150 bytes.
       expect(copy.stateBytes, where).toBeLessThan(150 * (3 * copy.lineCount + 4 * 11))
       attached.release()
     }

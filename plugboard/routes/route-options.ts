@@ -90,7 +90,7 @@ const FIRST_VERSION = '0.1.0'
 
 /**
  * Returns options as they are stored: with the versions that options which close the route need. An older replica drops
- * keys that it does not know, so without that it would serve the route without its guard.
+ * unknown keys, so without these versions it would serve the route without its protection.
  */
 export function withRequirements(
   options: JsonObject,

@@ -79,7 +79,7 @@ test.each([
   'X_Tenant',
   '',
   '1',
-])('the tenant cannot be told in "%s"', tenantHeader => {
+])('rejects "%s" as the field of the tenant', tenantHeader => {
   expect(routeOptionsInputSchema.safeParse({ tenantHeader }).success).toBe(false)
 })
 

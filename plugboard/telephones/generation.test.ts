@@ -16,7 +16,7 @@ it('packs a generation into a text without the subject, and unpacks it', () => {
 })
 
 it.each(['', 'x', '.', 'A.b', '-1.b', `1.${'b'.repeat(64)}`, `${'1'.repeat(11)}.b`])(
-  'reads nothing from %j',
+  'returns undefined for %j',
   text => expect(unpackGeneration(text)).toBeUndefined(),
 )
 

@@ -107,7 +107,7 @@ it('notifies the telephone when the route leads to another service', async () =>
   expect(refusal?.detail).toContain('service "other"')
 })
 
-it('sends no message about other routes, and none to a telephone whose service has another route', async () => {
+it('sends no message about other routes, or to a telephone whose service has another route', async () => {
   const [claiming, serving] = [await connected(), await connected()]
   await claiming.announce({ service: 'web', mount: 'app.test' })
   await serving.announce({ service: 'web' })

@@ -29,7 +29,7 @@ export class SupersededProbe {
     this.#timer?.cancel()
   }
 
-  /** Opens the echo stream. A reset by the peer is a response too, whatever its reason. */
+  /** Opens the echo stream. A reset by the peer counts as a response, with any reason. */
   #open(session: Session): void {
     let stream: Stream | undefined
     const responded = (): void => {

@@ -188,7 +188,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   /**
    * Sets the services of this tunnel that a newer process serves. Withdraws their lines, and restores the lines of all
    * other services. Open streams go on. A tunnel without another service stands by: its lines come back as soon as the
-   * newer process has none.
+   * newer process has no line of them.
    */
   supersede(services: ReadonlySet<string>): void {
     if (this.#draining || this.#announcement === undefined) return

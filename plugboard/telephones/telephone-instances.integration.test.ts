@@ -110,7 +110,7 @@ describe('a newer process of one telephone', () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web' }, { service: 'api' })
     await serve(token, NEWER, { service: 'web' })
-    await eventually('the older one is told', async () =>
+    await eventually('the older one has the new results', async () =>
       (await accepted(old)).join() === 'api' ? true : undefined,
     )
     const { results } = await old.control('announced')
@@ -132,7 +132,7 @@ describe('a newer process of one telephone', () => {
     await untilServedBy('web', ['newer-one'])
     await newer.announce({ service: 'wbe' })
     await untilServedBy('web', ['older-one'])
-    await eventually('the older one is told', async () =>
+    await eventually('the older one has the new results', async () =>
       (await accepted(old)).join() === 'web,api' ? true : undefined,
     )
     await newer.announce({ service: 'web' })

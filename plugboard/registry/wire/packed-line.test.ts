@@ -73,7 +73,7 @@ it('has room for the longest line that an announcement allows', () => {
 
 it.each([
   ['a number', 7],
-  ['nothing', ''],
+  ['an empty string', ''],
   ['three fields', 't\0s\0telephone'],
   ['no tunnel', '\0s\0telephone\0instance'],
   ['no service', 't\0\0telephone\0instance'],

@@ -13,7 +13,7 @@ class FakeUpstream implements Upstream {
   streamCount = 0
   hasRoomFor?: (client: string) => boolean
   open(): never {
-    throw new Error('a picker opens nothing')
+    throw new Error('a picker must not open streams')
   }
 }
 

@@ -28,7 +28,7 @@ function setUp(...services: DirectoryService[]) {
     },
   }
   const registry = new Registry()
-  const upstreamOf = () => ({ canOpen: true, streamCount: 0, open: () => expect.fail('nothing is opened') })
+  const upstreamOf = () => ({ canOpen: true, streamCount: 0, open: () => expect.fail('a stream was opened') })
   const picker = new LinePicker({ registry, upstreamOf, names: new ServiceNames(directory) })
   const change = (after: DirectoryService) => {
     const before = all.find(({ id }) => id === after.id)

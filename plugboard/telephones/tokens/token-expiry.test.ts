@@ -42,10 +42,10 @@ beforeEach(() => {
       verificationKey: nothing,
       subscribe: () => nothing,
       routesOfService: () => [].values(),
-      waitForSequence: () => expect.fail('nothing is claimed'),
+      waitForSequence: () => expect.fail('a mount was claimed'),
     },
     store: {
-      claimMount: () => expect.fail('nothing is claimed'),
+      claimMount: () => expect.fail('a mount was claimed'),
       tokens: { touch: () => Promise.resolve() } as never,
       changes: {} as never,
     },

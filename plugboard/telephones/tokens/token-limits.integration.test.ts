@@ -55,7 +55,7 @@ describe('tunnels', () => {
     // Another token has its own limit.
     await harness.dial((await harness.token()).token)
     telephones[0]?.session.close('going_away')
-    await eventually('the tunnel is gone', () => (harness.switchboard.tunnelCount === 2 ? true : undefined))
+    await eventually('the tunnel is closed', () => (harness.switchboard.tunnelCount === 2 ? true : undefined))
     await harness.dial(token)
     expect(harness.switchboard.tokenRefusals.tunnels).toBe(1)
   })
@@ -122,7 +122,9 @@ describe('claims', () => {
     telephone.session.sendControl({ type: 'announce', id: 1, services })
     await eventually('the first is claimed', async () => await findRoute(store, 'many.test/0'))
     telephone.session.close('going_away')
-    await eventually('the tunnel is gone', () => (harness.switchboard.list().length === 0 ? true : undefined))
+    await eventually('the tunnel is closed', () =>
+      harness.switchboard.list().length === 0 ? true : undefined,
+    )
     const claimed = async (): Promise<number> =>
       (await store.tokens.claimCounts([asTokenId(id)])).get(asTokenId(id)) ?? 0
     const before = await claimed()

@@ -153,7 +153,7 @@ export function serviceScopeProblem(pattern: string): string | undefined {
   const fits = pattern.endsWith('*')
     ? /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(pattern.slice(0, -1))
     : parseServiceName(pattern).ok
-  return fits ? undefined : `"${cutText(pattern)}" is neither a service name, nor a prefix with *`
+  return fits ? undefined : `"${cutText(pattern)}" is not a service name or a prefix with *`
 }
 
 /** Returns the first pattern that can match no service, or no mount. */
