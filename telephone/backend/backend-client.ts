@@ -1,4 +1,4 @@
-// The one place that chooses between http1/ and http2/: by the target's scheme, never by what a backend says.
+// Chooses between http1/ and http2/. The scheme of the target decides, never a response of the backend.
 
 import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -8,7 +8,7 @@ import { Http1Client } from './http1/client.ts'
 import type { PoolOptions } from './http1/pool.ts'
 import { Http2Client } from './http2/client.ts'
 
-/** Of both versions; each has defaults of its own (backend/http1/pool.ts, backend/http2/session-pool.ts). */
+/** Limits for both versions of HTTP. Each version has its own defaults (http1/pool.ts, http2/session-pool.ts). */
 export interface ClientOptions extends ConnectorOptions, Partial<PoolOptions> {}
 
 export function createClient(

@@ -1,30 +1,30 @@
-// One request to an HTTP server and its answer, as those see it who do not care which version of HTTP is spoken:
-// forward/ and the health check on this side, http1/ and http2/ on the other. Bodies are streamed both ways with
-// backpressure; strings hold bytes as latin1.
+// The interface of one request to an HTTP server and its response, independent of the version of HTTP. forward/ and the
+// health check call it; http1/ and http2/ implement it. Bodies are streamed in both directions with backpressure.
+// Strings hold bytes as latin1.
 
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from './backend-failure.ts'
 
-/** What is sent to a backend. No CR, LF or NUL in it (the tunnel's decoder sees to it). */
+/** A request to a backend. Its strings contain no CR, LF or NUL, because the decoder of the tunnel rejects them. */
 export interface BackendRequest {
   readonly method: string
   /** Origin form, or `*`. */
   readonly target: string
   readonly fields: Fields
-  /** Names the client that it is for; absent or empty: not known. */
+  /** The client of the request. Absent or empty: unknown. */
   readonly client?: string | undefined
-  /** Wait for a 101: after it both directions are plain bytes, and there is no request body before it. */
+  /** True for an upgrade: after a 101 both directions are plain bytes. The request has no body before the 101. */
   readonly upgrade: boolean
-  /** The request half is complete with the head. */
+  /** True when the request half is complete with the head. */
   readonly ended: boolean
-  /** All of the body is there already and no trailers follow it: it is written, and ended, before anything else. */
+  /** True when the whole body has arrived and no trailers follow. The caller writes and ends it directly after `run`. */
   readonly whole?: boolean
   /** Id of the client connection of the request, when the request needs a certain connection to the backend. */
   readonly affinity?: string | undefined
 }
 
-/** A request that cannot be sent without meaning two things. The tunnel's fault. */
+/** Thrown for a request that two recipients could read differently, so it cannot be sent. The fault is in the request. */
 export class RequestError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -32,46 +32,46 @@ export class RequestError extends Error {
   }
 }
 
-/** What to send as Host: as the client sent it, always the same, or the client's unless it sent none. */
+/** The Host field to send: the client's field, a fixed value, or the client's field with a default for a missing one. */
 export type HostRule =
   | { readonly kind: 'preserve'; readonly fallback: string }
   | { readonly kind: 'fixed'; readonly host: string }
 
 export interface BackendExchange {
-  /** Begins. May fail, or even finish, before it returns. */
+  /** Starts the exchange. The exchange may fail or finish before this call returns. */
   run(): void
-  /** Request body. Takes the chunk always; false asks to wait for `onRoom`. */
+  /** Writes request body. Accepts the chunk in every case. Returns false when the caller should wait for `onRoom`. */
   write(chunk: Buffer): boolean
-  /** The request is complete. */
+  /** Completes the request. */
   end(trailers: Fields | undefined): void
   pause(): void
   resume(): void
-  /** The answer is no longer wanted: the backend hears of it at once. No event follows. */
+  /** Cancels the exchange at the backend at once. No event follows. */
   abort(): void
 }
 
-/** Named apart from StreamEvents, so that one object can stand between the two. */
+/** The names differ from those of StreamEvents, so that one object can implement both interfaces. */
 export interface ExchangeEvents {
-  /** 1xx heads, then the final one; or a 101, after which the body is raw bytes. */
+  /** 1xx heads, then the final head; or a 101, after which the body is raw bytes. */
   onAnswerHead(head: AnswerHead): void
-  /** The chunk is valid during the call; after a `pause` in it until `resume`, or for good when that never comes. */
+  /** The chunk is valid during the call. After a `pause` in the call it stays valid until `resume`. */
   onAnswerBody(chunk: Buffer): void
-  /** The answer is complete; after a 101: the backend's half is. */
+  /** The response is complete. After a 101: the backend's half is complete. */
   onAnswerEnd(trailers: Fields | undefined): void
-  /** During a pause: so many bytes of the answer have come and wait, in all; 0 after it. HTTP/1 reads none then. */
+  /** During a pause: the total bytes of the response that wait; 0 after it. HTTP/1 reads no bytes during a pause. */
   onAnswerWaiting(bytes: number): void
-  /** After a `write` that returned false: everything has been handed to the kernel or nearly so. */
+  /** There is room again after a `write` that returned false. */
   onRoom(): void
-  /** The end, without an answer or in the middle of one. Nothing follows. */
+  /** The exchange failed before or during the response. No event follows. */
   onFailure(error: TunnelError): void
 }
 
-/** The exchanges of one backend, over connections that it keeps. */
+/** Makes exchanges with one backend over a pool of connections. */
 export interface BackendClient {
   /** Throws RequestError when the request cannot be sent. Call `run` next. */
   exchange(request: BackendRequest, events: ExchangeEvents): BackendExchange
-  /** Connects as for a request, then closes. Reports the failure, or undefined. Returns a function that cancels it. */
+  /** Connects as for a request, then closes. Reports the failure, or undefined. Returns a function that cancels the check. */
   probe(done: (failure: BackendFailure | undefined) => void): () => void
-  /** Lets go of idle connections; exchanges under way go on. */
+  /** Closes idle connections. Open exchanges continue. */
   close(): void
 }

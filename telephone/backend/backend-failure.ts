@@ -7,16 +7,16 @@ import { BACKEND_CAUSES, type BackendCauseCode, backendCause } from '@vera-stack
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
-/** The cause of a failed request, in words for the operator of the Telephone. */
+/** The cause of a failed request, described for the operator of the Telephone. */
 export interface BackendFailure {
   readonly cause: BackendCauseCode
-  /** One sentence, at most 200 characters. It may name the backend, and quotes no byte of a response. */
+  /** One sentence, at most 200 characters. It may name the backend, and contains no byte of a response. */
   readonly detail: string
-  /** One sentence: what the operator can do. */
+  /** One sentence: the remedy for the operator. */
   readonly remedy: string
 }
 
-/** What has arrived of a response when the connection ended. */
+/** The part of a response that has arrived when the connection ends. */
 export type ResponseProgress = 'nothing' | 'part of the head' | 'part of the body'
 
 /** The end of a sentence that begins with `Backend http://127.0.0.1:3000`, for each code of a socket or of TLS. */
@@ -63,7 +63,7 @@ const CONNECT_CAUSES: Readonly<Record<string, readonly [BackendCauseCode, string
   ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: ['http2_required', 'does not accept HTTP/1 over TLS (ALPN)'],
 }
 
-/** Errors of an address that the machine cannot use. Another address of the same backend may say more. */
+/** Errors of an address that the machine cannot use. The error of another address of the backend has more information. */
 const ADDRESS_ERRORS: ReadonlySet<unknown> = new Set([
   'EADDRNOTAVAIL',
   'EAFNOSUPPORT',
@@ -92,10 +92,10 @@ export function closedBeforeReady(backend: string, secure: boolean): TunnelError
     : unreachable('connect_failed', `Backend ${backend} closed the connection before it was ready.`)
 }
 
-/** What a connection waits for. */
+/** The step that a connection waits for. */
 export type ConnectStage = 'name' | 'connection' | 'handshake'
 
-/** Follows a new socket. Returns a function that reports what the socket waits for. */
+/** Follows a new socket. Returns a function that reports the step that the socket waits for. */
 export function watchStage(socket: Socket, needsDns: boolean): () => ConnectStage {
   let resolved = !needsDns
   if (needsDns) {
@@ -124,7 +124,7 @@ export function connectTimeout(backend: string, timeoutMs: number, stage: Connec
   }
 }
 
-/** There is no connection. `detail` is a sentence that names the backend. */
+/** Creates the error for a connection that could not be made. `detail` is a sentence that names the backend. */
 export function unreachable(causeCode: BackendCauseCode, detail: string, cause?: unknown): TunnelError {
   return new TunnelError('backend_unreachable', { detail, causeCode, ...(cause !== undefined && { cause }) })
 }
@@ -193,7 +193,7 @@ function sentenceOf(cause: BackendCauseCode, { reason, detail }: TunnelError): s
   return reason === 'backend_protocol_error' ? cutText(`The response breaks HTTP: ${detail}.`) : detail
 }
 
-/** Plugboard ends a stream of which no response came in time. */
+/** Plugboard resets a stream when no response arrives in time. */
 function causeOfReason(reason: Reason, remote: boolean): BackendCauseCode | undefined {
   return remote && (reason === 'backend_timeout' || reason === 'idle_timeout')
     ? 'response_timeout'
@@ -215,12 +215,12 @@ function otherConnectCause(
   return ['tls_failed', `failed the TLS handshake: ${message}`]
 }
 
-/** Returns the part of a text of OpenSSL that people can read; any other text as it is. */
+/** Returns the readable part of an OpenSSL error text. Returns any other text unchanged. */
 function reasonIn(message: string): string {
   return OPENSSL_TEXT.exec(message)?.[1] ?? message
 }
 
-/** Of several addresses, the error of the first one that the machine can use. */
+/** Returns the error of the first address that the machine can use, for a backend with several addresses. */
 function firstError(error: Error): NodeJS.ErrnoException {
   if (!(error instanceof AggregateError)) return error
   const errors = error.errors.filter((each): each is NodeJS.ErrnoException => each instanceof Error)

@@ -1,5 +1,5 @@
-// Makes the limits of connections to backends fit into the system's limit of open files. Each connection is an open
-// file, and so is a tunnel: without this, many requests at once would leave no file for the next tunnel.
+// Fits the limits of connections to backends into the system's limit of open files. Each connection and each tunnel is
+// an open file. Without these limits, many simultaneous requests could leave no file for the next tunnel.
 
 import { divideOpenFiles, type LoweredLimits } from '@vera-stack/shared/open-files.ts'
 import type { Service } from '../service-options.ts'
@@ -9,22 +9,22 @@ import { HTTP2_MAX_CONNECTIONS } from './http2/session-pool.ts'
 /** Limits of the connections to one backend. */
 export interface BackendLimits {
   readonly maxConnections: number
-  /** Connections beyond `maxConnections`: upgraded ones, and those of HTTP/2 that finish their last streams. */
+  /** Connections in addition to `maxConnections`: upgraded ones, and HTTP/2 connections that finish their last streams. */
   readonly maxDetached: number
 }
 
 export interface FittedBackends {
-  /** By service. */
+  /** Limits by the name of the service. */
   readonly limits: ReadonlyMap<string, BackendLimits>
-  /** Undefined when everything fits. */
+  /** The lowered limits, for the log. Undefined when all limits fit. */
   readonly lowered: LoweredLimits | undefined
 }
 
 /** Files and sockets of the process itself, without a tunnel. */
 const RESERVED = 56
-/** A default that is lowered to less than this part of itself is reported as a problem. */
+/** A default limit that is lowered below this share is reported as a problem. */
 const ENOUGH = 1 / 4
-/** A tunnel, and the one that is dialled to replace it. */
+/** Files for a tunnel and for the tunnel that replaces it. */
 const FILES_PER_TUNNEL = 2
 
 /** `openFiles`: the result of `openFilesLimit`. Each service gets at least one connection. */

@@ -1,36 +1,36 @@
-// Opens sockets to one backend: TCP, TLS or a unix socket. Names with several addresses are tried on all of them
-// (RFC 8305), and `localhost` always has two: whether a backend listens on ::1 or 127.0.0.1 is no matter.
-// What is spoken on them is http1/ and http2/.
+// Opens sockets to one backend: TCP, TLS or a unix socket. For a name with several addresses it tries all of them
+// (RFC 8305). `localhost` always has two addresses, so that a backend may listen on ::1 or on 127.0.0.1.
+// http1/ and http2/ implement the protocols on these sockets.
 
 import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { type HttpTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 
 export interface ConnectorOptions {
-  /** False: any certificate of a TLS backend is taken. Default true. */
+  /** False: accepts any certificate of a TLS backend. Default true. */
   readonly tlsVerify?: boolean
   /** PEM of certificate authorities to trust instead of the usual ones. */
   readonly tlsCa?: string
 }
 
 export interface Connector {
-  /** The backend as messages name it: `http://127.0.0.1:3000`. */
+  /** Name of the backend in messages: `http://127.0.0.1:3000`. */
   readonly backend: string
   /** True when connections use TLS. */
   readonly secure: boolean
   /** True when the name of the host has to be resolved. The socket emits `lookup` when that is done. */
   readonly needsDns: boolean
   /**
-   * Begins to connect. `onReady` when request bytes may be written; failures come as the socket's `error`.
-   * `onRead`: reads go into a buffer of the caller's, without an allocation for each; absent: a usual socket.
+   * Starts to connect. Calls `onReady` when request bytes may be written; failures are `error` events of the socket.
+   * `onRead`: the socket reads into a buffer of the caller, without an allocation for each read. Absent: a normal socket.
    */
   open(onReady: () => void, onRead?: OnReadOpts): Socket
 }
 
-/** Bytes of a request body that may wait in the process for a slow backend, per connection. */
+/** Bytes of request bodies that may wait in the process for a slow backend, per connection. */
 const WRITE_BUFFER_BYTES = 262_144
 
-/** Both loopback addresses, whatever the hosts file says (RFC 6761 section 6.3). */
+/** Both loopback addresses, independent of the hosts file (RFC 6761 section 6.3). */
 const lookupLocalhost: LookupFunction = (_name, _options, callback) => {
   callback(null, [
     { address: '127.0.0.1', family: 4 },
@@ -39,7 +39,7 @@ const lookupLocalhost: LookupFunction = (_name, _options, callback) => {
 }
 
 export function createConnector(target: HttpTarget, options: ConnectorOptions = {}): Connector {
-  // The whole of a TLS session is remembered from the last handshake, so that the next one is shorter.
+  // The TLS session of the last handshake is kept, so that the next handshake is shorter.
   let tlsSession: Buffer | undefined
   return {
     backend: targetText(target),

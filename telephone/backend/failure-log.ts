@@ -1,11 +1,11 @@
-// Reports the failures of one backend without a flood: the first one, each change of the cause, then a count once a
-// minute, and the recovery. It keeps one record, whatever the number of requests is.
+// Reports the failures of one backend with few log lines: the first failure, each change of the cause, a count once a
+// minute, and the recovery. It keeps one record, independent of the number of requests.
 //
 //   passing ──failed (report)──▶ failing ──other cause (report), each minute (count)──▶ failing
 //      ▲                            │
 //      └────succeeded (report)──────┘
 //
-// A backend that fails and recovers again and again has at most MAX_LINES reports a minute, and the counts.
+// A backend that fails and recovers repeatedly causes at most MAX_LINES reports a minute, in addition to the counts.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { BackendFailure } from './backend-failure.ts'
@@ -14,9 +14,9 @@ export type FailureReport =
   | {
       readonly kind: 'failing'
       readonly failure: BackendFailure
-      /** `first`: after a success. `changed`: the cause is another one. `repeated`: once a minute. */
+      /** `first`: after a success. `changed`: the cause changed. `repeated`: once a minute. */
       readonly occasion: 'first' | 'changed' | 'repeated'
-      /** Failed requests since the report before this one. */
+      /** Failed requests since the previous report. */
       readonly count: number
     }
   | {
@@ -63,7 +63,7 @@ export class FailureLog {
     this.#reportFailure(this.#reported === undefined ? 'first' : 'changed')
   }
 
-  /** A response was complete. Call it only while `failing`. */
+  /** Records a complete response. Call it only while `failing`. */
   succeeded(): void {
     this.failing = false
     if (this.#lines < MAX_LINES) this.#reportRecovery()

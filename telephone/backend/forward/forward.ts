@@ -1,5 +1,5 @@
-// The Telephone's side of every stream that a Plugboard opens: finds the service, hands the stream to its backend,
-// and refuses politely what nobody serves. Knows no tunnel, no token and no HTTP.
+// The Telephone's side of every stream that a Plugboard opens: finds the service, passes the stream to its backend, and
+// refuses a stream of an unknown service. Independent of tunnels, tokens and HTTP.
 
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
@@ -12,18 +12,18 @@ import { type Backend, REFUSED } from './backend.ts'
 export interface ForwardedExchange {
   readonly opening: Opening
   readonly streamId: number
-  /** 0: no answer head came. */
+  /** Status of the response; 0 without a response head. */
   readonly status: number
-  /** Why it ended early. */
+  /** Reason of an early end. */
   readonly code: string | undefined
-  /** The cause, when the backend is the reason of an early end. */
+  /** Cause of an early end that the backend caused. */
   readonly failure: BackendFailure | undefined
   readonly durationMs: number
 }
 
 export interface ForwarderOptions {
   readonly backends: ReadonlyMap<string, Backend>
-  /** Called at the end of each exchange. Absent: nothing is measured. */
+  /** Called at the end of each exchange. Absent: exchanges are not measured. */
   readonly onExchange?: ((exchange: ForwardedExchange) => void) | undefined
   readonly now: () => number
 }
@@ -35,7 +35,7 @@ export class Forwarder {
     this.#options = options
   }
 
-  /** For Session: events of a new stream. */
+  /** Returns the events of a new stream, for Session. */
   onStream(stream: Stream, opening: Opening): StreamEvents {
     switch (opening.kind) {
       case 'http':
@@ -66,7 +66,7 @@ export class Forwarder {
   }
 }
 
-/** The public form of an exchange, without the fields of the request. */
+/** Returns the public form of an exchange, without the fields of the request. */
 export function exchangeSummary({ opening, ...end }: ForwardedExchange): ExchangeSummary {
   const { service, method, target, fields } = opening
   const path = target.split('?', 1)[0] as string

@@ -1,12 +1,12 @@
-// A function in this process as a backend: a hono app's `fetch`, or anything of that shape. Nothing listens; the
-// request goes from the tunnel straight into the function. Upgrades have no place in this interface: 501.
+// A function in this process as a backend: the `fetch` of a hono app, or any function of this shape. It needs no listening
+// socket, because the tunnel passes the request to the function. This interface has no upgrades: they get a 501.
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Backend, Report } from './backend.ts'
 import { type FetchHandler, HandlerForward } from './handler-forward.ts'
 
 export interface HandlerBackendOptions {
-  /** The function threw or gave something that is no Response; the client gets a 500. */
+  /** Called when the function threw or did not return a Response. The client gets a 500. */
   readonly onError?: (error: unknown, opening: Opening) => void
 }
 
@@ -31,6 +31,6 @@ export class HandlerBackend implements Backend {
   }
 
   close(): void {
-    // A function holds nothing open.
+    // A function has no connections.
   }
 }

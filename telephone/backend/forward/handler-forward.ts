@@ -1,5 +1,6 @@
-// One stream of the tunnel joined to one call of a fetch handler: Request in, Response out, both bodies streamed
-// with backpressure, cancellation as the Request's abort signal. The HTTP counterpart is http-forward.ts.
+// Connects one stream of the tunnel with one call of a fetch handler. The handler gets a Request and returns a Response;
+// both bodies are streamed with backpressure. A cancelled request aborts the signal of the Request. http-forward.ts is
+// the counterpart for HTTP servers.
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
@@ -9,7 +10,7 @@ import type { BackendFailure } from '../backend-failure.ts'
 import { neverOpener, type Report } from './backend.ts'
 import { RequestBody } from './request-body.ts'
 
-/** Web-standard: takes a Request, gives a Response, both with streaming bodies. */
+/** A handler of the web standard: gets a Request and returns a Response, both with streaming bodies. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>
 
 const BODY_FAILED: BackendFailure = {
@@ -18,7 +19,7 @@ const BODY_FAILED: BackendFailure = {
   remedy: BACKEND_CAUSES.handler_failed.remedy,
 }
 
-/** Statuses that a Response may have a body with, and an answer on the wire may not. */
+/** Status codes with which a Response object may have a body, but a response on the wire may not. */
 const BODYLESS = new Set([204, 205, 304])
 
 export class HandlerForward implements StreamEvents {
@@ -114,7 +115,7 @@ export class HandlerForward implements StreamEvents {
         this.#finish('backend_closed', BODY_FAILED)
         break
       default:
-      // The client is gone: that a handler stumbles over it is expected.
+      // The client has closed, so an error of the handler is expected.
     }
   }
 
@@ -133,7 +134,7 @@ export class HandlerForward implements StreamEvents {
       if (bodiless) this.#body.discard()
       return new Request(url, { method, headers, body, duplex: 'half', signal: this.#abort.signal })
     } catch {
-      // TRACE, CONNECT, `*` and bytes that Headers refuses: real in HTTP, absent from the fetch interface.
+      // TRACE, CONNECT, `*` and some bytes in fields are valid in HTTP, but the fetch interface rejects them.
       this.#answerPlainly(501, 'Not Implemented', 'This service cannot take such a request.')
       return undefined
     }
@@ -154,10 +155,10 @@ export class HandlerForward implements StreamEvents {
     this.#finish(undefined)
   }
 
-  /** Throws what the body's source throws, and when it is not as long as it was said to be. */
+  /** Sends the body. Throws the error of its source, or an error when its length differs from Content-Length. */
   async #send(body: ReadableStream<Uint8Array>, length: number | undefined): Promise<void> {
     const reader = body.getReader()
-    // A read that is waiting comes back when the client goes away, and the source is told to stop.
+    // When the client closes, a waiting read returns and the source is cancelled.
     const stop = (): void => {
       reader.cancel(this.#abort.signal.reason).catch(() => undefined)
     }

@@ -1,5 +1,5 @@
-// An HTTP server beside the Telephone: its connections, in the version of HTTP that its target says, and how its
-// Host field is written.
+// An HTTP server as a backend: its connections, in the version of HTTP that the target states, and the rule for its
+// Host field.
 
 import { type HttpTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -11,7 +11,7 @@ import type { Backend, Report } from './backend.ts'
 import { HttpForward } from './http-forward.ts'
 
 export interface HttpBackendOptions extends ClientOptions {
-  /** `preserve`: as the Plugboard gives it (default). `backend`: the target's own. Else: always this text. */
+  /** `preserve`: the Host field from the Plugboard (default). `backend`: the host of the target. Otherwise: this text. */
   readonly hostHeader?: string
   /** Reports failures of the backend, and its recovery. Absent: they are not reported. */
   readonly failures?: FailureLog

@@ -1,10 +1,10 @@
-// One stream of the tunnel joined to one exchange with the backend, with backpressure both ways:
+// Connects one stream of the tunnel with one exchange with the backend, with backpressure in both directions:
 //
-//   tunnel ── onData ──► exchange.write ──► backend      credit is given back once the socket has room
+//   tunnel ── onData ──► exchange.write ──► backend      credit is returned when the socket has room
 //   tunnel ◄─ write ──── onBody ◄───────── backend       a full tunnel pauses the socket
 //
-// Whatever ends badly on one side ends badly on the other: a body cut short becomes a reset, never an END.
-// Hop-by-hop fields are the Plugboard's to remove, both ways; here only framing is undone and done again.
+// An early end on one side is an early end on the other side: an incomplete body becomes a reset, never an END.
+// The Plugboard removes hop-by-hop fields in both directions. The Telephone only removes and adds the framing.
 
 import type {
   AnswerHead,
@@ -33,11 +33,11 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   readonly #failures: FailureLog | undefined
   #exchange: BackendExchange | undefined
   #state: 'gathering' | 'forwarding' | 'answered' | 'over' = 'gathering'
-  /** What came with the head, in the same event-loop turn. */
+  /** Body that arrived with the head, in the same event-loop turn. */
   #early: Buffer[] = []
   #ended = false
   #trailers: Fields | undefined
-  /** Bytes taken from the tunnel and not yet by the backend. */
+  /** Bytes that were received from the tunnel and that the backend has not accepted yet. */
   #owedBytes = 0
   #status = 0
 
@@ -53,9 +53,9 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#client = client
     this.#report = report
     this.#failures = failures
-    // Whether a request without Content-Length has a body shows in whether it ends with its head. That END stands in the
-    // OPEN, or in a later frame, perhaps of the same message, so the rest of this message is waited for before anything is
-    // sent. The usual request ends with its OPEN: `onEnd` begins it, and a task for it would be wasted.
+    // A request without Content-Length has a body unless it ends with its head. That END is in the OPEN or in a later
+    // frame of the same message, so the request starts after the whole message is read. Most requests end with their
+    // OPEN: `onEnd` starts them, and they need no microtask.
     if (stream.endsWithOpen !== true) queueMicrotask(() => this.#begin())
   }
 
@@ -68,12 +68,12 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
         this.#owedBytes += chunk.length
         break
       case 'forwarding':
-        // Owed before they are written: with these bytes the exchange may get its connection, which says that it has room.
+        // Counted before the write, because the write may give the exchange its connection, which then calls `onRoom`.
         this.#owedBytes += chunk.length
         if (this.#exchange?.write(chunk) === true) this.#payCredit()
         break
       case 'answered':
-        // The answer overtook the upload, whose rest nobody reads (R3).
+        // The response was complete before the upload. The rest of the upload is dropped (R3).
         this.#stream.consume(chunk.length)
         break
       case 'over':
@@ -93,7 +93,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#exchange?.resume()
   }
 
-  /** Cancelled by the client, or the tunnel is gone: the backend hears of it at once (R11). */
+  /** The client cancelled the request, or the tunnel closed. Cancels the exchange at the backend at once (R11). */
   onAbort(error: TunnelError): void {
     this.#exchange?.abort()
     this.#fail(error)
@@ -123,7 +123,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
       return
     }
     this.#exchange = exchange
-    // May fail before it returns: then what follows has no effect.
+    // `run` may fail before it returns. Then the following calls have no effect.
     exchange.run()
     let room = true
     for (const chunk of early) room = exchange.write(chunk)
@@ -144,8 +144,8 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   }
 
   onAnswerBody(chunk: Buffer): void {
-    // True says that the tunnel has copied the chunk; after false that is so once it is writable again, which is
-    // when an HTTP/1 connection resumes and reads into the same buffer.
+    // After true, the tunnel has copied the chunk. After false, it has copied the chunk when it is writable again. Only
+    // then does an HTTP/1 connection resume and read into the same buffer.
     if (!this.#stream.write(chunk)) this.#exchange?.pause()
   }
 
@@ -157,7 +157,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
       return
     }
     if (this.#status === 101) {
-      // The backend's half alone is over: ours may go on.
+      // Only the backend's half is complete. Our half may continue.
       if (!this.#stream.open) this.#finish(undefined)
       return
     }
@@ -200,7 +200,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   }
 
   #fail(error: TunnelError): void {
-    // A response that was complete has no failure, whatever ends the stream of its request.
+    // A complete response has no failure, even when the stream of its request ends early.
     const failure = this.#state === 'answered' ? undefined : failureOf(error)
     if (failure !== undefined) this.#failures?.failed(failure)
     this.#finish(error.reason, failure)

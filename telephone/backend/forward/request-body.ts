@@ -1,5 +1,5 @@
-// The request body as a ReadableStream that reads from the tunnel only as fast as it is read itself: credit goes
-// back for a chunk when the reader has asked for it, so at most one window waits here.
+// The request body as a ReadableStream. It reads from the tunnel at the speed of its reader: it returns the credit for a
+// chunk when the reader asks for the chunk, so at most one window of data waits here.
 
 import type { Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
 
@@ -14,7 +14,7 @@ export class RequestBody {
   #ended = false
   #closed = false
 
-  /** `onFirstRead`: somebody wants the body; that is when a client that waits for a 100 gets it. */
+  /** `onFirstRead` is called at the first read of the body. A client that waits for a 100 gets it then. */
   constructor(stream: Stream, onFirstRead: () => void) {
     this.#stream = stream
     this.#onFirstRead = onFirstRead
@@ -43,7 +43,7 @@ export class RequestBody {
     this.#serve()
   }
 
-  /** Cut short: a reader gets the error, never an end. */
+  /** Ends an incomplete body: the reader gets the error, never the end of the body. */
   fail(error: unknown): void {
     if (this.#closed) return
     this.#closed = true
@@ -51,7 +51,7 @@ export class RequestBody {
     this.#release()
   }
 
-  /** Nobody reads it any more: what still comes is dropped. */
+  /** Drops all further data, because the body is no longer read. */
   discard(): void {
     if (this.#closed) return
     this.#closed = true

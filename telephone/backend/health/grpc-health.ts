@@ -1,21 +1,21 @@
-// The health check of a gRPC server: a call of grpc.health.v1.Health/Check, as load balancers for gRPC make it
-// (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). Two messages of one field each are written and
-// read by hand here; that needs no library.
+// The health check of a gRPC server: a call of grpc.health.v1.Health/Check, like load balancers for gRPC
+// (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). The two messages have one field each, so this file
+// encodes and decodes them without a library.
 
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { BackendClient, BackendExchange } from '../backend-exchange.ts'
 
 const PREFIX_BYTES = 5
-/** A length of 127 at most is one byte in both formats. */
+/** A length of at most 127 is one byte in both formats. */
 export const MAX_GRPC_SERVICE_LENGTH = 100
-/** Far more than the seven bytes of an answer; the rest is not kept. */
+/** Limit of the kept response, bytes. A response has seven bytes; the rest of a longer one is dropped. */
 const MAX_ANSWER_BYTES = 1024
 const STRING_FIELD_1 = 0x0a
 const VARINT_FIELD_1 = 0x08
 const SERVING = 1
 const STATES = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
 
-/** `service`: empty for the server as a whole. Calls `done` once, with what is wrong if anything. */
+/** Checks a service; an empty `service` is the whole server. Calls `done` once, with the failure or undefined. */
 export function checkGrpcHealth(
   client: BackendClient,
   service: string,

@@ -1,5 +1,5 @@
-// Asks a backend again and again whether it is there, so that a Plugboard with several telephones for a service
-// can prefer those whose backend is. Optional: without it a service is announced as up.
+// Checks a backend at intervals, so that a Plugboard with several telephones for a service can prefer the telephones
+// with a healthy backend. Optional: a service without a check is announced as up.
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
@@ -14,30 +14,30 @@ import { checkGrpcHealth } from './grpc-health.ts'
 export interface HealthCheckOptions extends ConnectorOptions {
   readonly target: HttpTarget
   /**
-   * `tcp`: a connection is enough; with HTTP/2 the backend must greet. A path: GET must give a status from 200 to 399.
-   * `grpc`, or `grpc:` and a service's name: the server's own health service must say SERVING.
+   * `tcp`: a connection is enough; with HTTP/2 the backend must send SETTINGS. A path: GET must return a status from 200
+   * to 399. `grpc`, or `grpc:` and the name of a service: the server's health service must respond with SERVING.
    */
   readonly check: string
   readonly intervalMs: number
   readonly clock: Clock
   /** The setting of the service: the check reads responses of the backend as the service does. */
   readonly backendParsing?: BackendParsing
-  /** After each check: the failure, or undefined when it passed. */
+  /** Called after each check with the failure, or with undefined when the check passed. */
   readonly onResult?: (failure: BackendFailure | undefined) => void
-  /** `outage`: undefined when the health is `up`. Also called with a changed cause of an outage, once a minute at most. */
+  /** `outage` is undefined when the health is `up`. Also called with a changed cause of an outage, at most once a minute. */
   readonly onChange: (health: 'up' | 'down', outage: Outage | undefined) => void
 }
 
-/** Why a service is down. */
+/** The reason that a service is down. */
 export interface Outage extends BackendFailure {
   /** When the first check failed, milliseconds since 1970. */
   readonly sinceMs: number
 }
 
 const TIMEOUT_MS = 5000
-/** One failure may be a restart; two in a row are an outage. The very first one counts at once. */
+/** Failures in a row that are an outage. One failure may be a restart. A failure of the first check counts at once. */
 const FAILURES_TO_DOWN = 2
-/** Between two reports of one outage: an announcement for each would use up the rate of the token. */
+/** Shortest time between two reports of one outage. More announcements would use up the rate limit of the token. */
 const CAUSE_CHANGE_MS = 60_000
 
 export class HealthCheck {
@@ -93,7 +93,7 @@ export class HealthCheck {
       this.#reported = undefined
       const wasDown = this.#health === 'down'
       this.#health = 'up'
-      // The announcement before the first check is "up".
+      // The announcement before the first check has the health `up`.
       if (wasDown) onChange('up', undefined)
       return
     }
@@ -156,7 +156,7 @@ export class HealthCheck {
     }
   }
 
-  /** One of its own for each check: what is asked is whether a new connection can be made. */
+  /** Creates a client for each check, because the check tests whether a new connection can be made. */
   #client(): BackendClient {
     const { target, clock } = this.#options
     const hostRule = { kind: 'fixed', host: target.authority } as const

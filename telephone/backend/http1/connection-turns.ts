@@ -1,6 +1,6 @@
 // Decides which request gets a connection of the pool, and when. A request waits while all connections are in use, or
-// while its client holds its share of them. An upload of which little has come waits apart, while half of the connections
-// or more are in use: a client that sends its body slowly should hold a stream of the tunnel, not a connection.
+// while its client holds its share of them. While half of the connections or more are in use, an upload waits in a separate
+// queue until enough of its body has arrived. So a client that sends its body slowly holds only a stream of the tunnel.
 //
 //   request ──little of its upload──▶ uploads ──64 KiB, its end, or plenty of connections──▶ next
 //      └──────share held, all in use──▶ queue ──a connection is free, client by client──────▶ next
@@ -12,21 +12,21 @@ import { type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
 
 export interface TurnLimits extends WaitLimits {
   readonly maxConnections: number
-  /** So much of an upload has to be here before it takes one of the last connections, bytes; all of a shorter one. */
+  /** Bytes of an upload that must have arrived before it takes one of the last connections; a shorter upload: all. */
   readonly uploadStartBytes: number
 }
 
 export interface Uploading extends Waiting {
-  /** What is here of its body, bytes; Infinity when that is all of it. May grow: see `uploadMoved`. */
+  /** Bytes of the body that have arrived; Infinity when the body is complete. It may grow: see `uploadMoved`. */
   readonly uploadedBytes: number
 }
 
 export class ConnectionTurns<Waiter extends Uploading> {
   readonly #limits: TurnLimits
-  /** Of the connections in use. */
+  /** Shares of the clients in the connections in use. */
   readonly #shares: ClientShares
   readonly #queue: WaitQueue<Waiter>
-  /** There are never more of them than the tunnels have streams. */
+  /** Waiting uploads. Their number is limited by the streams of the tunnels. */
   readonly #uploads: WaitQueue<Waiter>
 
   /** `holders` lists the client of each connection in use. */
@@ -49,40 +49,40 @@ export class ConnectionTurns<Waiter extends Uploading> {
     return false
   }
 
-  /** The request may take a connection, and there is none. */
+  /** Makes a request wait that may take a connection while no connection is free. */
   wait(waiter: Waiter): void {
     this.#queue.add(waiter)
   }
 
-  /** More of an upload has come, or its end. True when it waited for that, and waits no more: to be admitted again. */
+  /** Handles new bytes or the end of an upload. Returns true when the upload no longer waits; then call `admit` again. */
   uploadMoved(waiter: Waiter): boolean {
     if (this.#isReady(waiter)) return this.#uploads.remove(waiter)
     this.#uploads.renew(waiter)
     return false
   }
 
-  /** True when a request waits that may take a connection as soon as there is one. */
+  /** True when a waiting request may take the next free connection. */
   get hasTurn(): boolean {
     return this.#queue.hasTurn || (this.#plenty && this.#uploads.hasTurn)
   }
 
-  /** Takes out the request that gets a connection that is free; undefined when no request may take it. */
+  /** Removes and returns the request that gets a free connection. Undefined when no request may take it. */
   next(): Waiter | undefined {
     return this.#queue.next() ?? (this.#plenty ? this.#uploads.next() : undefined)
   }
 
-  /** False: it does not wait. */
+  /** Removes a waiting request. Returns false when the request does not wait. */
   remove(waiter: Waiter): boolean {
     return this.#queue.remove(waiter) || this.#uploads.remove(waiter)
   }
 
-  /** Refuses all that wait; nothing may be admitted after it. */
+  /** Refuses all waiting requests. The caller admits no request after this call. */
   close(error: TunnelError): void {
     this.#queue.close(error)
     this.#uploads.close(error)
   }
 
-  /** A connection is in use for the client. */
+  /** Counts a connection in use for the client. */
   hold(client: string): void {
     this.#shares.add(client)
   }
@@ -95,7 +95,7 @@ export class ConnectionTurns<Waiter extends Uploading> {
     return uploadedBytes >= this.#limits.uploadStartBytes
   }
 
-  /** Fewer than half of the connections are in use. */
+  /** True when fewer than half of the connections are in use. */
   get #plenty(): boolean {
     return this.#shares.held * 2 < this.#limits.maxConnections
   }

@@ -1,11 +1,11 @@
-// One connection to a backend, one exchange on it at a time: writes the request in its framing, reads the
-// answer, and knows when it may carry another one. A connection that is not clean, for whatever reason, is
-// closed: bytes after an answer, an upload cut short, a body that was announced and must not come.
+// One connection to a backend, with one exchange at a time: writes the request in its framing, reads the response, and
+// decides whether the connection may carry another exchange. It closes a connection with bytes after the response, an
+// incomplete upload, or a response that announces a body that it must not have.
 //
 //   connecting ──► idle ◄──► busy ──► raw (after a 101)
 //        └───────────┴─────────┴───────┴──► closed
 //
-// Pooling and retries are pool.ts and exchange.ts; this file does not know why a request is sent.
+// pool.ts and exchange.ts contain the pooling and the retries.
 
 import type { OnReadOpts, Socket } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -33,29 +33,29 @@ import {
   type ResponseSink,
 } from './response-parser.ts'
 
-/** Whoever uses the connection for one exchange. */
+/** The user of the connection for one exchange. */
 export interface ConnectionUser {
-  /** 1xx heads, then the final one. After a 101, `onBody` and `onComplete` are the raw bytes and their end. */
+  /** 1xx heads, then the final head. After a 101, `onBody` and `onComplete` are the raw bytes and their end. */
   onHead(head: ResponseHead): void
-  /** The chunk is valid during the call; when the user pauses in it, until it resumes. Copy what must last. */
+  /** The chunk is valid during the call. After a pause in the call it stays valid until the user resumes. */
   onBody(chunk: Buffer): void
-  /** The answer is complete. The connection is no longer the user's, unless it is raw. */
+  /** The response is complete. The user no longer owns the connection, unless it is raw. */
   onComplete(trailers: Fields | undefined): void
-  /** After a write that returned false: there is room again. */
+  /** There is room again after a write that returned false. */
   onDrain(): void
-  /** The connection is gone before the answer was complete. `stale`: it may have been dead when it was taken. */
+  /** The connection closed before the response was complete. `stale`: it may already have been closed when it was taken. */
   onFailure(error: TunnelError, stale: boolean): void
 }
 
-/** The pool, as a connection sees it. */
+/** The part of the pool that a connection uses. */
 export interface ConnectionOwner {
   onConnected(connection: Connection): void
   onConnectFailed(connection: Connection, error: TunnelError): void
-  /** Clean and ready for the next exchange. */
+  /** The connection is ready for the next exchange. */
   onIdle(connection: Connection): void
-  /** Switched to another protocol: alive, but it will never come back. */
+  /** The connection switched to another protocol and never returns to the pool. */
   onDetached(connection: Connection): void
-  /** The end of a connection that was connected, or that was destroyed before. */
+  /** A connection closed that was connected, or that was destroyed while connecting. */
   onClosed(connection: Connection): void
 }
 
@@ -68,25 +68,25 @@ export interface ConnectionOptions {
   readonly backendParsing: BackendParsing
 }
 
-// One buffer a connection, read into again and again: no allocation and no copy, however much passes. It starts
-// small, since there may be thousands of quiet WebSockets, and grows once when a read has filled it, until the
-// answer is over. A quarter of the large size costs a tenth more CPU.
+// Each connection reads into one buffer, without an allocation or a copy for each read. The buffer starts small, because
+// there may be thousands of quiet WebSockets. When a read fills it, it is replaced by a large one until the response is
+// complete. A quarter of the large size costs a tenth more CPU.
 const SMALL_BUFFER_BYTES = 16_384
 const LARGE_BUFFER_BYTES = 262_144
 const TCP_KEEP_ALIVE_MS = 30_000
 
 export class Connection implements ResponseSink {
-  /** When it became idle, ms of the clock; the pool's to read. */
+  /** Time at which the connection became idle, ms of the clock. Read and written by the pool. */
   idleSince = 0
-  /** What the backend said about how long it keeps idle connections, ms. */
+  /** Time for which the backend keeps idle connections, from its response, ms. */
   keepAliveHintMs: number | undefined
-  /** True once the connection may be authenticated: it never carries a request of another client. */
+  /** True when the connection may be authenticated. It then never carries a request of another client. */
   authenticated = false
-  /** True when its last response asks the client to go on with the authentication. */
+  /** True when the last response asks the client to continue the authentication. */
   challenged = false
-  /** Id of the client connection that uses it; undefined when there is none, or it is not known. */
+  /** Id of the client connection that uses this connection. Undefined: not in use, or unknown. */
   affinity: string | undefined
-  /** The client whose request has it; undefined while idle. The pool's to read and write. */
+  /** The client of the current request; undefined while idle. Read and written by the pool. */
   client: string | undefined
   readonly #socket: Socket
   readonly #connector: Connector
@@ -130,17 +130,17 @@ export class Connection implements ResponseSink {
     })
   }
 
-  /** Can a request be written now, as far as this end can tell? */
+  /** True when a request can be written now. The backend may have closed the connection without notice yet. */
   get usable(): boolean {
     return this.#phase === 'idle' && this.#socket.writable && !this.#socket.readableEnded
   }
 
-  /** Switched to another protocol by a 101. */
+  /** True after a 101 switched the connection to another protocol. */
   get raw(): boolean {
     return this.#phase === 'raw'
   }
 
-  /** Sends a request; its body follows with `writeBody` and `endBody`. Only when idle. */
+  /** Sends a request. Its body follows with `writeBody` and `endBody`. Call it only while the connection is idle. */
   start(head: RequestHead, traits: RequestTraits, user: ConnectionUser): void {
     this.#phase = 'busy'
     this.#user = user
@@ -160,13 +160,13 @@ export class Connection implements ResponseSink {
     this.#socket.write(head.text, 'latin1')
   }
 
-  /** Takes body bytes, always; false asks to wait for `onDrain`. */
+  /** Writes body bytes. Accepts the chunk in every case. Returns false when the caller should wait for `onDrain`. */
   writeBody(chunk: Buffer): boolean {
     if (!this.#requestOpen || this.#phase === 'closed') return true
     switch (this.#framing) {
       case 'raw':
         if (this.#phase !== 'raw') {
-          // Nothing may pass before the 101; what waits here is bounded by the stream's window.
+          // No bytes may be sent before the 101. The window of the stream limits the waiting bytes.
           this.#beforeUpgrade.push(chunk)
           return false
         }
@@ -191,7 +191,7 @@ export class Connection implements ResponseSink {
     }
   }
 
-  /** The request half is complete. */
+  /** Completes the request. */
   endBody(trailers: Fields | undefined): void {
     if (!this.#requestOpen || this.#phase === 'closed') return
     if (this.#framing === 'raw') {
@@ -220,7 +220,7 @@ export class Connection implements ResponseSink {
     this.#requestOpen = false
   }
 
-  /** Stops reading; the backend feels it when the kernel's buffers are full. */
+  /** Stops reading. The backend cannot send more when the buffers of the kernel are full. */
   pause(): void {
     if (this.#paused || this.#phase === 'closed') return
     this.#paused = true
@@ -233,10 +233,10 @@ export class Connection implements ResponseSink {
     this.#socket.resume()
   }
 
-  /** Closes at once. The user hears nothing more; the owner hears `onClosed`, also while connecting. */
+  /** Closes at once. The user gets no further call. The owner gets `onClosed`, also while connecting. */
   destroy(): void {
     if (this.#phase === 'closed') return
-    // Half of a raw exchange must not look like all of it: a reset, not an orderly end.
+    // An incomplete raw exchange must not look complete, so the socket is reset instead of closed in order.
     const torn = this.#phase === 'raw' && (this.#requestOpen || this.#answerOpen)
     this.#close()
     if (torn) resetSocket(this.#socket)
@@ -244,7 +244,7 @@ export class Connection implements ResponseSink {
     this.#owner.onClosed(this)
   }
 
-  // What the parser finds.
+  // Events of the parser.
 
   onHead(head: ResponseHead): void {
     if (head.status === 101) {
@@ -258,7 +258,7 @@ export class Connection implements ResponseSink {
       this.challenged = head.challengesConnection
       if (head.challengesConnection) this.authenticated = true
       if (this.#framing === 'raw') {
-        // An upgrade declined: nothing was written behind the head, and nothing will be.
+        // The backend declined the upgrade. No body was written after the head, and no body follows.
         this.#requestOpen = false
         this.#beforeUpgrade = []
       }
@@ -277,7 +277,7 @@ export class Connection implements ResponseSink {
     user?.onComplete(trailers)
   }
 
-  // What the socket reports.
+  // Events of the socket.
 
   #onReady(): void {
     if (this.#phase !== 'connecting') return
@@ -305,7 +305,7 @@ export class Connection implements ResponseSink {
     return true
   }
 
-  /** The answer is complete. `clean`: no byte came behind it. */
+  /** Handles a complete response. `clean`: no byte followed it. */
   #finish(clean: boolean): void {
     if (!clean || this.#requestOpen || !this.#keepAlive) {
       this.destroy()
@@ -313,7 +313,7 @@ export class Connection implements ResponseSink {
     }
     this.#uncork()
     this.#phase = 'idle'
-    // A user that has paused still holds what was read, and will not tell us when it lets go.
+    // A user that has paused may still use the bytes in the buffer, and does not report when it has finished.
     if (this.#paused || this.#buffer.length > SMALL_BUFFER_BYTES) {
       this.#buffer = Buffer.allocUnsafeSlow(SMALL_BUFFER_BYTES)
     }
@@ -333,7 +333,7 @@ export class Connection implements ResponseSink {
     }
   }
 
-  /** The backend has ended the connection, or both ends have. */
+  /** The backend or both ends closed the connection. */
   #onClosed(): void {
     if (this.#phase === 'closed') return
     const { backend, secure } = this.#connector
@@ -356,7 +356,7 @@ export class Connection implements ResponseSink {
     return this.#bytesSeen ? 'part of the head' : 'nothing'
   }
 
-  /** What came through the tunnel cannot be sent on. */
+  /** Fails because the data from the tunnel cannot be forwarded. */
   #refuse(detail: string): void {
     this.#lost(new TunnelError('protocol_error', { detail }))
   }
@@ -395,9 +395,9 @@ export class Connection implements ResponseSink {
     if (this.#endAfterUpgrade) this.endBody(undefined)
   }
 
-  // Body bytes wait for the end of the event-loop turn. All of the turn's chunks leave in one system call; and
-  // an answer that is already in the kernel (413, say) is read before a write can fail on the closed connection
-  // and take that answer with it.
+  // Body bytes wait for the end of the event-loop turn, so that all chunks of the turn are sent in one system call. Also,
+  // a response that is already in the kernel (for example 413) is read first. Otherwise a failed write on the closed
+  // connection would discard that response.
   #cork(): void {
     if (this.#corked) return
     this.#corked = true

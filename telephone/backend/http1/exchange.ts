@@ -1,7 +1,6 @@
-// One request on a pool, from the wish to the last byte of the answer: waits for a connection, holds what the
-// client sends meanwhile, and repeats the request once when a kept-alive connection turns out to have been
-// closed by the backend in the meantime. A request that cannot be repeated gets no connection that the backend
-// has probably closed. The use of the response is not known here.
+// One request on a pool, until the last byte of its response: waits for a connection and holds the body that the client
+// sends meanwhile. Repeats the request once when the backend had already closed the kept-alive connection. A request
+// that cannot be repeated gets no connection that the backend has probably closed.
 //
 //   waiting ──► active ──► done
 //      ▲           │
@@ -23,19 +22,19 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   readonly #head: RequestHead
   readonly #traits: RequestTraits
   readonly affinity: string | undefined
-  /** True when the backend may get the request twice, and no part of it has to be kept for that. */
+  /** True when the backend may receive the request twice and the request has no body to keep. */
   readonly #repeatable: boolean
   readonly client: string
   #phase: 'waiting' | 'active' | 'done' = 'waiting'
   #connection: Connection | undefined
   readonly #held = new HeldBody()
-  /** All of the body is here, or there is none. */
+  /** True when the whole body has arrived or the request has no body. */
   #whole: boolean
   #ended: boolean
   #trailers: Fields | undefined
   #retried = false
 
-  /** Throws RequestError when the request cannot be written without meaning two things. Call `run` next. */
+  /** Throws RequestError when recipients could read the request in two ways. Call `run` next. */
   constructor(pool: Pool, request: BackendRequest, hostRule: HostRule, events: ExchangeEvents) {
     this.#pool = pool
     this.#events = events
@@ -65,7 +64,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     return false
   }
 
-  /** For the pool. */
+  /** Bytes of the body that have arrived, for the pool. Infinity when the body is complete. */
   get uploadedBytes(): number {
     return this.#ended || this.#whole ? Number.POSITIVE_INFINITY : this.#held.bytes
   }
@@ -94,7 +93,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     else connection?.destroy()
   }
 
-  // What the pool says.
+  // Events of the pool.
 
   onConnection(connection: Connection): void {
     this.#phase = 'active'
@@ -112,7 +111,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
     this.#events.onFailure(error)
   }
 
-  // What the connection says.
+  // Events of the connection.
 
   onHead(head: ResponseHead): void {
     this.#events.onAnswerHead(head)
@@ -123,7 +122,7 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   }
 
   onComplete(trailers: Fields | undefined): void {
-    // After a 101 our own half may still be open: the connection stays with us.
+    // After a 101 our own half may still be open. Then this exchange keeps the connection.
     if (!this.#traits.upgrade || this.#connection?.raw !== true) this.#finish()
     this.#events.onAnswerEnd(trailers)
   }

@@ -1,12 +1,12 @@
-// The few rules of RFC 9110 and 9112 that both directions need: tokens, field lines, blanks around a value.
-// Heads are checked by one regular expression each, built from these parts: one pass over the text costs a
-// third of a check per field. What a field means is shared/headers.ts.
+// The rules of RFC 9110 and 9112 that both directions use: tokens, field lines, blanks around a value. One regular
+// expression, built from these parts, checks a whole head: one pass over the text costs a third of a check per field.
+// shared/headers.ts defines the meaning of fields.
 
 /** A token (RFC 9110 section 5.6.2), as the source of a regular expression. */
 export const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
-/** What a field value or a reason phrase is made of: blanks, visible ASCII, obs-text. No CR, LF, NUL or DEL. */
+/** The characters of a field value or a reason phrase: blanks, visible ASCII, obs-text. No CR, LF, NUL or DEL. */
 export const TEXT = '[\\t\\x20-\\x7e\\x80-\\xff]*'
-/** Field lines, each led by the CR LF that ends the line before. No blank before the colon, no obs-fold. */
+/** Field lines. Each one starts with the CR LF that ends the previous line. No blank before the colon, no obs-fold. */
 export const FIELD_LINES = `(?:\\r\\n${TOKEN}:${TEXT})*`
 
 const ONLY_TOKEN = new RegExp(`^${TOKEN}$`)

@@ -1,17 +1,17 @@
-// Finds the empty line that ends a head or a trailer section, however the bytes are split into chunks.
-// Keeps what came before as text, at most `limit` bytes, and never looks at a byte twice.
+// Finds the empty line that ends a head or a trailer section, for any split of the bytes into chunks. Keeps the earlier
+// text, at most `limit` bytes, and reads each byte only once.
 
 import { HttpError, LENIENT_HINT } from './http-error.ts'
 
 const END = '\r\n\r\n'
 const END_BYTES = Buffer.from(END, 'latin1')
-/** What a split terminator can leave behind, and one byte more: the one in front of a lone LF. */
+/** Bytes of a terminator that can be in the previous chunk, plus one: the byte before a bare LF. */
 const TAIL = 3
 const BARE_LF = /[^\r]\n/
 
 export class HeadCollector {
   readonly #limitBytes: number
-  /** Text that every section starts behind: CR LF for trailers, so that an empty section is found as well. */
+  /** Text before the start of each section: CR LF for trailers, so that an empty section is found too. */
   readonly #prefix: string
   #parts: string[] = []
   #bytes = 0
@@ -27,8 +27,8 @@ export class HeadCollector {
   text = ''
 
   /**
-   * Reads on from `start`. Returns the offset behind the section's end, with its text (without the empty line)
-   * in `text`, or -1 when all of the chunk was taken and the section goes on. Throws HttpError past the limit.
+   * Reads from `start`. At the end of the section, returns the offset after it and sets `text` to the section without its
+   * empty line. Returns -1 when the section continues after the chunk. Throws HttpError when the section exceeds the limit.
    */
   read(chunk: Buffer, start: number): number {
     if (this.#parts.length === 0 && this.#prefix === '') {
@@ -51,7 +51,7 @@ export class HeadCollector {
       this.#bytes += piece.length
       if (this.#bytes >= this.#limitBytes + END.length) throw tooLarge()
       this.#parts.push(piece)
-      // A head of bare LFs would otherwise never end.
+      // Without this check, a head with bare LFs would never end.
       if (BARE_LF.test(probe)) throw new HttpError(`a bare LF in the head${LENIENT_HINT}`)
       this.#tail = probe.slice(-TAIL)
       return -1
@@ -65,7 +65,7 @@ export class HeadCollector {
     return start + taken
   }
 
-  /** What has been collected of an unfinished section, its first `length` characters at most. */
+  /** Returns the first `length` characters of an unfinished section. */
   start(length: number): string {
     let text = ''
     for (const part of this.#parts) {
@@ -75,7 +75,7 @@ export class HeadCollector {
     return text.slice(0, length)
   }
 
-  /** Is a section begun and not finished? */
+  /** True when a section has started and not ended. */
   get pending(): boolean {
     return this.#parts.length > 0
   }

@@ -1,5 +1,5 @@
-// The beginning of a request body that waits for its connection. Copied, because a chunk is a view of the message that it
-// came in: a client that sends single bytes would make each of them keep a whole message.
+// The start of a request body that waits for its connection. The bytes are copied, because a chunk is a view of the
+// message that contained it. Otherwise each chunk of a client that sends single bytes would keep a whole message alive.
 
 const SMALLEST_BYTES = 1024
 const EMPTY = Buffer.alloc(0)
@@ -23,9 +23,9 @@ export class HeldBody {
     this.#bytes = needed
   }
 
-  /** All of it, which is the caller's from then on. */
+  /** Removes and returns all bytes. The caller owns them from now on. */
   take(): Buffer {
-    // A request without a body must not pay for a view of nothing.
+    // A request without a body needs no new view.
     if (this.#bytes === 0) return EMPTY
     const body = this.#buffer.subarray(0, this.#bytes)
     this.#buffer = EMPTY

@@ -1,9 +1,9 @@
-// The one error of this folder that a backend can cause: bytes that are not HTTP/1.1 as RFC 9112 has it.
+// The only error of this folder that a backend can cause: bytes that break the rules of HTTP/1.1 (RFC 9112).
 // All other errors of a connection are TunnelErrors that backend-failure.ts makes.
 
 import type { BackendCauseCode } from '@vera-stack/shared/backend-causes.ts'
 
-/** A backend broke HTTP. The message names the rule and contains no byte of the response. */
+/** Thrown when a response breaks HTTP. The message names the rule and contains no byte of the response. */
 export class HttpError extends Error {
   readonly causeCode: BackendCauseCode
 
@@ -14,5 +14,5 @@ export class HttpError extends Error {
   }
 }
 
-/** Follows the name of a rule that only the strict reader applies. */
+/** Appended to the name of a rule that only the strict reader applies. */
 export const LENIENT_HINT = ' (backendParsing: lenient accepts it)'

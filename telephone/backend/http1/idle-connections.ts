@@ -1,24 +1,23 @@
-// The idle connections of a pool: those that any request may take, the most recently used one first, and those that are
-// authenticated, each for one client connection alone. Closes them before the backend would. Which request takes one is
-// not known here.
+// The idle connections of a pool. Any request may take an unauthenticated connection, the most recently used one first.
+// An authenticated connection serves only one client connection. Closes idle connections before the backend does.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Connection } from './connection.ts'
 
-/** A backend closes idle connections on its own clock; this much is left for the way there. */
+/** Margin before the time at which the backend closes idle connections, for the way to the backend. */
 const HINT_MARGIN_MS = 1000
 /**
- * For this time an idle connection counts as open, when the backend gives no hint. Servers keep idle connections for at
- * least a second; the rest is left for the way to the backend.
+ * An idle connection counts as open for this time when the backend gives no hint. Servers keep idle connections for at
+ * least a second; the difference is the margin for the way to the backend.
  */
 const SURELY_OPEN_MS = 800
 
 export class IdleConnections {
   readonly #clock: Clock
-  /** Without a hint of the backend. */
+  /** Time for which an idle connection is kept without a hint of the backend, ms. */
   readonly #keepAliveMs: number
   readonly #connections: Connection[] = []
-  /** Authenticated ones, each by the one client connection that it may serve. */
+  /** Authenticated connections, by the id of the client connection that each one serves. */
   readonly #bound = new Map<string, Connection>()
   #sweep: Timer | undefined
 
@@ -31,7 +30,7 @@ export class IdleConnections {
     return this.#connections.length + this.#bound.size
   }
 
-  /** Keeps the connection, or closes it at once where the backend or the settings want that. */
+  /** Keeps the connection, or closes it at once when the backend or the settings require that. */
   add(connection: Connection): void {
     if (this.#lifeOf(connection) <= 0) {
       connection.destroy()
@@ -41,7 +40,7 @@ export class IdleConnections {
     this.#becameIdle(connection)
   }
 
-  /** The same for an authenticated connection, in place of an older one of the same client connection. */
+  /** Keeps or closes an authenticated connection. Replaces an older one of the same client connection. */
   addBound(connection: Connection, affinity: string): void {
     if (this.#lifeOf(connection) <= 0) {
       connection.destroy()
@@ -52,7 +51,7 @@ export class IdleConnections {
     this.#becameIdle(connection)
   }
 
-  /** Takes out the idle connection that was used last. Closes idle connections that cannot be used any more. */
+  /** Removes and returns the idle connection that was used last. Closes idle connections that are no longer usable. */
   take(need: 'idle' | 'open'): Connection | undefined {
     const now = this.#clock.now()
     for (
@@ -61,7 +60,7 @@ export class IdleConnections {
       connection = this.#connections.at(-1)
     ) {
       if (connection.usable && !this.#expired(connection, now)) {
-        // The others have been idle for longer still.
+        // The other connections have been idle for longer.
         if (need === 'open' && !isSurelyOpen(connection, now)) return undefined
         this.#connections.pop()
         return connection
@@ -72,7 +71,7 @@ export class IdleConnections {
     return undefined
   }
 
-  /** Takes out the authenticated connection of this client, for every need, because another one is not authenticated. */
+  /** Removes and returns the authenticated connection of this client connection, because no other one is authenticated. */
   takeBound(affinity: string | undefined): Connection | undefined {
     const connection = affinity === undefined ? undefined : this.#bound.get(affinity)
     if (connection === undefined || affinity === undefined) return undefined
@@ -82,7 +81,7 @@ export class IdleConnections {
     return undefined
   }
 
-  /** Takes out a connection to be closed, so that another one can be opened. */
+  /** Removes and returns a connection for the caller to close, so that another one can be opened. */
   takeOldest(): Connection | undefined {
     const [oldest] = this.#all()
     if (oldest !== undefined) this.remove(oldest)
@@ -96,7 +95,7 @@ export class IdleConnections {
     if (this.#bound.get(affinity) === connection) this.#bound.delete(affinity)
   }
 
-  /** Closes all; none may be added after it. */
+  /** Closes all connections. The caller adds no connection after this call. */
   close(): void {
     this.#sweep?.cancel()
     for (const connection of this.#all()) connection.destroy()
@@ -124,7 +123,7 @@ export class IdleConnections {
     this.#sweep = undefined
     const now = this.#clock.now()
     const expired = this.#all().filter(connection => this.#expired(connection, now))
-    // All of them first, because the end of one is reported: no request may get another one that is about to be closed.
+    // Remove all first: each `destroy` notifies the pool, and no request may then get a connection that closes next.
     for (const connection of expired) this.remove(connection)
     for (const connection of expired) connection.destroy()
     if (this.size > 0) {

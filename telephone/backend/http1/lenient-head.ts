@@ -1,7 +1,7 @@
-// Heads of backends that write lines loosely (`backendParsing: lenient`): found in the bytes, and rewritten as a strict
-// head. It accepts what RFC 9112 lets a proxy accept in a response: a bare LF at the end of a line (section 2.2), blanks
-// before the colon of a field (5.1), a folded field line (5.2). The strict reader then decides on the result, so that each
-// rule about framing holds as before; a folded framing field is refused, because two readers may read two lengths.
+// Rewrites the head of a backend with inexact lines (`backendParsing: lenient`) as a strict head. Accepts the variants
+// that RFC 9112 allows a proxy to accept in a response: a bare LF at the end of a line (section 2.2), blanks before the
+// colon of a field (5.1), and a folded field line (5.2). The strict reader then checks the result, so all framing rules
+// still apply. A folded framing field is rejected, because two readers may read two lengths.
 
 import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
 import { trimBlanks } from './grammar.ts'
@@ -9,7 +9,7 @@ import { HttpError } from './http-error.ts'
 
 /** An empty line: its end is the end of the head. */
 const END = /\n\r?\n/
-/** Characters of an end that may be split between two chunks. */
+/** Characters of the empty line that can be in the previous chunk. */
 const TAIL = 2
 
 /** The lenient counterpart of HeadCollector, for heads only. */
@@ -23,7 +23,7 @@ export class LenientHeadCollector {
     this.#limitBytes = limitBytes
   }
 
-  /** Like HeadCollector's: returns the offset after the head's end, or -1 when the head goes on. Throws HttpError. */
+  /** Returns the offset after the end of the head, or -1 when the head continues, like HeadCollector. Throws HttpError. */
   read(chunk: Buffer, start: number): number {
     const before = this.#text.length
     const stop = Math.min(chunk.length, start + this.#limitBytes + TAIL + 1 - before)
@@ -42,7 +42,7 @@ export class LenientHeadCollector {
     return start + at + end[0].length - before
   }
 
-  /** What has been collected of an unfinished head, its first `length` characters at most. */
+  /** Returns the first `length` characters of an unfinished head. */
   start(length: number): string {
     return this.#text.slice(0, length)
   }
@@ -73,7 +73,7 @@ function foldOf(line: string, field: string): string {
     throw new HttpError('a folded field line that frames the message')
   }
   const rest = trimBlanks(line, 0, line.length)
-  // Some readers take a line of blanks for the end of the head.
+  // Some readers treat a line of blanks as the end of the head.
   if (rest === '') throw new HttpError('a line of blanks in the head')
   return rest
 }

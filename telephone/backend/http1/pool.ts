@@ -1,6 +1,6 @@
-// Keep-alive connections to one backend. The most recently used one is taken first, so that the others fall
-// idle and are closed before the backend would close them. Knows connections by their life only, not what is said on
-// them. Which request gets a connection is decided in connection-turns.ts.
+// Keep-alive connections to one backend. A request takes the most recently used one, so that the other connections
+// become idle and are closed before the backend closes them. This file handles only the lifecycle of connections.
+// connection-turns.ts decides which request gets a connection.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/wire/frame.ts'
@@ -14,11 +14,11 @@ import { type BackendParsing, DEFAULT_PARSER_LIMITS, type ParserLimits } from '.
 import { UpgradedConnections } from './upgraded-connections.ts'
 
 export interface PoolOptions extends TurnLimits {
-  /** Connections carrying HTTP at once; upgraded ones no longer count. */
+  /** Largest number of connections that carry HTTP. Upgraded connections do not count. */
   readonly maxConnections: number
-  /** Most upgraded connections at once. Requests for further upgrades are refused. */
+  /** Largest number of upgraded connections. Requests for further upgrades are refused. */
   readonly maxDetached: number
-  /** Idle connections are closed after this, ms: shorter than the 5 s of usual backends. 0: never reused. */
+  /** Idle connections are closed after this time, ms: shorter than the 5 s of many backends. 0: no reuse. */
   readonly keepAliveMs: number
   readonly connectTimeoutMs: number
   readonly parserLimits: ParserLimits
@@ -38,18 +38,18 @@ const DEFAULT_POOL_OPTIONS: PoolOptions = {
   backendParsing: 'strict',
 }
 
-/** A request that wants a connection; gets exactly one of the two calls, perhaps before `acquire` returns. */
+/** A request that needs a connection. It gets exactly one of the two calls, possibly before `acquire` returns. */
 export interface Waiter extends Uploading {
   /** Id of the client connection. Requests with the same id use the same authenticated connection to the backend. */
   readonly affinity: string | undefined
-  /** True when the request asks for an upgrade, after which its connection never comes back. */
+  /** True when the request asks for an upgrade. An upgraded connection never returns to the pool. */
   readonly upgrade: boolean
   onConnection(connection: Connection): void
 }
 
 /**
  * The connection that a request needs. `idle`: any idle one, because the request can be repeated when the backend has
- * closed it. `open`: an idle one that the backend still keeps open, as far as can be known. `new`: an unused one.
+ * closed the connection. `open`: an idle one that the backend most likely keeps open. `new`: an unused one.
  */
 export type ConnectionNeed = 'idle' | 'open' | 'new'
 
@@ -57,7 +57,7 @@ export class Pool implements ConnectionOwner {
   readonly #connector: Connector
   readonly #clock: Clock
   readonly #options: PoolOptions
-  /** Those that carry HTTP or may soon: idle, busy and connecting. */
+  /** Connections that carry HTTP or may carry it: idle, busy and connecting. */
   readonly #connections = new Set<Connection>()
   readonly #idle: IdleConnections
   readonly #connecting = new Map<Connection, Waiter>()
@@ -86,12 +86,12 @@ export class Pool implements ConnectionOwner {
     }
   }
 
-  /** More of the waiter's upload has come, or its end. It may be waiting for that. */
+  /** Handles new bytes or the end of the waiter's upload, which may wait for them. */
   uploadMoved(waiter: Waiter, need: ConnectionNeed): void {
     if (this.#turns.uploadMoved(waiter)) this.acquire(waiter, need)
   }
 
-  /** The waiter no longer wants a connection. */
+  /** Removes a waiter that no longer needs a connection. */
   cancel(waiter: Waiter): void {
     if (this.#turns.remove(waiter)) return
     for (const [connection, owner] of this.#connecting) {
@@ -102,14 +102,14 @@ export class Pool implements ConnectionOwner {
     }
   }
 
-  /** Closes idle connections now and the others as they finish; waiting requests are refused. */
+  /** Closes idle connections now and busy connections when they finish. Refuses waiting requests. */
   close(): void {
     this.#closed = true
     this.#idle.close()
     this.#turns.close(new TunnelError('draining'))
   }
 
-  // What connections report.
+  // Events of connections.
 
   onConnected(connection: Connection): void {
     const waiter = this.#connecting.get(connection)
@@ -145,7 +145,7 @@ export class Pool implements ConnectionOwner {
   }
 
   onDetached(connection: Connection): void {
-    // Several upgrades may have begun when there was room for one. The others still count as connections.
+    // Several upgrades may have started while there was room for one. The other connections still count.
     if (!this.#upgraded.add(connection, connection.client ?? '')) return
     this.#forget(connection)
     this.#serveWaiting()
@@ -173,7 +173,7 @@ export class Pool implements ConnectionOwner {
     }
   }
 
-  /** While there is a connection that a waiting request may take. */
+  /** Assigns connections while a waiting request may take one. */
   #serveWaiting(): void {
     while (!this.#closed && (this.#idle.size > 0 || this.#connections.size < this.#options.maxConnections)) {
       const waiter = this.#turns.next()
@@ -204,7 +204,7 @@ export class Pool implements ConnectionOwner {
     this.#release(connection)
   }
 
-  /** Of each connection in use. */
+  /** Returns the client of each connection in use. */
   #clients(): string[] {
     return [...this.#connections].flatMap(({ client }) => client ?? [])
   }
