@@ -1,24 +1,24 @@
-// The replicas a Telephone may dial: those it was configured with, and those that Plugboards have told it of. Picks
-// one for each tunnel so that tunnels end on different replicas where there are several, and steers around
-// addresses that have just failed. Plain data; no socket.
+// The replicas that a Telephone may dial: the configured addresses, and the addresses that Plugboards announce. Picks an
+// address for each tunnel, so that tunnels end on different replicas when there are several. Avoids addresses that have
+// just failed. Plain data; no socket.
 
-/** A replica, as far as it is known. */
+/** An address and the name of its replica. */
 export interface Address {
   readonly url: URL
-  /** Its name; undefined for a configured address that nobody has named yet. */
+  /** Name of the replica. Undefined for a configured address whose replica is still unknown. */
   readonly replicaId: string | undefined
 }
 
-/** Where a tunnel ends or is about to. */
+/** The address on which a tunnel ends or will end. */
 export interface Place {
   readonly href: string
-  /** Known once the replica has greeted, or from its address. */
+  /** Name of the replica, from its hello or its address. */
   readonly replicaId: string | undefined
 }
 
-/** How long an address is avoided after a dial that failed, ms: most replicas are back by then, started anew. */
+/** Time for which an address is avoided after a failed dial, ms. Most replicas have restarted by then. */
 const FAILED_MS = 15_000
-/** How long a replica for which another one has answered, ms: load balancers do not change their mind soon. */
+/** Time for which a replica is avoided when another one responded in its place, ms: load balancers change rarely. */
 const MISSED_MS = 60_000
 
 export class Addresses {
@@ -28,10 +28,10 @@ export class Addresses {
   readonly #random: () => number
   #learned: readonly Address[] = []
   readonly #failedAt = new Map<string, number>()
-  /** Replicas that somebody else answered for, behind a load balancer. */
+  /** Replicas in whose place another replica responded, behind a load balancer. */
   readonly #missedAt = new Map<string | undefined, number>()
 
-  /** `follow`: use addresses that Plugboards tell of. */
+  /** `follow`: use the addresses that Plugboards announce. */
   constructor(configured: readonly URL[], follow: boolean, now: () => number, random: () => number) {
     this.#configured = configured.map(url => ({ url, replicaId: undefined }))
     this.#follow = follow
@@ -39,7 +39,7 @@ export class Addresses {
     this.#random = random
   }
 
-  /** An address that was not among the last ones has come back: that it failed is over. */
+  /** With `follow`, replaces the announced addresses. A new address counts as not failed, even when it failed earlier. */
   learn(replicas: readonly Address[]): void {
     const before = new Set(this.#learned.map(({ url }) => url.href))
     for (const { url } of replicas) if (!before.has(url.href)) this.#failedAt.delete(url.href)
@@ -55,8 +55,8 @@ export class Addresses {
   }
 
   /**
-   * `replica` has greeted there. When it is not the one that was meant, a load balancer decides who answers: to ask
-   * it for that one again and again would be of no use.
+   * Records that `replica` sent its hello at this address. When another replica was expected, a load balancer selects the
+   * replica. Then further dials for the expected replica would have no effect, so it is avoided.
    */
   worked({ url, replicaId }: Address, replica: string): void {
     this.#failedAt.delete(url.href)
@@ -64,13 +64,13 @@ export class Addresses {
     if (replicaId !== undefined && replicaId !== replica) this.#missedAt.set(replicaId, this.#now())
   }
 
-  /** The best address for one more tunnel. `inUse`: where the others end. `wanted`: a replica to prefer, if known. */
+  /** Returns the best address for one more tunnel. `inUse`: places of the other tunnels. `wanted`: a preferred replica. */
   pick(inUse: readonly Place[], wanted?: string): Address {
     const all = [...this.#learned, ...this.#configured]
     let best: Address | undefined
     let bestScore = Number.POSITIVE_INFINITY
     for (const address of all) {
-      // In this order: not just failed, few tunnels there already, the wanted one, named ones, then by lot.
+      // Order: addresses without a recent failure, fewest tunnels, the wanted replica, named replicas, then at random.
       const score =
         (this.#avoided(address) ? 1e6 : 0) +
         (wanted !== undefined && address.replicaId === wanted ? -500 : 0) +
@@ -86,7 +86,7 @@ export class Addresses {
     return best
   }
 
-  /** Would a tunnel that ends where another one does find a replica of its own? `inUse`: where all of them end. */
+  /** True when a tunnel that shares its replica could end on an unused one. `inUse`: places of all tunnels. */
   hasUnused(inUse: readonly Place[]): boolean {
     return this.#learned.some(address => !this.#avoided(address) && this.#uses(address, inUse) === 0)
   }

@@ -1,5 +1,5 @@
-// Why a Plugboard could not be dialled, in words for the person who runs the Telephone: the failure, the remedy, and
-// whether a later attempt can succeed while nothing is changed.
+// The error of a failed dial to a Plugboard, for the operator of the Telephone: the failure, the remedy, and whether a
+// later attempt can succeed without a change.
 
 import type { IncomingMessage } from 'node:http'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
@@ -15,12 +15,12 @@ export interface DialErrorOptions {
 }
 
 const MAX_CODE = 64
-/** Room for a quotation of the far end and what we add to it. */
+/** Longest message: a quotation of the far end and our own text. */
 const MAX_MESSAGE = 300
 
 /** The message may quote the far end, so it is cut. */
 export class DialError extends Error implements DialFailure {
-  /** `unreachable`: no answer. `refused`: it answered, and said no. */
+  /** `unreachable`: no response. `refused`: the response refuses the connection. */
   readonly kind: 'unreachable' | 'refused'
   readonly status: number | undefined
   readonly code: string | undefined
@@ -55,7 +55,7 @@ export class DialError extends Error implements DialFailure {
     return this.status === undefined || (this.status < 500 && !TRANSIENT_STATUSES.has(this.status))
   }
 
-  /** What to do about a permanent failure whose message does not contain it; undefined for all others. */
+  /** Remedy for a permanent failure whose message does not contain one. Undefined for all other failures. */
   get advice(): string | undefined {
     return this.permanent && this.code !== undefined ? ADVICE.get(this.code) : undefined
   }
@@ -73,7 +73,7 @@ const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER'
  */
 const PERMANENT_CODES =
   /^(?:ERR_SSL_WRONG_VERSION_NUMBER|ERR_TLS_CERT_\w+|HPE_(?!INVALID_EOF_STATE|CLOSED_CONNECTION)\w+|CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+|INVALID_CA|HOSTNAME_MISMATCH)$/
-/** Text of OpenSSL about bytes that are no TLS, in an error with another code. */
+/** Text of OpenSSL about bytes that are not TLS, in an error with another code. */
 const NO_TLS_TEXT = /wrong version number|packet length too long|http request/
 
 const ISSUE = 'Issue a new token with "plugboard token issue".'
@@ -107,7 +107,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
 }
 
-/** A socket's, TLS's or WebSocket's error. */
+/** Creates the error for a failure of the socket, of TLS or of the WebSocket. */
 export function dialFailure(error: Error): DialError {
   const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
   const isPlain = NO_TLS_TEXT.test(first.message)
@@ -118,10 +118,10 @@ export function dialFailure(error: Error): DialError {
 
 const MAX_PROBLEM_BYTES = 65_536
 const MAX_RETRY_AFTER_MS = 3_600_000
-/** Leaves room for the hint within a message. */
+/** Length of the quotation that leaves room for the hint in a message. */
 const MAX_QUOTED = 150
 
-/** An HTTP answer instead of the upgrade. Reads its problem details (RFC 9457) as far as there are any. */
+/** Creates the error for an HTTP response that is not the upgrade. Reads its problem details (RFC 9457), if present. */
 export async function refusal(response: IncomingMessage): Promise<DialError> {
   const status = response.statusCode ?? 0
   const problem = await readProblem(response)
@@ -156,12 +156,12 @@ async function readProblem(response: IncomingMessage): Promise<Record<string, un
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
   } catch {
-    // Not JSON, or cut off: the status alone has to do.
+    // The body is not JSON or is cut off. Only the status is used.
     return undefined
   }
 }
 
-/** RFC 9110 section 10.2.3: seconds or a date. Bounded, so that a slip of the server does not silence us for days. */
+/** Reads Retry-After (RFC 9110 section 10.2.3): seconds or a date. Limited, so that a wrong value does not block for days. */
 function retryAfterMs(value: string | undefined): number | undefined {
   if (value === undefined) return undefined
   const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()

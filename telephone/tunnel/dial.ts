@@ -1,6 +1,5 @@
-// Opens one WebSocket to a Plugboard: the handshake, who we are, and every way it can fail as one of two kinds,
-// "could not reach it" and "it said no". What is spoken afterwards is the session's; when to try again is
-// tunnel.ts's.
+// Opens one WebSocket to a Plugboard: the handshake with the credential. A failure is one of two kinds: the Plugboard is
+// unreachable, or it refuses the connection. The session uses the open WebSocket; tunnel.ts decides about retries.
 
 import type { IncomingMessage } from 'node:http'
 import { Agent } from 'node:https'
@@ -19,11 +18,11 @@ export interface DialOptions {
   /** `telephone/0.1.0` */
   readonly agent: string
   readonly clock: Clock
-  /** Limit for TCP, TLS and the complete response to the handshake together, ms. */
+  /** Time limit for TCP, TLS and the complete response to the handshake together, ms. */
   readonly timeoutMs: number
-  /** PEM of certificate authorities to trust instead of the usual ones. */
+  /** PEM of certificate authorities to trust instead of the default ones. */
   readonly tlsCa?: string | undefined
-  /** HTTPS_PROXY, NO_PROXY and their like are read from here. */
+  /** Environment that contains HTTPS_PROXY, NO_PROXY and similar variables. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -36,12 +35,12 @@ export interface DialEvents {
   onFailure(error: DialError): void
 }
 
-/** Calls exactly one of the events, later. Returns a way to give up, after which neither is called. */
+/** Dials. Calls exactly one of the events, later. Returns a function that cancels the dial; then no event is called. */
 export function dial(options: DialOptions, events: DialEvents): () => void {
   const { url, clock, timeoutMs } = options
   let settled = false
   let refused: IncomingMessage | undefined
-  // We keep a deadline of our own, because the timeout of ws starts again with every byte that arrives.
+  // An own deadline, because the timeout of ws restarts with every byte that arrives.
   const deadline = clock.after(timeoutMs, () => {
     // A refusal whose head is complete counts as a refusal; the rest of its body is discarded.
     if (refused !== undefined) refused.destroy()
@@ -68,7 +67,7 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
     socket = response.socket
   })
   webSocket.on('unexpected-response', (_request, response) => {
-    // Ours to end: what stands before a Plugboard may keep it open, and it would keep this process.
+    // Close the connection here: a proxy before the Plugboard may keep it open, and it would keep this process alive.
     const connection = response.socket
     refused = response
     void refusal(response).then(error => {
@@ -76,7 +75,7 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
       connection.destroy()
     })
   })
-  // Stays for the life of the WebSocket: one that is given up reports an error that nobody waits for.
+  // This listener stays for the lifetime of the WebSocket, because a cancelled WebSocket emits an error that has no use.
   webSocket.on('error', error => fail(dialFailure(error)))
   webSocket.on('open', () => {
     if (settled) return
@@ -97,9 +96,9 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
   }
 }
 
-// RFC 6455 makes clients mask their bytes so that a script in a browser cannot choose what an intermediary sees on
-// a plaintext connection. Within TLS an intermediary sees nothing, and on loopback there is none: there a mask of
-// zeros saves both ends a pass over every byte. Elsewhere ws's random mask stays.
+// RFC 6455 requires clients to mask their bytes, so that a script in a browser cannot choose the bytes that an
+// intermediary reads on a plaintext connection. Intermediaries cannot read TLS, and loopback has no intermediaries. There
+// a mask of zeros saves both ends a pass over every byte. Other connections use the random mask of ws.
 function maskingHasNoPurpose(url: URL): boolean {
   return url.protocol === 'wss:' || isLoopback(url)
 }
@@ -114,7 +113,7 @@ function usesProxy({ url, env }: DialOptions): boolean {
   return url.protocol === 'wss:' && proxy !== '' && !isLoopback(url)
 }
 
-/** One connection is made with it, and the WebSocket keeps that; NO_PROXY is the agent's to obey. */
+/** Creates an agent for the single connection of the WebSocket. The agent applies NO_PROXY. */
 function proxyAgent({ env }: DialOptions): Agent {
   const { https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY } = env
   return new Agent({

@@ -1,10 +1,10 @@
-// The address of a Plugboard as people write it → the address of its tunnel endpoint.
+// Converts the configured address of a Plugboard to the address of its tunnel endpoint.
 
 import { TUNNEL_PATH } from '@vera-stack/shared/mounts.ts'
 
 /**
- * `https://proxy.example.com` → `wss://proxy.example.com/_plugboard/tunnel`. Takes http, https, ws and wss, with
- * the tunnel's path or without. Throws an Error whose message says in one line what is wrong.
+ * Converts `https://proxy.example.com` to `wss://proxy.example.com/_plugboard/tunnel`. Accepts http, https, ws and wss,
+ * with or without the path of the tunnel. Throws an Error with a message of one line for an invalid address.
  */
 export function tunnelUrl(plugboard: string): URL {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(plugboard) ? plugboard : `https://${plugboard}`
@@ -34,7 +34,7 @@ export function tunnelUrl(plugboard: string): URL {
   return url
 }
 
-/** Does the address name this machine, so that what is sent never leaves it? */
+/** True when the address names this machine, so that no byte leaves it. */
 export function isLoopback(url: URL): boolean {
   const host = url.hostname
   return (
@@ -45,7 +45,7 @@ export function isLoopback(url: URL): boolean {
   )
 }
 
-/** For people and logs: scheme and host, without the path that is always the same. */
+/** Returns scheme and host for messages and logs, without the path, which is always the same. */
 export function displayUrl(url: URL): string {
   return `${url.protocol === 'wss:' ? 'https' : 'http'}://${url.host}`
 }

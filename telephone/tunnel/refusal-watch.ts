@@ -1,6 +1,6 @@
-// Finds out from events that a Telephone serves nothing until a person acts: the token is refused, the address is not a
-// Plugboard, or each service is refused. `connect()` rejects then, and `telephone http` ends. A Plugboard that is down,
-// starts or has lost its database is no such case.
+// Detects from events that a Telephone cannot serve without an action of its operator: the token is refused, the address
+// is not a Plugboard, or each service is refused. `connect()` rejects then, and `telephone http` ends. A Plugboard that is
+// down, starts or has lost its database does not count, because it recovers without such an action.
 
 import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import type { AnnouncedService, DialFailure, TelephoneEvent } from '../events.ts'
@@ -17,7 +17,7 @@ export interface ServiceRefusal {
 
 export class RefusalWatch {
   readonly #telephone: Telephone
-  /** Configured addresses as events name them. */
+  /** Configured addresses, in the form that events use. */
   readonly #urls: ReadonlySet<string>
   readonly #failed = new Set<string>()
   readonly #refused = Promise.withResolvers<ServiceRefusal>()
@@ -25,14 +25,14 @@ export class RefusalWatch {
   #refusal: ServiceRefusal | undefined
   #accepted = false
 
-  /** Subscribes. `plugboards`: as they were configured. */
+  /** Subscribes to the events. `plugboards`: the configured addresses. */
   constructor(telephone: Telephone, plugboards: readonly string[]) {
     this.#telephone = telephone
     this.#urls = new Set(plugboards.map(url => displayUrl(tunnelUrl(url))))
     this.#unsubscribe = telephone.subscribe(event => this.#onEvent(event))
   }
 
-  /** Resolves at the first refusal, and never without one. */
+  /** Resolves at the first refusal. Without a refusal it stays pending. */
   get refused(): Promise<ServiceRefusal> {
     return this.#refused.promise
   }
@@ -77,7 +77,7 @@ export class RefusalWatch {
     }
   }
 
-  /** Only before the first accepted service. Later, refusals come and go with routes and other telephones. */
+  /** Applies only before the first accepted service. Later refusals depend on routes and other telephones, and may end. */
   #announced(event: Extract<TelephoneEvent, { kind: 'announced' }>): void {
     const { results } = event
     this.#accepted ||= results.some(({ accepted }) => accepted)

@@ -1,5 +1,5 @@
-// Keeps the token alive: at two thirds of its life asks the Plugboards in band for a new one, takes what comes
-// back, and asks again when nothing does. A Telephone that is never off line needs its token handed over once.
+// Renews the token: at two thirds of its lifetime, requests a new token from the Plugboards through the tunnels. Repeats
+// the request when no response arrives. A Telephone that is always online needs its first token only once.
 
 import { type Claims, decodeClaims } from '@vera-stack/shared/claims.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -11,14 +11,14 @@ export interface RenewalOptions {
   readonly store: TokenStore
   readonly clock: Clock
   readonly random: () => number
-  /** Sends `renew` on every tunnel that is ready; false when there is none. */
+  /** Sends `renew` on every ready tunnel. Returns false when no tunnel is ready. */
   readonly ask: () => boolean
   readonly report: (event: TelephoneEvent) => void
 }
 
-/** Timers beyond 2^31 ms fire at once: longer waits are made of several. */
+/** Longest timer, ms. Timers over 2^31 ms fire at once, so longer waits use several timers. */
 const MAX_WAIT_MS = 24 * 3_600_000
-/** A token that is due already is asked for within this, spread by lot: a whole fleet may start at once. */
+/** A renewal that is already due is requested at a random time within this, because many Telephones may start at once. */
 const SPREAD_MS = 10_000
 const MIN_RETRY_MS = 60_000
 const RENEW_AT = 2 / 3
@@ -41,7 +41,7 @@ export class Renewal {
     this.#options = options
   }
 
-  /** The token in use, told at each dial: its file may hold another one by now. */
+  /** The token in use, set at each dial. Its file may contain another token meanwhile. */
   follow(token: string): void {
     if (token === this.#token || this.#stopped) return
     this.#token = token
@@ -79,7 +79,7 @@ export class Renewal {
     const exp = decodeClaims(token)?.exp
     report({ kind: 'token_renewed', expiresAtMs: exp === undefined ? undefined : exp * 1000 })
     if (problem !== undefined) this.#reportProblem(problem, before)
-    // A token that lives no longer than the one before would be asked for without end.
+    // A new token that expires no later than the previous one would cause endless requests.
     if (this.#expiresAtMs <= before) this.#retryLater()
   }
 
@@ -99,7 +99,7 @@ export class Renewal {
     })
   }
 
-  /** The first request may meet a lost tunnel. When a later one is due, a person learns of it while there is time. */
+  /** The first request may use a lost tunnel. A later request is reported, so that the operator can act in time. */
   #ask(): void {
     if (this.#unanswered > 0) this.#reportProblem(NOT_RENEWED, this.#expiresAtMs)
     this.#unanswered += 1
@@ -112,14 +112,14 @@ export class Renewal {
     this.#options.report({ kind: 'token_problem', detail, expiresAtMs })
   }
 
-  /** When no answer comes, or none could be asked for: a few more times before the end, then once a minute. */
+  /** Repeats the request without a response or a ready tunnel: a few times before the expiry, then once a minute. */
   #retryLater(): void {
     const now = this.#options.clock.wallTime()
     this.#askAt(now + Math.max(MIN_RETRY_MS, (this.#expiresAtMs - now) / 4))
   }
 }
 
-/** When to ask for a new token, ms since 1970: at two thirds of its life. `now`: for tokens without `iat`. */
+/** Returns the time for the renewal, ms since 1970: two thirds of the lifetime. `now` is used for tokens without `iat`. */
 export function renewalTime({ iat, exp }: Pick<Claims, 'iat' | 'exp'>, now: number): number {
   const start = iat === undefined ? now : iat * 1000
   return start + (exp * 1000 - start) * RENEW_AT

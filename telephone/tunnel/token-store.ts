@@ -1,5 +1,5 @@
-// The credential: where it comes from, and where a renewed one goes. What it says is for others to read, and its
-// signature is the Plugboard's to check. Nothing in here may reach a log.
+// The credential: reads it from its source, and stores a renewed one. Other files read its claims; the Plugboard checks
+// its signature. No value of this file may be written to a log.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -16,10 +16,10 @@ import { dirname, join } from 'node:path'
 
 export type TokenSource =
   | { readonly kind: 'text'; readonly token: string }
-  /** Read again at each dial, and written when the token was renewed. */
+  /** File that is read at each dial, and written when the token is renewed. */
   | { readonly kind: 'file'; readonly path: string }
 
-/** The token cannot be read, or the text is no token. The message names the source and the remedy, never the token. */
+/** Thrown when the token cannot be read or is malformed. The message names the source and the remedy, never the token. */
 export class TokenError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
@@ -48,7 +48,7 @@ export class TokenStore {
         : checked(token, `The token file ${path}`)
     } catch (error) {
       if (error instanceof TokenError) throw error
-      // A file that is removed does not end a Telephone that has a valid token.
+      // A removed file does not stop a Telephone that has a valid token.
       if (this.#renewed !== undefined) return this.#renewed
       throw new TokenError(`The token file ${path} cannot be read (${codeOf(error)}).`, error)
     }
@@ -59,7 +59,7 @@ export class TokenStore {
     return this.#source.kind === 'file'
   }
 
-  /** Returns what `read` returns, or undefined where `read` throws TokenError. */
+  /** Returns the result of `read`, or undefined when `read` throws TokenError. */
   readable(): string | undefined {
     try {
       return this.read()
@@ -69,7 +69,7 @@ export class TokenStore {
     }
   }
 
-  /** Keeps a renewed token. Throws TokenError when it cannot be written to its file; it is used all the same. */
+  /** Stores a renewed token. Throws TokenError when the file cannot be written; the token is still used. */
   renew(token: string): void {
     this.#renewed = checked(token, 'The renewed token')
     if (this.#source.kind !== 'file') return
@@ -96,7 +96,7 @@ function checked(token: string, what: string): string {
   return token
 }
 
-/** The whole new file or the old one, also when the machine stops in the middle; readable by its owner alone. */
+/** Writes the file atomically: a stop of the machine leaves the old or the new file. Only its owner can read it. */
 function writeAtomically(path: string, text: string): void {
   const draft = join(dirname(path), `.token-${randomBytes(6).toString('hex')}`)
   const file = openSync(draft, 'wx', 0o600)

@@ -1,6 +1,6 @@
-// The life of one tunnel slot as a pure function: state and event in, state and effects out. tunnel.ts performs the
-// effects. A slot holds at most one current session; one that drains is retired (it serves its streams to the end)
-// while the slot already dials the next: make before break.
+// The lifecycle of one tunnel slot as a pure function: it maps a state and an event to a new state and effects. tunnel.ts
+// performs the effects. A slot has at most one current session. A draining session is retired: it serves its streams to
+// the end while the slot already dials the next session (make before break).
 //
 //            ┌────────────── timer ─────────────┐
 //            │                                  ▼
@@ -38,7 +38,7 @@ export type TunnelEvent =
       readonly kind: 'lost'
       readonly reason: Reason
       readonly nowMs: number
-      /** True when the token to dial with is another one than the lost session was opened with. */
+      /** True when the next dial uses another token than the lost session. */
       readonly newToken: boolean
     }
   | { readonly kind: 'peer_drain' }
@@ -48,17 +48,17 @@ export type TunnelEvent =
 
 export type TunnelEffect =
   | { readonly kind: 'dial' }
-  /** Make a session of the connection. */
+  /** Creates a session on the connection. */
   | { readonly kind: 'greet' }
   | { readonly kind: 'announce' }
-  /** `slow`: only a person, or the other process, can change the outcome. */
+  /** `slow`: only the operator or the other process can change the result of a dial. */
   | { readonly kind: 'wait'; readonly pace: 'backoff' | 'slow'; readonly atLeastMs: number }
   | { readonly kind: 'reset_backoff' }
   /** The current session becomes a retired one. */
   | { readonly kind: 'retire' }
-  /** The replacement serves: retired sessions finish what they have and close. */
+  /** The new session serves. Retired sessions finish their streams and close. */
   | { readonly kind: 'drain_retired' }
-  /** Drain the current session and give up whatever is under way. */
+  /** Drains the current session, and cancels the dial in progress. */
   | { readonly kind: 'end' }
 
 export interface Step {
@@ -66,7 +66,7 @@ export interface Step {
   readonly effects: readonly TunnelEffect[]
 }
 
-/** A tunnel that held this long has proved the way there good: the next failure starts from the shortest delay. */
+/** After a tunnel stayed open this long, the next failure starts with the shortest delay. */
 export const HELD_MS = 30_000
 
 const WAITING: TunnelState = { kind: 'waiting' }
@@ -113,7 +113,7 @@ export function step(state: TunnelState, event: TunnelEvent): Step {
   }
 }
 
-/** Nothing to do: a late event of a session or a dial that no longer counts. */
+/** Returns no effects, for a late event of a session or a dial that is no longer current. */
 function same(state: TunnelState): Step {
   return { state, effects: [] }
 }
@@ -132,7 +132,7 @@ function waitAfterLoss(event: Extract<TunnelEvent, { kind: 'lost' }>, held: bool
   return { state: WAITING, effects: held ? [{ kind: 'reset_backoff' }, wait] : [wait] }
 }
 
-/** True for ends of a session that the next session would share. */
+/** True when the next session would end for the same reason. */
 function isLasting({ reason, newToken }: { reason: Reason; newToken: boolean }): boolean {
   if (reason === 'unauthorized') return !newToken
   return reason === 'replaced' || reason === 'unsupported_version'

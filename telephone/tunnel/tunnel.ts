@@ -1,5 +1,5 @@
-// One tunnel slot: performs the effects that tunnel-state.ts decides on. Owns the dial under way, the current
-// session, the retired ones and the timer; asks its host for everything that tunnels share.
+// One tunnel slot: performs the effects that tunnel-state.ts returns. Owns the dial in progress, the current session, the
+// retired sessions and the timer. The host provides the parts that all tunnels share.
 
 import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -25,30 +25,30 @@ export interface Announcement {
   readonly services: ServiceAnnouncement[]
 }
 
-/** What all tunnels of a Telephone share. */
+/** The parts that all tunnels of a Telephone share. */
 export interface TunnelHost {
   readonly clock: Clock
   readonly random: () => number
   readonly identity: Identity
   readonly limits: Partial<SessionLimits>
-  /** A new account for what one session holds. */
+  /** Creates the account of held bytes for one session. */
   newAccount(): HeldBytes
-  /** How long a session that is let go may finish its streams, ms. */
+  /** Time for which a replaced session may finish its streams, ms. */
   readonly drainTimeoutMs: number
-  /** Where this tunnel should end. `avoid`: the place that it has just been asked to leave; `wanted`: a replica. */
+  /** Picks an address for this tunnel. `avoid`: the place that the tunnel has to leave. `wanted`: a preferred replica. */
   pick(tunnel: Tunnel, avoid: Place | undefined, wanted: string | undefined): Address
-  /** Returns a way to give up. */
+  /** Dials. Returns a function that cancels the dial. */
   dial(tunnel: Tunnel, address: Address, events: DialEvents): () => void
-  /** True when the token to dial with is not the token of the tunnel's last dial. */
+  /** Returns true when the next dial uses another token than the tunnel's last dial. */
   hasNewToken(tunnel: Tunnel): boolean
   announcement(): Announcement
   onStream(stream: Stream, opening: Opening): StreamEvents
   onReady(tunnel: Tunnel): void
-  /** The results to report. Undefined: they are void, because another announcement has been sent for them. */
+  /** Returns the results to report. Undefined: another announcement replaces these results. */
   accept(results: Announced['results']): Announced['results'] | undefined
   onAnnounced(tunnel: Tunnel, announced: Announced): void
   onControl(tunnel: Tunnel, message: ControlMessage): void
-  /** `replica`: the name of the one that has greeted there. */
+  /** `replica`: the name in the hello at this address. */
   onDialed(address: Address, replica: string): void
   onDialFailed(tunnel: Tunnel, address: Address): void
   report(event: TelephoneEvent): void
@@ -56,11 +56,11 @@ export interface TunnelHost {
 
 /** First delays are short: most losses are one restart of one replica. */
 const BACKOFF = { baseMs: 250, capMs: 15_000 }
-/** After a refused credential: 30 s to a minute. */
+/** Delays after a refused credential: 30 s to a minute. */
 const SLOW_MS = 30_000
-/** A move is for balance alone: streams end by themselves. A day, since something has to end it. */
+/** A move only balances the load, so the streams may end by themselves. One day is the upper limit. */
 const MOVE_GRACE_MS = 86_400_000
-/** For the Plugboard to judge an announcement. */
+/** Time limit for the Plugboard's response to an announcement. */
 const ANNOUNCE_TIMEOUT_MS = 10_000
 
 export class Tunnel {
@@ -68,7 +68,7 @@ export class Tunnel {
   readonly number: number
   readonly #host: TunnelHost
   readonly #backoff: Backoff
-  /** Sessions that are let go, and how long each may finish its streams, ms. */
+  /** Retired sessions, and the time for which each one may finish its streams, ms. */
   readonly #retired = new Map<Session, number>()
   readonly #ended = Promise.withResolvers<void>()
   #state: TunnelState = { kind: 'waiting' }
@@ -96,7 +96,7 @@ export class Tunnel {
     return this.#session?.rttMs
   }
 
-  /** Name of the replica that the current session ends on, once it has greeted. */
+  /** Name of the replica of the current session, from its hello. */
   get replica(): string | undefined {
     return this.#session?.peer?.name
   }
@@ -105,7 +105,7 @@ export class Tunnel {
     return this.#address && displayUrl(this.#address.url)
   }
 
-  /** Where this tunnel ends or is about to. */
+  /** The place where this tunnel ends or will end. */
   get place(): Place | undefined {
     if (this.#address === undefined) return undefined
     return { href: this.#address.url.href, replicaId: this.replica ?? this.#address.replicaId }
@@ -115,7 +115,7 @@ export class Tunnel {
     this.#apply({ kind: 'timer' })
   }
 
-  /** Dials a better replica, then lets go of this one. */
+  /** Dials a better replica, then drains the session on this one. */
   move(): void {
     if (this.#state.kind !== 'ready') return
     this.#reportReplaced('another replica has no tunnel yet')
@@ -128,13 +128,13 @@ export class Tunnel {
     if (this.#state.kind === 'ready' || this.#state.kind === 'announcing') this.#sendAnnouncement()
   }
 
-  /** Sends a message when there is a session for it. */
+  /** Sends a message when a session is open. */
   send(message: ControlMessage): boolean {
     if (this.#state.kind !== 'ready' || this.#session?.state !== 'open') return false
     return this.#session.sendControl(message)
   }
 
-  /** Takes no new streams, finishes the open ones within `graceMs`, closes. */
+  /** Refuses new streams, finishes open streams within `graceMs`, then closes. */
   stop(graceMs: number): Promise<void> {
     this.#graceMs = graceMs
     this.#apply({ kind: 'stop' })
@@ -165,7 +165,7 @@ export class Tunnel {
           this.#backoff.reset()
           break
         case 'retire':
-          // An answer that it still owes is of no interest: the next announcement has a time of its own.
+          // A missing response no longer matters, because the next announcement has its own time limit.
           this.#timer?.cancel()
           this.#avoid = this.place
           if (this.#session !== undefined) this.#retired.set(this.#session, this.#retireMs)
@@ -267,7 +267,7 @@ export class Tunnel {
     if (first) this.#host.onReady(this)
   }
 
-  /** The retired session takes streams until its replacement serves, or the replica itself drains it. */
+  /** Retires the session. It accepts streams until its replacement serves or the replica drains it. */
   #moveAsked(session: Session, { why, to }: Extract<ControlMessage, { type: 'move' }>): void {
     if (session !== this.#session || this.#state.kind === 'stopped') return
     if (why === 'balance' && this.#state.kind !== 'ready') return
@@ -296,7 +296,7 @@ export class Tunnel {
     this.#session.close('payload_too_large', 'the announcement does not fit in a frame of this Plugboard')
   }
 
-  // What the next wait is for; told together with how long it is.
+  // The reason of the next wait. It is reported together with the delay.
   #failure: { url: string; error: DialError } | undefined
   #loss: { url: string; error: TunnelError } | undefined
 
@@ -327,7 +327,7 @@ export class Tunnel {
     await Promise.all(
       sessions.map(session => {
         const closed = session.drain(this.#graceMs)
-        // A session that drains already would take its own time.
+        // A session that already drains would otherwise use its own time limit.
         if (this.#graceMs === 0) session.close('going_away', 'stopped')
         return closed
       }),
