@@ -1,6 +1,6 @@
-// A request as the tunnel carries it → the head to write to the backend, and how its body is framed.
-// Removal of hop-by-hop fields is the Plugboard's job (it faces the client); here only the framing is ours:
-// Transfer-Encoding is dropped and written anew, Content-Length is checked and kept.
+// Converts a request of the tunnel to the head for the backend and the framing of the body. The Plugboard has removed the
+// hop-by-hop fields. This file handles only the framing: it replaces Transfer-Encoding, and checks and keeps
+// Content-Length.
 
 import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
 import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/headers.ts'
@@ -8,21 +8,21 @@ import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
 import { FIELD_LINES, TOKEN } from './grammar.ts'
 
-/** How the request body is written. `raw`: an upgrade, plain bytes after the 101. */
+/** The framing of the request body. `raw`: an upgrade, plain bytes after the 101. */
 export type RequestFraming = 'none' | 'length' | 'chunked' | 'raw'
 
 export interface RequestHead {
   readonly text: string
   readonly framing: RequestFraming
   readonly contentLength: number
-  /** True when a credential is meant for the whole connection. */
+  /** True when a credential of the request applies to the whole connection. */
   readonly authenticatesConnection: boolean
 }
 
-// Methods whose requests have no body unless they say so; for the others a length of 0 is spelled out, because
-// some servers answer 411 otherwise (RFC 9110 section 8.6).
+// Methods whose requests have no body unless a field announces one. Requests with other methods and no body get a
+// Content-Length of 0, because some servers otherwise respond with 411 (RFC 9110 section 8.6).
 const BODYLESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
-// Checked on what is written, not on what was given, and its lines are counted: no value can add one.
+// The check applies to the written head and counts its lines, so that no value can add a line.
 const HEAD = new RegExp(`^${TOKEN} [\\x21-\\x7e\\x80-\\xff]+ HTTP/1\\.1${FIELD_LINES}\\r\\n\\r\\n$`)
 
 /** Throws RequestError. */
@@ -33,7 +33,7 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): R
   let chunked = false
   let hosts = 0
   let authenticates = false
-  // The request line, one for each field, the empty one; corrected below.
+  // The request line, one line for each field, and the empty line. Corrected below.
   let lines = 2 + fields.length / 2
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] as string
@@ -98,7 +98,7 @@ function countLines(text: string): number {
 
 const TRAILERS = new RegExp(`^0${FIELD_LINES}\\r\\n\\r\\n$`)
 
-/** The last chunk, with those trailers that may be relayed; undefined when one is not a field at all. */
+/** Returns the last chunk with the trailers that may be forwarded. Undefined when a trailer is not a valid field. */
 export function lastChunk(trailers: Fields | undefined): string | undefined {
   const kept = trailers === undefined ? undefined : relayedTrailers(trailers)
   if (kept === undefined) return '0\r\n\r\n'

@@ -1,6 +1,5 @@
-// Text of a response head → status, fields as they came, and how the body after it is framed (RFC 9112
-// sections 4 to 6). Strict: whatever two readers could understand differently is an error.
-// Called once a whole head is there; knows nothing of chunks or sockets.
+// Parses the text of a response head: the status, the fields as received, and the framing of the body (RFC 9112 sections
+// 4 to 6). Strict: a head that two readers could read differently is an error. The parser calls it with a whole head.
 
 import { challengesConnection } from '@vera-stack/shared/connection-auth.ts'
 import {
@@ -15,28 +14,28 @@ import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/str
 import { FIELD_LINES, isToken, TEXT, trimBlanks } from './grammar.ts'
 import { HttpError, LENIENT_HINT } from './http-error.ts'
 
-/** How the body ends. `none`: there is none, whatever the fields announce. */
+/** The framing of the body. `none`: the response has no body, even when its fields announce one. */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
 
 export interface ResponseHead extends AnswerHead {
-  /** All fields in order and case as received, Transfer-Encoding excepted: it is undone here. */
+  /** All fields except Transfer-Encoding, which is decoded here, in order and case as received. */
   readonly fields: Fields
   readonly framing: BodyFraming
   /** Bytes of body when `framing` is `length`, else 0. */
   readonly contentLength: number
-  /** May the connection carry another request after this answer? */
+  /** True when the connection may carry another request after this response. */
   readonly keepAlive: boolean
-  /** From `Keep-Alive: timeout=`, ms; undefined when the backend does not say. */
+  /** Time from `Keep-Alive: timeout=`, ms; undefined without this field. */
   readonly keepAliveMs: number | undefined
   /** True for a 401 that asks the client to authenticate the whole connection. */
   readonly challengesConnection: boolean
 }
 
-/** What the request was decides how its answer is framed. */
+/** Properties of the request that affect the framing of its response. */
 export interface RequestTraits {
-  /** HEAD: the answer has no body. */
+  /** True for HEAD: the response has no body. */
   readonly head: boolean
-  /** The request asked for an upgrade: a 101 is welcome. */
+  /** True when the request asked for an upgrade, so that a 101 is allowed. */
   readonly upgrade: boolean
 }
 
@@ -50,7 +49,7 @@ const REASON_AT = 13
 const KEEP_ALIVE_TIMEOUT = /(?:^|[,\s])timeout\s*=\s*"?([0-9]{1,9})/i
 
 /**
- * `text`: the head as latin1, without the empty line that ends it. Throws HttpError.
+ * Parses a head. `text` is the head as latin1, without its empty line. Throws HttpError.
  * Source of the framing rules: RFC 9112 section 6.3.
  */
 export function parseResponseHead(text: string, request: RequestTraits, maxFields: number): ResponseHead {
@@ -88,7 +87,7 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
         transferEncoding = value
         continue
       case FIELD.connection:
-        // The usual value comes first, because it is compared without taking a list apart.
+        // The usual value is compared first, because that needs no list parsing.
         if (equalsIgnoringCase(value, KEEP_ALIVE)) keepAliveToken = true
         else if (listHolds(value, 'close')) close = true
         else if (listHolds(value, KEEP_ALIVE)) keepAliveToken = true
@@ -123,8 +122,7 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
     fields,
     framing,
     contentLength: framing === 'length' ? (contentLength ?? 0) : 0,
-    // An answer that announces a body it must not send may send it all the same, even after we have looked:
-    // such a connection is never used again (R6).
+    // A backend that announces a forbidden body may still send it later, so the connection is not used again (R6).
     keepAlive: persistent && framing !== 'close' && !(framing === 'none' && announcesBody),
     keepAliveMs,
     challengesConnection: challenges,
@@ -149,8 +147,8 @@ function checkInterim(status: number, http11: boolean, request: RequestTraits, a
 }
 
 /**
- * Field lines of a trailer section, without the empty line that ends it; may be empty. Those that may not stand
- * in trailers (framing, routing, authentication: RFC 9110 section 6.5.1) are left out. Throws HttpError.
+ * Parses the field lines of a trailer section, without its empty line; may be empty. Drops fields that are not allowed in
+ * trailers (framing, routing, authentication: RFC 9110 section 6.5.1). Throws HttpError.
  */
 export function parseTrailers(text: string, maxFields: number): Fields | undefined {
   if (text.length === 0) return undefined
@@ -165,7 +163,7 @@ export function parseTrailers(text: string, maxFields: number): Fields | undefin
   return relayedTrailers(fields)
 }
 
-/** Says which rule a head breaks. Off the hot path, so it may look again from the start. */
+/** Returns the rule that a head breaks. Not on the hot path, so it may read the head again. */
 function faultOf(text: string): string {
   const [statusLine = '', ...lines] = text.split('\r\n')
   if (!text.startsWith('HTTP/1.')) return 'not an HTTP/1 status line'

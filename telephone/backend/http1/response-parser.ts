@@ -1,7 +1,7 @@
-// Bytes of a backend connection → answer heads, body and trailers, at whatever points the bytes are split.
-// The usual case, a whole head in one chunk, costs one decoding and a scan; body bytes are never copied: what
-// the sink gets are views of the chunk. Strict as RFC 9112 asks of a recipient that forwards: see
-// response-head.ts for the head, here for the chunks. Knows no socket and no request but its traits.
+// Parses the bytes of a backend connection into response heads, bodies and trailers, for any split of the bytes. In the
+// usual case, a whole head in one chunk, it decodes and scans the head once. Body bytes are not copied: the sink gets
+// views of the chunk. Strict as RFC 9112 requires of a recipient that forwards: response-head.ts checks the head, this
+// file the chunks. Independent of sockets; of the request it uses only the traits.
 //
 //            ┌─ 1xx ─┐
 //            ▼       │    ┌─► length ─────────────────────────────────────┐
@@ -9,7 +9,7 @@
 //            │            │     └─► trailers ─────────────────────────────┼─► idle (onComplete)
 //            └─ 101 ─► raw└─► close ── finish() ──────────────────────────┘
 //
-// The state is a plain number and its data are plain fields, not a union of objects: this runs per read.
+// The state is a number with plain fields instead of a union of objects, because this code runs for each read.
 
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { HeadCollector } from './head-collector.ts'
@@ -17,16 +17,16 @@ import { HttpError } from './http-error.ts'
 import { LenientHeadCollector } from './lenient-head.ts'
 import { parseResponseHead, parseTrailers, type RequestTraits, type ResponseHead } from './response-head.ts'
 
-/** How loosely a backend may write its heads: lenient-head.ts. */
+/** The parsing of heads: `lenient` accepts some inexact heads (lenient-head.ts). */
 export type BackendParsing = 'strict' | 'lenient'
 
 export interface ParserLimits {
-  /** Status line and fields, or a trailer section. Bytes. */
+  /** Limit of the status line and fields, and of a trailer section, bytes. */
   readonly maxHeadBytes: number
   readonly maxFields: number
-  /** Chunk extensions of one answer together; they are skipped. Bytes. */
+  /** Limit of all chunk extensions of one response, which are skipped, bytes. */
   readonly maxExtensionBytes: number
-  /** 1xx answers before the final one. */
+  /** Limit of 1xx responses before the final one. */
   readonly maxInterim: number
 }
 
@@ -42,7 +42,7 @@ export interface ResponseSink {
   onHead(head: ResponseHead): void
   /** A view of the chunk given to `push`. */
   onBody(chunk: Buffer): void
-  /** The answer is complete; the parser is idle again. Not called for an answer that ends with the connection. */
+  /** The response is complete and the parser is idle. Not called for a response that ends with the connection. */
   onComplete(trailers: Fields | undefined): void
 }
 
@@ -66,7 +66,7 @@ const SEMICOLON = 0x3b
 /** 2^44 bytes: 11 digits at most, so that no size leaves the safe integers. */
 const MAX_SIZE_DIGITS = 11
 const PREFIX = 'HTTP/1.'
-/** Length, type and flags of a SETTINGS frame, which an HTTP/2 server says first, whatever it hears. */
+/** Length, type and flags of a SETTINGS frame, which an HTTP/2 server sends first. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
 const HTTP2 = /^\0..\x04\0/s
 /** Type and major version of a TLS alert: the response of a TLS server to a request without TLS. */
@@ -102,7 +102,7 @@ export class ResponseParser {
         : new HeadCollector(limits.maxHeadBytes, '')
   }
 
-  /** A request was sent: its answer may come. Call when idle only. */
+  /** Expects the response to a request that was sent. Call it only when idle. */
   expect(request: RequestTraits): void {
     this.#request = request
     this.#state = HEAD
@@ -110,14 +110,14 @@ export class ResponseParser {
     this.#extensionBytes = 0
   }
 
-  /** Nothing more is passed to the sink; for a sink that has had enough in the middle of a chunk. */
+  /** Stops all calls of the sink, also in the middle of a chunk. */
   stop(): void {
     this.#state = IDLE
   }
 
   /**
-   * Takes bytes and calls the sink. Returns how many were used: fewer than all when the answer ends inside the
-   * chunk, and none when no answer is expected. Throws HttpError, after which the parser is of no more use.
+   * Parses bytes and calls the sink. Returns the number of bytes used: fewer than all when the response ends inside the
+   * chunk, and 0 when no response is expected. Throws HttpError; the parser cannot be used after that.
    */
   push(chunk: Buffer): number {
     let at = 0
@@ -147,14 +147,14 @@ export class ResponseParser {
     return at
   }
 
-  /** The connection has ended in order. True when that completes the answer; the sink is not called. */
+  /** Handles an orderly end of the connection. Returns true when that completes the response. Does not call the sink. */
   finish(): boolean {
     const complete = this.#state === CLOSE || this.#state === RAW
     this.#state = IDLE
     return complete
   }
 
-  /** Throws HttpError when an unfinished head does not begin as one. */
+  /** Throws HttpError when the start of an unfinished head is not the start of an HTTP/1 head. */
   #checkStart(): void {
     const start = this.#head.start(PREFIX.length)
     if (!PREFIX.startsWith(start)) throw notHttp1(start)
@@ -165,7 +165,7 @@ export class ResponseParser {
     try {
       next = this.#head.read(chunk, at)
     } catch (error) {
-      // Bytes of another protocol may break a rule of HTTP too, but they are no head.
+      // Bytes of another protocol can break a rule of HTTP too. Report the other protocol first.
       this.#checkStart()
       throw error
     }
@@ -204,7 +204,7 @@ export class ResponseParser {
     return at + bytes
   }
 
-  /** The lines around chunks, byte by byte: they are short, and may be split anywhere. */
+  /** Parses the lines around chunks byte by byte, because they are short and may be split anywhere. */
   #readChunkLine(chunk: Buffer, start: number): number {
     let at = start
     const end = chunk.length
@@ -267,7 +267,7 @@ export class ResponseParser {
 
   #readTrailers(chunk: Buffer, at: number): number {
     this.#trailers ??= new HeadCollector(this.#limits.maxHeadBytes, '\r\n')
-    // Nearly always there are none.
+    // Nearly all responses have no trailers.
     if (!this.#trailers.pending && chunk[at] === CR && chunk[at + 1] === LF) {
       this.#complete(undefined)
       return at + 2
@@ -291,7 +291,7 @@ function notHttp1(start: string): HttpError {
   return new HttpError(NOT_HTTP)
 }
 
-/** The value of an ASCII hexadecimal digit, or -1. */
+/** Returns the value of an ASCII hexadecimal digit, or -1. */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const lower = byte | 0x20

@@ -1,5 +1,5 @@
-// The upgraded connections of one backend. They never come back to the pool, so they no longer count as connections of
-// it, up to a limit of their own, of which no client holds more than its share.
+// Counts the upgraded connections of one backend. They never return to the pool, so they do not count as its connections.
+// They have a separate limit, and each client may hold its share of that limit.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
@@ -16,7 +16,7 @@ export class UpgradedConnections {
     this.#shares = new ClientShares(clientSharePercent, () => this.#connections.values())
   }
 
-  /** Why the client gets no further one; undefined: there is room. */
+  /** Returns the reason for which the client gets no further upgraded connection. Undefined when there is room. */
   refusal(client: string): TunnelError | undefined {
     if (this.#connections.size >= this.#max) {
       return exhausted('All upgraded connections that the backend may have are in use.')
@@ -25,7 +25,7 @@ export class UpgradedConnections {
     return new TunnelError('client_share', { detail: 'the client has its share of the upgraded connections' })
   }
 
-  /** False: there is no room, since several upgrades were under way at once. */
+  /** Counts a connection. Returns false when there is no room, because several upgrades were in progress. */
   add(connection: Connection, client: string): boolean {
     if (this.refusal(client) !== undefined) return false
     this.#connections.set(connection, client)
@@ -33,7 +33,7 @@ export class UpgradedConnections {
     return true
   }
 
-  /** False: it was none of them. */
+  /** Returns false when the connection was not counted here. */
   delete(connection: Connection): boolean {
     const client = this.#connections.get(connection)
     if (client === undefined) return false

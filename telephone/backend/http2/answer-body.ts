@@ -1,24 +1,24 @@
-// The readable half of a stream of Node's http2, as what it is on the wire. Node's own `end` cannot be trusted: it
-// also comes when the backend resets the stream with NO_ERROR, and when the connection ends, in the middle of a body.
-// What tells them apart is that END_STREAM ends the half while the stream is not yet closed.
+// The readable half of a stream of Node's http2. Node also emits `end` for an incomplete body, when the backend resets
+// the stream with NO_ERROR or the connection ends. This file tells a complete body apart: END_STREAM ends the half while
+// the stream is not closed yet.
 //
-// Once complete, the rest is taken off the stream even while nobody reads, one window at most: Node drops it when
-// the connection closes, and a backend that restarts closes right behind its last answers.
+// After END_STREAM, this file reads the rest of the body from the stream even during a pause, one window at most. Node
+// would drop that rest when the connection closes, and a restarting backend closes directly after its last responses.
 
 import type { ClientHttp2Stream } from 'node:http2'
 
 export interface AnswerBodyEvents {
   onBody(chunk: Buffer): void
-  /** During a pause: so many bytes have come and wait, in all; 0 after it. */
+  /** During a pause: the total bytes that wait; 0 after it. */
   onWaiting(bytes: number): void
-  /** END_STREAM has come and every byte before it was handed on. */
+  /** END_STREAM has arrived, and every byte before it was passed on. */
   onEnd(): void
 }
 
 export class AnswerBody {
   readonly #stream: ClientHttp2Stream
   readonly #events: AnswerBodyEvents
-  /** Taken off the stream while paused. */
+  /** Data that was read from the stream during a pause. */
   readonly #rest: Buffer[] = []
   #receivedBytes = 0
   #takenBytes = 0
@@ -31,7 +31,7 @@ export class AnswerBody {
     this.#stream = stream
     this.#events = events
     const push = stream.push
-    // `push` is what Node calls with what it receives, and with null at the end of the half, whatever ended it.
+    // Node calls `push` with received data, and with null at any end of the half.
     stream.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
       if (chunk === null) this.#onEndOfHalf()
       else {
@@ -42,24 +42,24 @@ export class AnswerBody {
     }
   }
 
-  /** END_STREAM has come. */
+  /** True when END_STREAM has arrived. */
   get complete(): boolean {
     return this.#complete
   }
 
-  /** And every byte before it is here, handed on or not yet: what becomes of the stream is no matter. */
+  /** True when the whole body was read from the stream. Then the end of the stream has no effect on the response. */
   get whole(): boolean {
     return this.#complete && this.#takenBytes === this.#receivedBytes
   }
 
-  /** Begins to read: the head has been handed on. An answer that is only a head ends in the same call. */
+  /** Starts to read after the head was passed on. A response without a body ends in this call. */
   read(): void {
     this.#stream.on('data', (chunk: Buffer) => this.#onData(chunk))
     this.#stream.on('end', () => this.settle())
     this.settle()
   }
 
-  /** Looks whether that was all; to be called when the stream has closed, too. */
+  /** Reports the end when the whole body was passed on. Call it also when the stream has closed. */
   settle(): void {
     if (this.#ended || !this.whole || this.#rest.length > 0) return
     this.#ended = true

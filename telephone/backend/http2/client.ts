@@ -19,7 +19,7 @@ export interface Http2ClientOptions {
   readonly connector: Connector
   readonly clock: Clock
   readonly hostRule: HostRule
-  /** The connector speaks TLS. */
+  /** True when the connector uses TLS. */
   readonly secure: boolean
   readonly pool: Partial<SessionPoolOptions>
 }
@@ -39,7 +39,7 @@ export class Http2Client implements BackendClient {
     return new Exchange(this.#pool, request, this.#hostRule, this.#scheme, events)
   }
 
-  /** A connection over which the backend has greeted: one that speaks something else does not pass. */
+  /** Checks that a connection can be made and that the backend sends SETTINGS. A backend without HTTP/2 fails. */
   probe(done: (failure: BackendFailure | undefined) => void): () => void {
     const waiter = {
       client: '',

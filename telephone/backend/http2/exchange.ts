@@ -1,12 +1,12 @@
-// One request on a pool of HTTP/2 connections, from the wish to the last byte of the answer: waits for a stream, holds
-// what the client sends meanwhile, and repeats the request once when the backend has certainly not looked at it, or
-// when a connection that had been in use turns out to be dead.
+// One request on a pool of HTTP/2 connections, until the last byte of its response: waits for a stream and holds the body
+// that the client sends meanwhile. Repeats the request once when the backend has certainly not processed it, or when a
+// connection that was used before is dead.
 //
 //   waiting ──► active ──► done
 //      ▲           │
-//      └───────────┘ (once: refused, or lost before anything came)
+//      └───────────┘ (once: refused, or lost before the first byte)
 //
-// An upgrade is an extended CONNECT (upgrade.ts); what Node makes of a stream's end is answer-body.ts.
+// An upgrade is an extended CONNECT (upgrade.ts). answer-body.ts detects the end of a response.
 
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
@@ -23,7 +23,7 @@ import type { Session } from './session.ts'
 import type { SessionPool, SessionWaiter } from './session-pool.ts'
 import { answerDeclined, isWebSocket, readUpgradeHead } from './upgrade.ts'
 
-/** As for HTTP/1 (response-parser.ts). */
+/** The same limit as for HTTP/1 (response-parser.ts). */
 const MAX_INTERIM = 64
 
 export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvents {
@@ -40,7 +40,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   #error: Error | undefined
   #interim = 0
   #answered = false
-  /** Switched to a byte stream: its halves end one by one. */
+  /** True after an upgrade to a byte stream, whose halves end separately. */
   #raw = false
   #trailers: Fields | undefined
   #retried = false
@@ -89,7 +89,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#answer?.resume()
   }
 
-  /** RST_STREAM at once. */
+  /** Sends RST_STREAM at once. */
   abort(): void {
     const stream = this.#stream
     const waiting = this.#phase === 'waiting'
@@ -98,7 +98,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     else reset(stream)
   }
 
-  // What the pool says.
+  // Events of the pool.
 
   onSession(session: Session): void {
     const { upgrade, ended, whole = false } = this.#request
@@ -143,7 +143,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#fail(error)
   }
 
-  // What the stream says.
+  // Events of the stream.
 
   #onInterim(list: readonly string[]): void {
     if (!this.#takes(list)) return
@@ -171,7 +171,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     if (this.#takes(list)) this.#trailers = readTrailers(list)
   }
 
-  /** A field list is wanted, and is not too large. */
+  /** Returns true when a field list is expected and within the limit. */
   #takes(list: readonly string[]): boolean {
     if (this.#phase !== 'active') return false
     this.#session?.noteAnswer()
@@ -199,7 +199,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     if (this.#phase === 'active') this.#events.onAnswerWaiting(bytes)
   }
 
-  /** All of the answer has come, END_STREAM included, and has been handed on. */
+  /** The whole response and its END_STREAM have arrived and were passed on. */
   onEnd(): void {
     const stream = this.#stream
     if (this.#phase !== 'active' || stream === undefined) return
@@ -208,7 +208,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
       return
     }
     this.#finish()
-    // The rest of an upload is not wanted (R3), nor a body that must not be (R6): RST_STREAM with NO_ERROR.
+    // The rest of an upload (R3) and a forbidden body (R6) are not used: RST_STREAM with NO_ERROR.
     if (!stream.writableFinished || this.#answer?.complete === false) stream.destroy()
     this.#events.onAnswerEnd(this.#trailers)
   }
@@ -230,18 +230,18 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     try {
       stream.sendTrailers(trailers)
     } catch (error) {
-      // Node has rules of its own: Node 22, say, sends none twice that HTTP knows once.
+      // Node has additional rules. For example, Node 22 refuses to send a field twice that HTTP allows only once.
       this.#refuse('protocol_error', error instanceof Error ? error.message : String(error))
     }
   }
 
   #onClosed(stream: ClientHttp2Stream): void {
     if (this.#phase !== 'active' || this.#stream !== stream) return
-    // An answer that is complete is no failure, however the stream ended then.
+    // A complete response is no failure, even when its stream then ended with an error.
     this.#answer?.settle()
     if (this.#phase !== 'active') return
     const session = this.#session as Session
-    // The answer is handed on as fast as it is read; of a byte stream, our own half may have been cut.
+    // A whole response is still passed on at the speed of its reader. In a byte stream, our own half may be incomplete.
     if (this.#answer?.whole === true && (!this.#raw || stream.writableFinished)) return
     const progress = this.#answered ? 'part of the body' : 'nothing'
     const { kind, error } = session.explain(stream, this.#error, progress)
@@ -269,7 +269,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#finish()
   }
 
-  /** Something came that cannot be sent on. */
+  /** Fails because received data cannot be forwarded. */
   #refuse(reason: 'protocol_error' | 'backend_protocol_error', detail: string): void {
     const stream = this.#stream
     if (this.#phase === 'waiting') this.#pool.cancel(this)
@@ -293,12 +293,12 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
 
 function reset(stream: ClientHttp2Stream | undefined): void {
   if (stream === undefined) return
-  // Closed, but with bytes that nobody will read.
+  // The stream is closed, but holds bytes that are not read any more.
   if (stream.closed) stream.destroy()
   else stream.close(constants.NGHTTP2_CANCEL)
 }
 
-/** R6: no body, whatever the backend sends. */
+/** Returns true for a response that must not have a body (R6), even when the backend sends one. */
 function isBodyless(status: number, method: string): boolean {
   return method === 'HEAD' || status === 204 || status === 205 || status === 304
 }
