@@ -1,7 +1,7 @@
 // Writes the direction of imports into biome.json. One table says which rooms and libraries the files of a room may import;
 // each room becomes one lint rule for its files and one for each level of its subfolders, because the rules of Biome compare
 // the text of an import, and `../` means another folder on each level. Run it with `npm run boundaries` after a change of the
-// table. test/support/boundaries.test.ts checks that biome.json is up to date, and that each rule can fail.
+// table. test/support/boundaries.integration.test.ts checks that biome.json is up to date, and that each rule can fail.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,6 +1,5 @@
 // The admin listener: the application behind Node's HTTP server, with limits against slow and endless requests and
-// against too many connections. At the limit of connections the one that has waited longest for a request makes room,
-// so that health probes and operators can connect even when a client opens many idle connections.
+// against too many connections. At the limit, the connection that has been idle longest is closed, so that health probes and operators can connect even when a client opens many idle connections.
 
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -23,9 +22,9 @@ export interface AdminServerOptions {
 }
 
 export interface AdminServer {
-  /** The real port, also when 0 was asked for. */
+  /** The address with the real port. Port 0 selects a free port. */
   readonly address: AddressInfo
-  /** Takes no more requests, ends event streams, waits for the rest up to `graceMs`, then cuts. */
+  /** Takes no more requests, ends event streams, waits up to `graceMs` for open requests, then closes all connections. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -38,7 +37,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   const { app, listen, maxConnections = 1000, headTimeoutMs = HEAD_TIMEOUT_MS, log } = options
   const server = createAdaptorServer({
     fetch: (request, env) => app.fetch(request, 'incoming' in env ? { incoming: env.incoming } : undefined),
-    // Otherwise Request and Response of the whole process would be replaced.
+    // The adapter would otherwise replace the global Request and Response.
     overrideGlobalObjects: false,
     // The host in the URL of an HTTP/1.0 request without a Host field. Node refuses such requests of HTTP/1.1.
     hostname: 'localhost',

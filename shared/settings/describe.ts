@@ -1,4 +1,4 @@
-// Settings for people: what is in effect and why (secrets as ***), and the table of a page.
+// Prints each setting with its value and source (secrets as ***), and writes the table of all settings for a document.
 
 import { flagOf, type LoadedSettings, nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
 

@@ -23,7 +23,7 @@ function distance(a: string, b: string): number {
 
 const plain = (word: string): string => word.toLowerCase().replace(/[^a-z0-9]/g, '')
 
-/** The known word that is close enough to be what was meant: about a third of its letters may differ. */
+/** Returns the nearest known word, if at most a third of the letters of the typed word differ. */
 function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined
   let bestDistance = Number.POSITIVE_INFINITY
@@ -34,7 +34,7 @@ function nearest(word: string, known: readonly string[]): string | undefined {
   return bestDistance <= Math.max(1, Math.floor(word.length / 3)) ? best : undefined
 }
 
-/** ` (did you mean x?)`, or nothing. */
+/** Returns `; did you mean x?`, or an empty string. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const found = nearest(word, known)
   return found === undefined ? '' : `; did you mean ${found}?`

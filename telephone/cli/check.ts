@@ -1,6 +1,5 @@
-// `telephone check`: everything between the settings and a working service, one step after the other, each with a
-// line that says what was found. Changes nothing: it announces no service, and greets under a name of its own so
-// that it cannot take the place of a Telephone that runs.
+// `telephone check`: checks each step from the settings to a working service, and prints one line for each. It changes
+// nothing: it announces no service, and connects under a random name, so that it does not replace a running Telephone.
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
@@ -206,7 +205,7 @@ async function checkBackend(service: Service, say: Say): Promise<void> {
   else say('bad', `${service.service}: ${failureText(backend, failure)} ${failure.remedy}`)
 }
 
-/** The detail of a health check that failed does not name the backend. */
+/** A failed health check has no backend in its detail, so this adds it. */
 function failureText(backend: string, { cause, detail }: BackendFailure): string {
   return cause === 'health_check_failed' ? `${backend} fails its health check: ${detail}.` : detail
 }

@@ -31,7 +31,7 @@ export interface TokenRequest {
   readonly ttlSeconds: number
 }
 
-/** The limits of the row that the JWT repeats. */
+/** A renewed token, with the scope and the limits of its row. */
 interface RenewedToken extends IssuedToken {
   readonly services: readonly string[]
   readonly mounts: readonly string[]

@@ -1,5 +1,5 @@
 // The reasons for which a stream or a session ends early: the codes of RESET and BYE frames. `delivered` states whether
-// the far application may have received a part of the request; the caller decides about retries by `delivered` alone.
+// the far application may have received a part of the request; the caller also looks at the method and at the reason.
 // Both ends must use the same table (PROTOCOL.md, "Reasons").
 
 import { cutText } from '../../cut-text.ts'
