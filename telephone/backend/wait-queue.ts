@@ -1,6 +1,6 @@
-// Requests that wait until their backend has a connection, or a stream, for them: so many at most, and each for so long
-// at most. Clients take turns, and a client holds no more than its share of the places, so that the requests of one
-// client do not keep the others waiting.
+// A queue of requests that wait for a connection or a stream of their backend. Limits their number and the time that each
+// one waits. Clients take turns, and each client holds at most its share of the places, so that the requests of one
+// client do not delay the requests of others.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT, shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -8,18 +8,18 @@ import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { exhausted } from './backend-failure.ts'
 
 export interface Waiting {
-  /** Names the client that the request is for; empty: not known. */
+  /** The client of the request; empty: unknown. */
   readonly client: string
-  /** `backend_unreachable`; `overloaded` or `client_share` when the queue is full or the wait too long. */
+  /** The request gets no connection. `overloaded` or `client_share` when the queue is full or the wait was too long. */
   onNoConnection(error: TunnelError): void
 }
 
 export interface WaitLimits {
-  /** Requests that may wait. */
+  /** Largest number of waiting requests. */
   readonly maxWaiting: number
-  /** How long one may wait, ms. */
+  /** Longest wait of a request, ms. */
   readonly maxWaitMs: number
-  /** How much of the places, and of what is waited for, one client may hold, in percent. */
+  /** Share of the places, and of the connections or streams, that one client may hold, percent. */
   readonly clientSharePercent: number
 }
 
@@ -33,13 +33,13 @@ export class WaitQueue<Waiter extends Waiting> {
   readonly #clock: Clock
   readonly #limits: WaitLimits
   readonly #mayTake: (client: string) => boolean
-  /** With their deadlines, ms of the clock, the next one first. */
+  /** The waiting requests and their deadlines, ms of the clock, the next deadline first. */
   readonly #deadlines = new Map<Waiter, number>()
-  /** Those of each client, the one that has waited longest first. The client of the next turn comes first. */
+  /** The waiting requests of each client, the oldest one first. The client of the next turn comes first. */
   readonly #clients = new Map<string, Set<Waiter>>()
   #timer: Timer | undefined
 
-  /** `mayTake`: false while the client holds its share of what is waited for. */
+  /** `mayTake` returns false while the client holds its share of the connections or streams. */
   constructor(clock: Clock, limits: WaitLimits, mayTake: (client: string) => boolean) {
     this.#clock = clock
     this.#limits = limits
@@ -50,7 +50,7 @@ export class WaitQueue<Waiter extends Waiting> {
     return this.#deadlines.size
   }
 
-  /** False: there is no place, and the waiter has been told. */
+  /** Adds a waiter. Without a free place, refuses the waiter and returns false. */
   add(waiter: Waiter): boolean {
     const { maxWaiting, maxWaitMs, clientSharePercent } = this.#limits
     const { client } = waiter
@@ -71,7 +71,7 @@ export class WaitQueue<Waiter extends Waiting> {
     return true
   }
 
-  /** False: it was not in here. */
+  /** Removes a waiter. Returns false when the waiter is not in the queue. */
   remove(waiter: Waiter): boolean {
     if (!this.#deadlines.delete(waiter)) return false
     const own = this.#clients.get(waiter.client)
@@ -80,22 +80,22 @@ export class WaitQueue<Waiter extends Waiting> {
     return true
   }
 
-  /** Gives the waiter all of its time again; it keeps its place. False: it was not in here. */
+  /** Restarts the waiter's time limit; it keeps its place. Returns false when the waiter is not in the queue. */
   renew(waiter: Waiter): boolean {
     if (!this.#deadlines.delete(waiter)) return false
     this.#deadlines.set(waiter, this.#clock.now() + this.#limits.maxWaitMs)
     return true
   }
 
-  /** True when a waiter may take something as soon as there is room. */
+  /** True when a waiter may take the next free connection or stream. */
   get hasTurn(): boolean {
     for (const client of this.#clients.keys()) if (this.#mayTake(client)) return true
     return false
   }
 
-  /** Takes out the waiter whose turn it is; undefined when no client that waits may take anything. */
+  /** Removes and returns the waiter whose turn it is. Undefined when each waiting client holds its share. */
   next(): Waiter | undefined {
-    // Asked after each request, and nearly always empty: no iterator is made then.
+    // Called after each request, and the queue is nearly always empty. Then no iterator is created.
     if (this.#deadlines.size === 0) return undefined
     for (const [client, own] of this.#clients) {
       if (!this.#mayTake(client)) continue
@@ -103,7 +103,7 @@ export class WaitQueue<Waiter extends Waiting> {
       if (waiter === undefined) continue
       this.remove(waiter)
       if (own.size === 0) return waiter
-      // The next turn is that of another client.
+      // Another client gets the next turn.
       this.#clients.delete(client)
       this.#clients.set(client, own)
       return waiter
@@ -118,7 +118,7 @@ export class WaitQueue<Waiter extends Waiting> {
     for (const waiter of waiters) waiter.onNoConnection(error)
   }
 
-  /** Refuses all; nothing may be added after it. */
+  /** Refuses all waiters. The caller adds no waiter after this call. */
   close(error: TunnelError): void {
     this.#timer?.cancel()
     this.refuseAll(error)

@@ -1,15 +1,14 @@
-// Decides when a connection with open streams is asked whether it is still there. gRPC servers count PINGs and close
-// a connection on the third that comes without data in between, unless five minutes lie between them (gRFC A8). So a
-// silence is asked about once; a second time when a request was sent since; after that every five minutes.
-// A pure record of times: it sends nothing and sets no timer.
+// Decides when a connection with open streams gets a PING. gRPC servers close a connection at the third PING without data
+// in between, unless the PINGs are five minutes apart (gRFC A8). So the first PING follows a silence, the second one only
+// after a further request, and later ones at most every five minutes. Only records times: no frames, no timer.
 
-/** No byte for so long while an answer is awaited: is it alive? */
+/** Time without a received byte, while a response is expected, after which a PING is sent. */
 export const SILENCE_MS = 5000
-/** And so long for its PING to come back. With the silence: 10 s, as for a tunnel. */
+/** Time limit for the response to a PING. A dead connection is found within 10 s in all, as for a tunnel. */
 export const PONG_TIMEOUT_MS = 5000
-/** The most PINGs that any gRPC server takes without data from itself in between. */
+/** Number of PINGs that every gRPC server accepts without sending data in between. */
 const PINGS_WITHOUT_DATA = 2
-/** Beyond those: more than the five minutes between PINGs that gRPC servers insist on. */
+/** Interval of further PINGs: more than the five minutes that gRPC servers require. */
 const SPARSE_PING_MS = 310_000
 
 export class Liveness {
@@ -24,17 +23,17 @@ export class Liveness {
     this.#heardAt = nowMs
   }
 
-  /** A request went out. */
+  /** Records a sent request. */
   sent(): void {
     this.#sentSincePing = true
   }
 
-  /** A head or body bytes of an answer came: what a gRPC server forgives PINGs for. */
+  /** Records the head or body bytes of a response, after which a gRPC server resets its count of PINGs. */
   answered(): void {
     this.#pingsWithoutData = 0
   }
 
-  /** After a time without open streams the clock starts anew. */
+  /** Restarts the measurement after a time without open streams. */
   wake(nowMs: number): void {
     this.#heardAt = Math.max(this.#heardAt, nowMs)
   }
@@ -50,7 +49,7 @@ export class Liveness {
     this.#awaitsPong = false
   }
 
-  /** `bytesRead`: of the connection, ever. */
+  /** Returns the next step. `bytesRead`: all bytes that the connection has received. */
   look(nowMs: number, bytesRead: number): 'fine' | 'ping' | 'dead' {
     if (bytesRead !== this.#bytes) {
       this.#bytes = bytesRead

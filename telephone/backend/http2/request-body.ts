@@ -1,6 +1,6 @@
-// The request body on its way to a stream: held until there is one, counted against Content-Length, ended with or
-// without trailers. HTTP/2 would carry a body that is shorter or longer than announced; two hops would then disagree
-// about it, so it is a fault here as it is for HTTP/1.
+// The request body of a stream: holds it until there is a stream, checks its length against Content-Length, and ends it
+// with or without trailers. HTTP/2 could carry a body with another length than announced. Two hops would then read two
+// lengths, so such a body is an error, as for HTTP/1.
 
 import type { ClientHttp2Stream } from 'node:http2'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
@@ -24,22 +24,22 @@ export class RequestBody {
     if (ended) this.#checkEnd()
   }
 
-  /** Bytes have been given to a stream: the request cannot be repeated. */
+  /** True when bytes were written to a stream, so that the request cannot be repeated. */
   get sent(): boolean {
     return this.#sent
   }
 
-  /** Chunks wait for a stream. */
+  /** True when chunks wait for a stream. */
   get held(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** What is wrong with the body, if anything. */
+  /** The error of the body, or undefined. */
   get fault(): string | undefined {
     return this.#fault
   }
 
-  /** Takes the chunk, always; false asks to wait until the stream has room. */
+  /** Accepts the chunk in every case. Returns false when the caller should wait until the stream has room. */
   write(chunk: Buffer): boolean {
     if (this.#discarded || this.#fault !== undefined) return true
     if (this.#leftBytes !== undefined) {
@@ -62,7 +62,7 @@ export class RequestBody {
     if (this.#fault === undefined && this.#stream?.writable === true) this.#stream.end()
   }
 
-  /** Gives what has waited to the stream. True: it has room for more. */
+  /** Writes the waiting chunks to the stream. Returns true when the stream has room for more. */
   attach(stream: ClientHttp2Stream): boolean {
     this.#stream = stream
     const waiting = this.#waiting
@@ -73,19 +73,19 @@ export class RequestBody {
     return room
   }
 
-  /** For Node's `wantTrailers`; undefined when one is not a field. */
+  /** Returns the trailers for Node's `wantTrailers`. Undefined when a trailer is not a valid field. */
   trailers(): Record<string, string[]> | undefined {
     return writeTrailers(this.#trailers)
   }
 
-  /** Nothing more is wanted of it. */
+  /** Drops the waiting chunks and all later ones. */
   discard(): void {
     this.#discarded = true
     this.#waiting = []
   }
 
   #give(stream: ClientHttp2Stream, chunk: Buffer): boolean {
-    // Closed by the backend: what remains goes nowhere, and the stream's end says why.
+    // The backend closed the stream. The rest of the body is dropped, and the end of the stream reports the reason.
     if (!stream.writable) return true
     this.#sent = true
     return stream.write(chunk)

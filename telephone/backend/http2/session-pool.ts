@@ -1,10 +1,10 @@
-// The HTTP/2 connections to one backend. Requests share the oldest one that has room, so that the younger ones fall
-// idle and are closed; a new one is made when all are at their limit of streams, up to `maxConnections`; beyond that
-// requests wait in a bounded queue, and so do those of a client that holds its share of the streams. Knows sessions by
-// their life only, not what is said on them.
+// The HTTP/2 connections to one backend. Requests use the oldest connection that has room, so that the younger ones
+// become idle and are closed. When all connections are at their limit of streams, the pool opens a new one, up to
+// `maxConnections`. Beyond that, requests wait in a bounded queue. Requests of a client that holds its share of the
+// streams wait too. This file handles only the lifecycle of sessions.
 //
-// A slow upload takes a stream at once, unlike over HTTP/1 (backend/http1/pool.ts): it takes no connection from the others, and
-// many calls of gRPC send a little and then wait for a response.
+// A slow upload gets a stream at once, unlike over HTTP/1 (backend/http1/pool.ts): it takes no connection from other
+// requests, and many calls of gRPC send a little and then wait for a response.
 
 import { ClientShares, shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -14,20 +14,20 @@ import type { Connector } from '../connector.ts'
 import { DEFAULT_WAIT_LIMITS, type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
 import { Session, type SessionOwner } from './session.ts'
 
-/** `maxWaitMs`: at least as long as connecting may take. */
+/** `maxWaitMs` is at least the time limit for connecting. */
 export interface SessionPoolOptions extends WaitLimits {
-  /** Connections at once; those that only finish their last streams no longer count, up to `maxDetached`. */
+  /** Largest number of connections. Draining ones do not count, up to `maxDetached` of them. */
   readonly maxConnections: number
   readonly maxDetached: number
-  /** Connections without a stream are closed after this, ms. 0: at once. */
+  /** Connections without a stream are closed after this time, ms. 0: at once. */
   readonly keepAliveMs: number
-  /** For connection, TLS and the backend's SETTINGS together. */
+  /** Time limit for connection, TLS and the backend's SETTINGS together, ms. */
   readonly connectTimeoutMs: number
 }
 
 /**
  * 64 connections at the usual limit of 100 streams are more than a tunnel has. HTTP/2 servers close idle connections
- * after minutes, and say so with a GOAWAY: no need to be quick.
+ * after minutes and announce it with a GOAWAY, so a short idle time is not needed.
  */
 export const HTTP2_MAX_CONNECTIONS = 64
 
@@ -40,9 +40,9 @@ const DEFAULT_OPTIONS: SessionPoolOptions = {
   connectTimeoutMs: 5000,
 }
 
-/** A request that wants to open a stream; gets exactly one of the two calls, perhaps before `acquire` returns. */
+/** A request that needs a stream. It gets exactly one of the two calls, possibly before `acquire` returns. */
 export interface SessionWaiter extends Waiting {
-  /** It has room for one stream, which is to be opened at once. */
+  /** The session has room for one stream. The request opens it in this call. */
   onSession(session: Session): void
 }
 
@@ -52,7 +52,7 @@ export interface SessionWaiter extends Waiting {
  */
 export type SessionNeed = 'any' | 'fresh' | 'own'
 
-/** Until the first SETTINGS has come: how many requests to expect on one connection (RFC 9113 section 6.5.2). */
+/** Assumed number of streams on one connection until the first SETTINGS arrives (RFC 9113 section 6.5.2). */
 const USUAL_CAPACITY = 100
 const LIVENESS_MS = 2500
 
@@ -61,16 +61,16 @@ export class SessionPool implements SessionOwner {
   readonly #secure: boolean
   readonly #clock: Clock
   readonly #options: SessionPoolOptions
-  /** Open ones, oldest first. */
+  /** Open sessions, oldest first. */
   readonly #sessions: Session[] = []
   readonly #connecting = new Set<Session>()
-  /** Those that carry one request only: first connecting, with the request, then open. */
+  /** Connecting sessions for one request only, with that request. The open ones are in `#own`. */
   readonly #connectingOwn = new Map<Session, SessionWaiter>()
   readonly #own = new Set<Session>()
-  /** Those that finish their last streams. */
+  /** Sessions that finish their last streams. */
   readonly #draining = new Set<Session>()
   readonly #queue: WaitQueue<SessionWaiter>
-  /** Of the streams on open connections. */
+  /** Shares of the clients in the streams of open connections. */
   readonly #shares: ClientShares
   #capacity = USUAL_CAPACITY
   #watchTimer: Timer | undefined
@@ -169,7 +169,7 @@ export class SessionPool implements SessionOwner {
       return
     }
     this.#connecting.delete(session)
-    // While others live, those who wait may still get their turn on them; without, each of them would try in vain.
+    // While other connections exist, waiting requests can still use them. Otherwise each waiting request would fail too.
     if (this.size === 0) this.#queue.refuseAll(error)
   }
 
@@ -220,7 +220,7 @@ export class SessionPool implements SessionOwner {
     if (session !== undefined) this.#forgetStreams(session)
   }
 
-  /** Its streams no longer count: they hold no room that a new one could have. */
+  /** Stops counting the streams of a session, because new streams cannot use their room. */
   #forgetStreams(session: Session): void {
     for (const client of session.clients) this.#shares.remove(client)
   }
@@ -229,7 +229,7 @@ export class SessionPool implements SessionOwner {
     return this.#shares.allows(client, this.#options.maxConnections * Math.max(1, this.#capacity))
   }
 
-  /** One that was given up before it carried anything is as good as none: it is not dialled again and again. */
+  /** Handles the end of a session. A session that ended before its first stream counts as failed, so no redial follows. */
   #replace(session: Session): void {
     if (session.opened > 0) this.#serveQueue()
     else if (this.size === 0) {
@@ -248,18 +248,18 @@ export class SessionPool implements SessionOwner {
     this.#connectForQueue()
   }
 
-  /** As many connections more as those who wait would fill. */
+  /** Opens as many connections as the waiting requests would fill. */
   #connectForQueue(): void {
     if (this.#closed) return
     const each = Math.max(1, this.#capacity)
     while (this.#queue.size > this.#connecting.size * each && this.#mayConnect && this.#queue.hasTurn) {
-      // A backend that takes no streams now takes none on more connections.
+      // A backend that accepts no streams now would accept no streams on further connections.
       if (this.#capacity === 0 && this.size > 0) return
       this.#connecting.add(this.#newSession())
     }
   }
 
-  /** A connection for one request: it takes no further one, and closes with it. */
+  /** Opens a connection for one request only. The connection closes with the request. */
   #connectOwn(waiter: SessionWaiter): void {
     if (this.#closed) {
       waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
@@ -275,7 +275,7 @@ export class SessionPool implements SessionOwner {
     }
   }
 
-  /** True while the client holds less than its share of all connections as its own ones. */
+  /** Returns true while the client's own connections are fewer than its share of all connections. */
   #mayHaveOwn(client: string): boolean {
     const { maxConnections, clientSharePercent } = this.#options
     if (client === '') return true
@@ -289,7 +289,7 @@ export class SessionPool implements SessionOwner {
     this.#own.add(session)
     if (session.hasRoom) waiter.onSession(session)
     else waiter.onNoConnection(exhausted('The backend accepts no streams on a new connection.'))
-    // Its stream could not be opened.
+    // The stream could not be opened.
     if (session.streams === 0) session.drain()
     this.#watch()
   }
@@ -320,7 +320,7 @@ export class SessionPool implements SessionOwner {
     }
   }
 
-  /** Runs while there is a connection: closes idle ones, and notices those that are dead. */
+  /** Closes idle and dead connections. The timer runs while there is a connection. */
   #watch(): void {
     if (this.#sessions.length + this.#draining.size + this.#own.size === 0) return
     this.#watchTimer ??= this.#clock.after(LIVENESS_MS, () => {

@@ -1,8 +1,8 @@
-// One HTTP/2 connection to a backend, with Node's http2: connects, waits for the backend's SETTINGS (so that a server
-// that speaks something else is found out before a request is sent), opens streams up to both sides' limits, and
-// knows when it takes no more. Pooling and retries are session-pool.ts and exchange.ts.
+// One HTTP/2 connection to a backend, with Node's http2. Connects and waits for the backend's SETTINGS, so that a server
+// with another protocol is detected before a request is sent. Opens streams up to the limits of both sides. The pooling
+// is in session-pool.ts, the retries are in exchange.ts.
 //
-//   connecting ──► open ──► draining (GOAWAY, or told to) ──► closed
+//   connecting ──► open ──► draining (GOAWAY, or drain()) ──► closed
 //        └──────────┴────────────────────────────────────────►
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
@@ -24,31 +24,31 @@ import type { Connector } from '../connector.ts'
 import { Liveness } from './liveness.ts'
 import { explainEnd, type Goaway, type StreamEnd } from './stream-end.ts'
 
-/** The pool, as a session sees it. */
+/** The part of the pool that a session uses. */
 export interface SessionOwner {
   onReady(session: Session): void
   onConnectFailed(session: Session, error: TunnelError): void
-  /** A stream was opened for the client, or one of them has ended. Neither is reported while the session drains. */
+  /** A stream of the client opened or ended. Not called while the session drains. */
   onStreamOpened(client: string): void
   onStreamEnded(client: string): void
-  /** A stream has ended, or the backend takes more of them. */
+  /** A stream has ended, or the backend raised its limit of streams. */
   onRoom(session: Session): void
-  /** It takes no new streams; those under way go on. */
+  /** The session accepts no new streams. Open streams continue. */
   onDraining(session: Session): void
-  /** The end of a session that was ready once. */
+  /** A session closed that was ready before. */
   onClosed(session: Session): void
 }
 
 export interface StreamOptions {
   readonly endStream: boolean
   readonly waitForTrailers: boolean
-  /** Whom it is for; empty: not known. */
+  /** The client of the stream; empty: unknown. */
   readonly client: string
 }
 
 interface OpenStream {
   readonly client: string
-  /** Its place among the streams of the session. */
+  /** Index of the stream in the session's array of streams. */
   slot: number
 }
 
@@ -56,30 +56,30 @@ export interface SessionOptions {
   readonly connector: Connector
   readonly owner: SessionOwner
   readonly clock: Clock
-  /** For connection, TLS and the backend's SETTINGS together. */
+  /** Time limit for connection, TLS and the backend's SETTINGS together, ms. */
   readonly connectTimeoutMs: number
-  /** TLS: the backend must agree to `h2` by ALPN. */
+  /** True with TLS: the backend must select `h2` by ALPN. */
   readonly secure: boolean
 }
 
 /**
- * What a stream may have in flight towards us, and what waits here at most while its client does not read. 64 KiB,
- * the default, is 50 Mbit/s at 10 ms; this is 400, the price is half a MiB for each stalled stream.
+ * Receive window of a stream: the most bytes that wait here while its client does not read. The default of 64 KiB allows
+ * 50 Mbit/s at a round trip of 10 ms; this window allows 400 Mbit/s, and costs half a MiB for each stalled stream.
  */
 const STREAM_WINDOW_BYTES = 524_288
 /**
- * For all streams of the connection. Node gives it back as soon as bytes arrive, so it costs no memory and a stalled
- * stream never holds up its neighbours: it only has to be more than what is on the way.
+ * Receive window of the connection. Node returns its credit as soon as bytes arrive, so it costs no memory, and a stalled
+ * stream does not block other streams. It only has to be larger than the bytes in flight.
  */
 const SESSION_WINDOW_BYTES = 16_777_216
-/** Of ours, whatever the backend would take: what one connection can lose, and can make wait here, is bounded. */
+/** Our limit of streams, even when the backend allows more. It limits the effect of a lost connection, and held data. */
 const MAX_STREAMS = 1000
-/** As for HTTP/1 (response-parser.ts). Beyond them nghttp2 resets the stream. */
+/** The same limits as for HTTP/1 (response-parser.ts). nghttp2 resets a stream that exceeds them. */
 const MAX_HEADER_BYTES = 65_536
 const MAX_FIELDS = 256
-/** More than any head that fits through the tunnel: what is too large for the backend is the backend's to say. */
+/** Larger than any head that fits through the tunnel, so that only the backend rejects a head as too large. */
 const MAX_SEND_HEADER_BYTES = 1_048_576
-/** Ids are 31 bits, odd ones ours: long before they run out the session is replaced. */
+/** Ids have 31 bits, and ours are odd. The session is replaced long before the ids are used up. */
 const MAX_STREAMS_EVER = 2 ** 29
 
 const LINGER_MS = 1000
@@ -92,12 +92,12 @@ const OPTIONS = {
   },
   maxHeaderListPairs: MAX_FIELDS,
   maxSendHeaderBlockLength: MAX_SEND_HEADER_BYTES,
-  // Twice in a request, a field goes on twice. Unknown to Node 22, where such a request is refused.
+  // Forwards a repeated field as it is. Node 22 does not have this option and refuses such a request.
   strictSingleValueFields: false,
 }
 
 export class Session {
-  /** When its last stream ended, ms of the clock; the pool's to read. */
+  /** Time at which the last stream ended, ms of the clock. Read by the pool. */
   idleSince = 0
   readonly #owner: SessionOwner
   readonly #clock: Clock
@@ -110,11 +110,11 @@ export class Session {
   #lingerTimer: Timer | undefined
   #phase: 'connecting' | 'open' | 'draining' | 'closed' = 'connecting'
   #session: ClientHttp2Session | undefined
-  /** Streams under way. An array, not a Set, because it changes with every request: see Deadlines of the Plugboard. */
+  /** Open streams. An array, not a Set, because it changes with every request: see Deadlines of the Plugboard. */
   readonly #streams: OpenStream[] = []
   #opened = 0
   #goaway: Goaway | undefined
-  /** Why we ended it ourselves. */
+  /** Reason for which this end closed the session. */
   #fault: TunnelError | undefined
   constructor({ connector, owner, clock, connectTimeoutMs, secure }: SessionOptions) {
     this.#owner = owner
@@ -131,38 +131,38 @@ export class Session {
     )
   }
 
-  /** Streams under way. */
+  /** Number of open streams. */
   get streams(): number {
     return this.#streams.length
   }
 
-  /** The client of each stream under way. */
+  /** The client of each open stream. */
   get clients(): string[] {
     return this.#streams.map(({ client }) => client)
   }
 
-  /** How many streams it may have at once. */
+  /** Largest number of open streams. */
   get capacity(): number {
     return Math.min(MAX_STREAMS, this.#session?.remoteSettings.maxConcurrentStreams ?? 0)
   }
 
-  /** Can a stream be opened now, as far as this end can tell? */
+  /** True when a stream can be opened now. The backend may have closed the connection without notice yet. */
   get hasRoom(): boolean {
     if (this.#phase !== 'open' || this.#streams.length >= this.capacity) return false
     return this.#session?.closed === false && !this.#session.destroyed
   }
 
-  /** Streams it has carried, ever. */
+  /** Number of streams opened since the start. */
   get opened(): number {
     return this.#opened
   }
 
-  /** The backend takes WebSockets (RFC 8441). */
+  /** True when the backend accepts WebSockets (RFC 8441). */
   get takesExtendedConnect(): boolean {
     return this.#session?.remoteSettings.enableConnectProtocol === true
   }
 
-  /** Only when it has room. Throws RequestError for what Node will not send. */
+  /** Opens a stream. Call it only while `hasRoom` is true. Throws RequestError when Node refuses to send the request. */
   open(list: string[], { client, ...options }: StreamOptions): ClientHttp2Stream {
     const session = this.#session as ClientHttp2Session
     let stream: ClientHttp2Stream
@@ -182,12 +182,12 @@ export class Session {
     return stream
   }
 
-  /** Bytes of an answer have come. */
+  /** Records that bytes of a response arrived. */
   noteAnswer(): void {
     this.#liveness.answered()
   }
 
-  /** Why a stream closed before its answer was complete. */
+  /** Returns the reason for which a stream closed before its response was complete. */
   explain(stream: ClientHttp2Stream, error: Error | undefined, progress: ResponseProgress): StreamEnd {
     if (this.#fault !== undefined) return { kind: 'failed', error: this.#fault }
     return explainEnd({
@@ -201,7 +201,7 @@ export class Session {
     })
   }
 
-  /** Looks whether it still lives, when there is somebody who waits for it. */
+  /** Checks that the backend is alive while streams are open. */
   checkLiveness(): void {
     const session = this.#session
     if (this.#streams.length === 0 || session === undefined || session.destroyed) return
@@ -223,20 +223,20 @@ export class Session {
     }
   }
 
-  /** Takes no new streams, and closes once those under way have ended. */
+  /** Refuses new streams, and closes when the open streams have ended. */
   drain(): void {
     if (this.#phase !== 'open') return
     this.#becomeDraining()
     this.#session?.close()
   }
 
-  /** Closes at once, streams and all. */
+  /** Closes the session and its streams at once. */
   destroy(): void {
     if (this.#phase === 'connecting') {
       this.#phase = 'closed'
       this.#connectTimer?.cancel()
     }
-    // A GOAWAY would wait for a peer that may be gone.
+    // A GOAWAY would wait for a backend that may be dead.
     this.#session?.destroy()
     this.#socket.destroy()
   }
@@ -254,12 +254,12 @@ export class Session {
     session.on('remoteSettings', () => this.#onSettings())
     session.on('goaway', (code, lastStreamId) => {
       this.#goaway = { code, lastStreamId }
-      // Node closes it, at once or once its streams have ended.
+      // Node closes the session at once, or when its streams have ended.
       if (this.#phase === 'open') this.#becomeDraining()
     })
     session.on('error', error => this.#connectFailed(notConnected(error, this.#connector)))
     session.on('close', () => this.#onClosed())
-    // Frames that cannot be sent: Node resets their stream.
+    // Node resets the stream of a frame that cannot be sent.
     session.on('frameError', () => undefined)
   }
 
@@ -295,7 +295,7 @@ export class Session {
     if (this.#streams.length === 0) this.#linger()
   }
 
-  /** Node says goodbye and waits for the backend to close, too: not for ever. */
+  /** Node sends a GOAWAY and waits until the backend closes too. This limits the wait. */
   #linger(): void {
     this.#lingerTimer ??= this.#clock.after(LINGER_MS, () => this.destroy())
   }
@@ -335,7 +335,7 @@ function noAlpn(backend: string, cause?: unknown): TunnelError {
   return unreachable('http2_missing', detail, cause)
 }
 
-/** Either there is no connection, or the bytes that came on it are not HTTP/2. */
+/** Creates the error for a missing connection, or for received bytes that are not HTTP/2. */
 function notConnected(error: NodeJS.ErrnoException, { backend, secure }: Connector): TunnelError {
   if (error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL') return noAlpn(backend, error)
   if (error.code?.startsWith('ERR_HTTP2_') !== true) return connectFailure(error, backend, secure)

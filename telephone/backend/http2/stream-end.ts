@@ -1,5 +1,5 @@
-// Why a stream of Node's http2 ended before its answer was complete → a TunnelError, and whether the request may be
-// sent again. The one place that knows Node's error codes and RFC 9113's (section 7).
+// Converts the early end of a stream of Node's http2 to a TunnelError, and decides whether the request may be sent again.
+// The only file that reads the error codes of Node's http2 and of RFC 9113 (section 7).
 
 import { constants } from 'node:http2'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
@@ -13,24 +13,24 @@ import {
 
 export interface StreamEnd {
   /**
-   * `refused`: the backend says that it has not looked at the request (RFC 9113 section 8.7), any may be repeated.
-   * `lost`: the connection went away, for this and all its streams. `failed`: everything else.
+   * `refused`: the backend states that it did not process the request (RFC 9113 section 8.7), so any request may be
+   * repeated. `lost`: the connection and all its streams ended. `failed`: all other ends.
    */
   readonly kind: 'refused' | 'lost' | 'failed'
   readonly error: TunnelError
 }
 
-/** What is known when a stream has closed. */
+/** The known facts about a closed stream. */
 export interface ClosedStream {
-  /** The backend as messages name it. */
+  /** Name of the backend in messages. */
   readonly backend: string
   readonly progress: ResponseProgress
-  /** Undefined: it was never given one, so nothing was sent. */
+  /** Id of the stream. Undefined: the stream never got an id, so no byte was sent. */
   readonly id: number | undefined
   readonly resetCode: number
-  /** The stream's `error` event, if there was one. */
+  /** The error of the stream's `error` event, or undefined. */
   readonly error: NodeJS.ErrnoException | undefined
-  /** The connection is closed too, or about to be. */
+  /** True when the connection is closed or closing too. */
   readonly sessionOver: boolean
   readonly goaway: Goaway | undefined
 }
@@ -40,7 +40,7 @@ export interface Goaway {
   readonly lastStreamId: number
 }
 
-/** RFC 9113 section 7, by number. */
+/** Names of the error codes of RFC 9113 section 7, by number. */
 const RESET_NAMES = [
   'NO_ERROR',
   'PROTOCOL_ERROR',
@@ -93,7 +93,7 @@ export function explainEnd(closed: ClosedStream): StreamEnd {
   }
 }
 
-/** The backend, or this end, reset the stream. */
+/** Creates the error for a stream that the backend or this end reset. */
 function resetFailure({ backend, resetCode }: ClosedStream): TunnelError {
   const text = `reset with ${resetName(resetCode)}${hint(resetCode)}`
   if (isProtocolFault(resetCode)) return invalidResponse(text)
