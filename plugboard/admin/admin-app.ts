@@ -1,5 +1,5 @@
-// The admin API as one application: what each request passes on its way in, then the operations by topic. All of
-// it is described by the OpenAPI document that it serves. Listening is admin-server.ts' job.
+// The admin API as one application: the middleware of all requests, then the operations by topic. The OpenAPI document that it
+// serves describes all operations. admin-server.ts opens the port.
 
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { ERRORS, VeraError } from '@vera-stack/shared/errors.ts'
@@ -32,7 +32,7 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
   ['tokens', 'Credentials of telephones: which services and mounts each may serve.'],
   ['keys', 'Credentials of this API.'],
   ['signing keys', 'The keys that sign tokens.'],
-  ['changes', 'Who changed what: the audit log, and the same as an event stream.'],
+  ['changes', 'The audit log: each change and its author, as a list and as an event stream.'],
   ['status', 'Telephones, replicas and traffic at this moment.'],
   ['health', 'Probes of supervisors and load balancers. No credential.'],
 ]
@@ -62,7 +62,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addJwks(app, deps)
   // The document is public, like the source it is made from.
   app.get('/openapi.json', c => c.json(document()))
-  // Only what follows asks for a credential.
+  // Only the routes below require a credential.
   app.use('/v1/*', authenticate(deps))
   app.use('/v1/*', allowed.literalFirst)
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES))

@@ -1,5 +1,5 @@
-// What a request carries through the middleware of the admin API, and what the API needs from the rest of
-// Plugboard. plugboard.ts fills it in.
+// The variables of a request in the middleware of the admin API, and the parts of Plugboard that the API needs
+// (replica/admin-port.ts provides them).
 
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -19,7 +19,7 @@ import type { ClusterView } from './live/cluster-view.ts'
 
 /** Makes and withdraws the JWTs of telephones. */
 export interface TokenIssuer {
-  /** The token itself is in no other answer ever again. */
+  /** Only this response contains the token itself. */
   issue(
     input: {
       readonly name: string
@@ -52,17 +52,17 @@ export interface TelephoneDirectory {
 /** The replicas of the cluster, as this one sees them. */
 export interface ReplicaDirectory {
   list(): ReplicaBody[]
-  /** `enabled`: tunnels are evened out from here. `asked`: tunnels that were asked to move since the start. */
+  /** `enabled`: this replica rebalances its tunnels. `asked`: the number of tunnels that were asked to move since the start. */
   rebalance(): { readonly enabled: boolean; readonly asked: number }
-  /** Lines of each service on each replica, as far as this one has them. */
+  /** Returns the lines of each service on each replica that this replica has received. */
   lines(): ServiceLinesBody[]
-  /** Replicas whose lines are not, or not all, among them. */
+  /** Returns the replicas whose lines are missing or incomplete in `lines`. */
   withoutLines(): MissingReplicas
 }
 
 /**
- * `ready`: requests find their routes; `recovering`: the process was away, and links are being made anew; `draining`: it
- * has been asked to stop.
+ * `ready`: requests find their routes; `recovering`: the process was suspended, and its links are being renewed; `draining`:
+ * the stop has begun.
  */
 export type Phase = 'loading' | 'ready' | 'recovering' | 'draining'
 
@@ -84,7 +84,7 @@ export interface AdminDependencies {
   readonly tokens: TokenIssuer
   readonly telephones: TelephoneDirectory
   readonly replicas: ReplicaDirectory
-  /** What all replicas know together. */
+  /** The combined state of all replicas. */
   readonly cluster: ClusterView
   /** The lines of services, on all replicas. */
   readonly lines: Pick<ServiceLines, 'linesOf' | 'statesOf' | 'isServed' | 'lastLineOf'>

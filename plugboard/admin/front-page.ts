@@ -1,5 +1,5 @@
-// The page at `/` of the admin port, as text: what this is, its state, a few figures, where to go on. It has no script and
-// loads nothing, so its policy allows one style sheet by its hash, and nothing else.
+// Renders the page at `/` of the admin port: the program, its state, a few figures, and links. The page has no script and loads
+// no resource, so its policy allows only one style sheet, by its hash.
 
 import { createHash } from 'node:crypto'
 import { escapeHtml } from '../common/escape-html.ts'
@@ -7,7 +7,7 @@ import { escapeHtml } from '../common/escape-html.ts'
 export interface FrontPageContent {
   readonly version: string
   readonly state: string
-  /** Name and value; undefined: they are not for this client. */
+  /** Name and value; undefined: this client may not see them. */
   readonly figures: readonly (readonly [name: string, value: string])[] | undefined
   readonly links: readonly (readonly [href: string, text: string])[]
   /** The purpose of a command, and the command. */

@@ -84,7 +84,7 @@ function pageFor(c: Context<AdminEnv>, deps: AdminDependencies): string {
 
 type Commands = FrontPageContent['commands']
 
-/** Commands that work as they are in a shell on this machine, from any folder. */
+/** Returns commands that a user can copy into a shell on this machine, in any folder. */
 function localCommands({ files, plugboardUrl }: AdminDependencies, url: string): Commands {
   const plugboard = ownCommand('plugboard')
   const flags = [
@@ -116,7 +116,7 @@ function remoteCommands(url: string): Commands {
   ]
 }
 
-/** From memory: the database is not asked. */
+/** Returns the figures from memory, without a query. */
 function figuresOf(deps: AdminDependencies): (readonly [string, string])[] {
   const { directory, replicas } = deps
   const all = replicas.list()

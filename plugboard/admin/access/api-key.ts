@@ -1,5 +1,5 @@
 // API keys: `vsk_` + 10 characters that find the row + 43 that are the secret (256 bits, base 62). Only the SHA-256
-// of the whole is stored. A fast hash is right here: there is nothing to guess in 256 random bits.
+// of the whole is stored. A fast hash is sufficient, because nobody can guess 256 random bits.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 
@@ -9,7 +9,7 @@ const HASH = /^[0-9a-f]{64}$/
 const NO_HASH = '0'.repeat(64)
 const KEY = /^vsk_[0-9A-Za-z]{53}$/
 
-/** Fixed length, no punctuation: a double click selects all of it. */
+/** Encodes bytes with a fixed length and without punctuation, so that a double click selects the whole key. */
 function base62(bytes: Uint8Array, length: number): string {
   let value = BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
   let text = ''
@@ -27,13 +27,13 @@ export interface NewApiKey {
   readonly hash: string
 }
 
-/** `random` gives as many bytes as asked for. */
+/** Returns a new key. `random`: returns the given number of random bytes. */
 export function createApiKey(random: (bytes: number) => Uint8Array = randomBytes): NewApiKey {
   const key = `vsk_${base62(random(7), 10)}${base62(random(32), 43)}`
   return { key, prefix: prefixOf(key), hash: hashOf(key) }
 }
 
-/** False for what cannot be a key: no query is spent on it. */
+/** True when the text has the form of a key. Other texts cause no query. */
 export const looksLikeApiKey = (text: string): boolean => KEY.test(text)
 export const prefixOf = (key: string): string => key.slice(0, PREFIX_LENGTH)
 export const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex')

@@ -1,6 +1,7 @@
-// Which key a request has, and whether it may do what it asks for. A key is looked up at each request, so that a
-// revocation counts at once. While the database is away, keys that were good in the last minutes still open what does not
-// need it: status. Wrong keys make their address wait; a right key never does (key-list.ts).
+// Authenticates the key of a request, and checks its permission. The key is read from the database at each request, so that a
+// revocation takes effect at once. While the database is unavailable, keys that were valid in the last minutes still give
+// access to operations without the database, such as status. Wrong keys delay their address; a valid key is never delayed
+// (key-list.ts).
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { repeatsField } from '@vera-stack/shared/headers.ts'
@@ -29,7 +30,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
   const { store, clock } = deps
   const failures = new FailedAttempts({ clock })
   const keyList = new KeyList({ load: () => store.adminKeys.activeHashes(), clock })
-  // By hash: what is kept here opens nothing by itself.
+  // The keys of this map are hashes, which are no credentials.
   const remembered = new Map<string, Remembered>()
   const touchedAt = new Map<string, number>()
 
@@ -48,7 +49,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
     touchedAt.delete(key.id)
     touchedAt.set(key.id, clock.now())
     if (touchedAt.size > REMEMBERED_KEYS) forget(touchedAt)
-    // Nobody waits for it, and nothing depends on it.
+    // The request does not wait for this write, and does not depend on it.
     store.adminKeys.touch(key.id).catch((err: unknown) => c.get('log').debug('key not touched', { err }))
   }
 
@@ -63,7 +64,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
       c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
       throw new VeraError('rate_limited', 'Too many wrong API keys came from this address.')
     }
-    // Counted before the outcome is known, so that many attempts at once do not all cause a query.
+    // The failure is counted in advance, so that only a few of many concurrent attempts cause a query.
     const counted = !known && waitMs === 0
     if (counted) failures.failed(bucket)
     const reject = (detail: string): VeraError => {
@@ -116,7 +117,7 @@ function forget(map: Map<string, unknown>): void {
   if (oldest !== undefined) map.delete(oldest)
 }
 
-/** For one operation. The problem names the scope, so that the right key can be made. */
+/** Rejects a request whose key lacks the permission. The error names the scope that the key needs. */
 export function requirePermission(permission: Permission): MiddlewareHandler<AdminEnv> {
   return async (c, next) => {
     if (!allows(c.get('key').scopes, permission)) {

@@ -1,4 +1,4 @@
-// Whether a credential still opens anything: one rule for API keys and for the tokens of telephones.
+// The state of a credential (active, expired, revoked): one rule for API keys and for the tokens of telephones.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 

@@ -1,6 +1,6 @@
 // The first admin key of a database, without which no other key could be made, and the key that replaces a lost one.
-// Only a database that has never had an admin key gets a key by itself: revoking the last key, or losing its file, is
-// never undone by a restart.
+// Only a database that has never had an admin key gets a key at a start. So a restart never replaces a revoked last key or a
+// lost file.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AdminKey, AdminKeyStore } from '../../database/store/store.ts'

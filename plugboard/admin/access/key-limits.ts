@@ -8,7 +8,7 @@ import { type Culprit, RequestError } from '../http/problem.ts'
 
 type Limited = Pick<AdminKey, 'limits'>
 
-/** The services and mounts that a request asks for, and their place in the request. */
+/** The services and mounts of a request, and their place in the request. */
 interface Asked {
   readonly services?: readonly string[] | undefined
   readonly mounts?: readonly string[] | undefined

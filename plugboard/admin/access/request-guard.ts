@@ -1,5 +1,5 @@
-// What every request to the admin port meets first: an id, headers that keep browsers out of trouble, and the
-// checks that keep other people's web pages from using a browser on this machine as their way in.
+// The first middleware of the admin port: sets the request id and the security headers, and rejects requests that foreign web
+// pages send through a browser on this machine.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -34,7 +34,7 @@ export function requestGuard(options: {
     const { headers } = c.env?.incoming ?? {}
     const named = headers === undefined || headers.host !== undefined
     if (named && options.allowedHosts !== undefined && !options.allowedHosts.has(hostnameOf(host))) {
-      // DNS rebinding: a page of evil.example whose name now points at 127.0.0.1 still says so in Host.
+      // DNS rebinding: a page of evil.example, whose name now resolves to 127.0.0.1, still sends evil.example in Host.
       const detail = 'This Host is not allowed; the setting adminHosts allows it.'
       throw new VeraError('forbidden', detail)
     }
@@ -47,7 +47,7 @@ export function requestGuard(options: {
   }
 }
 
-/** A link to the front page, which changes nothing, may stand on any web site. */
+/** True when a link opens the front page. Any web site may link to it, because the page changes no state. */
 function opensFrontPage({ req }: Context<AdminEnv>): boolean {
   return req.path === '/' && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate'
 }
@@ -55,13 +55,13 @@ function opensFrontPage({ req }: Context<AdminEnv>): boolean {
 const sameHost = (origin: string, host: string): boolean =>
   URL.canParse(origin) && new URL(origin).host.toLowerCase() === host.toLowerCase()
 
-/** Without port and brackets. */
+/** Returns the host without port and brackets. */
 export function hostnameOf(host: string): string {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host)
   return (match?.[1] ?? match?.[2] ?? '').toLowerCase().replace(/\.$/, '')
 }
 
-/** The names that the admin API answers to: those configured; else localhost, if it listens there; else any. */
+/** Returns the accepted hosts: the configured ones; else localhost, if the API listens there; else undefined for any host. */
 export function allowedHosts(
   listenHost: string | undefined,
   configured: readonly string[],

@@ -1,12 +1,12 @@
-// What an admin key may do. A scope is `area:read`, `area:write` or `area:*`; `admin` is all of them. Writing does
-// not include reading. No scopes, no rights.
+// The scopes of an admin key. A scope is `area:read`, `area:write` or `area:*`; `admin` includes all of them. Writing does not
+// include reading. A key without scopes has no rights.
 
 const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status'] as const
 export type ScopeArea = (typeof SCOPE_AREAS)[number]
-/** What a handler asks for. */
+/** The permission that a handler requires. */
 export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}`
 
-/** What a key may hold. Status cannot be written. */
+/** The scopes that a key can have. Status cannot be written. */
 export const SCOPES = [
   'admin',
   ...SCOPE_AREAS.flatMap(area =>

@@ -36,7 +36,7 @@ export const changeBody = (row: NamedChange): ChangeBody => ({
   entity: row.entity,
   entityId: row.entityId,
   action: row.action,
-  // Routes hold hashes of passwords, which help nobody who reads what has changed.
+  // Routes contain hashes of passwords, which readers of the change log do not need.
   before: row.before && maskedPasswords(named(row, row.before, row.serviceBefore)),
   after: row.after && maskedPasswords(named(row, row.after, row.serviceAfter)),
 })

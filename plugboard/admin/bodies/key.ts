@@ -9,7 +9,10 @@ import { SCOPES } from '../access/scope.ts'
 import { id, mountText, serviceScopeText, timestamp } from '../http/formats.ts'
 import { optionalLifetimeSchema } from '../http/lifetime.ts'
 
-const name = storedText(1, 255).openapi({ description: 'What or who it is for.', example: 'deploy' })
+const name = storedText(1, 255).openapi({
+  description: 'The purpose or the owner of the key.',
+  example: 'deploy',
+})
 const limits = z
   .strictObject({
     services: z
@@ -32,7 +35,7 @@ const limits = z
 const keyFields = {
   id,
   name,
-  prefix: z.string().openapi({ description: 'First characters of the key, to tell keys apart.' }),
+  prefix: z.string().openapi({ description: 'First characters of the key, to distinguish keys.' }),
   scopes: z.array(z.string()),
   limits: limits.nullable().openapi({
     description:
@@ -48,7 +51,10 @@ const keyFields = {
 export const keySchema = z.strictObject(keyFields).openapi('AdminKey')
 export type KeyBody = z.infer<typeof keySchema>
 export const createdKeySchema = z
-  .strictObject({ ...keyFields, key: z.string().openapi({ description: 'The key. Shown this once.' }) })
+  .strictObject({
+    ...keyFields,
+    key: z.string().openapi({ description: 'The key. Only this response contains it.' }),
+  })
   .openapi('CreatedAdminKey')
 export type CreatedKeyBody = z.infer<typeof createdKeySchema>
 
@@ -64,7 +70,7 @@ export const newKeySchema = z
           'traffic; `admin` over everything.',
       }),
     limits: limits.nullable().optional().openapi({
-      description: 'Absent: those of the asking key. Not together with the scope `admin`.',
+      description: 'Absent: the limits of the key of the request. Not together with the scope `admin`.',
     }),
     ttl: optionalLifetimeSchema,
   })

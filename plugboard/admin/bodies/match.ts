@@ -22,7 +22,7 @@ const matchLineSchema = z.strictObject({
   version: z.string(),
   state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']).openapi({
     description:
-      'Whether the line can take a request now; `unreachable`: no link leads to its replica. The backend is not asked.',
+      'Whether the line can take a request now; `unreachable`: no link leads to its replica. The backend is not probed.',
   }),
 })
 

@@ -23,7 +23,7 @@ export const outageSchema = z
     service: z.string(),
     routes: z.int(),
     mounts: z.array(z.string()).openapi({ description: `The first ${MAX_OUTAGE_MOUNTS}.` }),
-    lines: z.int().openapi({ description: 'Lines that are there but take no requests.' }),
+    lines: z.int().openapi({ description: 'Open lines that take no requests.' }),
     reason: z.enum(REASONS).openapi({
       description:
         '`never_connected`: no telephone has served it since the replicas started; `disconnected`: the last ' +

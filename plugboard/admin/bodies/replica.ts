@@ -9,7 +9,10 @@ export const replicaSchema = z
     id: z.string().openapi({ description: 'Its name, unique in the cluster.' }),
     name: z.string(),
     address: z.string().openapi({ description: 'For other replicas; empty for one by itself.' }),
-    publicUrl: z.string().nullable().openapi({ description: 'For telephones; null: they are not told.' }),
+    publicUrl: z
+      .string()
+      .nullable()
+      .openapi({ description: 'For telephones; null: telephones do not receive it.' }),
     state: z.enum(['ready', 'leaving', 'lost']),
     version: z.string(),
     startedAt: timestamp.nullable(),
@@ -23,7 +26,10 @@ export const replicaSchema = z
     }),
     rttMs: z.number().nullable(),
     forwardedStreams: z.int().openapi({ description: 'On the links between the two, both ways.' }),
-    leaseMs: z.int().nullable().openapi({ description: 'Left of its lease; at 0 its lines do not count.' }),
+    leaseMs: z
+      .int()
+      .nullable()
+      .openapi({ description: 'The rest of its lease; at 0 its lines do not count.' }),
     lines: z.int(),
     disagreements: z.array(z.string()),
   })
@@ -43,7 +49,7 @@ export const missingReplicasSchema = z
     }),
   )
   .openapi('MissingReplicas', {
-    description: 'Replicas that gave no response. What they alone know is not in this result..',
+    description: 'Replicas that sent no response. Data that only they have is missing in this result.',
   })
 
 export type MissingReplicas = z.infer<typeof missingReplicasSchema>

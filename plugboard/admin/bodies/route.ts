@@ -44,7 +44,7 @@ export const routeSchema = z
         'Late by up to two minutes; the ETag does not depend on it. null: no request since replicas record requests.',
     }),
     lastTelephone: z.string().nullable().openapi({
-      description: 'Name of the telephone that got the last request; null: no telephone did.',
+      description: 'Name of the telephone that received the last request; null: there is none.',
     }),
     version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
     createdAt: timestamp,
@@ -71,7 +71,7 @@ export const prunedRoutesSchema = z
     }),
     more: z.boolean().openapi({ description: 'Further routes fit: send the request again.' }),
     recordedSeconds: z.number().openapi({
-      description: 'For how long, all in all, replicas have recorded requests.',
+      description: 'The total time during which replicas have recorded requests.',
     }),
     dryRun: z.boolean(),
   })

@@ -10,7 +10,7 @@ export const serviceSchema = z
   .strictObject({
     id,
     name: z.string().openapi({ example: 'shop' }),
-    policy: jsonObject.openapi({ description: 'As written; what is absent has its default.' }),
+    policy: jsonObject.openapi({ description: 'As stored; absent keys have their defaults.' }),
     version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
     createdAt: timestamp,
     updatedAt: timestamp,

@@ -12,7 +12,10 @@ export const MAX_LAST_ERRORS = 10
 const failedServiceSchema = z
   .strictObject({
     service: z.string(),
-    mount: z.string().nullable().openapi({ description: 'Of one of its routes; null: it has none.' }),
+    mount: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The mount of one of its routes; null: it has no route.' }),
     ...failureFields,
     code: failureFields.code.openapi({
       description: 'A code of the error table.',

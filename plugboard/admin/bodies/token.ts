@@ -44,7 +44,9 @@ const limits = z.strictObject(limitFields).openapi('TokenLimits')
 const newLimits = z.strictObject(limitFields).partial().openapi('NewTokenLimits')
 const usage = z
   .strictObject({
-    tunnels: z.int().openapi({ description: 'Open now, as far as this replica knows; late by a second.' }),
+    tunnels: z
+      .int()
+      .openapi({ description: 'Open tunnels in the view of this replica; late by up to a second.' }),
     claims: z.int().openapi({ description: 'Routes that its telephones have claimed and that exist.' }),
   })
   .openapi('TokenUsage')
@@ -69,10 +71,10 @@ export type TokenBody = z.infer<typeof tokenSchema>
 export const issuedTokenSchema = z
   .strictObject({
     ...tokenFields,
-    token: z.string().openapi({ description: 'The JWT. Shown this once.' }),
+    token: z.string().openapi({ description: 'The JWT. Only this response contains it.' }),
     plugboardUrl: z.string().openapi({
       description:
-        'Where telephones reach this Plugboard, as far as it is configured: `publicUrl`, else an address of `localhost`.',
+        'The URL for telephones: the setting `publicUrl`, or an address of `localhost` without this setting.',
       example: 'https://proxy.example.com',
     }),
   })

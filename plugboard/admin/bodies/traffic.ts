@@ -6,7 +6,7 @@ import { TLS_COUNTERS, TRAFFIC_COUNTERS } from '../../common/traffic-counters.ts
 
 const count = (description: string) => z.int().openapi({ description })
 
-/** The fields of a table of counters. */
+/** Returns the schema of a table of counters. */
 function countersOf<Table extends Readonly<Record<string, string>>>(table: Table) {
   const fields = Object.entries(table).map(([name, description]) => [name, count(description)])
   return Object.fromEntries(fields) as { [Name in keyof Table]: z.ZodInt }
@@ -17,7 +17,9 @@ export const trafficSchema = z
     openConnections: count('Of clients, now.'),
     inFlight: count('Requests, WebSockets and other upgraded connections, now.'),
     ...countersOf(TRAFFIC_COUNTERS),
-    problems: z.record(z.string(), z.int()).openapi({ description: 'Answers of Plugboard itself, by code.' }),
+    problems: z
+      .record(z.string(), z.int())
+      .openapi({ description: 'Error responses of Plugboard itself, by code.' }),
     tls: z
       .strictObject(countersOf(TLS_COUNTERS))
       .nullable()

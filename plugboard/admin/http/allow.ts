@@ -1,4 +1,4 @@
-// 404 and 405: which methods a path knows, read from the routes that the application has.
+// The errors 404 and 405. The methods of each path are read from the routes of the application.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context, Hono, MiddlewareHandler } from 'hono'
@@ -27,11 +27,14 @@ export class AllowedMethods {
     const methods = [...path.methods, 'OPTIONS'].sort()
     c.header('Allow', methods.join(', '))
     if (c.req.method === 'OPTIONS') return c.body(null, 204)
-    return problemResponse(new VeraError('method_not_allowed', `This path knows ${methods.join(', ')}.`), c)
+    return problemResponse(
+      new VeraError('method_not_allowed', `This path supports ${methods.join(', ')}.`),
+      c,
+    )
   }
 
   /**
-   * Keeps a path of its own from being read as a parameter: `DELETE /v1/signing-keys/rotate` does not remove a key of the
+   * Prevents a literal path from being read as a parameter: `DELETE /v1/signing-keys/rotate` does not remove a key with the
    * name `rotate`.
    */
   readonly literalFirst: MiddlewareHandler<AdminEnv> = async (c, next): Promise<Response | undefined> => {

@@ -1,4 +1,4 @@
-// Reads the body of a request, up to a bound, before anything looks at it. What comes after works on bytes that
+// Reads the body of a request, up to a limit, before other code uses it. The code after it works on bytes that
 // are all there. (hono's own middleware for this rebuilds the listener's Request, which Node refuses.)
 
 import { VeraError } from '@vera-stack/shared/errors.ts'

@@ -12,7 +12,7 @@ export const etagOf = (row: { readonly version: number }): string => `"${row.ver
 export const IF_MATCH = /^(?:\*|(?:W\/)?"[^"\s]*"(?:\s*,\s*(?:W\/)?"[^"\s]*")*)$/
 
 /**
- * The version that If-Match asks for; undefined for `*`, any version. `current` reads the row's version: needed
+ * Returns the version that If-Match requires; undefined for `*`, any version. `current` reads the row's version: needed
  * only when the header lists several.
  * @throws VeraError precondition_required, precondition_failed; RequestError for a malformed header.
  */
@@ -40,7 +40,7 @@ export async function ifMatchVersion(
   throw new VeraError('precondition_failed')
 }
 
-/** Sets the ETag; true when If-None-Match has it, and the answer is to be 304. */
+/** Sets the ETag. Returns true when If-None-Match contains it, so that the response must be 304. */
 export function notModified(c: Context<AdminEnv>, row: { readonly version: number }): boolean {
   const etag = etagOf(row)
   c.header('ETag', etag)

@@ -47,7 +47,7 @@ export const serviceNameText = z
     example: 'shop',
   })
 
-/** What a token or a key may reach: a name, the beginning of names, or all. */
+/** A service that a token or a key covers: a name, a prefix of names, or all. */
 export const serviceScopeText = z
   .string()
   .min(1)

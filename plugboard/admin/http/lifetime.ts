@@ -44,7 +44,7 @@ export const unusedForSchema = lifetime.transform(secondsFrom(MIN_UNUSED_MS, 'fr
   example: '30d',
 })
 
-/** Seconds; absent: as long as the key that asks. */
+/** Seconds; absent: the lifetime of the key of the request. */
 export const optionalLifetimeSchema = lifetime.transform(parse).optional().openapi({
   type: 'string',
   pattern: LIFETIME.source,

@@ -13,7 +13,7 @@ export function mergePatchOf(schema: z.ZodObject): z.ZodType<JsonObject> {
   return z.strictObject(Object.fromEntries(shape)) as unknown as z.ZodType<JsonObject>
 }
 
-/** Keys of `stored` that this version does not know stay as they are. */
+/** Keys of `stored` that are unknown to this version stay unchanged. */
 export function mergePatch(stored: JsonObject, patch: JsonObject): JsonObject {
   const merged = Object.entries({ ...stored, ...patch })
   return Object.fromEntries(merged.filter(([, value]) => value !== null && value !== undefined))

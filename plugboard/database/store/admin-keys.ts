@@ -1,5 +1,5 @@
-// Queries of the admin API's keys. The key itself is shown once, where it is made; here are its prefix, by which
-// it is found, and its hash, which only `findByPrefix` and `activeHashes` read.
+// Queries of the admin API's keys. The key itself is shown once, at its creation. The rows contain its prefix, by which it is
+// found, and its hash, which only `findByPrefix` and `activeHashes` read.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, arrayContains, desc, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'

@@ -1,15 +1,15 @@
-// Rows of certificates from an authority: who orders which one now, what came of it, and what the authority asks for
-// meanwhile. All times are the database's, so that replicas agree. Not a part of the change log.
+// Rows of certificates from an authority: the replica that orders each one now, the result, and the challenges of the
+// authority. All times are times of the database, so that replicas agree. Not a part of the change log.
 
 import { and, asc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm'
 import { acmeAccounts, acmeChallenges, certificates, routes } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
 import type { CertificateStore, OrderDecision, StoredCertificate } from './store.ts'
 
-/** Of those who want to begin an order: they count each other. */
+/** The lock of an order's begin, because each begin counts the other orders. */
 const ORDER_LOCK = [0x706c7567, 4] as const
 const NOW = sql`clock_timestamp()`
-/** After its end, or after the last attempt at a first one. */
+/** The time that a row is kept after the end of its certificate, or after the last attempt to get a first certificate. */
 const KEPT = sql`interval '30 days'`
 
 const later = (ms: number) => sql`clock_timestamp() + ${`${Math.round(ms)} milliseconds`}::interval`

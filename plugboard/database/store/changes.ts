@@ -63,7 +63,7 @@ export function createChangeStore(runner: SqlRunner): ChangeStore {
   }
 }
 
-/** Oldest first, from `sequence` on, that one included. */
+/** Resolves with the changes from `sequence` on, the oldest first. The change with `sequence` is included. */
 export async function changesFrom(db: Sql, sequence: number, limit: number): Promise<Change[]> {
   const rows = await db
     .select()
@@ -78,7 +78,7 @@ function withNames({ serviceBefore, serviceAfter, ...row }: NamedChange): NamedC
   return { ...inCamelCase(row), serviceBefore, serviceAfter }
 }
 
-/** The triggers know columns; everybody else knows properties. Only the row's own keys: policies stay as they are. */
+/** Renames the columns of the triggers' rows to properties. Only the keys of the row are renamed, not the keys of a policy. */
 function inCamelCase(row: Change): Change {
   return { ...row, before: renamed(row.before), after: renamed(row.after) }
 }

@@ -1,5 +1,5 @@
-// Leases: rights to do what one replica of all does. They expire by the database's clock, so a replica that dies holds one
-// for its length at most. No part of the log of changes.
+// Leases for work that only one replica does at a time. They expire by the clock of the database, so a lease of a dead replica
+// ends after at most its length. Not a part of the change log.
 
 import { and, eq, sql } from 'drizzle-orm'
 import { leases } from '../schema.ts'

@@ -1,5 +1,5 @@
-// Pages by key: a cursor is the sort key of the last row that was seen, so that rows which come or go meanwhile
-// shift nothing. Opaque to its holder, and checked when it comes back.
+// Pages by key: a cursor is the sort key of the last row of a page, so rows that are inserted or deleted meanwhile do not shift
+// the next page. Clients treat the cursor as opaque, and it is checked when it is used.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
@@ -15,7 +15,7 @@ export function limitOf(request: PageRequest): number {
   throw new VeraError('invalid_request', `A page has 1 to ${MAX_PAGE_LIMIT} rows.`, { field: 'limit' })
 }
 
-/** `key`: what the rows are sorted by, as JSON; its last part is unique. */
+/** Returns the cursor of a row. `key`: the values by which the rows are sorted; the last one is unique. */
 export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
@@ -38,7 +38,7 @@ export function beyond(
   values: readonly (string | number | Date)[],
 ): SQL {
   const left = sql.join([...columns], sql`, `)
-  // The columns' own encoders: a Date becomes what the driver compares as a timestamp.
+  // The encoders of the columns turn a Date into a value that the driver compares as a timestamp.
   const right = sql.join(
     values.map((value, index) => sql.param(value, columns[index])),
     sql`, `,
@@ -46,7 +46,7 @@ export function beyond(
   return sql`(${left}) ${sql.raw(direction)} (${right})`
 }
 
-/** `rows`: one more than the limit when there is a next page. */
+/** Returns a page of the rows. `rows`: one row more than the limit when there is a next page. */
 export function pageOf<Row>(
   rows: readonly Row[],
   limit: number,

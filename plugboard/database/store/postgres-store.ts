@@ -1,4 +1,4 @@
-// Puts the query modules together into the one `Store` that the rest of Plugboard holds.
+// Combines the query modules into the `Store` that the rest of Plugboard uses.
 
 import type { SqlRunner } from '../sql-runner.ts'
 import { createAdminKeyStore } from './admin-keys.ts'

@@ -1,5 +1,5 @@
-// The rows of replicas: who has said lately that it is there. No part of the log of changes: nobody routes by them,
-// and they come and go by the second.
+// The rows of replicas with a recent heartbeat. Not a part of the change log, because routes do not depend on them and they
+// change each second.
 
 import { and, eq, sql } from 'drizzle-orm'
 import { asReplicaId } from '../../common/replica-id.ts'
@@ -7,9 +7,9 @@ import type { ReplicaRecord, ReplicaRecords } from '../../common/replica-record.
 import { replicas } from '../schema.ts'
 import type { SqlRunner } from '../sql-runner.ts'
 
-/** Rows older than this are of no use to anybody; a polite replica removes its own. */
+/** The age up to which rows are returned. A replica that stops in order deletes its row. */
 const SHOWN = sql`interval '1 minute'`
-/** A newer start keeps its row while it writes it; afterwards an earlier clock takes it as well. */
+/** A newer start owns the row while its heartbeat is fresh. After that, a start with an earlier clock can take the row too. */
 const LEASE = sql`interval '3 seconds'`
 const KEPT = sql`interval '1 hour'`
 

@@ -1,4 +1,4 @@
-// Queries of services. A service is found by name while it lives, by id for ever.
+// Queries of services. A service is found by its name until it is deleted, and by its id also afterwards.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
@@ -83,7 +83,7 @@ async function changeService(
   throw untouched('service', found)
 }
 
-/** A living service by name, or any by id. */
+/** Finds a service by its name when it is not deleted, or any service by its id. */
 export async function findService(db: Sql, nameOrId: string): Promise<Service | undefined> {
   const [service] = await db
     .select()
@@ -96,7 +96,7 @@ function matches(nameOrId: string): SQL {
   return isId(nameOrId) ? eq(services.id, asServiceId(nameOrId)) : eq(services.name, nameOrId)
 }
 
-/** The living service that a route shall lead to. */
+/** Finds the service of a new or changed route. A deleted service is an error. */
 export async function serviceForRoute(db: Sql, nameOrId: string): Promise<Service> {
   const service = await findService(db, nameOrId)
   if (service !== undefined && service.deletedAt === null) return service

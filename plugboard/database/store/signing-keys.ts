@@ -1,5 +1,5 @@
-// Queries of the keys that sign telephones' tokens. At most one is current, which the schema enforces. Only
-// `ensure` and `rotate` read private halves.
+// Queries of the keys that sign telephones' tokens. The schema ensures that at most one key is current. Only `ensure` and
+// `rotate` read private keys.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm'

@@ -1,6 +1,6 @@
-// What the rest of Plugboard may ask of the database, as plain types: rows, pages, mutations. The admin API, the
-// tunnel endpoint and the command line code against `Store`; the modules beside this file implement it with
-// drizzle, and nothing outside this folder sees SQL, drizzle or pg. Every promise here rejects with a VeraError:
+// The interface of the database for the rest of Plugboard, as plain types: rows, pages, mutations. The admin API, the tunnel
+// endpoint and the command line use `Store`. The modules beside this file implement it with drizzle, and only the folder
+// database/ uses SQL, drizzle and pg. Each promise of this interface rejects with a VeraError:
 // `not_found`, `conflict`, `mount_conflict`, `invalid_request`, `precondition_failed`, `database_unavailable`.
 
 import type { JsonObject } from '../../common/json.ts'
@@ -8,11 +8,11 @@ import type { ReplicaRecords } from '../../common/replica-record.ts'
 import type { RouteId, ServiceId, TokenId } from '../../common/row-ids.ts'
 import type { TokenReference } from './token-reference.ts'
 
-/** Who changes something, and (for If-Match) the version that they saw; another one is `precondition_failed`. */
+/** The author of a change and, for If-Match, the version that they have read; another version is `precondition_failed`. */
 export interface Mutation {
   /** For the audit log: `admin-key:<id>`, `token:<holder>` (token-reference.ts), `cli`, `system`. 1-255 characters. */
   readonly actor: string
-  /** Id of the admin key that acts. A key that was revoked, or has expired, by then is `unauthorized`. */
+  /** Id of the admin key of the request. A key that is revoked or expired at the time of the change is `unauthorized`. */
   readonly keyId?: string | undefined
   readonly ifVersion?: number | undefined
 }
@@ -20,7 +20,7 @@ export interface Mutation {
 export interface PageRequest {
   /** 1-500, default 100. */
   readonly limit?: number | undefined
-  /** `nextCursor` of the page before; opaque. One that was not made here is `invalid_request`, field `cursor`. */
+  /** `nextCursor` of the page before; opaque. A malformed cursor is `invalid_request`, field `cursor`. */
   readonly cursor?: string | undefined
 }
 
@@ -32,11 +32,11 @@ export interface Page<Row> {
 
 export interface Service {
   readonly id: ServiceId
-  /** Unique among the living. */
+  /** Unique among the services that are not deleted. */
   readonly name: string
-  /** As written; routes/service-policy.ts knows its keys and fills in the defaults. */
+  /** The policy as stored. routes/service-policy.ts defines its keys and adds the defaults. */
   readonly policy: JsonObject
-  /** 1 at birth, +1 with each change; the ETag. */
+  /** 1 at the creation, +1 with each change; the ETag. */
   readonly version: number
   readonly createdAt: Date
   readonly updatedAt: Date
@@ -88,7 +88,7 @@ export interface Route {
   /** Null, both: the route responds by itself. */
   readonly serviceId: ServiceId | null
   readonly serviceName: string | null
-  /** As written; routes/route-options.ts knows its keys. */
+  /** The options as stored. routes/route-options.ts defines their keys. */
   readonly options: JsonObject
   readonly version: number
   /** Holder of the token whose telephone claimed this mount (token-reference.ts); null: made through the admin API. */
@@ -109,23 +109,23 @@ export interface PruneRequest {
   readonly unusedMs: number
   /** Only routes that telephones have claimed. */
   readonly claimedOnly: boolean
-  /** Deletes nothing. */
+  /** True to return the routes without deleting them. */
   readonly dryRun: boolean
   /** Routes that the caller may delete; absent: all. */
   readonly allowed?: ((route: Route) => boolean) | undefined
 }
 
 export interface Pruned {
-  /** At most 500: what was deleted, or would be. */
+  /** At most 500 routes that were deleted, or with `dryRun` would be. */
   readonly routes: readonly Route[]
   /** True when further routes fit the request. */
   readonly more: boolean
-  /** During how much time, all in all, replicas have recorded, ms. */
+  /** The total time during which replicas have recorded requests, ms. */
   readonly recordedMs: number
 }
 
 export interface RouteStore {
-  /** `service`: name or id of a living one; null: none, since the options say what is answered. */
+  /** `service`: name or id of a service that is not deleted; null: the options define the response. */
   create(
     input: {
       readonly mount: string
@@ -159,14 +159,14 @@ export interface RouteStore {
   prune(request: PruneRequest, by: Mutation): Promise<Pruned>
 }
 
-/** What a replica has seen of a route. Ages in ms, by the replica's monotonic clock. */
+/** The use of a route on one replica. Ages in ms, by the replica's monotonic clock. */
 export interface RouteUse {
   readonly routeId: RouteId
-  /** Since the last request; absent: there was none. */
+  /** The time since the last request; absent: there was no request. */
   readonly servedAgeMs?: number | undefined
-  /** The telephone that got it; absent: Plugboard responded by itself. */
+  /** The telephone that received the request; absent: Plugboard responded by itself. */
   readonly telephone?: string | undefined
-  /** Since a telephone had a line for it on this replica; absent: not looked at. */
+  /** The time since a telephone last had a line for the route on this replica; absent: it was not checked. */
   readonly lineAgeMs?: number | undefined
 }
 
@@ -176,17 +176,17 @@ export interface ExpiredRoute {
   readonly service: string | null
 }
 
-/** No part of the change log, but for the deletions. */
+/** Use of routes. Only the deletions are part of the change log. */
 export interface RouteActivityStore {
-  /** Notes that this replica records, and what it has seen since the last call. Older values never replace newer ones. */
+  /** Stores that this replica records, and the uses since the last call. Older values never replace newer ones. */
   record(uses: readonly RouteUse[]): Promise<void>
   /** Claimed routes that had no line for as long as their lifetime; at most `limit`. */
   expired(limit: number): Promise<readonly ExpiredRoute[]>
-  /** Deletes those of the routes that are still expired, with services that only they needed. Returns what was deleted. */
+  /** Deletes the routes that are still expired, and services that only they needed. Resolves with the deleted routes. */
   removeExpired(ids: readonly string[], by: Mutation): Promise<readonly ExpiredRoute[]>
 }
 
-/** Rights to do what one replica of all does; by the database's clock. */
+/** Leases for work that only one replica does at a time, by the clock of the database. */
 export interface LeaseStore {
   /** True when the owner has the lease for `leaseMs` from now. */
   take(name: string, owner: string, leaseMs: number): Promise<boolean>
@@ -194,7 +194,7 @@ export interface LeaseStore {
   release(name: string, owner: string): Promise<void>
 }
 
-/** What a telephone's token may do. An empty list grants nothing; patterns as in shared/mounts.ts. */
+/** The rights of a telephone's token. An empty list grants no rights; patterns as in shared/mounts.ts. */
 export interface Scope {
   readonly services: readonly string[]
   readonly mounts: readonly string[]
@@ -243,9 +243,9 @@ export interface TokenStore {
   list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<Token>>
   /** Moves `expiresAt` to now + ttlSeconds: `token_revoked` or `token_expired` when it is too late. Not a change. */
   renew(id: TokenId): Promise<Token>
-  /** Idempotent. Directories of all replicas hear of it through the change log. */
+  /** Idempotent. The directories of all replicas receive the revocation through the change log. */
   revoke(id: TokenId, by: Mutation): Promise<Token>
-  /** Notes that a telephone was seen just now. Not a change. */
+  /** Stores that a telephone has used the token now. Not a change. */
   touch(id: TokenId): Promise<void>
 }
 
@@ -254,7 +254,7 @@ export interface SigningKey {
   readonly algorithm: 'EdDSA'
   readonly publicJwk: JsonObject
   readonly createdAt: Date
-  /** Since then it signs no more; it verifies until it is removed. */
+  /** From this time on the key only verifies, until it is removed; null: it signs. */
   readonly retiredAt: Date | null
 }
 
@@ -271,7 +271,7 @@ export interface NewSigningKey {
 export interface SigningKeyStore {
   /** Newest first, retired ones too. */
   list(): Promise<readonly SigningKey[]>
-  /** The current key; made and stored when there is none. Replicas that race end with the same one. */
+  /** Resolves with the current key, and creates it when it is missing. Concurrent replicas get the same key. */
   ensure(generate: () => Promise<NewSigningKey>, by: Mutation): Promise<PrivateSigningKey>
   /** Stores a new current key and retires the ones before. */
   rotate(key: NewSigningKey, by: Mutation): Promise<PrivateSigningKey>
@@ -282,10 +282,10 @@ export interface SigningKeyStore {
 export interface AdminKey {
   readonly id: string
   readonly name: string
-  /** First characters of the key: finds the row, and tells a person which key it is. Unique. */
+  /** The first characters of the key. They identify the row for queries and the key for people. Unique. */
   readonly prefix: string
   readonly scopes: readonly string[]
-  /** What the key may hand out and change; patterns as in a token's scope. Null: everything. */
+  /** The services and mounts that the key may grant and change; patterns as in a token's scope. Null: all. */
   readonly limits: Scope | null
   readonly version: number
   readonly createdAt: Date
@@ -297,7 +297,7 @@ export interface AdminKey {
 export interface NewAdminKey {
   readonly name: string
   readonly prefix: string
-  /** Of the whole key; the key itself is never stored. */
+  /** The hash of the whole key. The key itself is never stored. */
   readonly hash: string
   readonly scopes: readonly string[]
   /** Not for a key with the scope `admin`. */
@@ -324,7 +324,7 @@ export interface AdminKeyStore {
   list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<AdminKey>>
   /** Idempotent. Without `force`, the last active key with the scope `admin` is `conflict`. */
   revoke(id: string, by: Mutation, options?: { readonly force?: boolean | undefined }): Promise<AdminKey>
-  /** Notes that the key was used just now. Not a change. */
+  /** Stores that the key was used now. Not a change. */
   touch(id: string): Promise<void>
 }
 
@@ -335,7 +335,7 @@ export type ChangeAction = 'created' | 'updated' | 'deleted' | 'restored' | 'rev
 /** One entry of the audit log. Sequences have no gap and commit in order. */
 export interface Change {
   readonly sequence: number
-  /** Random; tells a restored database's entry from the one that had this sequence before. */
+  /** Random. It distinguishes an entry of a restored database from an earlier entry with the same sequence. */
   readonly id: string
   readonly at: Date
   readonly actor: string
@@ -349,7 +349,7 @@ export interface Change {
 
 /** A change with the names of the services that its ids stand for. */
 export interface NamedChange extends Change {
-  /** The name, as it is now, of the service in `before` and in `after` of a route; null where there is no service. */
+  /** The current name of the service in `before` and in `after` of a route; null without a service. */
   readonly serviceBefore: string | null
   readonly serviceAfter: string | null
 }
@@ -365,21 +365,21 @@ export interface ChangeStore {
   ): Promise<Page<NamedChange>>
   /** Oldest first, `sequence` > `after`; at most 1,000. */
   after(sequence: number, limit?: number): Promise<readonly NamedChange[]>
-  /** Sequence of the newest change; 0 when there is none. */
+  /** Sequence of the newest change; 0 without changes. */
   latest(): Promise<number>
-  /** Drops all but the newest `keep` (≥ 1) changes; returns how many went. */
+  /** Deletes all but the newest `keep` (≥ 1) changes. Resolves with the number of deleted changes. */
   prune(keep: number): Promise<number>
 }
 
 export interface Claim {
-  /** Created with the default policy when there is none of this name. */
+  /** Name of the service. It is created with the default policy when it does not exist. */
   readonly service: string
   /** `host/path`. */
   readonly mount: string
   readonly options?: JsonObject | undefined
   /**
-   * How long the route outlives the last line of its telephones, ms; absent: until somebody deletes it. A route that is there
-   * keeps the longer of two lifetimes, and has none once a telephone of its holder claims it without one.
+   * The time that the route stays after the last line of its telephones, ms; absent: until a user deletes it. An existing
+   * route keeps the longer of two lifetimes. It loses its lifetime when a telephone of its holder claims it without one.
    */
   readonly lifetimeMs?: number | undefined
   /** The verified token of the telephone; a service or mount outside of its scope is `forbidden`. */
@@ -395,7 +395,7 @@ export interface Claim {
 export interface Claimed {
   readonly service: Service
   readonly route: Route
-  /** False: all of it was there already. */
+  /** False when the service and the route existed already. */
   readonly created: boolean
 }
 
@@ -410,8 +410,8 @@ export interface StoredCertificate {
 }
 
 /**
- * Why an order may not begin now. `busy`: another replica has the order, or too many orders run; `waiting`: the last one
- * failed, or the host is not due; `token_rate_limited`: the token that claimed the host has used up its orders.
+ * The decision about an order. `busy`: another replica has the order, or too many orders run. `waiting`: the last order failed
+ * a short time ago, or the host is not due. `token_rate_limited`: the token that claimed the host has used up its orders.
  */
 export type OrderDecision = 'granted' | 'busy' | 'waiting' | 'rate_limited' | 'token_rate_limited'
 
@@ -426,9 +426,9 @@ export interface CertificateStore {
   find(host: string): Promise<StoredCertificate | undefined>
   /** Hosts whose certificate was issued after this; by the database's clock. */
   issuedAfter(at: Date): Promise<readonly { readonly host: string; readonly issuedAt: Date }[]>
-  /** Some hosts with a certificate that is due for renewal, and that nobody is at. Forgets what is long expired. */
+  /** Resolves with hosts whose certificate is due and has no order in progress. Deletes rows that expired long ago. */
   due(limit: number): Promise<readonly string[]>
-  /** Asks for the right to order, for `leaseMs` at most. `failures`: attempts in a row that failed. */
+  /** Requests the lease of an order, for at most `leaseMs`. `failures`: the number of consecutive failed attempts. */
   begin(request: {
     readonly host: string
     readonly owner: string
@@ -441,28 +441,28 @@ export interface CertificateStore {
      * token also gets at most half of `atOnce`. Undefined: the host does not count for a token.
      */
     readonly perToken: number | undefined
-    /** The one that there is cannot be used: it need not be due. */
+    /** True when the stored certificate cannot be used, so that an order may begin before it is due. */
     readonly unusable: boolean
   }): Promise<{ readonly decision: OrderDecision; readonly failures: number }>
   succeed(certificate: Omit<StoredCertificate, 'issuedAt'>, owner: string): Promise<void>
   fail(host: string, owner: string, error: string, retryMs: number): Promise<void>
-  /** Gives the right back; the attempt does not count. */
+  /** Releases the lease. The attempt does not count. */
   release(host: string, owner: string): Promise<void>
   account(directory: string): Promise<{ readonly url: string; readonly sealedKey: string } | undefined>
-  /** The first one stays: returns the account that holds from now on. */
+  /** Stores the account if there is no account yet. Resolves with the stored account. */
   saveAccount(
     directory: string,
     account: { readonly url: string; readonly sealedKey: string },
     replaces?: string,
   ): Promise<{ readonly url: string; readonly sealedKey: string }>
-  /** Private keys of all certificates and accounts, as they lie there. `name`: what each is sealed under. */
+  /** Resolves with the stored private keys of all certificates and accounts. `name`: the name that each key is sealed with. */
   sealedKeys(): Promise<readonly SealedKey[]>
-  /** False: it is another one by now. */
+  /** Resolves with false when the stored key is no longer `before`. */
   replaceKey(kind: SealedKey['kind'], name: string, before: string, after: string): Promise<boolean>
   /** `kind` `http`: by token; `tls`: by host. */
   publishChallenge(kind: 'http' | 'tls', name: string, value: string, forMs: number): Promise<void>
   challenge(kind: 'http' | 'tls', name: string): Promise<string | undefined>
-  /** And all that have expired. */
+  /** Deletes the challenge, and all expired challenges. */
   dropChallenge(kind: 'http' | 'tls', name: string): Promise<void>
 }
 
@@ -477,6 +477,6 @@ export interface Store {
   readonly signingKeys: SigningKeyStore
   readonly adminKeys: AdminKeyStore
   readonly changes: ChangeStore
-  /** Idempotent: a telephone asks at each connection. Another service's mount is `mount_conflict`. */
+  /** Idempotent, because a telephone claims its mounts at each connection. A mount of another service is `mount_conflict`. */
   claimMount(claim: Claim): Promise<Claimed>
 }

@@ -1,5 +1,5 @@
-// Texts that Postgres can store: without NUL, and without half of a surrogate pair, which has no form in UTF-8. Schemas of
-// free text use this, so that the response names the field, before the database refuses the statement.
+// Texts that Postgres can store: without NUL and without single surrogates, which UTF-8 cannot represent. The schemas of free
+// text use this pattern, so that the error names the field, which an error of the database does not.
 
 import { z } from 'zod'
 

@@ -1,5 +1,5 @@
-// Queries of telephones' tokens: what was issued, until when, and what was taken back. The JWT itself is never
-// stored; its `jti` is the id.
+// Queries of telephones' tokens: issued tokens with their expiry and revocation. The JWT itself is never stored; its `jti` is
+// the id.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
@@ -91,7 +91,7 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
           .set({ revokedAt: sql`clock_timestamp()` })
           .where(living)
           .returning()
-        // Revoked before, or by somebody else just now: either way it is.
+        // The token was revoked before, or a concurrent request has revoked it.
         return revoked ?? (await findToken(tx, id))!
       }),
     touch: id =>

@@ -1,5 +1,5 @@
-// Turns what callers pass into what the schema takes, with an error that names the field. The database checks the
-// same rules again; here the message is for a person.
+// Checks the input of callers before it reaches the schema, with an error that names the field. The database checks the same
+// rules again, but its messages are not made for people.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { type Mount, type Parsed, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
@@ -23,7 +23,7 @@ export function isId(text: string): boolean {
   return UUID.test(text)
 }
 
-/** A living row that a change of `by` did not reach: it has another version, or is gone. */
+/** Returns the error of a change that found no row to update: the row has another version, or was deleted. */
 export function untouched(what: string, found: { readonly version: number } | undefined): VeraError {
   if (found === undefined) return new VeraError('not_found', `There is no such ${what}.`)
   return new VeraError('precondition_failed', `The ${what} is at version ${found.version} now.`)

@@ -1,6 +1,6 @@
-// A telephone brings its own service and route. Both are created when they are missing, and left alone when they
-// exist. A telephone asks at each connection, so the usual case (all of it exists) reads and takes no lock of writers.
-// A route with a lifetime is noted as in use (`line_at`); its deletion is in route-activity.ts.
+// The claim of a telephone for a mount. Service and route are created when they are missing, and stay unchanged when they
+// exist. A telephone claims at each connection, so the usual case (both exist) only reads, without the lock of all writers.
+// The use of a route with a lifetime is stored in `line_at`; route-activity.ts deletes such routes.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { formatMount, type Mount, mountScopeCovers, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
@@ -41,7 +41,7 @@ export async function claimMount(runner: SqlRunner, claim: Claim): Promise<Claim
     return await writeClaim(runner, { claim, name, mount, holder })
   } catch (error) {
     if (!(error instanceof VeraError) || error.code !== 'mount_conflict') throw error
-    // A rule of the schema refused the mount. The reason is worded anew, because the schema does not see the token.
+    // A rule of the schema rejected the mount. The error is created here, because its text depends on the token.
     const other = await runner.read(db => findRouteInTheWay(db, mount))
     throw other === undefined ? error : mountTaken(mount, other, claim.token)
   }
@@ -85,7 +85,7 @@ function lifetimeChanges(route: Route, { lifetimeMs }: Claim, holder: string): b
   return lifetimeMs === undefined || lifetimeMs > route.lifetimeMs
 }
 
-/** A route that exists, in use from now on. Its service stays as long as the route does. */
+/** Stores that an existing route is in use now. Its service stays as long as the route. */
 async function kept(tx: Sql, found: Claimed, claim: Claim, holder: string): Promise<Claimed> {
   const { service, route } = found
   if (route.lifetimeMs === null) return found

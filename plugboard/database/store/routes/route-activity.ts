@@ -13,7 +13,7 @@ import type { ExpiredRoute, RouteActivityStore, RouteUse } from '../store.ts'
 const BATCH_ROWS = 5_000
 /** A period ends when no replica has recorded for longer than two intervals (route-recorder.ts). */
 const LONGEST_GAP = sql`interval '150 seconds'`
-/** One more with each outage of all replicas. Time before the oldest one does not count. */
+/** The limit of periods. Each outage of all replicas begins a new one. Time before the oldest period does not count. */
 const MAX_PERIODS = 1_000
 const MAX_TELEPHONE_LENGTH = 255
 
@@ -24,7 +24,7 @@ export function createRouteActivityStore(runner: SqlRunner): RouteActivityStore 
         for (let start = 0; start < uses.length; start += BATCH_ROWS) {
           await writeUses(db, uses.slice(start, start + BATCH_ROWS))
         }
-        // Last: a period never covers time whose uses are not written.
+        // This comes last, so that a period never covers time whose uses are not written.
         await extendPeriod(db)
       }),
     expired: limit => runner.read(db => findExpired(db, sql`true`, sql`LIMIT ${limit}`)),
@@ -32,7 +32,7 @@ export function createRouteActivityStore(runner: SqlRunner): RouteActivityStore 
   }
 }
 
-/** In one order, so that replicas which write the same routes do not wait for each other in a circle. */
+/** Writes the uses in the order of their ids, so that replicas that write the same routes do not deadlock. */
 async function writeUses(db: Sql, uses: readonly RouteUse[]): Promise<void> {
   const rows = uses.map(({ routeId, servedAgeMs, telephone, lineAgeMs }) => ({
     id: routeId,
@@ -55,7 +55,7 @@ async function writeUses(db: Sql, uses: readonly RouteUse[]): Promise<void> {
       line_at = greatest(known.line_at, excluded.line_at)`)
 }
 
-/** Telephones choose their names; Postgres takes neither NUL nor half of a surrogate pair. */
+/** Returns a name that Postgres can store: without NUL and single surrogates. Telephones choose their names freely. */
 function storable(name: string): string {
   return name.replaceAll('\0', '').slice(0, MAX_TELEPHONE_LENGTH).toWellFormed()
 }

@@ -1,5 +1,5 @@
-// `route prune`: deletes routes without a request for a while. Counts only time during which some replica recorded
-// (route-activity.ts): a route does not look unused because nothing was there to record its requests.
+// `route prune`: deletes routes that had no request for a given time. Only time during which a replica recorded requests counts
+// (route-activity.ts), so a route does not count as unused because all replicas were down.
 
 import { and, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { routeActivity, routes } from '../../schema.ts'
@@ -38,7 +38,7 @@ async function findUnused(db: Sql, request: PruneRequest): Promise<Omit<Pruned, 
       ),
     )
     .orderBy(routes.host, routes.mountPath)
-  // The limits of a key are patterns, which the database does not know.
+  // The limits of a key are patterns, which the database cannot evaluate.
   const rows = await (allowed === undefined ? query.limit(MAX_PRUNED + 1) : query)
   const found: Route[] = []
   for (const row of rows) {

@@ -1,4 +1,4 @@
-// The rows of routes, as every query of them reads them: with the service's name and the last request.
+// The rows of routes with the name of the service and the last request, for all queries of routes.
 
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import { eq, getTableColumns } from 'drizzle-orm'

@@ -1,5 +1,4 @@
-// Queries of routes. That mounts are terminal is the database's to say (migrations/0001_rules.sql); here its
-// verdict is only asked for.
+// Queries of routes. The database enforces that mounts are terminal (migrations/0001_rules.sql), so this file does not check it.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Mount } from '@vera-stack/shared/mounts.ts'
@@ -90,14 +89,14 @@ async function changeRoute(
   throw untouched('route', found)
 }
 
-/** A living route by its exact mount, or any by id. */
+/** Finds a route by its exact mount when it is not deleted, or any route by its id. */
 export async function findRoute(db: Sql, idOrMount: string): Promise<Route | undefined> {
   const condition = isId(idOrMount) ? matches(idOrMount) : and(matches(idOrMount), isNull(routes.deletedAt))
   const [row] = await selectRoutes(db).where(condition)
   return row === undefined ? undefined : withMount(row)
 }
 
-/** The living route at a mount, also when the host looks like an id. */
+/** Finds the route at a mount that is not deleted, also when the host looks like an id. */
 export async function findRouteAt(db: Sql, mount: Mount): Promise<Route | undefined> {
   const [row] = await selectRoutes(db).where(and(isAt(mount), isNull(routes.deletedAt)))
   return row === undefined ? undefined : withMount(row)
