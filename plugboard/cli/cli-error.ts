@@ -1,7 +1,7 @@
-// A failure that a person at a terminal is told in one line, without a stack.
+// A failure that the command line prints in one line, without a stack.
 
 export class CliError extends Error {
-  /** 1: it did not work; 2: it was asked for wrongly. */
+  /** 1: the command failed; 2: the usage was wrong. */
   readonly exitCode: 1 | 2
 
   constructor(message: string, options: { exitCode?: 1 | 2; cause?: unknown } = {}) {

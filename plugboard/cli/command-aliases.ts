@@ -1,4 +1,4 @@
-// Other names of subcommands, for users who are used to the words of other tools. Help does not list them.
+// Aliases of subcommands, for users who are familiar with the names of other tools. Help does not list them.
 
 import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import { type Command, Help } from 'commander'
@@ -21,7 +21,7 @@ export function addAliases(command: Command): void {
   addHints(command)
 }
 
-/** Commands that do not exist here, and the one that does their work. Without a hint, `rename` would suggest `remove`. */
+/** Commands of other tools, each with the command to use here. Without a hint, `rename` would suggest `remove`. */
 const HINTS: Readonly<Record<string, (before: string, after: string) => string>> = {
   service: (before, after) => `service set ${before} --name ${after}`,
   route: (before, after) => `route set ${before} --mount ${after}`,

@@ -151,7 +151,7 @@ function explain(error: unknown, { terminal, env }: CliContext): number {
   return usage ? 2 : 1
 }
 
-/** By name: importing the classes would load what their modules need. */
+/** The names of expected errors. An import of the classes would load the dependencies of their modules. */
 const EXPECTED: ReadonlySet<string> = new Set([
   'ApiError',
   'CliError',

@@ -1,4 +1,4 @@
-// The admin API as the command line uses it: one request, pages, the event stream; failures in words.
+// The client of the admin API for the command line: single requests, pages, the event stream, and errors as texts.
 
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { MAX_DETAIL } from '@vera-stack/shared/errors.ts'
@@ -31,10 +31,10 @@ export interface Culprit {
   readonly detail: string
 }
 
-/** Returns what the user calls the field; undefined for the whole request. */
+/** Returns the name of the field for the user; undefined for the whole request. */
 type NameField = (culprit: Culprit) => string | undefined
 
-/** An answer of the API that is an error. */
+/** An error response of the API. */
 export class ApiError extends CliError {
   readonly code: string
   readonly status: number
@@ -66,7 +66,7 @@ export class ApiClient {
     const response = await this.#send(method, path, request)
     const text = await response.text()
     return {
-      // The server's schema is the contract; what else it might send is shown as it is.
+      // The schema of the server is the contract, so the body is not checked here.
       body: (text === '' ? undefined : this.#parse(text)) as Body,
       etag: response.headers.get('etag') ?? undefined,
     }
@@ -76,7 +76,7 @@ export class ApiClient {
     return (await this.request<Body>('GET', path, { query })).body
   }
 
-  /** All rows of a list, page by page; at most `limit`. `onPage`: called with each page, for what is beside its rows. */
+  /** Resolves with all rows of a list, at most `limit`. `onPage`: called with each page, for its other fields. */
   async list<Row>(
     path: string,
     query: ApiRequest['query'] = {},
@@ -99,7 +99,7 @@ export class ApiClient {
     return rows
   }
 
-  /** The data of each server-sent event, until the server or `signal` ends it. */
+  /** Yields the data of each server-sent event, until the server or `signal` ends the stream. */
   async *events(path: string, query: ApiRequest['query'], signal: AbortSignal): AsyncGenerator<string> {
     const response = await this.#send('GET', path, { query: query ?? {} }, signal)
     let text = ''
@@ -166,7 +166,7 @@ export class ApiClient {
   }
 }
 
-/** The detail with the names that the user knows, when it names fields as the API does. */
+/** Returns the detail with the user's names of the fields in the place of the API's names. */
 function namedDetail({ detail, errors = [] }: Problem, nameField: NameField): string | undefined {
   const [first] = errors
   const apiName = first?.pointer ?? first?.parameter ?? first?.header

@@ -1,4 +1,4 @@
-// What the commands that talk to the admin API have in common: their options, their client, their output.
+// The common part of all commands that use the admin API: their options, their client, their output.
 
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
@@ -8,7 +8,7 @@ import { ApiClient } from './api-client.ts'
 import { findApiKey, type KeyOptions } from './api-key-source.ts'
 import { fieldName } from './field-names.ts'
 
-/** The process as commands see it; a test gives its own. */
+/** The parts of the process that commands use. A test provides its own. */
 export interface CliContext {
   readonly terminal: Terminal
   readonly env: Readonly<Record<string, string | undefined>>
@@ -35,7 +35,7 @@ interface CommonOptions extends KeyOptions {
 const DEFAULT_URL = 'http://127.0.0.1:4001'
 const FORMATS = ['table', 'json', 'yaml'] as const
 
-/** Adds the common options to a command, and `run` as what it does. `Args`: its positional arguments. */
+/** Adds the common options to a command, and `run` as its action. `Args`: its positional arguments. */
 export function apiAction<Options, Args extends readonly unknown[]>(
   command: Command,
   context: CliContext,
@@ -99,7 +99,7 @@ function formatOf({ output, json }: CommonOptions, variable: string | undefined)
   return found
 }
 
-/** For options that may be given several times, or once with commas. */
+/** Parses an option that may be given several times, or once with commas. */
 export const collect = (value: string, previous: readonly string[] | undefined): readonly string[] => [
   ...(previous ?? []),
   ...value

@@ -1,5 +1,5 @@
-// Finds the API key for a command: flag, file flag, variable, file variable, and, for a Plugboard on this very
-// machine, the key that `plugboard dev` left in its data folder.
+// Finds the API key for a command: flag, file flag, variable, file variable, and for a Plugboard on this machine the key file
+// in its data folder.
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -48,7 +48,7 @@ export function findApiKey(
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(file, error)
     }
   }
-  // A key of this machine is not sent to another one unasked.
+  // A key of this machine is never sent to another machine by default.
   const tried = local
     ? `. The file ${file} does not exist: ${ownCommand('plugboard')} key reset --data ${shellQuoted(data)} makes a new key`
     : ''

@@ -1,5 +1,5 @@
-// The names that a user of the command line knows for the fields of the admin API. The API names a wrong field by its JSON
-// pointer (`/unusedFor`); the user has typed a flag (`--unused-for`) or an argument (`<mount>`).
+// Maps the fields of the admin API to the names on the command line. The API names a wrong field by its JSON pointer
+// (`/unusedFor`), and the user has typed a flag (`--unused-for`) or an argument (`<mount>`).
 
 import type { Command } from 'commander'
 import type { Culprit } from './api-client.ts'

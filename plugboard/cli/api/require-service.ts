@@ -1,4 +1,4 @@
-// An empty list for a service that does not exist is a mistyped name, not a result.
+// Checks that a service exists, because an empty list for a mistyped name would look like a result.
 
 import type { ApiClient } from './api-client.ts'
 import { segment } from './api-command.ts'

@@ -1,5 +1,5 @@
-// Changes and deletions from the command line state the version that they mean: the one that was just read, or the
-// one that the person gives with --if-match.
+// Changes and deletions of rows with If-Match: the version that the command has just read, or the version that the user gives
+// with --if-match.
 
 import type { ApiCommand } from './api-command.ts'
 
@@ -13,7 +13,7 @@ export interface IfMatch {
   readonly ifMatch?: string
 }
 
-/** The ETag to send: as asked for, else that of the row as it is now. A bare number is a version. */
+/** Returns the ETag to send: the one of --if-match, else the present one of the row. A number alone is a version. */
 async function etagFor(call: ApiCommand<IfMatch>, path: string): Promise<string> {
   const { ifMatch } = call.options
   if (ifMatch !== undefined) return /^\d+$/.test(ifMatch) ? `"${ifMatch}"` : ifMatch
@@ -21,13 +21,13 @@ async function etagFor(call: ApiCommand<IfMatch>, path: string): Promise<string>
   return etag ?? '*'
 }
 
-/** Returns the row as it is then. */
+/** Changes a row. Resolves with the row after the change. */
 export async function changeRow<Row>(call: ApiCommand<IfMatch>, path: string, body: unknown): Promise<Row> {
   const ifMatch = await etagFor(call, path)
   return (await call.api.request<Row>('PATCH', path, { body, ifMatch })).body
 }
 
-/** Returns the row as it was. */
+/** Deletes a row. Resolves with the row before the deletion. */
 export async function removeRow<Row>(call: ApiCommand<IfMatch>, path: string): Promise<Row> {
   const { body, etag } = await call.api.request<Row>('GET', path)
   const ifMatch = call.options.ifMatch === undefined ? (etag ?? '*') : await etagFor(call, path)

@@ -12,7 +12,7 @@ import type { RouteBody, ServiceBody } from '../../admin/api-types.ts'
 import { renamedOptionProblem } from '../../common/renamed-options.ts'
 
 const jsonObject = recordOf(z.string(), z.unknown())
-// What names and mounts may look like, and which keys a policy has, is the server's to say.
+// The server checks the forms of names and mounts, and the keys of a policy.
 const servicesSchema = z.array(z.strictObject({ name: z.string(), policy: jsonObject.default({}) }))
 const routesSchema = z.array(
   z
@@ -71,7 +71,7 @@ export function formatBundle(bundle: Bundle, format: 'json' | 'yaml'): string {
 
 const unlessEmpty = (key: string, value: object) => (Object.keys(value).length === 0 ? {} : { [key]: value })
 
-/** YAML or JSON. `path` names the file in problems. @throws SettingsError with every problem and its line. */
+/** Parses YAML or JSON. `path` names the file in problems. Throws SettingsError with each problem and its line. */
 export function parseBundle(text: string, path: string): Bundle {
   const { candidates, problems } = parseSettingsFile(table, text, path, '.')
   const found = new Map(candidates.map(candidate => [candidate.key, candidate]))

@@ -1,6 +1,6 @@
-// `plugboard export` and `plugboard import`: services and routes as a file. An import can be repeated: what is
-// already so is left alone. Each step names the version it was planned from, so a change by someone else in
-// between stops it instead of being overwritten.
+// `plugboard export` and `plugboard import`: services and routes as a file. An import can be repeated: it leaves equal rows
+// unchanged. Each step sends the version that it was planned for. So a concurrent change of another user makes the step fail
+// and is not overwritten.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { text as readStream } from 'node:stream/consumers'

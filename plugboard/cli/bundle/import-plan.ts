@@ -1,5 +1,5 @@
-// What an import has to do: the difference between a bundle and what is there, as steps in an order that never
-// leaves a route without its service. Pure; applying the steps is import-export.ts' job.
+// Plans an import: the difference between a bundle and the present rows, as steps in an order in which each route has its
+// service at any time. The plan is a pure function; import-export.ts applies the steps.
 
 import { isDeepStrictEqual } from 'node:util'
 import type { RouteBody, ServiceBody } from '../../admin/api-types.ts'
@@ -20,7 +20,7 @@ export type Step = Common &
     | { readonly method: 'DELETE'; readonly path: string; readonly version: number }
   )
 
-/** `prune`: delete what the bundle does not name, but for routes that telephones claimed. */
+/** Returns the steps. `prune`: delete rows that are not in the bundle, except routes that telephones have claimed. */
 export function planImport(
   bundle: Bundle,
   present: { readonly services: readonly ServiceBody[]; readonly routes: readonly RouteBody[] },
@@ -82,7 +82,7 @@ const changeTo = (kind: string, row: { id: string; version: number }, body: Json
 const deletionOf = (kind: string, row: { id: string; version: number }) =>
   ({ method: 'DELETE', path: `/v1/${kind}/${row.id}`, version: row.version }) as const
 
-/** The merge patch that makes `before` into `after`: what is not in `after` becomes null. */
+/** Returns the merge patch that turns `before` into `after`. A key that is not in `after` becomes null. */
 function mergePatch(before: JsonObject, after: JsonObject): JsonObject {
   return { ...Object.fromEntries(Object.keys(before).map(key => [key, null])), ...after }
 }

@@ -1,5 +1,5 @@
-// One change of the log as one line of text: which row, what happened to it, and each value that differs, with the
-// path to it. It works on the rows that the API sends, and knows no command.
+// Renders one change of the log as one line of text: the row, the action, and each changed value with its path. It uses the rows
+// that the API sends, and does not depend on a command.
 
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { printable } from '@vera-stack/shared/printable.ts'

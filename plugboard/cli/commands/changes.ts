@@ -1,4 +1,4 @@
-// `plugboard changes`: the log of changes, as a list or as it grows.
+// `plugboard changes`: the change log, as a list or as a stream of new changes.
 
 import type { Command } from 'commander'
 import type { ChangeBody } from '../../admin/api-types.ts'

@@ -54,9 +54,9 @@ export function defineDev(command: Command, context: CliContext): void {
     const listen = sources.listen.kind === 'default' && !lan ? loopback(values.listen) : values.listen
     const problem = expose === undefined ? undefined : ownPortProblem(expose, { ...values, listen })
     if (problem !== undefined) throw usageError(`--expose: ${problem}`)
-    // A person is watching: readable lines, also through a pipe, unless they chose otherwise.
+    // The logs are for a person, so they are readable lines, also in a pipe, unless the user has chosen a format.
     const chosen = sources.logFormat.kind !== 'default'
-    // A developer runs the issuer of tokens on this machine or network, too.
+    // A developer may run the token issuer on this machine or in this network.
     const outbound = sources.outboundNetworks.kind === 'default' ? PRIVATE_NETWORKS : values.outboundNetworks
     const config = {
       ...values,
@@ -100,7 +100,7 @@ function listenText(port: number, lan: boolean): string {
   return lan ? `:${port}` : `127.0.0.1:${port},[::1]:${port}`
 }
 
-/** As it was written: the Telephone reads it again. */
+/** Checks the target, and returns it unchanged, because the Telephone parses it again. */
 function target(text: string): string {
   try {
     parseTarget(text)

@@ -12,7 +12,7 @@ interface Check {
   readonly id: string
   readonly state: 'ok' | 'failed'
   readonly says: string
-  /** What to do; empty when there is nothing to do. */
+  /** The remedy; empty after a successful check. */
   readonly do: string
 }
 

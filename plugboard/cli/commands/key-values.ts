@@ -1,5 +1,5 @@
-// `key=value` arguments as parts of a JSON object: `retries=3`, `idleTimeoutMs=5m`, `maxStreams=null`. Which keys
-// there are, and what they may be, the server knows.
+// Parses `key=value` arguments into a JSON object: `retries=3`, `idleTimeoutMs=5m`, `maxStreams=null`. The server checks the
+// keys and values.
 
 import { parseBytes, parseDuration } from '@vera-stack/shared/settings/kind.ts'
 import { usageError } from '../cli-error.ts'
@@ -17,7 +17,7 @@ export function keyValues(pairs: readonly string[], option: string): Record<stri
   return values
 }
 
-/** The same the other way, for people: `retries=3 balancing=random`. */
+/** Returns the values as a text for people: `retries=3 balancing=random`. */
 export function keyValuesText(values: Readonly<Record<string, unknown>>): string {
   return Object.entries(values)
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)

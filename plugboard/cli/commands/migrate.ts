@@ -1,5 +1,5 @@
-// `plugboard migrate`: brings the schema of a database up to date, or says how far it is. It talks to the database
-// itself: before the first migration there is no API to talk to.
+// `plugboard migrate`: updates the schema of a database, or prints its state. It connects to the database directly, because
+// the admin API does not exist before the first migration.
 
 import { ownCommand } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'

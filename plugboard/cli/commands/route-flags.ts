@@ -34,7 +34,7 @@ export interface RouteFlags {
   readonly optionsFile?: string
 }
 
-/** Those that change a part of an option, and leave the rest of it. */
+/** Flags that change a part of an option and keep the rest of it. */
 const EDITING = [
   'allowIp',
   'denyIp',
@@ -97,7 +97,7 @@ export function addRouteFlags(command: Command, change: boolean): void {
     .option('--no-hsts', 'use the setting of all routes')
 }
 
-/** The merge patch that the flags mean; empty: they say nothing. `before`: reads the route's options, when they matter. */
+/** Resolves with the merge patch of the flags; empty without flags. `before`: reads the options of the route, if needed. */
 export async function optionsPatch(
   flags: RouteFlags,
   before: () => Promise<JsonObject>,
@@ -149,7 +149,7 @@ async function accessPatch(flags: RouteFlags, before: JsonObject, context: CliCo
   if (basicUser !== undefined) {
     users.push({ name: basicUser, password: await readPassword(context, basicUser, passwordFile) })
   }
-  // Without its last user, the route would refuse everybody; without the rule, it would admit everybody.
+  // Without its last user, the route would reject each client. Without the rule, it would accept each client.
   if (gone.length > 0 && users.length === 0) {
     throw usageError(
       'the route has no other user: give --option access=null to allow access without a login, or delete the route',
@@ -205,7 +205,7 @@ async function readOptions(context: CliContext, file: string): Promise<JsonObjec
   throw new CliError(`--options-file: ${file} must contain an object of options`)
 }
 
-/** Undefined stays out, false becomes null: back to the default. */
+/** Leaves out undefined. Turns false into null, which resets the option to its default. */
 function orNull<Given, Made>(flag: Given | false | undefined, make: (flag: Exclude<Given, false>) => Made) {
   if (flag === undefined) return undefined
   return flag === false ? null : make(flag as Exclude<Given, false>)

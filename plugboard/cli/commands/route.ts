@@ -168,7 +168,7 @@ async function setRoute(
   let ifMatch = call.options.ifMatch
   const before = async () => {
     const { body, etag } = await call.api.request<RouteBody>('GET', path)
-    // What is made of it is written to this version alone.
+    // The patch is written only to the version that it was made from.
     ifMatch ??= etag
     return body.options
   }

@@ -32,7 +32,7 @@ interface PolicyOptions {
 // Not split at commas: a value may be JSON.
 const collectPairs = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
 
-/** After a rename: telephones go on with the old name, which is easy to forget. */
+/** Writes a note after a rename, because telephones still announce the old name, which stays as an alias. */
 function noteAliases(output: Output, { name, policy }: ServiceBody): void {
   const { aliases } = policy
   if (!Array.isArray(aliases) || aliases.length === 0) return

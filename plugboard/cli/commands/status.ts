@@ -1,4 +1,4 @@
-// `plugboard status` and `plugboard replica …`: how this replica and the cluster are.
+// `plugboard status` and `plugboard replica …`: the state of this replica and of the cluster.
 
 import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import type { Command } from 'commander'
@@ -71,7 +71,7 @@ async function outagesOf(api: ApiClient): Promise<OutagesBody> {
   }
 }
 
-/** Before all else: what an operator who is woken looks for. */
+/** Writes the outages first, because they are the reason why an operator looks at the status. */
 async function showOutages(
   output: Output,
   { items, total }: OutagesBody,
@@ -109,7 +109,7 @@ function failureColumns(context: CliContext): readonly Column<FailedServiceBody>
   ]
 }
 
-/** A URL that the mount takes. */
+/** Returns a URL that the mount matches. */
 const urlOf = (mount: string): string => `http://${mount.replace(/^\*/, 'any')}`
 
 function outageColumns(context: CliContext): readonly Column<OutageBody>[] {

@@ -29,7 +29,7 @@ interface IssueOptions {
 
 const DEFAULT_TARGET = '3000'
 
-/** How much is used, and the token's own limit where it has one. */
+/** Returns the used number, and the limit of the token if it has one. */
 const ofLimit = (used: number, limit: number | null): string =>
   limit === null ? String(used) : `${used} of ${limit}`
 

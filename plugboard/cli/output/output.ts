@@ -1,4 +1,4 @@
-// What commands print: tables for people, JSON or YAML for programs.
+// The output of commands: tables for people, JSON or YAML for programs.
 
 import { styleText } from 'node:util'
 import { printable } from '@vera-stack/shared/printable.ts'
@@ -12,7 +12,7 @@ export interface Column<Row> {
   readonly canCut?: boolean
 }
 
-/** Where text goes; a test gives its own. */
+/** The destination of the text. A test provides its own. */
 export interface Terminal {
   readonly out: (text: string) => unknown
   readonly err: (text: string) => unknown
@@ -36,7 +36,7 @@ export class Output {
     return this.#format
   }
 
-  /** Rows; `none` is said instead of an empty table. */
+  /** Writes rows, or the text `none` instead of an empty table. */
   async rows<Row>(rows: readonly Row[], columns: readonly Column<Row>[], none: string): Promise<void> {
     if (this.#format !== 'table') return await this.#data(rows)
     if (rows.length === 0) return this.note(none)
@@ -53,7 +53,7 @@ export class Output {
     this.#terminal.out(`${this.#paint(head)}\n${cells.map(line => `${lineOf(line)}\n`).join('')}`)
   }
 
-  /** A further table of the same answer, for people: programs have got the whole of it. */
+  /** Writes a further table of the same response for people. Programs already have the whole response. */
   async section<Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
     if (this.#format !== 'table') return
     this.#separate()
@@ -61,7 +61,7 @@ export class Output {
     await this.rows(rows, columns, '')
   }
 
-  /** One row, a field per line. `whole` is what programs get. */
+  /** Writes one row, a field per line. Programs get `whole`. */
   async row<Row>(whole: Row, columns: readonly Column<Row>[]): Promise<void> {
     if (this.#format !== 'table') return await this.#data(whole)
     this.#separate()
@@ -71,7 +71,7 @@ export class Output {
     }
   }
 
-  /** A line for the person; programs get `whole` instead. */
+  /** Writes a line for people. Programs get `whole` instead. */
   async done<Row>(whole: Row, line: string): Promise<void> {
     if (this.#format !== 'table') return await this.#data(whole)
     this.#terminal.out(`${line}\n`)
@@ -130,13 +130,13 @@ export class Output {
   }
 }
 
-/** Text from others (names, labels of telephones) must not steer the terminal. */
+/** Returns the text of a cell without control characters, because names and labels are foreign text. */
 function cellOf(value: string | number | null | undefined): string {
   if (value === null || value === undefined || value === '') return '-'
   return printable(String(value), '�')
 }
 
-/** Characters that are left of a text that is cut. */
+/** The least number of characters that stay of a cut text. */
 const MIN_CUT = 10
 
 const ellipsis = (text: string, width: number): string =>
@@ -159,7 +159,7 @@ export function durationText(seconds: number): string {
   return parts.length === 0 ? '0s' : parts.slice(0, 2).join(' ')
 }
 
-/** `3m ago`, `in 29d`: one unit is enough to tell what matters. */
+/** Returns `3m ago`, `in 29d`. One unit is precise enough for people. */
 export function relative(timestamp: string | null, now: number): string {
   if (timestamp === null) return '-'
   const ms = Date.parse(timestamp) - now

@@ -1,5 +1,5 @@
-// What a server process reports to `plugboard doctor --container`, from its start on: `plugboard start` and `plugboard
-// dev` serve it while they load, while they serve and while they drain.
+// The status that a server process reports to `plugboard doctor --container`. `plugboard start` and `plugboard dev` report it
+// while they load, while they serve and while they drain.
 
 import { type LocalStatusServer, SCOPE_VARIABLE, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'

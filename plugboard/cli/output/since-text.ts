@@ -1,4 +1,4 @@
-// Since when a service has no line, in words.
+// The time since which a service has no line, as a text.
 
 import { relative } from './output.ts'
 
