@@ -17,7 +17,7 @@ export type { Outage } from './backend/health/health-check.ts'
 export interface AnnouncedService {
   readonly service: string
   readonly accepted: boolean
-  /** Why it was refused, as a code of shared/errors.ts, where there is one. */
+  /** Code of the refusal, from shared/errors.ts. Absent when the refusal has no code. */
   readonly code?: string | undefined
   /** Why it was refused, or a remark. */
   readonly detail?: string | undefined
@@ -43,7 +43,7 @@ export interface DialFailure extends Error {
   readonly concernsToken: boolean
   /** True when attempts fail until a person changes the token, the address of the Plugboard or a certificate. */
   readonly permanent: boolean
-  /** What to do about a permanent failure whose message does not contain it. */
+  /** Remedy for a permanent failure whose message does not contain one. */
   readonly advice: string | undefined
 }
 

@@ -61,7 +61,7 @@ const DEFAULT_MAX_HELD_BYTES = 640 * 2 ** 20
 /** Between looks whether two tunnels share a replica needlessly: the loss of that one would be the loss of both. */
 const REBALANCE_MS = 20_000
 const REBALANCE_SPREAD_MS = 10_000
-/** A service that was refused is offered again: the conflict may be gone, the scope widened. */
+/** A refused service is announced again, because the conflict may have ended or the scope may have changed. */
 const OFFER_AGAIN_MS = 60_000
 /** Generated hosts that may be taken before the refusal is reported. */
 const MAX_PROPOSALS = 5
@@ -317,7 +317,7 @@ export class Telephone implements TelephoneHandle {
     this.#started = this.#tunnels.length
   }
 
-  /** Two tunnels on one replica while another replica has none: the later one moves. One move at a time. */
+  /** When two tunnels share a replica and another replica is unused, moves the later tunnel. One move at a time. */
   #balance(): void {
     if (this.#closing !== undefined || this.#tunnels.some(({ state }) => state !== 'ready')) return
     const places = this.#places()
@@ -327,7 +327,7 @@ export class Telephone implements TelephoneHandle {
     this.#tunnels.findLast(doubled)?.move()
   }
 
-  /** All telephones hear of a new replica in the same second: each goes there at a time of its own. */
+  /** All telephones learn of a new replica at the same time, so each one moves after a random delay. */
   #balanceSoon(): void {
     if (this.#closing !== undefined) return
     this.#rebalance?.cancel()

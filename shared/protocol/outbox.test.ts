@@ -45,7 +45,7 @@ describe('batching', () => {
     expect(outbox.unsentBytes).toBe(0)
   })
 
-  it('sends nothing when there is nothing, and starts a new message in the next turn', async () => {
+  it('sends no empty message, and starts a new message in the next turn', async () => {
     const { outbox, transport } = outboxOver()
     outbox.flush()
     await loopTurn()
@@ -98,7 +98,7 @@ describe('batching', () => {
     expect(transport.sent).toHaveLength(3)
   })
 
-  it('tells who waits for room once a batch has left, and nobody after close', async () => {
+  it('notifies of room when a batch has left, but not after close', async () => {
     const { outbox, transport, sentCalls } = outboxOver()
     transport.hold()
     outbox.window(1, 1)
@@ -124,7 +124,7 @@ describe('riding', () => {
     return transport.sent.flatMap(framesOf)
   }
 
-  it('a body and END ride on the head before them, and on the body before them', () => {
+  it('a body and END extend the frame of the head or the body before them', () => {
     expect(put(headFrame(1), dataFrame(1, 2), dataFrame(1, 3, true))).toEqual([
       headFrame(1, { body: 'ab'.repeat(5), end: true }),
     ])
@@ -133,14 +133,14 @@ describe('riding', () => {
     ])
   })
 
-  it('nothing rides on a frame of another stream', () => {
+  it('a body and END do not extend a frame of another stream', () => {
     const crossed = [headFrame(1), dataFrame(3, 1), dataFrame(1, 1, true), dataFrame(3, 1, true)]
     expect(put(...crossed)).toEqual(crossed)
     const end: Frame = { type: 'DATA', stream: 3, body: '', end: true }
     expect(put(openFrame(1), end)).toEqual([openFrame(1), end])
   })
 
-  it('nothing rides past a frame in between, of the session or of the same stream', () => {
+  it('a body and END do not extend a frame that another frame follows', () => {
     for (const between of [
       { type: 'WINDOW', stream: 1, credit: 1 },
       { type: 'PING', opaque: '0102030405060708' },
@@ -152,12 +152,12 @@ describe('riding', () => {
     }
   })
 
-  it('nothing rides on an informational head', () => {
+  it('a body and END do not extend an informational head', () => {
     const frames = [headFrame(1, { status: 103 }), headFrame(1), headFrame(3, { status: 100 })]
     expect(put(...frames)).toEqual(frames)
   })
 
-  it('nothing rides on a frame that has ended, nor on one that has left', () => {
+  it('a body and END do not extend a frame that has END or was sent', () => {
     const ended = [openFrame(1, { end: true }), dataFrame(1, 1)]
     expect(put(...ended)).toEqual(ended)
     const { outbox, transport } = outboxOver()

@@ -29,7 +29,7 @@ function upload(recorded: RecordedStream, bytes: number): { done: () => boolean 
 }
 
 describe('a reader that has stalled', () => {
-  it('costs one window, and slows nobody', async () => {
+  it('costs one window, and does not slow other streams', async () => {
     const readers = new Map<string, { bytes: number; peakUnread: number }>()
     const pair = await openSessionPair({
       onStream: recorded => {

@@ -34,7 +34,7 @@ async function attackedPeer(options: WirePeerOptions = {}) {
 }
 
 describe('a hostile peer', () => {
-  it('finds a session that does exactly what the specification says', async () => {
+  it('finds a session that follows the specification exactly', async () => {
     await fc.assert(
       fc.asyncProperty(hostileFrames, async frames => {
         const { peer, own } = await attackedPeer()

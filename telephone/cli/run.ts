@@ -113,7 +113,7 @@ function localStatus({ state, tunnels }: Telephone): LocalStatus {
   return { state, detail: `${open} of ${tunnels.length} tunnels are open` }
 }
 
-/** The Telephone serves all the same. Only `check --container` does not find it. */
+/** The Telephone still serves. Only `check --container` does not find it. */
 function reportProblem({ message }: Error, { out, colours }: Terminal, log: Log | undefined): void {
   const text = 'the socket for "telephone check --container" could not be opened'
   if (log !== undefined) log.warn(text, { detail: message })

@@ -22,7 +22,7 @@ export interface StatusLinesOptions {
   readonly wallTime: () => number
 }
 
-/** The same trouble is told again after this, so that nobody thinks it is over. */
+/** A continuing problem is reported again after this time, so that the user does not assume that it has ended. */
 const REPEAT_MS = 60_000
 
 export class StatusLines {

@@ -115,7 +115,7 @@ describe('ReceiveWindow', () => {
     expect(sizes).toEqual([256 * KIB, 512 * KIB])
   })
 
-  it('does not grow when something else is the limit, when the path is short, or when nobody reads', () => {
+  it('does not grow when another limit applies, when the path is short, or when the reader stalls', () => {
     const budget = new GrowthBudget(MAX)
     const slow = new Reader(256 * KIB)
     read(slow, budget, { rttMs: 20, forMs: 20_000, bytesPerMs: () => 500 })

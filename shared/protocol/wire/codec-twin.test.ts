@@ -37,7 +37,7 @@ describe('codec and twin', () => {
     )
   })
 
-  it('what an outbox sends says what was put into it, whatever rides on what', () => {
+  it('an outbox sends the frames that were put into it, for every combination of joined frames', () => {
     fc.assert(
       fc.property(framesArbitrary, fc.constantFrom(LIMIT, 70_000), (frames, limit) => {
         const messages = encodeThroughOutbox(frames, limit)

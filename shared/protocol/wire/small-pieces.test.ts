@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { isPattern, patternBytes } from '../../../test/support/pattern.ts'
 import { SmallPieces, withoutWaste } from './small-pieces.ts'
 
-it('joins pieces in their order, and says when there are enough', () => {
+it('joins pieces in their order, and reports when there are enough', () => {
   const pieces = new SmallPieces()
   let bytes = 0
   while (!pieces.add(patternBytes(bytes, 7))) bytes += 7

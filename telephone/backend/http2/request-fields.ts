@@ -19,7 +19,7 @@ export interface RequestHead {
   readonly list: string[]
   /** Bytes of body that the request announces. */
   readonly contentLength: number | undefined
-  /** Of an upgrade to WebSocket: what the client's handshake is answered from (RFC 6455 section 4.2.2). */
+  /** Key of an upgrade to WebSocket, for the response to the client's handshake (RFC 6455 section 4.2.2). */
   readonly webSocketKey: string | undefined
   /** True when a credential is meant for the whole connection. */
   readonly authenticatesConnection: boolean
@@ -29,7 +29,7 @@ const PATH = /^[\x21-\x7e\x80-\xff]+$/
 const VALUE = new RegExp(`^${TEXT}$`)
 const KEY = 'sec-websocket-key'
 
-/** `scheme`: what the connection is, not what the client spoke. Throws RequestError. */
+/** Converts a request. `scheme` is the scheme of this connection, not of the client's. Throws RequestError. */
 export function writeRequestFields(
   request: BackendRequest,
   hostRule: HostRule,

@@ -16,7 +16,7 @@ export function isTooLarge(list: readonly string[]): boolean {
   return bytes > MAX_LIST_BYTES
 }
 
-/** HTTP/2 has no reason phrase: the usual one is given, for clients that speak HTTP/1. */
+/** HTTP/2 has no reason phrase, so the standard one is added for clients with HTTP/1. */
 export function readAnswerHead(list: readonly string[]): AnswerHead {
   const fields: Fields = []
   let status = 0
@@ -29,7 +29,7 @@ export function readAnswerHead(list: readonly string[]): AnswerHead {
   return { status, statusText: statusText(status), fields }
 }
 
-/** Those that may go on; undefined when none is left. */
+/** Returns the trailers that may be forwarded; undefined when no trailer remains. */
 export function readTrailers(list: readonly string[]): Fields | undefined {
   return relayedTrailers(list)
 }

@@ -1,5 +1,5 @@
 // WebSocket to an HTTP/2 backend: an extended CONNECT (RFC 8441) where the backend's SETTINGS allow it. Other
-// upgrades have no counterpart in HTTP/2; they, and backends without it, get an answer that says so.
+// upgrades have no counterpart in HTTP/2. Such requests, and backends without support, get a response with the reason.
 
 import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
 import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
