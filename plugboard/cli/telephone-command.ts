@@ -22,7 +22,7 @@ const DEFAULT_PLUGBOARD = 'http://localhost:4000'
 /** A service that `telephone http` generates (telephone/generated-name.ts). */
 const GENERATED_SERVICE = 'tunnel-x'
 
-/** `target`: a port, or what else `telephone http` takes. */
+/** Returns the command. `target`: a port, or another target of `telephone http`. */
 export async function telephoneCommand(issued: CommandToken, target: string): Promise<string> {
   const { token, plugboardUrl } = issued
   const place = placeFlags(issued)
@@ -36,7 +36,7 @@ export async function telephoneCommand(issued: CommandToken, target: string): Pr
   ].join(' ')
 }
 
-/** A mount and a service that the token covers; no flag where both are generated, or the routes are managed elsewhere. */
+/** Returns flags with a mount and a service that the token covers. Generated names and routes of administrators need no flag. */
 function placeFlags({ services, mounts }: CommandToken): string[] {
   const covered = (service: string): boolean => services.some(scope => serviceScopeCovers(scope, service))
   const service = services.find(name => !name.includes('*')) ?? services[0]?.replace('*', '1')

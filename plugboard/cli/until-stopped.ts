@@ -5,9 +5,9 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Starts, waits for SIGTERM or SIGINT, then stops. A signal that comes during the start aborts it: `start` stops
- * what is half started (an embedded database, say) and rejects. A second signal ends the process at once with
- * 128 + its number, as a shell would report it.
+ * Starts, waits for SIGTERM or SIGINT, then stops. A signal during the start aborts it: `start` stops the parts that it has
+ * started, such as an embedded database, and rejects. A second signal ends the process at once with the exit code 128 + its
+ * number, as shells report it.
  */
 export async function untilStopped(
   log: Logger,

@@ -1,4 +1,4 @@
-// Who gets in, and what the API says to requests that it cannot use.
+// Authentication, authorization, and the error responses to requests that the API cannot use.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
@@ -29,7 +29,7 @@ const read = (key: string | null, headers: Record<string, string> = {}) =>
   api.call('GET', '/v1/routes', { key, headers })
 
 describe('keys', () => {
-  test('none, another scheme, nonsense, an unknown one: 401 with a reason', async () => {
+  test('responds with 401 and a reason to a missing key, another scheme, a malformed key and an unknown key', async () => {
     const answers = [
       await read(null),
       await read(null, { authorization: 'Basic YTpi' }),
@@ -43,21 +43,21 @@ describe('keys', () => {
     expect(new Set(answers.map(({ body }) => body.detail as string)).size).toBe(4)
   })
 
-  test('the right prefix with another secret opens nothing', async () => {
+  test('rejects a key with a valid prefix and another secret', async () => {
     const { key } = await api.key(['admin'])
     expect((await read(key)).status).toBe(200)
     const forged = key.slice(0, -1) + (key.endsWith('a') ? 'b' : 'a')
     expect((await read(forged)).status).toBe(401)
   })
 
-  test('a revocation counts at the next request', async () => {
+  test('rejects a revoked key from the next request on', async () => {
     const { key, id } = await api.key(['routes:read'])
     expect((await read(key)).status).toBe(200)
     expect((await api.call('POST', `/v1/keys/${id}/revoke`)).body).toMatchObject({ state: 'revoked' })
     expect((await read(key)).body.detail).toContain('revoked')
   })
 
-  test('an expired key opens nothing', async () => {
+  test('rejects an expired key', async () => {
     const { key } = await api.key(['admin'], new Date(Date.now() - 1000))
     expect((await read(key)).body.detail).toContain('expired')
   })
@@ -92,7 +92,7 @@ describe('keys', () => {
     expect((await api.call(method, path, { key })).status).toBe(status)
   })
 
-  test('nobody hands out what they do not hold', async () => {
+  test('rejects a new key with scopes that the key of the request does not have', async () => {
     const { key } = await api.key(['keys:write', 'routes:read'])
     const body = { name: 'mine', scopes: ['routes:read', 'routes:*', 'admin'] }
     const refused = await api.call('POST', '/v1/keys', { key, body })
@@ -104,7 +104,7 @@ describe('keys', () => {
     expect(made.status).toBe(201)
   })
 
-  test('wrong keys make their address wait, and right keys never, seen before or not', async () => {
+  test('delays an address after wrong keys, and never delays a valid key', async () => {
     const clock = new ManualClock(1000, Date.now())
     let queries = 0
     const counting = <Args extends unknown[], Result>(query: (...args: Args) => Result) => {
@@ -148,7 +148,7 @@ describe('keys', () => {
     expect((await attempt('nonsense', '10.0.0.2')).status).toBe(401)
   })
 
-  test('a key that is revoked or expired is a wrong one to an address that waits', async () => {
+  test('counts a revoked or expired key as a wrong key while the address is delayed', async () => {
     const clock = new ManualClock(1000, Date.now())
     api = await AdminApiHarness.create(store, { clock })
     const attempt = async (key: string) => {
@@ -163,10 +163,10 @@ describe('keys', () => {
   })
 })
 
-describe('the database away', () => {
+describe('while the database is unavailable', () => {
   const away = (): Promise<never> => Promise.reject(new VeraError('database_unavailable'))
 
-  test('what needs it is 503 with Retry-After; status goes on for keys that were good', async () => {
+  test('responds with 503 and Retry-After, except to status requests with keys that were valid before', async () => {
     const flaky = { ...store, adminKeys: { ...store.adminKeys }, routes: { ...store.routes, list: away } }
     api = await AdminApiHarness.create(flaky, { clock: systemClock })
     expect((await api.call('GET', '/v1/status')).status).toBe(200)
@@ -237,7 +237,7 @@ describe('requests from browsers', () => {
     expect(allowedHosts('::1', [])).toEqual(new Set(['localhost', '127.0.0.1', '::1']))
   })
 
-  test('every answer carries the security headers and a request id', async () => {
+  test('each response has the security headers and a request id', async () => {
     for (const path of ['/v1/routes', '/nothing', '/livez', '/openapi.json']) {
       const { headers } = await api.call('GET', path, { headers: { 'x-request-id': 'mine' } })
       expect(headers.get('content-security-policy')).toContain("default-src 'none'")
@@ -272,7 +272,7 @@ describe('bad requests', () => {
     ).toBe(400)
   })
 
-  test('every wrong field is named at once', async () => {
+  test('one error names all wrong fields', async () => {
     const { body } = await post({ mount: 3, colour: 'red', options: { 'a/b': 1 } })
     expect(body.errors).toEqual([
       { pointer: '/mount', detail: 'expected string, received number' },
@@ -281,7 +281,7 @@ describe('bad requests', () => {
     ])
   })
 
-  test('a path that is not there is 404; a method that is not there 405 with Allow', async () => {
+  test('responds with 404 to an unknown path, and with 405 and Allow to an unknown method', async () => {
     expect((await api.call('GET', '/v1/nothing')).body).toMatchObject({ status: 404, code: 'not_found' })
     expect((await api.call('GET', '/v1/nothing', { key: null })).status).toBe(401)
     const wrong = await api.call('PUT', '/v1/routes/x', { body: {} })
@@ -291,7 +291,7 @@ describe('bad requests', () => {
     expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS, POST'])
   })
 
-  test('an error that nobody foresaw tells nothing about itself', async () => {
+  test('does not reveal the details of an unexpected error', async () => {
     const list = () => Promise.reject(new Error('password=hunter2'))
     api = await AdminApiHarness.create({ ...store, routes: { ...store.routes, list } })
     const { status, body } = await read(api.adminKey)

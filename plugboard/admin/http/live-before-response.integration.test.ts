@@ -30,7 +30,7 @@ afterEach(() => database.drop())
 
 const add = (): Promise<CallAnswer> => api.call('POST', '/v1/services', { body: { name: 'shop' } })
 
-test('a change is answered once this replica has applied it', async () => {
+test('responds to a change after this replica has applied it', async () => {
   let answered = false
   const answer = add().finally(() => {
     answered = true
@@ -43,14 +43,14 @@ test('a change is answered once this replica has applied it', async () => {
   expect(clock.pendingTimers).toBe(0)
 })
 
-test('a change that is not applied in time is answered all the same', async () => {
+test('responds to a change that is not applied in time after a time-out', async () => {
   const answer = add()
   await waiting.promise
   clock.advance(1000)
   expect((await answer).status).toBe(201)
 })
 
-test('what reads or fails waits for nothing', async () => {
+test('does not delay reads and failed changes', async () => {
   expect((await api.call('GET', '/v1/services')).status).toBe(200)
   expect((await api.call('POST', '/v1/services', { body: { name: '' } })).status).toBe(400)
   expect(clock.pendingTimers).toBe(0)
