@@ -190,11 +190,11 @@ describe('what the images run, by hand', () => {
     app.expectedExitCodes = [-1]
     start('telephone', telephone, services.telephone!)
     await healthy('telephone', telephone, services.telephone!)
-    const answer = await eventually('the app answers', async () => {
+    const response = await eventually('the app answers', async () => {
       const got = await send({ port: ports.public, host: `app.localhost:${ports.public}` })
       return got.status === 200 ? got : undefined
     })
-    expect(answer.text).toBe('hello from the app\n')
+    expect(response.text).toBe('hello from the app\n')
 
     // An outage of Plugboard marks Plugboard as unhealthy, and no application.
     await server.stop()

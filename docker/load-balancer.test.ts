@@ -78,16 +78,16 @@ describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed'
       'x-forwarded-host': 'evil.example',
       forwarded: 'for=192.0.2.1',
     }
-    const answer = await send({ port, host: HOST, path: '/request', headers })
-    expect(answer.text).toContain('127.0.0.1')
-    expect(answer.text).not.toMatch(/192\.0\.2\.1|evil\.example/)
+    const response = await send({ port, host: HOST, path: '/request', headers })
+    expect(response.text).toContain('127.0.0.1')
+    expect(response.text).not.toMatch(/192\.0\.2\.1|evil\.example/)
   })
 
   it('loses nothing when a replica stops politely and comes back', async () => {
     const posts = new PostLoop(port)
     await posts.successes(50)
     // On all replicas, by the load balancer's choice; they outlast the time of notice.
-    const streams = Array.from({ length: 6 }, () => openRequest({ port, host: HOST, path: LONG }).answer)
+    const streams = Array.from({ length: 6 }, () => openRequest({ port, host: HOST, path: LONG }).response)
     const heads = await Promise.all(streams)
     await cluster.replicas[0]!.child.stop()
     const bodies = await Promise.all(heads.map(text))

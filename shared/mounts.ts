@@ -18,7 +18,7 @@ export interface Mount {
 }
 
 /** What is wrong with a string, for the person who wrote it; or its normal form. */
-export type Parsed<Value> =
+export type ParsedMount<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly problem: string }
 
@@ -30,8 +30,8 @@ export const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
 const MAX_MOUNT_PATH_LENGTH = 1024
 const MAX_HOST_LENGTH = 253
 
-const ok = <Value>(value: Value): Parsed<Value> => ({ ok: true, value })
-const wrong = (problem: string): Parsed<never> => ({ ok: false, problem })
+const ok = <Value>(value: Value): ParsedMount<Value> => ({ ok: true, value })
+const wrong = (problem: string): ParsedMount<never> => ({ ok: false, problem })
 
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
 /** The characters of `pchar` in RFC 3986, and the slash. */
@@ -78,7 +78,7 @@ function normalizeName(written: string): string | undefined {
 }
 
 /** `app.example.com`, `*.example.com`, `*`; ports are refused, since routes do not tell them apart. */
-function parseHostPattern(written: string): Parsed<string> {
+function parseHostPattern(written: string): ParsedMount<string> {
   if (written === '*') return ok('*')
   if (written.startsWith('[')) {
     const host = normalizeHost(written)
@@ -111,7 +111,7 @@ export function normalizeEscapes(path: string): string {
 }
 
 /** A mount path as people write it; `/api/` means `/api`. What a request could never be matched to is refused. */
-function parseMountPath(written: string): Parsed<string> {
+function parseMountPath(written: string): ParsedMount<string> {
   if (written === '' || written === '/') return ok('/')
   if (!written.startsWith('/')) return wrong('a mount path starts with /')
   const path = normalizeEscapes(written.endsWith('/') ? written.slice(0, -1) : written)
@@ -133,7 +133,7 @@ function parseMountPath(written: string): Parsed<string> {
 }
 
 /** `host` or `host/path`. */
-export function parseMount(written: string): Parsed<Mount> {
+export function parseMount(written: string): ParsedMount<Mount> {
   const trimmed = written.trim()
   if (trimmed === '') return wrong('a mount is a host, or a host and a path: app.example.com/api')
   if (trimmed.includes('://')) return wrong('a mount has no scheme: app.example.com/api')
@@ -196,7 +196,7 @@ export const SERVICE_NAME_PATTERN =
   '^(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$'
 
 /** Like a DNS label, dots allowed: `shop`, `shop-eu.v2`. A UUID is refused: names and ids share their places. */
-export function parseServiceName(written: string): Parsed<string> {
+export function parseServiceName(written: string): ParsedMount<string> {
   if (!SERVICE_NAME.test(written)) {
     return wrong(
       `a service name has 1-${MAX_SERVICE_NAME_LENGTH} characters of a-z, 0-9, "-" and ".", not "-" or "." at its ends`,

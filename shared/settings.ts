@@ -15,7 +15,7 @@ import {
   type SettingsTable,
   variableOf,
 } from './settings/row.ts'
-import { type Candidate, type Problem, type Reading, SettingsError, type Source } from './settings/source.ts'
+import { type SettingCandidate, type SettingProblem, type Reading, SettingsError, type Source } from './settings/source.ts'
 
 export { describeSettings, settingsMarkdown } from './settings/describe.ts'
 export type { Environment } from './settings/environment.ts'
@@ -29,7 +29,7 @@ export {
   type SettingsTable,
   setting,
 } from './settings/row.ts'
-export { type Problem, SettingsError, type Source } from './settings/source.ts'
+export { type SettingProblem as Problem, SettingsError, type Source } from './settings/source.ts'
 
 export interface LoadOptions<Table extends SettingsTable> {
   /** `PLUGBOARD_` or `TELEPHONE_`. */
@@ -65,7 +65,7 @@ export function loadSettings<Table extends SettingsTable>(
   const config = readings.flatMap(reading => reading.candidates).find(({ key }) => key === 'config')
   if (typeof config?.raw === 'string') readings.push(readSettingsFile(table, config.raw, cwd))
 
-  const problems: Problem[] = readings.flatMap(reading => reading.problems)
+  const problems: SettingProblem[] = readings.flatMap(reading => reading.problems)
   const values: Record<string, unknown> = {}
   const sources: Record<string, Source> = {}
   // From the weakest source to the strongest; each value is looked at, also when a stronger one replaces it.
@@ -109,7 +109,7 @@ function exposedFiles(
   table: SettingsTable,
   values: Readonly<Record<string, unknown>>,
   sources: Readonly<Record<string, Source>>,
-): Problem[] {
+): SettingProblem[] {
   return Object.entries(table).flatMap(([key, row]) => {
     const path = values[key]
     const detail = row.holdsSecret && typeof path === 'string' ? secretFileProblem(path) : undefined
@@ -117,7 +117,7 @@ function exposedFiles(
   })
 }
 
-function defaults(table: SettingsTable, cwd: string): Candidate[] {
+function defaults(table: SettingsTable, cwd: string): SettingCandidate[] {
   return Object.entries(table)
     .filter(([, row]) => row.default !== undefined)
     .map(([key, row]) => ({

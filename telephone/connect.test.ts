@@ -61,7 +61,7 @@ async function listen(server: Server | TcpServer): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const answering = (status: number, headers: Record<string, string> = {}, body = ''): Promise<string> => {
+const responding = (status: number, headers: Record<string, string> = {}, body = ''): Promise<string> => {
   const respond: RequestListener = (_request, response) => response.writeHead(status, headers).end(body)
   return listen(createServer(respond))
 }
@@ -152,7 +152,7 @@ describe('the address that connect() gets', () => {
   it('is rejected when it is an admin port', async () => {
     // The response of the admin API to a path that it does not have.
     const problem = JSON.stringify({ code: 'not_found', status: 404, title: 'There is no such thing.' })
-    const url = await answering(404, { 'Content-Type': 'application/problem+json' }, problem)
+    const url = await responding(404, { 'Content-Type': 'application/problem+json' }, problem)
     await expect(connected({ plugboard: url })).rejects.toMatchObject({
       code: 'invalid_request',
       field: 'plugboard',
@@ -170,7 +170,7 @@ describe('the address that connect() gets', () => {
     ],
     ['a Plugboard that needs another version', 426, {}, /HTTP 426/],
   ])('is rejected when it is %s', async (_what, status, headers, message) => {
-    const url = await answering(status, headers as Record<string, string>)
+    const url = await responding(status, headers as Record<string, string>)
     const rejected = { code: 'invalid_request', field: 'plugboard', message: expect.stringMatching(message) }
     await expect(connected({ plugboard: url })).rejects.toMatchObject(rejected)
   })
@@ -201,13 +201,13 @@ describe('the address that connect() gets', () => {
   })
 
   it('may be wrong while another one of the list works', async () => {
-    const wrong = await answering(404)
+    const wrong = await responding(404)
     const telephone = await connected({ plugboard: [wrong, plugboard.url] })
     expect(telephone.state).toBe('ready')
   })
 
   it('is rejected when each one of a list is wrong', async () => {
-    const wrong = [await answering(404), await answering(200)]
+    const wrong = [await responding(404), await responding(200)]
     await expect(connected({ plugboard: wrong })).rejects.toMatchObject({ field: 'plugboard' })
   })
 

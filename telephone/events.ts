@@ -5,13 +5,13 @@
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from './backend/backend-failure.ts'
 import type { FailureReport } from './backend/failure-log.ts'
-import type { Outage } from './backend/health/health-check.ts'
+import type { HealthOutage } from './backend/health/health-check.ts'
 
 export type { BackendCauseCode } from '@vera-stack/shared/backend-causes.ts'
 export type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 export type { BackendFailure } from './backend/backend-failure.ts'
 export type { FailureReport } from './backend/failure-log.ts'
-export type { Outage } from './backend/health/health-check.ts'
+export type { HealthOutage as Outage } from './backend/health/health-check.ts'
 
 /** One service as a Plugboard has accepted or refused it. */
 export interface AnnouncedService {
@@ -113,7 +113,7 @@ export type TelephoneEvent =
       readonly health: 'up' | 'down'
       readonly detail: string
       /** Undefined when the health is `up`. */
-      readonly outage: Outage | undefined
+      readonly outage: HealthOutage | undefined
     }
   /** Requests to a backend fail, or it responds again. `backend`: its target. */
   | {

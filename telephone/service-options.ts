@@ -5,7 +5,7 @@ import { type HttpTarget, parseTarget, targetText } from '@vera-stack/shared/bac
 import {
   formatMount,
   isHostWithPort,
-  type Parsed,
+  type ParsedMount,
   parseMount,
   parseServiceName,
   serviceNameOfMount,
@@ -226,7 +226,7 @@ type Wrong = (field: keyof ServiceOptions, message: string) => undefined
 function parsed<T>(
   field: keyof ServiceOptions,
   text: unknown,
-  parse: (text: string) => Parsed<T>,
+  parse: (text: string) => ParsedMount<T>,
   wrong: Wrong,
 ): T | undefined {
   if (text === undefined || text === '') return undefined

@@ -29,13 +29,13 @@ import type { Backend } from './backend/forward/backend.ts'
 import { exchangeSummary, Forwarder } from './backend/forward/forward.ts'
 import { HandlerBackend } from './backend/forward/handler-backend.ts'
 import { HttpBackend } from './backend/forward/http-backend.ts'
-import { HealthCheck, type Outage } from './backend/health/health-check.ts'
+import { HealthCheck, type HealthOutage } from './backend/health/health-check.ts'
 import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
 import { generatedLabel } from './generated-name.ts'
 import type { Service } from './service-options.ts'
 import type { TelephoneHandle, TunnelStatus } from './telephone-handle.ts'
 import type { TelephoneSettings } from './telephone-settings.ts'
-import { type Address, Addresses, type Place } from './tunnel/addresses.ts'
+import { type Address, Addresses, type PlugboardAddress } from './tunnel/addresses.ts'
 import { dial } from './tunnel/dial.ts'
 import { DialError, TOKEN_UNREADABLE } from './tunnel/dial-error.ts'
 import { tunnelUrl } from './tunnel/plugboard-url.ts'
@@ -345,7 +345,7 @@ export class Telephone implements TelephoneHandle {
   }
 
   /** Where tunnels end, `except` left out. */
-  #places(except?: Tunnel): Place[] {
+  #places(except?: Tunnel): PlugboardAddress[] {
     return this.#tunnels.flatMap(tunnel =>
       tunnel === except || tunnel.place === undefined ? [] : [tunnel.place],
     )
@@ -383,7 +383,7 @@ export class Telephone implements TelephoneHandle {
     const { target, healthCheck: check, healthIntervalMs: intervalMs = 10_000 } = service
     const { tlsVerify, tlsCa, backendParsing } = service
     if (check === undefined || typeof target === 'function') return []
-    const onChange = (health: 'up' | 'down', outage: Outage | undefined): void => {
+    const onChange = (health: 'up' | 'down', outage: HealthOutage | undefined): void => {
       const announcement = this.#announcements[index]
       if (announcement === undefined) return
       const { outage: _before, ...rest } = announcement
@@ -432,7 +432,7 @@ function announcementOf(service: Service): ServiceAnnouncement {
   }
 }
 
-function announcedOutage({ cause, detail, sinceMs }: Outage): ServiceAnnouncement['outage'] {
+function announcedOutage({ cause, detail, sinceMs }: HealthOutage): ServiceAnnouncement['outage'] {
   return { cause, detail: cutText(detail, MAX_OUTAGE_DETAIL), sinceMs: Math.max(0, Math.floor(sinceMs)) }
 }
 

@@ -154,9 +154,9 @@ test('distinguishes the reasons for which a token is refused', async () => {
     fields: ['WWW-Authenticate', 'Bearer error="insufficient_scope", scope="a b"'],
   })
   const away = rulesOf({ access: { jwt: { ...jwt, jwksUrl: 'https://away.test' } } })
-  issuer.answer = { status: 500 }
+  issuer.response = { status: 500 }
   const verdict = await gate.judge(request(away, ['Authorization', `Bearer ${token}`]))
-  issuer.answer = undefined
+  issuer.response = undefined
   expect(verdict).toEqual({ code: 'issuer_unavailable' })
 })
 

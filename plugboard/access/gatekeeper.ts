@@ -15,10 +15,10 @@ import { type CompileDependencies, type CompiledRules, compileRules } from './co
 import { AnswerEdits } from './edits/answer-edits.ts'
 import { soleValue } from './edits/field-list.ts'
 import { locationOf, redirectTo } from './edits/redirect.ts'
-import { BoundedWork } from './login/bounded-work.ts'
-import type { Judged } from './login/credentials.ts'
-import { Remembered } from './login/remembered.ts'
-import { isRefusal, type Refusal, type Verdict } from './verdict.ts'
+import { WorkLimiter } from './login/bounded-work.ts'
+import type { CredentialDecision } from './login/credentials.ts'
+import { CredentialCache } from './login/remembered.ts'
+import { isRefusal, type AccessRefusal, type AccessDecision } from './verdict.ts'
 
 export interface GuardedRequest {
   readonly rules: RouteRules
@@ -68,15 +68,15 @@ export class Gatekeeper {
         clock,
         userFailures: new FailedAttempts({ clock }),
         addressFailures: new FailedAttempts({ clock, burst: ADDRESS_BURST }),
-        work: new BoundedWork({
+        work: new WorkLimiter({
           maxRunning: VERIFICATIONS,
           maxWaiting: VERIFICATIONS_WAITING,
           maxPerOwner: (VERIFICATIONS + VERIFICATIONS_WAITING) / 2,
         }),
-        remembered: new Remembered(REMEMBERED_USERS),
+        remembered: new CredentialCache(REMEMBERED_USERS),
         broken,
       },
-      bearer: { clock, remembered: new Remembered(REMEMBERED_TOKENS), broken },
+      bearer: { clock, remembered: new CredentialCache(REMEMBERED_TOKENS), broken },
       jwks: url => keys.of(url),
     }
   }
@@ -91,21 +91,21 @@ export class Gatekeeper {
   }
 
   /** Refuses an unreadable route or a denied address. Called before the request counts for rate limits. */
-  judgeAddress({ rules, clientAddress }: GuardedRequest): Refusal | undefined {
+  judgeAddress({ rules, clientAddress }: GuardedRequest): AccessRefusal | undefined {
     const { closed, addresses } = this.#compile(rules)
     if (closed) return { code: 'route_unusable' }
     return addresses === undefined || addresses.permit(clientAddress) ? undefined : { code: 'address_denied' }
   }
 
   /** Returns a local response. Edits the fields and returns undefined when the request is forwarded. A promise never rejects. */
-  judge(request: GuardedRequest): Verdict | undefined | Promise<Verdict | undefined> {
+  judge(request: GuardedRequest): AccessDecision | undefined | Promise<AccessDecision | undefined> {
     const rules = this.#compile(request.rules)
     const preflight = rules.cors?.preflight(request.method, request.fields)
     if (preflight !== undefined) return preflight
     const judged = rules.credentials?.check(request.fields, request.clientAddress)
     return judged instanceof Promise
-      ? judged.then(outcome => answerOrPass(request, rules, outcome))
-      : answerOrPass(request, rules, judged)
+      ? judged.then(outcome => respondOrPass(request, rules, outcome))
+      : respondOrPass(request, rules, judged)
   }
 
   #compile(rules: RouteRules): CompiledRules {
@@ -117,11 +117,11 @@ export class Gatekeeper {
   }
 }
 
-function answerOrPass(
+function respondOrPass(
   request: GuardedRequest,
   rules: CompiledRules,
-  judged: Judged | undefined,
-): Verdict | undefined {
+  judged: CredentialDecision | undefined,
+): AccessDecision | undefined {
   if (judged !== undefined && isRefusal(judged)) return judged
   const { path, mountPath, query, fields, clientAddress, host, requestId } = request
   if (rules.redirect !== undefined) {

@@ -3,7 +3,7 @@
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 
 /** The request is refused. The response is a problem. */
-export interface Refusal {
+export interface AccessRefusal {
   readonly code: ErrorCode
   /** One line for the client, which replaces the meaning of the code. */
   readonly detail?: string | undefined
@@ -22,6 +22,6 @@ export interface RouteResponse {
   readonly preflight?: boolean
 }
 
-export type Verdict = Refusal | RouteResponse
+export type AccessDecision = AccessRefusal | RouteResponse
 
-export const isRefusal = (judged: object): judged is Refusal => 'code' in judged
+export const isRefusal = (judged: object): judged is AccessRefusal => 'code' in judged

@@ -68,7 +68,7 @@ class Client {
     this.socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   }
 
-  async answered(): Promise<void> {
+  async responded(): Promise<void> {
     await expect.poll(() => this.received).toContain('200 OK')
     this.received = ''
   }
@@ -81,18 +81,18 @@ it('at its limit closes the connection that has waited longest for a request', a
   const used = await Client.open()
   const idle = await Client.open()
   used.get('/')
-  await used.answered()
+  await used.responded()
 
   const first = await Client.open()
   first.get('/')
-  await first.answered()
+  await first.responded()
   expect([busy.closed, used.closed, idle.closed]).toEqual([false, false, true])
   const second = await Client.open()
   second.get('/')
-  await second.answered()
+  await second.responded()
   expect([busy.closed, used.closed, first.closed]).toEqual([false, true, false])
   release()
-  await busy.answered()
+  await busy.responded()
 })
 
 it('at its limit refuses a connection while all others have a request in progress', async () => {
@@ -103,7 +103,7 @@ it('at its limit refuses a connection while all others have a request in progres
   const probe = await Client.open()
   await expect.poll(() => probe.closed).toBe(true)
   release()
-  for (const client of busy) await client.answered()
+  for (const client of busy) await client.responded()
 })
 
 it.each([

@@ -3,7 +3,7 @@
 
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf } from './startup-error.ts'
+import { errorCodeOf } from './startup-error.ts'
 
 /**
  * Creates a folder and its missing parents, each with `mode`. Rejects with the error of the system; a file with the path of a
@@ -13,13 +13,13 @@ export async function makeFolder(path: string, mode: number): Promise<void> {
   try {
     await mkdir(path, { mode })
   } catch (error) {
-    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (errorCodeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
     const parent = dirname(path)
-    if (codeOf(error) !== 'ENOENT' || parent === path) throw error
+    if (errorCodeOf(error) !== 'ENOENT' || parent === path) throw error
     await makeFolder(parent, mode)
     // The second result is final. Another process may have created the folder meanwhile.
     await mkdir(path, { mode }).catch(async (again: unknown) => {
-      if (codeOf(again) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw again
+      if (errorCodeOf(again) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw again
     })
   }
 }

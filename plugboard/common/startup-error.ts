@@ -9,14 +9,14 @@ export class StartupError extends Error {
 }
 
 /** Returns the `code` of a system or Postgres error (`ENOENT`, `57P03`), if it has one. */
-export function codeOf(error: unknown): string | undefined {
+export function errorCodeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
 
 /** Translates an error of the file system about a folder of Plugboard. Returns any other error unchanged. */
 export function folderError(folder: string, error: unknown): unknown {
-  switch (codeOf(error)) {
+  switch (errorCodeOf(error)) {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
@@ -28,7 +28,7 @@ export function folderError(folder: string, error: unknown): unknown {
     case 'ENAMETOOLONG':
     case 'ELOOP':
       return new StartupError(
-        `The data folder ${folder} cannot be made (${codeOf(error)}): choose another.`,
+        `The data folder ${folder} cannot be made (${errorCodeOf(error)}): choose another.`,
         error,
       )
     case 'ENOTDIR':

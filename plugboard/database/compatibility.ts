@@ -3,7 +3,7 @@
 
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
-import { codeOf, StartupError } from '../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../common/startup-error.ts'
 import { compatibility } from './schema.ts'
 
 /**
@@ -37,7 +37,7 @@ async function readRows(client: pg.Client): Promise<readonly (typeof compatibili
   } catch (error) {
     // undefined_table: a schema whose versions had no such rows yet.
     const cause = error instanceof Error ? error.cause : undefined
-    if (codeOf(cause) === '42P01') return []
+    if (errorCodeOf(cause) === '42P01') return []
     throw error
   }
 }

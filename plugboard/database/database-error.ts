@@ -5,7 +5,7 @@ import dns from 'node:dns'
 import { getSystemErrorMap } from 'node:util'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { DrizzleQueryError } from 'drizzle-orm'
-import { codeOf, StartupError } from '../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../common/startup-error.ts'
 import { TLS_CODE } from './outage.ts'
 
 /** The error of pg for a failed statement. All its fields come from the server. */
@@ -77,7 +77,7 @@ export function translateError(error: unknown): unknown {
     return translateError(error.errors.at(-1))
   }
   if (isServerError(error)) return translateServerError(error)
-  if (error instanceof Error && (isConnectionCode(codeOf(error)) || DRIVER.test(error.message))) {
+  if (error instanceof Error && (isConnectionCode(errorCodeOf(error)) || DRIVER.test(error.message))) {
     return new VeraError('database_unavailable', undefined, { cause: error })
   }
   return error
@@ -111,11 +111,11 @@ function translateServerError(error: ServerError): unknown {
 
 /** True when a transaction conflicted with a concurrent one and can be run again. */
 export function isSerializationFailure(error: unknown): boolean {
-  const code = codeOf(error instanceof DrizzleQueryError ? error.cause : error)
+  const code = errorCodeOf(error instanceof DrizzleQueryError ? error.cause : error)
   return code === '40001' || code === '40P01'
 }
 
 /** True for an error that the server sent: it has `severity`. pg does not export its error class as a value under ESM. */
 function isServerError(error: unknown): error is ServerError {
-  return error instanceof Error && 'severity' in error && typeof codeOf(error) === 'string'
+  return error instanceof Error && 'severity' in error && typeof errorCodeOf(error) === 'string'
 }

@@ -3,10 +3,10 @@
 // and the commands that use the database without the admin API print these texts; clients never receive them.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { codeOf, StartupError } from '../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../common/startup-error.ts'
 import { databasePlace } from './database-url.ts'
 
-export interface Outage {
+export interface DatabaseOutage {
   /** One or two sentences: the place, the reason, the remedy. */
   readonly text: string
   /** SQLSTATE, or the error code of the system, of DNS or of TLS. */
@@ -44,10 +44,10 @@ const REMEDIES: readonly { readonly matches: RegExp; readonly remedy: string }[]
 ]
 
 /** `place`: from `databasePlace`. */
-export function describeOutage(error: unknown, place: string): Outage {
+export function describeOutage(error: unknown, place: string): DatabaseOutage {
   if (error instanceof StartupError) return { text: error.message, code: undefined, permanent: true }
   const reason = reasonOf(error)
-  const code = codeOf(reason)
+  const code = errorCodeOf(reason)
   const sentence = reason instanceof Error ? reason.message : String(reason)
   const remedy = REMEDIES.find(({ matches }) => matches.test(`${code ?? ''} ${sentence}`))?.remedy
   // `severity` marks errors that the server has sent.

@@ -4,7 +4,7 @@ import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
 import { VERSION } from '../version.ts'
 import type { Reach } from './reachable-addresses.ts'
 
-export interface Place {
+export interface BannerPlace {
   readonly publicPort: number
   /** The machines that can connect to the public port. */
   readonly reach: Reach
@@ -23,7 +23,7 @@ const DEFAULT_PUBLIC_PORT = 4000
 const DEFAULT_ADMIN_PORT = 4001
 
 /** Returns commands that a user can copy and run from any folder. */
-export function nextCommands(place: Place): { what: string; command: string }[] {
+export function nextCommands(place: BannerPlace): { what: string; command: string }[] {
   const telephone = [
     ownCommand('telephone', { main: place.telephoneProgram }),
     'http 3000 --mount app.localhost',
@@ -51,7 +51,7 @@ export function nextCommands(place: Place): { what: string; command: string }[] 
   ]
 }
 
-export function banner(place: Place, expose: string | undefined): string {
+export function banner(place: BannerPlace, expose: string | undefined): string {
   const rows = [
     ['Public', `http://localhost:${place.publicPort}`, `${expose ?? 'the welcome app'}, through a tunnel`],
     ...(place.networkAddress === undefined

@@ -10,7 +10,7 @@ import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
 import { AdminKeyFile } from '../replica/files/admin-key-file.ts'
 import { SecretsFolder } from '../replica/files/secrets-folder.ts'
 import { Plugboard } from '../replica/plugboard.ts'
-import { banner, nextCommands, type Place } from './banner.ts'
+import { banner, nextCommands, type BannerPlace } from './banner.ts'
 import { localUrl, networkAddress, reachOf } from './reachable-addresses.ts'
 import { TelephoneChild, telephoneProgram } from './telephone-child.ts'
 import { startWelcomeApp, type WelcomeApp } from './welcome-app.ts'
@@ -82,7 +82,7 @@ export class DevStack {
       const secrets = new SecretsFolder(config.data)
       await ensureTelephoneToken(plugboard, secrets)
       await ensureRoutes(plugboard, lan ? [...MOUNTS, LAN_MOUNT] : MOUNTS)
-      const place: Place = {
+      const place: BannerPlace = {
         publicPort: plugboard.publicPort,
         reach: lan ? 'network' : reachOf(plugboard.publicAddresses),
         networkAddress: lan ? networkAddress() : undefined,

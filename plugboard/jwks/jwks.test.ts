@@ -23,7 +23,7 @@ test('it is fetched over HTTP, and follows no redirect', async () => {
       { payload: '', signature: '' },
     )
   await expect(ask()).resolves.toBeDefined()
-  issuer.answer = { status: 302, location: url }
+  issuer.response = { status: 302, location: url }
   await expect(ask()).rejects.toBeInstanceOf(JwksUnavailable)
   expect(issuer.requests).toBe(2)
 })

@@ -130,9 +130,9 @@ it('accepts only as much of a body as the origin has kept, until the telephone h
   far.stream.consume(65_535)
   // All earlier messages of the replicas arrive before the response to this request.
   const after = b.open('a', {}, true)
-  const answered = await a.arrived(1)
-  answered.stream.respond({ status: 204, statusText: '', fields: [] })
-  answered.stream.end()
+  const responded = await a.arrived(1)
+  responded.stream.respond({ status: 204, statusText: '', fields: [] })
+  responded.stream.end()
   await until('the response has arrived', () => after.ended)
   expect([near.stream.accepted, near.writableCalls]).toEqual([false, 0])
   far.stream.consume(1)

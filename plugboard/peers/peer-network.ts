@@ -24,7 +24,7 @@ import { LEASE_MS, LINES_FEATURE, LIVENESS_MS, Peer, type PeerHost } from './pee
 import { PeerLine } from './peer-line.ts'
 import { QUERY_FEATURE, QueryError, type RespondToQuery } from './peer-queries.ts'
 import { type QueryResults, queryAll } from './query-all.ts'
-import { Recovery } from './recovery.ts'
+import { SuspensionRecovery } from './recovery.ts'
 import type { OpenLocal } from './stream-relay.ts'
 
 export interface PeerNetworkOptions {
@@ -83,14 +83,14 @@ export class PeerNetwork {
   readonly #tokens: PeerTokens
   readonly #endpoint: PeerEndpoint
   /** The recovery after a suspension of this process: links are opened or probed again. */
-  readonly recovery: Recovery
+  readonly recovery: SuspensionRecovery
   readonly #random: () => number
   readonly #log: Logger
   readonly #peers = new Map<ReplicaId, Peer>()
   readonly #dialers = new Map<string, PeerDialer>()
   readonly #listeners = new Set<() => void>()
   /** Discoveries that have returned a result at least once. */
-  readonly #answered = new Set<Discovery>()
+  readonly #responded = new Set<Discovery>()
   #discoveries: readonly Discovery[] = []
   #timer: Timer | undefined
   #ticks = 0
@@ -116,7 +116,7 @@ export class PeerNetwork {
         }),
     })
     this.#follower = new RegistryFollower({ registry, replicaId: self.id, clock })
-    this.recovery = new Recovery({
+    this.recovery = new SuspensionRecovery({
       clock,
       awayMs: AWAY_MS,
       patienceMs: RECOVERY_MS,
@@ -163,9 +163,9 @@ export class PeerNetwork {
 
   /** True when this replica has the lines of all live replicas that its discoveries have found. */
   get synced(): boolean {
-    const answered = this.#answered.size === this.#discoveries.length
+    const responded = this.#responded.size === this.#discoveries.length
     const dialed = [...this.#dialers.values()].every(({ tried }) => tried)
-    return answered && dialed && [...this.#peers.values()].every(peer => peer.idle || peer.hasLines)
+    return responded && dialed && [...this.#peers.values()].every(peer => peer.idle || peer.hasLines)
   }
 
   get leaving(): boolean {
@@ -292,7 +292,7 @@ export class PeerNetwork {
   }
 
   #discovered(discovery: Discovery): void {
-    this.#answered.add(discovery)
+    this.#responded.add(discovery)
     const { clock, report } = this.#options
     for (const { record } of discovery.found()) {
       const leftMs = LEASE_MS - (record?.heartbeatAgeMs ?? LEASE_MS)

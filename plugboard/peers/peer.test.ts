@@ -7,7 +7,7 @@ import { memoryTransportPair } from '../../test/support/memory-transport.ts'
 import { RecordedStream } from '../../test/support/recorded-stream.ts'
 import { SessionEnd } from '../../test/support/session-pair.ts'
 import { asReplicaId } from '../common/replica-id.ts'
-import { newBoot } from '../registry/boot.ts'
+import { newIncarnation } from '../registry/boot.ts'
 import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/sync/registry-follower.ts'
@@ -21,7 +21,7 @@ const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST'
 function setUp(maxStreams: number) {
   const clock = new ManualClock()
   const registry = new Registry()
-  const self = { id: asReplicaId('dialer'), boot: newBoot(1000, () => 0) }
+  const self = { id: asReplicaId('dialer'), boot: newIncarnation(1000, () => 0) }
   const owner = new RegistryOwner({ registry, replicaId: self.id, boot: self.boot })
   const follower = new RegistryFollower({ registry, replicaId: self.id, clock })
   const peer = new Peer(asReplicaId('acceptor'), {

@@ -14,7 +14,7 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ReplicaId } from '../common/replica-id.ts'
-import { type Boot, isNewerBoot } from '../registry/boot.ts'
+import { type Incarnation, isNewerIncarnation } from '../registry/boot.ts'
 import type { LineId } from '../registry/line-ids.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
@@ -55,7 +55,7 @@ interface Link {
   readonly session: Session
   readonly transport: Transport
   readonly role: 'dialer' | 'acceptor'
-  readonly boot: Boot
+  readonly boot: Incarnation
   heardBytes: number
 }
 
@@ -66,7 +66,7 @@ export class Peer {
   readonly #links = new Set<Link>()
   readonly #tunnelCounts: TunnelCountSync
   readonly #queries: QueryResponder
-  #boot: Boot | undefined
+  #boot: Incarnation | undefined
   #dialed: Link | undefined
   #report: ReplicaReport | undefined
   readonly #channel: RegistryChannel
@@ -97,7 +97,7 @@ export class Peer {
 
   // State
 
-  get boot(): Boot | undefined {
+  get boot(): Incarnation | undefined {
     return this.#boot
   }
 
@@ -139,9 +139,9 @@ export class Peer {
   }
 
   /** Returns true when a newer incarnation of the replica is alive. A dead one does not count: clocks may be set back. */
-  outranks(boot: Boot): boolean {
+  outranks(boot: Incarnation): boolean {
     const known = this.#boot
-    if (known === undefined || !isNewerBoot(known, boot)) return false
+    if (known === undefined || !isNewerIncarnation(known, boot)) return false
     for (const link of this.#links) if (link.boot === known && link.session.state === 'open') return true
     return this.#host.follower.hasLease(this.id, known)
   }
@@ -188,7 +188,7 @@ export class Peer {
 
   /** Starts a session on a connection whose far end was authenticated as this incarnation of the replica. */
   join(
-    boot: Boot,
+    boot: Incarnation,
     transport: Transport,
     role: Link['role'],
     onClose?: (error: TunnelError) => void,
@@ -269,7 +269,7 @@ export class Peer {
     return doubtful
   }
 
-  #opened(link: Link, boot: Boot): void {
+  #opened(link: Link, boot: Incarnation): void {
     if (this.#boot !== undefined && this.#boot !== boot) {
       if (this.outranks(boot)) {
         link.session.close('replaced', 'a newer start of this replica is running')
@@ -314,7 +314,7 @@ export class Peer {
     this.#host.changed()
   }
 
-  #controlArrived(message: ControlMessage, boot: Boot): void {
+  #controlArrived(message: ControlMessage, boot: Incarnation): void {
     if (message.type === 'tunnels' && boot === this.#boot) this.#tunnelCounts.receive(message)
     if (message.type !== 'replica') return
     const changed = this.#report?.state !== message.state || this.#report.publicUrl !== message.publicUrl

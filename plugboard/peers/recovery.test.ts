@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { Recovery } from './recovery.ts'
+import { SuspensionRecovery } from './recovery.ts'
 
 const LOOK_MS = 500
 
@@ -8,7 +8,7 @@ function setUp() {
   const clock = new ManualClock()
   const returns: number[] = []
   const state = { wholeSinceMs: Number.NEGATIVE_INFINITY }
-  const recovery = new Recovery({
+  const recovery = new SuspensionRecovery({
     clock,
     awayMs: 1500,
     patienceMs: 3000,

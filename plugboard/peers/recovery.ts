@@ -18,7 +18,7 @@ export interface RecoveryOptions {
   readonly whole: (sinceMs: number) => boolean
 }
 
-export class Recovery {
+export class SuspensionRecovery {
   readonly #options: RecoveryOptions
   /** Time of the last check; infinity before `start` and after `stop`. */
   #lookedAtMs = Number.POSITIVE_INFINITY

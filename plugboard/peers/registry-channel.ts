@@ -10,8 +10,8 @@ import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ReplicaId } from '../common/replica-id.ts'
-import type { Boot } from '../registry/boot.ts'
-import { PeerExchange } from '../registry/sync/peer-exchange.ts'
+import type { Incarnation } from '../registry/boot.ts'
+import { RegistrySync } from '../registry/sync/peer-exchange.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
@@ -31,7 +31,7 @@ export interface RegistryChannelOptions {
   /** Returns the link that can open a stream now. */
   readonly link: () => Session | undefined
   /** Returns the incarnation of the linked peer. Undefined: no exchange is wanted. */
-  readonly boot: () => Boot | undefined
+  readonly boot: () => Incarnation | undefined
   /** Returns true while a broken exchange should be opened again, even when no link can carry it right now. */
   readonly wanted: () => boolean
   /** Called when this replica has all lines of the peer. */
@@ -40,7 +40,7 @@ export interface RegistryChannelOptions {
 
 export class RegistryChannel {
   readonly #options: RegistryChannelOptions
-  #exchange: PeerExchange | undefined
+  #exchange: RegistrySync | undefined
   #stream: RegistryStream | undefined
   /** True when this end opened the stream. */
   #opened = false
@@ -98,10 +98,10 @@ export class RegistryChannel {
     this.#exchange = undefined
   }
 
-  #replace(boot: Boot): RegistryStream {
+  #replace(boot: Incarnation): RegistryStream {
     this.stop()
     const { owner, follower, clock, peerId, log, onAgree } = this.#options
-    const exchange = new PeerExchange({
+    const exchange = new RegistrySync({
       owner,
       follower,
       peerId,

@@ -6,7 +6,7 @@ import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { MESSAGE_BYTES } from '../registry/wire/message.ts'
 
 /** The methods of PeerExchange that the stream uses. */
-export interface Exchange {
+export interface RegistryExchange {
   pull(): Uint8Array | undefined
   receive(bytes: Uint8Array): void
 }
@@ -24,7 +24,7 @@ const LENGTH_BYTES = 4
 const NOTHING = Buffer.alloc(0)
 
 export class RegistryStream implements StreamEvents {
-  readonly #exchange: Exchange
+  readonly #exchange: RegistryExchange
   readonly #onOver: () => void
   #stream: Stream | undefined
   #blocked = false
@@ -34,7 +34,7 @@ export class RegistryStream implements StreamEvents {
   confirmed = false
   #over = false
 
-  constructor(exchange: Exchange, onOver: () => void) {
+  constructor(exchange: RegistryExchange, onOver: () => void) {
     this.#exchange = exchange
     this.#onOver = onOver
   }

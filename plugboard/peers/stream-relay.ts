@@ -6,7 +6,7 @@
 
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type {
-  AnswerHead,
+  StreamResponseHead,
   Fields,
   Opening,
   Stream,
@@ -110,7 +110,7 @@ class Backward implements StreamEvents {
     this.#forward = forward
   }
 
-  onHead(head: AnswerHead): void {
+  onHead(head: StreamResponseHead): void {
     this.#pass(() => this.#near.respond(head))
   }
 

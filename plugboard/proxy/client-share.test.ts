@@ -4,11 +4,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
-import { Http2Client, readHttp2Answer } from '../../test/support/http2-client.ts'
+import { Http2Client, readHttp2Response } from '../../test/support/http2-client.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, type RawAnswer, RawConnection } from '../../test/support/raw-connection.ts'
+import { field, type RawResponse, RawConnection } from '../../test/support/raw-connection.ts'
 import { lineId } from '../registry/line-ids.ts'
 import type { ProxyOptions } from './server.ts'
 
@@ -48,15 +48,15 @@ const head = (client: string, more = ''): string => `Host: test\r\nX-Forwarded-F
 const streams = (count: number): Promise<true> =>
   eventually(`${count} streams are open`, () => (telephone.session.streamCount === count ? true : undefined))
 
-async function refused(connection: RawConnection): Promise<RawAnswer> {
-  const answer = await connection.readAnswer()
-  const code = field(answer.headers, 'plugboard-error')
-  expect([answer.status, code, field(answer.headers, 'retry-after')]).toEqual([
+async function refused(connection: RawConnection): Promise<RawResponse> {
+  const response = await connection.readResponse()
+  const code = field(response.headers, 'plugboard-error')
+  expect([response.status, code, field(response.headers, 'retry-after')]).toEqual([
     429,
     'concurrency_limited',
     '1',
   ])
-  return answer
+  return response
 }
 
 /** Shows that a request of another client gets a stream and a response. */
@@ -65,8 +65,8 @@ async function othersAreServed(): Promise<void> {
   const other = await send(`GET /other HTTP/1.1\r\n${head('192.0.2.200')}`)
   const call = await eventually('the request arrives', () => telephone.calls[before])
   expect([call.opening.target, call.opening.client]).toEqual(['/other', '192.0.2.200'])
-  call.answer(200, 'ok')
-  expect((await other.readAnswer()).status).toBe(200)
+  call.respond(200, 'ok')
+  expect((await other.readResponse()).status).toBe(200)
 }
 
 /** Each way opens six streams of one client, and shows that a seventh is refused. */
@@ -84,8 +84,8 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
     async () => {
       const connection = await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`.repeat(7))
       await streams(6)
-      for (const call of telephone.calls.slice(0, 6)) call.answer(200, 'x', ['Content-Length', '1'])
-      for (let number = 0; number < 6; number += 1) expect((await connection.readAnswer()).status).toBe(200)
+      for (const call of telephone.calls.slice(0, 6)) call.respond(200, 'x', ['Content-Length', '1'])
+      for (let number = 0; number < 6; number += 1) expect((await connection.readResponse()).status).toBe(200)
       await refused(connection)
       for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
       await streams(6)
@@ -109,8 +109,8 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
         client.open({ ':authority': 'test', ':path': '/', 'x-forwarded-for': '192.0.2.7' }, true)
       for (let number = 0; number < 6; number += 1) ask()
       await streams(6)
-      const answer = await readHttp2Answer(ask())
-      expect([answer.status, answer.field('plugboard-error')]).toEqual([429, 'concurrency_limited'])
+      const response = await readHttp2Response(ask())
+      expect([response.status, response.field('plugboard-error')]).toEqual([429, 'concurrency_limited'])
     },
   ],
   [
@@ -190,8 +190,8 @@ describe('the limit of a service', () => {
     harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
     await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
     await streams(1)
-    const answer = await (await send(`GET / HTTP/1.1\r\n${head('192.0.2.8')}`)).readAnswer()
-    expect(field(answer.headers, 'plugboard-error')).toBe('overloaded')
+    const response = await (await send(`GET / HTTP/1.1\r\n${head('192.0.2.8')}`)).readResponse()
+    expect(field(response.headers, 'plugboard-error')).toBe('overloaded')
   })
 })
 
@@ -209,10 +209,10 @@ describe('connections', () => {
       }
       for (let number = 0; number < 3; number += 1) await from('127.0.0.2')
       expect(await (await from('127.0.0.2')).readToEnd()).toHaveLength(0)
-      telephone.handler = call => call.answer(200, 'ok')
+      telephone.handler = call => call.respond(200, 'ok')
       const other = await from('127.0.0.3')
       await other.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-      expect((await other.readAnswer()).status).toBe(200)
+      expect((await other.readResponse()).status).toBe(200)
     },
   )
 })
@@ -229,9 +229,9 @@ describe('a telephone that refuses a client', () => {
     await refused(await send(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx`))
     expect(same.flatMap(({ calls }) => calls)).toHaveLength(1)
     const other = await harness.telephone(['web'], { instance: 'instance-two' })
-    other.handler = call => call.answer(200, 'ok')
+    other.handler = call => call.respond(200, 'ok')
     for (let number = 0; number < 4; number += 1) {
-      expect((await (await send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')).readAnswer()).status).toBe(200)
+      expect((await (await send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')).readResponse()).status).toBe(200)
     }
   })
 })
@@ -258,8 +258,8 @@ describe('a smallest rate of bodies', () => {
     const connection = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`)
     await streams(1)
     for (let second = 0; second < 30; second += 1) await move(connection, 990, 1000)
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'connection')]).toEqual([408, 'close'])
     expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
   })
 
@@ -270,15 +270,15 @@ describe('a smallest rate of bodies', () => {
     stream.write('x')
     await streams(1)
     clock.advance(31_000)
-    expect((await readHttp2Answer(stream)).status).toBe(408)
+    expect((await readHttp2Response(stream)).status).toBe(408)
   })
 
   it('accepts a faster one, and one that waits for its backend', async () => {
     const fast = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 61000\r\n')}`)
     await streams(1)
     for (let second = 0; second < 61; second += 1) await move(fast, 1000, 1000)
-    telephone.calls[0]?.answer(200, 'ok')
-    expect((await fast.readAnswer()).status).toBe(200)
+    telephone.calls[0]?.respond(200, 'ok')
+    expect((await fast.readResponse()).status).toBe(200)
     telephone.handler = call => {
       call.autoConsume = false
     }
@@ -287,7 +287,7 @@ describe('a smallest rate of bodies', () => {
     await blocked.send('x'.repeat(400_000))
     await call.untilReceived(65_536)
     clock.advance(120_000)
-    call.answer(200, 'ok')
-    expect((await blocked.readAnswer()).status).toBe(200)
+    call.respond(200, 'ok')
+    expect((await blocked.readResponse()).status).toBe(200)
   })
 })

@@ -21,7 +21,7 @@ beforeEach(async () => {
   clock = new ManualClock()
   harness = await ProxyHarness.start({ clock, http2Cleartext: true })
   telephone = await harness.telephone()
-  telephone.handler = call => call.answer(403, 'no')
+  telephone.handler = call => call.respond(403, 'no')
   harness.routes = [
     harnessRoute({ host: 'test' }),
     harnessRoute({ host: 'absent', service: 'absent' }),
@@ -111,7 +111,7 @@ describe('to a client that reads only once all of its 10 MB are sent', () => {
     await connection.send(head)
     await connection.send(body)
     connection.socket.resume()
-    const response = await connection.readAnswer()
+    const response = await connection.readResponse()
     expect([response.status, field(response.headers, 'connection'), response.complete]).toEqual([
       status,
       'close',
@@ -141,11 +141,11 @@ describe('keeps the connection open for the next request', () => {
   it.each(['nowhere', 'test'])('when little of the upload is left, to %s', async host => {
     const connection = await connect()
     await connection.send(`${post(host, 'Content-Length: 60000\r\n')}some`)
-    const response = await connection.readAnswer()
+    const response = await connection.readResponse()
     expect(field(response.headers, 'connection')).toBe('keep-alive')
-    telephone.handler = call => call.answer(200, 'next')
+    telephone.handler = call => call.respond(200, 'next')
     await connection.send(`${'x'.repeat(60_000 - 4)}GET / HTTP/1.1\r\nHost: test\r\n\r\n`)
-    expect((await connection.readAnswer()).body.toString()).toBe('next')
+    expect((await connection.readResponse()).body.toString()).toBe('next')
   })
 })
 
@@ -159,7 +159,7 @@ describe('ends the connection of a client that', () => {
   /** Waits until the proxy has read all bytes of other connections. Returns the number of other open connections. */
   async function othersOpen(): Promise<number> {
     await neighbour.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-    await neighbour.readAnswer()
+    await neighbour.readResponse()
     return harness.proxy.connectionCount - 1
   }
 
@@ -183,7 +183,7 @@ describe('ends the connection of a client that', () => {
   it.each(CASES)('sends a byte now and then behind a %s, after 30 s', async (_name, head) => {
     const connection = await connect()
     await connection.send(head)
-    await connection.readAnswer()
+    await connection.readResponse()
     for (let passedMs = 0; passedMs < 27_000; passedMs += 4500) {
       await connection.send('x')
       expect(await othersOpen()).toBe(1)
@@ -198,7 +198,7 @@ describe('ends the connection of a client that', () => {
   it.each(CASES)('sends no further byte behind a %s, after 5 s', async (_name, head) => {
     const connection = await connect()
     await connection.send(head)
-    await connection.readAnswer()
+    await connection.readResponse()
     expect(await othersOpen()).toBe(1)
     clock.advance(4000)
     expect(await othersOpen()).toBe(1)

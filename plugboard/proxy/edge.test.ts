@@ -14,7 +14,7 @@ let telephone: FakeTelephone
 beforeEach(async () => {
   harness = await ProxyHarness.start()
   telephone = await harness.telephone()
-  telephone.handler = call => call.answer(200, 'ok')
+  telephone.handler = call => call.respond(200, 'ok')
 })
 
 afterEach(() => harness.close())
@@ -23,10 +23,10 @@ afterEach(() => harness.close())
 async function refused(bytes: string, status: number): Promise<void> {
   const connection = await RawConnection.open(harness.port)
   await connection.send(bytes)
-  const answer = await connection.readAnswer()
-  expect(answer.status).toBe(status)
-  expect(field(answer.headers, 'plugboard-error')).toBeDefined()
-  expect(field(answer.headers, 'connection')).toBe('close')
+  const response = await connection.readResponse()
+  expect(response.status).toBe(status)
+  expect(field(response.headers, 'plugboard-error')).toBeDefined()
+  expect(field(response.headers, 'connection')).toBe('close')
   expect((await connection.readToEnd()).toString()).toBe('')
   expect(telephone.calls).toHaveLength(0)
   connection.destroy()
@@ -110,9 +110,9 @@ describe('client errors', () => {
   it('F13 CONNECT gets 405, and its payload is not parsed as a request', async () => {
     const connection = await RawConnection.open(harness.port)
     await connection.send(`CONNECT test:443 HTTP/1.1\r\n${H}\r\nGET /x HTTP/1.1\r\n${H}\r\n`)
-    const answer = await connection.readAnswer()
-    expect(answer.status).toBe(405)
-    expect(field(answer.headers, 'allow')).toContain('GET')
+    const response = await connection.readResponse()
+    expect(response.status).toBe(405)
+    expect(field(response.headers, 'allow')).toContain('GET')
     expect((await connection.readToEnd()).length).toBe(0)
     expect(telephone.calls).toHaveLength(0)
     connection.destroy()
@@ -121,7 +121,7 @@ describe('client errors', () => {
   it('bytes behind a malformed request are never parsed', async () => {
     const connection = await RawConnection.open(harness.port)
     await connection.send(`GET /%00 HTTP/1.1\r\n${H}\r\nGET /next HTTP/1.1\r\n${H}\r\n`)
-    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readResponse()).status).toBe(400)
     expect((await connection.readToEnd()).length).toBe(0)
     expect(telephone.calls).toHaveLength(0)
     connection.destroy()
@@ -147,7 +147,7 @@ describe('framing of accepted requests', () => {
     const connection = await RawConnection.open(harness.port)
     const extension = `3;${'a'.repeat(60_000)}\r\nabc\r\n0\r\n\r\n`
     await connection.send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${extension}`)
-    expect((await connection.readAnswer()).status).toBe(413)
+    expect((await connection.readResponse()).status).toBe(413)
     expect((await (await telephone.nextCall()).aborted).reason).toBeDefined()
     connection.destroy()
   })
@@ -178,9 +178,9 @@ describe('framing of accepted requests', () => {
     const connection = await RawConnection.open(harness.port)
     await connection.send(['/1', '/2', '/3'].map(path => `GET ${path} HTTP/1.1\r\n${H}\r\n`).join(''))
     const calls = [await telephone.nextCall(), await telephone.nextCall(), await telephone.nextCall()]
-    for (const call of calls.toReversed()) call.answer(200, call.opening.target)
+    for (const call of calls.toReversed()) call.respond(200, call.opening.target)
     const bodies: string[] = []
-    for (let index = 0; index < 3; index += 1) bodies.push((await connection.readAnswer()).body.toString())
+    for (let index = 0; index < 3; index += 1) bodies.push((await connection.readResponse()).body.toString())
     expect(bodies).toEqual(['/1', '/2', '/3'])
     connection.destroy()
   })
@@ -191,11 +191,11 @@ describe('framing of accepted requests', () => {
     await connection.send(`GET /1 HTTP/1.1\r\n${H}\r\nGET /2 HTTP/1.1\r\n${H}\r\nBAD\r\n\r\n`)
     const first = await telephone.nextCall()
     const second = await telephone.nextCall()
-    second.answer(200, 'two')
-    first.answer(200, 'one')
-    expect((await connection.readAnswer()).body.toString()).toBe('one')
-    expect((await connection.readAnswer()).body.toString()).toBe('two')
-    expect((await connection.readAnswer()).status).toBe(400)
+    second.respond(200, 'two')
+    first.respond(200, 'one')
+    expect((await connection.readResponse()).body.toString()).toBe('one')
+    expect((await connection.readResponse()).body.toString()).toBe('two')
+    expect((await connection.readResponse()).status).toBe(400)
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
   })
@@ -204,9 +204,9 @@ describe('framing of accepted requests', () => {
     telephone.handler = undefined
     const connection = await RawConnection.open(harness.port)
     await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`.repeat(65))
-    for (let index = 0; index < 64; index += 1) (await telephone.nextCall()).answer(200, 'ok')
-    for (let index = 0; index < 64; index += 1) expect((await connection.readAnswer()).status).toBe(200)
-    expect((await connection.readAnswer()).status).toBe(503)
+    for (let index = 0; index < 64; index += 1) (await telephone.nextCall()).respond(200, 'ok')
+    for (let index = 0; index < 64; index += 1) expect((await connection.readResponse()).status).toBe(200)
+    expect((await connection.readResponse()).status).toBe(503)
     connection.destroy()
   })
 
@@ -311,10 +311,10 @@ describe('request headers', () => {
     ['HTTP/1.1', 'Via: 1.0 a, 2 b (c)\r\nvia: 1.1 d\r\n', ['1.0 a, 2 b (c)', '1.1 d', '1.1 plugboard-test']],
     ['HTTP/1.1', 'Connection: Via\r\nVia: 1.0 a\r\n', ['1.1 plugboard-test']],
   ])('H11 %s %j reaches the backend with Via %j', async (version, fields, via) => {
-    telephone.handler = call => call.answer(200, '', ['Via', '1.1 inner'])
-    const answer = await rawExchange(harness.port, `GET / ${version}\r\n${H}${fields}\r\n`)
+    telephone.handler = call => call.respond(200, '', ['Via', '1.1 inner'])
+    const response = await rawExchange(harness.port, `GET / ${version}\r\n${H}${fields}\r\n`)
     expect(telephone.calls[0]?.fields('via')).toEqual(via)
-    const seen = answer.headers.filter(([name]) => name.toLowerCase() === 'via').map(([, value]) => value)
+    const seen = response.headers.filter(([name]) => name.toLowerCase() === 'via').map(([, value]) => value)
     expect(seen).toEqual(['1.1 inner', '1.1 plugboard-test'])
   })
 
@@ -327,10 +327,10 @@ describe('request headers', () => {
     await connection.send(
       `POST / HTTP/1.1\r\n${H}Via: ${via}\r\nContent-Length: 2\r\n\r\nabGET / HTTP/1.1\r\n${H}\r\n`,
     )
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([508, 'loop_detected'])
-    expect(field(answer.headers, 'via')).toBeUndefined()
-    expect((await connection.readAnswer()).status).toBe(200)
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([508, 'loop_detected'])
+    expect(field(response.headers, 'via')).toBeUndefined()
+    expect((await connection.readResponse()).status).toBe(200)
     expect(telephone.calls).toHaveLength(1)
     connection.destroy()
   })
@@ -358,8 +358,8 @@ describe('request headers', () => {
     'H9 a fixed Host %j that has passed its schema costs the request, and not the tunnel',
     async fixed => {
       harness.routes.push(harnessRoute({ host: 'bad', policy: { hostHeader: { fixed } } }))
-      const answer = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: bad\r\n\r\n')
-      expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([500, 'internal_error'])
+      const response = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: bad\r\n\r\n')
+      expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([500, 'internal_error'])
       expect((await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
       expect(telephone.calls.map(({ opening }) => opening.target)).toEqual(['/'])
       expect(telephone.session.state).toBe('open')
@@ -370,10 +370,10 @@ describe('request headers', () => {
     const edits = { remove: ['Via'], set: { Via: '1.1 other' } }
     const rules = { requestHeaders: edits, responseHeaders: { remove: ['Via'] } }
     harness.routes = [harnessRoute({ host: 'test', options: { rules } })]
-    telephone.handler = call => call.answer(200, '', ['Via', '1.1 inner'])
-    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}Via: 1.1 client\r\n\r\n`)
+    telephone.handler = call => call.respond(200, '', ['Via', '1.1 inner'])
+    const response = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}Via: 1.1 client\r\n\r\n`)
     expect(telephone.calls[0]?.fields('via')).toEqual(['1.1 other', '1.1 plugboard-test'])
-    expect(field(answer.headers, 'via')).toBeUndefined()
+    expect(field(response.headers, 'via')).toBeUndefined()
   })
 
   it.each([
@@ -389,8 +389,8 @@ describe('request headers', () => {
   })
 
   it('H12 OPTIONS with Max-Forwards: 0 ends here', async () => {
-    const answer = await rawExchange(harness.port, `OPTIONS / HTTP/1.1\r\n${H}Max-Forwards: 0\r\n\r\n`)
-    expect([answer.status, field(answer.headers, 'allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
+    const response = await rawExchange(harness.port, `OPTIONS / HTTP/1.1\r\n${H}Max-Forwards: 0\r\n\r\n`)
+    expect([response.status, field(response.headers, 'allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
     expect(telephone.calls).toHaveLength(0)
   })
 
@@ -421,7 +421,7 @@ describe('request headers', () => {
     await harness.close()
     harness = await ProxyHarness.start({ underscoreHeaders: 'drop' })
     telephone = await harness.telephone()
-    telephone.handler = call => void call.ended.then(() => call.answer(200))
+    telephone.handler = call => void call.ended.then(() => call.respond(200))
     const body = '1\r\nx\r\n0\r\nX_Trailer: 1\r\nX-Trailer: 2\r\n\r\n'
     await rawExchange(
       harness.port,
@@ -438,9 +438,9 @@ describe('request headers', () => {
   })
 
   it('F16 TRACE gets 405', async () => {
-    const answer = await rawExchange(harness.port, `TRACE / HTTP/1.1\r\n${H}\r\n`)
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
-    expect(field(answer.headers, 'allow')).toMatch(/, OPTIONS$/)
+    const response = await rawExchange(harness.port, `TRACE / HTTP/1.1\r\n${H}\r\n`)
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
+    expect(field(response.headers, 'allow')).toMatch(/, OPTIONS$/)
     expect(telephone.calls).toHaveLength(0)
   })
 
@@ -448,7 +448,7 @@ describe('request headers', () => {
     await harness.close()
     harness = await ProxyHarness.start({ allowTrace: true })
     telephone = await harness.telephone()
-    telephone.handler = call => call.answer(200, call.opening.method)
+    telephone.handler = call => call.respond(200, call.opening.method)
     const trace = (fields: string) =>
       rawExchange(harness.port, `TRACE /a?b HTTP/1.1\r\n${H}Cookie: secret\r\nX: \xe9\r\n${fields}\r\n`)
     expect((await trace('')).body.toString()).toBe('TRACE')
@@ -460,8 +460,8 @@ describe('request headers', () => {
     expect(telephone.calls).toHaveLength(2)
     expect((await trace('Content-Length: 1\r\n\r\nx')).status).toBe(400)
     for (const request of ['CONNECT a:1', 'OPTIONS *', 'OPTIONS /a']) {
-      const answer = await rawExchange(harness.port, `${request} HTTP/1.1\r\n${H}Max-Forwards: 0\r\n\r\n`)
-      expect(field(answer.headers, 'allow'), request).toMatch(/, OPTIONS, TRACE$/)
+      const response = await rawExchange(harness.port, `${request} HTTP/1.1\r\n${H}Max-Forwards: 0\r\n\r\n`)
+      expect(field(response.headers, 'allow'), request).toMatch(/, OPTIONS, TRACE$/)
     }
   })
 
@@ -519,8 +519,8 @@ describe('request headers', () => {
   })
 
   it('F9 OPTIONS * gets a response of Plugboard itself', async () => {
-    const answer = await rawExchange(harness.port, `OPTIONS * HTTP/1.1\r\n${H}\r\n`)
-    expect([answer.status, telephone.calls.length]).toEqual([204, 0])
+    const response = await rawExchange(harness.port, `OPTIONS * HTTP/1.1\r\n${H}\r\n`)
+    expect([response.status, telephone.calls.length]).toEqual([204, 0])
   })
 
   it.each([
@@ -529,11 +529,11 @@ describe('request headers', () => {
     ['x'.repeat(129), false],
     ['a b', false],
   ])('H10 request id %s kept: %s', async (id, kept) => {
-    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}X-Request-ID: ${id}\r\n\r\n`)
+    const response = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}X-Request-ID: ${id}\r\n\r\n`)
     const seen = telephone.calls[0]?.field('x-request-id')
     expect(seen === id).toBe(kept)
     if (!kept) expect(seen).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-    expect(field(answer.headers, 'x-request-id')).toBe(seen)
+    expect(field(response.headers, 'x-request-id')).toBe(seen)
     expect(harness.accessLog[0]?.requestId).toBe(seen)
   })
 
@@ -562,7 +562,7 @@ describe('a trusted proxy in front', () => {
     await harness.close()
     harness = await ProxyHarness.start({ trustedProxies: ['127.0.0.0/8'] })
     telephone = await harness.telephone()
-    telephone.handler = call => call.answer(200)
+    telephone.handler = call => call.respond(200)
     await rawExchange(
       harness.port,
       [
@@ -621,7 +621,7 @@ describe('a trusted proxy in front', () => {
     await harness.close()
     harness = await ProxyHarness.start({ trustedProxies: ['127.0.0.0/8'] })
     telephone = await harness.telephone()
-    telephone.handler = call => call.answer(200)
+    telephone.handler = call => call.respond(200)
     await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}${fields}\r\n`)
     const [call] = telephone.calls
     const names = ['For', 'Host', 'Proto', 'Port'].map(name => `x-forwarded-${name.toLowerCase()}`)
@@ -634,7 +634,7 @@ describe('a trusted proxy in front', () => {
     await harness.close()
     harness = await ProxyHarness.start({ trustedProxies: ['127.0.0.0/8'] })
     telephone = await harness.telephone()
-    telephone.handler = call => call.answer(200)
+    telephone.handler = call => call.respond(200)
     harness.routes = [harnessRoute({ host: 'test', mountPath: '/api', options: { stripMount: true } })]
     await rawExchange(harness.port, `GET /api/x HTTP/1.1\r\n${H}X-Forwarded-Prefix: /outer/\r\n\r\n`)
     expect(telephone.calls[0]?.fields('x-forwarded-prefix')).toEqual(['/outer/api'])

@@ -42,7 +42,7 @@ beforeEach(async () => {
   held = accountOf(token)
   hostile = await harness.telephone(['hostile'], { held })
   const honest = await harness.telephone(['web'], { held: accountOf(new HeldBytes({ budgetBytes: MIB })) })
-  honest.handler = call => call.answer(200, 'served')
+  honest.handler = call => call.respond(200, 'served')
 })
 
 afterEach(async () => {
@@ -109,7 +109,7 @@ describe('responses that clients do not read', () => {
   })
 
   it('stay within the budget when they are complete and their streams have ended', async () => {
-    hostile.handler = call => call.answer(200, 'x'.repeat(200_000))
+    hostile.handler = call => call.respond(200, 'x'.repeat(200_000))
     // Responses on one connection are sent one after the other, so later ones wait.
     for (let count = 0; count < 4; count += 1) void stalledClient(get.repeat(60))
     await eventually('responses are given up', () => overruns.length > 0 || undefined)
@@ -159,7 +159,7 @@ describe('uploads that the telephone does not accept', () => {
         return client
       }),
     )
-    const first = await Promise.race(clients.map(client => client.readAnswer()))
+    const first = await Promise.race(clients.map(client => client.readResponse()))
     expect([first.status, field(first.headers, 'plugboard-error')]).toEqual([503, 'over_budget'])
     await expectBounded()
     expect(hostile.session.state).toBe('open')
@@ -187,7 +187,7 @@ describe('requests that are kept', () => {
     for (let count = 0; count < 20; count += 1) void stalledClient(request)
     await eventually('all have arrived', () => hostile.calls.length === 20 || undefined)
     expect(held.heldBytes).toBe(20 * body.length)
-    for (const call of hostile.calls) call.answer(204)
+    for (const call of hostile.calls) call.respond(204)
     await eventually('none is kept', () => held.heldBytes === 0 || undefined)
   })
 

@@ -40,18 +40,18 @@ afterEach(() => harness.close())
 
 it('sends no request to a line that may have failed unnoticed', async () => {
   const telephone = await harness.telephone()
-  telephone.handler = call => call.answer(200)
-  const answer = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
+  telephone.handler = call => call.respond(200)
+  const response = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
   await recovery.untilWaiting()
   expect(telephone.calls).toEqual([])
   recovery.doubtful = false
   recovery.step()
-  expect((await answer).status).toBe(200)
+  expect((await response).status).toBe(200)
 })
 
 it('waits for a line, keeps the received part of the body, and reads no more of it', async () => {
   const body = 'x'.repeat(1_000_000)
-  const answer = rawExchange(
+  const response = rawExchange(
     harness.port,
     `POST / ${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`,
     'POST',
@@ -62,19 +62,19 @@ it('waits for a line, keeps the received part of the body, and reads no more of 
   recovery.step()
   await recovery.untilWaiting()
   const telephone = await harness.telephone()
-  telephone.handler = call => void call.ended.then(() => call.answer(200))
+  telephone.handler = call => void call.ended.then(() => call.respond(200))
   recovery.step()
-  expect((await answer).status).toBe(200)
+  expect((await response).status).toBe(200)
   expect((await telephone.calls[0]?.ended)?.body.toString()).toBe(body)
 })
 
 it('reports a missing line when the wait is over', async () => {
   recovery.doubtful = false
-  const answer = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
+  const response = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
   await recovery.untilWaiting()
   recovery.underWay = false
   recovery.step()
-  expect(field((await answer).headers, 'plugboard-error')).toBe('no_telephone')
+  expect(field((await response).headers, 'plugboard-error')).toBe('no_telephone')
   // After that, requests are served at once.
   const later = await rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
   expect([later.status, recovery.waiting]).toEqual([503, []])
@@ -98,7 +98,7 @@ it('lets an upgrade wait as well', async () => {
   await recovery.untilWaiting()
   recovery.doubtful = false
   const telephone = await harness.telephone()
-  telephone.handler = call => call.answer(200, 'no such thing')
+  telephone.handler = call => call.respond(200, 'no such thing')
   recovery.step()
   expect((await eventually('the call', () => telephone.calls[0])).opening.kind).toBe('upgrade')
   client.destroy()

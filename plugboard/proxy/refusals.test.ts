@@ -54,17 +54,17 @@ describe('HTTP/1', () => {
       'uri_too_long',
     ],
   ])('%s', async (_, bytes, status, code) => {
-    const answer = await rawExchange(harness.port, bytes)
-    const requestId = field(answer.headers, 'x-request-id')
+    const response = await rawExchange(harness.port, bytes)
+    const requestId = field(response.headers, 'x-request-id')
     expect(requestId).toMatch(ID)
-    expect(answer.status).toBe(status)
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ code, requestId })
+    expect(response.status).toBe(status)
+    expect(JSON.parse(response.body.toString())).toMatchObject({ code, requestId })
     expect(await onlyLine()).toMatchObject({
       requestId,
       status,
       code,
       remoteAddress: LOCAL,
-      bytesOut: answer.body.length,
+      bytesOut: response.body.length,
       detail: expect.stringMatching(/./),
     })
     expect(harness.proxy.counters.problems).toEqual({ [code]: 1 })
@@ -76,9 +76,9 @@ describe('HTTP/1', () => {
     ['the beginning of both versions', 'P', true],
   ])('%s', async (_, bytes, http2Cleartext) => {
     const hurried = await ProxyHarness.start({ http2Cleartext, limits: { headTimeoutMs: 60 } })
-    const answer = await rawExchange(hurried.port, bytes)
-    const requestId = field(answer.headers, 'x-request-id')
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ code: 'request_timeout', requestId })
+    const response = await rawExchange(hurried.port, bytes)
+    const requestId = field(response.headers, 'x-request-id')
+    expect(JSON.parse(response.body.toString())).toMatchObject({ code: 'request_timeout', requestId })
     expect(hurried.accessLog).toMatchObject([
       { requestId, status: 408, code: 'request_timeout', remoteAddress: LOCAL },
     ])
@@ -89,7 +89,7 @@ describe('HTTP/1', () => {
     await harness.telephone()
     const connection = await RawConnection.open(harness.port)
     await connection.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n')
-    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readResponse()).status).toBe(400)
     expect(await onlyLine()).toMatchObject({ host: 'test', path: '/', code: 'bad_request' })
     connection.destroy()
   })
@@ -116,13 +116,13 @@ describe('refusals of other parts', () => {
   it('a refused telephone', async () => {
     const refusing = await ProxyHarness.start({ tunnels: { accept: ({ refuse }) => refuse('unauthorized') } })
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
-    const answer = await rawExchange(
+    const response = await rawExchange(
       refusing.port,
       `GET /_plugboard/tunnel HTTP/1.1\r\nHost: test\r\n${upgrade}`,
     )
     expect(refusing.accessLog).toMatchObject([
       {
-        requestId: field(answer.headers, 'x-request-id'),
+        requestId: field(response.headers, 'x-request-id'),
         method: 'GET',
         host: 'test',
         path: '/_plugboard/tunnel',
@@ -137,8 +137,8 @@ describe('refusals of other parts', () => {
   it('a challenge of a certificate authority', async () => {
     const path = '/.well-known/acme-challenge/token'
     const challenged = await ProxyHarness.start({ challenges: { http: () => Promise.resolve('proof') } })
-    const answer = await rawExchange(challenged.port, `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`)
-    const requestId = field(answer.headers, 'x-request-id')
+    const response = await rawExchange(challenged.port, `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`)
+    const requestId = field(response.headers, 'x-request-id')
     expect(requestId).toMatch(ID)
     expect(challenged.accessLog).toMatchObject([{ requestId, host: 'test', path, status: 200, bytesOut: 5 }])
     await challenged.close()
@@ -270,7 +270,7 @@ describe('a head in cleartext, where HTTP/2 is possible as well', () => {
     // When the bytes of a later connection have arrived, these have arrived as well.
     await rawExchange(slow.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')
     clock.advance(1000)
-    expect((await connection.readAnswer()).status).toBe(408)
+    expect((await connection.readResponse()).status).toBe(408)
     expect(await connection.closed).toBe('fin')
     await slow.close()
   })
@@ -281,7 +281,7 @@ describe('a head in cleartext, where HTTP/2 is possible as well', () => {
     const connection = await RawConnection.open(slow.port)
     for (const _ of [1, 2]) {
       await connection.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-      expect((await connection.readAnswer()).status).toBe(503)
+      expect((await connection.readResponse()).status).toBe(503)
       clock.advance(20_000)
     }
     await slow.close()

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, type RawAnswer, rawExchange } from '../../test/support/raw-connection.ts'
+import { field, type RawResponse, rawExchange } from '../../test/support/raw-connection.ts'
 import { asReplicaId } from '../common/replica-id.ts'
 import { asTunnelId } from '../registry/line-ids.ts'
 
@@ -21,19 +21,19 @@ beforeEach(async () => {
   harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin' } })]
   first = await harness.telephone()
   second = await harness.telephone()
-  second.handler = call => call.answer(200, 'second')
+  second.handler = call => call.respond(200, 'second')
 })
 
 afterEach(() => harness.close())
 
-const request = (method: string, body = ''): Promise<RawAnswer> =>
+const request = (method: string, body = ''): Promise<RawResponse> =>
   rawExchange(
     harness.port,
     `${method} / HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     method,
   )
 
-const code = (answer: RawAnswer): string | undefined => field(answer.headers, 'plugboard-error')
+const code = (response: RawResponse): string | undefined => field(response.headers, 'plugboard-error')
 
 describe('retries every method on another line when the request was not delivered', () => {
   it.each<Reason>([
@@ -58,8 +58,8 @@ it.each([
   'a %s that is left when the grace of a drain ends is repeated only where that is safe',
   async (method, wanted, calls) => {
     first.handler = call => void first.session.drain(20).then(() => call)
-    const answer = await request(method)
-    expect([code(answer), second.calls.length]).toEqual([wanted, calls])
+    const response = await request(method)
+    expect([code(response), second.calls.length]).toEqual([wanted, calls])
   },
 )
 
@@ -72,7 +72,7 @@ describe('a body that is longer than the kept copy', () => {
       await call.untilReceived(65_536)
       call.stream.reset('refused')
     }
-    second.handler = call => void call.ended.then(() => call.answer(200, 'second'))
+    second.handler = call => void call.ended.then(() => call.respond(200, 'second'))
     expect((await request('POST', body)).body.toString()).toBe('second')
     expect((await second.calls[0]?.ended)?.body.toString()).toBe(body)
     expect([first.calls[0]?.receivedBytes, harness.proxy.counters.retries]).toEqual([65_536, 1])
@@ -101,8 +101,8 @@ describe('the request may have been delivered', () => {
     ['backend_closed', 'backend_closed'],
   ])('%s: other methods get 502 %s', async (reason, expected) => {
     first.handler = call => call.stream.reset(reason)
-    const answer = await request('POST', 'body')
-    expect([answer.status, code(answer)]).toEqual([502, expected])
+    const response = await request('POST', 'body')
+    expect([response.status, code(response)]).toEqual([502, expected])
     expect(second.calls).toHaveLength(0)
   })
 
@@ -155,8 +155,8 @@ it('keeps a body of up to 64 KiB for another line, but not a longer one', async 
   expect((await request('POST', fits)).body.toString()).toBe('second')
   expect((await second.calls[0]?.ended)?.body.toString()).toBe(fits)
   second.handler = first.handler
-  const answer = await request('POST', `${fits}y`)
-  expect([answer.status, code(answer)]).toEqual([503, 'no_telephone'])
+  const response = await request('POST', `${fits}y`)
+  expect([response.status, code(response)]).toEqual([503, 'no_telephone'])
 })
 
 it('continues a request on another line while the client is still sending it', async () => {
@@ -171,16 +171,16 @@ it('continues a request on another line while the client is still sending it', a
   await call.untilReceived(3)
   await connection.send('3\r\ndef\r\n0\r\nX-Sum: 1\r\n\r\n')
   expect(await call.ended).toEqual({ body: Buffer.from('abcdef'), trailers: ['X-Sum', '1'] })
-  call.answer(200, 'ok')
-  expect((await connection.readAnswer()).status).toBe(200)
+  call.respond(200, 'ok')
+  expect((await connection.readResponse()).status).toBe(200)
   connection.destroy()
 })
 
 it('retries at most policy.retries times, and never uses the same line twice', async () => {
   const third = await harness.telephone()
   for (const each of [first, second, third]) each.handler = call => call.stream.reset('backend_unreachable')
-  const answer = await request('GET')
-  expect([answer.status, code(answer)]).toEqual([502, 'backend_unreachable'])
+  const response = await request('GET')
+  expect([response.status, code(response)]).toEqual([502, 'backend_unreachable'])
   expect([first, second, third].map(each => each.calls.length)).toEqual([1, 1, 1])
   harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin', retries: 0 } })]
   await request('GET')
@@ -189,7 +189,7 @@ it('retries at most policy.retries times, and never uses the same line twice', a
 
 it('tries another process before the second tunnel of the failed one', async () => {
   const twin = await harness.telephone(['web'], { instance: 'instance-1' })
-  twin.handler = call => call.answer(200, 'twin')
+  twin.handler = call => call.respond(200, 'twin')
   harness.registry.replace(
     asTunnelId('tunnel-3'),
     [...harness.registry.linesOfTunnel(asTunnelId('tunnel-3'))].map(line => ({ ...line, weight: 1000 })),
@@ -204,10 +204,10 @@ it('skips a line at its limit of streams; responds with 503 overloaded when all 
   await harness.close()
   harness = await ProxyHarness.start()
   const only = await harness.telephone(['web'], { maxStreams: 0 })
-  const answer = await request('GET')
-  expect([answer.status, code(answer), only.calls.length]).toEqual([503, 'overloaded', 0])
+  const response = await request('GET')
+  expect([response.status, code(response), only.calls.length]).toEqual([503, 'overloaded', 0])
   second = await harness.telephone()
-  second.handler = call => call.answer(200, 'second')
+  second.handler = call => call.respond(200, 'second')
   expect((await request('GET')).body.toString()).toBe('second')
 })
 
@@ -219,9 +219,9 @@ it('a service at its own limit of streams', async () => {
   const held = request('GET')
   const call = await telephone.nextCall()
   expect(code(await request('GET'))).toBe('overloaded')
-  call.answer(200, 'x')
+  call.respond(200, 'x')
   expect((await held).status).toBe(200)
-  telephone.handler = next => next.answer(200, 'x')
+  telephone.handler = next => next.respond(200, 'x')
   expect((await request('GET')).status).toBe(200)
 })
 
@@ -230,7 +230,7 @@ it('responds with 431 when the tunnel of another replica does not accept the hea
   const telephone = await across.telephone()
   // The reason that the relay sends.
   telephone.handler = call => call.stream.reset('payload_too_large')
-  const answer = await rawExchange(across.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')
-  expect([answer.status, code(answer)]).toEqual([431, 'headers_too_large'])
+  const response = await rawExchange(across.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+  expect([response.status, code(response)]).toEqual([431, 'headers_too_large'])
   await across.close()
 })

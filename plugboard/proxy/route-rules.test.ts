@@ -6,7 +6,7 @@ import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { Http2Client } from '../../test/support/http2-client.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+import { field, type RawResponse, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 import { hashPassword } from '../common/password-hash.ts'
 import { resolveRouteOptions } from '../routes/route-options.ts'
 
@@ -20,7 +20,7 @@ beforeEach(async () => {
   const https = { redirectPort: undefined, hsts: 'max-age=1' }
   harness = await ProxyHarness.start({ http2Cleartext: true, trustedProxies: ['127.0.0.1'], https })
   telephone = await harness.telephone()
-  telephone.handler = call => call.answer(200, 'hello', ['Server', 'theirs'])
+  telephone.handler = call => call.respond(200, 'hello', ['Server', 'theirs'])
   client = new Http2Client(`http://127.0.0.1:${harness.port}`)
 })
 afterEach(async () => {
@@ -37,20 +37,20 @@ type Ask = (
 ) => Promise<{ status: number; body: string; field: (name: string) => string | undefined }>
 const http1: Ask = async (method, fields) => {
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
-  const answer: RawAnswer = await rawExchange(
+  const response: RawResponse = await rawExchange(
     harness.port,
     `${method} /a HTTP/1.1\r\nHost: test\r\n${lines.join('')}\r\n`,
     method,
   )
   return {
-    status: answer.status,
-    body: answer.body.toString(),
-    field: name => answer.headers.find(([each]) => each.toLowerCase() === name)?.[1],
+    status: response.status,
+    body: response.body.toString(),
+    field: name => response.headers.find(([each]) => each.toLowerCase() === name)?.[1],
   }
 }
 const http2: Ask = async (method, fields) => {
-  const answer = await client.ask({ ':authority': 'test', ':path': '/a', ':method': method, ...fields })
-  return { status: answer.status, body: answer.body.toString(), field: answer.field }
+  const response = await client.ask({ ':authority': 'test', ':path': '/a', ':method': method, ...fields })
+  return { status: response.status, body: response.body.toString(), field: response.field }
 }
 
 describe.each([
@@ -83,8 +83,8 @@ describe.each([
 
   it('edits responses of the backend, and adds CORS fields to its own problems', async () => {
     rule({ cors: { origins: ['https://app.test'] }, responseHeaders: { set: { Server: 'ours' } } })
-    const answer = await ask('GET', { origin: 'https://app.test' })
-    expect(['server', 'vary', 'access-control-allow-origin'].map(answer.field)).toEqual([
+    const response = await ask('GET', { origin: 'https://app.test' })
+    expect(['server', 'vary', 'access-control-allow-origin'].map(response.field)).toEqual([
       'ours',
       'Origin',
       'https://app.test',
@@ -133,15 +133,15 @@ describe.each([
     async (_, options, method, fields, status, edited) => {
       const seen = async (proto: string, more: object = {}) => {
         rule({ cors, responseHeaders, ...options, ...more })
-        const answer = await ask(method, {
+        const response = await ask(method, {
           origin: 'https://app.test',
           'x-forwarded-proto': proto,
           ...fields,
         })
-        expect(answer.status).toBe(status)
-        expect(answer.field('access-control-allow-origin')).toBe('https://app.test')
-        expect(answer.field('server')).toBe(edited ? 'ours' : undefined)
-        return answer.field('strict-transport-security')
+        expect(response.status).toBe(status)
+        expect(response.field('access-control-allow-origin')).toBe('https://app.test')
+        expect(response.field('server')).toBe(edited ? 'ours' : undefined)
+        return response.field('strict-transport-security')
       }
       expect(await seen('https')).toBe('max-age=1')
       expect(await seen('http')).toBeUndefined()
@@ -155,8 +155,8 @@ describe.each([
   it('a problem without a telephone carries the fields of its route as well', async () => {
     rule({ cors, responseHeaders })
     telephone.cut()
-    const answer = await ask('GET', { origin: 'https://app.test', 'x-forwarded-proto': 'https' })
-    expect([answer.status, answer.field('strict-transport-security'), answer.field('server')]).toEqual([
+    const response = await ask('GET', { origin: 'https://app.test', 'x-forwarded-proto': 'https' })
+    expect([response.status, response.field('strict-transport-security'), response.field('server')]).toEqual([
       503,
       'max-age=1',
       undefined,
@@ -164,7 +164,7 @@ describe.each([
   })
 
   it('a value of the backend is kept, and a value of an edit as well', async () => {
-    telephone.handler = call => call.answer(200, 'hello', ['strict-transport-security', 'max-age=7'])
+    telephone.handler = call => call.respond(200, 'hello', ['strict-transport-security', 'max-age=7'])
     rule({})
     expect((await ask('GET', { 'x-forwarded-proto': 'https' })).field('strict-transport-security')).toBe(
       'max-age=7',
@@ -177,29 +177,29 @@ describe.each([
 
   it.each(['GET', 'HEAD', 'POST'])('a fixed response to %s', async method => {
     rule({ respond: { status: 503, body: 'later', retryAfterSeconds: 5 } })
-    const answer = await ask(method, {})
-    expect([answer.status, answer.body, answer.field('retry-after')]).toEqual([
+    const response = await ask(method, {})
+    expect([response.status, response.body, response.field('retry-after')]).toEqual([
       503,
       method === 'HEAD' ? '' : 'later',
       '5',
     ])
-    expect(answer.field('content-length')).toBe('5')
+    expect(response.field('content-length')).toBe('5')
     expect(telephone.calls).toEqual([])
   })
 
   it('the refusal of a forwarding loop carries the fields of its route', async () => {
     rule({ cors: { origins: ['https://app.test'] }, access: { allow: ['192.0.2.1'] } })
     const fields = { via: '1.1 plugboard-test', origin: 'https://app.test', 'x-forwarded-proto': 'https' }
-    const answer = await ask('GET', fields)
+    const response = await ask('GET', fields)
     const names = ['plugboard-error', 'access-control-allow-origin', 'strict-transport-security']
-    const seen = [answer.status, ...names.map(answer.field)]
+    const seen = [response.status, ...names.map(response.field)]
     expect(seen).toEqual([508, 'loop_detected', 'https://app.test', 'max-age=1'])
   })
 
   it('rules that cannot be read close the route', async () => {
     rule({ access: { allow: 'everybody' } })
-    const answer = await ask('GET', {})
-    expect([answer.status, answer.field('plugboard-error')]).toEqual([503, 'route_unusable'])
+    const response = await ask('GET', {})
+    expect([response.status, response.field('plugboard-error')]).toEqual([503, 'route_unusable'])
   })
 })
 
@@ -228,10 +228,10 @@ it('the web page that sent the request can read the redirect to HTTPS', async ()
     cors: { origins: ['https://app.test'] },
     responseHeaders: { set: { 'Cache-Control': 'max-age=5' } },
   })
-  const answer = await http1('GET', { origin: 'https://app.test' })
+  const response = await http1('GET', { origin: 'https://app.test' })
   expect(
     ['location', 'access-control-allow-origin', 'cache-control', 'strict-transport-security'].map(
-      answer.field,
+      response.field,
     ),
   ).toEqual(['https://test/a', 'https://app.test', 'no-store', undefined])
 })

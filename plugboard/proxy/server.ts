@@ -29,7 +29,7 @@ import type { Via } from './edge/via.ts'
 import { Http1Server } from './http1/server.ts'
 import { readFirstBytes } from './http2/preface.ts'
 import { Http2Server } from './http2/server.ts'
-import type { ChallengeAnswers } from './policy/challenge-answer.ts'
+import type { ChallengeResponses } from './policy/challenge-answer.ts'
 import { dryRun } from './policy/dry-run.ts'
 import type { HttpsPolicy } from './policy/https-policy.ts'
 import { RequestPolicy } from './policy/request-policy.ts'
@@ -55,7 +55,7 @@ export interface ProxyOptions {
   /** Present when there is an HTTPS listener, which passes its connections to `accept`. */
   readonly https?: HttpsPolicy | undefined
   /** Present when certificates are ordered from an ACME authority, which sends its challenge requests to this port. */
-  readonly challenges?: ChallengeAnswers | undefined
+  readonly challenges?: ChallengeResponses | undefined
   readonly via: Via
   /** What happens to request fields with `_` in their name. Default: `pass`. */
   readonly underscoreHeaders?: 'pass' | 'drop' | undefined

@@ -3,7 +3,7 @@
 
 import type { ReplicaId } from '../common/replica-id.ts'
 import type { LineId, TunnelId } from './line-ids.ts'
-import type { Outage } from './outage.ts'
+import type { LineOutage } from './outage.ts'
 
 export interface Line {
   readonly id: LineId
@@ -16,7 +16,7 @@ export interface Line {
   readonly instance: string
   readonly health: 'up' | 'down'
   /** The reason for the health `down`. Absent: the health is `up`, or the telephone did not announce a reason. */
-  readonly outage?: Outage | undefined
+  readonly outage?: LineOutage | undefined
   /** True when the health is `up` and the telephone checks it. Absent: no check, an older telephone, or the health is `down`. */
   readonly healthCheck?: true
   /** 0-1000: share of the traffic in relation to the service's other lines. A line with 0 takes no traffic. */
@@ -60,7 +60,7 @@ export function sameLine(left: Line, right: Line): boolean {
   )
 }
 
-function sameOutage(left: Outage | undefined, right: Outage | undefined): boolean {
+function sameOutage(left: LineOutage | undefined, right: LineOutage | undefined): boolean {
   return left?.sinceMs === right?.sinceMs && left?.cause === right?.cause && left?.detail === right?.detail
 }
 

@@ -3,7 +3,7 @@
 
 import { printable } from '@vera-stack/shared/printable.ts'
 
-export interface Outage {
+export interface LineOutage {
   /** When the health check first failed, milliseconds since 1970. */
   readonly sinceMs: number
   /** A code of backend-causes.ts or of a newer version; undefined: unknown. */
@@ -15,7 +15,7 @@ export interface Outage {
 const CAUSE = /^[a-z][a-z0-9_]{0,39}$/
 
 /** Returns an announced outage in the form for a line. Replaces a time in the future with the present time. */
-export function cleanOutage(outage: Outage | undefined, nowMs: number): Outage | undefined {
+export function cleanOutage(outage: LineOutage | undefined, nowMs: number): LineOutage | undefined {
   if (outage === undefined) return undefined
   const { sinceMs, cause, detail } = outage
   return {
@@ -26,7 +26,7 @@ export function cleanOutage(outage: Outage | undefined, nowMs: number): Outage |
 }
 
 /** Returns a text for operators about lines that are all down: `health check fails since …: …`, of the first line to fail. */
-export function outageText(lines: readonly { readonly outage?: Outage | undefined }[]): string {
+export function outageText(lines: readonly { readonly outage?: LineOutage | undefined }[]): string {
   const outages = lines.flatMap(({ outage }) => outage ?? [])
   const [first, ...others] = outages.sort((left, right) => left.sinceMs - right.sinceMs)
   // A telephone of an older version announces no result.

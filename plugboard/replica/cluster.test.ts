@@ -5,7 +5,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts'
 import { asReplicaId } from '../common/replica-id.ts'
 import type { ReplicaRecord } from '../common/replica-record.ts'
 import { loadPlugboardConfig } from '../config.ts'
-import { newBoot } from '../registry/boot.ts'
+import { newIncarnation } from '../registry/boot.ts'
 import { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { ReplicaAddress } from '../telephones/switchboard.ts'
@@ -19,7 +19,7 @@ const { values: CONFIG } = loadPlugboardConfig({
 
 const OTHER: ReplicaRecord = {
   id: asReplicaId('two'),
-  boot: newBoot(1000, () => 0),
+  boot: newIncarnation(1000, () => 0),
   startedAt: new Date(0),
   address: 'http://127.0.0.1:1',
   publicUrl: 'http://two.test',
@@ -37,7 +37,7 @@ async function setUp() {
   const cluster = new Cluster(
     {
       config: CONFIG,
-      self: { id: asReplicaId('one'), boot: newBoot(1000, () => 0) },
+      self: { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0) },
       startedAt: new Date(1000),
       registry: new Registry(),
       tunnelCounts: new TunnelCounts(),

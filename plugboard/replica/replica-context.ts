@@ -6,7 +6,7 @@ import type { Log } from '@vera-stack/shared/log.ts'
 import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
 import { asReplicaId, type ReplicaId } from '../common/replica-id.ts'
 import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
-import { newBoot } from '../registry/boot.ts'
+import { newIncarnation } from '../registry/boot.ts'
 import { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import { type FittedLimits, fitLimits } from './fitted-limits.ts'
@@ -64,7 +64,7 @@ export class ReplicaContext {
     this.startSignal = signal
     this.startedAt = new Date(clock.wallTime())
     this.id = asReplicaId(config.name)
-    this.incarnation = newBoot(this.startedAt.getTime(), Math.random)
+    this.incarnation = newIncarnation(this.startedAt.getTime(), Math.random)
     this.running = new RunningParts(log)
     this.lifecycle = new Lifecycle(clock, this.config.drainTimeoutMs)
     this.address = new PublicAddress(config.publicUrl)

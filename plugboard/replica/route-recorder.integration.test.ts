@@ -78,7 +78,7 @@ const lineAgeMs = async (): Promise<number | undefined> => {
 
 async function connected(name = 'laptop'): Promise<FakeTelephone> {
   const telephone = await harness.dial((await harness.token()).token, { name })
-  telephone.handler = call => call.answer(200, 'hello')
+  telephone.handler = call => call.respond(200, 'hello')
   return telephone
 }
 
@@ -130,7 +130,7 @@ describe('the last request of a route', () => {
     const openedMs = route.activity.servedAtMs
     await eventually('a look at deadlines', () => (route.activity.servedAtMs > openedMs ? true : undefined))
     clock.advance(0)
-    call.answer(200)
+    call.respond(200)
     await response
     await recorder.stop()
     expect((await store().routes.get('app.test')).lastRequestAt).toBeInstanceOf(Date)

@@ -13,7 +13,7 @@ import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
 import { StartupError } from '../common/startup-error.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
-import { describeOutage, type Outage } from '../database/outage.ts'
+import { describeOutage, type DatabaseOutage } from '../database/outage.ts'
 import type { Change } from '../database/store/store.ts'
 import { ChangeFollower } from './change-follower.ts'
 import type {
@@ -110,7 +110,7 @@ class CachedDirectory implements Directory {
   #source: DirectorySource | undefined
   /** Undefined before the first attempt. */
   #reachable: boolean | undefined
-  #outage: (Outage & { readonly sinceMs: number; readonly error: unknown }) | undefined
+  #outage: (DatabaseOutage & { readonly sinceMs: number; readonly error: unknown }) | undefined
   /** The last warning about the outage. */
   #warned: { readonly atMs: number; readonly text: string } | undefined
   /** True when the start has loaded the snapshot, or has failed to load it. */

@@ -6,7 +6,7 @@ import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import {
   formatMount,
   type Mount,
-  type Parsed,
+  type ParsedMount,
   parseMount,
   parseServiceName,
 } from '@vera-stack/shared/mounts.ts'
@@ -37,7 +37,7 @@ export interface ClaimRules {
   readonly generatedHosts: string | undefined
 }
 
-export interface Verdict {
+export interface AnnouncementDecision {
   readonly announcement: ServiceAnnouncement
   readonly accepted: boolean
   /** The reason of a refusal. */
@@ -72,8 +72,8 @@ export async function judge(
   credential: Credential,
   options: AnnouncementOptions,
   isWanted: () => boolean,
-): Promise<Verdict[]> {
-  const verdicts: Verdict[] = []
+): Promise<AnnouncementDecision[]> {
+  const verdicts: AnnouncementDecision[] = []
   const scopes = new ScopeIndex(credential)
   for (const announcement of services) {
     if (!isWanted()) break
@@ -83,11 +83,11 @@ export async function judge(
 }
 
 /** Refuses every service, for one reason that concerns the whole announcement. */
-export function refuseAll(services: readonly ServiceAnnouncement[], reason: VeraError): Verdict[] {
+export function refuseAll(services: readonly ServiceAnnouncement[], reason: VeraError): AnnouncementDecision[] {
   return services.map(announcement => refusedBy(announcement, reason))
 }
 
-export function resultsOf(verdicts: readonly Verdict[]): Announced['results'] {
+export function resultsOf(verdicts: readonly AnnouncementDecision[]): Announced['results'] {
   return verdicts.map(({ announcement, accepted, code, detail, urls, lostMount }) => ({
     service: announcement.service,
     accepted,
@@ -103,7 +103,7 @@ async function judgeOne(
   credential: Credential,
   scopes: ScopeIndex,
   options: AnnouncementOptions,
-): Promise<Verdict> {
+): Promise<AnnouncementDecision> {
   const { token: reference, subject, services, mounts } = credential
   const token = { reference, subject, services, mounts }
   const name = parseServiceName(announcement.service)
@@ -154,7 +154,7 @@ async function judgeOne(
 function writtenMount(
   { mount, generatedHost }: ServiceAnnouncement,
   { claims }: AnnouncementOptions,
-): Parsed<string | undefined> {
+): ParsedMount<string | undefined> {
   return generatedHost === undefined
     ? { ok: true, value: mount }
     : generatedMount(generatedHost, claims.generatedHosts)
@@ -200,7 +200,7 @@ export function accepted(
   options: AnnouncementOptions,
   mount: string | undefined,
   route?: { readonly id: string; readonly host: string; readonly mountPath: string },
-): Verdict {
+): AnnouncementDecision {
   const urls = new Set<string>()
   // Stops at the number of URLs that fit in the response: a service may have thousands of routes, and may be announced
   // once for each of them.
@@ -225,10 +225,10 @@ function remarkOf(
   return `No route leads to this service yet. Add one with "plugboard route add <host> --service ${name}".`
 }
 
-function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorCode): Verdict {
+function refused(announcement: ServiceAnnouncement, detail: string, code: ErrorCode): AnnouncementDecision {
   return { announcement, accepted: false, code, detail, urls: [], mount: undefined, tryLater: false }
 }
 
-function refusedBy(announcement: ServiceAnnouncement, { message, code }: VeraError): Verdict {
+function refusedBy(announcement: ServiceAnnouncement, { message, code }: VeraError): AnnouncementDecision {
   return refused(announcement, message, code)
 }

@@ -3,7 +3,7 @@
 // the telephone then proposes another label.
 
 import { isIP } from 'node:net'
-import { type Parsed, parseMount } from '@vera-stack/shared/mounts.ts'
+import { type ParsedMount, parseMount } from '@vera-stack/shared/mounts.ts'
 
 /** Characters of one label (RFC 1035). */
 const MAX_LABEL = 63
@@ -43,7 +43,7 @@ export function generatedHostsProblem(text: string): string | undefined {
 }
 
 /** Returns the mount for a proposed label. */
-export function generatedMount(label: string, pattern: string | undefined): Parsed<string> {
+export function generatedMount(label: string, pattern: string | undefined): ParsedMount<string> {
   if (pattern === undefined) {
     const problem =
       'This Plugboard has no host for generated names, because its publicUrl has an address instead of a name. ' +

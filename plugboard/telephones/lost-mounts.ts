@@ -9,7 +9,7 @@ import { parseMount } from '@vera-stack/shared/mounts.ts'
 import { ScopeIndex } from '../common/scope-index.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import { announcedNames } from '../routes/directory-entries.ts'
-import { type AnnouncementOptions, accepted, routeAt, routesOf, type Verdict } from './announcement.ts'
+import { type AnnouncementOptions, accepted, routeAt, routesOf, type AnnouncementDecision } from './announcement.ts'
 import type { Credential } from './tokens/authenticate.ts'
 
 /** A tunnel of this replica. */
@@ -96,11 +96,11 @@ export class LostMounts {
 
 /** Returns the verdict for the current routes; the same object when the change does not concern it. */
 export function reviewVerdict(
-  verdict: Verdict,
+  verdict: AnnouncementDecision,
   removed: RemovedRoutes,
   credential: Credential,
   options: AnnouncementOptions,
-): Verdict {
+): AnnouncementDecision {
   if (!verdict.accepted) return verdict
   const isLost = verdict.lostMount !== undefined
   const change = removedRoute(verdict, removed)
@@ -123,7 +123,7 @@ export function reviewVerdict(
 }
 
 /** Returns the removed route of the verdict. Without an announced mount, only the loss of the service's last route counts. */
-function removedRoute(verdict: Verdict, { byId, byService }: RemovedRoutes): RemovedRoute | undefined {
+function removedRoute(verdict: AnnouncementDecision, { byId, byService }: RemovedRoutes): RemovedRoute | undefined {
   if (verdict.routeId !== undefined) return byId.get(verdict.routeId)
   return verdict.mount === undefined && verdict.urls.length > 0
     ? byService.get(verdict.announcement.service)
@@ -137,14 +137,14 @@ function firstRoute(service: string, options: AnnouncementOptions): DirectoryRou
 
 function routeOf(
   mount: string,
-  { announcement }: Verdict,
+  { announcement }: AnnouncementDecision,
   options: AnnouncementOptions,
 ): DirectoryRoute | undefined {
   const parsed = parseMount(mount)
   return parsed.ok ? routeAt(parsed.value, announcement.service, options) : undefined
 }
 
-function lossText({ announcement, mount }: Verdict, lost: RemovedRoute, credential: Credential): string {
+function lossText({ announcement, mount }: AnnouncementDecision, lost: RemovedRoute, credential: Credential): string {
   const cause = lost.isChanged
     ? `The route of mount ${lost.mount} was changed`
     : `The route of mount ${lost.mount} was deleted`

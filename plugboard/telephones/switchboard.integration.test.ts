@@ -33,11 +33,11 @@ describe('announcing', () => {
   it('claims the mount of a service, so that it is reachable when the response arrives', async () => {
     const { token } = await harness.token({ services: ['shop'], mounts: ['*.test'] })
     const telephone = await harness.dial(token)
-    telephone.handler = call => call.answer(200, `${call.opening.service} ${call.opening.target}`)
+    telephone.handler = call => call.respond(200, `${call.opening.service} ${call.opening.target}`)
     const results = await telephone.announce({ service: 'shop', mount: 'app.test/api' })
     expect(results).toEqual([{ service: 'shop', accepted: true, urls: ['http://app.test:4000/api'] }])
-    const answer = await rawExchange(harness.port, 'GET /api/x HTTP/1.1\r\nHost: app.test\r\n\r\n')
-    expect([answer.status, answer.body.toString()]).toEqual([200, 'shop /api/x'])
+    const response = await rawExchange(harness.port, 'GET /api/x HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    expect([response.status, response.body.toString()]).toEqual([200, 'shop /api/x'])
   })
 
   it('accepts a service with a route that another client created', async () => {
@@ -230,13 +230,13 @@ describe('the end of a tunnel', () => {
   it('removes the lines at once and finishes the streams when the telephone drains', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
-    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const response = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
     const drained = telephone.session.drain(10_000)
     await gone('web')
     expect(harness.switchboard.tunnelCount).toBe(0)
-    call.answer(200, 'finished')
-    expect((await answer).body.toString()).toBe('finished')
+    call.respond(200, 'finished')
+    expect((await response).body.toString()).toBe('finished')
     await drained
   })
 
@@ -282,12 +282,12 @@ describe('the end of a tunnel', () => {
     const { token } = await harness.token()
     const telephone = await harness.dial(token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
-    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const response = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
     const drained = harness.switchboard.drain(10_000)
     await expect(harness.dial(token)).rejects.toThrow('503')
-    call.answer(200, 'finished')
-    expect((await answer).body.toString()).toBe('finished')
+    call.respond(200, 'finished')
+    expect((await response).body.toString()).toBe('finished')
     await drained
     expect(harness.switchboard.tunnelCount).toBe(0)
   })
@@ -358,14 +358,14 @@ describe('other replicas', () => {
   it('does not count a draining tunnel', async () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'shop', mount: 'app.test' })
-    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const response = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
     expect(harness.switchboard.tunnelCount).toBe(1)
     const drained = telephone.session.drain(60_000)
     await gone('shop')
     expect([harness.switchboard.tunnelCount, harness.switchboard.streamCount]).toEqual([0, 1])
-    call.answer(200, 'whole')
-    expect((await answer).body.toString()).toBe('whole')
+    call.respond(200, 'whole')
+    expect((await response).body.toString()).toBe('whole')
     await drained
   })
 

@@ -12,7 +12,7 @@ import type { Store } from '../database/store/store.ts'
 import { type TokenReference, tokenText } from '../database/store/token-reference.ts'
 import { type Line, sameProcess } from '../registry/line.ts'
 import { asTunnelId, type TunnelId } from '../registry/line-ids.ts'
-import { cleanOutage, type Outage } from '../registry/outage.ts'
+import { cleanOutage, type LineOutage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { Upstream } from '../registry/upstream.ts'
@@ -387,7 +387,7 @@ function servicesOf(connection: TelephoneConnection, nowMs: number): ConnectedSe
   return [...services.values()]
 }
 
-function outageOf(announced: Outage | undefined, nowMs: number): ConnectedService['outage'] {
+function outageOf(announced: LineOutage | undefined, nowMs: number): ConnectedService['outage'] {
   const outage = cleanOutage(announced, nowMs)
   if (outage === undefined) return null
   const { sinceMs, cause = null, detail } = outage

@@ -26,7 +26,7 @@ import type { Line } from '../registry/line.ts'
 import { lineId, type TunnelId } from '../registry/line-ids.ts'
 import { cleanOutage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
-import { type AnnouncementOptions, judge, refuseAll, resultsOf, type Verdict } from './announcement.ts'
+import { type AnnouncementOptions, judge, refuseAll, resultsOf, type AnnouncementDecision } from './announcement.ts'
 import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { holderDigest } from './held-budgets.ts'
 import type { ServiceHistory } from './lines/service-history.ts'
@@ -54,7 +54,7 @@ export interface ConnectionContext extends AnnouncementOptions {
 export type Renewal = Pick<Credential, 'services' | 'mounts' | 'limits' | 'expiresAtMs'>
 
 /** The owner of the connection, notified of events that concern more than this tunnel. */
-export interface ConnectionOwner {
+export interface TelephoneConnectionOwner {
   /** Called when the hello has arrived. */
   ready(connection: TelephoneConnection): void
   /** Called when one of our own tokens was renewed. The renewal applies to all tunnels of the token. */
@@ -82,7 +82,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   /** Time of the last request to move this tunnel to another replica, ms of the clock. */
   movedAtMs = Number.NEGATIVE_INFINITY
   readonly #context: ConnectionContext
-  readonly #owner: ConnectionOwner
+  readonly #owner: TelephoneConnectionOwner
   readonly #log: Logger
   #credential: Credential
   #session: Session | undefined
@@ -92,7 +92,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   #draining = false
   /** The announcement to which `#verdicts` belong. */
   #announcement: Announce | undefined
-  #verdicts: readonly Verdict[] = []
+  #verdicts: readonly AnnouncementDecision[] = []
   #acceptedServices: ReadonlySet<string> = NO_SERVICES
   #supersededServices: ReadonlySet<string> = NO_SERVICES
   /** Services for which a line of this tunnel takes streams. */
@@ -117,7 +117,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
 
   constructor(
     context: ConnectionContext,
-    owner: ConnectionOwner,
+    owner: TelephoneConnectionOwner,
     tunnel: { readonly id: TunnelId; readonly credential: Credential; readonly remoteAddress: string },
   ) {
     this.#context = context
@@ -170,7 +170,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   }
 
   /** The services of the last announcement that this tunnel serves. */
-  get services(): readonly Verdict[] {
+  get services(): readonly AnnouncementDecision[] {
     return this.#results.filter(verdict => verdict.accepted)
   }
 
@@ -195,14 +195,14 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     const before = this.#supersededServices
     if (services.size === before.size && [...services].every(service => before.has(service))) return
     this.#supersededServices = services
-    if (this.#serveRest()) this.#answer(this.#announcement, this.#results)
+    if (this.#serveRest()) this.#respond(this.#announcement, this.#results)
   }
 
   /** Sends the results again when other telephones have started or stopped serving a service of this tunnel. */
   remarksChanged(): void {
     if (this.#draining || this.#judging || this.#announcement === undefined) return
     const results = this.#results
-    if (remarksOf(results) !== this.#sentRemarks) this.#answer(this.#announcement, results)
+    if (remarksOf(results) !== this.#sentRemarks) this.#respond(this.#announcement, results)
   }
 
   /** Reviews the mounts after a change of routes. Sends the results again when a mount was lost or is back. */
@@ -308,7 +308,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       if (!(error instanceof VeraError)) throw error
       this.#log.warn('announcement refused', { code: error.code, detail: error.message })
       const message = this.#take()
-      if (message !== undefined) this.#answer(message, refuseAll(message.services, error))
+      if (message !== undefined) this.#respond(message, refuseAll(message.services, error))
       return undefined
     }
   }
@@ -337,7 +337,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
 
   async #judge(message: Announce): Promise<void> {
     const isWanted = (): boolean => this.session.state !== 'closed'
-    const verdicts: readonly Verdict[] = await judge(
+    const verdicts: readonly AnnouncementDecision[] = await judge(
       message.services,
       this.#credential,
       this.#context,
@@ -355,15 +355,15 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
       this.#supersededServices = this.#context.instances.supersededServices(this)
       if (!this.#serveRest()) return
     }
-    this.#answer(message, this.#results)
+    this.#respond(message, this.#results)
   }
 
-  #reviewed(verdicts: readonly Verdict[], removed: RemovedRoutes): Verdict[] {
+  #reviewed(verdicts: readonly AnnouncementDecision[], removed: RemovedRoutes): AnnouncementDecision[] {
     return verdicts.map(verdict => reviewVerdict(verdict, removed, this.#credential, this.#context))
   }
 
   /** Records refusals of existing services only, because a telephone may announce any name. */
-  #noteRefusals(verdicts: readonly Verdict[]): void {
+  #noteRefusals(verdicts: readonly AnnouncementDecision[]): void {
     const { directory, history } = this.#context
     for (const { accepted, announcement, code, detail } of verdicts) {
       const { service } = announcement
@@ -373,7 +373,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   }
 
   /** The results for the telephone. A service that a newer process serves counts as refused. */
-  get #results(): readonly Verdict[] {
+  get #results(): readonly AnnouncementDecision[] {
     return this.#verdicts.map(verdict => {
       if (!verdict.accepted) return verdict
       if (this.#supersededServices.has(verdict.announcement.service)) {
@@ -415,16 +415,16 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
     this.#context.usage.serveAgain(this.#credential)
   }
 
-  #answer({ id }: Announce, verdicts: readonly Verdict[]): void {
+  #respond({ id }: Announce, verdicts: readonly AnnouncementDecision[]): void {
     this.#sentRemarks = remarksOf(verdicts)
     const results = resultsOf(verdicts)
     if (this.session.sendControl({ type: 'announced', id, results })) return
     // The telephone accepts only small frames and announced very many services. The short form has no URLs and no details.
-    this.#answerBriefly(id, results)
+    this.#respondBriefly(id, results)
   }
 
   /** Closes the tunnel when even the short form is too large. */
-  #answerBriefly(id: Announce['id'], results: ReturnType<typeof resultsOf>): void {
+  #respondBriefly(id: Announce['id'], results: ReturnType<typeof resultsOf>): void {
     const bare = results.map(({ service, accepted }) => ({ service, accepted, urls: [] }))
     if (this.session.sendControl({ type: 'announced', id, results: bare })) return
     const detail = 'the results of the announcement do not fit in a frame of this telephone'
@@ -562,7 +562,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   }
 }
 
-function remarksOf(results: readonly Verdict[]): string {
+function remarksOf(results: readonly AnnouncementDecision[]): string {
   return results.map(({ accepted, detail = '' }) => (accepted ? detail : '')).join('\n')
 }
 

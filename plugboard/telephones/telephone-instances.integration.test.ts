@@ -217,14 +217,14 @@ describe('open requests of the older process', () => {
   it('finish when it responds, and it gets no new ones', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
-    const answer = rawExchange(harness.port, POST)
+    const response = rawExchange(harness.port, POST)
     const call = await old.nextCall()
     old.handler = ({ opening, stream }) => {
       if (opening.kind === 'echo') stream.respond({ status: 200, statusText: '', fields: [] })
       stream.end()
     }
     const newer = await harness.dial(token, NEWER)
-    newer.handler = fresh => fresh.answer(200, 'newer')
+    newer.handler = fresh => fresh.respond(200, 'newer')
     await newer.announce({ service: 'web' })
     await untilServedBy('web', ['newer-one'])
     const next = await rawExchange(harness.port, GET)
@@ -232,24 +232,24 @@ describe('open requests of the older process', () => {
     // Longer than Plugboard waits for a silent process.
     clock.advance(1500)
     expect(old.session.state).toBe('open')
-    call.answer(200, 'older')
-    const { status, body } = await answer
+    call.respond(200, 'older')
+    const { status, body } = await response
     expect([status, body.toString(), old.session.state]).toEqual([200, 'older', 'open'])
   })
 
   it('go to the newer one when the older one is silent', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
-    const answer = rawExchange(harness.port, GET)
+    const response = rawExchange(harness.port, GET)
     await old.nextCall()
     old.handler = () => undefined
     const newer = await harness.dial(token, NEWER)
-    newer.handler = call => call.answer(200, 'newer')
+    newer.handler = call => call.respond(200, 'newer')
     await newer.announce({ service: 'web' })
     await untilServedBy('web', ['newer-one'])
     clock.advance(1000)
     expect((await old.closed).reason).toBe('replaced')
-    expect((await answer).body.toString()).toBe('newer')
+    expect((await response).body.toString()).toBe('newer')
   })
 
   it.each([
@@ -261,7 +261,7 @@ describe('open requests of the older process', () => {
   ])('have no time limit when it responds to %s', async (_what, respond) => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' })
-    const answer = rawExchange(harness.port, POST)
+    const response = rawExchange(harness.port, POST)
     const call = await old.nextCall()
     old.handler = respond
     const newer = await serve(token, NEWER, { service: 'web' })
@@ -270,21 +270,21 @@ describe('open requests of the older process', () => {
     await old.announce({ service: 'web' })
     await newer.announce({ service: 'web' })
     clock.advance(60_000)
-    call.answer(200, 'older')
-    expect((await answer).body.toString()).toBe('older')
+    call.respond(200, 'older')
+    expect((await response).body.toString()).toBe('older')
     expect(old.session.state).toBe('open')
   })
 
   it('have no time limit on a tunnel that still serves another service', async () => {
     const { token } = await harness.token()
     const old = await serve(token, OLDER, { service: 'web', mount: 'app.test' }, { service: 'api' })
-    const answer = rawExchange(harness.port, POST)
+    const response = rawExchange(harness.port, POST)
     const call = await old.nextCall()
     await serve(token, NEWER, { service: 'web' })
     await untilServedBy('web', ['newer-one'])
     clock.advance(60_000)
-    call.answer(200, 'older')
-    expect((await answer).body.toString()).toBe('older')
+    call.respond(200, 'older')
+    expect((await response).body.toString()).toBe('older')
     expect(old.session.state).toBe('open')
   })
 })

@@ -7,7 +7,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readJwt, signJwt } from '../../test/support/jwt.ts'
-import { field, type RawAnswer, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+import { field, type RawResponse, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
 import { asTokenId } from '../common/row-ids.ts'
 import { Authenticator, type Credential } from './tokens/authenticate.ts'
@@ -38,9 +38,9 @@ function request(
   return [line, ...fields.map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n')
 }
 
-const code = (answer: RawAnswer): string | undefined => field(answer.headers, 'plugboard-error')
+const code = (response: RawResponse): string | undefined => field(response.headers, 'plugboard-error')
 
-const dialWith = (token: string): Promise<RawAnswer> =>
+const dialWith = (token: string): Promise<RawResponse> =>
   rawExchange(harness.port, request({ Authorization: `Bearer ${token}` }))
 
 const inAnHour = (): number => Math.floor(Date.now() / 1000) + 3600
@@ -65,22 +65,22 @@ describe('the handshake', () => {
     ['another subprotocol', { 'Sec-WebSocket-Protocol': 'plugboard.v9' }, 400, undefined],
     ['two tokens', { Authorization: 'Bearer a\r\nauthorization: Bearer b' }, 400, undefined],
   ])('is refused with %s', async (_what, changes, status, line) => {
-    const answer = await rawExchange(harness.port, request(changes, line))
-    expect(answer.status).toBe(status)
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ status })
+    const response = await rawExchange(harness.port, request(changes, line))
+    expect(response.status).toBe(status)
+    expect(JSON.parse(response.body.toString())).toMatchObject({ status })
   })
 
   it('is accepted with a token, for any host', async () => {
     const { token } = await harness.token()
-    const answer = await dialWith(token)
-    expect([answer.status, field(answer.headers, 'sec-websocket-protocol')]).toEqual([101, 'plugboard.v1'])
+    const response = await dialWith(token)
+    expect([response.status, field(response.headers, 'sec-websocket-protocol')]).toEqual([101, 'plugboard.v1'])
   })
 
   it('is refused while draining, with Retry-After', async () => {
     const { token } = await harness.token()
     await harness.switchboard.drain(0)
-    const answer = await dialWith(token)
-    expect([answer.status, code(answer), field(answer.headers, 'retry-after')]).toEqual([
+    const response = await dialWith(token)
+    expect([response.status, code(response), field(response.headers, 'retry-after')]).toEqual([
       503,
       'draining',
       '1',
@@ -92,8 +92,8 @@ describe('the handshake', () => {
     harness = await TunnelHarness.start({ switchboard: { maxTunnels: 1 } })
     const { token } = await harness.token()
     await harness.dial(token)
-    const answer = await dialWith(token)
-    expect([answer.status, code(answer)]).toEqual([503, 'overloaded'])
+    const response = await dialWith(token)
+    expect([response.status, code(response)]).toEqual([503, 'overloaded'])
   })
 })
 
@@ -108,9 +108,9 @@ describe('the token', () => {
     ['a foreign key', `Bearer ${signJwt(claims(), { kid: 'foreign' })}`],
     ['a token without a key id', `Bearer ${signJwt(claims())}`],
   ])('is refused with 401: %s', async (_what, authorization) => {
-    const answer = await rawExchange(harness.port, request({ Authorization: authorization }))
-    expect([answer.status, code(answer)]).toEqual([401, 'unauthorized'])
-    expect(field(answer.headers, 'www-authenticate')).toContain('Bearer')
+    const response = await rawExchange(harness.port, request({ Authorization: authorization }))
+    expect([response.status, code(response)]).toEqual([401, 'unauthorized'])
+    expect(field(response.headers, 'www-authenticate')).toContain('Bearer')
     expect(harness.switchboard.tunnelCount).toBe(0)
   })
 
@@ -152,8 +152,8 @@ describe('the token', () => {
       ['an empty scope', { services: [], mounts: [] }, 403, 'forbidden'],
       ['all required claims', {}, 101, ''],
     ])('has the expected status with %s', async (_what, changes, status, expected) => {
-      const answer = await dialWith(signJwt({ ...claims(), ...changes }, { kid: 'ours' }, privateKey))
-      expect([answer.status, code(answer) ?? '']).toEqual([status, expected])
+      const response = await dialWith(signJwt({ ...claims(), ...changes }, { kid: 'ours' }, privateKey))
+      expect([response.status, code(response) ?? '']).toEqual([status, expected])
     })
 
     it('is refused when its key is removed', async () => {
@@ -182,8 +182,8 @@ describe('the token', () => {
     const { id, token } = await harness.token()
     await harness.issuer.revoke(asTokenId(id), { actor: 'test' })
     await harness.caughtUp()
-    const answer = await dialWith(token)
-    expect([answer.status, code(answer)]).toEqual([401, 'token_revoked'])
+    const response = await dialWith(token)
+    expect([response.status, code(response)]).toEqual([401, 'token_revoked'])
   })
 
   it('is checked without the database', async () => {
@@ -229,10 +229,10 @@ it('leaves room for other addresses when handshakes of one address wait', () => 
 
 it('opens no session for a client that disconnected during authentication', async () => {
   const asked = Promise.withResolvers<Socket>()
-  const answer = Promise.withResolvers<Credential>()
+  const response = Promise.withResolvers<Credential>()
   let connected = 0
   const endpoint = new TunnelEndpoint({
-    authenticator: { authenticate: () => answer.promise },
+    authenticator: { authenticate: () => response.promise },
     switchboard: { refusal: undefined, admit: () => undefined, connect: () => (connected += 1) },
     log: silentLogger,
   })
@@ -247,7 +247,7 @@ it('opens no session for a client that disconnected during authentication', asyn
   await connection.send(request({ Authorization: 'Bearer x' }))
   const socket = await asked.promise
   socket.destroy()
-  answer.resolve({
+  response.resolve({
     token: { kind: 'own', id: asTokenId('t') },
     subject: 's',
     services: ['*'],

@@ -280,10 +280,10 @@ describe('a handshake', () => {
 
   it('that has started before the drain is still accepted, but a new one is refused', async () => {
     const asked = Promise.withResolvers<void>()
-    const answered = Promise.withResolvers<ReturnType<typeof read> | undefined>()
+    const responded = Promise.withResolvers<ReturnType<typeof read> | undefined>()
     const find = () => {
       asked.resolve()
-      return answered.promise
+      return responded.promise
     }
     const { listener, port, accepted } = await start(
       { set },
@@ -293,7 +293,7 @@ describe('a handshake', () => {
     await asked.promise
     const drained = listener.drain()
     await expect(shake(port)).rejects.toThrow(/ECONNREFUSED/)
-    answered.resolve(set.fallback)
+    responded.resolve(set.fallback)
     expect((await waiting).name).toBe('app')
     await drained
     expect(accepted).toHaveLength(1)

@@ -6,10 +6,10 @@
 //
 // This file handles frames only. session.ts handles streams, credit and fairness.
 
-import type { AnswerHead, Fields, Opening } from './streams/stream.ts'
+import type { StreamResponseHead, Fields, Opening } from './streams/stream.ts'
 import type { Transport } from './transport.ts'
 import {
-  answerBlock,
+  responseBlock,
   HeadError,
   openBlock,
   patchFrameFlags,
@@ -95,8 +95,8 @@ export class Outbox {
   }
 
   /** Adds the head of a response. The body that follows can extend the frame of a final head. */
-  head(streamId: number, head: AnswerHead, final: boolean): void {
-    const block = answerBlock(head.statusText, head.fields)
+  head(streamId: number, head: StreamResponseHead, final: boolean): void {
+    const block = responseBlock(head.statusText, head.fields)
     const at = this.#head(FRAME.head, streamId, HEAD_PREFIX_BYTES, block, false)
     writeU16(this.#slab as Buffer, at, head.status)
     if (final) this.#keepOpen(streamId, at, HEAD_PREFIX_BYTES + block.length)
@@ -130,8 +130,8 @@ export class Outbox {
   }
 
   /** Checks a head that has to wait. Throws HeadError when `head` would. Returns the size of its block, bytes. */
-  checkHead({ statusText, fields }: AnswerHead): number {
-    const block = answerBlock(statusText, fields)
+  checkHead({ statusText, fields }: StreamResponseHead): number {
+    const block = responseBlock(statusText, fields)
     this.#fits(HEAD_PREFIX_BYTES + block.length)
     return block.length
   }

@@ -142,16 +142,16 @@ describe('PingClock', () => {
     const peer = await greetedPeer()
     const { clock, pings, hear } = pingClockOver(peer)
     clock.start()
-    const answerAfter = (rttMs: number) => {
+    const respondAfter = (rttMs: number) => {
       hear()
       peer.clock.advance(rttMs)
       clock.pong(pings.at(-1)!)
       peer.clock.advance(1000 - rttMs)
     }
-    answerAfter(5)
-    for (let second = 0; second < 290; second += 1) answerAfter(50)
+    respondAfter(5)
+    for (let second = 0; second < 290; second += 1) respondAfter(50)
     expect(clock.pathRttMs).toBe(5)
-    for (let second = 0; second < 320; second += 1) answerAfter(50)
+    for (let second = 0; second < 320; second += 1) respondAfter(50)
     expect(clock.pathRttMs).toBe(50)
     clock.stop()
   })

@@ -20,7 +20,7 @@ import { GrowthBudget, ReceiveWindow } from './streams/receive-window.ts'
 import type { Opening, Stream, StreamEvents } from './streams/stream.ts'
 import { StreamTable } from './streams/stream-table.ts'
 import type { Transport } from './transport.ts'
-import { Turns } from './turns.ts'
+import { SendScheduler } from './turns.ts'
 import { decodeMessage, FrameError, type FrameSink } from './wire/decode.ts'
 import { FRAME_HEADER_BYTES, UNACCEPTED_BYTES } from './wire/frame.ts'
 import { REASONS, type Reason, reasonOfCode, TunnelError } from './wire/reason.ts'
@@ -81,7 +81,7 @@ export class Session {
   readonly #host: StreamHost
   readonly #pings: PingClock
   readonly #streams = new StreamTable<MuxStream>()
-  readonly #turns: Turns
+  readonly #turns: SendScheduler
   /** Shares of the clients in the streams that this end has opened. */
   readonly #shares: ClientShares
   readonly #identity: Identity
@@ -125,7 +125,7 @@ export class Session {
     this.#controls = new ControlBudget(controlBurst, controlPerSecond, this.#clock.now())
     this.#shares = new ClientShares(this.#limits.clientSharePercent, () => this.#clients())
     this.#growth = new GrowthBudget(this.#limits.windowGrowthBytes)
-    this.#turns = new Turns(
+    this.#turns = new SendScheduler(
       () => this.#congested,
       error => this.#fail(asTunnelError(error)),
     )

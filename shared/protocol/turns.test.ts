@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { alive, collectGarbage } from '../../test/support/garbage.ts'
-import { Turns, type TurnTaker } from './turns.ts'
+import { SendScheduler, type ScheduledSender } from './turns.ts'
 
 /** A stream with so many slices to send; it writes its name into `log` at each turn. */
 function taker(name: string, slices: number, log: string[]) {
@@ -14,7 +14,7 @@ function taker(name: string, slices: number, log: string[]) {
       return stream.left > 0
     },
   }
-  return stream satisfies TurnTaker
+  return stream satisfies ScheduledSender
 }
 
 const unreachable = (error: unknown) => {
@@ -25,7 +25,7 @@ describe('Turns', () => {
   it('gives each stream one slice in turn until it has no more', () => {
     const log: string[] = []
     let congested = true
-    const turns = new Turns(() => congested, unreachable)
+    const turns = new SendScheduler(() => congested, unreachable)
     for (const [name, slices] of [
       ['a', 3],
       ['b', 1],
@@ -42,7 +42,7 @@ describe('Turns', () => {
   it('stops when there is no room and goes on where it stopped', () => {
     const log: string[] = []
     let room = 0
-    const turns = new Turns(() => log.length >= room, unreachable)
+    const turns = new SendScheduler(() => log.length >= room, unreachable)
     for (const name of ['a', 'b', 'c']) turns.ask(taker(name, 10, log))
     for (room = 2; room <= 8; room += 2) turns.pump()
     expect(log.join(' ')).toBe('a b c a b c a b')
@@ -51,7 +51,7 @@ describe('Turns', () => {
   it('a stream that asks twice has one turn', () => {
     const log: string[] = []
     let congested = true
-    const turns = new Turns(() => congested, unreachable)
+    const turns = new SendScheduler(() => congested, unreachable)
     const stream = taker('a', 1, log)
     turns.ask(stream)
     turns.ask(stream)
@@ -64,7 +64,7 @@ describe('Turns', () => {
     const thrown: unknown[] = []
     const log: string[] = []
     let congested = true
-    const turns = new Turns(
+    const turns = new SendScheduler(
       () => congested,
       error => thrown.push(error),
     )
@@ -85,7 +85,7 @@ describe('Turns', () => {
 
   it('keeps no closed stream alive while there is no room', async () => {
     const log: string[] = []
-    const turns = new Turns(() => true, unreachable)
+    const turns = new SendScheduler(() => true, unreachable)
     turns.ask(taker('stays', 1, log))
     const closed = Array.from({ length: 100 }, () => {
       const stream = taker('closed', 1, log)

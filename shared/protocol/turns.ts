@@ -3,7 +3,7 @@
 // could block it for ever. This file is independent of frames and credit.
 
 /** The part of a stream that a turn uses. */
-export interface TurnTaker {
+export interface ScheduledSender {
   readonly open: boolean
   /** Written only by Turns. */
   inTurn: boolean
@@ -11,9 +11,9 @@ export interface TurnTaker {
   takeTurn(): boolean
 }
 
-export class Turns {
+export class SendScheduler {
   /** The waiting streams, in the order of their turns. */
-  readonly #ring: TurnTaker[] = []
+  readonly #ring: ScheduledSender[] = []
   readonly #congested: () => boolean
   readonly #onThrown: (error: unknown) => void
   #pumping = false
@@ -30,7 +30,7 @@ export class Turns {
   }
 
   /** Requests a turn for the stream. The turn comes at once when there is room and no other stream waits. */
-  ask(stream: TurnTaker): void {
+  ask(stream: ScheduledSender): void {
     if (!stream.inTurn) {
       stream.inTurn = true
       this.#ring.push(stream)
@@ -39,7 +39,7 @@ export class Turns {
   }
 
   /** Removes a closed stream, so that the garbage collector can free it. */
-  forget(stream: TurnTaker): void {
+  forget(stream: ScheduledSender): void {
     if (!stream.inTurn) return
     stream.inTurn = false
     const at = this.#ring.indexOf(stream)
@@ -56,7 +56,7 @@ export class Turns {
     this.#pumping = true
     try {
       while (this.#ring.length > 0 && !this.#congested()) {
-        const stream = this.#ring.shift() as TurnTaker
+        const stream = this.#ring.shift() as ScheduledSender
         stream.inTurn = false
         if (stream.open && stream.takeTurn() && !stream.inTurn) {
           stream.inTurn = true

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { secretFileProblem } from '../secret-file.ts'
 import { nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
-import type { Candidate, Problem, Reading } from './source.ts'
+import type { SettingCandidate, SettingProblem, Reading } from './source.ts'
 import { didYouMean } from './suggest.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -36,9 +36,9 @@ export function readEnvironment(table: SettingsTable, options: EnvironmentOption
       if (row.secret) known.set(`${variable}_FILE`, { key, row, file: true })
     }
   }
-  const candidates: Candidate[] = []
-  const problems: Problem[] = []
-  const warnings: Problem[] = []
+  const candidates: SettingCandidate[] = []
+  const problems: SettingProblem[] = []
+  const warnings: SettingProblem[] = []
   const setBy = new Map<string, string>()
   // In the table's order, so that our own name wins over an alias, and the answer does not depend on the shell.
   for (const [variable, { key, file }] of known) {
@@ -68,7 +68,7 @@ export function readEnvironment(table: SettingsTable, options: EnvironmentOption
 }
 
 /** The file's text without the newline that editors and `kubectl create secret` leave at its end. */
-function readSecret(path: string, source: string, problems: Problem[]): string | undefined {
+function readSecret(path: string, source: string, problems: SettingProblem[]): string | undefined {
   try {
     return readFileSync(path, 'utf8').trimEnd()
   } catch (error) {

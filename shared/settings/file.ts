@@ -6,7 +6,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } fr
 import { z } from 'zod'
 import { secretFileProblem } from '../secret-file.ts'
 import { nameOf, type SettingsTable } from './row.ts'
-import type { Candidate, Problem, Reading } from './source.ts'
+import type { SettingCandidate, SettingProblem, Reading } from './source.ts'
 import { didYouMean } from './suggest.ts'
 
 /** `path` as the user wrote it: that is how problems will name it. */
@@ -29,7 +29,7 @@ export function parseSettingsFile(table: SettingsTable, text: string, path: stri
   const at = (offset: number | undefined): string =>
     offset === undefined ? path : `${path}:${lines.linePos(offset).line}`
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const problems: Problem[] = [...document.errors, ...document.warnings].map(error => ({
+  const problems: SettingProblem[] = [...document.errors, ...document.warnings].map(error => ({
     source: at(error.pos[0]),
     detail: `not valid YAML: ${error.message}`,
   }))
@@ -40,7 +40,7 @@ export function parseSettingsFile(table: SettingsTable, text: string, path: stri
   }
 
   const keys = new Map(Object.entries(table).map(([key, row]) => [nameOf(key, row), key]))
-  const candidates: Candidate[] = []
+  const candidates: SettingCandidate[] = []
   for (const { key: keyNode, value: valueNode } of document.contents.items) {
     const name = isScalar(keyNode) ? String(keyNode.value) : String(keyNode)
     const label = at(isNode(keyNode) ? keyNode.range?.[0] : undefined)
@@ -73,7 +73,7 @@ function schemaProblems(
   document: Document,
   name: string,
   at: (offset: number | undefined) => string,
-): Problem[] {
+): SettingProblem[] {
   const locate = (path: readonly PropertyKey[]): string => {
     // A missing key has no position of its own; that of what should hold it is the nearest there is.
     for (let length = path.length; length >= 0; length -= 1) {

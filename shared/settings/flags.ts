@@ -2,7 +2,7 @@
 // The parser itself stays outside: unknown flags, and "did you mean" for them, are its job.
 
 import { flagOf, nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
-import type { Candidate, Reading } from './source.ts'
+import type { SettingCandidate, Reading } from './source.ts'
 
 /** The heading of commander's own options. */
 const GENERAL = 'Options:'
@@ -70,7 +70,7 @@ export function readFlags(
   argumentKeys: readonly string[],
   cwd: string,
 ): Reading {
-  const candidates: Candidate[] = []
+  const candidates: SettingCandidate[] = []
   for (const [key, row] of Object.entries(table)) {
     const name = nameOf(key, row)
     const raw = flags[name]

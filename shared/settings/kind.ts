@@ -9,7 +9,7 @@ export interface ListenAddress {
   readonly port: number
 }
 
-export type Parsed<T> =
+export type ParsedSetting<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string }
 
@@ -19,12 +19,12 @@ export interface Kind<T> {
   /** What stands for the value in `--help`: `--drain-timeout <duration>`. */
   readonly placeholder: string
   /** `raw` is text from a flag or a variable, or a plain value of YAML. `folder`: what relative paths start at. */
-  parse(raw: unknown, folder: string): Parsed<T>
+  parse(raw: unknown, folder: string): ParsedSetting<T>
   format(value: T): string
 }
 
-const good = <T>(value: T): Parsed<T> => ({ ok: true, value })
-const bad = (problem: string): Parsed<never> => ({ ok: false, problem })
+const good = <T>(value: T): ParsedSetting<T> => ({ ok: true, value })
+const bad = (problem: string): ParsedSetting<never> => ({ ok: false, problem })
 
 /** How a wrong value is quoted back; long values are cut, because a secret pasted into the wrong place is long. */
 function quote(raw: unknown): string {
@@ -50,7 +50,7 @@ interface Bounds {
   readonly max: number
 }
 
-function within<T extends number>(value: T, bounds: Bounds, format: (value: number) => string): Parsed<T> {
+function within<T extends number>(value: T, bounds: Bounds, format: (value: number) => string): ParsedSetting<T> {
   if (value < bounds.min) return bad(`${format(value)} is too small: at least ${format(bounds.min)}`)
   if (value > bounds.max) return bad(`${format(value)} is too large: at most ${format(bounds.max)}`)
   return good(value)
@@ -72,7 +72,7 @@ export function integerKind(bounds: Bounds, name = 'integer'): Kind<number> {
 const DURATION_UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** Milliseconds of `500ms`, `30s`, `2m`, `1h30m`, `7d`; `0` needs no unit. */
-export function parseDuration(raw: unknown): Parsed<number> {
+export function parseDuration(raw: unknown): ParsedSetting<number> {
   const text = asText(raw)
   if (text === '0') return good(0)
   if (text !== undefined && /^\d+(\.\d+)?$/.test(text)) {
@@ -123,7 +123,7 @@ const BYTE_UNITS = {
 } as const
 
 /** Bytes of `65536`, `64KiB`, `10MB`, `1.5GiB`. */
-export function parseBytes(raw: unknown): Parsed<number> {
+export function parseBytes(raw: unknown): ParsedSetting<number> {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b)?$/i.exec(asText(raw) ?? '')
   const unit = (match?.[2] ?? 'b').toLowerCase()
   if (match === null || !(unit in BYTE_UNITS)) return bad(`${quote(raw)} is not a size such as 64KiB or 10MB`)

@@ -20,7 +20,7 @@ import {
   textKind,
   urlKind,
 } from './kind.ts'
-import type { Problem, Source } from './source.ts'
+import type { SettingProblem, Source } from './source.ts'
 
 /** `T` is the type of the value; it includes `undefined` when the setting has no default and is not required. */
 export interface Row<T> {
@@ -55,7 +55,7 @@ export interface LoadedSettings<Table extends SettingsTable> {
   readonly values: SettingsOf<Table>
   readonly sources: { readonly [Key in keyof Table]: Source }
   /** Files with secrets that other users of the machine can read or change. The values can still be used. */
-  readonly warnings: readonly Problem[]
+  readonly warnings: readonly SettingProblem[]
 }
 
 interface Options {

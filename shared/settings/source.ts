@@ -8,7 +8,7 @@ export interface Source {
 }
 
 /** A value that some source proposes for the setting `key`. `parsed`: it has been through a schema already. */
-export interface Candidate {
+export interface SettingCandidate {
   readonly key: string
   readonly raw: unknown
   readonly source: Source
@@ -17,7 +17,7 @@ export interface Candidate {
   readonly parsed?: boolean
 }
 
-export interface Problem {
+export interface SettingProblem {
   /** The label of a source. */
   readonly source: string
   /** What is wrong and what to write instead; never the value of a secret. */
@@ -25,17 +25,17 @@ export interface Problem {
 }
 
 export interface Reading {
-  readonly candidates: readonly Candidate[]
-  readonly problems: readonly Problem[]
+  readonly candidates: readonly SettingCandidate[]
+  readonly problems: readonly SettingProblem[]
   /** Problems that do not prevent the use of the values; the caller reports them. */
-  readonly warnings?: readonly Problem[]
+  readonly warnings?: readonly SettingProblem[]
 }
 
 /** All that is wrong with the settings, at once. The message is ready to be shown. */
 export class SettingsError extends Error {
-  readonly problems: readonly Problem[]
+  readonly problems: readonly SettingProblem[]
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly SettingProblem[]) {
     const lines = problems.map(({ source, detail }) => `${source}: ${detail}`)
     super(
       lines.length === 1

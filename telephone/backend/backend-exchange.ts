@@ -2,7 +2,7 @@
 // health check call it; http1/ and http2/ implement it. Bodies are streamed in both directions with backpressure.
 // Strings hold bytes as latin1.
 
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from './backend-failure.ts'
 
@@ -53,13 +53,13 @@ export interface BackendExchange {
 /** The names differ from those of StreamEvents, so that one object can implement both interfaces. */
 export interface ExchangeEvents {
   /** 1xx heads, then the final head; or a 101, after which the body is raw bytes. */
-  onAnswerHead(head: AnswerHead): void
+  onResponseHead(head: StreamResponseHead): void
   /** The chunk is valid during the call. After a `pause` in the call it stays valid until `resume`. */
-  onAnswerBody(chunk: Buffer): void
+  onResponseBody(chunk: Buffer): void
   /** The response is complete. After a 101: the backend's half is complete. */
-  onAnswerEnd(trailers: Fields | undefined): void
+  onResponseEnd(trailers: Fields | undefined): void
   /** During a pause: the total bytes of the response that wait; 0 after it. HTTP/1 reads no bytes during a pause. */
-  onAnswerWaiting(bytes: number): void
+  onResponseWaiting(bytes: number): void
   /** There is room again after a `write` that returned false. */
   onRoom(): void
   /** The exchange failed before or during the response. No event follows. */

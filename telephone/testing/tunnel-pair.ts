@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type {
-  AnswerHead,
+  StreamResponseHead,
   Fields,
   Opening,
   Stream,
@@ -71,7 +71,7 @@ export async function tunnelPair(
 /** One stream as its opener sees it. */
 export class Caller implements StreamEvents {
   readonly stream: Stream
-  readonly heads: AnswerHead[] = []
+  readonly heads: StreamResponseHead[] = []
   body = ''
   bytes = 0
   trailers: Fields | undefined
@@ -119,7 +119,7 @@ export class Caller implements StreamEvents {
     return this
   }
 
-  onHead(head: AnswerHead): void {
+  onHead(head: StreamResponseHead): void {
     this.heads.push(head)
     this.#wake()
   }

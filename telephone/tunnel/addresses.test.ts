@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Addresses, type Place } from './addresses.ts'
+import { Addresses, type PlugboardAddress } from './addresses.ts'
 import { displayUrl, isLoopback, tunnelUrl } from './plugboard-url.ts'
 
 const url = (host: string): URL => tunnelUrl(`http://${host}`)
-const place = (host: string, replicaId?: string): Place => ({ href: url(host).href, replicaId })
+const place = (host: string, replicaId?: string): PlugboardAddress => ({ href: url(host).href, replicaId })
 
 function addresses(configured: string[], follow = true) {
   const clock = { now: 0 }

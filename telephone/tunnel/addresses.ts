@@ -10,7 +10,7 @@ export interface Address {
 }
 
 /** The address on which a tunnel ends or will end. */
-export interface Place {
+export interface PlugboardAddress {
   readonly href: string
   /** Name of the replica, from its hello or its address. */
   readonly replicaId: string | undefined
@@ -65,7 +65,7 @@ export class Addresses {
   }
 
   /** Returns the best address for one more tunnel. `inUse`: places of the other tunnels. `wanted`: a preferred replica. */
-  pick(inUse: readonly Place[], wanted?: string): Address {
+  pick(inUse: readonly PlugboardAddress[], wanted?: string): Address {
     const all = [...this.#learned, ...this.#configured]
     let best: Address | undefined
     let bestScore = Number.POSITIVE_INFINITY
@@ -87,12 +87,12 @@ export class Addresses {
   }
 
   /** True when a tunnel that shares its replica could end on an unused one. `inUse`: places of all tunnels. */
-  hasUnused(inUse: readonly Place[]): boolean {
+  hasUnused(inUse: readonly PlugboardAddress[]): boolean {
     return this.#learned.some(address => !this.#avoided(address) && this.#uses(address, inUse) === 0)
   }
 
-  #uses({ url, replicaId }: Address, inUse: readonly Place[]): number {
-    const same = (place: Place): boolean =>
+  #uses({ url, replicaId }: Address, inUse: readonly PlugboardAddress[]): number {
+    const same = (place: PlugboardAddress): boolean =>
       replicaId !== undefined && place.replicaId !== undefined
         ? place.replicaId === replicaId
         : place.href === url.href

@@ -14,7 +14,7 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { REASONS, type TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { TelephoneEvent } from '../events.ts'
-import type { Address, Place } from './addresses.ts'
+import type { Address, PlugboardAddress } from './addresses.ts'
 import type { DialEvents } from './dial.ts'
 import type { DialError } from './dial-error.ts'
 import { displayUrl } from './plugboard-url.ts'
@@ -36,7 +36,7 @@ export interface TunnelHost {
   /** Time for which a replaced session may finish its streams, ms. */
   readonly drainTimeoutMs: number
   /** Picks an address for this tunnel. `avoid`: the place that the tunnel has to leave. `wanted`: a preferred replica. */
-  pick(tunnel: Tunnel, avoid: Place | undefined, wanted: string | undefined): Address
+  pick(tunnel: Tunnel, avoid: PlugboardAddress | undefined, wanted: string | undefined): Address
   /** Dials. Returns a function that cancels the dial. */
   dial(tunnel: Tunnel, address: Address, events: DialEvents): () => void
   /** Returns true when the next dial uses another token than the tunnel's last dial. */
@@ -78,7 +78,7 @@ export class Tunnel {
   #session: Session | undefined
   #timer: Timer | undefined
   #graceMs = 0
-  #avoid: Place | undefined
+  #avoid: PlugboardAddress | undefined
   #wanted: string | undefined
   #retireMs = 0
 
@@ -106,7 +106,7 @@ export class Tunnel {
   }
 
   /** The place where this tunnel ends or will end. */
-  get place(): Place | undefined {
+  get place(): PlugboardAddress | undefined {
     if (this.#address === undefined) return undefined
     return { href: this.#address.url.href, replicaId: this.replica ?? this.#address.replicaId }
   }

@@ -66,7 +66,7 @@ async function dial(port: number, round: number): Promise<{ telephone: FakeTelep
       })
     })
   })
-  dialled.telephone.handler = call => call.answer(200)
+  dialled.telephone.handler = call => call.respond(200)
   await dialled.telephone.ready()
   return dialled
 }

@@ -2,10 +2,10 @@
 // cost, in CPU time of the thread: other load on the machine does not count.
 
 import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
-import { newBoot } from '../../plugboard/registry/boot.ts'
+import { newIncarnation } from '../../plugboard/registry/boot.ts'
 import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
-import { PeerExchange } from '../../plugboard/registry/sync/peer-exchange.ts'
+import { RegistrySync } from '../../plugboard/registry/sync/peer-exchange.ts'
 import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
 import { RegistryOwner } from '../../plugboard/registry/sync/registry-owner.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -16,12 +16,12 @@ const SERVICES = 1000
 
 export class MeshReplica {
   readonly id: ReplicaId
-  readonly boot = newBoot(Date.now(), Math.random)
+  readonly boot = newIncarnation(Date.now(), Math.random)
   readonly registry = new Registry()
   readonly deferred: (() => void)[] = []
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
-  readonly exchanges = new Map<MeshReplica, PeerExchange>()
+  readonly exchanges = new Map<MeshReplica, RegistrySync>()
 
   constructor(id: string) {
     this.id = asReplicaId(id)
@@ -50,7 +50,7 @@ export class MeshReplica {
     const { owner, follower } = this
     const onReady = (): void => undefined
     const options = { owner, follower, peerId: peer.id, peerBoot: peer.boot, clock: systemClock, onReady }
-    this.exchanges.set(peer, new PeerExchange(options))
+    this.exchanges.set(peer, new RegistrySync(options))
     follower.renewLease(peer.id, peer.boot, systemClock.now() + LEASE_MS)
   }
 

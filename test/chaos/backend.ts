@@ -16,7 +16,7 @@ export class ChaosBackend {
   private constructor(service: string, telephone: string) {
     this.#service = service
     this.#telephone = telephone
-    this.#server = createServer((request, response) => void this.#answer(request, response))
+    this.#server = createServer((request, response) => void this.#respond(request, response))
   }
 
   static async start(service: string, telephone: string): Promise<ChaosBackend> {
@@ -35,7 +35,7 @@ export class ChaosBackend {
     await once(this.#server, 'close')
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request)
     // Whoever asked has gone away: there is nobody to answer.
     if (body === undefined) return

@@ -150,7 +150,7 @@ describe('a judgement', () => {
     const judgement = new Judgement(routes)
     const missing: Outcome = { kind: 'problem', status: 404, code: 'route_not_found' }
     judgement.take(asked(missing, 9000))
-    expect(judgement.answered).toBe(1)
+    expect(judgement.responded).toBe(1)
     judgement.take(asked(by('new'), 9000))
     judgement.take(asked(missing, 500))
     expect(judgement.conclude().complaints).toHaveLength(2)

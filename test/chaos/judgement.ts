@@ -19,7 +19,7 @@ export class Judgement {
   readonly #complaints: string[] = []
   readonly #excused = new Map<string, number>()
   #complaintCount = 0
-  answered = 0
+  responded = 0
   #slowestMs = 0
 
   constructor(routes: RouteHistory) {
@@ -40,7 +40,7 @@ export class Judgement {
     const lagMs = this.mayBeStale(replica, sentAtMs, endedAtMs) ? Number.POSITIVE_INFINITY : ROUTE_LAG_MS
     const destinations = this.#routes.possible(plan.host, sentAtMs, endedAtMs, lagMs)
     if (outcome.kind === 'answered') {
-      this.answered += 1
+      this.responded += 1
       if (plan.pieces * plan.everyMs < 100) this.#slowestMs = Math.max(this.#slowestMs, endedAtMs - sentAtMs)
       if (!destinations.has(outcome.service)) {
         const staleMs = this.#routes.staleMs(plan.host, outcome.service, sentAtMs)
@@ -49,7 +49,7 @@ export class Judgement {
       return
     }
     if (outcome.kind === 'problem' && outcome.code === 'route_not_found' && destinations.has(null)) {
-      this.answered += 1
+      this.responded += 1
       return
     }
     this.#failures.push({ asked, destinations })

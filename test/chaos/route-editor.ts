@@ -133,28 +133,28 @@ export class RouteEditor {
     const others = [...Object.keys(SERVICES), null].filter(service => service !== current)
     const to = others[randomInteger(random, 0, others.length - 1)] as Destination
     const settle = routes.edit(host, to, this.#options.clock.now())
-    const answer = await this.#send(replica, host, to, current).catch(() => undefined)
-    if (answer === undefined) {
+    const response = await this.#send(replica, host, to, current).catch(() => undefined)
+    if (response === undefined) {
       this.#unanswered += 1
       settle(undefined)
       return undefined
     }
-    if (answer.status === 503) {
+    if (response.status === 503) {
       // Refused, or the database went away in the middle: then nobody knows.
       this.#unavailable += 1
       this.#lastUnavailableAtMs = this.#options.clock.now()
       settle(undefined)
       return undefined
     }
-    if (answer.status >= 300) {
-      this.#problems.push(`edit of ${host} to ${to}: ${answer.status} ${answer.text}`)
+    if (response.status >= 300) {
+      this.#problems.push(`edit of ${host} to ${to}: ${response.status} ${response.text}`)
       settle(undefined)
       return undefined
     }
     const acknowledgedAtMs = this.#options.clock.now()
     settle(acknowledgedAtMs)
     this.#acknowledged += 1
-    if (to !== null && current === null) this.#ids.set(host, (JSON.parse(answer.text) as { id: string }).id)
+    if (to !== null && current === null) this.#ids.set(host, (JSON.parse(response.text) as { id: string }).id)
     await Promise.all(well().map(each => this.#untilLive(each, host, to, acknowledgedAtMs)))
     return acknowledgedAtMs
   }
@@ -169,9 +169,9 @@ export class RouteEditor {
 
   async #readBack(host: string, replica: Replica): Promise<void> {
     const { routes } = this.#options
-    const answer = await replica.process.api('GET', '/v1/routes?limit=500').catch(() => undefined)
-    if (answer?.status !== 200) return
-    const { items } = JSON.parse(answer.text) as { items: { id: string; host: string; service: string }[] }
+    const response = await replica.process.api('GET', '/v1/routes?limit=500').catch(() => undefined)
+    if (response?.status !== 200) return
+    const { items } = JSON.parse(response.text) as { items: { id: string; host: string; service: string }[] }
     const row = items.find(each => each.host === host)
     if (row !== undefined) this.#ids.set(host, row.id)
     const nowMs = this.#options.clock.now()

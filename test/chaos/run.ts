@@ -89,7 +89,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const { complaints: judged, excused } = judgement.conclude()
     complaints.push(...judged, ...windows.broken(), ...editor.problems)
     const { acknowledged, unavailable, unanswered } = editor.report
-    say(`${traffic.sent} requests, ${judgement.answered} right answers; ${traffic.skipped} not sent`)
+    say(`${traffic.sent} requests, ${judgement.responded} right answers; ${traffic.skipped} not sent`)
     say(`${acknowledged} edits acknowledged, ${unavailable} refused, ${unanswered} without an answer`)
     for (const [reason, count] of excused) say(`${count} failed as they may: ${reason}`)
     const { count, ms } = clock.stalls

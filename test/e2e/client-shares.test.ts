@@ -69,8 +69,8 @@ async function othersAreServed(): Promise<void> {
     const head = [line, `Host: ${HOST}`, ...fields, '', ''].join('\r\n')
     const connection = await RawConnection.open(stack.port, '127.0.0.1', OTHER)
     await connection.send(head + 'x'.repeat(length))
-    const answer = await within(connection.readAnswer(), PATIENCE_MS, request)
-    expect([answer.status, answer.complete]).toEqual([200, true])
+    const response = await within(connection.readResponse(), PATIENCE_MS, request)
+    expect([response.status, response.complete]).toEqual([200, true])
     connection.destroy()
   }
 }

@@ -13,7 +13,7 @@ const pinned = ['--tunnels', '1', '--no-follow-replicas']
 const hello = (index: number) => send({ port: cluster.places[index]!.port, host: HOST, path: '/hello' })
 const row = async (index: number, id: string) => (await cluster.status(index)).find(each => each.id === id)
 
-async function untilAnswered(index: number, outcome: string): Promise<void> {
+async function untilResponded(index: number, outcome: string): Promise<void> {
   await eventually(`replica ${index + 1} answers ${outcome}`, async () => {
     const { status, headers } = await hello(index)
     return (headers['plugboard-error'] ?? String(status)) === outcome ? true : undefined
@@ -23,9 +23,9 @@ async function untilAnswered(index: number, outcome: string): Promise<void> {
 it('each side of a partition serves with what it reaches; healed, they are one again', async () => {
   await cluster.untilLinked()
   const only = await cluster.startTelephone(0, { args: pinned })
-  await untilAnswered(1, '200')
+  await untilResponded(1, '200')
   for (const relay of cluster.relays) relay.blackhole(true)
-  await untilAnswered(1, 'no_telephone')
+  await untilResponded(1, 'no_telephone')
   expect((await hello(0)).status).toBe(200)
   await eventually('the disagreement is told', async () => {
     const { disagreements = [] } = (await row(1, 'replica-1')) as { disagreements?: string[] }
@@ -33,7 +33,7 @@ it('each side of a partition serves with what it reaches; healed, they are one a
   })
   // With a line on both sides nobody notices a partition, nor its end.
   const other = await cluster.startTelephone(1, { args: pinned })
-  await untilAnswered(1, '200')
+  await untilResponded(1, '200')
   const loops = [0, 1].map(index => new RequestLoop({ port: cluster.places[index]!.port, host: HOST }))
   await Promise.all(loops.map(loop => loop.successes(50)))
   for (const relay of cluster.relays) relay.blackhole(false)
@@ -52,7 +52,7 @@ it('each side of a partition serves with what it reaches; healed, they are one a
 
 it('a newer process of a Telephone replaces the older one on another replica, until it ends', async () => {
   const older = await cluster.startTelephone(0, { args: pinned, name: 'twin' })
-  await untilAnswered(0, '200')
+  await untilResponded(0, '200')
   const newer = await cluster.startTelephone(1, { args: pinned, name: 'twin' })
   const untilLines = (first: number, second: number) =>
     eventually(`lines: ${first} and ${second}`, async () => {
@@ -60,11 +60,11 @@ it('a newer process of a Telephone replaces the older one on another replica, un
       return rows[0]?.lines === first && rows[1]?.lines === second ? true : undefined
     })
   await untilLines(0, 1)
-  await untilAnswered(0, '200')
+  await untilResponded(0, '200')
   await newer.child.stop('SIGKILL')
   // The older process dials nothing: its tunnel is still open, so this needs no wait of the Telephone.
   await untilLines(1, 0)
-  await untilAnswered(0, '200')
+  await untilResponded(0, '200')
   await older.child.stop()
 })
 

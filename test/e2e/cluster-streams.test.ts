@@ -31,7 +31,7 @@ class Stream {
   }
 
   static async open(index: number, method = 'GET'): Promise<Stream> {
-    return new Stream(await openRequest({ ...at(index, '/stepped'), method, timeoutMs: 120_000 }).answer)
+    return new Stream(await openRequest({ ...at(index, '/stepped'), method, timeoutMs: 120_000 }).response)
   }
 }
 

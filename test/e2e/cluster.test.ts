@@ -28,8 +28,8 @@ describe('three replicas', () => {
     for (const index of [0, 1, 2]) await untilServed(index)
     const body = 'x'.repeat(300_000)
     for (const { port } of cluster.places) {
-      const answer = await send({ port, host: HOST, path: '/echo', method: 'POST', body })
-      expect([answer.status, answer.text === body]).toEqual([200, true])
+      const response = await send({ port, host: HOST, path: '/echo', method: 'POST', body })
+      expect([response.status, response.text === body]).toEqual([200, true])
     }
     await telephone.child.stop()
   })
@@ -71,7 +71,7 @@ describe('three replicas', () => {
     const { child, adminPort } = cluster.replicas[2]!
     const { port } = cluster.places[2]!
     const body = 'x'.repeat(100_000)
-    const answers: Promise<number>[] = []
+    const responses: Promise<number>[] = []
     let readiness: Promise<number>
     child.signal('SIGSTOP')
     try {
@@ -85,9 +85,9 @@ describe('three replicas', () => {
       })
       // Nobody takes them yet. Some may not be sent twice, and tunnels that are dead lie beside them.
       for (let count = 0; count < 10; count += 1) {
-        answers.push(hello(2).then(({ status }) => status))
+        responses.push(hello(2).then(({ status }) => status))
         const upload = send({ port, host: HOST, path: '/echo', method: 'POST', body })
-        answers.push(upload.then(({ status, text }) => (text === body ? status : 0)))
+        responses.push(upload.then(({ status, text }) => (text === body ? status : 0)))
       }
       readiness = send({ port: adminPort, path: '/readyz' }).then(({ status }) => status)
       await Promise.all([port, adminPort].map(untilQueued))
@@ -98,8 +98,8 @@ describe('three replicas', () => {
     await eventually('it is ready', async () =>
       (await send({ port: adminPort, path: '/readyz' })).status === 200 ? true : undefined,
     )
-    answers.push(hello(2).then(({ status }) => status))
-    expect(await Promise.all(answers)).toEqual(answers.map(() => 200))
+    responses.push(hello(2).then(({ status }) => status))
+    expect(await Promise.all(responses)).toEqual(responses.map(() => 200))
     await cluster.untilLinked()
     await telephone.child.stop()
   }, 60_000)

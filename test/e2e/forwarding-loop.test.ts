@@ -6,7 +6,7 @@ import { Backend } from '../support/backend.ts'
 import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
 import { removeFolder, temporaryFolder } from '../support/folder.ts'
-import { type Answer, openRequest, send } from '../support/http-client.ts'
+import { type HttpResponse, openRequest, send } from '../support/http-client.ts'
 import { PlugboardProcess } from '../support/plugboard-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { Processes } from '../support/processes.ts'
@@ -18,8 +18,8 @@ function accessLines(plugboard: PlugboardProcess, path: string): string[] {
   return plugboard.child.output.split('\n').filter(line => line.includes(`"path":"${path}"`))
 }
 
-function expectLoop(answer: Answer): void {
-  expect([answer.status, JSON.parse(answer.text).code]).toEqual([508, 'loop_detected'])
+function expectLoop(response: HttpResponse): void {
+  expect([response.status, JSON.parse(response.text).code]).toEqual([508, 'loop_detected'])
 }
 
 describe('two Plugboards', () => {
@@ -61,7 +61,7 @@ describe('two Plugboards', () => {
     const asked = Array.from({ length: 20 }, (_, index) =>
       send({ port: one.port, host: 'loop.localhost', path: `/round-${index}` }),
     )
-    for (const answer of await Promise.all(asked)) expectLoop(answer)
+    for (const response of await Promise.all(asked)) expectLoop(response)
     for (let index = 0; index < 20; index += 1) {
       await eventually('each hop has written its access line', () => {
         const counts = [one, two].map(each => accessLines(each, `/round-${index}`).length)
@@ -78,7 +78,7 @@ describe('two Plugboards', () => {
     expect(via).toHaveLength(2)
     expect(new Set(via).size).toBe(2)
     request.destroy()
-    expect(await backend.next('answer', answer => answer.id === id)).toMatchObject({ sent: false })
+    expect(await backend.next('answer', response => response.id === id)).toMatchObject({ sent: false })
     for (const plugboard of [one, two]) {
       await eventually('the request is over', () =>
         accessLines(plugboard, '/silent').some(line => line.includes('"status":499')) ? true : undefined,
@@ -97,8 +97,8 @@ describe('a cluster', () => {
     await cluster.untilLinked()
     await cluster.startTelephone(0, { args: ['--tunnels', '1', '--no-follow-replicas'] })
     await eventually('the line is known to both replicas', async () => {
-      const answers = await Promise.all([0, 1].map(index => send(at(index, '/hello'))))
-      return answers.every(({ status }) => status === 200) ? true : undefined
+      const responses = await Promise.all([0, 1].map(index => send(at(index, '/hello'))))
+      return responses.every(({ status }) => status === 200) ? true : undefined
     })
     for (const index of [0, 1]) {
       const { rawHeaders } = JSON.parse((await send(at(index, '/request'))).text) as { rawHeaders: string[] }

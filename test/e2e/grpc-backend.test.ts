@@ -26,7 +26,7 @@ function framed(message: string): Buffer {
 
 class Call {
   readonly request: ClientRequest
-  readonly answer: Promise<IncomingMessage>
+  readonly response: Promise<IncomingMessage>
   messages: string[] = []
 
   constructor(path: string, headers: Record<string, string> = {}) {
@@ -38,9 +38,9 @@ class Call {
       agent: false,
       headers: { host: HOST, te: 'trailers', 'content-type': 'application/grpc', ...headers },
     })
-    this.answer = once(this.request, 'response').then(([answer]) => answer as IncomingMessage)
+    this.response = once(this.request, 'response').then(([response]) => response as IncomingMessage)
     // Who wants the answer gets its error; a call that is only cancelled has nobody who does.
-    this.answer.catch(() => undefined)
+    this.response.catch(() => undefined)
   }
 
   send(message: string): this {
@@ -54,16 +54,16 @@ class Call {
     messages: string[]
     grpcStatus: string | undefined
   }> {
-    const answer = await this.answer
+    const response = await this.response
     let bytes = Buffer.alloc(0)
-    for await (const chunk of answer) bytes = Buffer.concat([bytes, chunk as Buffer])
+    for await (const chunk of response) bytes = Buffer.concat([bytes, chunk as Buffer])
     while (bytes.length >= 5) {
       const length = bytes.readUInt32BE(1)
       this.messages.push(bytes.toString('utf8', 5, 5 + length))
       bytes = bytes.subarray(5 + length)
     }
-    const grpcStatus = answer.trailers['grpc-status'] ?? (answer.headers['grpc-status'] as string | undefined)
-    return { status: answer.statusCode, messages: this.messages, grpcStatus }
+    const grpcStatus = response.trailers['grpc-status'] ?? (response.headers['grpc-status'] as string | undefined)
+    return { status: response.statusCode, messages: this.messages, grpcStatus }
   }
 }
 
@@ -72,9 +72,9 @@ describe('a gRPC server, over HTTP/1.1', () => {
     const call = new Call(ECHO.unary, { 'grpc-timeout': '30S' })
     call.send('hello').request.end()
     expect(await call.result()).toEqual({ status: 200, messages: ['hello'], grpcStatus: '0' })
-    const answer = await call.answer
-    expect(answer.headers['content-type']).toMatch(/^application\/grpc/)
-    expect(answer.trailers).toMatchObject({ 'x-echo': 'done', 'x-echo-bin': 'AAH+/w==' })
+    const response = await call.response
+    expect(response.headers['content-type']).toMatch(/^application\/grpc/)
+    expect(response.trailers).toMatchObject({ 'x-echo': 'done', 'x-echo-bin': 'AAH+/w==' })
     expect(backend.calls.at(-1)?.deadline).toBeLessThan(Date.now() + 31_000)
   })
 
@@ -90,8 +90,8 @@ describe('a gRPC server, over HTTP/1.1', () => {
   it('bidirectional: answers come while the request goes on', async () => {
     const call = new Call(ECHO.bidirectional)
     call.send('first')
-    const answer = await call.answer
-    const [first] = (await once(answer, 'data')) as [Buffer]
+    const response = await call.response
+    const [first] = (await once(response, 'data')) as [Buffer]
     expect(first.toString('utf8', 5)).toBe('first')
     call.send('second').request.end()
     expect(await call.result()).toMatchObject({ messages: ['second'], grpcStatus: '0' })
@@ -109,8 +109,8 @@ describe('a gRPC server, over HTTP/1.1', () => {
   it('a client that goes away cancels its call', async () => {
     const call = new Call(ECHO.bidirectional)
     call.send('open')
-    const answer = await call.answer
-    answer.on('error', () => undefined)
+    const response = await call.response
+    response.on('error', () => undefined)
     call.request.on('error', () => undefined)
     const seen = backend.calls.at(-1)
     call.request.destroy()

@@ -178,10 +178,10 @@ describe('with a service of its own', () => {
 
   it('gets its clients a 502 when it answers with nonsense', async () => {
     await serve()
-    const answer = send({ port: stack.port, host: HOSTILE, path: '/wanted' })
+    const response = send({ port: stack.port, host: HOSTILE, path: '/wanted' })
     const opened = await hostile.receive('/wanted')
     hostile.send(frame(0x02, opened.readUInt32BE(5), head(7)))
-    expect((await answer).status).toBe(502)
+    expect((await response).status).toBe(502)
     await hostile.ended()
   })
 

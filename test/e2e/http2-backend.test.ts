@@ -37,9 +37,9 @@ it('answers with its interim heads and trailers', async () => {
   const connection = await RawConnection.open(stack.port)
   await connection.send(`GET /a?b HTTP/1.1\r\nHost: ${HOST}\r\nTE: trailers\r\n\r\n`)
   expect(await connection.readHead()).toMatchObject({ status: 103 })
-  const answer = await connection.readAnswer()
-  expect(answer).toMatchObject({ status: 200, trailers: [['x-checksum', 'abc']] })
-  expect(answer.body.toString()).toBe(`GET /a?b for ${HOST}`)
+  const response = await connection.readResponse()
+  expect(response).toMatchObject({ status: 200, trailers: [['x-checksum', 'abc']] })
+  expect(response.body.toString()).toBe(`GET /a?b for ${HOST}`)
   connection.destroy()
 })
 

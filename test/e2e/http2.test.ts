@@ -16,7 +16,7 @@ import { findProgram } from '../support/find-program.ts'
 import { freePort } from '../support/free-port.ts'
 import { ECHO_TRAILERS, GrpcBackend } from '../support/grpc-backend.ts'
 import { GrpcClient, resultOfStream } from '../support/grpc-client.ts'
-import { Http2Client, readHttp2Answer } from '../support/http2-client.ts'
+import { Http2Client, readHttp2Response } from '../support/http2-client.ts'
 import { patternBytes, patternHash } from '../support/pattern.ts'
 import { HOST, Stack } from '../support/stack.ts'
 
@@ -67,9 +67,9 @@ const post = (path: string) => head(path, { ':method': 'POST' })
 describe('over TLS', () => {
   it('ALPN chooses HTTP/2, and the backend is told what its client speaks', async () => {
     expect(client.session.alpnProtocol).toBe('h2')
-    const answer = await client.ask(head('/request'))
-    expect(answer.status).toBe(200)
-    const { rawHeaders } = JSON.parse(answer.body.toString()) as { rawHeaders: string[] }
+    const response = await client.ask(head('/request'))
+    expect(response.status).toBe(200)
+    const { rawHeaders } = JSON.parse(response.body.toString()) as { rawHeaders: string[] }
     expect(rawHeaders[rawHeaders.indexOf('X-Forwarded-Proto') + 1]).toBe('https')
     expect(rawHeaders[rawHeaders.indexOf('host') + 1]).toBe(HOST)
   })
@@ -79,10 +79,10 @@ describe('over TLS', () => {
     const body = patternBytes(0, bytes)
     const up = Array.from({ length: 8 }, () => client.ask(post('/hash'), body))
     const down = Array.from({ length: 8 }, () => client.ask(head(`/download?bytes=${bytes}`)))
-    for (const answer of await Promise.all(up)) {
-      expect(JSON.parse(answer.body.toString())).toMatchObject({ bytes, sha256: patternHash(bytes) })
+    for (const response of await Promise.all(up)) {
+      expect(JSON.parse(response.body.toString())).toMatchObject({ bytes, sha256: patternHash(bytes) })
     }
-    for (const answer of await Promise.all(down)) expect(answer.body.equals(body)).toBe(true)
+    for (const response of await Promise.all(down)) expect(response.body.equals(body)).toBe(true)
   })
 
   it('a client that is cut off in its upload is an abort for the backend', async () => {
@@ -226,5 +226,5 @@ it('a stream that a browser opens as a WebSocket reaches the backend as one', as
   const [echo] = await once(stream, 'data')
   expect([...(echo as Buffer)]).toEqual([0x81, 2, 0x68, 0x69])
   stream.close(constants.NGHTTP2_CANCEL)
-  await readHttp2Answer(stream)
+  await readHttp2Response(stream)
 })

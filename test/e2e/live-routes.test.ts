@@ -13,10 +13,10 @@ import { HOST, SERVICE, useStack } from '../support/stack.ts'
 const stack = useStack()
 
 /** Waits until the host answers with the status. */
-function answers(host: string, status: number, path = '/hello') {
+function responses(host: string, status: number, path = '/hello') {
   return eventually(`${host}${path} answers ${status}`, async () => {
-    const answer = await send({ port: stack.port, host, path })
-    return answer.status === status ? answer : undefined
+    const response = await send({ port: stack.port, host, path })
+    return response.status === status ? response : undefined
   })
 }
 
@@ -44,14 +44,14 @@ describe('while requests run and a WebSocket is open', () => {
   it('adds, changes and deletes routes by the API', async () => {
     for (let round = 0; round < 5; round += 1) {
       const host = `api-${round}.localhost`
-      await answers(host, 404)
+      await responses(host, 404)
       const { id } = await stack.plugboard.addRoute(host, SERVICE)
-      await answers(host, 200)
+      await responses(host, 200)
       await stack.plugboard.call('PATCH', `/v1/routes/${id}`, { mount: `${host}/hello` })
-      await answers(host, 404, '/elsewhere')
-      await answers(host, 200)
+      await responses(host, 404, '/elsewhere')
+      await responses(host, 200)
       await stack.plugboard.call('DELETE', `/v1/routes/${id}`)
-      await answers(host, 404)
+      await responses(host, 404)
     }
   })
 
@@ -63,15 +63,15 @@ describe('while requests run and a WebSocket is open', () => {
       return output
     }
     await run('route', 'add', host, '--service', SERVICE)
-    await answers(host, 200)
+    await responses(host, 200)
     expect(await run('route', 'list')).toContain(host)
     await run('service', 'add', 'other')
     await run('route', 'set', host, '--service', 'other')
-    const { headers } = await answers(host, 503)
+    const { headers } = await responses(host, 503)
     expect(headers['plugboard-error']).toBe('no_telephone')
     expect(Number(headers['retry-after'])).toBeGreaterThan(0)
     await run('route', 'rm', host)
-    await answers(host, 404)
+    await responses(host, 404)
   })
 })
 
@@ -80,7 +80,7 @@ it('moves a route from one service to another without a failed request', async (
   await stack.plugboard.addService('blue')
   const telephone = await stack.startTelephone({ service: 'blue', target: other.port })
   await stack.plugboard.addRoute('moving.localhost', SERVICE)
-  await answers('moving.localhost', 200)
+  await responses('moving.localhost', 200)
   const loop = new RequestLoop({ port: stack.port, host: 'moving.localhost' })
   await loop.successes(20)
   await stack.plugboard.call('PATCH', '/v1/routes/moving.localhost', { service: 'blue' })

@@ -105,7 +105,7 @@ describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
     const startedAt = performance.now()
     while (performance.now() - startedAt < OBSERVED_MS) {
       await other!.send(HELLO)
-      expect(await other!.readAnswer()).toMatchObject({ status: 200 })
+      expect(await other!.readResponse()).toMatchObject({ status: 200 })
     }
     await stack.plugboard.addService('made-meanwhile')
     const status = await stack.plugboard.call<{ traffic: { connectionsRefused: number } }>(
@@ -175,7 +175,7 @@ describe('a Telephone with 128 open files', () => {
     const statuses: number[] = []
     for (const connection of await open(stack.port, 60)) {
       await connection.send(UPGRADE)
-      statuses.push((await connection.readAnswer()).status)
+      statuses.push((await connection.readResponse()).status)
     }
     expect(statuses).toEqual([...Array(34).fill(101), ...Array(26).fill(503)])
     const plain = Array.from({ length: 60 }, () => send({ port: stack.port, host: HOST, path: '/hello' }))

@@ -60,12 +60,12 @@ async function refusal(child: Child): Promise<string> {
 describe('plugboard dev', () => {
   it('shows a page that came through a tunnel, and says what to do next', async () => {
     const plugboard = await dev()
-    const answer = await eventually('the page comes', async () => {
+    const response = await eventually('the page comes', async () => {
       const got = await page(plugboard)
       return got.status === 200 ? got : undefined
     })
-    expect(answer.headers['content-type']).toContain('text/html')
-    expect(answer.text).toContain('It works')
+    expect(response.headers['content-type']).toContain('text/html')
+    expect(response.text).toContain('It works')
     const telephones = await plugboard.telephones()
     expect(telephones.length).toBeGreaterThan(0)
     await plugboard.child.waitForLine(new RegExp(`http://localhost:${plugboard.port}`))
@@ -96,12 +96,12 @@ describe('plugboard dev', () => {
 
     shell('telephone', printed(/ http 3000 /).replace('http 3000', `http ${backend.port}`))
     await eventually('the app answers', async () => {
-      const answer = await send({
+      const response = await send({
         port: plugboard.port,
         host: `app.localhost:${plugboard.port}`,
         path: '/hello',
       })
-      return answer.text === 'hello\n' ? true : undefined
+      return response.text === 'hello\n' ? true : undefined
     })
     const list = shell('route list', printed(/ route list /))
     list.expectedToExit = true
@@ -194,8 +194,8 @@ describe('plugboard dev', () => {
       )
       expect(await plugboard.adminKey()).toBe(key)
       for (const mount of acknowledged) {
-        const answer = await plugboard.api('GET', `/v1/routes/${encodeURIComponent(mount)}`)
-        expect(answer.status, mount).toBe(200)
+        const response = await plugboard.api('GET', `/v1/routes/${encodeURIComponent(mount)}`)
+        expect(response.status, mount).toBe(200)
       }
     }
   })
@@ -229,8 +229,8 @@ describe('who can connect', () => {
       ['127.0.0.1', '127.0.0.1'],
       ...(hasIpv6 ? [['::1', '[::1]'] as const, ['::1', 'localhost'] as const] : []),
     ] as const) {
-      const answer = await send({ port, address, host: `${host}:${port}` })
-      expect([host, answer.status]).toEqual([host, 200])
+      const response = await send({ port, address, host: `${host}:${port}` })
+      expect([host, response.status]).toEqual([host, 200])
     }
     if (ownAddress === undefined) return
     await expect(send({ port, address: plain(ownAddress) })).rejects.toMatchObject({ code: 'ECONNREFUSED' })

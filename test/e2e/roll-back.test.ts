@@ -77,17 +77,17 @@ describe('rows of a newer release', () => {
     await serves(plugboard)
     const set = (options: string) =>
       administer(db.url, `UPDATE plugboard.routes SET options = '${options}' WHERE host = '${HOST}'`)
-    const answers = (status: number) =>
+    const responses = (status: number) =>
       eventually(`the route responds with ${status}`, async () => {
-        const answer = await send({ port: plugboard.port, host: HOST, path: '/hello' })
-        return answer.status === status ? answer : undefined
+        const response = await send({ port: plugboard.port, host: HOST, path: '/hello' })
+        return response.status === status ? response : undefined
       })
 
     await set('{"geo": ["NZ"], "requires": {"geo": "0.9.0"}}')
-    expect((await answers(503)).headers['plugboard-error']).toBe('route_unusable')
+    expect((await responses(503)).headers['plugboard-error']).toBe('route_unusable')
     await plugboard.child.waitForLine(/geo: needs Plugboard 0\.9\.0 or newer/)
     await set('{"stickers": true}')
-    await answers(200)
+    await responses(200)
   })
 })
 

@@ -87,7 +87,7 @@ it('tokens of an issuer open a route, a WebSocket too; the issuer may rotate its
   expect(error.message).toContain('401')
   const socket = new WebSocket(url, { headers: { host: 'api.localhost', ...bearer(token) } })
   await once(socket, 'open')
-  issuer.answer = { status: 500 }
+  issuer.response = { status: 500 }
   expect((await ask('api.localhost', bearer(issuer.token({ n: 1 })))).status).toBe(200)
   // What was opened before stays: it is requests that rules are about.
   await cli('route', 'set', 'api.localhost', '--deny-ip', '127.0.0.1')

@@ -157,7 +157,7 @@ describe('requests', () => {
     expect([plain.status, plain.headers.location]).toEqual([308, `https://${HOST}:${tlsPort}/b?c=d`])
     const raw = await RawConnection.open(stack.port)
     await raw.send(`GET /ws HTTP/1.1\r\nHost: ${HOST}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n`)
-    expect((await raw.readAnswer()).status).toBe(308)
+    expect((await raw.readResponse()).status).toBe(308)
     raw.destroy()
     await stack.plugboard.call('POST', '/v1/routes', {
       mount: 'plain.localhost',

@@ -10,7 +10,7 @@ import { eventually } from '../support/deadline.ts'
 import { freePort } from '../support/free-port.ts'
 import { send } from '../support/http-client.ts'
 import { readJwt, signJwt } from '../support/jwt.ts'
-import { field, type RawAnswer, rawExchange } from '../support/raw-connection.ts'
+import { field, type RawResponse, rawExchange } from '../support/raw-connection.ts'
 import { HOST, SERVICE, useStack } from '../support/stack.ts'
 import { TelephoneProcess } from '../support/telephone-process.ts'
 
@@ -38,7 +38,7 @@ afterAll(async () => {
 function dial(
   token: string | undefined,
   changes: Record<string, string | undefined> = {},
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const headers: Record<string, string | undefined> = {
     Host: `127.0.0.1:${stack.port}`,
     Connection: 'Upgrade',
@@ -55,15 +55,15 @@ function dial(
   return rawExchange(stack.port, `GET /_plugboard/tunnel HTTP/1.1\r\n${lines.join('')}\r\n`)
 }
 
-function expectRefusal(answer: RawAnswer, status: number, code: string): void {
-  expect([answer.status, field(answer.headers, 'plugboard-error')], answer.body.toString()).toEqual([
+function expectRefusal(response: RawResponse, status: number, code: string): void {
+  expect([response.status, field(response.headers, 'plugboard-error')], response.body.toString()).toEqual([
     status,
     code,
   ])
-  expect(field(answer.headers, 'content-type')).toContain('application/problem+json')
-  const problem = JSON.parse(answer.body.toString()) as { code: string; detail?: string }
+  expect(field(response.headers, 'content-type')).toContain('application/problem+json')
+  const problem = JSON.parse(response.body.toString()) as { code: string; detail?: string }
   expect(problem).toMatchObject({ code, status })
-  expect(field(answer.headers, 'sec-websocket-accept')).toBeUndefined()
+  expect(field(response.headers, 'sec-websocket-accept')).toBeUndefined()
 }
 
 describe('the tunnel endpoint', () => {
@@ -102,8 +102,8 @@ describe('the tunnel endpoint', () => {
     const refusal = await eventually(
       'the token expires',
       async () => {
-        const answer = await dial(token)
-        return answer.status === 101 ? undefined : answer
+        const response = await dial(token)
+        return response.status === 101 ? undefined : response
       },
       30_000,
     )
@@ -114,8 +114,8 @@ describe('the tunnel endpoint', () => {
     const { token, id } = await stack.plugboard.issueToken({ services: [SERVICE] })
     await stack.plugboard.call('POST', `/v1/tokens/${id}/revoke`)
     const refusal = await eventually('the revocation is known', async () => {
-      const answer = await dial(token)
-      return answer.status === 101 ? undefined : answer
+      const response = await dial(token)
+      return response.status === 101 ? undefined : response
     })
     expectRefusal(refusal, 401, 'token_revoked')
   })

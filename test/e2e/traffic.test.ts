@@ -21,12 +21,12 @@ describe('bodies', () => {
     const body = patternBytes(0, TEN_MEGABYTES)
     const expected = { bytes: TEN_MEGABYTES, sha256: patternHash(TEN_MEGABYTES) }
     const uploads = [{}, { 'transfer-encoding': 'chunked' }, {}, { 'transfer-encoding': 'chunked' }]
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       uploads.map(headers => send({ ...to('/hash'), method: 'POST', headers, body })),
     )
-    for (const answer of answers) {
-      expect(answer.status).toBe(200)
-      expect(JSON.parse(answer.text)).toMatchObject(expected)
+    for (const response of responses) {
+      expect(response.status).toBe(200)
+      expect(JSON.parse(response.text)).toMatchObject(expected)
     }
   })
 
@@ -51,14 +51,14 @@ describe('bodies', () => {
   it('relays trailers and early hints', async () => {
     const connection = await RawConnection.open(stack.port)
     await connection.send(`GET /trailers HTTP/1.1\r\nHost: ${HOST}\r\nTE: trailers\r\n\r\n`)
-    const answer = await connection.readAnswer()
-    expect(answer.trailers).toEqual([
+    const response = await connection.readResponse()
+    expect(response.trailers).toEqual([
       ['x-checksum', 'abc'],
       ['x-more', 'def'],
     ])
     await connection.send(get('/early-hints'))
     expect((await connection.readHead()).status).toBe(103)
-    expect((await connection.readAnswer()).body.toString()).toBe('hinted\n')
+    expect((await connection.readResponse()).body.toString()).toBe('hinted\n')
     connection.destroy()
   })
 })
@@ -117,12 +117,12 @@ describe('WebSocket', () => {
   })
 
   it('passes a refused upgrade on as the plain answer that it is', async () => {
-    const answer = await rawExchange(
+    const response = await rawExchange(
       stack.port,
       `GET /ws?refuse=1 HTTP/1.1\r\nHost: ${HOST}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n` +
         'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
     )
-    expect([answer.status, answer.body.toString()]).toEqual([403, 'no\n'])
+    expect([response.status, response.body.toString()]).toEqual([403, 'no\n'])
   })
 })
 
@@ -174,9 +174,9 @@ describe('an end that disappears', () => {
 
   it('answers 502 when the backend hangs up before its answer, and goes on working', async () => {
     for (const how of ['fin', 'reset']) {
-      const answer = await send({ ...to(`/hang-up?how=${how}`), method: 'POST' })
-      expect(answer.status).toBe(502)
-      expect(answer.headers['plugboard-error']).toBe('backend_closed')
+      const response = await send({ ...to(`/hang-up?how=${how}`), method: 'POST' })
+      expect(response.status).toBe(502)
+      expect(response.headers['plugboard-error']).toBe('backend_closed')
     }
     expect((await send(to('/hello'))).text).toBe('hello\n')
   })

@@ -27,7 +27,7 @@ describe('a Telephone killed with SIGKILL', () => {
     const telephone = await stack.startTelephone()
     await untilServed()
     stack.backend.clear()
-    const waiting = openRequest({ ...to('/silent'), method: 'POST', body: 'x' }).answer
+    const waiting = openRequest({ ...to('/silent'), method: 'POST', body: 'x' }).response
     const half = await RawConnection.open(stack.port)
     await half.send(`GET /sse?count=100000&intervalMs=20 HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
     await half.readUntil('data: ')
@@ -36,9 +36,9 @@ describe('a Telephone killed with SIGKILL', () => {
 
     await telephone.child.stop('SIGKILL')
 
-    const answer = await waiting
-    answer.resume()
-    expect([answer.statusCode, answer.headers['plugboard-error']]).toEqual([502, 'telephone_lost'])
+    const response = await waiting
+    response.resume()
+    expect([response.statusCode, response.headers['plugboard-error']]).toEqual([502, 'telephone_lost'])
     expect((await broken).toString()).not.toContain('\r\n0\r\n')
     await untilNoLine()
 
@@ -74,15 +74,15 @@ describe('a path that goes silent without a FIN', () => {
     const dialled = relay.accepted
     const tunnels = new Set((await stack.plugboard.telephones()).map(row => row.id))
     stack.backend.clear()
-    const waiting = openRequest(to('/silent')).answer
+    const waiting = openRequest(to('/silent')).response
     const { id } = await stack.backend.next('request', report => report.url === '/silent')
 
     relay.silenceExisting()
 
     // Plugboard's end: the stream fails with a reason.
-    const answer = await waiting
-    answer.resume()
-    expect([answer.statusCode, answer.headers['plugboard-error']]).toEqual([502, 'telephone_lost'])
+    const response = await waiting
+    response.resume()
+    expect([response.statusCode, response.headers['plugboard-error']]).toEqual([502, 'telephone_lost'])
     // The Telephone's end: it gives the backend's request up and dials again.
     await stack.backend.next('answer', report => report.id === id && !report.sent)
     await untilServed()

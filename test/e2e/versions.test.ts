@@ -26,8 +26,8 @@ async function everyWayServes(): Promise<void> {
       await eventually(`${host} is served by ${name}`, async () =>
         (await send({ port, host, path: '/hello' })).status === 200 ? true : undefined,
       )
-      const answer = await send({ port, host, path: '/echo', method: 'POST', body })
-      expect([answer.status, answer.text === body], `${host} through ${name}`).toEqual([200, true])
+      const response = await send({ port, host, path: '/echo', method: 'POST', body })
+      expect([response.status, response.text === body], `${host} through ${name}`).toEqual([200, true])
     }
   }
 }

@@ -83,8 +83,8 @@ describe('two replicas', () => {
     const { child } = cluster.replicas[1]!
     child.signal('SIGSTOP')
     try {
-      const answer = await cluster.replicas[0]!.call<{ missingReplicas: unknown[] }>('GET', '/v1/telephones')
-      expect(answer.missingReplicas).toMatchObject([{ id: 'replica-2', reason: expect.any(String) }])
+      const response = await cluster.replicas[0]!.call<{ missingReplicas: unknown[] }>('GET', '/v1/telephones')
+      expect(response.missingReplicas).toMatchObject([{ id: 'replica-2', reason: expect.any(String) }])
       const { output } = await cli(0, 'telephone', 'list')
       expect(output).toMatch(/note: replica replica-2 gave no response: /)
     } finally {

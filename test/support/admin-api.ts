@@ -35,7 +35,7 @@ export interface CallOptions {
   readonly remoteAddress?: string
 }
 
-export interface CallAnswer {
+export interface CallResponse {
   readonly status: number
   readonly headers: Headers
   /** Tests know what they asked for. */
@@ -201,7 +201,7 @@ export class AdminApiHarness {
     })
   }
 
-  async call(method: string, path: string, options: CallOptions = {}): Promise<CallAnswer> {
+  async call(method: string, path: string, options: CallOptions = {}): Promise<CallResponse> {
     const request = this.request(method, path, options)
     const remoteAddress = options.remoteAddress ?? '127.0.0.1'
     const response = await this.app.fetch(request, { incoming: { socket: { remoteAddress } } })

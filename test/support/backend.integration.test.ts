@@ -18,8 +18,8 @@ describe('the misbehaving backend', () => {
 
   it('shows exactly what it received', async () => {
     const bytes = 'POST /hash?x=%2F HTTP/1.1\r\nhOST: a\r\nContent-Length: 3\r\n\r\nabc'
-    const answer = await rawExchange(backend.port, bytes)
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ bytes: 3 })
+    const response = await rawExchange(backend.port, bytes)
+    expect(JSON.parse(response.body.toString())).toMatchObject({ bytes: 3 })
     const request = await backend.next('request')
     expect(request).toMatchObject({ method: 'POST', url: '/hash?x=%2F' })
     expect(request.rawHeaders).toEqual(['hOST', 'a', 'Content-Length', '3'])
@@ -37,8 +37,8 @@ describe('the misbehaving backend', () => {
 
   it('dies in the middle of a body, with a FIN and with a reset', async () => {
     for (const how of ['fin', 'reset']) {
-      const answer = await rawExchange(backend.port, get(`/die?how=${how}&length=1000&bytes=100`))
-      expect([answer.complete, answer.body.length]).toEqual([false, 100])
+      const response = await rawExchange(backend.port, get(`/die?how=${how}&length=1000&bytes=100`))
+      expect([response.complete, response.body.length]).toEqual([false, 100])
     }
     const chunked = await rawExchange(backend.port, get('/die?length=0'))
     expect(chunked.complete).toBe(false)
@@ -52,7 +52,7 @@ describe('the misbehaving backend', () => {
     const hinted = await RawConnection.open(backend.port)
     await hinted.send(get('/early-hints'))
     expect((await hinted.readHead()).status).toBe(103)
-    expect((await hinted.readAnswer()).body.toString()).toBe('hinted\n')
+    expect((await hinted.readResponse()).body.toString()).toBe('hinted\n')
     hinted.destroy()
     const bytes = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc')
     const raw = await RawConnection.open(backend.port)
@@ -62,10 +62,10 @@ describe('the misbehaving backend', () => {
   })
 
   it('downloads a pattern that can be checked', async () => {
-    const answer = await rawExchange(backend.port, get('/download?bytes=300000'))
-    expect(field(answer.headers, 'content-length')).toBe('300000')
-    expect(isPattern(answer.body, 0)).toBe(true)
-    expect(isPattern(answer.body.subarray(1), 0)).toBe(false)
+    const response = await rawExchange(backend.port, get('/download?bytes=300000'))
+    expect(field(response.headers, 'content-length')).toBe('300000')
+    expect(isPattern(response.body, 0)).toBe(true)
+    expect(isPattern(response.body.subarray(1), 0)).toBe(false)
   })
 
   it('echoes WebSocket messages, and raw bytes after any other upgrade', async () => {

@@ -110,9 +110,9 @@ export class DocumentedApi {
     return { status, headers: received, body, culprits, problem }
   }
 
-  #problemOf(method: string, path: string, answer: Parameters<OpenApiCheck['check']>[2]): string | undefined {
+  #problemOf(method: string, path: string, response: Parameters<OpenApiCheck['check']>[2]): string | undefined {
     try {
-      this.#check.check(method, path, answer)
+      this.#check.check(method, path, response)
       return undefined
     } catch (error) {
       return (error as Error).message

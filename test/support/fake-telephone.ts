@@ -64,7 +64,7 @@ export class FakeCall implements StreamEvents {
   }
 
   /** A whole answer; Content-Length only when `fields` has it. */
-  answer(status: number, body = '', fields: Fields = ['Content-Type', 'text/plain'], statusText = ''): void {
+  respond(status: number, body = '', fields: Fields = ['Content-Type', 'text/plain'], statusText = ''): void {
     this.stream.respond({ status, statusText, fields })
     if (body !== '') this.stream.write(Buffer.from(body))
     this.stream.end()

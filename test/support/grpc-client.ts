@@ -51,7 +51,7 @@ export class GrpcClient {
         Buffer.from(message),
         metadata,
         options,
-        (_error, answer) => answer && messages.push(textOf(answer)),
+        (_error, response) => response && messages.push(textOf(response)),
       )
       call.on('status', status => resolve(resultOf(status, messages)))
     })
@@ -69,17 +69,17 @@ export class GrpcClient {
 
   clientStreaming(messages: readonly (string | Buffer)[], options: CallOptions = {}): Promise<GrpcResult> {
     return new Promise(resolve => {
-      const answers: string[] = []
+      const responses: string[] = []
       const call = this.#client.makeClientStreamRequest(
         ECHO.clientStreaming,
         asIs,
         asIs,
         options,
-        (_error, answer) => {
-          if (answer) answers.push(textOf(answer))
+        (_error, response) => {
+          if (response) responses.push(textOf(response))
         },
       )
-      call.on('status', status => resolve(resultOf(status, answers)))
+      call.on('status', status => resolve(resultOf(status, responses)))
       for (const message of messages) call.write(Buffer.from(message))
       call.end()
     })

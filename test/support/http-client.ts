@@ -15,7 +15,7 @@ export interface RequestOptions {
   readonly timeoutMs?: number
 }
 
-export interface Answer {
+export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
@@ -25,7 +25,7 @@ export interface Answer {
 /** Sends the request; resolves with the head. The caller reads or destroys the message. */
 export function openRequest(options: RequestOptions): {
   request: ClientRequest
-  answer: Promise<IncomingMessage>
+  response: Promise<IncomingMessage>
 } {
   const {
     port,
@@ -45,7 +45,7 @@ export function openRequest(options: RequestOptions): {
     agent: false,
     headers: { ...(host === undefined ? {} : { host }), ...headers },
   })
-  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve)
     outgoing.once('error', reject)
     outgoing.setTimeout(timeoutMs, () =>
@@ -53,15 +53,15 @@ export function openRequest(options: RequestOptions): {
     )
   })
   // Who wants the answer gets its error; a request that is only destroyed has nobody who does.
-  answer.catch(() => undefined)
+  response.catch(() => undefined)
   if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) outgoing.end(body)
   else body.pipe(outgoing)
-  return { request: outgoing, answer }
+  return { request: outgoing, response }
 }
 
 /** Sends the request and reads the whole answer. Rejects when it breaks off. */
-export async function send(options: RequestOptions): Promise<Answer> {
-  const message = await openRequest(options).answer
+export async function send(options: RequestOptions): Promise<HttpResponse> {
+  const message = await openRequest(options).response
   const chunks: Buffer[] = []
   for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk)
   const body = Buffer.concat(chunks)

@@ -8,7 +8,7 @@ import {
   type SecureClientSessionOptions,
 } from 'node:http2'
 
-export interface Http2Answer {
+export interface Http2Response {
   readonly status: number
   /** Names and values in turns. */
   readonly raw: readonly string[]
@@ -39,10 +39,10 @@ export class Http2Client {
     return stream
   }
 
-  ask(headers: OutgoingHttpHeaders, body?: string | Buffer): Promise<Http2Answer> {
+  ask(headers: OutgoingHttpHeaders, body?: string | Buffer): Promise<Http2Response> {
     const stream = this.open(headers, body === undefined)
     if (body !== undefined) stream.end(body)
-    return readHttp2Answer(stream)
+    return readHttp2Response(stream)
   }
 
   close(): void {
@@ -51,7 +51,7 @@ export class Http2Client {
 }
 
 /** Resolves when the stream is closed, however it ended. `status` 0: there was no head. */
-export function readHttp2Answer(stream: ClientHttp2Stream): Promise<Http2Answer> {
+export function readHttp2Response(stream: ClientHttp2Stream): Promise<Http2Response> {
   let status = 0
   let raw: readonly string[] = []
   let trailers: readonly string[] = []

@@ -68,7 +68,7 @@ export class FrameConnection {
   }
 
   /** An answer head; with `end`, all of an answer. */
-  answer(streamId: number, fields: readonly string[] = [':status', '200'], end = false): void {
+  respond(streamId: number, fields: readonly string[] = [':status', '200'], end = false): void {
     const flags = FLAG.endHeaders | (end ? FLAG.endStream : 0)
     this.say(frame(FRAME.headers, flags, streamId, fieldBlock(fields)))
   }
@@ -87,8 +87,8 @@ export class FrameConnection {
 
   #arrived(each: Http2Frame): void {
     const { type, flags, payload } = each
-    const answered = type === FRAME.settings || type === FRAME.ping
-    if (answered && (flags & FLAG.ack) !== 0) return
+    const responded = type === FRAME.settings || type === FRAME.ping
+    if (responded && (flags & FLAG.ack) !== 0) return
     this.frames.push(each)
     if (type === FRAME.settings) this.say(frame(FRAME.settings, FLAG.ack, 0))
     if (type === FRAME.ping && this.ponging) this.say(frame(FRAME.ping, FLAG.ack, 0, payload))

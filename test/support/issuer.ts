@@ -41,7 +41,7 @@ export class Issuer {
   readonly keys: SigningKey[] = []
   requests = 0
   /** Instead of the keys. */
-  answer: { readonly status: number; readonly body?: string; readonly location?: string } | undefined
+  response: { readonly status: number; readonly body?: string; readonly location?: string } | undefined
   #server: Server | undefined
 
   addKey(alg = 'ES256', kid = `key-${this.keys.length + 1}`): SigningKey {
@@ -59,7 +59,7 @@ export class Issuer {
   /** For `Jwks`: no socket at all. */
   readonly load = (_url: string): Promise<Buffer> => {
     this.requests += 1
-    const { status = 200, body = this.jwks } = this.answer ?? {}
+    const { status = 200, body = this.jwks } = this.response ?? {}
     return status === 200 ? Promise.resolve(Buffer.from(body)) : Promise.reject(new Error(`status ${status}`))
   }
 
@@ -67,7 +67,7 @@ export class Issuer {
   async listen(): Promise<string> {
     const server = createServer((_req, res) => {
       this.requests += 1
-      const { status = 200, body = this.jwks, location } = this.answer ?? {}
+      const { status = 200, body = this.jwks, location } = this.response ?? {}
       if (location !== undefined) res.setHeader('location', location)
       res.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(body)
     })

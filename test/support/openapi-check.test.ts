@@ -24,22 +24,22 @@ const check = new OpenApiCheck({
     },
   },
 })
-const answer = { status: 200, contentType: 'application/json', body: { name: 'ab' } as unknown }
+const actual = { status: 200, contentType: 'application/json', body: { name: 'ab' } as unknown }
 
 test.each([
-  ['status', { ...answer, status: 201 }],
-  ['media type', { ...answer, contentType: 'text/html' }],
-  ['missing field', { ...answer, body: {} }],
-  ['extra field', { ...answer, body: { name: 'ab', secret: 1 } }],
-  ['wrong field', { ...answer, body: { name: 'a' } }],
-  ['body where none is', { ...answer, status: 204 }],
+  ['status', { ...actual, status: 201 }],
+  ['media type', { ...actual, contentType: 'text/html' }],
+  ['missing field', { ...actual, body: {} }],
+  ['extra field', { ...actual, body: { name: 'ab', secret: 1 } }],
+  ['wrong field', { ...actual, body: { name: 'a' } }],
+  ['body where none is', { ...actual, status: 204 }],
 ])('catches a wrong %s', (_, wrong) => {
   expect(() => check.check('GET', '/things/1', wrong)).toThrow('GET /things/{id}')
 })
 
 test('lets through what is documented', () => {
-  check.check('GET', '/things/1', answer)
-  check.check('GET', '/things/1', { ...answer, body: { name: null } })
+  check.check('GET', '/things/1', actual)
+  check.check('GET', '/things/1', { ...actual, body: { name: null } })
   check.check('GET', '/things/1', { status: 204, contentType: undefined, body: undefined })
-  check.check('GET', '/elsewhere', { ...answer, status: 404 })
+  check.check('GET', '/elsewhere', { ...actual, status: 404 })
 })

@@ -27,7 +27,7 @@ interface OpenApiDocument {
 }
 type JsonSchema = Parameters<typeof z.fromJSONSchema>[0]
 
-export interface Answer {
+export interface ApiResponse {
   readonly status: number
   readonly contentType: string | undefined
   /** Parsed; undefined for none. */
@@ -54,19 +54,19 @@ export class OpenApiCheck {
   }
 
   /** Throws when the answer to `method path` is not as documented. A path that is not there is left alone. */
-  check(method: string, path: string, answer: Answer): void {
+  check(method: string, path: string, actual: ApiResponse): void {
     // A literal path wins over one with parameters, as it does in the router.
     const found = this.#operations.filter(({ pattern }) => pattern.test(path))
     const entry = found.find(operation => !operation.path.includes('{')) ?? found[0]
     const operation = entry && this.#document.paths[entry.path]?.[method.toLowerCase()]
     if (operation === undefined) return
-    const where = `${method} ${entry?.path} → ${answer.status}`
-    const response = operation.responses[answer.status]
+    const where = `${method} ${entry?.path} → ${actual.status}`
+    const response = operation.responses[actual.status]
     if (response === undefined) throw new Error(`${where}: the status is not documented`)
     for (const [name, header] of Object.entries(
-      answer.headers === undefined ? {} : (response.headers ?? {}),
+      actual.headers === undefined ? {} : (response.headers ?? {}),
     )) {
-      const text = answer.headers?.[name.toLowerCase()]
+      const text = actual.headers?.[name.toLowerCase()]
       if (text === undefined && header.required === true) throw new Error(`${where}: ${name} is missing`)
       const value = (header.schema as { type?: string }).type === 'integer' ? Number(text) : text
       // zod takes a reference for a URL.
@@ -75,12 +75,12 @@ export class OpenApiCheck {
         this.#compare(`${where}: ${name}`, header.schema, value)
     }
     if (response.content === undefined) {
-      if (answer.body !== undefined) throw new Error(`${where}: a body that is not documented`)
+      if (actual.body !== undefined) throw new Error(`${where}: a body that is not documented`)
       return
     }
-    const schema = response.content[answer.contentType ?? '']?.schema
-    if (schema === undefined) throw new Error(`${where}: ${answer.contentType} is not documented`)
-    this.#compare(where, schema, answer.body)
+    const schema = response.content[actual.contentType ?? '']?.schema
+    if (schema === undefined) throw new Error(`${where}: ${actual.contentType} is not documented`)
+    this.#compare(where, schema, actual.body)
   }
 
   #compare(where: string, schema: JsonSchema, value: unknown): void {

@@ -112,7 +112,7 @@ export class Pebble {
     const outgoing = request({ port: this.#managementPort, host: 'localhost', path: '/roots/0', ca: TEST_CA })
     return new Promise((resolve, reject) => {
       outgoing.once('error', reject)
-      outgoing.once('response', answer => resolve(text(answer)))
+      outgoing.once('response', response => resolve(text(response)))
       outgoing.end()
     })
   }

@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest'
 import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
 import { staticDiscovery } from '../../plugboard/peers/discovery/discovery.ts'
 import { PeerNetwork, type PeerNetworkOptions } from '../../plugboard/peers/peer-network.ts'
-import { newBoot } from '../../plugboard/registry/boot.ts'
+import { newIncarnation } from '../../plugboard/registry/boot.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
 import { asTunnelId, lineId, type TunnelId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
@@ -70,7 +70,7 @@ export class PeerNode {
     const { heldOf, respondToQuery } = options
     const { clock = systemClock, log = silentLogger } = options
     this.network = new PeerNetwork({
-      self: { id, boot: newBoot(startedAtMs, Math.random) },
+      self: { id, boot: newIncarnation(startedAtMs, Math.random) },
       startedAt: new Date(startedAtMs),
       agent: 'test/1',
       registry: this.registry,

@@ -6,7 +6,7 @@ import { execPath } from 'node:process'
 import { Child, type Exit } from './child.ts'
 import { eventually } from './deadline.ts'
 import { freePort } from './free-port.ts'
-import { type Answer, send } from './http-client.ts'
+import { type HttpResponse, send } from './http-client.ts'
 import type { Processes } from './processes.ts'
 import { canConnect } from './raw-connection.ts'
 
@@ -107,7 +107,7 @@ export class PlugboardProcess {
     path: string,
     body?: object,
     headers: Record<string, string> = {},
-  ): Promise<Answer> {
+  ): Promise<HttpResponse> {
     return send({
       port: this.adminPort,
       path,
@@ -123,9 +123,9 @@ export class PlugboardProcess {
 
   /** As `api`, for calls that must succeed: the parsed body. */
   async call<T = Record<string, unknown>>(method: string, path: string, body?: object): Promise<T> {
-    const answer = await this.api(method, path, body, { 'if-match': '*' })
-    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
-    return (answer.text === '' ? undefined : JSON.parse(answer.text)) as T
+    const response = await this.api(method, path, body, { 'if-match': '*' })
+    if (response.status >= 300) throw new Error(`${method} ${path}: ${response.status} ${response.text}`)
+    return (response.text === '' ? undefined : JSON.parse(response.text)) as T
   }
 
   /** `plugboard <args>` as a person types it beside the running server. */

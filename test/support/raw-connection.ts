@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { resetSocket } from '../../shared/reset-socket.ts'
 import { within } from './deadline.ts'
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number
   readonly statusText: string
   /** Name and value as received, in order. */
@@ -108,7 +108,7 @@ export class RawConnection {
   }
 
   /** One answer's head; 1xx answers are heads of their own. */
-  async readHead(): Promise<Omit<RawAnswer, 'body' | 'trailers' | 'complete'>> {
+  async readHead(): Promise<Omit<RawResponse, 'body' | 'trailers' | 'complete'>> {
     const head = await this.readUntil('\r\n\r\n')
     const [first = '', ...lines] = head.slice(0, -4).split('\r\n')
     const parts = first.match(/^HTTP\/1\.[01] (\d{3}) ?(.*)$/)
@@ -117,7 +117,7 @@ export class RawConnection {
   }
 
   /** One whole answer, 1xx skipped. `method`: what was asked, for answers that have no body whatever they say. */
-  async readAnswer(method = 'GET'): Promise<RawAnswer> {
+  async readResponse(method = 'GET'): Promise<RawResponse> {
     let head = await this.readHead()
     while (head.status < 200 && head.status !== 101) head = await this.readHead()
     const without = method === 'HEAD' || head.status === 101 || head.status === 204 || head.status === 304
@@ -134,7 +134,7 @@ export class RawConnection {
     return { ...head, body, trailers: [], complete: body.length === Number(length) }
   }
 
-  async #readChunked(): Promise<Pick<RawAnswer, 'body' | 'trailers' | 'complete'>> {
+  async #readChunked(): Promise<Pick<RawResponse, 'body' | 'trailers' | 'complete'>> {
     const chunks: Buffer[] = []
     for (;;) {
       let size = 0
@@ -209,11 +209,11 @@ export function field(headers: readonly [string, string][], name: string): strin
 }
 
 /** Opens a connection, sends `bytes`, reads one answer, closes. */
-export async function rawExchange(port: number, bytes: string | Buffer, method?: string): Promise<RawAnswer> {
+export async function rawExchange(port: number, bytes: string | Buffer, method?: string): Promise<RawResponse> {
   const connection = await RawConnection.open(port)
   try {
     await connection.send(bytes)
-    return await connection.readAnswer(method)
+    return await connection.readResponse(method)
   } finally {
     connection.destroy()
   }

@@ -2,7 +2,7 @@
 // data after the end, two ends, anything after an abort (shared/protocol/streams/stream.ts has the rules).
 
 import type {
-  AnswerHead,
+  StreamResponseHead,
   Fields,
   Opening,
   Stream,
@@ -14,7 +14,7 @@ export class RecordedStream implements StreamEvents {
   /** Set by whoever opens or accepts it. */
   stream!: Stream
   opening: Opening | undefined
-  readonly heads: AnswerHead[] = []
+  readonly heads: StreamResponseHead[] = []
   readonly chunks: Buffer[] = []
   receivedBytes = 0
   ended = false
@@ -28,7 +28,7 @@ export class RecordedStream implements StreamEvents {
     return Buffer.concat(this.chunks)
   }
 
-  onHead(head: AnswerHead): void {
+  onHead(head: StreamResponseHead): void {
     this.#check('onHead')
     this.heads.push(head)
   }

@@ -3,12 +3,12 @@
 // randomness are the test's. It also keeps what the replicas should come to know, to compare with.
 
 import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
-import { type Boot, newBoot } from '../../plugboard/registry/boot.ts'
+import { type Incarnation, newIncarnation } from '../../plugboard/registry/boot.ts'
 import type { CompactionLimits } from '../../plugboard/registry/documents/own-shard.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
 import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
-import { PeerExchange } from '../../plugboard/registry/sync/peer-exchange.ts'
+import { RegistrySync } from '../../plugboard/registry/sync/peer-exchange.ts'
 import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
 import { RegistryOwner } from '../../plugboard/registry/sync/registry-owner.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -37,15 +37,15 @@ interface Wire {
 
 export interface SimulatedReplica {
   readonly id: ReplicaId
-  readonly boot: Boot
+  readonly boot: Incarnation
   readonly registry: Registry
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
-  readonly exchanges: Map<string, PeerExchange>
+  readonly exchanges: Map<string, RegistrySync>
   /** Work put off to the end of the turn. */
   readonly deferred: (() => void)[]
   /** Leases it was given: what it may show, and until when. */
-  readonly leases: Map<string, { boot: Boot; untilMs: number }>
+  readonly leases: Map<string, { boot: Incarnation; untilMs: number }>
 }
 
 export class RegistryCluster {
@@ -74,7 +74,7 @@ export class RegistryCluster {
     this.clock.advance(1)
     const replicaId = asReplicaId(id)
     const registry = new Registry()
-    const boot = newBoot(this.clock.wallTime(), this.random)
+    const boot = newIncarnation(this.clock.wallTime(), this.random)
     const deferred: (() => void)[] = []
     const { compaction, shardCount, keepMs } = this.#options
     const defer = (task: () => void): void => void deferred.push(task)
@@ -216,7 +216,7 @@ export class RegistryCluster {
       const onReady = (): void => undefined
       from.exchanges.set(
         to.id,
-        new PeerExchange({ owner, follower, peerId: to.id, peerBoot: to.boot, clock: this.clock, onReady }),
+        new RegistrySync({ owner, follower, peerId: to.id, peerBoot: to.boot, clock: this.clock, onReady }),
       )
     }
   }

@@ -44,7 +44,7 @@ describe('Relay', () => {
     relay.silence('bob', true)
     const [ann, bob] = [await RawConnection.open(relay.port), await RawConnection.open(relay.port)]
     let heard = false
-    const answer = bob.readUntil('bob speaks').then(() => {
+    const response = bob.readUntil('bob speaks').then(() => {
       heard = true
     })
     await bob.send('bob speaks')
@@ -52,7 +52,7 @@ describe('Relay', () => {
     await ann.readUntil('ann speaks')
     expect(heard).toBe(false)
     relay.silence('bob', false)
-    await answer
+    await response
     for (const connection of [ann, bob]) connection.destroy()
   })
 

@@ -69,8 +69,8 @@ describe('preflights', () => {
   })
 
   test('from other origins get no CORS fields', () => {
-    const answer = new Cors({ origins: [ORIGIN] }).preflight('OPTIONS', preflightFields('https://evil.test'))
-    expect(answer?.fields).toEqual(['Vary', VARY])
+    const response = new Cors({ origins: [ORIGIN] }).preflight('OPTIONS', preflightFields('https://evil.test'))
+    expect(response?.fields).toEqual(['Vary', VARY])
   })
 
   test.each([
@@ -81,9 +81,9 @@ describe('preflights', () => {
     ['x'.repeat(2000), undefined],
     ['', undefined],
   ])('repeat the requested field names if they are valid: %s', (asked, allowed) => {
-    const answer = new Cors({ origins: ['*'] }).preflight('OPTIONS', preflightFields(ORIGIN, asked))
-    const index = answer?.fields.indexOf('Access-Control-Allow-Headers') ?? -1
-    expect(index === -1 ? undefined : answer?.fields[index + 1]).toBe(allowed)
+    const response = new Cors({ origins: ['*'] }).preflight('OPTIONS', preflightFields(ORIGIN, asked))
+    const index = response?.fields.indexOf('Access-Control-Allow-Headers') ?? -1
+    expect(index === -1 ? undefined : response?.fields[index + 1]).toBe(allowed)
   })
 
   test.each([

@@ -39,16 +39,16 @@ export class Cors {
     const origin = soleValue(fields, 'origin')
     const asked = soleValue(fields, 'access-control-request-method')
     if (typeof origin !== 'string' || typeof asked !== 'string') return undefined
-    const answer = this.#originFields(origin)
-    if (answer.length > 0) {
-      answer.push('Access-Control-Allow-Methods', this.#methods)
+    const response = this.#originFields(origin)
+    if (response.length > 0) {
+      response.push('Access-Control-Allow-Methods', this.#methods)
       const headers = this.#headers(soleValue(fields, 'access-control-request-headers') ?? undefined)
-      if (headers !== '') answer.push('Access-Control-Allow-Headers', headers)
+      if (headers !== '') response.push('Access-Control-Allow-Headers', headers)
       const { maxAgeSeconds = DEFAULT_MAX_AGE_SECONDS } = this.#rules
-      answer.push('Access-Control-Max-Age', String(maxAgeSeconds))
+      response.push('Access-Control-Max-Age', String(maxAgeSeconds))
     }
-    answer.push('Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
-    return { status: 204, fields: answer, body: Buffer.alloc(0), preflight: true }
+    response.push('Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
+    return { status: 204, fields: response, body: Buffer.alloc(0), preflight: true }
   }
 
   /** Replaces the CORS fields of a response by those of this route, in place. */

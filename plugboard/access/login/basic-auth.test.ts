@@ -3,8 +3,8 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { FailedAttempts } from '../../common/failed-attempts.ts'
 import { hashPassword } from '../../common/password-hash.ts'
 import { BasicAuth, type BasicDependencies } from './basic-auth.ts'
-import { BoundedWork } from './bounded-work.ts'
-import { Remembered } from './remembered.ts'
+import { WorkLimiter } from './bounded-work.ts'
+import { CredentialCache } from './remembered.ts'
 
 const CHEAP = { ln: 10, r: 8, p: 1 }
 let users: { name: string; hash: string }[]
@@ -24,7 +24,7 @@ function make(deps: Omit<BasicDependencies, 'remembered' | 'broken'>, realm?: st
   const rules = realm === undefined ? { users } : { users, realm }
   return new BasicAuth(rules, {
     ...deps,
-    remembered: new Remembered(100),
+    remembered: new CredentialCache(100),
     broken: error => expect.fail(String(error)),
   })
 }
@@ -37,7 +37,7 @@ function setUp({
   realm = undefined as string | undefined,
 } = {}) {
   const clock = new ManualClock()
-  const work = new BoundedWork({ maxRunning: running, maxWaiting: waiting, maxPerOwner: 99 })
+  const work = new WorkLimiter({ maxRunning: running, maxWaiting: waiting, maxPerOwner: 99 })
   const userFailures = new FailedAttempts({ clock, burst, regainMs: 1000 })
   const addressFailures = new FailedAttempts({ clock, burst: addressBurst, regainMs: 1000 })
   return { clock, work, auth: make({ clock, userFailures, addressFailures, work }, realm) }
@@ -130,7 +130,7 @@ test('an address that tries many names waits, for existing and unknown names', a
 
 test('an address gets only its share of the queue', async () => {
   const { clock, auth: _auth, ...limits } = setUp()
-  const work = new BoundedWork({ maxRunning: 1, maxWaiting: 4, maxPerOwner: 2 })
+  const work = new WorkLimiter({ maxRunning: 1, maxWaiting: 4, maxPerOwner: 2 })
   const failures = () => new FailedAttempts({ clock })
   const auth = make({ clock, ...limits, work, userFailures: failures(), addressFailures: failures() })
   const mine = [1, 2, 3].map(guess => auth.check(credential(`ada:${guess}`), '10.0.0.1'))

@@ -16,8 +16,8 @@ import {
   MAX_PASSWORD,
   MAX_USER_NAME,
 } from '../../routes/rules/access-rules.ts'
-import type { BoundedWork } from './bounded-work.ts'
-import type { Remembered } from './remembered.ts'
+import type { WorkLimiter } from './bounded-work.ts'
+import type { CredentialCache } from './remembered.ts'
 
 /** Shared by all routes, because the limits apply to the whole process. */
 export interface BasicDependencies {
@@ -26,9 +26,9 @@ export interface BasicDependencies {
   readonly userFailures: FailedAttempts
   /** Failed attempts by address. Allows more failures than `userFailures`. */
   readonly addressFailures: FailedAttempts
-  readonly work: BoundedWork
+  readonly work: WorkLimiter
   /** The users of credentials that were correct. */
-  readonly remembered: Remembered<string>
+  readonly remembered: CredentialCache<string>
   /** Reports an internal error of a verification. */
   readonly broken: (error: unknown) => void
 }

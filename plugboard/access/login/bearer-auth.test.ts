@@ -6,7 +6,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { Jwks } from '../../jwks/jwks.ts'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
 import { BearerAuth, type BearerOutcome } from './bearer-auth.ts'
-import { Remembered } from './remembered.ts'
+import { CredentialCache } from './remembered.ts'
 
 function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const issuer = new Issuer()
@@ -16,7 +16,7 @@ function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const broken: unknown[] = []
   const url = 'https://issuer.test/jwks.json'
   const jwks = new Jwks({ url, clock, load: issuer.load, failed: error => failures.push(error) })
-  const remembered = new Remembered<BearerOutcome>(100)
+  const remembered = new CredentialCache<BearerOutcome>(100)
   const all = { issuer: ISSUER, audience: AUDIENCE, jwksUrl: url, ...rules }
   const auth = new BearerAuth(all, jwks, { clock, remembered, broken: error => broken.push(error) })
   const token = (claims?: Record<string, unknown>) => issuer.token(claims, { nowMs: clock.wallTime() })
@@ -200,7 +200,7 @@ test('keys of an unavailable issuer are used for a day, then tokens get issuer_u
   const { auth, issuer, clock, failures, token, seconds } = setUp()
   const exp = () => ({ exp: seconds() + 60, n: clock.now() })
   expect(await auth.check(token(exp()))).toEqual(passed)
-  issuer.answer = { status: 500 }
+  issuer.response = { status: 500 }
   clock.advance(600_000)
   for (let n = 0; n < 5; n += 1) {
     expect(await auth.check(token({ ...exp(), n }))).toEqual(passed)
@@ -209,7 +209,7 @@ test('keys of an unavailable issuer are used for a day, then tokens get issuer_u
   clock.advance(86_400_000)
   expect(await auth.check(token(exp()))).toBe('unavailable')
   expect(failures).toHaveLength(1)
-  issuer.answer = undefined
+  issuer.response = undefined
   expect(await auth.check(token(exp()))).toBe('unavailable')
   clock.advance(3000)
   expect(await auth.check(token(exp()))).toEqual(passed)
@@ -220,9 +220,9 @@ test.each([
   ['no JSON', { status: 200, body: '<html>' }],
   ['no JWKS', { status: 200, body: '{"keys": 1}' }],
   ['no end', { status: 200, body: ' '.repeat(1024 * 1024 + 1) }],
-])('keys that cannot be fetched (%s) do not make a token invalid', async (_, answer) => {
+])('keys that cannot be fetched (%s) do not make a token invalid', async (_, response) => {
   const { auth, issuer, token, failures } = setUp()
-  issuer.answer = answer
+  issuer.response = response
   expect(await auth.check(token())).toBe('unavailable')
   expect(await auth.check(token({ n: 1 }))).toBe('unavailable')
   expect(issuer.requests).toBe(1)
@@ -233,7 +233,7 @@ test('an unusable key of the issuer is reported once, and does not make a token 
   const { auth, issuer, broken, token } = setUp()
   const { kid } = issuer.keys[0]!
   const key = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA', kid, alg: 'ES256' }
-  issuer.answer = { status: 200, body: JSON.stringify({ keys: [key] }) }
+  issuer.response = { status: 200, body: JSON.stringify({ keys: [key] }) }
   expect(await auth.check(token())).toBe('unavailable')
   expect(await auth.check(token({ n: 1 }))).toBe('unavailable')
   expect(broken).toHaveLength(1)

@@ -6,7 +6,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { errors, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { type Jwks, JwksUnavailable } from '../../jwks/jwks.ts'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
-import type { Remembered } from './remembered.ts'
+import type { CredentialCache } from './remembered.ts'
 import { forwardedFields, hasRequiredClaims, hasScopes } from './token-claims.ts'
 
 /** `fields`: the fields that are added to the request for the backend. */
@@ -20,7 +20,7 @@ export type BearerOutcome =
 /** Shared by all routes. */
 export interface BearerDependencies {
   readonly clock: Clock
-  readonly remembered: Remembered<BearerOutcome>
+  readonly remembered: CredentialCache<BearerOutcome>
   /** Reports an internal error, such as an unusable key. Called at most once for each route. */
   readonly broken: (error: unknown) => void
 }
@@ -33,7 +33,7 @@ export class BearerAuth {
   readonly #rules: JwtRules
   readonly #jwks: Jwks
   readonly #clock: Clock
-  readonly #remembered: Remembered<BearerOutcome>
+  readonly #remembered: CredentialCache<BearerOutcome>
   readonly #keyOf: (token: string) => string
   #broken: ((error: unknown) => void) | undefined
   readonly #verification: JWTVerifyOptions

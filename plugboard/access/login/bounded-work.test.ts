@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { BoundedWork } from './bounded-work.ts'
+import { WorkLimiter } from './bounded-work.ts'
 
 test('runs and queues limited work, and refuses the rest at once; a failure frees its place as well', async () => {
-  const work = new BoundedWork({ maxRunning: 1, maxWaiting: 1, maxPerOwner: 9 })
+  const work = new WorkLimiter({ maxRunning: 1, maxWaiting: 1, maxPerOwner: 9 })
   const first = Promise.withResolvers<string>()
   const order: string[] = []
   const one = work.run('a', () => first.promise)
@@ -17,7 +17,7 @@ test('runs and queues limited work, and refuses the rest at once; a failure free
 })
 
 test('each owner has at most its share of running and waiting work', async () => {
-  const work = new BoundedWork({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 2 })
+  const work = new WorkLimiter({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 2 })
   const first = Promise.withResolvers<void>()
   const own = [work.run('a', () => first.promise), work.run('a', () => Promise.resolve())]
   expect(work.run('a', () => Promise.resolve())).toBeUndefined()
@@ -30,7 +30,7 @@ test('each owner has at most its share of running and waiting work', async () =>
 })
 
 test('work that arrives between the end of one work and the start of the next does not exceed the limit', async () => {
-  const work = new BoundedWork({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 9 })
+  const work = new WorkLimiter({ maxRunning: 1, maxWaiting: 5, maxPerOwner: 9 })
   let running = 0
   let most = 0
   const task = async (until: Promise<unknown>): Promise<void> => {

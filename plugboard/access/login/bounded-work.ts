@@ -5,20 +5,20 @@ interface Waiting {
   readonly start: () => void
 }
 
-export interface BoundedWorkOptions {
+export interface WorkLimiterOptions {
   readonly maxRunning: number
   readonly maxWaiting: number
   /** Limit for the running and waiting work of one owner. */
   readonly maxPerOwner: number
 }
 
-export class BoundedWork {
-  readonly #options: BoundedWorkOptions
+export class WorkLimiter {
+  readonly #options: WorkLimiterOptions
   readonly #waiting: Waiting[] = []
   readonly #perOwner = new Map<string, number>()
   #running = 0
 
-  constructor(options: BoundedWorkOptions) {
+  constructor(options: WorkLimiterOptions) {
     this.#options = options
   }
 

@@ -3,7 +3,7 @@
 
 import type { AccessRules } from '../../routes/rules/access-rules.ts'
 import { FieldNames, soleValue } from '../edits/field-list.ts'
-import type { Refusal } from '../verdict.ts'
+import type { AccessRefusal } from '../verdict.ts'
 import type { BasicAuth, BasicOutcome } from './basic-auth.ts'
 import type { BearerAuth, BearerOutcome } from './bearer-auth.ts'
 import { fieldText } from './token-claims.ts'
@@ -12,7 +12,7 @@ import { fieldText } from './token-claims.ts'
 export interface Passed {
   readonly fields: readonly string[]
 }
-export type Judged = Passed | Refusal
+export type CredentialDecision = Passed | AccessRefusal
 
 const INVALID = 'Bearer error="invalid_token", error_description='
 
@@ -37,7 +37,7 @@ export class Credentials {
   }
 
   /** Verifies the credential of a request. A promise never rejects. */
-  check(fields: readonly string[], address: string): Judged | Promise<Judged> {
+  check(fields: readonly string[], address: string): CredentialDecision | Promise<CredentialDecision> {
     const authorization = soleValue(fields, 'authorization')
     const token = soleValue(fields, this.#tokenField)
     if (authorization === null || token === null) {
@@ -69,7 +69,7 @@ export class Credentials {
     fields.push(...told)
   }
 
-  readonly #ofBasic = (outcome: BasicOutcome): Judged => {
+  readonly #ofBasic = (outcome: BasicOutcome): CredentialDecision => {
     if (outcome === 'wrong') return this.#refused()
     if (outcome === 'busy') return { code: 'overloaded' }
     if ('waitMs' in outcome) {
@@ -84,7 +84,7 @@ export class Credentials {
     return { fields: field === undefined ? [] : [field, fieldText(outcome.user)] }
   }
 
-  readonly #ofBearer = (outcome: BearerOutcome): Judged => {
+  readonly #ofBearer = (outcome: BearerOutcome): CredentialDecision => {
     switch (outcome) {
       case 'invalid':
         return this.#refused(`${INVALID}"The token is not valid here."`)
@@ -104,7 +104,7 @@ export class Credentials {
   }
 
   /** Returns a refusal with a challenge for each accepted scheme (RFC 9110 section 11.6.1). */
-  #refused(bearerChallenge = 'Bearer'): Refusal {
+  #refused(bearerChallenge = 'Bearer'): AccessRefusal {
     const fields: string[] = []
     if (this.#bearer !== undefined) fields.push('WWW-Authenticate', bearerChallenge)
     if (this.#basic !== undefined) fields.push('WWW-Authenticate', this.#basic.challenge)

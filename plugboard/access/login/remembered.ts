@@ -4,7 +4,7 @@
 
 import { hash, randomBytes } from 'node:crypto'
 
-export class Remembered<Value> {
+export class CredentialCache<Value> {
   readonly #key = randomBytes(32).toString('hex')
   readonly #maxEntries: number
   readonly #entries = new Map<string, { readonly value: Value; readonly untilMs: number }>()

@@ -30,17 +30,17 @@ const read = (key: string | null, headers: Record<string, string> = {}) =>
 
 describe('keys', () => {
   test('responds with 401 and a reason to a missing key, another scheme, a malformed key and an unknown key', async () => {
-    const answers = [
+    const responses = [
       await read(null),
       await read(null, { authorization: 'Basic YTpi' }),
       await read('nonsense'),
       await read(createApiKey().key),
     ]
-    for (const { status, headers, body } of answers) {
+    for (const { status, headers, body } of responses) {
       expect([status, body.code]).toEqual([401, 'unauthorized'])
       expect(headers.get('www-authenticate')).toContain('Bearer')
     }
-    expect(new Set(answers.map(({ body }) => body.detail as string)).size).toBe(4)
+    expect(new Set(responses.map(({ body }) => body.detail as string)).size).toBe(4)
   })
 
   test('rejects a key with a valid prefix and another secret', async () => {
@@ -152,8 +152,8 @@ describe('keys', () => {
     const clock = new ManualClock(1000, Date.now())
     api = await AdminApiHarness.create(store, { clock })
     const attempt = async (key: string) => {
-      const answer = api.call('GET', '/v1/routes', { key })
-      return (await Promise.race([answer, clock.advanceAsync(1000, 100).then(() => answer)])).status
+      const response = api.call('GET', '/v1/routes', { key })
+      return (await Promise.race([response, clock.advanceAsync(1000, 100).then(() => response)])).status
     }
     const revoked = await api.key(['admin'])
     await store.adminKeys.revoke(revoked.id, { actor: 'test' })

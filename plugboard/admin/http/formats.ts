@@ -3,7 +3,7 @@
 // rest.
 
 import { z } from '@hono/zod-openapi'
-import { type Parsed, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { type ParsedMount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 import { isJsonObject, type JsonObject } from '../../common/json.ts'
 import { serviceScopeProblem } from '../../telephones/tokens/tokens.ts'
 
@@ -15,7 +15,7 @@ const MOUNT = `^\\s*${HOST}${PATH}\\s*$`
 const NAME = '[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?'
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 
-function problemOf(parse: (text: string) => Parsed<unknown>) {
+function problemOf(parse: (text: string) => ParsedMount<unknown>) {
   return (text: string, context: z.RefinementCtx): void => {
     const parsed = parse(text)
     if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness, type CallAnswer } from '../../../test/support/admin-api.ts'
+import { AdminApiHarness, type CallResponse } from '../../../test/support/admin-api.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 
@@ -28,26 +28,26 @@ beforeEach(async () => {
 })
 afterEach(() => database.drop())
 
-const add = (): Promise<CallAnswer> => api.call('POST', '/v1/services', { body: { name: 'shop' } })
+const add = (): Promise<CallResponse> => api.call('POST', '/v1/services', { body: { name: 'shop' } })
 
 test('responds to a change after this replica has applied it', async () => {
-  let answered = false
-  const answer = add().finally(() => {
-    answered = true
+  let responded = false
+  const response = add().finally(() => {
+    responded = true
   })
   const wait = await waiting.promise
   expect(wait.sequence).toBe(await database.open().store.changes.latest())
-  expect(answered).toBe(false)
+  expect(responded).toBe(false)
   wait.applied.resolve()
-  expect((await answer).status).toBe(201)
+  expect((await response).status).toBe(201)
   expect(clock.pendingTimers).toBe(0)
 })
 
 test('responds to a change that is not applied in time after a time-out', async () => {
-  const answer = add()
+  const response = add()
   await waiting.promise
   clock.advance(1000)
-  expect((await answer).status).toBe(201)
+  expect((await response).status).toBe(201)
 })
 
 test('does not delay reads and failed changes', async () => {

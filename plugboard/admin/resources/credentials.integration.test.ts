@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness, type CallAnswer } from '../../../test/support/admin-api.ts'
+import { AdminApiHarness, type CallResponse } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { administer } from '../../../test/support/postgres-setup.ts'
 import { asTokenId } from '../../common/row-ids.ts'
@@ -213,9 +213,9 @@ describe('revoking keys', () => {
           'UPDATE plugboard.admin_keys SET revoked_at = now() WHERE revoked_at IS NULL',
         )
         const [one, two] = [await api.key(['admin']), await api.key(['admin'])]
-        const answers = await Promise.all([revoke(one.id, two.key, query), revoke(two.id, one.key, query)])
+        const responses = await Promise.all([revoke(one.id, two.key, query), revoke(two.id, one.key, query)])
         expect(await store.adminKeys.countActiveAdmins()).toBe(1)
-        const refused = answers.filter(({ status }) => status !== 200)
+        const refused = responses.filter(({ status }) => status !== 200)
         // Behind the other one: its own key is revoked by then.
         expect(refused.map(({ body }) => body.code as string)).toEqual(['unauthorized'])
       }
@@ -236,10 +236,10 @@ describe('revoking keys', () => {
       },
     }
     const late = await AdminApiHarness.create(slow)
-    const answer = late.call('POST', '/v1/keys', { key, body: { name: 'back door', scopes: ['admin'] } })
+    const response = late.call('POST', '/v1/keys', { key, body: { name: 'back door', scopes: ['admin'] } })
     await store.adminKeys.revoke(id, { actor: 'test' })
     release.resolve()
-    expect((await answer).body).toMatchObject({ status: 401, code: 'unauthorized' })
+    expect((await response).body).toMatchObject({ status: 401, code: 'unauthorized' })
   })
 })
 
@@ -258,9 +258,9 @@ describe('keys with limits', () => {
   })
   const call = (method: string, path: string, body?: object) =>
     api.call(method, path, { key, ...(body && { body }), headers: { 'if-match': '*' } })
-  const refusal = (answer: CallAnswer) => {
-    expect(answer.body).toMatchObject({ status: 403, code: 'forbidden' })
-    return (answer.body.errors as { pointer?: string }[]).map(({ pointer }) => pointer)
+  const refusal = (response: CallResponse) => {
+    expect(response.body).toMatchObject({ status: 403, code: 'forbidden' })
+    return (response.body.errors as { pointer?: string }[]).map(({ pointer }) => pointer)
   }
 
   test('are shown, and absent for keys without limits', async () => {

@@ -19,13 +19,13 @@ function setUp() {
 
 test('knows the whole key, not its prefix', async () => {
   const { list, clock } = setUp()
-  const answers = [
+  const responses = [
     list.has('a', hashOf('key a')),
     list.has('a', hashOf('key b')),
     list.has('b', hashOf('key a')),
   ]
   await clock.advanceAsync(1000)
-  expect(await Promise.all(answers)).toEqual([true, false, false])
+  expect(await Promise.all(responses)).toEqual([true, false, false])
 })
 
 test('any number of attempts cost one load a second, and each sees a load that began after it', async () => {

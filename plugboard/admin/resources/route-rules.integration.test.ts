@@ -162,12 +162,12 @@ test('the old name of an option is rejected with its new name, in new routes and
       errors: [{ pointer: '/options/answer' }],
     },
   }
-  const answer = { status: 503 }
-  expect(await add({ mount: 'a.test', service: 'shop', options: { answer } })).toMatchObject(renamed)
+  const response = { status: 503 }
+  expect(await add({ mount: 'a.test', service: 'shop', options: { answer: response } })).toMatchObject(renamed)
   await add({ mount: 'a.test', service: 'shop' })
-  expect(await change('a.test', { options: { answer } })).toMatchObject(renamed)
+  expect(await change('a.test', { options: { answer: response } })).toMatchObject(renamed)
   // Only a route has options with former names.
-  const elsewhere = await add({ mount: 'b.test', service: 'shop', answer })
+  const elsewhere = await add({ mount: 'b.test', service: 'shop', answer: response })
   expect(elsewhere.body.detail).toBe('/answer: unknown field')
 })
 

@@ -214,12 +214,12 @@ describe('preconditions', () => {
 
   test('of many changes from one version, one wins', async () => {
     const headers = { 'if-match': '"1"' }
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, (_, retries) =>
         api.call('PATCH', '/v1/services/shop', { headers, body: { policy: { retries: retries % 10 } } }),
       ),
     )
-    const statuses = answers.map(({ status }) => status)
+    const statuses = responses.map(({ status }) => status)
     expect(statuses.filter(status => status === 200)).toHaveLength(1)
     expect(statuses.filter(status => status === 412)).toHaveLength(19)
     expect((await api.call('GET', '/v1/services/shop')).body.version).toBe(2)
@@ -228,10 +228,10 @@ describe('preconditions', () => {
   test('patches of one policy under If-Match * are all merged', async () => {
     const keys = ['idleTimeoutMs', 'upgradeIdleTimeoutMs', 'responseHeadTimeoutMs', 'maxStreams']
     const headers = { 'if-match': '*' }
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       keys.map(key => api.call('PATCH', '/v1/services/shop', { headers, body: { policy: { [key]: 7 } } })),
     )
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200])
     const { body } = await api.call('GET', '/v1/services/shop')
     expect(Object.keys(body.policy as object).sort()).toEqual([...keys].sort())
   })

@@ -4,7 +4,7 @@ import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { MAX_DETAIL } from '@vera-stack/shared/errors.ts'
 import { CliError } from '../cli-error.ts'
 
-export interface ApiAnswer<Body> {
+export interface ApiResponse<Body> {
   readonly body: Body
   readonly etag: string | undefined
 }
@@ -62,7 +62,7 @@ export class ApiClient {
     this.#key = key
   }
 
-  async request<Body>(method: string, path: string, request: ApiRequest = {}): Promise<ApiAnswer<Body>> {
+  async request<Body>(method: string, path: string, request: ApiRequest = {}): Promise<ApiResponse<Body>> {
     const response = await this.#send(method, path, request)
     const text = await response.text()
     return {

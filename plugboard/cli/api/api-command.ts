@@ -3,14 +3,14 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { usageError } from '../cli-error.ts'
-import { Output, type OutputFormat, type Terminal } from '../output/output.ts'
+import { Output, type OutputFormat, type OutputTerminal } from '../output/output.ts'
 import { ApiClient } from './api-client.ts'
 import { findApiKey, type KeyOptions } from './api-key-source.ts'
 import { fieldName } from './field-names.ts'
 
 /** The parts of the process that commands use. A test provides its own. */
 export interface CliContext {
-  readonly terminal: Terminal
+  readonly terminal: OutputTerminal
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** Milliseconds since 1970. */

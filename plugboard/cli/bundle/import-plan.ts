@@ -13,7 +13,7 @@ interface Common {
   /** `+`, `~` or `-` and the thing: a line of the dry run. */
   readonly line: string
 }
-export type Step = Common &
+export type ImportStep = Common &
   (
     | { readonly method: 'POST'; readonly path: string; readonly body: JsonObject }
     | { readonly method: 'PATCH'; readonly path: string; readonly body: JsonObject; readonly version: number }
@@ -25,12 +25,12 @@ export function planImport(
   bundle: Bundle,
   present: { readonly services: readonly ServiceBody[]; readonly routes: readonly RouteBody[] },
   prune: boolean,
-): Step[] {
+): ImportStep[] {
   const services = new Map(present.services.map(row => [row.name, row]))
   const routes = new Map(present.routes.map(row => [row.mount, row]))
   const wantedRoutes = new Map(bundle.routes.map(route => [normalMount(route.mount), route]))
   const wantedServices = new Set(bundle.services.map(({ name }) => name))
-  const steps: Step[] = []
+  const steps: ImportStep[] = []
 
   for (const { name, policy } of bundle.services) {
     const row = services.get(name)

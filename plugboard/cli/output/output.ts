@@ -13,7 +13,7 @@ export interface Column<Row> {
 }
 
 /** The destination of the text. A test provides its own. */
-export interface Terminal {
+export interface OutputTerminal {
   readonly out: (text: string) => unknown
   readonly err: (text: string) => unknown
   readonly colours: boolean
@@ -22,12 +22,12 @@ export interface Terminal {
 }
 
 export class Output {
-  readonly #terminal: Terminal
+  readonly #terminal: OutputTerminal
   readonly #format: OutputFormat
   /** True when a table stands above what comes next. */
   #hasTable = false
 
-  constructor(terminal: Terminal, format: OutputFormat) {
+  constructor(terminal: OutputTerminal, format: OutputFormat) {
     this.#terminal = terminal
     this.#format = format
   }

@@ -13,7 +13,7 @@ import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
-import { codeOf, StartupError } from '../../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../../common/startup-error.ts'
 import { isAlive } from '../is-alive.ts'
 import type { ServerUser } from './user.ts'
 
@@ -77,7 +77,7 @@ async function linkLibraries(native: string): Promise<boolean> {
       // Link and target are in one folder. A link may exist already, because another process creates the links too.
       await symlink(basename(source), join(native, target.replace(/^native\//, '')))
     } catch (error) {
-      const code = codeOf(error)
+      const code = errorCodeOf(error)
       if (code === 'EEXIST') continue
       if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return false
       throw error
@@ -92,7 +92,7 @@ async function versionOf(native: string, user: ServerUser | undefined): Promise<
     const { stdout } = await run(join(native, 'bin/postgres'), ['--version'], { ...user, cwd: '/', env: {} })
     return /(\d{1,9})\.\d/.exec(stdout)?.[1]
   } catch (error) {
-    const code = codeOf(error)
+    const code = errorCodeOf(error)
     if (code === 'EACCES') return undefined
     if (code === 'EPERM' || code === 'EINVAL') {
       const noOther = `Postgres does not run as root, and this environment lets root become no other user. ${ELSEWHERE}`
@@ -162,7 +162,7 @@ async function removeLeftovers(parent: string): Promise<void> {
 
 function ignoring(...codes: readonly string[]): (error: unknown) => void {
   return error => {
-    const code = codeOf(error)
+    const code = errorCodeOf(error)
     if (code === undefined || !codes.includes(code)) throw error
   }
 }
@@ -174,7 +174,7 @@ async function isIntact(folder: string, digest: string): Promise<boolean> {
     if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return false
     return digestOf(await listFiles(folder)) === digest
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
+    if (errorCodeOf(error) === 'ENOENT') return false
     throw error
   }
 }
@@ -212,7 +212,7 @@ async function cacheFolder(user: ServerUser | undefined): Promise<string> {
       if ((mode & 0o777) !== 0o755) await chmod(folder, 0o755)
       return folder
     } catch (error) {
-      if (!['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error
+      if (!['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR'].includes(errorCodeOf(error) ?? '')) throw error
     }
   }
   throw new StartupError(`There is no folder to keep a copy of Postgres in. ${ELSEWHERE}`)

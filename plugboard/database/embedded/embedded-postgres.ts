@@ -19,7 +19,7 @@ import { Backoff } from '@vera-stack/shared/backoff.ts'
 import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
-import { codeOf, folderError, StartupError } from '../../common/startup-error.ts'
+import { errorCodeOf, folderError, StartupError } from '../../common/startup-error.ts'
 import { provideBinaries } from './binaries.ts'
 import {
   askForPassword,
@@ -31,7 +31,7 @@ import {
   setPasswordStatement,
 } from './password.ts'
 import {
-  type Cluster,
+  type PostgresCluster,
   isStopping,
   livingPostmaster,
   prepareCluster,
@@ -87,7 +87,7 @@ const STOP_CHECK_INTERVAL_MS = 1_000
 const MAX_LOG_BYTES = 8 * 1024 * 1024
 
 export class EmbeddedPostgres {
-  readonly #cluster: Cluster
+  readonly #cluster: PostgresCluster
   readonly #options: EmbeddedPostgresOptions
   readonly #socket: SocketFolder
   readonly #logTimer: NodeJS.Timeout
@@ -100,7 +100,7 @@ export class EmbeddedPostgres {
   #passwordRefused = false
   readonly #stopping = new AbortController()
 
-  private constructor(cluster: Cluster, options: EmbeddedPostgresOptions, socket: SocketFolder) {
+  private constructor(cluster: PostgresCluster, options: EmbeddedPostgresOptions, socket: SocketFolder) {
     this.#cluster = cluster
     this.#options = options
     this.#socket = socket
@@ -247,7 +247,7 @@ export class EmbeddedPostgres {
       return { state: 'held', holder: holder.rows[0]?.name ?? 'which is just starting or stopping' }
     } catch (error) {
       await client.end().catch((closing: unknown) => this.#ignoreClosing(closing))
-      const code = codeOf(error)
+      const code = errorCodeOf(error)
       if (code === 'ENOENT' || code === 'ECONNREFUSED') return { state: 'absent' }
       if (code === '28P01') return { state: 'refused' }
       if (code === 'EACCES') {
@@ -426,7 +426,7 @@ async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 0
+    if (errorCodeOf(error) === 'ENOENT') return 0
     throw error
   }
 }

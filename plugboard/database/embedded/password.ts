@@ -4,8 +4,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, StartupError } from '../../common/startup-error.ts'
-import type { Cluster } from './postgres-cluster.ts'
+import { errorCodeOf, StartupError } from '../../common/startup-error.ts'
+import type { PostgresCluster } from './postgres-cluster.ts'
 import { ownNameOf, runProgram } from './program.ts'
 
 export const passwordFileOf = (folder: string): string => join(folder, 'password')
@@ -17,7 +17,7 @@ export async function readPassword(folder: string): Promise<string | undefined> 
   try {
     password = (await readFile(file, 'utf8')).trim()
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (errorCodeOf(error) === 'ENOENT') return undefined
     throw error
   }
   // The password is used in SQL and in URLs.
@@ -37,7 +37,7 @@ export async function ensurePassword(folder: string): Promise<string> {
     await link(unfinished, passwordFileOf(folder))
     return password
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
+    if (errorCodeOf(error) !== 'EEXIST') throw error
     return await ensurePassword(folder)
   } finally {
     await rm(unfinished, { force: true })
@@ -48,12 +48,12 @@ export async function ensurePassword(folder: string): Promise<string> {
 const TRUST = /^([ \t]*(?:local|host\w*)[ \t][^#\r\n]*[ \t])trust([ \t]*(?:#.*)?)$/gm
 
 /** True when the cluster accepts each connection to its socket, as clusters of older versions do. */
-export async function asksForNoPassword(cluster: Cluster): Promise<boolean> {
+export async function asksForNoPassword(cluster: PostgresCluster): Promise<boolean> {
   return (await accessRules(cluster)).search(TRUST) !== -1
 }
 
 /** Makes the cluster require a password, from the next start or reload of the server on. */
-export async function askForPassword(cluster: Cluster): Promise<void> {
+export async function askForPassword(cluster: PostgresCluster): Promise<void> {
   const rules = (await accessRules(cluster)).replaceAll(TRUST, '$1scram-sha-256$2')
   const unfinished = join(cluster.data, `pg_hba.conf.${randomUUID()}`)
   try {
@@ -68,7 +68,7 @@ export async function askForPassword(cluster: Cluster): Promise<void> {
  * Sets the password while the server does not run, in Postgres' single-user mode, which needs no password and opens no socket.
  * `busy`: another process uses the cluster at this moment. Rejects with StartupError.
  */
-export async function setPassword({ binaries, data, user, password }: Cluster): Promise<'done' | 'busy'> {
+export async function setPassword({ binaries, data, user, password }: PostgresCluster): Promise<'done' | 'busy'> {
   const args = ['--single', '-D', ownNameOf(data, user), '-c', 'log_min_messages=log', 'postgres']
   const stdin = `${setPasswordStatement(password)}\n`
   const { code, output } = await runProgram(binaries.postgres, args, { folder: data, user, stdin })
@@ -83,18 +83,18 @@ export async function setPassword({ binaries, data, user, password }: Cluster): 
 export const setPasswordStatement = (password: string): string =>
   `ALTER ROLE plugboard PASSWORD '${password}'`
 
-async function accessRules({ data }: Cluster): Promise<string> {
+async function accessRules({ data }: PostgresCluster): Promise<string> {
   try {
     return await readFile(join(data, 'pg_hba.conf'), 'utf8')
   } catch (error) {
     // Postgres reports a missing file with more detail.
-    if (codeOf(error) === 'ENOENT') return ''
+    if (errorCodeOf(error) === 'ENOENT') return ''
     throw error
   }
 }
 
 /** Writes a new file that only `owner` can read. The name must be new, so that a link of another user is not followed. */
-async function writePrivately(file: string, text: string, owner?: Cluster['user']): Promise<void> {
+async function writePrivately(file: string, text: string, owner?: PostgresCluster['user']): Promise<void> {
   const handle = await open(file, 'wx', 0o600)
   try {
     await handle.writeFile(text)

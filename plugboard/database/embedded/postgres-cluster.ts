@@ -19,13 +19,13 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { makeFolder } from '../../common/make-folder.ts'
-import { codeOf, folderError, StartupError } from '../../common/startup-error.ts'
+import { errorCodeOf, folderError, StartupError } from '../../common/startup-error.ts'
 import { isAlive } from '../is-alive.ts'
 import type { Binaries } from './binaries.ts'
 import { ownNameOf, runProgram } from './program.ts'
 import type { ServerUser } from './user.ts'
 
-export interface Cluster {
+export interface PostgresCluster {
   /** Absolute. */
   readonly folder: string
   readonly data: string
@@ -39,7 +39,7 @@ export interface Cluster {
 }
 
 /** Creates the folder and its cluster when they are missing. Rejects with StartupError for a problem that a person must fix. */
-export async function prepareCluster(cluster: Cluster): Promise<void> {
+export async function prepareCluster(cluster: PostgresCluster): Promise<void> {
   try {
     await removeLeftovers(cluster)
     if ((await dataVersion(cluster)) === undefined) await initialize(cluster)
@@ -68,11 +68,11 @@ export async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-async function dataVersion({ data }: Cluster): Promise<string | undefined> {
+async function dataVersion({ data }: PostgresCluster): Promise<string | undefined> {
   try {
     return (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (errorCodeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
@@ -80,7 +80,7 @@ async function dataVersion({ data }: Cluster): Promise<string | undefined> {
 const FRESH = /^cluster\.new-(\d+)$/
 
 /** Removes the incomplete clusters of killed starts. */
-async function removeLeftovers({ folder }: Cluster): Promise<void> {
+async function removeLeftovers({ folder }: PostgresCluster): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = FRESH.exec(name)?.[1]
     if (pid !== undefined && Number(pid) !== process.pid && !isAlive(Number(pid))) {
@@ -89,7 +89,7 @@ async function removeLeftovers({ folder }: Cluster): Promise<void> {
   }
 }
 
-async function initialize(cluster: Cluster): Promise<void> {
+async function initialize(cluster: PostgresCluster): Promise<void> {
   const { folder, user, binaries, data } = cluster
   const fresh = join(folder, `cluster.new-${process.pid}`)
   await rm(fresh, { recursive: true, force: true })
@@ -123,14 +123,14 @@ async function initialize(cluster: Cluster): Promise<void> {
   } catch (error) {
     await rm(fresh, { recursive: true, force: true })
     // Another process was first. Its cluster is used.
-    if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '') && (await dataVersion(cluster)) !== undefined)
+    if (['ENOTEMPTY', 'EEXIST'].includes(errorCodeOf(error) ?? '') && (await dataVersion(cluster)) !== undefined)
       return
     throw error
   }
 }
 
 /** Returns a file without a name, readable by the server's user, from which initdb reads the password. */
-async function passwordFor({ folder, user, password }: Cluster): Promise<FileHandle> {
+async function passwordFor({ folder, user, password }: PostgresCluster): Promise<FileHandle> {
   const path = join(folder, `.password.${randomUUID()}`)
   const writing = await open(path, 'wx', 0o600)
   try {
@@ -157,7 +157,7 @@ function initializeError(folder: string, output: string): StartupError {
 }
 
 /** As root: gives a data folder that root has copied or restored back to the user of the server. */
-async function giveToUser({ data, user, folder }: Cluster): Promise<void> {
+async function giveToUser({ data, user, folder }: PostgresCluster): Promise<void> {
   const handle = await open(data, 'r')
   const { uid } = await handle.stat().finally(() => handle.close())
   const wanted = user?.uid ?? process.getuid?.()
@@ -170,12 +170,12 @@ async function giveToUser({ data, user, folder }: Cluster): Promise<void> {
 }
 
 /** Returns the pid of the postmaster in the lock file of the cluster, if it is alive and works in this cluster. */
-export async function livingPostmaster({ data }: Pick<Cluster, 'data'>): Promise<number | undefined> {
+export async function livingPostmaster({ data }: Pick<PostgresCluster, 'data'>): Promise<number | undefined> {
   let pid: number
   try {
     pid = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0])
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (errorCodeOf(error) === 'ENOENT') return undefined
     throw error
   }
   if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined
@@ -184,11 +184,11 @@ export async function livingPostmaster({ data }: Pick<Cluster, 'data'>): Promise
 }
 
 /** True when the postmaster has received SIGTERM: it rejects new clients and waits for the present ones. */
-export async function isStopping({ data }: Cluster): Promise<boolean> {
+export async function isStopping({ data }: PostgresCluster): Promise<boolean> {
   try {
     return (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[7]?.trim() === 'stopping'
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
+    if (errorCodeOf(error) === 'ENOENT') return false
     throw error
   }
 }
@@ -198,7 +198,7 @@ async function worksIn(pid: number, data: string): Promise<boolean> {
     try {
       return (await readlink(`/proc/${pid}/cwd`)) === (await realpath(data))
     } catch (error) {
-      if (['ENOENT', 'ESRCH'].includes(codeOf(error) ?? '')) return false
+      if (['ENOENT', 'ESRCH'].includes(errorCodeOf(error) ?? '')) return false
       // The process belongs to another user, or this root may not inspect it. So the name of the program must suffice.
       return /^postgres/.test(await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => ''))
     }
@@ -215,7 +215,7 @@ async function worksIn(pid: number, data: string): Promise<boolean> {
  * Removes the lock of a dead server, whose pid belongs to another process now, so that Postgres can start. The lock is
  * renamed before it is checked, and renamed back when a concurrent start has just created it.
  */
-export async function removeStaleLock(cluster: Cluster): Promise<void> {
+export async function removeStaleLock(cluster: PostgresCluster): Promise<void> {
   if ((await livingPostmaster(cluster)) !== undefined) return
   for (const name of ['postmaster.pid', '.s.PGSQL.5432.lock']) {
     const lock = join(cluster.data, name)
@@ -223,7 +223,7 @@ export async function removeStaleLock(cluster: Cluster): Promise<void> {
     try {
       await rename(lock, aside)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') continue
+      if (errorCodeOf(error) === 'ENOENT') continue
       throw error
     }
     // The number of a process in single-user mode is written with a minus sign.

@@ -4,7 +4,7 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf, StartupError } from '../../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../../common/startup-error.ts'
 
 /** Accounts that exist for this purpose, the first one first. Processes of other services do not run under them. */
 const DEDICATED = ['plugboard', 'postgres']
@@ -45,7 +45,7 @@ async function ownerOf(path: string): Promise<ServerUser | undefined> {
     const { uid, gid } = await stat(path)
     return { uid, gid }
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (errorCodeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }

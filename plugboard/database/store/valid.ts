@@ -2,9 +2,9 @@
 // rules again, but its messages are not made for people.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { type Mount, type Parsed, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { type Mount, type ParsedMount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
 
-function unwrap<Value>(parsed: Parsed<Value>, field: string): Value {
+function unwrap<Value>(parsed: ParsedMount<Value>, field: string): Value {
   if (parsed.ok) return parsed.value
   throw new VeraError('invalid_request', `${parsed.problem}.`, { field })
 }

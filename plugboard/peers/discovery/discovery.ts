@@ -14,7 +14,7 @@ export interface Discovery {
   /** Returns the last result, even while the source fails. */
   found(): readonly Found[]
   /** Starts the source. It calls `onAnswer` after each result, changed or not. */
-  start(onAnswer: () => void): void
+  start(onResponse: () => void): void
   /** Stops the source, and removes the record of this replica from it. */
   stop(): Promise<void>
 }
@@ -25,7 +25,7 @@ export function staticDiscovery(addresses: readonly string[]): Discovery {
   return {
     source: 'static',
     found: () => found,
-    start: onAnswer => onAnswer(),
+    start: onResponse => onResponse(),
     stop: () => Promise.resolve(),
   }
 }

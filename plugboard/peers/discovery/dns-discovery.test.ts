@@ -6,9 +6,9 @@ import { DnsDiscovery } from './dns-discovery.ts'
 
 it('resolves the name at an interval, and keeps the last result while the lookup fails', async () => {
   const clock = new ManualClock()
-  let answer: readonly string[] | undefined = ['10.0.0.1', 'fd00::1', '10.0.0.1']
+  let response: readonly string[] | undefined = ['10.0.0.1', 'fd00::1', '10.0.0.1']
   let asked = 0
-  let answers = 0
+  let responses = 0
   const dns = new DnsDiscovery({
     name: 'peers.default.svc:4002',
     clock,
@@ -16,24 +16,24 @@ it('resolves the name at an interval, and keeps the last result while the lookup
     resolve: host => {
       expect(host).toBe('peers.default.svc')
       asked += 1
-      return answer === undefined ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(answer)
+      return response === undefined ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(response)
     },
   })
-  const answered = (count: number) =>
+  const responded = (count: number) =>
     eventually('it is asked', () => (asked === count && clock.pendingTimers === 1 ? true : undefined))
   dns.start(() => {
-    answers += 1
+    responses += 1
   })
-  await answered(1)
+  await responded(1)
   expect(dns.found()).toEqual([{ address: 'http://10.0.0.1:4002' }, { address: 'http://[fd00::1]:4002' }])
-  answer = undefined
+  response = undefined
   clock.advance(5000)
-  await answered(2)
-  expect([dns.found().length, answers]).toEqual([2, 1])
-  answer = ['10.0.0.9']
+  await responded(2)
+  expect([dns.found().length, responses]).toEqual([2, 1])
+  response = ['10.0.0.9']
   clock.advance(5000)
-  await answered(3)
-  expect([dns.found(), answers]).toEqual([[{ address: 'http://10.0.0.9:4002' }], 2])
+  await responded(3)
+  expect([dns.found(), responses]).toEqual([[{ address: 'http://10.0.0.9:4002' }], 2])
   await dns.stop()
   expect(clock.pendingTimers).toBe(0)
 })

@@ -35,8 +35,8 @@ export class DnsDiscovery implements Discovery {
     return this.#found
   }
 
-  start(onAnswer: () => void): void {
-    void this.#ask(onAnswer)
+  start(onResponse: () => void): void {
+    void this.#ask(onResponse)
   }
 
   stop(): Promise<void> {
@@ -45,13 +45,13 @@ export class DnsDiscovery implements Discovery {
     return Promise.resolve()
   }
 
-  async #ask(onAnswer: () => void): Promise<void> {
+  async #ask(onResponse: () => void): Promise<void> {
     const { clock, log, resolve = resolveAll } = this.#options
     try {
       const addresses = await resolve(this.#url.hostname)
       this.#failing = false
       this.#found = [...new Set(addresses)].map(address => ({ address: this.#at(address) }))
-      if (!this.#stopped) onAnswer()
+      if (!this.#stopped) onResponse()
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (!this.#failing)
@@ -62,7 +62,7 @@ export class DnsDiscovery implements Discovery {
         })
       this.#failing = true
     }
-    if (!this.#stopped) this.#timer = clock.after(INTERVAL_MS, () => void this.#ask(onAnswer))
+    if (!this.#stopped) this.#timer = clock.after(INTERVAL_MS, () => void this.#ask(onResponse))
   }
 
   #at(address: string): string {

@@ -24,7 +24,7 @@ it('writes its row every second, keeps the last result while the database fails,
   const clock = new ManualClock()
   let away = false
   let beats = 0
-  let answers = 0
+  let responses = 0
   const removed: string[] = []
   const rows: ReplicaRecords = {
     beat: () => {
@@ -47,7 +47,7 @@ it('writes its row every second, keeps the last result while the database fails,
   const beaten = (count: number) =>
     eventually('the beat is over', () => (beats === count && clock.pendingTimers === 1 ? true : undefined))
   discovery.start(() => {
-    answers += 1
+    responses += 1
   })
   await beaten(1)
   // Without this replica itself.
@@ -55,19 +55,19 @@ it('writes its row every second, keeps the last result while the database fails,
   away = true
   clock.advance(1000)
   await beaten(2)
-  expect([discovery.found().length, answers]).toEqual([1, 1])
+  expect([discovery.found().length, responses]).toEqual([1, 1])
   away = false
   clock.advance(1000)
   await beaten(3)
-  expect(answers).toBe(2)
+  expect(responses).toBe(2)
   await discovery.stop()
   expect([removed, clock.pendingTimers]).toEqual([['one'], 0])
 })
 
 it('adds the time of a slow response to the ages of the rows', async () => {
   const clock = new ManualClock()
-  const answer = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
-  const rows: ReplicaRecords = { beat: () => answer.promise, remove: () => Promise.resolve() }
+  const response = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
+  const rows: ReplicaRecords = { beat: () => response.promise, remove: () => Promise.resolve() }
   const discovery = new PostgresDiscovery({
     rows,
     clock,
@@ -75,10 +75,10 @@ it('adds the time of a slow response to the ages of the rows', async () => {
     self: { id: asReplicaId('one'), boot: '000000001-a' },
     describe: () => record('one'),
   })
-  const answered = new Promise<void>(resolve => discovery.start(resolve))
+  const responded = new Promise<void>(resolve => discovery.start(resolve))
   clock.advance(2000)
-  answer.resolve({ current: true, rows: [record('two')] })
-  await answered
+  response.resolve({ current: true, rows: [record('two')] })
+  await responded
   expect(discovery.found().map(each => each.record?.heartbeatAgeMs)).toEqual([2005])
   await discovery.stop()
 })

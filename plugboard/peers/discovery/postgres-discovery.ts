@@ -39,8 +39,8 @@ export class PostgresDiscovery implements Discovery {
     return this.#found
   }
 
-  start(onAnswer: () => void): void {
-    this.#beating = this.#beat(onAnswer)
+  start(onResponse: () => void): void {
+    this.#beating = this.#beat(onResponse)
   }
 
   async stop(): Promise<void> {
@@ -62,15 +62,15 @@ export class PostgresDiscovery implements Discovery {
   }
 
   /** Calls the listener. Its errors are logged apart from errors of the database, and heartbeats go on. */
-  #tell(onAnswer: () => void): void {
+  #tell(onResponse: () => void): void {
     try {
-      onAnswer()
+      onResponse()
     } catch (error) {
       this.#options.log.error('the replicas from the database could not be applied', { err: error })
     }
   }
 
-  async #beat(onAnswer: () => void): Promise<void> {
+  async #beat(onResponse: () => void): Promise<void> {
     const { rows, self, describe, clock, log } = this.#options
     const startedMs = clock.now()
     try {
@@ -97,10 +97,10 @@ export class PostgresDiscovery implements Discovery {
       this.#failing = true
     }
     if (this.#stopped) return
-    if (!this.#failing) this.#tell(onAnswer)
+    if (!this.#failing) this.#tell(onResponse)
     const leftMs = HEARTBEAT_MS - (clock.now() - startedMs)
     this.#timer = clock.after(Math.max(100, leftMs), () => {
-      this.#beating = this.#beat(onAnswer)
+      this.#beating = this.#beat(onResponse)
     })
   }
 }

@@ -50,10 +50,10 @@ export function dialPeer(
   tokens.forDial(to).then(
     ({ token, nonce }) => {
       if (settled) return
-      webSocket = open(address, token, fail, (opened, socket, answer) => {
+      webSocket = open(address, token, fail, (opened, socket, responseField) => {
         // Reads no data before the far end is authenticated.
         opened.pause()
-        tokens.verifyAnswer(answer, nonce).then(
+        tokens.verifyResponse(responseField, nonce).then(
           peer => {
             if (settled) return
             settled = true
@@ -78,7 +78,7 @@ function open(
   address: string,
   token: string,
   fail: (detail: string, refused?: boolean) => void,
-  onOpen: (webSocket: WebSocket, socket: Socket, answer: string) => void,
+  onOpen: (webSocket: WebSocket, socket: Socket, responseField: string) => void,
 ): WebSocket {
   const url = new URL(PEER_PATH, address)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -88,11 +88,11 @@ function open(
     ...(maskingHasNoPurpose(url) && { generateMask: (mask: Buffer) => void mask.fill(0) }),
   })
   let socket: Socket | undefined
-  let answer = ''
+  let responseField = ''
   webSocket.on('upgrade', response => {
     socket = response.socket
     const field = response.headers[ANSWER_FIELD]
-    answer = typeof field === 'string' ? field : ''
+    responseField = typeof field === 'string' ? field : ''
   })
   webSocket.on('unexpected-response', (request, response) => {
     request.destroy()
@@ -102,7 +102,7 @@ function open(
   // The listener stays for the life of the WebSocket, because a cancelled WebSocket still emits an error.
   webSocket.on('error', error => fail(error.message))
   webSocket.on('open', () => {
-    if (socket !== undefined && webSocket.protocol === SUBPROTOCOL) onOpen(webSocket, socket, answer)
+    if (socket !== undefined && webSocket.protocol === SUBPROTOCOL) onOpen(webSocket, socket, responseField)
     else fail(`it did not accept the subprotocol ${SUBPROTOCOL}`, true)
   })
   return webSocket

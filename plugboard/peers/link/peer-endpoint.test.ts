@@ -4,12 +4,12 @@ import { systemClock } from '@vera-stack/shared/clock.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { asReplicaId } from '../../common/replica-id.ts'
-import { newBoot } from '../../registry/boot.ts'
+import { newIncarnation } from '../../registry/boot.ts'
 import { dialPeer } from './dial-peer.ts'
 import { PeerEndpoint, type PeerEndpointOptions } from './peer-endpoint.ts'
 import { PeerTokens } from './peer-tokens.ts'
 
-const boot = newBoot(1000, () => 0)
+const boot = newIncarnation(1000, () => 0)
 const tokens = (id: string) =>
   new PeerTokens(['the secret of the tests'], { id: asReplicaId(id), boot }, systemClock)
 

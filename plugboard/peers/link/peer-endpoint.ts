@@ -38,7 +38,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 export class PeerEndpoint {
   readonly #options: PeerEndpointOptions
   readonly #server: Server
-  readonly #answers = new WeakMap<IncomingMessage, string>()
+  readonly #responses = new WeakMap<IncomingMessage, string>()
   /** A connection is idle until its peer is authenticated. */
   readonly #connections: IdleConnections
   readonly #webSockets = new WebSocketServer({
@@ -54,7 +54,7 @@ export class PeerEndpoint {
     const { maxConnections: max = MAX_CONNECTIONS } = options
     this.#connections = new IdleConnections({ max, maxIdle: Math.min(MAX_STRANGERS, max / 2) })
     this.#webSockets.on('headers', (headers, request) => {
-      headers.push(`${ANSWER_FIELD}: ${this.#answers.get(request) ?? ''}`)
+      headers.push(`${ANSWER_FIELD}: ${this.#responses.get(request) ?? ''}`)
     })
     const timeoutMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS
     this.#server = createServer({
@@ -99,16 +99,16 @@ export class PeerEndpoint {
   async #accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const status = handshakeStatus(request)
     if (status !== undefined) {
-      answer(socket, status)
+      respond(socket, status)
       return
     }
     const { tokens, refusal, onPeer, log } = this.#options
     try {
       const { nonce, ...peer } = await tokens.verifyDial(bearerToken(request.headers.authorization))
-      this.#answers.set(request, await tokens.forAnswer(nonce))
+      this.#responses.set(request, await tokens.forResponse(nonce))
       if (socket.destroyed) return
       if (refusal() !== undefined) {
-        answer(socket, 503)
+        respond(socket, 503)
         return
       }
       this.#connections.use(socket)
@@ -124,7 +124,7 @@ export class PeerEndpoint {
           code: error.code,
           detail: error.message,
         })
-      answer(socket, known ? error.status : 500)
+      respond(socket, known ? error.status : 500)
     }
   }
 }
@@ -145,7 +145,7 @@ function bearerToken(authorization: string | undefined): string {
   throw new VeraError('unauthorized', 'The dial has no bearer token.')
 }
 
-function answer(socket: Socket, status: number): void {
+function respond(socket: Socket, status: number): void {
   if (!socket.writable) return
   socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,

@@ -1,26 +1,26 @@
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
-import { newBoot } from '../../registry/boot.ts'
+import { newIncarnation } from '../../registry/boot.ts'
 import { PeerTokens } from './peer-tokens.ts'
 
 const clock = new ManualClock()
-const self = { id: asReplicaId('one'), boot: newBoot(1000, () => 0.5) }
+const self = { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0.5) }
 const ours = new PeerTokens(['secret'], self, clock)
 
 it('authenticates the dialer by id and incarnation, and the acceptor for this dial only', async () => {
   const { token, nonce } = await ours.forDial()
   expect(await ours.verifyDial(token)).toEqual({ ...self, nonce })
-  const answer = await ours.forAnswer(nonce)
-  expect(await ours.verifyAnswer(answer, nonce)).toEqual(self)
+  const response = await ours.forResponse(nonce)
+  expect(await ours.verifyResponse(response, nonce)).toEqual(self)
   const other = await ours.forDial()
-  await expect(ours.verifyAnswer(answer, other.nonce)).rejects.toMatchObject({ code: 'unauthorized' })
+  await expect(ours.verifyResponse(response, other.nonce)).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
 it('rejects a dial token as a response token, and the reverse', async () => {
   const { token, nonce } = await ours.forDial()
-  await expect(ours.verifyAnswer(token, nonce)).rejects.toMatchObject({ code: 'unauthorized' })
-  await expect(ours.verifyDial(await ours.forAnswer(nonce))).rejects.toMatchObject({ code: 'unauthorized' })
+  await expect(ours.verifyResponse(token, nonce)).rejects.toMatchObject({ code: 'unauthorized' })
+  await expect(ours.verifyDial(await ours.forResponse(nonce))).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
 it('rejects tokens of another secret, expired tokens and garbage', async () => {

@@ -9,12 +9,12 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
 import { asReplicaId, type ReplicaId } from '../../common/replica-id.ts'
-import type { Boot } from '../../registry/boot.ts'
+import type { Incarnation } from '../../registry/boot.ts'
 
 /** One run of a replica. */
 export interface PeerIdentity {
   readonly id: ReplicaId
-  readonly boot: Boot
+  readonly boot: Incarnation
 }
 
 const AUDIENCE = 'plugboard-peer'
@@ -50,7 +50,7 @@ export class PeerTokens {
     return { nonce, token: await this.#sign(AUDIENCE, nonce, to) }
   }
 
-  forAnswer(nonce: string): Promise<string> {
+  forResponse(nonce: string): Promise<string> {
     return this.#sign(ANSWER_AUDIENCE, nonce)
   }
 
@@ -66,7 +66,7 @@ export class PeerTokens {
   }
 
   /** Returns the acceptor. Rejects as `verifyDial` does. */
-  async verifyAnswer(token: string, nonce: string): Promise<PeerIdentity> {
+  async verifyResponse(token: string, nonce: string): Promise<PeerIdentity> {
     const payload = await this.#verify(token, ANSWER_AUDIENCE)
     if (payload.jti !== nonce) throw new VeraError('unauthorized', 'The response belongs to another dial.')
     return readIdentity(payload)

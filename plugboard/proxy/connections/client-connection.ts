@@ -164,7 +164,7 @@ export class ClientConnection {
   }
 
   /** Call when a response starts that announces the end of the connection. No bytes are sent after it. */
-  lastAnswer(): void {
+  lastResponse(): void {
     this.closing = true
     this.#lastWords = undefined
   }

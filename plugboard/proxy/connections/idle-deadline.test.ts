@@ -80,7 +80,7 @@ it('closes an idle HTTP/1 connection after the time of the setting', async () =>
   harness = await ProxyHarness.start({ clock, limits: { keepAliveTimeoutMs: TIMEOUT_MS } })
   const connection = await RawConnection.open(harness.port)
   await connection.send('GET / HTTP/1.1\r\nHost: unknown\r\n\r\n')
-  expect((await connection.readAnswer()).status).toBe(404)
+  expect((await connection.readResponse()).status).toBe(404)
   const { proxy } = harness
   let passedMs = 0
   await eventually('the connection is closed', () => {

@@ -44,7 +44,7 @@ function withPolicy(policy: Parameters<typeof harnessRoute>[0]['policy']): void 
 describe('responses', () => {
   it('R1 hop-by-hop fields and fields named by Connection are removed', async () => {
     telephone.handler = call =>
-      call.answer(200, 'x', [
+      call.respond(200, 'x', [
         'Connection',
         'X-Hop, close',
         'X-Hop',
@@ -70,8 +70,8 @@ describe('responses', () => {
         'Date',
         'then',
       ])
-    const answer = await (await get()).readAnswer()
-    expect(answer.headers.map(([name, value]) => `${name}: ${value}`)).toEqual([
+    const response = await (await get()).readResponse()
+    expect(response.headers.map(([name, value]) => `${name}: ${value}`)).toEqual([
       'X-Kept: 2',
       'Set-Cookie: a=1',
       'Set-Cookie: b=2',
@@ -85,8 +85,8 @@ describe('responses', () => {
   })
 
   it('keeps the reason phrase', async () => {
-    telephone.handler = call => call.answer(299, '', [], 'Rather Fine')
-    expect((await (await get()).readAnswer()).statusText).toBe('Rather Fine')
+    telephone.handler = call => call.respond(299, '', [], 'Rather Fine')
+    expect((await (await get()).readResponse()).statusText).toBe('Rather Fine')
   })
 
   it('R2 a stream that is lost within a chunked body leaves the body unterminated', async () => {
@@ -126,17 +126,17 @@ describe('responses', () => {
     ['too long', '2', 'part', 502],
     ['no number', 'x', 'part', 502],
   ])('R2, R8 a length that is %s', async (_what, length, body, status) => {
-    telephone.handler = call => call.answer(200, body, ['Content-Length', length])
-    const answer = await (await get()).readAnswer()
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([
+    telephone.handler = call => call.respond(200, body, ['Content-Length', length])
+    const response = await (await get()).readResponse()
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([
       status,
       'backend_protocol_error',
     ])
   })
 
   it('R8 two lengths', async () => {
-    telephone.handler = call => call.answer(200, 'x', ['Content-Length', '1', 'Content-Length', '1'])
-    expect((await (await get()).readAnswer()).status).toBe(502)
+    telephone.handler = call => call.respond(200, 'x', ['Content-Length', '1', 'Content-Length', '1'])
+    expect((await (await get()).readResponse()).status).toBe(502)
   })
 
   it('R8 bytes past the length never reach the client', async () => {
@@ -144,7 +144,7 @@ describe('responses', () => {
     const call = await telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
     call.stream.write(Buffer.from('body'))
-    expect((await connection.readAnswer()).body.toString()).toBe('body')
+    expect((await connection.readResponse()).body.toString()).toBe('body')
     call.stream.write(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'))
     expect((await connection.readToEnd()).toString()).toBe('')
   })
@@ -154,17 +154,17 @@ describe('responses', () => {
     ['a field name', ['X Y', 'a'], 200, ''],
     ['a reason phrase', [], 200, 'a\x01b'],
   ])('R8 %s that is not HTTP', async (_what, fields, status, statusText) => {
-    telephone.handler = call => call.answer(status, 'x', fields, statusText)
-    expect((await (await get()).readAnswer()).status).toBe(502)
+    telephone.handler = call => call.respond(status, 'x', fields, statusText)
+    expect((await (await get()).readResponse()).status).toBe(502)
     const streaming = await get()
     telephone.handler = call => call.stream.respond({ status, statusText, fields })
-    expect((await streaming.readAnswer()).status).toBe(502)
-    expect((await (await get()).readAnswer()).status).toBe(502)
+    expect((await streaming.readResponse()).status).toBe(502)
+    expect((await (await get()).readResponse()).status).toBe(502)
   })
 
   it('a 101 to a request without Upgrade', async () => {
     telephone.handler = call => call.stream.respond({ status: 101, statusText: '', fields: [] })
-    expect((await (await get()).readAnswer()).status).toBe(502)
+    expect((await (await get()).readResponse()).status).toBe(502)
   })
 
   it('R5 103 is relayed, and a failure after it gets 502', async () => {
@@ -175,13 +175,13 @@ describe('responses', () => {
     const hints = await connection.readHead()
     expect([hints.status, hints.headers]).toEqual([103, [['Link', '</a>']]])
     telephone.cut()
-    expect((await connection.readAnswer()).status).toBe(502)
+    expect((await connection.readResponse()).status).toBe(502)
   })
 
   it('R5 an HTTP/1.0 client gets no 1xx', async () => {
     telephone.handler = call => {
       call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
-      call.answer(200, 'x')
+      call.respond(200, 'x')
     }
     const head = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readHead()
     expect(head.status).toBe(200)
@@ -193,13 +193,13 @@ describe('responses', () => {
     ['GET', 205, '0'],
     ['GET', 304, '4'],
   ])('R6 %s %i has no body', async (method, status, length) => {
-    telephone.handler = call => call.answer(status, 'body', ['Content-Length', '4'])
+    telephone.handler = call => call.respond(status, 'body', ['Content-Length', '4'])
     const connection = await send(`${method} / HTTP/1.1\r\n${H}\r\n`)
     const head = await connection.readHead()
     expect([head.status, field(head.headers, 'content-length')]).toEqual([status, length])
-    telephone.handler = call => call.answer(200, 'next')
+    telephone.handler = call => call.respond(200, 'next')
     await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
-    expect((await connection.readAnswer()).body.toString()).toBe('next')
+    expect((await connection.readResponse()).body.toString()).toBe('next')
   })
 
   it('R7 trailers of a response are relayed, except framing fields', async () => {
@@ -208,7 +208,7 @@ describe('responses', () => {
     call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'Grpc-Status'] })
     call.stream.write(Buffer.from('x'))
     call.stream.end(['Grpc-Status', '0', 'Content-Length', '5', 'Set-Cookie', 'a=b'])
-    expect(await connection.readAnswer()).toMatchObject({
+    expect(await connection.readResponse()).toMatchObject({
       body: Buffer.from('x'),
       trailers: [['Grpc-Status', '0']],
       complete: true,
@@ -216,9 +216,9 @@ describe('responses', () => {
   })
 
   it('R7 trailers of a request are forwarded, except routing fields', async () => {
-    telephone.handler = call => call.answer(200)
+    telephone.handler = call => call.respond(200)
     const body = '1\r\nx\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n'
-    await (await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${body}`)).readAnswer()
+    await (await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${body}`)).readResponse()
     expect((await telephone.calls[0]?.ended)?.trailers).toEqual(['X-Sum', '1'])
   })
 
@@ -228,8 +228,8 @@ describe('responses', () => {
       call.stream.write(Buffer.from('x'))
       call.stream.end(['A', 'b'])
     }
-    const answer = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readAnswer()
-    expect([answer.body.toString(), field(answer.headers, 'trailer')]).toEqual(['x', undefined])
+    const response = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readResponse()
+    expect([response.body.toString(), field(response.headers, 'trailer')]).toEqual(['x', undefined])
   })
 
   it('R9 each chunk is sent at once', async () => {
@@ -246,10 +246,10 @@ describe('responses', () => {
   })
 
   it('R10 Connection: close and HTTP/1.0 are honoured', async () => {
-    telephone.handler = call => call.answer(200, 'x')
+    telephone.handler = call => call.respond(200, 'x')
     for (const head of ['GET / HTTP/1.1\r\nConnection: close\r\n', 'GET / HTTP/1.0\r\n']) {
       const connection = await send(`${head}${H}\r\n`)
-      expect((await connection.readAnswer()).body.toString()).toBe('x')
+      expect((await connection.readResponse()).body.toString()).toBe('x')
       expect((await connection.readToEnd()).length).toBe(0)
     }
   })
@@ -282,12 +282,12 @@ describe('uploads', () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
     const call = await telephone.nextCall()
     await call.untilReceived(3)
-    call.answer(403, 'no')
-    expect((await connection.readAnswer()).status).toBe(403)
+    call.respond(403, 'no')
+    expect((await connection.readResponse()).status).toBe(403)
     expect((await call.aborted).reason).toBe('cancelled')
-    telephone.handler = next => next.answer(200, 'next')
+    telephone.handler = next => next.respond(200, 'next')
     await connection.send(`defghij${'GET / HTTP/1.1\r\n'}${H}\r\n`)
-    expect((await connection.readAnswer()).body.toString()).toBe('next')
+    expect((await connection.readResponse()).body.toString()).toBe('next')
   })
 
   it('R3 a refused upload gets its response, and the next request gets another one', async () => {
@@ -297,17 +297,17 @@ describe('uploads', () => {
       void connection.send(
         `POST / HTTP/1.1\r\nHost: nowhere\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       )
-      const refused = await connection.readAnswer()
+      const refused = await connection.readResponse()
       expect([refused.status, field(refused.headers, 'connection')]).toEqual([404, 'keep-alive'])
-      telephone.handler = next => next.answer(200, 'next')
+      telephone.handler = next => next.respond(200, 'next')
       await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
-      expect((await connection.readAnswer()).body.toString()).toBe('next')
+      expect((await connection.readResponse()).body.toString()).toBe('next')
       connection.destroy()
     }
   })
 
   it('R3 an upload whose early response closes the connection is read to its end, not reset', async () => {
-    telephone.handler = call => call.answer(403, 'no')
+    telephone.handler = call => call.respond(403, 'no')
     for (const [host, status] of [
       ['test', 403],
       ['nowhere', 404],
@@ -318,7 +318,7 @@ describe('uploads', () => {
       const errors: Error[] = []
       connection.socket.on('error', error => errors.push(error))
       const gone = once(connection.socket, 'close')
-      expect((await connection.readAnswer()).status).toBe(status)
+      expect((await connection.readResponse()).status).toBe(status)
       expect(await connection.closed).toBe('fin')
       for (let count = 0; count < 5; count += 1) {
         await connection.send('x'.repeat(100_000))
@@ -334,11 +334,11 @@ describe('uploads', () => {
   it.each(['test', 'nowhere'])(
     'R3 one whose rest breaks its framing, to %s: one response, then the end',
     async host => {
-      telephone.handler = call => call.answer(403, 'no')
+      telephone.handler = call => call.respond(403, 'no')
       const connection = await send(
         `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n`,
       )
-      const response = await connection.readAnswer()
+      const response = await connection.readResponse()
       expect([response.status, field(response.headers, 'connection')]).toEqual([
         host === 'test' ? 403 : 404,
         'close',
@@ -357,7 +357,7 @@ describe('uploads', () => {
     call.stream.end()
     expect((await connection.readBytes(2)).toString()).toBe('ok')
     await connection.send('0\r\nTransfer-Encoding: chunked\r\n\r\n')
-    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readResponse()).status).toBe(400)
     await connection.closed
   })
 
@@ -366,12 +366,12 @@ describe('uploads', () => {
     ['over its rate', 'test', 429],
   ])('R4 no bytes are parsed behind a final response to an expectation: %s', async (_name, host, status) => {
     withPolicy({ maxRequestsPerSecond: 1 })
-    telephone.handler = call => call.answer(200)
-    expect((await (await get()).readAnswer()).status).toBe(200)
+    telephone.handler = call => call.respond(200)
+    expect((await (await get()).readResponse()).status).toBe(200)
     const expecting = `POST / HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`
     const connection = await send(`${expecting}GET /hidden HTTP/1.1\r\n${H}\r\n`)
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'connection')]).toEqual([status, 'close'])
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'connection')]).toEqual([status, 'close'])
     await connection.closed
     expect(telephone.calls.length).toBe(1)
   })
@@ -384,33 +384,33 @@ describe('uploads', () => {
     expect((await connection.readHead()).status).toBe(100)
     await connection.send('abc')
     expect((await call.ended).body.toString()).toBe('abc')
-    call.answer(200, 'x')
-    expect((await connection.readAnswer()).status).toBe(200)
+    call.respond(200, 'x')
+    expect((await connection.readResponse()).status).toBe(200)
   })
 
   it('R7 trailers that are too large for the far end are refused, and affect no other request', async () => {
     telephone.cut()
     const small = await harness.telephone(['web'], { maxFrameBytes: 16_384 })
-    small.handler = call => call.ended.then(() => call.answer(200, 'x')).catch(() => undefined)
+    small.handler = call => call.ended.then(() => call.respond(200, 'x')).catch(() => undefined)
     const head = `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n`
     const connection = await send(`${head}X-A: ${'y'.repeat(20_000)}\r\n\r\n`)
-    expect((await connection.readAnswer()).status).toBe(431)
+    expect((await connection.readResponse()).status).toBe(431)
     expect(harness.proxy.inFlightCount).toBe(0)
     await connection.send(`${head}X-A: y\r\n\r\n`)
-    expect((await connection.readAnswer()).status).toBe(200)
+    expect((await connection.readResponse()).status).toBe(200)
   })
 
   it('R4 only the first of repeated 100 responses is relayed', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
     const call = await telephone.nextCall()
     for (let said = 0; said < 3; said += 1) call.stream.respond({ status: 100, statusText: '', fields: [] })
-    call.answer(200, 'x')
+    call.respond(200, 'x')
     expect([(await connection.readHead()).status, (await connection.readHead()).status]).toEqual([100, 200])
   })
 
   it('R4 a final response instead of 100 is relayed, and the connection closes', async () => {
     const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
-    ;(await telephone.nextCall()).answer(401, 'no')
+    ;(await telephone.nextCall()).respond(401, 'no')
     const head = await connection.readHead()
     expect([head.status, field(head.headers, 'connection')]).toEqual([401, 'close'])
     await connection.readToEnd()
@@ -419,7 +419,7 @@ describe('uploads', () => {
   it('R4 a 100 that the client did not ask for is not relayed', async () => {
     telephone.handler = call => {
       call.stream.respond({ status: 100, statusText: '', fields: [] })
-      call.answer(200, 'x')
+      call.respond(200, 'x')
     }
     expect((await (await get()).readHead()).status).toBe(200)
   })
@@ -440,8 +440,8 @@ describe('uploads', () => {
     await call.untilReceived(32 * 0x100000)
     await connection.send('0\r\n\r\n')
     await call.ended
-    call.answer(200)
-    await connection.readAnswer()
+    call.respond(200)
+    await connection.readResponse()
   })
 
   it.each([
@@ -450,7 +450,7 @@ describe('uploads', () => {
   ])('a body over the limit of its service, %s', async (_how, bytes) => {
     withPolicy({ maxRequestBodyBytes: 10 })
     const connection = await send(`POST / HTTP/1.1\r\n${H}${bytes}`)
-    expect((await connection.readAnswer()).status).toBe(413)
+    expect((await connection.readResponse()).status).toBe(413)
     for (const call of telephone.calls) expect((await call.aborted).reason).toBe('payload_too_large')
   })
 })
@@ -460,7 +460,7 @@ describe('slowness', () => {
     await harness.close()
     harness = await ProxyHarness.start({ limits: { headTimeoutMs: 40 } })
     const connection = await send('GET / HTTP/1.1\r\nHost')
-    expect((await connection.readAnswer()).status).toBe(408)
+    expect((await connection.readResponse()).status).toBe(408)
     await connection.readToEnd()
   })
 
@@ -469,16 +469,16 @@ describe('slowness', () => {
     harness = await ProxyHarness.start({ limits: { bodyIdleTimeoutMs: 30 } })
     telephone = await harness.telephone()
     const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'connection')]).toEqual([408, 'close'])
     expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
     await connection.readToEnd()
   })
 
   it('S3 a response head that does not arrive in time', async () => {
     withPolicy({ responseHeadTimeoutMs: 30 })
-    const answer = await (await get()).readAnswer()
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
+    const response = await (await get()).readResponse()
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
     // The Telephone logs the time limit as the cause.
     const detail = 'The backend sent no response head within 0.03 s (responseHeadTimeoutMs of the service).'
     expect(await telephone.calls[0]?.aborted).toMatchObject({ reason: 'backend_timeout', detail })
@@ -509,7 +509,7 @@ describe('slowness', () => {
     const chunk = Buffer.alloc(1 << 20)
     let sent = 0
     while (sent < 64 && call.stream.write(chunk)) sent += 1
-    telephone.handler = next => next.answer(200, 'swift')
+    telephone.handler = next => next.respond(200, 'swift')
     expect((await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)).body.toString()).toBe('swift')
     expect(sent).toBeLessThan(64)
     stalled.socket.resume()
@@ -546,13 +546,13 @@ describe('responses of the proxy itself', () => {
     ['no_telephone', 503, 'Host: lonely\r\n'],
   ])('%s', async (code, status, host) => {
     harness.routes.push(harnessRoute({ host: 'lonely', service: 'lonely' }))
-    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${host}\r\n`)
-    expect(answer.status).toBe(status)
-    expect(field(answer.headers, 'content-type')).toBe('application/problem+json')
-    expect(field(answer.headers, 'plugboard-error')).toBe(code)
-    expect(field(answer.headers, 'retry-after') !== undefined).toBe(code === 'no_telephone')
-    const requestId = field(answer.headers, 'x-request-id')
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ status, code, requestId })
+    const response = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${host}\r\n`)
+    expect(response.status).toBe(status)
+    expect(field(response.headers, 'content-type')).toBe('application/problem+json')
+    expect(field(response.headers, 'plugboard-error')).toBe(code)
+    expect(field(response.headers, 'retry-after') !== undefined).toBe(code === 'no_telephone')
+    const requestId = field(response.headers, 'x-request-id')
+    expect(JSON.parse(response.body.toString())).toMatchObject({ status, code, requestId })
     expect(harness.accessLog).toMatchObject([{ status, code, requestId }])
   })
 
@@ -565,13 +565,13 @@ describe('responses of the proxy itself', () => {
     async (_, cause, meaning) => {
       const words = 'Backend https://10.0.0.7:3443 has a self-signed certificate.'
       telephone.handler = call => call.stream.reset('backend_unreachable', words, cause)
-      const answer = await (await get()).readAnswer()
-      expect(answer.status).toBe(502)
-      expect(JSON.parse(answer.body.toString())).toMatchObject({
+      const response = await (await get()).readResponse()
+      expect(response.status).toBe(502)
+      expect(JSON.parse(response.body.toString())).toMatchObject({
         code: 'backend_unreachable',
         detail: meaning,
       })
-      expect(answer.body.toString()).not.toContain('10.0.0.7')
+      expect(response.body.toString()).not.toContain('10.0.0.7')
       expect(harness.accessLog).toMatchObject([
         { status: 502, code: 'backend_unreachable', cause, detail: words, mount: 'test', service: 'web' },
       ])
@@ -603,10 +603,10 @@ describe('responses of the proxy itself', () => {
     await harness.telephone(['sick'])
     for (const line of [...harness.registry.linesOf('sick')])
       harness.registry.replace(line.tunnelId, [{ ...line, health: 'down', outage }])
-    const answer = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: sick\r\n\r\n')
+    const response = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: sick\r\n\r\n')
     const { service_unhealthy: row } = ERRORS
-    expect([answer.status, field(answer.headers, 'retry-after')]).toEqual([503, '2'])
-    expect(JSON.parse(answer.body.toString())).toMatchObject({
+    expect([response.status, field(response.headers, 'retry-after')]).toEqual([503, '2'])
+    expect(JSON.parse(response.body.toString())).toMatchObject({
       code: 'service_unhealthy',
       detail: row.meaning,
     })
@@ -616,20 +616,20 @@ describe('responses of the proxy itself', () => {
   })
 
   it('a page for clients that prefer HTML, without any text from the request', async () => {
-    const answer = await rawExchange(
+    const response = await rawExchange(
       harness.port,
       'GET /<script> HTTP/1.1\r\nHost: x\r\nX-Request-ID: "><b>\r\nAccept: text/html,*/*;q=0.8\r\n\r\n',
     )
-    expect(field(answer.headers, 'content-type')).toBe('text/html; charset=utf-8')
-    expect(answer.body.toString()).not.toMatch(/script|<b>/)
+    expect(field(response.headers, 'content-type')).toBe('text/html; charset=utf-8')
+    expect(response.body.toString()).not.toMatch(/script|<b>/)
   })
 
   it('HEAD gets only the head', async () => {
     const connection = await send(
       'HEAD / HTTP/1.1\r\nHost: elsewhere\r\n\r\nGET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n',
     )
-    expect((await connection.readAnswer('HEAD')).status).toBe(404)
-    expect((await connection.readAnswer()).status).toBe(404)
+    expect((await connection.readResponse('HEAD')).status).toBe(404)
+    expect((await connection.readResponse()).status).toBe(404)
   })
 
   it.each(['/_plugboard', '/_plugboard/', '/_plugboard/x', '/_plugboard/tunnel/x', '/x/../_plugboard/y'])(
@@ -641,32 +641,32 @@ describe('responses of the proxy itself', () => {
   )
 
   it('/_plugboardx is not reserved', async () => {
-    telephone.handler = call => call.answer(200)
+    telephone.handler = call => call.respond(200)
     expect((await rawExchange(harness.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
   })
 
   it('the tunnel address accepts only WebSocket', async () => {
-    const answer = await rawExchange(harness.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
-    expect([answer.status, field(answer.headers, 'upgrade')]).toEqual([426, 'websocket'])
+    const response = await rawExchange(harness.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect([response.status, field(response.headers, 'upgrade')]).toEqual([426, 'websocket'])
   })
 
   it('overloaded', async () => {
     await harness.close()
     harness = await ProxyHarness.start({ overloaded: () => true })
-    const answer = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)
-    expect([answer.status, field(answer.headers, 'retry-after')]).toEqual([503, '1'])
+    const response = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)
+    expect([response.status, field(response.headers, 'retry-after')]).toEqual([503, '1'])
   })
 })
 
 describe('leaving', () => {
   it('keeps serving, even new connections, and closes each one after its response', async () => {
-    telephone.handler = call => call.answer(200, 'x')
+    telephone.handler = call => call.respond(200, 'x')
     const kept = await get()
-    await kept.readAnswer()
+    await kept.readResponse()
     harness.proxy.leave()
     await kept.send(`GET / HTTP/1.1\r\n${H}\r\n`)
     for (const connection of [kept, await get()]) {
-      const { status, headers } = await connection.readAnswer()
+      const { status, headers } = await connection.readResponse()
       expect([status, field(headers, 'connection')]).toEqual([200, 'close'])
       await connection.closed
     }
@@ -675,17 +675,17 @@ describe('leaving', () => {
 
 describe('drain', () => {
   it('waits for responses, closes their connections and the idle ones', async () => {
-    telephone.handler = call => call.answer(200, 'x')
+    telephone.handler = call => call.respond(200, 'x')
     const idle = await get()
-    await idle.readAnswer()
+    await idle.readResponse()
     telephone.handler = undefined
     const busy = await get()
     const call = await telephone.nextCall()
     const drained = harness.proxy.drain(10_000)
     await idle.closed
-    call.answer(200, 'late')
-    const answer = await busy.readAnswer()
-    expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual(['late', 'close'])
+    call.respond(200, 'late')
+    const response = await busy.readResponse()
+    expect([response.body.toString(), field(response.headers, 'connection')]).toEqual(['late', 'close'])
     await drained
     await expect(RawConnection.open(harness.port)).rejects.toThrow('ECONNREFUSED')
   })

@@ -8,7 +8,7 @@
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
-import type { AnswerHead, Fields, Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields, Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { CLIENT_CLOSED_REQUEST } from '../access.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
@@ -19,7 +19,7 @@ import { BodyRate } from '../policy/body-rate.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyResponse } from '../response/answers.ts'
-import type { AnswerOwner, ClientAnswer } from '../response/client-answer.ts'
+import type { ResponseOwner, ClientResponse } from '../response/client-answer.ts'
 import { Forwarding } from './forwarding.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 import {
@@ -30,8 +30,8 @@ import {
   uploadNotTakenWithin,
 } from './request-failure.ts'
 
-export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
-  readonly #answer: ClientAnswer
+export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
+  readonly #response: ClientResponse
   readonly #source: BodySource
   /** Undefined when the request has no body, or has not started. */
   #body: RequestBody | undefined
@@ -39,11 +39,11 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #rate: BodyRate | undefined
   #state: 'open' | 'ending' | 'gone' = 'open'
   /** True once a head has arrived, even a 1xx. */
-  #answered = false
+  #responded = false
   /** Bytes of the response whose credit was not yet returned to the stream. */
   #owedBytes = 0
   /** The stream of a complete response, until all of its bytes are sent to the client. */
-  #answeredStream: Stream | undefined
+  #respondedStream: Stream | undefined
   #bodyBroken = false
   #closeAfter = false
   /** True while the client waits for a 100 that has not arrived. It may never send the announced body. */
@@ -55,7 +55,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     request: RoutedRequest,
     startedAtMs: number,
     source: BodySource,
-    answer: ClientAnswer,
+    response: ClientResponse,
   ) {
     super(context, connection, request, startedAtMs)
     this.#source = source
@@ -63,8 +63,8 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     this.#closeAfter = request.upgrade !== ''
     if (this.#closeAfter) connection.closing = true
     this.#withheld = request.expectsContinue
-    this.#answer = answer
-    answer.attach(this)
+    this.#response = response
+    response.attach(this)
   }
 
   start(): void {
@@ -98,15 +98,15 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `answer` if it is defined. */
-  judged(answer: ProxyResponse | undefined): void {
+  judged(response: ProxyResponse | undefined): void {
     if (this.#state !== 'open') return
     this.active()
-    if (answer === undefined) {
+    if (response === undefined) {
       this.start()
       return
     }
     this.#readBody()
-    this.#say(answer)
+    this.#say(response)
   }
 
   get closeAfter(): boolean {
@@ -170,17 +170,17 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   }
 
   protected get canReplay(): boolean {
-    return !this.#answered && (this.#body?.canReplay ?? true)
+    return !this.#responded && (this.#body?.canReplay ?? true)
   }
 
   protected replay(): void {
     if (this.stream !== undefined) this.#body?.sendTo(this.stream)
   }
 
-  onHead(head: AnswerHead): void {
+  onHead(head: StreamResponseHead): void {
     if (this.#state !== 'open') return
     this.active()
-    this.#answered = true
+    this.#responded = true
     if (head.status < 200 && head.status !== 101) {
       if (head.status === 100) {
         // Relayed once, and only to a client that waits for it. There is no other limit for a Telephone that sends 100 again
@@ -188,25 +188,25 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
         if (!this.#withheld) return
         this.#withheld = false
       }
-      this.#answer.interim(head)
+      this.#response.interim(head)
       return
     }
     this.#body?.forgetCopy()
-    if (!this.#answer.hold(head)) this.answerBroken()
+    if (!this.#response.hold(head)) this.responseBroken()
   }
 
   onData(chunk: Buffer): void {
     if (this.#state !== 'open') return
     this.active()
     this.#owedBytes += chunk.length
-    switch (this.#answer.data(chunk)) {
+    switch (this.#response.data(chunk)) {
       case 'written':
         this.#payCredit()
         break
       case 'full':
         break
       case 'broken':
-        this.answerBroken()
+        this.responseBroken()
         break
     }
   }
@@ -214,31 +214,31 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   onEnd(trailers: Fields | undefined): void {
     if (this.#state !== 'open') return
     this.#endConnection()
-    if (!this.#answer.end(trailers)) {
-      this.answerBroken()
+    if (!this.#response.end(trailers)) {
+      this.responseBroken()
       return
     }
     // The received bytes still count for the stream until a slow client has read them, even though the stream has ended.
     this.stream?.holdAfterEnd()
-    this.#answeredStream = this.stream
+    this.#respondedStream = this.stream
     // Row R3: the response is complete, so the backend does not need the rest of the upload.
     if (this.stream?.open === true) this.stream.reset('cancelled')
     this.stream = undefined
-    this.#ending(this.#answer.status, undefined)
+    this.#ending(this.#response.status, undefined)
   }
 
   override onAbort(error: TunnelError): void {
-    const { started } = this.#answer
+    const { started } = this.#response
     // In the other states, the response is complete, but the client does not read it.
     if (this.#state === 'open') super.onAbort(error)
-    if (started && error.reason === 'over_budget' && !error.remote) this.#answer.giveUpBytes()
+    if (started && error.reason === 'over_budget' && !error.remote) this.#response.giveUpBytes()
   }
 
   protected failed(code: ErrorCode, detail?: string): void {
     this.#fail(code, detail)
   }
 
-  answerBroken(): void {
+  responseBroken(): void {
     this.explain('invalid_response', NOT_FORWARDABLE)
     this.#fail('backend_protocol_error')
   }
@@ -261,7 +261,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
       this.#fail('request_timeout')
       return
     }
-    if (this.#answer.status !== 0) {
+    if (this.#response.status !== 0) {
       if (idleMs >= idleTimeoutMs) this.#stalled(idleTimeoutMs)
     } else if (uploading && !this.#body?.blocked) {
       if (idleMs >= this.context.bodyIdleTimeoutMs) {
@@ -297,7 +297,7 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
     if (this.#state === 'open') this.context.counters.clientAborts += 1
     this.#body?.stop()
     this.dropStream('cancelled')
-    this.finish(this.#answer.status || CLIENT_CLOSED_REQUEST, this.#answer.bytesOut, undefined)
+    this.finish(this.#response.status || CLIENT_CLOSED_REQUEST, this.#response.bytesOut, undefined)
     this.#leave()
   }
 
@@ -305,29 +305,29 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #fail(code: ErrorCode, detail?: string): void {
     if (this.#state !== 'open') {
       // The response is complete, but the client does not read it.
-      this.#answer.destroy()
+      this.#response.destroy()
       return
     }
     this.dropStream(code === 'payload_too_large' ? code : 'cancelled')
-    if (this.#answer.started) {
+    if (this.#response.started) {
       this.#cut(code)
       return
     }
     this.#say(problemOf(this.request, code, detail))
   }
 
-  #say(answer: ProxyResponse): void {
-    const { status, code } = answer
+  #say(response: ProxyResponse): void {
+    const { status, code } = response
     this.#endConnection()
-    this.#answer.say(answer)
+    this.#response.say(response)
     if (code !== undefined) countProblem(this.context.counters, code)
     this.#ending(status, code)
   }
 
   #cut(code: ErrorCode): void {
     this.context.counters.truncated += 1
-    this.finish(this.#answer.status, this.#answer.bytesOut, code)
-    this.#answer.cut()
+    this.finish(this.#response.status, this.#response.bytesOut, code)
+    this.#response.cut()
     this.#body?.stop()
     this.#leave()
   }
@@ -336,14 +336,14 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
   #ending(status: number, code: ErrorCode | undefined): void {
     this.#state = 'ending'
     this.#body?.stop()
-    this.finish(status, this.#answer.bytesOut, code)
-    this.#answer.whenSent()
+    this.finish(status, this.#response.bytesOut, code)
+    this.#response.whenSent()
   }
 
   sent(): void {
     if (this.#state !== 'ending') return
-    this.#answeredStream?.release()
-    if (this.#uploading && !this.#bodyBroken && !this.#answer.stopUpload()) {
+    this.#respondedStream?.release()
+    if (this.#uploading && !this.#bodyBroken && !this.#response.stopUpload()) {
       new DiscardedBody(this.context.discardDeadlines, this.connection, this.#source)
     }
     this.#leave()
@@ -364,12 +364,12 @@ export class Exchange extends Forwarding implements AnswerOwner, BodyOwner {
 
   #leave(): void {
     this.#state = 'gone'
-    this.#answeredStream?.release()
+    this.#respondedStream?.release()
     this.leave()
   }
 
   #payCredit(): void {
-    const stream = this.stream ?? this.#answeredStream
+    const stream = this.stream ?? this.#respondedStream
     stream?.consume(this.#owedBytes)
     this.#owedBytes = 0
   }

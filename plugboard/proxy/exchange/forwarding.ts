@@ -8,7 +8,7 @@
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import type {
-  AnswerHead,
+  StreamResponseHead,
   Fields,
   Opening,
   Stream,
@@ -22,7 +22,7 @@ import type { ClientConnection, InFlight } from '../connections/client-connectio
 import type { Deadlined } from '../deadlines.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
-import { type AnswerFields, readAnswerFields } from '../response/answer-fields.ts'
+import { type ResponseFields, readResponseFields } from '../response/answer-fields.ts'
 import { addRouteFields } from '../response/route-response.ts'
 import {
   codeOf,
@@ -71,7 +71,7 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
     this.#startedAtMs = startedAtMs
   }
 
-  abstract onHead(head: AnswerHead): void
+  abstract onHead(head: StreamResponseHead): void
   abstract onData(chunk: Buffer): void
   abstract onEnd(trailers: Fields | undefined): void
   abstract onWritable(): void
@@ -101,11 +101,11 @@ export abstract class Forwarding implements StreamEvents, InFlight, Deadlined, S
   }
 
   /** Returns the fields of a final response for the client: without hop-by-hop fields, and with the fields of the route. */
-  answerFields(head: AnswerHead): AnswerFields | undefined {
-    const answer = readAnswerFields(head.fields, this.requestId, this.context.via.response)
-    if (answer === undefined) return undefined
-    addRouteFields(answer.fields, this.request, 'backend')
-    return answer
+  responseFields(head: StreamResponseHead): ResponseFields | undefined {
+    const response = readResponseFields(head.fields, this.requestId, this.context.via.response)
+    if (response === undefined) return undefined
+    addRouteFields(response.fields, this.request, 'backend')
+    return response
   }
 
   onAbort(error: TunnelError): void {

@@ -89,18 +89,18 @@ it('U3 at most 64 KiB are held; then the socket is not read', async () => {
 
 it('U3 early bytes are dropped when the connection is not upgraded', async () => {
   const connection = await send(`${REQUEST}GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n`)
-  ;(await telephone.nextCall()).answer(200, 'plain')
-  expect((await connection.readAnswer()).body.toString()).toBe('plain')
+  ;(await telephone.nextCall()).respond(200, 'plain')
+  expect((await connection.readResponse()).body.toString()).toBe('plain')
   expect((await connection.readToEnd()).length).toBe(0)
   expect(telephone.calls).toHaveLength(1)
 })
 
 it.each([200, 403, 426])('U2 %i instead of 101 is plain HTTP', async status => {
   const connection = await send(REQUEST)
-  ;(await telephone.nextCall()).answer(status, 'no', ['X', 'y'])
-  const answer = await connection.readAnswer()
-  expect([answer.status, answer.body.toString(), field(answer.headers, 'x')]).toEqual([status, 'no', 'y'])
-  expect(field(answer.headers, 'connection')).toBe('close')
+  ;(await telephone.nextCall()).respond(status, 'no', ['X', 'y'])
+  const response = await connection.readResponse()
+  expect([response.status, response.body.toString(), field(response.headers, 'x')]).toEqual([status, 'no', 'y'])
+  expect(field(response.headers, 'connection')).toBe('close')
   await connection.readToEnd()
 })
 
@@ -113,20 +113,20 @@ it('U2 a long response instead of 101 is streamed', async () => {
     if (!call.stream.write(Buffer.alloc(1 << 16))) await call.untilWritable()
   }
   call.stream.end()
-  const answer = await connection.readAnswer()
-  expect([answer.body.length, answer.complete]).toEqual([size, true])
+  const response = await connection.readResponse()
+  expect([response.body.length, response.complete]).toEqual([size, true])
 })
 
 it('U2 an incomplete response instead of 101', async () => {
   const connection = await send(REQUEST)
-  ;(await telephone.nextCall()).answer(200, 'x', ['Content-Length', '9'])
-  expect((await connection.readAnswer()).status).toBe(502)
+  ;(await telephone.nextCall()).respond(200, 'x', ['Content-Length', '9'])
+  expect((await connection.readResponse()).status).toBe(502)
 })
 
 it('a 101 with a field that is not HTTP', async () => {
   const connection = await send(REQUEST)
   ;(await telephone.nextCall()).stream.respond({ ...SWITCH, fields: ['X', 'a\x01'] })
-  expect((await connection.readAnswer()).status).toBe(502)
+  expect((await connection.readResponse()).status).toBe(502)
 })
 
 it('U4 each direction ends separately: the client first', async () => {
@@ -199,14 +199,14 @@ it('U5 survives the edit of its route', async () => {
 it('S3 no 101 in time', async () => {
   harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
   const connection = await send(REQUEST)
-  expect((await connection.readAnswer()).status).toBe(504)
+  expect((await connection.readResponse()).status).toBe(504)
   await connection.readToEnd()
 })
 
 it('without a telephone, the response is a problem', async () => {
   harness.routes = [harnessRoute({ host: 'test', service: 'lonely' })]
   const connection = await send(REQUEST)
-  expect((await connection.readAnswer()).status).toBe(503)
+  expect((await connection.readResponse()).status).toBe(503)
   await connection.readToEnd()
 })
 
@@ -223,11 +223,11 @@ it.each([
   ['a list with h2c', 'foo, h2c', ''],
   ['a request with a body', 'websocket', 'Content-Length: 1\r\n'],
 ])('an upgrade to %s is served as if it had not been asked for', async (_what, protocol, more) => {
-  telephone.handler = call => call.answer(200, 'x')
+  telephone.handler = call => call.respond(200, 'x')
   const head = `GET /a HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`
   const connection = await send(`${head}${more === '' ? '' : 'b'}GET /b HTTP/1.1\r\nHost: test\r\n\r\n`)
-  const answer = await connection.readAnswer()
-  expect([answer.status, field(answer.headers, 'connection')]).toEqual([200, 'close'])
+  const response = await connection.readResponse()
+  expect([response.status, field(response.headers, 'connection')]).toEqual([200, 'close'])
   expect((await connection.readToEnd()).length).toBe(0)
   expect(telephone.calls.map(({ opening }) => [opening.kind, opening.target])).toEqual([['http', '/a']])
   expect(telephone.calls[0]?.field('upgrade')).toBeUndefined()
@@ -238,10 +238,10 @@ it('behind requests that wait for their responses, an upgrade is served as a pla
   const first = await telephone.nextCall()
   const second = await telephone.nextCall()
   expect(second.opening.kind).toBe('http')
-  second.answer(426, 'two')
-  first.answer(200, 'one')
-  expect((await connection.readAnswer()).body.toString()).toBe('one')
-  expect((await connection.readAnswer()).body.toString()).toBe('two')
+  second.respond(426, 'two')
+  first.respond(200, 'one')
+  expect((await connection.readResponse()).body.toString()).toBe('one')
+  expect((await connection.readResponse()).body.toString()).toBe('two')
 })
 
 it('drain: upgraded connections have the grace period, then they are destroyed', async () => {
@@ -256,7 +256,7 @@ it('U2 a refused upgrade ends soon, even when the client never ends its side', a
   const clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
   const skipping = await ProxyHarness.start({ clock })
   const refusing = await skipping.telephone()
-  refusing.handler = call => call.answer(403, 'no')
+  refusing.handler = call => call.respond(403, 'no')
   const connection = await RawConnection.open(skipping.port)
   await connection.send(REQUEST)
   expect(String(await connection.readToEnd())).toContain('403')

@@ -8,16 +8,16 @@
 import type { Duplex } from 'node:stream'
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { CLIENT_CLOSED_REQUEST } from '../access.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { countProblem } from '../counters.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
-import type { AnswerFields } from '../response/answer-fields.ts'
+import type { ResponseFields } from '../response/answer-fields.ts'
 import type { ProxyResponse } from '../response/answers.ts'
-import type { AnswerOwner, ClientAnswer } from '../response/client-answer.ts'
+import type { ResponseOwner, ClientResponse } from '../response/client-answer.ts'
 import { Forwarding } from './forwarding.ts'
 import { KeptChunks } from './kept-chunks.ts'
 import { NOT_FORWARDABLE, noResponseWithin } from './request-failure.ts'
@@ -36,22 +36,22 @@ export interface UpgradeSide {
   /** Bytes that have arrived during a pause. */
   readonly waitingBytes: number
   /** Sends the 101 or 200 to the client. Returns false when the backend's head is invalid or names another protocol. */
-  accept(answer: AnswerFields): boolean
+  accept(response: ResponseFields): boolean
   /** Replaces `accept` for any other response. Further bytes of the client are discarded. */
-  answer(): ClientAnswer
+  respond(): ClientResponse
   /** Aborts the connection in a way that the client cannot take for an orderly end. */
   cut(): void
   /** Closes the client's side. */
   destroy(): void
 }
 
-export class Upgrade extends Forwarding implements AnswerOwner {
+export class Upgrade extends Forwarding implements ResponseOwner {
   readonly #side: UpgradeSide
   readonly #bytes: Duplex
   #state: 'asking' | 'answering' | 'relaying' | 'gone' = 'asking'
   /** Bytes of the client that arrived before the 101. */
   #early = new KeptChunks()
-  #answer: ClientAnswer | undefined
+  #response: ClientResponse | undefined
   #owedBytes = 0
   #bytesOut = 0
   #code: ErrorCode | undefined
@@ -96,10 +96,10 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `answer` if it is defined. */
-  judged(answer: ProxyResponse | undefined, early?: Buffer): void {
+  judged(response: ProxyResponse | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
-    if (answer === undefined) this.start(early)
-    else this.#say(answer)
+    if (response === undefined) this.start(early)
+    else this.#say(response)
   }
 
   // The client's side
@@ -153,11 +153,11 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.opened()
   }
 
-  onHead(head: AnswerHead): void {
+  onHead(head: StreamResponseHead): void {
     this.active()
     if (this.#state !== 'asking') return
     if (head.status === 101) this.#switch(head)
-    else if (head.status >= 200) this.#relayAnswer(head)
+    else if (head.status >= 200) this.#relayResponse(head)
   }
 
   onData(chunk: Buffer): void {
@@ -168,9 +168,9 @@ export class Upgrade extends Forwarding implements AnswerOwner {
       if (this.#bytes.write(chunk)) this.#payCredit()
     } else if (this.#state === 'answering') {
       this.#owedBytes += chunk.length
-      const written = this.#answer?.data(chunk)
+      const written = this.#response?.data(chunk)
       if (written === 'written') this.#payCredit()
-      else if (written === 'broken') this.answerBroken()
+      else if (written === 'broken') this.responseBroken()
     }
   }
 
@@ -180,9 +180,9 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.stream?.holdAfterEnd()
     if (this.#state === 'relaying') {
       this.#bytes.end()
-    } else if (this.#state === 'answering' && this.#answer !== undefined) {
-      if (this.#answer.end(trailers)) this.#answer.whenSent()
-      else this.answerBroken()
+    } else if (this.#state === 'answering' && this.#response !== undefined) {
+      if (this.#response.end(trailers)) this.#response.whenSent()
+      else this.responseBroken()
     }
   }
 
@@ -190,7 +190,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#fail(code, detail)
   }
 
-  answerBroken(): void {
+  responseBroken(): void {
     this.explain('invalid_response', NOT_FORWARDABLE)
     this.#fail('backend_protocol_error')
   }
@@ -201,7 +201,7 @@ export class Upgrade extends Forwarding implements AnswerOwner {
 
   /** The response is sent. The connection, or the HTTP/2 stream, still waits for the end of the client's side. */
   sent(): void {
-    if (this.#state === 'answering') this.#leave(this.#answer?.status ?? 0)
+    if (this.#state === 'answering') this.#leave(this.#response?.status ?? 0)
   }
 
   // The end
@@ -227,15 +227,15 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   /** Handles the close of the client's side, by the client or by Plugboard. */
   clientGone(): void {
     if (this.#state === 'gone') return
-    const status = this.#state === 'relaying' ? 101 : this.#answer?.status || CLIENT_CLOSED_REQUEST
+    const status = this.#state === 'relaying' ? 101 : this.#response?.status || CLIENT_CLOSED_REQUEST
     if (this.#state === 'asking') this.context.counters.clientAborts += 1
     this.#leave(status)
   }
 
-  #switch(head: AnswerHead): void {
-    const answer = this.answerFields(head)
-    if (answer === undefined || !this.#side.accept(answer)) {
-      this.answerBroken()
+  #switch(head: StreamResponseHead): void {
+    const response = this.responseFields(head)
+    if (response === undefined || !this.#side.accept(response)) {
+      this.responseBroken()
       return
     }
     this.#state = 'relaying'
@@ -251,26 +251,26 @@ export class Upgrade extends Forwarding implements AnswerOwner {
   }
 
   /** Relays the response of a backend that does not switch the protocol (row U2), as plain HTTP. */
-  #relayAnswer(head: AnswerHead): void {
-    const answer = this.#begin()
+  #relayResponse(head: StreamResponseHead): void {
+    const response = this.#begin()
     this.#state = 'answering'
     this.stream?.end()
-    if (!answer.hold(head)) this.answerBroken()
+    if (!response.hold(head)) this.responseBroken()
   }
 
-  #begin(): ClientAnswer {
-    if (this.#answer !== undefined) return this.#answer
-    this.#answer = this.#side.answer()
-    this.#answer.attach(this)
+  #begin(): ClientResponse {
+    if (this.#response !== undefined) return this.#response
+    this.#response = this.#side.respond()
+    this.#response.attach(this)
     // The client's bytes are not used any more, so their memory is freed.
     this.#dropEarly()
-    return this.#answer
+    return this.#response
   }
 
   #fail(code: ErrorCode, detail?: string): void {
     this.#code = code
     this.dropStream('cancelled')
-    if (this.#state === 'relaying' || this.#answer?.started === true) {
+    if (this.#state === 'relaying' || this.#response?.started === true) {
       this.context.counters.truncated += 1
       this.#side.cut()
       return
@@ -279,18 +279,18 @@ export class Upgrade extends Forwarding implements AnswerOwner {
     this.#say(problemOf(this.request, code, detail))
   }
 
-  #say(answer: ProxyResponse): void {
-    this.#code = answer.code
-    if (answer.code !== undefined) countProblem(this.context.counters, answer.code)
-    this.#begin().say(answer)
-    this.#leave(answer.status)
+  #say(response: ProxyResponse): void {
+    this.#code = response.code
+    if (response.code !== undefined) countProblem(this.context.counters, response.code)
+    this.#begin().say(response)
+    this.#leave(response.status)
   }
 
   #leave(status: number): void {
     this.#state = 'gone'
     this.#dropEarly()
     this.dropStream('cancelled')
-    this.finish(status, this.#answer?.bytesOut ?? this.#bytesOut, this.#code)
+    this.finish(status, this.#response?.bytesOut ?? this.#bytesOut, this.#code)
     this.leave()
   }
 

@@ -2,17 +2,17 @@
 
 import type { ServerResponse } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
-import { type AnswerFields, readInterimFields, removeTrailerField } from '../response/answer-fields.ts'
+import { type ResponseFields, readInterimFields, removeTrailerField } from '../response/answer-fields.ts'
 import { closingConnection, type ProxyResponse } from '../response/answers.ts'
-import { ClientAnswer } from '../response/client-answer.ts'
+import { ClientResponse } from '../response/client-answer.ts'
 import { rawHead } from './raw-head.ts'
 
 /** Up to this size, head and body are joined to one string, because one plain write costs less than a write of two buffers. */
 const JOINED_BYTES = 4096
 
-export class Http1Answer extends ClientAnswer {
+export class Http1Response extends ClientResponse {
   readonly #res: ServerResponse
   readonly #connection: ClientConnection
   readonly #http10: boolean
@@ -24,7 +24,7 @@ export class Http1Answer extends ClientAnswer {
     this.#http10 = res.req.httpVersionMinor === 0
   }
 
-  interim(head: AnswerHead): boolean {
+  interim(head: StreamResponseHead): boolean {
     const res = this.#res
     if (this.#http10 || this.state !== 'idle') return false
     if (head.status === 100) {
@@ -41,9 +41,9 @@ export class Http1Answer extends ClientAnswer {
     return true
   }
 
-  override hold(head: AnswerHead): boolean {
+  override hold(head: StreamResponseHead): boolean {
     if (!super.hold(head)) return false
-    if (this.owner.closeAfter) this.#connection.lastAnswer()
+    if (this.owner.closeAfter) this.#connection.lastResponse()
     return true
   }
 
@@ -56,13 +56,13 @@ export class Http1Answer extends ClientAnswer {
     return true
   }
 
-  say(answer: ProxyResponse): void {
-    const { status, statusText, fields, body } = answer
+  say(response: ProxyResponse): void {
+    const { status, statusText, fields, body } = response
     this.state = 'ended'
     this.heldBody = undefined
     if (this.owner.closeAfter) {
-      fields.push('Connection', closingConnection(answer))
-      this.#connection.lastAnswer()
+      fields.push('Connection', closingConnection(response))
+      this.#connection.lastResponse()
     }
     this.#res.writeHead(status, statusText, fields)
     this.#res.end(body)
@@ -98,8 +98,8 @@ export class Http1Answer extends ClientAnswer {
 
   #endWhole(trailers: Fields | undefined): boolean {
     const held = this.heldBody
-    const answer = this.answer as AnswerFields
-    if (!this.bodyless && this.contentLength === -1 && trailers === undefined && !answer.trailer) {
+    const response = this.response as ResponseFields
+    if (!this.bodyless && this.contentLength === -1 && trailers === undefined && !response.trailer) {
       this.contentLength = this.bytesOut
     }
     if (!this.complete) return false
@@ -136,15 +136,15 @@ export class Http1Answer extends ClientAnswer {
 
   /** Returns false, and writes no byte, when Node refuses a field, the status or its text. */
   #writeHead(): boolean {
-    const { status, statusText } = this.head as AnswerHead
-    const { fields, dated, trailer } = this.answer as AnswerFields
+    const { status, statusText } = this.head as StreamResponseHead
+    const { fields, dated, trailer } = this.response as ResponseFields
     const res = this.#res
     if (this.contentLength !== -1) fields.push('Content-Length', String(this.contentLength))
     if (trailer && (this.bodyless || this.#http10 || this.contentLength !== -1)) removeTrailerField(fields)
     if (dated) res.sendDate = false
     if (this.owner.closeAfter) {
       fields.push('Connection', 'close')
-      this.#connection.lastAnswer()
+      this.#connection.lastResponse()
     }
     try {
       res.writeHead(status, statusText, fields)

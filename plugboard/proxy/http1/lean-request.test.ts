@@ -71,7 +71,7 @@ it('brings the body of a length in mixed case through the public port', async ()
   const harness = await ProxyHarness.start()
   try {
     const telephone = await harness.telephone()
-    telephone.handler = call => void call.ended.then(({ body }) => call.answer(200, `got ${body}`))
+    telephone.handler = call => void call.ended.then(({ body }) => call.respond(200, `got ${body}`))
     const head = 'POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\ncontent-LENGTH: 3\r\n\r\nabc'
     expect((await rawExchange(harness.port, head)).body.toString()).toBe('got abc')
   } finally {

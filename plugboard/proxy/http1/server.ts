@@ -24,20 +24,20 @@ import { mayUpgrade } from '../edge/upgrade-request.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { NO_BODY } from '../exchange/request-body.ts'
 import { Upgrade } from '../exchange/upgrade.ts'
-import { UnreadAnswer } from '../http2/unread-answer.ts'
-import { type ChallengeAnswers, challengeAnswer, challengeToken } from '../policy/challenge-answer.ts'
-import { type Judgement, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
+import { UnreadResponse } from '../http2/unread-answer.ts'
+import { type ChallengeResponses, challengeResponse, challengeToken } from '../policy/challenge-answer.ts'
+import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
 import {
-  answerBytes,
+  responseBytes,
   closingConnection,
   makeProblem,
-  optionsAnswer,
+  optionsResponse,
   type ProxyResponse,
 } from '../response/answers.ts'
-import { type LoggedRequest, noteLocalAnswer } from '../response/local-answer-log.ts'
-import { Http1Answer } from './answer.ts'
+import { type LoggedRequest, noteLocalResponse } from '../response/local-answer-log.ts'
+import { Http1Response } from './answer.ts'
 import { Http1Body } from './body.ts'
 import { LeanRequest } from './lean-request.ts'
 import { codeOfParserError } from './parser-error.ts'
@@ -52,7 +52,7 @@ export interface Http1ServerOptions {
   readonly policy: RequestPolicy
   readonly limits: ProxyLimits
   readonly tunnels: TunnelAcceptor | undefined
-  readonly challenges: ChallengeAnswers | undefined
+  readonly challenges: ChallengeResponses | undefined
 }
 
 /** After these codes, further bytes of the connection cannot be trusted. */
@@ -94,7 +94,7 @@ export class Http1Server {
     for (const listener of this.#serve) listener.call(this.tcp, socket)
   }
 
-  #createServer(challenges: ChallengeAnswers | undefined): Server {
+  #createServer(challenges: ChallengeResponses | undefined): Server {
     const limits = this.#limits
     const connections = this.#connections
     const server: Server = createServer({
@@ -145,7 +145,7 @@ export class Http1Server {
 
   /** Serves a request with the path of an ACME challenge. If its token is unknown, it is an ordinary request. */
   async #challenged(
-    challenges: ChallengeAnswers,
+    challenges: ChallengeResponses,
     token: string,
     req: IncomingMessage,
     res: ServerResponse,
@@ -163,10 +163,10 @@ export class Http1Server {
     }
     this.#context.counters.requests += 1
     const { requestId, clientAddress, host, path } = this.#admission.admit(req, connection, 'http')
-    const answer = challengeAnswer(text, requestId)
+    const response = challengeResponse(text, requestId)
     const logged = { requestId, clientAddress, host, path }
-    noteLocalAnswer(this.#context, startedAtMs, req.method, logged, answer)
-    write(res, answer, this.#context.draining)
+    noteLocalResponse(this.#context, startedAtMs, req.method, logged, response)
+    write(res, response, this.#context.draining)
   }
 
   /** Returns undefined on a connection that takes no more requests. */
@@ -181,9 +181,9 @@ export class Http1Server {
     this.#context.counters.requests += 1
     const admitted = this.#admission.admit(req, connection, 'http')
     if (admitted.kind !== 'routed') {
-      const answer = this.#unrouted(admitted)
-      noteLocalAnswer(this.#context, startedAtMs, req.method, admitted, answer)
-      this.#answer(connection, res, admitted, answer)
+      const response = this.#unrouted(admitted)
+      noteLocalResponse(this.#context, startedAtMs, req.method, admitted, response)
+      this.#respond(connection, res, admitted, response)
       return admitted
     }
     const judged = this.#judge(admitted, connection)
@@ -192,10 +192,10 @@ export class Http1Server {
     } else if (judged instanceof Promise) {
       const exchange = this.#exchange(connection, admitted, req, res, startedAtMs)
       exchange.suspend()
-      void judged.then(answer => exchange.judged(answer))
+      void judged.then(response => exchange.judged(response))
     } else {
-      noteLocalAnswer(this.#context, startedAtMs, req.method, admitted, judged)
-      this.#answer(connection, res, admitted, judged)
+      noteLocalResponse(this.#context, startedAtMs, req.method, admitted, judged)
+      this.#respond(connection, res, admitted, judged)
     }
     return admitted
   }
@@ -208,11 +208,11 @@ export class Http1Server {
     startedAtMs: number,
   ): Exchange {
     const body = hasBody(request) ? new Http1Body(req) : NO_BODY
-    const answer = new Http1Answer(res, connection)
-    return new Exchange(this.#context, connection, request, startedAtMs, body, answer)
+    const response = new Http1Response(res, connection)
+    return new Exchange(this.#context, connection, request, startedAtMs, body, response)
   }
 
-  #judge(request: RoutedRequest, connection: ClientConnection): Judgement {
+  #judge(request: RoutedRequest, connection: ClientConnection): PolicyDecision {
     const busy = connection.inFlightCount >= this.#limits.maxPipelined
     return busy ? problemOf(request, 'overloaded') : this.#policy.judge(request)
   }
@@ -221,23 +221,23 @@ export class Http1Server {
   #unrouted({ kind, requestId, accept, code: refused }: UnroutedRequest, code = refused): ProxyResponse {
     const allow = this.#admission.allowedMethods
     return kind === 'options' && code === refused
-      ? optionsAnswer(requestId, allow)
+      ? optionsResponse(requestId, allow)
       : makeProblem(code, { requestId, accept, allow })
   }
 
-  #answer(
+  #respond(
     connection: ClientConnection,
     res: ServerResponse,
     request: AdmittedRequest,
-    answer: ProxyResponse,
+    response: ProxyResponse,
   ): void {
     const bodyBytes = bodyBytesOf(request)
-    const distrusted = endsParsing(request) || (answer.code !== undefined && CLOSING_CODES.has(answer.code))
+    const distrusted = endsParsing(request) || (response.code !== undefined && CLOSING_CODES.has(response.code))
     if (distrusted) connection.expectUnread()
     const closes = distrusted || endsConnection(bodyBytes) || this.#context.draining
     if (closes) connection.closing = true
     connection.addQueued(res)
-    write(res, answer, closes)
+    write(res, response, closes)
     this.#watchUnread(connection, res)
     if (bodyBytes > 0) {
       const source = new Http1Body(res.req)
@@ -247,7 +247,7 @@ export class Http1Server {
 
   /** Ends the connection when its client does not read the response in time. The time starts with the response's turn. */
   #watchUnread({ socket }: ClientConnection, res: ServerResponse): void {
-    const watch = () => new UnreadAnswer(this.#context, res, () => socket.destroy())
+    const watch = () => new UnreadResponse(this.#context, res, () => socket.destroy())
     if (res.socket === null) res.once('socket', watch)
     else if (res.socket.writableLength > 0) watch()
   }
@@ -290,7 +290,7 @@ export class Http1Server {
     if (judged === undefined) upgrade.start(head)
     else {
       upgrade.suspend()
-      void judged.then(answer => upgrade.judged(answer, head))
+      void judged.then(response => upgrade.judged(response, head))
     }
   }
 
@@ -312,8 +312,8 @@ export class Http1Server {
       refuse: (code, detail, extraFields) => {
         const problem = makeProblem(code, { requestId, accept, detail, extraFields, allow: 'GET' })
         const request = { requestId, clientAddress, host, path }
-        noteLocalAnswer(this.#context, startedAtMs, req.method, request, problem)
-        connection.sayAndClose(answerBytes(problem, req.method))
+        noteLocalResponse(this.#context, startedAtMs, req.method, request, problem)
+        connection.sayAndClose(responseBytes(problem, req.method))
       },
     })
   }
@@ -365,7 +365,7 @@ export class Http1Server {
     const { remoteAddress: clientAddress, served, acceptedAtMs } = connection
     const startedAtMs = served ? undefined : acceptedAtMs
     refusals.note({ clientAddress, code, detail, startedAtMs, requestId, bytesOut: problem.body.length })
-    connection.sayAndClose(answerBytes(problem))
+    connection.sayAndClose(responseBytes(problem))
   }
 
   /** Responds on a socket that Node's HTTP server has detached, and closes the connection. */
@@ -374,11 +374,11 @@ export class Http1Server {
     connection: ClientConnection,
     startedAtMs: number,
     request: LoggedRequest,
-    answer: ProxyResponse,
+    response: ProxyResponse,
   ): void {
-    noteLocalAnswer(this.#context, startedAtMs, req.method, request, answer)
+    noteLocalResponse(this.#context, startedAtMs, req.method, request, response)
     connection.expectUnread()
-    connection.sayAndClose(answerBytes(answer, req.method))
+    connection.sayAndClose(responseBytes(response, req.method))
   }
 }
 
@@ -388,9 +388,9 @@ function ignores(connection: ClientConnection): boolean {
   return connection.closing
 }
 
-function write(res: ServerResponse, answer: ProxyResponse, closes: boolean): void {
-  const { status, statusText, fields, body } = answer
-  if (closes) fields.push('Connection', closingConnection(answer))
+function write(res: ServerResponse, response: ProxyResponse, closes: boolean): void {
+  const { status, statusText, fields, body } = response
+  if (closes) fields.push('Connection', closingConnection(response))
   res.writeHead(status, statusText, fields)
   res.end(body)
 }

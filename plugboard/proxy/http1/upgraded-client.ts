@@ -5,8 +5,8 @@ import type { Socket } from 'node:net'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { switchedProtocol } from '../edge/upgrade-request.ts'
 import type { UpgradeSide } from '../exchange/upgrade.ts'
-import type { AnswerFields } from '../response/answer-fields.ts'
-import { Http1Answer } from './answer.ts'
+import type { ResponseFields } from '../response/answer-fields.ts'
+import { Http1Response } from './answer.ts'
 import { rawHead } from './raw-head.ts'
 
 export class Http1UpgradeSide implements UpgradeSide {
@@ -34,7 +34,7 @@ export class Http1UpgradeSide implements UpgradeSide {
     this.bytes.resume()
   }
 
-  accept({ fields, upgrade }: AnswerFields): boolean {
+  accept({ fields, upgrade }: ResponseFields): boolean {
     const protocol = switchedProtocol(this.#protocol, upgrade)
     if (protocol === undefined) return false
     const text = rawHead(101, ['Connection', 'Upgrade', 'Upgrade', protocol, ...fields])
@@ -43,7 +43,7 @@ export class Http1UpgradeSide implements UpgradeSide {
     return true
   }
 
-  answer(): Http1Answer {
+  respond(): Http1Response {
     const socket = this.bytes
     const res = new ServerResponse(this.#req)
     res.shouldKeepAlive = false
@@ -51,7 +51,7 @@ export class Http1UpgradeSide implements UpgradeSide {
     this.#connection.expectUnread()
     res.once('finish', () => socket.destroySoon())
     socket.resume()
-    return new Http1Answer(res, this.#connection)
+    return new Http1Response(res, this.#connection)
   }
 
   cut(): void {

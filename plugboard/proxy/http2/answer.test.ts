@@ -35,31 +35,31 @@ async function withHarness(task: (harness: ProxyHarness) => Promise<void>): Prom
 /** Names and values, alternating. Node 22 refuses to send a repeated field. */
 const TWICE = ['ETag', '"a"', 'ETag', '"b"', 'Content-Language', 'de', 'Content-Language', 'en']
 
-const answers: Record<string, (call: FakeCall) => void> = {
-  'a status past 599': call => call.answer(999, 'x'),
+const responses: Record<string, (call: FakeCall) => void> = {
+  'a status past 599': call => call.respond(999, 'x'),
   'a status past 599 whose answer is not complete at once': call => {
     call.stream.respond({ status: 600, statusText: '', fields: [] })
   },
-  'repeated fields that HTTP allows only once': call => call.answer(200, 'x', TWICE),
+  'repeated fields that HTTP allows only once': call => call.respond(200, 'x', TWICE),
   'the same in trailers': call => {
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     call.stream.end(TWICE.slice(0, 4))
   },
   'the same in a 103': call => {
     call.stream.respond({ status: 103, statusText: '', fields: TWICE })
-    call.answer(200, 'x')
+    call.respond(200, 'x')
   },
 }
 
-for (const [name, answer] of Object.entries(answers)) {
+for (const [name, response] of Object.entries(responses)) {
   it(`${name} affects no other response`, () =>
     withHarness(async harness => {
       const telephone = await harness.telephone()
       const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
-      telephone.handler = answer
+      telephone.handler = response
       const first = await client.ask(GET)
       expect(name.includes('599') ? first.status : 502).toBe(502)
-      telephone.handler = call => call.answer(200, 'well')
+      telephone.handler = call => call.respond(200, 'well')
       expect((await client.ask(GET)).body.toString()).toBe('well')
       expect(telephone.session.state).toBe('open')
       expect(harness.proxy.inFlightCount).toBe(0)
@@ -73,7 +73,7 @@ it('an upgrade that gets 200 does not look like a WebSocket', () =>
     harness.routes.push(
       harnessRoute({ host: 'fixed', service: 'web', options: { rules: { respond: { body: 'closed' } } } }),
     )
-    telephone.handler = call => call.answer(200, 'a page')
+    telephone.handler = call => call.respond(200, 'a page')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     raw.request(1, WEBSOCKET, false)
     await raw.ended(1)
@@ -104,7 +104,7 @@ it('U1 an upgrade with a Content-Length reaches no backend', () =>
 it('a request that sends no bytes and no end is complete with its response, and its connection becomes idle', () =>
   withHarness(async harness => {
     const telephone = await harness.telephone()
-    telephone.handler = call => call.answer(200, 'x')
+    telephone.handler = call => call.respond(200, 'x')
     const raw = await (await RawHttp2.open(harness.port)).greet()
     raw.request(1, [...POST, ['content-length', '0']], false)
     await raw.next(each => each.type === FRAME.resetStream && each.payload.readUInt32BE(0) === 0)

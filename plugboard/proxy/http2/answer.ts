@@ -3,16 +3,16 @@
 
 import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
-import { type AnswerFields, readInterimFields } from '../response/answer-fields.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { type ResponseFields, readInterimFields } from '../response/answer-fields.ts'
 import type { ProxyResponse } from '../response/answers.ts'
-import { ClientAnswer } from '../response/client-answer.ts'
+import { ClientResponse } from '../response/client-answer.ts'
 import { http2FieldMap, http2Fields } from './fields.ts'
 
 /** The limit for relayed 1xx responses: the only one for a Telephone that sends them to a client that does not read. */
 const MAX_INTERIM = 32
 
-export class Http2Answer extends ClientAnswer {
+export class Http2Response extends ClientResponse {
   readonly #stream: ServerHttp2Stream
   /** True for an extended CONNECT. Each 2xx would mean that the protocol was switched, so this response must not be a 2xx. */
   readonly #isConnect: boolean
@@ -25,7 +25,7 @@ export class Http2Answer extends ClientAnswer {
     this.#isConnect = method === 'CONNECT'
   }
 
-  interim({ status, fields }: AnswerHead): boolean {
+  interim({ status, fields }: StreamResponseHead): boolean {
     if (this.state !== 'idle' || this.#interims === MAX_INTERIM || status === 101) return false
     const relayed = http2FieldMap(status === 100 ? [] : readInterimFields(fields))
     if (relayed === undefined || !this.#writable) return false
@@ -33,7 +33,7 @@ export class Http2Answer extends ClientAnswer {
     return sent(() => this.#stream.additionalHeaders({ ':status': status, ...relayed }))
   }
 
-  override hold(head: AnswerHead): boolean {
+  override hold(head: StreamResponseHead): boolean {
     return !(this.#isConnect && head.status < 300) && super.hold(head)
   }
 
@@ -95,10 +95,10 @@ export class Http2Answer extends ClientAnswer {
 
   /** `mayTrail`: true when trailers can follow. While the body is incomplete, they always can, even after a stated length. */
   protected start(endsWithHead = false, mayTrail = true): boolean {
-    const { status } = this.head as AnswerHead
-    const answer = this.answer as AnswerFields
-    if (this.contentLength !== -1) answer.fields.push('content-length', String(this.contentLength))
-    const fields = http2Fields(answer.fields)
+    const { status } = this.head as StreamResponseHead
+    const response = this.response as ResponseFields
+    if (this.contentLength !== -1) response.fields.push('content-length', String(this.contentLength))
+    const fields = http2Fields(response.fields)
     if (fields === undefined) return false
     if (this.#writable) {
       const endStream = endsWithHead || this.bodyless

@@ -6,7 +6,7 @@ import { constants } from 'node:http2'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
-import { Http2Client, readHttp2Answer } from '../../../test/support/http2-client.ts'
+import { Http2Client, readHttp2Response } from '../../../test/support/http2-client.ts'
 import { FRAME, resetFrame } from '../../../test/support/http2-frames.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
@@ -45,23 +45,23 @@ const rawHead = (method: 'GET' | 'POST') =>
 it('the end of a stream does not overtake a response that is only a head', async () => {
   for (const method of ['GET', 'POST', 'GET']) {
     const stream = client.open({ ...GET, ':method': 'OPTIONS', ':path': '*' }, method === 'GET')
-    const answer = await readHttp2Answer(stream)
-    expect([answer.status, answer.code]).toEqual([204, 0])
+    const response = await readHttp2Response(stream)
+    expect([response.status, response.code]).toEqual([204, 0])
   }
 })
 
 describe('requests', () => {
   it('arrive in the same form as HTTP/1.1 requests', async () => {
-    telephone.handler = call => call.answer(200, 'hello')
-    const answer = await client.ask({ ...GET, ':path': '/a/../b?c=%2e', 'x-one': ['1', '2'], te: 'trailers' })
-    expect([answer.status, answer.body.toString()]).toEqual([200, 'hello'])
+    telephone.handler = call => call.respond(200, 'hello')
+    const response = await client.ask({ ...GET, ':path': '/a/../b?c=%2e', 'x-one': ['1', '2'], te: 'trailers' })
+    expect([response.status, response.body.toString()]).toEqual([200, 'hello'])
     const call = telephone.calls[0]!
     expect([call.opening.method, call.opening.target]).toEqual(['GET', '/b?c=%2e'])
     expect(call.field('host')).toBe('test')
     expect(call.fields('x-one')).toEqual(['1', '2'])
     expect(call.field('te')).toBe('trailers')
     expect(call.field('x-forwarded-proto')).toBe('http')
-    expect(call.field('x-request-id')).toBe(answer.field('x-request-id'))
+    expect(call.field('x-request-id')).toBe(response.field('x-request-id'))
     expect(call.fields('via')).toEqual(['2.0 plugboard-test'])
     expect(call.opening.fields.filter(each => each.startsWith(':'))).toEqual([])
     expect(harness.accessLog[0]).toMatchObject({ method: 'GET', host: 'test', path: '/b', status: 200 })
@@ -70,28 +70,28 @@ describe('requests', () => {
 
   it('H11 that have passed through this cluster before get 508, including upgrades', async () => {
     const via = '1.1 a, 2.0 plugboard-test'
-    const answer = await client.ask({ ...GET, via })
-    expect([answer.status, answer.field('plugboard-error')]).toEqual([508, 'loop_detected'])
+    const response = await client.ask({ ...GET, via })
+    expect([response.status, response.field('plugboard-error')]).toEqual([508, 'loop_detected'])
     const upgrade = { ...GET, ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', via }
-    expect((await readHttp2Answer(client.open(upgrade))).status).toBe(508)
+    expect((await readHttp2Response(client.open(upgrade))).status).toBe(508)
     expect(telephone.calls).toHaveLength(0)
   })
 
   it('in HTTP/1.1 are served on the same port', async () => {
-    telephone.handler = call => call.answer(200, 'hello')
+    telephone.handler = call => call.respond(200, 'hello')
     const bytes = 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n'
-    const answer = await rawExchange(harness.port, bytes)
-    expect(answer.status).toBe(200)
+    const response = await rawExchange(harness.port, bytes)
+    expect(response.status).toBe(200)
   })
 
   it('Cookie fields are joined to one field (RFC 9113 section 8.2.3)', async () => {
-    telephone.handler = call => call.answer(204)
+    telephone.handler = call => call.respond(204)
     await client.ask({ ...GET, cookie: ['a=1', 'b=2', 'c=3'] })
     expect(telephone.calls[0]!.fields('cookie')).toEqual(['a=1; b=2; c=3'])
   })
 
   it('F12 keep their bodies, with every method, with and without a length', async () => {
-    telephone.handler = async call => call.answer(200, (await call.ended).body.toString())
+    telephone.handler = async call => call.respond(200, (await call.ended).body.toString())
     for (const method of ['GET', 'DELETE', 'POST']) {
       expect((await client.ask({ ...GET, ':method': method }, 'body')).body.toString()).toBe('body')
       const sized = { ...GET, ':method': method, 'content-length': '4' }
@@ -111,9 +111,9 @@ describe('requests', () => {
     }
     const stream = client.session.request(POST, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': 'abc', authorization: 'no' }))
-    const answer = readHttp2Answer(stream)
+    const response = readHttp2Response(stream)
     stream.end('body')
-    const { body, trailers, status } = await answer
+    const { body, trailers, status } = await response
     expect([status, body.toString()]).toEqual([200, 'data'])
     expect(trailers).toEqual(['x-sum', 'abc', 'x-two', '1', 'x-two', '2'])
   })
@@ -121,34 +121,34 @@ describe('requests', () => {
   it('R7 trailers of a response with a length are relayed, whether it arrives at once or in pieces', async () => {
     for (const atOnce of [true, false]) {
       const stream = client.open(GET, true)
-      const answer = readHttp2Answer(stream)
+      const response = readHttp2Response(stream)
       const call = await telephone.nextCall()
       call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
       call.stream.write(Buffer.from('data'))
       if (!atOnce) await new Promise(resolve => stream.once('data', resolve))
       call.stream.end(['grpc-status', '0'])
-      const { status, trailers, code } = await answer
+      const { status, trailers, code } = await response
       expect([status, trailers, code]).toEqual([200, ['grpc-status', '0'], 0])
     }
   })
 
   it('F8 without :authority, Host selects the route', async () => {
-    telephone.handler = call => call.answer(200)
-    const answer = await client.ask({ ':path': '/', host: 'test' })
-    expect(answer.status).toBe(200)
+    telephone.handler = call => call.respond(200)
+    const response = await client.ask({ ':path': '/', host: 'test' })
+    expect(response.status).toBe(200)
     expect(telephone.calls[0]!.fields('host')).toEqual(['test'])
   })
 
   it('F13 CONNECT is not allowed', async () => {
     const stream = client.session.request({ ':method': 'CONNECT', ':authority': 'test:80' })
-    const answer = readHttp2Answer(stream)
+    const response = readHttp2Response(stream)
     stream.end()
-    expect((await answer).field('plugboard-error')).toBe('method_not_allowed')
+    expect((await response).field('plugboard-error')).toBe('method_not_allowed')
   })
 
   it('F9 Plugboard itself responds to OPTIONS *', async () => {
-    const answer = await client.ask({ ...GET, ':method': 'OPTIONS', ':path': '*' })
-    expect([answer.status, answer.field('allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
+    const response = await client.ask({ ...GET, ':method': 'OPTIONS', ':path': '*' })
+    expect([response.status, response.field('allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
   })
 
   it.each([
@@ -163,19 +163,19 @@ describe('requests', () => {
     ['upgrade_required', 426, { ':path': '/_plugboard/tunnel' }],
     ['expectation_failed', 417, { expect: 'x' }],
   ])('%s', async (code, status, headers) => {
-    const answer = await client.ask({ ...GET, ...headers })
-    expect([answer.status, answer.field('plugboard-error'), answer.code]).toEqual([status, code, 0])
+    const response = await client.ask({ ...GET, ...headers })
+    expect([response.status, response.field('plugboard-error'), response.code]).toEqual([status, code, 0])
     expect(telephone.calls.length).toBe(0)
     // The connection is still usable.
-    telephone.handler = call => call.answer(200)
+    telephone.handler = call => call.respond(200)
     expect((await client.ask(GET)).status).toBe(200)
   })
 
   it('a refusal does not wait for the body, and stops the upload', async () => {
     harness.routes = [harnessRoute({ host: 'test', policy: { maxRequestBodyBytes: 10 } })]
     const stream = client.open({ ...POST, 'content-length': '1000000' })
-    const answer = await readHttp2Answer(stream)
-    expect([answer.status, answer.code]).toEqual([413, constants.NGHTTP2_NO_ERROR])
+    const response = await readHttp2Response(stream)
+    expect([response.status, response.code]).toEqual([413, constants.NGHTTP2_NO_ERROR])
   })
 
   it('F15 a body that is cut off is an abort, with every error code', async () => {
@@ -202,7 +202,7 @@ describe('requests', () => {
   it('R12 S4 a body waits until the backend accepts it', async () => {
     const total = 8 * 1024 * 1024
     const stream = client.open(POST)
-    const answer = readHttp2Answer(stream)
+    const response = readHttp2Response(stream)
     stream.end(Buffer.alloc(total, 'x'))
     const call = await telephone.nextCall()
     call.autoConsume = false
@@ -215,15 +215,15 @@ describe('requests', () => {
     call.autoConsume = true
     call.stream.consume(call.receivedBytes - consumed)
     expect((await call.ended).body.length).toBe(total)
-    call.answer(200)
-    expect((await answer).status).toBe(200)
+    call.respond(200)
+    expect((await response).status).toBe(200)
   })
 })
 
 describe('responses', () => {
   it('R1 have no hop-by-hop fields, and their names are in lower case', async () => {
     telephone.handler = call =>
-      call.answer(200, 'x', [
+      call.respond(200, 'x', [
         'Connection',
         'X-Hop',
         'X-Hop',
@@ -266,12 +266,12 @@ describe('responses', () => {
 
   it('end with their head when they have no body, including trailers-only responses of gRPC', async () => {
     telephone.handler = call =>
-      call.answer(200, '', ['grpc-status', '12', 'content-type', 'application/grpc'])
+      call.respond(200, '', ['grpc-status', '12', 'content-type', 'application/grpc'])
     const stream = client.open(GET, true)
     const flags = new Promise<number>(resolve => stream.on('response', (_headers, each) => resolve(each)))
-    const answer = await readHttp2Answer(stream)
+    const response = await readHttp2Response(stream)
     expect((await flags) & 1).toBe(1)
-    expect(answer.field('grpc-status')).toBe('12')
+    expect(response.field('grpc-status')).toBe('12')
   })
 
   it('R2 that are aborted are reset, never ended', async () => {
@@ -297,19 +297,19 @@ describe('responses', () => {
     ['two lengths', ['Content-Length', '2', 'Content-Length', '4'], 'part'],
     ['a field with an invalid name', ['X Y', '1'], 'part'],
   ])('R8 %s: 502', async (_name, fields, body) => {
-    telephone.handler = call => call.answer(200, body, fields)
-    const answer = await client.ask(GET)
-    expect([answer.status, answer.field('plugboard-error')]).toEqual([502, 'backend_protocol_error'])
+    telephone.handler = call => call.respond(200, body, fields)
+    const response = await client.ask(GET)
+    expect([response.status, response.field('plugboard-error')]).toEqual([502, 'backend_protocol_error'])
   })
 
   it('R3 before the end of the upload are complete, and stop the upload', async () => {
     const stream = client.open(POST)
-    const answer = readHttp2Answer(stream)
+    const response = readHttp2Response(stream)
     stream.write('begin')
     const call = await telephone.nextCall()
     await call.untilReceived(5)
-    call.answer(400, 'enough')
-    const { status, body, code } = await answer
+    call.respond(400, 'enough')
+    const { status, body, code } = await response
     expect([status, body.toString(), code]).toEqual([400, 'enough', constants.NGHTTP2_NO_ERROR])
     expect((await call.aborted).reason).toBe('cancelled')
   })
@@ -318,7 +318,7 @@ describe('responses', () => {
     telephone.handler = call => {
       call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
       call.stream.respond({ status: 100, statusText: '', fields: [] })
-      call.answer(200)
+      call.respond(200)
     }
     expect((await client.ask(GET)).interim).toEqual([103])
     const waiting = { ...POST, expect: '100-continue', 'content-length': '1' }
@@ -326,15 +326,15 @@ describe('responses', () => {
   })
 
   it('R6 HEAD, 204 and 304 have no body', async () => {
-    telephone.handler = call => call.answer(Number(call.field('x-status')), 'body', ['Content-Length', '4'])
+    telephone.handler = call => call.respond(Number(call.field('x-status')), 'body', ['Content-Length', '4'])
     for (const [method, status] of [
       ['HEAD', 200],
       ['GET', 204],
       ['GET', 304],
     ] as const) {
-      const answer = await client.ask({ ...GET, ':method': method, 'x-status': String(status) })
-      expect([answer.status, answer.body.length, answer.code]).toEqual([status, 0, 0])
-      expect(answer.field('content-length')).toBe(status === 204 ? undefined : '4')
+      const response = await client.ask({ ...GET, ':method': method, 'x-status': String(status) })
+      expect([response.status, response.body.length, response.code]).toEqual([status, 0, 0])
+      expect(response.field('content-length')).toBe(status === 204 ? undefined : '4')
     }
   })
 
@@ -360,22 +360,22 @@ describe('responses', () => {
     gone.close(constants.NGHTTP2_CANCEL)
     expect((await call.aborted).reason).toBe('cancelled')
     expect(harness.proxy.counters.clientAborts).toBe(1)
-    other.answer(200, 'here')
+    other.respond(200, 'here')
     expect((await stays).body.toString()).toBe('here')
     expect(harness.accessLog.map(({ status }) => status).sort()).toEqual([200, 499])
   })
 
   it('S3 a backend that sends no response: 504', async () => {
     harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
-    const answer = await client.ask(GET)
-    expect([answer.status, answer.field('plugboard-error')]).toEqual([504, 'backend_timeout'])
+    const response = await client.ask(GET)
+    expect([response.status, response.field('plugboard-error')]).toEqual([504, 'backend_timeout'])
   })
 
   it('S4 one reader that stalls costs one window, and other streams continue', async () => {
     const total = 64 * 1024 * 1024
     let written = 0
     telephone.handler = async call => {
-      if (call.opening.target !== '/big') return call.answer(200, 'small')
+      if (call.opening.target !== '/big') return call.respond(200, 'small')
       call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', String(total)] })
       const chunk = Buffer.alloc(65_536, 'x')
       for (; written < total; written += chunk.length) {
@@ -443,31 +443,31 @@ describe('WebSockets (RFC 8441)', () => {
     expect((await call.ended).body.toString()).toBe('pinglast')
     call.stream.write(Buffer.from('bye'))
     call.stream.end()
-    const rest = await readHttp2Answer(stream)
+    const rest = await readHttp2Response(stream)
     expect([rest.body.toString(), rest.code]).toEqual(['bye', 0])
     expect(harness.proxy.counters.upgrades).toBe(1)
   })
 
   it('a handshake without a valid Sec-WebSocket-Accept is refused', async () => {
     await settings()
-    const answer = readHttp2Answer(client.open(connect))
+    const response = readHttp2Response(client.open(connect))
     const call = await telephone.nextCall()
     call.stream.respond({ status: 101, statusText: '', fields: ['Sec-WebSocket-Accept', 'x'] })
-    expect((await answer).field('plugboard-error')).toBe('backend_protocol_error')
+    expect((await response).field('plugboard-error')).toBe('backend_protocol_error')
   })
 
   it('U2 any other response is relayed as plain HTTP', async () => {
     await settings()
-    const answer = readHttp2Answer(client.open(connect))
-    ;(await telephone.nextCall()).answer(403, 'no')
-    const { status, body } = await answer
+    const response = readHttp2Response(client.open(connect))
+    ;(await telephone.nextCall()).respond(403, 'no')
+    const { status, body } = await response
     expect([status, body.toString()]).toEqual([403, 'no'])
   })
 
   it('an extended CONNECT for another protocol is refused', async () => {
     await settings()
-    const answer = await readHttp2Answer(client.open({ ...connect, ':protocol': 'connect-udp' }))
-    expect(answer.status).toBe(405)
+    const response = await readHttp2Response(client.open({ ...connect, ':protocol': 'connect-udp' }))
+    expect(response.status).toBe(405)
   })
 
   it('R11 a client that disconnects causes an abort', async () => {
@@ -492,7 +492,7 @@ describe('the end', () => {
     harness.proxy.leave()
     expect(await goaway).toBe(constants.NGHTTP2_NO_ERROR)
     const drained = harness.proxy.drain(5000)
-    call.answer(200, 'late')
+    call.respond(200, 'late')
     expect((await before).body.toString()).toBe('late')
     await drained
     await eventually('the connection closes', () => (client.session.destroyed ? true : undefined))
@@ -509,13 +509,13 @@ describe('the end', () => {
     expect([goaway.payload.readUInt32BE(0), goaway.payload.readUInt32BE(4)]).toEqual([1, 0])
     // This stream needs no response: by the GOAWAY, its client can retry it.
     raw.request(3, head)
-    call.answer(204)
+    call.respond(204)
     expect(await raw.ended(1)).toBe('end')
     await raw.closed()
     // A connection that had no request yet still gets one response.
     later.request(1, head)
     const first = await telephone.nextCall()
-    first.answer(204)
+    first.respond(204)
     expect(await later.ended(1)).toBe('end')
     await later.closed()
     expect(telephone.calls.length).toBe(2)
@@ -545,9 +545,9 @@ describe('the end', () => {
   })
 
   it('the grace period ends streams that do not finish', async () => {
-    const answer = client.ask(GET)
+    const response = client.ask(GET)
     await telephone.nextCall()
     await harness.proxy.drain(20)
-    expect((await answer).status).toBe(0)
+    expect((await response).status).toBe(0)
   })
 })

@@ -9,16 +9,16 @@ import type { Admission } from '../edge/admission.ts'
 import { type AdmittedRequest, hasBody, type RoutedRequest } from '../edge/routed-request.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { Upgrade } from '../exchange/upgrade.ts'
-import { type Judgement, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
+import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
-import { bodylessAnswer, makeProblem, optionsAnswer, type ProxyResponse } from '../response/answers.ts'
-import { type LoggedRequest, noteLocalAnswer } from '../response/local-answer-log.ts'
-import { breakOff, Http2Answer } from './answer.ts'
+import { bodylessResponse, makeProblem, optionsResponse, type ProxyResponse } from '../response/answers.ts'
+import { type LoggedRequest, noteLocalResponse } from '../response/local-answer-log.ts'
+import { breakOff, Http2Response } from './answer.ts'
 import { Http2Body } from './body.ts'
 import { Http2Connection } from './connection.ts'
 import { type Http2Head, readHttp2Head, type Unreadable } from './head.ts'
-import { UnreadAnswer } from './unread-answer.ts'
+import { UnreadResponse } from './unread-answer.ts'
 import { Http2UpgradeSide } from './upgraded-client.ts'
 
 export interface Http2ServerOptions {
@@ -92,9 +92,9 @@ export class Http2Server {
     if (admitted.kind !== 'routed') {
       const { kind, code, requestId, accept } = admitted
       const allow = this.#admission.allowedMethods
-      const answer =
-        kind === 'options' ? optionsAnswer(requestId, allow) : makeProblem(code, { requestId, accept, allow })
-      this.#say(stream, head.method, startedAtMs, admitted, answer)
+      const response =
+        kind === 'options' ? optionsResponse(requestId, allow) : makeProblem(code, { requestId, accept, allow })
+      this.#say(stream, head.method, startedAtMs, admitted, response)
       return
     }
     const judged = this.#judge(admitted)
@@ -114,7 +114,7 @@ export class Http2Server {
     if (judged === undefined) forwarding.start()
     else {
       forwarding.suspend()
-      void judged.then(answer => forwarding.judged(answer))
+      void judged.then(response => forwarding.judged(response))
     }
   }
 
@@ -123,7 +123,7 @@ export class Http2Server {
    * connection, and requests share an HTTP/2 connection. The access line has the status code 505.
    */
   #needHttp1(stream: ServerHttp2Stream, startedAtMs: number, request: RoutedRequest): void {
-    noteLocalAnswer(this.#context, startedAtMs, request.opening.method, request, bodylessAnswer(505, []))
+    noteLocalResponse(this.#context, startedAtMs, request.opening.method, request, bodylessResponse(505, []))
     stream.close(constants.NGHTTP2_HTTP_1_1_REQUIRED)
   }
 
@@ -139,8 +139,8 @@ export class Http2Server {
     const method = why === 'connect' ? 'CONNECT' : ''
     const { requestId, accept, clientAddress } = this.#admission.identify(raw, connection, false, method)
     const allow = this.#admission.allowedMethods
-    const answer = makeProblem(code, { requestId, accept, allow })
-    const bytesOut = answer.body.length
+    const response = makeProblem(code, { requestId, accept, allow })
+    const bytesOut = response.body.length
     this.#context.refusals.note({
       clientAddress,
       code,
@@ -150,7 +150,7 @@ export class Http2Server {
       method,
       bytesOut,
     })
-    this.#send(stream, '', answer)
+    this.#send(stream, '', response)
   }
 
   /** Refuses a head over `maxHead`. The admission still reads it, so that the response carries its id. */
@@ -159,7 +159,7 @@ export class Http2Server {
     return { ...admitted, kind: 'refused', code: 'headers_too_large', route: undefined }
   }
 
-  #judge(request: RoutedRequest): Judgement {
+  #judge(request: RoutedRequest): PolicyDecision {
     const judged = this.#policy.judge(request)
     if (judged === undefined || request.opening.kind === 'http') return judged
     return judged instanceof Promise
@@ -186,13 +186,13 @@ export class Http2Server {
   ): Exchange {
     const { method } = request.opening
     const body = new Http2Body(stream)
-    const answer = new Http2Answer(stream, method)
+    const response = new Http2Response(stream, method)
     if (!hasBody(request)) {
       // An empty body has no reader. The stream must be resumed, or it would never end.
       stream.resume()
-      if (!stream.endAfterHeaders) stream.once('finish', () => answer.stopUpload())
+      if (!stream.endAfterHeaders) stream.once('finish', () => response.stopUpload())
     }
-    return new Exchange(this.#context, connection, request, startedAtMs, body, answer)
+    return new Exchange(this.#context, connection, request, startedAtMs, body, response)
   }
 
   /** Sends a local response, then resets the stream, so that the client stops sending its request. */
@@ -201,17 +201,17 @@ export class Http2Server {
     method: string,
     startedAtMs: number,
     request: LoggedRequest,
-    answer: ProxyResponse,
+    response: ProxyResponse,
   ): void {
-    noteLocalAnswer(this.#context, startedAtMs, method, request, answer)
-    this.#send(stream, method, answer)
+    noteLocalResponse(this.#context, startedAtMs, method, request, response)
+    this.#send(stream, method, response)
   }
 
-  #send(stream: ServerHttp2Stream, method: string, answer: ProxyResponse): void {
-    new UnreadAnswer(this.#context, stream, () => breakOff(stream))
-    const sender = new Http2Answer(stream, method)
+  #send(stream: ServerHttp2Stream, method: string, response: ProxyResponse): void {
+    new UnreadResponse(this.#context, stream, () => breakOff(stream))
+    const sender = new Http2Response(stream, method)
     stream.once('finish', () => sender.stopUpload())
-    sender.say(answer)
+    sender.say(response)
   }
 }
 
@@ -219,6 +219,6 @@ export class Http2Server {
  * Replaces a 2xx response of the route to a WebSocket request, because the client would take it for an accepted WebSocket
  * (RFC 8441 section 5).
  */
-function unswitched(request: RoutedRequest, answer: ProxyResponse | undefined): ProxyResponse | undefined {
-  return answer !== undefined && answer.status < 300 ? problemOf(request, 'method_not_allowed') : answer
+function unswitched(request: RoutedRequest, response: ProxyResponse | undefined): ProxyResponse | undefined {
+  return response !== undefined && response.status < 300 ? problemOf(request, 'method_not_allowed') : response
 }

@@ -7,7 +7,7 @@ import type { ProxyContext } from '../proxy-context.ts'
 /** Enough for a client that reads 220 bytes a second: a route's own response has at most 64 KiB. */
 export const UNREAD_MS = 300_000
 
-export class UnreadAnswer implements Deadlined {
+export class UnreadResponse implements Deadlined {
   deadlineSlot: number | undefined
   readonly #cut: () => void
   readonly #startedAtMs: number

@@ -7,8 +7,8 @@ import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import { switchedProtocol } from '../edge/upgrade-request.ts'
 import { PausedBody } from '../exchange/paused-body.ts'
 import type { UpgradeSide } from '../exchange/upgrade.ts'
-import type { AnswerFields } from '../response/answer-fields.ts'
-import { breakOff, Http2Answer, respond } from './answer.ts'
+import type { ResponseFields } from '../response/answer-fields.ts'
+import { breakOff, Http2Response, respond } from './answer.ts'
 import { http2Fields } from './fields.ts'
 
 export class Http2UpgradeSide implements UpgradeSide {
@@ -38,27 +38,27 @@ export class Http2UpgradeSide implements UpgradeSide {
     else this.#paused.resume()
   }
 
-  accept(answer: AnswerFields): boolean {
+  accept(response: ResponseFields): boolean {
     const proof = webSocketAccept(this.#key)
     const relayed: string[] = []
     let proven = false
-    for (let index = 0; index + 1 < answer.fields.length; index += 2) {
-      const name = answer.fields[index] as string
-      const value = answer.fields[index + 1] as string
+    for (let index = 0; index + 1 < response.fields.length; index += 2) {
+      const name = response.fields[index] as string
+      const value = response.fields[index + 1] as string
       if (equalsIgnoringCase(name, 'sec-websocket-accept')) proven = value === proof
       else relayed.push(name, value)
     }
     const fields = http2Fields(relayed)
-    if (!proven || fields === undefined || switchedProtocol('websocket', answer.upgrade) === undefined)
+    if (!proven || fields === undefined || switchedProtocol('websocket', response.upgrade) === undefined)
       return false
     return this.bytes.closed || respond(this.bytes, 200, fields)
   }
 
-  answer(): Http2Answer {
-    const answer = new Http2Answer(this.bytes, 'CONNECT')
-    this.bytes.once('finish', () => answer.stopUpload())
+  respond(): Http2Response {
+    const response = new Http2Response(this.bytes, 'CONNECT')
+    this.bytes.once('finish', () => response.stopUpload())
     this.resume()
-    return answer
+    return response
   }
 
   cut(): void {

@@ -20,7 +20,7 @@ async function start(options: Parameters<typeof ProxyHarness.start>[0] = {}): Pr
   telephones = []
   for (const name of NAMES) {
     const telephone = await harness.telephone(['web'], { instance: name })
-    telephone.handler = call => call.answer(200, name)
+    telephone.handler = call => call.respond(200, name)
     telephones.push(telephone)
   }
 }
@@ -41,7 +41,7 @@ async function connect(): Promise<RawConnection> {
 /** Sends a GET. The response contains the name of its telephone. */
 async function ask(connection: RawConnection, fields = ''): Promise<string> {
   await connection.send(`GET / HTTP/1.1\r\nHost: test\r\n${fields}\r\n`)
-  return (await connection.readAnswer()).body.toString()
+  return (await connection.readResponse()).body.toString()
 }
 
 const openings = () => telephones.flatMap(({ calls }) => calls.map(({ opening }) => opening))
@@ -74,9 +74,9 @@ it.each(['Basic YTpi', 'Bearer negotiate', 'NTLMv9 x'])('%s changes nothing', as
 it('sends an upgrade to the backend connection of its client as well', async () => {
   const connection = await connect()
   const line = await ask(connection, NTLM)
-  for (const telephone of telephones) telephone.handler = call => call.answer(403, 'no')
+  for (const telephone of telephones) telephone.handler = call => call.respond(403, 'no')
   await connection.send('GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
-  expect((await connection.readAnswer()).status).toBe(403)
+  expect((await connection.readResponse()).status).toBe(403)
   const used = telephones[NAMES.indexOf(line)]
   expect(used?.calls.map(({ opening }) => [opening.kind, opening.affinity])).toEqual([
     ['http', expect.any(String)],
@@ -88,7 +88,7 @@ it('prefers another tunnel of the same process to another process', async () => 
   const connection = await connect()
   const line = await ask(connection, NTLM)
   const again = await harness.telephone(['web'], { instance: line })
-  again.handler = call => call.answer(200, 'again')
+  again.handler = call => call.respond(200, 'again')
   telephones[NAMES.indexOf(line)]?.cut()
   expect(await ask(connection)).toBe('again')
   again.cut()

@@ -5,7 +5,7 @@
 import type { RequestHead } from '../edge/request-head.ts'
 import type { ProxyResponse } from '../response/answers.ts'
 
-export interface ChallengeAnswers {
+export interface ChallengeResponses {
   /** Resolves with the response body for a token; undefined for an unknown token. `client`: for limits. Never rejects. */
   http(token: string, client: string): Promise<string | undefined>
 }
@@ -17,7 +17,7 @@ export function challengeToken({ method, url }: RequestHead): string | undefined
   return method === 'GET' && url?.startsWith(PATH) === true ? url.slice(PATH.length) : undefined
 }
 
-export function challengeAnswer(text: string, requestId: string): ProxyResponse {
+export function challengeResponse(text: string, requestId: string): ProxyResponse {
   const body = Buffer.from(text)
   const fields = ['Content-Type', 'application/octet-stream', 'Content-Length', String(body.length)]
   fields.push('X-Request-ID', requestId)

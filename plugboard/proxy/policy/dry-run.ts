@@ -34,8 +34,8 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
   if (admitted.kind === 'options') return { ...found, route: undefined, response: NO_CONTENT }
   if (admitted.kind !== 'routed')
     return { ...found, route: undefined, response: errorResponse(admitted.code) }
-  const answer = await policy.judge(admitted, false)
-  return { ...found, route: admitted.route, response: answer && responseOf(answer) }
+  const response = await policy.judge(admitted, false)
+  return { ...found, route: admitted.route, response: response && responseOf(response) }
 }
 
 const NO_CONTENT: DryResponse = { status: 204, code: undefined, detail: '', location: undefined }

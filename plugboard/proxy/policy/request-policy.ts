@@ -13,10 +13,10 @@ import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyResponse } from '../response/answers.ts'
 import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
 import { RequestRates } from './request-rates.ts'
-import { answerOf, finalResponse, guardedRequest, redirectToHttps } from './route-judgement.ts'
+import { responseOf, finalResponse, guardedRequest, redirectToHttps } from './route-judgement.ts'
 
 /** The local response; undefined when the request is forwarded. A promise never rejects. */
-export type Judgement = ProxyResponse | undefined | Promise<ProxyResponse | undefined>
+export type PolicyDecision = ProxyResponse | undefined | Promise<ProxyResponse | undefined>
 
 export interface RequestPolicyOptions {
   readonly https: HttpsPolicy | undefined
@@ -37,7 +37,7 @@ export class RequestPolicy {
   }
 
   /** Returns the local response, if any. `counts`: false for a dry run, which does not count for rate limits. */
-  judge(request: RoutedRequest, counts = true): Judgement {
+  judge(request: RoutedRequest, counts = true): PolicyDecision {
     if (request.looped) return problemOf(request, 'loop_detected')
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
     const { rules } = request.route.options
@@ -47,16 +47,16 @@ export class RequestPolicy {
     return judged instanceof Promise ? judged.then(later => later ?? this.#forward(request)) : judged
   }
 
-  #judgeByRules(request: RoutedRequest, rules: RouteRules, counts: boolean): Judgement {
+  #judgeByRules(request: RoutedRequest, rules: RouteRules, counts: boolean): PolicyDecision {
     const { gatekeeper } = this.#options
     const guarded = guardedRequest(request, rules)
     const refusal = gatekeeper.judgeAddress(guarded)
-    if (refusal !== undefined) return answerOf(request, refusal)
+    if (refusal !== undefined) return responseOf(request, refusal)
     const plain = this.#judgePlain(request, counts)
     if (plain !== undefined) return plain
     const verdict = gatekeeper.judge(guarded)
-    if (!(verdict instanceof Promise)) return verdict && answerOf(request, verdict)
-    return verdict.then(later => later && answerOf(request, later))
+    if (!(verdict instanceof Promise)) return verdict && responseOf(request, verdict)
+    return verdict.then(later => later && responseOf(request, later))
   }
 
   #judgePlain(request: RoutedRequest, counts: boolean): ProxyResponse | undefined {
@@ -87,5 +87,5 @@ export class RequestPolicy {
 }
 
 export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): ProxyResponse {
-  return answerOf(request, { code, detail })
+  return responseOf(request, { code, detail })
 }

@@ -3,10 +3,10 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { GuardedRequest } from '../../access/gatekeeper.ts'
-import { isRefusal, type Refusal, type RouteResponse, type Verdict } from '../../access/verdict.ts'
+import { isRefusal, type AccessRefusal, type RouteResponse, type AccessDecision } from '../../access/verdict.ts'
 import type { RouteRules } from '../../routes/route-options.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
-import { bodylessAnswer, makeProblem, type ProxyResponse } from '../response/answers.ts'
+import { bodylessResponse, makeProblem, type ProxyResponse } from '../response/answers.ts'
 import { addRouteFields } from '../response/route-response.ts'
 
 export function guardedRequest(request: RoutedRequest, rules: RouteRules): GuardedRequest {
@@ -25,7 +25,7 @@ export function guardedRequest(request: RoutedRequest, rules: RouteRules): Guard
   }
 }
 
-export function answerOf(request: RoutedRequest, verdict: Verdict): ProxyResponse {
+export function responseOf(request: RoutedRequest, verdict: AccessDecision): ProxyResponse {
   return isRefusal(verdict) ? problem(request, verdict) : routeResponse(request, verdict)
 }
 
@@ -43,20 +43,20 @@ export function redirectToHttps(location: string, request: RoutedRequest): Proxy
   const fields = ['Location', location, 'Content-Length', '0', 'Cache-Control', 'no-store']
   addRouteFields(fields, request, 'plugboard')
   fields.push('X-Request-ID', request.requestId)
-  return bodylessAnswer(308, fields)
+  return bodylessResponse(308, fields)
 }
 
-function problem(request: RoutedRequest, refusal: Refusal): ProxyResponse {
+function problem(request: RoutedRequest, refusal: AccessRefusal): ProxyResponse {
   const { requestId, accept } = request
   const { code, detail, retryAfterSeconds, fields: extraFields } = refusal
-  const answer = makeProblem(code, { requestId, accept, detail, retryAfterSeconds, extraFields })
-  addRouteFields(answer.fields, request, 'plugboard')
-  return answer
+  const response = makeProblem(code, { requestId, accept, detail, retryAfterSeconds, extraFields })
+  addRouteFields(response.fields, request, 'plugboard')
+  return response
 }
 
-function routeResponse(request: RoutedRequest, answer: RouteResponse): ProxyResponse {
-  const { status, body, preflight } = answer
-  const fields = [...answer.fields]
+function routeResponse(request: RoutedRequest, response: RouteResponse): ProxyResponse {
+  const { status, body, preflight } = response
+  const fields = [...response.fields]
   addRouteFields(fields, request, preflight === true ? 'preflight' : 'route')
   if (status !== 204) fields.push('Content-Length', String(body.length))
   fields.push('X-Request-ID', request.requestId)

@@ -13,7 +13,7 @@ import {
 import { isOurs } from '../edge/field-kind.ts'
 
 /** The facts about a response that its fields state. */
-export interface AnswerFields {
+export interface ResponseFields {
   readonly fields: string[]
   /** -1 without Content-Length. */
   readonly contentLength: number
@@ -26,11 +26,11 @@ export interface AnswerFields {
 }
 
 /** Reads the fields. Returns undefined for two lengths, or a malformed one (row R8). `via`: the line that this hop adds. */
-export function readAnswerFields(
+export function readResponseFields(
   raw: readonly string[],
   requestId: string,
   via: string,
-): AnswerFields | undefined {
+): ResponseFields | undefined {
   const fields: string[] = []
   let contentLength = -1
   let dated = false

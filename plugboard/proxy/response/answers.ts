@@ -35,13 +35,13 @@ export const allowedMethods = (allowTrace: boolean): string =>
 const NO_BODY = Buffer.alloc(0)
 
 /** Returns a response without a body. `fields`: with Content-Length, if the status allows it. */
-export function bodylessAnswer(status: number, fields: string[]): ProxyResponse {
+export function bodylessResponse(status: number, fields: string[]): ProxyResponse {
   return { status, statusText: STATUS_CODES[status] ?? '', fields, body: NO_BODY, code: undefined }
 }
 
 /** Returns the response to `OPTIONS *`. */
-export function optionsAnswer(requestId: string, allow: string): ProxyResponse {
-  return bodylessAnswer(204, ['Allow', allow, 'X-Request-ID', requestId])
+export function optionsResponse(requestId: string, allow: string): ProxyResponse {
+  return bodylessResponse(204, ['Allow', allow, 'X-Request-ID', requestId])
 }
 
 export function makeProblem(code: ErrorCode, options: ProblemOptions): ProxyResponse {
@@ -76,12 +76,12 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): ProxyResp
 }
 
 /** Returns the whole response as bytes, for a socket without a ServerResponse. It announces the end of the connection. */
-export function answerBytes(answer: ProxyResponse, method?: string): Buffer {
-  const { status, statusText, fields, body } = answer
+export function responseBytes(response: ProxyResponse, method?: string): Buffer {
+  const { status, statusText, fields, body } = response
   let head = `HTTP/1.1 ${status} ${statusText}\r\n`
   for (let index = 0; index + 1 < fields.length; index += 2)
     head += `${fields[index]}: ${fields[index + 1]}\r\n`
-  head += `Connection: ${closingConnection(answer)}\r\nDate: ${new Date().toUTCString()}\r\n\r\n`
+  head += `Connection: ${closingConnection(response)}\r\nDate: ${new Date().toUTCString()}\r\n\r\n`
   const bytes = Buffer.from(head, 'latin1')
   return method === 'HEAD' || body.length === 0 ? bytes : Buffer.concat([bytes, body])
 }

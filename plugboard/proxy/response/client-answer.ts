@@ -5,8 +5,8 @@
 //
 //   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
 
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
-import type { AnswerFields } from './answer-fields.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { ResponseFields } from './answer-fields.ts'
 import type { ProxyResponse } from './answers.ts'
 import { holdUntilTurnEnds } from './end-of-turn.ts'
 
@@ -16,25 +16,25 @@ import { holdUntilTurnEnds } from './end-of-turn.ts'
  */
 export type Written = 'written' | 'full' | 'broken'
 
-export interface AnswerOwner {
+export interface ResponseOwner {
   /** True when the connection must close after this response. Only HTTP/1 uses it. */
   readonly closeAfter: boolean
   /** Returns the fields of a final response for the client, without framing. Undefined when they are not valid HTTP. */
-  answerFields(head: AnswerHead): AnswerFields | undefined
+  responseFields(head: StreamResponseHead): ResponseFields | undefined
   /** Called when the held head could not be written. No byte of the response has been sent. */
-  answerBroken(): void
+  responseBroken(): void
   /** Called after `full`, when the connection can take more bytes. */
   drained(): void
   /** Called after `whenSent`, perhaps before that call returns. */
   sent(): void
 }
 
-export abstract class ClientAnswer {
-  protected owner!: AnswerOwner
+export abstract class ClientResponse {
+  protected owner!: ResponseOwner
   protected state: 'idle' | 'held' | 'streaming' | 'ended' = 'idle'
   protected readonly isHead: boolean
-  protected head: AnswerHead | undefined
-  protected answer: AnswerFields | undefined
+  protected head: StreamResponseHead | undefined
+  protected response: ResponseFields | undefined
   /** The first chunk of the body, while the head is held. */
   protected heldBody: Buffer | undefined
   protected bodyless = false
@@ -50,7 +50,7 @@ export abstract class ClientAnswer {
   }
 
   /** Sets the owner. Call it once, before any other method. */
-  attach(owner: AnswerOwner): void {
+  attach(owner: ResponseOwner): void {
     this.owner = owner
   }
 
@@ -65,14 +65,14 @@ export abstract class ClientAnswer {
   }
 
   /** Holds the final head. Returns false when it is not valid HTTP. */
-  hold(head: AnswerHead): boolean {
-    const answer = this.owner.answerFields(head)
-    if (answer === undefined || head.status < 200 || head.status > 999) return false
+  hold(head: StreamResponseHead): boolean {
+    const response = this.owner.responseFields(head)
+    if (response === undefined || head.status < 200 || head.status > 999) return false
     const { status } = head
     this.head = head
-    this.answer = answer
+    this.response = response
     this.bodyless = this.isHead || status === 204 || status === 205 || status === 304
-    this.contentLength = status === 204 ? -1 : status === 205 ? 0 : answer.contentLength
+    this.contentLength = status === 204 ? -1 : status === 205 ? 0 : response.contentLength
     this.state = 'held'
     holdUntilTurnEnds(this)
     return true
@@ -99,7 +99,7 @@ export abstract class ClientAnswer {
 
   /** Sends the held head at the end of the event-loop turn. */
   flush(): void {
-    if (this.state === 'held' && !this.start()) this.owner.answerBroken()
+    if (this.state === 'held' && !this.start()) this.owner.responseBroken()
   }
 
   /** True when the body has the length that the head states. */
@@ -108,11 +108,11 @@ export abstract class ClientAnswer {
   }
 
   /** Relays a 1xx head (row R5). Returns false when it cannot be relayed; the client does not need it. */
-  abstract interim(head: AnswerHead): boolean
+  abstract interim(head: StreamResponseHead): boolean
   /** Ends the response. Returns false when its body is incomplete or its trailers are not valid HTTP. */
   abstract end(trailers: Fields | undefined): boolean
   /** Sends a whole response of Plugboard itself, and drops the held one. Call it only before the response has started. */
-  abstract say(answer: ProxyResponse): void
+  abstract say(response: ProxyResponse): void
   /** Makes the response call `sent` of the owner when all, or nearly all, of its bytes are passed to the kernel. */
   abstract whenSent(): void
   /** After a complete response: asks the client to stop sending its request. Returns false when that is not possible. */

@@ -16,7 +16,7 @@ export interface LoggedRequest {
 }
 
 /** `startedAtMs`: the value of `requestStart`. */
-export function noteLocalAnswer(
+export function noteLocalResponse(
   { clock, counters, access }: ProxyContext,
   startedAtMs: number,
   method = '',

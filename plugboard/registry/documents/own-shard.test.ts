@@ -3,20 +3,20 @@ import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
 import type { Line } from '../line.ts'
 import { SharedStrings } from '../wire/packed-line.ts'
-import { NOWHERE, OwnShard, type ShardPosition } from './own-shard.ts'
-import { ShardCopy } from './shard-copy.ts'
+import { NOWHERE, ShardWriterState, type ShardPosition } from './own-shard.ts'
+import { ShardReplica } from './shard-copy.ts'
 
 const strings = new SharedStrings()
 const line = (tunnel: number, more: Partial<Line> = {}): Line => makeLine('r1', `t${tunnel}`, 'web', more)
-const copyOf = (): ShardCopy => new ShardCopy(asReplicaId('r1'), strings)
-const tunnels = (copy: ShardCopy): string[] => copy.lines().map(each => each.tunnelId)
+const copyOf = (): ShardReplica => new ShardReplica(asReplicaId('r1'), strings)
+const tunnels = (copy: ShardReplica): string[] => copy.lines().map(each => each.tunnelId)
 
-function follow(shard: OwnShard, copy: ShardCopy, from: ShardPosition): ReturnType<ShardCopy['apply']> {
+function follow(shard: ShardWriterState, copy: ShardReplica, from: ShardPosition): ReturnType<ShardReplica['apply']> {
   return copy.apply({ ...shard.position, ...shard.updateSince(from) })
 }
 
 it('writes no update for a line that is added and removed in one turn, or that has not changed', () => {
-  const shard = new OwnShard(0)
+  const shard = new ShardWriterState(0)
   shard.set(line(1))
   shard.delete(line(1).id)
   expect(shard.flush()).toBe(false)
@@ -27,7 +27,7 @@ it('writes no update for a line that is added and removed in one turn, or that h
 })
 
 it('updates a copy from any position to the same lines and digest', () => {
-  const shard = new OwnShard(0)
+  const shard = new ShardWriterState(0)
   const positions: ShardPosition[] = [NOWHERE]
   const copies = [copyOf()]
   for (let turn = 0; turn < 6; turn += 1) {
@@ -49,7 +49,7 @@ it('updates a copy from any position to the same lines and digest', () => {
 })
 
 it('is rebuilt under the next epoch after many operations, and a copy switches without a change of lines', () => {
-  const shard = new OwnShard(0, { perLine: 2, floor: 10 })
+  const shard = new ShardWriterState(0, { perLine: 2, floor: 10 })
   const copy = copyOf()
   let position = NOWHERE
   const kept = line(0)
@@ -76,7 +76,7 @@ it('is rebuilt under the next epoch after many operations, and a copy switches w
 })
 
 it('reports an update that does not fit, and stays unchanged', () => {
-  const shard = new OwnShard(0)
+  const shard = new ShardWriterState(0)
   const copy = copyOf()
   shard.set(line(1))
   shard.flush()
@@ -93,7 +93,7 @@ it('reports an update that does not fit, and stays unchanged', () => {
 })
 
 it('changes a line in place, without a removal', () => {
-  const shard = new OwnShard(0)
+  const shard = new ShardWriterState(0)
   const copy = copyOf()
   shard.set(line(1))
   shard.flush()
@@ -106,7 +106,7 @@ it('changes a line in place, without a removal', () => {
 
 it('leaves out a line that is too long for readers, and keeps the other lines of the shard', () => {
   const unfit: string[] = []
-  const shard = new OwnShard(0, undefined, ({ tunnelId }) => unfit.push(tunnelId))
+  const shard = new ShardWriterState(0, undefined, ({ tunnelId }) => unfit.push(tunnelId))
   const copy = copyOf()
   shard.set(line(1))
   shard.set(line(2))

@@ -32,7 +32,7 @@ interface Entry {
   clock: number
 }
 
-export class OwnShard {
+export class ShardWriterState {
   readonly index: number
   readonly #compaction: CompactionLimits
   readonly #onUnfit: (line: Line) => void

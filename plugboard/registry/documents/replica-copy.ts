@@ -2,27 +2,27 @@
 // shows them while the lease is fresh. Hidden lines stay current, so that showing them again needs no transfer.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Boot } from '../boot.ts'
+import type { Incarnation } from '../boot.ts'
 import type { Line } from '../line.ts'
 import type { Registry } from '../registry.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { SharedStrings } from '../wire/packed-line.ts'
 import { NOWHERE, type ShardPosition } from './own-shard.ts'
-import { type LineChanges, ShardCopy, type ShardUpdate } from './shard-copy.ts'
+import { type LineChanges, ShardReplica, type ShardUpdate } from './shard-copy.ts'
 
 /** `garbage`: the bytes were no valid update. The shard's document and lines were dropped, and its full state is needed. */
 export type Applied = 'applied' | 'stale' | 'gap' | 'garbage'
 
-export class ReplicaCopy {
+export class RemoteReplica {
   readonly replicaId: ReplicaId
-  readonly boot: Boot
+  readonly boot: Incarnation
   readonly #registry: Registry
-  readonly #shards = new Map<number, ShardCopy>()
+  readonly #shards = new Map<number, ShardReplica>()
   readonly #strings = new SharedStrings()
   #shown = false
   #refusedLines = 0
 
-  constructor(replicaId: ReplicaId, boot: Boot, registry: Registry) {
+  constructor(replicaId: ReplicaId, boot: Incarnation, registry: Registry) {
     this.replicaId = replicaId
     this.boot = boot
     this.#registry = registry
@@ -43,7 +43,7 @@ export class ReplicaCopy {
   }
 
   apply(shard: number, update: ShardUpdate): Applied {
-    const copy = this.#shards.get(shard) ?? new ShardCopy(this.replicaId, this.#strings)
+    const copy = this.#shards.get(shard) ?? new ShardReplica(this.replicaId, this.#strings)
     try {
       const changes = copy.apply(update)
       if (changes === 'stale' || changes === 'gap') return changes

@@ -34,7 +34,7 @@ interface Added {
 /** Bounds the memory that one replica can use on another one. */
 const MAX_SHARD_LINES = 262_144
 
-export class ShardCopy {
+export class ShardReplica {
   readonly #replicaId: ReplicaId
   readonly #strings: SharedStrings
   #reader: ShardReader | undefined

@@ -4,8 +4,8 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Boot } from '../boot.ts'
-import type { ReplicaCopy } from '../documents/replica-copy.ts'
+import type { Incarnation } from '../boot.ts'
+import type { RemoteReplica } from '../documents/replica-copy.ts'
 import type { ShardUpdate } from '../documents/shard-copy.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { type DataSection, encodeWants, MAX_UPDATE_BYTES, type Message } from '../wire/message.ts'
@@ -36,7 +36,7 @@ interface Assembly {
   bytes: number
 }
 
-export class IncomingLines {
+export class SyncReceiver {
   readonly faults: ExchangeFaults = { garbage: 0, gaps: 0, mismatches: 0, stale: 0 }
   readonly #copy: ReturnType<RegistryFollower['attach']>
   readonly #clock: Clock
@@ -46,10 +46,10 @@ export class IncomingLines {
   readonly #askedAtMs = new Map<number, number>()
   #lastRound = 0
   /** The round of the summary that needs a response; 0: no summary. */
-  #roundToAnswer = 0
+  #roundToResponse = 0
   #agrees = false
 
-  constructor(follower: RegistryFollower, replicaId: ReplicaId, boot: Boot, clock: Clock) {
+  constructor(follower: RegistryFollower, replicaId: ReplicaId, boot: Incarnation, clock: Clock) {
     this.#copy = follower.attach(replicaId, boot)
     this.#clock = clock
   }
@@ -60,7 +60,7 @@ export class IncomingLines {
   }
 
   get ready(): boolean {
-    return this.#wanted.size > 0 || this.#roundToAnswer > 0
+    return this.#wanted.size > 0 || this.#roundToResponse > 0
   }
 
   receive(message: Message & { kind: 'summary' | 'data' }): void {
@@ -78,9 +78,9 @@ export class IncomingLines {
     const wants = [...this.#wanted].map(shard => ({ shard, ...copy.position(shard) }))
     const nowMs = this.#clock.now()
     for (const shard of this.#wanted) this.#askedAtMs.set(shard, nowMs)
-    const message = encodeWants(copy.boot, this.#roundToAnswer, wants)
+    const message = encodeWants(copy.boot, this.#roundToResponse, wants)
     this.#wanted.clear()
-    this.#roundToAnswer = 0
+    this.#roundToResponse = 0
     return message
   }
 
@@ -89,11 +89,11 @@ export class IncomingLines {
     this.#assemblies.clear()
   }
 
-  #compare({ round, shards }: Message & { kind: 'summary' }, copy: ReplicaCopy): void {
+  #compare({ round, shards }: Message & { kind: 'summary' }, copy: RemoteReplica): void {
     // A late summary is outdated, because a newer one has arrived.
     if (round <= this.#lastRound) return
     this.#lastRound = round
-    this.#roundToAnswer = round
+    this.#roundToResponse = round
     this.#wanted.clear()
     const unknown = new Set(copy.shardNumbers())
     for (const { shard, epoch, seq, digest } of shards) {
@@ -113,7 +113,7 @@ export class IncomingLines {
     this.#agrees = this.#wanted.size === 0
   }
 
-  #take(section: DataSection, copy: ReplicaCopy): void {
+  #take(section: DataSection, copy: RemoteReplica): void {
     const { shard, epoch, base, seq } = section
     const update = section.part === undefined ? section.bytes : this.#assemble(section)
     if (update === undefined) return

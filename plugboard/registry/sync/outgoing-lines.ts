@@ -5,7 +5,7 @@
 // Updates of a shard are sent only after the peer has responded to a summary, because the response has the peer's positions. A
 // summary is sent when there is no update to send, so the peer agrees with it on a reliable link.
 
-import { NOWHERE, type OwnShard, type ShardPosition } from '../documents/own-shard.ts'
+import { NOWHERE, type ShardWriterState, type ShardPosition } from '../documents/own-shard.ts'
 import { DataWriter, encodeSummary, type Message } from '../wire/message.ts'
 import type { RegistryOwner } from './registry-owner.ts'
 
@@ -13,7 +13,7 @@ import type { RegistryOwner } from './registry-owner.ts'
 const MIN_PART_BYTES = 1024
 
 interface Transfer {
-  readonly shard: OwnShard
+  readonly shard: ShardWriterState
   readonly base: number
   readonly position: ShardPosition
   readonly update: Uint8Array
@@ -28,11 +28,11 @@ interface Asked {
   upToDate: boolean
 }
 
-export class OutgoingLines {
+export class SyncSender {
   readonly #owner: RegistryOwner
   /** Position of the peer in each shard, by the updates that we have sent. Absent: unknown. */
   readonly #positions = new Map<number, ShardPosition>()
-  readonly #behind = new Set<OwnShard>()
+  readonly #behind = new Set<ShardWriterState>()
   #transfer: Transfer | undefined
   #summaryDue = true
   #asked: Asked | undefined
@@ -53,7 +53,7 @@ export class OutgoingLines {
     return this.#transfer !== undefined || this.#behind.size > 0 || this.#summaryDue
   }
 
-  changed(shards: readonly OwnShard[]): void {
+  changed(shards: readonly ShardWriterState[]): void {
     if (!this.#started) return
     for (const shard of shards) this.#resume(shard, this.#positions.get(shard.index) ?? NOWHERE)
   }
@@ -97,7 +97,7 @@ export class OutgoingLines {
     }
   }
 
-  #resume(shard: OwnShard, position: ShardPosition): void {
+  #resume(shard: ShardWriterState, position: ShardPosition): void {
     this.#positions.set(shard.index, position)
     if (samePosition(position, shard.position)) this.#behind.delete(shard)
     else this.#behind.add(shard)

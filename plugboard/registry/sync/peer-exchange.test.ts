@@ -2,12 +2,12 @@ import { expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { asReplicaId, type ReplicaId } from '../../common/replica-id.ts'
-import { newBoot } from '../boot.ts'
-import { NOWHERE, OwnShard } from '../documents/own-shard.ts'
+import { newIncarnation } from '../boot.ts'
+import { NOWHERE, ShardWriterState } from '../documents/own-shard.ts'
 import { asTunnelId } from '../line-ids.ts'
 import { Registry } from '../registry.ts'
-import { DataWriter, decodeMessage, encodeSummary, MESSAGE_BYTES } from '../wire/message.ts'
-import { PeerExchange } from './peer-exchange.ts'
+import { DataWriter, decodeRegistryMessage, encodeSummary, MESSAGE_BYTES } from '../wire/message.ts'
+import { RegistrySync } from './peer-exchange.ts'
 import { RegistryFollower } from './registry-follower.ts'
 import { RegistryOwner } from './registry-owner.ts'
 
@@ -15,7 +15,7 @@ const LEASE_MS = 1e9
 
 interface Side {
   readonly registry: Registry
-  exchange: PeerExchange
+  exchange: RegistrySync
   readyCalls: number
   agreements: number
   faultsTold: number
@@ -29,7 +29,7 @@ interface Side {
 function pair() {
   const clock = new ManualClock()
   onTestFinished(() => expect(clock.pendingTimers).toBe(0))
-  const [leftBoot, rightBoot] = [newBoot(1000, () => 0), newBoot(2000, () => 0)]
+  const [leftBoot, rightBoot] = [newIncarnation(1000, () => 0), newIncarnation(2000, () => 0)]
   const left = makeSide(clock, [asReplicaId('left'), leftBoot], [asReplicaId('right'), rightBoot])
   const right = makeSide(clock, [asReplicaId('right'), rightBoot], [asReplicaId('left'), leftBoot])
   return { clock, left, right, leftBoot, rightBoot }
@@ -43,11 +43,11 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
   const defer = (task: () => void): void => void deferred.push(task)
   const owner = new RegistryOwner({ registry, replicaId: replicaId, boot, defer })
   const follower = new RegistryFollower({ registry, replicaId: replicaId, clock })
-  const link = (): PeerExchange => {
+  const link = (): RegistrySync => {
     const onReady = (): void => {
       side.readyCalls += 1
     }
-    return new PeerExchange({
+    return new RegistrySync({
       owner,
       follower,
       peerId,
@@ -220,7 +220,7 @@ it('drops a shard after a malformed update, counts it, and recovers with the ful
 it('treats malformed lines in a valid document as garbage', () => {
   const both = pair()
   exchangeAll(both)
-  const shard = new OwnShard(0)
+  const shard = new ShardWriterState(0)
   shard.set(makeLine('left', '', ''))
   shard.flush()
   const { base, update } = shard.updateSince(NOWHERE)
@@ -235,7 +235,7 @@ it('drops a shard that is not in the next summary', () => {
   const both = pair()
   connect(both.left, 'left', 0, 3)
   exchangeAll(both)
-  const shard = new OwnShard(200)
+  const shard = new ShardWriterState(200)
   shard.set(makeLine('left', 'never', 'web'))
   shard.flush()
   const { base, update } = shard.updateSince(NOWHERE)
@@ -254,7 +254,7 @@ it('replaces a copy with a wrong digest, and keeps its lines until then', () => 
   exchangeAll(both)
   // Reads the correct summary, then changes one digest.
   both.clock.advance(15_000)
-  const truth = decodeMessage(both.left.exchange.pull()!, { sender: both.leftBoot, own: both.rightBoot })
+  const truth = decodeRegistryMessage(both.left.exchange.pull()!, { sender: both.leftBoot, own: both.rightBoot })
   if (truth?.kind !== 'summary') throw new Error('no summary')
   const shards = truth.shards.map((row, i) => (i === 0 ? { ...row, digest: (row.digest ^ 1) >>> 0 } : row))
   both.right.exchange.receive(encodeSummary(both.leftBoot, truth.round, shards))

@@ -4,11 +4,11 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Boot } from '../boot.ts'
+import type { Incarnation } from '../boot.ts'
 import { MalformedError } from '../wire/malformed.ts'
-import { decodeMessage } from '../wire/message.ts'
-import { type ExchangeFaults, IncomingLines } from './incoming-lines.ts'
-import { OutgoingLines } from './outgoing-lines.ts'
+import { decodeRegistryMessage } from '../wire/message.ts'
+import { type ExchangeFaults, SyncReceiver } from './incoming-lines.ts'
+import { SyncSender } from './outgoing-lines.ts'
 import type { RegistryFollower } from './registry-follower.ts'
 import type { RegistryOwner } from './registry-owner.ts'
 
@@ -25,7 +25,7 @@ export interface PeerExchangeOptions {
   /** The peer that the link has authenticated. It can write only its own lines. */
   readonly peerId: ReplicaId
   /** Its incarnation on this link. A link to another incarnation needs another exchange. */
-  readonly peerBoot: Boot
+  readonly peerBoot: Incarnation
   readonly clock: Clock
   /** Called when there is a message to pull again after `pull` returned undefined. The first pull needs no call. */
   readonly onReady: () => void
@@ -35,11 +35,11 @@ export interface PeerExchangeOptions {
   readonly onFault?: (faults: Readonly<ExchangeFaults>) => void
 }
 
-export class PeerExchange {
+export class RegistrySync {
   readonly peerId: ReplicaId
-  readonly #outgoing: OutgoingLines
-  readonly #incoming: IncomingLines
-  readonly #boots: { readonly sender: Boot; readonly own: Boot }
+  readonly #outgoing: SyncSender
+  readonly #incoming: SyncReceiver
+  readonly #boots: { readonly sender: Incarnation; readonly own: Incarnation }
   readonly #clock: Clock
   readonly #onReady: () => void
   readonly #onAgree: () => void
@@ -61,8 +61,8 @@ export class PeerExchange {
     this.#onReady = options.onReady
     this.#onAgree = options.onAgree ?? (() => undefined)
     this.#onFault = options.onFault ?? (() => undefined)
-    this.#outgoing = new OutgoingLines(owner)
-    this.#incoming = new IncomingLines(follower, peerId, peerBoot, clock)
+    this.#outgoing = new SyncSender(owner)
+    this.#incoming = new SyncReceiver(follower, peerId, peerBoot, clock)
     this.#unsubscribe = owner.subscribe(changed => {
       this.#outgoing.changed(changed)
       this.#announce()
@@ -119,7 +119,7 @@ export class PeerExchange {
   }
 
   #take(bytes: Uint8Array): void {
-    const message = decodeMessage(bytes, this.#boots)
+    const message = decodeRegistryMessage(bytes, this.#boots)
     if (message === undefined) return
     if (message.kind !== 'wants') {
       this.#incoming.receive(message)

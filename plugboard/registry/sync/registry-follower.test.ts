@@ -2,14 +2,14 @@ import { expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
-import { newBoot } from '../boot.ts'
-import { NOWHERE, OwnShard } from '../documents/own-shard.ts'
+import { newIncarnation } from '../boot.ts'
+import { NOWHERE, ShardWriterState } from '../documents/own-shard.ts'
 import { asTunnelId } from '../line-ids.ts'
 import { Registry } from '../registry.ts'
 import { RegistryFollower } from './registry-follower.ts'
 
 const KEEP_MS = 60_000
-const [oldBoot, boot, newerBoot] = [1000, 2000, 2000].map((atMs, i) => newBoot(atMs, () => i / 3)) as [
+const [oldBoot, boot, newerBoot] = [1000, 2000, 2000].map((atMs, i) => newIncarnation(atMs, () => i / 3)) as [
   string,
   string,
   string,
@@ -28,7 +28,7 @@ function setUp() {
   let shards = 0
   /** Applies the first update of another shard of a replica, as an exchange does. */
   const tell = (asBoot: string, tunnel: string, replicaId = 'r1'): void => {
-    const shard = new OwnShard(shards++)
+    const shard = new ShardWriterState(shards++)
     shard.set(makeLine(replicaId, tunnel, 'web'))
     shard.flush()
     const attached = follower.attach(asReplicaId(replicaId), asBoot)

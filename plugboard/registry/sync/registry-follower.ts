@@ -8,8 +8,8 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
-import { type Boot, isNewerBoot } from '../boot.ts'
-import { ReplicaCopy } from '../documents/replica-copy.ts'
+import { type Incarnation, isNewerIncarnation } from '../boot.ts'
+import { RemoteReplica } from '../documents/replica-copy.ts'
 import type { Registry } from '../registry.ts'
 
 /** Time that documents outlive their lease, ms. After a partition of up to a minute, no full transfer is needed. */
@@ -26,7 +26,7 @@ export interface RegistryFollowerOptions {
 
 export interface ReplicaLease {
   readonly replicaId: ReplicaId
-  readonly boot: Boot
+  readonly boot: Incarnation
   /** True when its lines are in the registry. */
   readonly shown: boolean
   /** Remaining time, ms; 0 without a lease. */
@@ -37,7 +37,7 @@ export interface ReplicaLease {
 }
 
 interface Known {
-  readonly copy: ReplicaCopy
+  readonly copy: RemoteReplica
   /** End of the lease, ms of the clock; a time in the past: no lease. */
   leaseUntilMs: number
   forgetAtMs: number
@@ -65,7 +65,7 @@ export class RegistryFollower {
    * Extends the lease of a replica to `untilMs` of the clock; never shortens it. Another incarnation replaces the state of the
    * previous one. Returns false, without an effect, while a newer incarnation is alive.
    */
-  renewLease(replicaId: ReplicaId, boot: Boot, untilMs: number): boolean {
+  renewLease(replicaId: ReplicaId, boot: Incarnation, untilMs: number): boolean {
     const known = this.#at(replicaId, boot)
     if (known === undefined) return false
     known.leaseUntilMs = Math.max(known.leaseUntilMs, untilMs)
@@ -75,13 +75,13 @@ export class RegistryFollower {
     return true
   }
 
-  hasLease(replicaId: ReplicaId, boot: Boot): boolean {
+  hasLease(replicaId: ReplicaId, boot: Incarnation): boolean {
     const known = this.#known.get(replicaId)
     return known?.copy.boot === boot && known.leaseUntilMs > this.#clock.now()
   }
 
   /** Ends the lease of a replica that has left, which removes its lines at once. */
-  endLease(replicaId: ReplicaId, boot: Boot): void {
+  endLease(replicaId: ReplicaId, boot: Incarnation): void {
     const known = this.#known.get(replicaId)
     if (known?.copy.boot !== boot) return
     known.leaseUntilMs = this.#clock.now()
@@ -94,7 +94,7 @@ export class RegistryFollower {
    * Returns the documents of an incarnation, for a peer exchange. They are kept until the release, even without a lease.
    * `current` returns undefined after another incarnation has taken over, and always for our own id. Call `release` once.
    */
-  attach(replicaId: ReplicaId, boot: Boot): { current(): ReplicaCopy | undefined; release(): void } {
+  attach(replicaId: ReplicaId, boot: Incarnation): { current(): RemoteReplica | undefined; release(): void } {
     const known = this.#at(replicaId, boot)
     if (known !== undefined) known.attached += 1
     const isCurrent = (): boolean => known !== undefined && this.#known.get(replicaId) === known
@@ -129,7 +129,7 @@ export class RegistryFollower {
     this.#known.clear()
   }
 
-  #at(replicaId: ReplicaId, boot: Boot): Known | undefined {
+  #at(replicaId: ReplicaId, boot: Incarnation): Known | undefined {
     if (this.#closed || replicaId === this.#replicaId) return undefined
     const before = this.#known.get(replicaId)
     if (before?.copy.boot === boot) return before
@@ -137,10 +137,10 @@ export class RegistryFollower {
     // A newer incarnation takes precedence only while it is alive. Otherwise a replica whose clock was set back could never
     // join again.
     const lives = before !== undefined && (before.leaseUntilMs > nowMs || before.attached > 0)
-    if (lives && isNewerBoot(before.copy.boot, boot)) return undefined
+    if (lives && isNewerIncarnation(before.copy.boot, boot)) return undefined
     before?.copy.destroy()
     const known: Known = {
-      copy: new ReplicaCopy(replicaId, boot, this.#registry),
+      copy: new RemoteReplica(replicaId, boot, this.#registry),
       leaseUntilMs: nowMs,
       forgetAtMs: nowMs + this.#keepMs,
       attached: 0,

@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
-import { newBoot } from '../boot.ts'
-import { NOWHERE, type OwnShard } from '../documents/own-shard.ts'
-import { ShardCopy } from '../documents/shard-copy.ts'
+import { newIncarnation } from '../boot.ts'
+import { NOWHERE, type ShardWriterState } from '../documents/own-shard.ts'
+import { ShardReplica } from '../documents/shard-copy.ts'
 import { asTunnelId } from '../line-ids.ts'
 import { Registry } from '../registry.ts'
 import { SharedStrings } from '../wire/packed-line.ts'
@@ -15,11 +15,11 @@ function setUp(registry = new Registry()) {
   const owner = new RegistryOwner({
     registry,
     replicaId: asReplicaId('me'),
-    boot: newBoot(1000, () => 0),
+    boot: newIncarnation(1000, () => 0),
     defer,
   })
   onTestFinished(() => owner.close())
-  const flushes: OwnShard[][] = []
+  const flushes: ShardWriterState[][] = []
   owner.subscribe(changed => flushes.push([...changed]))
   const turn = (): void => {
     for (const task of deferred.splice(0)) task()
@@ -29,7 +29,7 @@ function setUp(registry = new Registry()) {
     owner
       .shards()
       .map(shard => {
-        const copy = new ShardCopy(asReplicaId('me'), new SharedStrings())
+        const copy = new ShardReplica(asReplicaId('me'), new SharedStrings())
         copy.apply({ ...shard.position, ...shard.updateSince(NOWHERE) })
         return copy.lines().length
       })

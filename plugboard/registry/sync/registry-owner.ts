@@ -3,8 +3,8 @@
 // changes of one turn of the event loop as one update per shard. It has no reference to peers.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Boot } from '../boot.ts'
-import { type CompactionLimits, OwnShard } from '../documents/own-shard.ts'
+import type { Incarnation } from '../boot.ts'
+import { type CompactionLimits, ShardWriterState } from '../documents/own-shard.ts'
 import type { Line } from '../line.ts'
 import type { Registry } from '../registry.ts'
 import { lineHash } from '../wire/digest.ts'
@@ -17,7 +17,7 @@ const CHANGES_PER_TURN = 2000
 export interface RegistryOwnerOptions {
   readonly registry: Registry
   readonly replicaId: ReplicaId
-  readonly boot: Boot
+  readonly boot: Incarnation
   /** Runs a task once, after this turn of the event loop. Default: setImmediate. */
   readonly defer?: (task: () => void) => void
   /** 1 to 256. */
@@ -29,14 +29,14 @@ export interface RegistryOwnerOptions {
 
 export class RegistryOwner {
   readonly replicaId: ReplicaId
-  readonly boot: Boot
-  readonly #shards = new Map<number, OwnShard>()
+  readonly boot: Incarnation
+  readonly #shards = new Map<number, ShardWriterState>()
   readonly #shardCount: number
   readonly #compaction: CompactionLimits | undefined
   readonly #onUnfit: ((line: Line) => void) | undefined
   readonly #defer: (task: () => void) => void
-  readonly #listeners = new Set<(changed: readonly OwnShard[]) => void>()
-  readonly #unflushed = new Set<OwnShard>()
+  readonly #listeners = new Set<(changed: readonly ShardWriterState[]) => void>()
+  readonly #unflushed = new Set<ShardWriterState>()
   readonly #unsubscribe: () => void
   #lastNumber = 0
   #closed = false
@@ -62,17 +62,17 @@ export class RegistryOwner {
   }
 
   /** Returns the shards that have held a line since the start. */
-  shards(): OwnShard[] {
+  shards(): ShardWriterState[] {
     return [...this.#shards.values()].filter(shard => shard.position.seq > 0)
   }
 
-  shard(index: number): OwnShard | undefined {
+  shard(index: number): ShardWriterState | undefined {
     const shard = this.#shards.get(index)
     return shard === undefined || shard.position.seq === 0 ? undefined : shard
   }
 
   /** Calls `listener` after each flush with changes. Returns a function that unsubscribes. */
-  subscribe(listener: (changed: readonly OwnShard[]) => void): () => void {
+  subscribe(listener: (changed: readonly ShardWriterState[]) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -92,11 +92,11 @@ export class RegistryOwner {
     this.#shards.clear()
   }
 
-  #touch(line: Line): OwnShard {
+  #touch(line: Line): ShardWriterState {
     const index = lineHash(line.tunnelId) % this.#shardCount
     let shard = this.#shards.get(index)
     if (shard === undefined) {
-      shard = new OwnShard(index, this.#compaction, this.#onUnfit)
+      shard = new ShardWriterState(index, this.#compaction, this.#onUnfit)
       this.#shards.set(index, shard)
     }
     if (this.#unflushed.size === 0) this.#defer(() => this.#flush())
@@ -106,7 +106,7 @@ export class RegistryOwner {
 
   #flush(): void {
     if (this.#closed) return
-    const changed: OwnShard[] = []
+    const changed: ShardWriterState[] = []
     let changeCount = 0
     for (const shard of this.#unflushed) {
       if (changeCount >= CHANGES_PER_TURN) break

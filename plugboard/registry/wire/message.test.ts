@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { runSeed, seededRandom } from '../../../test/support/seeded-random.ts'
 import { MalformedError } from './malformed.ts'
-import { DataWriter, decodeMessage, encodeSummary, encodeWants, MESSAGE_BYTES } from './message.ts'
+import { DataWriter, decodeRegistryMessage, encodeSummary, encodeWants, MESSAGE_BYTES } from './message.ts'
 
 const boots = { sender: '0loyw3za6-ja8njs4z', own: '0loyw3za7-00000000' }
 
@@ -11,12 +11,12 @@ it('carries summaries of the sender and wants about the receiver', () => {
     { shard: 255, epoch: 70_000, seq: 2 ** 40, digest: 0 },
   ]
   const wants = [{ shard: 3, epoch: 0, seq: 0, clock: 0 }]
-  expect(decodeMessage(encodeSummary(boots.sender, 9, shards), boots)).toEqual({
+  expect(decodeRegistryMessage(encodeSummary(boots.sender, 9, shards), boots)).toEqual({
     kind: 'summary',
     round: 9,
     shards,
   })
-  expect(decodeMessage(encodeWants(boots.own, 0, wants), boots)).toEqual({ kind: 'wants', round: 0, wants })
+  expect(decodeRegistryMessage(encodeWants(boots.own, 0, wants), boots)).toEqual({ kind: 'wants', round: 0, wants })
 })
 
 it('carries whole updates and parts of one, up to the size of a message', () => {
@@ -29,19 +29,19 @@ it('carries whole updates and parts of one, up to the size of a message', () => 
   const message = writer.finish()
   expect(message.length).toBeLessThanOrEqual(MESSAGE_BYTES)
   const sections = [whole, { shard: 255, epoch: 2 ** 50, base: 0, seq: 2 ** 50, part, bytes }]
-  expect(decodeMessage(message, boots)).toEqual({ kind: 'data', sections })
+  expect(decodeRegistryMessage(message, boots)).toEqual({ kind: 'data', sections })
 })
 
 it('ignores an unknown version and an unknown kind', () => {
   const message = encodeSummary(boots.sender, 1, [])
-  expect(decodeMessage(Uint8Array.from(message).fill(2, 0, 1), boots)).toBeUndefined()
-  expect(decodeMessage(Uint8Array.from(message).fill(9, 1, 2), boots)).toBeUndefined()
+  expect(decodeRegistryMessage(Uint8Array.from(message).fill(2, 0, 1), boots)).toBeUndefined()
+  expect(decodeRegistryMessage(Uint8Array.from(message).fill(9, 1, 2), boots)).toBeUndefined()
 })
 
 it('rejects messages of another incarnation of the sender, and about another incarnation of ours', () => {
   const other = '0loyw3za6-zzzzzzzz'
-  expect(() => decodeMessage(encodeSummary(other, 1, []), boots)).toThrow(MalformedError)
-  expect(() => decodeMessage(encodeWants(other, 1, []), boots)).toThrow(MalformedError)
+  expect(() => decodeRegistryMessage(encodeSummary(other, 1, []), boots)).toThrow(MalformedError)
+  expect(() => decodeRegistryMessage(encodeWants(other, 1, []), boots)).toThrow(MalformedError)
 })
 
 const seed = runSeed()
@@ -58,7 +58,7 @@ it(`throws only MalformedError for garbled and random bytes (SEED=${seed})`, () 
     const noise = Uint8Array.from({ length: 40 }, byte).fill(1, 0, 1)
     for (const bytes of [garbled, cut, noise]) {
       try {
-        expect(decodeMessage(bytes, boots)).toBeUndefined()
+        expect(decodeRegistryMessage(bytes, boots)).toBeUndefined()
       } catch (error) {
         expect(error).toBeInstanceOf(MalformedError)
       }

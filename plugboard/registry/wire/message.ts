@@ -11,7 +11,7 @@
 // can send further ones.
 
 import { crc32 } from 'node:zlib'
-import type { Boot } from '../boot.ts'
+import type { Incarnation } from '../boot.ts'
 import type { ShardPosition } from '../documents/own-shard.ts'
 import { MalformedError } from './malformed.ts'
 import { ByteReader, ByteWriter } from './message-bytes.ts'
@@ -59,7 +59,7 @@ export type Message =
   | { readonly kind: 'wants'; readonly round: number; readonly wants: ShardWant[] }
   | { readonly kind: 'data'; readonly sections: DataSection[] }
 
-export function encodeSummary(boot: Boot, round: number, shards: readonly ShardSummary[]): Uint8Array {
+export function encodeSummary(boot: Incarnation, round: number, shards: readonly ShardSummary[]): Uint8Array {
   const writer = start(KIND.summary)
   writer.integer(round)
   for (const { shard, epoch, seq, digest } of shards) {
@@ -68,7 +68,7 @@ export function encodeSummary(boot: Boot, round: number, shards: readonly ShardS
   return sealed(writer, KIND.summary, boot)
 }
 
-export function encodeWants(boot: Boot, round: number, wants: readonly ShardWant[]): Uint8Array {
+export function encodeWants(boot: Incarnation, round: number, wants: readonly ShardWant[]): Uint8Array {
   const writer = start(KIND.wants)
   writer.integer(round)
   for (const { shard, epoch, seq, clock } of wants) {
@@ -80,9 +80,9 @@ export function encodeWants(boot: Boot, round: number, wants: readonly ShardWant
 /** Fills one DATA message. */
 export class DataWriter {
   readonly #writer = start(KIND.data)
-  readonly #boot: Boot
+  readonly #boot: Incarnation
 
-  constructor(boot: Boot) {
+  constructor(boot: Incarnation) {
     this.#boot = boot
   }
 
@@ -113,7 +113,7 @@ export class DataWriter {
  * Decodes a message. `sender` is the incarnation that owns the lines of summaries and data; `own` is ours, for wants. Returns
  * undefined for an unknown version or kind. Throws MalformedError.
  */
-export function decodeMessage(bytes: Uint8Array, boots: { sender: Boot; own: Boot }): Message | undefined {
+export function decodeRegistryMessage(bytes: Uint8Array, boots: { sender: Incarnation; own: Incarnation }): Message | undefined {
   if (bytes.length > MESSAGE_BYTES) throw new MalformedError('a message is too long')
   const reader = new ByteReader(bytes)
   if (reader.integer() !== VERSION) return undefined
@@ -136,12 +136,12 @@ function start(kind: number): ByteWriter {
   return writer
 }
 
-function sealed(writer: ByteWriter, kind: number, boot: Boot): Uint8Array {
+function sealed(writer: ByteWriter, kind: number, boot: Incarnation): Uint8Array {
   writer.uint32At(CHECKSUM_AT, checksumOf(writer.since(HEAD_BYTES), kind, boot))
   return writer.finish()
 }
 
-function checksumOf(rest: Uint8Array, kind: number, boot: Boot): number {
+function checksumOf(rest: Uint8Array, kind: number, boot: Incarnation): number {
   return crc32(rest, crc32(`${kind} ${boot}`))
 }
 

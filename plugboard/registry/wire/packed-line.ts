@@ -5,7 +5,7 @@
 import type { ReplicaId } from '../../common/replica-id.ts'
 import type { Line } from '../line.ts'
 import { asTunnelId, lineId } from '../line-ids.ts'
-import type { Outage } from '../outage.ts'
+import type { LineOutage } from '../outage.ts'
 import { MalformedError } from './malformed.ts'
 
 const DEFAULT_WEIGHT = 100
@@ -125,7 +125,7 @@ function unpackLabels(
 ): Pick<Line, 'labels' | 'outage' | 'healthCheck'> {
   if (fields.length % 2 !== 0) throw new MalformedError('a packed line has a label without a value')
   const labels: [string, string][] = []
-  let outage: Outage | undefined
+  let outage: LineOutage | undefined
   let isChecked = false
   for (let i = 6; i < fields.length; i += 2) {
     const [name, value] = [fields[i]!, fields[i + 1]!]
@@ -139,12 +139,12 @@ function unpackLabels(
 }
 
 /** Packs an outage: start, cause or `-`, detail. */
-function packOutage({ sinceMs, cause = '-', detail }: Outage): string {
+function packOutage({ sinceMs, cause = '-', detail }: LineOutage): string {
   return `${sinceMs} ${cause} ${detail}`
 }
 
 /** Unpacks an outage, so that it packs to the same text again. Returns undefined for a label that a telephone has chosen. */
-function unpackOutage(text: string): Outage | undefined {
+function unpackOutage(text: string): LineOutage | undefined {
   const [, sinceMs, cause, detail] = OUTAGE.exec(text) ?? []
   if (sinceMs === undefined || cause === undefined || detail === undefined) return undefined
   return {

@@ -7,7 +7,7 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { OTHERS_WRITE, secretFileProblem, secretModeProblem } from '@vera-stack/shared/secret-file.ts'
-import { codeOf, folderError } from '../../common/startup-error.ts'
+import { errorCodeOf, folderError } from '../../common/startup-error.ts'
 
 /** The private folders. Postgres refuses to start when other users can access `cluster`. */
 const FOLDERS = ['secrets', 'certificates', 'postgres/cluster']
@@ -26,7 +26,7 @@ export async function closePrivateFiles(data: string, log: Logger): Promise<void
 /** Warns when other users could replace files in the folder. Keeps its mode, because a volume may have it on purpose. */
 async function warnOfWritableFolder(data: string, log: Logger): Promise<void> {
   const { mode } = await stat(data).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return { mode: 0 }
+    if (errorCodeOf(error) === 'ENOENT') return { mode: 0 }
     throw folderError(data, error)
   })
   if ((mode & OTHERS_WRITE) === 0) return
@@ -43,7 +43,7 @@ async function close(path: string, mode: number, log: Logger): Promise<void> {
     try {
       const detail = secretModeProblem(path, (await handle.stat()).mode)
       if (detail === undefined) return
-      const code = await handle.chmod(mode).then(() => undefined, codeOf)
+      const code = await handle.chmod(mode).then(() => undefined, errorCodeOf)
       if (code === undefined) {
         const advice = `${detail} This has been done. Replace the secret if others may have read or changed it.`
         log.warn('a private file was open to other users of this machine', { file: path, detail: advice })
@@ -52,7 +52,7 @@ async function close(path: string, mode: number, log: Logger): Promise<void> {
       await handle.close()
     }
   } catch (error) {
-    const code = codeOf(error)
+    const code = errorCodeOf(error)
     if (code === 'ELOOP') {
       const detail = secretFileProblem(path)
       if (detail !== undefined)
@@ -67,7 +67,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
-    const code = codeOf(error)
+    const code = errorCodeOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return []
     throw folderError(folder, error)
   }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '../../common/make-folder.ts'
-import { codeOf, folderError } from '../../common/startup-error.ts'
+import { errorCodeOf, folderError } from '../../common/startup-error.ts'
 
 export class SecretsFolder {
   readonly path: string
@@ -23,7 +23,7 @@ export class SecretsFolder {
     try {
       return (await readFile(this.file(name), 'utf8')).trim()
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
+      if (errorCodeOf(error) === 'ENOENT') return undefined
       throw error
     }
   }
@@ -57,7 +57,7 @@ export class SecretsFolder {
     try {
       await rename(this.file(from), this.file(to))
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw folderError(this.path, error)
+      if (errorCodeOf(error) !== 'ENOENT') throw folderError(this.path, error)
     }
   }
 

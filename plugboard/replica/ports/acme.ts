@@ -109,10 +109,10 @@ export class Acme {
     return {
       protocol: VALIDATION_PROTOCOL,
       find: async host => {
-        const answer = await this.challenges.tls(host)
-        return answer === undefined
+        const response = await this.challenges.tls(host)
+        return response === undefined
           ? undefined
-          : await validationCertificate(await this.#issuer.library(), host, answer)
+          : await validationCertificate(await this.#issuer.library(), host, response)
       },
     }
   }

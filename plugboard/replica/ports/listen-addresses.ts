@@ -4,7 +4,7 @@
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ListenAddress } from '@vera-stack/shared/settings.ts'
-import { codeOf, StartupError } from '../../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../../common/startup-error.ts'
 import { addressText, DENIED, listenError } from './listen-error.ts'
 
 /** The addresses of one setting, and the flag of this setting. */
@@ -38,7 +38,7 @@ export async function openAddresses(
       missing = translated
       log.info('an address is left out, because this machine lacks its family', {
         address: addressText(address),
-        code: codeOf(error),
+        code: errorCodeOf(error),
       })
     }
   }
@@ -79,7 +79,7 @@ function withoutRepetition(message: string, before: readonly string[]): string {
 }
 
 function lacksFamily(error: unknown, { host }: ListenAddress): boolean {
-  const code = codeOf(error)
+  const code = errorCodeOf(error)
   return code === 'EAFNOSUPPORT' || (code === 'EADDRNOTAVAIL' && OF_EACH_MACHINE.has(host))
 }
 

@@ -48,7 +48,7 @@ test('keeps the keys in use while the issuer is unreachable', async () => {
   issuer.addKey()
   const long = token(7 * 86_400)
   await authenticator.authenticate(long)
-  issuer.answer = { status: 500 }
+  issuer.response = { status: 500 }
   clock.advance(3_600_000)
   await expect(authenticator.authenticate(long)).resolves.toBeDefined()
   clock.advance(24 * 3_600_000)
@@ -70,7 +70,7 @@ test('fetches once for several tokens with unknown keys', async () => {
 
 test('rejects a list of keys that is too long, and logs the cause', async () => {
   issuer.addKey()
-  issuer.answer = { status: 200, body: `${issuer.jwks}${' '.repeat(1024 * 1024)}` }
+  issuer.response = { status: 200, body: `${issuer.jwks}${' '.repeat(1024 * 1024)}` }
   await expect(authenticator.authenticate(token())).rejects.toMatchObject({ code: 'overloaded' })
   expect(String(causes[0])).toContain('longer than 1048576 bytes')
 })

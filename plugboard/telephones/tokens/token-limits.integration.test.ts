@@ -5,7 +5,7 @@ import { eventually } from '../../../test/support/deadline.ts'
 import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
 import { findRoute } from '../../../test/support/find-route.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { field, type RawAnswer, rawExchange } from '../../../test/support/raw-connection.ts'
+import { field, type RawResponse, rawExchange } from '../../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
 import { asTokenId } from '../../common/row-ids.ts'
 
@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 afterEach(() => harness.close())
 
-const dialRaw = (token: string): Promise<RawAnswer> =>
+const dialRaw = (token: string): Promise<RawResponse> =>
   rawExchange(
     harness.port,
     [
@@ -46,9 +46,9 @@ describe('tunnels', () => {
   it('over the limit get 429 with the reason and the time to wait, until one closes', async () => {
     const { id, token } = await harness.token()
     const telephones = [await harness.dial(token), await harness.dial(token)]
-    const answer = await dialRaw(token)
-    expect([answer.status, field(answer.headers, 'retry-after')]).toEqual([429, '10'])
-    expect(JSON.parse(answer.body.toString())).toMatchObject({
+    const response = await dialRaw(token)
+    expect([response.status, field(response.headers, 'retry-after')]).toEqual([429, '10'])
+    expect(JSON.parse(response.body.toString())).toMatchObject({
       code: 'token_tunnel_limit',
       detail: expect.stringContaining(`Token ${id} has its limit of 2 tunnels open`),
     })
@@ -73,13 +73,13 @@ describe('tunnels', () => {
     const { token } = await harness.token({ limits: { tunnels: 1 } })
     const telephone = await harness.dial(token)
     await telephone.announce({ service: 'web', mount: 'app.test' })
-    const answer = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
+    const response = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
     const drained = telephone.session.drain(10_000)
     await eventually('it drains', () => (harness.switchboard.tunnelCount === 0 ? true : undefined))
     await harness.dial(token)
-    call.answer(200, 'whole')
-    expect((await answer).body.toString()).toBe('whole')
+    call.respond(200, 'whole')
+    expect((await response).body.toString()).toBe('whole')
     await drained
   })
 

@@ -25,10 +25,10 @@ it('limits lookups per second and at the same time, in total and per client', as
   const clock = new ManualClock()
   let asked = 0
   const waiting = Promise.withResolvers<string | undefined>()
-  let answer: () => Promise<string | undefined> = async () => 'answer'
+  let respond: () => Promise<string | undefined> = async () => 'answer'
   const challenge = () => {
     asked += 1
-    return answer()
+    return respond()
   }
   const lookup = new ChallengeLookup({ store: { challenge }, clock, ...REST })
   for (let count = 0; count < 200; count += 1) await lookup.http(TOKEN, '192.0.2.1')
@@ -41,13 +41,13 @@ it('limits lookups per second and at the same time, in total and per client', as
   expect(await lookup.tls('a.test')).toBe('answer')
   clock.advance(1000)
   asked = 0
-  answer = () => waiting.promise
+  respond = () => waiting.promise
   const ask = (client: string) => Array.from({ length: 20 }, () => lookup.http(TOKEN, client))
   const many = [...ask('192.0.2.1'), ...ask('192.0.2.2')]
   expect(asked).toBe(8)
   waiting.resolve('answer')
-  const answered = (await Promise.all(many)).map(each => each !== undefined)
-  expect([answered.slice(0, 20), answered.slice(20)].map(each => each.filter(Boolean).length)).toEqual([6, 2])
+  const responded = (await Promise.all(many)).map(each => each !== undefined)
+  expect([responded.slice(0, 20), responded.slice(20)].map(each => each.filter(Boolean).length)).toEqual([6, 2])
 })
 
 it('returns no response while the database is unavailable', async () => {

@@ -7,7 +7,7 @@
 // not fit the state of the far half is a FrameError (the peer's fault). A call that does not fit our half throws.
 
 import type { Outbox } from '../outbox.ts'
-import type { TurnTaker } from '../turns.ts'
+import type { ScheduledSender } from '../turns.ts'
 import { FrameError } from '../wire/decode.ts'
 import { CREDIT_MAX_BYTES, DATA_SLICE_BYTES, UNACCEPTED_BYTES } from '../wire/frame.ts'
 import { REASONS, type Reason, type TunnelError } from '../wire/reason.ts'
@@ -15,7 +15,7 @@ import { SMALL_PIECE_BYTES, SmallPieces, withoutWaste } from '../wire/small-piec
 import type { StreamKind } from '../wire/stream-kind.ts'
 import type { HeldBytes } from './held-bytes.ts'
 import type { GrowthBudget, ReceiveWindow } from './receive-window.ts'
-import type { AnswerHead, Fields, Stream, StreamEvents } from './stream.ts'
+import type { StreamResponseHead, Fields, Stream, StreamEvents } from './stream.ts'
 import { type Evictable, headCost, StreamHold } from './stream-hold.ts'
 
 /** The part of the session that a stream uses. */
@@ -66,7 +66,7 @@ const COPIED_BYTES = 16_384
 /** Number of small pieces that a slow owner receives one by one. Later pieces are joined. */
 const SINGLE_PIECES = 64
 
-export class MuxStream implements Stream, TurnTaker, Evictable {
+export class MuxStream implements Stream, ScheduledSender, Evictable {
   readonly id: number
   readonly kind: StreamKind
   readonly client: string
@@ -86,7 +86,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
   /** Credit that waits for the stream to be accepted. */
   #heldBytes = 0
   // Heads that wait for their turn, the body that waits for credit or for its turn, and the END and trailers after it.
-  #heads: AnswerHead[] | undefined
+  #heads: StreamResponseHead[] | undefined
   #pending: Buffer[] = []
   /** Bytes of the waiting heads and body. */
   #pendingBytes = 0
@@ -131,7 +131,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
 
   // The owner's calls
 
-  respond(head: AnswerHead): void {
+  respond(head: StreamResponseHead): void {
     if (!this.#open) return
     if (this.#opener) throw new Error('only the acceptor of a stream responds')
     if (this.#ours !== AWAIT_HEAD) throw new Error('a final head was sent before')
@@ -235,7 +235,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     this.#count()
   }
 
-  headArrived(head: AnswerHead, blockBytes: number): void {
+  headArrived(head: StreamResponseHead, blockBytes: number): void {
     if (!this.#opener) throw new FrameError('HEAD from the opener of a stream')
     if (this.#theirs !== AWAIT_HEAD) throw new FrameError('a second final HEAD')
     // The owner passes an informational head on at once, so it is not counted as held.
@@ -343,7 +343,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
    * without a limit. An acceptor may send any number of informational heads, so at most one of them waits, plus one 100;
    * further ones are dropped.
    */
-  #delayHead(head: AnswerHead, final: boolean): void {
+  #delayHead(head: StreamResponseHead, final: boolean): void {
     const bytes = this.#host.outbox.checkHead(head)
     this.#heads ??= []
     const waits =
@@ -355,7 +355,7 @@ export class MuxStream implements Stream, TurnTaker, Evictable {
     this.#host.askTurn(this)
   }
 
-  #sendHeads(heads: AnswerHead[]): void {
+  #sendHeads(heads: StreamResponseHead[]): void {
     this.#heads = undefined
     for (const head of heads) this.#host.outbox.head(this.id, head, isFinal(head.status))
     this.#pendingBytes = 0

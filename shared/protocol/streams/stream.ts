@@ -37,7 +37,7 @@ export interface Opening {
   readonly client?: string
 }
 
-export interface AnswerHead {
+export interface StreamResponseHead {
   /** 100 to 999. After a status below 200, except 101, another head follows. */
   readonly status: number
   /** The reason phrase; may be empty. */
@@ -47,7 +47,7 @@ export interface AnswerHead {
 
 export interface StreamEvents {
   /** Only at the opener: any number of 1xx heads (never 101), then one final head. */
-  onHead(head: AnswerHead): void
+  onHead(head: StreamResponseHead): void
   /** Body bytes. They count against our window until the owner calls `consume` for them. The owner may keep the chunk. */
   onData(chunk: Buffer): void
   /** The far half is complete. `trailers` is undefined when it had no trailers. */
@@ -80,7 +80,7 @@ export interface Stream {
    * Sends the head of a response; only for the acceptor. Throws when a final head was sent before. Throws HeadError for a
    * head that cannot be sent.
    */
-  respond(head: AnswerHead): void
+  respond(head: StreamResponseHead): void
   /**
    * Sends body bytes. Accepts the chunk in every case. Returns true when the chunk is copied, so that the caller may
    * reuse its buffer. Returns false when the stream may need the buffer until `onWritable`; the caller should stop

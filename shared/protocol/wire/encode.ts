@@ -80,7 +80,7 @@ export function openBlock(
 }
 
 /** Returns the head block of a HEAD: reason phrase, then names and values. */
-export function answerBlock(statusText: string, fields: Fields): string {
+export function responseBlock(statusText: string, fields: Fields): string {
   return sendable(appended(withoutNul(statusText), fields, 0))
 }
 

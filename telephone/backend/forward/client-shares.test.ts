@@ -64,7 +64,7 @@ describe('connections of HTTP/1.1', () => {
   })
   afterEach(() => backend.close())
 
-  const answer = async (number: number): Promise<string> => {
+  const respond = async (number: number): Promise<string> => {
     const connection = await backend.connection(number)
     const head = await connection.request()
     connection.say(OK)
@@ -76,13 +76,13 @@ describe('connections of HTTP/1.1', () => {
     const waiting = get('a', '/waiting')
     await Promise.all([0, 1, 2].map(async number => (await backend.connection(number)).request()))
     const other = get('b', '/other')
-    expect(await answer(3)).toContain('GET /other ')
+    expect(await respond(3)).toContain('GET /other ')
     await other.until(({ ended }) => ended)
     // The connection of the other is idle now, and still not for the client that has its share.
     await delivered()
     expect([waiting.over, backend.connections.length]).toEqual([false, 4])
     slow[0]?.stream.reset('cancelled')
-    expect(await answer(3)).toContain('GET /waiting ')
+    expect(await respond(3)).toContain('GET /waiting ')
     await waiting.until(({ ended }) => ended)
   })
 
@@ -125,7 +125,7 @@ describe('connections of HTTP/1.1', () => {
     }
     const next = [get('a', '/next'), get('a', '/next'), get('a', '/next')]
     const numbers = reused ? [0, 1, 2] : [3, 4, 5]
-    for (const heads of await Promise.all(numbers.map(answer))) expect(heads).toContain('GET /next ')
+    for (const heads of await Promise.all(numbers.map(respond))) expect(heads).toContain('GET /next ')
     await Promise.all(next.map(caller => caller.until(({ ended }) => ended)))
   })
 

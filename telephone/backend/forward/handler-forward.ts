@@ -8,7 +8,7 @@ import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/p
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from '../backend-failure.ts'
 import { neverOpener, type Report } from './backend.ts'
-import { RequestBody } from './request-body.ts'
+import { HandlerRequestBody } from './request-body.ts'
 
 /** A handler of the web standard: gets a Request and returns a Response, both with streaming bodies. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>
@@ -28,7 +28,7 @@ export class HandlerForward implements StreamEvents {
   readonly #handler: FetchHandler
   readonly #onError: (error: unknown) => void
   readonly #abort = new AbortController()
-  readonly #body: RequestBody
+  readonly #body: HandlerRequestBody
   #report: Report | undefined
   #state: 'gathering' | 'handling' | 'answering' | 'over' = 'gathering'
   #ended = false
@@ -48,7 +48,7 @@ export class HandlerForward implements StreamEvents {
     this.#handler = handler
     this.#onError = onError
     this.#report = report
-    this.#body = new RequestBody(stream, () => this.#continue())
+    this.#body = new HandlerRequestBody(stream, () => this.#continue())
     // A request that ends with its head has no body; see http-forward.ts.
     queueMicrotask(() => this.#begin())
   }
@@ -87,7 +87,7 @@ export class HandlerForward implements StreamEvents {
 
   async #handle(): Promise<void> {
     if (this.#opening.kind === 'upgrade') {
-      this.#answerPlainly(501, 'Not Implemented', 'This service takes no upgrades.')
+      this.#respondPlainly(501, 'Not Implemented', 'This service takes no upgrades.')
       return
     }
     const request = this.#request()
@@ -95,7 +95,7 @@ export class HandlerForward implements StreamEvents {
     try {
       const response = await this.#handler(request)
       if (!(response instanceof Response)) throw new TypeError('the handler gave no Response')
-      if (this.#state === 'handling') await this.#answer(response)
+      if (this.#state === 'handling') await this.#sendResponse(response)
       else await response.body?.cancel()
     } catch (error) {
       this.#failed(error)
@@ -106,7 +106,7 @@ export class HandlerForward implements StreamEvents {
     switch (this.#state) {
       case 'handling':
         this.#onError(error)
-        this.#answerPlainly(500, 'Internal Server Error', 'The service failed.')
+        this.#respondPlainly(500, 'Internal Server Error', 'The service failed.')
         break
       case 'answering':
         this.#onError(error)
@@ -135,12 +135,12 @@ export class HandlerForward implements StreamEvents {
       return new Request(url, { method, headers, body, duplex: 'half', signal: this.#abort.signal })
     } catch {
       // TRACE, CONNECT, `*` and some bytes in fields are valid in HTTP, but the fetch interface rejects them.
-      this.#answerPlainly(501, 'Not Implemented', 'This service cannot take such a request.')
+      this.#respondPlainly(501, 'Not Implemented', 'This service cannot take such a request.')
       return undefined
     }
   }
 
-  async #answer(response: Response): Promise<void> {
+  async #sendResponse(response: Response): Promise<void> {
     const status = response.status
     if (status < 200) throw new TypeError(`a Response with status ${status} cannot be sent`)
     const fields: Fields = []
@@ -199,7 +199,7 @@ export class HandlerForward implements StreamEvents {
     if (expects) this.#stream.respond({ status: 100, statusText: 'Continue', fields: [] })
   }
 
-  #answerPlainly(status: number, statusText: string, text: string): void {
+  #respondPlainly(status: number, statusText: string, text: string): void {
     const body = Buffer.from(`${text}\n`)
     this.#respond(status, statusText, [
       'Content-Type',

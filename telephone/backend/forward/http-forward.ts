@@ -7,7 +7,7 @@
 // The Plugboard removes hop-by-hop fields in both directions. The Telephone only removes and adds the framing.
 
 import type {
-  AnswerHead,
+  StreamResponseHead,
   Fields,
   Opening,
   Stream,
@@ -133,7 +133,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
 
   // From the backend.
 
-  onAnswerHead(head: AnswerHead): void {
+  onResponseHead(head: StreamResponseHead): void {
     this.#status = head.status
     if (head.status === 101) this.#succeeded()
     try {
@@ -143,13 +143,13 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     }
   }
 
-  onAnswerBody(chunk: Buffer): void {
+  onResponseBody(chunk: Buffer): void {
     // After true, the tunnel has copied the chunk. After false, it has copied the chunk when it is writable again. Only
     // then does an HTTP/1 connection resume and read into the same buffer.
     if (!this.#stream.write(chunk)) this.#exchange?.pause()
   }
 
-  onAnswerEnd(trailers: Fields | undefined): void {
+  onResponseEnd(trailers: Fields | undefined): void {
     try {
       this.#stream.end(trailers)
     } catch (error) {
@@ -167,7 +167,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#finish(undefined)
   }
 
-  onAnswerWaiting(bytes: number): void {
+  onResponseWaiting(bytes: number): void {
     this.#stream.keep(bytes)
   }
 

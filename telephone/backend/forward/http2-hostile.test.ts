@@ -67,7 +67,7 @@ describe('R2: a body cut short is never complete', () => {
     ['a GOAWAY with an error', c => c.goaway(1, 2), 'backend_closed'],
   ])('%s', async (_name, cut, reason) => {
     const [caller, connection] = await get()
-    connection.answer(1)
+    connection.respond(1)
     connection.body(1, 'half')
     await caller.until(c => c.body === 'half')
     cut(connection)
@@ -86,7 +86,7 @@ describe('R2: a body cut short is never complete', () => {
   it('while the client does not read: what is complete stays so when the connection ends behind it', async () => {
     const [caller, connection] = await get()
     caller.reading = false
-    connection.answer(1)
+    connection.respond(1)
     await caller.until(c => c.heads.length === 1)
     const window = connection.frames.find(one => one.type === FRAME.settings)
     expect(window).toBeDefined()
@@ -130,14 +130,14 @@ describe('frames that break the protocol', () => {
     ['a CONTINUATION out of place', c => c.say(frame(FRAME.continuation, 0, 1, ''))],
     ['CONTINUATION without end', c => c.say(...spread(200).slice(0, -1))],
     ['a field list over the limit', c => c.say(...spread(6))],
-    ['more fields than the limit', c => c.answer(1, [':status', '200', ...many(300)])],
-    ['no status', c => c.answer(1, ['x', 'y'], true)],
-    ['a status that is none', c => c.answer(1, [':status', '1000'], true)],
-    ['a 101', c => c.answer(1, [':status', '101'])],
-    ['an interim answer that ends the stream', c => c.answer(1, [':status', '103'], true)],
-    ['a name in upper case', c => c.answer(1, [':status', '200', 'X-A', 'y'], true)],
-    ['a field of the connection', c => c.answer(1, [':status', '200', 'connection', 'close'], true)],
-    ['two lengths', c => c.answer(1, [':status', '200', 'content-length', '1', 'content-length', '1'])],
+    ['more fields than the limit', c => c.respond(1, [':status', '200', ...many(300)])],
+    ['no status', c => c.respond(1, ['x', 'y'], true)],
+    ['a status that is none', c => c.respond(1, [':status', '1000'], true)],
+    ['a 101', c => c.respond(1, [':status', '101'])],
+    ['an interim answer that ends the stream', c => c.respond(1, [':status', '103'], true)],
+    ['a name in upper case', c => c.respond(1, [':status', '200', 'X-A', 'y'], true)],
+    ['a field of the connection', c => c.respond(1, [':status', '200', 'connection', 'close'], true)],
+    ['two lengths', c => c.respond(1, [':status', '200', 'content-length', '1', 'content-length', '1'])],
   ])('%s: 502', async (_name, say) => {
     const [caller, connection] = await get()
     say(connection)
@@ -146,13 +146,13 @@ describe('frames that break the protocol', () => {
   })
 
   it.each<[string, (connection: FrameConnection) => void]>([
-    ['a second final head', c => c.answer(1)],
-    ['trailers that do not end the stream', c => c.answer(1, ['x', 'y'])],
+    ['a second final head', c => c.respond(1)],
+    ['trailers that do not end the stream', c => c.respond(1, ['x', 'y'])],
     ['a body longer than its length', c => c.body(1, 'abcdefg')],
     ['a body shorter than its length', c => c.body(1, 'a', true)],
   ])('%s, behind the head: cut off', async (_name, say) => {
     const [caller, connection] = await get()
-    connection.answer(1, [':status', '200', 'content-length', '5'])
+    connection.respond(1, [':status', '200', 'content-length', '5'])
     await caller.until(c => c.heads.length === 1)
     say(connection)
     await caller.until(c => c.over)
@@ -161,7 +161,7 @@ describe('frames that break the protocol', () => {
 
   it('endless interim answers are not waited for', async () => {
     const [caller, connection] = await get()
-    for (let count = 0; count < 70; count += 1) connection.answer(1, [':status', '103'])
+    for (let count = 0; count < 70; count += 1) connection.respond(1, [':status', '103'])
     await caller.until(c => c.over)
     expect(caller.error?.reason).toBe('backend_protocol_error')
     expect(caller.heads).toHaveLength(64)
@@ -170,7 +170,7 @@ describe('frames that break the protocol', () => {
 
   it('a value that would add a line is left out by nghttp2, the rest goes on', async () => {
     const [caller, connection] = await get()
-    connection.answer(1, [':status', '200', 'x-a', 'b\r\nx-c: d', 'x-e', 'f'], true)
+    connection.respond(1, [':status', '200', 'x-a', 'b\r\nx-c: d', 'x-e', 'f'], true)
     await caller.until(c => c.over)
     expect(caller.heads[0]?.fields).toEqual(['x-e', 'f'])
   })
@@ -196,7 +196,7 @@ describe('frames that break the protocol', () => {
     connection.say(frame(FRAME.data, 0, 0, 'x'))
     await caller.until(c => c.over)
     const [next, another] = await get(1)
-    another.answer(1, [':status', '204'], true)
+    another.respond(1, [':status', '204'], true)
     await next.until(c => c.ended)
   })
 })
@@ -214,7 +214,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     const same = name === 'REFUSED_STREAM'
     const second = same ? first : await backend.connection(1)
     await second.frame(FRAME.headers, same ? 3 : 1)
-    second.answer(same ? 3 : 1, [':status', '200'], true)
+    second.respond(same ? 3 : 1, [':status', '200'], true)
     await caller.until(c => c.over)
     expect(caller).toMatchObject({ ended: true, status: 200 })
   })
@@ -254,9 +254,9 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     connection.goaway(1, 0)
     const replacement = await backend.connection(1)
     await replacement.frame(FRAME.headers, 1)
-    replacement.answer(1, [':status', '201'], true)
+    replacement.respond(1, [':status', '201'], true)
     await newer.until(c => c.ended)
-    connection.answer(1)
+    connection.respond(1)
     connection.body(1, 'late', true)
     await older.until(c => c.ended)
     expect(older.body).toBe('late')
@@ -265,7 +265,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
 
   it('a connection that the backend had closed in the meantime costs an idempotent request nothing', async () => {
     const [first, connection] = await get()
-    connection.answer(1, [':status', '204'], true)
+    connection.respond(1, [':status', '204'], true)
     await first.until(c => c.ended)
     for (const [method, expected] of [
       ['GET', 'ended'],
@@ -284,7 +284,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
       }
       const fresh = await backend.connection(number + 1)
       await fresh.frame(FRAME.headers, 1)
-      fresh.answer(1, [':status', '204'], true)
+      fresh.respond(1, [':status', '204'], true)
       await caller.until(c => c.over)
       expect(caller.ended).toBe(true)
     }
@@ -338,7 +338,7 @@ describe('connections', () => {
     const caller = new Caller(tunnel.plugboard, { fields })
     const connection = await backend.connection()
     await connection.frame(FRAME.continuation, 1)
-    connection.answer(1, [':status', '431'], true)
+    connection.respond(1, [':status', '431'], true)
     await caller.until(c => c.over)
     expect(caller).toMatchObject({ status: 431, error: undefined })
   })
@@ -358,11 +358,11 @@ describe('connections', () => {
     const tooMany = new Caller(tunnel.plugboard, {})
     await tooMany.until(c => c.over)
     expect(tooMany.error?.reason).toBe('overloaded')
-    backend.connections[1]!.answer(1, [':status', '204'], true)
+    backend.connections[1]!.respond(1, [':status', '204'], true)
     await callers[2]!.until(c => c.ended)
     await backend.connections[1]!.frame(FRAME.headers, 5)
     expect(backend.connections).toHaveLength(2)
-    backend.connections[1]!.answer(5, [':status', '204'], true)
+    backend.connections[1]!.respond(5, [':status', '204'], true)
     await waiting.until(c => c.ended)
   })
 
@@ -374,11 +374,11 @@ describe('connections', () => {
     alsoDraining.goaway(1, 0)
     const third = new Caller(tunnel.plugboard, {})
     // Its turn comes when one of the two ends.
-    draining.answer(1, [':status', '204'], true)
+    draining.respond(1, [':status', '204'], true)
     await first.until(c => c.ended)
     const connection = await backend.connection(2)
     await connection.frame(FRAME.headers, 1)
-    connection.answer(1, [':status', '204'], true)
+    connection.respond(1, [':status', '204'], true)
     await third.until(c => c.ended)
     expect(backend.connections).toHaveLength(3)
     expect(second.over).toBe(false)
@@ -402,11 +402,11 @@ describe('connections', () => {
     const clock = new ManualClock()
     await restart(() => settings(), { keepAliveMs: 20_000 }, clock)
     const [caller, connection] = await get()
-    connection.answer(1, [':status', '204'], true)
+    connection.respond(1, [':status', '204'], true)
     await caller.until(c => c.ended)
     clock.advance(17_500)
     const [again] = await get(0, 3)
-    connection.answer(3, [':status', '204'], true)
+    connection.respond(3, [':status', '204'], true)
     await again.until(c => c.ended)
     clock.advance(22_500)
     expect(await connection.frame(FRAME.goaway)).toBeDefined()
@@ -450,10 +450,10 @@ describe('connections', () => {
       clock.advance(7500)
       await connection.until(c => c.frames.filter(one => one.type === FRAME.ping).length === count)
       // Behind the PONG in order: once it has arrived, so has that.
-      connection.answer(1, [':status', '103'])
+      connection.respond(1, [':status', '103'])
       await caller.until(c => c.heads.length === count)
     }
-    connection.answer(1, [':status', '204'], true)
+    connection.respond(1, [':status', '204'], true)
     await caller.until(c => c.over)
     expect(caller.ended).toBe(true)
   })
@@ -479,7 +479,7 @@ it.each([[['http2-settings', 'x']], [['etag', 'a', 'etag', 'b']]])(
     await connection.until(c =>
       c.frames.some(one => one.type === FRAME.resetStream || (one.flags & FLAG.endStream) !== 0),
     )
-    connection.answer(1, [':status', '204'], true)
+    connection.respond(1, [':status', '204'], true)
     await caller.until(c => c.over)
   },
 )

@@ -3,7 +3,7 @@
 
 import type { Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
 
-export class RequestBody {
+export class HandlerRequestBody {
   readonly readable: ReadableStream<Uint8Array>
   readonly #stream: Stream
   readonly #onFirstRead: () => void

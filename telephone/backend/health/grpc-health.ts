@@ -25,7 +25,7 @@ export function checkGrpcHealth(
   const body = Buffer.alloc(PREFIX_BYTES + message.length)
   body.writeUInt32BE(message.length, 1)
   body.write(message, PREFIX_BYTES, 'latin1')
-  let answer = Buffer.alloc(0)
+  let response = Buffer.alloc(0)
   let httpStatus = 0
   let head: Fields = []
   const exchange = client.exchange(
@@ -38,18 +38,18 @@ export function checkGrpcHealth(
       whole: true,
     },
     {
-      onAnswerHead({ status, fields }) {
+      onResponseHead({ status, fields }) {
         httpStatus = status
         head = fields
       },
-      onAnswerBody(chunk) {
-        if (answer.length < MAX_ANSWER_BYTES) answer = Buffer.concat([answer, chunk])
+      onResponseBody(chunk) {
+        if (response.length < MAX_ANSWER_BYTES) response = Buffer.concat([response, chunk])
       },
-      onAnswerEnd(trailers = []) {
+      onResponseEnd(trailers = []) {
         const status = readField(trailers, 'grpc-status') ?? readField(head, 'grpc-status')
-        done(httpStatus === 200 ? problemOf(status, answer) : `gRPC health returned HTTP ${httpStatus}`)
+        done(httpStatus === 200 ? problemOf(status, response) : `gRPC health returned HTTP ${httpStatus}`)
       },
-      onAnswerWaiting: () => undefined,
+      onResponseWaiting: () => undefined,
       onRoom: () => undefined,
       onFailure: error => done(error.message),
     },
@@ -60,7 +60,7 @@ export function checkGrpcHealth(
   return exchange
 }
 
-function problemOf(status: string | undefined, answer: Buffer): string | undefined {
+function problemOf(status: string | undefined, response: Buffer): string | undefined {
   switch (status) {
     case '0':
       break
@@ -71,7 +71,7 @@ function problemOf(status: string | undefined, answer: Buffer): string | undefin
     default:
       return `gRPC health: status ${status ?? 'missing'}`
   }
-  const message = answer.subarray(PREFIX_BYTES)
+  const message = response.subarray(PREFIX_BYTES)
   const state = message.length >= 2 && message[0] === VARINT_FIELD_1 ? (message[1] as number) : 0
   return state === SERVING ? undefined : `gRPC health: ${STATES[state] ?? state}`
 }

@@ -25,11 +25,11 @@ export interface HealthCheckOptions extends ConnectorOptions {
   /** Called after each check with the failure, or with undefined when the check passed. */
   readonly onResult?: (failure: BackendFailure | undefined) => void
   /** `outage` is undefined when the health is `up`. Also called with a changed cause of an outage, at most once a minute. */
-  readonly onChange: (health: 'up' | 'down', outage: Outage | undefined) => void
+  readonly onChange: (health: 'up' | 'down', outage: HealthOutage | undefined) => void
 }
 
 /** The reason that a service is down. */
-export interface Outage extends BackendFailure {
+export interface HealthOutage extends BackendFailure {
   /** When the first check failed, milliseconds since 1970. */
   readonly sinceMs: number
 }
@@ -128,13 +128,13 @@ export class HealthCheck {
     const fields = ['User-Agent', 'telephone-health-check', 'Connection', 'close']
     const request = { method: 'GET', target: path, fields, upgrade: false, ended: true }
     const exchange = client.exchange(request, {
-      onAnswerHead(head) {
+      onResponseHead(head) {
         if (head.status >= 200)
           finish(head.status < 400 ? undefined : failedCheck(`${path} returned ${head.status}`))
       },
-      onAnswerBody: () => undefined,
-      onAnswerEnd: () => undefined,
-      onAnswerWaiting: () => undefined,
+      onResponseBody: () => undefined,
+      onResponseEnd: () => undefined,
+      onResponseWaiting: () => undefined,
       onRoom: () => undefined,
       onFailure: error => finish(failureOf(error) ?? failedCheck(error.message)),
     })

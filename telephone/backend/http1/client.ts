@@ -10,7 +10,7 @@ import type {
 } from '../backend-exchange.ts'
 import { type BackendFailure, connectFailure, failureOf } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
-import { Exchange } from './exchange.ts'
+import { Http1Exchange } from './exchange.ts'
 import { Pool, type PoolOptions } from './pool.ts'
 
 export class Http1Client implements BackendClient {
@@ -25,7 +25,7 @@ export class Http1Client implements BackendClient {
   }
 
   exchange(request: BackendRequest, events: ExchangeEvents): BackendExchange {
-    return new Exchange(this.#pool, request, this.#hostRule, events)
+    return new Http1Exchange(this.#pool, request, this.#hostRule, events)
   }
 
   probe(done: (failure: BackendFailure | undefined) => void): () => void {

@@ -24,7 +24,7 @@ import {
 } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
 import { HttpError } from './http-error.ts'
-import { lastChunk, type RequestFraming, type RequestHead } from './request-head.ts'
+import { lastChunk, type RequestFraming, type Http1RequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
 import {
   type BackendParsing,
@@ -48,7 +48,7 @@ export interface ConnectionUser {
 }
 
 /** The part of the pool that a connection uses. */
-export interface ConnectionOwner {
+export interface Http1ConnectionOwner {
   onConnected(connection: Connection): void
   onConnectFailed(connection: Connection, error: TunnelError): void
   /** The connection is ready for the next exchange. */
@@ -61,7 +61,7 @@ export interface ConnectionOwner {
 
 export interface ConnectionOptions {
   readonly connector: Connector
-  readonly owner: ConnectionOwner
+  readonly owner: Http1ConnectionOwner
   readonly clock: Clock
   readonly connectTimeoutMs: number
   readonly parserLimits: ParserLimits
@@ -90,7 +90,7 @@ export class Connection implements ResponseSink {
   client: string | undefined
   readonly #socket: Socket
   readonly #connector: Connector
-  readonly #owner: ConnectionOwner
+  readonly #owner: Http1ConnectionOwner
   readonly #parser: ResponseParser
   #connectTimer: Timer | undefined
   #phase: 'connecting' | 'idle' | 'busy' | 'raw' | 'closed' = 'connecting'
@@ -99,7 +99,7 @@ export class Connection implements ResponseSink {
   #framing: RequestFraming = 'none'
   #requestLeft = 0
   #requestOpen = false
-  #answerOpen = false
+  #responseOpen = false
   #bodySent = false
   #bytesSeen = false
   #headSeen = false
@@ -141,14 +141,14 @@ export class Connection implements ResponseSink {
   }
 
   /** Sends a request. Its body follows with `writeBody` and `endBody`. Call it only while the connection is idle. */
-  start(head: RequestHead, traits: RequestTraits, user: ConnectionUser): void {
+  start(head: Http1RequestHead, traits: RequestTraits, user: ConnectionUser): void {
     this.#phase = 'busy'
     this.#user = user
     this.#uses += 1
     this.#framing = head.framing
     this.#requestLeft = head.contentLength
     this.#requestOpen = true
-    this.#answerOpen = true
+    this.#responseOpen = true
     this.#bodySent = false
     this.#bytesSeen = false
     this.#headSeen = false
@@ -237,7 +237,7 @@ export class Connection implements ResponseSink {
   destroy(): void {
     if (this.#phase === 'closed') return
     // An incomplete raw exchange must not look complete, so the socket is reset instead of closed in order.
-    const torn = this.#phase === 'raw' && (this.#requestOpen || this.#answerOpen)
+    const torn = this.#phase === 'raw' && (this.#requestOpen || this.#responseOpen)
     this.#close()
     if (torn) resetSocket(this.#socket)
     else this.#socket.destroy()
@@ -271,7 +271,7 @@ export class Connection implements ResponseSink {
   }
 
   onComplete(trailers: Fields | undefined): void {
-    this.#answerOpen = false
+    this.#responseOpen = false
     const user = this.#user
     this.#user = undefined
     user?.onComplete(trailers)
@@ -300,7 +300,7 @@ export class Connection implements ResponseSink {
       this.#lost(invalidResponse(error.message, error.causeCode, error))
       return true
     }
-    if (this.#phase === 'busy' && !this.#answerOpen) this.#finish(used === bytes)
+    if (this.#phase === 'busy' && !this.#responseOpen) this.#finish(used === bytes)
     else if (used < bytes) this.destroy()
     return true
   }
@@ -323,7 +323,7 @@ export class Connection implements ResponseSink {
 
   #onEnd(): void {
     if (this.#phase === 'raw') {
-      this.#answerOpen = false
+      this.#responseOpen = false
       this.#user?.onComplete(undefined)
     } else if (this.#phase === 'busy' && this.#parser.finish()) {
       this.onComplete(undefined)
@@ -366,7 +366,7 @@ export class Connection implements ResponseSink {
     const phase = this.#phase
     const user = this.#user
     const stale = phase === 'busy' && this.#uses > 1 && !this.#bytesSeen && !this.#bodySent
-    const ended = phase === 'raw' && !this.#requestOpen && !this.#answerOpen
+    const ended = phase === 'raw' && !this.#requestOpen && !this.#responseOpen
     this.#close()
     this.#socket.destroy()
     if (phase === 'connecting') this.#owner.onConnectFailed(this, error)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
@@ -13,7 +13,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { type BackendConnection, ScriptedBackend } from '../../testing/scripted-backend.ts'
 import type { BackendRequest } from '../backend-exchange.ts'
 import { createConnector } from '../connector.ts'
-import { Exchange } from './exchange.ts'
+import { Http1Exchange } from './exchange.ts'
 import { Pool, type PoolOptions } from './pool.ts'
 
 useLeakCheck()
@@ -21,8 +21,8 @@ useLeakCheck()
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 class Client {
-  readonly exchange: Exchange
-  readonly heads: AnswerHead[] = []
+  readonly exchange: Http1Exchange
+  readonly heads: StreamResponseHead[] = []
   body = ''
   trailers: Fields | undefined
   state: 'open' | 'complete' | 'failed' = 'open'
@@ -34,21 +34,21 @@ class Client {
     const wake = () => {
       for (const resolve of this.#waiting.splice(0)) resolve()
     }
-    this.exchange = new Exchange(
+    this.exchange = new Http1Exchange(
       pool,
       { method: 'GET', target: '/', fields: ['Host', 'a.test'], upgrade: false, ended: true, ...request },
       { kind: 'preserve', fallback: 'backend.test' },
       {
-        onAnswerHead: head => {
+        onResponseHead: head => {
           this.heads.push(head)
           wake()
         },
-        onAnswerBody: chunk => {
+        onResponseBody: chunk => {
           this.body += chunk.toString('latin1')
           wake()
         },
-        onAnswerWaiting: () => undefined,
-        onAnswerEnd: trailers => {
+        onResponseWaiting: () => undefined,
+        onResponseEnd: trailers => {
           this.state = 'complete'
           this.trailers = trailers
           wake()
@@ -820,18 +820,18 @@ describe("against Node's own client and server", () => {
           body: string
           trailers: string[]
         }>((resolve, reject) => {
-          nodeRequest({ port, method, path: `/${kind}`, agent }, answer => {
+          nodeRequest({ port, method, path: `/${kind}`, agent }, response => {
             let body = ''
-            answer.on('data', chunk => {
+            response.on('data', chunk => {
               body += chunk.toString('latin1')
             })
-            answer.on('end', () => {
+            response.on('end', () => {
               resolve({
-                status: answer.statusCode ?? 0,
-                text: answer.statusMessage ?? '',
-                raw: answer.rawHeaders,
+                status: response.statusCode ?? 0,
+                text: response.statusMessage ?? '',
+                raw: response.rawHeaders,
                 body,
-                trailers: answer.rawTrailers,
+                trailers: response.rawTrailers,
               })
             })
           })

@@ -13,13 +13,13 @@ import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '
 import type { Connection, ConnectionUser } from './connection.ts'
 import { HeldBody } from './held-body.ts'
 import type { ConnectionNeed, Pool, Waiter } from './pool.ts'
-import { type RequestHead, writeRequestHead } from './request-head.ts'
+import { type Http1RequestHead, writeRequestHead } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
 
-export class Exchange implements BackendExchange, ConnectionUser, Waiter {
+export class Http1Exchange implements BackendExchange, ConnectionUser, Waiter {
   readonly #pool: Pool
   readonly #events: ExchangeEvents
-  readonly #head: RequestHead
+  readonly #head: Http1RequestHead
   readonly #traits: RequestTraits
   readonly affinity: string | undefined
   /** True when the backend may receive the request twice and the request has no body to keep. */
@@ -114,17 +114,17 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   // Events of the connection.
 
   onHead(head: ResponseHead): void {
-    this.#events.onAnswerHead(head)
+    this.#events.onResponseHead(head)
   }
 
   onBody(chunk: Buffer): void {
-    this.#events.onAnswerBody(chunk)
+    this.#events.onResponseBody(chunk)
   }
 
   onComplete(trailers: Fields | undefined): void {
     // After a 101 our own half may still be open. Then this exchange keeps the connection.
     if (!this.#traits.upgrade || this.#connection?.raw !== true) this.#finish()
-    this.#events.onAnswerEnd(trailers)
+    this.#events.onResponseEnd(trailers)
   }
 
   onDrain(): void {
@@ -155,6 +155,6 @@ export class Exchange implements BackendExchange, ConnectionUser, Waiter {
   }
 }
 
-function hasBody({ framing }: RequestHead): boolean {
+function hasBody({ framing }: Http1RequestHead): boolean {
   return framing === 'length' || framing === 'chunked'
 }

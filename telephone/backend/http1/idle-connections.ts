@@ -12,7 +12,7 @@ const HINT_MARGIN_MS = 1000
  */
 const SURELY_OPEN_MS = 800
 
-export class IdleConnections {
+export class IdleBackendConnections {
   readonly #clock: Clock
   /** Time for which an idle connection is kept without a hint of the backend, ms. */
   readonly #keepAliveMs: number

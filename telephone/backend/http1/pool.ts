@@ -7,9 +7,9 @@ import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/wire/frame.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { Connector } from '../connector.ts'
 import { DEFAULT_WAIT_LIMITS } from '../wait-queue.ts'
-import { Connection, type ConnectionOwner } from './connection.ts'
+import { Connection, type Http1ConnectionOwner } from './connection.ts'
 import { ConnectionTurns, type TurnLimits, type Uploading } from './connection-turns.ts'
-import { IdleConnections } from './idle-connections.ts'
+import { IdleBackendConnections } from './idle-connections.ts'
 import { type BackendParsing, DEFAULT_PARSER_LIMITS, type ParserLimits } from './response-parser.ts'
 import { UpgradedConnections } from './upgraded-connections.ts'
 
@@ -53,13 +53,13 @@ export interface Waiter extends Uploading {
  */
 export type ConnectionNeed = 'idle' | 'open' | 'new'
 
-export class Pool implements ConnectionOwner {
+export class Pool implements Http1ConnectionOwner {
   readonly #connector: Connector
   readonly #clock: Clock
   readonly #options: PoolOptions
   /** Connections that carry HTTP or may carry it: idle, busy and connecting. */
   readonly #connections = new Set<Connection>()
-  readonly #idle: IdleConnections
+  readonly #idle: IdleBackendConnections
   readonly #connecting = new Map<Connection, Waiter>()
   readonly #turns: ConnectionTurns<Waiter>
   readonly #upgraded: UpgradedConnections
@@ -70,7 +70,7 @@ export class Pool implements ConnectionOwner {
     this.#clock = clock
     this.#options = { ...DEFAULT_POOL_OPTIONS, ...options }
     const { clientSharePercent, maxDetached, keepAliveMs } = this.#options
-    this.#idle = new IdleConnections(clock, keepAliveMs)
+    this.#idle = new IdleBackendConnections(clock, keepAliveMs)
     this.#turns = new ConnectionTurns(clock, this.#options, () => this.#clients())
     this.#upgraded = new UpgradedConnections(maxDetached, clientSharePercent)
   }

@@ -11,7 +11,7 @@ import { FIELD_LINES, TOKEN } from './grammar.ts'
 /** The framing of the request body. `raw`: an upgrade, plain bytes after the 101. */
 export type RequestFraming = 'none' | 'length' | 'chunked' | 'raw'
 
-export interface RequestHead {
+export interface Http1RequestHead {
   readonly text: string
   readonly framing: RequestFraming
   readonly contentLength: number
@@ -26,7 +26,7 @@ const BODYLESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'
 const HEAD = new RegExp(`^${TOKEN} [\\x21-\\x7e\\x80-\\xff]+ HTTP/1\\.1${FIELD_LINES}\\r\\n\\r\\n$`)
 
 /** Throws RequestError. */
-export function writeRequestHead(request: BackendRequest, hostRule: HostRule): RequestHead {
+export function writeRequestHead(request: BackendRequest, hostRule: HostRule): Http1RequestHead {
   const { method, fields } = request
   let head = `${method} ${request.target} HTTP/1.1\r\n`
   let contentLength: number | undefined

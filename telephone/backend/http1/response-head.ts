@@ -10,14 +10,14 @@ import {
   parseContentLength,
   relayedTrailers,
 } from '@vera-stack/shared/headers.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { FIELD_LINES, isToken, TEXT, trimBlanks } from './grammar.ts'
 import { HttpError, LENIENT_HINT } from './http-error.ts'
 
 /** The framing of the body. `none`: the response has no body, even when its fields announce one. */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
 
-export interface ResponseHead extends AnswerHead {
+export interface ResponseHead extends StreamResponseHead {
   /** All fields except Transfer-Encoding, which is decoded here, in order and case as received. */
   readonly fields: Fields
   readonly framing: BodyFraming

@@ -389,7 +389,7 @@ describe('against the twin', () => {
     'HTTP/1.1 100 Continue\r\n\r\n',
     'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n',
   )
-  const answer = fc
+  const response = fc
     .record({
       interim,
       minor: fc.constantFrom('1', '1', '1', '0'),
@@ -415,7 +415,7 @@ describe('against the twin', () => {
   it('reads what is valid alike, however it is split', () => {
     fc.assert(
       fc.property(
-        answer,
+        response,
         traits,
         fc.boolean(),
         fc.array(fc.nat(), { maxLength: 6 }),
@@ -434,7 +434,7 @@ describe('against the twin', () => {
     const mutation = fc.tuple(fc.nat(), fc.constantFrom('replace', 'insert', 'remove'), nasty)
     fc.assert(
       fc.property(
-        answer,
+        response,
         mutation,
         traits,
         fc.array(fc.nat(), { maxLength: 6 }),

@@ -7,7 +7,7 @@
 
 import type { ClientHttp2Stream } from 'node:http2'
 
-export interface AnswerBodyEvents {
+export interface ResponseBodyEvents {
   onBody(chunk: Buffer): void
   /** During a pause: the total bytes that wait; 0 after it. */
   onWaiting(bytes: number): void
@@ -15,9 +15,9 @@ export interface AnswerBodyEvents {
   onEnd(): void
 }
 
-export class AnswerBody {
+export class ResponseBody {
   readonly #stream: ClientHttp2Stream
-  readonly #events: AnswerBodyEvents
+  readonly #events: ResponseBodyEvents
   /** Data that was read from the stream during a pause. */
   readonly #rest: Buffer[] = []
   #receivedBytes = 0
@@ -27,7 +27,7 @@ export class AnswerBody {
   #paused = false
   #ended = false
 
-  constructor(stream: ClientHttp2Stream, events: AnswerBodyEvents) {
+  constructor(stream: ClientHttp2Stream, events: ResponseBodyEvents) {
     this.#stream = stream
     this.#events = events
     const push = stream.push

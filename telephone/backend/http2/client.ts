@@ -11,8 +11,8 @@ import type {
 } from '../backend-exchange.ts'
 import { type BackendFailure, failureOf } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
-import { Exchange } from './exchange.ts'
-import type { Session } from './session.ts'
+import { Http2Exchange } from './exchange.ts'
+import type { BackendSession } from './session.ts'
 import { SessionPool, type SessionPoolOptions } from './session-pool.ts'
 
 export interface Http2ClientOptions {
@@ -36,14 +36,14 @@ export class Http2Client implements BackendClient {
   }
 
   exchange(request: BackendRequest, events: ExchangeEvents): BackendExchange {
-    return new Exchange(this.#pool, request, this.#hostRule, this.#scheme, events)
+    return new Http2Exchange(this.#pool, request, this.#hostRule, this.#scheme, events)
   }
 
   /** Checks that a connection can be made and that the backend sends SETTINGS. A backend without HTTP/2 fails. */
   probe(done: (failure: BackendFailure | undefined) => void): () => void {
     const waiter = {
       client: '',
-      onSession: (_session: Session) => done(undefined),
+      onSession: (_session: BackendSession) => done(undefined),
       onNoConnection: (error: TunnelError) => done(failureOf(error)),
     }
     this.#pool.acquire(waiter)

@@ -10,36 +10,36 @@
 
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
 import { RequestError } from '../backend-exchange.ts'
 import { invalidResponse } from '../backend-failure.ts'
-import { AnswerBody, type AnswerBodyEvents } from './answer-body.ts'
-import { RequestBody } from './request-body.ts'
-import { type RequestHead, writeRequestFields } from './request-fields.ts'
-import { isTooLarge, readAnswerHead, readTrailers } from './response-fields.ts'
-import type { Session } from './session.ts'
+import { ResponseBody, type ResponseBodyEvents } from './answer-body.ts'
+import { Http2RequestBody } from './request-body.ts'
+import { type Http2RequestHead, writeRequestFields } from './request-fields.ts'
+import { isTooLarge, readResponseHead, readTrailers } from './response-fields.ts'
+import type { BackendSession } from './session.ts'
 import type { SessionPool, SessionWaiter } from './session-pool.ts'
-import { answerDeclined, isWebSocket, readUpgradeHead } from './upgrade.ts'
+import { respondDeclined, isWebSocket, readUpgradeHead } from './upgrade.ts'
 
 /** The same limit as for HTTP/1 (response-parser.ts). */
 const MAX_INTERIM = 64
 
-export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvents {
+export class Http2Exchange implements BackendExchange, SessionWaiter, ResponseBodyEvents {
   readonly #pool: SessionPool
   readonly #request: BackendRequest
   readonly #events: ExchangeEvents
-  readonly #head: RequestHead
-  readonly #body: RequestBody
+  readonly #head: Http2RequestHead
+  readonly #body: Http2RequestBody
   readonly client: string
   #phase: 'waiting' | 'active' | 'done' = 'waiting'
-  #session: Session | undefined
+  #session: BackendSession | undefined
   #stream: ClientHttp2Stream | undefined
-  #answer: AnswerBody | undefined
+  #response: ResponseBody | undefined
   #error: Error | undefined
   #interim = 0
-  #answered = false
+  #responded = false
   /** True after an upgrade to a byte stream, whose halves end separately. */
   #raw = false
   #trailers: Fields | undefined
@@ -58,7 +58,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#events = events
     this.client = request.client ?? ''
     this.#head = writeRequestFields(request, hostRule, scheme)
-    this.#body = new RequestBody(request, this.#head.contentLength)
+    this.#body = new Http2RequestBody(request, this.#head.contentLength)
   }
 
   run(): void {
@@ -82,11 +82,11 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   }
 
   pause(): void {
-    this.#answer?.pause()
+    this.#response?.pause()
   }
 
   resume(): void {
-    this.#answer?.resume()
+    this.#response?.resume()
   }
 
   /** Sends RST_STREAM at once. */
@@ -100,7 +100,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
 
   // Events of the pool.
 
-  onSession(session: Session): void {
+  onSession(session: BackendSession): void {
     const { upgrade, ended, whole = false } = this.#request
     if (upgrade && !session.takesExtendedConnect) {
       this.#decline()
@@ -123,7 +123,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     this.#session = session
     this.#stream = stream
     this.#error = undefined
-    this.#answer = new AnswerBody(stream, this)
+    this.#response = new ResponseBody(stream, this)
     stream.on('headers', (_fields, _flags, list) => this.#onInterim(list))
     stream.on('response', (_fields, _flags, list) => this.#onHead(list))
     stream.on('trailers', (_fields, _flags, list) => this.#onTrailers(list))
@@ -148,23 +148,23 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   #onInterim(list: readonly string[]): void {
     if (!this.#takes(list)) return
     this.#interim += 1
-    if (this.#interim <= MAX_INTERIM) this.#events.onAnswerHead(readAnswerHead(list))
+    if (this.#interim <= MAX_INTERIM) this.#events.onResponseHead(readResponseHead(list))
     else this.#refuse('backend_protocol_error', 'more interim answers than the limit')
   }
 
   #onHead(list: readonly string[]): void {
     const stream = this.#stream
     if (!this.#takes(list) || stream === undefined) return
-    const head = readAnswerHead(list)
-    this.#answered = true
+    const head = readResponseHead(list)
+    this.#responded = true
     if (this.#request.upgrade && head.status >= 200 && head.status < 300) {
       this.#becomeRaw(head, stream)
       return
     }
-    this.#events.onAnswerHead(head)
+    this.#events.onResponseHead(head)
     if (this.#phase !== 'active') return
     if (isBodyless(head.status, this.#request.method)) this.onEnd()
-    this.#answer?.read()
+    this.#response?.read()
   }
 
   #onTrailers(list: readonly string[]): void {
@@ -174,29 +174,29 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   /** Returns true when a field list is expected and within the limit. */
   #takes(list: readonly string[]): boolean {
     if (this.#phase !== 'active') return false
-    this.#session?.noteAnswer()
+    this.#session?.noteResponse()
     if (!isTooLarge(list)) return true
     this.#refuse('backend_protocol_error', 'fields larger than the limit')
     return false
   }
 
-  #becomeRaw(head: AnswerHead, stream: ClientHttp2Stream): void {
+  #becomeRaw(head: StreamResponseHead, stream: ClientHttp2Stream): void {
     this.#raw = true
-    this.#events.onAnswerHead(readUpgradeHead(head, this.#head.webSocketKey ?? ''))
+    this.#events.onResponseHead(readUpgradeHead(head, this.#head.webSocketKey ?? ''))
     if (this.#phase !== 'active') return
-    this.#answer?.read()
+    this.#response?.read()
     const hadBody = this.#body.held
     if (this.#body.attach(stream) && hadBody) this.#onRoom()
   }
 
   onBody(chunk: Buffer): void {
     if (this.#phase !== 'active') return
-    this.#session?.noteAnswer()
-    this.#events.onAnswerBody(chunk)
+    this.#session?.noteResponse()
+    this.#events.onResponseBody(chunk)
   }
 
   onWaiting(bytes: number): void {
-    if (this.#phase === 'active') this.#events.onAnswerWaiting(bytes)
+    if (this.#phase === 'active') this.#events.onResponseWaiting(bytes)
   }
 
   /** The whole response and its END_STREAM have arrived and were passed on. */
@@ -204,13 +204,13 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
     const stream = this.#stream
     if (this.#phase !== 'active' || stream === undefined) return
     if (this.#raw) {
-      this.#events.onAnswerEnd(undefined)
+      this.#events.onResponseEnd(undefined)
       return
     }
     this.#finish()
     // The rest of an upload (R3) and a forbidden body (R6) are not used: RST_STREAM with NO_ERROR.
-    if (!stream.writableFinished || this.#answer?.complete === false) stream.destroy()
-    this.#events.onAnswerEnd(this.#trailers)
+    if (!stream.writableFinished || this.#response?.complete === false) stream.destroy()
+    this.#events.onResponseEnd(this.#trailers)
   }
 
   #onRoom(): void {
@@ -238,14 +238,14 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
   #onClosed(stream: ClientHttp2Stream): void {
     if (this.#phase !== 'active' || this.#stream !== stream) return
     // A complete response is no failure, even when its stream then ended with an error.
-    this.#answer?.settle()
+    this.#response?.settle()
     if (this.#phase !== 'active') return
-    const session = this.#session as Session
+    const session = this.#session as BackendSession
     // A whole response is still passed on at the speed of its reader. In a byte stream, our own half may be incomplete.
-    if (this.#answer?.whole === true && (!this.#raw || stream.writableFinished)) return
-    const progress = this.#answered ? 'part of the body' : 'nothing'
+    if (this.#response?.whole === true && (!this.#raw || stream.writableFinished)) return
+    const progress = this.#responded ? 'part of the body' : 'nothing'
     const { kind, error } = session.explain(stream, this.#error, progress)
-    const untouched = !this.#answered && this.#interim === 0 && !this.#body.sent && !this.#retried
+    const untouched = !this.#responded && this.#interim === 0 && !this.#body.sent && !this.#retried
     const stale = kind === 'lost' && session.opened > 1 && isIdempotent(this.#request.method)
     if (untouched && (kind === 'refused' || stale)) {
       this.#retried = true
@@ -265,7 +265,7 @@ export class Exchange implements BackendExchange, SessionWaiter, AnswerBodyEvent
 
   #decline(): void {
     this.#phase = 'active'
-    answerDeclined(this.#events)
+    respondDeclined(this.#events)
     this.#finish()
   }
 

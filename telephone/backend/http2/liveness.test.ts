@@ -62,7 +62,7 @@ describe('a connection with open streams', () => {
   it('gRPC: an answer allows the next one', () => {
     const liveness = new Liveness(0)
     expect(run(liveness, 0, MINUTE).length).toBe(1)
-    liveness.answered()
+    liveness.responded()
     expect(run(liveness, MINUTE, 2 * MINUTE).length).toBe(1)
   })
 })

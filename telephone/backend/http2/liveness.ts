@@ -29,7 +29,7 @@ export class Liveness {
   }
 
   /** Records the head or body bytes of a response, after which a gRPC server resets its count of PINGs. */
-  answered(): void {
+  responded(): void {
     this.#pingsWithoutData = 0
   }
 

@@ -7,7 +7,7 @@ import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { BackendRequest } from '../backend-exchange.ts'
 import { writeTrailers } from './request-fields.ts'
 
-export class RequestBody {
+export class Http2RequestBody {
   #stream: ClientHttp2Stream | undefined
   #waiting: Buffer[] = []
   /** Undefined: no length was announced. */

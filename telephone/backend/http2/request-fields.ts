@@ -14,7 +14,7 @@ import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
 import { isToken, TEXT, trimBlanks } from '../http1/grammar.ts'
 
-export interface RequestHead {
+export interface Http2RequestHead {
   /** Pseudo-header fields first, names in lower case. */
   readonly list: string[]
   /** Bytes of body that the request announces. */
@@ -34,7 +34,7 @@ export function writeRequestFields(
   request: BackendRequest,
   hostRule: HostRule,
   scheme: 'http' | 'https',
-): RequestHead {
+): Http2RequestHead {
   const { method, target, fields, upgrade } = request
   if (!isToken(method) || !PATH.test(target))
     throw new RequestError('a method or target that HTTP does not allow')

@@ -3,7 +3,7 @@
 // header fields, names in lower case, nothing that belongs to a connection, at most one Content-Length.
 
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { statusText } from '@vera-stack/shared/status-text.ts'
 
 /** Bytes of one field list, counted as RFC 9113 section 10.5.1 does. nghttp2 bounds what it takes to read one. */
@@ -17,7 +17,7 @@ export function isTooLarge(list: readonly string[]): boolean {
 }
 
 /** HTTP/2 has no reason phrase, so the standard one is added for clients with HTTP/1. */
-export function readAnswerHead(list: readonly string[]): AnswerHead {
+export function readResponseHead(list: readonly string[]): StreamResponseHead {
   const fields: Fields = []
   let status = 0
   for (let index = 0; index < list.length; index += 2) {

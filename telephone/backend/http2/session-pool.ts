@@ -12,7 +12,7 @@ import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { exhausted, unreachable } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
 import { DEFAULT_WAIT_LIMITS, type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
-import { Session, type SessionOwner } from './session.ts'
+import { BackendSession, type SessionOwner } from './session.ts'
 
 /** `maxWaitMs` is at least the time limit for connecting. */
 export interface SessionPoolOptions extends WaitLimits {
@@ -43,7 +43,7 @@ const DEFAULT_OPTIONS: SessionPoolOptions = {
 /** A request that needs a stream. It gets exactly one of the two calls, possibly before `acquire` returns. */
 export interface SessionWaiter extends Waiting {
   /** The session has room for one stream. The request opens it in this call. */
-  onSession(session: Session): void
+  onSession(session: BackendSession): void
 }
 
 /**
@@ -62,13 +62,13 @@ export class SessionPool implements SessionOwner {
   readonly #clock: Clock
   readonly #options: SessionPoolOptions
   /** Open sessions, oldest first. */
-  readonly #sessions: Session[] = []
-  readonly #connecting = new Set<Session>()
+  readonly #sessions: BackendSession[] = []
+  readonly #connecting = new Set<BackendSession>()
   /** Connecting sessions for one request only, with that request. The open ones are in `#own`. */
-  readonly #connectingOwn = new Map<Session, SessionWaiter>()
-  readonly #own = new Set<Session>()
+  readonly #connectingOwn = new Map<BackendSession, SessionWaiter>()
+  readonly #own = new Set<BackendSession>()
   /** Sessions that finish their last streams. */
-  readonly #draining = new Set<Session>()
+  readonly #draining = new Set<BackendSession>()
   readonly #queue: WaitQueue<SessionWaiter>
   /** Shares of the clients in the streams of open connections. */
   readonly #shares: ClientShares
@@ -147,7 +147,7 @@ export class SessionPool implements SessionOwner {
 
   // What sessions report.
 
-  onReady(session: Session): void {
+  onReady(session: BackendSession): void {
     const waiter = this.#connectingOwn.get(session)
     if (waiter !== undefined) {
       this.#giveOwn(session, waiter)
@@ -161,7 +161,7 @@ export class SessionPool implements SessionOwner {
     this.#drainIfUnused(session)
   }
 
-  onConnectFailed(session: Session, error: TunnelError): void {
+  onConnectFailed(session: BackendSession, error: TunnelError): void {
     const waiter = this.#connectingOwn.get(session)
     if (waiter !== undefined) {
       this.#connectingOwn.delete(session)
@@ -181,7 +181,7 @@ export class SessionPool implements SessionOwner {
     this.#shares.remove(client)
   }
 
-  onRoom(session: Session): void {
+  onRoom(session: BackendSession): void {
     if (this.#own.has(session)) {
       if (session.streams === 0) session.drain()
       return
@@ -191,7 +191,7 @@ export class SessionPool implements SessionOwner {
     this.#drainIfUnused(session)
   }
 
-  onDraining(session: Session): void {
+  onDraining(session: BackendSession): void {
     if (this.#own.delete(session)) {
       this.#forgetStreams(session)
       this.#draining.add(session)
@@ -203,7 +203,7 @@ export class SessionPool implements SessionOwner {
     this.#replace(session)
   }
 
-  onClosed(session: Session): void {
+  onClosed(session: BackendSession): void {
     if (this.#own.delete(session)) {
       this.#forgetStreams(session)
       this.#connectForQueue()
@@ -221,7 +221,7 @@ export class SessionPool implements SessionOwner {
   }
 
   /** Stops counting the streams of a session, because new streams cannot use their room. */
-  #forgetStreams(session: Session): void {
+  #forgetStreams(session: BackendSession): void {
     for (const client of session.clients) this.#shares.remove(client)
   }
 
@@ -230,7 +230,7 @@ export class SessionPool implements SessionOwner {
   }
 
   /** Handles the end of a session. A session that ended before its first stream counts as failed, so no redial follows. */
-  #replace(session: Session): void {
+  #replace(session: BackendSession): void {
     if (session.opened > 0) this.#serveQueue()
     else if (this.size === 0) {
       const detail = `Backend ${this.#connector.backend} closes its connections before it accepts a request.`
@@ -284,7 +284,7 @@ export class SessionPool implements SessionOwner {
     return connecting.length + open.length < shareOf(maxConnections, clientSharePercent)
   }
 
-  #giveOwn(session: Session, waiter: SessionWaiter): void {
+  #giveOwn(session: BackendSession, waiter: SessionWaiter): void {
     this.#connectingOwn.delete(session)
     this.#own.add(session)
     if (session.hasRoom) waiter.onSession(session)
@@ -294,9 +294,9 @@ export class SessionPool implements SessionOwner {
     this.#watch()
   }
 
-  #newSession(): Session {
+  #newSession(): BackendSession {
     const { connectTimeoutMs } = this.#options
-    return new Session({
+    return new BackendSession({
       connector: this.#connector,
       owner: this,
       clock: this.#clock,
@@ -310,11 +310,11 @@ export class SessionPool implements SessionOwner {
     return this.size + Math.max(0, this.#draining.size - maxDetached) < maxConnections
   }
 
-  #drainIfUnused(session: Session): void {
+  #drainIfUnused(session: BackendSession): void {
     if (this.#options.keepAliveMs <= 0 && session.streams === 0) session.drain()
   }
 
-  #drainIdle(isDue: (session: Session) => boolean): void {
+  #drainIdle(isDue: (session: BackendSession) => boolean): void {
     for (const session of [...this.#sessions]) {
       if (session.streams === 0 && isDue(session)) session.drain()
     }

@@ -26,17 +26,17 @@ import { explainEnd, type Goaway, type StreamEnd } from './stream-end.ts'
 
 /** The part of the pool that a session uses. */
 export interface SessionOwner {
-  onReady(session: Session): void
-  onConnectFailed(session: Session, error: TunnelError): void
+  onReady(session: BackendSession): void
+  onConnectFailed(session: BackendSession, error: TunnelError): void
   /** A stream of the client opened or ended. Not called while the session drains. */
   onStreamOpened(client: string): void
   onStreamEnded(client: string): void
   /** A stream has ended, or the backend raised its limit of streams. */
-  onRoom(session: Session): void
+  onRoom(session: BackendSession): void
   /** The session accepts no new streams. Open streams continue. */
-  onDraining(session: Session): void
+  onDraining(session: BackendSession): void
   /** A session closed that was ready before. */
-  onClosed(session: Session): void
+  onClosed(session: BackendSession): void
 }
 
 export interface StreamOptions {
@@ -52,7 +52,7 @@ interface OpenStream {
   slot: number
 }
 
-export interface SessionOptions {
+export interface BackendSessionOptions {
   readonly connector: Connector
   readonly owner: SessionOwner
   readonly clock: Clock
@@ -96,7 +96,7 @@ const OPTIONS = {
   strictSingleValueFields: false,
 }
 
-export class Session {
+export class BackendSession {
   /** Time at which the last stream ended, ms of the clock. Read by the pool. */
   idleSince = 0
   readonly #owner: SessionOwner
@@ -116,7 +116,7 @@ export class Session {
   #goaway: Goaway | undefined
   /** Reason for which this end closed the session. */
   #fault: TunnelError | undefined
-  constructor({ connector, owner, clock, connectTimeoutMs, secure }: SessionOptions) {
+  constructor({ connector, owner, clock, connectTimeoutMs, secure }: BackendSessionOptions) {
     this.#owner = owner
     this.#clock = clock
     this.#connector = connector
@@ -183,8 +183,8 @@ export class Session {
   }
 
   /** Records that bytes of a response arrived. */
-  noteAnswer(): void {
-    this.#liveness.answered()
+  noteResponse(): void {
+    this.#liveness.responded()
   }
 
   /** Returns the reason for which a stream closed before its response was complete. */

@@ -2,20 +2,20 @@
 // upgrades have no counterpart in HTTP/2. Such requests, and backends without support, get a response with the reason.
 
 import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
-import type { AnswerHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { statusText } from '@vera-stack/shared/status-text.ts'
 import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { BackendRequest, ExchangeEvents } from '../backend-exchange.ts'
-import type { RequestHead } from './request-fields.ts'
+import type { Http2RequestHead } from './request-fields.ts'
 
-export function isWebSocket({ method, fields }: BackendRequest, head: RequestHead): boolean {
+export function isWebSocket({ method, fields }: BackendRequest, head: Http2RequestHead): boolean {
   if (method !== 'GET' || head.webSocketKey === undefined) return false
   const at = fields.findIndex((name, index) => index % 2 === 0 && fieldOf(name) === FIELD.upgrade)
   return at !== -1 && equalsIgnoringCase(fields[at + 1] as string, 'websocket')
 }
 
 /** A 2xx to an extended CONNECT → the 101 that the client waits for (RFC 8441 section 5). */
-export function readUpgradeHead({ fields }: AnswerHead, webSocketKey: string): AnswerHead {
+export function readUpgradeHead({ fields }: StreamResponseHead, webSocketKey: string): StreamResponseHead {
   const accept = webSocketAccept(webSocketKey)
   const all: Fields = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Accept', accept]
   for (let index = 0; index < fields.length; index += 2) {
@@ -27,10 +27,10 @@ export function readUpgradeHead({ fields }: AnswerHead, webSocketKey: string): A
 }
 
 /** As for a function in this process (backend/forward/handler-forward.ts). */
-export function answerDeclined(events: ExchangeEvents): void {
+export function respondDeclined(events: ExchangeEvents): void {
   const body = Buffer.from('This backend speaks HTTP/2 and does not take this upgrade.\n')
   const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]
-  events.onAnswerHead({ status: 501, statusText: statusText(501), fields })
-  events.onAnswerBody(body)
-  events.onAnswerEnd(undefined)
+  events.onResponseHead({ status: 501, statusText: statusText(501), fields })
+  events.onResponseBody(body)
+  events.onResponseEnd(undefined)
 }

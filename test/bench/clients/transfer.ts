@@ -11,7 +11,7 @@ const KEPT_ALIVE_MS = 60_000
 const HEAD_END = '\r\n\r\n'
 
 /** Reads one answer; resolves with its body's size when that is complete. */
-function readAnswer(
+function readResponse(
   job: TransferJob | StallJob,
   onFirstBytes: (socket: Socket) => void = () => undefined,
 ): { socket: Socket; bodyBytes: Promise<number> } {
@@ -50,7 +50,7 @@ function readAnswer(
 }
 
 export async function download(job: TransferJob): Promise<TransferResult> {
-  const { socket, bodyBytes } = readAnswer(job)
+  const { socket, bodyBytes } = readResponse(job)
   const started = performance.now()
   socket.write(`GET /download?bytes=${job.bytes} HTTP/1.1\r\nHost: ${job.host}\r\n\r\n`)
   const bytes = await bodyBytes
@@ -59,7 +59,7 @@ export async function download(job: TransferJob): Promise<TransferResult> {
 }
 
 export async function upload(job: TransferJob): Promise<TransferResult> {
-  const { socket, bodyBytes } = readAnswer(job)
+  const { socket, bodyBytes } = readResponse(job)
   const started = performance.now()
   const piece = Buffer.alloc(PIECE_BYTES, 'vera')
   socket.write(`PUT /upload HTTP/1.1\r\nHost: ${job.host}\r\nContent-Length: ${job.bytes}\r\n\r\n`)
@@ -74,7 +74,7 @@ export async function upload(job: TransferJob): Promise<TransferResult> {
 
 export async function stall(job: StallJob): Promise<StallResult> {
   await new Promise<void>((resolve, reject) => {
-    const { socket, bodyBytes } = readAnswer(job, stalled => {
+    const { socket, bodyBytes } = readResponse(job, stalled => {
       stalled.pause()
       resolve()
     })

@@ -92,9 +92,9 @@ describe('calls', () => {
     const call = client.bidirectional()
     const result = resultOfStream(call)
     for (let index = 0; index < 5; index += 1) {
-      const answered = new Promise(resolve => call.once('data', resolve))
+      const responded = new Promise(resolve => call.once('data', resolve))
       call.write(Buffer.from(`message ${index}`))
-      expect(String(await answered)).toBe(`message ${index}`)
+      expect(String(await responded)).toBe(`message ${index}`)
     }
     call.end()
     expect(await result).toMatchObject({ code: status.OK, messages: { length: 5 } })

@@ -61,11 +61,11 @@ afterAll(() => issuer.close())
 
 /** This status and code, and no byte at the backend. */
 async function kept(bytes: string, status: number, code: string, method?: string) {
-  const answer = await ask(bytes, method)
-  expect([answer.status, field(answer.headers, 'plugboard-error')], answer.head).toEqual([status, code])
+  const response = await ask(bytes, method)
+  expect([response.status, field(response.headers, 'plugboard-error')], response.head).toEqual([status, code])
   await fence()
   expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
-  return answer
+  return response
 }
 
 describe('addresses', () => {
@@ -76,8 +76,8 @@ describe('addresses', () => {
   it('A1 nor an upgrade, nor a password prompt', async () => {
     await kept(get('/', UPGRADE, 'denied.test'), 403, 'address_denied')
     edge.backend.reset()
-    const answer = await kept(get('/', basic('ada:lovelace'), 'elsewhere.test'), 403, 'address_denied')
-    expect(field(answer.headers, 'www-authenticate')).toBeUndefined()
+    const response = await kept(get('/', basic('ada:lovelace'), 'elsewhere.test'), 403, 'address_denied')
+    expect(field(response.headers, 'www-authenticate')).toBeUndefined()
   })
 
   it('A1 an allowed one passes, and what a stranger says of it does not matter', async () => {
@@ -93,19 +93,19 @@ describe('addresses', () => {
 
 describe('CORS', () => {
   it.each(['cors.test', 'basic.test'])('A2 a preflight to %s is answered here', async host => {
-    const answer = await ask(get('/x', PREFLIGHT, host).replace('GET', 'OPTIONS'), 'OPTIONS')
-    expect(answer.status).toBe(204)
-    expect(field(answer.headers, 'access-control-allow-origin')).toBe(PAGE)
-    expect(field(answer.headers, 'access-control-allow-headers')).toBe('x-a')
-    expect(field(answer.headers, 'access-control-allow-methods')).toBe('PUT, PATCH, DELETE')
+    const response = await ask(get('/x', PREFLIGHT, host).replace('GET', 'OPTIONS'), 'OPTIONS')
+    expect(response.status).toBe(204)
+    expect(field(response.headers, 'access-control-allow-origin')).toBe(PAGE)
+    expect(field(response.headers, 'access-control-allow-headers')).toBe('x-a')
+    expect(field(response.headers, 'access-control-allow-methods')).toBe('PUT, PATCH, DELETE')
     await fence()
     expect(edge.backend.requests).toHaveLength(1)
   })
 
   it('A2 another origin learns nothing, and what is no preflight goes its way', async () => {
     const evil = PREFLIGHT.replace(PAGE, 'https://evil.test')
-    const answer = await ask(get('/', evil, 'cors.test').replace('GET', 'OPTIONS'), 'OPTIONS')
-    expect([answer.status, field(answer.headers, 'access-control-allow-origin')]).toEqual([204, undefined])
+    const response = await ask(get('/', evil, 'cors.test').replace('GET', 'OPTIONS'), 'OPTIONS')
+    expect([response.status, field(response.headers, 'access-control-allow-origin')]).toEqual([204, undefined])
     const options = get('/', `Origin: ${PAGE}\r\n`, 'cors.test').replace('GET', 'OPTIONS')
     expect((await forwarded(options, 'OPTIONS')).method).toBe('OPTIONS')
     edge.backend.reset()
@@ -114,13 +114,13 @@ describe('CORS', () => {
 
   it('A3 what the backend says of CORS is replaced', async () => {
     edge.backend.handler = request =>
-      request.answer(
+      request.respond(
         200,
         '',
         'Access-Control-Allow-Origin: *\r\naccess-control-max-age: 5\r\nVary: Accept\r\n',
       )
-    const answer = await ask(get('/', `Origin: ${PAGE}\r\n`, 'cors.test'))
-    const fields = answer.headers.filter(([name]) => /^(?:access-control|vary)/i.test(name))
+    const response = await ask(get('/', `Origin: ${PAGE}\r\n`, 'cors.test'))
+    const fields = response.headers.filter(([name]) => /^(?:access-control|vary)/i.test(name))
     expect(fields).toEqual([
       ['Vary', 'Accept, Origin'],
       ['Access-Control-Allow-Origin', PAGE],
@@ -149,8 +149,8 @@ describe('CORS', () => {
 
 describe('credentials', () => {
   it.each(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PROPFIND'])('A4 %s without one', async method => {
-    const answer = await kept(get('/', '', 'basic.test').replace('GET', method), 401, 'unauthorized', method)
-    expect(field(answer.headers, 'www-authenticate')).toBe('Basic realm="Restricted", charset="UTF-8"')
+    const response = await kept(get('/', '', 'basic.test').replace('GET', method), 401, 'unauthorized', method)
+    expect(field(response.headers, 'www-authenticate')).toBe('Basic realm="Restricted", charset="UTF-8"')
   })
 
   it('A4 an upgrade, a body and a path in disguise need one as well', async () => {
@@ -182,8 +182,8 @@ describe('credentials', () => {
     const head = `POST /1 HTTP/1.1\r\nHost: token.test\r\n${bearer(issuer.token({ n: 1 }))}`
     await connection.send(`${head}Content-Length: 5\r\n\r\nhe`)
     await connection.send(`llo${get('/2', '', 'allowed.test')}`)
-    const answers = [await connection.readAnswer(), await connection.readAnswer()]
-    expect(answers.map(({ body }) => body.toString())).toEqual(['POST /1 hello', 'GET /2 '])
+    const responses = [await connection.readResponse(), await connection.readResponse()]
+    expect(responses.map(({ body }) => body.toString())).toEqual(['POST /1 hello', 'GET /2 '])
     connection.destroy()
   })
 
@@ -227,8 +227,8 @@ describe('credentials', () => {
       'a.b.c',
     ]
     for (const token of forged) {
-      const answer = await kept(get('/', bearer(token), 'token.test'), 401, 'unauthorized')
-      expect(field(answer.headers, 'www-authenticate')).toMatch(/^Bearer error="invalid_token", /)
+      const response = await kept(get('/', bearer(token), 'token.test'), 401, 'unauthorized')
+      expect(field(response.headers, 'www-authenticate')).toMatch(/^Bearer error="invalid_token", /)
       edge.backend.reset()
     }
     const requests = issuer.requests
@@ -239,8 +239,8 @@ describe('credentials', () => {
   })
 
   it('A6 a token without the scope', async () => {
-    const answer = await kept(get('/', bearer(issuer.token()), 'scope.test'), 403, 'forbidden')
-    expect(field(answer.headers, 'www-authenticate')).toBe('Bearer error="insufficient_scope", scope="read"')
+    const response = await kept(get('/', bearer(issuer.token()), 'scope.test'), 403, 'forbidden')
+    expect(field(response.headers, 'www-authenticate')).toBe('Bearer error="insufficient_scope", scope="read"')
     edge.backend.reset()
     const token = issuer.token({ scope: 'write read' })
     expect((await forwarded(get('/', bearer(token), 'scope.test'))).all('authorization')).toEqual([
@@ -283,7 +283,7 @@ describe('fields', () => {
 
   it('A8 of answers as well, and problems stay as they are', async () => {
     edge.backend.handler = request =>
-      request.answer(200, 'x', 'server: theirs\r\nX-Secret: 1\r\nX-More: 0\r\n')
+      request.respond(200, 'x', 'server: theirs\r\nX-Secret: 1\r\nX-More: 0\r\n')
     const { headers } = await ask(get('/', '', 'edited.test'))
     expect(headers.filter(([name]) => /server|secret|more/i.test(name))).toEqual([
       ['X-More', '0'],
@@ -306,29 +306,29 @@ describe('answers of a route itself', () => {
     ['rooted.test', '/old/@evil.test?"><script>', '/@evil.test?%22%3E%3Cscript%3E'],
     ['rooted.test', '/old/%0d%0aSet-Cookie:a=1', '/%0d%0aSet-Cookie:a=1'],
   ])('A9 %s%s → %s', async (host, target, location) => {
-    const answer = await ask(get(target, '', host))
-    expect([answer.status, field(answer.headers, 'location')]).toEqual([
+    const response = await ask(get(target, '', host))
+    expect([response.status, field(response.headers, 'location')]).toEqual([
       host === 'moved.test' ? 301 : 307,
       location,
     ])
-    expect([answer.body.toString(), field(answer.headers, 'content-length')]).toEqual(['', '0'])
+    expect([response.body.toString(), field(response.headers, 'content-length')]).toEqual(['', '0'])
     await fence()
     expect(edge.backend.requests).toHaveLength(1)
   })
 
   it('A10 a maintenance page: for all methods, with its length for HEAD, for upgrades, on one connection', async () => {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
-      const answer = await ask(get('/any', '', 'closed.test').replace('GET', method), method)
-      expect([answer.status, answer.body.toString()]).toEqual([503, '<h1>Later</h1>'])
-      expect(field(answer.headers, 'retry-after')).toBe('60')
-      expect(field(answer.headers, 'content-type')).toBe('text/html')
-      expect(field(answer.headers, 'plugboard-error')).toBeUndefined()
+      const response = await ask(get('/any', '', 'closed.test').replace('GET', method), method)
+      expect([response.status, response.body.toString()]).toEqual([503, '<h1>Later</h1>'])
+      expect(field(response.headers, 'retry-after')).toBe('60')
+      expect(field(response.headers, 'content-type')).toBe('text/html')
+      expect(field(response.headers, 'plugboard-error')).toBeUndefined()
     }
     const connection = await RawConnection.open(edge.port)
     await connection.send(get('/', '', 'closed.test').replace('GET', 'HEAD') + get('/', '', 'closed.test'))
-    const head = await connection.readAnswer('HEAD')
+    const head = await connection.readResponse('HEAD')
     expect([field(head.headers, 'content-length'), head.body.length]).toEqual(['14', 0])
-    expect((await connection.readAnswer()).body.toString()).toBe('<h1>Later</h1>')
+    expect((await connection.readResponse()).body.toString()).toBe('<h1>Later</h1>')
     connection.destroy()
     expect((await ask(get('/', UPGRADE, 'closed.test'))).status).toBe(503)
     await fence()
@@ -379,8 +379,8 @@ describe('what each response of a route carries', () => {
   })
 
   it('A12 no HSTS for a client without HTTPS, whatever a stranger reports', async () => {
-    const answer = await ask(get('/', 'X-Forwarded-Proto: https\r\n', 'strict.test'))
-    expect(seen(answer)).toEqual([200, 'ours', undefined, undefined])
+    const response = await ask(get('/', 'X-Forwarded-Proto: https\r\n', 'strict.test'))
+    expect(seen(response)).toEqual([200, 'ours', undefined, undefined])
   })
 })
 
@@ -393,14 +393,14 @@ describe('a login that holds for a connection', () => {
       const user = users.get(request.connection)
       if (credential === 'NTLM one') {
         users.set(request.connection, 'challenged')
-        request.answer(401, '', 'WWW-Authenticate: NTLM two\r\n')
+        request.respond(401, '', 'WWW-Authenticate: NTLM two\r\n')
       } else if (credential.startsWith('NTLM three-') && user === 'challenged') {
         users.set(request.connection, credential.slice(11))
-        request.answer(200, credential.slice(11))
+        request.respond(200, credential.slice(11))
       } else if (user === undefined || user === 'challenged') {
-        request.answer(401, '', 'WWW-Authenticate: NTLM\r\n')
+        request.respond(401, '', 'WWW-Authenticate: NTLM\r\n')
       } else {
-        request.answer(200, user)
+        request.respond(200, user)
       }
     }
   }
@@ -409,10 +409,10 @@ describe('a login that holds for a connection', () => {
     const connection = await RawConnection.open(edge.port)
     for (const credential of ['', 'Authorization: NTLM one\r\n']) {
       await connection.send(get('/', credential))
-      expect((await connection.readAnswer()).status).toBe(401)
+      expect((await connection.readResponse()).status).toBe(401)
     }
     await connection.send(get('/', `Authorization: NTLM three-${user}\r\n`))
-    expect((await connection.readAnswer()).body.toString()).toBe(user)
+    expect((await connection.readResponse()).body.toString()).toBe(user)
     return connection
   }
 
@@ -424,7 +424,7 @@ describe('a login that holds for a connection', () => {
       const strangers = Array.from({ length: 5 }, () => ask(get()))
       for (const [index, connection] of connections.entries()) {
         await connection.send(get())
-        expect((await connection.readAnswer()).body.toString()).toBe(users[index])
+        expect((await connection.readResponse()).body.toString()).toBe(users[index])
       }
       for (const stranger of strangers) expect((await stranger).status).toBe(401)
     }

@@ -6,32 +6,32 @@ import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { FakeTelephone } from '../../support/fake-telephone.ts'
-import { field, type RawAnswer, RawConnection } from '../../support/raw-connection.ts'
+import { field, type RawResponse, RawConnection } from '../../support/raw-connection.ts'
 import { ask, edge, get, HOST } from './edge.ts'
 
 const UUID = /^[0-9a-f-]{36}$/
 
 /** The answer is a problem with this code, in the form that every problem has. */
-function expectProblem(answer: RawAnswer, status: number, code: string, retryAfter = false): void {
-  expect([answer.status, field(answer.headers, 'plugboard-error')], answer.head).toEqual([status, code])
-  expect(field(answer.headers, 'content-type')).toBe('application/problem+json')
-  expect(field(answer.headers, 'cache-control')).toBe('no-store')
-  const requestId = field(answer.headers, 'x-request-id')
+function expectProblem(response: RawResponse, status: number, code: string, retryAfter = false): void {
+  expect([response.status, field(response.headers, 'plugboard-error')], response.head).toEqual([status, code])
+  expect(field(response.headers, 'content-type')).toBe('application/problem+json')
+  expect(field(response.headers, 'cache-control')).toBe('no-store')
+  const requestId = field(response.headers, 'x-request-id')
   expect(requestId).toMatch(UUID)
-  const problem = JSON.parse(answer.body.toString()) as Record<string, unknown>
+  const problem = JSON.parse(response.body.toString()) as Record<string, unknown>
   expect(problem).toEqual({
     type: 'about:blank',
-    title: answer.statusText,
+    title: response.statusText,
     status,
     code,
     requestId,
     detail: expect.stringMatching(/^[A-Z][^\n]{5,100}\.$/),
   })
-  expect(field(answer.headers, 'retry-after')).toEqual(
+  expect(field(response.headers, 'retry-after')).toEqual(
     retryAfter ? expect.stringMatching(/^\d+$/) : undefined,
   )
   // No stack, no place of ours, nothing secret.
-  expect(answer.head + answer.body.toString()).not.toMatch(
+  expect(response.head + response.body.toString()).not.toMatch(
     /node:|\.ts\b|127\.0\.0\.1|localhost|eyJ|vsk_|edge-0/,
   )
 }
@@ -138,25 +138,25 @@ describe('codes', () => {
     const connection = await RawConnection.open(edge.port)
     // They are there at once; whoever reads them has a second, and needs a moment.
     await connection.send(get('/', '', 'rare.test').repeat(20))
-    const answers: RawAnswer[] = []
-    for (let index = 0; index < 20; index += 1) answers.push(await connection.readAnswer())
+    const responses: RawResponse[] = []
+    for (let index = 0; index < 20; index += 1) responses.push(await connection.readResponse())
     connection.destroy()
-    expect(answers[0]!.status).toBe(200)
-    const refused = answers.filter(({ status }) => status === 429)
+    expect(responses[0]!.status).toBe(200)
+    const refused = responses.filter(({ status }) => status === 429)
     expect(refused.length).toBeGreaterThan(10)
-    for (const answer of refused) expectProblem(answer, 429, 'rate_limited', true)
+    for (const response of refused) expectProblem(response, 429, 'rate_limited', true)
   })
 
   it('overloaded: too many requests on one connection wait at once', async () => {
-    const answers: (() => void)[] = []
+    const responses: (() => void)[] = []
     edge.backend.handler = request => {
-      answers.push(() => request.answer(200, 'ok'))
-      if (answers.length === 64) for (const answer of answers) answer()
+      responses.push(() => request.respond(200, 'ok'))
+      if (responses.length === 64) for (const response of responses) response()
     }
     const connection = await RawConnection.open(edge.port)
     await connection.send(get().repeat(65))
-    for (let index = 0; index < 64; index += 1) expect((await connection.readAnswer()).status).toBe(200)
-    expectProblem(await connection.readAnswer(), 503, 'overloaded', true)
+    for (let index = 0; index < 64; index += 1) expect((await connection.readResponse()).status).toBe(200)
+    expectProblem(await connection.readResponse(), 503, 'overloaded', true)
     connection.destroy()
   })
 
@@ -183,26 +183,26 @@ describe('form', () => {
     ['*/*', false],
     ['application/json', false],
   ])('answers Accept: %s with a page: %s', async (accept, html) => {
-    const answer = await ask(get('/<b>', `Accept: ${accept}\r\n`, 'unknown.test'))
-    const type = field(answer.headers, 'content-type')
+    const response = await ask(get('/<b>', `Accept: ${accept}\r\n`, 'unknown.test'))
+    const type = field(response.headers, 'content-type')
     expect(type).toBe(html ? 'text/html; charset=utf-8' : 'application/problem+json')
-    expect(field(answer.headers, 'plugboard-error')).toBe('route_not_found')
-    expect(answer.body.toString()).toContain(field(answer.headers, 'x-request-id'))
-    expect(answer.body.toString()).not.toContain('<b>')
-    if (html) expect(field(answer.headers, 'content-security-policy')).toContain("default-src 'none'")
+    expect(field(response.headers, 'plugboard-error')).toBe('route_not_found')
+    expect(response.body.toString()).toContain(field(response.headers, 'x-request-id'))
+    expect(response.body.toString()).not.toContain('<b>')
+    if (html) expect(field(response.headers, 'content-security-policy')).toContain("default-src 'none'")
   })
 
   it('answers HEAD without a body', async () => {
-    const answer = await ask('HEAD / HTTP/1.1\r\nHost: unknown.test\r\n\r\n', 'HEAD')
-    expect([answer.status, answer.body.length]).toEqual([404, 0])
+    const response = await ask('HEAD / HTTP/1.1\r\nHost: unknown.test\r\n\r\n', 'HEAD')
+    expect([response.status, response.body.length]).toEqual([404, 0])
   })
 
   it('keeps the connection where nothing is wrong with it', async () => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(get('/', '', 'unknown.test'))
-    expect((await connection.readAnswer()).status).toBe(404)
+    expect((await connection.readResponse()).status).toBe(404)
     await connection.send(get('/next'))
-    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    expect((await connection.readResponse()).body.toString()).toBe('GET /next ')
     connection.destroy()
   })
 })

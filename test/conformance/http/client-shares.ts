@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
-import { Http2Client, readHttp2Answer } from '../../support/http2-client.ts'
+import { Http2Client, readHttp2Response } from '../../support/http2-client.ts'
 import { field, RawConnection } from '../../support/raw-connection.ts'
 import { edge, fence, get } from './edge.ts'
 import type { BackendRequest } from './recording-backend.ts'
@@ -53,12 +53,12 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
     const waiting = await send(get('/waiting', '', 'scarce.test'), ONE)
     for (let number = 0; number < 4; number += 1) {
       const other = await send(get('/other', '', 'scarce.test'), OTHER)
-      expect((await other.readAnswer()).status).toBe(200)
+      expect((await other.readResponse()).status).toBe(200)
     }
     await fence()
     expect(edge.backend.requests.some(({ target }) => target === '/waiting')).toBe(false)
-    requests[0]!.answer(200, 'x')
-    expect((await waiting.readAnswer()).status).toBe(200)
+    requests[0]!.respond(200, 'x')
+    expect((await waiting.readResponse()).status).toBe(200)
     expect(held).toHaveLength(6)
   })
 
@@ -68,7 +68,7 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
     await seen('/held', 3)
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
     for (const fields of ['', upgrade]) {
-      const refused = await (await send(get('/more', fields, 'limited.test'), ONE)).readAnswer()
+      const refused = await (await send(get('/more', fields, 'limited.test'), ONE)).readResponse()
       const code = field(refused.headers, 'plugboard-error')
       expect([refused.status, code, field(refused.headers, 'retry-after')]).toEqual([
         429,
@@ -88,13 +88,13 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
       'POST /whole HTTP/1.1\r\nHost: scarce.test\r\nContent-Length: 5\r\n\r\nhello',
       ONE,
     )
-    expect((await whole.readAnswer()).body.toString()).toBe('POST /whole hello')
+    expect((await whole.readResponse()).body.toString()).toBe('POST /whole hello')
     await fence()
     expect(edge.backend.requests.some(({ target }) => target === '/upload')).toBe(false)
     await upload.send('x')
     await seen('/upload', 1)
     await upload.send('x'.repeat(100_000 - 65_536))
-    expect((await upload.readAnswer()).status).toBe(200)
+    expect((await upload.readResponse()).status).toBe(200)
   })
 
   it('S2 while fewer than half are in use, an upload takes one at once', async () => {
@@ -103,7 +103,7 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
     const upload = await send(`${UPLOAD}x`, ONE)
     await seen('/upload', 1)
     await upload.send('x'.repeat(99_999))
-    expect((await upload.readAnswer()).status).toBe(200)
+    expect((await upload.readResponse()).status).toBe(200)
   })
 })
 
@@ -117,7 +117,7 @@ it('S6 streams of HTTP/2 count alike, and behind a trusted proxy the client is t
   for (let number = 0; number < 3; number += 1) ask('/held', '2001:db8:0:7::1', 0)
   await seen('/held', 3)
   // Another address of the same network, on another connection.
-  const refused = await readHttp2Answer(ask('/more', '2001:db8:0:7::2', 1))
+  const refused = await readHttp2Response(ask('/more', '2001:db8:0:7::2', 1))
   expect([refused.status, refused.field('plugboard-error')]).toEqual([429, 'concurrency_limited'])
   ask('/other', '2001:db8:0:8::1', 0)
   await seen('/other', 1)

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
-import { field, type RawAnswer, RawConnection, rawExchange } from '../../support/raw-connection.ts'
+import { field, type RawResponse, RawConnection, rawExchange } from '../../support/raw-connection.ts'
 import { EdgeStack } from './edge-stack.ts'
 import type { BackendRequest } from './recording-backend.ts'
 
@@ -35,14 +35,14 @@ export function chunked(chunks: string, fields = ''): string {
 }
 
 /** One answer on a connection of its own. */
-export function ask(bytes: string, method?: string, port = edge.port): Promise<RawAnswer> {
+export function ask(bytes: string, method?: string, port = edge.port): Promise<RawResponse> {
   return rawExchange(port, bytes, method)
 }
 
 /** What reached the backend of a request that is answered with 200. */
 export async function forwarded(bytes: string, method?: string): Promise<BackendRequest> {
-  const answer = await ask(bytes, method)
-  expect(answer.status, answer.head).toBe(200)
+  const response = await ask(bytes, method)
+  expect(response.status, response.head).toBe(200)
   expect(edge.backend.faults).toEqual([])
   expect(edge.backend.requests).toHaveLength(1)
   return edge.backend.requests[0]!
@@ -50,22 +50,22 @@ export async function forwarded(bytes: string, method?: string): Promise<Backend
 
 /** A request that follows all others on their way: whatever they have caused at the backend is there before it. */
 export async function fence(port = edge.port): Promise<void> {
-  const answer = await ask(get('/fence', '', 'neighbour.test'), 'GET', port)
-  expect(answer.body.toString()).toBe('GET /fence ')
+  const response = await ask(get('/fence', '', 'neighbour.test'), 'GET', port)
+  expect(response.body.toString()).toBe('GET /fence ')
 }
 
 /** A client error: this status, the end of the connection, and no byte at the backend. */
-export async function refused(bytes: string, status: number, port = edge.port): Promise<RawAnswer> {
+export async function refused(bytes: string, status: number, port = edge.port): Promise<RawResponse> {
   const connection = await RawConnection.open(port)
   await connection.send(bytes)
-  const answer = await connection.readAnswer(/^HEAD /.test(bytes) ? 'HEAD' : 'GET')
-  expect(answer.status, answer.head).toBe(status)
-  expect(field(answer.headers, 'plugboard-error')).toBeDefined()
-  expect(field(answer.headers, 'connection')).toBe('close')
+  const response = await connection.readResponse(/^HEAD /.test(bytes) ? 'HEAD' : 'GET')
+  expect(response.status, response.head).toBe(status)
+  expect(field(response.headers, 'plugboard-error')).toBeDefined()
+  expect(field(response.headers, 'connection')).toBe('close')
   expect((await connection.readToEnd()).toString()).toBe('')
   connection.destroy()
   await fence(port)
   expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
   expect(edge.backend.faults).toEqual([])
-  return answer
+  return response
 }

@@ -32,8 +32,8 @@ function head(path: string, fields: readonly Field[] = [], method = 'GET'): Fiel
 
 /** The code of the problem that answers a stream. */
 async function plugboardError(raw: RawHttp2, streamId: number): Promise<string> {
-  const answer = await raw.next(each => each.type === FRAME.data && each.streamId === streamId)
-  return (JSON.parse(answer.payload.toString()) as { code: string }).code
+  const response = await raw.next(each => each.type === FRAME.data && each.streamId === streamId)
+  return (JSON.parse(response.payload.toString()) as { code: string }).code
 }
 
 /** The backend leaves requests to the test, from here on. */
@@ -236,7 +236,7 @@ it('P7 an answer before the upload has ended is whole, then no more is wanted', 
   raw.data(1, 'begin')
   const request = await edge.backend.request()
   await request.connection.until('the body', () => request.body === 'begin')
-  request.answer(400, 'enough')
+  request.respond(400, 'enough')
   await raw.next(each => each.type === FRAME.data && each.payload.toString() === 'enough')
   const reset = await raw.next(each => each.type === FRAME.resetStream && each.streamId === 1)
   expect(reset.payload.readUInt32BE(0)).toBe(CODES.none)
@@ -256,9 +256,9 @@ describe('P8 one stream too many', () => {
     await edge.backend.request(3)
     raw.request(9, head('/one-too-many'))
     expect(await raw.ended(9)).toBe(CODES.refused)
-    for (const request of edge.backend.requests) request.answer(200)
+    for (const request of edge.backend.requests) request.respond(200)
     for (const streamId of four) expect(await raw.ended(streamId)).toBe('end')
-    edge.backend.handler = request => request.answer(200)
+    edge.backend.handler = request => request.respond(200)
     raw.request(11, head('/after'))
     expect(await raw.ended(11)).toBe('end')
     expect(edge.backend.requests.map(({ target }) => target)).toEqual([...four.map(() => '/hold'), '/after'])
@@ -425,7 +425,7 @@ it('P12 a replica that leaves says GOAWAY and serves what is under way', async (
   const request = await edge.backend.request()
   const stopped = edge.tight!.child.stop()
   expect(await raw.goaway()).toBe(CODES.none)
-  request.answer(200, 'late')
+  request.respond(200, 'late')
   await raw.next(each => each.type === FRAME.data && each.payload.toString() === 'late')
   expect(await raw.ended(1)).toBe('end')
   await raw.closed()

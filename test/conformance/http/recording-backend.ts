@@ -56,13 +56,13 @@ export class BackendRequest {
   }
 
   /** A whole answer with a length. */
-  answer(status: number, body = '', fields = ''): void {
+  respond(status: number, body = '', fields = ''): void {
     this.say(`HTTP/1.1 ${status} Said\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`)
   }
 
   /** Bytes as they are. */
   say(bytes: string): void {
-    this.connection.answered = true
+    this.connection.responded = true
     this.connection.socket.write(bytes, 'latin1')
   }
 }
@@ -73,7 +73,7 @@ export class BackendConnection {
   received = ''
   /** What came after `becomeRaw`. */
   raw = ''
-  answered = true
+  responded = true
   ended = false
   closed = false
   /** Reset by the Telephone. */
@@ -140,13 +140,13 @@ export class BackendConnection {
   #read(): boolean {
     if (this.isRaw) return false
     if (this.#request === undefined) {
-      if (!this.answered) throw new Fault(`bytes behind a request: ${JSON.stringify(this.#unread)}`)
+      if (!this.responded) throw new Fault(`bytes behind a request: ${JSON.stringify(this.#unread)}`)
       const end = this.#unread.indexOf('\r\n\r\n')
       if (end === -1) return false
       const request = new BackendRequest(this, this.#unread.slice(0, end + 4))
       this.#unread = this.#unread.slice(end + 4)
       this.#request = request
-      this.answered = false
+      this.responded = false
       this.#backend.began(request)
       if (lengthOf(request) === 0) this.#complete()
       return true
@@ -263,7 +263,7 @@ export class RecordingBackend {
 /** What a well-behaved backend does: answers a complete request with its method, target and body. */
 export function echo(request: BackendRequest): void {
   void request.over.then(how => {
-    if (how === 'complete') request.answer(200, `${request.method} ${request.target} ${request.body}`)
+    if (how === 'complete') request.respond(200, `${request.method} ${request.target} ${request.body}`)
   })
 }
 

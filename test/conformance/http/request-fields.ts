@@ -87,8 +87,8 @@ describe('fields', () => {
       'X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: 8.8.8.8\r\nX-Forwarded-Proto: https\r\n' +
       'X-Forwarded-Host: shop.example\r\nForwarded: for=6.6.6.6;proto=http\r\nX_Forwarded_For: 6.6.6.6\r\n' +
       'X-Real-IP: 6.6.6.6\r\nX-Forwarded-User: 6.6.6.6\r\n'
-    const answer = await ask(get('/', claims), 'GET', edge.tight!.port)
-    expect(answer.status).toBe(200)
+    const response = await ask(get('/', claims), 'GET', edge.tight!.port)
+    expect(response.status).toBe(200)
     const request = await edge.backend.request()
     expect(request.all('x-forwarded-for')).toEqual(['9.9.9.9, 8.8.8.8, 127.0.0.1'])
     expect(request.all('x-forwarded-proto')).toEqual(['https'])
@@ -171,22 +171,22 @@ describe('fields', () => {
 
   it('H6 Cookie and Set-Cookie are not joined, and keep their order', async () => {
     edge.backend.handler = request =>
-      request.answer(200, '', 'Set-Cookie: a=1\r\nSet-Cookie: b=2, c\r\nset-cookie: d\r\n')
-    const answer = await ask(get('/', 'Cookie: a=1\r\nX: y\r\nCookie: b=2\r\n'))
+      request.respond(200, '', 'Set-Cookie: a=1\r\nSet-Cookie: b=2, c\r\nset-cookie: d\r\n')
+    const response = await ask(get('/', 'Cookie: a=1\r\nX: y\r\nCookie: b=2\r\n'))
     expect(edge.backend.requests[0]!.all('cookie')).toEqual(['a=1', 'b=2'])
-    const set = answer.headers.filter(([name]) => name.toLowerCase() === 'set-cookie')
+    const set = response.headers.filter(([name]) => name.toLowerCase() === 'set-cookie')
     expect(set.map(([, value]) => value)).toEqual(['a=1', 'b=2, c', 'd'])
   })
 
   it('H7 names keep their case and order, values their bytes', async () => {
-    edge.backend.handler = request => request.answer(200, '', 'x-MIXED: \xe9\r\n')
-    const answer = await ask(get('/', 'x-A: 1\r\nX-b: \xfc"\\\t!\r\nx-a: 3\r\n'))
+    edge.backend.handler = request => request.respond(200, '', 'x-MIXED: \xe9\r\n')
+    const response = await ask(get('/', 'x-A: 1\r\nX-b: \xfc"\\\t!\r\nx-a: 3\r\n'))
     expect(edge.backend.requests[0]!.fields.slice(1, 4)).toEqual([
       ['x-A', '1'],
       ['X-b', '\xfc"\\\t!'],
       ['x-a', '3'],
     ])
-    expect(answer.headers).toContainEqual(['x-MIXED', '\xe9'])
+    expect(response.headers).toContainEqual(['x-MIXED', '\xe9'])
   })
 
   it.each(['EDGE.test', 'edge.test.', 'Edge.Test.:8080', 'edge.test:', 'edge.test:65535'])(
@@ -204,11 +204,11 @@ describe('fields', () => {
     ['\xe9', false],
     ['', false],
   ])('H10 X-Request-ID %j kept: %s', async (id, kept) => {
-    const answer = await ask(get('/', `X-Request-ID: ${id}\r\n`))
+    const response = await ask(get('/', `X-Request-ID: ${id}\r\n`))
     const [seen] = edge.backend.requests[0]!.all('x-request-id')
     if (kept) expect(seen).toBe(id)
     else expect(seen).toMatch(UUID_V7)
-    expect(field(answer.headers, 'x-request-id')).toBe(seen)
+    expect(field(response.headers, 'x-request-id')).toBe(seen)
     const logged = await edge.plugboard.child.waitForLine(new RegExp(`"requestId":"${seen}"`))
     expect(logged.input).toContain('"status":200')
   })
@@ -223,11 +223,11 @@ describe('hops', () => {
   const OWN = /^1\.1 plugboard-[0-9a-f]{16}$/
 
   it('H11 Via gets a line of this cluster, on requests and on responses', async () => {
-    edge.backend.handler = request => request.answer(200, '', 'Via: 1.1 inner\r\n')
-    const answer = await ask(get('/', 'Via: 1.0 fred, 1.1 p.example.net\r\n'))
+    edge.backend.handler = request => request.respond(200, '', 'Via: 1.1 inner\r\n')
+    const response = await ask(get('/', 'Via: 1.0 fred, 1.1 p.example.net\r\n'))
     const seen = edge.backend.requests[0]!.all('via')
     expect(seen).toEqual(['1.0 fred, 1.1 p.example.net', expect.stringMatching(OWN)])
-    const lines = answer.headers.filter(([name]) => name === 'Via').map(([, value]) => value)
+    const lines = response.headers.filter(([name]) => name === 'Via').map(([, value]) => value)
     expect(lines).toEqual(['1.1 inner', seen[1]])
     const old = await ask('GET / HTTP/1.0\r\nHost: edge.test\r\n\r\n')
     expect(old.status).toBe(200)
@@ -239,9 +239,9 @@ describe('hops', () => {
     edge.backend.reset()
     const connection = await RawConnection.open(edge.port)
     await connection.send(get('/', `Via: 1.1 other, ${own}\r\n`) + get('/next'))
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([508, 'loop_detected'])
-    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([508, 'loop_detected'])
+    expect((await connection.readResponse()).body.toString()).toBe('GET /next ')
     connection.destroy()
     expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/next'])
     // Another cluster has another name: what passed there passes here.
@@ -260,8 +260,8 @@ describe('hops', () => {
 
   it('H12 OPTIONS with Max-Forwards: 0 ends here, any other value than a number is refused', async () => {
     const options = (value: string) => get('/', `Max-Forwards: ${value}\r\n`).replace('GET', 'OPTIONS')
-    const answer = await ask(options('0'), 'OPTIONS')
-    expect([answer.status, field(answer.headers, 'allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
+    const response = await ask(options('0'), 'OPTIONS')
+    expect([response.status, field(response.headers, 'allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
     expect(edge.backend.requests).toHaveLength(0)
     await refused(options('many'), 400)
   })
@@ -318,8 +318,8 @@ describe('paths', () => {
   it.each(['/caf%C3%A9', '/caf%c3%a9', '/c%61f%c3%A9/x', '/x/../caf%C3%a9', '/%63%61%66%c3%a9'])(
     'H8 a rule guards the spelling %s of its path, where a wildcard route leads to the same backend',
     async target => {
-      const answer = await ask(get(target, '', 'spelled.test'))
-      expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([403, 'address_denied'])
+      const response = await ask(get(target, '', 'spelled.test'))
+      expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([403, 'address_denied'])
       expect(edge.backend.requests).toEqual([])
     },
   )
@@ -339,8 +339,8 @@ describe('paths', () => {
   })
 
   it('H8 a redirect keeps the spelling of what follows the mount', async () => {
-    const answer = await ask(get('/%6fld/caf%c3%a9?x=%7e', '', 'spelled.test'))
-    expect(field(answer.headers, 'location')).toBe('/new/caf%c3%a9?x=%7e')
+    const response = await ask(get('/%6fld/caf%c3%a9?x=%7e', '', 'spelled.test'))
+    expect(field(response.headers, 'location')).toBe('/new/caf%c3%a9?x=%7e')
   })
 
   it('H8 no spelling of /_plugboard leads to a backend', async () => {

@@ -149,7 +149,7 @@ describe('a body that breaks its framing', () => {
   ])('%s', async (_row, chunks) => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(chunked(chunks) + get('/hidden'))
-    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readResponse()).status).toBe(400)
     expect((await connection.readToEnd()).toString()).toBe('')
     connection.destroy()
     await fence()
@@ -168,8 +168,8 @@ describe('framing that goes on', () => {
   })
 
   it('F6 extensions without end are cut', async () => {
-    const answer = await ask(chunked(`3;${'a'.repeat(60_000)}\r\nabc\r\n0\r\n\r\n`))
-    expect([answer.status, field(answer.headers, 'connection')]).toEqual([413, 'close'])
+    const response = await ask(chunked(`3;${'a'.repeat(60_000)}\r\nabc\r\n0\r\n\r\n`))
+    expect([response.status, field(response.headers, 'connection')]).toEqual([413, 'close'])
     await fence()
     for (const request of edge.backend.requests.slice(0, -1)) expect(await request.ended).toBe('aborted')
   })
@@ -195,9 +195,9 @@ describe('framing that goes on', () => {
   })
 
   it('F9 OPTIONS * is about the server', async () => {
-    const answer = await ask(`OPTIONS * HTTP/1.1\r\n${HOST}\r\n`)
-    expect([answer.status, edge.backend.requests.length]).toEqual([204, 0])
-    expect(field(answer.headers, 'allow')).toContain('OPTIONS')
+    const response = await ask(`OPTIONS * HTTP/1.1\r\n${HOST}\r\n`)
+    expect([response.status, edge.backend.requests.length]).toEqual([204, 0])
+    expect(field(response.headers, 'allow')).toContain('OPTIONS')
   })
 
   it('F10 the last field within the limit arrives', async () => {
@@ -238,9 +238,9 @@ describe('framing that goes on', () => {
   it('F13 CONNECT is refused, and what it brings along is no request', async () => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(`CONNECT edge.test:443 HTTP/1.1\r\n${HOST}\r\n${get('/hidden')}`)
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
-    expect(field(answer.headers, 'allow')).toContain('GET')
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
+    expect(field(response.headers, 'allow')).toContain('GET')
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
     await fence()
@@ -249,8 +249,8 @@ describe('framing that goes on', () => {
 
   it('F16 TRACE gets 405, or is forwarded where allowTrace says so', async () => {
     const trace = get('/traced', 'Max-Forwards: 3\r\n').replace('GET', 'TRACE')
-    const answer = await ask(trace)
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
+    const response = await ask(trace)
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([405, 'method_not_allowed'])
     expect(edge.backend.requests).toHaveLength(0)
     expect((await ask(trace, 'GET', edge.tight!.port)).body.toString()).toBe('TRACE /traced ')
     expect(edge.backend.requests[0]!.all('max-forwards')).toEqual(['2'])
@@ -274,12 +274,12 @@ describe('framing that goes on', () => {
     edge.backend.handler = request => {
       // The first one is answered when the last one is there.
       if (request.target !== '/3') return
-      for (const each of edge.backend.requests.toReversed()) each.answer(200, each.target)
+      for (const each of edge.backend.requests.toReversed()) each.respond(200, each.target)
     }
     const connection = await RawConnection.open(edge.port)
     await connection.send(`\r\n${get('/1')}${get('/2')}${get('/3')}`)
     const bodies: string[] = []
-    for (let index = 0; index < 3; index += 1) bodies.push((await connection.readAnswer()).body.toString())
+    for (let index = 0; index < 3; index += 1) bodies.push((await connection.readResponse()).body.toString())
     expect(bodies).toEqual(['/1', '/2', '/3'])
     connection.destroy()
   })
@@ -290,7 +290,7 @@ describe('framing that goes on', () => {
       `${chunked('3\r\nabc\r\n0\r\n\r\n')}${post('Content-Length: 3\r\n', 'def')}${get()}`,
     )
     const bodies: string[] = []
-    for (let index = 0; index < 3; index += 1) bodies.push((await connection.readAnswer()).body.toString())
+    for (let index = 0; index < 3; index += 1) bodies.push((await connection.readResponse()).body.toString())
     expect(bodies).toEqual(['POST / abc', 'POST / def', 'GET / '])
     connection.destroy()
   })
@@ -298,9 +298,9 @@ describe('framing that goes on', () => {
   it('F14 a bad one behind good ones is answered after them', async () => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(`${get('/1')}${get('/2')}BAD\r\n\r\n${get('/hidden')}`)
-    expect((await connection.readAnswer()).body.toString()).toBe('GET /1 ')
-    expect((await connection.readAnswer()).body.toString()).toBe('GET /2 ')
-    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readResponse()).body.toString()).toBe('GET /1 ')
+    expect((await connection.readResponse()).body.toString()).toBe('GET /2 ')
+    expect((await connection.readResponse()).status).toBe(400)
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
     await fence()
@@ -310,12 +310,12 @@ describe('framing that goes on', () => {
   it('F14 a refused one between them keeps its place', async () => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(`${get('/1')}${get('/2', '', 'unknown.test')}BAD\r\n\r\n`)
-    const answers = [
-      await connection.readAnswer(),
-      await connection.readAnswer(),
-      await connection.readAnswer(),
+    const responses = [
+      await connection.readResponse(),
+      await connection.readResponse(),
+      await connection.readResponse(),
     ]
-    expect(answers.map(({ status }) => status)).toEqual([200, 404, 400])
+    expect(responses.map(({ status }) => status)).toEqual([200, 404, 400])
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
   })
@@ -326,8 +326,8 @@ describe('framing that goes on', () => {
   ])('F14 a bad one in one packet with a whole body of %s does not spoil that', async (_framing, good) => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(`${good}BAD\r\n\r\n`)
-    expect((await connection.readAnswer()).body.toString()).toBe('POST / abc')
-    expect((await connection.readAnswer()).status).toBe(400)
+    expect((await connection.readResponse()).body.toString()).toBe('POST / abc')
+    expect((await connection.readResponse()).status).toBe(400)
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
   })

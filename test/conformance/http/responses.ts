@@ -23,9 +23,9 @@ describe('fields and framing', () => {
       `${OK}Connection: keep-alive, X-Secret\r\nX-Secret: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authenticate: Basic\r\n` +
         'Upgrade: h2c\r\nTE: trailers\r\nProxy-Connection: x\r\nPlugboard-Error: x\r\nX-Kept: 2\r\nContent-Length: 2\r\n\r\nok',
     )
-    const answer = await ask(get())
-    expect(answer.head).not.toMatch(/secret|keep-alive:.*9|proxy-|upgrade|^te|^plugboard/im)
-    expect([field(answer.headers, 'x-kept'), answer.body.toString()]).toEqual(['2', 'ok'])
+    const response = await ask(get())
+    expect(response.head).not.toMatch(/secret|keep-alive:.*9|proxy-|upgrade|^te|^plugboard/im)
+    expect([field(response.headers, 'x-kept'), response.body.toString()]).toEqual(['2', 'ok'])
   })
 
   it.each(['HEAD', '204', '205', '304'])('R6 %s has no body, whatever the backend sends', async what => {
@@ -34,15 +34,15 @@ describe('fields and framing', () => {
     const connection = await RawConnection.open(edge.port)
     const method = what === 'HEAD' ? 'HEAD' : 'GET'
     await connection.send(`${method} / HTTP/1.1\r\n${HOST}\r\n`)
-    const answer = await connection.readAnswer(method)
-    expect([answer.status, answer.body.length]).toEqual([Number(status), 0])
-    const length = field(answer.headers, 'content-length')
+    const response = await connection.readResponse(method)
+    expect([response.status, response.body.length]).toEqual([Number(status), 0])
+    const length = field(response.headers, 'content-length')
     expect(length).toBe({ HEAD: '5', 204: undefined, 205: '0', 304: '5' }[what])
     // The next answer follows at once: not a byte of the other one is in between.
     const used = edge.backend.requests[0]!.connection
     edge.backend.reset()
     await connection.send(get('/next'))
-    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    expect((await connection.readResponse()).body.toString()).toBe('GET /next ')
     expect(edge.backend.requests[0]!.connection).not.toBe(used)
     await used.until('the end of the dirty connection', () => used.ended || used.closed)
     connection.destroy()
@@ -50,8 +50,8 @@ describe('fields and framing', () => {
 
   it('R6 HEAD with chunks announced', async () => {
     says(`${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nextra\r\n0\r\n\r\n`)
-    const answer = await ask(`HEAD / HTTP/1.1\r\n${HOST}\r\n`, 'HEAD')
-    expect([answer.status, answer.body.length]).toEqual([200, 0])
+    const response = await ask(`HEAD / HTTP/1.1\r\n${HOST}\r\n`, 'HEAD')
+    expect([response.status, response.body.length]).toEqual([200, 0])
   })
 
   it('R7 trailers of an answer', async () => {
@@ -59,8 +59,8 @@ describe('fields and framing', () => {
       `${OK}Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n` +
         'Set-Cookie: a\r\nAuthorization: b\r\nHost: c\r\nPlugboard-Error: d\r\n\r\n',
     )
-    const answer = await ask(get('/', 'TE: trailers\r\n'))
-    expect([answer.body.toString(), answer.trailers]).toEqual(['ok', [['X-Sum', '1']]])
+    const response = await ask(get('/', 'TE: trailers\r\n'))
+    expect([response.body.toString(), response.trailers]).toEqual(['ok', [['X-Sum', '1']]])
   })
 
   it('R7 trailers of a request', async () => {
@@ -73,12 +73,12 @@ describe('fields and framing', () => {
   it.each(['Content-Length: 9', 'Transfer-Encoding: x'])(
     'R7 %s among the trailers of a request',
     async field => {
-      const answer = await ask(chunked(`2\r\nok\r\n0\r\n${field}\r\n\r\n`))
+      const response = await ask(chunked(`2\r\nok\r\n0\r\n${field}\r\n\r\n`))
       await fence()
       const [request] = edge.backend.requests
-      if (answer.status === 200) expect(request?.trailers).toEqual([])
+      if (response.status === 200) expect(request?.trailers).toEqual([])
       else
-        expect([answer.status, await request?.ended]).toEqual([
+        expect([response.status, await request?.ended]).toEqual([
           400,
           request?.target === '/fence' ? 'complete' : 'aborted',
         ])
@@ -107,10 +107,10 @@ describe('fields and framing', () => {
     ['a head without end', `${OK}${'X: y\r\n'.repeat(20_000)}`],
   ])('R8 an answer with %s is a 502', async (_fault, bytes) => {
     says(bytes)
-    const answer = await ask(get())
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([502, 'backend_protocol_error'])
+    const response = await ask(get())
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([502, 'backend_protocol_error'])
     // It names the rule.
-    expect(JSON.parse(answer.body.toString()).detail).toMatch(
+    expect(JSON.parse(response.body.toString()).detail).toMatch(
       /^The backend sent a response that is not valid HTTP: .+\.$/,
     )
     const { connection } = edge.backend.requests[0]!
@@ -151,15 +151,15 @@ describe('fields and framing', () => {
 
   it('R9 a body that ends with the connection', async () => {
     says(`${OK}\r\nuntil the end`, 'end')
-    const answer = await ask(get())
-    expect([answer.body.toString(), answer.complete]).toEqual(['until the end', true])
+    const response = await ask(get())
+    expect([response.body.toString(), response.complete]).toEqual(['until the end', true])
   })
 
   it('R10 Connection: close', async () => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(`${get('/', 'Connection: close\r\n')}${get('/hidden')}`)
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'connection')]).toEqual([200, 'close'])
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'connection')]).toEqual([200, 'close'])
     expect((await connection.readToEnd()).toString()).toBe('')
     connection.destroy()
     await fence()
@@ -170,9 +170,9 @@ describe('fields and framing', () => {
     says(`${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`)
     const connection = await RawConnection.open(edge.port)
     await connection.send(`GET / HTTP/1.0\r\n${HOST}\r\n`)
-    const answer = await connection.readAnswer()
-    expect([answer.body.toString(), answer.complete]).toEqual(['ok', true])
-    expect(field(answer.headers, 'transfer-encoding')).toBeUndefined()
+    const response = await connection.readResponse()
+    expect([response.body.toString(), response.complete]).toEqual(['ok', true])
+    expect(field(response.headers, 'transfer-encoding')).toBeUndefined()
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
     expect(edge.backend.requests[0]!.head).toMatch(/^GET \/ HTTP\/1\.1\r\n/)
@@ -182,9 +182,9 @@ describe('fields and framing', () => {
     const connection = await RawConnection.open(edge.port)
     for (const target of ['/1', '/2']) {
       await connection.send(`GET ${target} HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`)
-      const answer = await connection.readAnswer()
-      expect(field(answer.headers, 'connection')).toBe('keep-alive')
-      expect(answer.body.toString()).toBe(`GET ${target} `)
+      const response = await connection.readResponse()
+      expect(field(response.headers, 'connection')).toBe('keep-alive')
+      expect(response.body.toString()).toBe(`GET ${target} `)
     }
     connection.destroy()
   })
@@ -226,17 +226,17 @@ describe('ends that come too early', () => {
   })
 
   it('R3 an answer before the upload ends is relayed at once', async () => {
-    edge.backend.handler = request => request.answer(403, 'no', 'Connection: close\r\n')
+    edge.backend.handler = request => request.respond(403, 'no', 'Connection: close\r\n')
     const connection = await RawConnection.open(edge.port)
     await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 60000\r\n\r\nsome`)
-    const answer = await connection.readAnswer()
-    expect([answer.status, answer.body.toString()]).toEqual([403, 'no'])
+    const response = await connection.readResponse()
+    expect([response.status, response.body.toString()]).toEqual([403, 'no'])
     const first = edge.backend.requests[0]!
     expect(await first.ended).toBe('aborted')
     // The rest of the upload is discarded; what follows it is a request of its own, on a clean connection.
     edge.backend.reset()
     await connection.send(`${'x'.repeat(60_000 - 4)}${get('/next')}`)
-    expect((await connection.readAnswer()).body.toString()).toBe('GET /next ')
+    expect((await connection.readResponse()).body.toString()).toBe('GET /next ')
     expect(edge.backend.requests[0]!.connection).not.toBe(first.connection)
     expect(edge.backend.faults).toEqual([])
     connection.destroy()
@@ -250,15 +250,15 @@ describe('ends that come too early', () => {
   ])(
     'R3 an early response %s reaches a client that reads it after an upload of 10 MB',
     async (_name, host, status) => {
-      edge.backend.handler = request => request.answer(403, 'no')
+      edge.backend.handler = request => request.respond(403, 'no')
       const upload = Buffer.alloc(10 * 1024 * 1024)
       const connection = await RawConnection.open(edge.port)
       connection.socket.pause()
       await connection.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${upload.length}\r\n\r\n`)
       await connection.send(upload)
       connection.socket.resume()
-      const answer = await connection.readAnswer()
-      expect([answer.status, field(answer.headers, 'connection'), answer.complete]).toEqual([
+      const response = await connection.readResponse()
+      expect([response.status, field(response.headers, 'connection'), response.complete]).toEqual([
         status,
         'close',
         true,
@@ -328,17 +328,17 @@ describe('interim answers', () => {
     expect((await connection.readHead()).status).toBe(100)
     await connection.send('abc')
     expect(await request.ended).toBe('complete')
-    request.answer(200, request.body)
-    expect((await connection.readAnswer()).body.toString()).toBe('abc')
+    request.respond(200, request.body)
+    expect((await connection.readResponse()).body.toString()).toBe('abc')
     connection.destroy()
   })
 
   it('R4 a final answer instead of the 100 ends the connection: the body may never come', async () => {
-    edge.backend.handler = request => request.answer(417, 'no')
+    edge.backend.handler = request => request.respond(417, 'no')
     const connection = await RawConnection.open(edge.port)
     await connection.send(expectation('100-continue'))
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'connection')]).toEqual([417, 'close'])
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'connection')]).toEqual([417, 'close'])
     await connection.send(get('/hidden'))
     expect((await connection.readToEnd()).toString()).toBe('')
     connection.destroy()
@@ -357,8 +357,8 @@ describe('interim answers', () => {
   ])('R4 a request %s is the last one of its connection', async (_what, bytes) => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(bytes + get('/hidden'))
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'connection')]).toEqual([200, 'close'])
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'connection')]).toEqual([200, 'close'])
     expect((await connection.readToEnd()).toString()).toBe('')
     connection.destroy()
   })
@@ -366,8 +366,8 @@ describe('interim answers', () => {
   it.each(['200-ok', '100-continue, x', 'x, 100-continue', '100-continue;q=1', ''])(
     'R4 Expect: %s is refused',
     async value => {
-      const answer = await ask(expectation(value))
-      expect([answer.status, field(answer.headers, 'connection')]).toEqual([417, 'close'])
+      const response = await ask(expectation(value))
+      expect([response.status, field(response.headers, 'connection')]).toEqual([417, 'close'])
       await fence()
       expect(edge.backend.requests).toHaveLength(1)
     },
@@ -383,8 +383,8 @@ describe('interim answers', () => {
     await connection.send(get())
     const hints = await connection.readHead()
     expect([hints.status, hints.headers]).toEqual([103, [['Link', '</a>']]])
-    edge.backend.requests[0]!.answer(200, 'ok')
-    expect((await connection.readAnswer()).body.toString()).toBe('ok')
+    edge.backend.requests[0]!.respond(200, 'ok')
+    expect((await connection.readResponse()).body.toString()).toBe('ok')
     connection.destroy()
   })
 
@@ -394,7 +394,7 @@ describe('interim answers', () => {
     await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`)
     expect((await connection.readHead()).status).toBe(103)
     edge.backend.requests[0]!.connection.socket.destroy()
-    expect((await connection.readAnswer()).status).toBe(502)
+    expect((await connection.readResponse()).status).toBe(502)
     connection.destroy()
   })
 })

@@ -38,7 +38,7 @@ it('S1 so is a connection that says nothing at all', async () => {
 it('S1 an idle connection is closed without a word after the keep-alive timeout', async () => {
   const connection = await RawConnection.open(edge.tight!.port)
   await connection.send(get())
-  expect((await connection.readAnswer()).status).toBe(200)
+  expect((await connection.readResponse()).status).toBe(200)
   expect((await connection.readToEnd()).toString()).toBe('')
   connection.destroy()
 })
@@ -46,8 +46,8 @@ it('S1 an idle connection is closed without a word after the keep-alive timeout'
 it('S2 a body that stands still is cut with 408, and the backend sees an abort', async () => {
   const connection = await RawConnection.open(edge.tight!.port)
   await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nabc`)
-  const answer = await connection.readAnswer()
-  expect([answer.status, field(answer.headers, 'connection')]).toEqual([408, 'close'])
+  const response = await connection.readResponse()
+  expect([response.status, field(response.headers, 'connection')]).toEqual([408, 'close'])
   expect(await edge.backend.requests[0]!.ended).toBe('aborted')
   connection.destroy()
 })
@@ -61,7 +61,7 @@ it('S2 a slow body that moves is never cut', async () => {
   // It moves for as long as another body, which does not, takes to be cut twice over.
   let cut = 0
   const watch = async (connection: RawConnection) => {
-    expect((await connection.readAnswer()).status).toBe(408)
+    expect((await connection.readResponse()).status).toBe(408)
     cut += 1
     connection.destroy()
   }
@@ -77,29 +77,29 @@ it('S2 a slow body that moves is never cut', async () => {
   }
   await first
   await slow.send('x'.repeat(100 - Math.min(sent, 99)))
-  expect((await slow.readAnswer()).body.toString()).toBe(`POST / ${'x'.repeat(100)}`)
+  expect((await slow.readResponse()).body.toString()).toBe(`POST / ${'x'.repeat(100)}`)
   slow.destroy()
 })
 
 it('S3 no answer head in time is a 504', async () => {
   edge.backend.handler = () => undefined
-  const answer = await ask(get('/', '', 'hurried.test'))
-  expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
+  const response = await ask(get('/', '', 'hurried.test'))
+  expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
   const { connection } = edge.backend.requests[0]!
   await connection.until('the abort', () => connection.ended || connection.closed)
 })
 
 it('S3 an answer that stops in the middle is broken off', async () => {
   edge.backend.handler = request => request.say('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
-  const answer = await ask(get('/', '', 'hurried.test'))
-  expect([answer.status, answer.body.toString(), answer.complete]).toEqual([200, 'abc', false])
+  const response = await ask(get('/', '', 'hurried.test'))
+  expect([response.status, response.body.toString(), response.complete]).toEqual([200, 'abc', false])
 })
 
 it('S4 a reader that stands still holds up its own answer alone', async () => {
   const total = 64 * 1024 * 1024
   let written = 0
   edge.backend.handler = request => {
-    if (request.target !== '/large') return void request.answer(200, 'small')
+    if (request.target !== '/large') return void request.respond(200, 'small')
     const { socket } = request.connection
     request.say(`HTTP/1.1 200 OK\r\nContent-Length: ${total}\r\n\r\n`)
     const fill = () => {
@@ -143,13 +143,13 @@ it.skipIf(process.platform !== 'linux')('S5 one address has a limit of its own',
   // Neither others nor those that are open suffer, and who leaves makes room.
   for (const connection of [first, await from('127.0.0.3')]) {
     await connection.send(get())
-    expect((await connection.readAnswer()).status).toBe(200)
+    expect((await connection.readResponse()).status).toBe(200)
   }
   first.destroy()
   await eventually('there is room again', async () => {
     const next = await from('127.0.0.2')
     await next.send(get())
-    return next.readAnswer().then(({ status }) => (status === 200 ? true : undefined))
+    return next.readResponse().then(({ status }) => (status === 200 ? true : undefined))
   })
   for (const connection of open) connection.destroy()
 })
@@ -163,7 +163,7 @@ it('S5 a connection past the limit is refused at accept, and the others go on', 
   expect((await refused.readToEnd()).length).toBe(0)
   refused.destroy()
   await open[0]!.send(get())
-  expect((await open[0]!.readAnswer()).status).toBe(200)
+  expect((await open[0]!.readResponse()).status).toBe(200)
   for (const connection of open) connection.socket.end()
   await Promise.all(open.map(connection => connection.readToEnd()))
   await eventually('there is room again', () => fence(port).then(() => true as const))

@@ -58,8 +58,8 @@ describe('before the 101', () => {
     async protocol => {
       const connection = await RawConnection.open(edge.port)
       await connection.send(`${asks(protocol)}${get('/hidden')}`)
-      const answer = await connection.readAnswer()
-      expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual(['GET /ws ', 'close'])
+      const response = await connection.readResponse()
+      expect([response.body.toString(), field(response.headers, 'connection')]).toEqual(['GET /ws ', 'close'])
       expect(edge.backend.requests[0]!.all('upgrade')).toEqual([])
       expect((await connection.readToEnd()).length).toBe(0)
       connection.destroy()
@@ -72,7 +72,7 @@ describe('before the 101', () => {
     const bytes = `POST /ws HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc`
     const connection = await RawConnection.open(edge.port)
     await connection.send(bytes + get('/hidden'))
-    expect((await connection.readAnswer()).body.toString()).toBe('POST /ws abc')
+    expect((await connection.readResponse()).body.toString()).toBe('POST /ws abc')
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
     await fence()
@@ -88,8 +88,8 @@ describe('before the 101', () => {
     await connection.send(`${head}3\r\nabc\r\n`)
     const request = await edge.backend.request()
     await connection.send(`4\r\ndefg\r\n0\r\nX-Last: 1\r\n\r\n${get('/hidden')}`)
-    const answer = await connection.readAnswer()
-    expect([answer.body.toString(), field(answer.headers, 'connection')]).toEqual([
+    const response = await connection.readResponse()
+    expect([response.body.toString(), field(response.headers, 'connection')]).toEqual([
       'POST /java abcdefg',
       'close',
     ])
@@ -105,8 +105,8 @@ describe('before the 101', () => {
     const fields = 'Connection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n'
     const connection = await RawConnection.open(edge.tight!.port)
     await connection.send(`POST / HTTP/1.1\r\n${HOST}${fields}\r\n3\nabc\r\n0\r\n\r\n${get('/hidden')}`)
-    const answer = await connection.readAnswer()
-    expect([answer.status, field(answer.headers, 'plugboard-error')]).toEqual([408, 'request_timeout'])
+    const response = await connection.readResponse()
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([408, 'request_timeout'])
     connection.destroy()
     for (const request of edge.backend.requests) expect(await request.ended).toBe('aborted')
     expect(edge.backend.requests.length).toBeLessThan(2)
@@ -122,8 +122,8 @@ describe('before the 101', () => {
   })
 
   it('U1 Upgrade that Connection does not name ends here', async () => {
-    const answer = await ask(get('/ws', `Upgrade: websocket\r\n${KEY}`))
-    expect([answer.status, edge.backend.requests[0]!.all('upgrade')]).toEqual([200, []])
+    const response = await ask(get('/ws', `Upgrade: websocket\r\n${KEY}`))
+    expect([response.status, edge.backend.requests[0]!.all('upgrade')]).toEqual([200, []])
   })
 
   it.each([
@@ -157,11 +157,11 @@ describe('before the 101', () => {
   })
 
   it.each([200, 403, 426])('U2 an answer of %i instead is plain HTTP', async status => {
-    edge.backend.handler = request => request.answer(status, 'plain')
+    edge.backend.handler = request => request.respond(status, 'plain')
     const connection = await RawConnection.open(edge.port)
     await connection.send(`${asks()}${get('/hidden')}`)
-    const answer = await connection.readAnswer()
-    expect([answer.status, answer.body.toString()]).toEqual([status, 'plain'])
+    const response = await connection.readResponse()
+    expect([response.status, response.body.toString()]).toEqual([status, 'plain'])
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
     const { connection: used } = edge.backend.requests[0]!
@@ -173,8 +173,8 @@ describe('before the 101', () => {
 
   it('U3 bytes before a refusal are dropped with the connection', async () => {
     edge.backend.handler = request => request.connection.socket.end()
-    const answer = await ask(`${asks()}early`)
-    expect(answer.status).toBe(502)
+    const response = await ask(`${asks()}early`)
+    expect(response.status).toBe(502)
     await fence()
     for (const request of edge.backend.requests) expect(request.connection.received).not.toContain('early')
   })

@@ -48,7 +48,7 @@ export function createBackend(report: Report): Server {
     socket.on('error', () => socket.destroy())
   })
 
-  const answer = (request: IncomingMessage, response: ServerResponse) => {
+  const respond = (request: IncomingMessage, response: ServerResponse) => {
     const id = announce(request)
     reportBody(request, id, report)
     response.on('close', () => report({ type: 'answer', id, sent: response.writableFinished }))
@@ -62,10 +62,10 @@ export function createBackend(report: Report): Server {
     }
     void Promise.resolve(BEHAVIOURS[name]!({ request, response, query: url.searchParams }))
   }
-  server.on('request', answer)
+  server.on('request', respond)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (!request.url?.includes('refuse-continue')) response.writeContinue()
-    answer(request, response)
+    respond(request, response)
   })
 
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {

@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from 'node:net'
 
-export interface FuzzAnswer {
+export interface FuzzResponse {
   readonly status: number
   /** The backend's own number of the request that it answers; undefined: Plugboard answers. */
   readonly request: number | undefined
@@ -52,12 +52,12 @@ export class FuzzClient {
    * The next final answer. `method` undefined: one that Node could not read, so the answer may be a head alone.
    * Undefined: the connection is over. Throws after `timeoutMs`, and at bytes that are no answer.
    */
-  async answer(method: string | undefined, timeoutMs: number): Promise<FuzzAnswer | undefined> {
+  async respond(method: string | undefined, timeoutMs: number): Promise<FuzzResponse | undefined> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
-      const answer = this.#parse(method)
-      if (answer !== undefined) {
-        if (answer.status >= 200) return answer
+      const response = this.#parse(method)
+      if (response !== undefined) {
+        if (response.status >= 200) return response
         continue
       }
       if (this.ended !== 'no') {
@@ -77,7 +77,7 @@ export class FuzzClient {
     }).finally(() => clearTimeout(timer))
   }
 
-  #parse(method: string | undefined): FuzzAnswer | undefined {
+  #parse(method: string | undefined): FuzzResponse | undefined {
     const end = this.#buffer.indexOf('\r\n\r\n')
     if (end === -1) return undefined
     const head = this.#buffer.slice(0, end + 2)

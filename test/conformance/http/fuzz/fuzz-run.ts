@@ -7,7 +7,7 @@
 import { type Random, seededRandom } from '../../../support/seeded-random.ts'
 import type { EdgeStack } from '../edge-stack.ts'
 import type { BackendRequest } from '../recording-backend.ts'
-import { type FuzzAnswer, FuzzClient } from './fuzz-client.ts'
+import { type FuzzResponse, FuzzClient } from './fuzz-client.ts'
 import { cuts, mutatedStream } from './mutate.ts'
 import { readTwin, type TwinReading, type TwinRequest } from './twin.ts'
 
@@ -116,19 +116,19 @@ export class Fuzz {
     const client = new FuzzClient(this.#options.edge.port)
     try {
       await client.send(bytes, cuts(random, bytes.length))
-      let answer: FuzzAnswer | undefined
+      let response: FuzzResponse | undefined
       for (const request of twin.requests) {
-        answer = await client.answer(request.method, PATIENCE_MS)
-        if (answer === undefined) {
+        response = await client.respond(request.method, PATIENCE_MS)
+        if (response === undefined) {
           if (client.ended === 'fin') throw new Error('a request without an answer')
           return
         }
-        this.#judge(stream, request, answer)
-        if (answer.close) break
+        this.#judge(stream, request, response)
+        if (response.close) break
       }
-      if (answer?.close === true || twin.end !== 'open') {
+      if (response?.close === true || twin.end !== 'open') {
         if (twin.end === 'incomplete') client.end()
-        const silent = answer?.close === true || twin.end === 'ignored'
+        const silent = response?.close === true || twin.end === 'ignored'
         // A request without a route has its answer before its body breaks.
         const refused = twin.partial !== undefined && twin.partial.target === undefined
         await this.#untilClosed(
@@ -146,12 +146,12 @@ export class Fuzz {
   /** At most these answers, of Plugboard itself, to these methods, and the end. */
   async #untilClosed(client: FuzzClient, methods: readonly (string | undefined)[]): Promise<void> {
     for (let more = 0; ; more += 1) {
-      const answer = await client.answer(methods[more], PATIENCE_MS)
-      if (answer === undefined) return
+      const response = await client.respond(methods[more], PATIENCE_MS)
+      if (response === undefined) return
       // 204: to OPTIONS *.
-      const ours = answer.request === undefined && (answer.status >= 400 || answer.status === 204)
+      const ours = response.request === undefined && (response.status >= 400 || response.status === 204)
       if (!ours || more >= methods.length) {
-        throw new Error(`one answer too many: ${JSON.stringify(answer)}`)
+        throw new Error(`one answer too many: ${JSON.stringify(response)}`)
       }
     }
   }
@@ -159,31 +159,31 @@ export class Fuzz {
   async #canary(client: FuzzClient, host: string, { index }: Stream): Promise<void> {
     const target = `/canary-${host}-${index}`
     await client.send(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
-    const answer = await client.answer('GET', PATIENCE_MS)
-    if (answer?.status !== 200 || answer.body !== `GET ${target} `) {
-      throw new Error(`the canary of ${host} got ${JSON.stringify(answer)}`)
+    const response = await client.respond('GET', PATIENCE_MS)
+    if (response?.status !== 200 || response.body !== `GET ${target} `) {
+      throw new Error(`the canary of ${host} got ${JSON.stringify(response)}`)
     }
-    this.#requests.delete(answer.request!)
+    this.#requests.delete(response.request!)
     this.report.canaries += 1
   }
 
-  #judge(stream: Stream, expected: TwinRequest, answer: FuzzAnswer): void {
+  #judge(stream: Stream, expected: TwinRequest, response: FuzzResponse): void {
     if (expected.target !== undefined) this.report.expected += 1
-    if (answer.request === undefined) {
-      if (answer.status < 400 && answer.status !== 204) throw new Error(`Plugboard says ${answer.status}`)
+    if (response.request === undefined) {
+      if (response.status < 400 && response.status !== 204) throw new Error(`Plugboard says ${response.status}`)
       if (expected.target === undefined) return
       const { stricter } = this.report
-      stricter[answer.status] = (stricter[answer.status] ?? 0) + 1
+      stricter[response.status] = (stricter[response.status] ?? 0) + 1
       return
     }
-    const request = this.#requests.get(answer.request)
+    const request = this.#requests.get(response.request)
     // A request without a nonce can be of any stream that has the same one, which #settle may have found before.
-    if (request === undefined || (nonceOf(request) !== undefined && !stream.records.has(answer.request))) {
+    if (request === undefined || (nonceOf(request) !== undefined && !stream.records.has(response.request))) {
       throw new Error('an answer of somebody else')
     }
     this.#orphans.delete(request)
-    this.#requests.delete(answer.request)
-    stream.records.delete(answer.request)
+    this.#requests.delete(response.request)
+    stream.records.delete(response.request)
     if (request.state !== 'complete' || !isSame(request, expected)) {
       throw new Error(`${JSON.stringify(request.head + request.body)} instead of ${JSON.stringify(expected)}`)
     }
@@ -215,7 +215,7 @@ export class Fuzz {
     this.#requests.set(number, request)
     void request.over.then(how => {
       const body = `${request.method} ${request.target} ${request.body}`
-      if (how === 'complete') request.answer(200, body, `X-Backend-Request: ${number}\r\n`)
+      if (how === 'complete') request.respond(200, body, `X-Backend-Request: ${number}\r\n`)
     })
     if (request.target.startsWith('/canary-')) return
     const nonce = nonceOf(request)

@@ -67,12 +67,12 @@ export class Http2Fuzz {
       try {
         await within(this.#send(each, index), PATIENCE_MS, 'the connection goes on, or ends')
         await neighbour.send(`GET /canary-${index} HTTP/1.1\r\nHost: neighbour.test\r\n\r\n`)
-        const answer = await neighbour.answer('GET', PATIENCE_MS)
-        if (answer?.body !== `GET /canary-${index} `) {
+        const response = await neighbour.respond('GET', PATIENCE_MS)
+        if (response?.body !== `GET /canary-${index} `) {
           neighbour = new FuzzClient(port)
           // One that has waited for too long may be closed, its first request asked for (S1); a wrong answer may not be.
-          if (answer !== undefined && answer.status !== 408)
-            throw new Error(`the neighbour got ${JSON.stringify(answer)}`)
+          if (response !== undefined && response.status !== 408)
+            throw new Error(`the neighbour got ${JSON.stringify(response)}`)
         }
       } catch (error) {
         this.report.violations.push(
@@ -95,8 +95,8 @@ export class Http2Fuzz {
         [':path', `/canary-${index}-2`],
         [':authority', 'edge.test'],
       ])
-      const answer = raw.next(({ type, streamId }) => type === FRAME.data && streamId === CANARY_STREAM)
-      const first = await Promise.race([answer, raw.closed().then(() => undefined)]).catch(() => undefined)
+      const response = raw.next(({ type, streamId }) => type === FRAME.data && streamId === CANARY_STREAM)
+      const first = await Promise.race([response, raw.closed().then(() => undefined)]).catch(() => undefined)
       if (first === undefined) return
       if (first.payload.toString() !== `GET /canary-${index}-2 `) {
         throw new Error(`the canary got ${first.payload.toString('latin1')}`)
@@ -121,7 +121,7 @@ export class Http2Fuzz {
   #arrived(request: BackendRequest): void {
     void request.over.then(how => {
       if (how !== 'complete') return
-      request.answer(200, `${request.method} ${request.target} `)
+      request.respond(200, `${request.method} ${request.target} `)
       this.#judge(request)
     })
   }

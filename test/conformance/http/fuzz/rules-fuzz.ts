@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import { Gatekeeper } from '../../../../plugboard/access/gatekeeper.ts'
-import type { Verdict } from '../../../../plugboard/access/verdict.ts'
+import type { AccessDecision } from '../../../../plugboard/access/verdict.ts'
 import { hashPassword } from '../../../../plugboard/common/password-hash.ts'
 import { OutboundNetworks } from '../../../../plugboard/routes/outbound-networks.ts'
 import { resolveRouteOptions, routeOptionsInputSchema } from '../../../../plugboard/routes/route-options.ts'
@@ -106,7 +106,7 @@ function optionsOf(rules: RulesCase, hashes: ReadonlyMap<string, string>): Recor
 }
 
 /** The product's decision in the form of the expectation. */
-function decisionOf(verdict: Verdict | undefined, fields: readonly string[]): unknown {
+function decisionOf(verdict: AccessDecision | undefined, fields: readonly string[]): unknown {
   if (verdict === undefined) return { kind: 'forwarded', fields: pairsOf(fields) }
   if ('code' in verdict) {
     const challenge = verdict.fields?.[1]
