@@ -15,7 +15,13 @@ import {
   type SettingsTable,
   variableOf,
 } from './settings/row.ts'
-import { type SettingCandidate, type SettingProblem, type Reading, SettingsError, type Source } from './settings/source.ts'
+import {
+  type Reading,
+  type SettingCandidate,
+  type SettingProblem,
+  SettingsError,
+  type Source,
+} from './settings/source.ts'
 
 export { describeSettings, settingsMarkdown } from './settings/describe.ts'
 export type { Environment } from './settings/environment.ts'

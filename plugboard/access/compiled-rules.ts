@@ -4,6 +4,7 @@
 import type { Jwks } from '../jwks/jwks.ts'
 import type { RouteRules } from '../routes/route-options.ts'
 import { hstsOf } from '../routes/rules/hsts-rules.ts'
+import type { RouteResponse } from './access-decision.ts'
 import { AddressRules } from './address-rules.ts'
 import { Cors } from './edits/cors.ts'
 import { fixedResponse } from './edits/fixed-response.ts'
@@ -11,7 +12,6 @@ import { HeaderEdits } from './edits/header-edits.ts'
 import { BasicAuth, type BasicDependencies } from './login/basic-auth.ts'
 import { BearerAuth, type BearerDependencies } from './login/bearer-auth.ts'
 import { Credentials } from './login/credentials.ts'
-import type { RouteResponse } from './verdict.ts'
 
 export interface CompileDependencies {
   readonly basic: BasicDependencies

@@ -11,14 +11,14 @@ import { IssuerKeys } from '../jwks/issuer-keys.ts'
 import type { Load } from '../jwks/jwks.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
 import type { RouteRules } from '../routes/route-options.ts'
+import { type AccessDecision, type AccessRefusal, isRefusal } from './access-decision.ts'
 import { type CompileDependencies, type CompiledRules, compileRules } from './compiled-rules.ts'
-import { AnswerEdits } from './edits/answer-edits.ts'
 import { soleValue } from './edits/field-list.ts'
 import { locationOf, redirectTo } from './edits/redirect.ts'
-import { WorkLimiter } from './login/bounded-work.ts'
+import { AnswerEdits } from './edits/response-edits.ts'
+import { CredentialCache } from './login/credential-cache.ts'
 import type { CredentialDecision } from './login/credentials.ts'
-import { CredentialCache } from './login/remembered.ts'
-import { isRefusal, type AccessRefusal, type AccessDecision } from './verdict.ts'
+import { WorkLimiter } from './login/work-limiter.ts'
 
 export interface GuardedRequest {
   readonly rules: RouteRules

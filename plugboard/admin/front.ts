@@ -9,7 +9,7 @@ import { isLoopback } from './access/loopback.ts'
 import { hostnameOf } from './access/request-guard.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { FRONT_PAGE_POLICY, type FrontPageContent, frontPage } from './front-page.ts'
-import { json, problems } from './http/operation.ts'
+import { json, problems } from './http/openapi.ts'
 import { unservedServices } from './live/outages.ts'
 
 /** The default of the command line's `--url`. */

@@ -24,8 +24,8 @@ import { LEASE_MS, LINES_FEATURE, LIVENESS_MS, Peer, type PeerHost } from './pee
 import { PeerLine } from './peer-line.ts'
 import { QUERY_FEATURE, QueryError, type RespondToQuery } from './peer-queries.ts'
 import { type QueryResults, queryAll } from './query-all.ts'
-import { SuspensionRecovery } from './recovery.ts'
 import type { OpenLocal } from './stream-relay.ts'
+import { SuspensionRecovery } from './suspension-recovery.ts'
 
 export interface PeerNetworkOptions {
   readonly self: PeerIdentity

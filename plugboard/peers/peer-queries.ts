@@ -9,7 +9,12 @@
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
-import type { StreamResponseHead, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type {
+  Opening,
+  Stream,
+  StreamEvents,
+  StreamResponseHead,
+} from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 /** A replica whose hello has this feature responds to queries (PROTOCOL.md). */

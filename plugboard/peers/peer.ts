@@ -14,7 +14,7 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ReplicaId } from '../common/replica-id.ts'
-import { type Incarnation, isNewerIncarnation } from '../registry/boot.ts'
+import { type Incarnation, isNewerIncarnation } from '../registry/incarnation.ts'
 import type { LineId } from '../registry/line-ids.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'

@@ -10,10 +10,10 @@ import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ReplicaId } from '../common/replica-id.ts'
-import type { Incarnation } from '../registry/boot.ts'
-import { RegistrySync } from '../registry/sync/peer-exchange.ts'
+import type { Incarnation } from '../registry/incarnation.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
+import { RegistrySync } from '../registry/sync/registry-sync.ts'
 import { REGISTRY_OPENING, RegistryStream } from './registry-stream.ts'
 
 /** Upper bound of the random delay before a broken exchange is opened again, ms. */

@@ -5,7 +5,7 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { MESSAGE_BYTES } from '../registry/wire/message.ts'
 
-/** The methods of PeerExchange that the stream uses. */
+/** The methods of RegistrySync that the stream uses. */
 export interface RegistryExchange {
   pull(): Uint8Array | undefined
   receive(bytes: Uint8Array): void

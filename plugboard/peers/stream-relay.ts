@@ -6,11 +6,11 @@
 
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type {
-  StreamResponseHead,
   Fields,
   Opening,
   Stream,
   StreamEvents,
+  StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { HeadError } from '@vera-stack/shared/protocol/wire/encode.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'

@@ -8,7 +8,7 @@ import { Http2Client, readHttp2Response } from '../../test/support/http2-client.
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, type RawResponse, RawConnection } from '../../test/support/raw-connection.ts'
+import { field, RawConnection, type RawResponse } from '../../test/support/raw-connection.ts'
 import { lineId } from '../registry/line-ids.ts'
 import type { ProxyOptions } from './server.ts'
 

@@ -390,7 +390,10 @@ describe('request headers', () => {
 
   it('H12 OPTIONS with Max-Forwards: 0 ends here', async () => {
     const response = await rawExchange(harness.port, `OPTIONS / HTTP/1.1\r\n${H}Max-Forwards: 0\r\n\r\n`)
-    expect([response.status, field(response.headers, 'allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
+    expect([response.status, field(response.headers, 'allow')]).toEqual([
+      204,
+      expect.stringContaining('OPTIONS'),
+    ])
     expect(telephone.calls).toHaveLength(0)
   })
 

@@ -3,14 +3,14 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { LinePicker } from '../telephones/lines/line-picker.ts'
-import type { AccessSink } from './access.ts'
+import type { AccessSink } from './access-log.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Via } from './edge/via.ts'
 import type { ServiceErrors } from './policy/service-errors.ts'
 import type { RefusalLog } from './response/refusal-log.ts'
 
-/** The recovery of lines after this process was suspended or cut off (peers/recovery.ts). */
+/** The recovery of lines after this process was suspended or cut off (peers/suspension-recovery.ts). */
 export interface LineRecovery {
   /** True when no line can be trusted before the next step. */
   readonly doubtful: boolean

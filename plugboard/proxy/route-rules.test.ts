@@ -6,7 +6,7 @@ import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
 import { Http2Client } from '../../test/support/http2-client.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, type RawResponse, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+import { field, RawConnection, type RawResponse, rawExchange } from '../../test/support/raw-connection.ts'
 import { hashPassword } from '../common/password-hash.ts'
 import { resolveRouteOptions } from '../routes/route-options.ts'
 

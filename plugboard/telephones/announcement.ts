@@ -83,7 +83,10 @@ export async function judge(
 }
 
 /** Refuses every service, for one reason that concerns the whole announcement. */
-export function refuseAll(services: readonly ServiceAnnouncement[], reason: VeraError): AnnouncementDecision[] {
+export function refuseAll(
+  services: readonly ServiceAnnouncement[],
+  reason: VeraError,
+): AnnouncementDecision[] {
   return services.map(announcement => refusedBy(announcement, reason))
 }
 

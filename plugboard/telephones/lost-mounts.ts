@@ -9,7 +9,13 @@ import { parseMount } from '@vera-stack/shared/mounts.ts'
 import { ScopeIndex } from '../common/scope-index.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import { announcedNames } from '../routes/directory-entries.ts'
-import { type AnnouncementOptions, accepted, routeAt, routesOf, type AnnouncementDecision } from './announcement.ts'
+import {
+  type AnnouncementDecision,
+  type AnnouncementOptions,
+  accepted,
+  routeAt,
+  routesOf,
+} from './announcement.ts'
 import type { Credential } from './tokens/authenticate.ts'
 
 /** A tunnel of this replica. */
@@ -123,7 +129,10 @@ export function reviewVerdict(
 }
 
 /** Returns the removed route of the verdict. Without an announced mount, only the loss of the service's last route counts. */
-function removedRoute(verdict: AnnouncementDecision, { byId, byService }: RemovedRoutes): RemovedRoute | undefined {
+function removedRoute(
+  verdict: AnnouncementDecision,
+  { byId, byService }: RemovedRoutes,
+): RemovedRoute | undefined {
   if (verdict.routeId !== undefined) return byId.get(verdict.routeId)
   return verdict.mount === undefined && verdict.urls.length > 0
     ? byService.get(verdict.announcement.service)
@@ -144,7 +153,11 @@ function routeOf(
   return parsed.ok ? routeAt(parsed.value, announcement.service, options) : undefined
 }
 
-function lossText({ announcement, mount }: AnnouncementDecision, lost: RemovedRoute, credential: Credential): string {
+function lossText(
+  { announcement, mount }: AnnouncementDecision,
+  lost: RemovedRoute,
+  credential: Credential,
+): string {
   const cause = lost.isChanged
     ? `The route of mount ${lost.mount} was changed`
     : `The route of mount ${lost.mount} was deleted`

@@ -26,7 +26,13 @@ import type { Line } from '../registry/line.ts'
 import { lineId, type TunnelId } from '../registry/line-ids.ts'
 import { cleanOutage } from '../registry/outage.ts'
 import type { Registry } from '../registry/registry.ts'
-import { type AnnouncementOptions, judge, refuseAll, resultsOf, type AnnouncementDecision } from './announcement.ts'
+import {
+  type AnnouncementDecision,
+  type AnnouncementOptions,
+  judge,
+  refuseAll,
+  resultsOf,
+} from './announcement.ts'
 import { type Generation, identityOf, packGeneration } from './generation.ts'
 import { holderDigest } from './held-budgets.ts'
 import type { ServiceHistory } from './lines/service-history.ts'

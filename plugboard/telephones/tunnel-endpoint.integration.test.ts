@@ -7,7 +7,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readJwt, signJwt } from '../../test/support/jwt.ts'
-import { field, type RawResponse, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
+import { field, RawConnection, type RawResponse, rawExchange } from '../../test/support/raw-connection.ts'
 import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
 import { asTokenId } from '../common/row-ids.ts'
 import { Authenticator, type Credential } from './tokens/authenticate.ts'
@@ -73,7 +73,10 @@ describe('the handshake', () => {
   it('is accepted with a token, for any host', async () => {
     const { token } = await harness.token()
     const response = await dialWith(token)
-    expect([response.status, field(response.headers, 'sec-websocket-protocol')]).toEqual([101, 'plugboard.v1'])
+    expect([response.status, field(response.headers, 'sec-websocket-protocol')]).toEqual([
+      101,
+      'plugboard.v1',
+    ])
   })
 
   it('is refused while draining, with Retry-After', async () => {

@@ -6,14 +6,14 @@
 //
 // This file handles frames only. session.ts handles streams, credit and fairness.
 
-import type { StreamResponseHead, Fields, Opening } from './streams/stream.ts'
+import type { Fields, Opening, StreamResponseHead } from './streams/stream.ts'
 import type { Transport } from './transport.ts'
 import {
-  responseBlock,
   HeadError,
   openBlock,
   patchFrameFlags,
   patchFrameLength,
+  responseBlock,
   trailersBlock,
   writeFrameHeader,
   writeU16,

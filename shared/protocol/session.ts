@@ -1,7 +1,7 @@
 // The multiplexer of one tunnel: carries streams in both directions over the messages of a transport. Exchanges hellos,
 // selects the version, checks that the peer is alive, schedules the streams, drains and closes. Independent of sockets,
 // tokens, routes and HTTP. Over 500 lines, because all parts read or change the one state below. Parts with a state of
-// their own are separate files (mux-stream.ts, stream-table.ts, turns.ts, outbox.ts, ping-clock.ts).
+// their own are separate files (mux-stream.ts, stream-table.ts, send-scheduler.ts, outbox.ts, ping-clock.ts).
 //
 //   opening ──hello──▶ open ──(drain, either side)──▶ open, no new streams ──last stream──▶ closed
 //      └────────────── bad frame, timeout, close, transport lost ──────────────────────────▶ closed
@@ -14,13 +14,13 @@ import { ControlBudget } from './control/control-budget.ts'
 import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES, type SessionLimits } from './limits.ts'
 import { HeadTooLargeError, Outbox } from './outbox.ts'
 import { PingClock } from './ping-clock.ts'
+import { SendScheduler } from './send-scheduler.ts'
 import type { HeldBytes } from './streams/held-bytes.ts'
 import { MuxStream, type StreamHost } from './streams/mux-stream.ts'
 import { GrowthBudget, ReceiveWindow } from './streams/receive-window.ts'
 import type { Opening, Stream, StreamEvents } from './streams/stream.ts'
 import { StreamTable } from './streams/stream-table.ts'
 import type { Transport } from './transport.ts'
-import { SendScheduler } from './turns.ts'
 import { decodeMessage, FrameError, type FrameSink } from './wire/decode.ts'
 import { FRAME_HEADER_BYTES, UNACCEPTED_BYTES } from './wire/frame.ts'
 import { REASONS, type Reason, reasonOfCode, TunnelError } from './wire/reason.ts'

@@ -6,7 +6,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } fr
 import { z } from 'zod'
 import { secretFileProblem } from '../secret-file.ts'
 import { nameOf, type SettingsTable } from './row.ts'
-import type { SettingCandidate, SettingProblem, Reading } from './source.ts'
+import type { Reading, SettingCandidate, SettingProblem } from './source.ts'
 import { didYouMean } from './suggest.ts'
 
 /** `path` as the user wrote it: that is how problems will name it. */

@@ -2,7 +2,7 @@
 // The parser itself stays outside: unknown flags, and "did you mean" for them, are its job.
 
 import { flagOf, nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
-import type { SettingCandidate, Reading } from './source.ts'
+import type { Reading, SettingCandidate } from './source.ts'
 
 /** The heading of commander's own options. */
 const GENERAL = 'Options:'

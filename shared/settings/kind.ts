@@ -50,7 +50,11 @@ interface Bounds {
   readonly max: number
 }
 
-function within<T extends number>(value: T, bounds: Bounds, format: (value: number) => string): ParsedSetting<T> {
+function within<T extends number>(
+  value: T,
+  bounds: Bounds,
+  format: (value: number) => string,
+): ParsedSetting<T> {
   if (value < bounds.min) return bad(`${format(value)} is too small: at least ${format(bounds.min)}`)
   if (value > bounds.max) return bad(`${format(value)} is too large: at most ${format(bounds.max)}`)
   return good(value)

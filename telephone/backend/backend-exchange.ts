@@ -2,7 +2,7 @@
 // health check call it; http1/ and http2/ implement it. Bodies are streamed in both directions with backpressure.
 // Strings hold bytes as latin1.
 
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from './backend-failure.ts'
 

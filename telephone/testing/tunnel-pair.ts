@@ -5,11 +5,11 @@ import { createHash } from 'node:crypto'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type {
-  StreamResponseHead,
   Fields,
   Opening,
   Stream,
   StreamEvents,
+  StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'

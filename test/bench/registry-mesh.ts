@@ -2,12 +2,12 @@
 // cost, in CPU time of the thread: other load on the machine does not count.
 
 import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
-import { newIncarnation } from '../../plugboard/registry/boot.ts'
+import { newIncarnation } from '../../plugboard/registry/incarnation.ts'
 import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
-import { RegistrySync } from '../../plugboard/registry/sync/peer-exchange.ts'
 import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
 import { RegistryOwner } from '../../plugboard/registry/sync/registry-owner.ts'
+import { RegistrySync } from '../../plugboard/registry/sync/registry-sync.ts'
 import { systemClock } from '../../shared/clock.ts'
 
 const LEASE_MS = 3_600_000

@@ -57,7 +57,8 @@ async function ask(options: {
   return await within(said.promise, 15_000, 'the connection closes')
 }
 
-const forwardedFor = (response: string) => /"X-Forwarded-For","([^"]*)"/i.exec(response.replaceAll(' ', ''))?.[1]
+const forwardedFor = (response: string) =>
+  /"X-Forwarded-For","([^"]*)"/i.exec(response.replaceAll(' ', ''))?.[1]
 
 it.each([false, true])('is who the PROXY header names (TLS: %s)', async tls => {
   expect(forwardedFor(await ask({ from: BALANCER, header: V1, tls }))).toBe('203.0.113.7')

@@ -62,7 +62,8 @@ class Call {
       this.messages.push(bytes.toString('utf8', 5, 5 + length))
       bytes = bytes.subarray(5 + length)
     }
-    const grpcStatus = response.trailers['grpc-status'] ?? (response.headers['grpc-status'] as string | undefined)
+    const grpcStatus =
+      response.trailers['grpc-status'] ?? (response.headers['grpc-status'] as string | undefined)
     return { status: response.statusCode, messages: this.messages, grpcStatus }
   }
 }

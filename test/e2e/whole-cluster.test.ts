@@ -83,7 +83,10 @@ describe('two replicas', () => {
     const { child } = cluster.replicas[1]!
     child.signal('SIGSTOP')
     try {
-      const response = await cluster.replicas[0]!.call<{ missingReplicas: unknown[] }>('GET', '/v1/telephones')
+      const response = await cluster.replicas[0]!.call<{ missingReplicas: unknown[] }>(
+        'GET',
+        '/v1/telephones',
+      )
       expect(response.missingReplicas).toMatchObject([{ id: 'replica-2', reason: expect.any(String) }])
       const { output } = await cli(0, 'telephone', 'list')
       expect(output).toMatch(/note: replica replica-2 gave no response: /)

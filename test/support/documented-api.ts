@@ -110,7 +110,11 @@ export class DocumentedApi {
     return { status, headers: received, body, culprits, problem }
   }
 
-  #problemOf(method: string, path: string, response: Parameters<OpenApiCheck['check']>[2]): string | undefined {
+  #problemOf(
+    method: string,
+    path: string,
+    response: Parameters<OpenApiCheck['check']>[2],
+  ): string | undefined {
     try {
       this.#check.check(method, path, response)
       return undefined

@@ -209,7 +209,11 @@ export function field(headers: readonly [string, string][], name: string): strin
 }
 
 /** Opens a connection, sends `bytes`, reads one answer, closes. */
-export async function rawExchange(port: number, bytes: string | Buffer, method?: string): Promise<RawResponse> {
+export async function rawExchange(
+  port: number,
+  bytes: string | Buffer,
+  method?: string,
+): Promise<RawResponse> {
   const connection = await RawConnection.open(port)
   try {
     await connection.send(bytes)

@@ -2,11 +2,11 @@
 // data after the end, two ends, anything after an abort (shared/protocol/streams/stream.ts has the rules).
 
 import type {
-  StreamResponseHead,
   Fields,
   Opening,
   Stream,
   StreamEvents,
+  StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 

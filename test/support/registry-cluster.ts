@@ -3,14 +3,14 @@
 // randomness are the test's. It also keeps what the replicas should come to know, to compare with.
 
 import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
-import { type Incarnation, newIncarnation } from '../../plugboard/registry/boot.ts'
-import type { CompactionLimits } from '../../plugboard/registry/documents/own-shard.ts'
+import type { CompactionLimits } from '../../plugboard/registry/documents/shard-writer-state.ts'
+import { type Incarnation, newIncarnation } from '../../plugboard/registry/incarnation.ts'
 import type { Line } from '../../plugboard/registry/line.ts'
 import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'
-import { RegistrySync } from '../../plugboard/registry/sync/peer-exchange.ts'
 import { RegistryFollower } from '../../plugboard/registry/sync/registry-follower.ts'
 import { RegistryOwner } from '../../plugboard/registry/sync/registry-owner.ts'
+import { RegistrySync } from '../../plugboard/registry/sync/registry-sync.ts'
 import { ManualClock } from './manual-clock.ts'
 import type { Random } from './seeded-random.ts'
 import { randomInteger } from './seeded-random.ts'

@@ -69,7 +69,10 @@ describe('preflights', () => {
   })
 
   test('from other origins get no CORS fields', () => {
-    const response = new Cors({ origins: [ORIGIN] }).preflight('OPTIONS', preflightFields('https://evil.test'))
+    const response = new Cors({ origins: [ORIGIN] }).preflight(
+      'OPTIONS',
+      preflightFields('https://evil.test'),
+    )
     expect(response?.fields).toEqual(['Vary', VARY])
   })
 

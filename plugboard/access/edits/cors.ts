@@ -3,7 +3,7 @@
 
 import { equalsIgnoringCase, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
 import type { CorsRules } from '../../routes/rules/cors-rules.ts'
-import type { RouteResponse } from '../verdict.ts'
+import type { RouteResponse } from '../access-decision.ts'
 import { addToVary, soleValue } from './field-list.ts'
 
 const DEFAULT_METHODS = ['PUT', 'PATCH', 'DELETE']

@@ -1,7 +1,7 @@
 // The response that a route with the option `respond` sends to every request: a maintenance page, a robots.txt, a health check.
 
 import type { RespondRules } from '../../routes/rules/respond-rules.ts'
-import type { RouteResponse } from '../verdict.ts'
+import type { RouteResponse } from '../access-decision.ts'
 
 const TEXT = 'text/plain; charset=utf-8'
 

@@ -1,7 +1,7 @@
 // The target of a redirect by a route. Text of the client can become a part of the path and the query, but never of the host.
 
 import type { RedirectRules } from '../../routes/rules/respond-rules.ts'
-import type { RouteResponse } from '../verdict.ts'
+import type { RouteResponse } from '../access-decision.ts'
 
 /**
  * Returns the value of Location. `rest`: the part of the path behind the mount, which starts with `/` or is empty. `query`:

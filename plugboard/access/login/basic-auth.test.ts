@@ -3,8 +3,8 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { FailedAttempts } from '../../common/failed-attempts.ts'
 import { hashPassword } from '../../common/password-hash.ts'
 import { BasicAuth, type BasicDependencies } from './basic-auth.ts'
-import { WorkLimiter } from './bounded-work.ts'
-import { CredentialCache } from './remembered.ts'
+import { CredentialCache } from './credential-cache.ts'
+import { WorkLimiter } from './work-limiter.ts'
 
 const CHEAP = { ln: 10, r: 8, p: 1 }
 let users: { name: string; hash: string }[]

@@ -16,8 +16,8 @@ import {
   MAX_PASSWORD,
   MAX_USER_NAME,
 } from '../../routes/rules/access-rules.ts'
-import type { WorkLimiter } from './bounded-work.ts'
-import type { CredentialCache } from './remembered.ts'
+import type { CredentialCache } from './credential-cache.ts'
+import type { WorkLimiter } from './work-limiter.ts'
 
 /** Shared by all routes, because the limits apply to the whole process. */
 export interface BasicDependencies {

@@ -6,7 +6,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { Jwks } from '../../jwks/jwks.ts'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
 import { BearerAuth, type BearerOutcome } from './bearer-auth.ts'
-import { CredentialCache } from './remembered.ts'
+import { CredentialCache } from './credential-cache.ts'
 
 function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const issuer = new Issuer()

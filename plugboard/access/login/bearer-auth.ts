@@ -6,7 +6,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { errors, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { type Jwks, JwksUnavailable } from '../../jwks/jwks.ts'
 import { type JwtRules, TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
-import type { CredentialCache } from './remembered.ts'
+import type { CredentialCache } from './credential-cache.ts'
 import { forwardedFields, hasRequiredClaims, hasScopes } from './token-claims.ts'
 
 /** `fields`: the fields that are added to the request for the backend. */

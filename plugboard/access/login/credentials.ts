@@ -2,8 +2,8 @@
 // fields that state the identity for the backend, and removes such fields of the client.
 
 import type { AccessRules } from '../../routes/rules/access-rules.ts'
+import type { AccessRefusal } from '../access-decision.ts'
 import { FieldNames, soleValue } from '../edits/field-list.ts'
-import type { AccessRefusal } from '../verdict.ts'
 import type { BasicAuth, BasicOutcome } from './basic-auth.ts'
 import type { BearerAuth, BearerOutcome } from './bearer-auth.ts'
 import { fieldText } from './token-claims.ts'

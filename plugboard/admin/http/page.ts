@@ -6,7 +6,7 @@ import type { Context } from 'hono'
 import type { Page } from '../../database/store/store.ts'
 import type { AdminEnv } from '../admin-env.ts'
 import { cursorText } from './formats.ts'
-import { json, LINK_HEADER } from './operation.ts'
+import { json, LINK_HEADER } from './openapi.ts'
 
 export const pageQuery = {
   limit: z

@@ -5,7 +5,7 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { json, problems } from '../http/operation.ts'
+import { json, problems } from '../http/openapi.ts'
 
 const tags = ['health']
 

@@ -9,7 +9,7 @@ import type { DirectoryRoute, DirectoryService } from '../../routes/directory.ts
 import { allows } from '../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { MAX_MATCH_LINES, type MatchBody, matchSchema } from '../bodies/match.ts'
-import { json, operation } from '../http/operation.ts'
+import { json, operation } from '../http/openapi.ts'
 import { newestError } from './cluster-view.ts'
 import { outageOf } from './outages.ts'
 

@@ -16,7 +16,7 @@ import {
   outagesSchema,
 } from '../bodies/outage.ts'
 import type { MissingReplicas } from '../bodies/replica.ts'
-import { json, operation } from '../http/operation.ts'
+import { json, operation } from '../http/openapi.ts'
 import type { ReplicaFacts, ServiceFacts } from './cluster-view.ts'
 
 const outagesOperation = operation(

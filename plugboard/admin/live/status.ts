@@ -6,7 +6,7 @@ import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { failureBody } from '../bodies/failure.ts'
 import { replicasSchema } from '../bodies/replica.ts'
 import { type FailedServiceBody, MAX_LAST_ERRORS, statusSchema } from '../bodies/status.ts'
-import { json, operation } from '../http/operation.ts'
+import { json, operation } from '../http/openapi.ts'
 
 const tags = ['status']
 

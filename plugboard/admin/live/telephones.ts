@@ -4,7 +4,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { storedText } from '../../database/store/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { telephonePageSchema } from '../bodies/telephone.ts'
-import { json, LINK_HEADER, operation } from '../http/operation.ts'
+import { json, LINK_HEADER, operation } from '../http/openapi.ts'
 import { pageBody, pageQuery } from '../http/page.ts'
 
 const telephonesOperation = operation(

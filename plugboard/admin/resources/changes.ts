@@ -9,7 +9,7 @@ import { storedText } from '../../database/store/stored-text.ts'
 import { requirePermission } from '../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { changeBody, changeSchema } from '../bodies/change.ts'
-import { operation, problems } from '../http/operation.ts'
+import { operation, problems } from '../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../http/page.ts'
 import { streamChanges } from './change-stream.ts'
 

@@ -12,7 +12,7 @@ import {
   json,
   NOT_MODIFIED,
   operation,
-} from '../http/operation.ts'
+} from '../http/openapi.ts'
 import { pageQuery, pageResponse } from '../http/page.ts'
 
 export interface ResourceNames {

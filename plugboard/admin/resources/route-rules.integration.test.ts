@@ -163,7 +163,9 @@ test('the old name of an option is rejected with its new name, in new routes and
     },
   }
   const response = { status: 503 }
-  expect(await add({ mount: 'a.test', service: 'shop', options: { answer: response } })).toMatchObject(renamed)
+  expect(await add({ mount: 'a.test', service: 'shop', options: { answer: response } })).toMatchObject(
+    renamed,
+  )
   await add({ mount: 'a.test', service: 'shop' })
   expect(await change('a.test', { options: { answer: response } })).toMatchObject(renamed)
   // Only a route has options with former names.

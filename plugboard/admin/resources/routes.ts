@@ -2,9 +2,9 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { parseMount } from '@vera-stack/shared/mounts.ts'
+import { isId } from '../../database/store/input.ts'
 import type { AdminKey, Route } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/stored-text.ts'
-import { isId } from '../../database/store/valid.ts'
 import type { OutboundNetworks } from '../../routes/outbound-networks.ts'
 import { resolveRouteOptions, withRequirements } from '../../routes/route-options.ts'
 import { type RouteProblem, routeProblems } from '../../routes/route-problems.ts'
@@ -22,7 +22,7 @@ import {
   serviceRef,
 } from '../bodies/route.ts'
 import { changeMerged, mergePatch } from '../http/merge-patch.ts'
-import { body, json, operation } from '../http/operation.ts'
+import { body, json, operation } from '../http/openapi.ts'
 import { validationError } from '../http/problem.ts'
 import { addResource } from './resource.ts'
 

@@ -7,7 +7,7 @@ import { refuseLimitedKey } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { signingKeyBody, signingKeySchema } from '../bodies/signing-key.ts'
 import { jsonObject } from '../http/formats.ts'
-import { json, operation, problems } from '../http/operation.ts'
+import { json, operation, problems } from '../http/openapi.ts'
 
 const tags = ['signing keys']
 

@@ -31,9 +31,9 @@ import {
   setPasswordStatement,
 } from './password.ts'
 import {
-  type PostgresCluster,
   isStopping,
   livingPostmaster,
+  type PostgresCluster,
   prepareCluster,
   prepareFolder,
   removeStaleLock,

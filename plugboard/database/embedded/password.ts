@@ -68,7 +68,12 @@ export async function askForPassword(cluster: PostgresCluster): Promise<void> {
  * Sets the password while the server does not run, in Postgres' single-user mode, which needs no password and opens no socket.
  * `busy`: another process uses the cluster at this moment. Rejects with StartupError.
  */
-export async function setPassword({ binaries, data, user, password }: PostgresCluster): Promise<'done' | 'busy'> {
+export async function setPassword({
+  binaries,
+  data,
+  user,
+  password,
+}: PostgresCluster): Promise<'done' | 'busy'> {
   const args = ['--single', '-D', ownNameOf(data, user), '-c', 'log_min_messages=log', 'postgres']
   const stdin = `${setPasswordStatement(password)}\n`
   const { code, output } = await runProgram(binaries.postgres, args, { folder: data, user, stdin })

@@ -123,7 +123,10 @@ async function initialize(cluster: PostgresCluster): Promise<void> {
   } catch (error) {
     await rm(fresh, { recursive: true, force: true })
     // Another process was first. Its cluster is used.
-    if (['ENOTEMPTY', 'EEXIST'].includes(errorCodeOf(error) ?? '') && (await dataVersion(cluster)) !== undefined)
+    if (
+      ['ENOTEMPTY', 'EEXIST'].includes(errorCodeOf(error) ?? '') &&
+      (await dataVersion(cluster)) !== undefined
+    )
       return
     throw error
   }

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
-import { newIncarnation } from '../../registry/boot.ts'
+import { newIncarnation } from '../../registry/incarnation.ts'
 import { dialPeer } from './dial-peer.ts'
 import { PeerTokens } from './peer-tokens.ts'
 
@@ -23,7 +23,11 @@ it('fails 3 s after its start, even when bytes keep arriving', async () => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const tokens = new PeerTokens(['secret'], { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0.5) }, clock)
+  const tokens = new PeerTokens(
+    ['secret'],
+    { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0.5) },
+    clock,
+  )
   const failure = new Promise<string>((resolve, reject) => {
     dialPeer(`http://127.0.0.1:${port}`, undefined, tokens, clock, {
       onOpen: () => reject(new Error('it was opened')),

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
-import { newIncarnation } from '../../registry/boot.ts'
+import { newIncarnation } from '../../registry/incarnation.ts'
 import { PeerTokens } from './peer-tokens.ts'
 
 const clock = new ManualClock()

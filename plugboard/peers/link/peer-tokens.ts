@@ -9,7 +9,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
 import { asReplicaId, type ReplicaId } from '../../common/replica-id.ts'
-import type { Incarnation } from '../../registry/boot.ts'
+import type { Incarnation } from '../../registry/incarnation.ts'
 
 /** One run of a replica. */
 export interface PeerIdentity {

@@ -8,21 +8,21 @@
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
 import type {
-  StreamResponseHead,
   Fields,
   Opening,
   Stream,
   StreamEvents,
+  StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServicePolicy } from '../../routes/service-policy.ts'
 import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
-import { roundedMs } from '../access.ts'
+import { roundedMs } from '../access-log.ts'
 import type { ClientConnection, InFlight } from '../connections/client-connection.ts'
 import type { Deadlined } from '../deadlines.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
-import { type ResponseFields, readResponseFields } from '../response/answer-fields.ts'
+import { type ResponseFields, readResponseFields } from '../response/response-fields.ts'
 import { addRouteFields } from '../response/route-response.ts'
 import {
   codeOf,

@@ -99,7 +99,11 @@ it.each([200, 403, 426])('U2 %i instead of 101 is plain HTTP', async status => {
   const connection = await send(REQUEST)
   ;(await telephone.nextCall()).respond(status, 'no', ['X', 'y'])
   const response = await connection.readResponse()
-  expect([response.status, response.body.toString(), field(response.headers, 'x')]).toEqual([status, 'no', 'y'])
+  expect([response.status, response.body.toString(), field(response.headers, 'x')]).toEqual([
+    status,
+    'no',
+    'y',
+  ])
   expect(field(response.headers, 'connection')).toBe('close')
   await connection.readToEnd()
 })

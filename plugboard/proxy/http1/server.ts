@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { TunnelAcceptor } from '../../telephones/tunnel-endpoint.ts'
-import { requestStart } from '../access.ts'
+import { requestStart } from '../access-log.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { ClientConnections } from '../connections/client-connections.ts'
 import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
@@ -24,23 +24,23 @@ import { mayUpgrade } from '../edge/upgrade-request.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { NO_BODY } from '../exchange/request-body.ts'
 import { Upgrade } from '../exchange/upgrade.ts'
-import { UnreadResponse } from '../http2/unread-answer.ts'
-import { type ChallengeResponses, challengeResponse, challengeToken } from '../policy/challenge-answer.ts'
+import { UnreadResponse } from '../http2/unread-response.ts'
+import { type ChallengeResponses, challengeResponse, challengeToken } from '../policy/challenge-response.ts'
 import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
+import { type LoggedRequest, noteLocalResponse } from '../response/local-response-log.ts'
 import {
-  responseBytes,
   closingConnection,
   makeProblem,
   optionsResponse,
   type ProxyResponse,
-} from '../response/answers.ts'
-import { type LoggedRequest, noteLocalResponse } from '../response/local-answer-log.ts'
-import { Http1Response } from './answer.ts'
+  responseBytes,
+} from '../response/local-responses.ts'
 import { Http1Body } from './body.ts'
 import { LeanRequest } from './lean-request.ts'
 import { codeOfParserError } from './parser-error.ts'
+import { Http1Response } from './response.ts'
 import { Http1UpgradeSide } from './upgraded-client.ts'
 
 export interface Http1ServerOptions {
@@ -232,7 +232,8 @@ export class Http1Server {
     response: ProxyResponse,
   ): void {
     const bodyBytes = bodyBytesOf(request)
-    const distrusted = endsParsing(request) || (response.code !== undefined && CLOSING_CODES.has(response.code))
+    const distrusted =
+      endsParsing(request) || (response.code !== undefined && CLOSING_CODES.has(response.code))
     if (distrusted) connection.expectUnread()
     const closes = distrusted || endsConnection(bodyBytes) || this.#context.draining
     if (closes) connection.closing = true

@@ -5,9 +5,9 @@ import type { Socket } from 'node:net'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { switchedProtocol } from '../edge/upgrade-request.ts'
 import type { UpgradeSide } from '../exchange/upgrade.ts'
-import type { ResponseFields } from '../response/answer-fields.ts'
-import { Http1Response } from './answer.ts'
+import type { ResponseFields } from '../response/response-fields.ts'
 import { rawHead } from './raw-head.ts'
+import { Http1Response } from './response.ts'
 
 export class Http1UpgradeSide implements UpgradeSide {
   readonly bytes: Socket

@@ -53,7 +53,12 @@ it('the end of a stream does not overtake a response that is only a head', async
 describe('requests', () => {
   it('arrive in the same form as HTTP/1.1 requests', async () => {
     telephone.handler = call => call.respond(200, 'hello')
-    const response = await client.ask({ ...GET, ':path': '/a/../b?c=%2e', 'x-one': ['1', '2'], te: 'trailers' })
+    const response = await client.ask({
+      ...GET,
+      ':path': '/a/../b?c=%2e',
+      'x-one': ['1', '2'],
+      te: 'trailers',
+    })
     expect([response.status, response.body.toString()]).toEqual([200, 'hello'])
     const call = telephone.calls[0]!
     expect([call.opening.method, call.opening.target]).toEqual(['GET', '/b?c=%2e'])

@@ -2,7 +2,7 @@
 // policy as HTTP/1.1 requests.
 
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import { requestStart } from '../access.ts'
+import { requestStart } from '../access-log.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { Admission } from '../edge/admission.ts'
@@ -12,13 +12,18 @@ import { Upgrade } from '../exchange/upgrade.ts'
 import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
-import { bodylessResponse, makeProblem, optionsResponse, type ProxyResponse } from '../response/answers.ts'
-import { type LoggedRequest, noteLocalResponse } from '../response/local-answer-log.ts'
-import { breakOff, Http2Response } from './answer.ts'
+import { type LoggedRequest, noteLocalResponse } from '../response/local-response-log.ts'
+import {
+  bodylessResponse,
+  makeProblem,
+  optionsResponse,
+  type ProxyResponse,
+} from '../response/local-responses.ts'
 import { Http2Body } from './body.ts'
 import { Http2Connection } from './connection.ts'
 import { type Http2Head, readHttp2Head, type Unreadable } from './head.ts'
-import { UnreadResponse } from './unread-answer.ts'
+import { breakOff, Http2Response } from './response.ts'
+import { UnreadResponse } from './unread-response.ts'
 import { Http2UpgradeSide } from './upgraded-client.ts'
 
 export interface Http2ServerOptions {
@@ -93,7 +98,9 @@ export class Http2Server {
       const { kind, code, requestId, accept } = admitted
       const allow = this.#admission.allowedMethods
       const response =
-        kind === 'options' ? optionsResponse(requestId, allow) : makeProblem(code, { requestId, accept, allow })
+        kind === 'options'
+          ? optionsResponse(requestId, allow)
+          : makeProblem(code, { requestId, accept, allow })
       this.#say(stream, head.method, startedAtMs, admitted, response)
       return
     }

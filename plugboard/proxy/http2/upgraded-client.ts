@@ -7,9 +7,9 @@ import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import { switchedProtocol } from '../edge/upgrade-request.ts'
 import { PausedBody } from '../exchange/paused-body.ts'
 import type { UpgradeSide } from '../exchange/upgrade.ts'
-import type { ResponseFields } from '../response/answer-fields.ts'
-import { breakOff, Http2Response, respond } from './answer.ts'
+import type { ResponseFields } from '../response/response-fields.ts'
 import { http2Fields } from './fields.ts'
+import { breakOff, Http2Response, respond } from './response.ts'
 
 export class Http2UpgradeSide implements UpgradeSide {
   readonly bytes: ServerHttp2Stream

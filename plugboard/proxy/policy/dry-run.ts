@@ -6,7 +6,7 @@ import { addressGroup } from '../../common/address-group.ts'
 import type { DryRequest, DryResponse, DryResult } from '../../routes/dry-run.ts'
 import { type ClientFacts, forwardedPrefixOf } from '../connections/client-connection.ts'
 import type { Admission } from '../edge/admission.ts'
-import type { ProxyResponse } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/local-responses.ts'
 import type { RequestPolicy } from './request-policy.ts'
 
 export interface DryRunParts {

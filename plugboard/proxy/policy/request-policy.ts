@@ -10,10 +10,10 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Gatekeeper } from '../../access/gatekeeper.ts'
 import type { RouteRules } from '../../routes/route-options.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
-import type { ProxyResponse } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/local-responses.ts'
 import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
 import { RequestRates } from './request-rates.ts'
-import { responseOf, finalResponse, guardedRequest, redirectToHttps } from './route-judgement.ts'
+import { finalResponse, guardedRequest, redirectToHttps, responseOf } from './route-decision.ts'
 
 /** The local response; undefined when the request is forwarded. A promise never rejects. */
 export type PolicyDecision = ProxyResponse | undefined | Promise<ProxyResponse | undefined>

@@ -7,7 +7,7 @@ import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { addressGroup } from '../../common/address-group.ts'
 import type { RequestIds } from '../../common/request-id.ts'
-import { type AccessSink, roundedMs } from '../access.ts'
+import { type AccessSink, roundedMs } from '../access-log.ts'
 import { countProblem, type ProxyCounters } from '../counters.ts'
 
 export interface RefusalLogOptions {

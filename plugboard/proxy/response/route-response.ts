@@ -1,7 +1,7 @@
 // Adds the fields that every response of a route carries: the route's field edits and CORS fields, and
 // Strict-Transport-Security (RFC 6797) where the client used HTTPS. No other file adds these fields.
 
-import type { AnswerEdits, ResponseSource } from '../../access/edits/answer-edits.ts'
+import type { AnswerEdits, ResponseSource } from '../../access/edits/response-edits.ts'
 import { addHsts } from '../policy/https-policy.ts'
 
 export interface RouteResponseRules {

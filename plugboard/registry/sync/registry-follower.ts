@@ -8,8 +8,8 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
-import { type Incarnation, isNewerIncarnation } from '../boot.ts'
-import { RemoteReplica } from '../documents/replica-copy.ts'
+import { RemoteReplica } from '../documents/remote-replica.ts'
+import { type Incarnation, isNewerIncarnation } from '../incarnation.ts'
 import type { Registry } from '../registry.ts'
 
 /** Time that documents outlive their lease, ms. After a partition of up to a minute, no full transfer is needed. */

@@ -3,8 +3,8 @@
 // changes of one turn of the event loop as one update per shard. It has no reference to peers.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Incarnation } from '../boot.ts'
-import { type CompactionLimits, ShardWriterState } from '../documents/own-shard.ts'
+import { type CompactionLimits, ShardWriterState } from '../documents/shard-writer-state.ts'
+import type { Incarnation } from '../incarnation.ts'
 import type { Line } from '../line.ts'
 import type { Registry } from '../registry.ts'
 import { lineHash } from '../wire/digest.ts'

@@ -16,7 +16,11 @@ it('carries summaries of the sender and wants about the receiver', () => {
     round: 9,
     shards,
   })
-  expect(decodeRegistryMessage(encodeWants(boots.own, 0, wants), boots)).toEqual({ kind: 'wants', round: 0, wants })
+  expect(decodeRegistryMessage(encodeWants(boots.own, 0, wants), boots)).toEqual({
+    kind: 'wants',
+    round: 0,
+    wants,
+  })
 })
 
 it('carries whole updates and parts of one, up to the size of a message', () => {

@@ -11,8 +11,8 @@
 // can send further ones.
 
 import { crc32 } from 'node:zlib'
-import type { Incarnation } from '../boot.ts'
-import type { ShardPosition } from '../documents/own-shard.ts'
+import type { ShardPosition } from '../documents/shard-writer-state.ts'
+import type { Incarnation } from '../incarnation.ts'
 import { MalformedError } from './malformed.ts'
 import { ByteReader, ByteWriter } from './message-bytes.ts'
 
@@ -113,7 +113,10 @@ export class DataWriter {
  * Decodes a message. `sender` is the incarnation that owns the lines of summaries and data; `own` is ours, for wants. Returns
  * undefined for an unknown version or kind. Throws MalformedError.
  */
-export function decodeRegistryMessage(bytes: Uint8Array, boots: { sender: Incarnation; own: Incarnation }): Message | undefined {
+export function decodeRegistryMessage(
+  bytes: Uint8Array,
+  boots: { sender: Incarnation; own: Incarnation },
+): Message | undefined {
   if (bytes.length > MESSAGE_BYTES) throw new MalformedError('a message is too long')
   const reader = new ByteReader(bytes)
   if (reader.integer() !== VERSION) return undefined

@@ -47,7 +47,9 @@ it('limits lookups per second and at the same time, in total and per client', as
   expect(asked).toBe(8)
   waiting.resolve('answer')
   const responded = (await Promise.all(many)).map(each => each !== undefined)
-  expect([responded.slice(0, 20), responded.slice(20)].map(each => each.filter(Boolean).length)).toEqual([6, 2])
+  expect([responded.slice(0, 20), responded.slice(20)].map(each => each.filter(Boolean).length)).toEqual([
+    6, 2,
+  ])
 })
 
 it('returns no response while the database is unavailable', async () => {

@@ -7,7 +7,7 @@
 // not fit the state of the far half is a FrameError (the peer's fault). A call that does not fit our half throws.
 
 import type { Outbox } from '../outbox.ts'
-import type { ScheduledSender } from '../turns.ts'
+import type { ScheduledSender } from '../send-scheduler.ts'
 import { FrameError } from '../wire/decode.ts'
 import { CREDIT_MAX_BYTES, DATA_SLICE_BYTES, UNACCEPTED_BYTES } from '../wire/frame.ts'
 import { REASONS, type Reason, type TunnelError } from '../wire/reason.ts'
@@ -15,7 +15,7 @@ import { SMALL_PIECE_BYTES, SmallPieces, withoutWaste } from '../wire/small-piec
 import type { StreamKind } from '../wire/stream-kind.ts'
 import type { HeldBytes } from './held-bytes.ts'
 import type { GrowthBudget, ReceiveWindow } from './receive-window.ts'
-import type { StreamResponseHead, Fields, Stream, StreamEvents } from './stream.ts'
+import type { Fields, Stream, StreamEvents, StreamResponseHead } from './stream.ts'
 import { type Evictable, headCost, StreamHold } from './stream-hold.ts'
 
 /** The part of the session that a stream uses. */

@@ -7,11 +7,11 @@
 // The Plugboard removes hop-by-hop fields in both directions. The Telephone only removes and adds the framing.
 
 import type {
-  StreamResponseHead,
   Fields,
   Opening,
   Stream,
   StreamEvents,
+  StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { HeadError } from '@vera-stack/shared/protocol/wire/encode.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'

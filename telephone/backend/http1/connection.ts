@@ -24,7 +24,7 @@ import {
 } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
 import { HttpError } from './http-error.ts'
-import { lastChunk, type RequestFraming, type Http1RequestHead } from './request-head.ts'
+import { type Http1RequestHead, lastChunk, type RequestFraming } from './request-head.ts'
 import type { RequestTraits, ResponseHead } from './response-head.ts'
 import {
   type BackendParsing,

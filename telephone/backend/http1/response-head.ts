@@ -10,7 +10,7 @@ import {
   parseContentLength,
   relayedTrailers,
 } from '@vera-stack/shared/headers.ts'
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { FIELD_LINES, isToken, TEXT, trimBlanks } from './grammar.ts'
 import { HttpError, LENIENT_HINT } from './http-error.ts'
 

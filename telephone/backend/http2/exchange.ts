@@ -10,18 +10,18 @@
 
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
 import { RequestError } from '../backend-exchange.ts'
 import { invalidResponse } from '../backend-failure.ts'
-import { ResponseBody, type ResponseBodyEvents } from './answer-body.ts'
 import { Http2RequestBody } from './request-body.ts'
 import { type Http2RequestHead, writeRequestFields } from './request-fields.ts'
+import { ResponseBody, type ResponseBodyEvents } from './response-body.ts'
 import { isTooLarge, readResponseHead, readTrailers } from './response-fields.ts'
 import type { BackendSession } from './session.ts'
 import type { SessionPool, SessionWaiter } from './session-pool.ts'
-import { respondDeclined, isWebSocket, readUpgradeHead } from './upgrade.ts'
+import { isWebSocket, readUpgradeHead, respondDeclined } from './upgrade.ts'
 
 /** The same limit as for HTTP/1 (response-parser.ts). */
 const MAX_INTERIM = 64

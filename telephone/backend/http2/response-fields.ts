@@ -3,7 +3,7 @@
 // header fields, names in lower case, nothing that belongs to a connection, at most one Content-Length.
 
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { statusText } from '@vera-stack/shared/status-text.ts'
 
 /** Bytes of one field list, counted as RFC 9113 section 10.5.1 does. nghttp2 bounds what it takes to read one. */

@@ -2,7 +2,7 @@
 // upgrades have no counterpart in HTTP/2. Such requests, and backends without support, get a response with the reason.
 
 import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { statusText } from '@vera-stack/shared/status-text.ts'
 import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { BackendRequest, ExchangeEvents } from '../backend-exchange.ts'

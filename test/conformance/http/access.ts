@@ -105,7 +105,10 @@ describe('CORS', () => {
   it('A2 another origin learns nothing, and what is no preflight goes its way', async () => {
     const evil = PREFLIGHT.replace(PAGE, 'https://evil.test')
     const response = await ask(get('/', evil, 'cors.test').replace('GET', 'OPTIONS'), 'OPTIONS')
-    expect([response.status, field(response.headers, 'access-control-allow-origin')]).toEqual([204, undefined])
+    expect([response.status, field(response.headers, 'access-control-allow-origin')]).toEqual([
+      204,
+      undefined,
+    ])
     const options = get('/', `Origin: ${PAGE}\r\n`, 'cors.test').replace('GET', 'OPTIONS')
     expect((await forwarded(options, 'OPTIONS')).method).toBe('OPTIONS')
     edge.backend.reset()
@@ -149,7 +152,12 @@ describe('CORS', () => {
 
 describe('credentials', () => {
   it.each(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PROPFIND'])('A4 %s without one', async method => {
-    const response = await kept(get('/', '', 'basic.test').replace('GET', method), 401, 'unauthorized', method)
+    const response = await kept(
+      get('/', '', 'basic.test').replace('GET', method),
+      401,
+      'unauthorized',
+      method,
+    )
     expect(field(response.headers, 'www-authenticate')).toBe('Basic realm="Restricted", charset="UTF-8"')
   })
 
@@ -240,7 +248,9 @@ describe('credentials', () => {
 
   it('A6 a token without the scope', async () => {
     const response = await kept(get('/', bearer(issuer.token()), 'scope.test'), 403, 'forbidden')
-    expect(field(response.headers, 'www-authenticate')).toBe('Bearer error="insufficient_scope", scope="read"')
+    expect(field(response.headers, 'www-authenticate')).toBe(
+      'Bearer error="insufficient_scope", scope="read"',
+    )
     edge.backend.reset()
     const token = issuer.token({ scope: 'write read' })
     expect((await forwarded(get('/', bearer(token), 'scope.test'))).all('authorization')).toEqual([

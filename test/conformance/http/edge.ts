@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
-import { field, type RawResponse, RawConnection, rawExchange } from '../../support/raw-connection.ts'
+import { field, RawConnection, type RawResponse, rawExchange } from '../../support/raw-connection.ts'
 import { EdgeStack } from './edge-stack.ts'
 import type { BackendRequest } from './recording-backend.ts'
 

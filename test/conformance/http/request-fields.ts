@@ -261,7 +261,10 @@ describe('hops', () => {
   it('H12 OPTIONS with Max-Forwards: 0 ends here, any other value than a number is refused', async () => {
     const options = (value: string) => get('/', `Max-Forwards: ${value}\r\n`).replace('GET', 'OPTIONS')
     const response = await ask(options('0'), 'OPTIONS')
-    expect([response.status, field(response.headers, 'allow')]).toEqual([204, expect.stringContaining('OPTIONS')])
+    expect([response.status, field(response.headers, 'allow')]).toEqual([
+      204,
+      expect.stringContaining('OPTIONS'),
+    ])
     expect(edge.backend.requests).toHaveLength(0)
     await refused(options('many'), 400)
   })

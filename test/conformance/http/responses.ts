@@ -108,7 +108,10 @@ describe('fields and framing', () => {
   ])('R8 an answer with %s is a 502', async (_fault, bytes) => {
     says(bytes)
     const response = await ask(get())
-    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([502, 'backend_protocol_error'])
+    expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([
+      502,
+      'backend_protocol_error',
+    ])
     // It names the rule.
     expect(JSON.parse(response.body.toString()).detail).toMatch(
       /^The backend sent a response that is not valid HTTP: .+\.$/,

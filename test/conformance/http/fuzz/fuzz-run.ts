@@ -7,7 +7,7 @@
 import { type Random, seededRandom } from '../../../support/seeded-random.ts'
 import type { EdgeStack } from '../edge-stack.ts'
 import type { BackendRequest } from '../recording-backend.ts'
-import { type FuzzResponse, FuzzClient } from './fuzz-client.ts'
+import { FuzzClient, type FuzzResponse } from './fuzz-client.ts'
 import { cuts, mutatedStream } from './mutate.ts'
 import { readTwin, type TwinReading, type TwinRequest } from './twin.ts'
 
@@ -170,7 +170,8 @@ export class Fuzz {
   #judge(stream: Stream, expected: TwinRequest, response: FuzzResponse): void {
     if (expected.target !== undefined) this.report.expected += 1
     if (response.request === undefined) {
-      if (response.status < 400 && response.status !== 204) throw new Error(`Plugboard says ${response.status}`)
+      if (response.status < 400 && response.status !== 204)
+        throw new Error(`Plugboard says ${response.status}`)
       if (expected.target === undefined) return
       const { stricter } = this.report
       stricter[response.status] = (stricter[response.status] ?? 0) + 1

@@ -3,8 +3,8 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
+import type { AccessDecision } from '../../../../plugboard/access/access-decision.ts'
 import { Gatekeeper } from '../../../../plugboard/access/gatekeeper.ts'
-import type { AccessDecision } from '../../../../plugboard/access/verdict.ts'
 import { hashPassword } from '../../../../plugboard/common/password-hash.ts'
 import { OutboundNetworks } from '../../../../plugboard/routes/outbound-networks.ts'
 import { resolveRouteOptions, routeOptionsInputSchema } from '../../../../plugboard/routes/route-options.ts'

@@ -4,9 +4,9 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Incarnation } from '../boot.ts'
-import type { RemoteReplica } from '../documents/replica-copy.ts'
-import type { ShardUpdate } from '../documents/shard-copy.ts'
+import type { RemoteReplica } from '../documents/remote-replica.ts'
+import type { ShardUpdate } from '../documents/shard-replica.ts'
+import type { Incarnation } from '../incarnation.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { type DataSection, encodeWants, MAX_UPDATE_BYTES, type Message } from '../wire/message.ts'
 import type { RegistryFollower } from './registry-follower.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CredentialCache } from './remembered.ts'
+import { CredentialCache } from './credential-cache.ts'
 
 test('each check has its own entries in the shared cache', () => {
   const remembered = new CredentialCache<string>(10)

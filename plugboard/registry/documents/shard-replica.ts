@@ -8,8 +8,8 @@ import { lineHash, takeFromDigest } from '../wire/digest.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { packLine, type SharedStrings, unpackLine } from '../wire/packed-line.ts'
 import { ClockList } from './clock-list.ts'
-import { NOWHERE, type ShardPosition } from './own-shard.ts'
 import { type EntryChanges, ShardReader } from './shard-document.ts'
+import { NOWHERE, type ShardPosition } from './shard-writer-state.ts'
 
 export interface ShardUpdate {
   readonly epoch: number

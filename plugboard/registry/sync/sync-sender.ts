@@ -5,7 +5,7 @@
 // Updates of a shard are sent only after the peer has responded to a summary, because the response has the peer's positions. A
 // summary is sent when there is no update to send, so the peer agrees with it on a reliable link.
 
-import { NOWHERE, type ShardWriterState, type ShardPosition } from '../documents/own-shard.ts'
+import { NOWHERE, type ShardPosition, type ShardWriterState } from '../documents/shard-writer-state.ts'
 import { DataWriter, encodeSummary, type Message } from '../wire/message.ts'
 import type { RegistryOwner } from './registry-owner.ts'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { responseBytes, makeProblem } from './answers.ts'
+import { makeProblem, responseBytes } from './local-responses.ts'
 
 it('returns a whole response as bytes, without a body for HEAD', () => {
   const problem = makeProblem('upgrade_required', { requestId: 'r1' })

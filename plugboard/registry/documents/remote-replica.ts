@@ -2,13 +2,13 @@
 // shows them while the lease is fresh. Hidden lines stay current, so that showing them again needs no transfer.
 
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Incarnation } from '../boot.ts'
+import type { Incarnation } from '../incarnation.ts'
 import type { Line } from '../line.ts'
 import type { Registry } from '../registry.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { SharedStrings } from '../wire/packed-line.ts'
-import { NOWHERE, type ShardPosition } from './own-shard.ts'
-import { type LineChanges, ShardReplica, type ShardUpdate } from './shard-copy.ts'
+import { type LineChanges, ShardReplica, type ShardUpdate } from './shard-replica.ts'
+import { NOWHERE, type ShardPosition } from './shard-writer-state.ts'
 
 /** `garbage`: the bytes were no valid update. The shard's document and lines were dropped, and its full state is needed. */
 export type Applied = 'applied' | 'stale' | 'gap' | 'garbage'

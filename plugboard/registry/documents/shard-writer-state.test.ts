@@ -3,15 +3,19 @@ import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { asReplicaId } from '../../common/replica-id.ts'
 import type { Line } from '../line.ts'
 import { SharedStrings } from '../wire/packed-line.ts'
-import { NOWHERE, ShardWriterState, type ShardPosition } from './own-shard.ts'
-import { ShardReplica } from './shard-copy.ts'
+import { ShardReplica } from './shard-replica.ts'
+import { NOWHERE, type ShardPosition, ShardWriterState } from './shard-writer-state.ts'
 
 const strings = new SharedStrings()
 const line = (tunnel: number, more: Partial<Line> = {}): Line => makeLine('r1', `t${tunnel}`, 'web', more)
 const copyOf = (): ShardReplica => new ShardReplica(asReplicaId('r1'), strings)
 const tunnels = (copy: ShardReplica): string[] => copy.lines().map(each => each.tunnelId)
 
-function follow(shard: ShardWriterState, copy: ShardReplica, from: ShardPosition): ReturnType<ShardReplica['apply']> {
+function follow(
+  shard: ShardWriterState,
+  copy: ShardReplica,
+  from: ShardPosition,
+): ReturnType<ShardReplica['apply']> {
   return copy.apply({ ...shard.position, ...shard.updateSince(from) })
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { alive, collectGarbage } from '../../test/support/garbage.ts'
-import { SendScheduler, type ScheduledSender } from './turns.ts'
+import { type ScheduledSender, SendScheduler } from './send-scheduler.ts'
 
 /** A stream with so many slices to send; it writes its name into `log` at each turn. */
 function taker(name: string, slices: number, log: string[]) {
@@ -21,7 +21,7 @@ const unreachable = (error: unknown) => {
   throw error
 }
 
-describe('Turns', () => {
+describe('SendScheduler', () => {
   it('gives each stream one slice in turn until it has no more', () => {
     const log: string[] = []
     let congested = true

@@ -5,10 +5,10 @@
 //
 //   idle ──hold──▶ held ──end of turn, or more data──▶ streaming ──end──▶ ended
 
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
-import type { ResponseFields } from './answer-fields.ts'
-import type { ProxyResponse } from './answers.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { holdUntilTurnEnds } from './end-of-turn.ts'
+import type { ProxyResponse } from './local-responses.ts'
+import type { ResponseFields } from './response-fields.ts'
 
 /**
  * `written`: the caller returns the credit now. `full`: the caller returns it when `drained` is called. `broken`: the response

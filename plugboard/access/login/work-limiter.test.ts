@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { WorkLimiter } from './bounded-work.ts'
+import { WorkLimiter } from './work-limiter.ts'
 
 test('runs and queues limited work, and refuses the rest at once; a failure frees its place as well', async () => {
   const work = new WorkLimiter({ maxRunning: 1, maxWaiting: 1, maxPerOwner: 9 })

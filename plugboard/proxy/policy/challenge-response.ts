@@ -3,7 +3,7 @@
 // request, because a backend may order certificates itself.
 
 import type { RequestHead } from '../edge/request-head.ts'
-import type { ProxyResponse } from '../response/answers.ts'
+import type { ProxyResponse } from '../response/local-responses.ts'
 
 export interface ChallengeResponses {
   /** Resolves with the response body for a token; undefined for an unknown token. `client`: for limits. Never rejects. */

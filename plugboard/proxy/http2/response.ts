@@ -3,10 +3,10 @@
 
 import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
-import { type ResponseFields, readInterimFields } from '../response/answer-fields.ts'
-import type { ProxyResponse } from '../response/answers.ts'
-import { ClientResponse } from '../response/client-answer.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { ClientResponse } from '../response/client-response.ts'
+import type { ProxyResponse } from '../response/local-responses.ts'
+import { type ResponseFields, readInterimFields } from '../response/response-fields.ts'
 import { http2FieldMap, http2Fields } from './fields.ts'
 
 /** The limit for relayed 1xx responses: the only one for a Telephone that sends them to a client that does not read. */

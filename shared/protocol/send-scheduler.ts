@@ -5,7 +5,7 @@
 /** The part of a stream that a turn uses. */
 export interface ScheduledSender {
   readonly open: boolean
-  /** Written only by Turns. */
+  /** Written only by SendScheduler. */
   inTurn: boolean
   /** Sends at most one slice, or notifies the owner that there is room. Returns true when the stream needs another turn. */
   takeTurn(): boolean

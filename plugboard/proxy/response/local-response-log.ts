@@ -1,10 +1,10 @@
 // Writes the access line of a response that Plugboard sent itself, without an exchange, and counts it.
 
 import type { DirectoryRoute } from '../../routes/directory.ts'
-import { roundedMs } from '../access.ts'
+import { roundedMs } from '../access-log.ts'
 import { countProblem } from '../counters.ts'
 import type { ProxyContext } from '../proxy-context.ts'
-import type { ProxyResponse } from './answers.ts'
+import type { ProxyResponse } from './local-responses.ts'
 
 /** The facts about a request that its access line shows. Some are empty if it was refused before they were read. */
 export interface LoggedRequest {

@@ -6,7 +6,7 @@ import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { FakeTelephone } from '../../support/fake-telephone.ts'
-import { field, type RawResponse, RawConnection } from '../../support/raw-connection.ts'
+import { field, RawConnection, type RawResponse } from '../../support/raw-connection.ts'
 import { ask, edge, get, HOST } from './edge.ts'
 
 const UUID = /^[0-9a-f-]{36}$/

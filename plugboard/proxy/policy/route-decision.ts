@@ -2,11 +2,16 @@
 // and their results to responses. Adds the fields that all responses of the route carry.
 
 import { STATUS_CODES } from 'node:http'
+import {
+  type AccessDecision,
+  type AccessRefusal,
+  isRefusal,
+  type RouteResponse,
+} from '../../access/access-decision.ts'
 import type { GuardedRequest } from '../../access/gatekeeper.ts'
-import { isRefusal, type AccessRefusal, type RouteResponse, type AccessDecision } from '../../access/verdict.ts'
 import type { RouteRules } from '../../routes/route-options.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
-import { bodylessResponse, makeProblem, type ProxyResponse } from '../response/answers.ts'
+import { bodylessResponse, makeProblem, type ProxyResponse } from '../response/local-responses.ts'
 import { addRouteFields } from '../response/route-response.ts'
 
 export function guardedRequest(request: RoutedRequest, rules: RouteRules): GuardedRequest {

@@ -4,13 +4,13 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/replica-id.ts'
-import type { Incarnation } from '../boot.ts'
+import type { Incarnation } from '../incarnation.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { decodeRegistryMessage } from '../wire/message.ts'
-import { type ExchangeFaults, SyncReceiver } from './incoming-lines.ts'
-import { SyncSender } from './outgoing-lines.ts'
 import type { RegistryFollower } from './registry-follower.ts'
 import type { RegistryOwner } from './registry-owner.ts'
+import { type ExchangeFaults, SyncReceiver } from './sync-receiver.ts'
+import { SyncSender } from './sync-sender.ts'
 
 /** Time between summaries while the peer has not agreed with the last one, ms. */
 const SUMMARY_INTERVAL_MS = 1000

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { SuspensionRecovery } from './recovery.ts'
+import { SuspensionRecovery } from './suspension-recovery.ts'
 
 const LOOK_MS = 500
 

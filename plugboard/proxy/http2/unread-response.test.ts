@@ -8,7 +8,7 @@ import { eventually } from '../../../test/support/deadline.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { ProxyHarness } from '../../../test/support/proxy-harness.ts'
-import { UNREAD_MS } from './unread-answer.ts'
+import { UNREAD_MS } from './unread-response.ts'
 
 useLeakCheck()
 

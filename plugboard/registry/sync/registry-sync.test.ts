@@ -2,14 +2,14 @@ import { expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { asReplicaId, type ReplicaId } from '../../common/replica-id.ts'
-import { newIncarnation } from '../boot.ts'
-import { NOWHERE, ShardWriterState } from '../documents/own-shard.ts'
+import { NOWHERE, ShardWriterState } from '../documents/shard-writer-state.ts'
+import { newIncarnation } from '../incarnation.ts'
 import { asTunnelId } from '../line-ids.ts'
 import { Registry } from '../registry.ts'
 import { DataWriter, decodeRegistryMessage, encodeSummary, MESSAGE_BYTES } from '../wire/message.ts'
-import { RegistrySync } from './peer-exchange.ts'
 import { RegistryFollower } from './registry-follower.ts'
 import { RegistryOwner } from './registry-owner.ts'
+import { RegistrySync } from './registry-sync.ts'
 
 const LEASE_MS = 1e9
 
@@ -254,7 +254,10 @@ it('replaces a copy with a wrong digest, and keeps its lines until then', () => 
   exchangeAll(both)
   // Reads the correct summary, then changes one digest.
   both.clock.advance(15_000)
-  const truth = decodeRegistryMessage(both.left.exchange.pull()!, { sender: both.leftBoot, own: both.rightBoot })
+  const truth = decodeRegistryMessage(both.left.exchange.pull()!, {
+    sender: both.leftBoot,
+    own: both.rightBoot,
+  })
   if (truth?.kind !== 'summary') throw new Error('no summary')
   const shards = truth.shards.map((row, i) => (i === 0 ? { ...row, digest: (row.digest ^ 1) >>> 0 } : row))
   both.right.exchange.receive(encodeSummary(both.leftBoot, truth.round, shards))

@@ -2,11 +2,11 @@
 
 import type { ServerResponse } from 'node:http'
 import { relayedTrailers } from '@vera-stack/shared/headers.ts'
-import type { StreamResponseHead, Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
-import { type ResponseFields, readInterimFields, removeTrailerField } from '../response/answer-fields.ts'
-import { closingConnection, type ProxyResponse } from '../response/answers.ts'
-import { ClientResponse } from '../response/client-answer.ts'
+import { ClientResponse } from '../response/client-response.ts'
+import { closingConnection, type ProxyResponse } from '../response/local-responses.ts'
+import { type ResponseFields, readInterimFields, removeTrailerField } from '../response/response-fields.ts'
 import { rawHead } from './raw-head.ts'
 
 /** Up to this size, head and body are joined to one string, because one plain write costs less than a write of two buffers. */
