@@ -79,6 +79,14 @@ test('what was issued is not due again before its time, unless it cannot be used
   expect(await store.issuedAfter(new Date(Date.now() + DAY_MS))).toEqual([])
 })
 
+test('a time that was stored just now never lies in the future', async () => {
+  for (let round = 0; round < 40; round += 1) {
+    await store.begin(request('a.test', 'one', { unusable: true, perHour: 1000 }))
+    await store.succeed({ ...issued('a.test'), renewAt: new Date(Date.now() - 1000) }, 'one')
+    expect(await store.due(10), `round ${round}`).toEqual(['a.test'])
+  }
+})
+
 test('a host that failed waits, and its failures are counted until it succeeds', async () => {
   await store.begin(request('a.test'))
   await store.fail('a.test', 'one', 'no', 60_000)

@@ -8,7 +8,11 @@ import type { CertificateStore, OrderDecision, StoredCertificate } from './store
 
 /** The lock of an order's begin, because each begin counts the other orders. */
 const ORDER_LOCK = [0x706c7567, 4] as const
-const NOW = sql`clock_timestamp()`
+/**
+ * Whole milliseconds, as the columns hold them. Postgres rounds a time that it stores: without this, a time that was stored just
+ * now could lie half a millisecond in the future.
+ */
+const NOW = sql`date_trunc('milliseconds', clock_timestamp())`
 /** The time that a row is kept after the end of its certificate, or after the last attempt to get a first certificate. */
 const KEPT = sql`interval '30 days'`
 
