@@ -35,7 +35,7 @@ export {
   type SettingsTable,
   setting,
 } from './settings/row.ts'
-export { type SettingProblem as Problem, SettingsError, type Source } from './settings/source.ts'
+export { type SettingProblem, SettingsError, type Source } from './settings/source.ts'
 
 export interface LoadOptions<Table extends SettingsTable> {
   /** `PLUGBOARD_` or `TELEPHONE_`. */

@@ -11,7 +11,7 @@ export type { BackendCauseCode } from '@vera-stack/shared/backend-causes.ts'
 export type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 export type { BackendFailure } from './backend/backend-failure.ts'
 export type { FailureReport } from './backend/failure-log.ts'
-export type { HealthOutage as Outage } from './backend/health/health-check.ts'
+export type { HealthOutage } from './backend/health/health-check.ts'
 
 /** One service as a Plugboard has accepted or refused it. */
 export interface AnnouncedService {

@@ -22,7 +22,7 @@ export type {
   DialFailure,
   ExchangeSummary,
   FailureReport,
-  Outage,
+  HealthOutage,
   Reason,
   TelephoneEvent,
   TelephoneListener,

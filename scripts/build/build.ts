@@ -129,13 +129,14 @@ async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]
  * Writes one declaration file for each library entry, with all types in it that the entry reaches. An import of a type
  * from a package is an error, because users of the library may not have that package.
  */
-async function writeDeclarations({ entries, library }: Bundle, folder: string): Promise<void> {
+async function writeDeclarations({ package: name, entries, library }: Bundle, folder: string): Promise<void> {
   if (library.length === 0) return
   const build = await rolldown({
     cwd: ROOT,
-    input: Object.fromEntries(library.map(name => [name, entries[name]!])),
+    input: Object.fromEntries(library.map(entry => [entry, entries[entry]!])),
     platform: 'node',
-    plugins: [dts({ dtsOnly: true, tsconfig: join(ROOT, 'tsconfig.json') })],
+    // The compiler writes declarations of all files of a configuration. This one has no files of Plugboard.
+    plugins: [dts({ dtsOnly: true, tsconfig: join(ROOT, name, 'tsconfig.library.json') })],
     // The plug-in runs the compiler, so it always takes longest.
     checks: { pluginTimings: false },
   })

@@ -117,7 +117,7 @@ const PUBLIC_NAMES = [
   'FailureReport',
   'FetchHandler',
   'HandlerFailure',
-  'Outage',
+  'HealthOutage',
   'Reason',
   'ServiceOptions',
   'TelephoneEvent',

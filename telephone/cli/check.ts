@@ -11,7 +11,7 @@ import { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { coverageText, scopeRemedy } from '@vera-stack/shared/scope-remedy.ts'
-import type { Problem } from '@vera-stack/shared/settings.ts'
+import type { SettingProblem } from '@vera-stack/shared/settings.ts'
 import type { BackendFailure } from '../backend/backend-failure.ts'
 import { REFUSED } from '../backend/forward/backend.ts'
 import type { Service } from '../service-options.ts'
@@ -35,7 +35,7 @@ interface CheckFinding {
 export async function check(
   options: TelephoneOptions,
   terminal: Terminal,
-  warnings: readonly Problem[],
+  warnings: readonly SettingProblem[],
   json: boolean,
 ): Promise<boolean> {
   const findings: CheckFinding[] = []
@@ -49,7 +49,11 @@ export async function check(
   return ok
 }
 
-async function runSteps(options: TelephoneOptions, warnings: readonly Problem[], say: Say): Promise<void> {
+async function runSteps(
+  options: TelephoneOptions,
+  warnings: readonly SettingProblem[],
+  say: Say,
+): Promise<void> {
   say('good', `settings: ${options.services.map(service => service.service).join(', ')}`)
   for (const { source, detail } of warnings) say('warn', `${source}: ${detail}`)
   const token = checkToken(options, say)

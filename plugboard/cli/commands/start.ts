@@ -1,7 +1,7 @@
 // `plugboard start`: a replica in the foreground, until SIGTERM or SIGINT. A second signal ends it at once.
 
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
-import { addOptions, type Problem } from '@vera-stack/shared/settings.ts'
+import { addOptions, type SettingProblem } from '@vera-stack/shared/settings.ts'
 import type { Command } from 'commander'
 import {
   loadPlugboardConfig,
@@ -64,7 +64,7 @@ export function warnOfNode(log: Log): void {
 }
 
 /** Warns of files with secrets that other users can read, and goes on. */
-export function logWarnings(log: Log, warnings: readonly Problem[]): void {
+export function logWarnings(log: Log, warnings: readonly SettingProblem[]): void {
   for (const { source, detail } of warnings) {
     log.warn('a file with a secret is open to other users of this machine', {
       detail: `${source}: ${detail}`,
