@@ -16,18 +16,21 @@ export interface ReplicaRecord {
   readonly version: string
   readonly state: 'ready' | 'leaving'
   readonly appliedSequence: number
+  /** Differs for each heartbeat of the replica. */
+  readonly heartbeat: string
   /** By the clock of the database, ms. */
   readonly heartbeatAgeMs: number
 }
+
+/** The part of a row that the replica itself writes. */
+export type OwnReplicaRecord = Omit<ReplicaRecord, 'heartbeat' | 'heartbeatAgeMs'>
 
 export interface ReplicaRecords {
   /**
    * Writes the caller's row with a fresh heartbeat, and returns all rows that had one within a minute. `current`:
    * false when a later start of the same id has the row; then no row was written.
    */
-  beat(
-    row: Omit<ReplicaRecord, 'heartbeatAgeMs'>,
-  ): Promise<{ readonly current: boolean; readonly rows: readonly ReplicaRecord[] }>
+  beat(row: OwnReplicaRecord): Promise<{ readonly current: boolean; readonly rows: readonly ReplicaRecord[] }>
   /** Has no effect when another start has the row. */
   remove(id: ReplicaId, boot: string): Promise<void>
 }

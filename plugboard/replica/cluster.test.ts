@@ -26,6 +26,7 @@ const OTHER: ReplicaRecord = {
   version: '1',
   state: 'ready',
   appliedSequence: 1,
+  heartbeat: 'first',
   heartbeatAgeMs: 0,
 }
 
@@ -48,7 +49,11 @@ async function setUp() {
         beat: row => {
           if (database.away) return Promise.reject(new Error('away'))
           rows.push(row.publicUrl)
-          return Promise.resolve({ current: true, rows: database.others })
+          const heartbeat = String(rows.length)
+          return Promise.resolve({
+            current: true,
+            rows: database.others.map(other => ({ ...other, heartbeat })),
+          })
         },
         remove: () => Promise.resolve(),
       },

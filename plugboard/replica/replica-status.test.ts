@@ -35,6 +35,7 @@ const SOUND: KnownReplica = {
     version: '1',
     state: 'ready',
     appliedSequence: 7,
+    heartbeat: 'first',
     heartbeatAgeMs: 300,
   },
 }

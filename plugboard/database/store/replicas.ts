@@ -30,6 +30,7 @@ export function createReplicaStore(runner: SqlRunner): ReplicaRecords {
         const { rows } = await db.execute<Row>(sql`
           WITH gone AS (DELETE FROM plugboard.replicas WHERE heartbeat_at < clock_timestamp() - ${KEPT})
           SELECT id, boot, started_at, address, public_url, version, state, applied_sequence,
+            heartbeat_at::text AS heartbeat,
             extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000 AS age_ms
           FROM plugboard.replicas WHERE heartbeat_at >= clock_timestamp() - ${SHOWN} ORDER BY id`)
         return { current: written.rowCount === 1, rows: rows.map(replicaOf) }
@@ -50,6 +51,7 @@ interface Row extends Record<string, unknown> {
   readonly version: string
   readonly state: ReplicaRecord['state']
   readonly applied_sequence: string
+  readonly heartbeat: string
   readonly age_ms: string
 }
 
@@ -63,6 +65,7 @@ function replicaOf(row: Row): ReplicaRecord {
     version: row.version,
     state: row.state,
     appliedSequence: Number(row.applied_sequence),
+    heartbeat: row.heartbeat,
     heartbeatAgeMs: Math.max(0, Number(row.age_ms)),
   }
 }

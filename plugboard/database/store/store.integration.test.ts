@@ -512,7 +512,9 @@ describe('replicas', () => {
   test('each beat writes the own row and reads all; a later start keeps the row', async () => {
     const first = await store.replicas.beat({ ...row, ...more })
     expect(first.current).toBe(true)
-    expect(first.rows).toEqual([{ ...row, ...more, heartbeatAgeMs: expect.any(Number) }])
+    expect(first.rows).toEqual([
+      { ...row, ...more, heartbeat: expect.any(String), heartbeatAgeMs: expect.any(Number) },
+    ])
     expect(first.rows[0]?.heartbeatAgeMs).toBeLessThan(10_000)
     await store.replicas.beat({ ...row, ...more, id: asReplicaId('two'), publicUrl: 'http://two' })
     const later = { ...row, ...more, boot: '000000002-a', state: 'leaving' as const }

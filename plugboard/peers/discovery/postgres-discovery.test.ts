@@ -16,6 +16,7 @@ function record(id: string): ReplicaRecord {
     version: '1',
     state: 'ready',
     appliedSequence: 1,
+    heartbeat: 'first',
     heartbeatAgeMs: 5,
   }
 }
@@ -130,5 +131,42 @@ it('keeps writing heartbeats, and logs no error of the database, when a listener
   expect(logged).toEqual(['error the replicas from the database could not be applied'])
   clock.advance(1000)
   expect(beats).toBe(2)
+  await discovery.stop()
+})
+
+it('lets a heartbeat grow older when the clock of the database is set back', async () => {
+  const clock = new ManualClock()
+  let row: ReplicaRecord = { ...record('two'), heartbeat: 'first', heartbeatAgeMs: 900 }
+  let responses = 0
+  const rows: ReplicaRecords = {
+    beat: () => Promise.resolve({ current: true, rows: [row] }),
+    remove: () => Promise.resolve(),
+  }
+  const discovery = new PostgresDiscovery({
+    rows,
+    clock,
+    log: silentLogger,
+    self: { id: asReplicaId('one'), boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+  discovery.start(() => {
+    responses += 1
+  })
+  const afterBeat = async (count: number): Promise<number | undefined> => {
+    await eventually('the beat is over', () =>
+      responses === count && clock.pendingTimers === 1 ? true : undefined,
+    )
+    return discovery.found()[0]?.record?.heartbeatAgeMs
+  }
+  expect(await afterBeat(1)).toBe(900)
+  // The replica is dead, and an hour is taken from the database's clock.
+  row = { ...row, heartbeatAgeMs: 0 }
+  clock.advance(1000)
+  expect(await afterBeat(2)).toBe(1000)
+  clock.advance(1000)
+  expect(await afterBeat(3)).toBe(2000)
+  row = { ...row, heartbeat: 'second', heartbeatAgeMs: 40 }
+  clock.advance(1000)
+  expect(await afterBeat(4)).toBe(40)
   await discovery.stop()
 })

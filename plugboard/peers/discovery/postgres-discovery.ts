@@ -1,10 +1,11 @@
 // Finds replicas by their rows in the database. It writes the row of this replica every second, and reads the other rows in the
-// same round trip. Ages are computed with the database's clock, so the clocks of the machines may differ. While the database is
-// unavailable, the last result stays; the links detect which of its replicas are alive.
+// same round trip. Ages are computed with the database's clock, so the clocks of the machines may differ. That clock can be set
+// back, so a heartbeat is also never younger than the time since this replica first read it. While the database is unavailable, the last result stays; the links detect which of its replicas are alive.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
+import type { OwnReplicaRecord, ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
 import type { PeerIdentity } from '../link/peer-tokens.ts'
 import type { Discovery, Found } from './discovery.ts'
 
@@ -12,7 +13,7 @@ export interface PostgresDiscoveryOptions {
   readonly rows: ReplicaRecords
   readonly self: PeerIdentity
   /** Returns the current values of our row. */
-  readonly describe: () => Omit<ReplicaRecord, 'heartbeatAgeMs'>
+  readonly describe: () => OwnReplicaRecord
   readonly clock: Clock
   readonly log: Logger
 }
@@ -25,6 +26,8 @@ export class PostgresDiscovery implements Discovery {
   readonly source = 'postgres'
   readonly #options: PostgresDiscoveryOptions
   #found: readonly Found[] = []
+  /** The last heartbeat of each replica, and when it was first read, in time of the clock. */
+  #heartbeats = new Map<ReplicaId, { readonly heartbeat: string; readonly firstReadMs: number }>()
   #timer: Timer | undefined
   #beating: Promise<void> = Promise.resolve()
   #failing = false
@@ -70,6 +73,20 @@ export class PostgresDiscovery implements Discovery {
     }
   }
 
+  /** `startedMs`: when the read began. The round trip counts as age, so that a slow response does not extend a lease. */
+  #aged(records: readonly ReplicaRecord[], startedMs: number): ReplicaRecord[] {
+    const nowMs = this.#options.clock.now()
+    const before = this.#heartbeats
+    this.#heartbeats = new Map()
+    return records.map(record => {
+      const { id, heartbeat, heartbeatAgeMs } = record
+      const known = before.get(id)
+      const firstReadMs = known?.heartbeat === heartbeat ? known.firstReadMs : startedMs
+      this.#heartbeats.set(id, { heartbeat, firstReadMs })
+      return { ...record, heartbeatAgeMs: Math.max(heartbeatAgeMs + nowMs - startedMs, nowMs - firstReadMs) }
+    })
+  }
+
   async #beat(onResponse: () => void): Promise<void> {
     const { rows, self, describe, clock, log } = this.#options
     const startedMs = clock.now()
@@ -83,12 +100,8 @@ export class PostgresDiscovery implements Discovery {
       this.#replaced = !current
       if (this.#failing) log.info('heartbeats are written to the database again')
       this.#failing = false
-      // Adds the time of the round trip to the ages, so that a slow response does not extend a lease.
-      const waitedMs = clock.now() - startedMs
-      this.#found = all
-        .filter(({ id }) => id !== self.id)
-        .map(record => ({ ...record, heartbeatAgeMs: record.heartbeatAgeMs + waitedMs }))
-        .map(record => ({ address: record.address, record }))
+      const others = all.filter(({ id }) => id !== self.id)
+      this.#found = this.#aged(others, startedMs).map(record => ({ address: record.address, record }))
     } catch (error) {
       if (!this.#failing)
         log.warn('the heartbeat could not be written to the database; the known replicas are kept', {
