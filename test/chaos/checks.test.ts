@@ -174,17 +174,27 @@ describe('the clock of a run', () => {
     expect(clock.stalls).toEqual({ count: 1, ms: 2000 })
   })
 
+  it('does not count the time before its start', () => {
+    let timeMs = 1000
+    const clock = new RunClock(() => timeMs)
+    timeMs = 6000
+    clock.start()
+    clock.stop()
+    expect(clock.now()).toBe(6000)
+    expect(clock.stalls).toEqual({ count: 0, ms: 0 })
+  })
+
   it('looks at the time by itself', async () => {
     let looks = 0
     const seen = Promise.withResolvers<void>()
     const clock = new RunClock(() => {
       looks += 1
-      if (looks === 3) seen.resolve()
+      if (looks === 4) seen.resolve()
       return looks
     })
     clock.start()
     await seen.promise
     clock.stop()
-    expect(looks).toBe(3)
+    expect(looks).toBe(4)
   })
 })

@@ -21,8 +21,9 @@ export class RunClock {
     this.#lastMs = timeMs()
   }
 
-  /** Looks at the time from now on; without it, a pause between two calls of `now` counts as a stall. */
+  /** Looks at the time from now on. Before, and without it, a pause between two calls of `now` counts as a stall. */
   start(): void {
+    this.#lastMs = this.#timeMs()
     this.#timer = setInterval(() => this.now(), TICK_MS)
   }
 
