@@ -1,6 +1,6 @@
 // Makes the limits of a Plugboard process fit into the system's limit of open files. Each connection, tunnel and file is
 // an open file. Without this, a process with a small limit runs out of them long before its own limits apply: then files
-// cannot be read, the database cannot be reached, and telephones cannot connect. plugboard.ts calls it once, at the start.
+// cannot be read, the database cannot be reached, and telephones cannot connect. replica-context.ts calls it once, at the start.
 
 import { divideOpenFiles, type LoweredLimits } from '@vera-stack/shared/open-files.ts'
 import { StartupError } from '../common/startup-error.ts'

@@ -1,5 +1,5 @@
-// Creates the view of the whole cluster from the state of this replica and from queries to the other replicas. plugboard.ts
-// passes the view to the admin API, and to the peers, whose queries it responds to.
+// Creates the view of the whole cluster from the state of this replica and from queries to the other replicas. The
+// composition root passes the view to the admin API, and to the peers, whose queries it responds to.
 
 import { ClusterView, type ClusterViewOptions } from '../admin/live/cluster-view.ts'
 import type { Registry } from '../registry/registry.ts'

@@ -13,7 +13,7 @@ export interface Discovery {
   readonly source: 'postgres' | 'static' | 'dns'
   /** Returns the last result, even while the source fails. */
   found(): readonly Found[]
-  /** Starts the source. It calls `onAnswer` after each result, changed or not. */
+  /** Starts the source. It calls `onResponse` after each result, changed or not. */
   start(onResponse: () => void): void
   /** Stops the source, and removes the record of this replica from it. */
   stop(): Promise<void>

@@ -1,4 +1,4 @@
-import { silentLogger } from '@vera-stack/shared/log.ts'
+import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
@@ -21,6 +21,20 @@ function record(id: string): ReplicaRecord {
   }
 }
 
+function discoveryOf(
+  rows: ReplicaRecords,
+  clock: ManualClock,
+  log: Logger = silentLogger,
+): PostgresDiscovery {
+  return new PostgresDiscovery({
+    rows,
+    clock,
+    log,
+    self: { id: asReplicaId('one'), boot: '000000001-a' },
+    describe: () => record('one'),
+  })
+}
+
 it('writes its row every second, keeps the last result while the database fails, and deletes its row at the stop', async () => {
   const clock = new ManualClock()
   let away = false
@@ -38,13 +52,7 @@ it('writes its row every second, keeps the last result while the database fails,
       return Promise.resolve()
     },
   }
-  const discovery = new PostgresDiscovery({
-    rows,
-    clock,
-    log: silentLogger,
-    self: { id: asReplicaId('one'), boot: '000000001-a' },
-    describe: () => record('one'),
-  })
+  const discovery = discoveryOf(rows, clock)
   const beaten = (count: number) =>
     eventually('the beat is over', () => (beats === count && clock.pendingTimers === 1 ? true : undefined))
   discovery.start(() => {
@@ -69,13 +77,7 @@ it('adds the time of a slow response to the ages of the rows', async () => {
   const clock = new ManualClock()
   const response = Promise.withResolvers<{ current: boolean; rows: ReplicaRecord[] }>()
   const rows: ReplicaRecords = { beat: () => response.promise, remove: () => Promise.resolve() }
-  const discovery = new PostgresDiscovery({
-    rows,
-    clock,
-    log: silentLogger,
-    self: { id: asReplicaId('one'), boot: '000000001-a' },
-    describe: () => record('one'),
-  })
+  const discovery = discoveryOf(rows, clock)
   const responded = new Promise<void>(resolve => discovery.start(resolve))
   clock.advance(2000)
   response.resolve({ current: true, rows: [record('two')] })
@@ -87,13 +89,7 @@ it('adds the time of a slow response to the ages of the rows', async () => {
 it('stops in time when the database does not respond', async () => {
   const clock = new ManualClock()
   const silence = new Promise<never>(() => undefined)
-  const discovery = new PostgresDiscovery({
-    rows: { beat: () => silence, remove: () => silence },
-    clock,
-    log: silentLogger,
-    self: { id: asReplicaId('one'), boot: '000000001-a' },
-    describe: () => record('one'),
-  })
+  const discovery = discoveryOf({ beat: () => silence, remove: () => silence }, clock)
   discovery.start(() => undefined)
   const stopped = discovery.stop()
   clock.advance(2000)
@@ -117,13 +113,7 @@ it('keeps writing heartbeats, and logs no error of the database, when a listener
     },
     remove: () => Promise.resolve(),
   }
-  const discovery = new PostgresDiscovery({
-    rows,
-    clock,
-    log,
-    self: { id: asReplicaId('one'), boot: '000000001-a' },
-    describe: () => record('one'),
-  })
+  const discovery = discoveryOf(rows, clock, log)
   discovery.start(() => {
     throw new Error('a bug')
   })
@@ -142,13 +132,7 @@ it('lets a heartbeat grow older when the clock of the database is set back', asy
     beat: () => Promise.resolve({ current: true, rows: [row] }),
     remove: () => Promise.resolve(),
   }
-  const discovery = new PostgresDiscovery({
-    rows,
-    clock,
-    log: silentLogger,
-    self: { id: asReplicaId('one'), boot: '000000001-a' },
-    describe: () => record('one'),
-  })
+  const discovery = discoveryOf(rows, clock)
   discovery.start(() => {
     responses += 1
   })

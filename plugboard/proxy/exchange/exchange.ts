@@ -97,7 +97,7 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
     this.#body?.block()
   }
 
-  /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `answer` if it is defined. */
+  /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `response` if it is defined. */
   judged(response: ProxyResponse | undefined): void {
     if (this.#state !== 'open') return
     this.active()

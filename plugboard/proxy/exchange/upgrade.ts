@@ -95,7 +95,7 @@ export class Upgrade extends Forwarding implements ResponseOwner {
     // Early bytes are always held, up to a limit.
   }
 
-  /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `answer` if it is defined. */
+  /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `response` if it is defined. */
   judged(response: ProxyResponse | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
     if (response === undefined) this.start(early)

@@ -217,12 +217,15 @@ export class Http1Server {
     return busy ? problemOf(request, 'overloaded') : this.#policy.judge(request)
   }
 
-  /** Returns the response to a request without a route. `code`: replaces the code of the request. */
-  #unrouted({ kind, requestId, accept, code: refused }: UnroutedRequest, code = refused): ProxyResponse {
-    const allow = this.#admission.allowedMethods
-    return kind === 'options' && code === refused
-      ? optionsResponse(requestId, allow)
-      : makeProblem(code, { requestId, accept, allow })
+  /** Returns the response to a request that has no route. */
+  #unrouted(request: UnroutedRequest): ProxyResponse {
+    return request.kind === 'options'
+      ? optionsResponse(request.requestId, this.#admission.allowedMethods)
+      : this.#problem(request, request.code)
+  }
+
+  #problem({ requestId, accept }: AdmittedRequest, code: ErrorCode): ProxyResponse {
+    return makeProblem(code, { requestId, accept, allow: this.#admission.allowedMethods })
   }
 
   #respond(
@@ -276,7 +279,7 @@ export class Http1Server {
     }
     if (admitted.kind !== 'routed') {
       const code = admitted.kind === 'refused' ? admitted.code : 'route_not_found'
-      this.#say(req, connection, startedAtMs, admitted, this.#unrouted(admitted, code))
+      this.#say(req, connection, startedAtMs, admitted, this.#problem(admitted, code))
       return
     }
     const judged = mayUpgrade(req, connection.inFlightCount)
@@ -331,9 +334,10 @@ export class Http1Server {
     connection.requestBegan()
     if (ignores(connection)) return
     this.#context.counters.requests += 1
-    const { requestId, accept, clientAddress, host, path } = this.#admission.admit(req, connection, 'http')
-    const allow = this.#admission.allowedMethods
-    const problem = makeProblem('method_not_allowed', { requestId, accept, allow })
+    const admitted = this.#admission.admit(req, connection, 'http')
+    const { requestId, clientAddress, host, path } = admitted
+    const problem = this.#problem(admitted, 'method_not_allowed')
+    // The access line of a CONNECT names no route, because its target is none of ours.
     this.#say(req, connection, startedAtMs, { requestId, clientAddress, host, path }, problem)
   }
 
