@@ -90,10 +90,10 @@ export class Flow {
     this.recorded.stream.reset('cancelled')
   }
 
-  /** Also when the stream has ended: what arrived is held until it is consumed. */
+  /** Consumes received bytes, also after the end of the far half, because `onEnd` calls `holdAfterEnd`. */
   consume(bytes: number): void {
     const { stream } = this.recorded
-    if (this.recorded.aborted !== undefined || this.reset) return
+    if (this.recorded.aborted !== undefined || (this.reset && !this.recorded.ended)) return
     const some = Math.min(bytes, this.unreadBytes)
     this.consumedBytes += some
     stream.consume(some)
@@ -104,7 +104,8 @@ export class Flow {
     const { recorded } = this
     const problems = [...this.problems, ...recorded.violations]
     if (recorded.stream.open) problems.push('still open')
-    if (recorded.aborted && this.reset) problems.push('aborted after our own reset')
+    // After END, the owner holds the received bytes until it consumes them, so it can still be asked to drop them.
+    if (recorded.aborted && this.reset && !recorded.ended) problems.push('aborted after our own reset')
     const complete = recorded.ended && this.ended
     if (!recorded.aborted && !this.reset && !complete) problems.push('no end')
     return problems

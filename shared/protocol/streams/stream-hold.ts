@@ -9,8 +9,11 @@ import type { HeldBytes, HeldStream, Holder } from './held-bytes.ts'
 const FREE_HEAD_BYTES = 4096
 /** Memory of a string of a head in addition to its characters, bytes. */
 const STRING_BYTES = 40
-/** Bytes that the first unread part of a message may keep alive without a charge: one read of a socket. */
-const FREE_PINNED_BYTES = 65_536
+/**
+ * Bytes that the first unread part of a message may keep alive without a charge: one read of a socket (64 KiB), or the
+ * pool in which Node allocates small buffers. The pool is 64 KiB too, but Node allocates 64 bytes more to align it.
+ */
+const FREE_PINNED_BYTES = 65_600
 
 /** The part of a stream that its hold uses. */
 export interface Evictable {

@@ -55,8 +55,9 @@ export interface StreamEvents {
   /** There is room again after a `write` that returned false. */
   onWritable(): void
   /**
-   * Both halves ended early: the far end reset the stream, the session ended, or the stream held too many bytes. Never
-   * called after our own `reset`. After `holdAfterEnd` and the end of both halves: the owner must drop the held bytes.
+   * Both halves ended early: the far end reset the stream, the session ended, or the stream held too many bytes. Called
+   * after `holdAfterEnd`, too, even when both halves are complete or our owner has reset the stream: the owner must then
+   * drop the held bytes. Otherwise never called after our own `reset`.
    */
   onAbort(error: TunnelError): void
 }
@@ -91,7 +92,7 @@ export interface Stream {
   /** Completes our half after all written data. Throws HeadError for trailers that cannot be sent. */
   end(trailers?: Fields): void
   /**
-   * Ends both halves at once. The owner at the far end gets `onAbort`; our owner does not. No effect when not open.
+   * Ends both halves at once. The owner at the far end gets `onAbort`. No effect when not open.
    * `causeCode`: a code of backend-causes.ts. A peer without the feature `cause` does not receive it.
    */
   reset(reason: TunnelError['reason'], detail?: string, causeCode?: string): void

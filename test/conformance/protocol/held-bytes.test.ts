@@ -276,6 +276,27 @@ describe('what counts', () => {
     expect(await peer.turnOf('RESET')).toEqual([])
   })
 
+  it('a response that is held after its end, also when its owner has reset the upload since', async () => {
+    const { peer, held } = await counted(10 * KIB, 'dialer')
+    const recorded = peer.open({}, false)
+    recorded.onEnd = () => {
+      recorded.stream.holdAfterEnd()
+      recorded.stream.reset('cancelled')
+    }
+    peer.send(headFrame(1), dataFrame(1, 9 * KIB, true))
+    expect([recorded.stream.open, held.heldBytes]).toEqual([false, 9 * KIB])
+    peer.open()
+    peer.send(headFrame(3), dataFrame(3, 2 * KIB))
+    expect(recorded.aborted?.reason).toBe('over_budget')
+    expect(held.heldBytes).toBe(2 * KIB)
+  })
+
+  it('an unread byte as one byte, although its buffer is a part of the pool of Node', async () => {
+    const { peer, held } = await counted(KIB * KIB)
+    peer.send(openFrame(1, { body: '61' }))
+    expect(held.heldBytes).toBe(1)
+  })
+
   it('unsent bytes of the session, when there are more than a batch', async () => {
     const { peer, held } = await counted(KIB * KIB)
     peer.transport.hold()
