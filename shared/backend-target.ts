@@ -1,11 +1,11 @@
 // Where a backend listens and which HTTP it speaks, parsed once at start: `http://host:port`, `https://host:port`,
 // `unix:/path.sock`; for HTTP/2 `h2c://host:port` (cleartext, prior knowledge), `h2://host:port` (TLS) and
-// `unix+h2c:/path.sock`. Shorter forms that people type (`3000`, `localhost:3000`) are understood here too.
+// `unix+h2c:/path.sock`. The short forms `3000` and `localhost:3000` are accepted too.
 
 export type HttpTarget =
   | {
       readonly kind: 'tcp' | 'tls'
-      /** Speaks HTTP/2 and nothing else. */
+      /** True when the backend accepts HTTP/2 only. */
       readonly http2: boolean
       readonly host: string
       readonly port: number
@@ -25,7 +25,7 @@ const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ['h2c', { kind: 'tcp', http2: true, defaultPort: 80 }],
   ['h2', { kind: 'tls', http2: true, defaultPort: 443 }],
 ])
-/** What other tools call these; nothing is guessed, but the message says what to write. */
+/** Scheme names of other tools. They are rejected; the error message names the scheme to write instead. */
 const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
   ['grpc', 'h2c'],
   ['grpcs', 'h2'],
@@ -37,7 +37,7 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
 ])
 const UNIX = /^(unix|unix\+h2c|h2c\+unix):/
 
-/** Reads a target. Throws an Error whose message says in one line what to write instead. */
+/** Parses a target. Throws an Error with a message of one line that names the valid form. */
 export function parseTarget(text: string): HttpTarget {
   const trimmed = text.trim()
   const unix = UNIX.exec(trimmed)
@@ -52,7 +52,8 @@ export function parseTarget(text: string): HttpTarget {
   if (written !== undefined) port(written, text)
   let url: URL
   try {
-    // Read as a scheme that URL knows, so that hosts are checked; `defaultPort` is that one's too.
+    // `URL` checks hosts only for schemes of its own, so the text is parsed as http or https. Their default ports are equal to
+    // `defaultPort`.
     url = new URL(`${scheme.kind === 'tls' ? 'https' : 'http'}://${rest}`)
   } catch (cause) {
     throw new Error(`"${text}" is not a target: use a port, host:port, a URL or unix:/path.sock`, { cause })
@@ -61,7 +62,7 @@ export function parseTarget(text: string): HttpTarget {
     throw new Error('a target cannot hold a user name or a password')
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
     throw new Error(
-      `"${text}" has a path; a target is only scheme, host and port (paths are the mount's matter)`,
+      `"${text}" has a path: a target is scheme, host and port only (the mount of the service sets the path)`,
     )
   }
   const { kind, http2, defaultPort } = scheme
@@ -69,7 +70,7 @@ export function parseTarget(text: string): HttpTarget {
   return { kind, http2, ...place(host, url.port === '' ? defaultPort : Number(url.port), defaultPort) }
 }
 
-/** The target as a person would write it. */
+/** Returns the target in the form that a person writes. */
 export function targetText(target: HttpTarget): string {
   if (target.kind === 'unix') return `${target.http2 ? 'unix+h2c' : 'unix'}:${target.path}`
   for (const [name, { kind, http2 }] of SCHEMES) {
@@ -82,7 +83,7 @@ function unknownScheme(name: string, rest: string, text: string): string {
   const instead = OTHER_WORDS.get(name)
   if (instead !== undefined) return `"${text}" has the scheme ${name}://; write ${instead}://${rest}`
   const use = 'http://, https://, or for HTTP/2 h2c:// (cleartext) and h2:// (TLS)'
-  return `"${text}" has the scheme ${name}:// but a target speaks ${use}`
+  return `"${text}" has the scheme ${name}://, which is not supported: use ${use}`
 }
 
 function place(host: string, number: number, defaultPort: number) {

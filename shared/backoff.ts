@@ -16,7 +16,7 @@ export class Backoff {
     this.#options = options
   }
 
-  /** The next delay in ms. `atLeastMs`: what the far side asked for (`Retry-After`), a floor under the jitter. */
+  /** Returns the next delay in ms: `atLeastMs`, which the peer asked for (`Retry-After`), plus the jittered back-off. */
   next(atLeastMs = 0): number {
     const { baseMs, capMs, random = Math.random } = this.#options
     const ceiling = Math.min(capMs, baseMs * 2 ** this.#attempt)
@@ -24,7 +24,7 @@ export class Backoff {
     return atLeastMs + Math.round(random() * ceiling)
   }
 
-  /** After a success that has lasted: the next failure starts from `baseMs` again. */
+  /** Makes the next delay start from `baseMs` again. Call it after a success that has lasted. */
   reset(): void {
     this.#attempt = 0
   }

@@ -4,7 +4,7 @@ import { bytesPassed, collectBodyMemory } from './body-memory.ts'
 
 const MIB = 1024 * 1024
 
-/** The most that was held outside the heap while `count` buffers of 64 KiB came and went, bytes. */
+/** Returns the peak of the memory outside the heap, in bytes, while `count` buffers of 64 KiB are created and dropped. */
 function peakBytes(count: number, passed: (bytes: number) => void): number {
   const before = process.memoryUsage().arrayBuffers
   let peak = 0
@@ -17,7 +17,7 @@ function peakBytes(count: number, passed: (bytes: number) => void): number {
 }
 
 describe('the memory of bodies that have passed', () => {
-  test('is given back before it piles up, as it does without', async () => {
+  test('is freed early with collectBodyMemory, and grows further without it', async () => {
     // Buffers of earlier test files in this process must not be collected while this test counts.
     await collectGarbage()
     const without = peakBytes(4096, () => undefined)
@@ -27,7 +27,7 @@ describe('the memory of bodies that have passed', () => {
     expect(peak).toBeLessThan(without)
   })
 
-  test('leaves no gc function behind for others', () => {
+  test('leaves no global gc function', () => {
     expect(globalThis.gc).toBeUndefined()
   })
 })

@@ -10,8 +10,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /**
- * Body bytes between two scavenges: about what piles up outside the heap, once for each copy on the way. Must stay
- * below what V8 allows beside its smallest heap.
+ * Body bytes between two scavenges. About this much memory collects outside the heap, once for each copy of the bytes. It must
+ * stay below the external memory that V8 allows beside its smallest heap.
  */
 const SCAVENGE_EVERY_BYTES = 2 * 1024 * 1024
 
@@ -38,8 +38,9 @@ export function bytesPassed(bytes: number): void {
 }
 
 /**
- * Collects the garbage of the whole heap, and gives free pages back to the system. V8 keeps them otherwise: after 350 MB of
- * garbage a process kept all of them. Takes 20 ms in a small process, and about a second for each gigabyte of live objects.
+ * Collects the garbage of the whole heap, and returns free pages to the system. Without this call V8 keeps the pages: after
+ * 350 MB of garbage a process kept all of them. It takes 20 ms in a small process, and about a second per gigabyte of live
+ * objects.
  */
 export function releaseMemory(): void {
   findCollector()({ type: 'major', execution: 'sync', flavor: 'last-resort' })
@@ -51,11 +52,11 @@ interface Collection {
   readonly flavor?: 'last-resort'
 }
 
-/** Returns V8's own function, which V8 hands only to code that was started with `--expose-gc` or asks as here. */
+/** Returns the garbage collector function of V8. V8 exposes it only with `--expose-gc`, which is set here for a moment. */
 function findCollector(): (collection: Collection) => void {
   setFlagsFromString('--expose-gc')
   const gc: unknown = runInNewContext('globalThis.gc')
-  // No other code has made a `globalThis.gc` with this flag, and from here on none can.
+  // The flag was off before when `globalThis.gc` is absent. Switch it off again, so that other contexts get no `gc`.
   if (globalThis.gc === undefined) setFlagsFromString('--no-expose-gc')
   if (typeof gc !== 'function') return () => undefined
   return collection => gc(collection)

@@ -1,4 +1,4 @@
-// The launchers of both programs on a Node that is too old. The old version is a pretence: a file that is loaded first
+// Starts the launchers of both programs on a Node that is too old. The old version is simulated: a file that is loaded first
 // replaces `process.versions`.
 
 import { execFile } from 'node:child_process'

@@ -20,7 +20,7 @@ it.each([
   expect(claimsSchema.safeParse(claims).success).toBe(false)
 })
 
-it('reads what a token says, and nothing from what is none', () => {
+it('decodes the claims of a token, and returns undefined for other text', () => {
   const part = (value: string): string => Buffer.from(value).toString('base64url')
   const payload = { sub: 'laptop', jti: 't1', exp: 1, services: ['web'] }
   expect(decodeClaims(`x.${part(JSON.stringify(payload))}.x`)).toEqual({ ...payload, mounts: [] })

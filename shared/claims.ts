@@ -1,5 +1,5 @@
-// What the JWT of a telephone says: who it is and how far it reaches. Both sides read it: Plugboard to decide,
-// the Telephone to know when to renew. Only the shape is checked here; signature, audience and time are not.
+// The claims of a Telephone's JWT: its name, its scope and its expiry. Plugboard uses them for access decisions, the Telephone
+// to schedule the renewal. This file checks the shape only, not the signature, the audience or the time.
 
 import { z } from 'zod'
 
@@ -12,17 +12,17 @@ export const TOKEN_ISSUER = 'plugboard'
 export const MAX_TOKEN_LIMIT = 1_000_000
 
 const limitsSchema = z.object({
-  /** Tunnels open at once, over all replicas. */
+  /** Highest number of open tunnels, over all replicas. */
   tunnels: z.int().min(1).max(MAX_TOKEN_LIMIT).optional(),
-  /** Routes that its telephones may have claimed. */
+  /** Highest number of routes that Telephones with this token have claimed. */
   claims: z.int().min(0).max(MAX_TOKEN_LIMIT).optional(),
-  /** Announcements and renewals within a minute, on one replica. */
+  /** Highest number of announcements and renewals in one minute, on one replica. */
   announcementsPerMinute: z.int().min(1).max(MAX_TOKEN_LIMIT).optional(),
 })
-/** Limits of one token. The settings of Plugboard have the default of each absent one. */
+/** Limits of one token. For each absent limit, a setting of Plugboard is the default. */
 export type TokenLimits = z.infer<typeof limitsSchema>
 
-/** Half of a character has no form in UTF-8: in a digest or a file, two different names would become the same one. */
+/** A lone surrogate (half of a character) has no form in UTF-8, so two different names could get the same digest or file. */
 const name = z
   .string()
   .min(1)
@@ -33,27 +33,27 @@ const scope = z.array(z.string().min(1).max(2048)).max(1000).default([])
 export const claimsSchema = z.object({
   /** The issuer. Ids (`jti`) of two issuers may be equal. */
   iss: z.string().optional(),
-  /** Name of the telephone. */
+  /** Name of the Telephone. */
   sub: name,
   /** Id of the token, unique for its issuer; a token of Plugboard keeps it when it is renewed. */
   jti: name,
   /** Seconds since 1970. */
   exp: z.int().min(0),
   iat: z.int().min(0).optional(),
-  /** Services it may serve; absent or empty: none. Patterns as in mounts.ts. */
+  /** Patterns of the services that the Telephone may serve (mounts.ts). Absent or empty: no service. */
   services: scope,
-  /** Mounts it may claim; absent or empty: none. */
+  /** Patterns of the mounts that the Telephone may claim. Absent or empty: no mount. */
   mounts: scope,
   limits: limitsSchema.optional(),
 })
 export type Claims = z.infer<typeof claimsSchema>
 
-/** An empty scope grants nothing: such a token opens no tunnel. */
+/** True when the token covers no service and no mount. Plugboard accepts no tunnel for such a token. */
 export function grantsNothing(claims: Pick<Claims, 'services' | 'mounts'>): boolean {
   return claims.services.length === 0 && claims.mounts.length === 0
 }
 
-/** What a JWT says, without any check of who says it; undefined: it is no token of this shape. */
+/** Returns the claims of a JWT without a check of its signature. Undefined: the text is not a token of this shape. */
 export function decodeClaims(token: string): Claims | undefined {
   const payload = token.split('.')[1]
   if (payload === undefined) return undefined

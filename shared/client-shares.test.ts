@@ -59,12 +59,12 @@ it('lists the holders only when a share can have been reached', () => {
   take('a')
   expect([shares.allows('a', 100), shares.allows('b', 100), asked]).toEqual([false, true, 1])
   while (held.length > 36) shares.remove(held.pop() as string)
-  // Counting has stopped; the next time begins anew.
+  // Counting has stopped. It starts again from `holders` later.
   for (let taken = 0; taken < 40; taken += 1) take('c')
   expect([shares.allows('c', 100), asked]).toEqual([true, 2])
 })
 
-it('never lets a client hold more than its share, whatever comes and goes, and never refuses one below it', () => {
+it('keeps each client within its share in any order of takes and releases, and accepts a client below it', () => {
   const step = fc.tuple(fc.constantFrom('a', 'b', 'c', ''), fc.boolean())
   fc.assert(
     fc.property(

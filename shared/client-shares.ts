@@ -1,11 +1,11 @@
 // Limits how much of one resource a client holds (streams, connections, places in a queue), so that other clients
-// always find room. A table of counts costs a Map, and a Map must not churn with every request
-// (docs/decisions/0005-no-map-per-request.md). So clients are counted only while so much is in use that one of them could
-// have reached its share. Until then a request costs an addition and a comparison.
+// always find room. A table of counts is a Map, and a Map must not change with every request
+// (docs/decisions/0005-no-map-per-request.md). So clients are counted only while the total in use is so high that one client
+// could have reached its share. Below that total, a request costs an addition and a comparison.
 
 export const DEFAULT_CLIENT_SHARE_PERCENT = 75
 
-/** Returns how many of `capacity` one client may hold: always 1 at least, and all of them for 100 %. */
+/** Returns how many units of `capacity` one client may hold: at least 1, and all units for 100 %. */
 export function shareOf(capacity: number, percent: number): number {
   return percent >= 100 ? capacity : Math.max(1, Math.floor((capacity * percent) / 100))
 }
@@ -14,13 +14,13 @@ export class ClientShares {
   readonly #percent: number
   readonly #holders: (() => Iterable<string>) | undefined
   #held = 0
-  /** By client; undefined while clients are not counted. */
+  /** Units per client. Undefined while clients are not counted. */
   #counts: Map<string, number> | undefined
   #stopBelow = 0
 
   /**
-   * `holders` lists the client of each unit that is held now: it is called when counting begins. Without it, clients
-   * are counted all the time, which suits a resource that an ordinary request does not take.
+   * `holders` lists the client of each unit that is held now. It is called when counting begins. Without `holders`, clients
+   * are counted all the time, which suits a resource that ordinary requests do not use.
    */
   constructor(percent: number, holders?: () => Iterable<string>) {
     this.#percent = percent
@@ -28,7 +28,7 @@ export class ClientShares {
     if (holders === undefined) this.#counts = new Map()
   }
 
-  /** Held now, by all clients. */
+  /** Returns the number of units that all clients hold now. */
   get held(): number {
     return this.#held
   }

@@ -1,13 +1,13 @@
-// Time as a parameter: sessions, back-off and caches take a Clock, so that tests move time by hand.
+// Time as a parameter: sessions, back-off and caches take a Clock, so that a test can advance the time itself.
 
 export interface Timer {
   cancel(): void
 }
 
 export interface Clock {
-  /** Milliseconds that never go backwards; only differences mean something. */
+  /** Returns monotonic milliseconds. Only the difference between two values has a meaning. */
   now(): number
-  /** Milliseconds since 1970, for tokens and database rows. */
+  /** Returns milliseconds since 1970, for tokens and database rows. */
   wallTime(): number
   /** Runs `task` once after `delayMs`. Does not keep the process alive. */
   after(delayMs: number, task: () => void): Timer

@@ -1,6 +1,6 @@
-// Whether output may have colours: one answer for logs and for the command lines.
+// Decides whether output has colours, for logs and command lines alike.
 
-/** NO_COLOR (no-color.org) wins over everything, then FORCE_COLOR, then whether it is a terminal. */
+/** True when the output has colours. NO_COLOR (no-color.org) comes first, then FORCE_COLOR, then `isTerminal`. */
 export function coloursWanted(
   env: Readonly<Record<string, string | undefined>>,
   isTerminal: boolean,

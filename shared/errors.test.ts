@@ -3,18 +3,18 @@ import { ERRORS, type ErrorCode, type ErrorRow, errorOfReason, VeraError } from 
 import { REASONS, type Reason } from './protocol/wire/reason.ts'
 
 describe('the table', () => {
-  it.each(Object.entries<ErrorRow>(ERRORS))('%s is whole', (code, { status, source, retry, meaning }) => {
+  it.each(Object.entries<ErrorRow>(ERRORS))('%s is valid', (code, { status, source, retry, meaning }) => {
     expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/)
     expect(status).toSatisfy((value: number) => value >= 400 && value < 600)
-    // Whose fault it is, and the class of the status, say the same.
+    // A fault of the client has a status of the 4xx class, and every other fault one of the 5xx class.
     expect(source === 'client').toBe(status < 500)
-    // One sentence for a person; a table's cell in the README.
+    // One sentence that fits into a cell of a Markdown table.
     expect(meaning).toMatch(/^[A-Z][^|\n]*\.$/)
-    // A fault of the client stays one, except that it asked too often or for too much at once.
+    // A retry cannot correct a fault of the client, except a rate or a number of requests that was too high.
     if (source === 'client' && status !== 429) expect(retry).toBe('never')
   })
 
-  it('what may always be sent again has a status that says so', () => {
+  it('a request that may always be sent again has the status 429, 502 or 503', () => {
     const codes = Object.entries<ErrorRow>(ERRORS).filter(([, { retry }]) => retry === 'always')
     expect(new Set(codes.map(([, { status }]) => status))).toEqual(new Set([429, 502, 503]))
   })
@@ -35,10 +35,10 @@ describe('an error', () => {
   })
 })
 
-describe('the end of a stream, as the client sees it', () => {
+describe('the error that a client gets for a reason of the protocol', () => {
   const reasons = Object.keys(REASONS) as Reason[]
 
-  it.each(reasons)('%s is an error of the proxy', reason => {
+  it.each(reasons)('%s has a code of the error table', reason => {
     expect(ERRORS[errorOfReason(reason)].status).toBeGreaterThanOrEqual(413)
   })
 

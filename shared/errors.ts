@@ -12,9 +12,9 @@ export interface ErrorRow {
   readonly status: number
   readonly source: ErrorSource
   readonly retry: Retry
-  /** The earliest time of another attempt (`Retry-After`), s; undefined: not known, or never. */
+  /** Seconds until the earliest next attempt (`Retry-After`). Undefined: unknown, or a retry does not help. */
   readonly retryAfterSeconds: number | undefined
-  /** One line for the client; no host name, no internals. */
+  /** One line for the client, without host names and internals. */
   readonly meaning: string
 }
 
@@ -176,8 +176,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
 export const MAX_DETAIL = 1000
 
 /**
- * An error with a code of the table. `detail` may be shown to the client that caused it, and may quote it, so it is cut;
- * `field` names the culprit.
+ * An error with a code of the table. `detail` may be shown to the client that caused the error. It may quote text of the
+ * client, so its length is bounded. `field` is the name of the invalid field.
  */
 export class VeraError extends Error {
   readonly code: ErrorCode
@@ -196,7 +196,7 @@ export class VeraError extends Error {
   }
 }
 
-/** How a stream that ended before its answer head looks to the client. */
+/** Returns the error that the client gets when a stream ends with `reason` before its response head. */
 export function errorOfReason(reason: Reason): ErrorCode {
   switch (reason) {
     case 'backend_unreachable':

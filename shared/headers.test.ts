@@ -39,7 +39,7 @@ describe('fieldOf', () => {
   })
 })
 
-it('compares without case, and - is not _', () => {
+it('ignores the case of letters, and distinguishes - from _', () => {
   expect(equalsIgnoringCase('Keep-Alive', 'keep-alive')).toBe(true)
   expect(equalsIgnoringCase('Keep_Alive', 'keep-alive')).toBe(false)
 })
@@ -76,9 +76,10 @@ it.each([
   expect(parseContentLength(value)).toBe(length)
 })
 
-it('lets no framing, routing or authentication field into trailers', () => {
+it('removes framing, routing and authentication fields from trailers', () => {
   const forbidden = ['Content-Length', 'HOST', 'Authorization', 'set-cookie', 'X-Forwarded-For', 'If-Match']
-  // As backends may spell them; and what Node's http2 throws at, in an event that nobody can catch.
+  // Other spellings that a backend may use, and names for which Node's http2 throws in an event handler, where no caller can
+  // catch the error.
   forbidden.push(
     'X_Forwarded_For',
     'x.real.ip',

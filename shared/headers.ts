@@ -1,8 +1,8 @@
-// Field names that an HTTP hop treats specially, told apart without lower-casing or allocating: both ends of a
-// tunnel are hops, so both read this table. Names and values travel as in Node's `rawHeaders`: a flat list,
-// case and order as received. Knows nothing of sockets, routes or policy.
+// Field names that an HTTP hop treats specially, recognised without lower-casing or allocating. Both ends of a tunnel are hops,
+// so both use this table. Names and values are in a flat list, as in Node's `rawHeaders`, with case and order as received.
+// Independent of sockets, routes and policy.
 
-/** What `fieldOf` says about a name. Everything not named here is `other` and passes through. */
+/** The results of `fieldOf`. Each name that is not listed is `other`, and the hop forwards the field unchanged. */
 export const FIELD = {
   other: 0,
   /** Keep-Alive, Proxy-Connection, Proxy-Authenticate, Proxy-Authorization, HTTP2-Settings: dropped at a hop. */
@@ -23,7 +23,7 @@ export const FIELD = {
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
 
-/** Compares a name or token with one that is in lower case, letters, digits and `-` only. */
+/** True when `text` equals `lowerCase` without regard to case. `lowerCase` has lower-case letters, digits and `-` only. */
 export function equalsIgnoringCase(text: string, lowerCase: string): boolean {
   if (text.length !== lowerCase.length) return false
   for (let index = 0; index < lowerCase.length; index += 1) {
@@ -34,7 +34,7 @@ export function equalsIgnoringCase(text: string, lowerCase: string): boolean {
   return true
 }
 
-/** RFC 9110 section 7.6.1 and RFC 9112: the fields that end at each hop, and those that frame or route. */
+/** Returns the kind of a field name. RFC 9110 section 7.6.1 and RFC 9112 name the fields that end at each hop. */
 export function fieldOf(name: string): Field {
   switch (name.length) {
     case 2:
@@ -72,8 +72,8 @@ export function fieldOf(name: string): Field {
 }
 
 /**
- * The fields that a Connection value names beyond the usual ones (`close`, `keep-alive`, `upgrade`, `te`), in
- * lower case; undefined when there are none, which is nearly always. They end at this hop too.
+ * Returns the fields that a Connection value names, in lower case, without the usual ones (`close`, `keep-alive`, `upgrade`,
+ * `te`). These fields end at this hop too. Undefined when the value names no such field, which is nearly always the case.
  */
 export function nominatedFields(connectionValue: string): string[] | undefined {
   switch (connectionValue) {
@@ -103,7 +103,7 @@ export function nominatedFields(connectionValue: string): string[] | undefined {
   return named
 }
 
-/** True when a list as Node's `rawHeaders` holds the field (lower case) more than once; Node itself keeps the first. */
+/** True when a flat list holds the field (lower case) more than once. Node's `headers` keep only the first one. */
 export function repeatsField(raw: readonly string[], lowerCase: string): boolean {
   let count = 0
   for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -112,12 +112,12 @@ export function repeatsField(raw: readonly string[], lowerCase: string): boolean
   return count > 1
 }
 
-/** Takes the named fields (lower case) out of a flat list, in place. */
+/** Removes the named fields (lower case) from a flat list, in place. */
 export function removeFields(fields: string[], names: readonly string[]): void {
   removeFieldsWhere(fields, name => names.includes(name.toLowerCase()))
 }
 
-/** The same for the fields of whose names `leaves` says so. */
+/** Removes the fields for which `leaves(name)` returns true, in place. */
 export function removeFieldsWhere(fields: string[], leaves: (name: string) => boolean): void {
   let kept = 0
   for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -145,7 +145,7 @@ export function listHolds(value: string, token: string): boolean {
   return value.split(',').some(part => equalsIgnoringCase(part.trim(), token))
 }
 
-/** The length that a Content-Length value gives; undefined when it is not 1*DIGIT or not a safe integer. */
+/** Returns the number of a Content-Length value. Undefined when the value is not 1*DIGIT or not a safe integer. */
 export function parseContentLength(value: string): number | undefined {
   if (value.length === 0 || value.length > 16) return undefined
   let length = 0
@@ -181,7 +181,7 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'authentication-info',
   'cookie',
   'set-cookie',
-  // what a recipient must know before the body
+  // fields that a recipient needs before the body
   'content-encoding',
   'content-type',
   'content-range',
@@ -198,14 +198,14 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'warning',
 ])
 
-/** RFC 9110 section 6.5.1: true when a trailer section that is relayed may hold this name, in any spelling (row H4). */
+/** True when the proxy relays a trailer field with this name, in any spelling (RFC 9110 section 6.5.1, row H4). */
 export function allowedInTrailers(name: string): boolean {
   const plain = plainName(name)
   if (FORBIDDEN_TRAILERS.has(plain)) return false
   return !/^(?:proxy-|if-|x-forwarded(?:-|$)|plugboard-)/.test(plain)
 }
 
-/** The trailers that may go on; undefined when none is left. */
+/** Returns the trailers that the proxy relays. Undefined when it relays no field. */
 export function relayedTrailers(trailers: readonly string[]): string[] | undefined {
   let kept: string[] | undefined
   for (let index = 0; index + 1 < trailers.length; index += 2) {

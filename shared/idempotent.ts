@@ -1,7 +1,7 @@
-// Which requests may be sent again although the backend may have seen them (RFC 9110 section 9.2.2): both ends of a
-// tunnel repeat requests, by this one rule.
+// Decides whether a request may be sent again when the backend may already have processed it (RFC 9110 section 9.2.2). Both
+// ends of a tunnel retry requests by this rule.
 
-/** `method`: as it came; methods are case-sensitive. */
+/** True when the method is idempotent. `method` is the text as received, because methods are case-sensitive. */
 export function isIdempotent(method: string): boolean {
   switch (method) {
     case 'GET':

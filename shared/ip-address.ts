@@ -15,7 +15,7 @@ export function ipAddress(text: string): string | undefined {
   return withoutMapping(new SocketAddress({ address, family: 'ipv6' }).address)
 }
 
-/** The same for the address of a socket, which the system has written. `unknown` when the socket has none. */
+/** Returns the one form of the address of a socket. Returns `unknown` when the socket has no address. */
 export function socketAddress(address: string | undefined): string {
   return address === undefined ? 'unknown' : withoutMapping(address)
 }
@@ -32,7 +32,7 @@ export function ipv6Groups(address: string): number[] {
   return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last]
 }
 
-/** `::1.2.3.4` has a part of two groups. */
+/** Returns the groups in a part of an address. A part such as `1.2.3.4` in `::1.2.3.4` has two groups. */
 function groupsOf(part: string): number[] {
   if (part === '') return []
   return part.split(':').flatMap(group => {

@@ -1,5 +1,5 @@
-// A process that is asked how it is, over the real abstract socket. Each test has a scope of its own, because other
-// Plugboards may run on the machine.
+// Asks a process for its status over the real abstract socket. Each test has a scope of its own, because other Plugboards may
+// run on the machine.
 
 import { randomUUID } from 'node:crypto'
 import { createConnection, createServer } from 'node:net'

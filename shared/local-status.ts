@@ -1,7 +1,7 @@
-// Lets a command in a container ask the process that runs in it how it is: `telephone check --container` and `plugboard
-// doctor --container`, the health checks of the images. The process listens on an abstract unix socket of Linux, whose
-// name has its PID namespace and its process id. That needs no file, no port, no credential and no setting, so it works
-// with a read-only file system, any user id and every way to configure the program (decision 0011).
+// Reports the status of a running process to a command in the same container: `telephone check --container` and `plugboard
+// doctor --container`, the health checks of the images. The process listens on an abstract unix socket of Linux. The name of
+// the socket holds the PID namespace and the process id. This needs no file, port, credential or setting, so it works with a
+// read-only file system, any user id and every way to configure the program (decision 0011).
 
 import { readFileSync, readlinkSync } from 'node:fs'
 import { createConnection, createServer, type Socket } from 'node:net'
@@ -9,9 +9,9 @@ import { createConnection, createServer, type Socket } from 'node:net'
 export type StatusProgram = 'plugboard' | 'telephone'
 
 export interface LocalStatus {
-  /** `ready`, `loading`, …: a word of the program. */
+  /** The state in one word of the program, such as `ready` or `loading`. */
   readonly state: string
-  /** For people, one line. */
+  /** One line for a person. */
   readonly detail: string
 }
 
@@ -19,14 +19,14 @@ export interface LocalStatusServer {
   close(): Promise<void>
 }
 
-/** What one process has responded. */
+/** The response of one process, or the problem with it. */
 export type ProcessStatus =
   | { readonly kind: 'responds'; readonly pid: number; readonly status: LocalStatus }
   | { readonly kind: 'fails'; readonly pid: number; readonly problem: string }
 
 export interface LocalStatusOptions {
   readonly program: StatusProgram
-  /** Separates processes that share a PID namespace without belonging together, outside of containers. */
+  /** Separates independent processes that share a PID namespace. Needed only outside of containers. */
   readonly scope?: string | undefined
 }
 
@@ -39,8 +39,8 @@ const SOCKET_TIMEOUT_MS = 1000
 const PREFIX = 'vera-stack'
 
 /**
- * Serves `status` until `close`. Does not keep the process alive. Elsewhere than on Linux it serves nothing. A failure to
- * listen goes to `onProblem`, because the program works without it.
+ * Serves `status` until `close`. Does not keep the process alive. On a system other than Linux it does nothing. It reports a
+ * failure to listen to `onProblem`, because the program works without this server.
  */
 export function serveLocalStatus(
   options: LocalStatusOptions & {
@@ -51,7 +51,7 @@ export function serveLocalStatus(
   if (process.platform !== 'linux') return { close: () => Promise.resolve() }
   const server = createServer(socket => {
     socket.setTimeout(SOCKET_TIMEOUT_MS, () => socket.destroy())
-    // A client that is gone needs no response.
+    // A client that has closed the connection needs no response.
     socket.on('error', () => socket.destroy())
     socket.resume().end(`${JSON.stringify(options.status())}\n`)
   })
@@ -65,8 +65,8 @@ export function serveLocalStatus(
 }
 
 /**
- * Asks each process of the program in this PID namespace. An empty result: there is none. Throws Error with the reason
- * where the sockets of the system cannot be listed.
+ * Returns the status of each process of the program in this PID namespace. The result is empty when no such process runs.
+ * Throws an Error with the reason when the sockets of the system cannot be listed.
  */
 export function askLocalStatus(
   options: LocalStatusOptions & { readonly timeoutMs: number },
@@ -86,12 +86,12 @@ function prefixOf({ program, scope }: LocalStatusOptions): string {
   return [PREFIX, program, pidNamespace(), ...(scope === undefined || scope === '' ? [] : [scope])].join('/')
 }
 
-/** Two containers may share a network namespace (a pod, the host's), and with it the names of sockets. */
+/** Returns the PID namespace. Containers that share a network namespace (a pod, the host's) also share the names of sockets. */
 function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')
   } catch {
-    // A sandbox without namespaces has one set of processes.
+    // In a sandbox without namespaces, all processes are in one namespace.
     return '0'
   }
 }

@@ -1,4 +1,4 @@
-// What a log writes when its process ends.
+// Starts processes that log and end at once, and reads their output.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

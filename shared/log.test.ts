@@ -64,14 +64,14 @@ test('the access line of a request that failed behind Plugboard is a warning', (
     { status: 499 },
     { status: 500 },
     { status: 503, code: 'no_telephone', cause: 'not_connected' },
-    // The response was cut behind its head.
+    // The response was cut after its head.
     { status: 200, code: 'backend_closed', cause: 'response_cut' },
   ]
   for (const fields of levels) log.access({ ...request, ...fields })
   expect(records().map(({ level }) => level)).toEqual(['info', 'info', 'info', 'warn', 'warn', 'warn'])
 })
 
-test('the words of a Telephone in an access line are bounded, and hold no secret', () => {
+test('the text of a Telephone in an access line is bounded, and holds no secret', () => {
   const { log, records } = memory()
   log.access({ ...request, status: 502, detail: `https://user:hunter2@backend/ ${'x'.repeat(5000)}` })
   const [line] = records()
@@ -79,14 +79,14 @@ test('the words of a Telephone in an access line are bounded, and hold no secret
   expect(String(line?.detail)).not.toContain('hunter2')
 })
 
-test('readable lines keep control characters away from the terminal and show errors with their stack', () => {
+test('readable lines replace control characters, and show errors with their stack', () => {
   const { log, lines } = memory({ format: 'text' })
   log.warn('odd request', { path: '/\u001b[31m', count: 400, host: 'a b', err: new Error('broken') })
   expect(lines[0]).toMatch(/^03:04:05\.006 WARN {2}odd request path="\/\\u001b\[31m" count=400 host="a b"\n/)
   expect(lines[0]).toContain('\n    Error: broken\n        at ')
 })
 
-test('colours are for terminals without NO_COLOR', () => {
+test('output has colours on a terminal without NO_COLOR', () => {
   expect(coloursWanted({}, true)).toBe(true)
   expect(coloursWanted({}, false)).toBe(false)
   expect(coloursWanted({ NO_COLOR: '1', FORCE_COLOR: '1' }, true)).toBe(false)
@@ -112,7 +112,7 @@ test.each(FORMATS)('%s lines of every kind are redacted', format => {
   expect(lines.join('')).not.toContain(secret)
 })
 
-test.each(FORMATS)('%s lines stay short, whatever a peer sends', format => {
+test.each(FORMATS)('%s lines stay short when a peer sends long texts', format => {
   const { log, lines } = memory({ format })
   const long = 'eyJ'.repeat(60_000)
   log.warn('refused', {
@@ -125,7 +125,7 @@ test.each(FORMATS)('%s lines stay short, whatever a peer sends', format => {
   expect(lines[1]?.length).toBeLessThan(5 * MAX_FIELD_TEXT)
 })
 
-test('a line keeps of a foreign error what helps, and no request, parameter or URL', () => {
+test('a line keeps the useful keys of a foreign error, and drops its request, parameters and URL', () => {
   const { log, records } = memory()
   const error = Object.assign(new TypeError('connect failed'), {
     code: 'ECONNREFUSED',

@@ -1,6 +1,6 @@
-// Logs: JSON lines for a machine, readable lines for a person; a constant message and fields of one typed list.
-// Each program makes one and passes it to its parts. Access lines skip pino, because only they are hot. Fields are
-// bounded and redacted before either format sees them (log/safe-fields.ts).
+// The log: JSON lines for a machine, readable lines for a person. A line has a constant message and fields of one typed list.
+// Each program creates one log and passes it to its parts. Access lines bypass pino, because they are on the hot path. Fields
+// are bounded and redacted before they are formatted (log/safe-fields.ts).
 
 import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
 import { coloursWanted } from './colours.ts'
@@ -18,37 +18,40 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export const LOG_LEVEL_ALIASES = { trace: 'debug' } as const
 export type LogFormat = 'json' | 'text'
 
-/** The message is constant, what varies is in the fields. `error` means that a human must act. */
+/** A message is constant text; variable data is in the fields. `error` means that a human must act. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
   error(message: string, fields?: LogFields): void
-  /** For fields that cost something to gather. */
+  /** True when lines of this level are written. Check it before computing costly fields. */
   enabled(level: Exclude<LogLevel, 'silent'>): boolean
-  /** The same log with `fields` on every line. */
+  /** Returns a log that adds `fields` to every line. */
   child(fields: LogFields): Logger
 }
 
 export interface Log extends Logger {
-  /** One line per finished request, at WARN when it failed behind the client. It costs about a microsecond, batched, dropped and counted when the reader stalls. */
+  /**
+   * Writes one line per finished request, at WARN when a fault behind the client caused its failure. Lines are written in
+   * batches. When the reader of the log stalls, lines are dropped and counted. One line costs about a microsecond.
+   */
   access(fields: AccessFields): void
-  /** Resolves when each line is written, or when a stalled reader has delayed it for two seconds. */
+  /** Resolves when all lines are written, or after two seconds when the reader of the log stalls. */
   close(): Promise<void>
 }
 
 export interface LogOptions {
   readonly level: LogLevel
   readonly format: LogFormat
-  /** On every line: `replicaId`, say. */
+  /** Fields of every line, such as `replicaId`. */
   readonly fields?: LogFields
   /** Default: the standard output. `close` flushes first. */
   readonly sink?: LineSink & { close?(): Promise<void> }
-  /** Default: a terminal that has not said NO_COLOR. */
+  /** Default: true on a terminal, unless NO_COLOR is set (colours.ts). */
   readonly colours?: boolean
-  /** Default true. Without it `access` does nothing. */
+  /** Default true. When false, `access` does nothing. */
   readonly accessLog?: boolean
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   readonly wallTime?: () => number
 }
 
@@ -68,7 +71,7 @@ export function createLog(options: LogOptions): Log {
       base: null,
       timestamp,
       formatters: { level: label => ({ level: label }) },
-      // pino would serialize what safeFields has made of an error once more.
+      // `safeFields` has already converted the error. pino must not serialize it a second time.
       serializers: { err: (error: unknown) => error },
     },
     { write: (line: string) => sink.write(render(line), true) },
@@ -110,7 +113,7 @@ function wrap(target: Pino): Logger {
 
 const nothing = (): void => undefined
 
-/** For tests, and for a library's caller who wants no log. */
+/** Writes no line. For tests, and for applications that use the library without a log. */
 export const silentLogger: Log = {
   debug: nothing,
   info: nothing,

@@ -107,12 +107,12 @@ describe('mounts', () => {
     else expect(parsed).toEqual({ ok: false, problem: expect.stringMatching(problem) })
   })
 
-  // The same as the unit 'binary' of fast-check, whose tables take a second.
+  // Equal to the unit 'binary' of fast-check, which takes a second to build its tables.
   const codePoint = fc
     .integer({ min: 0, max: 0x10_ff_ff - 0x8_00 })
     .map(code => String.fromCodePoint(code < 0xd8_00 ? code : code + 0x8_00))
 
-  test('any string is parsed to a normal form that parses to itself, or refused', () => {
+  test('any string is rejected, or parsed to a normal form that parses to itself', () => {
     fc.assert(
       fc.property(fc.string({ unit: codePoint }), written => {
         const parsed = parseMount(written)
@@ -191,7 +191,7 @@ describe('service names', () => {
     const parsed = parseMount(mount)
     expect(parsed.ok && serviceNameOfMount(parsed.value)).toBe(expected)
   })
-  test('of any mount: always one that can be used', () => {
+  test('the default name of any mount is a valid service name', () => {
     const host = fc.stringMatching(/^[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?$/)
     const path = fc.stringMatching(/^(\/[A-Za-z0-9._~-]{1,30}){0,3}$/)
     fc.assert(
@@ -224,7 +224,7 @@ describe('spellings of a path', () => {
     }
   }
 
-  test('every spelling of a path has the same normal form, and a second pass changes nothing but new escapes', () => {
+  test('every spelling of a path has the same normal form, and a second pass changes new escapes only', () => {
     const characters = fc.array(fc.constantFrom('a', 'Z', '~', '/', '%2F', '%C3', '%2B'), { maxLength: 8 })
     fc.assert(
       fc.property(characters, fc.infiniteStream(fc.nat(2)), (parts, choices) => {

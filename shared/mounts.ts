@@ -1,9 +1,9 @@
-// The names of things that requests are routed by: hosts, mounts, services, and the scope patterns of tokens.
-// Pure string work, used by both programs: parse what people write into one normal form (which the database
-// checks again), and answer "does this scope reach that mount". It must not know how routes are stored.
+// The names that routing uses: hosts, mounts, services, and the scope patterns of tokens. Pure functions on strings for both
+// programs. They parse the text of a user into one normal form (which the database checks again), and decide whether a scope
+// covers a mount. Independent of the way routes are stored.
 //
 //   mount  = host-pattern [ path ]          app.example.com/api   *.example.com   */hooks   *
-//   scope  = the same, and it covers its own host pattern and every path on or beneath its own; `*` covers all
+//   scope  = the same form. It covers its host pattern, and its path with every path beneath; `*` covers each mount
 
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
@@ -13,18 +13,21 @@ import { cutText } from './cut-text.ts'
 export interface Mount {
   /** `app.example.com`, `*.example.com` or `*`: lower case, ASCII (IDNA), without port and trailing dot. */
   readonly host: string
-  /** Starts with `/`; no trailing slash but for `/` itself; case-sensitive; spelled as normalizeEscapes spells it. */
+  /**
+   * Case-sensitive. Starts with `/`, has no trailing slash (except `/` itself), and escapes as `normalizeEscapes` writes
+   * them.
+   */
   readonly path: string
 }
 
-/** What is wrong with a string, for the person who wrote it; or its normal form. */
+/** The normal form of a string, or its problem in words for the person who wrote it. */
 export type ParsedMount<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly problem: string }
 
 /** The path prefix that Plugboard keeps for itself on every host. */
 export const RESERVED_PATH = '/_plugboard'
-/** Where telephones dial in. */
+/** The path to which Telephones open their tunnels. */
 export const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
 
 const MAX_MOUNT_PATH_LENGTH = 1024
@@ -38,13 +41,13 @@ const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
 const PATH_CHARACTERS = /^[A-Za-z0-9._~!$&'()*+,;=:@%/-]+$/
 /** RFC 3986, section 2.3. */
 const UNRESERVED = /^[A-Za-z0-9._~-]$/
-/** What may follow a host: nothing, a colon, or a port that exists (RFC 9110 section 4.2). */
+/** The text behind a host: empty, a colon, or a colon and a valid port (RFC 9110 section 4.2). */
 const PORT_PART =
   /^(?::(?:[0-9]{0,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$/
 
 /**
- * A host as a request names it (`Host`, `:authority`), in the form that routes are matched by: without port and
- * trailing dot, lower case, IDNA in ASCII. Undefined when it is no host.
+ * Returns the host of a request (`Host`, `:authority`) in the form that routes are matched by: without port and trailing dot,
+ * lower case, IDNA in ASCII. Undefined when the text is not a host.
  */
 export function normalizeHost(host: string): string | undefined {
   let name = host
@@ -62,14 +65,14 @@ export function normalizeHost(host: string): string | undefined {
   return normalizeName(name)
 }
 
-/** True for a host with an optional port as it can stand in a Host field: ASCII, `[…]` around IPv6, no empty port. */
+/** True for a host with an optional port that is valid in a Host field: ASCII, `[…]` around IPv6, no empty port. */
 export function isHostWithPort(text: string): boolean {
   return /^[\x21-\x7e]*[\x21-\x39\x3b-\x7e]$/.test(text) && normalizeHost(text) !== undefined
 }
 
 function normalizeName(written: string): string | undefined {
   let name = written
-  // ASCII names are only folded; domainToASCII would also accept `0x7f.1` for an address and percent signs.
+  // ASCII names are only converted to lower case: domainToASCII would also accept percent signs, and `0x7f.1` as an address.
   if (/[^\x21-\x7e]/.test(name)) name = /[\s/?#@:%\\]/.test(name) ? '' : domainToASCII(name)
   if (name.endsWith('.')) name = name.slice(0, -1)
   name = name.toLowerCase()
@@ -77,7 +80,7 @@ function normalizeName(written: string): string | undefined {
   return name.split('.').every(label => LABEL.test(label)) ? name : undefined
 }
 
-/** `app.example.com`, `*.example.com`, `*`; ports are refused, since routes do not tell them apart. */
+/** Parses `app.example.com`, `*.example.com` or `*`. Rejects a port, because routes do not distinguish ports. */
 function parseHostPattern(written: string): ParsedMount<string> {
   if (written === '*') return ok('*')
   if (written.startsWith('[')) {
@@ -85,7 +88,7 @@ function parseHostPattern(written: string): ParsedMount<string> {
     if (host !== undefined && written.endsWith(']')) return ok(host)
     return wrong(`"${cutText(written)}" is not an IPv6 address in brackets`)
   }
-  if (written.includes(':')) return wrong('a mount names no port')
+  if (written.includes(':')) return wrong('a mount has no port')
   const wildcard = written.startsWith('*.')
   const name = normalizeName(wildcard ? written.slice(2) : written)
   if (name === undefined || (wildcard && name.length > MAX_HOST_LENGTH - 2)) {
@@ -99,8 +102,8 @@ function parseHostPattern(written: string): ParsedMount<string> {
 }
 
 /**
- * Returns the one spelling of a path that paths are compared in (RFC 3986, sections 6.2.2.1 and 6.2.2.2): escapes with
- * upper-case digits, unreserved characters without an escape. A malformed escape stays as it is.
+ * Returns a path in the one spelling that is used for comparisons (RFC 3986, sections 6.2.2.1 and 6.2.2.2): escapes have
+ * upper-case digits, and unreserved characters have no escape. A malformed escape is not changed.
  */
 export function normalizeEscapes(path: string): string {
   if (!path.includes('%')) return path
@@ -110,7 +113,7 @@ export function normalizeEscapes(path: string): string {
   })
 }
 
-/** A mount path as people write it; `/api/` means `/api`. What a request could never be matched to is refused. */
+/** Parses a mount path as a user writes it; `/api/` means `/api`. Rejects a path that no request could match. */
 function parseMountPath(written: string): ParsedMount<string> {
   if (written === '' || written === '/') return ok('/')
   if (!written.startsWith('/')) return wrong('a mount path starts with /')
@@ -132,7 +135,7 @@ function parseMountPath(written: string): ParsedMount<string> {
   return ok(path)
 }
 
-/** `host` or `host/path`. */
+/** Parses `host` or `host/path`. */
 export function parseMount(written: string): ParsedMount<Mount> {
   const trimmed = written.trim()
   if (trimmed === '') return wrong('a mount is a host, or a host and a path: app.example.com/api')
@@ -144,25 +147,25 @@ export function parseMount(written: string): ParsedMount<Mount> {
   return path.ok ? ok({ host: host.value, path: path.value }) : path
 }
 
-/** The way people write it: `app.example.com/api`, and `app.example.com` for its root. */
+/** Returns the mount as a user writes it: `app.example.com/api`, and `app.example.com` for the path `/`. */
 export function formatMount(mount: Mount): string {
   return mount.path === '/' ? mount.host : mount.host + mount.path
 }
 
-/** Whether `path` is `mountPath` or lies beneath it; `/apix` is not beneath `/api`. */
+/** True when `path` is `mountPath` or lies beneath it. `/apix` is not beneath `/api`. */
 export function isOnOrBeneath(path: string, mountPath: string): boolean {
   if (mountPath === '/') return true
   return path.startsWith(mountPath) && (path.length === mountPath.length || path[mountPath.length] === '/')
 }
 
 /**
- * Returns what follows the mount in a path on or beneath it: empty, or from its slash on. The path may spell the mount in
- * another way, and what follows keeps its spelling.
+ * Returns the part of `path` behind the mount: an empty string, or text that starts with a slash. `path` must be on or beneath
+ * the mount, but may spell its escapes in another way. The returned part keeps its spelling.
  */
 export function restAfterMount(path: string, mountPath: string): string {
   if (mountPath === '/') return path === '/' ? '' : path
   if (path.startsWith(mountPath)) return path.slice(mountPath.length)
-  // An escape never stands for a slash, so both have the same segments.
+  // An escape never stands for a slash here, so the mount has the same number of segments in both spellings.
   let end = 0
   for (let slash = 0; slash !== -1; slash = mountPath.indexOf('/', slash + 1))
     end = path.indexOf('/', end + 1)
@@ -170,9 +173,9 @@ export function restAfterMount(path: string, mountPath: string): string {
 }
 
 /**
- * Whether one mount scope of a token reaches `mount`. A scope is a mount pattern: its own host pattern, and every
- * path on or beneath its own. `*.example.com` also reaches each host and longer wildcard under example.com; `*`
- * reaches everything. A scope that is no pattern reaches nothing.
+ * True when one mount scope of a token covers `mount`. A scope is a mount pattern. It covers its host pattern, and its path
+ * with every path beneath. `*.example.com` also covers each host and each longer wildcard under example.com. `*` covers each
+ * mount. A scope that is not a valid pattern covers no mount.
  */
 export function mountScopeCovers(scope: string, mount: Mount): boolean {
   const parsed = parseMount(scope)
@@ -191,11 +194,14 @@ const MAX_SERVICE_NAME_LENGTH = 63
 const SERVICE_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-/** `parseServiceName` as a pattern for schemas; it means the same with the u flag and without. */
+/** The rule of `parseServiceName` as a pattern for schemas. It has the same meaning with and without the u flag. */
 export const SERVICE_NAME_PATTERN =
   '^(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$'
 
-/** Like a DNS label, dots allowed: `shop`, `shop-eu.v2`. A UUID is refused: names and ids share their places. */
+/**
+ * Parses a service name: like a DNS label, with dots allowed (`shop`, `shop-eu.v2`). Rejects a UUID, because some arguments
+ * accept a name or an id.
+ */
 export function parseServiceName(written: string): ParsedMount<string> {
   if (!SERVICE_NAME.test(written)) {
     return wrong(
@@ -205,12 +211,12 @@ export function parseServiceName(written: string): ParsedMount<string> {
   return UUID.test(written) ? wrong('a service name does not look like an id') : ok(written)
 }
 
-/** Whether one service scope of a token reaches the service: `*`, its exact name, or a prefix as in `shop-*`. */
+/** True when one service scope of a token covers the service: `*`, its exact name, or a prefix as in `shop-*`. */
 export function serviceScopeCovers(scope: string, service: string): boolean {
   return scope.endsWith('*') ? service.startsWith(scope.slice(0, -1)) : scope === service
 }
 
-/** A service name for a mount that was given none: `app.localhost/api` → `app.localhost-api`, `*` → `any`. */
+/** Returns a default service name for a mount: `app.localhost/api` → `app.localhost-api`, `*` → `any`. */
 export function serviceNameOfMount(mount: Mount): string {
   const host = mount.host.replace(/^\*$/, 'any').replace(/^\*\./, 'any.')
   const slug = withoutEdges(
@@ -222,7 +228,7 @@ export function serviceNameOfMount(mount: Mount): string {
   return slug === '' ? 'service' : slug
 }
 
-/** Without the dots and hyphens at both ends. */
+/** Returns the text without the dots and hyphens at both ends. */
 function withoutEdges(text: string): string {
   const isEdge = (character: string | undefined): boolean => character === '.' || character === '-'
   let start = 0

@@ -21,7 +21,7 @@ describe('openFilesLimit', () => {
 })
 
 describe('divideOpenFiles', () => {
-  it('gives each demand what it wants when everything fits', () => {
+  it('gives each demand its full number when all demands fit', () => {
     const demands = [
       { wanted: 500, weight: 1 },
       { wanted: 400, weight: 9 },
@@ -30,7 +30,7 @@ describe('divideOpenFiles', () => {
     expect(divideOpenFiles(Number.POSITIVE_INFINITY, demands)).toEqual([500, 400])
   })
 
-  it('gives small demands all, and divides the rest by weight', () => {
+  it('gives small demands their full number, and divides the rest by weight', () => {
     const demands = [
       { wanted: 10, weight: 1 },
       { wanted: 20_000, weight: 2 },
@@ -39,7 +39,7 @@ describe('divideOpenFiles', () => {
     expect(divideOpenFiles(910, demands)).toEqual([10, 600, 300])
   })
 
-  it('never gives more than there is, nor more than wanted, and leaves less than one per demand', () => {
+  it('never exceeds the available number or a demand, and leaves less than one file per demand', () => {
     const demand = fc.record({ wanted: fc.nat(100_000), weight: fc.integer({ min: 1, max: 10 }) })
     fc.assert(
       fc.property(fc.nat(50_000), fc.array(demand, { minLength: 1, maxLength: 6 }), (available, demands) => {

@@ -1,15 +1,14 @@
-// The limit of open files of this process, and how limits of connections are made to fit into it. Every socket and
-// every file is an open file (a descriptor). At the limit the system refuses new ones with EMFILE, and calls that
-// need one fail in places far from the cause.
+// Reads the limit of open files of this process, and fits limits of connections into it. Every socket and every file is an open
+// file (a descriptor). At the limit, the system refuses a new one with EMFILE, and calls fail in places far from the cause.
 
 /** A resource limit in `process.report`. */
 interface ReportedLimits {
   readonly userLimits?: { readonly open_files?: { readonly soft: number | 'unlimited' } }
 }
 
-/** One limit that costs open files. */
+/** A limit of connections, and the open files that it needs. */
 export interface OpenFilesDemand {
-  /** Open files that the configured limit needs. Infinity: as many as there are. */
+  /** Open files that the configured limit needs. Infinity: as many as possible. */
   readonly wanted: number
   /** Its share when the demands exceed the limit. */
   readonly weight: number
@@ -18,23 +17,23 @@ export interface OpenFilesDemand {
 /** Limits of connections that were lowered, so that they fit into the limit of open files. */
 export interface LoweredLimits {
   /**
-   * True when a limit that the operator has set was lowered, or when a default became too small for ordinary use. The
-   * log then has a warning. Otherwise most installations never reach the lower limits.
+   * True when a limit that the operator has set was lowered, or when a default became too small for ordinary use. The log then
+   * has a warning. When false, the limits are lower, but most installations never reach them.
    */
   readonly isProblem: boolean
-  /** One line for the log: which limits were lowered, why, and what to do. */
+  /** One line for the log: the lowered limits, the reason, and the remedy. */
   readonly detail: string
 }
 
 /**
- * Returns the soft limit in force; Infinity when the system has none (or reports none, as Windows). Node raises the soft
- * limit to the hard limit when it starts, so this is the number that counts, not the one that a shell prints.
- * Works without an open file, so also at the limit.
+ * Returns the soft limit in force. Infinity when the system has no limit (or reports no limit, as on Windows). Node raises the
+ * soft limit to the hard limit at its start, so this number applies, not the one that a shell prints. The function opens no
+ * file, so it works at the limit too.
  */
 export function openFilesLimit(): number {
   const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report
   const { excludeNetwork = false } = report
-  // Without this, the report looks up the names of all peers.
+  // By default, the report resolves the addresses of all peers to names.
   report.excludeNetwork = true
   try {
     const { userLimits } = report.getReport() as ReportedLimits
@@ -46,8 +45,8 @@ export function openFilesLimit(): number {
 }
 
 /**
- * Divides `available` open files among the demands, in their order. A demand that wants less than its share gets all
- * that it wants, and the rest of its share goes to the others by their weights.
+ * Divides `available` open files among the demands, in their order. A demand below its share gets its full number, and the rest
+ * of its share is divided among the other demands by weight.
  */
 export function divideOpenFiles(available: number, demands: readonly OpenFilesDemand[]): number[] {
   const granted = new Map<OpenFilesDemand, number>()

@@ -27,7 +27,7 @@ it('names Node and the file of a checkout by their full paths', () => {
   }
 })
 
-it('names Node shortly when the shell finds the same one', () => {
+it('names Node without its path when the shell finds the same one', () => {
   const main = file('telephone', 'main.ts')
   const node = file('bin', 'node')
   const path = [join(folder, 'nowhere'), join(folder, 'bin')].join(delimiter)
@@ -45,7 +45,7 @@ it('names the installed program when the shell finds exactly this one', () => {
   }
 })
 
-it('never names a program of somebody else', () => {
+it('never names a program of another package', () => {
   const main = file('telephone', 'main.ts')
   file('bin', 'telephone')
   const command = ownCommand('telephone', { main, path: join(folder, 'bin'), node: '/opt/node' })
@@ -70,7 +70,7 @@ it('is the bare name in a process that is not one of our programs', () => {
   expect(ownCommand('plugboard', { main: join(folder, 'absent', 'main.ts') })).toBe('plugboard')
 })
 
-it('runs verbatim in a shell, also with blanks and quotes in its paths', () => {
+it('is a valid shell command when its paths contain blanks and quotes', () => {
   const main = file(`it's here`, 'main.ts')
   const command = ownCommand('telephone', { main, path: '/nowhere', node: '/bin/echo' })
   expect(execFileSync('sh', ['-c', `${command} http 3000`], { cwd: '/', encoding: 'utf8' })).toBe(

@@ -1,6 +1,6 @@
-// How a person starts one of our programs again, from any folder. A bare `telephone` may be missing, and `npx telephone` outside
-// of a checkout downloads the package of somebody else. So a printed command names the installed program only when the shell
-// finds exactly this one; otherwise it names Node and the file by their full paths.
+// Builds the command that starts one of our programs again from any folder, for messages. A bare `telephone` may not be
+// installed, and `npx telephone` outside of a checkout downloads a foreign package. So the command names the installed program
+// only when the shell finds exactly this program. Otherwise it names Node and the file by their full paths.
 
 import { accessSync, constants, realpathSync } from 'node:fs'
 import { basename, delimiter, dirname, isAbsolute, join, sep } from 'node:path'
@@ -8,7 +8,7 @@ import { basename, delimiter, dirname, isAbsolute, join, sep } from 'node:path'
 export type ProgramName = 'plugboard' | 'telephone'
 
 export interface OwnCommandOptions {
-  /** The file of the program; default: that of this process. */
+  /** The file of the program. Default: the file of this process. */
   readonly main?: string | undefined
   /** Default: the variables of this process. */
   readonly path?: string | undefined
@@ -17,14 +17,14 @@ export interface OwnCommandOptions {
 }
 
 /**
- * Returns the beginning of a command line for a POSIX shell. The bare name when this process is not one of our programs, as in a
- * test.
+ * Returns the beginning of a command line for a POSIX shell. Returns the bare name when this process is not one of our
+ * programs, as in a test.
  */
 export function ownCommand(name: ProgramName, options: OwnCommandOptions = {}): string {
   const { path = process.env.PATH ?? '', node = process.execPath } = options
   const main = realPath(options.main ?? process.argv[1] ?? '')
   if (main === undefined || !/^(launch\.cjs|main\.(ts|js))$/.test(basename(main))) return name
-  // A copy that npx has downloaded may be deleted at any time. The scope is ours, the bare name is not.
+  // npx may delete a copy that it has downloaded at any time. The scoped name is our package, the bare name is not.
   if (main.includes(`${sep}_npx${sep}`)) return `npx @vera-stack/${name}`
   const installed = found(name, path)
   if (installed !== undefined && dirname(installed) === dirname(main)) return name
@@ -33,12 +33,15 @@ export function ownCommand(name: ProgramName, options: OwnCommandOptions = {}): 
   return `${interpreter} ${shellQuoted(main)}`
 }
 
-/** Quoted for a POSIX shell, where needed. */
+/** Returns the text, quoted for a POSIX shell when needed. */
 export function shellQuoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** The file that a shell in another folder runs for this name. npm and npx add folders to the path for their child alone. */
+/**
+ * Returns the file that a shell in another folder runs for this name, without the folders that npm and npx add for their
+ * child.
+ */
 function found(name: string, path: string): string | undefined {
   for (const folder of path.split(delimiter)) {
     if (!isAbsolute(folder) || /[/\\](node_modules[/\\]\.bin|node-gyp-bin)[/\\]?$/.test(folder)) continue

@@ -1,5 +1,5 @@
-// Text of peers and of users before it goes to a terminal, into a table or to the client of a request: it must not control
-// the terminal, begin a line, or change the order in which other text is shown.
+// Makes text of peers and users safe for a terminal, a table or the client of a request. Such text must not control the
+// terminal, begin a line, or change the order in which other text is shown.
 
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
 

@@ -1,11 +1,11 @@
-// How much memory this process may use: what its container allows, or a share of the machine's.
+// Finds how much memory this process may use: the limit of its container, or a share of the machine's memory.
 
 import { totalmem } from 'node:os'
 
-/** `maxPercent`: of the machine's memory, when no container limits the process. */
+/** Returns the limit of the container; without a limit, `maxPercent` of the machine's memory. */
 export function processMemoryBytes(maxPercent = 100): number {
   const machine = totalmem()
-  // Without a limit Node reports 0, or more than any machine has.
+  // Without a limit, Node reports 0 or a number above the memory of any machine.
   const container = process.constrainedMemory()
   return container > 0 && container < machine ? container : Math.floor((machine * maxPercent) / 100)
 }

@@ -1,4 +1,3 @@
-// zod, for packages that describe a part of their YAML file (settings/row.ts, `structure`) and do not carry it as
-// a dependency of their own.
+// Exports zod for packages that describe a part of their YAML file (settings/row.ts, `structure`) without a dependency on zod.
 
 export { z } from 'zod'

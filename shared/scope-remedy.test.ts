@@ -1,4 +1,4 @@
-// The command of the remedy has to issue a token that covers what is needed.
+// Checks that the command of the remedy issues a token with the needed scope.
 
 import { expect, it } from 'vitest'
 import { coverageText, scopeRemedy, type TokenScope } from './scope-remedy.ts'
@@ -42,7 +42,7 @@ it('names the issuer when Plugboard cannot issue the token', () => {
   )
 })
 
-it('lists few names, and counts many', () => {
+it('lists a few names, and prints the number of many', () => {
   expect(coverageText([])).toBe('it covers no name')
   expect(coverageText(['a', 'b-*'])).toBe('it covers a, b-*')
   expect(coverageText(Array.from({ length: 1000 }, () => 'x'))).toBe('it covers 1000 names')

@@ -1,14 +1,14 @@
-// The remedy for a token that does not cover a service or a mount: the command that issues a token which does. Plugboard
-// sends it with a refused announcement, and `telephone check` prints it.
+// Builds the remedy for a token that does not cover a service or a mount: the command that issues a token with the missing
+// scope. Plugboard sends it with a refused announcement, and `telephone check` prints it.
 
 import { mountScopeCovers, parseMount, serviceScopeCovers } from './mounts.ts'
 import { shellQuoted } from './own-command.ts'
 
-/** The scope of a token, and how to name it. */
+/** The scope of a token, with the names of its issuer and its Telephone. */
 export interface TokenScope {
-  /** The outside issuer; undefined: Plugboard issued the token. */
+  /** The outside issuer. Undefined: Plugboard issued the token. */
   readonly issuer: string | undefined
-  /** Name of the telephone in the token; undefined: not known. */
+  /** Name of the Telephone in the token. Undefined: unknown. */
   readonly subject: string | undefined
   readonly services: readonly string[]
   readonly mounts: readonly string[]
@@ -16,16 +16,16 @@ export interface TokenScope {
 
 export interface NeededScope {
   readonly service: string
-  /** In normal form; undefined: only the service is needed. */
+  /** The mount in normal form. Undefined: only the service is needed. */
   readonly mount: string | undefined
 }
 
-/** Scopes that a message lists. A token may have 1000, and a Telephone accepts a text of 500 characters. */
+/** Most scopes that a message lists. A token may have 1000 scopes, and a Telephone accepts texts of at most 500 characters. */
 const MAX_LISTED = 4
-/** Characters of such a list. */
+/** Most characters of such a list. */
 const MAX_LIST_LENGTH = 160
 
-/** `it covers a, b`. */
+/** Returns a clause such as `it covers a, b`. */
 export function coverageText(scopes: readonly string[]): string {
   if (scopes.length === 0) return 'it covers no name'
   const listed = listable(scopes)
@@ -33,7 +33,7 @@ export function coverageText(scopes: readonly string[]): string {
   return scopes.length === 1 ? 'it covers one long name' : `it covers ${scopes.length} names`
 }
 
-/** A sentence. Its command has the present scope of the token too, where that is short. */
+/** Returns the remedy as a sentence. Its command also has the present scope of the token, when that is short. */
 export function scopeRemedy({ service, mount }: NeededScope, token: TokenScope): string {
   if (token.issuer !== undefined) {
     const claims = mount === undefined ? 'the claim "services"' : 'the claims "services" and "mounts"'
@@ -51,12 +51,12 @@ export function scopeRemedy({ service, mount }: NeededScope, token: TokenScope):
   return `Issue a token that does: ${command.join(' ')}`
 }
 
-/** All of them, or an empty list when they are too long for a message. */
+/** Returns the scopes, or an empty list when they are too long for a message. */
 function listable(scopes: readonly string[]): readonly string[] {
   return scopes.length <= MAX_LISTED && scopes.join().length <= MAX_LIST_LENGTH ? scopes : []
 }
 
-/** The present scopes where they are short, and `needed` unless one of these covers it. */
+/** Returns the present scopes when they are short, and adds `needed` unless one of them covers it. */
 function withNeeded(
   scopes: readonly string[],
   needed: string | undefined,

@@ -39,7 +39,7 @@ test('names the mode of a folder', () => {
   expect(secretModeProblem(open, 0o040755)).toContain(`run "chmod 700 ${open}"`)
 })
 
-test('accepts a file that is missing, and one that is a pipe or a folder: reading them reports more', () => {
+test('accepts a missing file, a pipe and a folder, because reading them reports the problem', () => {
   expect(secretFileProblem(join(folder, 'missing'))).toBeUndefined()
   expect(secretFileProblem(folder)).toBeUndefined()
 })

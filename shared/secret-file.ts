@@ -3,9 +3,12 @@
 
 import { constants, statSync } from 'node:fs'
 
-/** Bits of all users but the owner and the group. A group gets access on purpose, by `fsGroup` of a pod for example. */
+/**
+ * Permission bits of users other than the owner and the group. A group has access on purpose, for example by `fsGroup` of a
+ * pod.
+ */
 const OTHERS = 0o007
-/** The bit by which all other users may change a file or a folder. */
+/** The permission bit with which other users may change a file or a folder. */
 export const OTHERS_WRITE = 0o002
 
 /** Returns the problem of the mode of a secret file, with the command that corrects it. Undefined: the mode is fine. */
@@ -17,7 +20,7 @@ export function secretFileProblem(path: string): string | undefined {
   return stats?.isFile() ? secretModeProblem(path, stats.mode) : undefined
 }
 
-/** The same for a mode that the caller has read. */
+/** Returns the problem of a mode that the caller has read, or undefined. */
 export function secretModeProblem(path: string, mode: number): string | undefined {
   if ((mode & OTHERS) === 0) return undefined
   const what = (mode & OTHERS_WRITE) === 0 ? 'read' : 'change'

@@ -112,13 +112,13 @@ describe('values', () => {
     expect(load({ flags: { [flag]: raw } }).values).toMatchObject({ [key]: expected })
   })
 
-  test('a relative path in the file starts at the file', () => {
+  test('a relative path in the file starts at the folder of the file', () => {
     writeFileSync(join(folder, 'app.yaml'), 'data: ../elsewhere\n')
     const { values } = load({ cwd: '/', flags: { config: join(folder, 'app.yaml') } })
     expect(values.data).toBe(join(folder, '../elsewhere'))
   })
 
-  test('a structured part goes through its schema', () => {
+  test('a structured part is checked by its schema', () => {
     const { values } = load(file('services:\n  - { name: web, target: "http://a:1", retries: 5 }\n'))
     expect(values.services).toEqual([{ name: 'web', target: 'http://a:1', retries: 5 }])
   })
@@ -130,13 +130,13 @@ describe('values', () => {
     expect(sources.databaseUrl.label).toBe('variable APP_DATABASE_URL_FILE')
   })
 
-  test('an alias without our prefix counts, our own name first', () => {
+  test('an alias without our prefix sets the value, unless the variable with our prefix is set', () => {
     const env = { DATABASE_URL: 'postgres://alias', APP_DATABASE_URL: 'postgres://own' }
     expect(load({ env: { DATABASE_URL: env.DATABASE_URL } }).values.databaseUrl).toBe('postgres://alias')
     expect(load({ env }).values.databaseUrl).toBe('postgres://own')
   })
 
-  test('an empty variable is absent; what Kubernetes sets for a Service is not ours', () => {
+  test('an empty variable and the variables that Kubernetes sets for a Service are ignored', () => {
     const env = {
       APP_LISTEN: '',
       APP_PORT: 'tcp://10.0.0.7:4000',
@@ -148,7 +148,7 @@ describe('values', () => {
 })
 
 describe('problems', () => {
-  test('all at once, each with its place', () => {
+  test('are reported all at once, each with its place', () => {
     const { flags } = file('drainTimout: 30s\nmaxHead: 5MiB\nservices:\n  - name: web\n    targt: http://a\n')
     const given = { flags: { ...flags, listen: 'nowhere' }, env: { APP_FORMAT: 'xml', APP_LISTN: ':1' } }
     expect(problems(given)).toEqual([
@@ -194,7 +194,7 @@ describe('problems', () => {
     expect(problems(file(text))[0]).toContain(expected)
   })
 
-  test('never show a secret', () => {
+  test('do not contain a secret', () => {
     const [found] = problems({ env: { APP_DATABASE_URL: 'mysql://u:hunter2@h/d' } })
     expect(found).toBe('variable APP_DATABASE_URL: not usable as URL (the value is secret and not shown)')
   })
@@ -206,7 +206,7 @@ describe('problems', () => {
     )
   })
 
-  test('a rule between settings names the source of the culprit', () => {
+  test('a rule between settings names the source of the wrong value', () => {
     const check: NonNullable<Given['check']> = () => [{ key: 'drainTimeoutMs', detail: 'is at odds' }]
     expect(problems({ flags: { drainTimeout: '5s' }, check })).toEqual([
       'drainTimeout (flag --drain-timeout): is at odds',
@@ -227,7 +227,7 @@ describe('files with secrets', () => {
     return join(folder, name)
   }
 
-  test('are reported when other users can read them, and used all the same', () => {
+  test('are used, with a warning, when other users can read them', () => {
     write('url', 'postgres://u:p@h/d\n', 0o644)
     write('token', 'x', 0o666)
     write('app.yaml', 'databaseUrl: postgres://u:p@h/d\n', 0o644)
@@ -240,14 +240,14 @@ describe('files with secrets', () => {
     ])
   })
 
-  test('are not reported when they are private, nor a file of settings without a secret', () => {
+  test('cause no warning when they are private, or when a file of settings has no secret', () => {
     write('url', 'postgres://u:p@h/d\n', 0o600)
     write('app.yaml', 'accessLog: false\n', 0o644)
     expect(warningsOf({ env: { APP_DATABASE_URL_FILE: 'url' }, flags: { config: 'app.yaml' } })).toEqual([])
   })
 })
 
-test('the effective settings hide secrets and say where each value is from', () => {
+test('the effective settings hide secrets and name the source of each value', () => {
   const loaded = load({
     env: { APP_DATABASE_URL: 'postgres://u:hunter2@h/d' },
     flags: { drainTimeout: '90s' },
@@ -277,7 +277,7 @@ test('makes options and the table of the documents from the same rows', () => {
   )
 })
 
-test('options stand beneath the heading of their group, and a long list of choices is in the description', () => {
+test('options are below the heading of their group, and a long list of choices is in the description', () => {
   const lines: string[] = []
   const host = {
     optionsGroup: (heading: string) => lines.push(heading),

@@ -1,6 +1,6 @@
-// Settings: a table of rows (settings/row.ts) is filled from flags, then the environment, then a YAML file, then
-// the defaults. All problems are reported at once, each with the place to mend. Used by both programs at start;
-// knows nothing of what any setting means.
+// Loads the settings of a table (settings/row.ts). A flag beats a variable, which beats the YAML file, which beats the default.
+// All problems are reported at once, each with its place. Both programs load their settings at start. This code is independent
+// of the meaning of each setting.
 
 import { secretFileProblem } from './secret-file.ts'
 import { type Environment, type EnvironmentOptions, readEnvironment } from './settings/environment.ts'
@@ -40,24 +40,26 @@ export { type SettingProblem, SettingsError, type Source } from './settings/sour
 export interface LoadOptions<Table extends SettingsTable> {
   /** `PLUGBOARD_` or `TELEPHONE_`. */
   readonly prefix: string
-  /** What the command line parser found: commander's `opts()`. */
+  /** The options that the command line parser found: commander's `opts()`. */
   readonly flags?: Readonly<Record<string, unknown>>
-  /** Keys of `flags` that the command takes as arguments: errors then name `<target>`, not `--target`. */
+  /** Keys of `flags` that are arguments of the command. Errors name them as `<target>`, not `--target`. */
   readonly argumentKeys?: readonly string[]
-  /** Default: the process's. */
+  /** Default: the environment of the process. */
   readonly env?: Environment
-  /** Default: the process's. */
+  /** Default: the working directory of the process. */
   readonly cwd?: string
   readonly otherVariables?: EnvironmentOptions['otherVariables']
-  /** Rules between settings. Called only when each value by itself is good. */
+  /** Rules between settings. Called only when each value alone is valid. */
   readonly check?: (values: SettingsOf<Table>) => readonly { key: keyof Table & string; detail: string }[]
 }
 
 const DEFAULT: Source = { kind: 'default', label: 'default' }
 const NOT_SET: Source = { kind: 'none', label: 'not set' }
 
-/** The file is the one that the setting `config` (when the table has that row) names in a flag or a variable.
- * @throws SettingsError with every problem found. */
+/**
+ * Loads the settings. When the table has the row `config`, its flag or variable names the YAML file.
+ * @throws SettingsError with all problems.
+ */
 export function loadSettings<Table extends SettingsTable>(
   table: Table,
   options: LoadOptions<Table>,
@@ -74,7 +76,7 @@ export function loadSettings<Table extends SettingsTable>(
   const problems: SettingProblem[] = readings.flatMap(reading => reading.problems)
   const values: Record<string, unknown> = {}
   const sources: Record<string, Source> = {}
-  // From the weakest source to the strongest; each value is looked at, also when a stronger one replaces it.
+  // From the weakest source to the strongest. Each value is checked, even when a stronger source replaces it.
   for (const candidate of [...defaults(table, cwd), ...readings.reverse().flatMap(r => r.candidates)]) {
     const { key, source } = candidate
     const row = table[key]

@@ -1,14 +1,14 @@
-// Writes the output of a command to stdout and stderr. A reader that closes the pipe early (`… | head`) ends the
-// output, not the work: an import still runs to its end. Other faults of stdout (a full disk) end with exit code 1.
+// Writes the output of a command to stdout and stderr. When a reader closes the pipe early (`… | head`), the output stops but
+// the command continues, so an import is complete. Other faults of stdout, such as a full disk, lead to exit code 1.
 
 export interface StandardOutput {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
-  /** Aborted when stdout is closed by its reader. A command that only prints, such as `--follow`, then ends. */
+  /** Aborted when the reader closes stdout. A command that only prints, such as `--follow`, then ends. */
   readonly closed: AbortSignal
 }
 
-/** Call once in a process: it handles the `error` events of stdout and stderr. `program` starts each error line. */
+/** Handles the `error` events of stdout and stderr, so call it once per process. Each error line starts with `program`. */
 export function openStandardOutput(program: string): StandardOutput {
   const closed = new AbortController()
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -19,7 +19,7 @@ export function openStandardOutput(program: string): StandardOutput {
     process.stderr.write(`${program}: stdout cannot be written (${error.code ?? error.message})\n`)
   })
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-    // Without stderr, only the exit code can report a fault.
+    // When stderr fails, only the exit code can report a fault.
     if (error.code !== 'EPIPE') process.exitCode = 1
   })
   return {

@@ -1,11 +1,11 @@
 // Reason phrases of HTTP/1.1 status lines, from Node's own table.
 //
-// The table is not imported: an `import` of node:http evaluates all of its exports, and so loads the WebSocket and fetch
-// client that Node keeps for those who use them. That costs 4 MB of memory and 20 ms at the start.
+// node:http is not imported: an `import` evaluates all of its exports, and so loads the WebSocket and fetch clients of Node.
+// That costs 4 MB of memory and 20 ms at the start.
 
 const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
-/** The phrase of a status code; empty for a code that Node does not know. */
+/** Returns the phrase of a status code; empty for a code that is not in the table of Node. */
 export function statusText(status: number): string {
   return STATUS_CODES[status] ?? ''
 }

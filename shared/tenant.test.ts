@@ -20,6 +20,6 @@ test.each([
   expect(resolveTenant(host, base)).toBe(tenant)
 })
 
-test('a base that is no host is a mistake of the caller', () => {
+test('throws TypeError for a base that is not a host', () => {
   expect(() => resolveTenant('a.example.com', '*')).toThrow(TypeError)
 })

@@ -1,12 +1,13 @@
-// Which tenant a host stands for, for applications that serve many under `*.example.com`. Pure string work: who the
-// tenants are is the application's to know, and Plugboard itself has no idea of them.
+// Finds the tenant in a host, for applications that serve many tenants under `*.example.com`. A pure function on strings: the
+// application keeps the list of tenants, and Plugboard has no such concept.
 
 import { normalizeHost } from './mounts.ts'
 
 /**
- * What stands before `base` in `host`: `acme` for `acme.example.com` beneath `example.com`, `eu.acme` for a deeper host.
- * `host`: as a request names it, in any case, with a port or not. `base`: `example.com`, or `*.example.com` as a mount
- * has it. Undefined: the host is the base itself, lies elsewhere, or is none. Throws TypeError when `base` is no host.
+ * Returns the labels of `host` before `base`: `acme` for `acme.example.com` and the base `example.com`, `eu.acme` for a deeper
+ * host. `host` is the host of a request, in any case, with or without a port. `base` is `example.com`, or `*.example.com` as in
+ * a mount. Returns undefined when `host` is the base itself, is not beneath the base, or is not a valid host. Throws TypeError
+ * when `base` is not a host.
  */
 export function resolveTenant(host: string, base: string): string | undefined {
   const parent = normalizeHost(base.startsWith('*.') ? base.slice(2) : base)

@@ -1,5 +1,5 @@
-// The transport with real WebSockets over loopback: what it promises in protocol/transport.ts, whatever the
-// other side does to the connection.
+// Tests the transport with real WebSockets over loopback: it meets the contract of protocol/transport.ts, also when the peer
+// breaks the connection.
 
 import { describe, expect, it } from 'vitest'
 import { leakedSince, openResources, useLeakCheck } from '../test/support/leak-check.ts'
@@ -30,7 +30,7 @@ async function startedPair() {
 }
 
 describe('messages', () => {
-  it('arrive whole and in order, both ways, and are counted', async () => {
+  it('arrive complete and in order, in both directions, and are counted', async () => {
     const { dialer, acceptor, atDialer, atAcceptor } = await startedPair()
     const sizes = [1, 125, 126, 65_535, 65_536, 131_072, MESSAGE_MAX_BYTES]
     const sent: number[] = []
@@ -47,7 +47,7 @@ describe('messages', () => {
     expect(acceptor.receivedBytes).toBeGreaterThan(total)
   })
 
-  it('do not change when the sender reuses a buffer after sent', async () => {
+  it('do not change when the sender reuses a buffer after `sent`', async () => {
     const { dialer, acceptor, atDialer, atAcceptor } = await startedPair()
     for (const [sender, receiver] of [
       [dialer, atAcceptor],
@@ -65,7 +65,7 @@ describe('messages', () => {
     }
   })
 
-  it('in fragments and with bytes of half a message: both are proof of life', async () => {
+  it('count as received bytes, also in fragments and when only a part has arrived', async () => {
     const { client, clientSocket, acceptor, atAcceptor } = await startedPair()
     const before = acceptor.receivedBytes
     client.send(Buffer.from('ab'), { binary: true, fin: false })
@@ -74,7 +74,7 @@ describe('messages', () => {
     expect(atAcceptor.messages.map(String)).toEqual(['abcd'])
     const whole = acceptor.receivedBytes
     expect(whole).toBeGreaterThan(before)
-    // The header of a message of 100 bytes, masked, and nothing behind it.
+    // The header of a masked message of 100 bytes, without any byte of the message.
     clientSocket.write(Buffer.from([0x82, 0x80 | 100, 0, 0, 0, 0, 1, 2, 3]))
     while (acceptor.receivedBytes < whole + 9) await new Promise<void>(resolve => setImmediate(resolve))
     expect(atAcceptor.messages).toHaveLength(1)
@@ -82,7 +82,7 @@ describe('messages', () => {
 })
 
 describe('a message that does not end', () => {
-  it('ends the connection when it comes in more pieces than anybody needs', async () => {
+  it('ends the connection when it has more fragments than the limit', async () => {
     const { client, atAcceptor } = await startedPair()
     const fragment = () => client.send(Buffer.from('x'), { binary: true, fin: false })
     for (let count = 0; count < 256; count += 1) fragment()
@@ -91,7 +91,7 @@ describe('a message that does not end', () => {
     expect(atAcceptor.messages).toEqual([])
   })
 
-  it('may come in many pieces', async () => {
+  it('may have as many fragments as the limit allows', async () => {
     const { client, atAcceptor } = await startedPair()
     const piece = Buffer.alloc(4096)
     for (let count = 0; count < 255; count += 1) client.send(piece, { binary: true, fin: false })
@@ -102,7 +102,7 @@ describe('a message that does not end', () => {
 })
 
 describe('backpressure', () => {
-  it('shows in bufferedBytes while the peer does not read, and is over when it reads again', async () => {
+  it('is visible in bufferedBytes while the peer does not read, and ends when the peer reads again', async () => {
     const { dialer, server, atAcceptor } = await startedPair()
     server.pause()
     let sent = 0
@@ -118,7 +118,7 @@ describe('backpressure', () => {
     expect(dialer.bufferedBytes).toBe(0)
   })
 
-  it('sent runs for every message, also for those that a lost connection swallows', async () => {
+  it('`sent` is called for every message, also for a message that is lost with the connection', async () => {
     const { dialer, server, atDialer, serverSocket } = await startedPair()
     server.pause()
     let sent = 0
@@ -131,7 +131,7 @@ describe('backpressure', () => {
 })
 
 describe('the end', () => {
-  it('close lets what was sent arrive, and tells both ends once', async () => {
+  it('`close` delivers the messages sent before, and notifies both ends once', async () => {
     const { dialer, atDialer, atAcceptor } = await startedPair()
     for (let count = 0; count < 8; count += 1) dialer.send(Buffer.alloc(MIB), noop)
     dialer.close('going_away')
@@ -145,7 +145,7 @@ describe('the end', () => {
     expect([atDialer.closes, atAcceptor.closes].map(({ length }) => length)).toEqual([1, 1])
   })
 
-  it('close is bounded when the peer does not answer it', async () => {
+  it('`close` takes a bounded time when the peer does not respond to it', async () => {
     const { dialer, atDialer, serverSocket } = await startedPair()
     serverSocket.pause()
     serverSocket.removeAllListeners('data')
@@ -153,7 +153,7 @@ describe('the end', () => {
     expect(await atDialer.closed).toMatchObject({ clean: false })
   })
 
-  it('close is bounded when the peer does not read what is queued before it', async () => {
+  it('`close` takes a bounded time when the peer does not read the messages queued before it', async () => {
     const { dialer, server, atDialer } = await startedPair()
     server.pause()
     for (let count = 0; count < FLOOD_MESSAGES; count += 1) dialer.send(Buffer.alloc(MIB), noop)
@@ -161,13 +161,13 @@ describe('the end', () => {
     expect(await atDialer.closed).toMatchObject({ clean: false })
   })
 
-  it('terminate drops the connection at once', async () => {
+  it('`terminate` closes the connection at once', async () => {
     const { dialer, atDialer, atAcceptor } = await startedPair()
     dialer.terminate()
     expect([await atDialer.closed, await atAcceptor.closed].map(({ clean }) => clean)).toEqual([false, false])
   })
 
-  it('a socket that is destroyed ends both sides, unclean', async () => {
+  it('a destroyed socket ends both sides as not clean', async () => {
     for (const which of ['clientSocket', 'serverSocket'] as const) {
       const { [which]: socket, atDialer, atAcceptor } = await startedPair()
       socket.resetAndDestroy()
@@ -178,7 +178,7 @@ describe('the end', () => {
     }
   })
 
-  it('a message over the limit ends the connection, and is told', async () => {
+  it('a message over the limit ends the connection, and the detail names it', async () => {
     const { client, atAcceptor, atDialer } = await startedPair()
     client.send(Buffer.alloc(MESSAGE_MAX_BYTES + 1), { binary: true })
     expect(await atAcceptor.closed).toMatchObject({ clean: false, detail: 'Max payload size exceeded' })
@@ -186,13 +186,13 @@ describe('the end', () => {
     expect(atAcceptor.messages).toEqual([])
   })
 
-  it('bytes that are no WebSocket frame end the connection, and are told', async () => {
+  it('bytes that are not a WebSocket frame end the connection, and the detail names the fault', async () => {
     const { clientSocket, atAcceptor } = await startedPair()
     clientSocket.write(Buffer.alloc(100, 0xff))
     expect(await atAcceptor.closed).toMatchObject({ clean: false, detail: expect.stringMatching(/RSV/) })
   })
 
-  it('close after the connection is gone leaves no timer', async () => {
+  it('`close` after the end of the connection leaves no timer', async () => {
     const pair = await webSocketPair()
     const transport = webSocketTransport(pair.client, pair.clientSocket)
     const receiver = new RecordedReceiver(transport)

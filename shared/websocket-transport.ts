@@ -1,5 +1,5 @@
-// A session's transport over one WebSocket of `ws`, the same for both ends. The only file here that knows
-// WebSockets; shared/protocol sees the Transport interface alone.
+// The transport of a session over one WebSocket of `ws`, for both ends. Only this file uses WebSockets; shared/protocol depends
+// on the Transport interface alone.
 
 import type { Socket } from 'node:net'
 import { type RawData, WebSocket } from 'ws'
@@ -8,14 +8,15 @@ import { cutText } from './cut-text.ts'
 import { MESSAGE_MAX_BYTES } from './protocol/limits.ts'
 import type { Transport, TransportReceiver } from './protocol/transport.ts'
 
-/** Time for the peer to answer a close, ms; then the socket is destroyed. */
+/** Time for the peer to respond to a close, ms. After it, the socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 1000
 
 const NORMAL_CLOSURE = 1000
 
 /**
- * For the WebSocket of either end (PROTOCOL.md, "Connection" and "Limits"): no compression, no larger messages. A message
- * that has not ended may wait in so many pieces: each keeps a buffer alive, however few bytes of it it is.
+ * Options for the WebSocket of both ends (PROTOCOL.md, "Connection" and "Limits"): no compression, and a bound for the size
+ * of a message. The fragments and chunks of an incomplete message are bounded too, because even a small piece keeps its
+ * buffer alive.
  */
 export const TUNNEL_WEBSOCKET_OPTIONS = {
   perMessageDeflate: false,
@@ -25,8 +26,8 @@ export const TUNNEL_WEBSOCKET_OPTIONS = {
 } as const
 
 /**
- * `socket`: the connection under the WebSocket, whose byte count is the proof of life. The WebSocket must be
- * open, with no message listener yet; messages that come before `start` would be lost.
+ * Returns the transport. `socket` is the connection under the WebSocket: its count of received bytes shows that the peer is
+ * alive. The WebSocket must be open and have no message listener yet. A message that arrives before `start` would be lost.
  */
 export function webSocketTransport(webSocket: WebSocket, socket: Socket): Transport {
   return new WebSocketTransport(webSocket, socket)
@@ -71,7 +72,7 @@ class WebSocketTransport implements Transport {
 
   send(message: Buffer, sent: () => void): void {
     bytesPassed(message.length)
-    // An error here is followed by 'close', which is where it is told.
+    // An error of `send` is followed by 'close', whose handler reports it.
     this.#webSocket.send(message, { binary: true, compress: false }, () => sent())
   }
 
@@ -85,7 +86,7 @@ class WebSocketTransport implements Transport {
     this.#webSocket.terminate()
   }
 
-  /** Ends it for good: messages that have arrived behind the refused one do not count. */
+  /** Ends the connection. Messages that have arrived after the refused one are ignored. */
   #refuse(detail: string): void {
     this.#detail = detail
     this.#webSocket.removeAllListeners('message')

@@ -1,13 +1,13 @@
-// The fields that a log line may have: one typed list, so that the same thing has the same name everywhere and
-// nothing secret has a place to go. Bodies, tokens and whole headers are left out on purpose.
+// The typed list of all fields of log lines. It gives the same thing the same name everywhere. It has no field for bodies,
+// tokens or whole headers, so that no secret is logged.
 
 export interface LogFields {
   readonly requestId?: string | undefined
   readonly tunnelId?: string | undefined
   readonly telephoneId?: string | undefined
-  /** The replica that writes the line; in a Telephone's log, the one at the far end of its tunnel. */
+  /** The replica that writes the line. In the log of a Telephone: the replica at the other end of the tunnel. */
   readonly replicaId?: string | undefined
-  /** Another replica than the one that writes the line. */
+  /** A replica other than the one that writes the line. */
   readonly peerId?: string | undefined
   readonly tokenId?: string | undefined
   readonly service?: string | undefined
@@ -19,10 +19,10 @@ export interface LogFields {
   readonly cause?: string | undefined
   /** More about `code` or `cause`, in words. */
   readonly detail?: string | undefined
-  /** What the operator can do about `cause`. */
+  /** An action for the operator that removes `cause`. */
   readonly remedy?: string | undefined
   readonly err?: unknown
-  /** The part of the program that speaks: `proxy`, `tunnel`, `database`. */
+  /** The part of the program that writes the line: `proxy`, `tunnel`, `database`. */
   readonly part?: string | undefined
   readonly attempt?: number | undefined
   readonly count?: number | undefined
@@ -31,7 +31,7 @@ export interface LogFields {
   readonly bytes?: number | undefined
   readonly method?: string | undefined
   readonly host?: string | undefined
-  /** Without its query: that is where clients put secrets. */
+  /** The path without its query, because clients put secrets into queries. */
   readonly path?: string | undefined
   readonly remoteAddress?: string | undefined
   readonly address?: string | undefined
@@ -45,12 +45,12 @@ export interface LogFields {
   readonly pid?: number | undefined
 }
 
-/** One finished request. Plain values, filled in once. */
+/** The fields of one finished request, as plain values. */
 export interface AccessFields {
   readonly requestId: string
   readonly method: string
   readonly host: string
-  /** Without its query. */
+  /** The path without its query. */
   readonly path: string
   readonly status: number
   readonly durationMs: number
@@ -64,6 +64,6 @@ export interface AccessFields {
   readonly code?: string | undefined
   /** The cause of a failed request to a backend: a code of backend-causes.ts. */
   readonly cause?: string | undefined
-  /** More about `code` or `cause`, in words of Plugboard, its parser or a Telephone. */
+  /** More about `code` or `cause`: text of Plugboard, of its HTTP parser or of a Telephone. */
   readonly detail?: string | undefined
 }

@@ -1,4 +1,4 @@
-// Log lines for a person: time, level, message, then the fields. Colours only where the caller says so.
+// Formats log lines for a person: time, level, message, then the fields. The caller decides whether a line has colours.
 
 import { styleText } from 'node:util'
 
@@ -10,7 +10,7 @@ const LEVELS = {
   fatal: ['FATAL', 'red'],
 } as const
 
-/** `record`: a parsed JSON line of ours. Errors come last, with their stack, indented. */
+/** Returns the text of a log line. `record` is the parsed JSON line. Errors come last, with their stack, indented. */
 export function readable(record: Readonly<Record<string, unknown>>, colours: boolean): string {
   const { time, level, msg, err, ...fields } = record
   const paint = (format: Parameters<typeof styleText>[0], text: string): string =>
@@ -23,7 +23,7 @@ export function readable(record: Readonly<Record<string, unknown>>, colours: boo
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
-  // Control characters in a client's bytes must not reach the terminal.
+  // The text may come from a client. Its control characters must not reach the terminal.
   return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text)
 }
 

@@ -83,10 +83,10 @@ const PARTS = [
   '…',
   'é',
 ]
-/** Reads per character. Each forward scan ends where the next one starts; the rest is looking back at short words. */
+/** Bound of reads per character. Each forward scan starts where the last one ended; other reads look back at short words. */
 const MAX_READS = 16
 
-test('reads each character a bounded number of times, whatever the text holds', () => {
+test('reads each character of any text a bounded number of times', () => {
   const piece = fc
     .array(fc.constantFrom(...PARTS), { minLength: 1, maxLength: 5 })
     .map(parts => parts.join(''))
@@ -155,7 +155,7 @@ test('a text without a secret is returned as it is', () => {
   )
 })
 
-test('a secret never survives, whatever stands around it', () => {
+test('replaces a secret in any surrounding text', () => {
   const secret = 'hunter2hunter2'
   const carriers = [
     `Bearer ${secret}`,

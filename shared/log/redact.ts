@@ -1,6 +1,6 @@
-// Replaces secrets in text that goes to a log. Log fields have no place for a secret, but the text of a foreign error
-// may quote one. A hand-written scanner, because the text comes from peers: each character is read a bounded number of
-// times, whatever the text holds (redact.test.ts counts the reads).
+// Replaces secrets in text for a log. No log field is meant for a secret, but the text of a foreign error may quote one. The
+// scanner is hand-written because peers choose the text: it reads each character of any text a bounded number of times
+// (redact.test.ts counts the reads).
 
 /** The part of a string that the scanner uses. Tests pass an object that counts the reads. */
 export interface ScannedText {
@@ -58,14 +58,14 @@ export function redact(text: ScannedText): string {
 
 class SecretScan {
   readonly #text: ScannedText
-  /** A run of word characters that ends here holds no JWT: it is not scanned again. */
+  /** The run of word characters that ends at this index was scanned and holds no JWT, so it is not scanned again. */
   #plainRunEnd = 0
 
   constructor(text: ScannedText) {
     this.#text = text
   }
 
-  /** Returns the secret that the character at `index` belongs to. Text before `from` is written already. */
+  /** Returns the secret that the character at `index` belongs to. Text before `from` is already in the output. */
   at(index: number, code: number, from: number): Secret | undefined {
     switch (code) {
       case CAPITAL_J:
@@ -146,7 +146,7 @@ class SecretScan {
     return end === start ? undefined : { start, end, replacement: MASK }
   }
 
-  /** True when the name that ends at `last` is that of a secret. `key` is too common: it needs `?`, `&`, `_` or `-` before it. */
+  /** True when the name that ends at `last` is one of a secret. `key` counts only after `?`, `&`, `_` or `-`. */
   #isSecretName(last: number, from: number): boolean {
     const name = SECRET_NAMES.find(each => this.#endsWith(each, last, from))
     if (name !== 'key') return name !== undefined
@@ -194,7 +194,7 @@ class SecretScan {
     return isAlphanumeric(code) || code === UNDERSCORE || code === 0x2d
   }
 
-  /** NaN outside of the text. */
+  /** Returns the character code at `index`; NaN outside of the text. */
   #code(index: number): number {
     return this.#text.charCodeAt(index)
   }

@@ -1,6 +1,6 @@
-// Makes the values of a log line safe, for both formats alike and before they are formatted: every string is cut to a
-// bound, then secrets are replaced. An error becomes a plain object with a fixed set of keys, because foreign errors
-// carry requests, parameters and URLs in keys of their own.
+// Makes the values of a log line safe before either format receives them: every string is cut to a bound, then secrets are
+// replaced. An error becomes a plain object with a fixed set of keys, because foreign errors carry requests, parameters and
+// URLs in keys of their own.
 
 import { cutText } from '../cut-text.ts'
 import type { AccessFields, LogFields } from './fields.ts'
@@ -14,7 +14,7 @@ const MAX_HOST = 300
 const MAX_CAUSES = 4
 const MAX_AGGREGATED = 3
 
-/** What a line keeps of an error besides name, message, stack and cause. */
+/** The keys of an error that a line keeps in addition to name, message, stack and cause. */
 const ERROR_KEYS = [
   'code',
   'errno',
@@ -35,7 +35,7 @@ const ERROR_KEYS = [
   'field',
 ] as const
 
-/** Returns the text as a line may hold it. */
+/** Returns the text, cut to the bound and without secrets. */
 export function safeText(text: string, max = MAX_FIELD_TEXT): string {
   return redact(cutText(text, max))
 }
@@ -88,7 +88,7 @@ function safeError(value: unknown, depth: number): unknown {
   return error
 }
 
-/** The stack repeats the message, which may be long: the line keeps the frames behind a short one. */
+/** Returns the stack with a short message: `stack` repeats the message, which may be long, before its frames. */
 function safeStack({ name, message, stack }: Error): string | undefined {
   if (typeof stack !== 'string') return undefined
   const frames = stack.indexOf('\n    at ')

@@ -6,7 +6,7 @@ import { write, writeSync } from 'node:fs'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 
 export interface LineSink {
-  /** Takes a line that ends with a newline. `urgent`: start to write it in this turn of the event loop, not within 100 ms. */
+  /** Queues a line that ends with a newline. `urgent` starts the write in this turn of the event loop, else within 100 ms. */
   write(line: string, urgent: boolean): void
   /** Resolves when the lines so far are written, or when the file descriptor can no longer be written. */
   flush(): Promise<void>
@@ -17,8 +17,8 @@ export interface FileSinkOptions {
   readonly fd?: number
   readonly clock?: Clock
   /**
-   * Bound of all lines that are not written yet, in UTF-16 code units, which are bytes for ASCII text. Counting the bytes of
-   * each line would cost as much as all other work of the sink. Default 4 Mi.
+   * Bound of all lines that are not written yet, in UTF-16 code units. For ASCII text a unit is a byte. Counting bytes exactly
+   * would cost as much as all other work of the sink. Default 4 Mi.
    */
   readonly maxPendingLength?: number
   /** Longest time that `close` and the end of the process wait for a stalled reader, ms. Default 2000. */
@@ -53,7 +53,7 @@ export class FileSink implements LineSink {
   readonly #onDropped: (count: number) => string
   #state: SinkState = 'idle'
   #timer: Timer | undefined
-  /** Lines behind the batch. */
+  /** Lines that wait for the next batch. */
   #lines: string[] = []
   /** Length of these lines and of the batch. The batch counts until its last byte is written. */
   #pendingLength = 0
@@ -217,7 +217,10 @@ export class FileSink implements LineSink {
   }
 }
 
-/** Writes all bytes that the reader takes within `waitMs`. An error other than EAGAIN ends it, because the process ends anyway. */
+/**
+ * Writes all bytes that the reader takes within `waitMs`. An error other than EAGAIN ends it, because the process ends
+ * anyway.
+ */
 function writeBeforeExit(fd: number, bytes: Buffer, waitMs: number): void {
   const deadline = performance.now() + waitMs
   for (let rest = bytes; rest.length > 0; ) {

@@ -11,21 +11,21 @@ import { didYouMean } from './suggest.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface EnvironmentOptions {
-  /** `PLUGBOARD_`. Any other variable with it is a mistake, and is reported. */
+  /** Such as `PLUGBOARD_`. An unknown variable with this prefix is reported as a problem. */
   readonly prefix: string
   readonly env: Environment
   readonly cwd: string
-  /** Names with the prefix that belong to someone else: the command line's `PLUGBOARD_API_KEY`, say. */
+  /** Variables with the prefix that are not settings, such as `PLUGBOARD_API_KEY` of the command line. */
   readonly otherVariables?: readonly string[]
 }
 
-// Kubernetes sets these for every Service of the namespace: a Service called "plugboard" yields
-// PLUGBOARD_PORT=tcp://10.0.0.7:4000 in each pod. They are not ours, whatever they look like.
+// Kubernetes sets these variables for every Service of the namespace: a Service called "plugboard" yields
+// PLUGBOARD_PORT=tcp://10.0.0.7:4000 in each pod. They are not settings, although they have our prefix.
 const SERVICE_LINK = /^(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PORT|PROTO|ADDR))?)$/
 const isServiceLink = (suffix: string, value: string): boolean =>
   SERVICE_LINK.test(suffix) || (suffix === 'PORT' && /^(tcp|udp|sctp):\/\//.test(value))
 
-/** An empty variable counts as absent: compose files write `${X:-}`. */
+/** Reads the settings from variables. An empty variable counts as absent, because compose files write `${X:-}`. */
 export function readEnvironment(table: SettingsTable, options: EnvironmentOptions): Reading {
   const { prefix, env, cwd, otherVariables = [] } = options
   const known = new Map<string, { key: string; row: Row<unknown>; file: boolean }>()
@@ -40,7 +40,7 @@ export function readEnvironment(table: SettingsTable, options: EnvironmentOption
   const problems: SettingProblem[] = []
   const warnings: SettingProblem[] = []
   const setBy = new Map<string, string>()
-  // In the table's order, so that our own name wins over an alias, and the answer does not depend on the shell.
+  // In the order of the table, so that our own name wins over an alias, and the result does not depend on the shell.
   for (const [variable, { key, file }] of known) {
     const value = env[variable]
     if (value === undefined || value === '' || isServiceLink(variable.slice(prefix.length), value)) continue
@@ -67,7 +67,7 @@ export function readEnvironment(table: SettingsTable, options: EnvironmentOption
   return { candidates, problems, warnings }
 }
 
-/** The file's text without the newline that editors and `kubectl create secret` leave at its end. */
+/** Returns the text of the file without the newline that editors and `kubectl create secret` add at its end. */
 function readSecret(path: string, source: string, problems: SettingProblem[]): string | undefined {
   try {
     return readFileSync(path, 'utf8').trimEnd()

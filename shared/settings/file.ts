@@ -1,4 +1,4 @@
-// Reads settings from a YAML file. Every problem names the line it is on.
+// Reads settings from a YAML file. Every problem names its line.
 
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -9,7 +9,7 @@ import { nameOf, type SettingsTable } from './row.ts'
 import type { Reading, SettingCandidate, SettingProblem } from './source.ts'
 import { didYouMean } from './suggest.ts'
 
-/** `path` as the user wrote it: that is how problems will name it. */
+/** Reads the file. `path` is the text of the user, and problems name the file by it. */
 export function readSettingsFile(table: SettingsTable, path: string, cwd: string): Reading {
   let text: string
   try {
@@ -75,7 +75,7 @@ function schemaProblems(
   at: (offset: number | undefined) => string,
 ): SettingProblem[] {
   const locate = (path: readonly PropertyKey[]): string => {
-    // A missing key has no position of its own; that of what should hold it is the nearest there is.
+    // A missing key has no position. The nearest position is that of its parent.
     for (let length = path.length; length >= 0; length -= 1) {
       const node = document.getIn([name, ...path.slice(0, length)], true)
       if (isNode(node) && node.range) return at(node.range[0])
@@ -95,7 +95,7 @@ function schemaProblems(
   })
 }
 
-/** `services[0].target` */
+/** Returns text such as `services[0].target`. */
 function pathText(name: string, path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${String(part)}`),
@@ -103,7 +103,7 @@ function pathText(name: string, path: readonly PropertyKey[]): string {
   )
 }
 
-/** The keys that an object schema allows at `path`; none when the shape there is not that of one object. */
+/** Returns the keys that the schema allows at `path`. The list is empty when the schema there is not an object. */
 function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
     return keysAt(schema.def.innerType, path)

@@ -1,15 +1,15 @@
-// Flags: the options that a command line parser (commander) is to offer, and the reading of what it found.
-// The parser itself stays outside: unknown flags, and "did you mean" for them, are its job.
+// Flags: adds the options of the settings to a command line parser (commander), and reads its result. The parser itself rejects
+// unknown flags and suggests the right ones.
 
 import { flagOf, nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
 import type { Reading, SettingCandidate } from './source.ts'
 
 /** The heading of commander's own options. */
 const GENERAL = 'Options:'
-/** Characters. */
+/** Most characters of a placeholder. */
 const MAX_PLACEHOLDER = 20
 
-/** The part of commander's Command that is needed. */
+/** The part of commander's Command that this file uses. */
 export interface OptionHost {
   /** Sets the heading of the options that are added next. */
   optionsGroup(heading: string): unknown
@@ -46,13 +46,13 @@ export function addOptions(command: OptionHost, table: SettingsTable, prefix: st
   command.optionsGroup(GENERAL)
 }
 
-/** A long list of choices would leave no room for the descriptions beside it. */
+/** Returns the text for the value. A long list of choices becomes `choice`, because it would leave no room for descriptions. */
 function placeholderOf({ kind }: Row<unknown>): string {
   return kind.placeholder.length > MAX_PLACEHOLDER ? 'choice' : kind.placeholder
 }
 
 function optionHelp(row: Row<unknown>, variable: string): string {
-  // An empty list has nothing to show either.
+  // The text of an empty list is empty too.
   const defaultText = String(row.default ?? '')
   const notes = [
     placeholderOf(row) === row.kind.placeholder ? '' : `one of ${row.kind.name}`,
@@ -63,7 +63,10 @@ function optionHelp(row: Row<unknown>, variable: string): string {
   return `${row.help} (${notes.filter(note => note !== '').join('; ')})`
 }
 
-/** `flags`: commander's `opts()`. Keys that are no setting belong to the command and are left alone. */
+/**
+ * Reads the settings from `flags`, which is commander's `opts()`. Ignores keys that are not settings: they belong to the
+ * command.
+ */
 export function readFlags(
   table: SettingsTable,
   flags: Readonly<Record<string, unknown>>,

@@ -1,5 +1,5 @@
-// The kinds of value a setting can have: how text becomes the value, how the value becomes text again, and what
-// to tell a person who wrote something else. Knows nothing of flags, variables or files.
+// The kinds of values of settings. A kind parses text into a value, formats a value as text, and describes the problem of
+// invalid text. Independent of flags, variables and files.
 
 import { resolve } from 'node:path'
 
@@ -14,11 +14,11 @@ export type ParsedSetting<T> =
   | { readonly ok: false; readonly problem: string }
 
 export interface Kind<T> {
-  /** How the kind is called in tables: `duration`, `list of text`. */
+  /** The name of the kind in tables: `duration`, `list of text`. */
   readonly name: string
-  /** What stands for the value in `--help`: `--drain-timeout <duration>`. */
+  /** The word for the value in `--help`: `--drain-timeout <duration>`. */
   readonly placeholder: string
-  /** `raw` is text from a flag or a variable, or a plain value of YAML. `folder`: what relative paths start at. */
+  /** Parses `raw`: text from a flag or a variable, or a plain value of YAML. Relative paths start at `folder`. */
   parse(raw: unknown, folder: string): ParsedSetting<T>
   format(value: T): string
 }
@@ -26,7 +26,7 @@ export interface Kind<T> {
 const good = <T>(value: T): ParsedSetting<T> => ({ ok: true, value })
 const bad = (problem: string): ParsedSetting<never> => ({ ok: false, problem })
 
-/** How a wrong value is quoted back; long values are cut, because a secret pasted into the wrong place is long. */
+/** Returns an invalid value for an error message. Long values are cut, because a secret that was pasted by mistake is long. */
 function quote(raw: unknown): string {
   const text = typeof raw === 'string' ? raw : (JSON.stringify(raw) ?? String(raw))
   return `"${text.length > 40 ? `${text.slice(0, 24)}…` : text}"`
@@ -75,7 +75,7 @@ export function integerKind(bounds: Bounds, name = 'integer'): Kind<number> {
 
 const DURATION_UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** Milliseconds of `500ms`, `30s`, `2m`, `1h30m`, `7d`; `0` needs no unit. */
+/** Returns the milliseconds of `500ms`, `30s`, `2m`, `1h30m` or `7d`. `0` needs no unit. */
 export function parseDuration(raw: unknown): ParsedSetting<number> {
   const text = asText(raw)
   if (text === '0') return good(0)
@@ -94,7 +94,7 @@ export function parseDuration(raw: unknown): ParsedSetting<number> {
     : bad(`${quote(text)} is too long`)
 }
 
-/** The shortest exact form: 90000 is `90s`, 120000 is `2m`. */
+/** Returns the shortest exact form: `90s` for 90000, `2m` for 120000. */
 function formatDuration(ms: number): string {
   for (const unit of ['d', 'h', 'm', 's'] as const) {
     if (ms !== 0 && ms % DURATION_UNITS_MS[unit] === 0) return `${ms / DURATION_UNITS_MS[unit]}${unit}`
@@ -126,7 +126,7 @@ const BYTE_UNITS = {
   tib: 2 ** 40,
 } as const
 
-/** Bytes of `65536`, `64KiB`, `10MB`, `1.5GiB`. */
+/** Returns the bytes of `65536`, `64KiB`, `10MB` or `1.5GiB`. */
 export function parseBytes(raw: unknown): ParsedSetting<number> {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b)?$/i.exec(asText(raw) ?? '')
   const unit = (match?.[2] ?? 'b').toLowerCase()
@@ -161,7 +161,7 @@ export function bytesKind(bounds: Bounds): Kind<number> {
   }
 }
 
-/** `75%`, or `75` alone. */
+/** Returns the kind of a percentage: `75%`, or `75` alone. */
 export function percentKind(bounds: Bounds): Kind<number> {
   return {
     name: 'percentage',
@@ -192,7 +192,7 @@ export const booleanKind: Kind<boolean> = {
   format: String,
 }
 
-/** `protocols` as in `new URL(x).protocol`, without the colon. The text itself is the value. */
+/** Returns the kind of a URL. `protocols` are the allowed schemes without the colon. The value is the text itself. */
 export function urlKind(protocols: readonly string[]): Kind<string> {
   return {
     name: 'URL',
@@ -200,7 +200,7 @@ export function urlKind(protocols: readonly string[]): Kind<string> {
     parse(raw) {
       const text = asText(raw)
       const wanted = protocols.map(protocol => `${protocol}://…`).join(' or ')
-      // The text is not quoted back: a URL may hold a password.
+      // The message does not quote the text, because a URL may hold a password.
       const url = text === undefined ? null : URL.parse(withHost(text))
       if (text === undefined || url === null) return bad(`not a URL; expected ${wanted}`)
       const protocol = url.protocol.slice(0, -1)
@@ -212,15 +212,15 @@ export function urlKind(protocols: readonly string[]): Kind<string> {
   }
 }
 
-/** `postgres://user@/name?host=/run/postgresql`, over a unix socket, has no host: fine for Postgres, not for URL. */
+/** `postgres://user@/name?host=/run/postgresql`, over a unix socket, has no host. Postgres accepts it, `URL` does not. */
 const withHost = (text: string): string => text.replace(/^(\w+:\/\/(?:[^/@]*@)?)\//, '$1localhost/')
 
-/** A URL as it may be shown: its password, if any, replaced. */
+/** Returns the URL with its password replaced, so that it may be shown. */
 export function withoutPassword(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@\s]*):[^@\s]*@/i, '$1:***@')
 }
 
-/** An absolute path. Relative ones start at the file that names them, else at the working directory. */
+/** An absolute path. A relative path in a file starts at the folder of that file; any other at the working directory. */
 export const pathKind: Kind<string> = {
   name: 'path',
   placeholder: 'path',
@@ -232,7 +232,7 @@ export const pathKind: Kind<string> = {
   format: value => value,
 }
 
-/** `aliases`: further names of choices, which the help does not list. */
+/** Returns the kind of a choice. `aliases` are further names of choices, which the help does not list. */
 export function choiceKind<const T extends string>(
   choices: readonly T[],
   aliases: Readonly<Record<string, T>> = {},
@@ -249,7 +249,7 @@ export function choiceKind<const T extends string>(
   }
 }
 
-/** `4000`, `:4000`, `127.0.0.1:4000`, `localhost:4000`, `[::1]:4000`. Port 0 lets the system choose. */
+/** An address: `4000`, `:4000`, `127.0.0.1:4000`, `localhost:4000` or `[::1]:4000`. For port 0, the system chooses a port. */
 export const listenKind: Kind<ListenAddress> = {
   name: 'host:port',
   placeholder: 'host:port',
@@ -265,7 +265,7 @@ export const listenKind: Kind<ListenAddress> = {
   format: ({ host, port }) => `${host?.includes(':') ? `[${host}]` : (host ?? '')}:${port}`,
 }
 
-/** One or more of them, separated by commas, or a YAML sequence: `127.0.0.1:4000,[::1]:4000`. */
+/** One or more addresses, separated by commas or as a YAML sequence: `127.0.0.1:4000,[::1]:4000`. */
 export const listenListKind: Kind<readonly ListenAddress[]> = {
   name: 'list of host:port',
   placeholder: 'host:port,…',
@@ -283,7 +283,10 @@ export const listenListKind: Kind<readonly ListenAddress[]> = {
   format: addresses => addresses.map(address => listenKind.format(address)).join(','),
 }
 
-/** Text separated by commas or new lines, a YAML sequence, or a flag given several times. `check` returns what is wrong. */
+/**
+ * Returns the kind of a list: text separated by commas or new lines, a YAML sequence, or a flag given several times. `check`
+ * returns the problem of an item, or undefined.
+ */
 export function listKind(
   placeholder: string,
   check: (item: string) => string | undefined = () => undefined,

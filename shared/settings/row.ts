@@ -1,5 +1,5 @@
-// One row per setting. A table of rows is the single place that says which settings exist: `--help`, variables,
-// the YAML file, the page of settings and the type of the result all come from it.
+// One row per setting. A table of rows is the single list of settings: `--help`, variables, the YAML file, the page of settings
+// and the type of the result all derive from it.
 
 import type { z } from 'zod'
 import {
@@ -25,7 +25,7 @@ import type { SettingProblem, Source } from './source.ts'
 /** `T` is the type of the value; it includes `undefined` when the setting has no default and is not required. */
 export interface Row<T> {
   readonly kind: Kind<T>
-  /** As a person would write it; parsed like any other source, so a wrong default fails the first start. */
+  /** The default as a person writes it. It is parsed like every other source, so an invalid default fails the first start. */
   readonly default: unknown
   readonly required: boolean
   readonly secret: boolean
@@ -35,13 +35,13 @@ export interface Row<T> {
   readonly help: string
   /** Heading of the setting's options in `--help`; undefined: the general options. */
   readonly group: string | undefined
-  /** `at least 1s, at most 1h`, or nothing. */
+  /** Text such as `at least 1s, at most 1h`; empty without bounds. */
   readonly bounds: string
   /** One letter for a short flag. */
   readonly short: string | undefined
   /** Variables without our prefix that also set it, such as `DATABASE_URL`. */
   readonly variables: readonly string[]
-  /** Only in the YAML file: a part with a shape of its own. */
+  /** The shape of a structured setting, which only the YAML file can hold. */
   readonly schema: z.ZodType<T> | undefined
 }
 
@@ -50,7 +50,7 @@ export type SettingsOf<Table extends SettingsTable> = {
   readonly [Key in keyof Table]: Table[Key] extends Row<infer T> ? T : never
 }
 
-/** What `loadSettings` gives: the values, and where each came from. */
+/** The result of `loadSettings`: the values, and the source of each value. */
 export interface LoadedSettings<Table extends SettingsTable> {
   readonly values: SettingsOf<Table>
   readonly sources: { readonly [Key in keyof Table]: Source }
@@ -68,7 +68,7 @@ interface Options {
   readonly variables?: readonly string[]
 }
 
-/** A default, or `required`, means that there is always a value. */
+/** The type of the value. A setting with a default, or a required one, always has a value. */
 type Filled<T, O extends Options> = O extends { readonly default: unknown } | { readonly required: true }
   ? T
   : T | undefined
@@ -127,8 +127,8 @@ export function group<const Table extends SettingsTable>(heading: string, rows: 
 }
 
 /**
- * Makers of rows, one per kind. The key of a duration ends in `Ms`, that of a size in `Bytes`, that of a percentage in
- * `Percent`.
+ * Functions that create rows, one per kind. The key of a duration ends in `Ms`, the key of a size in `Bytes`, and the key of a
+ * percentage in `Percent`.
  */
 export const setting = {
   text: <const O extends Options>(options: O) => row<string, O>(textKind, options),
@@ -161,11 +161,11 @@ export const setting = {
   listen: <const O extends Options>(options: O) => row<ListenAddress, O>(listenKind, options),
   listenList: <const O extends Options>(options: O) =>
     row<readonly ListenAddress[], O>(listenListKind, options),
-  /** `check` says what is wrong with an item, or nothing. */
+  /** `check` returns the problem of an item, or undefined. */
   list: <const O extends Options & { readonly item: string; check?(item: string): string | undefined }>(
     options: O,
   ) => row<readonly string[], O>(listKind(options.item, options.check), options),
-  /** A part of the YAML file with a shape of its own; no flag and no variable. */
+  /** A structured part of the YAML file. It has no flag and no variable. */
   structure: <T, const O extends Options>(schema: z.ZodType<T>, options: O) =>
     row<T, O>(structureKind as Kind<T>, options, '', schema),
 }
@@ -183,7 +183,10 @@ const UNIT_SUFFIXES: Readonly<Record<string, string>> = {
   percentage: 'Percent',
 }
 
-/** `drainTimeoutMs` in the program is `drainTimeout: 30s` to a person: the unit is in the value there. */
+/**
+ * Returns the name of a setting for users. `drainTimeoutMs` of the program is `drainTimeout: 30s`, with the unit in the
+ * value.
+ */
 export function nameOf(key: string, row: Row<unknown>): string {
   const suffix = UNIT_SUFFIXES[row.kind.name] ?? ''
   if (!key.endsWith(suffix)) throw new TypeError(`the setting ${key} must end in ${suffix}`)

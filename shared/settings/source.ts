@@ -1,18 +1,17 @@
-// Where a value came from, and what is wrong with it: the vocabulary of the three readers (flags, environment,
-// file) and of the loader that puts them in order.
+// The types for the source and the problem of a value. The three readers (flags, environment, file) and the loader use them.
 
 export interface Source {
   readonly kind: 'flag' | 'variable' | 'file' | 'default' | 'none'
-  /** `flag --listen`, `argument <target>`, `variable PLUGBOARD_LISTEN`, `plugboard.yaml:12`, `default`, `not set`. */
+  /** One of `flag --listen`, `argument <target>`, `variable PLUGBOARD_LISTEN`, `plugboard.yaml:12`, `default`, `not set`. */
   readonly label: string
 }
 
-/** A value that some source proposes for the setting `key`. `parsed`: it has been through a schema already. */
+/** A value of one source for the setting `key`. `parsed` is true when a schema has already checked the value. */
 export interface SettingCandidate {
   readonly key: string
   readonly raw: unknown
   readonly source: Source
-  /** What a relative path in it starts at. */
+  /** The folder at which a relative path in the value starts. */
   readonly folder: string
   readonly parsed?: boolean
 }
@@ -20,7 +19,7 @@ export interface SettingCandidate {
 export interface SettingProblem {
   /** The label of a source. */
   readonly source: string
-  /** What is wrong and what to write instead; never the value of a secret. */
+  /** The problem and its remedy, without the value of a secret. */
   readonly detail: string
 }
 
@@ -31,7 +30,7 @@ export interface Reading {
   readonly warnings?: readonly SettingProblem[]
 }
 
-/** All that is wrong with the settings, at once. The message is ready to be shown. */
+/** All problems of the settings. The message can be shown to a person without changes. */
 export class SettingsError extends Error {
   readonly problems: readonly SettingProblem[]
 

@@ -1,6 +1,6 @@
-// "Did you mean …?": the nearest known word to a mistyped one.
+// Finds the known word that is nearest to a mistyped one, for "did you mean …?".
 
-/** The number of inserted, deleted, replaced or swapped neighbouring characters between two words. */
+/** Returns the number of inserted, deleted, replaced or swapped neighbouring characters between two words. */
 function distance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, j) => j)
