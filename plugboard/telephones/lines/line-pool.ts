@@ -1,5 +1,5 @@
-// The lines of one service, with a test for whether a line takes a stream now, and the holders of the open streams. The line
-// picker adds and removes lines. This file does not choose among them.
+// The lines of one service, with a test for whether a line takes a stream now, and the holders of the open streams.
+// line-pools.ts adds and removes the lines. This file does not choose among them.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
 import { type Line, sameProcess } from '../../registry/line.ts'

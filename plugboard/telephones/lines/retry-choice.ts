@@ -1,0 +1,43 @@
+// Narrows the lines of a service for an attempt after the first one, and for a stream that has a preferred process. The
+// balancing policy then picks among the rest.
+
+import { sameProcess } from '../../registry/line.ts'
+import { type Candidate, canTake, type LinePool } from './line-pool.ts'
+
+/** Returns the preferred line, or else another line of its process; undefined when neither takes a stream now. */
+export function preferredLine(
+  { candidates }: LinePool,
+  preferred: Candidate,
+  tried: readonly Candidate[] = [],
+  client: string,
+): Candidate | undefined {
+  const usable = (candidate: Candidate) => canTake(candidate, client) && !tried.includes(candidate)
+  if (usable(preferred) && candidates.includes(preferred)) return preferred
+  return candidates.find(candidate => sameProcess(candidate.line, preferred.line) && usable(candidate))
+}
+
+/**
+ * Returns the untried lines that share the fewest parts with the lines that failed: first a line of another process, then a
+ * line over another link, then a local line. Empty when no line takes a stream now.
+ */
+export function retryLines(
+  { candidates }: LinePool,
+  tried: readonly Candidate[],
+  client: string,
+): readonly Candidate[] {
+  let least: Candidate[] = []
+  let leastShared = Number.POSITIVE_INFINITY
+  for (const candidate of candidates) {
+    if (!canTake(candidate, client) || tried.includes(candidate)) continue
+    const { line, local } = candidate
+    const shared =
+      (tried.some(other => sameProcess(other.line, line)) ? 4 : 0) +
+      (!local && tried.some(other => other.line.replicaId === line.replicaId) ? 2 : 0) +
+      (local ? 0 : 1)
+    if (shared > leastShared) continue
+    if (shared < leastShared) least = []
+    leastShared = shared
+    least.push(candidate)
+  }
+  return least
+}
