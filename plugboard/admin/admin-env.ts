@@ -10,8 +10,8 @@ import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run.ts'
 import type { OutboundNetworks } from '../routes/outbound-networks.ts'
-import type { ConnectedTelephone } from '../telephones/connected-telephone.ts'
 import type { ServiceLines } from '../telephones/lines/service-lines.ts'
+import type { ListedTelephone } from '../telephones/listed-telephone.ts'
 import type { TokenRefusals } from '../telephones/tokens/token-refusals.ts'
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/replica.ts'
 import type { TrafficBody } from './bodies/traffic.ts'
@@ -42,7 +42,7 @@ export interface TokenIssuer {
 
 /** The tunnels of this replica. */
 export interface TelephoneDirectory {
-  list(): readonly ConnectedTelephone[]
+  list(): readonly ListedTelephone[]
   /** Open tunnels of one of our own tokens, on all replicas. */
   tunnelsOfToken(id: string): number
   /** Of this replica, since its start. */

@@ -1,7 +1,7 @@
 // The shapes of the admin API, for its clients: the command line imports these types, and no code of the API. Each type is
 // derived from a zod schema in bodies/, which is also what the server checks and the OpenAPI document shows.
 
-export type { ConnectedTelephone } from '../telephones/connected-telephone.ts'
+export type { ListedTelephone } from '../telephones/listed-telephone.ts'
 export type { ChangeBody } from './bodies/change.ts'
 export type { CreatedKeyBody, KeyBody } from './bodies/key.ts'
 export type { MatchBody, MatchLineBody } from './bodies/match.ts'

@@ -43,8 +43,8 @@ export interface PeerNetworkOptions {
   readonly heldOf?: ((line: HeldLine) => HeldBytes) | undefined
   /** Returns the current state of this replica; `address` is set when it listens. */
   readonly report: () => Omit<ReplicaReport, 'type'>
-  /** The tunnels of telephones, which may also have ended while this process was suspended. `proved`: see Switchboard. */
-  readonly tunnels?: { probe(onProved: () => void): void; readonly proved: boolean } | undefined
+  /** The tunnels of telephones, which may also have ended while this process was suspended. `confirmedAlive`: see LocalTunnels. */
+  readonly tunnels?: { probe(onConfirmed: () => void): void; readonly confirmedAlive: boolean } | undefined
   readonly clock: Clock
   readonly random?: () => number
   readonly log: Logger
@@ -347,7 +347,7 @@ export class PeerNetwork {
     const linked = [...this.#peers.values()].filter(({ idle }) => !idle)
     const reached = linked.length > 0 || dialers.every(({ problem }) => problem === '')
     const proved =
-      linked.every(peer => peer.reachable && peer.hasLines) && this.#options.tunnels?.proved !== false
+      linked.every(peer => peer.reachable && peer.hasLines) && this.#options.tunnels?.confirmedAlive !== false
     return tried && reached && proved
   }
 

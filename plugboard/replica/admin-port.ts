@@ -80,7 +80,7 @@ function replicaDirectory(
         leaving: lifecycle.phase === 'draining',
         startedAt,
         appliedSequence,
-        switchboard,
+        tunnels: switchboard.tunnels,
         registry,
       })
       const others = cluster?.network.replicas() ?? []

@@ -8,7 +8,7 @@ import { loadPlugboardConfig } from '../config.ts'
 import { newIncarnation } from '../registry/incarnation.ts'
 import { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
-import type { ReplicaAddress } from '../telephones/switchboard.ts'
+import type { ReplicaAddress } from '../telephones/tunnels/tunnel-mover.ts'
 import { Cluster } from './cluster.ts'
 
 const SECRET = 'the secret of the tests'
@@ -57,12 +57,9 @@ async function setUp() {
         },
         remove: () => Promise.resolve(),
       },
-      switchboard: {
-        tunnelCount: 0,
-        streamCount: 0,
+      tunnels: { tunnelCount: 0, streamCount: 0, probe: () => undefined, confirmedAlive: true },
+      mover: {
         move: () => 0,
-        probe: () => undefined,
-        proved: true,
         leave: () => Promise.resolve(),
         setReplicas: replicas => void told.push(replicas),
       },

@@ -16,7 +16,8 @@ import { Rebalancer } from '../peers/rebalancer.ts'
 import type { OpenLocal } from '../peers/stream-relay.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
-import type { ReplicaAddress, Switchboard } from '../telephones/switchboard.ts'
+import type { LocalTunnels } from '../telephones/tunnels/local-tunnels.ts'
+import type { ReplicaAddress, TunnelMover } from '../telephones/tunnels/tunnel-mover.ts'
 import { VERSION } from '../version.ts'
 
 export interface ClusterOptions {
@@ -28,10 +29,8 @@ export interface ClusterOptions {
   readonly registry: Registry
   readonly tunnelCounts: TunnelCounts
   readonly rows: Store['replicas']
-  readonly switchboard: Pick<
-    Switchboard,
-    'setReplicas' | 'leave' | 'move' | 'tunnelCount' | 'streamCount' | 'probe' | 'proved'
-  >
+  readonly tunnels: Pick<LocalTunnels, 'tunnelCount' | 'streamCount' | 'probe' | 'confirmedAlive'>
+  readonly mover: Pick<TunnelMover, 'setReplicas' | 'leave' | 'move'>
   readonly openLocal: OpenLocal
   readonly respondToQuery: PeerNetworkOptions['respondToQuery']
   readonly heldOf: PeerNetworkOptions['heldOf']
@@ -57,7 +56,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
-    const { self, startedAt, registry, tunnelCounts, switchboard: tunnels, openLocal, clock, log } = options
+    const { self, startedAt, registry, tunnelCounts, tunnels, openLocal, clock, log } = options
     const { heldOf, respondToQuery } = options
     this.network = new PeerNetwork({
       tunnels,
@@ -128,9 +127,7 @@ export class Cluster {
   async leave(): Promise<void> {
     this.#rebalancer?.stop()
     this.network.leave()
-    await this.#options.switchboard.leave(
-      this.linked ? Math.min(LEAVE_MS, this.#options.config.drainTimeoutMs) : 0,
-    )
+    await this.#options.mover.leave(this.linked ? Math.min(LEAVE_MS, this.#options.config.drainTimeoutMs) : 0)
   }
 
   /** `graceMs`: the time for streams that are still open on the links. */
@@ -141,7 +138,7 @@ export class Cluster {
   }
 
   #startRebalancer(): Rebalancer {
-    const { switchboard, clock, log } = this.#options
+    const { tunnels, mover, clock, log } = this.#options
     return new Rebalancer({
       others: () =>
         this.network
@@ -151,8 +148,8 @@ export class Cluster {
               ? [{ id, tunnels: report.tunnels }]
               : [],
           ),
-      tunnels: () => switchboard.tunnelCount,
-      move: (count, to) => switchboard.move(count, to),
+      tunnels: () => tunnels.tunnelCount,
+      move: (count, to) => mover.move(count, to),
       clock,
       log,
     })
@@ -173,7 +170,7 @@ export class Cluster {
   }
 
   #report(): Omit<ReplicaReport, 'type'> {
-    const { config, startedAt, switchboard, appliedSequence } = this.#options
+    const { config, startedAt, tunnels, appliedSequence } = this.#options
     const publicUrl = this.#open ? (config.telephoneUrl ?? config.publicUrl) : undefined
     return {
       state: this.network.leaving ? 'leaving' : 'ready',
@@ -182,8 +179,8 @@ export class Cluster {
       version: VERSION,
       startedAt: startedAt.getTime(),
       appliedSequence: appliedSequence(),
-      tunnels: switchboard.tunnelCount,
-      streams: switchboard.streamCount,
+      tunnels: tunnels.tunnelCount,
+      streams: tunnels.streamCount,
     }
   }
 
@@ -202,7 +199,7 @@ export class Cluster {
     const text = JSON.stringify(all)
     if (text === this.#told) return
     this.#told = text
-    this.#options.switchboard.setReplicas(all)
+    this.#options.mover.setReplicas(all)
   }
 }
 

@@ -4,7 +4,7 @@
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from '../admin/api-types.ts'
 import type { KnownReplica } from '../peers/known-replicas.ts'
 import type { Registry } from '../registry/registry.ts'
-import type { Switchboard } from '../telephones/switchboard.ts'
+import type { LocalTunnels } from '../telephones/tunnels/local-tunnels.ts'
 import { VERSION } from '../version.ts'
 
 /** The age from which a heartbeat counts as missing, not as late, ms. */
@@ -17,12 +17,12 @@ export interface OwnReplica {
   readonly leaving: boolean
   readonly startedAt: Date
   readonly appliedSequence: number
-  readonly switchboard: Pick<Switchboard, 'tunnelCount' | 'streamCount'>
+  readonly tunnels: Pick<LocalTunnels, 'tunnelCount' | 'streamCount'>
   readonly registry: Registry
 }
 
 /** Returns the status of this replica itself. */
-export function ownStatus({ id, leaving, switchboard, registry, ...known }: OwnReplica): ReplicaBody {
+export function ownStatus({ id, leaving, tunnels, registry, ...known }: OwnReplica): ReplicaBody {
   return {
     id,
     name: id,
@@ -33,8 +33,8 @@ export function ownStatus({ id, leaving, switchboard, registry, ...known }: OwnR
     startedAt: known.startedAt.toISOString(),
     appliedSequence: known.appliedSequence,
     self: true,
-    tunnels: switchboard.tunnelCount,
-    streams: switchboard.streamCount,
+    tunnels: tunnels.tunnelCount,
+    streams: tunnels.streamCount,
     lines: [...registry.lines()].filter(({ replicaId }) => replicaId === id).length,
     link: null,
     rttMs: null,

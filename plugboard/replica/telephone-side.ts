@@ -52,7 +52,7 @@ export function createTelephoneSide(
     names: new ServiceNames(directory),
     replicaId: id,
     upstreamOf: line =>
-      line.replicaId === id ? switchboard.upstreamOf(line) : cluster?.network.upstreamOf(line),
+      line.replicaId === id ? switchboard.tunnels.upstreamOf(line) : cluster?.network.upstreamOf(line),
     clientSharePercent: config.clientSharePercent,
   })
   const whole = createWholeCluster({
@@ -152,12 +152,12 @@ function createCluster(
   const own = new LinePicker({
     registry,
     names,
-    upstreamOf: line => (line.replicaId === id ? switchboard.upstreamOf(line) : undefined),
+    upstreamOf: line => (line.replicaId === id ? switchboard.tunnels.upstreamOf(line) : undefined),
   })
   const lines = new LocalLines({
     picker: own,
     serviceOf: announced => names.serviceOf(announced),
-    tunnelOf: (tunnelId, service) => switchboard.tunnelOf(tunnelId, service),
+    tunnelOf: (tunnelId, service) => switchboard.tunnels.tunnelOf(tunnelId, service),
   })
   running.add('lines for peers', () => lines.close())
   const cluster = new Cluster(
@@ -169,7 +169,8 @@ function createCluster(
       registry,
       tunnelCounts,
       rows: store.replicas,
-      switchboard,
+      tunnels: switchboard.tunnels,
+      mover: switchboard.mover,
       openLocal: (target, opening, events, end) => lines.open(target, opening, events, end),
       respondToQuery,
       heldOf: line => budgets.ofRemote(line),

@@ -18,7 +18,7 @@ const outageSchema = z
   })
 
 /** A service of a tunnel that the telephone announced and Plugboard accepted. */
-export const connectedServiceSchema = z.strictObject({
+export const listedServiceSchema = z.strictObject({
   service: z.string(),
   mounts: z.array(z.string()),
   health: z.enum(['up', 'down']),
@@ -27,10 +27,10 @@ export const connectedServiceSchema = z.strictObject({
   labels: z.record(z.string(), z.string()),
   outage: outageSchema,
 })
-export type ConnectedService = z.infer<typeof connectedServiceSchema>
+export type ListedService = z.infer<typeof listedServiceSchema>
 
 /** One tunnel. A telephone with two tunnels is listed twice, with the same instance. */
-export const connectedTelephoneSchema = z.strictObject({
+export const listedTelephoneSchema = z.strictObject({
   id: z.string().meta({ description: 'Of the tunnel; a telephone holds several.' }),
   name: z.string(),
   instance: z.string().meta({ description: 'Of the process; new at each start.' }),
@@ -43,6 +43,6 @@ export const connectedTelephoneSchema = z.strictObject({
   streams: z.int(),
   rttMs: z.number().nullable(),
   replicaId: z.string().meta({ description: 'The replica that holds the tunnel.' }),
-  services: z.array(connectedServiceSchema),
+  services: z.array(listedServiceSchema),
 })
-export type ConnectedTelephone = z.infer<typeof connectedTelephoneSchema>
+export type ListedTelephone = z.infer<typeof listedTelephoneSchema>

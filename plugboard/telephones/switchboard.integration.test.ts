@@ -224,7 +224,7 @@ describe('the end of a tunnel', () => {
     await telephone.announce({ service: 'web' })
     telephone.session.close('going_away')
     await gone('web')
-    expect(harness.switchboard.tunnelCount).toBe(0)
+    expect(harness.switchboard.tunnels.tunnelCount).toBe(0)
   })
 
   it('removes the lines at once and finishes the streams when the telephone drains', async () => {
@@ -234,7 +234,7 @@ describe('the end of a tunnel', () => {
     const call = await telephone.nextCall()
     const drained = telephone.session.drain(10_000)
     await gone('web')
-    expect(harness.switchboard.tunnelCount).toBe(0)
+    expect(harness.switchboard.tunnels.tunnelCount).toBe(0)
     call.respond(200, 'finished')
     expect((await response).body.toString()).toBe('finished')
     await drained
@@ -289,7 +289,7 @@ describe('the end of a tunnel', () => {
     call.respond(200, 'finished')
     expect((await response).body.toString()).toBe('finished')
     await drained
-    expect(harness.switchboard.tunnelCount).toBe(0)
+    expect(harness.switchboard.tunnels.tunnelCount).toBe(0)
   })
 })
 
@@ -304,12 +304,12 @@ it('accepts streams of other replicas on withdrawn lines while the replica drain
   const { tunnelId = '' } = [...harness.registry.linesOf('web')][0] ?? {}
   const drained = harness.switchboard.drain(10_000, 1000)
   expect(lines('web')).toEqual([])
-  expect(harness.switchboard.tunnelOf(asTunnelId(tunnelId), 'web')?.canOpen).toBe(true)
-  expect(harness.switchboard.tunnelOf(asTunnelId(tunnelId), 'other')).toBeUndefined()
+  expect(harness.switchboard.tunnels.tunnelOf(asTunnelId(tunnelId), 'web')?.canOpen).toBe(true)
+  expect(harness.switchboard.tunnels.tunnelOf(asTunnelId(tunnelId), 'other')).toBeUndefined()
   clock.advance(1000)
   expect((await telephone.closed).reason).toBe('going_away')
   await drained
-  expect(harness.switchboard.tunnelOf(asTunnelId(tunnelId), 'web')).toBeUndefined()
+  expect(harness.switchboard.tunnels.tunnelOf(asTunnelId(tunnelId), 'web')).toBeUndefined()
 })
 
 describe('renewal in band', () => {
@@ -349,9 +349,9 @@ describe('other replicas', () => {
       const id = lineId(asTunnelId(`far-${own.telephone}`), 'web')
       harness.registry.putRemote({ ...own, ...there, id, ...(generation !== undefined && { generation }) })
     }
-    expect(harness.switchboard.move(10, asReplicaId('r2'))).toBe(1)
+    expect(harness.switchboard.mover.move(10, asReplicaId('r2'))).toBe(1)
     expect(await telephones[1]?.control('move')).toEqual({ type: 'move', why: 'balance', to: 'r2' })
-    expect(harness.switchboard.move(10, asReplicaId('r2'))).toBe(0)
+    expect(harness.switchboard.mover.move(10, asReplicaId('r2'))).toBe(0)
     expect(telephones[0]?.controls.some(({ type }) => type === 'move')).toBe(false)
   })
 
@@ -360,10 +360,10 @@ describe('other replicas', () => {
     await telephone.announce({ service: 'shop', mount: 'app.test' })
     const response = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
-    expect(harness.switchboard.tunnelCount).toBe(1)
+    expect(harness.switchboard.tunnels.tunnelCount).toBe(1)
     const drained = telephone.session.drain(60_000)
     await gone('shop')
-    expect([harness.switchboard.tunnelCount, harness.switchboard.streamCount]).toEqual([0, 1])
+    expect([harness.switchboard.tunnels.tunnelCount, harness.switchboard.tunnels.streamCount]).toEqual([0, 1])
     call.respond(200, 'whole')
     expect((await response).body.toString()).toBe('whole')
     await drained
@@ -373,7 +373,7 @@ describe('other replicas', () => {
     const { token } = await harness.token()
     const telephone = await harness.dial(token, { name: 'a', instance: 'instance-a' })
     await telephone.announce({ service: 'web' })
-    const left = harness.switchboard.leave(60_000)
+    const left = harness.switchboard.mover.leave(60_000)
     expect(await telephone.control('move')).toEqual({ type: 'move', why: 'leaving' })
     expect(harness.switchboard.refusal).toBe('draining')
     expect([...harness.registry.linesOf('web')]).toHaveLength(1)
@@ -427,7 +427,7 @@ it('sends the addresses of the replicas to telephones', async () => {
   const { token } = await harness.token()
   const early = await harness.dial(token)
   const replicas = [{ id: asReplicaId('replica-1'), url: 'wss://one.example/_plugboard/tunnel' }]
-  harness.switchboard.setReplicas(replicas)
+  harness.switchboard.mover.setReplicas(replicas)
   const late = await harness.dial(token)
   for (const telephone of [early, late])
     expect((await telephone.control('replicas')).replicas).toEqual(replicas)
@@ -441,7 +441,7 @@ it('sends the addresses of replicas to other telephones when they do not fit in 
     id: asReplicaId(`replica-${index}`),
     url: `wss://replica-${index}.${'x'.repeat(60)}.example/_plugboard/tunnel`,
   }))
-  harness.switchboard.setReplicas(replicas)
+  harness.switchboard.mover.setReplicas(replicas)
   expect((await other.control('replicas')).replicas).toHaveLength(200)
   expect(small.session.state).toBe('open')
 })

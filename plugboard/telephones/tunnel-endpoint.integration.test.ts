@@ -114,7 +114,7 @@ describe('the token', () => {
     const response = await rawExchange(harness.port, request({ Authorization: authorization }))
     expect([response.status, code(response)]).toEqual([401, 'unauthorized'])
     expect(field(response.headers, 'www-authenticate')).toContain('Bearer')
-    expect(harness.switchboard.tunnelCount).toBe(0)
+    expect(harness.switchboard.tunnels.tunnelCount).toBe(0)
   })
 
   it('is refused when a foreign key signed it under the id of one of our keys', async () => {

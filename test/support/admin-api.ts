@@ -21,9 +21,9 @@ import type { Line } from '../../plugboard/registry/line.ts'
 import type { DirectoryListener, DirectoryRoute, DirectoryService } from '../../plugboard/routes/directory.ts'
 import type { DryRequest, DryResult } from '../../plugboard/routes/dry-run.ts'
 import { OutboundNetworks } from '../../plugboard/routes/outbound-networks.ts'
-import type { ConnectedTelephone } from '../../plugboard/telephones/connected-telephone.ts'
 import type { LastLine, RefusedAnnouncement } from '../../plugboard/telephones/lines/service-history.ts'
 import type { LineState } from '../../plugboard/telephones/lines/service-lines.ts'
+import type { ListedTelephone } from '../../plugboard/telephones/listed-telephone.ts'
 import type { TokenRefusals } from '../../plugboard/telephones/tokens/token-refusals.ts'
 import { OpenApiCheck } from './openapi-check.ts'
 
@@ -47,7 +47,7 @@ export interface CallResponse {
 export class AdminApiHarness {
   readonly app: AdminApp
   readonly adminKey: string
-  readonly telephones: ConnectedTelephone[] = []
+  readonly telephones: ListedTelephone[] = []
   tokenRefusals: TokenRefusals = { tunnels: 0, claims: 0, announcements: 0 }
   traffic: TrafficBody | undefined
   readonly replicas: ReplicaBody[] = []

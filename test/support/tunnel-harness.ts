@@ -64,7 +64,7 @@ export class TunnelHarness {
       urlOf: ({ host, mountPath }) => `http://${host}:4000${mountPath}`,
       ...options.switchboard,
     })
-    const upstreamOf: Switchboard['upstreamOf'] = line => this.switchboard.upstreamOf(line)
+    const upstreamOf: Switchboard['tunnels']['upstreamOf'] = line => this.switchboard.tunnels.upstreamOf(line)
     this.picker = new LinePicker({ registry: this.registry, upstreamOf })
     this.proxy = new ProxyServer({
       via: new Via(['plugboard-test']),

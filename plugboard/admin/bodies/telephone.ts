@@ -1,13 +1,13 @@
 // A tunnel of a telephone, as the API shows it and as replicas send it to each other. The fields are those of
-// telephones/connected-telephone.ts.
+// telephones/listed-telephone.ts.
 
 import { z } from '@hono/zod-openapi'
-import { connectedServiceSchema, connectedTelephoneSchema } from '../../telephones/connected-telephone.ts'
+import { listedServiceSchema, listedTelephoneSchema } from '../../telephones/listed-telephone.ts'
 import { cursorText } from '../http/formats.ts'
 import { missingReplicasSchema } from './replica.ts'
 
-const { shape } = connectedTelephoneSchema
-const { shape: serviceShape } = connectedServiceSchema
+const { shape } = listedTelephoneSchema
+const { shape: serviceShape } = listedServiceSchema
 
 export const telephonePageSchema = z
   .strictObject({

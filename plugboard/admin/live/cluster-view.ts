@@ -13,8 +13,8 @@ import { decodeCursor, encodeCursor, limitOf } from '../../database/store/page.t
 import type { Page } from '../../database/store/store.ts'
 import type { DirectoryService } from '../../routes/directory.ts'
 import { serviceIdSchema } from '../../routes/row-id-schemas.ts'
-import type { ConnectedTelephone } from '../../telephones/connected-telephone.ts'
 import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
+import type { ListedTelephone } from '../../telephones/listed-telephone.ts'
 import { type FailureBody, failureBody, failureFields } from '../bodies/failure.ts'
 import type { MissingReplicas } from '../bodies/replica.ts'
 import { remoteTelephoneSchema } from '../bodies/telephone.ts'
@@ -23,7 +23,7 @@ export interface ClusterViewOptions {
   readonly replicaId: string
   readonly startedAt: Date
   /** The tunnels of this replica. */
-  readonly telephones: () => readonly ConnectedTelephone[]
+  readonly telephones: () => readonly ListedTelephone[]
   readonly lastErrorOf: (serviceId: ServiceId) => ServiceError | undefined
   readonly lastLineOf: (service: DirectoryService) => LastLine | undefined
   readonly refusalOf: (service: DirectoryService) => RefusedAnnouncement | undefined
@@ -75,7 +75,7 @@ export interface ReplicaFacts {
 
 /** The first tunnels of one replica after a cursor. */
 interface TelephoneList {
-  readonly items: readonly ConnectedTelephone[]
+  readonly items: readonly ListedTelephone[]
   /** True when the replica has further ones. */
   readonly more: boolean
 }
@@ -120,7 +120,7 @@ export class ClusterView {
   /** Tunnels of all replicas by name, in pages. Each replica sends no more than a page. */
   async telephones(
     request: TelephoneRequest,
-  ): Promise<{ readonly page: Page<ConnectedTelephone>; readonly missing: MissingReplicas }> {
+  ): Promise<{ readonly page: Page<ListedTelephone>; readonly missing: MissingReplicas }> {
     const limit = limitOf(request)
     const { service, name, cursor } = request
     const after = cursor === undefined ? undefined : decodeCursor(cursorKey, cursor)
@@ -177,7 +177,7 @@ export class ClusterView {
       )
       .filter(telephone => after === undefined || compare(keyOf(telephone), after) > 0)
       .sort(inOrder)
-    const items: ConnectedTelephone[] = []
+    const items: ListedTelephone[] = []
     let characters = 0
     for (const item of all.slice(0, limit)) {
       characters += JSON.stringify(item).length
@@ -231,7 +231,7 @@ const inOrder = (
 ): number => compare(keyOf(left), keyOf(right))
 
 /** Merges the lists of replicas into one page. Rows beyond the end of a list that goes on wait for a later page. */
-function merged(lists: readonly TelephoneList[], limit: number): Page<ConnectedTelephone> {
+function merged(lists: readonly TelephoneList[], limit: number): Page<ListedTelephone> {
   const ends = lists.flatMap(({ items, more }) => {
     const last = items.at(-1)
     return more && last !== undefined ? [keyOf(last)] : []

@@ -6,7 +6,7 @@ import { AdminApiHarness } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
 import { createProxyCounters } from '../../proxy/counters.ts'
 import type { Phase } from '../admin-env.ts'
-import type { ConnectedTelephone } from '../api-types.ts'
+import type { ListedTelephone } from '../api-types.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness
@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterAll(() => database.drop())
 
-const telephone: ConnectedTelephone = {
+const telephone: ListedTelephone = {
   id: 'tunnel-1',
   name: 'shop-1',
   instance: 'i1',

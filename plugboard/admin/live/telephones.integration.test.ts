@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../test/support/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import type { ConnectedTelephone } from '../api-types.ts'
+import type { ListedTelephone } from '../api-types.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness
@@ -13,7 +13,7 @@ beforeEach(async () => {
 })
 afterAll(() => database.drop())
 
-const telephone: ConnectedTelephone = {
+const telephone: ListedTelephone = {
   id: 'tunnel-1',
   name: 'shop-1',
   instance: 'i1',
@@ -36,7 +36,7 @@ const telephone: ConnectedTelephone = {
     },
   ],
 }
-const row = (fields: Partial<ConnectedTelephone>) => ({ ...telephone, ...fields })
+const row = (fields: Partial<ListedTelephone>) => ({ ...telephone, ...fields })
 const list = async (query = '') => (await api.call('GET', `/v1/telephones${query}`)).body
 const ids = (items: { id: string }[]) => items.map(({ id }) => id)
 

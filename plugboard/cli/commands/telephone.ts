@@ -1,14 +1,14 @@
 // `plugboard telephone list`: the tunnels of telephones, on all replicas.
 
 import type { Command } from 'commander'
-import type { ConnectedTelephone, MissingReplicas, TelephonePageBody } from '../../admin/api-types.ts'
+import type { ListedTelephone, MissingReplicas, TelephonePageBody } from '../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { noteMissing } from '../api/missing-replicas.ts'
 import { requireService } from '../api/require-service.ts'
 import { type Column, relative } from '../output/output.ts'
 
 export function defineTelephone(telephone: Command, context: CliContext): void {
-  const columns: readonly Column<ConnectedTelephone>[] = [
+  const columns: readonly Column<ListedTelephone>[] = [
     { title: 'name', value: row => row.name },
     {
       title: 'services',
@@ -37,14 +37,9 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
     async ({ api, output, options }: ApiCommand<{ service?: string; name?: string }>) => {
       const { service, name } = options
       const missing = new Map<string, MissingReplicas[number]>()
-      const items = await api.list<ConnectedTelephone>(
-        '/v1/telephones',
-        { service, name },
-        undefined,
-        page => {
-          for (const replica of (page as TelephonePageBody).missingReplicas) missing.set(replica.id, replica)
-        },
-      )
+      const items = await api.list<ListedTelephone>('/v1/telephones', { service, name }, undefined, page => {
+        for (const replica of (page as TelephonePageBody).missingReplicas) missing.set(replica.id, replica)
+      })
       if (items.length === 0) await requireService(api, service)
       noteMissing(output, [...missing.values()])
       await output.rows(items, columns, 'No telephones are connected.')

@@ -55,7 +55,9 @@ describe('tunnels', () => {
     // Another token has its own limit.
     await harness.dial((await harness.token()).token)
     telephones[0]?.session.close('going_away')
-    await eventually('the tunnel is closed', () => (harness.switchboard.tunnelCount === 2 ? true : undefined))
+    await eventually('the tunnel is closed', () =>
+      harness.switchboard.tunnels.tunnelCount === 2 ? true : undefined,
+    )
     await harness.dial(token)
     expect(harness.switchboard.tokenRefusals.tunnels).toBe(1)
   })
@@ -76,7 +78,7 @@ describe('tunnels', () => {
     const response = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
     const drained = telephone.session.drain(10_000)
-    await eventually('it drains', () => (harness.switchboard.tunnelCount === 0 ? true : undefined))
+    await eventually('it drains', () => (harness.switchboard.tunnels.tunnelCount === 0 ? true : undefined))
     await harness.dial(token)
     call.respond(200, 'whole')
     expect((await response).body.toString()).toBe('whole')
@@ -87,7 +89,7 @@ describe('tunnels', () => {
     const { token } = await harness.token()
     const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => harness.dial(token)))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
-    expect(harness.switchboard.tunnelCount).toBe(2)
+    expect(harness.switchboard.tunnels.tunnelCount).toBe(2)
   })
 })
 

@@ -20,31 +20,31 @@ import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { ReplicaId } from '../common/replica-id.ts'
-import { tokenText } from '../database/store/token-reference.ts'
-import type { Line } from '../registry/line.ts'
-import { lineId, type TunnelId } from '../registry/line-ids.ts'
-import { cleanOutage } from '../registry/outage.ts'
-import type { Registry } from '../registry/registry.ts'
+import type { ReplicaId } from '../../common/replica-id.ts'
+import { tokenText } from '../../database/store/token-reference.ts'
+import type { Line } from '../../registry/line.ts'
+import { lineId, type TunnelId } from '../../registry/line-ids.ts'
+import { cleanOutage } from '../../registry/outage.ts'
+import type { Registry } from '../../registry/registry.ts'
 import {
   type AnnouncementDecision,
   type AnnouncementOptions,
   judge,
   refuseAll,
   resultsOf,
-} from './announcement.ts'
-import { type Generation, identityOf, packGeneration } from './generation.ts'
-import { holderDigest } from './held-budgets.ts'
-import type { ServiceHistory } from './lines/service-history.ts'
-import type { RemarkedTunnel, SharedServices } from './lines/shared-services.ts'
-import { type MountedTunnel, type RemovedRoutes, reviewVerdict } from './lost-mounts.ts'
+} from '../announcement.ts'
+import { type Generation, identityOf, packGeneration } from '../generation.ts'
+import { holderDigest } from '../held-budgets.ts'
+import type { ServiceHistory } from '../lines/service-history.ts'
+import type { RemarkedTunnel, SharedServices } from '../lines/shared-services.ts'
+import { type MountedTunnel, type RemovedRoutes, reviewVerdict } from '../lost-mounts.ts'
+import type { InstanceTunnel, TelephoneInstances } from '../telephone-instances.ts'
+import type { Credential } from '../tokens/authenticate.ts'
+import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from '../tokens/token-usage.ts'
+import type { TokenIssuer } from '../tokens/tokens.ts'
 import { SupersededProbe } from './superseded-probe.ts'
-import type { InstanceTunnel, TelephoneInstances } from './telephone-instances.ts'
-import type { Credential } from './tokens/authenticate.ts'
-import { announcedLength, MAX_ANNOUNCEMENT_WAIT_MS, type TokenUsage } from './tokens/token-usage.ts'
-import type { TokenIssuer } from './tokens/tokens.ts'
 
-export interface ConnectionContext extends AnnouncementOptions {
+export interface TunnelContext extends AnnouncementOptions {
   readonly clock: Clock
   readonly replicaId: ReplicaId
   readonly registry: Registry
@@ -59,15 +59,15 @@ export interface ConnectionContext extends AnnouncementOptions {
 /** The part of a credential that a renewal changes. */
 export type Renewal = Pick<Credential, 'services' | 'mounts' | 'limits' | 'expiresAtMs'>
 
-/** The owner of the connection, notified of events that concern more than this tunnel. */
-export interface TelephoneConnectionOwner {
+/** The owner of the tunnel, notified of events that concern more than this tunnel. */
+export interface TelephoneTunnelOwner {
   /** Called when the hello has arrived. */
-  ready(connection: TelephoneConnection): void
+  ready(tunnel: TelephoneTunnel): void
   /** Called when one of our own tokens was renewed. The renewal applies to all tunnels of the token. */
   renewed(tokenId: string, renewal: Renewal): void
   /** Called when the telephone starts to drain its tunnel. */
   peerDrains(): void
-  closed(connection: TelephoneConnection): void
+  closed(tunnel: TelephoneTunnel): void
 }
 
 /** Longest delay of a Node timer, ms. */
@@ -81,14 +81,14 @@ const SUPERSEDED =
   'A newer process of this telephone serves it. Stop one of the two, or give them different names (--name).'
 const NO_SERVICES: ReadonlySet<string> = new Set()
 
-export class TelephoneConnection implements SessionEvents, InstanceTunnel, RemarkedTunnel, MountedTunnel {
+export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedTunnel, MountedTunnel {
   readonly tunnelId: TunnelId
   readonly remoteAddress: string
   readonly connectedAt: Date
   /** Time of the last request to move this tunnel to another replica, ms of the clock. */
-  movedAtMs = Number.NEGATIVE_INFINITY
-  readonly #context: ConnectionContext
-  readonly #owner: TelephoneConnectionOwner
+  moveAskedMs = Number.NEGATIVE_INFINITY
+  readonly #context: TunnelContext
+  readonly #owner: TelephoneTunnelOwner
   readonly #log: Logger
   #credential: Credential
   #session: Session | undefined
@@ -122,8 +122,8 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   #sentRemarks = ''
 
   constructor(
-    context: ConnectionContext,
-    owner: TelephoneConnectionOwner,
+    context: TunnelContext,
+    owner: TelephoneTunnelOwner,
     tunnel: { readonly id: TunnelId; readonly credential: Credential; readonly remoteAddress: string },
   ) {
     this.#context = context
@@ -158,7 +158,7 @@ export class TelephoneConnection implements SessionEvents, InstanceTunnel, Remar
   }
 
   /** True when the tunnel drains: it has no lines, and gets no new ones. */
-  get leaving(): boolean {
+  get draining(): boolean {
     return this.#draining
   }
 
