@@ -28,6 +28,11 @@ export class RemoteReplica {
     this.#registry = registry
   }
 
+  /** True between `show` and `hide`: its lines are in the registry. */
+  get shown(): boolean {
+    return this.#shown
+  }
+
   /** Number of lines that were not shown because a third replica had a line with the same id. */
   get refusedLines(): number {
     return this.#refusedLines

@@ -1,3 +1,4 @@
+import type { Timer } from '@vera-stack/shared/clock.ts'
 import { expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { makeLine } from '../../../test/support/registry-cluster.ts'
@@ -15,8 +16,23 @@ const [oldBoot, boot, newerBoot] = [1000, 2000, 2000].map((atMs, i) => newIncarn
   string,
 ]
 
-function setUp() {
-  const clock = new ManualClock()
+/** As on a machine: the clock moves on from one read to the next, and a timer fires a little before its time. */
+class MovingClock extends ManualClock {
+  static readonly READ_MS = 0.03
+  static readonly EARLY_MS = 3
+  #reads = 0
+
+  override now(): number {
+    this.#reads += 1
+    return super.now() + this.#reads * MovingClock.READ_MS
+  }
+
+  override after(delayMs: number, task: () => void): Timer {
+    return super.after(delayMs - MovingClock.EARLY_MS, task)
+  }
+}
+
+function setUp(clock = new ManualClock()) {
   const registry = new Registry()
   const follower = new RegistryFollower({ registry, replicaId: asReplicaId('me'), clock, keepMs: KEEP_MS })
   onTestFinished(() => {
@@ -54,6 +70,18 @@ it('shows lines while the lease is fresh, and again after a renewal', () => {
   ])
   follower.renewLease(asReplicaId('r1'), boot, clock.now() + 3000)
   expect(listed()).toEqual(['t1/web'])
+})
+
+it('hides lines at the end of their lease when the clock moves between two reads and timers fire early', () => {
+  for (let offset = 0; offset < 40; offset += 1) {
+    const { clock, follower, listed, tell } = setUp(new MovingClock())
+    tell(boot, 'dead', 'r1')
+    tell(boot, 'alive', 'r2')
+    follower.renewLease(asReplicaId('r2'), boot, clock.now() + 5000)
+    follower.renewLease(asReplicaId('r1'), boot, clock.now() + 3000 + (offset * MovingClock.READ_MS) / 4)
+    clock.advance(3001)
+    expect(listed(), `offset ${offset}`).toEqual(['alive/web'])
+  }
 })
 
 it('removes lines at once when the lease is ended', () => {

@@ -70,7 +70,7 @@ export class RegistryFollower {
     if (known === undefined) return false
     known.leaseUntilMs = Math.max(known.leaseUntilMs, untilMs)
     known.forgetAtMs = Math.max(known.forgetAtMs, known.leaseUntilMs + this.#keepMs)
-    this.#judge(known)
+    this.#showOrHide(known)
     this.#arm()
     return true
   }
@@ -86,7 +86,7 @@ export class RegistryFollower {
     if (known?.copy.boot !== boot) return
     known.leaseUntilMs = this.#clock.now()
     known.forgetAtMs = known.leaseUntilMs + this.#keepMs
-    this.#judge(known)
+    this.#showOrHide(known)
     this.#arm()
   }
 
@@ -150,7 +150,7 @@ export class RegistryFollower {
     return known
   }
 
-  #judge({ copy, leaseUntilMs }: Known): void {
+  #showOrHide({ copy, leaseUntilMs }: Known): void {
     if (leaseUntilMs > this.#clock.now()) copy.show()
     else copy.hide()
   }
@@ -159,7 +159,7 @@ export class RegistryFollower {
     this.#timer = undefined
     const nowMs = this.#clock.now()
     for (const [replicaId, known] of this.#known) {
-      this.#judge(known)
+      this.#showOrHide(known)
       if (known.forgetAtMs > nowMs || known.attached > 0) continue
       known.copy.destroy()
       this.#known.delete(replicaId)
@@ -167,13 +167,17 @@ export class RegistryFollower {
     this.#arm()
   }
 
-  /** Sets one timer for the earliest time. A renewal only moves times to later, so most renewals keep the timer. */
+  /**
+   * Sets one timer for the earliest time. A renewal only moves times to later, so most renewals keep the timer. Shown lines
+   * need a timer even when their lease has just ended: the clock moves on after `#showOrHide` has read it, and a timer may
+   * fire a little early.
+   */
   #arm(): void {
     if (this.#closed) return
     const nowMs = this.#clock.now()
     let dueMs = Number.POSITIVE_INFINITY
-    for (const { leaseUntilMs, forgetAtMs, attached } of this.#known.values()) {
-      if (leaseUntilMs > nowMs) dueMs = Math.min(dueMs, leaseUntilMs)
+    for (const { copy, leaseUntilMs, forgetAtMs, attached } of this.#known.values()) {
+      if (copy.shown) dueMs = Math.min(dueMs, leaseUntilMs)
       else if (attached === 0) dueMs = Math.min(dueMs, forgetAtMs)
     }
     if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return
