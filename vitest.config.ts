@@ -50,7 +50,7 @@ export default defineConfig({
           maxWorkers: 2,
           // The files of a worker share its process and its modules: this saves most of the time of the project.
           isolate: false,
-          setupFiles: ['test/support/no-child-process.ts'],
+          setupFiles: ['test/support/process/no-child-process.ts'],
           // For `eventually` (test/support/deadline.ts).
           env: { VERA_TEST_PATIENCE_MS: '12000' },
           expect: patience,
@@ -60,7 +60,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: [INTEGRATION],
-          globalSetup: ['test/support/postgres-setup.ts'],
+          globalSetup: ['test/support/postgres/postgres-setup.ts'],
           testTimeout: 15_000,
           isolate: false,
           // These tests wait for Postgres and for processes.
@@ -76,7 +76,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/{e2e,conformance,bench}/**/*.test.ts', '{docker,scripts}/**/*.test.ts'],
           exclude: ['test/conformance/{protocol,grpc}/**'],
-          globalSetup: ['test/support/postgres-setup.ts'],
+          globalSetup: ['test/support/postgres/postgres-setup.ts'],
           testTimeout: 60_000,
           env: compileCache,
           expect: patience,

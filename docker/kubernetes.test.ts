@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { allowedHosts } from '../plugboard/admin/access/request-guard.ts'
 import { loadPlugboardConfig, type PlugboardConfig } from '../plugboard/config.ts'
-import { LEAVE_MS } from '../plugboard/replica/cluster.ts'
+import { LEAVE_MS } from '../plugboard/replica/cluster/cluster.ts'
 import { loadTelephoneConfig, type TelephoneConfig } from '../telephone/config.ts'
 import { parseDockerfile } from './dockerfile.ts'
 

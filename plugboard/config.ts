@@ -13,7 +13,7 @@ import {
   type SettingsOf,
   setting,
 } from '@vera-stack/shared/settings.ts'
-import { parseNetwork } from './common/ip-networks.ts'
+import { parseNetwork } from './common/net/ip-networks.ts'
 import { generatedHostsProblem } from './telephones/generated-hosts.ts'
 import { directoryUrlOf, isChallengeType } from './tls/acme/names.ts'
 import { parsePair } from './tls/certificate-pairs.ts'

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+
 // Where `plugboard` starts. Everything it can do is registered in cli/command-line.ts.
 
-import { coloursWanted } from '@vera-stack/shared/colours.ts'
-import { openStandardOutput } from '@vera-stack/shared/standard-output.ts'
+import { openStandardOutput } from '@vera-stack/shared/process/standard-output.ts'
+import { coloursWanted } from '@vera-stack/shared/text/colours.ts'
 import { runCommandLine } from './cli/command-line.ts'
 
 const output = openStandardOutput('plugboard')

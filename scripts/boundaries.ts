@@ -1,7 +1,7 @@
 // Writes the direction of imports into biome.json. One table says which rooms and libraries the files of a room may import;
 // each room becomes one lint rule for its files and one for each level of its subfolders, because the rules of Biome compare
 // the text of an import, and `../` means another folder on each level. Run it with `npm run boundaries` after a change of the
-// table. test/support/boundaries.integration.test.ts checks that biome.json is up to date, and that each rule can fail.
+// table. test/support/repository/boundaries.integration.test.ts checks that biome.json is up to date, and that each rule can fail.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -45,11 +45,16 @@ export const ROOMS: readonly Room[] = [
     imports: [],
     libraries: [...NODE, 'zod', 'yaml', 'pino'],
     depth: 1,
-    message: 'shared/ builds on Node, zod, yaml and pino alone; ws only in websocket-*.ts.',
+    message: 'shared/ builds on Node, zod, yaml and pino alone; ws only in net/websocket-transport.ts.',
   },
   {
     folder: 'shared/protocol',
-    imports: ['shared/clock.ts', 'shared/client-shares.ts', 'shared/cut-text.ts', 'shared/printable.ts'],
+    imports: [
+      'shared/clock.ts',
+      'shared/client-shares.ts',
+      'shared/text/cut-text.ts',
+      'shared/text/printable.ts',
+    ],
     libraries: ['zod', 'node:buffer', 'node:crypto'],
     depth: 1,
     message:
@@ -154,11 +159,11 @@ function ruleOf({ folder, imports, libraries, message }: Room, level: number): O
 
 const EXCEPTIONS: readonly Override[] = [
   {
-    includes: ['shared/websocket-*.ts', '!**/*.test.ts'],
+    includes: ['shared/net/websocket-transport.ts'],
     patterns: [
       {
-        group: ['**', '!./**', '!node:*', '!node:*/**', '!ws'],
-        message: 'shared/websocket-*.ts: Node, ws and shared/ alone.',
+        group: ['**', '!./**', '!../**', '../../**', '!node:*', '!node:*/**', '!ws'],
+        message: 'shared/net/websocket-transport.ts: Node, ws and shared/ alone.',
       },
       ELSEWHERE,
     ],

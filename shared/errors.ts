@@ -1,8 +1,8 @@
 // The one table of errors that a user can meet: the codes of the proxy, of the admin API and of the logs. A code is part
 // of the public interface. The README's table is generated from this one (`npm run docs`).
 
-import { cutText } from './cut-text.ts'
 import type { Reason } from './protocol/wire/reason.ts'
+import { cutText } from './text/cut-text.ts'
 
 export type ErrorSource = 'client' | 'tunnel' | 'backend' | 'registry' | 'database' | 'internal'
 /** Whether the request may be sent again. `always`: no byte of it reached the application. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { coloursWanted } from './colours.ts'
 import { MAX_FIELD_TEXT } from './log/safe-fields.ts'
 import { type AccessFields, createLog, type LogOptions } from './log.ts'
+import { coloursWanted } from './text/colours.ts'
 
 function memory(options: Partial<LogOptions> = {}) {
   const lines: string[] = []

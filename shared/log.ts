@@ -3,11 +3,11 @@
 // are bounded and redacted before they are formatted (log/safe-fields.ts).
 
 import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
-import { coloursWanted } from './colours.ts'
 import type { AccessFields, LogFields } from './log/fields.ts'
 import { readable } from './log/readable.ts'
 import { safeAccessFields, safeFields, safeText } from './log/safe-fields.ts'
 import { FileSink, type LineSink } from './log/sink.ts'
+import { coloursWanted } from './text/colours.ts'
 
 export type { AccessFields, LogFields } from './log/fields.ts'
 export type { LineSink } from './log/sink.ts'

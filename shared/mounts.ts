@@ -7,7 +7,7 @@
 
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { cutText } from './cut-text.ts'
+import { cutText } from './text/cut-text.ts'
 
 /** A mount in normal form. */
 export interface Mount {

@@ -2,7 +2,7 @@
 // scope. Plugboard sends it with a refused announcement, and `telephone check` prints it.
 
 import { mountScopeCovers, parseMount, serviceScopeCovers } from './mounts.ts'
-import { shellQuoted } from './own-command.ts'
+import { shellQuoted } from './process/own-command.ts'
 
 /** The scope of a token, with the names of its issuer and its Telephone. */
 export interface TokenScope {

@@ -2,7 +2,7 @@
 // All problems are reported at once, each with its place. Both programs load their settings at start. This code is independent
 // of the meaning of each setting.
 
-import { secretFileProblem } from './secret-file.ts'
+import { secretFileProblem } from './process/secret-file.ts'
 import { type Environment, type EnvironmentOptions, readEnvironment } from './settings/environment.ts'
 import { readSettingsFile } from './settings/file.ts'
 import { readFlags } from './settings/flags.ts'

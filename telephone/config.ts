@@ -3,7 +3,7 @@
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
-import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
+import { secretFileProblem } from '@vera-stack/shared/process/secret-file.ts'
 import {
   group,
   type LoadedSettings,

@@ -2,7 +2,7 @@
 // The installed program `telephone`: checks the version of Node, then loads main.ts, which an older Node cannot read.
 'use strict'
 
-const checkNode = require('../shared/check-node.cjs')
+const checkNode = require('../shared/process/check-node.cjs')
 
 checkNode('telephone')
 import('./main.ts')

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
+
 // Where `telephone` starts: the command line. Each command's work is in cli/; settings are config.ts.
 
-import { coloursWanted } from '@vera-stack/shared/colours.ts'
+import { openStandardOutput } from '@vera-stack/shared/process/standard-output.ts'
 import { addOptions, SettingsError } from '@vera-stack/shared/settings.ts'
-import { openStandardOutput } from '@vera-stack/shared/standard-output.ts'
+import { coloursWanted } from '@vera-stack/shared/text/colours.ts'
 import { Command, CommanderError } from 'commander'
 import { check } from './cli/check.ts'
 import { checkContainer } from './cli/check-container.ts'

@@ -1,7 +1,6 @@
 // One service as the outside gives it (a row of the YAML file, flags, the library's caller) → what the Telephone
 // works with. All checks of a service's values are here, so that every way in says the same.
 
-import { type HttpTarget, parseTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 import {
   formatMount,
   isHostWithPort,
@@ -10,6 +9,7 @@ import {
   parseServiceName,
   serviceNameOfMount,
 } from '@vera-stack/shared/mounts.ts'
+import { type HttpTarget, parseTarget, targetText } from '@vera-stack/shared/net/backend-target.ts'
 import type { FetchHandler } from './backend/forward/handler-forward.ts'
 import { MAX_GRPC_SERVICE_LENGTH } from './backend/health/grpc-health.ts'
 import type { PoolOptions } from './backend/http1/pool.ts'

@@ -7,11 +7,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { targetText } from '@vera-stack/shared/backend-target.ts'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
-import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
-import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
+import { targetText } from '@vera-stack/shared/net/backend-target.ts'
+import { openFilesLimit } from '@vera-stack/shared/process/open-files.ts'
+import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
 import {
   type Announced,
   type ControlMessage,
@@ -23,6 +22,7 @@ import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/wire/frame.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { type FittedBackends, fitBackendLimits } from './backend/backend-limits.ts'
 import { FailureLog } from './backend/failure-log.ts'
 import type { Backend } from './backend/forward/backend.ts'

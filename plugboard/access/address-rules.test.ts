@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseNetwork } from '../common/ip-networks.ts'
+import { parseNetwork } from '../common/net/ip-networks.ts'
 import { AddressRules } from './address-rules.ts'
 
 const PRIVATE = ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7']

@@ -1,8 +1,8 @@
 // The client addresses that may use a route. `deny` takes precedence over `allow`. With an `allow`, all other addresses are
 // refused. Every rule refuses a text that is not an address.
 
-import { ipAddress } from '@vera-stack/shared/ip-address.ts'
-import { IpNetworks } from '../common/ip-networks.ts'
+import { ipAddress } from '@vera-stack/shared/net/ip-address.ts'
+import { IpNetworks } from '../common/net/ip-networks.ts'
 
 export class AddressRules {
   readonly #allow: IpNetworks | undefined

@@ -2,9 +2,9 @@
 
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import { beforeAll, expect, test } from 'vitest'
-import { AUDIENCE, ISSUER, Issuer } from '../../test/support/issuer.ts'
+import { AUDIENCE, ISSUER, Issuer } from '../../test/support/credentials/issuer.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { hashPassword } from '../common/password-hash.ts'
+import { hashPassword } from '../common/passwords/password-hash.ts'
 import { OutboundNetworks } from '../routes/outbound-networks.ts'
 import { type RouteRules, resolveRouteOptions } from '../routes/route-options.ts'
 import { Gatekeeper, type GuardedRequest } from './gatekeeper.ts'

@@ -1,10 +1,10 @@
 // The variables of a request in the middleware of the admin API, and the parts of Plugboard that the API needs
-// (replica/admin-port.ts provides them).
+// (replica/ports/admin-port.ts provides them).
 
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { ServiceId, TokenId } from '../common/row-ids.ts'
+import type { ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store/store.ts'
 import type { Directory } from '../routes/directory.ts'

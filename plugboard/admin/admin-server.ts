@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { IdleConnections } from '../common/idle-connections.ts'
+import { IdleConnections } from '../common/net/idle-connections.ts'
 import type { AdminApp } from './admin-app.ts'
 import { createParserRefusal } from './http/parser-refusal.ts'
 

@@ -2,7 +2,7 @@
 // no resource, so its policy allows only one style sheet, by its hash.
 
 import { createHash } from 'node:crypto'
-import { escapeHtml } from '../common/escape-html.ts'
+import { escapeHtml } from '../common/http/escape-html.ts'
 
 export interface FrontPageContent {
   readonly version: string

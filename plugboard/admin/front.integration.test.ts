@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../test/support/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
-import { harnessRoute } from '../../test/support/proxy-harness.ts'
+import { AdminApiHarness } from '../../test/support/admin-api/admin-api.ts'
+import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness

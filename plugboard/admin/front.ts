@@ -2,9 +2,9 @@
 // shown only to a browser on the same machine that names it by a loopback address. The page changes nothing.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import type { Context } from 'hono'
-import { prefersHtml } from '../common/prefers-html.ts'
+import { prefersHtml } from '../common/http/prefers-html.ts'
 import { isLoopback } from './access/loopback.ts'
 import { hostnameOf } from './access/request-guard.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'

@@ -1,6 +1,6 @@
 // Aliases of subcommands, for users who are familiar with the names of other tools. Help does not list them.
 
-import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import { type Command, Help } from 'commander'
 import { usageError } from './cli-error.ts'
 

@@ -34,7 +34,7 @@ const MANAGE: readonly CommandEntry[] = [
   {
     name: 'route',
     summary: 'manage routes: a host and a path lead to a service',
-    load: async () => (await import('./commands/route.ts')).defineRoute,
+    load: async () => (await import('./commands/route/route.ts')).defineRoute,
   },
   {
     name: 'service',
@@ -49,12 +49,12 @@ const MANAGE: readonly CommandEntry[] = [
   {
     name: 'key',
     summary: 'manage API keys: the credentials of people and programs',
-    load: async () => (await import('./commands/key.ts')).defineKey,
+    load: async () => (await import('./commands/key/key.ts')).defineKey,
   },
   {
     name: 'signing-key',
     summary: 'manage the keys that sign tokens',
-    load: async () => (await import('./commands/key.ts')).defineSigningKey,
+    load: async () => (await import('./commands/key/key.ts')).defineSigningKey,
   },
   {
     name: 'export',
@@ -92,7 +92,7 @@ const INSPECT: readonly CommandEntry[] = [
   {
     name: 'changes',
     summary: 'list the changes of services, routes and keys; --follow shows new ones as they arrive',
-    load: async () => (await import('./commands/changes.ts')).defineChanges,
+    load: async () => (await import('./commands/change/changes.ts')).defineChanges,
   },
 ]
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text as readStream } from 'node:stream/consumers'
-import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
+import { secretFileProblem } from '@vera-stack/shared/process/secret-file.ts'
 import { type CliContext, inFolder } from './api/api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
 

@@ -7,7 +7,7 @@ import {
   serviceNameOfMount,
   serviceScopeCovers,
 } from '@vera-stack/shared/mounts.ts'
-import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import { telephoneProgram } from '../dev/telephone-child.ts'
 
 export interface CommandToken {

@@ -1,7 +1,7 @@
 // A replica as its row in the database describes it, and the rows themselves: database/ keeps them, and peers/ finds the
 // other replicas by them.
 
-import type { ReplicaId } from './replica-id.ts'
+import type { ReplicaId } from './ids/replica-id.ts'
 
 export interface ReplicaRecord {
   /** Its name: unique in the cluster. */

@@ -4,8 +4,8 @@
 
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
+import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { JsonObject } from '../common/json.ts'
-import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
 import { translateError } from './database-error.ts'
 import { translated } from './sql-runner.ts'
 import { changesFrom } from './store/changes.ts'

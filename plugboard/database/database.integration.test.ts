@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
 import { type Database, openDatabase } from './database.ts'
 
 const by = { actor: 'test' }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ADDITIVE, INCOMPATIBLE, migrateToNextRelease } from '../../test/support/next-release/schema.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
 import { VERSION } from '../version.ts'
 import { migrateDatabase, migrationStatus } from './migrate.ts'
 

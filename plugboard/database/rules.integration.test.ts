@@ -4,7 +4,7 @@ import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
 
 let db: TestDatabase
 let client: pg.Client

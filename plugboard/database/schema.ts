@@ -19,8 +19,8 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { JsonObject } from '../common/json.ts'
-import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
 import type { ChangeAction, ChangeEntity } from './store/store.ts'
 
 /** A separate schema, so that Plugboard can share a database with an application. */

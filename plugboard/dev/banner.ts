@@ -1,6 +1,6 @@
 // The text that `plugboard dev` prints when it is ready: addresses, files, and the exact next commands.
 
-import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import { VERSION } from '../version.ts'
 import type { Reach } from './reachable-addresses.ts'
 

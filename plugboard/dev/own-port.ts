@@ -2,7 +2,7 @@
 // so the target is rejected before Plugboard starts. The Via field detects longer loops (proxy/edge/via.ts).
 
 import { networkInterfaces } from 'node:os'
-import { parseTarget } from '@vera-stack/shared/backend-target.ts'
+import { parseTarget } from '@vera-stack/shared/net/backend-target.ts'
 import type { PlugboardConfig } from '../config.ts'
 
 type PublicAddresses = Pick<PlugboardConfig, 'listen' | 'tlsListen'>

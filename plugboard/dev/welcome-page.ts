@@ -1,6 +1,6 @@
 // Renders the welcome page: without scripts and outside resources, for light and dark mode.
 
-import { escapeHtml } from '../common/escape-html.ts'
+import { escapeHtml } from '../common/http/escape-html.ts'
 
 export interface WelcomePageContent {
   /** The rows of name and value that the backend has received. */

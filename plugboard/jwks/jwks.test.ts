@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Issuer } from '../../test/support/issuer.ts'
+import { Issuer } from '../../test/support/credentials/issuer.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { OutboundNetworks } from '../routes/outbound-networks.ts'
 import { guardedFetch } from './guarded-fetch.ts'

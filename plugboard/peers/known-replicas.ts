@@ -2,7 +2,7 @@
 // links, and dialers with their last problem. The admin API and the queries to all replicas use the list.
 
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
-import type { ReplicaId } from '../common/replica-id.ts'
+import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { ReplicaRecord } from '../common/replica-record.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { Discovery } from './discovery/discovery.ts'

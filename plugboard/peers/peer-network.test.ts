@@ -2,9 +2,9 @@ import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
+import { linkedPair, PeerNode } from '../../test/support/harness/peer-node.ts'
+import { Relay } from '../../test/support/http/relay.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { linkedPair, PeerNode } from '../../test/support/peer-node.ts'
-import { Relay } from '../../test/support/relay.ts'
 import { LEASE_MS } from './peer.ts'
 
 const until = (what: string, condition: () => boolean) =>

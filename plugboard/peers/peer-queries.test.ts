@@ -2,9 +2,9 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
+import { linkedPair, PeerNode } from '../../test/support/harness/peer-node.ts'
+import { Relay } from '../../test/support/http/relay.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { linkedPair, PeerNode } from '../../test/support/peer-node.ts'
-import { Relay } from '../../test/support/relay.ts'
 import { LINES_FEATURE } from './peer.ts'
 import {
   MAX_OPEN_QUERIES,

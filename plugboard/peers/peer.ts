@@ -13,7 +13,7 @@ import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stre
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { ReplicaId } from '../common/replica-id.ts'
+import type { ReplicaId } from '../common/ids/replica-id.ts'
 import { type Incarnation, isNewerIncarnation } from '../registry/incarnation.ts'
 import type { LineId } from '../registry/line-ids.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'

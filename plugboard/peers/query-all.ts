@@ -1,6 +1,6 @@
 // Sends one query to all other replicas at once. The results list each expected replica that gave no response, with the reason.
 
-import type { ReplicaId } from '../common/replica-id.ts'
+import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { KnownReplica } from './known-replicas.ts'
 import { QueryError } from './peer-queries.ts'
 

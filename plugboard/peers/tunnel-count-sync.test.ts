@@ -2,8 +2,8 @@ import type { TunnelCountReport } from '@vera-stack/shared/protocol/control/cont
 import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control/control-schema.ts'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
-import { linkedPair } from '../../test/support/peer-node.ts'
-import { asReplicaId } from '../common/replica-id.ts'
+import { linkedPair } from '../../test/support/harness/peer-node.ts'
+import { asReplicaId } from '../common/ids/replica-id.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
 import { TunnelCountSync } from './tunnel-count-sync.ts'
 

@@ -3,12 +3,12 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
-import { Http2Client, readHttp2Response } from '../../test/support/http2-client.ts'
+import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
+import { Http2Client, readHttp2Response } from '../../test/support/http/http2-client.ts'
+import { field, RawConnection, type RawResponse } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, RawConnection, type RawResponse } from '../../test/support/raw-connection.ts'
 import { lineId } from '../registry/line-ids.ts'
 import type { ProxyOptions } from './server.ts'
 

@@ -1,10 +1,10 @@
 // Rows F1-F15 and H1-H10 of the edge, over raw sockets: the responses to malformed requests, which are never forwarded.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
+import { field, RawConnection, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 
 useLeakCheck()
 

@@ -4,15 +4,15 @@
 // shared/protocol/session-flow.test.ts).
 
 import { once } from 'node:events'
+import { webSocketAccept } from '@vera-stack/shared/http/websocket-accept.ts'
 import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
-import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
-import type { FakeCall, FakeTelephone } from '../../test/support/fake-telephone.ts'
-import { Http2Client } from '../../test/support/http2-client.ts'
+import type { FakeCall, FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
+import { Http2Client } from '../../test/support/http/http2-client.ts'
+import { field, RawConnection, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 import { heldLimits } from '../telephones/held-budgets.ts'
 
 useLeakCheck()

@@ -2,9 +2,9 @@
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
+import { ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
+import { field, RawConnection, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, RawConnection, rawExchange } from '../../test/support/raw-connection.ts'
 
 useLeakCheck()
 

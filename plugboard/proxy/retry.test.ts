@@ -2,11 +2,11 @@
 
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
+import { field, type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, type RawResponse, rawExchange } from '../../test/support/raw-connection.ts'
-import { asReplicaId } from '../common/replica-id.ts'
+import { asReplicaId } from '../common/ids/replica-id.ts'
 import { asTunnelId } from '../registry/line-ids.ts'
 
 useLeakCheck()
@@ -163,7 +163,7 @@ it('continues a request on another line while the client is still sending it', a
   first.handler = call => {
     void call.untilReceived(3).then(() => call.stream.reset('refused'))
   }
-  const { RawConnection } = await import('../../test/support/raw-connection.ts')
+  const { RawConnection } = await import('../../test/support/http/raw-connection.ts')
   second.handler = undefined
   const connection = await RawConnection.open(harness.port)
   await connection.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')

@@ -2,12 +2,17 @@
 // fits the version.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
-import { Http2Client } from '../../test/support/http2-client.ts'
+import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
+import { Http2Client } from '../../test/support/http/http2-client.ts'
+import {
+  field,
+  RawConnection,
+  type RawResponse,
+  rawExchange,
+} from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/proxy-harness.ts'
-import { field, RawConnection, type RawResponse, rawExchange } from '../../test/support/raw-connection.ts'
-import { hashPassword } from '../common/password-hash.ts'
+import { hashPassword } from '../common/passwords/password-hash.ts'
 import { resolveRouteOptions } from '../routes/route-options.ts'
 
 useLeakCheck()

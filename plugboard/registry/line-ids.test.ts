@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { asReplicaId } from '../common/replica-id.ts'
+import { asReplicaId } from '../common/ids/replica-id.ts'
 import { asTunnelId, type LineId, lineId, parseStreamTarget, type TunnelId } from './line-ids.ts'
 
 it('the name of a stream between replicas is a service or the id of a line', () => {

@@ -1,6 +1,6 @@
 // The ids of lines and of the tunnels that they belong to. Other replicas receive both in documents of the registry.
 
-import type { Branded } from '../common/branded.ts'
+import type { Branded } from '../common/ids/branded.ts'
 
 /** Random, new for each tunnel. */
 export type TunnelId = Branded<'TunnelId'>

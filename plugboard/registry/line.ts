@@ -1,7 +1,7 @@
 // A line states that a tunnel can take streams for a service. It is plain data without sockets, so that it can be replicated:
 // only the replica that holds the tunnel writes it, and all other replicas keep copies.
 
-import type { ReplicaId } from '../common/replica-id.ts'
+import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { LineId, TunnelId } from './line-ids.ts'
 import type { LineOutage } from './outage.ts'
 

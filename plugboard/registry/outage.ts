@@ -1,7 +1,7 @@
 // The reason for which a line is down: the last result of its health check, as its telephone announced it. Replicas exchange it
 // as a part of the line (packed-line.ts).
 
-import { printable } from '@vera-stack/shared/printable.ts'
+import { printable } from '@vera-stack/shared/text/printable.ts'
 
 export interface LineOutage {
   /** When the health check first failed, milliseconds since 1970. */

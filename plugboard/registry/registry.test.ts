@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { asReplicaId } from '../common/replica-id.ts'
+import { asReplicaId } from '../common/ids/replica-id.ts'
 import type { Line } from './line.ts'
 import { asTunnelId, lineId } from './line-ids.ts'
 import { Registry } from './registry.ts'

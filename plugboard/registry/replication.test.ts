@@ -6,7 +6,7 @@ import {
   RegistryCluster,
   type SimulatedReplica,
   type WireFaults,
-} from '../../test/support/registry-cluster.ts'
+} from '../../test/support/harness/registry-cluster.ts'
 import { randomInteger, runSeed, seededRandom } from '../../test/support/seeded-random.ts'
 
 const LEASE_MS = 2000

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { asReplicaId } from '../common/replica-id.ts'
+import { asReplicaId } from '../common/ids/replica-id.ts'
 import { TunnelCounts } from './tunnel-counts.ts'
 
 it('adds the counts of other replicas to its own count until they are dropped', () => {

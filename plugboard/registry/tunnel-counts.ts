@@ -3,7 +3,7 @@
 // are dropped when the last link to it closes, so each side of a partition counts only replicas that it reaches. This file uses
 // no sockets and no tokens: a holder is an opaque key.
 
-import type { ReplicaId } from '../common/replica-id.ts'
+import type { ReplicaId } from '../common/ids/replica-id.ts'
 
 /** Called with each holder whose count on this replica has changed. */
 export type OwnCountListener = (holder: string) => void

@@ -19,23 +19,23 @@
 //   6 directory, admin port, database; the embedded Postgres is the last one, because the others may still read from it
 
 import type { AddressInfo } from 'node:net'
-import { collectBodyMemory } from '@vera-stack/shared/body-memory.ts'
+import { collectBodyMemory } from '@vera-stack/shared/process/body-memory.ts'
 import type { Phase } from '../admin/admin-env.ts'
 import { StartupError } from '../common/startup-error.ts'
 import { ChangePruner } from '../database/change-pruner.ts'
 import type { Store } from '../database/store/store.ts'
 import { Via } from '../proxy/edge/via.ts'
 import type { TokenIssuer } from '../telephones/tokens/tokens.ts'
-import { provideAdminKey } from './admin-keys.ts'
-import { startAdminPort } from './admin-port.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster } from './cluster/cluster.ts'
+import { viaNames } from './cluster/via-names.ts'
+import { provideAdminKey } from './database/admin-keys.ts'
+import { openReplicaDatabase, type ReplicaDatabase, startDirectory } from './database/replica-database.ts'
+import { RouteRecorder } from './database/route-recorder.ts'
+import { startAdminPort } from './ports/admin-port.ts'
 import { checkAddresses } from './ports/listen-addresses.ts'
 import { PublicPorts } from './ports/public-ports.ts'
 import { type PlugboardOptions, ReplicaContext } from './replica-context.ts'
-import { openReplicaDatabase, type ReplicaDatabase, startDirectory } from './replica-database.ts'
-import { RouteRecorder } from './route-recorder.ts'
 import { createTelephoneSide, type TelephoneSide } from './telephone-side.ts'
-import { viaNames } from './via-names.ts'
 
 /** The time for other replicas to receive the end of this replica's lines, ms. */
 const NOTICE_MS = 1000

@@ -3,17 +3,17 @@
 
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
-import { openFilesLimit } from '@vera-stack/shared/open-files.ts'
-import { asReplicaId, type ReplicaId } from '../common/replica-id.ts'
+import { openFilesLimit } from '@vera-stack/shared/process/open-files.ts'
+import { asReplicaId, type ReplicaId } from '../common/ids/replica-id.ts'
 import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
 import { newIncarnation } from '../registry/incarnation.ts'
 import { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
-import { type FittedLimits, fitLimits } from './fitted-limits.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { type FittedLimits, fitLimits } from './limits/fitted-limits.ts'
 import type { ListenTarget } from './ports/listen-addresses.ts'
 import { listenError } from './ports/listen-error.ts'
-import { PublicAddress } from './public-address.ts'
+import { PublicAddress } from './ports/public-address.ts'
 import { RunningParts } from './running-parts.ts'
 
 export interface PlugboardOptions {

@@ -1,7 +1,7 @@
 // The side of the telephones: their tunnels, the lines that the tunnels offer, the choice of a line, and in a cluster the
 // other replicas with their lines.
 
-import { processMemoryBytes } from '@vera-stack/shared/process-memory.ts'
+import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from '../telephones/held-budgets.ts'
 import { LinePicker } from '../telephones/lines/line-picker.ts'
@@ -13,12 +13,12 @@ import { Authenticator } from '../telephones/tokens/authenticate.ts'
 import { TokenIssuer } from '../telephones/tokens/tokens.ts'
 import { TunnelEndpoint } from '../telephones/tunnel-endpoint.ts'
 import { VERSION } from '../version.ts'
-import { Cluster } from './cluster.ts'
-import { PENDING_TUNNEL_SHARE } from './fitted-limits.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { createWholeCluster, type WholeCluster } from './cluster/whole-cluster.ts'
+import type { ReplicaDatabase } from './database/replica-database.ts'
+import { PENDING_TUNNEL_SHARE } from './limits/fitted-limits.ts'
 import type { PublicPorts } from './ports/public-ports.ts'
 import type { ReplicaContext } from './replica-context.ts'
-import type { ReplicaDatabase } from './replica-database.ts'
-import { createWholeCluster, type WholeCluster } from './whole-cluster.ts'
 
 export interface TelephoneSide {
   readonly tokens: TokenIssuer

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { asServiceId } from '../common/row-ids.ts'
+import { asServiceId } from '../common/ids/row-ids.ts'
 import { announcedNames } from './directory-entries.ts'
 import { DEFAULT_SERVICE_POLICY } from './service-policy.ts'
 

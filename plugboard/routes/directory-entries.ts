@@ -1,7 +1,7 @@
 // The entries of the directory, in the form that its users get.
 
+import { asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/ids/row-ids.ts'
 import type { JsonObject } from '../common/json.ts'
-import { asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/row-ids.ts'
 import type { RouteActivity } from './route-activity.ts'
 import type { RouteOptions } from './route-options.ts'
 import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './service-policy.ts'

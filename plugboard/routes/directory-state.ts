@@ -4,8 +4,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatMount, normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
+import { asRouteId, asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/ids/row-ids.ts'
 import { isJsonObject, type JsonObject } from '../common/json.ts'
-import { asRouteId, asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/row-ids.ts'
 import type {
   LogPosition,
   SnapshotKey,

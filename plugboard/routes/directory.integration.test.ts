@@ -6,7 +6,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
 import type { Database } from '../database/database.ts'
 import {
   createDirectory,

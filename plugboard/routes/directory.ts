@@ -9,7 +9,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
+import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import { StartupError } from '../common/startup-error.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'

@@ -2,7 +2,7 @@
 
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, test } from 'vitest'
-import { createTestDatabase } from '../../test/support/postgres.ts'
+import { createTestDatabase } from '../../test/support/postgres/postgres.ts'
 import { createDirectory } from './directory.ts'
 
 test.each([true, false])('detects whether notifications are lost: %s', async lost => {

@@ -4,8 +4,8 @@
 // define which addresses are public.
 
 import { isIPv4 } from 'node:net'
-import { ipAddress, ipv4InGroups, ipv6Groups } from '@vera-stack/shared/ip-address.ts'
-import { IpNetworks } from '../common/ip-networks.ts'
+import { ipAddress, ipv4InGroups, ipv6Groups } from '@vera-stack/shared/net/ip-address.ts'
+import { IpNetworks } from '../common/net/ip-networks.ts'
 
 const NOT_PUBLIC_IPV4 = [
   '0.0.0.0/8',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { maskedPasswords } from '../common/masked-passwords.ts'
+import { maskedPasswords } from '../common/passwords/masked-passwords.ts'
 import {
   DEFAULT_ROUTE_OPTIONS,
   resolveRouteOptions,

@@ -1,7 +1,7 @@
 // Replaces the passwords in a route's options with hashes before the options are stored, so that no other code gets them.
 
 import type { JsonObject } from '../common/json.ts'
-import { hashPassword } from '../common/password-hash.ts'
+import { hashPassword } from '../common/passwords/password-hash.ts'
 import type { RouteOptionsInput } from './route-options.ts'
 
 /** Returns the options with hashes in place of passwords. Takes some tenths of a second for each password. */

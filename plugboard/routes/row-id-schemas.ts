@@ -2,7 +2,7 @@
 // that a schema checks.
 
 import { z } from 'zod'
-import type { RouteId, ServiceId, TokenId } from '../common/row-ids.ts'
+import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 
 const text: unknown = z.string()
 

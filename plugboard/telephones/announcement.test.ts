@@ -1,7 +1,7 @@
 // Counts the steps that the evaluation of an announcement takes, because a telephone chooses the size of its announcement.
 
 import { expect, it } from 'vitest'
-import { asTokenId } from '../common/row-ids.ts'
+import { asTokenId } from '../common/ids/row-ids.ts'
 import type { Claimed } from '../database/store/store.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
 import { type AnnouncementOptions, judge } from './announcement.ts'

@@ -1,7 +1,6 @@
 // Evaluates each service that a telephone announces: whether the token's scope covers it, whether its mount exists or can be
 // claimed, and which URLs lead to it. Claims missing mounts in the database. It does not write lines to the registry.
 
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import {
   formatMount,
@@ -11,7 +10,8 @@ import {
   parseServiceName,
 } from '@vera-stack/shared/mounts.ts'
 import type { Announced, ServiceAnnouncement } from '@vera-stack/shared/protocol/control/control.ts'
-import { ScopeIndex } from '../common/scope-index.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
+import { ScopeIndex } from '../common/ids/scope-index.ts'
 import { mountNotCovered, serviceNotCovered } from '../database/claim-refusals.ts'
 import type { Claim, Claimed } from '../database/store/store.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'

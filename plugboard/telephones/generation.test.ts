@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { asTokenId } from '../common/row-ids.ts'
+import { asTokenId } from '../common/ids/row-ids.ts'
 import { identityOf, packGeneration, unpackGeneration } from './generation.ts'
 
 const own = (id: string, subject: string) => ({ token: { kind: 'own', id: asTokenId(id) }, subject }) as const

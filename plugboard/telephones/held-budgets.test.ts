@@ -3,7 +3,7 @@
 import { type LogFields, type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { asTokenId } from '../common/row-ids.ts'
+import { asTokenId } from '../common/ids/row-ids.ts'
 import { asTunnelId } from '../registry/line-ids.ts'
 import { HeldBudgets, type HeldLimits, heldLimits, holderDigest } from './held-budgets.ts'
 

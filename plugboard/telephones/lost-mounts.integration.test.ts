@@ -3,9 +3,9 @@
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../test/support/fake-telephone.ts'
+import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
+import { TunnelHarness } from '../../test/support/harness/tunnel-harness.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
 
 const by = { actor: 'test' }
 const URLS = ['http://app.test:4000/']

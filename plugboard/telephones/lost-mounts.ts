@@ -6,7 +6,7 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { parseMount } from '@vera-stack/shared/mounts.ts'
-import { ScopeIndex } from '../common/scope-index.ts'
+import { ScopeIndex } from '../common/ids/scope-index.ts'
 import type { Directory, DirectoryRoute } from '../routes/directory.ts'
 import { announcedNames } from '../routes/directory-entries.ts'
 import {

@@ -1,7 +1,7 @@
 // Builds the list of connected telephones for the admin API, one entry for each tunnel of this replica. The fields are
 // described in listed-telephone.ts.
 
-import type { ReplicaId } from '../common/replica-id.ts'
+import type { ReplicaId } from '../common/ids/replica-id.ts'
 import { tokenText } from '../database/store/token-reference.ts'
 import { cleanOutage, type LineOutage } from '../registry/outage.ts'
 import type { ListedService, ListedTelephone } from './listed-telephone.ts'

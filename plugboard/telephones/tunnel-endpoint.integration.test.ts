@@ -6,10 +6,15 @@ import { type AddressInfo, Socket } from 'node:net'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readJwt, signJwt } from '../../test/support/jwt.ts'
-import { field, RawConnection, type RawResponse, rawExchange } from '../../test/support/raw-connection.ts'
-import { TunnelHarness } from '../../test/support/tunnel-harness.ts'
-import { asTokenId } from '../common/row-ids.ts'
+import { readJwt, signJwt } from '../../test/support/credentials/jwt.ts'
+import { TunnelHarness } from '../../test/support/harness/tunnel-harness.ts'
+import {
+  field,
+  RawConnection,
+  type RawResponse,
+  rawExchange,
+} from '../../test/support/http/raw-connection.ts'
+import { asTokenId } from '../common/ids/row-ids.ts'
 import { Authenticator, type Credential } from './tokens/authenticate.ts'
 import { TunnelEndpoint } from './tunnel-endpoint.ts'
 

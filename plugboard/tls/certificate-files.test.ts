@@ -10,7 +10,7 @@ import {
   RENEWED_CERTIFICATE,
   type TestCertificate,
   WILDCARD_CERTIFICATE,
-} from '../../test/support/certificates.ts'
+} from '../../test/support/credentials/certificates.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { CertificateFiles, type CertificateFilesOptions } from './certificate-files.ts'
 import { findPairs, parsePair } from './certificate-pairs.ts'

@@ -12,7 +12,7 @@ import {
   TEST_CA,
   type TestCertificate,
   WILDCARD_CERTIFICATE,
-} from '../../test/support/certificates.ts'
+} from '../../test/support/credentials/certificates.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { clientAddressOf, ProxyProtocolGate } from '../proxy/connections/proxy-protocol-gate.ts'
 import { TrustedProxies } from '../proxy/connections/trusted-proxies.ts'

@@ -94,10 +94,10 @@ async function buildBundle(bundle: Bundle): Promise<void> {
 async function writeLauncher(bundle: Bundle, folder: string): Promise<void> {
   const source = await readFile(join(ROOT, bundle.package, 'launch.cjs'), 'utf8')
   const launcher = source
-    .replace("'../shared/check-node.cjs'", "'./check-node.cjs'")
+    .replace("'../shared/process/check-node.cjs'", "'./check-node.cjs'")
     .replace('./main.ts', './main.js')
   await writeFile(join(folder, 'launch.cjs'), launcher, { mode: 0o755 })
-  await cp(join(ROOT, 'shared/check-node.cjs'), join(folder, 'check-node.cjs'))
+  await cp(join(ROOT, 'shared/process/check-node.cjs'), join(folder, 'check-node.cjs'))
 }
 
 async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]> {

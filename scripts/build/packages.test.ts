@@ -7,8 +7,8 @@ import { dirname, join } from 'node:path'
 import { execPath, versions } from 'node:process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { removeFolder, temporaryFolder } from '../../test/support/folder.ts'
-import { findOlderNodes } from '../../test/support/older-nodes.ts'
+import { removeFolder, temporaryFolder } from '../../test/support/process/folder.ts'
+import { findOlderNodes } from '../../test/support/process/older-nodes.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const run = promisify(execFile)

@@ -2,7 +2,7 @@
 // replaced. An error becomes a plain object with a fixed set of keys, because foreign errors carry requests, parameters and
 // URLs in keys of their own.
 
-import { cutText } from '../cut-text.ts'
+import { cutText } from '../text/cut-text.ts'
 import type { AccessFields, LogFields } from './fields.ts'
 import { redact } from './redact.ts'
 

@@ -1,7 +1,7 @@
 // How two real sessions part: drains that cross streams and each other, grace, and the end of the stream ids.
 
 import { describe, expect, it } from 'vitest'
-import { openSessionPair, SessionPair } from '../../test/support/session-pair.ts'
+import { openSessionPair, SessionPair } from '../../test/support/session/session-pair.ts'
 
 const OK = { status: 200, statusText: 'OK', fields: [] }
 

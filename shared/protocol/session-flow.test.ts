@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest'
 import { alive, collectGarbage } from '../../test/support/garbage.ts'
 import { isPattern, patternBytes } from '../../test/support/pattern.ts'
-import type { RecordedStream } from '../../test/support/recorded-stream.ts'
-import { openSessionPair } from '../../test/support/session-pair.ts'
-import { dataFrame, greetedPeer, loopTurn, openFrame } from '../../test/support/wire-peer.ts'
+import type { RecordedStream } from '../../test/support/session/recorded-stream.ts'
+import { openSessionPair } from '../../test/support/session/session-pair.ts'
+import { dataFrame, greetedPeer, loopTurn, openFrame } from '../../test/support/session/wire-peer.ts'
 
 const KIB = 1024
 const OK = { status: 200, statusText: 'OK', fields: [] }

@@ -3,12 +3,12 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ATTACKED, hostileFrames, hostileMessages } from '../../test/support/hostile-frames.ts'
-import type { RecordedStream } from '../../test/support/recorded-stream.ts'
+import { ATTACKED, hostileFrames, hostileMessages } from '../../test/support/protocol/hostile-frames.ts'
+import { messageOf } from '../../test/support/protocol/twin-codec.ts'
+import { TwinSession } from '../../test/support/protocol/twin-session.ts'
 import { type Random, randomInteger, runSeed, seededRandom } from '../../test/support/seeded-random.ts'
-import { messageOf } from '../../test/support/twin-codec.ts'
-import { TwinSession } from '../../test/support/twin-session.ts'
-import { loopTurn, WirePeer, type WirePeerOptions } from '../../test/support/wire-peer.ts'
+import type { RecordedStream } from '../../test/support/session/recorded-stream.ts'
+import { loopTurn, WirePeer, type WirePeerOptions } from '../../test/support/session/wire-peer.ts'
 import { REASONS, reasonOfCode, type TunnelError } from './wire/reason.ts'
 
 const HARD_LIMIT_BYTES = 100_000

@@ -1,8 +1,8 @@
 // Dead links and slow ones, on a clock that the test moves.
 
 import { describe, expect, it } from 'vitest'
-import { openSessionPair, SessionPair } from '../../test/support/session-pair.ts'
-import { greetedPeer, headFrame } from '../../test/support/wire-peer.ts'
+import { openSessionPair, SessionPair } from '../../test/support/session/session-pair.ts'
+import { greetedPeer, headFrame } from '../../test/support/session/wire-peer.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { PingClock } from './ping-clock.ts'
 

@@ -4,8 +4,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type Flow, finishPolitely, ModelledPair } from '../../test/support/protocol/session-model.ts'
 import { runSeed } from '../../test/support/seeded-random.ts'
-import { type Flow, finishPolitely, ModelledPair } from '../../test/support/session-model.ts'
 
 type Side = 0 | 1
 /** What has been done to the connection as a whole; streams are modelled by their flows. */

@@ -2,8 +2,14 @@
 // neither the process nor any other owner's end of the story.
 
 import { describe, expect, it } from 'vitest'
-import { RecordedStream } from '../../test/support/recorded-stream.ts'
-import { dataFrame, greetedPeer, headFrame, loopTurn, openFrame } from '../../test/support/wire-peer.ts'
+import { RecordedStream } from '../../test/support/session/recorded-stream.ts'
+import {
+  dataFrame,
+  greetedPeer,
+  headFrame,
+  loopTurn,
+  openFrame,
+} from '../../test/support/session/wire-peer.ts'
 import { HeadTooLargeError } from './outbox.ts'
 import type { StreamEvents } from './streams/stream.ts'
 import { TunnelError } from './wire/reason.ts'

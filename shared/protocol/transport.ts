@@ -1,5 +1,5 @@
 // The interface between a session and the connection that carries its messages. The product uses a WebSocket
-// (shared/websocket-transport.ts); tests use a pair in memory (test/support). This folder opens no socket.
+// (shared/net/websocket-transport.ts); tests use a pair in memory (test/support). This folder opens no socket.
 
 export interface TransportReceiver {
   /** Receives one whole binary message. From now on the buffer belongs to the receiver. */

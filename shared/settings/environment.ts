@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { secretFileProblem } from '../secret-file.ts'
+import { secretFileProblem } from '../process/secret-file.ts'
 import { nameOf, type Row, type SettingsTable, variableOf } from './row.ts'
 import type { Reading, SettingCandidate, SettingProblem } from './source.ts'
 import { didYouMean } from './suggest.ts'

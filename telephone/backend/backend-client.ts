@@ -1,7 +1,7 @@
 // Chooses between http1/ and http2/. The scheme of the target decides, never a response of the backend.
 
-import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { HttpTarget } from '@vera-stack/shared/net/backend-target.ts'
 import type { BackendClient, HostRule } from './backend-exchange.ts'
 import { type ConnectorOptions, createConnector } from './connector.ts'
 import { Http1Client } from './http1/client.ts'

@@ -4,8 +4,8 @@
 
 import type { Socket } from 'node:net'
 import { BACKEND_CAUSES, type BackendCauseCode, backendCause } from '@vera-stack/shared/backend-causes.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 
 /** The cause of a failed request, described for the operator of the Telephone. */
 export interface BackendFailure {

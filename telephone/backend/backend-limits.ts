@@ -1,7 +1,7 @@
 // Fits the limits of connections to backends into the system's limit of open files. Each connection and each tunnel is
 // an open file. Without these limits, many simultaneous requests could leave no file for the next tunnel.
 
-import { divideOpenFiles, type LoweredLimits } from '@vera-stack/shared/open-files.ts'
+import { divideOpenFiles, type LoweredLimits } from '@vera-stack/shared/process/open-files.ts'
 import type { Service } from '../service-options.ts'
 import { HTTP1_MAX_CONNECTIONS } from './http1/pool.ts'
 import { HTTP2_MAX_CONNECTIONS } from './http2/session-pool.ts'

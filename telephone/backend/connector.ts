@@ -4,7 +4,7 @@
 
 import { connect as connectTcp, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { type HttpTarget, targetText } from '@vera-stack/shared/backend-target.ts'
+import { type HttpTarget, targetText } from '@vera-stack/shared/net/backend-target.ts'
 
 export interface ConnectorOptions {
   /** False: accepts any certificate of a TLS backend. Default true. */

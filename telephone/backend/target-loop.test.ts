@@ -1,4 +1,4 @@
-import { parseTarget } from '@vera-stack/shared/backend-target.ts'
+import { parseTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { expect, it } from 'vitest'
 import { targetLoopProblem } from './target-loop.ts'
 

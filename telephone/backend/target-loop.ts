@@ -1,7 +1,7 @@
 // Checks whether the target of a service is the Plugboard that the Telephone connects to, because each request would then
 // come back to Plugboard without end. It recognises equal addresses only; Plugboard recognises other loops by Via.
 
-import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
+import type { HttpTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { displayUrl, isLoopback, tunnelUrl } from '../tunnel/plugboard-url.ts'
 
 /** Returns what is wrong with the target and what to do; undefined when it is another server. */

@@ -2,7 +2,7 @@
 // its own; cli.integration.test.ts has the programs.
 
 import { randomUUID } from 'node:crypto'
-import { serveLocalStatus } from '@vera-stack/shared/local-status.ts'
+import { serveLocalStatus } from '@vera-stack/shared/process/local-status.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { checkContainer } from './check-container.ts'

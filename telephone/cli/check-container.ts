@@ -2,7 +2,11 @@
 // and nothing else: no Plugboard, no backend, no settings. A Telephone that responds is healthy, also without a tunnel,
 // because an outage of Plugboard must not mark the applications beside it as unhealthy (decision 0011).
 
-import { askLocalStatus, type ProcessStatus, SCOPE_VARIABLE } from '@vera-stack/shared/local-status.ts'
+import {
+  askLocalStatus,
+  type ProcessStatus,
+  SCOPE_VARIABLE,
+} from '@vera-stack/shared/process/local-status.ts'
 import type { Terminal } from './terminal.ts'
 import { marked } from './words.ts'
 

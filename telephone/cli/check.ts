@@ -3,10 +3,10 @@
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { targetText } from '@vera-stack/shared/backend-target.ts'
 import { decodeClaims, grantsNothing, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { formatMount, mountScopeCovers, parseMount, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
+import { targetText } from '@vera-stack/shared/net/backend-target.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'

@@ -2,11 +2,15 @@
 // `http` also ends, with exit code 1, when only a person can make it serve. `start` reports that and tries again: a file
 // may get a new token, and a supervisor that restarts the process corrects nothing.
 
-import { targetText } from '@vera-stack/shared/backend-target.ts'
-import { collectBodyMemory, releaseMemory } from '@vera-stack/shared/body-memory.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import { type LocalStatus, SCOPE_VARIABLE, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
+import { targetText } from '@vera-stack/shared/net/backend-target.ts'
+import { collectBodyMemory, releaseMemory } from '@vera-stack/shared/process/body-memory.ts'
+import {
+  type LocalStatus,
+  SCOPE_VARIABLE,
+  serveLocalStatus,
+} from '@vera-stack/shared/process/local-status.ts'
 import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
 import type { Service } from '../service-options.ts'

@@ -1,8 +1,8 @@
 // Events as lines for the person who has started a Telephone in a terminal. Says each thing once: two tunnels that
 // fail alike, or the same failure again and again, are one line.
 
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { REASONS } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { AnnouncedService, TelephoneEvent } from '../events.ts'
 import { sentence } from '../sentence.ts'
 import type { RequestLines } from './request-lines.ts'

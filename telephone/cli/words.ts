@@ -1,7 +1,7 @@
 // Small pieces of the lines that people read.
 
 import { styleText } from 'node:util'
-import { printable } from '@vera-stack/shared/printable.ts'
+import { printable } from '@vera-stack/shared/text/printable.ts'
 
 export type Mark = 'good' | 'bad' | 'note' | 'warn'
 

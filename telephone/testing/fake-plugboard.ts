@@ -6,11 +6,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { webSocketTransport } from '@vera-stack/shared/net/websocket-transport.ts'
 import type { Announce, Announced, ControlMessage } from '@vera-stack/shared/protocol/control/control.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import { webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { WebSocketServer } from 'ws'
 
 export interface FakeTunnel {

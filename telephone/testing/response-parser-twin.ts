@@ -1,7 +1,7 @@
 // The response parser's slow and obvious twin, for tests: it wants all bytes at once, works on one string, and
 // follows RFC 9112 section by section without a thought for speed. Where the two differ, one is wrong.
 
-import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import { relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { RequestTraits } from '../backend/http1/response-head.ts'
 
 /** What an answer comes to. `incomplete`: nothing wrong so far, but more is needed. */

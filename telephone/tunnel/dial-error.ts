@@ -2,7 +2,7 @@
 // later attempt can succeed without a change.
 
 import type { IncomingMessage } from 'node:http'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { DialFailure } from '../events.ts'
 
 export interface DialErrorOptions {

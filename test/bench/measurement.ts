@@ -1,6 +1,6 @@
 // What a scenario hands back: numbers by name for each round, and their medians.
 
-import type { Processes } from '../support/processes.ts'
+import type { Processes } from '../support/process/processes.ts'
 import { cpuMicroseconds } from './cost.ts'
 import type { BenchOptions, TargetName } from './options.ts'
 import { median, rounded } from './statistics.ts'

@@ -3,12 +3,12 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Child } from '../support/child.ts'
 import { eventually } from '../support/deadline.ts'
-import { findProgram } from '../support/find-program.ts'
-import { freePort } from '../support/free-port.ts'
-import type { Processes } from '../support/processes.ts'
-import { rawExchange } from '../support/raw-connection.ts'
+import { rawExchange } from '../support/http/raw-connection.ts'
+import type { Child } from '../support/process/child.ts'
+import { findProgram } from '../support/process/find-program.ts'
+import { freePort } from '../support/process/free-port.ts'
+import type { Processes } from '../support/process/processes.ts'
 
 export interface Nginx {
   readonly child: Child

@@ -1,7 +1,7 @@
 // Replicas in one process, linked through memory, on the real clock; it weighs what writing, sending and reading
 // cost, in CPU time of the thread: other load on the machine does not count.
 
-import { asReplicaId, type ReplicaId } from '../../plugboard/common/replica-id.ts'
+import { asReplicaId, type ReplicaId } from '../../plugboard/common/ids/replica-id.ts'
 import { newIncarnation } from '../../plugboard/registry/incarnation.ts'
 import { asTunnelId, lineId } from '../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../plugboard/registry/registry.ts'

@@ -14,7 +14,7 @@
 import { randomBytes } from 'node:crypto'
 import v8 from 'node:v8'
 import vm from 'node:vm'
-import { asReplicaId } from '../../plugboard/common/replica-id.ts'
+import { asReplicaId } from '../../plugboard/common/ids/replica-id.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { explain } from './registry-figures.ts'
 import { type MeshReplica, RegistryMesh } from './registry-mesh.ts'

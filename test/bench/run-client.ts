@@ -1,8 +1,8 @@
 // Starts a client process of the bench and waits for its answer.
 
 import { join } from 'node:path'
-import type { Child } from '../support/child.ts'
-import type { Processes } from '../support/processes.ts'
+import type { Child } from '../support/process/child.ts'
+import type { Processes } from '../support/process/processes.ts'
 import type { Job, ResultOf } from './clients/protocol.ts'
 
 const SCRIPT = join(import.meta.dirname, 'clients/main.ts')

@@ -1,8 +1,8 @@
 // The load of the small requests: wrk where it is installed, else a client process of ours. Both keep one
 // request under way on each connection.
 
-import { findProgram } from '../support/find-program.ts'
-import type { Processes } from '../support/processes.ts'
+import { findProgram } from '../support/process/find-program.ts'
+import type { Processes } from '../support/process/processes.ts'
 import type { LoadJob, LoadResult } from './clients/protocol.ts'
 import { runClient } from './run-client.ts'
 

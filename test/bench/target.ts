@@ -1,6 +1,6 @@
 // One way from a client to the backend: direct, through another proxy, or through ours.
 
-import type { Processes } from '../support/processes.ts'
+import type { Processes } from '../support/process/processes.ts'
 
 export interface Target {
   /** Where clients connect, on 127.0.0.1. */

@@ -4,8 +4,8 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { resetSocket } from '../../shared/reset-socket.ts'
-import { send } from '../support/http-client.ts'
+import { resetSocket } from '../../shared/net/reset-socket.ts'
+import { send } from '../support/http/http-client.ts'
 
 /** Between two looks at a replica, and for its answer, ms. */
 export const CHECK_INTERVAL_MS = 500

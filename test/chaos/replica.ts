@@ -3,10 +3,10 @@
 
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '../support/free-port.ts'
-import { PlugboardProcess } from '../support/plugboard-process.ts'
-import type { Processes } from '../support/processes.ts'
-import { Relay } from '../support/relay.ts'
+import { Relay } from '../support/http/relay.ts'
+import { freePort } from '../support/process/free-port.ts'
+import type { Processes } from '../support/process/processes.ts'
+import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
 const SECRET = 'a secret of the cluster of chaos'
 /** Three looks of the load balancer. */

@@ -1,7 +1,7 @@
 // A Telephone of the cluster with its backend. It keeps its name over restarts; the backend never goes away.
 
-import type { Processes } from '../support/processes.ts'
-import { TelephoneProcess } from '../support/telephone-process.ts'
+import type { Processes } from '../support/process/processes.ts'
+import { TelephoneProcess } from '../support/programs/telephone-process.ts'
 import type { ChaosBackend } from './backend.ts'
 import type { Replica } from './replica.ts'
 

@@ -5,11 +5,11 @@ import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createApiKey } from '../../plugboard/admin/access/api-key.ts'
-import { removeFolder, temporaryFolder } from '../support/folder.ts'
-import { send } from '../support/http-client.ts'
-import { PlugboardProcess } from '../support/plugboard-process.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { useProcesses } from '../support/use-processes.ts'
+import { send } from '../support/http/http-client.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
+import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import { useProcesses } from '../support/process/use-processes.ts'
+import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
 let folder: string
 let database: TestDatabase | undefined

@@ -4,10 +4,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
-import type { Child } from '../support/child.ts'
-import { send } from '../support/http-client.ts'
-import { cleanEnvironment } from '../support/plugboard-process.ts'
-import { HOST, SERVICE, useStack } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import type { Child } from '../support/process/child.ts'
+import { cleanEnvironment } from '../support/programs/plugboard-process.ts'
+import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
 
 const BYTES = 16 * 1_048_576
 const stack = useStack({ withoutTelephone: true })

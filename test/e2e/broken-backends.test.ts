@@ -8,14 +8,14 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { escapeHtml } from '../../plugboard/common/escape-html.ts'
+import { escapeHtml } from '../../plugboard/common/http/escape-html.ts'
 import { BACKEND_CAUSES, type BackendCauseCode } from '../../shared/backend-causes.ts'
 import { TEST_CERTIFICATE, TEST_KEY } from '../../telephone/testing/test-certificate.ts'
-import type { Child } from '../support/child.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { cleanEnvironment } from '../support/plugboard-process.ts'
-import { useStack } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import type { Child } from '../support/process/child.ts'
+import { cleanEnvironment } from '../support/programs/plugboard-process.ts'
+import { useStack } from '../support/programs/stack.ts'
 
 const MAIN = join(import.meta.dirname, '../../telephone/main.ts')
 const stack = useStack({ withoutTelephone: true })

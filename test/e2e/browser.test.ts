@@ -2,10 +2,10 @@
 
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findProgram } from '../support/find-program.ts'
-import { removeFolder, temporaryFolder } from '../support/folder.ts'
-import { PlugboardProcess } from '../support/plugboard-process.ts'
-import { Processes } from '../support/processes.ts'
+import { findProgram } from '../support/process/find-program.ts'
+import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import { Processes } from '../support/process/processes.ts'
+import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
 const executablePath =
   findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { APP_CERTIFICATE, TEST_CA } from '../support/certificates.ts'
+import { APP_CERTIFICATE, TEST_CA } from '../support/credentials/certificates.ts'
 import { within } from '../support/deadline.ts'
-import { freePort } from '../support/free-port.ts'
-import { HOST, Stack } from '../support/stack.ts'
+import { freePort } from '../support/process/free-port.ts'
+import { HOST, Stack } from '../support/programs/stack.ts'
 
 const BALANCER = '127.0.0.2'
 const V1 = Buffer.from('PROXY TCP4 203.0.113.7 10.0.0.1 56324 443\r\n')

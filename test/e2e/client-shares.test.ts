@@ -5,8 +5,8 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually, within } from '../support/deadline.ts'
-import { RawConnection } from '../support/raw-connection.ts'
-import { HOST, useStack } from '../support/stack.ts'
+import { RawConnection } from '../support/http/raw-connection.ts'
+import { HOST, useStack } from '../support/programs/stack.ts'
 
 const stack = useStack({ plugboardArgs: ['--http2-cleartext'] })
 

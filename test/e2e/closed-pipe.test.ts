@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { cleanEnvironment } from '../support/plugboard-process.ts'
-import { useProcesses } from '../support/use-processes.ts'
+import { useProcesses } from '../support/process/use-processes.ts'
+import { cleanEnvironment } from '../support/programs/plugboard-process.ts'
 
 const PLUGBOARD = join(import.meta.dirname, '../../plugboard/main.ts')
 const SERVICES = 400

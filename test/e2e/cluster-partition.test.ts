@@ -2,11 +2,11 @@
 // anew elsewhere.
 
 import { expect, it } from 'vitest'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { useCluster } from '../support/programs/cluster.ts'
+import { HOST } from '../support/programs/stack.ts'
 
 const cluster = useCluster(2, { withRelays: true })
 const pinned = ['--tunnels', '1', '--no-follow-replicas']

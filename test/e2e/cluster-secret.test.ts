@@ -1,10 +1,10 @@
 // One clusterSecret follows another, replica by replica: at no moment do two of them not know each other.
 
 import { expect, it } from 'vitest'
-import { SECRET, useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { HOST } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import { SECRET, useCluster } from '../support/programs/cluster.ts'
+import { HOST } from '../support/programs/stack.ts'
 
 const NEW = 'another secret for the cluster of tests'
 // Pinned telephones never go elsewhere: a replica that stops need not wait for them.

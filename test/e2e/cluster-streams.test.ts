@@ -3,11 +3,11 @@
 
 import type { IncomingMessage } from 'node:http'
 import { expect, it } from 'vitest'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { openRequest, send } from '../support/http-client.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST, SERVICE } from '../support/stack.ts'
+import { openRequest, send } from '../support/http/http-client.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { useCluster } from '../support/programs/cluster.ts'
+import { HOST, SERVICE } from '../support/programs/stack.ts'
 
 const cluster = useCluster(2)
 const at = (index: number, path: string) => ({ port: cluster.places[index]!.port, host: HOST, path })

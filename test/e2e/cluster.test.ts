@@ -4,12 +4,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { RawConnection } from '../support/raw-connection.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import { RawConnection } from '../support/http/raw-connection.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { useCluster } from '../support/programs/cluster.ts'
+import { HOST } from '../support/programs/stack.ts'
 
 const cluster = useCluster(3)
 const hello = (index: number, path = '/hello') =>

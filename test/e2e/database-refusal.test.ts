@@ -2,13 +2,13 @@
 
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Child } from '../support/child.ts'
-import { removeFolder, temporaryFolder } from '../support/folder.ts'
-import { freePort } from '../support/free-port.ts'
-import { cleanEnvironment, PlugboardProcess } from '../support/plugboard-process.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { databaseUrl } from '../support/postgres-setup.ts'
-import { Processes } from '../support/processes.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
+import { databaseUrl } from '../support/postgres/postgres-setup.ts'
+import type { Child } from '../support/process/child.ts'
+import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import { freePort } from '../support/process/free-port.ts'
+import { Processes } from '../support/process/processes.ts'
+import { cleanEnvironment, PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
 const MAIN = join(import.meta.dirname, '../../plugboard/main.ts')
 

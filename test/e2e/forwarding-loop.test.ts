@@ -2,16 +2,16 @@
 // of two Plugboards whose client leaves.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend } from '../support/backend.ts'
-import { useCluster } from '../support/cluster.ts'
+import { Backend } from '../support/backend/backend-process.ts'
 import { eventually } from '../support/deadline.ts'
-import { removeFolder, temporaryFolder } from '../support/folder.ts'
-import { type HttpResponse, openRequest, send } from '../support/http-client.ts'
-import { PlugboardProcess } from '../support/plugboard-process.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { Processes } from '../support/processes.ts'
-import { HOST } from '../support/stack.ts'
-import { TelephoneProcess } from '../support/telephone-process.ts'
+import { type HttpResponse, openRequest, send } from '../support/http/http-client.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
+import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import { Processes } from '../support/process/processes.ts'
+import { useCluster } from '../support/programs/cluster.ts'
+import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
+import { HOST } from '../support/programs/stack.ts'
+import { TelephoneProcess } from '../support/programs/telephone-process.ts'
 
 /** Access lines of requests for the path. */
 function accessLines(plugboard: PlugboardProcess, path: string): string[] {

@@ -4,8 +4,8 @@
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ECHO, GrpcBackend } from '../support/grpc-backend.ts'
-import { HOST, useStack } from '../support/stack.ts'
+import { ECHO, GrpcBackend } from '../support/backend/grpc-backend.ts'
+import { HOST, useStack } from '../support/programs/stack.ts'
 
 const stack = useStack({ withoutTelephone: true })
 const backend = new GrpcBackend()

@@ -2,12 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { RawConnection } from '../support/raw-connection.ts'
-import { frame, framesOf, RawTelephone } from '../support/raw-telephone.ts'
-import { RequestLoop } from '../support/request-loop.ts'
+import { frame, framesOf, RawTelephone } from '../support/harness/raw-telephone.ts'
+import { send } from '../support/http/http-client.ts'
+import { RawConnection } from '../support/http/raw-connection.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { HOST, useStack } from '../support/programs/stack.ts'
 import { runSeed, seededRandom } from '../support/seeded-random.ts'
-import { HOST, useStack } from '../support/stack.ts'
 
 const stack = useStack()
 const seed = runSeed()

@@ -3,8 +3,8 @@
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { RawConnection } from '../support/raw-connection.ts'
-import { HOST, useStack } from '../support/stack.ts'
+import { RawConnection } from '../support/http/raw-connection.ts'
+import { HOST, useStack } from '../support/programs/stack.ts'
 
 const stack = useStack({ withoutTelephone: true })
 const server = createServer({ settings: { enableConnectProtocol: true } })

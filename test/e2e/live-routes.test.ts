@@ -4,11 +4,11 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { Backend } from '../support/backend.ts'
+import { Backend } from '../support/backend/backend-process.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST, SERVICE, useStack } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
 
 const stack = useStack()
 

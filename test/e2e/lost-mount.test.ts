@@ -2,9 +2,9 @@
 // the Telephone warns once, and shows the URL again when a route is back.
 
 import { expect, it } from 'vitest'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
+import { send } from '../support/http/http-client.ts'
+import { useCluster } from '../support/programs/cluster.ts'
 
 const MOUNT = 'lost.localhost'
 const cluster = useCluster(2)

@@ -10,13 +10,13 @@ import {
   type DocumentedOperation,
   type DocumentedParameter,
   type DocumentedResponse,
-} from '../support/documented-api.ts'
-import { removeFolder, temporaryFolder } from '../support/folder.ts'
-import type { JsonSchema } from '../support/json-schema.ts'
-import { PlugboardProcess } from '../support/plugboard-process.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { Processes } from '../support/processes.ts'
-import { type SchemaCase, SchemaCases } from '../support/schema-cases.ts'
+} from '../support/admin-api/documented-api.ts'
+import type { JsonSchema } from '../support/admin-api/json-schema.ts'
+import { type SchemaCase, SchemaCases } from '../support/admin-api/schema-cases.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
+import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import { Processes } from '../support/process/processes.ts'
+import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 import { type Random, runSeed, seededRandom } from '../support/seeded-random.ts'
 
 const LONG = process.env.OPENAPI_CASES !== undefined

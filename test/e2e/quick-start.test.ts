@@ -8,15 +8,19 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { networkAddress } from '../../plugboard/dev/reachable-addresses.ts'
-import { Backend } from '../support/backend.ts'
-import type { Child } from '../support/child.ts'
+import { Backend } from '../support/backend/backend-process.ts'
 import { eventually } from '../support/deadline.ts'
-import { findProgram } from '../support/find-program.ts'
-import { processesIn, removeFolder, temporaryFolder } from '../support/folder.ts'
-import { freePort } from '../support/free-port.ts'
-import { send } from '../support/http-client.ts'
-import { cleanEnvironment, type PlugboardOptions, PlugboardProcess } from '../support/plugboard-process.ts'
-import { Processes } from '../support/processes.ts'
+import { send } from '../support/http/http-client.ts'
+import type { Child } from '../support/process/child.ts'
+import { findProgram } from '../support/process/find-program.ts'
+import { processesIn, removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import { freePort } from '../support/process/free-port.ts'
+import { Processes } from '../support/process/processes.ts'
+import {
+  cleanEnvironment,
+  type PlugboardOptions,
+  PlugboardProcess,
+} from '../support/programs/plugboard-process.ts'
 
 const hasIpv6 = Object.values(networkInterfaces()).some(list =>
   list?.some(({ address }) => address === '::1'),

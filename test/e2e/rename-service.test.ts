@@ -2,11 +2,11 @@
 // stays an alias. That also holds after a telephone has connected again, and on a replica that forwards to another one.
 
 import { describe, expect, it } from 'vitest'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST, SERVICE, useStack } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { useCluster } from '../support/programs/cluster.ts'
+import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
 
 const RENAMED = `${SERVICE}-eu`
 const path = (name: string) => `/v1/services/${name}`

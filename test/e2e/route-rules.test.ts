@@ -6,10 +6,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { send } from '../support/http-client.ts'
-import { AUDIENCE, ISSUER, Issuer } from '../support/issuer.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST, SERVICE, useStack } from '../support/stack.ts'
+import { AUDIENCE, ISSUER, Issuer } from '../support/credentials/issuer.ts'
+import { send } from '../support/http/http-client.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
 
 // The issuer of the tests listens on loopback.
 const stack = useStack({ plugboardArgs: ['--outbound-networks', '127.0.0.1'] })

@@ -6,8 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { findProgram } from '../support/find-program.ts'
-import { removeFolder, temporaryFolder } from '../support/folder.ts'
+import { findProgram } from '../support/process/find-program.ts'
+import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
 
 const UNITS = join(import.meta.dirname, '../../docs/units')
 const run = promisify(execFile)

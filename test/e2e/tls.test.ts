@@ -16,13 +16,13 @@ import {
   RENEWED_CERTIFICATE,
   TEST_CA,
   type TestCertificate,
-} from '../support/certificates.ts'
-import { freePort } from '../support/free-port.ts'
-import { send } from '../support/http-client.ts'
+} from '../support/credentials/certificates.ts'
+import { send } from '../support/http/http-client.ts'
+import { RawConnection } from '../support/http/raw-connection.ts'
 import { isPattern, patternBytes, patternHash } from '../support/pattern.ts'
-import { RawConnection } from '../support/raw-connection.ts'
-import { HOST, Stack } from '../support/stack.ts'
-import { TelephoneProcess } from '../support/telephone-process.ts'
+import { freePort } from '../support/process/free-port.ts'
+import { HOST, Stack } from '../support/programs/stack.ts'
+import { TelephoneProcess } from '../support/programs/telephone-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vera-tls-'))
 let tlsPort = 0

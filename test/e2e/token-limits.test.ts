@@ -1,13 +1,13 @@
 // The limit of tunnels of one token over two replicas. Each counts the tunnels of the other, soon after they open or close,
 // and drops this count when the other replica has stopped.
 
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/net/websocket-transport.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
-import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { FakeTelephone } from '../support/fake-telephone.ts'
+import { FakeTelephone } from '../support/harness/fake-telephone.ts'
+import { useCluster } from '../support/programs/cluster.ts'
 
 const cluster = useCluster(2)
 

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { eventually } from '../support/deadline.ts'
-import { openRequest, send } from '../support/http-client.ts'
+import { openRequest, send } from '../support/http/http-client.ts'
+import { RawConnection, rawExchange } from '../support/http/raw-connection.ts'
 import { isPattern, patternBytes, patternHash } from '../support/pattern.ts'
-import { RawConnection, rawExchange } from '../support/raw-connection.ts'
-import { HOST, useStack } from '../support/stack.ts'
+import { HOST, useStack } from '../support/programs/stack.ts'
 
 const TEN_MEGABYTES = 10_000_000
 const SIXTEEN_MEBIBYTES = 16 * 1_048_576

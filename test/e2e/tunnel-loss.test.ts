@@ -3,11 +3,11 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
-import { openRequest, send } from '../support/http-client.ts'
-import { RawConnection } from '../support/raw-connection.ts'
-import { Relay } from '../support/relay.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST, SERVICE, useStack } from '../support/stack.ts'
+import { openRequest, send } from '../support/http/http-client.ts'
+import { RawConnection } from '../support/http/raw-connection.ts'
+import { Relay } from '../support/http/relay.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
 
 const stack = useStack({
   plugboardArgs: ['--tunnel-ping-interval', '300ms', '--tunnel-ping-timeout', '1s'],

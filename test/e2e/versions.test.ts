@@ -4,13 +4,13 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { PROTOCOL_VERSIONS } from '../../shared/protocol/wire/version.ts'
-import type { Child } from '../support/child.ts'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import type { PlugboardProcess } from '../support/plugboard-process.ts'
-import { RequestLoop } from '../support/request-loop.ts'
-import { HOST } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import { RequestLoop } from '../support/http/request-loop.ts'
+import type { Child } from '../support/process/child.ts'
+import { useCluster } from '../support/programs/cluster.ts'
+import type { PlugboardProcess } from '../support/programs/plugboard-process.ts'
+import { HOST } from '../support/programs/stack.ts'
 
 // Without a line for each request: what the newer ends say stands between them.
 const cluster = useCluster(2, { replicaArgs: ['--no-access-log'] })

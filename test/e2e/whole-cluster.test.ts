@@ -2,10 +2,10 @@
 // Telephone is connected to the second replica, and the first one is asked.
 
 import { describe, expect, it } from 'vitest'
-import { useCluster } from '../support/cluster.ts'
 import { eventually } from '../support/deadline.ts'
-import { send } from '../support/http-client.ts'
-import { HOST } from '../support/stack.ts'
+import { send } from '../support/http/http-client.ts'
+import { useCluster } from '../support/programs/cluster.ts'
+import { HOST } from '../support/programs/stack.ts'
 
 const cluster = useCluster(2)
 const ONE_TUNNEL = { args: ['--tunnels', '1', '--no-follow-replicas', '--health-check', 'tcp'] }

@@ -1,6 +1,6 @@
 // Reads and edits a flat list of fields for the backend or the client: name, value, name, value.
 
-import { equalsIgnoringCase, plainName, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase, plainName, removeFieldsWhere } from '@vera-stack/shared/http/headers.ts'
 
 /** Returns the value of a field (its name in lower case). Undefined: the field is missing. Null: it occurs more than once. */
 export function soleValue(fields: readonly string[], lowerCase: string): string | undefined | null {

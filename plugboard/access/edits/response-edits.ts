@@ -1,7 +1,7 @@
 // The edits of a route to the fields of its responses, by the source of the response. They are prepared before the access
 // rules are checked, so that the web page that sent the request can read a refusal as well.
 
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 import type { Cors } from './cors.ts'
 import type { HeaderEdits, TemplateValues } from './header-edits.ts'
 

@@ -6,9 +6,9 @@
 // who share an address (NAT) rarely wait because of each other, and a user with a cached credential never waits.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { addressGroup } from '../../common/address-group.ts'
-import type { FailedAttempts } from '../../common/failed-attempts.ts'
-import { verifyPassword } from '../../common/password-hash.ts'
+import { addressGroup } from '../../common/net/address-group.ts'
+import type { FailedAttempts } from '../../common/passwords/failed-attempts.ts'
+import { verifyPassword } from '../../common/passwords/password-hash.ts'
 import {
   type BasicRules,
   isPassword,

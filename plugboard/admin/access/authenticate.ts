@@ -4,10 +4,10 @@
 // (key-list.ts).
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { repeatsField } from '@vera-stack/shared/headers.ts'
+import { repeatsField } from '@vera-stack/shared/http/headers.ts'
 import type { Context, MiddlewareHandler } from 'hono'
-import { addressGroup } from '../../common/address-group.ts'
-import { FailedAttempts } from '../../common/failed-attempts.ts'
+import { addressGroup } from '../../common/net/address-group.ts'
+import { FailedAttempts } from '../../common/passwords/failed-attempts.ts'
 import type { AdminKey } from '../../database/store/store.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { RequestError } from '../http/problem.ts'

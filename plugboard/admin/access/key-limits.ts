@@ -2,7 +2,7 @@
 // write that could lead the traffic of another service or mount elsewhere; reading is not limited.
 
 import { parseMount } from '@vera-stack/shared/mounts.ts'
-import { ScopeIndex } from '../../common/scope-index.ts'
+import { ScopeIndex } from '../../common/ids/scope-index.ts'
 import type { AdminKey, Route, Scope } from '../../database/store/store.ts'
 import { type Culprit, RequestError } from '../http/problem.ts'
 

@@ -1,6 +1,6 @@
 // Addresses of this machine itself (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3).
 
-import { ipAddress } from '@vera-stack/shared/ip-address.ts'
+import { ipAddress } from '@vera-stack/shared/net/ip-address.ts'
 
 /** True for an address within 127.0.0.0/8, also in its IPv6 form, and for ::1. */
 export function isLoopback(address: string): boolean {

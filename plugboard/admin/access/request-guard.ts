@@ -4,7 +4,7 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Context, MiddlewareHandler } from 'hono'
-import { looksLikeRequestId, RequestIds } from '../../common/request-id.ts'
+import { looksLikeRequestId, RequestIds } from '../../common/http/request-id.ts'
 import type { AdminEnv } from '../admin-env.ts'
 import { isLoopback } from './loopback.ts'
 

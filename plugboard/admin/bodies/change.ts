@@ -4,7 +4,7 @@
 import { z } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { JsonObject } from '../../common/json.ts'
-import { maskedPasswords } from '../../common/masked-passwords.ts'
+import { maskedPasswords } from '../../common/passwords/masked-passwords.ts'
 import { CHANGE_ENTITIES, type NamedChange } from '../../database/store/store.ts'
 import { jsonObjectOrNull, timestamp } from '../http/formats.ts'
 

@@ -1,5 +1,5 @@
 // A replica as the replica that responds sees it, the lines of services by replica, and the replicas that gave no response.
-// replica/replica-status.ts makes the rows.
+// replica/cluster/replica-status.ts makes the rows.
 
 import { z } from '@hono/zod-openapi'
 import { timestamp } from '../http/formats.ts'

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness, type CallResponse } from '../../../test/support/admin-api.ts'
+import { AdminApiHarness, type CallResponse } from '../../../test/support/admin-api/admin-api.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 
 interface Wait {
   readonly sequence: number

@@ -3,10 +3,15 @@
 
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import type { JsonSchema } from '../../../test/support/json-schema.ts'
+import type { JsonSchema } from '../../../test/support/admin-api/json-schema.ts'
+import {
+  operations,
+  reader,
+  serverAccepts,
+  TEXT_PIECES,
+} from '../../../test/support/admin-api/stub-admin-api.ts'
 import { runSeed } from '../../../test/support/seeded-random.ts'
-import { operations, reader, serverAccepts, TEXT_PIECES } from '../../../test/support/stub-admin-api.ts'
-import { hashPassword } from '../../common/password-hash.ts'
+import { hashPassword } from '../../common/passwords/password-hash.ts'
 
 /** Cases for each value: few in each run of the tests; `OPENAPI_CASES=500 SEED=7` looks longer, elsewhere. */
 const CASES = Number(process.env.OPENAPI_CASES ?? 10)

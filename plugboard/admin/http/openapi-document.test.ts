@@ -2,7 +2,7 @@
 // in openapi-bodies.test.ts, the outside validator in test/e2e/openapi-lint.test.ts.
 
 import { describe, expect, test } from 'vitest'
-import type { JsonSchema } from '../../../test/support/json-schema.ts'
+import type { JsonSchema } from '../../../test/support/admin-api/json-schema.ts'
 import {
   apiKey,
   app,
@@ -11,7 +11,7 @@ import {
   reader,
   serverAccepts,
   TEXT_PIECES,
-} from '../../../test/support/stub-admin-api.ts'
+} from '../../../test/support/admin-api/stub-admin-api.ts'
 
 /** Every schema of the document, with the place where it stands. */
 function* schemasIn(value: unknown, place = '#'): Generator<[string, JsonSchema]> {

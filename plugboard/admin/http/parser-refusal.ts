@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { RequestIds } from '../../common/request-id.ts'
+import { RequestIds } from '../../common/http/request-id.ts'
 import type { Problem } from './problem.ts'
 
 /** `mayRespond`: true when no response is in progress on the connection. The connection is closed in any case. */

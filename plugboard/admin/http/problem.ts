@@ -3,8 +3,8 @@
 
 import { STATUS_CODES } from 'node:http'
 import { z } from '@hono/zod-openapi'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { renamedOptionProblem } from '../../common/renamed-options.ts'

@@ -7,7 +7,7 @@
 //                 ┘
 
 import { z } from '@hono/zod-openapi'
-import type { ServiceId } from '../../common/row-ids.ts'
+import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import { decodeCursor, encodeCursor, limitOf } from '../../database/store/page.ts'
 import type { Page } from '../../database/store/store.ts'

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { harnessRoute } from '../../../test/support/proxy-harness.ts'
-import { makeLine } from '../../../test/support/registry-cluster.ts'
-import { asRouteId, asServiceId } from '../../common/row-ids.ts'
+import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
+import { asRouteId, asServiceId } from '../../common/ids/row-ids.ts'
 import type { DryRequest } from '../../routes/dry-run.ts'
 
 let database: TestDatabase

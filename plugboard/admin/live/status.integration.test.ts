@@ -2,8 +2,8 @@
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import { createProxyCounters } from '../../proxy/counters.ts'
 import type { Phase } from '../admin-env.ts'
 import type { ListedTelephone } from '../api-types.ts'

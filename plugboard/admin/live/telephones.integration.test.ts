@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import type { ListedTelephone } from '../api-types.ts'
 
 let database: TestDatabase

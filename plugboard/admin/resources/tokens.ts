@@ -1,7 +1,7 @@
 // Tokens of telephones over HTTP. The JWT is shown once, when it is issued; what is listed is who may do what.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import { asTokenId } from '../../common/row-ids.ts'
+import { asTokenId } from '../../common/ids/row-ids.ts'
 import type { Token } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/stored-text.ts'
 import { atField, refuseBeyondLimits } from '../access/key-limits.ts'

@@ -1,7 +1,7 @@
 // The client of the admin API for the command line: single requests, pages, the event stream, and errors as texts.
 
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { MAX_DETAIL } from '@vera-stack/shared/errors.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { CliError } from '../cli-error.ts'
 
 export interface ApiResponse<Body> {

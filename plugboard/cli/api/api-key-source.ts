@@ -3,8 +3,8 @@
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
-import { secretFileProblem } from '@vera-stack/shared/secret-file.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
+import { secretFileProblem } from '@vera-stack/shared/process/secret-file.ts'
 import { CliError } from '../cli-error.ts'
 
 export interface KeyOptions {

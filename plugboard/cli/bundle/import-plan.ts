@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { RouteBody, ServiceBody } from '../../admin/api-types.ts'
-import { maskedPasswords } from '../../common/masked-passwords.ts'
+import { maskedPasswords } from '../../common/passwords/masked-passwords.ts'
 import { useOf } from '../words.ts'
 import { type Bundle, normalMount } from './bundle.ts'
 

@@ -2,7 +2,7 @@
 // Telephone of its own that exposes the welcome app, or the port that was named, on http://localhost. The public port
 // listens on loopback; with --lan, or with a setting `listen`, on other addresses.
 
-import { parseTarget } from '@vera-stack/shared/backend-target.ts'
+import { parseTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { addOptions, type ListenAddress } from '@vera-stack/shared/settings.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import { loadPlugboardConfig, PRIVATE_NETWORKS, plugboardSettings, VARIABLE_PREFIX } from '../../config.ts'

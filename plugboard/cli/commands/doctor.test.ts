@@ -1,7 +1,7 @@
 // `plugboard doctor --container` against processes in each state. They are served by this process, in a scope of its own.
 
 import { randomUUID } from 'node:crypto'
-import { type LocalStatusServer, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
+import { type LocalStatusServer, serveLocalStatus } from '@vera-stack/shared/process/local-status.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runCommandLine } from '../command-line.ts'
 

@@ -1,8 +1,12 @@
 // `plugboard doctor --container`: the health check of the image. Asks the Plugboard that runs beside it in the container,
-// over its local socket (shared/local-status.ts), so it depends on no port, host name, key or setting. Further checks
+// over its local socket (shared/process/local-status.ts), so it depends on no port, host name, key or setting. Further checks
 // get rows of their own in the same list.
 
-import { askLocalStatus, type ProcessStatus, SCOPE_VARIABLE } from '@vera-stack/shared/local-status.ts'
+import {
+  askLocalStatus,
+  type ProcessStatus,
+  SCOPE_VARIABLE,
+} from '@vera-stack/shared/process/local-status.ts'
 import type { Command } from 'commander'
 import { type CliContext, examples } from '../api/api-command.ts'
 import { CliError, usageError } from '../cli-error.ts'

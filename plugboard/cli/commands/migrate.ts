@@ -1,7 +1,7 @@
 // `plugboard migrate`: updates the schema of a database, or prints its state. It connects to the database directly, because
 // the admin API does not exist before the first migration.
 
-import { ownCommand } from '@vera-stack/shared/own-command.ts'
+import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
 import { VERSION } from '../../version.ts'
 import type { CliContext } from '../api/api-command.ts'

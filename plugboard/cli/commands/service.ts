@@ -1,6 +1,6 @@
 // `plugboard service …`
 
-import { ownCommand } from '@vera-stack/shared/own-command.ts'
+import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
 import type { ServiceBody } from '../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'

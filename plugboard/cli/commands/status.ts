@@ -1,6 +1,6 @@
 // `plugboard status` and `plugboard replica …`: the state of this replica and of the cluster.
 
-import { ownCommand, shellQuoted } from '@vera-stack/shared/own-command.ts'
+import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
 import type {
   FailedServiceBody,

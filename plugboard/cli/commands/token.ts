@@ -1,7 +1,7 @@
 // `plugboard token …`: credentials of telephones.
 
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
-import { ownCommand } from '@vera-stack/shared/own-command.ts'
+import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { IssuedTokenBody, TokenBody } from '../../admin/api-types.ts'
 import {

@@ -1,7 +1,7 @@
 // The output of commands: tables for people, JSON or YAML for programs.
 
 import { styleText } from 'node:util'
-import { printable } from '@vera-stack/shared/printable.ts'
+import { printable } from '@vera-stack/shared/text/printable.ts'
 
 export type OutputFormat = 'table' | 'json' | 'yaml'
 

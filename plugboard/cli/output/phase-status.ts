@@ -1,8 +1,12 @@
 // The status that a server process reports to `plugboard doctor --container`. `plugboard start` and `plugboard dev` report it
 // while they load, while they serve and while they drain.
 
-import { type LocalStatusServer, SCOPE_VARIABLE, serveLocalStatus } from '@vera-stack/shared/local-status.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import {
+  type LocalStatusServer,
+  SCOPE_VARIABLE,
+  serveLocalStatus,
+} from '@vera-stack/shared/process/local-status.ts'
 import type { CliContext } from '../api/api-command.ts'
 
 const DETAILS = {

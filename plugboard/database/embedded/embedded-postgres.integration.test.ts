@@ -19,7 +19,7 @@ import { EmbeddedPostgres } from './embedded-postgres.ts'
 // Each sets up a database server or two, with everything on disk: seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
-const WRITER = fileURLToPath(new URL('../../../test/support/postgres-writer.ts', import.meta.url))
+const WRITER = fileURLToPath(new URL('../../../test/support/postgres/postgres-writer.ts', import.meta.url))
 const root = process.getuid?.() === 0
 
 let parent: string

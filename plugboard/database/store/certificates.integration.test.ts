@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import type { CertificateStore, Store } from './store.ts'
 
 const DAY_MS = 86_400_000

@@ -4,7 +4,7 @@
 import { isOnOrBeneath } from '@vera-stack/shared/mounts.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import { type Random, randomInteger, runSeed, seededRandom } from '../../../test/support/seeded-random.ts'
 
 let db: TestDatabase

@@ -2,7 +2,7 @@
 // change each second.
 
 import { and, eq, sql } from 'drizzle-orm'
-import { asReplicaId } from '../../common/replica-id.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import type { ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
 import { replicas } from '../schema.ts'
 import type { SqlRunner } from '../sql-runner.ts'

@@ -3,7 +3,7 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
-import { asServiceId } from '../../common/row-ids.ts'
+import { asServiceId } from '../../common/ids/row-ids.ts'
 import { services } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
 import { isId, untouched, validServiceName } from './input.ts'

@@ -1,10 +1,10 @@
 import type { VeraError } from '@vera-stack/shared/errors.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findRoute } from '../../../test/support/find-route.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts'
-import { asReplicaId } from '../../common/replica-id.ts'
-import { asTokenId } from '../../common/row-ids.ts'
+import { findRoute } from '../../../test/support/postgres/find-route.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { asTokenId } from '../../common/ids/row-ids.ts'
 import type { Page, PageRequest, Store } from './store.ts'
 
 let db: TestDatabase

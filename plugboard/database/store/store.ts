@@ -3,9 +3,9 @@
 // database/ uses SQL, drizzle and pg. Each promise of this interface rejects with a VeraError:
 // `not_found`, `conflict`, `mount_conflict`, `invalid_request`, `precondition_failed`, `database_unavailable`.
 
+import type { RouteId, ServiceId, TokenId } from '../../common/ids/row-ids.ts'
 import type { JsonObject } from '../../common/json.ts'
 import type { ReplicaRecords } from '../../common/replica-record.ts'
-import type { RouteId, ServiceId, TokenId } from '../../common/row-ids.ts'
 import type { TokenReference } from './token-reference.ts'
 
 /** The author of a change and, for If-Match, the version that they have read; another version is `precondition_failed`. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { asTokenId } from '../../common/row-ids.ts'
+import { asTokenId } from '../../common/ids/row-ids.ts'
 import { holderText, tokenText } from './token-reference.ts'
 
 const outside = (issuer: string, id: string) => ({ kind: 'outside', issuer, subject: id, id }) as const

@@ -3,7 +3,7 @@
 // renewal, expiry, revocation and "last seen" exist for them alone.
 
 import { createHash } from 'node:crypto'
-import type { TokenId } from '../../common/row-ids.ts'
+import type { TokenId } from '../../common/ids/row-ids.ts'
 
 export type TokenReference =
   /** `id`: the id of its row, `jti` of the JWT. */

@@ -3,7 +3,7 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
-import { asTokenId, type TokenId } from '../../common/row-ids.ts'
+import { asTokenId, type TokenId } from '../../common/ids/row-ids.ts'
 import { routes, tokens } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
 import { isId, untouched } from './input.ts'

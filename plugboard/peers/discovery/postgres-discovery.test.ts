@@ -2,7 +2,7 @@ import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { asReplicaId } from '../../common/replica-id.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import type { ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
 import { PostgresDiscovery } from './postgres-discovery.ts'
 

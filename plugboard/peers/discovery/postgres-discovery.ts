@@ -4,7 +4,7 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { OwnReplicaRecord, ReplicaRecord, ReplicaRecords } from '../../common/replica-record.ts'
 import type { PeerIdentity } from '../link/peer-tokens.ts'
 import type { Discovery, Found } from './discovery.ts'

@@ -3,13 +3,13 @@
 
 import type { Socket } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/net/websocket-transport.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { SUBPROTOCOL } from '@vera-stack/shared/protocol/wire/version.ts'
-import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { WebSocket } from 'ws'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { ANSWER_FIELD, PEER_PATH } from './peer-endpoint.ts'
 import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 

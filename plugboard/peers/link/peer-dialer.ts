@@ -11,7 +11,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { dialPeer } from './dial-peer.ts'
 import type { PeerIdentity, PeerTokens } from './peer-tokens.ts'
 

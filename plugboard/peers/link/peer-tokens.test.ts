@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { asReplicaId } from '../../common/replica-id.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { newIncarnation } from '../../registry/incarnation.ts'
 import { PeerTokens } from './peer-tokens.ts'
 

@@ -8,7 +8,7 @@ import { hkdfSync, randomUUID } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
-import { asReplicaId, type ReplicaId } from '../../common/replica-id.ts'
+import { asReplicaId, type ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Incarnation } from '../../registry/incarnation.ts'
 
 /** One run of a replica. */

@@ -1,10 +1,10 @@
 import { Socket } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
+import { ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { RawConnection } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { ProxyHarness } from '../../../test/support/proxy-harness.ts'
-import { RawConnection } from '../../../test/support/raw-connection.ts'
 import { Deadlines } from '../deadlines.ts'
 import { IdleDeadline } from './idle-deadline.ts'
 

@@ -4,7 +4,7 @@
 
 import type { Server, Socket } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { socketAddress } from '@vera-stack/shared/ip-address.ts'
+import { socketAddress } from '@vera-stack/shared/net/ip-address.ts'
 import { type ProxyHeader, parseProxyHeader } from './proxy-protocol.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
 

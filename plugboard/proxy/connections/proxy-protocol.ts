@@ -3,7 +3,7 @@
 // it.
 
 import { isIPv4, isIPv6 } from 'node:net'
-import { ipAddress } from '@vera-stack/shared/ip-address.ts'
+import { ipAddress } from '@vera-stack/shared/net/ip-address.ts'
 
 /** Address and port are undefined when the header names no client: for a health check of the balancer, or for UNKNOWN. */
 export interface ProxyHeader {

@@ -1,7 +1,7 @@
 // The peers that may report the address of the client: `trustedProxies`, a list of addresses and CIDR ranges.
 
-import { ipAddress } from '@vera-stack/shared/ip-address.ts'
-import { IpNetworks } from '../../common/ip-networks.ts'
+import { ipAddress } from '@vera-stack/shared/net/ip-address.ts'
+import { IpNetworks } from '../../common/net/ip-networks.ts'
 import { addressOf } from '../edge/forwarded-elements.ts'
 
 export class TrustedProxies {

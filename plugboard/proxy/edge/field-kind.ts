@@ -1,9 +1,9 @@
-// Classifies the names of request fields that HTTP itself does not define (shared/headers.ts has the others): fields of any
+// Classifies the names of request fields that HTTP itself does not define (shared/http/headers.ts has the others): fields of any
 // client, fields of trusted proxies, and fields that are never forwarded, misspelt names among them. Backends that make
 // variables of names (CGI, WSGI, Rack, PHP) read `Content_Length` or `X.Forwarded.For` as the real field (rows H3-H5,
 // H13). Hot: most names are decided by their first letter.
 
-import { equalsIgnoringCase, plainName } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase, plainName } from '@vera-stack/shared/http/headers.ts'
 
 export const KIND = {
   /** Forwarded as it is. */

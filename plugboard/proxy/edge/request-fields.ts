@@ -2,7 +2,7 @@
 // that Plugboard uses, drops fields that an untrusted client may not send, and adds the fields of Plugboard. One reader serves
 // all requests, one after the other: `read` overwrites the results of the previous request. Hot: no closures, no lower-casing.
 
-import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
+import { authenticatesConnection } from '@vera-stack/shared/http/connection-auth.ts'
 import {
   equalsIgnoringCase,
   FIELD,
@@ -12,8 +12,8 @@ import {
   parseContentLength,
   plainName,
   removeFields,
-} from '@vera-stack/shared/headers.ts'
-import { looksLikeRequestId } from '../../common/request-id.ts'
+} from '@vera-stack/shared/http/headers.ts'
+import { looksLikeRequestId } from '../../common/http/request-id.ts'
 import type { ClientFacts } from '../connections/client-connection.ts'
 import { ClientClaims } from './client-claims.ts'
 import { KIND, kindOf } from './field-kind.ts'

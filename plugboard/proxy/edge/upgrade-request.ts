@@ -3,7 +3,7 @@
 // forwarded: they would hide the requests that follow from the proxy.
 
 import type { IncomingMessage } from 'node:http'
-import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { FIELD, fieldOf } from '@vera-stack/shared/http/headers.ts'
 
 const NOT_FORWARDED = /(?:^|,)\s*(?:h2c?|tls|http)(?:\/|\s*(?:,|$))/i
 

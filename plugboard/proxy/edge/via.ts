@@ -1,6 +1,6 @@
 // The values of Via (RFC 9110, section 7.6.3): one line on each request that Plugboard forwards, one on each response that
 // it relays. The name in them stands for the whole cluster, so that a request that comes back is recognised as a
-// forwarding loop. All values are built once, at the start; plugboard/replica/via-names.ts makes the names.
+// forwarding loop. All values are built once, at the start; plugboard/replica/cluster/via-names.ts makes the names.
 
 export class Via {
   /** For requests that a client sent in HTTP/1.0, HTTP/1.1 and HTTP/2. */

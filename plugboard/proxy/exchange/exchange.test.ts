@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { field, RawConnection, rawExchange } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
-import { field, RawConnection, rawExchange } from '../../../test/support/raw-connection.ts'
 
 useLeakCheck()
 

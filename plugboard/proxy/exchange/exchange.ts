@@ -7,7 +7,7 @@
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/headers.ts'
+import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { CLIENT_CLOSED_REQUEST } from '../access-log.ts'

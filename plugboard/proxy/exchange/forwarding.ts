@@ -6,7 +6,7 @@
 // on lines that it has not used, and never after a timeout, because its time is used up.
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
+import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
 import type {
   Fields,
   Opening,

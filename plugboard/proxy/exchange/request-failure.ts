@@ -3,10 +3,10 @@
 // rule that a response has violated.
 
 import { backendCause } from '@vera-stack/shared/backend-causes.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { ERRORS, type ErrorCode, errorOfReason } from '@vera-stack/shared/errors.ts'
 import { redact } from '@vera-stack/shared/log/redact.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 
 /** The cause, as the access line shows it. */
 export interface RequestFailure {

@@ -3,10 +3,10 @@
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeCall, FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import type { FakeCall, FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { field, RawConnection } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
-import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
-import { field, RawConnection } from '../../../test/support/raw-connection.ts'
 
 useLeakCheck()
 

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { createServer, IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { rawExchange } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
-import { ProxyHarness } from '../../../test/support/proxy-harness.ts'
-import { rawExchange } from '../../../test/support/raw-connection.ts'
 import { LeanRequest } from './lean-request.ts'
 
 useLeakCheck()

@@ -3,7 +3,7 @@
 // browser, this costs as much as the rest of Plugboard's work on them. The proxy itself reads `rawHeaders`.
 
 import { type IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 
 export class LeanRequest extends IncomingMessage {}
 

@@ -1,7 +1,7 @@
 // Writes one response as HTTP/1: 1xx heads, the final head, the body as it arrives, trailers.
 
 import type { ServerResponse } from 'node:http'
-import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import { relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { ClientResponse } from '../response/client-response.ts'

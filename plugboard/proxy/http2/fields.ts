@@ -2,7 +2,7 @@
 // connection. nghttp2 does not validate the fields that it sends, so this file does.
 
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { FIELD, fieldOf } from '@vera-stack/shared/http/headers.ts'
 
 /** Returns names and values, alternating. Returns undefined when one of them is not valid HTTP. */
 export function http2Fields(fields: readonly string[]): string[] | undefined {

@@ -4,7 +4,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { METHODS } from 'node:http'
-import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { FIELD, fieldOf } from '@vera-stack/shared/http/headers.ts'
 import type { RequestHead } from '../edge/request-head.ts'
 
 export interface Http2Head extends RequestHead {

@@ -4,12 +4,12 @@
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeCall } from '../../../test/support/fake-telephone.ts'
-import { Http2Client } from '../../../test/support/http2-client.ts'
-import { FRAME, frame } from '../../../test/support/http2-frames.ts'
+import type { FakeCall } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { Http2Client } from '../../../test/support/http/http2-client.ts'
+import { FRAME, frame } from '../../../test/support/http/http2-frames.ts'
+import { RawHttp2 } from '../../../test/support/http/raw-http2.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
-import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
-import { RawHttp2 } from '../../../test/support/raw-http2.ts'
 
 useLeakCheck()
 

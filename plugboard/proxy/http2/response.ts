@@ -2,7 +2,7 @@
 // head, or states its length.
 
 import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
-import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import { relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { ClientResponse } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'

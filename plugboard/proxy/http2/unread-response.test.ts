@@ -5,9 +5,9 @@ import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
+import { ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { ProxyHarness } from '../../../test/support/proxy-harness.ts'
 import { UNREAD_MS } from './unread-response.ts'
 
 useLeakCheck()

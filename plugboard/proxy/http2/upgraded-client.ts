@@ -2,8 +2,8 @@
 // 200 means the same as 101 in HTTP/1.1. Plugboard checks the Sec-WebSocket-Accept of the backend itself.
 
 import type { ServerHttp2Stream } from 'node:http2'
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
-import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
+import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
+import { webSocketAccept } from '@vera-stack/shared/http/websocket-accept.ts'
 import { switchedProtocol } from '../edge/upgrade-request.ts'
 import { PausedBody } from '../exchange/paused-body.ts'
 import type { UpgradeSide } from '../exchange/upgrade.ts'

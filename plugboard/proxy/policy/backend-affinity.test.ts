@@ -2,11 +2,11 @@
 
 import { constants } from 'node:http2'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
-import { Http2Client } from '../../../test/support/http2-client.ts'
+import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { Http2Client } from '../../../test/support/http/http2-client.ts'
+import { RawConnection } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
-import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
-import { RawConnection } from '../../../test/support/raw-connection.ts'
 
 useLeakCheck()
 

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest'
-import { harnessRoute, ProxyHarness } from '../../../test/support/proxy-harness.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
 import type { DryRequest } from '../../routes/dry-run.ts'
 import { resolveRouteOptions } from '../../routes/route-options.ts'
 import type { ProxyOptions } from '../server.ts'

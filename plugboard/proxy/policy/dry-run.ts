@@ -2,7 +2,7 @@
 // decide, so the result cannot differ from theirs. The request is not forwarded and does not count for rate limits.
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import { addressGroup } from '../../common/address-group.ts'
+import { addressGroup } from '../../common/net/address-group.ts'
 import type { DryRequest, DryResponse, DryResult } from '../../routes/dry-run.ts'
 import { type ClientFacts, forwardedPrefixOf } from '../connections/client-connection.ts'
 import type { Admission } from '../edge/admission.ts'

@@ -1,7 +1,7 @@
 // The rules of the public port when there is an HTTPS listener as well: it redirects plain HTTP requests to HTTPS, and asks
 // browsers to use HTTPS only (RFC 6797). response/route-response.ts decides which responses carry that field.
 
-import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/http/headers.ts'
 
 export interface HttpsPolicy {
   /** Plain HTTP requests are redirected to this port, unless their route has `allowHttp`. Undefined: they are served. */

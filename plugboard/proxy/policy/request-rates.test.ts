@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { asServiceId } from '../../common/row-ids.ts'
+import { asServiceId } from '../../common/ids/row-ids.ts'
 import { RequestRates } from './request-rates.ts'
 
 const taken = (rates: RequestRates, count: number, nowMs: number, address = '192.0.2.1', service = 'a') =>

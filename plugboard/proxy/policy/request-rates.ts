@@ -1,8 +1,8 @@
 // Limits the requests per second of one client address to one service. Each pair has a token bucket that holds the tokens of
 // one second. Only services with a limit have buckets. Each replica counts separately.
 
-import { addressGroup } from '../../common/address-group.ts'
-import type { ServiceId } from '../../common/row-ids.ts'
+import type { ServiceId } from '../../common/ids/row-ids.ts'
+import { addressGroup } from '../../common/net/address-group.ts'
 
 interface Bucket {
   tokens: number

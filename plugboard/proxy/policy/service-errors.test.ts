@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { asServiceId } from '../../common/row-ids.ts'
+import { asServiceId } from '../../common/ids/row-ids.ts'
 import { ServiceErrors } from './service-errors.ts'
 
 const error = { code: 'backend_closed', atMs: 1, requestId: 'r', telephone: 'laptop' } as const

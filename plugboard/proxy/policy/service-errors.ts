@@ -3,7 +3,7 @@
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { redact } from '@vera-stack/shared/log/redact.ts'
-import type { ServiceId } from '../../common/row-ids.ts'
+import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 
 /** The number of services whose last error is kept. */

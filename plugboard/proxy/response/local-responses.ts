@@ -3,8 +3,8 @@
 
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import { escapeHtml } from '../../common/escape-html.ts'
-import { prefersHtml } from '../../common/prefers-html.ts'
+import { escapeHtml } from '../../common/http/escape-html.ts'
+import { prefersHtml } from '../../common/http/prefers-html.ts'
 
 export interface ProxyResponse {
   readonly status: number

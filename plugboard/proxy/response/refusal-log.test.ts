@@ -2,7 +2,7 @@ import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { type Log, type LogFields, silentLogger } from '@vera-stack/shared/log.ts'
 import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { RequestIds } from '../../common/request-id.ts'
+import { RequestIds } from '../../common/http/request-id.ts'
 import { createProxyCounters, type ProxyCounters } from '../counters.ts'
 import { RefusalLog } from './refusal-log.ts'
 

@@ -5,8 +5,8 @@
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { addressGroup } from '../../common/address-group.ts'
-import type { RequestIds } from '../../common/request-id.ts'
+import type { RequestIds } from '../../common/http/request-id.ts'
+import { addressGroup } from '../../common/net/address-group.ts'
 import { type AccessSink, roundedMs } from '../access-log.ts'
 import { countProblem, type ProxyCounters } from '../counters.ts'
 

@@ -9,7 +9,7 @@ import {
   nominatedFields,
   parseContentLength,
   removeFields,
-} from '@vera-stack/shared/headers.ts'
+} from '@vera-stack/shared/http/headers.ts'
 import { isOurs } from '../edge/field-kind.ts'
 
 /** The facts about a response that its fields state. */

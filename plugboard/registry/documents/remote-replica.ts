@@ -1,7 +1,7 @@
 // The state of one incarnation of another replica: copies of its shards, and whether its lines are in the registry. The follower
 // shows them while the lease is fresh. Hidden lines stay current, so that showing them again needs no transfer.
 
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Incarnation } from '../incarnation.ts'
 import type { Line } from '../line.ts'
 import type { Registry } from '../registry.ts'

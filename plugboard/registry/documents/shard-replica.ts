@@ -2,7 +2,7 @@
 // does not fit is reported and changes nothing, so that the document never holds partial state. The document of a new epoch is
 // built beside the old one and then replaces it.
 
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { type Line, sameLine } from '../line.ts'
 import { lineHash, takeFromDigest } from '../wire/digest.ts'
 import { MalformedError } from '../wire/malformed.ts'

@@ -7,7 +7,7 @@
 //   removed ◄────keepMs, no link─────┘   └◄────────lease expires──────────┘     another incarnation starts over
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { RemoteReplica } from '../documents/remote-replica.ts'
 import { type Incarnation, isNewerIncarnation } from '../incarnation.ts'
 import type { Registry } from '../registry.ts'

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest'
-import { makeLine } from '../../../test/support/registry-cluster.ts'
-import { asReplicaId } from '../../common/replica-id.ts'
+import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { ShardReplica } from '../documents/shard-replica.ts'
 import { NOWHERE, type ShardWriterState } from '../documents/shard-writer-state.ts'
 import { newIncarnation } from '../incarnation.ts'

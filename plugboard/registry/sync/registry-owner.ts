@@ -2,7 +2,7 @@
 // replica never passes lines of a second replica on to a third one. It distributes them over shards by tunnel, and writes the
 // changes of one turn of the event loop as one update per shard. It has no reference to peers.
 
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { type CompactionLimits, ShardWriterState } from '../documents/shard-writer-state.ts'
 import type { Incarnation } from '../incarnation.ts'
 import type { Line } from '../line.ts'

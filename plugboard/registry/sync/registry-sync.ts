@@ -3,7 +3,7 @@
 // and recovers from lost, repeated and reordered messages, although a link should not cause them.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Incarnation } from '../incarnation.ts'
 import { MalformedError } from '../wire/malformed.ts'
 import { decodeRegistryMessage } from '../wire/message.ts'

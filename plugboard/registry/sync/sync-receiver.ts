@@ -3,7 +3,7 @@
 // repeats the request only after a delay. The owner's next summary shows any shard that is still missing.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { RemoteReplica } from '../documents/remote-replica.ts'
 import type { ShardUpdate } from '../documents/shard-replica.ts'
 import type { Incarnation } from '../incarnation.ts'

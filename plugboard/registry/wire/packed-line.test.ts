@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { makeLine } from '../../../test/support/registry-cluster.ts'
-import { asReplicaId } from '../../common/replica-id.ts'
+import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { MalformedError } from './malformed.ts'
 import { packLine, SharedStrings, unpackLine } from './packed-line.ts'
 

@@ -2,7 +2,7 @@
 // because the owner of the document is the owner of its lines, so a replica cannot write lines of another one. The same line
 // always packs to the same string, because digests depend on it.
 
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../line.ts'
 import { asTunnelId, lineId } from '../line-ids.ts'
 import type { LineOutage } from '../outage.ts'

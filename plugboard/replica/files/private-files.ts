@@ -6,7 +6,7 @@ import { constants } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { OTHERS_WRITE, secretFileProblem, secretModeProblem } from '@vera-stack/shared/secret-file.ts'
+import { OTHERS_WRITE, secretFileProblem, secretModeProblem } from '@vera-stack/shared/process/secret-file.ts'
 import { errorCodeOf, folderError } from '../../common/startup-error.ts'
 
 /** The private folders. Postgres refuses to start when other users can access `cluster`. */

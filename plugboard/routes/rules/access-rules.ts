@@ -3,8 +3,8 @@
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
-import { parseNetwork } from '../../common/ip-networks.ts'
-import { PASSWORD_HASH_FORM, passwordHashProblem } from '../../common/password-hash.ts'
+import { parseNetwork } from '../../common/net/ip-networks.ts'
+import { PASSWORD_HASH_FORM, passwordHashProblem } from '../../common/passwords/password-hash.ts'
 import { storedText } from '../../database/store/stored-text.ts'
 import { ownFieldName } from './field-rules.ts'
 

@@ -1,7 +1,7 @@
 // Checks the header fields and values that rules of a route may use. Rules cannot change fields that frame a message, end at a hop
 // or are set by Plugboard, because that would break guarantees of the proxy.
 
-import { FIELD, type Field, fieldOf, plainName } from '@vera-stack/shared/headers.ts'
+import { FIELD, type Field, fieldOf, plainName } from '@vera-stack/shared/http/headers.ts'
 import { z } from 'zod'
 
 /** Fields that already have a meaning for a proxy or a backend, and prefixes that Plugboard uses. */

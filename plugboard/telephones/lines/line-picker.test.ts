@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { seededRandom } from '../../../test/support/seeded-random.ts'
-import { asReplicaId } from '../../common/replica-id.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'

@@ -1,7 +1,7 @@
 // The pools of all services: follows the registry, and keeps each line in the pool of its service. It moves lines between
 // pools when a service is renamed. It picks no line, opens no stream, and does not depend on sockets or routes.
 
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest'
+import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { makeLine } from '../../../test/support/registry-cluster.ts'
 import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import { ServiceHistory } from './service-history.ts'

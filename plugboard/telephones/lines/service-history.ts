@@ -3,10 +3,10 @@
 // the replica of a tunnel has the reason for the tunnel's end. Its memory is bounded.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
 import type { TunnelId } from '../../registry/line-ids.ts'
 import type { Registry } from '../../registry/registry.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { makeLine } from '../../../test/support/registry-cluster.ts'
-import { asServiceId } from '../../common/row-ids.ts'
+import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
+import { asServiceId } from '../../common/ids/row-ids.ts'
 import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { DirectoryListener, DirectoryService } from '../../routes/directory.ts'

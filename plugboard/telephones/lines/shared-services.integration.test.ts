@@ -3,10 +3,10 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
+import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import { TunnelHarness } from '../../../test/support/harness/tunnel-harness.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
-import { asReplicaId } from '../../common/replica-id.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 

@@ -5,7 +5,7 @@
 //   one telephone ──line of another one added──▶ shared ──last line of the others removed──▶ one telephone
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { type Line, sameTelephone } from '../../registry/line.ts'
 import type { TunnelId } from '../../registry/line-ids.ts'
 import type { Registry } from '../../registry/registry.ts'

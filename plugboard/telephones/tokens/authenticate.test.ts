@@ -3,7 +3,7 @@
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AUDIENCE, ISSUER, Issuer } from '../../../test/support/issuer.ts'
+import { AUDIENCE, ISSUER, Issuer } from '../../../test/support/credentials/issuer.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { Authenticator } from './authenticate.ts'
 

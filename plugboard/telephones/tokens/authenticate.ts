@@ -23,7 +23,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
-import { asTokenId } from '../../common/row-ids.ts'
+import { asTokenId } from '../../common/ids/row-ids.ts'
 import type { TokenReference } from '../../database/store/token-reference.ts'
 import { IssuerKeys } from '../../jwks/issuer-keys.ts'
 import { JwksUnavailable } from '../../jwks/jwks.ts'

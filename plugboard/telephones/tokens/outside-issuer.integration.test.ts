@@ -2,10 +2,10 @@
 // tokens separate in revocation, renewal, claims, "last seen", and the list of telephones.
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { AUDIENCE, ISSUER, Issuer } from '../../../test/support/credentials/issuer.ts'
 import { eventually } from '../../../test/support/deadline.ts'
-import { AUDIENCE, ISSUER, Issuer } from '../../../test/support/issuer.ts'
-import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
-import { asTokenId } from '../../common/row-ids.ts'
+import { TunnelHarness } from '../../../test/support/harness/tunnel-harness.ts'
+import { asTokenId } from '../../common/ids/row-ids.ts'
 
 const issuer = new Issuer()
 issuer.addKey('EdDSA')

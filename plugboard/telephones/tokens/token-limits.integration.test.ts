@@ -2,12 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../../test/support/fake-telephone.ts'
-import { findRoute } from '../../../test/support/find-route.ts'
+import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import { TunnelHarness } from '../../../test/support/harness/tunnel-harness.ts'
+import { field, type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { field, type RawResponse, rawExchange } from '../../../test/support/raw-connection.ts'
-import { TunnelHarness } from '../../../test/support/tunnel-harness.ts'
-import { asTokenId } from '../../common/row-ids.ts'
+import { findRoute } from '../../../test/support/postgres/find-route.ts'
+import { asTokenId } from '../../common/ids/row-ids.ts'
 
 let harness: TunnelHarness
 let clock: ManualClock

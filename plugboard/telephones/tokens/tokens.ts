@@ -4,11 +4,11 @@
 
 import { TOKEN_AUDIENCE, TOKEN_ISSUER, type TokenLimits } from '@vera-stack/shared/claims.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
-import type { TokenId } from '../../common/row-ids.ts'
+import type { TokenId } from '../../common/ids/row-ids.ts'
 import type {
   Mutation,
   NewSigningKey,

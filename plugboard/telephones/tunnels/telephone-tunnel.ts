@@ -6,7 +6,6 @@
 //                          └──────── expired, revoked, replaced, lost ─────────────┘
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type {
@@ -20,7 +19,8 @@ import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { tokenText } from '../../database/store/token-reference.ts'
 import type { Line } from '../../registry/line.ts'
 import { lineId, type TunnelId } from '../../registry/line-ids.ts'

@@ -4,7 +4,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { ReplicaId } from '../../common/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { sameProcess } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { LocalTunnels } from './local-tunnels.ts'

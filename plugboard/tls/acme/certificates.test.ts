@@ -5,7 +5,7 @@ import {
   APP_CERTIFICATE,
   RENEWED_CERTIFICATE,
   type TestCertificate,
-} from '../../../test/support/certificates.ts'
+} from '../../../test/support/credentials/certificates.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import type { StoredCertificate } from '../../database/store/store.ts'
 import { KeySeal } from '../key-seal.ts'

@@ -2,8 +2,8 @@
 // the result. The wait before a retry grows with each failure of a host. The number of orders per hour is limited.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { Client } from 'acme-client'
 import type { CertificateStore, OrderDecision } from '../../database/store/store.ts'
 import { readCertificate } from '../certificate.ts'

@@ -2,7 +2,7 @@
 // publishes the response to the challenge, and stores the result.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { cutText } from '@vera-stack/shared/cut-text.ts'
+import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { Authorization, Client, Order } from 'acme-client'
 import type { AcmeLibrary } from './library.ts'
 import type { ChallengeType } from './names.ts'

@@ -2,7 +2,7 @@
 // Every message is validated on arrival. Unknown keys are dropped and unknown types are ignored, so that a newer
 // peer can send more than an older peer understands (PROTOCOL.md, "Control messages").
 
-import { cutText } from '../../cut-text.ts'
+import { cutText } from '../../text/cut-text.ts'
 import { controlSchema, KNOWN_TYPES } from './control-schema.ts'
 
 const MAX_FIELD_NAME = 100

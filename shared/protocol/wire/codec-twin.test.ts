@@ -1,12 +1,12 @@
-// The codec against its twin (test/support/twin-codec.ts), on frames and bytes that nobody thought of. A
+// The codec against its twin (test/support/protocol/twin-codec.ts), on frames and bytes that nobody thought of. A
 // failure prints its seed; SEED repeats the run.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { frameArbitrary, messageArbitrary } from '../../../test/support/frame-arbitraries.ts'
-import { decodeRecorded, encodeThroughOutbox } from '../../../test/support/real-codec.ts'
+import { frameArbitrary, messageArbitrary } from '../../../test/support/protocol/frame-arbitraries.ts'
+import { decodeRecorded, encodeThroughOutbox } from '../../../test/support/protocol/real-codec.ts'
+import { type Frame, messageOf, readMessage } from '../../../test/support/protocol/twin-codec.ts'
 import { runSeed } from '../../../test/support/seeded-random.ts'
-import { type Frame, messageOf, readMessage } from '../../../test/support/twin-codec.ts'
 
 const LIMIT = 262_144
 const framesArbitrary = fc.array(frameArbitrary(), { minLength: 1, maxLength: 12 })

@@ -3,9 +3,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeRecorded, encodeThroughOutbox } from '../../../test/support/real-codec.ts'
+import { decodeRecorded, encodeThroughOutbox } from '../../../test/support/protocol/real-codec.ts'
+import { type Frame, frameHex, readMessage } from '../../../test/support/protocol/twin-codec.ts'
 import { runSeed } from '../../../test/support/seeded-random.ts'
-import { type Frame, frameHex, readMessage } from '../../../test/support/twin-codec.ts'
 import { parseControl } from '../control/control.ts'
 import vectors from '../vectors.json' with { type: 'json' }
 

@@ -2,7 +2,7 @@
 // FrameSink for each frame. Throws FrameError at the first byte that breaks the rules; the earlier frames of the message
 // have been delivered by then. encode.ts is the inverse.
 
-import { cutText } from '../../cut-text.ts'
+import { cutText } from '../../text/cut-text.ts'
 import type { Fields } from '../streams/stream.ts'
 import {
   DETAIL_MAX_BYTES,

@@ -2,7 +2,7 @@
 // the far application may have received a part of the request; the caller also looks at the method and at the reason.
 // Both ends must use the same table (PROTOCOL.md, "Reasons").
 
-import { cutText } from '../../cut-text.ts'
+import { cutText } from '../../text/cut-text.ts'
 
 /** `no`: the application received no byte, so any request may be sent again. `maybe`: only idempotent requests may. */
 export type Delivered = 'no' | 'maybe'

@@ -1,8 +1,8 @@
 // The cause of a reset within the detail of its RESET frame (PROTOCOL.md, "Causes"): a code, one NUL byte, then the text.
 // A sender states it only to a peer whose hello has the feature. Both parts are texts of a peer, so the reader cleans them.
 
-import { cutText } from '../../cut-text.ts'
-import { printable } from '../../printable.ts'
+import { cutText } from '../../text/cut-text.ts'
+import { printable } from '../../text/printable.ts'
 
 /** Feature in a hello: a RESET that is sent to this end may state its cause. */
 export const CAUSE_FEATURE = 'cause'

@@ -1,7 +1,7 @@
 // The Telephone's side of every stream that a Plugboard opens: finds the service, passes the stream to its backend, and
 // refuses a stream of an unknown service. Independent of tunnels, tokens and HTTP.
 
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
 import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ExchangeSummary } from '../../events.ts'

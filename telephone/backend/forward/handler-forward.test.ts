@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
-import { memoryTransportPair } from '../../../test/support/memory-transport.ts'
+import { memoryTransportPair } from '../../../test/support/session/memory-transport.ts'
 import { Caller, type TunnelPair, tunnelPair } from '../../testing/tunnel-pair.ts'
 import { Forwarder } from './forward.ts'
 import { HandlerBackend } from './handler-backend.ts'

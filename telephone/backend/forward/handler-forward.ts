@@ -3,7 +3,7 @@
 // the counterpart for HTTP servers.
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
-import { equalsIgnoringCase } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from '../backend-failure.ts'

@@ -1,8 +1,8 @@
 // An HTTP server as a backend: its connections, in the version of HTTP that the target states, and the rule for its
 // Host field.
 
-import { type HttpTarget, targetText } from '@vera-stack/shared/backend-target.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { type HttpTarget, targetText } from '@vera-stack/shared/net/backend-target.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type ClientOptions, createClient } from '../backend-client.ts'
 import type { BackendClient, HostRule } from '../backend-exchange.ts'

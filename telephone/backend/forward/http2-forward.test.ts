@@ -7,11 +7,11 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
+import { parseTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
-import { memoryTransportPair } from '../../../test/support/memory-transport.ts'
+import { memoryTransportPair } from '../../../test/support/session/memory-transport.ts'
 import { Caller, echoLarge, type TunnelPair, tunnelPair } from '../../testing/tunnel-pair.ts'
 import { type ForwardedExchange, Forwarder } from './forward.ts'
 import { HttpBackend, type HttpBackendOptions } from './http-backend.ts'

@@ -2,8 +2,8 @@
 // with a healthy backend. Optional: a service without a check is announced as up.
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
-import type { HttpTarget } from '@vera-stack/shared/backend-target.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { HttpTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { createClient } from '../backend-client.ts'
 import type { BackendClient } from '../backend-exchange.ts'
 import { type BackendFailure, failureOf } from '../backend-failure.ts'

@@ -9,9 +9,9 @@
 
 import type { OnReadOpts, Socket } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import { resetSocket } from '@vera-stack/shared/net/reset-socket.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import { resetSocket } from '@vera-stack/shared/reset-socket.ts'
 import {
   closedBeforeReady,
   closedEarly,

@@ -6,7 +6,7 @@
 //      ▲           │
 //      └── stale ──┘ (once)
 
-import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
+import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'

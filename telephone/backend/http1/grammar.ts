@@ -1,6 +1,6 @@
 // The rules of RFC 9110 and 9112 that both directions use: tokens, field lines, blanks around a value. One regular
 // expression, built from these parts, checks a whole head: one pass over the text costs a third of a check per field.
-// shared/headers.ts defines the meaning of fields.
+// shared/http/headers.ts defines the meaning of fields.
 
 /** A token (RFC 9110 section 5.6.2), as the source of a regular expression. */
 export const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"

@@ -3,7 +3,7 @@
 // colon of a field (5.1), and a folded field line (5.2). The strict reader then checks the result, so all framing rules
 // still apply. A folded framing field is rejected, because two readers may read two lengths.
 
-import { FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { FIELD, fieldOf } from '@vera-stack/shared/http/headers.ts'
 import { trimBlanks } from './grammar.ts'
 import { HttpError } from './http-error.ts'
 

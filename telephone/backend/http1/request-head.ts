@@ -2,8 +2,8 @@
 // hop-by-hop fields. This file handles only the framing: it replaces Transfer-Encoding, and checks and keeps
 // Content-Length.
 
-import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
-import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/headers.ts'
+import { authenticatesConnection } from '@vera-stack/shared/http/connection-auth.ts'
+import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
 import { FIELD_LINES, TOKEN } from './grammar.ts'

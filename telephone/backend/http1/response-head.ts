@@ -1,7 +1,7 @@
 // Parses the text of a response head: the status, the fields as received, and the framing of the body (RFC 9112 sections
 // 4 to 6). Strict: a head that two readers could read differently is an error. The parser calls it with a whole head.
 
-import { challengesConnection } from '@vera-stack/shared/connection-auth.ts'
+import { challengesConnection } from '@vera-stack/shared/http/connection-auth.ts'
 import {
   equalsIgnoringCase,
   FIELD,
@@ -9,7 +9,7 @@ import {
   listHolds,
   parseContentLength,
   relayedTrailers,
-} from '@vera-stack/shared/headers.ts'
+} from '@vera-stack/shared/http/headers.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { FIELD_LINES, isToken, TEXT, trimBlanks } from './grammar.ts'
 import { HttpError, LENIENT_HINT } from './http-error.ts'

@@ -9,7 +9,7 @@
 // An upgrade is an extended CONNECT (upgrade.ts). answer-body.ts detects the end of a response.
 
 import { type ClientHttp2Stream, constants } from 'node:http2'
-import { isIdempotent } from '@vera-stack/shared/idempotent.ts'
+import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'

@@ -2,14 +2,14 @@
 // http2 as alternating names and values. What belongs to a connection is left out (section 8.2.2), Host becomes
 // `:authority`, and an upgrade to WebSocket becomes an extended CONNECT (RFC 8441).
 
-import { authenticatesConnection } from '@vera-stack/shared/connection-auth.ts'
+import { authenticatesConnection } from '@vera-stack/shared/http/connection-auth.ts'
 import {
   equalsIgnoringCase,
   FIELD,
   fieldOf,
   parseContentLength,
   relayedTrailers,
-} from '@vera-stack/shared/headers.ts'
+} from '@vera-stack/shared/http/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
 import { isToken, TEXT, trimBlanks } from '../http1/grammar.ts'

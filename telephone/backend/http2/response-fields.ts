@@ -2,9 +2,9 @@
 // → an answer head or trailers for the tunnel. nghttp2 has checked already what RFC 9113 section 8 asks: pseudo-
 // header fields, names in lower case, nothing that belongs to a connection, at most one Content-Length.
 
-import { relayedTrailers } from '@vera-stack/shared/headers.ts'
+import { relayedTrailers } from '@vera-stack/shared/http/headers.ts'
+import { statusText } from '@vera-stack/shared/http/status-text.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
-import { statusText } from '@vera-stack/shared/status-text.ts'
 
 /** Bytes of one field list, counted as RFC 9113 section 10.5.1 does. nghttp2 bounds what it takes to read one. */
 const MAX_LIST_BYTES = 65_536

@@ -1,10 +1,10 @@
 // WebSocket to an HTTP/2 backend: an extended CONNECT (RFC 8441) where the backend's SETTINGS allow it. Other
 // upgrades have no counterpart in HTTP/2. Such requests, and backends without support, get a response with the reason.
 
-import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/headers.ts'
+import { equalsIgnoringCase, FIELD, fieldOf } from '@vera-stack/shared/http/headers.ts'
+import { statusText } from '@vera-stack/shared/http/status-text.ts'
+import { webSocketAccept } from '@vera-stack/shared/http/websocket-accept.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
-import { statusText } from '@vera-stack/shared/status-text.ts'
-import { webSocketAccept } from '@vera-stack/shared/websocket-accept.ts'
 import type { BackendRequest, ExchangeEvents } from '../backend-exchange.ts'
 import type { Http2RequestHead } from './request-fields.ts'
 

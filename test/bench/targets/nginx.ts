@@ -1,6 +1,6 @@
 // A plain nginx reverse proxy with keep-alive to the backend: the measure for anything on one machine.
 
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../support/process/free-port.ts'
 import { nginxProgram, startNginx } from '../nginx.ts'
 import { type StartTarget, TargetMissing } from '../target.ts'
 

@@ -2,17 +2,17 @@
 // the protocol asks of every hop on the way (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
 import { Metadata, status } from '@grpc/grpc-js'
-import { parseTarget } from '@vera-stack/shared/backend-target.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
+import { parseTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Forwarder } from '../../../telephone/backend/forward/forward.ts'
 import { HttpBackend } from '../../../telephone/backend/forward/http-backend.ts'
-import { ECHO, ECHO_TRAILERS, GrpcBackend } from '../../support/grpc-backend.ts'
-import { GrpcClient, type GrpcResult, resultOfStream } from '../../support/grpc-client.ts'
+import { ECHO, ECHO_TRAILERS, GrpcBackend } from '../../support/backend/grpc-backend.ts'
+import { harnessRoute, ProxyHarness } from '../../support/harness/proxy-harness.ts'
+import { GrpcClient, type GrpcResult, resultOfStream } from '../../support/http/grpc-client.ts'
 import { useLeakCheck } from '../../support/leak-check.ts'
-import { memoryTransportPair } from '../../support/memory-transport.ts'
-import { harnessRoute, ProxyHarness } from '../../support/proxy-harness.ts'
+import { memoryTransportPair } from '../../support/session/memory-transport.ts'
 
 useLeakCheck()
 

@@ -2,9 +2,9 @@
 
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { AUDIENCE, ISSUER, Issuer } from '../../support/issuer.ts'
-import { signJwt } from '../../support/jwt.ts'
-import { field, RawConnection } from '../../support/raw-connection.ts'
+import { AUDIENCE, ISSUER, Issuer } from '../../support/credentials/issuer.ts'
+import { signJwt } from '../../support/credentials/jwt.ts'
+import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { ask, edge, fence, forwarded, get } from './edge.ts'
 
 const PAGE = 'https://app.test'

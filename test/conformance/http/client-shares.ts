@@ -2,8 +2,8 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
-import { Http2Client, readHttp2Response } from '../../support/http2-client.ts'
-import { field, RawConnection } from '../../support/raw-connection.ts'
+import { Http2Client, readHttp2Response } from '../../support/http/http2-client.ts'
+import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { edge, fence, get } from './edge.ts'
 import type { BackendRequest } from './recording-backend.ts'
 

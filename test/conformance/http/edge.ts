@@ -2,8 +2,8 @@
 // http.test.ts, so that all of them share the stack.
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
-import { field, RawConnection, type RawResponse, rawExchange } from '../../support/raw-connection.ts'
+import { field, RawConnection, type RawResponse, rawExchange } from '../../support/http/raw-connection.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.ts'
 import { EdgeStack } from './edge-stack.ts'
 import type { BackendRequest } from './recording-backend.ts'
 

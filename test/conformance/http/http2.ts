@@ -3,8 +3,8 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
-import { FLAG, FRAME, fieldBlock, frame, resetFrame } from '../../support/http2-frames.ts'
-import { RawHttp2 } from '../../support/raw-http2.ts'
+import { FLAG, FRAME, fieldBlock, frame, resetFrame } from '../../support/http/http2-frames.ts'
+import { RawHttp2 } from '../../support/http/raw-http2.ts'
 import { runSeed } from '../../support/seeded-random.ts'
 import { edge, fence } from './edge.ts'
 import { Http2Fuzz } from './fuzz/http2-fuzz.ts'

@@ -1,12 +1,12 @@
 // What the proxy itself answers: each code on the wire, its form, and what it never says.
 
 import type { Socket } from 'node:net'
+import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/net/websocket-transport.ts'
 import type { AnnouncedOutage } from '@vera-stack/shared/protocol/control/control.ts'
-import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/websocket-transport.ts'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { FakeTelephone } from '../../support/fake-telephone.ts'
-import { field, RawConnection, type RawResponse } from '../../support/raw-connection.ts'
+import { FakeTelephone } from '../../support/harness/fake-telephone.ts'
+import { field, RawConnection, type RawResponse } from '../../support/http/raw-connection.ts'
 import { ask, edge, get, HOST } from './edge.ts'
 
 const UUID = /^[0-9a-f-]{36}$/

@@ -1,7 +1,7 @@
 // Rows H1-H14: what a request says, what of it the backend is told, and which path it is.
 
 import { describe, expect, it } from 'vitest'
-import { field, RawConnection } from '../../support/raw-connection.ts'
+import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { ask, edge, forwarded, get, HOST, refused } from './edge.ts'
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

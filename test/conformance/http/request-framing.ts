@@ -1,7 +1,7 @@
 // Rows F1-F15: where a request ends, and what is no request at all.
 
 import { describe, expect, it } from 'vitest'
-import { field, RawConnection } from '../../support/raw-connection.ts'
+import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { ask, chunked, edge, fence, forwarded, get, HOST, refused } from './edge.ts'
 
 const post = (fields: string, body = '', version = '1.1') =>

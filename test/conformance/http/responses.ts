@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
-import { field, RawConnection } from '../../support/raw-connection.ts'
+import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { ask, chunked, edge, fence, forwarded, get, HOST } from './edge.ts'
 
 const says = (bytes: string, then?: 'end' | 'reset') => {

@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
-import { field, RawConnection } from '../../support/raw-connection.ts'
+import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { ask, edge, fence, get, HOST } from './edge.ts'
 
 /** Sends a byte of `text` whenever the far end has had time to say something, until it ends the connection. */

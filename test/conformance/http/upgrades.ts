@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
+import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { patternBytes, patternHash } from '../../support/pattern.ts'
-import { field, RawConnection } from '../../support/raw-connection.ts'
 import { ask, edge, fence, get, HOST, refused } from './edge.ts'
 import type { BackendRequest } from './recording-backend.ts'
 

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Opening } from '../../../shared/protocol/streams/stream.ts'
-import { RecordedStream } from '../../support/recorded-stream.ts'
-import { greetedPeer, openFrame, WirePeer } from '../../support/wire-peer.ts'
+import { RecordedStream } from '../../support/session/recorded-stream.ts'
+import { greetedPeer, openFrame, WirePeer } from '../../support/session/wire-peer.ts'
 
 const UNREACHABLE = 7
 const TEXT = 'Backend http://127.0.0.1:3000 refused the connection.'

@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest'
 import { within } from '../../support/deadline.ts'
 import { useLeakCheck } from '../../support/leak-check.ts'
-import { RecordedReceiver } from '../../support/recorded-receiver.ts'
-import { messageOf } from '../../support/twin-codec.ts'
-import { transportsOf, useWebSocketPairs } from '../../support/websocket-pair.ts'
+import { messageOf } from '../../support/protocol/twin-codec.ts'
+import { RecordedReceiver } from '../../support/session/recorded-receiver.ts'
+import { transportsOf, useWebSocketPairs } from '../../support/session/websocket-pair.ts'
 
 describe('connection', () => {
   useLeakCheck()

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Announce } from '../../../shared/protocol/control/control.ts'
 import vectors from '../../../shared/protocol/vectors.json' with { type: 'json' }
-import { greetedPeer, PEER_HELLO, WirePeer } from '../../support/wire-peer.ts'
+import { greetedPeer, PEER_HELLO, WirePeer } from '../../support/session/wire-peer.ts'
 
 const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 

@@ -21,7 +21,7 @@ import {
 import { REASONS } from '../../../shared/protocol/wire/reason.ts'
 import { STREAM_KINDS } from '../../../shared/protocol/wire/stream-kind.ts'
 import { PROTOCOL_VERSIONS, SUBPROTOCOL } from '../../../shared/protocol/wire/version.ts'
-import { FRAME_TABLE } from '../../support/twin-codec.ts'
+import { FRAME_TABLE } from '../../support/protocol/twin-codec.ts'
 
 const PROTOCOL_FOLDER = join(import.meta.dirname, '../../../shared/protocol')
 const text = readFileSync(join(PROTOCOL_FOLDER, 'PROTOCOL.md'), 'utf8')

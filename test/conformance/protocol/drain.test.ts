@@ -1,8 +1,8 @@
 // PROTOCOL.md, "Sessions": P23 and P24. Races between two real sessions: shared/protocol/session-drain.test.ts.
 
 import { describe, expect, it } from 'vitest'
-import type { Frame } from '../../support/twin-codec.ts'
-import { greetedPeer, headFrame, openFrame } from '../../support/wire-peer.ts'
+import type { Frame } from '../../support/protocol/twin-codec.ts'
+import { greetedPeer, headFrame, openFrame } from '../../support/session/wire-peer.ts'
 
 const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 const OK = { status: 200, statusText: 'OK', fields: [] }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { SessionLimits } from '../../../shared/protocol/session.ts'
-import type { Frame } from '../../support/twin-codec.ts'
+import type { Frame } from '../../support/protocol/twin-codec.ts'
 import {
   dataFrame,
   greetedPeer,
@@ -10,7 +10,7 @@ import {
   openFrame,
   PEER_HELLO,
   WirePeer,
-} from '../../support/wire-peer.ts'
+} from '../../support/session/wire-peer.ts'
 
 const FLOW_CONTROL_ERROR = { reason: 'flow_control_error', bye: 13 }
 const GOES_ON = { reason: undefined, bye: undefined }

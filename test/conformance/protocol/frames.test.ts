@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest'
 import vectors from '../../../shared/protocol/vectors.json' with { type: 'json' }
-import { type Frame, messageOf, rawFrameHex } from '../../support/twin-codec.ts'
-import { greetedPeer, loopTurn, openFrame, type WirePeerOptions } from '../../support/wire-peer.ts'
+import { type Frame, messageOf, rawFrameHex } from '../../support/protocol/twin-codec.ts'
+import { greetedPeer, loopTurn, openFrame, type WirePeerOptions } from '../../support/session/wire-peer.ts'
 
 const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 const PING: Frame = { type: 'PING', opaque: '1122334455667788' }

@@ -2,7 +2,14 @@
 
 import { describe, expect, it } from 'vitest'
 import { HeldBytes, type Overrun } from '../../../shared/protocol/streams/held-bytes.ts'
-import { dataFrame, greetedPeer, headFrame, loopTurn, openFrame, WirePeer } from '../../support/wire-peer.ts'
+import {
+  dataFrame,
+  greetedPeer,
+  headFrame,
+  loopTurn,
+  openFrame,
+  WirePeer,
+} from '../../support/session/wire-peer.ts'
 
 const KIB = 1024
 const OVER_BUDGET = { type: 'RESET', reason: 23 }

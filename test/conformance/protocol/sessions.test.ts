@@ -1,7 +1,7 @@
 // PROTOCOL.md, "Sessions": P18 to P22.
 
 import { describe, expect, it } from 'vitest'
-import type { Frame } from '../../support/twin-codec.ts'
+import type { Frame } from '../../support/protocol/twin-codec.ts'
 import {
   dataFrame,
   greetedPeer,
@@ -10,7 +10,7 @@ import {
   openFrame,
   PEER_HELLO,
   WirePeer,
-} from '../../support/wire-peer.ts'
+} from '../../support/session/wire-peer.ts'
 
 const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 const OK = { status: 200, statusText: 'OK', fields: [] }

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest'
 import { STREAM_KINDS } from '../../../shared/protocol/wire/stream-kind.ts'
-import { RecordedStream } from '../../support/recorded-stream.ts'
-import { type Frame, messageOf } from '../../support/twin-codec.ts'
-import { dataFrame, greetedPeer, headFrame, openFrame, WirePeer } from '../../support/wire-peer.ts'
+import { type Frame, messageOf } from '../../support/protocol/twin-codec.ts'
+import { RecordedStream } from '../../support/session/recorded-stream.ts'
+import { dataFrame, greetedPeer, headFrame, openFrame, WirePeer } from '../../support/session/wire-peer.ts'
 
 const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 const OK = { status: 200, statusText: 'OK', fields: [] }

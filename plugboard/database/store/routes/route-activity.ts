@@ -4,7 +4,7 @@
 
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import { and, eq, inArray, notExists, sql } from 'drizzle-orm'
-import type { RouteId, ServiceId } from '../../../common/row-ids.ts'
+import type { RouteId, ServiceId } from '../../../common/ids/row-ids.ts'
 import { recordingPeriods, routes, services } from '../../schema.ts'
 import { lockWriters, type Sql, type SqlRunner } from '../../sql-runner.ts'
 import type { ExpiredRoute, RouteActivityStore, RouteUse } from '../store.ts'

@@ -6,8 +6,8 @@
 //   * nothing hangs, and Plugboard is alive at the end
 
 import { within } from '../../../support/deadline.ts'
-import { FRAME } from '../../../support/http2-frames.ts'
-import { RawHttp2 } from '../../../support/raw-http2.ts'
+import { FRAME } from '../../../support/http/http2-frames.ts'
+import { RawHttp2 } from '../../../support/http/raw-http2.ts'
 import { seededRandom } from '../../../support/seeded-random.ts'
 import type { EdgeStack } from '../edge-stack.ts'
 import type { BackendRequest } from '../recording-backend.ts'

@@ -2,7 +2,7 @@
 // HTTP/1.1, its body in frames of any size with and without an end, and then, now and then, broken bytes. Seeded: the
 // same random numbers give the same frames.
 
-import { FLAG, FRAME, fieldBlock, frame } from '../../../support/http2-frames.ts'
+import { FLAG, FRAME, fieldBlock, frame } from '../../../support/http/http2-frames.ts'
 import { type Random, randomInteger } from '../../../support/seeded-random.ts'
 
 type Field = readonly [name: string, value: string]

@@ -1,0 +1,221 @@
+// The flags of `plugboard route add` and `set` for the options of a route, and the merge patch that they make. An option without
+// a flag is given as JSON or YAML. The server checks keys and values.
+
+import { readFile } from 'node:fs/promises'
+import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
+import type { Command } from 'commander'
+import { renamedOptionProblem } from '../../../common/renamed-options.ts'
+import { type CliContext, collect, inFolder } from '../../api/api-command.ts'
+import { CliError, usageError } from '../../cli-error.ts'
+import { readPassword } from '../../read-password.ts'
+import { keyValues } from '../key-values.ts'
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+/** False: `--no-…`. */
+export interface RouteFlags {
+  readonly stripMount?: boolean
+  readonly tenantHeader?: string | false
+  readonly allowIp?: readonly string[] | false
+  readonly denyIp?: readonly string[] | false
+  readonly basicUser?: string
+  readonly passwordFile?: string
+  readonly removeBasicUser?: string
+  readonly corsOrigin?: readonly string[] | false
+  readonly setHeader?: readonly string[]
+  readonly removeHeader?: readonly string[]
+  readonly setResponseHeader?: readonly string[]
+  readonly removeResponseHeader?: readonly string[]
+  readonly redirect?: string | false
+  readonly redirectStatus?: string
+  readonly maintenance?: string | boolean
+  readonly hsts?: string | false
+  readonly option?: readonly string[]
+  readonly optionsFile?: string
+}
+
+/** Flags that change a part of an option and keep the rest of it. */
+const EDITING = [
+  'allowIp',
+  'denyIp',
+  'basicUser',
+  'passwordFile',
+  'removeBasicUser',
+  'setHeader',
+  'removeHeader',
+  'setResponseHeader',
+  'removeResponseHeader',
+] as const
+
+const lines = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
+
+export function addRouteFlags(command: Command, change: boolean): void {
+  command
+    .optionsGroup('Route:')
+    .option('--strip-mount', 'send the path without the mount to the backend')
+    .option('--tenant-header <name>', 'field that gives the backend the part of the host that * matched')
+    .option('--redirect <url>', 'redirect clients to this URL, with the rest of the path and the query')
+    .option('--redirect-status <status>', 'status of the redirect: 301, 302, 303, 307 (default) or 308')
+    .option('--maintenance [text]', 'respond with 503 and this text instead of asking the service')
+    .optionsGroup('Access:')
+    .option(
+      '--allow-ip <network>',
+      'allow only these addresses or networks; several times or with commas',
+      collect,
+    )
+    .option('--deny-ip <network>', 'deny these addresses; several times or with commas', collect)
+    .option('--basic-user <name>', 'a user with a password; the command asks for the password')
+    .option('--password-file <path>', 'file with the password of that user; - for the standard input')
+    .option(
+      '--cors-origin <origin>',
+      'allow pages of this origin to call the route; several times or with commas',
+      collect,
+    )
+    .optionsGroup('Header fields:')
+    .option('--set-header <name: value>', 'set a field of requests to the backend; several times', lines)
+    .option('--remove-header <name>', 'remove a field of requests to the backend', collect)
+    .option('--set-response-header <name: value>', 'set a field of responses; several times', lines)
+    .option('--remove-response-header <name>', 'remove a field of responses', collect)
+    .option(
+      '--hsts <duration>',
+      'Strict-Transport-Security of this route, such as 365d; off: the field is not sent',
+    )
+    .optionsGroup('Other options:')
+    .option('--option <key=value>', 'any option with its value as JSON; null sets the default', lines)
+    .option('--options-file <path>', 'file with options of the route, as JSON or YAML')
+  if (!change) return
+  command
+    .optionsGroup('Undo:')
+    .option('--no-strip-mount', 'send the whole path to the backend')
+    .option('--no-tenant-header', 'do not set this field')
+    .option('--no-redirect', 'send requests to the service again')
+    .option('--no-maintenance', 'send requests to the service again')
+    .option('--no-allow-ip', 'allow all addresses')
+    .option('--no-deny-ip', 'deny no address')
+    .option('--remove-basic-user <name>', 'remove this user')
+    .option('--no-cors-origin', 'remove the CORS rules')
+    .option('--no-hsts', 'use the setting of all routes')
+}
+
+/** Resolves with the merge patch of the flags; empty without flags. `before`: reads the options of the route, if needed. */
+export async function optionsPatch(
+  flags: RouteFlags,
+  before: () => Promise<JsonObject>,
+  context: CliContext,
+): Promise<JsonObject> {
+  const file = flags.optionsFile === undefined ? {} : await readOptions(context, flags.optionsFile)
+  const given = { ...file, ...(flags.option === undefined ? {} : keyValues(flags.option, '--option')) }
+  for (const key of Object.keys(given)) {
+    const problem = renamedOptionProblem(key)
+    if (problem !== undefined) throw usageError(`"${key}": ${problem}`)
+  }
+  const patch = { ...given, ...simple(flags) }
+  if (!EDITING.some(flag => flags[flag] !== undefined)) return patch
+  const has = { ...(await before()), ...given }
+  const access = await accessPatch(flags, objectAt(has, 'access'), context)
+  return { ...patch, ...access, ...fieldsPatch(flags, has) }
+}
+
+function simple(flags: RouteFlags): JsonObject {
+  const { stripMount, tenantHeader, redirect, redirectStatus, maintenance, corsOrigin, hsts } = flags
+  if (redirectStatus !== undefined && typeof redirect !== 'string') {
+    throw usageError('--redirect-status needs --redirect')
+  }
+  const status = redirectStatus === undefined ? {} : { status: Number(redirectStatus) }
+  const text = typeof maintenance === 'string' ? maintenance : 'Down for maintenance. Please come back later.'
+  return given({
+    stripMount,
+    tenantHeader: orNull(tenantHeader, name => name),
+    redirect: orNull(redirect, to => ({ to, ...status })),
+    respond: orNull(maintenance, () => ({ status: 503, body: `${text}\n`, retryAfterSeconds: 60 })),
+    cors: orNull(corsOrigin, origins => ({ origins })),
+    hsts: orNull(hsts, duration => (duration === 'off' ? false : { maxAgeSeconds: seconds(duration) })),
+  })
+}
+
+async function accessPatch(flags: RouteFlags, before: JsonObject, context: CliContext): Promise<JsonObject> {
+  const { allowIp, denyIp, basicUser, passwordFile, removeBasicUser } = flags
+  if (passwordFile !== undefined && basicUser === undefined)
+    throw usageError('--password-file needs --basic-user')
+  const lists = given({ allow: orNull(allowIp, list => list), deny: orNull(denyIp, list => list) })
+  const gone = [basicUser, removeBasicUser].filter(name => name !== undefined)
+  if (Object.keys(lists).length === 0 && gone.length === 0) return {}
+  const basic = objectAt(before, 'basic')
+  const present = Array.isArray(basic.users) ? (basic.users as readonly JsonObject[]) : []
+  if (removeBasicUser !== undefined && !present.some(({ name }) => name === removeBasicUser)) {
+    throw new CliError(`--remove-basic-user: the route has no user ${removeBasicUser}`)
+  }
+  const users = present.filter(({ name }) => !gone.includes(String(name)))
+  if (basicUser !== undefined) {
+    users.push({ name: basicUser, password: await readPassword(context, basicUser, passwordFile) })
+  }
+  // Without its last user, the route would reject each client. Without the rule, it would accept each client.
+  if (gone.length > 0 && users.length === 0) {
+    throw usageError(
+      'the route has no other user: give --option access=null to allow access without a login, or delete the route',
+    )
+  }
+  const changed = { ...before, ...lists, ...(gone.length === 0 ? {} : { basic: { ...basic, users } }) }
+  const access = Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== null))
+  return { access: Object.keys(access).length === 0 ? null : access }
+}
+
+function fieldsPatch(flags: RouteFlags, before: JsonObject): JsonObject {
+  const edited = (key: string, set: readonly string[] = [], remove: readonly string[] = []): JsonObject => {
+    if (set.length === 0 && remove.length === 0) return {}
+    const edits = objectAt(before, key)
+    const removed = Array.isArray(edits.remove) ? (edits.remove as readonly string[]) : []
+    return {
+      [key]: {
+        ...edits,
+        ...(set.length === 0
+          ? {}
+          : { set: { ...objectAt(edits, 'set'), ...Object.fromEntries(set.map(fieldOf)) } }),
+        ...(remove.length === 0 ? {} : { remove: [...new Set([...removed, ...remove])] }),
+      },
+    }
+  }
+  return {
+    ...edited('requestHeaders', flags.setHeader, flags.removeHeader),
+    ...edited('responseHeaders', flags.setResponseHeader, flags.removeResponseHeader),
+  }
+}
+
+function fieldOf(line: string): [name: string, value: string] {
+  const colon = line.indexOf(':')
+  if (colon <= 0) throw usageError(`"${line}" is not a header field: write it as 'X-Name: value'`)
+  return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
+}
+
+function seconds(duration: string): number {
+  const parsed = parseDuration(duration)
+  if (!parsed.ok) throw usageError(`--hsts: ${parsed.problem}`)
+  return Math.floor(parsed.value / 1000)
+}
+
+async function readOptions(context: CliContext, file: string): Promise<JsonObject> {
+  let parsed: unknown
+  try {
+    parsed = (await import('yaml')).parse(await readFile(inFolder(context, file), 'utf8'))
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+    throw new CliError(`--options-file: ${file} cannot be used (${reason})`, { cause: error })
+  }
+  if (isObject(parsed)) return parsed
+  throw new CliError(`--options-file: ${file} must contain an object of options`)
+}
+
+/** Leaves out undefined. Turns false into null, which resets the option to its default. */
+function orNull<Given, Made>(flag: Given | false | undefined, make: (flag: Exclude<Given, false>) => Made) {
+  if (flag === undefined) return undefined
+  return flag === false ? null : make(flag as Exclude<Given, false>)
+}
+
+const given = (options: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const objectAt = (object: JsonObject, key: string): JsonObject => {
+  const value = object[key]
+  return isObject(value) ? value : {}
+}

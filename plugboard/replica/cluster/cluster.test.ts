@@ -1,0 +1,108 @@
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { expect, it, onTestFinished } from 'vitest'
+import { eventually } from '../../../test/support/deadline.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
+import type { ReplicaRecord } from '../../common/replica-record.ts'
+import { loadPlugboardConfig } from '../../config.ts'
+import { newIncarnation } from '../../registry/incarnation.ts'
+import { Registry } from '../../registry/registry.ts'
+import { TunnelCounts } from '../../registry/tunnel-counts.ts'
+import type { ReplicaAddress } from '../../telephones/tunnels/tunnel-mover.ts'
+import { Cluster } from './cluster.ts'
+
+const SECRET = 'the secret of the tests'
+const { values: CONFIG } = loadPlugboardConfig({
+  flags: { peerListen: '127.0.0.1:0', publicUrl: 'http://one.test', clusterSecret: SECRET, rebalance: false },
+  env: {},
+})
+
+const OTHER: ReplicaRecord = {
+  id: asReplicaId('two'),
+  boot: newIncarnation(1000, () => 0),
+  startedAt: new Date(0),
+  address: 'http://127.0.0.1:1',
+  publicUrl: 'http://two.test',
+  version: '1',
+  state: 'ready',
+  appliedSequence: 1,
+  heartbeat: 'first',
+  heartbeatAgeMs: 0,
+}
+
+async function setUp() {
+  const clock = new ManualClock()
+  const told: (readonly ReplicaAddress[])[] = []
+  const rows: (string | null)[] = []
+  const database = { away: false, others: [] as ReplicaRecord[] }
+  const cluster = new Cluster(
+    {
+      config: CONFIG,
+      self: { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0) },
+      startedAt: new Date(1000),
+      registry: new Registry(),
+      tunnelCounts: new TunnelCounts(),
+      appliedSequence: () => 1,
+      clock,
+      log: silentLogger,
+      rows: {
+        beat: row => {
+          if (database.away) return Promise.reject(new Error('away'))
+          rows.push(row.publicUrl)
+          const heartbeat = String(rows.length)
+          return Promise.resolve({
+            current: true,
+            rows: database.others.map(other => ({ ...other, heartbeat })),
+          })
+        },
+        remove: () => Promise.resolve(),
+      },
+      tunnels: { tunnelCount: 0, streamCount: 0, probe: () => undefined, confirmedAlive: true },
+      mover: {
+        move: () => 0,
+        leave: () => Promise.resolve(),
+        setReplicas: replicas => void told.push(replicas),
+      },
+      openLocal: () => expect.fail('nothing is forwarded here'),
+      heldOf: undefined,
+      respondToQuery: undefined,
+    },
+    [SECRET],
+  )
+  await cluster.listen()
+  onTestFinished(() => cluster.stop(0))
+  const start = async (): Promise<void> => {
+    const started = cluster.start()
+    await eventually('the first heartbeat', () => (rows.length > 0 ? true : undefined))
+    clock.advance(3000)
+    await started
+  }
+  return { clock, told, rows, database, cluster, start }
+}
+
+it('sends no telephone here before the public port listens', async () => {
+  const { clock, told, rows, cluster, start } = await setUp()
+  await start()
+  expect([rows[0], told.flat()]).toEqual([null, []])
+  cluster.open()
+  expect(told.at(-1)).toEqual([{ id: 'one', url: 'http://one.test' }])
+  const before = rows.length
+  clock.advance(1000)
+  expect(rows.slice(before)).toEqual(['http://one.test'])
+})
+
+it('tells telephones of a replica that has died while the database is away', async () => {
+  const { clock, told, database, cluster, start } = await setUp()
+  database.others = [OTHER]
+  await start()
+  cluster.open()
+  await eventually('the other one is told', () => {
+    clock.advance(1000)
+    return told.at(-1)?.some(({ id }) => id === 'two') || undefined
+  })
+  database.away = true
+  await eventually('it is told no more', () => {
+    clock.advance(500)
+    return told.at(-1)?.every(({ id }) => id === 'one') || undefined
+  })
+})

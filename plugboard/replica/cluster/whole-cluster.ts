@@ -1,0 +1,51 @@
+// Creates the view of the whole cluster from the state of this replica and from queries to the other replicas. The
+// composition root passes the view to the admin API, and to the peers, whose queries it responds to.
+
+import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-view.ts'
+import type { Registry } from '../../registry/registry.ts'
+import type { Directory } from '../../routes/directory.ts'
+import type { LinePicker } from '../../telephones/lines/line-picker.ts'
+import type { ServiceHistory } from '../../telephones/lines/service-history.ts'
+import { ServiceLines } from '../../telephones/lines/service-lines.ts'
+import type { Switchboard } from '../../telephones/switchboard.ts'
+import type { Cluster } from './cluster.ts'
+
+export interface WholeClusterOptions {
+  readonly replicaId: string
+  readonly startedAt: Date
+  readonly registry: Registry
+  readonly directory: Pick<Directory, 'service' | 'serviceByName'>
+  readonly picker: LinePicker
+  readonly history: ServiceHistory
+  readonly switchboard: Pick<Switchboard, 'list'>
+  /** Undefined without other replicas. */
+  readonly cluster: Cluster | undefined
+  readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
+}
+
+export interface WholeCluster {
+  readonly view: ClusterView
+  readonly lines: ServiceLines
+}
+
+export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
+  const { replicaId, startedAt, directory, switchboard, cluster, lastErrorOf } = options
+  const lines = new ServiceLines(options)
+  const view = new ClusterView({
+    replicaId,
+    startedAt,
+    lastErrorOf,
+    telephones: () => switchboard.list(),
+    serviceNameOf: announced => directory.serviceByName(announced)?.name ?? announced,
+    serviceById: id => directory.service(id),
+    lastLineOf: service => lines.lastLineOf(service),
+    refusalOf: service => lines.refusalOf(service),
+    ask: async (name, params) => {
+      const { responses, missing } = (await cluster?.network.query(name, params)) ?? NO_OTHERS
+      return { responses, missing: [...missing] }
+    },
+  })
+  return { view, lines }
+}
+
+const NO_OTHERS = { responses: [], missing: [] }

@@ -1,0 +1,96 @@
+// The admin port of a replica: passes the state of this replica to the admin API, and opens its port.
+
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import { allowedHosts } from '../../admin/access/request-guard.ts'
+import { createAdminApp } from '../../admin/admin-app.ts'
+import type { ReplicaDirectory } from '../../admin/admin-env.ts'
+import { startAdminServer } from '../../admin/admin-server.ts'
+import { OutboundNetworks } from '../../routes/outbound-networks.ts'
+import { generateSigningKey } from '../../telephones/tokens/tokens.ts'
+import { VERSION } from '../../version.ts'
+import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster/replica-status.ts'
+import type { ReplicaDatabase } from '../database/replica-database.ts'
+import { AdminKeyFile } from '../files/admin-key-file.ts'
+import type { ReplicaContext } from '../replica-context.ts'
+import type { TelephoneSide } from '../telephone-side.ts'
+import type { PublicPorts } from './public-ports.ts'
+
+/** The limit of open event streams of changes. */
+const MAX_EVENT_STREAMS = 100
+/** The time for admin requests that are in progress at the stop, ms. */
+const ADMIN_GRACE_MS = 2000
+
+/** `ports`: returns the public ports, or undefined while they are not open. Rejects with StartupError. */
+export async function startAdminPort(
+  replica: ReplicaContext,
+  { store, directory }: ReplicaDatabase,
+  telephones: TelephoneSide,
+  ports: () => PublicPorts | undefined,
+): Promise<AddressInfo> {
+  const { config, limits, log, clock, running, lifecycle } = replica
+  const { tokens, switchboard, whole } = telephones
+  const app = createAdminApp({
+    store,
+    directory,
+    tokens,
+    telephones: {
+      list: () => switchboard.list(),
+      tunnelsOfToken: id => switchboard.tunnelsOfToken(id),
+      tokenRefusals: () => switchboard.tokenRefusals,
+    },
+    replicas: replicaDirectory(replica, directory, telephones),
+    cluster: whole.view,
+    lines: whole.lines,
+    dryRun: request => ports()?.dryRun(request) ?? Promise.resolve(undefined),
+    traffic: () => ports()?.traffic(),
+    lastErrors: limit => ports()?.lastErrors(limit) ?? [],
+    outbound: new OutboundNetworks(config.outboundNetworks),
+    plugboardUrl: () => replica.address.url,
+    files: { data: resolve(config.data), adminKey: resolve(new AdminKeyFile(config.data).path) },
+    generateSigningKey,
+    log,
+    clock,
+    version: VERSION,
+    phase: () => lifecycle.phase,
+    allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
+    // Event streams hold their connections, so some connections are kept for probes and operators.
+    maxEventStreams: Math.min(MAX_EVENT_STREAMS, Math.floor(limits.maxAdminConnections / 2)),
+  })
+  const { maxAdminConnections: maxConnections } = limits
+  const starting = startAdminServer({ app, listen: config.adminListen, maxConnections, log })
+  const server = await replica.listening(starting, 'adminListen')
+  running.add('admin port', () => server.stop(ADMIN_GRACE_MS))
+  return server.address
+}
+
+function replicaDirectory(
+  replica: ReplicaContext,
+  directory: ReplicaDatabase['directory'],
+  { switchboard, cluster }: TelephoneSide,
+): ReplicaDirectory {
+  const { config, id, startedAt, registry, lifecycle } = replica
+  return {
+    list: () => {
+      const { appliedSequence, databaseReachable } = directory
+      const self = ownStatus({
+        id,
+        address: cluster?.address ?? '',
+        publicUrl: config.telephoneUrl ?? config.publicUrl,
+        leaving: lifecycle.phase === 'draining',
+        startedAt,
+        appliedSequence,
+        tunnels: switchboard.tunnels,
+        registry,
+      })
+      const others = cluster?.network.replicas() ?? []
+      return [self, ...others.map(known => replicaStatus(known, appliedSequence, databaseReachable))]
+    },
+    lines: () => serviceLines(registry, announced => directory.serviceByName(announced)?.name ?? announced),
+    withoutLines: () => withoutLines(cluster?.network.replicas() ?? []),
+    rebalance: () => ({
+      enabled: cluster !== undefined && config.rebalance,
+      asked: cluster?.moved ?? 0,
+    }),
+  }
+}

@@ -1,0 +1,224 @@
+// An admin API over a real database, for tests: what is beside it (directory, telephones, issuer) is played by
+// plain objects. Every answer is held against the OpenAPI document on its way through.
+
+import { randomUUID } from 'node:crypto'
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { createApiKey } from '../../../plugboard/admin/access/api-key.ts'
+import { type AdminApp, createAdminApp } from '../../../plugboard/admin/admin-app.ts'
+import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
+import type {
+  MissingReplicas,
+  ReplicaBody,
+  ServiceLinesBody,
+  TrafficBody,
+} from '../../../plugboard/admin/api-types.ts'
+import { ClusterView } from '../../../plugboard/admin/live/cluster-view.ts'
+import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
+import type { ServiceError } from '../../../plugboard/common/service-error.ts'
+import type { Store } from '../../../plugboard/database/store/store.ts'
+import type { Line } from '../../../plugboard/registry/line.ts'
+import type {
+  DirectoryListener,
+  DirectoryRoute,
+  DirectoryService,
+} from '../../../plugboard/routes/directory.ts'
+import type { DryRequest, DryResult } from '../../../plugboard/routes/dry-run.ts'
+import { OutboundNetworks } from '../../../plugboard/routes/outbound-networks.ts'
+import type { LastLine, RefusedAnnouncement } from '../../../plugboard/telephones/lines/service-history.ts'
+import type { LineState } from '../../../plugboard/telephones/lines/service-lines.ts'
+import type { ListedTelephone } from '../../../plugboard/telephones/listed-telephone.ts'
+import type { TokenRefusals } from '../../../plugboard/telephones/tokens/token-refusals.ts'
+import { OpenApiCheck } from './openapi-check.ts'
+
+export interface CallOptions {
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** Default: a key that may do everything; null: none. */
+  readonly key?: string | null
+  readonly remoteAddress?: string
+}
+
+export interface CallResponse {
+  readonly status: number
+  readonly headers: Headers
+  /** Tests know what they asked for. */
+  // biome-ignore lint/suspicious/noExplicitAny: assertions read the fields they expect
+  readonly body: any
+  readonly etag: string
+}
+
+export class AdminApiHarness {
+  readonly app: AdminApp
+  readonly adminKey: string
+  readonly telephones: ListedTelephone[] = []
+  tokenRefusals: TokenRefusals = { tunnels: 0, claims: 0, announcements: 0 }
+  traffic: TrafficBody | undefined
+  readonly replicas: ReplicaBody[] = []
+  readonly lines: ServiceLinesBody[] = []
+  readonly listeners = new Set<DirectoryListener>()
+  readonly services: DirectoryService[] = []
+  readonly routesOfServices: DirectoryRoute[] = []
+  readonly lineStates: { readonly line: Line; readonly state: LineState }[] = []
+  /** By id of the service. */
+  readonly lastLines = new Map<string, LastLine>()
+  readonly serviceRefusals = new Map<string, RefusedAnnouncement>()
+  readonly lastErrors = new Map<ServiceId, ServiceError>()
+  /** Responses of other replicas, by the name of the question. */
+  readonly remote: {
+    readonly replicaId: string
+    readonly respond: (name: string, params: object) => unknown
+  }[] = []
+  readonly missing: MissingReplicas = []
+  dryRun: (request: DryRequest) => Promise<DryResult | undefined> = () => Promise.resolve(undefined)
+  readonly cluster = new ClusterView({
+    replicaId: 'r1',
+    startedAt: new Date(0),
+    telephones: () => this.telephones,
+    lastErrorOf: id => this.lastErrors.get(id),
+    serviceNameOf: announced => announced,
+    serviceById: id => this.services.find(service => service.id === id),
+    lastLineOf: ({ id }) => this.lastLines.get(id),
+    refusalOf: ({ id }) => this.serviceRefusals.get(id),
+    ask: (name, params) => {
+      const responses = this.remote.map(({ replicaId, respond }) => ({
+        replicaId,
+        value: respond(name, params),
+      }))
+      return Promise.resolve({ responses, missing: this.missing })
+    },
+  })
+  readonly directory = {
+    source: 'database' as 'database' | 'snapshot' | undefined,
+    appliedSequence: 0,
+    databaseReachable: true,
+    notificationsArrive: true,
+    routeCount: 0,
+    services: () => this.services.values(),
+    routesOfService: (id: string) =>
+      this.routesOfServices.filter(({ service }) => service.id === id).values(),
+    verificationKeys: () => [
+      { kid: 'k1', algorithm: 'EdDSA' as const, publicJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA' } },
+    ],
+    waitForSequence: (_sequence: number, _signal?: AbortSignal): Promise<void> => Promise.resolve(),
+    subscribe: (listener: DirectoryListener) => {
+      this.listeners.add(listener)
+      return () => void this.listeners.delete(listener)
+    },
+  }
+  readonly #store: Store
+  readonly #check: OpenApiCheck
+
+  static async create(store: Store, overrides: Partial<AdminDependencies> = {}): Promise<AdminApiHarness> {
+    const { key, prefix, hash } = createApiKey()
+    await store.adminKeys.create({ name: 'test', prefix, hash, scopes: ['admin'] }, { actor: 'test' })
+    return new AdminApiHarness(store, key, overrides)
+  }
+
+  private constructor(store: Store, adminKey: string, overrides: Partial<AdminDependencies>) {
+    this.#store = store
+    this.adminKey = adminKey
+    this.app = createAdminApp({
+      store,
+      directory: this.directory,
+      telephones: {
+        list: () => this.telephones,
+        tunnelsOfToken: id => this.telephones.filter(({ tokenId }) => tokenId === id).length,
+        tokenRefusals: () => this.tokenRefusals,
+      },
+      replicas: {
+        list: () => this.replicas,
+        lines: () => this.lines,
+        withoutLines: () => this.missing,
+        rebalance: () => ({ enabled: false, asked: 0 }),
+      },
+      cluster: this.cluster,
+      lines: {
+        linesOf: ({ name }) => this.#statesOf(name).map(({ line }) => line),
+        statesOf: ({ name }) => this.#statesOf(name).values(),
+        isServed: ({ name }) => this.#statesOf(name).some(({ state }) => state === 'serving'),
+        lastLineOf: ({ id }) => this.lastLines.get(id),
+      },
+      dryRun: request => this.dryRun(request),
+      traffic: () => this.traffic,
+      lastErrors: limit => [...this.lastErrors].slice(0, limit),
+      tokens: {
+        issue: async (input, by) => {
+          const { tunnels, claims, announcementsPerMinute } = input.limits ?? {}
+          const limits = {
+            maxTunnels: tunnels ?? null,
+            maxClaims: claims ?? null,
+            maxAnnouncementsPerMinute: announcementsPerMinute ?? null,
+          }
+          const { id, expiresAt } = await store.tokens.create({ ...input, ...limits }, by)
+          return { id, expiresAt, token: `header.${id}.signature` }
+        },
+        revoke: async (id, by) => void (await store.tokens.revoke(asTokenId(id), by)),
+      },
+      outbound: new OutboundNetworks([]),
+      plugboardUrl: () => 'https://proxy.test',
+      files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
+      generateSigningKey: () =>
+        Promise.resolve({
+          kid: randomUUID(),
+          publicJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA' },
+          privateJwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA', d: 'BB' },
+        }),
+      log: silentLogger,
+      clock: systemClock,
+      version: '0.0.0',
+      phase: () => 'ready',
+      ...overrides,
+    })
+    this.#check = new OpenApiCheck(this.app.document())
+  }
+
+  /** A key with these scopes. */
+  async key(scopes: readonly string[], expiresAt: Date | null = null): Promise<{ key: string; id: string }> {
+    const { key, prefix, hash } = createApiKey()
+    const row = await this.#store.adminKeys.create(
+      { name: 'test', prefix, hash, scopes, expiresAt },
+      { actor: 'test' },
+    )
+    return { key, id: row.id }
+  }
+
+  #statesOf(service: string): { readonly line: Line; readonly state: LineState }[] {
+    return this.lineStates.filter(({ line }) => line.service === service)
+  }
+
+  /** Tells those who follow the directory that something new is there. */
+  applied(sequence: number): void {
+    for (const listener of this.listeners) listener.applied?.(sequence)
+  }
+
+  request(method: string, path: string, options: CallOptions = {}): Request {
+    const { body, key = this.adminKey, headers = {} } = options
+    return new Request(`http://127.0.0.1:4001${path}`, {
+      method,
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+    })
+  }
+
+  async call(method: string, path: string, options: CallOptions = {}): Promise<CallResponse> {
+    const request = this.request(method, path, options)
+    const remoteAddress = options.remoteAddress ?? '127.0.0.1'
+    const response = await this.app.fetch(request, { incoming: { socket: { remoteAddress } } })
+    const text = await response.text()
+    const body: unknown = text === '' ? undefined : JSON.parse(text)
+    const contentType = response.headers.get('content-type')?.split(';')[0]
+    const { pathname } = new URL(request.url)
+    this.#check.check(method, pathname, { status: response.status, contentType, body })
+    return {
+      status: response.status,
+      headers: response.headers,
+      body,
+      etag: response.headers.get('etag') ?? '',
+    }
+  }
+}

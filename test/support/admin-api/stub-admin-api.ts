@@ -1,0 +1,202 @@
+// The admin API over a store that is a stub: it finds one row for everything, and refuses every write in its own way (409).
+// A request that gets so far has passed all checks of its form. For tests that compare the OpenAPI document with these.
+
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { createApiKey } from '../../../plugboard/admin/access/api-key.ts'
+import { createAdminApp } from '../../../plugboard/admin/admin-app.ts'
+import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
+import { OutboundNetworks } from '../../../plugboard/routes/outbound-networks.ts'
+import { type JsonSchema, JsonSchemaReader } from './json-schema.ts'
+
+interface ApiParameter {
+  readonly name: string
+  readonly in: 'path' | 'query' | 'header'
+  readonly required: boolean
+  readonly schema: JsonSchema
+}
+interface ApiOperation {
+  readonly operationId: string
+  readonly tags: readonly string[]
+  readonly parameters?: readonly ApiParameter[]
+  readonly requestBody?: {
+    readonly content: { readonly 'application/json': { readonly schema: JsonSchema } }
+  }
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { schema: JsonSchema }>> }>
+  >
+}
+interface OpenApiDocument {
+  readonly tags: readonly { readonly name: string; readonly description: string }[]
+  readonly paths: Readonly<Record<string, Readonly<Record<string, ApiOperation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> }
+}
+
+const { key, prefix, hash } = createApiKey()
+export const apiKey = key
+
+/** What the stub has: one row that is good for each table. */
+const row = {
+  id: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e',
+  version: 3,
+  name: 'shop',
+  policy: {},
+  options: {},
+  mount: 'a.test',
+  host: 'a.test',
+  mountPath: '/',
+  serviceName: 'shop',
+  serviceId: null,
+  claimedBy: null,
+  lifetimeMs: null,
+  lastRequestAt: null,
+  lastTelephone: null,
+  services: [],
+  mounts: [],
+  ttlSeconds: 60,
+  scopes: [],
+  limits: null,
+  createdAt: new Date(),
+  updatedAt: new Date(),
+  expiresAt: new Date(2e12),
+  deletedAt: null,
+  revokedAt: null,
+  lastSeenAt: null,
+  lastUsedAt: null,
+}
+const passed = () => Promise.reject(new VeraError('conflict', 'It got as far as the store.'))
+const table = new Proxy(
+  {},
+  {
+    get: (_, method) => (method === 'get' || method === 'find' ? () => Promise.resolve(row) : passed),
+  },
+)
+const adminKeys = {
+  findByPrefix: () => Promise.resolve({ ...row, prefix, hash, scopes: ['admin'] }),
+  touch: () => Promise.resolve(),
+}
+const store = {
+  routes: table,
+  services: table,
+  tokens: table,
+  signingKeys: table,
+  changes: table,
+  adminKeys: new Proxy({}, { get: (_, name) => adminKeys[name as 'touch'] ?? table[name as never] }),
+}
+export const app = createAdminApp({
+  store: store as unknown as AdminDependencies['store'],
+  directory: {
+    waitForSequence: () => Promise.resolve(),
+    subscribe: () => () => undefined,
+    services: () => [].values(),
+  } as unknown as AdminDependencies['directory'],
+  tokens: { issue: passed, revoke: passed },
+  telephones: {
+    list: () => [],
+    tunnelsOfToken: () => 0,
+    tokenRefusals: () => ({ tunnels: 0, claims: 0, announcements: 0 }),
+  },
+  replicas: {
+    list: () => [],
+    lines: () => [],
+    withoutLines: () => [],
+    rebalance: () => ({ enabled: false, asked: 0 }),
+  },
+  cluster: {
+    telephones: passed,
+    facts: () => Promise.resolve({ replicas: [], missing: [] }),
+  } as unknown as AdminDependencies['cluster'],
+  lines: {
+    linesOf: () => [],
+    statesOf: () => [].values(),
+    isServed: () => false,
+    lastLineOf: () => undefined,
+  },
+  dryRun: ({ host, target }) =>
+    Promise.resolve({ host, path: target, route: undefined, response: undefined }),
+  traffic: () => undefined,
+  lastErrors: () => [],
+  outbound: new OutboundNetworks([]),
+  plugboardUrl: () => 'https://proxy.test',
+  files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
+  generateSigningKey: () => Promise.reject(new Error('not here')),
+  log: silentLogger,
+  clock: systemClock,
+  version: '0.0.0',
+  phase: () => 'ready',
+})
+export const document = app.document() as OpenApiDocument
+export const reader = new JsonSchemaReader(document.components.schemas)
+export const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    path,
+    method: method.toUpperCase(),
+    ...operation,
+  })),
+)
+/** True when the server does not refuse the form of the request. */
+export async function serverAccepts(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: object = {},
+): Promise<boolean> {
+  const response = await app.fetch(
+    new Request(`http://localhost${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
+      body: body === undefined ? null : JSON.stringify(body),
+    }),
+  )
+  if (response.status === 500) throw new Error(`${method} ${path}: ${await response.text()}`)
+  await response.body?.cancel()
+  return response.status !== 400
+}
+
+/** Pieces of text that some format somewhere does not allow. */
+export const TEXT_PIECES = [
+  '',
+  ' ',
+  'a',
+  'A',
+  '9',
+  '-',
+  '.',
+  '..',
+  '_',
+  '*',
+  '/',
+  '//',
+  '\\',
+  '%',
+  '%2F',
+  '%zz',
+  ':',
+  '::',
+  ';',
+  ',',
+  '"',
+  '#',
+  '?',
+  '@',
+  'é',
+  '\u0000',
+  '\n',
+  '\t',
+  '\u007f',
+  '\u0085',
+  '\ud800',
+  '😀',
+  '{',
+  '{host}',
+  '{nothing}',
+  '<',
+  'null',
+  '=',
+  '+',
+  '~',
+  '$',
+  '^',
+  '|',
+]

@@ -1,0 +1,78 @@
+// The test's handle on the misbehaving backend's process: where it listens and what it has received so far.
+
+import { join } from 'node:path'
+import { within } from '../deadline.ts'
+import type { Child } from '../process/child.ts'
+import type { Processes } from '../process/processes.ts'
+import type { BackendReport } from './report.ts'
+
+type Of<T extends BackendReport['type']> = Extract<BackendReport, { type: T }>
+
+export class Backend {
+  readonly child: Child
+  readonly reports: BackendReport[] = []
+  #watchers = new Set<() => void>()
+
+  private constructor(child: Child) {
+    this.child = child
+    child.onMessage(message => {
+      this.reports.push(message as BackendReport)
+      for (const watcher of this.#watchers) watcher()
+    })
+  }
+
+  static async start(processes: Processes, port = 0): Promise<Backend> {
+    const script = join(import.meta.dirname, 'main.ts')
+    const backend = new Backend(processes.node('backend', [script, String(port)], { ipc: true }))
+    await backend.next('listening')
+    return backend
+  }
+
+  get port(): number {
+    const listening = this.reports.find(report => report.type === 'listening')
+    if (!listening) throw new Error('the backend does not listen yet')
+    return listening.port
+  }
+
+  /** All reports of a type so far. */
+  all<T extends BackendReport['type']>(type: T): Of<T>[] {
+    return this.reports.filter(report => report.type === type) as Of<T>[]
+  }
+
+  /** Forgets what was received, but not where it listens. */
+  clear(): void {
+    this.reports.splice(0, this.reports.length, ...this.all('listening'))
+  }
+
+  /** The first report of a type that fits, come already or not yet. */
+  next<T extends BackendReport['type']>(
+    type: T,
+    fits: (report: Of<T>) => boolean = () => true,
+    timeoutMs = 15_000,
+  ): Promise<Of<T>> {
+    const found = new Promise<Of<T>>(resolve => {
+      const look = () => {
+        const report = this.all(type).find(fits)
+        if (!report) return
+        this.#watchers.delete(look)
+        resolve(report)
+      }
+      this.#watchers.add(look)
+      look()
+    })
+    return within(found, timeoutMs, `the backend reports ${type}`, () =>
+      this.reports.map(report => JSON.stringify(report)).join('\n'),
+    )
+  }
+
+  /** Sends one event on every open `/stepped` stream; without a text they end, and `/die?when=told` dies. */
+  step(text?: string): void {
+    this.child.post({ step: text })
+  }
+
+  /** What arrived on a connection, byte for byte, the first 64 KiB. */
+  received(connection: number): string {
+    const chunks = this.all('bytes').filter(report => report.connection === connection)
+    return Buffer.concat(chunks.map(({ bytes }) => bytes)).toString('latin1')
+  }
+}

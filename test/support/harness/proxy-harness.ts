@@ -1,0 +1,167 @@
+// A public port in the test's own process: one ProxyServer, a table of routes written down by the test, and fake
+// telephones on real sessions over transports in memory. No database, no tokens: tunnel-harness.ts has those.
+
+import type { AccessFields } from '@vera-stack/shared/log.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import { formatMount } from '@vera-stack/shared/mounts.ts'
+import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
+import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
+import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
+import { asReplicaId, type ReplicaId } from '../../../plugboard/common/ids/replica-id.ts'
+import { asRouteId, asServiceId } from '../../../plugboard/common/ids/row-ids.ts'
+import { Via } from '../../../plugboard/proxy/edge/via.ts'
+import { type ProxyOptions, ProxyServer } from '../../../plugboard/proxy/server.ts'
+import type { Line } from '../../../plugboard/registry/line.ts'
+import { asTunnelId, lineId } from '../../../plugboard/registry/line-ids.ts'
+import { Registry } from '../../../plugboard/registry/registry.ts'
+import type { Upstream } from '../../../plugboard/registry/upstream.ts'
+import type { DirectoryRoute } from '../../../plugboard/routes/directory.ts'
+import { RouteActivity } from '../../../plugboard/routes/route-activity.ts'
+import { DEFAULT_ROUTE_OPTIONS, type RouteOptions } from '../../../plugboard/routes/route-options.ts'
+import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from '../../../plugboard/routes/service-policy.ts'
+import { LinePicker } from '../../../plugboard/telephones/lines/line-picker.ts'
+import { eventually } from '../deadline.ts'
+import { memoryTransportPair } from '../session/memory-transport.ts'
+import { FakeTelephone } from './fake-telephone.ts'
+
+export interface HarnessRoute {
+  readonly host: string
+  readonly mountPath?: string
+  readonly service?: string
+  readonly policy?: Partial<ServicePolicy>
+  readonly options?: Partial<RouteOptions>
+}
+
+export function harnessRoute(route: HarnessRoute): DirectoryRoute {
+  const service = route.service ?? 'web'
+  const { host, mountPath = '/' } = route
+  return {
+    id: asRouteId(`route-${service}`),
+    host,
+    mountPath,
+    mount: formatMount({ host, path: mountPath }),
+    service: {
+      id: asServiceId(`id-${service}`),
+      name: service,
+      policy: { ...DEFAULT_SERVICE_POLICY, ...route.policy },
+    },
+    options: { ...DEFAULT_ROUTE_OPTIONS, ...route.options },
+    lifetimeMs: null,
+    activity: new RouteActivity(),
+  }
+}
+
+/** `replicaId`: of the proxy. Its lines are those of `r1`: with another one they are a hop away. */
+type HarnessOptions = Partial<ProxyOptions> & { readonly replicaId?: ReplicaId }
+
+export class ProxyHarness {
+  readonly registry = new Registry()
+  readonly upstreams = new Map<string, Upstream>()
+  readonly accessLog: AccessFields[] = []
+  readonly proxy: ProxyServer
+  routes: DirectoryRoute[] = [harnessRoute({ host: 'test' })]
+  port = 0
+  readonly #clientSharePercent: number | undefined
+  readonly #sessions: Session[] = []
+  #tunnels = 0
+
+  private constructor({ replicaId, ...options }: HarnessOptions) {
+    this.#clientSharePercent = options.limits?.clientSharePercent
+    const upstreamOf = (line: Line): Upstream | undefined => this.upstreams.get(line.tunnelId)
+    this.proxy = new ProxyServer({
+      via: new Via(['plugboard-test']),
+      directory: {
+        match: (host, path) =>
+          this.routes.find(
+            route =>
+              route.host === host &&
+              (route.mountPath === '/' || path === route.mountPath || path.startsWith(`${route.mountPath}/`)),
+          ),
+      },
+      picker: new LinePicker({
+        registry: this.registry,
+        upstreamOf,
+        random: () => 0,
+        clientSharePercent: this.#clientSharePercent,
+        ...(replicaId !== undefined && { replicaId }),
+      }),
+      log: silentLogger,
+      access: fields => this.accessLog.push(fields),
+      ...options,
+      limits: { deadlineIntervalMs: 10, ...options.limits },
+    })
+  }
+
+  static async start(options: HarnessOptions = {}): Promise<ProxyHarness> {
+    const harness = new ProxyHarness(options)
+    const address = await harness.proxy.listen(0, '127.0.0.1')
+    harness.port = address.port
+    return harness
+  }
+
+  /** A telephone with a line for each service, ready for streams. */
+  async telephone(
+    services: readonly string[] = ['web'],
+    more: Partial<SessionLimits> & { instance?: string; held?: HeldBytes } = {},
+  ): Promise<FakeTelephone & { cut(): void }> {
+    const pair = memoryTransportPair()
+    const instance = more.instance ?? `instance-${this.#tunnels + 1}`
+    const { instance: _, held, ...limits } = more
+    const telephone = new FakeTelephone(pair.b, { instance }, limits)
+    await this.tunnel(pair.a, services, instance, held)
+    await telephone.ready()
+    return Object.assign(telephone, { cut: () => pair.cut() })
+  }
+
+  /** The near end of a tunnel, open and with a line for each service; whoever answers there is the test's. */
+  async tunnel(
+    transport: Transport,
+    services: readonly string[],
+    instance: string,
+    held?: HeldBytes,
+  ): Promise<void> {
+    this.#tunnels += 1
+    const tunnelId = asTunnelId(`tunnel-${this.#tunnels}`)
+    const clientSharePercent = this.#clientSharePercent
+    const session = new Session({
+      transport,
+      held,
+      role: 'acceptor',
+      limits: clientSharePercent === undefined ? {} : { clientSharePercent },
+      identity: { agent: 'plugboard/test', name: 'plugboard', instance: 'plugboard-1', startedAt: 1 },
+      events: {
+        onReady: () => undefined,
+        onStream: stream => {
+          stream.reset('refused')
+          throw new Error('a telephone opens no streams')
+        },
+        onControl: () => undefined,
+        onPeerDrain: () => this.registry.replace(tunnelId, []),
+        onClose: () => this.registry.replace(tunnelId, []),
+      },
+    })
+    this.#sessions.push(session)
+    await eventually('the tunnel is open', () => (session.state === 'open' ? true : undefined))
+    this.upstreams.set(tunnelId, session)
+    this.registry.replace(
+      tunnelId,
+      services.map(service => ({
+        id: lineId(tunnelId, service),
+        replicaId: asReplicaId('r1'),
+        tunnelId,
+        service,
+        telephone: 'fake',
+        instance,
+        health: 'up' as const,
+        weight: 100,
+        version: '',
+        labels: {},
+      })),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.proxy.close()
+    await Promise.all(this.#sessions.map(session => session.drain(0)))
+  }
+}

@@ -1,0 +1,266 @@
+// Replicas' registries in one process, without sockets: each with its own registry, owner and follower, and an
+// exchange with each other one over a wire of whole messages that may lose, repeat and reorder them. Time and
+// randomness are the test's. It also keeps what the replicas should come to know, to compare with.
+
+import { asReplicaId, type ReplicaId } from '../../../plugboard/common/ids/replica-id.ts'
+import type { CompactionLimits } from '../../../plugboard/registry/documents/shard-writer-state.ts'
+import { type Incarnation, newIncarnation } from '../../../plugboard/registry/incarnation.ts'
+import type { Line } from '../../../plugboard/registry/line.ts'
+import { asTunnelId, lineId } from '../../../plugboard/registry/line-ids.ts'
+import { Registry } from '../../../plugboard/registry/registry.ts'
+import { RegistryFollower } from '../../../plugboard/registry/sync/registry-follower.ts'
+import { RegistryOwner } from '../../../plugboard/registry/sync/registry-owner.ts'
+import { RegistrySync } from '../../../plugboard/registry/sync/registry-sync.ts'
+import { ManualClock } from '../manual-clock.ts'
+import type { Random } from '../seeded-random.ts'
+import { randomInteger } from '../seeded-random.ts'
+
+export interface WireFaults {
+  readonly dropRate: number
+  readonly duplicateRate: number
+  /** Chance that a message other than the first is delivered. */
+  readonly reorderRate: number
+  /** Chance that some bytes of a message are overwritten. */
+  readonly garbleRate: number
+}
+
+export const ORDERLY: WireFaults = { dropRate: 0, duplicateRate: 0, reorderRate: 0, garbleRate: 0 }
+
+/** Messages that a wire holds before its sender has to wait. */
+const WIRE_MESSAGES = 4
+
+interface Wire {
+  readonly from: string
+  readonly to: string
+  readonly messages: Uint8Array[]
+}
+
+export interface SimulatedReplica {
+  readonly id: ReplicaId
+  readonly boot: Incarnation
+  readonly registry: Registry
+  readonly owner: RegistryOwner
+  readonly follower: RegistryFollower
+  readonly exchanges: Map<string, RegistrySync>
+  /** Work put off to the end of the turn. */
+  readonly deferred: (() => void)[]
+  /** Leases it was given: what it may show, and until when. */
+  readonly leases: Map<string, { boot: Incarnation; untilMs: number }>
+}
+
+export class RegistryCluster {
+  readonly clock = new ManualClock()
+  readonly running = new Map<string, SimulatedReplica>()
+  /** All lines that were ever true, of any boot. */
+  readonly everTrue = new Set<string>()
+  readonly random: Random
+  faults: WireFaults = ORDERLY
+  readonly #wires = new Map<string, Wire>()
+  readonly #cut = new Set<string>()
+  readonly #options: { compaction: CompactionLimits; shardCount: number; leaseMs: number; keepMs: number }
+  #tunnels = 0
+
+  constructor(
+    random: Random,
+    options: { compaction: CompactionLimits; shardCount: number; leaseMs: number; keepMs: number },
+  ) {
+    this.random = random
+    this.#options = options
+  }
+
+  /** Starts a replica under a new boot and links it with all others. */
+  start(id: string): SimulatedReplica {
+    // Two boots never share a millisecond in practice: the order of boots is that of their start.
+    this.clock.advance(1)
+    const replicaId = asReplicaId(id)
+    const registry = new Registry()
+    const boot = newIncarnation(this.clock.wallTime(), this.random)
+    const deferred: (() => void)[] = []
+    const { compaction, shardCount, keepMs } = this.#options
+    const defer = (task: () => void): void => void deferred.push(task)
+    const owner = new RegistryOwner({ registry, replicaId, boot, defer, shardCount, compaction })
+    const follower = new RegistryFollower({ registry, replicaId, clock: this.clock, keepMs })
+    const replica: SimulatedReplica = {
+      id: replicaId,
+      boot,
+      registry,
+      owner,
+      follower,
+      deferred,
+      exchanges: new Map(),
+      leases: new Map(),
+    }
+    for (const other of this.running.values()) this.#link(replica, other)
+    this.running.set(id, replica)
+    return replica
+  }
+
+  /** The replica is gone without a word. What it had sent may still arrive. */
+  kill(id: string): void {
+    const replica = this.running.get(id)!
+    this.running.delete(id)
+    for (const exchange of replica.exchanges.values()) exchange.close()
+    replica.owner.close()
+    replica.follower.close()
+    for (const other of this.running.values()) {
+      other.exchanges.get(id)?.close()
+      other.exchanges.delete(id)
+    }
+  }
+
+  /** A link breaks and is made anew: exchanges start over, documents stay. */
+  relink(left: SimulatedReplica, right: SimulatedReplica): void {
+    left.exchanges.get(right.id)?.close()
+    right.exchanges.get(left.id)?.close()
+    this.#link(left, right)
+  }
+
+  /** Nothing passes between the two, and neither hears the other's heartbeat. */
+  cut(left: string, right: string): void {
+    this.#cut.add(pairOf(left, right))
+  }
+
+  heal(): void {
+    this.#cut.clear()
+  }
+
+  isCut(left: string, right: string): boolean {
+    return this.#cut.has(pairOf(left, right))
+  }
+
+  connect(replica: SimulatedReplica, services: readonly string[], more: Partial<Line> = {}): string {
+    this.#tunnels += 1
+    const tunnelId = `tunnel-${this.#tunnels}`
+    const lines = services.map(service => makeLine(replica.id, tunnelId, service, more))
+    this.announce(replica, tunnelId, lines)
+    return tunnelId
+  }
+
+  announce(replica: SimulatedReplica, tunnelId: string, lines: readonly Line[]): void {
+    for (const line of lines) this.everTrue.add(JSON.stringify(line))
+    replica.registry.replace(asTunnelId(tunnelId), lines)
+  }
+
+  /** Heartbeats: those who hear each other give each other leases. */
+  renewLeases(): void {
+    const untilMs = this.clock.now() + this.#options.leaseMs
+    for (const replica of this.running.values()) {
+      for (const other of this.running.values()) {
+        if (other !== replica && !this.isCut(replica.id, other.id)) this.lease(replica, other, untilMs)
+      }
+    }
+  }
+
+  lease(replica: SimulatedReplica, other: SimulatedReplica, untilMs: number): void {
+    if (!replica.follower.renewLease(other.id, other.boot, untilMs)) return
+    const before = replica.leases.get(other.id)
+    const known = before?.boot === other.boot ? before.untilMs : 0
+    replica.leases.set(other.id, { boot: other.boot, untilMs: Math.max(known, untilMs) })
+  }
+
+  runDeferred(): void {
+    for (const replica of this.running.values()) for (const task of replica.deferred.splice(0)) task()
+  }
+
+  /** Moves messages from exchanges to wires as long as these have room. */
+  pump(): boolean {
+    let moved = false
+    for (const replica of this.running.values()) {
+      for (const [peerId, exchange] of replica.exchanges) {
+        const wire = this.#wire(replica.id, peerId)
+        while (wire.messages.length < WIRE_MESSAGES) {
+          const message = exchange.pull()
+          if (message === undefined) break
+          moved = true
+          if (!this.isCut(replica.id, peerId)) this.#send(wire, message)
+        }
+      }
+    }
+    return moved
+  }
+
+  /** Delivers one message of some wire. False when there is none. */
+  deliver(): boolean {
+    const wires = [...this.#wires.values()].filter(wire => wire.messages.length > 0)
+    if (wires.length === 0) return false
+    const wire = wires[randomInteger(this.random, 0, wires.length - 1)]!
+    const reorder = this.random() < this.faults.reorderRate
+    const index = reorder ? randomInteger(this.random, 0, wire.messages.length - 1) : 0
+    const message = wire.messages.splice(index, 1)[0]!
+    if (!this.isCut(wire.from, wire.to)) this.running.get(wire.to)?.exchanges.get(wire.from)?.receive(message)
+    return true
+  }
+
+  /** Whole and healthy from here on: everything that is under way arrives, and time passes. */
+  settle(totalMs = 5000): void {
+    this.heal()
+    this.faults = ORDERLY
+    for (let passedMs = 0; passedMs < totalMs; passedMs += 100) {
+      this.renewLeases()
+      this.runDeferred()
+      while (this.pump() || this.deliver());
+      this.clock.advance(100)
+    }
+  }
+
+  close(): void {
+    for (const id of [...this.running.keys()]) this.kill(id)
+  }
+
+  #link(left: SimulatedReplica, right: SimulatedReplica): void {
+    for (const [from, to] of [
+      [left, right],
+      [right, left],
+    ] as const) {
+      const { owner, follower } = from
+      const onReady = (): void => undefined
+      from.exchanges.set(
+        to.id,
+        new RegistrySync({ owner, follower, peerId: to.id, peerBoot: to.boot, clock: this.clock, onReady }),
+      )
+    }
+  }
+
+  #wire(from: string, to: string): Wire {
+    const key = `${from}>${to}`
+    let wire = this.#wires.get(key)
+    if (wire === undefined) {
+      wire = { from, to, messages: [] }
+      this.#wires.set(key, wire)
+    }
+    return wire
+  }
+
+  #send(wire: Wire, message: Uint8Array): void {
+    const { dropRate, duplicateRate, garbleRate } = this.faults
+    if (this.random() < dropRate) return
+    const sent = Uint8Array.from(message)
+    if (this.random() < garbleRate) {
+      const at = randomInteger(this.random, 0, sent.length - 1)
+      sent.fill(randomInteger(this.random, 0, 255), at, at + randomInteger(this.random, 1, 8))
+    }
+    wire.messages.push(sent)
+    if (this.random() < duplicateRate) wire.messages.push(Uint8Array.from(sent))
+  }
+}
+
+export function makeLine(replica: string, tunnel: string, service: string, more: Partial<Line> = {}): Line {
+  const tunnelId = asTunnelId(tunnel)
+  return {
+    id: lineId(tunnelId, service),
+    replicaId: asReplicaId(replica),
+    tunnelId,
+    service,
+    telephone: `device-${tunnelId}`,
+    instance: `instance-${tunnelId}`,
+    health: 'up',
+    weight: 100,
+    version: '',
+    labels: {},
+    ...more,
+  }
+}
+
+function pairOf(left: string, right: string): string {
+  return left < right ? `${left}|${right}` : `${right}|${left}`
+}
